@@ -1,0 +1,23 @@
+import { defineProject } from "vitest/config"
+
+const condition = "furrow-source"
+
+/**
+ * One package's tests, run from source without a build: Vite resolves workspace imports by the `furrow-source`
+ * condition, and so does Node in every process a test starts, because it inherits the worker's `execArgv`.
+ */
+export const project = (name: string) =>
+  defineProject({
+    resolve: { conditions: [condition, "module", "node"] },
+    ssr: { resolve: { conditions: [condition, "module", "node"], externalConditions: [condition, "node"] } },
+    test: {
+      name,
+      include: ["test/**/*.test.ts"],
+      pool: "forks",
+      execArgv: [`--conditions=${condition}`],
+      testTimeout: 30_000,
+      hookTimeout: 30_000,
+      // Where the checks share their machine a test of processes may lose a race with it, once. What fails twice fails.
+      retry: process.env["CI"] === undefined ? 0 : 1
+    }
+  })
