@@ -1,0 +1,166 @@
+/**
+ * Message <-> the bytes of one frame: a msgpack array `[code, field, ...]` in the order of `Message.words`.
+ *
+ * The payload of a word is its last field, a msgpack `bin` whose bytes are appended as they are: encoding never copies
+ * them, decoding hands out a view. Only plain msgpack is read: a frame is walked before it is parsed, so extensions
+ * (msgpackr's record extension above all: it would let a peer define object shapes by name), lengths that lie and deep
+ * nesting never reach the parser. Whatever it may still throw becomes a violation.
+ *
+ * @since 0.1.0
+ */
+import { Packr, Unpackr } from "msgpackr"
+import { isWindow } from "./Credit.ts"
+import type { Parts } from "./Frame.ts"
+import * as Hot from "./internal/hot.ts"
+import * as Plain from "./internal/plain.ts"
+import { type FieldType, type Message, type Window, type Word, words } from "./Message.ts"
+import type { Violation } from "./Violation.ts"
+
+const packr = new Packr({ useRecords: false, int64AsType: "number" })
+const unpackr = new Unpackr({ useRecords: false, int64AsType: "number", structuredClone: false } as object)
+// The second lock: a record definition assigns to this list, and frozen it throws instead of learning a shape.
+Object.assign(unpackr, { structures: Object.freeze([]) })
+
+const isUint = (v: unknown): v is number => Number.isSafeInteger(v) && (v as number) >= 0
+const isText = (v: unknown): v is string => typeof v === "string"
+const isBytes = (v: unknown): v is Uint8Array => v instanceof Uint8Array
+const isPlain = (v: unknown): v is Record<string, unknown> =>
+  typeof v === "object" && v !== null && Object.getPrototypeOf(v) === Object.prototype
+const oneOf = (...values: ReadonlyArray<string>) => (v: unknown): boolean => values.includes(v as string)
+
+/** Values that mean the same on both sides without a schema: what log annotations may hold. */
+const isData = (v: unknown, depth = 0): boolean => {
+  switch (typeof v) {
+    case "string":
+    case "number":
+    case "boolean":
+      return true
+    case "object":
+      if (v === null) return true
+      if (depth > 8) return false
+      if (Array.isArray(v)) return v.every((item) => isData(item, depth + 1))
+      return isPlain(v) && Object.values(v).every((item) => isData(item, depth + 1))
+    default:
+      return false
+  }
+}
+
+const isMeta = (v: unknown): boolean => {
+  if (!isPlain(v)) return false
+  for (const [key, value] of Object.entries(v)) {
+    switch (key) {
+      case "deadline":
+        if (!isUint(value)) return false
+        break
+      case "trace":
+        if (!Array.isArray(value) || value.length !== 3 || typeof value[2] !== "boolean") return false
+        if (!isText(value[0]) || !isText(value[1])) return false
+        break
+      case "level":
+        if (!isText(value)) return false
+        break
+      case "annotations":
+        if (!isPlain(value) || !isData(value)) return false
+        break
+      default:
+        return false
+    }
+  }
+  return true
+}
+
+const checks: { readonly [T in FieldType]: (v: unknown) => boolean } = {
+  "uint": isUint,
+  "text": isText,
+  "text?": (v) => v === null || isText(v),
+  "texts": (v) => Array.isArray(v) && v.every(isText),
+  "bytes": isBytes,
+  "bytes?": (v) => v === null || isBytes(v),
+  "version": (v) => isPlain(v) && isUint(v["major"]) && isUint(v["minor"]),
+  "actor": (v) => isPlain(v) && isText(v["name"]) && isText(v["uuid"]) && isUint(v["pid"]),
+  "kind": oneOf("call", "stream", "dialog"),
+  "role": oneOf("child", "peer", "probe"),
+  "reason": oneOf("version", "proof", "role", "busy"),
+  "meta?": (v) => v === null || isMeta(v),
+  "window?": (v) => v === null || isPlain(v) && isWindow(v as unknown as Window)
+}
+
+interface Layout {
+  readonly tag: Message["_tag"]
+  readonly code: number
+  readonly names: ReadonlyArray<string>
+  readonly checks: ReadonlyArray<(v: unknown) => boolean>
+  /** Whether the last field is a payload that travels behind the head. */
+  readonly payload: boolean
+}
+
+const byTag = new Map<string, Layout>()
+const byCode = new Map<number, Layout>()
+for (const [tag, word] of Object.entries(words) as Array<[Message["_tag"], Word]>) {
+  const layout: Layout = {
+    tag,
+    code: word.code,
+    names: word.fields.map(([name]) => name),
+    checks: word.fields.map(([, type]) => checks[type]),
+    payload: word.fields.at(-1)?.[1] === "bytes"
+  }
+  byTag.set(tag, layout)
+  byCode.set(word.code, layout)
+}
+
+/** The bytes of a message: `head`, and behind it the payload as it was given. */
+export const encode = (message: Message): Parts => {
+  const hot = Hot.encode(message)
+  if (hot !== undefined) return hot
+  const layout = byTag.get(message._tag)!
+  const { names } = layout
+  const count = layout.payload ? names.length - 1 : names.length
+  const fields: Array<unknown> = [layout.code]
+  for (let i = 0; i < count; i++) fields.push((message as unknown as Record<string, unknown>)[names[i]!])
+  const packed: Uint8Array = packr.pack(fields)
+  if (!layout.payload) return { head: packed, tail: undefined }
+  const payload = (message as unknown as { readonly payload: Uint8Array }).payload
+  const head = new Uint8Array(packed.length + Hot.binHead)
+  head.set(packed)
+  // One element more than msgpackr wrote: the payload, whose head stands at the end.
+  head[0] = packed[0]! + 1
+  Hot.putBin(head, packed.length, payload.length)
+  return { head, tail: payload }
+}
+
+export type Decoded =
+  | { readonly _tag: "Message"; readonly message: Message }
+  | { readonly _tag: "Violation"; readonly violation: Violation }
+
+const violation = (violation: Violation): Decoded => ({ _tag: "Violation", violation })
+
+/** Reads one frame. The payload is a view into it. */
+export const decode = (frame: Uint8Array): Decoded => {
+  const hot = Hot.decode(frame)
+  if (hot !== undefined) return { _tag: "Message", message: hot }
+  const issue = Plain.issue(frame)
+  if (issue !== undefined) return violation({ _tag: "NotMsgpack", issue })
+  let array: unknown
+  try {
+    array = unpackr.unpack(frame)
+  } catch (cause) {
+    return violation({ _tag: "NotMsgpack", issue: cause instanceof Error ? cause.message : String(cause) })
+  }
+  if (!Array.isArray(array) || !isUint(array[0])) {
+    return violation({ _tag: "NotMsgpack", issue: "not an array that begins with the code of a word" })
+  }
+  const layout = byCode.get(array[0])
+  if (layout === undefined) return violation({ _tag: "Unsupported", word: String(array[0]) })
+  const { checks, names } = layout
+  // Fields added by a newer minor version stand at the end and are optional by rule: they are not read here.
+  if (array.length <= names.length) {
+    return violation({ _tag: "Malformed", word: layout.tag, field: names[array.length - 1]! })
+  }
+  const message: Record<string, unknown> = { _tag: layout.tag }
+  for (let i = 0; i < names.length; i++) {
+    const value: unknown = array[i + 1]
+    if (!checks[i]!(value)) return violation({ _tag: "Malformed", word: layout.tag, field: names[i]! })
+    message[names[i]!] = value
+  }
+  return { _tag: "Message", message: message as unknown as Message }
+}

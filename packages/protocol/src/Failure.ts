@@ -1,0 +1,59 @@
+/**
+ * How a failure looks on the wire: what an `Error` word carries.
+ *
+ * A cause crosses with all its reasons. One of them decides the tag (the endpoint's own error first, then a defect,
+ * then a cancellation); the others ride along in `others`. Whatever has no schema is boxed: type, message, stack and
+ * the chain of causes as text, with the actor it comes from and the actors that passed it on.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
+
+/** A failure as text. `path` lists the actors that passed it on, the nearest last. */
+export interface Boxed {
+  readonly type: string
+  readonly message: string
+  readonly stack: string
+  readonly cause: Boxed | null
+  readonly origin: typeof ActorId.Type
+  readonly path: ReadonlyArray<typeof ActorId.Type>
+}
+
+export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
+  type: Schema.String,
+  message: Schema.String,
+  stack: Schema.String,
+  cause: Schema.NullOr(Schema.suspend((): Schema.Codec<Boxed> => Boxed)),
+  origin: ActorId,
+  path: Schema.Array(ActorId)
+})
+
+/** How an actor was lost, as its parent could see it. */
+export const Lost = Schema.Union([
+  Schema.TaggedStruct("Exited", { code: Schema.Int }),
+  Schema.TaggedStruct("Signalled", { signal: Schema.String }),
+  Schema.TaggedStruct("ConnectionClosed", {})
+])
+
+export const Failure = Schema.Union([
+  /** The endpoint's own error, encoded by its schema, and the same as text. */
+  Schema.TaggedStruct("Fail", { error: Schema.Uint8Array, boxed: Boxed, others: Schema.Array(Boxed) }),
+  Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed) }),
+  Schema.TaggedStruct("Cancelled", {
+    by: ActorId,
+    reason: Schema.String,
+    actor: ActorId,
+    path: Schema.Array(ActorId),
+    others: Schema.Array(Boxed)
+  }),
+  Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
+  /** The two sides have different contracts; this is the callee's, for the caller to compare. */
+  Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
+  Schema.TaggedStruct("PayloadInvalid", { part: Schema.String, issue: Schema.String }),
+  Schema.TaggedStruct("SpawnFailed", { step: Schema.String, boxed: Boxed }),
+  /** Passed on by an actor between caller and callee, when the callee was lost. */
+  Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost })
+])
+export type Failure = typeof Failure.Type

@@ -1,0 +1,262 @@
+/**
+ * Everything two actors can say to each other, on one page.
+ *
+ * One connection carries many dialogs. The side that dialled opens dialogs with odd ids, the side that accepted with
+ * even ones; ids of one side grow. Dialog 0 is the connection itself: an `Error` for it is the failure of the actor.
+ *
+ *   connection   Hello -> Welcome | Refuse,  Spawn -> Ready | Error(0)
+ *   dialog       Start [Started] (Yield | Credit | Stop)* (Return | Error)
+ *                caller: Start, Yield*, Credit*, Stop, Cancel      callee: Started, Yield*, Credit*, Stop, Return | Error
+ *   actor        CancelActor -> CancelAck ... Bye,  Ping -> Pong,  Violation
+ *
+ * `Return` or `Error` is always the callee's last word, also after a `Cancel`: that is how a cancel is acknowledged.
+ * Only `Yield` costs credit. Payloads are opaque here: only the endpoint's own schema looks inside.
+ *
+ * `words` is the language as data: the envelope encodes from it, and the table in docs/protocol.md is checked against it.
+ *
+ * @since 0.1.0
+ */
+
+/** The protocol's version: peers of another major version refuse each other. */
+export const version: Version = { major: 1, minor: 0 }
+
+export interface Version {
+  readonly major: number
+  readonly minor: number
+}
+
+/** Who an actor is: `uuid` alone decides equality, name and pid are for people. */
+export interface ActorId {
+  readonly name: string
+  readonly uuid: string
+  readonly pid: number
+}
+
+/** Room a receiver promises to keep free for one direction of a dialog. */
+export interface Window {
+  readonly items: number
+  readonly bytes: number
+}
+
+/** What travels beside a payload: remaining milliseconds, trace parent, log context. */
+export interface Meta {
+  readonly deadline?: number
+  readonly trace?: readonly [traceId: string, spanId: string, sampled: boolean]
+  readonly level?: string
+  readonly annotations?: Readonly<Record<string, unknown>>
+}
+
+/** What kind of conversation a `Start` opens; it decides which words may follow. */
+export type Kind = "call" | "stream" | "dialog"
+
+export type Hello = {
+  readonly _tag: "Hello"
+  readonly version: Version
+  readonly capabilities: ReadonlyArray<string>
+  readonly actor: ActorId
+  readonly role: "child" | "peer" | "probe"
+  readonly maxFrame: number
+  readonly proof: Uint8Array | null
+}
+export type Welcome = {
+  readonly _tag: "Welcome"
+  readonly version: Version
+  readonly capabilities: ReadonlyArray<string>
+  readonly actor: ActorId
+  readonly maxFrame: number
+  readonly proof: Uint8Array | null
+}
+export type Refuse = { readonly _tag: "Refuse"; readonly reason: RefuseReason; readonly detail: string }
+export type RefuseReason = "version" | "proof" | "role" | "busy"
+export type Spawn = { readonly _tag: "Spawn"; readonly payload: Uint8Array }
+export type Ready = { readonly _tag: "Ready"; readonly payload: Uint8Array }
+export type Start = {
+  readonly _tag: "Start"
+  readonly dialog: number
+  readonly kind: Kind
+  readonly endpoint: string
+  readonly digest: string | null
+  readonly meta: Meta | null
+  readonly window: Window | null
+  readonly payload: Uint8Array
+}
+export type Started = {
+  readonly _tag: "Started"
+  readonly dialog: number
+  readonly window: Window | null
+  readonly payload: Uint8Array
+}
+export type Yield = {
+  readonly _tag: "Yield"
+  readonly dialog: number
+  readonly items: number
+  readonly payload: Uint8Array
+}
+export type Credit = {
+  readonly _tag: "Credit"
+  readonly dialog: number
+  readonly items: number
+  readonly bytes: number
+}
+export type Stop = { readonly _tag: "Stop"; readonly dialog: number }
+export type Cancel = {
+  readonly _tag: "Cancel"
+  readonly dialog: number
+  readonly by: ActorId
+  readonly reason: string
+  readonly deadline: number
+}
+export type Return = { readonly _tag: "Return"; readonly dialog: number; readonly payload: Uint8Array }
+export type Error = { readonly _tag: "Error"; readonly dialog: number; readonly payload: Uint8Array }
+export type CancelActor = {
+  readonly _tag: "CancelActor"
+  readonly by: ActorId
+  readonly reason: string
+  readonly deadline: number
+}
+export type CancelAck = { readonly _tag: "CancelAck" }
+export type Bye = { readonly _tag: "Bye" }
+export type Ping = { readonly _tag: "Ping"; readonly n: number }
+export type Pong = { readonly _tag: "Pong"; readonly n: number }
+export type Violation = {
+  readonly _tag: "Violation"
+  readonly rule: string
+  readonly detail: string
+}
+
+export type Message =
+  | Hello
+  | Welcome
+  | Refuse
+  | Spawn
+  | Ready
+  | Start
+  | Started
+  | Yield
+  | Credit
+  | Stop
+  | Cancel
+  | Return
+  | Error
+  | CancelActor
+  | CancelAck
+  | Bye
+  | Ping
+  | Pong
+  | Violation
+
+/** Words the callee of a dialog may hear from its caller after `Start`. */
+export type FromCaller = Yield | Credit | Stop | Cancel
+/** Words the caller of a dialog may hear from its callee. */
+export type FromCallee = Started | Yield | Credit | Stop | Return | Error
+
+/** How a field looks inside the envelope. A `bytes` field comes last and travels uncopied. */
+export type FieldType =
+  | "uint"
+  | "text"
+  | "text?"
+  | "texts"
+  | "bytes"
+  | "bytes?"
+  | "version"
+  | "actor"
+  | "kind"
+  | "role"
+  | "reason"
+  | "meta?"
+  | "window?"
+
+/**
+ * The number, direction, lane and fields of every word. Words of the `control` lane overtake words of the `data` lane
+ * when the connection is full: data can never hold up a cancel.
+ */
+export interface Word {
+  readonly code: number
+  readonly says: "dialler" | "acceptor" | "parent" | "child" | "caller" | "callee" | "both"
+  readonly lane: "control" | "data"
+  readonly fields: ReadonlyArray<readonly [name: string, type: FieldType]>
+}
+
+export const words: { readonly [W in Message["_tag"]]: Word } = {
+  Hello: {
+    code: 1,
+    says: "dialler",
+    lane: "control",
+    fields: [
+      ["version", "version"],
+      ["capabilities", "texts"],
+      ["actor", "actor"],
+      ["role", "role"],
+      ["maxFrame", "uint"],
+      ["proof", "bytes?"]
+    ]
+  },
+  Welcome: {
+    code: 2,
+    says: "acceptor",
+    lane: "control",
+    fields: [
+      ["version", "version"],
+      ["capabilities", "texts"],
+      ["actor", "actor"],
+      ["maxFrame", "uint"],
+      ["proof", "bytes?"]
+    ]
+  },
+  Refuse: { code: 3, says: "acceptor", lane: "control", fields: [["reason", "reason"], ["detail", "text"]] },
+  Spawn: { code: 4, says: "parent", lane: "control", fields: [["payload", "bytes"]] },
+  Ready: { code: 5, says: "child", lane: "control", fields: [["payload", "bytes"]] },
+  Start: {
+    code: 10,
+    says: "caller",
+    lane: "control",
+    fields: [
+      ["dialog", "uint"],
+      ["kind", "kind"],
+      ["endpoint", "text"],
+      ["digest", "text?"],
+      ["meta", "meta?"],
+      ["window", "window?"],
+      ["payload", "bytes"]
+    ]
+  },
+  Started: {
+    code: 11,
+    says: "callee",
+    lane: "data",
+    fields: [["dialog", "uint"], ["window", "window?"], ["payload", "bytes"]]
+  },
+  Yield: {
+    code: 12,
+    says: "both",
+    lane: "data",
+    fields: [["dialog", "uint"], ["items", "uint"], ["payload", "bytes"]]
+  },
+  Credit: {
+    code: 13,
+    says: "both",
+    lane: "control",
+    fields: [["dialog", "uint"], ["items", "uint"], ["bytes", "uint"]]
+  },
+  Stop: { code: 14, says: "both", lane: "data", fields: [["dialog", "uint"]] },
+  Cancel: {
+    code: 15,
+    says: "caller",
+    lane: "control",
+    fields: [["dialog", "uint"], ["by", "actor"], ["reason", "text"], ["deadline", "uint"]]
+  },
+  Return: { code: 16, says: "callee", lane: "data", fields: [["dialog", "uint"], ["payload", "bytes"]] },
+  Error: { code: 17, says: "callee", lane: "control", fields: [["dialog", "uint"], ["payload", "bytes"]] },
+  CancelActor: {
+    code: 20,
+    says: "both",
+    lane: "control",
+    fields: [["by", "actor"], ["reason", "text"], ["deadline", "uint"]]
+  },
+  CancelAck: { code: 21, says: "both", lane: "control", fields: [] },
+  // Bye is the last word of an actor: it follows whatever is still queued.
+  Bye: { code: 22, says: "both", lane: "data", fields: [] },
+  Ping: { code: 30, says: "both", lane: "control", fields: [["n", "uint"]] },
+  Pong: { code: 31, says: "both", lane: "control", fields: [["n", "uint"]] },
+  Violation: { code: 40, says: "both", lane: "control", fields: [["rule", "text"], ["detail", "text"]] }
+}

@@ -1,0 +1,145 @@
+/**
+ * A schema <-> the bytes of a payload, by Effect's `SchemaBinary` (docs/decisions/0002-payload-codec.md).
+ *
+ * Bytes, dates, bigints, Map, Set, Option, Exit, Cause, recursive and class schemas cross unharmed, and a field added
+ * to a struct does not break a peer that does not know it. `Unknown` and `Any` carry JSON values only: anything else
+ * fails at the sender, though `SchemaBinary` alone would turn it into whatever `JSON.stringify` makes of it.
+ *
+ * Codecs are derived once per schema and are synchronous: a schema that needs services or is asynchronous cannot be
+ * in a contract (the types of `Actor` demand it).
+ *
+ * @since 0.1.0
+ */
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+
+/** Either a value or, as text, why not. */
+export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
+
+export interface Codec<A> {
+  readonly encode: (value: unknown) => Result<Uint8Array>
+  readonly decode: (bytes: Uint8Array) => Result<A>
+}
+
+type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
+
+const codecs = new WeakMap<object, Codec<unknown>>()
+
+/** The codec of a schema; the same object for the same schema. Throws where a schema has no wire form at all. */
+export const codec = <S extends Data>(schema: S): Codec<S["Type"]> => {
+  const known = codecs.get(schema)
+  if (known !== undefined) return known as Codec<S["Type"]>
+  const derived = derive(schema)
+  codecs.set(schema, derived as Codec<unknown>)
+  return derived
+}
+
+const derive = <S extends Data>(schema: S): Codec<S["Type"]> => {
+  const encoder = SchemaBinary.encoder(schema)
+  let check: ((value: unknown) => void) | undefined
+  const decode = decoder(schema)
+  const attempt = <A>(f: () => A): Result<A> => {
+    try {
+      return { ok: true, value: f() }
+    } catch (cause) {
+      return { ok: false, issue: cause instanceof Error ? cause.message : String(cause) }
+    }
+  }
+  return {
+    encode: (value) =>
+      attempt(() => {
+        // At the first value, not before: a suspended schema may not be defined yet.
+        check ??= jsonCheck(schema)
+        check(value)
+        return encoder.encode(value)
+      }),
+    decode: (bytes) => attempt(() => decode(bytes))
+  }
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+/** What a parser has read it holds on to: it is kept for the next payload only while that is little. */
+const keepBelow = 64 * 1024
+
+/**
+ * A `SchemaBinary.parser` reads faster than the codec does, but it keeps a cut-off payload and joins it to the next one.
+ * So it is given whole payloads only, one at a time, and never again after a failure; the codec says what is wrong with
+ * everything else.
+ */
+const decoder = <S extends Data>(schema: S): (bytes: Uint8Array) => S["Type"] => {
+  let idle: SchemaBinary.Parser<S["Type"]> | undefined
+  let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
+  return (bytes) => {
+    if (isWhole(bytes)) {
+      // Taken while it reads: a schema may read another payload of its own kind inside.
+      const parser = idle ?? SchemaBinary.parser(schema)
+      idle = undefined
+      try {
+        const values = parser.feedSync(bytes)
+        if (bytes.length < keepBelow) idle = parser
+        return values[0]!
+      } catch {
+        // Said below, in the codec's words.
+      }
+    }
+    slow ??= Schema.decodeUnknownSync(SchemaBinary.toCodec(schema) as Schema.Codec<S["Type"], Uint8Array>)
+    return slow(bytes)
+  }
+}
+
+/** A payload is one frame of `SchemaBinary`: the length of its body as a varint, and exactly that body. */
+const isWhole = (bytes: Uint8Array): boolean => {
+  let size = 0
+  for (let i = 0, scale = 1; i < 6 && i < bytes.length; i++, scale *= 128) {
+    const byte = bytes[i]!
+    size += (byte & 0x7f) * scale
+    if (byte < 0x80) return size > 0 && i + 1 + size === bytes.length
+  }
+  return false
+}
+
+// ---- Unknown and Any ----------------------------------------------------------------------------------------------
+
+type Visitable = SchemaAST.AST & { readonly recur?: (visit: (ast: SchemaAST.AST) => SchemaAST.AST) => SchemaAST.AST }
+
+const isOpen = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
+
+const hasOpen = (root: SchemaAST.AST): boolean => {
+  const seen = new Set<SchemaAST.AST>()
+  let found = false
+  const visit = (ast: Visitable): SchemaAST.AST => {
+    if (found || seen.has(ast)) return ast
+    seen.add(ast)
+    if (isOpen(ast)) found = true
+    else if (ast._tag === "Suspend") visit(ast.thunk())
+    else ast.recur?.(visit)
+    return ast
+  }
+  visit(root)
+  return found
+}
+
+const closed = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
+
+/** The same schema with `Json` wherever it said `Unknown` or `Any`. */
+const close = (ast: Visitable): SchemaAST.AST => {
+  const known = closed.get(ast)
+  if (known !== undefined) return known
+  const result = isOpen(ast) ? Schema.Json.ast : ast.recur?.(close) ?? ast
+  closed.set(ast, result)
+  return result
+}
+
+const noCheck = (): void => {}
+
+/** Throws, and says where, if a value at an `Unknown` or `Any` is not JSON. Schemas without one pay nothing. */
+const jsonCheck = (schema: Data): (value: unknown) => void => {
+  const encoded = Schema.toEncoded(schema).ast
+  if (!hasOpen(encoded)) return noCheck
+  const encode = Schema.encodeUnknownSync(schema as Schema.Codec<unknown, unknown>)
+  const validate = Schema.decodeUnknownSync(Schema.make<Schema.Codec<unknown>>(close(encoded)))
+  return (value) => void validate(encode(value))
+}

@@ -1,0 +1,51 @@
+/**
+ * Every way a peer can break the rules. The set is closed: whoever finds a breach names one of these, says it to the
+ * peer in a `Violation` word, and closes the connection. Nothing a peer sends can do more than that.
+ *
+ * `Unsupported` is the one that is not hostile: a word from a newer minor version, answered instead of ignored.
+ *
+ * @since 0.1.0
+ */
+export type Violation =
+  | { readonly _tag: "FrameTooLarge"; readonly size: number; readonly limit: number }
+  | { readonly _tag: "FrameEmpty" }
+  | { readonly _tag: "NotMsgpack"; readonly issue: string }
+  | { readonly _tag: "Unsupported"; readonly word: string }
+  | { readonly _tag: "Malformed"; readonly word: string; readonly field: string }
+  | { readonly _tag: "HandshakeOrder"; readonly word: string; readonly state: string }
+  | { readonly _tag: "UnknownDialog"; readonly dialog: number; readonly word: string }
+  | { readonly _tag: "DialogId"; readonly dialog: number; readonly issue: string }
+  | { readonly _tag: "DialogOrder"; readonly word: string; readonly state: string }
+  | { readonly _tag: "CreditOverrun"; readonly dialog: number }
+  | { readonly _tag: "CreditExcess"; readonly dialog: number }
+  | { readonly _tag: "WrongSide"; readonly word: string }
+
+/** One sentence that names the thing, for logs and errors. */
+export const describe = (violation: Violation): string => {
+  switch (violation._tag) {
+    case "FrameTooLarge":
+      return `a frame of ${violation.size} bytes is above the limit of ${violation.limit}`
+    case "FrameEmpty":
+      return "a frame of no bytes"
+    case "NotMsgpack":
+      return `a frame that is not plain msgpack: ${violation.issue}`
+    case "Unsupported":
+      return `the word ${violation.word} is not known here`
+    case "Malformed":
+      return `the word ${violation.word} has a malformed field "${violation.field}"`
+    case "HandshakeOrder":
+      return `${violation.word} while the handshake is ${violation.state}`
+    case "UnknownDialog":
+      return `${violation.word} for dialog ${violation.dialog}, which was never opened`
+    case "DialogId":
+      return `Start with dialog ${violation.dialog}: ${violation.issue}`
+    case "DialogOrder":
+      return `${violation.word} while the dialog is ${violation.state}`
+    case "CreditOverrun":
+      return `more items or bytes than granted in dialog ${violation.dialog}`
+    case "CreditExcess":
+      return `credit beyond the window in dialog ${violation.dialog}`
+    case "WrongSide":
+      return `${violation.word} from the side that may not say it`
+  }
+}

@@ -1,0 +1,238 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Frame from "@furrow/protocol/Frame"
+import { Arbitrary, Schema } from "effect"
+
+const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const out = new Uint8Array(chunks.reduce((n, chunk) => n + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    out.set(chunk, at)
+    at += chunk.length
+  }
+  return out
+}
+
+const header = (size: number) => Uint8Array.of(size & 255, size >>> 8 & 255, size >>> 16 & 255, size >>> 24)
+const framed = (body: Uint8Array) => concat([header(body.length), body])
+
+/** Every byte tells where it stands, so that a mix-up shows. */
+const pattern = (size: number, seed = 1) => Uint8Array.from({ length: size }, (_, i) => (i * 7 + i >>> 8) + seed & 255)
+
+/** The bytes in pieces of these sizes, one after the other and over again. */
+const cut = (bytes: Uint8Array, sizes: ReadonlyArray<number>): ReadonlyArray<Uint8Array> => {
+  const chunks: Array<Uint8Array> = []
+  for (let at = 0, i = 0; at < bytes.length; i++) {
+    const size = sizes.length === 0 ? bytes.length : sizes[i % sizes.length]!
+    chunks.push(bytes.slice(at, at + size))
+    at += size
+  }
+  return chunks
+}
+
+const reserved = (state: Frame.State): number =>
+  state._tag === "Filling" ? state.body.length : state._tag === "Between" ? state.rest.buffer.byteLength : 0
+
+/** Feeds the chunks; what a state holds back is never above the limit and a header. */
+const feed = (chunks: ReadonlyArray<Uint8Array>, maxFrame?: number) => {
+  let state: Frame.State = Frame.initial
+  const frames: Array<Uint8Array> = []
+  for (const chunk of chunks) {
+    const decoded = Frame.decode(state, chunk, maxFrame)
+    assert.isFalse(state._tag === "Failed" && decoded.frames.length > 0, "a frame after a violation")
+    state = decoded.state
+    frames.push(...decoded.frames)
+    assert.isAtMost(reserved(state), (maxFrame ?? Frame.defaultMaxFrame) + 4)
+  }
+  return { frames, state }
+}
+
+/** The same, said in ten lines that see all bytes at once. */
+const oracle = (bytes: Uint8Array, maxFrame: number) => {
+  const frames: Array<Uint8Array> = []
+  for (let at = 0;;) {
+    if (bytes.length - at < 4) return { frames, failed: undefined }
+    const size = new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true)
+    if (size === 0) return { frames, failed: "FrameEmpty" }
+    if (size > maxFrame) return { frames, failed: "FrameTooLarge" }
+    if (bytes.length - at - 4 < size) return { frames, failed: undefined }
+    frames.push(bytes.slice(at + 4, at + 4 + size))
+    at += 4 + size
+  }
+}
+
+const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))
+const Sizes = Schema.Array(between(1, 9)).check(Schema.isMaxLength(6))
+const many = { arbitrary: { runs: 1000, size: 30 } }
+
+describe("Frame.decode", () => {
+  it.prop(
+    "frames arrive whole and in order, however they are cut",
+    { bodies: Arbitrary.array(Arbitrary.schema(between(1, 20)), { maxLength: 8 }), sizes: Sizes },
+    ({ bodies, sizes }) => {
+      const expected = bodies.map((size, i) => pattern(size, i))
+      const { frames, state } = feed(cut(concat(expected.map(framed)), sizes))
+      assert.deepStrictEqual(frames.map((frame) => [...frame]), expected.map((frame) => [...frame]))
+      assert.deepStrictEqual(state, Frame.initial)
+    },
+    many
+  )
+
+  it.prop(
+    "any bytes, cut anywhere, are whole frames and then at most one violation, the same however they are cut",
+    {
+      parts: Arbitrary.array(
+        Arbitrary.schema(Schema.Union([
+          Schema.Struct({ frame: between(1, 12) }),
+          Schema.Struct({ size: between(0, 60) }),
+          Schema.Struct({ bytes: Schema.Uint8Array })
+        ])),
+        { maxLength: 8 }
+      ),
+      sizes: Sizes
+    },
+    ({ parts, sizes }) => {
+      const bytes = concat(
+        parts.map((part) =>
+          "frame" in part ? framed(pattern(part.frame)) : "size" in part ? header(part.size) : part.bytes
+        )
+      )
+      const expected = oracle(bytes, 40)
+      const { frames, state } = feed(cut(bytes, sizes), 40)
+      assert.deepStrictEqual(frames.map((frame) => [...frame]), expected.frames.map((frame) => [...frame]))
+      assert.strictEqual(state._tag === "Failed" ? state.violation._tag : undefined, expected.failed)
+    },
+    many
+  )
+
+  // Around the size from which a body is reserved at once instead of being kept as it came.
+  for (const size of [65_531, 65_535, 65_536, 65_537, 200_000]) {
+    it(`a frame of ${size} bytes arrives whole among small ones, however it is cut`, () => {
+      const expected = [pattern(3), pattern(size, 9), pattern(5), pattern(size, 4), pattern(1)]
+      const bytes = concat(expected.map(framed))
+      for (const sizes of [[], [1000], [65_536], [65_543, 3], [7, 100_000], [bytes.length - 1]]) {
+        const { frames, state } = feed(cut(bytes, sizes))
+        assert.strictEqual(frames.length, expected.length)
+        frames.forEach((frame, i) => assert.isTrue(concat([frame]).every((byte, at) => byte === expected[i]![at])))
+        assert.deepStrictEqual(state, Frame.initial)
+      }
+    })
+  }
+
+  it("a frame of exactly the limit passes, one byte more is refused on its length alone", () => {
+    assert.lengthOf(feed([framed(pattern(40))], 40).frames, 1)
+    const { frames, state } = feed([framed(pattern(3)), header(41)], 40)
+    assert.lengthOf(frames, 1)
+    assert.deepStrictEqual(state, { _tag: "Failed", violation: { _tag: "FrameTooLarge", size: 41, limit: 40 } })
+  })
+
+  it("a length of four gigabytes is refused, and not taken for a negative one", () => {
+    const { state } = feed([Uint8Array.of(255, 255, 255, 255)])
+    assert.deepStrictEqual(state, {
+      _tag: "Failed",
+      violation: { _tag: "FrameTooLarge", size: 0xffff_ffff, limit: Frame.defaultMaxFrame }
+    })
+  })
+
+  it("a frame of no bytes is refused", () => {
+    assert.deepStrictEqual(feed([header(0)]).state, { _tag: "Failed", violation: { _tag: "FrameEmpty" } })
+  })
+
+  it("after a violation nothing is read any more", () => {
+    const failed = feed([header(0)]).state
+    const { frames, state } = Frame.decode(failed, framed(pattern(3)))
+    assert.lengthOf(frames, 0)
+    assert.strictEqual(state, failed)
+  })
+
+  it("a length that is announced and never sent reserves its size once, not per chunk", () => {
+    let { state } = Frame.decode(Frame.initial, header(1_000_000))
+    assert(state._tag === "Filling")
+    const { body } = state
+    for (let i = 0; i < 10; i++) ({ state } = Frame.decode(state, pattern(1000)))
+    assert(state._tag === "Filling")
+    assert.strictEqual(state.body, body)
+    assert.strictEqual(state.filled, 10_000)
+  })
+
+  it("a whole frame is a view into the chunk it came in", () => {
+    const chunk = framed(pattern(100_000))
+    assert.strictEqual(Frame.decode(Frame.initial, chunk).frames[0]!.buffer, chunk.buffer)
+  })
+})
+
+// ---- writing ------------------------------------------------------------------------------------------------------
+
+const tails = [0, 1, 16_383, 16_384, 16_385, 65_500, 65_531, 65_532, 65_533, 65_535, 65_536, 65_537, 100_000]
+const heads = [1, 5, 300, 49_148, 65_532, 65_533, 70_000]
+
+describe("Outbox", () => {
+  it.prop(
+    "what goes in comes out as the same frames, wherever it is taken, and taken bytes are never written again",
+    {
+      steps: Arbitrary.array(
+        Arbitrary.schema(Schema.Union([
+          Schema.Literal("take"),
+          Schema.Struct({
+            head: Schema.Literals([...heads, 1, 5, 300, 20, 30]),
+            tail: Schema.Literals([...tails, -1, -1, -1, 10, 200, 1000])
+          })
+        ])),
+        { maxLength: 24 }
+      )
+    },
+    ({ steps }) => {
+      const outbox = new Frame.Outbox()
+      const taken: Array<{ readonly chunk: Uint8Array; readonly copy: Uint8Array }> = []
+      const take = () => {
+        const before = outbox.isEmpty
+        const chunks = outbox.take()
+        assert.strictEqual(chunks.length === 0, before)
+        assert.isTrue(outbox.isEmpty)
+        taken.push(...chunks.map((chunk) => ({ chunk, copy: chunk.slice() })))
+      }
+      const expected: Array<Uint8Array> = []
+      for (const [i, step] of steps.entries()) {
+        if (step === "take") {
+          take()
+          continue
+        }
+        const head = pattern(step.head, i)
+        const tail = step.tail < 0 ? undefined : pattern(step.tail, i + 100)
+        assert.strictEqual(Frame.sizeOf({ head, tail }), head.length + (tail?.length ?? 0))
+        outbox.push({ head, tail })
+        expected.push(concat([head, tail ?? new Uint8Array()]))
+      }
+      take()
+      for (const { chunk, copy } of taken) assert.isTrue(same(chunk, copy), "taken bytes were written again")
+      const { frames, state } = feed(taken.map(({ chunk }) => chunk))
+      assert.strictEqual(frames.length, expected.length)
+      frames.forEach((frame, i) => assert.isTrue(same(frame, expected[i]!), `frame ${i}`))
+      assert.deepStrictEqual(state, Frame.initial)
+    },
+    { arbitrary: { runs: 200, size: 24 } }
+  )
+
+  it("a large tail is not copied, a small one costs no chunk of its own", () => {
+    const outbox = new Frame.Outbox()
+    const small = pattern(100)
+    const large = pattern(16_385)
+    outbox.push({ head: pattern(5), tail: small })
+    outbox.push({ head: pattern(5), tail: large })
+    outbox.push({ head: pattern(5), tail: undefined })
+    const chunks = outbox.take()
+    assert.lengthOf(chunks, 3)
+    assert.strictEqual(chunks[1], large)
+  })
+
+  it("an outbox nothing was put into has nothing to give", () => {
+    const outbox = new Frame.Outbox()
+    assert.isTrue(outbox.isEmpty)
+    assert.lengthOf(outbox.take(), 0)
+  })
+})
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}

@@ -1,0 +1,350 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Payload from "@furrow/protocol/Payload"
+import { Cause, Duration, Exit, HashMap, Option, Schema } from "effect"
+import { Packr, Unpackr } from "msgpackr"
+
+type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
+
+/** UTF-8 has no lone surrogates: text that holds one arrives with U+FFFD in its place. */
+const Text = Schema.String.check(Schema.makeFilter((s: string) => s.isWellFormed()))
+
+class Point extends Schema.Class<Point>("Point")({ x: Schema.Finite, y: Schema.Finite }) {
+  get sum() {
+    return this.x + this.y
+  }
+}
+class TooSmall extends Schema.TaggedError<TooSmall>()("TooSmall", { n: Schema.Int, at: Schema.Date }) {}
+
+interface Tree {
+  readonly value: bigint
+  readonly children: ReadonlyArray<Tree>
+}
+const Tree: Schema.Codec<Tree> = Schema.Struct({
+  value: Schema.BigInt,
+  children: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree))
+})
+
+const sent = <S extends Data>(schema: S, value: unknown): Uint8Array => {
+  const encoded = Payload.codec(schema).encode(value)
+  assert(encoded.ok, encoded.ok ? "" : encoded.issue)
+  return encoded.value
+}
+const received = <S extends Data>(schema: S, bytes: Uint8Array): S["Type"] => {
+  const decoded = Payload.codec(schema).decode(bytes)
+  assert(decoded.ok, decoded.ok ? "" : decoded.issue)
+  return decoded.value
+}
+const cross = <S extends Data>(schema: S, value: S["Type"]): S["Type"] => received(schema, sent(schema, value))
+
+/** Schemas whose arbitrary values must arrive as equal ones. */
+const schemas: Readonly<Record<string, Data>> = {
+  "bytes": Schema.Uint8Array,
+  "dates": Schema.Date,
+  "big integers": Schema.BigInt,
+  "maps": Schema.ReadonlyMap(Text, Schema.Date),
+  "sets": Schema.ReadonlySet(Schema.BigInt),
+  "options": Schema.Option(Schema.Option(Schema.Uint8Array)),
+  "results": Schema.Result(Text, Schema.Date),
+  "exits": Schema.Exit(Schema.Uint8Array, TooSmall, Text),
+  "causes": Schema.Cause(TooSmall, Text),
+  "recursive values": Tree,
+  "classes": Point,
+  "tagged errors": TooSmall,
+  "durations": Schema.Duration,
+  "hash maps": Schema.HashMap(Text, Schema.Finite),
+  "hash sets": Schema.HashSet(Text),
+  "chunks": Schema.Chunk(Schema.Date),
+  "tuples": Schema.Tuple([Text, Schema.BigInt, Schema.optionalKey(Schema.Boolean)]),
+  "unions": Schema.Union([Schema.Date, Text, Schema.Finite, Schema.Uint8Array, Schema.Null]),
+  "records": Schema.Record(Text, Schema.Uint8Array),
+  "JSON": Schema.Json,
+  "missing and undefined fields": Schema.Struct({
+    maybe: Schema.optional(Text),
+    absent: Schema.optionalKey(Schema.Date),
+    nothing: Schema.UndefinedOr(Schema.Finite)
+  }),
+  "items in a chunk": Schema.Array(Schema.Struct({ id: Schema.Int, name: Text, tags: Schema.Array(Text) }))
+}
+
+describe("Payload", () => {
+  for (const [name, schema] of Object.entries(schemas)) {
+    const equivalent = Schema.toEquivalence(schema)
+    it.prop(`${name} cross unharmed`, { value: schema }, ({ value }) => {
+      assert.isTrue(equivalent(cross(schema, value), value))
+    })
+  }
+
+  it.prop("every double crosses as itself: NaN, -0 and the infinities too", { n: Schema.Number }, ({ n }) => {
+    assert.isTrue(Object.is(cross(Schema.Number, n), n))
+  })
+  it("NaN, -0 and the infinities cross as themselves", () => {
+    for (const n of [Number.NaN, -0, 0, Infinity, -Infinity, Number.MIN_VALUE, Number.MAX_SAFE_INTEGER + 1]) {
+      assert.isTrue(Object.is(cross(Schema.Number, n), n), String(n))
+    }
+  })
+
+  it("a field that is undefined stays, one that is missing stays missing", () => {
+    const S = Schema.Struct({ a: Schema.optional(Schema.Finite), b: Schema.optionalKey(Schema.Finite) })
+    assert.deepStrictEqual(Object.keys(cross(S, { a: undefined })), ["a"])
+    assert.deepStrictEqual(Object.keys(cross(S, {})), [])
+  })
+
+  it("classes and errors arrive as what they are, with their methods", () => {
+    const point = cross(Point, new Point({ x: 1, y: 2 }))
+    assert.instanceOf(point, Point)
+    assert.strictEqual(point.sum, 3)
+    const error = cross(TooSmall, new TooSmall({ n: 1, at: new Date(5) }))
+    assert.instanceOf(error, TooSmall)
+    assert.strictEqual(error._tag, "TooSmall")
+    assert.deepStrictEqual(error.at, new Date(5))
+  })
+
+  it("a cause keeps all its reasons", () => {
+    const S = Schema.Cause(TooSmall, Schema.Defect())
+    const error = new TooSmall({ n: 1, at: new Date(5) })
+    const cause = Cause.combine(Cause.combine(Cause.fail(error), Cause.die(new Error("boo"))), Cause.interrupt(7))
+    const { reasons } = cross(S, cause)
+    const [, died] = reasons
+    assert.deepStrictEqual(reasons.map(({ _tag }) => _tag), ["Fail", "Die", "Interrupt"])
+    assert(died?._tag === "Die")
+    assert.strictEqual((died.defect as Error).message, "boo")
+  })
+
+  it("a payload's bytes stay what they were when later payloads are encoded", () => {
+    const first = sent(Text, "first")
+    const copy = first.slice()
+    for (let i = 0; i < 5000; i++) sent(Text, `later ${i}`)
+    assert.deepStrictEqual(first, copy)
+  })
+
+  it("a value that was read stays what it was when later payloads are read", () => {
+    for (const size of [10, 1000, 30_000, 70_000]) {
+      const bytes = new Uint8Array(size).fill(1)
+      const first = cross(Schema.Uint8Array, bytes)
+      for (let i = 2; i < 50; i++) cross(Schema.Uint8Array, new Uint8Array(size).fill(i))
+      assert.isTrue(first.length === size && first.every((byte) => byte === 1))
+    }
+  })
+
+  it("a value whose reading reads another of its kind is read right", () => {
+    const Inner = Schema.Struct({ name: Text, nested: Schema.NullOr(Schema.Uint8Array) })
+    const inner = sent(Inner, { name: "inner", nested: null })
+    // A schema that looks into a payload of its own kind while it is being read.
+    const Checked = Inner.check(
+      Schema.makeFilter(({ nested }: typeof Inner.Type) =>
+        nested === null || received(Checked_(), nested).name === "inner"
+      )
+    )
+    const Checked_ = (): typeof Checked => Checked
+    const outer = { name: "outer", nested: inner }
+    assert.deepStrictEqual(cross(Checked, outer), outer)
+    assert.deepStrictEqual(cross(Checked, outer), outer)
+  })
+
+  it("a schema has one codec", () => assert.strictEqual(Payload.codec(Tree), Payload.codec(Tree)))
+})
+
+describe("Payload, when contracts differ", () => {
+  const Old = Schema.Struct({ name: Text, size: Schema.Finite })
+  const New = Schema.Struct({ name: Text, size: Schema.Finite, colour: Schema.optionalKey(Text) })
+
+  it.prop("a new optional field is skipped by a peer that does not know it", { value: New }, ({ value }) => {
+    const { name, size } = value
+    assert.deepStrictEqual(received(Old, sent(New, value)), { name, size })
+  })
+  it.prop("a peer that does not know a new optional field is understood", { value: Old }, ({ value }) => {
+    assert.deepStrictEqual(received(New, sent(Old, value)), value)
+  })
+  it("the same holds for items in a chunk", () => {
+    const items = [{ name: "a", size: 1, colour: "red" }, { name: "b", size: 2 }]
+    assert.deepStrictEqual(received(Schema.Array(Old), sent(Schema.Array(New), items)), [
+      { name: "a", size: 1 },
+      { name: "b", size: 2 }
+    ])
+    const old = [{ name: "a", size: 1 }]
+    assert.deepStrictEqual(received(Schema.Array(New), sent(Schema.Array(Old), old)), old)
+  })
+  it("a field that is required and missing is named", () => {
+    const decoded = Payload.codec(Schema.Struct({ name: Text, weight: Schema.Finite })).decode(sent(Old, {
+      name: "a",
+      size: 1
+    }))
+    assert(!decoded.ok)
+    assert.include(decoded.issue, "weight")
+  })
+})
+
+describe("Payload, when something is wrong", () => {
+  it("a value the schema refuses fails at the sender, and the issue says where", () => {
+    const encoded = Payload.codec(Schema.Struct({ n: Schema.Int })).encode({ n: 1.5 })
+    assert.deepStrictEqual(encoded, { ok: false, issue: `Expected an integer\n  at ["n"]` })
+  })
+
+  class Plain {
+    readonly x = 1
+  }
+  const notJson: Readonly<Record<string, unknown>> = {
+    "a date": new Date(0),
+    "a map": new Map(),
+    "NaN": Number.NaN,
+    "a field that is undefined": { a: undefined },
+    "an instance": new Plain(),
+    "bytes": new Uint8Array(2),
+    "a function": () => 1
+  }
+  interface Open {
+    readonly any: unknown
+    readonly child: Open | null
+  }
+  const Open: Schema.Codec<Open> = Schema.Struct({
+    any: Schema.Unknown,
+    child: Schema.NullOr(Schema.suspend((): Schema.Codec<Open> => Open))
+  })
+  for (const [name, value] of Object.entries(notJson)) {
+    it(`${name} at an Unknown or Any fails at the sender, and the issue says where`, () => {
+      const issueOf = (schema: Data, value: unknown) => {
+        const encoded = Payload.codec(schema).encode(value)
+        return encoded.ok ? "crossed" : encoded.issue
+      }
+      assert.strictEqual(issueOf(Schema.Unknown, value), "Expected JSON value")
+      assert.strictEqual(issueOf(Schema.Array(Schema.Any), [1, value]), "Expected JSON value\n  at [1]")
+      assert.include(issueOf(Schema.Option(Schema.Unknown), Option.some(value)), "Expected JSON value")
+      assert.include(issueOf(Schema.ReadonlyMap(Text, Schema.Any), new Map([["k", value]])), "Expected JSON value")
+      assert.strictEqual(
+        issueOf(Open, { any: null, child: { any: value, child: null } }),
+        `Expected JSON value\n  at ["child"]["any"]`
+      )
+    })
+  }
+  it("an Unknown that only a suspended schema holds is checked too", () => {
+    const Hidden = Schema.Struct({ any: Schema.Unknown })
+    const S = Schema.Struct({ inner: Schema.suspend((): Schema.Codec<typeof Hidden.Type> => Hidden) })
+    const encoded = Payload.codec(S).encode({ inner: { any: new Date(0) } })
+    assert.deepStrictEqual(encoded, { ok: false, issue: `Expected JSON value\n  at ["inner"]["any"]` })
+  })
+  it.prop(
+    "JSON at an Unknown crosses as JSON: unharmed, but that -0 becomes 0",
+    { value: Schema.Json },
+    ({ value }) => {
+      const json: unknown = JSON.parse(JSON.stringify(value))
+      assert.deepStrictEqual(cross(Open, { any: value, child: { any: value, child: null } }), {
+        any: json,
+        child: { any: json, child: null }
+      })
+    }
+  )
+
+  for (const [name, schema] of Object.entries(schemas)) {
+    it.prop(
+      `${name}: bytes cut off, or bytes behind the end, are refused, and the codec works afterwards`,
+      { value: schema, at: Schema.Finite.check(Schema.isBetween({ minimum: 0, maximum: 0.999 })) },
+      ({ at, value }) => {
+        const bytes = sent(schema, value)
+        const { decode } = Payload.codec(schema)
+        assert.isFalse(decode(bytes.subarray(0, Math.floor(at * bytes.length))).ok)
+        assert.isFalse(decode(Uint8Array.of(...bytes, 0)).ok)
+        assert.isTrue(decode(bytes).ok)
+      }
+    )
+  }
+
+  const Everything = Schema.Struct({
+    bytes: Schema.Uint8Array,
+    tree: Tree,
+    exit: Schema.Exit(Schema.ReadonlyMap(Text, Schema.Date), TooSmall, Text),
+    rows: Schema.Array(Schema.Struct({ id: Schema.Int, name: Text })),
+    open: Schema.Json
+  })
+  it.prop(
+    "any bytes are a value or an issue, and never an exception",
+    { bytes: Schema.Array(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 }))), value: Everything },
+    ({ bytes, value }) => {
+      const { decode } = Payload.codec(Everything)
+      decode(Uint8Array.from(bytes))
+      const edited = sent(Everything, value).slice()
+      for (const byte of bytes) edited[byte % edited.length] = byte
+      decode(edited)
+      assert.isTrue(decode(sent(Everything, value)).ok)
+    },
+    { arbitrary: { runs: 500 } }
+  )
+})
+
+// ---- why not something simpler ------------------------------------------------------------------------------------
+
+const packr = new Packr({ useRecords: false })
+const unpackr = new Unpackr({ useRecords: false })
+
+/** How a value can cross: each way encodes, makes bytes, and comes back. */
+const ways: Readonly<Record<string, (schema: Data, value: unknown) => unknown>> = {
+  plain: (schema, value) => {
+    const codec = schema as Schema.Codec<unknown>
+    return Schema.decodeUnknownSync(codec)(unpackr.unpack(packr.pack(Schema.encodeUnknownSync(codec)(value))))
+  },
+  json: (schema, value) => {
+    const codec = Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown>
+    return Schema.decodeUnknownSync(codec)(JSON.parse(JSON.stringify(Schema.encodeUnknownSync(codec)(value))))
+  },
+  binary: cross
+}
+
+const fidelity: ReadonlyArray<readonly [what: string, schema: Data, value: unknown]> = [
+  ["bytes", Schema.Uint8Array, Uint8Array.of(1, 2)],
+  ["a date", Schema.Date, new Date(5)],
+  ["a big integer", Schema.BigInt, -(2n ** 80n)],
+  ["a map", Schema.ReadonlyMap(Text, Schema.Finite), new Map([["a", 1]])],
+  ["a set", Schema.ReadonlySet(Schema.Finite), new Set([1])],
+  ["an option", Schema.Option(Schema.Finite), Option.some(1)],
+  ["an exit", Schema.Exit(Schema.Finite, Text, Text), Exit.fail("e")],
+  ["a cause", Schema.Cause(Text, Text), Cause.fail("e")],
+  ["a duration", Schema.Duration, Duration.seconds(1)],
+  ["a hash map", Schema.HashMap(Text, Schema.Finite), HashMap.make(["a", 1])],
+  ["a class", Point, new Point({ x: 1, y: 2 })],
+  ["a tagged error", TooSmall, new TooSmall({ n: 1, at: new Date(5) })],
+  ["NaN", Schema.Number, Number.NaN],
+  ["-0", Schema.Number, -0],
+  ["undefined", Schema.UndefinedOr(Schema.Finite), undefined]
+]
+
+describe("Payload, compared with simpler ways (docs/decisions/0002-payload-codec.md)", () => {
+  const arrives = (way: string, schema: Data, value: unknown): boolean => {
+    try {
+      const arrived = ways[way]!(schema, value)
+      return typeof value === "number" ? Object.is(arrived, value) : Schema.toEquivalence(schema)(arrived, value)
+    } catch {
+      return false
+    }
+  }
+  const lostBy = (way: string) =>
+    fidelity.filter(([, schema, value]) => !arrives(way, schema, value)).map(([what]) => what)
+
+  it("Schema.encode and msgpackr lose what Effect's own data types are made of", () => {
+    assert.deepStrictEqual(lostBy("plain"), [
+      "a big integer",
+      "a map",
+      "a set",
+      "an option",
+      "an exit",
+      "a cause",
+      "a duration",
+      "a hash map",
+      "-0"
+    ])
+  })
+  it("toCodecJson keeps all of it but -0", () => assert.deepStrictEqual(lostBy("json"), ["-0"]))
+  it("SchemaBinary keeps all of it", () => assert.deepStrictEqual(lostBy("binary"), []))
+  it("toCodecJson makes text of bytes and of dates", () => {
+    const encode = (schema: Data, value: unknown) =>
+      Schema.encodeUnknownSync(Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown>)(value)
+    assert.strictEqual(encode(Schema.Uint8Array, new Uint8Array(30)), "A".repeat(40))
+    assert.strictEqual(encode(Schema.Date, new Date(5)), "1970-01-01T00:00:00.005Z")
+  })
+  it("a lone surrogate, which UTF-8 cannot say, is replaced by all but JSON", () => {
+    assert.strictEqual(ways["binary"]!(Schema.String, "a\ud800b"), "a\ufffdb")
+    assert.strictEqual(ways["plain"]!(Schema.String, "a\ud800b"), "a\ufffd\ufffd\ufffdb")
+    assert.strictEqual(ways["json"]!(Schema.String, "a\ud800b"), "a\ud800b")
+  })
+  it("a date or undefined that Schema.encode leaves alone needs an extension, which the envelope refuses", () => {
+    for (const value of [new Date(5), undefined]) assert.isTrue([0xd4, 0xd6, 0xd7].includes(packr.pack([value])[1]!))
+  })
+})

@@ -1,0 +1,104 @@
+/**
+ * The envelope reads and writes the words of calls and streams by a shortcut. It must not show: a shortcut that reads
+ * what the ordinary way refuses, or reads it otherwise, would be a second language.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Envelope from "@furrow/protocol/Envelope"
+import { type Message, words } from "@furrow/protocol/Message"
+import { Arbitrary, Schema } from "effect"
+import { Packr } from "msgpackr"
+
+const msgpackr = new Packr({ useRecords: false })
+
+const Uint = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 2 ** 33 }))
+const Edge = Schema.Literals([0, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1, 2 ** 32])
+const Whole = Schema.Union([Uint, Edge])
+const Letters = Schema.String.check(Schema.makeFilter((s: string) => s.isWellFormed()))
+const Name = Schema.Union([
+  Letters,
+  Schema.Literals(["echo", "a".repeat(31), "a".repeat(32), "a".repeat(255), "a".repeat(256), "ä", "a\u0000b"])
+])
+const Kind = Schema.Literals(["call", "stream", "dialog"])
+
+const word = (tag: "Start" | "Yield" | "Credit" | "Cancel" | "Return" | "Error", fields: Schema.Struct.Fields) =>
+  Arbitrary.map(
+    Arbitrary.schema(Schema.Struct(fields) as unknown as Schema.Codec<object>),
+    (fields) => ({ _tag: tag, ...fields }) as unknown as Message
+  )
+
+const hot: Readonly<Record<string, Arbitrary.Arbitrary<Message>>> = {
+  Start: word("Start", {
+    dialog: Whole,
+    kind: Kind,
+    endpoint: Name,
+    digest: Schema.NullOr(Schema.Literal("d")),
+    meta: Schema.NullOr(Schema.Struct({ deadline: Whole })),
+    window: Schema.NullOr(Schema.Struct({ items: Schema.Literal(64), bytes: Schema.Literal(64) })),
+    payload: Schema.Uint8Array
+  }),
+  Yield: word("Yield", { dialog: Whole, items: Whole, payload: Schema.Uint8Array }),
+  Credit: word("Credit", { dialog: Whole, items: Whole, bytes: Whole }),
+  Cancel: word("Cancel", {
+    dialog: Whole,
+    by: Schema.Struct({ name: Name, uuid: Name, pid: Whole }),
+    reason: Name,
+    deadline: Whole
+  }),
+  Error: word("Error", { dialog: Whole, payload: Schema.Uint8Array }),
+  Return: word("Return", { dialog: Whole, payload: Schema.Uint8Array })
+}
+
+const frame = (message: Message): Uint8Array => {
+  const { head, tail } = Envelope.encode(message)
+  return Uint8Array.of(...head, ...tail ?? [])
+}
+
+/** The same frame with the head of its array written long, which only the ordinary way reads. */
+const ordinary = (bytes: Uint8Array | ReadonlyArray<number>): Uint8Array => {
+  const [head = 0, ...rest] = bytes
+  return Uint8Array.of(0xdc, 0, head & 0x0f, ...rest)
+}
+
+const many = { arbitrary: { runs: 2000, size: 40 } }
+
+describe("The shortcut", () => {
+  for (const [tag, arbitrary] of Object.entries(hot)) {
+    it.prop(`writes ${tag} so that msgpack reads its fields in order`, { message: arbitrary }, ({ message }) => {
+      const { code, fields } = words[message._tag]
+      const values = fields.map(([name]) => (message as unknown as Record<string, unknown>)[name])
+      const read = msgpackr.unpack(frame(message)) as Array<unknown>
+      assert.deepStrictEqual(read.map(plain), [code, ...values].map(plain))
+    }, many)
+
+    it.prop(`reads ${tag} as the ordinary way does`, { message: arbitrary }, ({ message }) => {
+      const bytes = frame(message)
+      assert.deepStrictEqual(Envelope.decode(bytes), { _tag: "Message", message })
+      assert.deepStrictEqual(Envelope.decode(ordinary(bytes)), { _tag: "Message", message })
+    }, many)
+
+    const Byte = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
+    it.prop(
+      `reads ${tag} with bytes changed, cut out or put in as the ordinary way does`,
+      {
+        message: arbitrary,
+        edits: Arbitrary.array(
+          Arbitrary.all([Byte, Byte, Arbitrary.schema(Schema.Literals(["set", "cut", "put", "end"]))]),
+          { minLength: 1, maxLength: 3 }
+        )
+      },
+      ({ edits, message }) => {
+        const bytes = [...frame(message)]
+        for (const [at, byte, edit] of edits) {
+          // The head and the code stay: without them it is another word, or none.
+          if (edit === "end") bytes.length = Math.max(2, bytes.length - at % 8)
+          else bytes.splice(2 + at % (bytes.length - 1), edit === "put" ? 0 : 1, ...(edit === "cut" ? [] : [byte]))
+        }
+        assert.deepStrictEqual(Envelope.decode(Uint8Array.from(bytes)), Envelope.decode(ordinary(bytes)))
+      },
+      { arbitrary: { runs: 5000, size: 40 } }
+    )
+  }
+})
+
+/** A payload is a Buffer where msgpackr reads it alone. */
+const plain = (value: unknown): unknown => value instanceof Uint8Array ? [...value] : value
