@@ -1,0 +1,424 @@
+/**
+ * Furrow's front door: define what an actor can do, start actors under an owner, and call them.
+ *
+ * Every actor has an owner. `runInActor` and `streamInActor` own the one they start for as long as they run; a
+ * `nursery` owns whatever is started in it; `startScoped` gives an actor to a Scope. When the owner ends, the actor
+ * ends first.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type * as Rpc from "effect/rpc/Rpc"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { type ActorInfo, ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from "../contract/Call.ts"
+import type { AnyCallEndpoint, AnyEndpoint, AnyStreamEndpoint } from "../contract/Endpoint.ts"
+import * as Caller from "../dialog/Caller.ts"
+import { CurrentBodies, CurrentDialog, Deadline, type DialogInfo } from "../dialog/Env.ts"
+import { type ActorError, ActorUnreachable, isActorError, type SpawnFailed } from "../errors/ActorError.ts"
+import type { ActorEvent } from "../inspect/ActorEvent.ts"
+import type { ActorSnapshot } from "../inspect/Snapshot.ts"
+import * as Portal from "../portal/Portal.ts"
+import type { SpawnOptions } from "../spawn/Spawner.ts"
+import * as ChildActor from "../supervision/ChildActor.ts"
+import { type Job, Nursery, type Raises } from "../supervision/Nursery.ts"
+import { current as currentTree, type Tree } from "../supervision/Tree.ts"
+import { duplicate } from "./Handlers.ts"
+import { inTheNameOf } from "./Owner.ts"
+import type { ServiceClass } from "./Service.ts"
+import * as StartService from "./StartService.ts"
+
+export { ActorRuntime } from "../contract/ActorRuntime.ts"
+export type { ActorInfo } from "../contract/ActorRuntime.ts"
+export { endpoint, fn, stream, streamEndpoint } from "../contract/Call.ts"
+export type { Call, Def, EffectCall, Fn, HandlerServices, Implemented, StreamCall, StreamFn } from "../contract/Call.ts"
+export { dialog, dialogEndpoint } from "../contract/DialogCall.ts"
+export type {
+  Dialog,
+  DialogCall,
+  DialogDef,
+  DialogFn,
+  DialogHandle,
+  DialogState,
+  MsgStream,
+  StreamOptions,
+  SubscribeOptions
+} from "../contract/DialogCall.ts"
+export type { AnyEndpoint, CallEndpoint, DialogEndpoint, StreamEndpoint } from "../contract/Endpoint.ts"
+export { defaults as defaultTimeouts, Timeouts } from "../contract/Timeouts.ts"
+export { Deadline } from "../dialog/Env.ts"
+export { OtherFailures } from "../dialog/Failures.ts"
+export {
+  type ActorError,
+  ActorId,
+  ActorLost,
+  ActorUnreachable,
+  ChannelClosed,
+  ContextCancelled,
+  EndpointUnknown,
+  formatActor,
+  formatLost,
+  isActorError,
+  NameTaken,
+  PayloadInvalid,
+  ProtocolViolation,
+  RemoteActorError,
+  SpawnFailed,
+  StreamOverrun
+} from "../errors/ActorError.ts"
+export { CancelledBy, cancelledBy } from "../errors/CancelledBy.ts"
+export type { ActorEvent } from "../inspect/ActorEvent.ts"
+export type { ActorSnapshot, NurserySnapshot, PortalSnapshot } from "../inspect/Snapshot.ts"
+export type { ActorExit, Portal } from "../portal/Portal.ts"
+export type { SpawnOptions } from "../spawn/Spawner.ts"
+export { Nursery, nursery, type Raises } from "../supervision/Nursery.ts"
+export { launch, openHere, rpcClient } from "./Compose.ts"
+export type { Handlers, Served, ServiceClass } from "./Service.ts"
+export { serveFrom, Service } from "./Service.ts"
+
+type AnyImplemented = Implemented<AnyEndpoint>
+
+/**
+ * What an actor is to serve, and how it is to be started.
+ *
+ * @since 0.1.0
+ */
+export interface StartOptions<X extends ReadonlyArray<AnyImplemented>> extends SpawnOptions {
+  /** The endpoints it serves: nothing else can be called. */
+  readonly expose: X
+}
+
+/** What every start does, whoever owns the result. */
+const startChild = (
+  tree: Tree,
+  name: string,
+  { expose, ...options }: StartOptions<ReadonlyArray<AnyImplemented>>,
+  restore: ChildActor.Restore
+): Effect.Effect<{ readonly child: ChildActor.ChildActor; readonly channel: PeerChannel }, SpawnFailed> => {
+  const error = duplicate(expose)
+  return error === undefined
+    ? ChildActor.start(tree, { name, definitions: expose, options }, restore)
+    : Effect.die(error)
+}
+
+const portalOf = (
+  tree: Tree,
+  child: ChildActor.ChildActor,
+  channel: PeerChannel,
+  expose: ReadonlyArray<AnyImplemented>
+): Portal.Portal<any> =>
+  Portal.make({
+    channel,
+    env: tree.env,
+    actor: child.actor,
+    exposed: new Map(expose.map(({ endpoint, module }) => [endpoint.name, module])),
+    cancel: (reason) => Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation)),
+    wait: child.wait
+  })
+
+/**
+ * Starts an actor in the nursery around us; it resolves when the actor is ready to serve. The nursery cancels it when
+ * its body returns; with `await: true` it is joined instead: it must end by itself or be cancelled through its portal.
+ *
+ * @example
+ * ```ts
+ * const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
+ * yield* frank.run(isPrime({ n: 7 }))
+ * ```
+ * @since 0.1.0
+ */
+export const start: {
+  <const X extends ReadonlyArray<AnyImplemented>>(
+    name: string,
+    options: StartOptions<X> & { readonly await?: boolean | undefined }
+  ): Effect.Effect<Portal.Portal<X[number]>, ActorError, Nursery>
+  <Self, Name extends string, Eps extends AnyEndpoint, Uses, Rpcs extends Rpc.Any>(
+    service: ServiceClass<Self, Name, Eps, Uses, Rpcs>,
+    options?: StartService.StartOptions & { readonly await?: boolean | undefined }
+  ): Effect.Effect<Portal.Portal<Self>, ActorError, Nursery | Uses>
+} = (what: any, options: any = {}): Effect.Effect<any, ActorError, any> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Nursery, ({ inside }) => {
+      const { await: awaited = false, ...rest } = options
+      const { tree } = inside
+      const starting = typeof what === "string"
+        ? startChild(tree, what, rest, restore)
+        : StartService.start(tree, what, rest, restore)
+      return Effect.flatMap(starting, ({ channel, child }) => {
+        inside.own(child, awaited)
+        const portal = typeof what === "string"
+          ? portalOf(tree, child, channel, options.expose)
+          : StartService.portal(tree, what, child, channel)
+        return Effect.as(ownedOrGone(inside.isOpen, child), portal)
+      })
+    })
+  )
+
+/** A nursery that began to close while the actor was starting has not told it to end: we do. */
+const ownedOrGone = (open: boolean, child: ChildActor.ChildActor): Effect.Effect<void> =>
+  open ? Effect.void : child.discard
+
+/**
+ * Starts an actor in the Scope around us: it ends when the Scope closes. Its death interrupts nobody: calls fail with
+ * `ActorLost`, `portal.wait` reports it, and a death that nobody saw (no call failed of it, nobody waited) is logged when
+ * the Scope closes.
+ *
+ * @since 0.1.0
+ */
+export const startScoped = <const X extends ReadonlyArray<AnyImplemented>>(
+  name: string,
+  options: StartOptions<X>
+): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime | Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const tree = yield* currentTree
+      const { channel, child } = yield* startChild(tree, name, options, restore)
+      const portal = portalOf(tree, child, channel, options.expose)
+      let looked = false
+      yield* Effect.addFinalizer(() =>
+        Effect.gen(function*() {
+          yield* child.end(yield* inTheNameOf(tree, "scope closed"))
+          const exit = child.ended
+          const unseen = exit._tag === "Lost" && !looked && !channel.wasTold
+          if (unseen) yield* Effect.logError(exit.error.message)
+        })
+      )
+      const wait = Effect.map(portal.wait, (exit) => {
+        looked = true
+        return exit
+      })
+      return { ...portal, wait } as Portal.Portal<X[number]>
+    })
+  )
+
+/** Starts an actor for one purpose, and ends it whatever comes of it; an interruption ends it at once. */
+const inOwnActor = <A>(
+  tree: Tree,
+  call: Call<AnyEndpoint> & { readonly definition: AnyImplemented },
+  options: SpawnOptions & { readonly name?: string | undefined },
+  use: (channel: PeerChannel, end: Effect.Effect<void>) => Effect.Effect<A, unknown>
+): Effect.Effect<A, unknown> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      startChild(tree, options.name ?? call.endpoint.name, { ...options, expose: [call.definition] }, restore),
+      ({ channel, child }) => {
+        const end = (reason: string) =>
+          Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation))
+        return Effect.onExit(restore(use(channel, end("interrupted"))), () => end("done"))
+      }
+    )
+  )
+
+/**
+ * Runs a call in an actor of its own: starts it, waits for the answer, ends it. Interrupting it interrupts the far
+ * fiber, waits for its finalizers, and is bounded by the shutdown ladder.
+ *
+ * @example
+ * ```ts
+ * yield* Effect.forEach(numbers, (n) => Actor.runInActor(isPrime({ n })), { concurrency: 4 })
+ * yield* Actor.runInActor(isPrime({ n: 7 })).pipe(Effect.timeout("1 second"))
+ * ```
+ * @since 0.1.0
+ */
+export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>>(
+  call: C,
+  options: SpawnOptions & { readonly name?: string | undefined } = {}
+): Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime> =>
+  Effect.flatMap(
+    currentTree,
+    (tree) => inOwnActor(tree, call, options, (channel, end) => Caller.run(channel, tree.env, call, () => end))
+  ) as Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime>
+
+/**
+ * Reads a stream from an actor of its own: the actor lives as long as the stream is read.
+ *
+ * @since 0.1.0
+ */
+export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpoint>>(
+  call: C,
+  options: SpawnOptions & { readonly name?: string | undefined } = {}
+): Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime> =>
+  Stream.unwrap(Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const tree = yield* currentTree
+      const expose = [call.definition as AnyImplemented]
+      const name = options.name ?? call.endpoint.name
+      const { channel, child } = yield* startChild(tree, name, { ...options, expose }, restore)
+      const end = Effect.flatMap(inTheNameOf(tree, "stream closed"), (cancellation) => child.end(cancellation))
+      yield* Effect.addFinalizer(() => end)
+      return Caller.stream(channel, tree.env, call, undefined, () => end)
+    })
+  )) as Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime>
+
+/**
+ * A job in the background: an actor that answers one call.
+ *
+ * @since 0.1.0
+ */
+export interface Running<out A, out E> {
+  /** The answer; reading a failure here does not undo that it is the nursery's. */
+  readonly result: Effect.Effect<A, E | ActorError>
+  /** Waits for the end, never fails. */
+  readonly wait: Effect.Effect<void>
+  /** Ends the job and its actor. */
+  readonly cancel: (reason?: string) => Effect.Effect<void>
+}
+
+/**
+ * Runs a call in an actor of its own, in the background. The nursery joins it: a failure of the job is the nursery's,
+ * typed, and leaving the nursery waits for it.
+ *
+ * @since 0.1.0
+ */
+export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>>(
+  call: C,
+  options: SpawnOptions & { readonly name?: string | undefined } = {}
+): Effect.Effect<Running<Success<C>, Failure<C>>, ActorError, Nursery | Raises<Failure<C>>> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Nursery, ({ inside }) => {
+      const { tree } = inside
+      const expose = [call.definition as AnyImplemented]
+      const name = options.name ?? call.endpoint.name
+      return Effect.flatMap(startChild(tree, name, { ...options, expose }, restore), ({ channel, child }) => {
+        inside.own(child, false)
+        if (!inside.isOpen) return Effect.andThen(child.discard, Effect.interrupt)
+        const job: Job = { done: Deferred.makeUnsafe<void>(), dismissed: false }
+        const result = Deferred.makeUnsafe<unknown, unknown>()
+        inside.job(job)
+        const end = (reason: string) =>
+          Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation))
+        const work = Effect.onExit(Caller.run(channel, tree.env, call, () => child.gone), (exit) => {
+          Deferred.doneUnsafe(result, exit)
+          // The nursery hears of a failure before the actor is gone: everybody else ends in parallel with it.
+          if (Exit.isFailure(exit)) inside.jobFailed(job, exit.cause)
+          return Effect.andThen(end("done"), Effect.sync(() => inside.jobEnded(job)))
+        })
+        return Effect.withFiber((fiber) => {
+          Effect.runForkWith(fiber.context)(work)
+          return Effect.succeed({
+            result: Deferred.await(result) as Effect.Effect<Success<C>, Failure<C> | ActorError>,
+            wait: Effect.asVoid(Effect.exit(Deferred.await(job.done))),
+            cancel: (reason = "cancelled") =>
+              Effect.suspend(() => {
+                job.dismissed = true
+                return end(reason)
+              })
+          })
+        })
+      })
+    })
+  ) as Effect.Effect<Running<Success<C>, Failure<C>>, ActorError, Nursery | Raises<Failure<C>>>
+
+/**
+ * Who we are: name, id, ancestors.
+ *
+ * @since 0.1.0
+ */
+export const current: Effect.Effect<ActorInfo, never, ActorRuntime> = Effect.map(ActorRuntime, ({ info }) => info)
+
+/**
+ * The dialog the current work belongs to, on either side; none outside (features CTX-9).
+ *
+ * @since 0.1.0
+ */
+export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.withFiber((fiber) =>
+  Effect.succeed(Option.fromUndefinedOr(fiber.getRef(CurrentBodies)[0] ?? fiber.getRef(CurrentDialog)?.info))
+)
+
+/**
+ * A portal to our parent, for what it exposes. Fails in a root, which has none. Cancelling a parent is not for its
+ * children: `cancel` on it fails the call with a defect.
+ *
+ * @example
+ * ```ts
+ * const parent = yield* Actor.parent([audit])
+ * yield* parent.run(audit({ what: "started" }))
+ * ```
+ * @since 0.1.0
+ */
+export const parent = <const X extends ReadonlyArray<{ readonly endpoint: AnyEndpoint }>>(
+  expose: X
+): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime> =>
+  Effect.flatMap(currentTree, (tree) => {
+    const channel = tree.parent
+    const actor = tree.info.ancestors.at(-1)
+    if (channel === undefined || actor === undefined) {
+      return Effect.fail(
+        new ActorUnreachable({
+          target: "the parent",
+          reason: "this actor is the root and has none; call what a parent exposes from an actor it started"
+        })
+      )
+    }
+    return Effect.succeed(Portal.make({
+      channel,
+      env: tree.env,
+      actor,
+      exposed: new Map(expose.map((def) => [def.endpoint.name, undefined])),
+      cancel: () => Effect.die(new Error("an actor cannot cancel its parent: a parent outlives its children")),
+      // The parent outlives us: there is nothing to wait for while we run.
+      wait: Effect.never
+    }))
+  })
+
+/**
+ * A picture of this actor: who it is, what it serves, its children and their states.
+ *
+ * @since 0.1.0
+ */
+export const statistics: Effect.Effect<ActorSnapshot, never, ActorRuntime> = Effect.map(
+  currentTree,
+  (tree) => tree.snapshot()
+)
+
+/**
+ * What happens in this actor and to its children, from now on.
+ *
+ * @since 0.1.0
+ */
+export const events: Stream.Stream<ActorEvent, never, ActorRuntime> = Stream.unwrap(
+  Effect.map(currentTree, (tree) =>
+    Stream.callback<ActorEvent>((queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() => tree.events.subscribe((event) => void Queue.offerUnsafe(queue, event))),
+        (unsubscribe) => Effect.sync(unsubscribe)
+      )
+    ))
+)
+
+/**
+ * Turns every `ActorError` into a defect and leaves the endpoint's own errors: what a handler does that calls another
+ * actor, because an `ActorError` is not in its own contract.
+ *
+ * @example
+ * ```ts
+ * const lookup = Actor.fn("lookup", { module, error: NotFound })(({ key }) => Actor.orDie(store.run(get({ key }))))
+ * ```
+ * @since 0.1.0
+ */
+export const orDie = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, ActorError>, R> =>
+  Effect.catchIf(self, isActorError, Effect.die) as Effect.Effect<A, Exclude<E, ActorError>, R>
+
+/**
+ * Bounds an effect as `Effect.timeout` does, and lets the remaining time travel with every call made inside: an actor
+ * three hops away knows how long it has (`Actor.Deadline`). An earlier deadline around it stays in force.
+ *
+ * @since 0.1.0
+ */
+export const timeout =
+  (duration: Duration.Input) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Cause.TimeoutError, R> =>
+    Effect.withFiber((fiber) => {
+      const at = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() + Duration.toMillis(duration)
+      const around = fiber.getRef(Deadline)
+      const deadline = around === undefined ? at : Math.min(around, at)
+      return Effect.timeout(Effect.provideService(self, Deadline, deadline), duration)
+    })

@@ -1,0 +1,342 @@
+/**
+ * The life of an actor below the root, on any platform:
+ *
+ *   connect -> greet -> Spawn arrives -> import -> layers -> Ready -> serve -> ending -> finalizers -> Bye -> exit
+ *
+ * It ends because its parent says so, because its parent is gone, or because something in it was not caught. Whatever
+ * the reason, the order is the same (features ACT-11): handlers are interrupted in parallel and their last words are
+ * sent, then its scope closes, then its last logs and what it has written leave, then it says Bye. Its own children
+ * belong to its handlers and are gone before those end.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import { defaultMaxFrame } from "@furrow/protocol/Frame"
+import { version } from "@furrow/protocol/Message"
+import type * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import { PeerChannel } from "../channel/PeerChannel.ts"
+import { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { Implemented } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
+import { Dispatcher, relayPrefix } from "../dialog/Callee.ts"
+import type { Env } from "../dialog/Env.ts"
+import { encodeFailure } from "../dialog/Failures.ts"
+import { type LogForwarder, makeForwarder, withLogger } from "../dialog/Logs.ts"
+import type { ActorId, SpawnStep } from "../errors/ActorError.ts"
+import { box } from "../errors/Boxing.ts"
+import { makeEvents } from "../inspect/ActorEvent.ts"
+import * as Portal from "../portal/Portal.ts"
+import type { Spawner } from "../spawn/Spawner.ts"
+import { type Exposed, readyCodec, type ServiceSpec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
+import { Tree } from "../supervision/Tree.ts"
+import type { Connection } from "../transport/Transport.ts"
+import * as Handlers from "./Handlers.ts"
+import * as Served from "./Served.ts"
+
+/** What the platform has to bring. */
+export interface ActorMainOptions {
+  readonly actor: ActorId
+  readonly connection: Connection
+  /** Imports what is to be served. Rejects with an error that says what is wrong and what to do. */
+  readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
+  /** Imports a module whose export serves a Service. */
+  readonly loadModule: (module: string) => Promise<Record<string, unknown>>
+  readonly spawner: Spawner["Service"]
+  /** Hands out a function that ends the actor because of an error nobody caught. */
+  readonly onStart?:
+    | ((actor: { readonly uncaught: (error: unknown) => void; readonly end: (reason: string) => void }) => void)
+    | undefined
+  /** The actor serves from now on. */
+  readonly onReady?: (() => void) | undefined
+  /** When what has been written to stdout and stderr has left the process: a slow reader keeps it waiting. */
+  readonly written?: (() => Promise<void>) | undefined
+}
+
+/** What an actor keeps of its deadline, so that its Bye is in time. */
+const margin = 250
+
+/** How it ended: what the platform makes an exit code of. */
+export type Ended = "done" | "boot-failed" | "parent-lost" | "uncaught"
+
+type Ending =
+  | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation }
+  | { readonly _tag: "ParentLost" }
+  | { readonly _tag: "Uncaught"; readonly error: unknown }
+
+class BootFailed {
+  readonly step: SpawnStep
+  readonly error: unknown
+  constructor(step: SpawnStep, error: unknown) {
+    this.step = step
+    this.error = error
+  }
+}
+
+interface Booted {
+  readonly tree: Tree
+  readonly dispatcher: Dispatcher
+  readonly logs: LogForwarder
+  readonly scope: Scope.Closeable
+}
+
+/** Runs an actor until it has ended. Never fails, and is not interrupted from outside: it is told to end. */
+export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
+  Effect.gen(function*() {
+    const { actor, connection } = options
+    const events = makeEvents()
+    const ending = Deferred.makeUnsafe<Ending>()
+    const end = (why: Ending) => void Deferred.doneUnsafe(ending, Exit.succeed(why))
+    options.onStart?.({
+      uncaught: (error) => end({ _tag: "Uncaught", error }),
+      end: (reason) => end({ _tag: "Cancelled", cancellation: { by: actor, reason, deadline: 0 } })
+    })
+    const channel = new PeerChannel({
+      connection,
+      handshake: {
+        side: "dialler",
+        hello: {
+          _tag: "Hello",
+          version,
+          capabilities: [],
+          actor,
+          role: "child",
+          maxFrame: defaultMaxFrame,
+          proof: null
+        }
+      },
+      events
+    })
+    const spec = yield* greeted(channel)
+    if (spec === undefined) return "boot-failed"
+    const settings = Context.mergeAll(
+      yield* Effect.context<never>(),
+      Context.make(References.MinimumLogLevel, spec.level as LogLevel.LogLevel),
+      Context.make(Timeouts, spec.timeouts)
+    )
+    const life = Effect.gen(function*() {
+      const booted = yield* Effect.exit(
+        Effect.raceFirst(bootUp(options, spec, channel, events, end), untilEnding(ending))
+      )
+      if (Exit.isFailure(booted)) return yield* bootFailed(channel, options.actor, booted.cause)
+      options.onReady?.()
+      return yield* serve(booted.value, channel, options, ending, spec)
+    })
+    return yield* Effect.provideContext(life, settings)
+  })
+
+/** The spec, once the parent has let us in; nothing if it did not. */
+const greeted = (channel: PeerChannel): Effect.Effect<SpawnSpec | undefined> =>
+  Effect.callback<SpawnSpec | undefined>((resume) => {
+    const none = () => resume(Effect.succeed(undefined))
+    channel.whenGreeted((greeted) => {
+      if (greeted._tag !== "Open") return none()
+      channel.route({
+        ...deaf(channel),
+        spawn: (payload) => {
+          const spec = specCodec.decode(payload)
+          if (spec.ok) return resume(Effect.succeed(spec.value))
+          channel.violate({ _tag: "Malformed", word: "Spawn", field: "payload" })
+          none()
+        },
+        closed: none
+      })
+    })
+  })
+
+/** A router for words that have no place yet. */
+const deaf = (channel: PeerChannel) => ({
+  start: () => channel.violate({ _tag: "HandshakeOrder", word: "Start", state: "not ready" }),
+  cancelActor: () => channel.close(),
+  cancelAck: () => {},
+  bye: () => {},
+  failed: () => {},
+  spawn: () => channel.violate({ _tag: "HandshakeOrder", word: "Spawn", state: "already told" }),
+  ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" })
+})
+
+/** Told to end before it was ready: there is nothing to finalize but the layers under construction. */
+const untilEnding = (ending: Deferred.Deferred<Ending>): Effect.Effect<never, BootFailed> =>
+  Effect.flatMap(Deferred.await(ending), (why) =>
+    Effect.fail(
+      new BootFailed("import", why._tag === "Uncaught" ? why.error : new Error("ended before it was ready"))
+    ))
+
+const bootUp = (
+  options: ActorMainOptions,
+  spec: SpawnSpec,
+  channel: PeerChannel,
+  events: Env["events"],
+  end: (why: Ending) => void
+): Effect.Effect<Booted, BootFailed> =>
+  Effect.gen(function*() {
+    const level = yield* References.MinimumLogLevel
+    const tree = new Tree({
+      info: { id: options.actor, name: options.actor.name, ancestors: spec.ancestors, isRoot: false },
+      events,
+      spawner: options.spawner,
+      parent: channel,
+      level
+    })
+    channel.route({
+      ...deaf(channel),
+      cancelActor: ({ by, deadline, reason }) => {
+        channel.send({ _tag: "CancelAck" })
+        end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
+      },
+      closed: () => end({ _tag: "ParentLost" })
+    })
+    const logs = makeForwarder(channel, tree.env)
+    const scope = Scope.makeUnsafe("parallel")
+    const boot = Effect.gen(function*() {
+      const definitions = yield* Effect.tryPromise({
+        try: () => loaded(options, spec),
+        catch: (error) => new BootFailed("import", error)
+      })
+      tree.handlers = yield* Effect.mapError(
+        "served" in definitions
+          ? Effect.provideContext(Served.build(definitions.served), definitions.uses(channel, tree))
+          : Handlers.build(definitions),
+        (error) => new BootFailed("layer", error)
+      )
+      return new Dispatcher(channel, tree.env, tree.handlers)
+    })
+    const context = withLogger(yield* Effect.context<never>(), logs.logger).pipe(
+      Context.add(ActorRuntime, { info: tree.info, inside: tree }),
+      Context.add(Scope.Scope, scope)
+    )
+    const dispatcher = yield* Effect.onExit(Effect.provideContext(boot, context), (exit) =>
+      Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
+    return { tree, dispatcher, logs, scope }
+  })
+
+/** Definitions to serve, or a Service with the portals it uses. */
+const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
+  const { service } = spec
+  if (service === null) return options.load(spec.expose)
+  const served = Served.find(service.module, await options.loadModule(service.module), service.key)
+  // A module that serves from another one is loaded now: its errors are import errors.
+  const implementation = await served.load()
+  return {
+    served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
+    uses: (channel: PeerChannel, tree: Tree) => usedPortals(served, service, channel, tree)
+  }
+}
+
+/** A portal for every Service it uses: its calls go through the parent, which knows the actor. */
+const usedPortals = (
+  served: Served.ServedInside,
+  service: ServiceSpec,
+  channel: PeerChannel,
+  tree: Tree
+): Context.Context<never> => {
+  let context: Context.Context<never> = Context.empty()
+  for (const used of served.service().uses) {
+    const given = service.uses.find(({ key }) => key === used.key)
+    if (given === undefined) throw new Error(`"${service.key}" uses "${used.key}", but its parent did not give it`)
+    const portal = Portal.make({
+      channel,
+      env: tree.env,
+      actor: given.actor,
+      exposed: new Map(used.endpoints.map(({ name }) => [name, undefined])),
+      prefix: relayPrefix(used.key),
+      cancel: () => Effect.die(new Error(`only the owner of "${used.key}" can end it`)),
+      wait: Effect.never
+    })
+    context = Context.add(context, used as unknown as Context.Key<never, unknown>, portal) as Context.Context<never>
+  }
+  return context
+}
+
+const bootFailed = (
+  channel: PeerChannel,
+  actor: ActorId,
+  cause: Cause.Cause<BootFailed>
+): Effect.Effect<Ended> =>
+  Effect.sync(() => {
+    const reason = cause.reasons.find((reason) => reason._tag !== "Interrupt")
+    const failed = reason?._tag === "Fail"
+      ? reason.error
+      : new BootFailed("layer", reason?._tag === "Die" ? reason.defect : new Error("interrupted"))
+    channel.send({
+      _tag: "Error",
+      dialog: 0,
+      payload: encodeFailure({ _tag: "SpawnFailed", step: failed.step, boxed: box(failed.error, actor) })
+    })
+    channel.close()
+    return "boot-failed"
+  })
+
+/** Serves until something ends it, then tears down in order. */
+const serve = (
+  booted: Booted,
+  channel: PeerChannel,
+  { actor, written }: ActorMainOptions,
+  ending: Deferred.Deferred<Ending>,
+  spec: SpawnSpec
+): Effect.Effect<Ended> =>
+  Effect.gen(function*() {
+    const { dispatcher, logs, scope, tree } = booted
+    const ready = readyCodec.encode({ endpoints: Array.from(tree.handlers.keys()) })
+    if (!ready.ok) return yield* Effect.die(new Error(ready.issue))
+    channel.route({
+      ...deaf(channel),
+      start: (message) => dispatcher.start(message),
+      cancelActor: ({ by, deadline, reason }) => {
+        channel.send({ _tag: "CancelAck" })
+        Deferred.doneUnsafe(ending, Exit.succeed({ _tag: "Cancelled", cancellation: { by, reason, deadline } }))
+      },
+      closed: () => void Deferred.doneUnsafe(ending, Exit.succeed({ _tag: "ParentLost" }))
+    })
+    channel.send({ _tag: "Ready", payload: ready.value })
+    const why = yield* Deferred.await(ending)
+    const { finalizers } = spec.timeouts
+    const cancellation = cancellationFor(why, actor, finalizers)
+    const clock = yield* Clock.Clock
+    const until = clock.currentTimeMillisUnsafe() + cancellation.deadline
+    tree.ending = { cancellation, until }
+    tree.refusal = `this actor is ending: ${cancellation.reason}`
+    if (why._tag === "Uncaught") {
+      const boxed = box(why.error, actor)
+      channel.send({ _tag: "Error", dialog: 0, payload: encodeFailure({ _tag: "Defect", boxed, others: [] }) })
+    }
+    if (why._tag === "Uncaught") dispatcher.failAll(why.error, cancellation)
+    else dispatcher.cancelAll(cancellation)
+    // With nobody left to end it, an actor has to keep its own bound.
+    const bounded = Effect.timeoutOption(
+      Effect.andThen(dispatcher.awaitIdle, Scope.close(scope, Exit.void)),
+      cancellation.deadline
+    )
+    yield* why._tag === "Cancelled" && cancellation.by.uuid !== actor.uuid
+      ? Effect.andThen(dispatcher.awaitIdle, Scope.close(scope, Exit.void))
+      : bounded
+    yield* Effect.timeoutOption(logs.flush, spec.timeouts.logs)
+    if (written !== undefined && why._tag !== "ParentLost") {
+      const left = until - clock.currentTimeMillisUnsafe() - margin
+      yield* Effect.timeoutOption(Effect.promise(written), Math.max(0, left))
+    }
+    if (why._tag === "Cancelled") channel.send({ _tag: "Bye" })
+    channel.close()
+    return why._tag === "Cancelled" ? "done" : why._tag === "ParentLost" ? "parent-lost" : "uncaught"
+  })
+
+const cancellationFor = (why: Ending, actor: ActorId, finalizers: number): Cancellation => {
+  switch (why._tag) {
+    case "Cancelled":
+      return why.cancellation.deadline > 0 ? why.cancellation : { ...why.cancellation, deadline: finalizers }
+    case "ParentLost":
+      return { by: actor, reason: "parent-lost", deadline: finalizers }
+    case "Uncaught": {
+      const { message, type } = box(why.error, actor)
+      return { by: actor, reason: `uncaught ${type}: ${message}`, deadline: finalizers }
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Definitions -> what an actor serves: every handler with the services it needs, each layer built once per actor.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { Implemented } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import type { Handler, Handlers } from "../dialog/Callee.ts"
+
+/** Two endpoints of one name: a mistake of whoever wrote `expose`, found before anything starts. */
+export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>): Error | undefined => {
+  const seen = new Map<string, string>()
+  for (const { endpoint, module } of definitions) {
+    const other = seen.get(endpoint.name)
+    if (other !== undefined) {
+      return new Error(
+        `two endpoints named "${endpoint.name}" in one \`expose\` (of ${other} and ${module}): ` +
+          "an actor finds its endpoints by name; rename one of them"
+      )
+    }
+    seen.set(endpoint.name, module)
+  }
+  return undefined
+}
+
+/** Builds the layers and binds the handlers to them; they live as long as the scope. */
+export const build = (
+  definitions: ReadonlyArray<Implemented<AnyEndpoint>>
+): Effect.Effect<Handlers, unknown, ActorRuntime | Scope.Scope> =>
+  Effect.gen(function*() {
+    const error = duplicate(definitions)
+    if (error !== undefined) return yield* Effect.die(error)
+    const base = yield* Effect.context<ActorRuntime | Scope.Scope>()
+    const scope = yield* Effect.scope
+    const memoMap = Layer.makeMemoMapUnsafe()
+    const handlers = new Map<string, Handler>()
+    for (const { endpoint, handler, layer } of definitions) {
+      const services = layer === undefined
+        ? Context.empty()
+        : yield* Layer.buildWithMemoMap(layer as Layer.Layer<never, unknown, ActorRuntime>, memoMap, scope)
+      handlers.set(endpoint.name, {
+        endpoint,
+        handler,
+        context: Context.merge(base, services) as Context.Context<never>
+      })
+    }
+    return handlers
+  })

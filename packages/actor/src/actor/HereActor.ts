@@ -1,0 +1,122 @@
+/**
+ * A Service or a dialog served in this process for tests and small programs: its handlers on one end of a memory
+ * connection, the portal on the other. Everything crosses through the codecs; nothing is started.
+ *
+ * @since 0.1.0
+ */
+import { defaultMaxFrame } from "@furrow/protocol/Frame"
+import { version } from "@furrow/protocol/Message"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as References from "effect/References"
+import type * as Scope from "effect/Scope"
+import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
+import { ActorRuntime } from "../contract/ActorRuntime.ts"
+import { Dispatcher, type Handlers } from "../dialog/Callee.ts"
+import type { ActorId } from "../errors/ActorError.ts"
+import { makeEvents } from "../inspect/ActorEvent.ts"
+import * as Portal from "../portal/Portal.ts"
+import { Tree } from "../supervision/Tree.ts"
+import * as MemoryTransport from "../transport/MemoryTransport.ts"
+import * as Served from "./Served.ts"
+
+const uuid = (): string => (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()
+
+const noWords = (channel: PeerChannel): Router => ({
+  start: () => channel.violate({ _tag: "WrongSide", word: "Start" }),
+  cancelActor: () => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
+  cancelAck: () => {},
+  bye: () => {},
+  failed: () => {},
+  spawn: () => channel.violate({ _tag: "WrongSide", word: "Spawn" }),
+  ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" }),
+  closed: () => {}
+})
+
+/** Two channels that talk to each other; both are open when this resolves, and closed with the Scope. */
+const channels = (
+  near: ActorId,
+  far: ActorId
+): Effect.Effect<readonly [PeerChannel, PeerChannel], never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.callback<readonly [PeerChannel, PeerChannel]>((resume) => {
+      const [left, right] = MemoryTransport.pair()
+      const events = makeEvents()
+      const common = { version, capabilities: [], maxFrame: defaultMaxFrame, proof: null }
+      const acceptor = new PeerChannel({
+        connection: left,
+        handshake: { side: "acceptor", welcome: { _tag: "Welcome", ...common, actor: near }, judge: () => undefined },
+        events
+      })
+      const dialler = new PeerChannel({
+        connection: right,
+        handshake: { side: "dialler", hello: { _tag: "Hello", ...common, actor: far, role: "peer" } },
+        events
+      })
+      dialler.whenGreeted(() => resume(Effect.succeed([acceptor, dialler])))
+    }),
+    ([acceptor, dialler]) =>
+      Effect.sync(() => {
+        acceptor.close()
+        dialler.close()
+      })
+  )
+
+/** A portal to handlers that run here. */
+export const serve = (
+  name: string,
+  handlers: (runtime: Context.Context<ActorRuntime>) => Effect.Effect<Handlers, unknown, Scope.Scope>
+): Effect.Effect<Portal.Portal<any>, unknown, Scope.Scope> =>
+  Effect.gen(function*() {
+    const near: ActorId = { name: "here", uuid: uuid(), pid: 0 }
+    const far: ActorId = { name, uuid: uuid(), pid: 0 }
+    const [ours, theirs] = yield* channels(near, far)
+    const level = yield* References.MinimumLogLevel
+    const tree = (id: ActorId) =>
+      new Tree({
+        info: { id, name: id.name, ancestors: [], isRoot: true },
+        events: makeEvents(),
+        spawner: { spawn: () => Effect.die(new Error("nothing can be started by handlers that run here")) },
+        parent: undefined,
+        level
+      })
+    const served = tree(far)
+    served.refusal = "handlers that run here have no runtime to start actors with"
+    served.handlers = yield* handlers(Context.make(ActorRuntime, { info: served.info, inside: served }))
+    const dispatcher = new Dispatcher(theirs, served.env, served.handlers)
+    theirs.route({ ...noWords(theirs), start: (message) => dispatcher.start(message) })
+    ours.route(noWords(ours))
+    yield* Effect.addFinalizer(() => {
+      dispatcher.cancelAll({ by: near, reason: "scope closed", deadline: 0 })
+      return dispatcher.awaitIdle
+    })
+    return Portal.make({
+      channel: ours,
+      env: tree(near).env,
+      actor: far,
+      exposed: new Map(Array.from(served.handlers.keys(), (endpoint) => [endpoint, undefined])),
+      cancel: (reason) =>
+        Effect.sync(() => dispatcher.cancelAll({ by: near, reason, deadline: 0 })).pipe(
+          Effect.andThen(dispatcher.awaitIdle),
+          Effect.andThen(Effect.sync(() => ours.close()))
+        ),
+      wait: Effect.never
+    })
+  })
+
+/** A portal to a Service whose handlers run here. */
+export const portal = (
+  service: Served.AnyService,
+  implementation: Served.Implementation
+): Effect.Effect<Portal.Portal<any>, unknown, Scope.Scope> =>
+  serve(service.key, (runtime) =>
+    Effect.flatMap(Effect.context<Scope.Scope>(), (context) =>
+      Effect.provideContext(
+        Served.build({
+          "~furrow/Served": () => undefined as never,
+          key: service.key,
+          service: () => service,
+          load: () => Promise.resolve(implementation)
+        }),
+        Context.merge(context, runtime)
+      )))

@@ -1,0 +1,149 @@
+/**
+ * Actors without processes: the same runtime, each actor a fiber here, connected by memory.
+ *
+ * For tests and for programs that want the semantics but not the processes. Everything is as between processes: values
+ * cross through their codecs, cancellation is acknowledged, a lost actor is lost. Time is the program's own Clock, so
+ * a whole tree runs under TestClock. Not here: the isolation. A blocked event loop blocks every actor, and killing one
+ * can only interrupt it.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { Implemented } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { withoutCaller } from "../dialog/Env.ts"
+import type { ActorId } from "../errors/ActorError.ts"
+import { type ProcessExit, type ProcessHandle, Spawner, type SpawnRequest } from "../spawn/Spawner.ts"
+import type { Exposed } from "../spawn/SpawnSpec.ts"
+import * as MemoryTransport from "../transport/MemoryTransport.ts"
+import * as ActorMain from "./ActorMain.ts"
+import { layer as rootLayer, type RootOptions } from "./RootRuntime.ts"
+
+const exits: { readonly [E in ActorMain.Ended]: number } = {
+  "done": 0,
+  "boot-failed": 1,
+  "parent-lost": 0,
+  "uncaught": 70
+}
+
+const find = (request: SpawnRequest) => (exposed: ReadonlyArray<Exposed>): ReadonlyArray<Implemented<AnyEndpoint>> =>
+  exposed.map(({ module, name }) => {
+    const found = request.definitions.find(({ endpoint, module: from }) => endpoint.name === name && from === module)
+    // Both lists are made by the same parent, one from the other.
+    if (found === undefined) throw new Error(`no definition of ${name}`)
+    return found
+  })
+
+class MemoryProcess implements ProcessHandle {
+  readonly actor: ActorId
+  readonly connection: ProcessHandle["connection"]
+  private readonly far: ProcessHandle["connection"]
+  private fiber: Fiber.Fiber<ActorMain.Ended> | undefined
+  private exit: ProcessExit | undefined
+  private callbacks: Array<(exit: ProcessExit) => void> = []
+  private killed: string | undefined
+
+  constructor(actor: ActorId) {
+    this.actor = actor
+    const [near, far] = MemoryTransport.pair()
+    this.connection = near
+    this.far = far
+  }
+
+  run(main: (connection: ProcessHandle["connection"]) => Fiber.Fiber<ActorMain.Ended>): void {
+    const fiber = main(this.far)
+    this.fiber = fiber
+    fiber.addObserver((exit) => {
+      // What it said last is still on its way: its end of the connection goes after that. One that was killed says and
+      // hears nothing more: its handlers are interrupted, and no new one starts in it.
+      if (this.killed === undefined) this.far.end()
+      else this.far.destroy()
+      const code = exit._tag === "Success" ? exits[exit.value] : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
+      this.exit = this.killed === undefined ? { code, signal: null } : { code: null, signal: this.killed }
+      const { callbacks } = this
+      this.callbacks = []
+      void Promise.resolve().then(() => {
+        for (const callback of callbacks) callback(this.exit!)
+      })
+    })
+  }
+
+  whenExited(callback: (exit: ProcessExit) => void): void {
+    if (this.exit !== undefined) callback(this.exit)
+    else this.callbacks.push(callback)
+  }
+
+  lastLines(): ReadonlyArray<string> {
+    return []
+  }
+
+  signal(signal: "SIGTERM" | "SIGKILL"): void {
+    this.killed ??= signal
+    // Nothing it says from here on is heard.
+    if (signal === "SIGKILL") this.far.destroy()
+    this.fiber?.interruptUnsafe()
+  }
+}
+
+/** Above every pid a system hands out: a signal sent to an actor in memory hits nobody. */
+const firstPid = 10_000_000
+
+/**
+ * What stands between every parent of the tree and its actors, for tests: the handle it gets instead of `process`.
+ *
+ * @since 0.1.0
+ */
+export type Between = (process: ProcessHandle) => ProcessHandle
+
+/** Starts actors as fibers of the program that uses it. */
+const spawnerLayer = (between: Between = (process) => process): Layer.Layer<Spawner> =>
+  Layer.effect(
+    Spawner,
+    Effect.sync(() => {
+      let lastPid = firstPid
+      const spawner: Spawner["Service"] = {
+        spawn: (request) =>
+          Effect.withFiber((fiber) => {
+            const actor = { ...request.actor, pid: ++lastPid }
+            const process = new MemoryProcess(actor)
+            process.run((connection) =>
+              Effect.runForkWith(withoutCaller(fiber.context))(
+                ActorMain.run({
+                  actor,
+                  connection,
+                  load: async (exposed) => find(request)(exposed),
+                  loadModule: (module) => import(/* @vite-ignore */ module) as Promise<Record<string, unknown>>,
+                  spawner
+                })
+              )
+            )
+            return Effect.succeed(between(process))
+          })
+      }
+      return spawner
+    })
+  )
+
+/**
+ * The runtime of a root whose actors live in this process.
+ *
+ * @example
+ * ```ts
+ * it.effect("counts", () => program.pipe(Effect.provide(MemoryActor.layer)))
+ * ```
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<ActorRuntime> = Layer.provide(rootLayer({ pid: 0 }), spawnerLayer())
+
+/**
+ * The same, for a root that is called something or serves something itself, or whose actors have a test around them.
+ *
+ * @since 0.1.0
+ */
+export const layerWith = (
+  { between, ...options }: RootOptions & { readonly between?: Between | undefined }
+): Layer.Layer<ActorRuntime> => Layer.provide(rootLayer({ ...options, pid: 0 }), spawnerLayer(between))

@@ -1,0 +1,52 @@
+/**
+ * The runtime of a root actor, over any spawner.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as References from "effect/References"
+import { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { Implemented } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { makeEvents } from "../inspect/ActorEvent.ts"
+import { Spawner } from "../spawn/Spawner.ts"
+import { Tree } from "../supervision/Tree.ts"
+import * as Handlers from "./Handlers.ts"
+
+export interface RootOptions {
+  /** How the root is called. Default: `root`. */
+  readonly name?: string | undefined
+  /** What the root serves to its children. */
+  readonly expose?: ReadonlyArray<Implemented<AnyEndpoint>> | undefined
+}
+
+/** A root with this pid, whose children the spawner starts. A layer of an exposed endpoint that fails is a defect. */
+export const layer = (
+  options: RootOptions & { readonly pid: number; readonly refusal?: string | undefined }
+): Layer.Layer<ActorRuntime, never, Spawner> =>
+  Layer.effect(
+    ActorRuntime,
+    Effect.gen(function*() {
+      const spawner = yield* Spawner
+      const uuid = (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()
+      const name = options.name ?? "root"
+      const tree = new Tree({
+        info: { id: { name, uuid, pid: options.pid }, name, ancestors: [], isRoot: true },
+        events: makeEvents(),
+        spawner,
+        parent: undefined,
+        level: yield* References.MinimumLogLevel
+      })
+      tree.refusal = options.refusal
+      const runtime = { info: tree.info, inside: tree }
+      tree.handlers = yield* Effect.orDie(
+        Effect.provideContext(
+          Handlers.build(options.expose ?? []),
+          Context.add(yield* Effect.context<never>(), ActorRuntime, runtime) as Context.Context<any>
+        ) as Effect.Effect<Tree["handlers"], unknown>
+      )
+      return runtime
+    })
+  )

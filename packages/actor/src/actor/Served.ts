@@ -1,0 +1,123 @@
+/**
+ * A Service's implementation as a value: what a module exports, what a child finds among the exports, and how it
+ * becomes handlers.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import type { Handler, Handlers } from "../dialog/Callee.ts"
+
+type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unknown>>
+
+/** How a Service is implemented: handlers or an Effect of them and a layer that closes them, or an RpcGroup's layer. */
+export interface Implementation {
+  readonly build: AnyHandlers | Effect.Effect<AnyHandlers, unknown, never> | undefined
+  readonly layer: Layer.Layer<never, unknown, never> | undefined
+  readonly rpc: Layer.Layer<never, unknown, never> | undefined
+}
+
+/** A Service's class, seen from inside. */
+export interface AnyService {
+  readonly key: string
+  readonly module: string
+  readonly endpoints: ReadonlyArray<AnyEndpoint>
+  readonly uses: ReadonlyArray<{ readonly key: string; readonly endpoints: ReadonlyArray<AnyEndpoint> }>
+}
+
+/** A served Service, seen from inside. */
+export interface ServedInside {
+  readonly "~furrow/Served": () => never
+  readonly key: string
+  /** The class it implements: endpoints and uses. */
+  readonly service: () => AnyService
+  readonly load: () => Promise<Implementation>
+}
+
+export const isServed = (u: unknown): u is ServedInside => typeof u === "object" && u !== null && "~furrow/Served" in u
+
+/** Finds a Service's implementation among a module's exports; says what is wrong where it cannot. */
+export const find = (module: string, exported: Readonly<Record<string, unknown>>, key: string): ServedInside => {
+  const all = new Set(Object.values(exported).filter(isServed))
+  const found = [...all].filter((served) => served.key === key)
+  if (found.length === 1) return found[0]!
+  if (found.length > 1) throw new Error(`${module} serves "${key}" ${found.length} times: keep one of them`)
+  const others = [...all].map((served) => `"${served.key}"`)
+  throw new Error(
+    `${module} does not serve "${key}": ` +
+      (others.length > 0
+        ? `it serves ${others.join(", ")}. `
+        : "default" in exported
+        ? "its default export is not the result of `serve`. "
+        : "it exports no implementation. ") +
+      `Write \`export default ${key}.serve(...)\` there, or \`Actor.serveFrom(${key}, () => import(...))\``
+  )
+}
+
+/** What an Effect RpcGroup's layer holds for one of its procedures. */
+interface RpcHandler {
+  readonly handler: (payload: unknown, options: object) => unknown
+  readonly context: Context.Context<never>
+}
+
+/** A handler of an RpcGroup may say how it wants to be run; here every handler has a fiber of its own. */
+const unwrap = (result: unknown): unknown =>
+  typeof result === "object" && result !== null && "fork" in result && "value" in result
+    ? (result as { readonly value: unknown }).value
+    : result
+
+const noHeaders = {}
+
+const rpcHandlers = (
+  endpoints: ReadonlyArray<AnyEndpoint>,
+  built: Context.Context<never>,
+  base: Context.Context<never>
+): Handlers => {
+  const handlers = new Map<string, Handler>()
+  for (const endpoint of endpoints) {
+    const entry = Array.from(built.mapUnsafe.values() as Iterable<RpcHandler & { readonly tag?: string }>)
+      .find(({ tag }) => tag === endpoint.name)
+    if (entry === undefined) throw new Error(`the handlers Layer has no handler for ${endpoint.name}`)
+    let requests = 0n
+    handlers.set(endpoint.name, {
+      endpoint,
+      context: Context.merge(base, entry.context),
+      handler: (payload) =>
+        unwrap(entry.handler(payload, {
+          client: { id: 0, annotations: Context.empty(), annotate: () => undefined },
+          requestId: requests++,
+          headers: noHeaders,
+          rpc: undefined
+        }))
+    })
+  }
+  return handlers
+}
+
+/** Builds a Service's handlers once, in the actor: they live as long as the scope. */
+export const build = (
+  served: ServedInside
+): Effect.Effect<Handlers, unknown, ActorRuntime | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { endpoints } = served.service()
+    const { build, layer, rpc } = yield* Effect.promise(() => served.load())
+    const scope = yield* Effect.scope
+    const memoMap = Layer.makeMemoMapUnsafe()
+    const base = (yield* Effect.context<never>()) as Context.Context<never>
+    if (rpc !== undefined) {
+      const built = yield* Layer.buildWithMemoMap(rpc, memoMap, scope)
+      return rpcHandlers(endpoints, built, base)
+    }
+    const services = layer === undefined ? Context.empty() : yield* Layer.buildWithMemoMap(layer, memoMap, scope)
+    const context = Context.merge(base, services) as Context.Context<never>
+    const handlers = Effect.isEffect(build) ? yield* Effect.provideContext(build, context) : build!
+    return new Map(endpoints.map((endpoint): [string, Handler] => {
+      const handler = handlers[endpoint.name]
+      if (handler === undefined) throw new Error(`"${served.key}" has no handler for ${endpoint.name}`)
+      return [endpoint.name, { endpoint, handler, context }]
+    }))
+  })

@@ -1,0 +1,262 @@
+/**
+ * A stateful actor: a contract here, an implementation that is built only in the child.
+ *
+ * A Service is a Layer: the actor lives as long as the Layer, so actors compose as a Layer graph and stop in reverse
+ * order. What it `uses` stands in R: the parent hands over the address, the child provides the portal to its handlers.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import type * as Layer from "effect/Layer"
+import type * as Rpc from "effect/rpc/Rpc"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
+import type * as RpcSchema from "effect/rpc/RpcSchema"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { Call, HandlerServices } from "../contract/Call.ts"
+import type { DialogHandle } from "../contract/DialogCall.ts"
+import * as Endpoint from "../contract/Endpoint.ts"
+import type {
+  AnyCallEndpoint,
+  AnyEndpoint,
+  AnyStreamEndpoint,
+  CallEndpoint,
+  DialogEndpoint,
+  Input,
+  StreamEndpoint,
+  Type
+} from "../contract/Endpoint.ts"
+import type { ActorError } from "../errors/ActorError.ts"
+import type { Portal } from "../portal/Portal.ts"
+import type { SpawnOptions } from "../spawn/Spawner.ts"
+import { type AnyService, isServed } from "./Served.ts"
+import * as Start from "./StartService.ts"
+
+/** What a handler of an endpoint is. */
+export type Handler<Ep, R = any> = Ep extends CallEndpoint<any, infer P, infer A, infer E>
+  ? (payload: P["Type"]) => Effect.Effect<A["Type"], E["Type"], R>
+  : Ep extends StreamEndpoint<any, infer P, infer A, infer E>
+    ? (payload: P["Type"]) => Stream.Stream<A["Type"], E["Type"], R>
+  : Ep extends DialogEndpoint<any, infer P, infer F, infer In, infer Out, infer A, infer E> ? (
+      payload: P["Type"],
+      dialog: DialogHandle<F["Type"], Out["Type"], In["Type"]>
+    ) => Effect.Effect<A["Type"], E["Type"], R>
+  : never
+
+/** One handler for every endpoint, by its name. */
+export type Handlers<Eps extends AnyEndpoint, R = any> = { readonly [Ep in Eps as Ep["name"]]: Handler<Ep, R> }
+
+type ServicesOf<H> = {
+  [K in keyof H]: H[K] extends (...args: any) => infer X ? X extends Effect.Effect<any, any, infer R> ? R
+    : X extends Stream.Stream<any, any, infer R> ? R
+    : never
+    : never
+}[keyof H]
+
+/**
+ * An implementation of a Service: what a module exports so that an actor can be it.
+ *
+ * @since 0.1.0
+ */
+export interface Served<out Self> {
+  readonly "~furrow/Served": () => Self
+  readonly key: string
+}
+
+type FromRpc<R> = R extends Rpc.Rpc<infer Name, infer P, infer S, infer E, any, any>
+  ? S extends RpcSchema.Stream<infer A extends Schema.Top, infer EE extends Schema.Top> ?
+    StreamEndpoint<Name, P, A, E | EE>
+  : CallEndpoint<Name, P, S, E>
+  : never
+
+/** A call of a Service: data, and an Effect that runs in the Service of the context. */
+export interface ServiceCall<out A, out E, out Self, out Ep extends AnyCallEndpoint>
+  extends Call<Ep>, Effect.Effect<A, E, Self>
+{}
+/** A stream call of a Service. */
+export interface ServiceStreamCall<out A, out E, out Self, out Ep extends AnyStreamEndpoint>
+  extends Call<Ep>, Stream.Stream<A, E, Self>
+{}
+
+type Calls<Eps extends AnyEndpoint, Self> = {
+  readonly [Ep in Eps as Ep["name"]]: (
+    payload: Input<Ep>
+  ) => Ep extends AnyCallEndpoint ? ServiceCall<Type<Ep["success"]>, Type<Ep["error"]> | ActorError, Self, Ep>
+    : Ep extends AnyStreamEndpoint ? ServiceStreamCall<Type<Ep["success"]>, Type<Ep["error"]> | ActorError, Self, Ep>
+    : Call<Ep>
+}
+
+/**
+ * The class of a Service: its key in the context, whose value is a portal to the actor.
+ *
+ * @since 0.1.0
+ */
+export interface ServiceClass<
+  in out Self,
+  Name extends string,
+  Eps extends AnyEndpoint,
+  Uses,
+  Rpcs extends Rpc.Any = never
+> extends Context.Service<Self, Portal<Self>> {
+  new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": Eps }
+  readonly key: Name
+  readonly module: string
+  readonly endpoints: ReadonlyArray<AnyEndpoint>
+  readonly uses: ReadonlyArray<AnyServiceClass>
+  /** A call for every endpoint, run in the Service of the context. */
+  readonly calls: Calls<Eps, Self>
+  /** The actor, as long as the Layer. A layer used twice in one graph is one actor. */
+  readonly layer: Layer.Layer<Self, ActorError, ActorRuntime | Uses>
+  /** The same, started with these options. */
+  readonly layerWith: (
+    options: SpawnOptions & { readonly name?: string | undefined }
+  ) => Layer.Layer<Self, ActorError, ActorRuntime | Uses>
+  /** Implements it: `build` runs once, in the actor, before it is ready; `layer` closes what is still open. */
+  readonly serve: <
+    H extends Handlers<Eps, L | Uses | HandlerServices>,
+    L = never,
+    EX = never,
+    RX extends L | Uses | HandlerServices = never
+  >(
+    build: H | Effect.Effect<H, EX, RX>,
+    layer?: Layer.Layer<L, any, Uses | ActorRuntime>
+  ) => Served<Self>
+  /** Implements it with the handlers Layer of its RpcGroup, unchanged. */
+  readonly serveRpc: (layer: Layer.Layer<Rpc.ToHandler<Rpcs>, any, Uses | ActorRuntime>) => Served<Self>
+  /** The same handlers in this process behind the same portal, through the codec: for tests and small programs. */
+  readonly layerHere: <H extends Handlers<Eps>, EX = never, RX = never>(
+    build: H | Effect.Effect<H, EX, RX>
+  ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
+}
+
+export type SelfOf<C> = C extends { new(_: never): infer I } ? I : never
+export interface AnyServiceClass {
+  new(_: never): any
+  readonly key: string
+  readonly endpoints: ReadonlyArray<AnyEndpoint>
+  readonly layer: Layer.Layer<any, any, any>
+}
+
+type Options<U> = { readonly module: string; readonly uses?: U }
+interface Make<Self> {
+  <
+    const Name extends string,
+    const D extends ReadonlyArray<{ readonly endpoint: AnyEndpoint }>,
+    const U extends ReadonlyArray<AnyServiceClass> = []
+  >(
+    name: Name,
+    options: Options<U> & { readonly endpoints: D }
+  ): ServiceClass<Self, Name, D[number]["endpoint"], SelfOf<U[number]>>
+  <const Name extends string, R extends Rpc.Any, const U extends ReadonlyArray<AnyServiceClass> = []>(
+    name: Name,
+    options: Options<U> & { readonly endpoints: RpcGroup.RpcGroup<R> }
+  ): ServiceClass<Self, Name, FromRpc<R>, SelfOf<U[number]>, R>
+}
+
+/** The endpoints of a contract given as definitions, or as an RpcGroup. */
+export const endpointsOf = (
+  given: ReadonlyArray<{ readonly endpoint: AnyEndpoint }> | { readonly requests: ReadonlyMap<string, Rpc.Any> }
+): ReadonlyArray<AnyEndpoint> => {
+  if (!("requests" in given)) return given.map(({ endpoint }) => endpoint)
+  return Array.from(given.requests.values(), (rpc) => {
+    const { _tag, errorSchema, payloadSchema, successSchema } = rpc as unknown as Rpc.AnyWithProps
+    const stream = successSchema as unknown as { readonly success?: Endpoint.Wire; readonly error?: Endpoint.Wire }
+    const streams = streamSchema in successSchema
+    return Endpoint.make(streams ? "stream" : "call", _tag, {
+      payload: payloadSchema as Endpoint.Wire,
+      success: streams ? stream.success! : successSchema as Endpoint.Wire,
+      error: streams ? stream.error! : errorSchema as Endpoint.Wire
+    })
+  })
+}
+
+/** The mark of RpcSchema.Stream; the module itself is not imported, every child would pay for it. */
+const streamSchema = "~effect/rpc/RpcSchema/StreamSchema"
+
+const CallProto: object = Effectable.Prototype<Effect.Effect<unknown, unknown, unknown>>({
+  label: "Furrow.ServiceCall",
+  evaluate(this: any) {
+    const { bare, service } = this as { bare: Call<AnyCallEndpoint>; service: Context.Service<any, Portal<any>> }
+    return Effect.flatMap(service, (portal) => portal.run(bare as never))
+  }
+}) as object
+
+const callsOf = (service: any, endpoints: ReadonlyArray<AnyEndpoint>): Record<string, unknown> =>
+  Object.fromEntries(endpoints.map((endpoint) => [endpoint.name, (input: unknown) => {
+    const bare = { "~furrow/Call": "~furrow/Call", endpoint, module: undefined, input }
+    switch (endpoint.kind) {
+      case "call":
+        return Object.assign(Object.create(CallProto), bare, { bare, service })
+      case "stream": {
+        const stream = Stream.unwrap(Effect.map(service as any, (portal: any) => portal.stream(bare)))
+        return Object.assign(stream, bare)
+      }
+      case "dialog":
+        return bare
+    }
+  }]))
+
+/**
+ * Declares a stateful actor: `class Counter extends Actor.Service<Counter>()("Counter", { module, endpoints }) {}`.
+ *
+ * @example
+ * ```ts
+ * export class Counter extends Actor.Service<Counter>()("Counter", {
+ *   module: import.meta.url, endpoints: [increment, ticks]
+ * }) {}
+ * export default Counter.serve(Effect.gen(function*() {
+ *   const ref = yield* Ref.make(0)
+ *   return { increment: ({ by }) => Ref.updateAndGet(ref, (n) => n + by), ticks: ({ n }) => Stream.range(1, n) }
+ * }))
+ * ```
+ * @since 0.1.0
+ */
+export const Service = <Self>(): Make<Self> =>
+  ((name: string, options: Options<ReadonlyArray<AnyServiceClass>> & { readonly endpoints: any }) => {
+    const service: any = Context.Service<Self, Portal<Self>>()(name as never)
+    const endpoints = endpointsOf(options.endpoints)
+    const uses = options.uses ?? []
+    const statics = {
+      module: options.module,
+      endpoints,
+      uses,
+      calls: callsOf(service, endpoints),
+      serve: (build: any, layer: any) => Start.served(service, () => Promise.resolve({ build, layer, rpc: undefined })),
+      serveRpc: (layer: any) =>
+        Start.served(service, () => Promise.resolve({ build: undefined, layer: undefined, rpc: layer })),
+      layerWith: (startOptions: any) => Start.layer(service, startOptions),
+      layerHere: (build: any) => Start.layerHere(service, build)
+    }
+    for (const [property, value] of Object.entries(statics)) {
+      Object.defineProperty(service, property, { value, enumerable: true, configurable: true })
+    }
+    // One Layer value for each class: used twice in one graph it is one actor.
+    let layer: unknown
+    Object.defineProperty(service, "layer", { get: () => layer ??= Start.layer(service, {}), configurable: true })
+    return service
+  }) as unknown as Make<Self>
+
+/**
+ * An implementation in a module of its own, so that callers who import the contract never load its drivers.
+ *
+ * @example
+ * ```ts
+ * export default Actor.serveFrom(Counter, () => import("./counter.live.ts"))
+ * ```
+ * @since 0.1.0
+ */
+export const serveFrom = <S extends { new(_: never): any; readonly key: string }>(
+  service: S,
+  load: () => Promise<{ readonly default: Served<SelfOf<S>> }>
+): Served<SelfOf<S>> =>
+  Start.served(service as unknown as AnyService, async () => {
+    const served: unknown = (await load()).default
+    if (!isServed(served) || served.key !== service.key) {
+      throw new Error(`the module given to serveFrom does not serve "${service.key}" by default`)
+    }
+    return served.load()
+  }) as unknown as Served<SelfOf<S>>

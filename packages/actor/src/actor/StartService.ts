@@ -1,0 +1,112 @@
+/**
+ * Starts the actor of a Service for a Layer, or serves it here.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { ActorRuntime } from "../contract/ActorRuntime.ts"
+import { note } from "../contract/Bundled.ts"
+import type { Relayed } from "../dialog/Callee.ts"
+import type { ActorError } from "../errors/ActorError.ts"
+import * as Portal from "../portal/Portal.ts"
+import type { SpawnOptions } from "../spawn/Spawner.ts"
+import * as ChildActor from "../supervision/ChildActor.ts"
+import { current as currentTree, type Tree } from "../supervision/Tree.ts"
+import * as HereActor from "./HereActor.ts"
+import { inTheNameOf } from "./Owner.ts"
+import type { AnyService, Implementation, ServedInside } from "./Served.ts"
+
+export type StartOptions = SpawnOptions & { readonly name?: string | undefined }
+
+/** What a module exports to be the actor of a Service. */
+export const served = (service: AnyService, load: () => Promise<Implementation>): ServedInside =>
+  note({
+    "~furrow/Served": () => undefined as never,
+    key: service.key,
+    service: () => service,
+    load
+  })
+
+/**
+ * Told when an actor of a Layer is lost after it was built: a Layer itself cannot fail then. `Actor.launch` listens.
+ */
+export const Losses: Context.Reference<((error: ActorError) => void) | undefined> = Context.Reference<
+  ((error: ActorError) => void) | undefined
+>("furrow/Losses", { defaultValue: () => undefined })
+
+const addressOf = (portal: Portal.Portal<any>, key: string): Relayed => {
+  const relayed = Portal.relayed(portal)
+  if (relayed === undefined) {
+    throw new Error(`the "${key}" in the context is not a portal: provide it by its layer or layerHere`)
+  }
+  return relayed
+}
+
+/** Starts the actor of a Service; the portals it uses are taken from the context. */
+export const start = (
+  tree: Tree,
+  service: AnyService,
+  options: StartOptions,
+  restore: ChildActor.Restore
+): Effect.Effect<{ readonly child: ChildActor.ChildActor; readonly channel: PeerChannel }, ActorError> =>
+  Effect.withFiber((fiber) => {
+    const { name = service.key, ...spawnOptions } = options
+    const used = service.uses.map(({ key }) => {
+      const portal = fiber.context.mapUnsafe.get(key) as Portal.Portal<any>
+      return { key, actor: portal.actor, relayed: addressOf(portal, key) }
+    })
+    return ChildActor.start(tree, {
+      name,
+      definitions: [],
+      options: spawnOptions,
+      service: { module: service.module, key: service.key, uses: used.map(({ actor, key }) => ({ key, actor })) },
+      relays: new Map(used.map(({ key, relayed }) => [key, relayed]))
+    }, restore)
+  })
+
+/** The portal of a started Service. */
+export const portal = (
+  tree: Tree,
+  service: AnyService,
+  child: ChildActor.ChildActor,
+  channel: PeerChannel
+): Portal.Portal<any> =>
+  Portal.make({
+    channel,
+    env: tree.env,
+    actor: child.actor,
+    exposed: new Map(service.endpoints.map(({ name }) => [name, undefined])),
+    cancel: (reason) => Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation)),
+    wait: child.wait
+  })
+
+/** The actor of a Service for as long as the Layer lives. */
+export const layer = (service: AnyService, options: StartOptions): Layer.Layer<any, ActorError, ActorRuntime> =>
+  Layer.effect(
+    service as never,
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const tree = yield* currentTree
+        const lost = yield* Losses
+        const { channel, child } = yield* start(tree, service, options, restore)
+        child.whenGone(() => {
+          if (child.ended._tag === "Lost") lost?.(child.ended.error)
+        })
+        yield* Effect.addFinalizer(() =>
+          Effect.flatMap(inTheNameOf(tree, "layer closed"), (cancellation) => child.end(cancellation))
+        )
+        return portal(tree, service, child, channel)
+      })
+    ) as Effect.Effect<never, ActorError, ActorRuntime | Scope.Scope>
+  )
+
+/** The same handlers here, behind the same portal and the same codecs, connected by memory. */
+export const layerHere = (service: AnyService, build: Implementation["build"]): Layer.Layer<any, unknown> =>
+  Layer.effect(
+    service as never,
+    HereActor.portal(service, { build, layer: undefined, rpc: undefined }) as Effect.Effect<never, unknown, Scope.Scope>
+  )

@@ -1,0 +1,393 @@
+/**
+ * One connection to one peer, and everything that is said over it.
+ *
+ *   Handshaking --Welcome | Hello--> Open --end of the connection--> Lost --why is known--> Closed
+ *                                      |--close() | violation--------------------------------^
+ *
+ * One reader, one writer. The channel knows ids and the order of words on a connection; what a dialog does with its
+ * words is the dialog layer's, and what an actor does when it is told to end is its owner's: both are handed in. When
+ * the connection ends, every dialog is told once, with the same error, after a short wait in which the owner may find
+ * out why (an exit code, the last lines on stderr).
+ *
+ * Nothing here blocks the reader, and nothing a peer sends can throw out of it.
+ *
+ * @since 0.1.0
+ */
+import * as Envelope from "@furrow/protocol/Envelope"
+import * as Frame from "@furrow/protocol/Frame"
+import * as Handshake from "@furrow/protocol/Handshake"
+import type { CancelActor, FromCallee, FromCaller, Message, Start } from "@furrow/protocol/Message"
+import * as Violation from "@furrow/protocol/Violation"
+import {
+  type ActorError,
+  type ActorId,
+  ActorLost,
+  ChannelClosed,
+  formatActor,
+  ProtocolViolation
+} from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
+import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
+import type { Connection } from "../transport/Transport.ts"
+import { Writer } from "./Writer.ts"
+
+/** A dialog, seen from the channel: one we opened hears its callee, one the peer opened hears its caller. */
+export type Port = CallerPort | CalleePort
+export interface CallerPort {
+  readonly side: "caller"
+  readonly heard: (word: FromCallee) => void
+  /** The connection is gone: said once, then never anything again. */
+  readonly lost: (error: ActorError) => void
+}
+export interface CalleePort {
+  readonly side: "callee"
+  readonly heard: (word: FromCaller) => void
+  readonly lost: (error: ActorError) => void
+}
+
+/** What the channel's owner does with words that belong to no open dialog. */
+export interface Router {
+  readonly start: (message: Start) => void
+  readonly cancelActor: (message: CancelActor) => void
+  readonly cancelAck: () => void
+  readonly bye: () => void
+  /** An `Error` for dialog 0: the failure of the actor itself. */
+  readonly failed: (payload: Uint8Array) => void
+  readonly spawn: (payload: Uint8Array) => void
+  readonly ready: (payload: Uint8Array) => void
+  /** The channel is closed, and why. */
+  readonly closed: (error: ActorError) => void
+}
+
+export interface ChannelOptions {
+  readonly connection: Connection
+  readonly handshake: Handshake.Config
+  readonly events: Events
+  /** Finds out why the connection ended; calls back once, soon. */
+  readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
+}
+
+type State =
+  | { readonly _tag: "Handshaking"; readonly handshake: Handshake.State }
+  | { readonly _tag: "Open"; readonly peer: Handshake.Peer }
+  | { readonly _tag: "Lost"; readonly peer: Handshake.Peer | undefined }
+  | { readonly _tag: "Closed"; readonly peer: Handshake.Peer | undefined; readonly error: ActorError }
+
+/** How the handshake ended. */
+export type Greeted =
+  | { readonly _tag: "Open"; readonly peer: Handshake.Peer }
+  | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Handshake.Refusal }
+  | { readonly _tag: "Ended"; readonly error: ActorError }
+
+const isFromCaller = (message: FromCallee | FromCaller): message is FromCaller =>
+  message._tag !== "Started" && message._tag !== "Return" && message._tag !== "Error"
+
+/** Greetings are short, and whoever sends one may be a stranger; the words behind it may share its chunk. */
+const greetingLimit = 1024 * 1024
+
+const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
+
+export class PeerChannel {
+  private state: State
+  private frames: Frame.State = Frame.initial
+  private readonly ports = new Map<number, Port>()
+  private readonly options: ChannelOptions
+  readonly writer: Writer
+  private router: Router | undefined
+  private early: Array<Message> = []
+  private received = { frames: 0, bytes: 0 }
+  private nextId: number
+  private highest = 0
+  private stuck = 0
+  private told = false
+  private readonly introduced = new WeakSet<object>()
+  private greeted: ((greeted: Greeted) => void) | undefined
+
+  constructor(options: ChannelOptions) {
+    this.options = options
+    this.writer = new Writer(options.connection)
+    this.nextId = options.handshake.side === "dialler" ? 1 : 2
+    const [handshake, actions] = Handshake.start(options.handshake)
+    this.state = { _tag: "Handshaking", handshake }
+    options.connection.start({
+      data: (bytes) => this.data(bytes),
+      drain: () => this.writer.drain(),
+      end: () => this.ended()
+    })
+    for (const action of actions) this.writer.send(action.message)
+  }
+
+  /** Calls back once when the handshake is over. */
+  whenGreeted(callback: (greeted: Greeted) => void): void {
+    if (this.state._tag === "Open") callback({ _tag: "Open", peer: this.state.peer })
+    else if (this.state._tag === "Closed") callback({ _tag: "Ended", error: this.state.error })
+    else this.greeted = callback
+  }
+
+  /** Words that arrived before the owner was ready are given to it now, in order. */
+  route(router: Router): void {
+    this.router = router
+    const { early } = this
+    this.early = []
+    for (const message of early) this.dispatch(message)
+    if (this.state._tag === "Closed") router.closed(this.state.error)
+  }
+
+  get peer(): ActorId {
+    return this.state._tag === "Handshaking" ? nobody : this.state.peer?.actor ?? nobody
+  }
+
+  get maxFrame(): number {
+    if (this.state._tag === "Handshaking") return greetingLimit
+    return this.state.peer?.maxFrame ?? Frame.defaultMaxFrame
+  }
+
+  /** Why the channel cannot be used any more, if so. */
+  get error(): ActorError | undefined {
+    return this.state._tag === "Closed" ? this.state.error : undefined
+  }
+
+  get isOpen(): boolean {
+    return this.state._tag === "Open"
+  }
+
+  /** A new dialog of ours. Where the connection is gone the port is told, soon or as soon as it is known why. */
+  open(port: CallerPort): number {
+    const id = this.nextId
+    this.nextId += 2
+    if (this.state._tag === "Closed") {
+      const { error } = this.state
+      this.told = true
+      // Not in this turn: whoever opens has nothing in place yet to be told with.
+      void Promise.resolve().then(() => port.lost(error))
+    } else this.ports.set(id, port)
+    return id
+  }
+
+  /** Whether this is the first time that something (an endpoint) is spoken of here: it is introduced once. */
+  introduces(what: object): boolean {
+    if (this.introduced.has(what)) return false
+    this.introduced.add(what)
+    return true
+  }
+
+  forgetIntroduction(what: object): void {
+    this.introduced.delete(what)
+  }
+
+  /** A dialog of the peer, which is told at once where the connection is gone. */
+  adopt(id: number, port: CalleePort): void {
+    if (this.state._tag === "Closed") port.lost(this.state.error)
+    else this.ports.set(id, port)
+  }
+
+  forget(id: number): void {
+    this.ports.delete(id)
+  }
+
+  send(message: Message): void {
+    this.writer.send(message)
+  }
+
+  /** A dialog we cancelled did not end within its bound; it stays listed until it does. */
+  countStuck(change: 1 | -1): void {
+    this.stuck += change
+  }
+
+  /** Whether anybody who used the channel has been told that it was lost. */
+  get wasTold(): boolean {
+    return this.told
+  }
+
+  /** Closes our side: what is queued is sent, every dialog ends with `ChannelClosed`. */
+  close(): void {
+    if (this.state._tag === "Closed") return
+    this.writer.end()
+    this.settle(new ChannelClosed({ side: "local", actor: this.peer }))
+  }
+
+  /** The peer is known to be gone, whatever the connection says: every dialog ends with this error. */
+  lose(error: ActorError): void {
+    if (this.state._tag === "Closed") return
+    this.writer.end()
+    this.settle(error)
+  }
+
+  /** The peer broke a rule: tell it, tell the dialogs, close. */
+  violate(violation: Violation.Violation): void {
+    if (this.state._tag === "Closed") return
+    const detail = Violation.describe(violation)
+    const peer = this.peer
+    this.writer.send({ _tag: "Violation", rule: violation._tag, detail })
+    this.writer.end()
+    this.options.events.publish({ _tag: "Violation", actor: peer, text: detail })
+    this.settle(new ProtocolViolation({ side: "peer", actor: formatActor(peer), rule: violation._tag, detail }))
+  }
+
+  snapshot(): ChannelSnapshot {
+    return {
+      peer: this.state._tag === "Handshaking" ? undefined : this.state.peer?.actor,
+      state: this.state._tag,
+      dialogs: this.ports.size,
+      sent: { frames: this.writer.frames, bytes: this.writer.bytes },
+      received: { ...this.received },
+      full: this.writer.isFull,
+      stuck: this.stuck
+    }
+  }
+
+  // ---- reading ----------------------------------------------------------------------------------------------------
+
+  private data(bytes: Uint8Array): void {
+    if (this.state._tag === "Closed") return
+    const decoded = Frame.decode(this.frames, bytes, this.maxFrame)
+    this.frames = decoded.state
+    this.received.bytes += bytes.length
+    for (const frame of decoded.frames) {
+      // A word may close the channel: what came behind it is not read.
+      if (this.isClosed()) return
+      this.received.frames++
+      const word = Envelope.decode(frame)
+      if (word._tag === "Violation") return this.violate(word.violation)
+      this.heard(word.message)
+    }
+    if (decoded.state._tag === "Failed") this.violate(decoded.state.violation)
+  }
+
+  /** A method, so that what a callback changed is seen. */
+  private isClosed(): boolean {
+    return this.state._tag === "Closed"
+  }
+
+  private heard(message: Message): void {
+    if (message._tag === "Violation") return this.accused(message.rule, message.detail)
+    if (this.state._tag === "Handshaking") return this.greet(this.state.handshake, message)
+    if (this.router === undefined) this.early.push(message)
+    else this.dispatch(message)
+  }
+
+  private greet(handshake: Handshake.State, message: Message): void {
+    const [next, actions] = Handshake.step(this.options.handshake, handshake, message)
+    for (const action of actions) this.writer.send(action.message)
+    switch (next._tag) {
+      case "Open":
+        this.state = { _tag: "Open", peer: next.peer }
+        return this.tellGreeted({ _tag: "Open", peer: next.peer })
+      case "Refused":
+        this.tellGreeted({ _tag: "Refused", by: next.by, refusal: next.refusal })
+        return this.close()
+      case "Violated":
+        return this.violate(next.violation)
+      default:
+        this.state = { _tag: "Handshaking", handshake: next }
+    }
+  }
+
+  private tellGreeted(greeted: Greeted): void {
+    const { greeted: callback } = this
+    this.greeted = undefined
+    callback?.(greeted)
+  }
+
+  private dispatch(message: Message): void {
+    const router = this.router!
+    switch (message._tag) {
+      case "Start":
+        return this.started(message)
+      case "Error":
+        return message.dialog === 0 ? router.failed(message.payload) : this.deliver(message)
+      case "Started":
+      case "Yield":
+      case "Credit":
+      case "Stop":
+      case "Cancel":
+      case "Return":
+        return this.deliver(message)
+      case "CancelActor":
+        return router.cancelActor(message)
+      case "CancelAck":
+        return router.cancelAck()
+      case "Bye":
+        return router.bye()
+      case "Ping":
+        return this.send({ _tag: "Pong", n: message.n })
+      case "Pong":
+        return
+      case "Spawn":
+        return router.spawn(message.payload)
+      case "Ready":
+        return router.ready(message.payload)
+      case "Hello":
+      case "Welcome":
+      case "Refuse":
+      case "Violation":
+        return this.violate({ _tag: "HandshakeOrder", word: message._tag, state: this.state._tag })
+    }
+  }
+
+  private started(message: Start): void {
+    const parity = this.options.handshake.side === "dialler" ? 0 : 1
+    if (message.dialog % 2 !== parity || message.dialog === 0) {
+      return this.violate({ _tag: "DialogId", dialog: message.dialog, issue: "the id belongs to the other side" })
+    }
+    if (message.dialog <= this.highest) {
+      return this.violate({ _tag: "DialogId", dialog: message.dialog, issue: "ids of one side must grow" })
+    }
+    this.highest = message.dialog
+    this.router!.start(message)
+  }
+
+  private deliver(message: FromCallee | FromCaller): void {
+    const port = this.ports.get(message.dialog)
+    if (port === undefined) return this.late(message)
+    if (port.side === "caller" && message._tag !== "Cancel") return port.heard(message)
+    if (port.side === "callee" && isFromCaller(message)) return port.heard(message)
+    this.violate({ _tag: "WrongSide", word: message._tag })
+  }
+
+  /** A late word for a settled dialog is normal; one for a dialog that never was is not. */
+  private late(message: FromCallee | FromCaller): void {
+    const ours = message.dialog % 2 === (this.options.handshake.side === "dialler" ? 1 : 0)
+    const known = ours ? message.dialog < this.nextId : message.dialog <= this.highest
+    if (!known || message.dialog === 0) {
+      this.violate({ _tag: "UnknownDialog", dialog: message.dialog, word: message._tag })
+    }
+  }
+
+  // ---- ending -----------------------------------------------------------------------------------------------------
+
+  /** The peer says that we broke a rule. */
+  private accused(rule: string, detail: string): void {
+    this.writer.end()
+    this.settle(new ProtocolViolation({ side: "local", actor: formatActor(this.peer), rule, detail }))
+  }
+
+  private ended(): void {
+    if (this.state._tag === "Closed" || this.state._tag === "Lost") return
+    const peer = this.state._tag === "Open" ? this.state.peer : undefined
+    this.state = { _tag: "Lost", peer }
+    this.writer.close()
+    const { explain } = this.options
+    if (explain !== undefined) return explain((error) => this.settle(error))
+    this.settle(
+      withoutStack(() =>
+        new ActorLost({ actor: this.peer, how: { _tag: "ConnectionClosed" }, stderr: [], failure: null })
+      )
+    )
+  }
+
+  private settle(error: ActorError): void {
+    if (this.state._tag === "Closed") return
+    const peer = this.state._tag === "Handshaking" ? undefined : this.state.peer
+    this.state = { _tag: "Closed", peer, error }
+    this.writer.close()
+    const ports = Array.from(this.ports.values())
+    this.ports.clear()
+    this.told = ports.length > 0
+    this.early = []
+    this.tellGreeted({ _tag: "Ended", error })
+    for (const port of ports) port.lost(error)
+    this.router?.closed(error)
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * What an actor program needs from outside, as one service: who this actor is, how it starts others, its clock and
+ * limits. `NodeActor` and `MemoryActor` provide it; a child provides it to its handlers for free.
+ *
+ * The contract layer only knows that it exists, because it stands in the types of calls. What is inside belongs to
+ * the supervision layer.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type { ActorId } from "../errors/ActorError.ts"
+
+/** What everybody may know of the actor they run in. */
+export interface ActorInfo {
+  readonly id: ActorId
+  readonly name: string
+  /** The actors above, root first. */
+  readonly ancestors: ReadonlyArray<ActorId>
+  readonly isRoot: boolean
+}
+
+/**
+ * The service. Its inside is the runtime's own.
+ *
+ * @since 0.1.0
+ */
+export class ActorRuntime extends Context.Service<ActorRuntime, {
+  readonly info: ActorInfo
+  readonly inside: object
+}>()("furrow/ActorRuntime") {}

@@ -1,0 +1,238 @@
+/**
+ * The contracts of dialogs: linked pairs of tasks that greet, stream both ways and settle once.
+ *
+ * A dialog call is only data: by itself it means nothing here. `portal.open` runs its other half in an actor,
+ * `Actor.openHere` in memory.
+ *
+ * @since 0.1.0
+ */
+import type * as Arr from "effect/Array"
+import type * as Cause from "effect/Cause"
+import type * as Channel from "effect/Channel"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import type { ActorError, ActorId } from "../errors/ActorError.ts"
+import type { ActorRuntime } from "./ActorRuntime.ts"
+import { note } from "./Bundled.ts"
+import type { Call, HandlerServices, Implemented } from "./Call.ts"
+import * as Endpoint from "./Endpoint.ts"
+import type { AnyDialogEndpoint, DialogContract, DialogEndpoint, Fields, Input, SchemaOf, Wire } from "./Endpoint.ts"
+
+/**
+ * How one reader of `subscribe` is treated when it is slow: `wait` slows everybody down to it, `lag` tells it once that
+ * it lost items and goes on with the oldest kept one, `drop` loses them silently (features TRI-5).
+ *
+ * @since 0.1.0
+ */
+export interface SubscribeOptions {
+  readonly policy?: "wait" | "lag" | "drop" | undefined
+  /** How many items it may be behind. Default: 64. */
+  readonly capacity?: number | undefined
+}
+
+/**
+ * Two-way stream of a dialog (features STRM-1 to STRM-16). Messages of one direction keep their order; sending waits
+ * while the peer is slow. It is used once: what is closed stays closed.
+ *
+ * @since 0.1.0
+ */
+export interface MsgStream<in Send, out Receive, out E = never> {
+  /** Sends one message; waits for credit. Fails with `ChannelClosed` after either side ended. */
+  readonly send: (message: Send) => Effect.Effect<void, E | ActorError>
+  /** Sends many in as few frames as the window allows. */
+  readonly sendAll: (messages: Iterable<Send>) => Effect.Effect<void, E | ActorError>
+  /** The next message, `Cause.Done` at the end and ever after, or the failure of the dialog. */
+  readonly receive: Effect.Effect<Receive, E | ActorError | Cause.Done>
+  /** The next message if there is one now. */
+  readonly receiveNow: Effect.Effect<Option.Option<Receive>, E | ActorError | Cause.Done>
+  /** Everything still to come. */
+  readonly toStream: Stream.Stream<Receive, E | ActorError>
+  /** Sends what it is given, then ends our half. */
+  readonly toSink: Sink.Sink<void, Send, never, E | ActorError>
+  /**
+   * Both directions as one Channel: what it reads is sent, and ends our half at its end; what it writes is received. An
+   * error of its input is its own error, and ends our half too.
+   */
+  readonly toChannel: <InErr = never>() => Channel.Channel<
+    Arr.NonEmptyReadonlyArray<Receive>,
+    E | ActorError | InErr,
+    void,
+    Arr.NonEmptyReadonlyArray<Send>,
+    InErr,
+    unknown
+  >
+  /** Everything to come, shared: from the first call on, `receive` too is only one of the readers. */
+  readonly subscribe: (
+    options?: SubscribeOptions
+  ) => Effect.Effect<Stream.Stream<Receive, E | ActorError>, never, Scope.Scope>
+  /** Ends our half: the peer's `receive` ends. Safe to repeat; the other direction stays open. */
+  readonly end: Effect.Effect<void>
+  /** Ends our half and stops reading; answers with the messages nobody will read any more. Safe to repeat. */
+  readonly close: Effect.Effect<ReadonlyArray<Receive>>
+  /**
+   * The same stream, reading only what also matches `schema`, until the Scope closes: anything else is `PayloadInvalid`
+   * in the task that reads (features PLD-6).
+   */
+  readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
+    schema: S
+  ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
+  /** Whether nothing more can be received. */
+  readonly closed: Effect.Effect<boolean>
+}
+
+/** How our side of a stream receives. */
+export interface StreamOptions {
+  /** Room for this direction: items and bytes on the way. Default: 1024 items, 1 MiB. */
+  readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
+  /** What happens when we read too slowly. Default: `wait`. */
+  readonly overflow?: "wait" | "error" | "drop-oldest" | "drop-newest" | undefined
+}
+
+/**
+ * A dialog in the hands of its callee. Sending before the first value cannot be written: `started` hands out the
+ * stream.
+ *
+ * @since 0.1.0
+ */
+export interface DialogHandle<in First, in Send, out Receive> {
+  /** Says the first value, once: the caller's `open` resolves with it. */
+  readonly started: (first: First, options?: StreamOptions) => Effect.Effect<MsgStream<Send, Receive>, ActorError>
+  /** Cancels our own side: the caller gets `ContextCancelled` by this actor. */
+  readonly cancel: (reason?: string) => Effect.Effect<void>
+  /** Who opened it. */
+  readonly caller: ActorId
+}
+
+/**
+ * Where a dialog stands, in the hands of its caller (features CTX-7, CTX-8).
+ *
+ * @since 0.1.0
+ */
+export interface DialogState {
+  readonly state: "open" | "cancelling" | "returned" | "failed" | "cancelled"
+  /** We asked for the cancel. */
+  readonly cancelCalled: boolean
+  /** The callee answered it with its last word. */
+  readonly cancelAcknowledged: boolean
+}
+
+/**
+ * A dialog in the hands of its caller.
+ *
+ * @since 0.1.0
+ */
+export interface Dialog<out First, in Send, out Receive, out A, out E> {
+  /** What the callee said first. */
+  readonly first: First
+  readonly stream: MsgStream<Send, Receive, E>
+  /** The callee's result, as often as it is asked for. After our own cancel it fails with our `ContextCancelled`. */
+  readonly result: Effect.Effect<A, E | ActorError>
+  /** How it ended, if it has: never waits, never fails. */
+  readonly outcome: Effect.Effect<Option.Option<Exit.Exit<A, E | ActorError>>>
+  /** Asks the callee to stop, and waits for its last word (bounded). Does not interrupt our own body. */
+  readonly cancel: (reason?: string) => Effect.Effect<void>
+  readonly state: Effect.Effect<DialogState>
+  readonly callee: ActorId
+}
+
+/** A dialog call: only data. R is kept for `Actor.openHere`. */
+export interface DialogCall<out R, out Ep extends AnyDialogEndpoint> extends Call<Ep> {
+  readonly "~R": () => R
+  readonly definition: Implemented<Ep>
+}
+
+/**
+ * @since 0.1.0
+ */
+export interface DialogFn<Ep extends AnyDialogEndpoint, out R> extends Implemented<Ep> {
+  (payload: Input<Ep>): DialogCall<R, Ep>
+}
+
+/**
+ * @since 0.1.0
+ */
+export interface DialogDef<Ep extends AnyDialogEndpoint> {
+  (payload: Input<Ep>): Call<Ep>
+  readonly endpoint: Ep
+}
+
+type V = typeof Schema.Void
+type N = typeof Schema.Never
+type Local<R> = Exclude<R, Scope.Scope>
+
+const callTypeId = "~furrow/Call"
+
+/**
+ * A dialog an actor can hold: first value, messages both ways, result.
+ *
+ * @example
+ * ```ts
+ * export const chat = Actor.dialog("chat", {
+ *   module: import.meta.url, payload: { room: Schema.String }, started: Hello, input: FromCaller, output: ToCaller
+ * })(Effect.fnUntraced(function*({ room }, dialog) {
+ *   const stream = yield* dialog.started({ members: 1 })
+ *   yield* Stream.runForEach(stream.toStream, (message) => stream.send(answer(message)))
+ * }))
+ * ```
+ * @since 0.1.0
+ */
+export const dialog = <
+  const Name extends string,
+  P extends Wire | Fields = V,
+  First extends Wire = V,
+  In extends Wire = N,
+  Out extends Wire = N,
+  A extends Wire = V,
+  E extends Wire = N,
+  L = never
+>(
+  name: Name,
+  options: DialogContract<P, First, In, Out, A, E> & {
+    readonly module: string
+    readonly layer?: Layer.Layer<L, any, ActorRuntime> | undefined
+  }
+) =>
+<R extends L | HandlerServices = never>(
+  handler: (
+    payload: SchemaOf<P>["Type"],
+    dialog: DialogHandle<First["Type"], Out["Type"], In["Type"]>
+  ) => Effect.Effect<A["Type"], E["Type"], R>
+): DialogFn<DialogEndpoint<Name, SchemaOf<P>, First, In, Out, A, E>, Local<R>> => {
+  const endpoint = Endpoint.make("dialog", name, options)
+  const definition: unknown = Object.assign(
+    (input: unknown) => ({ [callTypeId]: callTypeId, endpoint, module: options.module, definition, input }),
+    { endpoint, module: options.module, layer: options.layer, handler }
+  )
+  return note(definition) as DialogFn<DialogEndpoint<Name, SchemaOf<P>, First, In, Out, A, E>, Local<R>>
+}
+
+/**
+ * The contract of a dialog without its implementation.
+ *
+ * @since 0.1.0
+ */
+export const dialogEndpoint = <
+  const Name extends string,
+  P extends Wire | Fields = V,
+  First extends Wire = V,
+  In extends Wire = N,
+  Out extends Wire = N,
+  A extends Wire = V,
+  E extends Wire = N
+>(
+  name: Name,
+  contract?: DialogContract<P, First, In, Out, A, E>
+): DialogDef<DialogEndpoint<Name, SchemaOf<P>, First, In, Out, A, E>> => {
+  const endpoint = Endpoint.make("dialog", name, contract)
+  const def: unknown = Object.assign(
+    (input: unknown) => ({ [callTypeId]: callTypeId, endpoint, module: undefined, input }),
+    { endpoint }
+  )
+  return def as DialogDef<DialogEndpoint<Name, SchemaOf<P>, First, In, Out, A, E>>
+}

@@ -1,0 +1,190 @@
+/**
+ * A contract is data: the name and schemas of something an actor can be asked. An endpoint is known by its module and
+ * name; its codecs are derived once, when they are first needed.
+ *
+ * @since 0.1.0
+ */
+import * as Payload from "@furrow/protocol/Payload"
+import * as Schema from "effect/Schema"
+
+/**
+ * A schema that can cross a process border: it needs no services, on either side.
+ *
+ * @since 0.1.0
+ */
+export type Wire = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
+export type Fields = { readonly [key: string]: Wire }
+
+export type SchemaOf<P> = P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never
+export type Type<S> = S extends Schema.Top ? S["Type"] : never
+
+/** Any endpoint, whatever its kind. */
+export interface AnyEndpoint {
+  readonly kind: "call" | "stream" | "dialog"
+  readonly name: string
+  readonly payload: Schema.Top
+  readonly success: Schema.Top
+  readonly error: Schema.Top
+  /** A dialog's first value, and its messages towards the actor and from it. */
+  readonly started?: Schema.Top
+  readonly input?: Schema.Top
+  readonly output?: Schema.Top
+}
+
+/**
+ * One payload, one answer.
+ *
+ * @since 0.1.0
+ */
+export interface CallEndpoint<
+  out Name extends string,
+  out P extends Schema.Top,
+  out A extends Schema.Top,
+  out E extends Schema.Top
+> {
+  readonly kind: "call"
+  readonly name: Name
+  readonly payload: P
+  readonly success: A
+  readonly error: E
+}
+
+/**
+ * One payload, many answers.
+ *
+ * @since 0.1.0
+ */
+export interface StreamEndpoint<
+  out Name extends string,
+  out P extends Schema.Top,
+  out A extends Schema.Top,
+  out E extends Schema.Top
+> {
+  readonly kind: "stream"
+  readonly name: Name
+  readonly payload: P
+  readonly success: A
+  readonly error: E
+}
+
+/**
+ * A linked pair of tasks: a payload, a first value, messages both ways, a result. `input` goes to the actor, `output`
+ * comes from it.
+ *
+ * @since 0.1.0
+ */
+export interface DialogEndpoint<
+  out Name extends string,
+  out P extends Schema.Top,
+  out First extends Schema.Top,
+  out In extends Schema.Top,
+  out Out extends Schema.Top,
+  out A extends Schema.Top,
+  out E extends Schema.Top
+> {
+  readonly kind: "dialog"
+  readonly name: Name
+  readonly payload: P
+  readonly started: First
+  readonly input: In
+  readonly output: Out
+  readonly success: A
+  readonly error: E
+}
+
+export type AnyDialogEndpoint = DialogEndpoint<
+  string,
+  Schema.Top,
+  Schema.Top,
+  Schema.Top,
+  Schema.Top,
+  Schema.Top,
+  Schema.Top
+>
+
+export type AnyCallEndpoint = CallEndpoint<string, Schema.Top, Schema.Top, Schema.Top>
+export type AnyStreamEndpoint = StreamEndpoint<string, Schema.Top, Schema.Top, Schema.Top>
+
+/** What a caller writes: defaults of the schema may be left out. */
+export type Input<Ep extends AnyEndpoint> = Ep["payload"]["~type.make.in"]
+
+/** The schemas of a contract; what is left out is nothing (`Void`), or cannot happen (`Never`). */
+export interface Contract<P, A, E> {
+  readonly payload?: P
+  readonly success?: A
+  readonly error?: E
+}
+
+/** The schemas of a dialog's contract; without `input` or `output` nothing can be sent that way. */
+export interface DialogContract<P, First, In, Out, A, E> extends Contract<P, A, E> {
+  readonly started?: First
+  readonly input?: In
+  readonly output?: Out
+}
+
+const toSchema = (payload: Wire | Fields | undefined): Schema.Top =>
+  payload === undefined ? Schema.Void : Schema.isSchema(payload) ? payload as Wire : Schema.Struct(payload as Fields)
+
+/** Builds the endpoint of a contract. */
+export const make = (
+  kind: AnyEndpoint["kind"],
+  name: string,
+  contract: DialogContract<Wire | Fields, Wire, Wire, Wire, Wire, Wire> | undefined
+): AnyEndpoint => ({
+  kind,
+  name,
+  payload: toSchema(contract?.payload),
+  success: contract?.success ?? Schema.Void,
+  error: contract?.error ?? Schema.Never,
+  ...(kind === "dialog"
+    ? {
+      started: contract?.started ?? Schema.Void,
+      input: contract?.input ?? Schema.Never,
+      output: contract?.output ?? Schema.Never
+    }
+    : {})
+})
+
+/** The codecs of one endpoint. `items` carries the chunks of a stream, or of a dialog towards its caller. */
+export interface Codecs {
+  readonly payload: Payload.Codec<unknown>
+  readonly success: Payload.Codec<unknown>
+  readonly items: Payload.Codec<ReadonlyArray<unknown>>
+  readonly input: Payload.Codec<ReadonlyArray<unknown>>
+  readonly started: Payload.Codec<unknown>
+  readonly error: Payload.Codec<unknown>
+}
+
+const chunks = (schema: Schema.Top): Payload.Codec<ReadonlyArray<unknown>> =>
+  Payload.codec(Schema.Array(schema) as unknown as Wire) as Payload.Codec<ReadonlyArray<unknown>>
+
+const known = new WeakMap<AnyEndpoint, Codecs>()
+
+/** An endpoint's codecs, derived on first use: a parent that never calls it never pays. */
+export const codecs = (endpoint: AnyEndpoint): Codecs => {
+  const found = known.get(endpoint)
+  if (found !== undefined) return found
+  const success = endpoint.success as Wire
+  let items: Codecs["items"] | undefined
+  let input: Codecs["input"] | undefined
+  let started: Codecs["started"] | undefined
+  let error: Codecs["error"] | undefined
+  const derived: Codecs = {
+    payload: Payload.codec(endpoint.payload as Wire),
+    success: endpoint.kind === "stream" ? Payload.codec(Schema.Void) : Payload.codec(success),
+    get items() {
+      return items ??= chunks(endpoint.kind === "dialog" ? endpoint.output! : success)
+    },
+    get input() {
+      return input ??= chunks(endpoint.input ?? Schema.Never)
+    },
+    get started() {
+      return started ??= Payload.codec((endpoint.started ?? Schema.Void) as Wire)
+    },
+    get error() {
+      return error ??= Payload.codec(endpoint.error as Wire)
+    }
+  }
+  known.set(endpoint, derived)
+  return derived
+}

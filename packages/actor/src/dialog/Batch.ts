@@ -1,0 +1,76 @@
+/**
+ * Collects what a producer emits, so that single items travel as chunks.
+ *
+ * Nothing waits here for company: a batch leaves as soon as the producer pauses (in the same turn of the event loop),
+ * is large enough, or has used up the reader's credit. So an item is never later than it would be alone, and a producer
+ * is never further ahead of its reader than the window allows.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { Outlet } from "./Flow.ts"
+
+/** From so many items on, a chunk costs little more than its items. */
+const enough = 64
+
+export interface BatchOptions {
+  readonly outlet: Outlet
+  /** An item did not match its schema while its producer was elsewhere. */
+  readonly failed: (exit: Exit.Exit<unknown, unknown>) => void
+}
+
+export class Batch {
+  private readonly options: BatchOptions
+  private items: Array<unknown> = []
+  private state: "open" | "scheduled" | "failing" = "open"
+
+  constructor(options: BatchOptions) {
+    this.options = options
+  }
+
+  /** Takes items in; waits where the reader is slow. */
+  add(items: ReadonlyArray<unknown>): Effect.Effect<void, unknown> {
+    return Effect.suspend(() => {
+      if (this.state === "failing") return Effect.never
+      const { outlet } = this.options
+      if (this.items.length === 0 && items.length >= enough) return outlet.send(items)
+      for (const item of items) this.items.push(item)
+      if (this.items.length >= Math.min(enough, outlet.affordable)) return this.rest
+      this.schedule()
+      return Effect.void
+    })
+  }
+
+  /** Sends what is collected; waits where the reader is slow. */
+  readonly rest: Effect.Effect<void, unknown> = Effect.suspend(() => {
+    const { items } = this
+    if (items.length === 0) return Effect.void
+    this.items = []
+    return this.options.outlet.send(items)
+  })
+
+  private schedule(): void {
+    if (this.state !== "open") return
+    this.state = "scheduled"
+    void Promise.resolve().then(this.paused)
+  }
+
+  /** The producer does something else: what it made leaves now, or as soon as there is credit. */
+  private readonly paused = (): void => {
+    const { failed, outlet } = this.options
+    this.state = "open"
+    if (this.items.length === 0) return
+    switch (outlet.sendNow(this.items)) {
+      case "sent":
+        this.items = []
+        return
+      case "no-credit":
+        return outlet.whenGranted(this.paused)
+      case "invalid":
+        // Sent once more, one by one: those before the wrong one arrive.
+        this.state = "failing"
+        Effect.runFork(this.rest).addObserver(failed)
+    }
+  }
+}

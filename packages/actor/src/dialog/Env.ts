@@ -1,0 +1,150 @@
+/**
+ * What a dialog needs to know of the actor it runs in, and what crosses beside a payload: who cancels, the remaining
+ * time, the trace parent, the log context.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import type { Meta } from "@furrow/protocol/Message"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type * as Fiber from "effect/Fiber"
+import type * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type { ActorId } from "../errors/ActorError.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
+
+/** The actor a dialog runs in. */
+export interface Env {
+  readonly self: ActorId
+  readonly events: Events
+  /** The log level the far side assumes: sent along only where a call differs. */
+  readonly level: LogLevel.LogLevel
+  /** Set once the whole actor is being cancelled: its own calls are then cancelled in that name. */
+  readonly cancellation: () => Cancellation | undefined
+}
+
+/** One handler's dialog: nested calls find there who cancelled it, so that the author survives the hop (CANC-9). */
+export interface Served {
+  cancellation: Cancellation | undefined
+  readonly info: DialogInfo
+}
+
+/**
+ * The dialog the current work belongs to, on either side (features CTX-9).
+ *
+ * @since 0.1.0
+ */
+export interface DialogInfo {
+  readonly side: "caller" | "callee"
+  readonly endpoint: string
+  readonly peer: ActorId
+  /** Distinguishes dialogs of one name. */
+  readonly id: number
+}
+
+/** The dialogs whose bodies this fiber runs in, the innermost first; a fiber's own fibers inherit them. */
+export const CurrentBodies: Context.Reference<ReadonlyArray<DialogInfo>> = Context.Reference<ReadonlyArray<DialogInfo>>(
+  "furrow/CurrentBodies",
+  { defaultValue: () => [] }
+)
+
+export const CurrentDialog: Context.Reference<Served | undefined> = Context.Reference<Served | undefined>(
+  "furrow/CurrentDialog",
+  {
+    defaultValue: () => undefined
+  }
+)
+
+/**
+ * The point in time (Clock milliseconds) by which the current work must be done; `undefined` for never.
+ *
+ * @since 0.1.0
+ */
+export const Deadline: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
+  "furrow/Deadline",
+  {
+    defaultValue: () => undefined
+  }
+)
+
+/**
+ * What whoever starts an actor leaves to it and to what is done for it later: the context without what belongs to the
+ * call or the fiber of the start. Each call brings its own.
+ */
+export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<never> = Context.omit(
+  CurrentDialog,
+  Deadline,
+  References.CurrentLogAnnotations,
+  References.CurrentLogSpans,
+  Tracer.ParentSpan,
+  Scope.Scope
+) as <R>(context: Context.Context<R>) => Context.Context<never>
+
+/** In whose name this fiber's calls are cancelled when it is interrupted. */
+export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: Env, bound: number): Cancellation =>
+  fiber.getRef(CurrentDialog)?.cancellation ?? env.cancellation() ??
+    { by: env.self, reason: "interrupted", deadline: bound }
+
+/** Milliseconds as the wire carries them: whole, not negative, not endless. */
+export const wireMillis = (millis: number): number => Math.min(Math.max(0, Math.ceil(millis)), Number.MAX_SAFE_INTEGER)
+
+/** Log annotations that mean the same elsewhere; others become text. */
+const portable = (value: unknown): unknown => {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "boolean":
+      return value
+    default:
+      return value === null ? null : String(value)
+  }
+}
+
+/** What crosses beside the payload, or `null` where there is nothing: most calls. */
+export const metaOf = (fiber: Fiber.Fiber<unknown, unknown>, baseLevel: LogLevel.LogLevel): Meta | null => {
+  const at = fiber.getRef(Deadline)
+  const deadline = at === Infinity ? undefined : at
+  const span = fiber.cache.span
+  const annotations = fiber.getRef(References.CurrentLogAnnotations)
+  const level = fiber.cache.minimumLogLevel
+  const names = Object.keys(annotations)
+  if (deadline === undefined && span === undefined && level === baseLevel && names.length === 0) {
+    return null
+  }
+  return {
+    ...(deadline === undefined ? {} : { deadline: wireMillis(deadline - now(fiber)) }),
+    ...(span === undefined ? {} : { trace: [span.traceId, span.spanId, span.sampled] as const }),
+    ...(level === baseLevel ? {} : { level }),
+    ...(names.length === 0
+      ? {}
+      : { annotations: Object.fromEntries(names.map((name) => [name, portable(annotations[name])])) })
+  }
+}
+
+const now = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+
+const levels: ReadonlyArray<string> = ["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]
+
+/** The context a handler runs in: the actor's own, and what came with the call. */
+export const withMeta = <R>(base: Context.Context<R>, meta: Meta | null): Context.Context<R> => {
+  if (meta === null) return base
+  let context = base
+  if (meta.deadline !== undefined) {
+    context = Context.add(context, Deadline, Context.get(base, Clock.Clock).currentTimeMillisUnsafe() + meta.deadline)
+  }
+  if (meta.trace !== undefined) {
+    const [traceId, spanId, sampled] = meta.trace
+    context = Context.add(context, Tracer.ParentSpan, Tracer.externalSpan({ traceId, spanId, sampled })) as typeof base
+  }
+  if (meta.level !== undefined && levels.includes(meta.level)) {
+    context = Context.add(context, References.MinimumLogLevel, meta.level as LogLevel.LogLevel)
+  }
+  if (meta.annotations !== undefined) {
+    const inherited = Context.get(base, References.CurrentLogAnnotations)
+    context = Context.add(context, References.CurrentLogAnnotations, { ...inherited, ...meta.annotations })
+  }
+  return context
+}

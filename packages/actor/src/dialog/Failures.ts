@@ -1,0 +1,173 @@
+/**
+ * A cause <-> the bytes of an `Error` word.
+ *
+ * Going out, the first failure stays what it is and the others ride along (DESIGN D19): an endpoint's own error by its
+ * schema, a defect boxed, an interruption as a cancellation with its author. Coming in, each becomes one member of the
+ * three tiers, with the others as an annotation on the cause: never as extra reasons, which would make a typed error
+ * uncatchable.
+ *
+ * @since 0.1.0
+ */
+import { type Boxed, Failure } from "@furrow/protocol/Failure"
+import * as Payload from "@furrow/protocol/Payload"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Digest from "../contract/Digest.ts"
+import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
+import {
+  type ActorError,
+  type ActorId,
+  ActorLost,
+  ContextCancelled,
+  EndpointUnknown,
+  formatActor,
+  PayloadInvalid,
+  RemoteActorError
+} from "../errors/ActorError.ts"
+import { box, isA } from "../errors/Boxing.ts"
+import { cancelledBy } from "../errors/CancelledBy.ts"
+
+/**
+ * The failures that came with the first one, on the cause of a failed call.
+ *
+ * @since 0.1.0
+ */
+export class OtherFailures extends Context.Service<OtherFailures, ReadonlyArray<Boxed>>()("furrow/OtherFailures") {}
+
+const codec = Payload.codec(Failure)
+
+export const encodeFailure = (failure: Failure): Uint8Array => {
+  const encoded = codec.encode(failure)
+  // The schema is ours and its values are built here: a failure to encode them is a defect of this file.
+  if (!encoded.ok) throw new Error(`a failure cannot be encoded: ${encoded.issue}`)
+  return encoded.value
+}
+
+/** The same for one frame: what is too large for it crosses as text, and without what rode along. */
+export const encodeFailureWithin = (failure: Failure, limit: number): Uint8Array => {
+  const bytes = encodeFailure(failure)
+  if (bytes.length <= limit) return bytes
+  const issue = `its ${bytes.length} bytes are above the limit of ${limit} of one frame`
+  if (failure._tag === "Cancelled") return encodeFailure({ ...failure, others: [] })
+  if (!("boxed" in failure)) return encodeFailure({ _tag: "PayloadInvalid", part: "failure", issue })
+  const { boxed } = failure
+  return encodeFailure({ _tag: "Defect", boxed: { ...boxed, message: `${boxed.message} (${issue})` }, others: [] })
+}
+
+export const decodeFailure = (payload: Uint8Array): Payload.Result<Failure> => codec.decode(payload)
+
+const boxReason = (reason: Cause.Reason<unknown>, self: ActorId): Boxed => {
+  switch (reason._tag) {
+    case "Fail":
+      return box(reason.error, self)
+    case "Die":
+      return box(reason.defect, self)
+    case "Interrupt":
+      return box(new Error("interrupted"), self)
+  }
+}
+
+/** The failure of a handler, seen by its own actor. */
+export const failureOf = (cause: Cause.Cause<unknown>, endpoint: AnyEndpoint, self: ActorId): Failure => {
+  const { reasons } = cause
+  const main = reasons.find(Cause.isFailReason) ?? reasons.find(Cause.isDieReason)
+  const others = reasons.filter((reason) => reason !== main && reason._tag !== "Interrupt")
+    .map((reason) => boxReason(reason, self))
+  if (main === undefined) {
+    const cancellation = Option.getOrUndefined(cancelledBy(cause))
+    return {
+      _tag: "Cancelled",
+      by: cancellation?.by ?? self,
+      reason: cancellation?.reason ?? "interrupted",
+      actor: self,
+      path: [],
+      others
+    }
+  }
+  if (main._tag === "Die") return defectOf(main.defect, self, others)
+  const boxed = box(main.error, self)
+  const error = codecs(endpoint).error.encode(main.error)
+  if (error.ok) return { _tag: "Fail", error: error.value, boxed, others }
+  // What has no schema still arrives, as text.
+  return {
+    _tag: "Defect",
+    boxed: {
+      ...boxed,
+      message: `${boxed.message} (it does not match the error schema of ${endpoint.name}: ${error.issue})`
+    },
+    others
+  }
+}
+
+const defectOf = (defect: unknown, self: ActorId, others: ReadonlyArray<Boxed>): Failure => {
+  // A cancellation that came from further away keeps its author on every hop.
+  if (isA(defect, ContextCancelled)) {
+    return { _tag: "Cancelled", by: defect.by, reason: defect.reason, actor: defect.actor, path: [self], others }
+  }
+  return { _tag: "Defect", boxed: box(defect, self), others }
+}
+
+/** What a failed call fails with. */
+export const toEffect = (
+  payload: Uint8Array,
+  endpoint: AnyEndpoint,
+  peer: ActorId
+): Effect.Effect<never, unknown> => {
+  const decoded = codec.decode(payload)
+  if (!decoded.ok) {
+    return Effect.fail(
+      new PayloadInvalid({ side: "callee", endpoint: endpoint.name, part: "failure", issue: decoded.issue })
+    )
+  }
+  const failure = decoded.value
+  if (failure._tag === "Fail") {
+    const error = codecs(endpoint).error.decode(failure.error)
+    return error.ok
+      ? fail(error.value, failure.others)
+      : fail(new RemoteActorError({ actor: peer, boxed: failure.boxed, others: failure.others }), failure.others)
+  }
+  const others = "others" in failure ? failure.others : []
+  if (failure._tag === "ContractMismatch") {
+    const issue = `${Digest.explain(endpoint, failure.representation)}. Both sides must run the same version of it`
+    return fail(new PayloadInvalid({ side: "caller", endpoint: endpoint.name, part: "contract", issue }), [])
+  }
+  return fail(toActorError(failure, endpoint.name, peer), others)
+}
+
+const fail = (error: unknown, others: ReadonlyArray<Boxed>): Effect.Effect<never, unknown> =>
+  others.length === 0
+    ? Effect.fail(error)
+    : Effect.failCause(Cause.annotate(Cause.fail(error), Context.make(OtherFailures, others) as Context.Context<never>))
+
+/** A failure that is not the endpoint's own. */
+export const toActorError = (
+  failure: Exclude<Failure, { readonly _tag: "Fail" | "ContractMismatch" }>,
+  endpoint: string,
+  peer: ActorId
+): ActorError => {
+  switch (failure._tag) {
+    case "Defect":
+      return new RemoteActorError({ actor: peer, boxed: failure.boxed, others: failure.others })
+    case "Cancelled":
+      return new ContextCancelled({
+        actor: failure.actor,
+        by: failure.by,
+        reason: failure.reason,
+        acknowledged: true
+      })
+    case "EndpointUnknown":
+      return new EndpointUnknown({ actor: peer, endpoint: failure.endpoint, exposed: failure.exposed })
+    case "PayloadInvalid":
+      return new PayloadInvalid({ side: "callee", endpoint, part: failure.part, issue: failure.issue })
+    case "SpawnFailed":
+      return new RemoteActorError({ actor: peer, boxed: failure.boxed, others: [] })
+    case "Lost":
+      return new ActorLost({ actor: failure.actor, how: failure.how, stderr: [], failure: null })
+  }
+}
+
+/** Names a failure in one line, for logs. */
+export const describeFailure = (failure: Failure, self: ActorId): string =>
+  "boxed" in failure ? `${failure.boxed.type}: ${failure.boxed.message}` : `${failure._tag} in ${formatActor(self)}`

@@ -1,0 +1,160 @@
+/**
+ * A dialog in the hands of its callee: what a handler of `Actor.dialog` gets besides the payload.
+ *
+ * The first value opens it; until then there is no stream to send on. It ends when the handler does.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import type * as Message from "@furrow/protocol/Message"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { DialogHandle, MsgStream, StreamOptions } from "../contract/DialogCall.ts"
+import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
+import { ChannelClosed, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
+import { isA } from "../errors/Boxing.ts"
+import type { Env } from "./Env.ts"
+import { Outlet, type Overflow, windowOf } from "./Flow.ts"
+import * as TwoWay from "./MsgStream.ts"
+import { PayloadReceiver } from "./PayloadReceiver.ts"
+
+export interface HeldOptions {
+  readonly channel: PeerChannel
+  readonly env: Env
+  readonly opened: Message.Start
+  readonly endpoint: AnyEndpoint
+  readonly scope: Scope.Scope
+  readonly context: Context.Context<never>
+  /** The dialog's machine, which decides what may be said. */
+  readonly machine: {
+    readonly isOver: () => boolean
+    readonly isFresh: () => boolean
+    readonly started: () => void
+    readonly stop: () => void
+    readonly interrupt: (cancellation: Cancellation) => void
+    /** Ends the handler with this failure, whatever it makes of it. */
+    readonly overrule: (error: unknown) => void
+  }
+}
+
+export class HeldDialog {
+  private readonly options: HeldOptions
+  private receiver: PayloadReceiver | undefined
+  private readonly outlet: Outlet
+  private readonly invalids = new WeakSet<PayloadInvalid>()
+  private first: { readonly payload: Uint8Array; readonly window: Message.Window } | undefined
+
+  constructor(options: HeldOptions) {
+    this.options = options
+    const { channel, endpoint, opened } = options
+    this.outlet = new Outlet({
+      channel,
+      dialog: opened.dialog,
+      window: opened.window!,
+      items: codecs(endpoint).items,
+      invalid: (issue) => Effect.fail(this.invalid("output", issue))
+    })
+  }
+
+  get handle(): DialogHandle<any, any, any> {
+    return {
+      started: (first, options) => this.started(first, options),
+      cancel: (reason = "cancelled") => this.cancel(reason),
+      caller: this.options.channel.peer
+    }
+  }
+
+  /** What the machine lets through from the caller. */
+  hear(word: Message.Yield | Message.Credit | Message.Stop): void {
+    switch (word._tag) {
+      case "Yield":
+        return this.receiver?.hear(word)
+      case "Stop":
+        return this.receiver?.finish()
+      case "Credit":
+        if (!this.outlet.grant(word.items, word.bytes)) {
+          this.options.channel.violate({ _tag: "CreditExcess", dialog: this.options.opened.dialog })
+        }
+    }
+  }
+
+  sendStarted(): void {
+    const { payload, window } = this.first!
+    this.options.channel.send({ _tag: "Started", dialog: this.options.opened.dialog, window, payload })
+  }
+
+  private started(first: unknown, options: StreamOptions | undefined): Effect.Effect<MsgStream<any, any>, any> {
+    return Effect.suspend(() => {
+      const { endpoint, machine } = this.options
+      if (this.receiver !== undefined) {
+        return Effect.die(new Error(`started was called twice in ${endpoint.name}: a dialog has one first value`))
+      }
+      const encoded = codecs(endpoint).started.encode(first)
+      // Nothing was sent: the handler can still say another first value (features PLD-2).
+      if (!encoded.ok) return Effect.fail(this.invalid("started", encoded.issue))
+      const window = windowOf(options)
+      this.first = { payload: encoded.value, window }
+      this.receiver = this.makeReceiver(window, options?.overflow)
+      if (machine.isFresh()) machine.started()
+      return Effect.succeed(this.stream(this.receiver))
+    })
+  }
+
+  private makeReceiver(window: Message.Window, overflow: Overflow | undefined): PayloadReceiver {
+    const { channel, endpoint, env, machine, opened } = this.options
+    return new PayloadReceiver({
+      channel,
+      dialog: opened.dialog,
+      endpoint: endpoint.name,
+      maker: "caller",
+      items: codecs(endpoint).input,
+      window,
+      overflow,
+      failFirst: true,
+      isOver: machine.isOver,
+      overrun: () => {
+        const error = new StreamOverrun({ actor: env.self, endpoint: endpoint.name })
+        this.receiver!.fail(Effect.die(error))
+        machine.overrule(error)
+      }
+    })
+  }
+
+  private stream(receiver: PayloadReceiver): MsgStream<any, any> {
+    const { channel, context, endpoint, env, machine, scope } = this.options
+    return TwoWay.make<any, any, never>({
+      receiver,
+      outlet: this.outlet,
+      peer: channel.peer,
+      self: env.self,
+      endpoint: endpoint.name,
+      stop: machine.stop,
+      over: () => machine.isOver() ? Effect.fail(new ChannelClosed({ side: "peer", actor: channel.peer })) : undefined,
+      scope,
+      context
+    })
+  }
+
+  private cancel(reason: string): Effect.Effect<void> {
+    return Effect.withFiber((fiber) => {
+      const { env, machine } = this.options
+      machine.interrupt({ by: env.self, reason, deadline: fiber.getRef(Timeouts).cancel })
+      // A handler that has not waited for anything yet has no fiber to interrupt: nothing is said before it has one.
+      return Effect.yieldNow
+    })
+  }
+
+  /** What the handler said that does not match its contract, if this error is about that. */
+  invalidOf(error: unknown): PayloadInvalid | undefined {
+    return isA(error, PayloadInvalid) && this.invalids.has(error) ? error : undefined
+  }
+
+  private invalid(part: string, issue: string): PayloadInvalid {
+    const error = new PayloadInvalid({ side: "callee", endpoint: this.options.endpoint.name, part, issue })
+    this.invalids.add(error)
+    return error
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Logs of an actor, as they reach its parent: level, message, annotations and cause, in order.
+ *
+ * The actor's logger queues records and sends them as calls of an endpoint every actor serves to its children: one
+ * batch is on its way at a time, so a slow parent slows the sending, and what does not fit is counted and dropped,
+ * never kept. The parent logs each record with its own loggers, annotated with the actor it comes from; so does its
+ * parent in turn, and the root's loggers see all of them.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { format } from "effect/Formatter"
+import * as Logger from "effect/Logger"
+import type * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
+import * as Schema from "effect/Schema"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { endpoint } from "../contract/Call.ts"
+import { formatActor } from "../errors/ActorError.ts"
+import type { Handler } from "./Callee.ts"
+import * as Caller from "./Caller.ts"
+import type { Env } from "./Env.ts"
+
+const LogRecord = Schema.Struct({
+  level: Schema.Literals(["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]),
+  message: Schema.Array(Schema.String),
+  annotations: Schema.Record(Schema.String, Schema.String),
+  cause: Schema.NullOr(Schema.String),
+  millis: Schema.Finite
+})
+type LogRecord = typeof LogRecord.Type
+
+const logs = endpoint("furrow/logs", { payload: { records: Schema.Array(LogRecord) } })
+
+/** A text longer than this is cut: one line is no way around the frame limit. */
+const maxText = 64 * 1024
+
+const text = (value: unknown): string => {
+  const shown = typeof value === "string" ? value : read(() => format(value))
+  return shown.length <= maxText ? shown : `${shown.slice(0, maxText)}… (cut)`
+}
+
+/** A logger never throws: what cannot be read is said to be so. */
+const read = (f: () => string): string => {
+  try {
+    return f()
+  } catch {
+    return "(a value that cannot be shown)"
+  }
+}
+
+const sizeOf = ({ annotations, cause, message }: LogRecord): number => {
+  let size = cause === null ? 0 : cause.length
+  for (const line of message) size += line.length
+  for (const name in annotations) size += name.length + annotations[name]!.length
+  return size
+}
+
+/** How many records wait for a slow parent before new ones are dropped. */
+const capacity = 4096
+/** How many records travel together, and how many characters of them. */
+const batch = 256
+const batchSize = 1024 * 1024
+
+export interface LogForwarder {
+  readonly logger: Logger.Logger<unknown, void>
+  /** Sends what is left, and waits for it. */
+  readonly flush: Effect.Effect<void>
+}
+
+/** The logger of an actor below the root. */
+export const makeForwarder = (channel: PeerChannel, env: Env): LogForwarder => {
+  let queue: Array<LogRecord> = []
+  let dropped = 0
+  let sending = false
+  let idle: Array<() => void> = []
+  const next = (): void => {
+    if (queue.length === 0 || !channel.isOpen) {
+      sending = false
+      const waiting = idle
+      idle = []
+      for (const callback of waiting) callback()
+      return
+    }
+    let count = 0
+    for (let size = 0; count < Math.min(batch, queue.length) && size < batchSize; count++) size += sizeOf(queue[count]!)
+    const records = queue.slice(0, count)
+    queue = queue.slice(count)
+    if (dropped > 0) {
+      records.push(record("Warn", [`${dropped} log records were dropped: the parent is too slow`]))
+      dropped = 0
+    }
+    // A failure means that the parent is gone: nobody is left to read.
+    Effect.runFork(Caller.run(channel, env, logs({ records }))).addObserver(next)
+  }
+  const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
+    if (queue.length >= capacity) {
+      dropped++
+      return
+    }
+    const annotations = fiber.getRef(References.CurrentLogAnnotations)
+    queue.push({
+      level: logLevel === "All" || logLevel === "None" ? "Info" : logLevel,
+      message: (Array.isArray(message) ? message : [message]).map(text),
+      annotations: Object.fromEntries(Object.entries(annotations).map(([name, value]) => [name, text(value)])),
+      cause: cause.reasons.length === 0 ? null : text(read(() => Cause.pretty(cause))),
+      millis: date.getTime()
+    })
+    if (sending) return
+    sending = true
+    // Records of one turn travel together.
+    void Promise.resolve().then(next)
+  })
+  const flush = Effect.callback<void>((resume) => {
+    if (!sending) return resume(Effect.void)
+    idle.push(() => resume(Effect.void))
+  })
+  return { logger, flush }
+}
+
+const record = (level: LogRecord["level"], message: ReadonlyArray<string>): LogRecord => ({
+  level,
+  message,
+  annotations: {},
+  cause: null,
+  millis: 0
+})
+
+/** The annotation that names the actor a record comes from. */
+export const actorAnnotation = "actor"
+
+/** What every actor serves to its children: their logs, logged here. */
+export const handler = (context: Context.Context<never>, channel: PeerChannel): Handler => ({
+  endpoint: logs.endpoint,
+  context,
+  handler: ({ records }: { readonly records: ReadonlyArray<LogRecord> }) => {
+    const actor = formatActor(channel.peer)
+    return Effect.forEach(records, ({ annotations, cause, level, message }) => {
+      const lines = cause === null ? message : [...message, cause]
+      return Effect.annotateLogs(
+        // The record was let through where it was made: that is where its level was decided.
+        Effect.provideService(
+          Effect.logWithLevel(level)(...lines),
+          References.MinimumLogLevel,
+          "All" as LogLevel.LogLevel
+        ),
+        { [actorAnnotation]: actor, ...annotations }
+      )
+    }, { discard: true })
+  }
+})
+
+/** The same context, with its loggers replaced. */
+export const withLogger = <R>(
+  context: Context.Context<R>,
+  logger: Logger.Logger<unknown, void>
+): Context.Context<R> => Context.add(context, Logger.CurrentLoggers, new Set([logger]))

@@ -1,0 +1,89 @@
+/**
+ * Passes one dialog on: its words go from one connection to another as they are, only the ids change.
+ *
+ * This is how an actor reaches a Service that its parent gave it. Payloads are not decoded on the way; credit is the
+ * far reader's own, so a slow reader slows the far writer; a cancel and its author pass through, and so does the last
+ * word. When either connection is lost the other side is told.
+ *
+ * @since 0.1.0
+ */
+import type * as Message from "@furrow/protocol/Message"
+import type { CalleePort, CallerPort, PeerChannel } from "../channel/PeerChannel.ts"
+import { type ActorError, type ActorId, ActorLost } from "../errors/ActorError.ts"
+import { box } from "../errors/Boxing.ts"
+import { encodeFailure } from "./Failures.ts"
+
+type Phase = "open" | "caller-gone" | "over"
+
+class Relay {
+  private phase: Phase = "open"
+  private readonly from: PeerChannel
+  private readonly to: PeerChannel
+  private readonly start: Message.Start
+  private readonly self: ActorId
+  private readonly far: number
+
+  constructor(from: PeerChannel, to: PeerChannel, start: Message.Start, self: ActorId) {
+    this.from = from
+    this.to = to
+    this.start = start
+    this.self = self
+    const caller: CallerPort = {
+      side: "caller",
+      heard: (word) => this.back(word),
+      lost: (error) => this.farLost(error)
+    }
+    const callee: CalleePort = {
+      side: "callee",
+      heard: (word) => this.onward(word),
+      lost: () => this.nearLost()
+    }
+    this.far = to.open(caller)
+    from.adopt(start.dialog, callee)
+  }
+
+  private onward(word: Message.FromCaller): void {
+    if (this.phase === "open") this.to.send({ ...word, dialog: this.far })
+  }
+
+  private back(word: Message.FromCallee): void {
+    const last = word._tag === "Return" || word._tag === "Error"
+    if (this.phase === "open") this.from.send({ ...word, dialog: this.start.dialog })
+    if (last) this.end()
+  }
+
+  private farLost(error: ActorError): void {
+    if (this.phase === "open") {
+      const failure = error instanceof ActorLost
+        ? { _tag: "Lost", actor: error.actor, how: error.how } as const
+        : { _tag: "Defect", boxed: box(error, this.self), others: [] } as const
+      this.from.send({ _tag: "Error", dialog: this.start.dialog, payload: encodeFailure(failure) })
+    }
+    this.end()
+  }
+
+  private nearLost(): void {
+    if (this.phase !== "open") return
+    this.phase = "caller-gone"
+    this.to.send({ _tag: "Cancel", dialog: this.far, by: this.self, reason: "caller-lost", deadline: 0 })
+  }
+
+  private end(): void {
+    this.phase = "over"
+    this.from.forget(this.start.dialog)
+    this.to.forget(this.far)
+  }
+
+  begin(endpoint: string): void {
+    this.to.send({ ...this.start, dialog: this.far, endpoint })
+  }
+}
+
+/** Passes on the dialog that `start` opens on `from`, as `endpoint` of the actor behind `to`. */
+export const relay = (
+  from: PeerChannel,
+  to: PeerChannel,
+  start: Message.Start,
+  endpoint: string,
+  self: ActorId
+): void => new Relay(from, to, start, self).begin(endpoint)

@@ -1,0 +1,7 @@
+/**
+ * The public API on one page.
+ *
+ * @since 0.1.0
+ */
+export * as Actor from "./actor/Actor.ts"
+export * as MemoryActor from "./actor/MemoryActor.ts"

@@ -1,0 +1,51 @@
+/**
+ * What happens in a tree of actors, as values. Layers publish; observers only read.
+ *
+ * Publishing with nobody subscribed is one comparison: events can stay on.
+ *
+ * @since 0.1.0
+ */
+import type { ActorError, ActorId } from "../errors/ActorError.ts"
+
+/**
+ * One thing that happened.
+ *
+ * @since 0.1.0
+ */
+export type ActorEvent =
+  | { readonly _tag: "ActorSpawning"; readonly name: string }
+  | { readonly _tag: "ActorReady"; readonly actor: ActorId; readonly millis: number }
+  | { readonly _tag: "ActorSpawnFailed"; readonly name: string; readonly error: ActorError }
+  | { readonly _tag: "ActorEnding"; readonly actor: ActorId; readonly rung: string }
+  | { readonly _tag: "ActorEnded"; readonly actor: ActorId; readonly how: string }
+  | { readonly _tag: "ActorLost"; readonly actor: ActorId; readonly error: ActorError }
+  | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
+  | { readonly _tag: "FailureRelegated"; readonly actor: ActorId; readonly text: string }
+  | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }
+
+/** The events of one runtime. */
+export interface Events {
+  readonly publish: (event: ActorEvent) => void
+  /** Calls `listener` for every event until the returned function is called. */
+  readonly subscribe: (listener: (event: ActorEvent) => void) => () => void
+}
+
+export const makeEvents = (): Events => {
+  const listeners = new Set<(event: ActorEvent) => void>()
+  return {
+    publish: (event) => {
+      if (listeners.size === 0) return
+      for (const listener of listeners) {
+        try {
+          listener(event)
+        } catch {
+          // An observer that throws hurts nobody but itself (features P-27).
+        }
+      }
+    },
+    subscribe: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    }
+  }
+}

@@ -1,0 +1,47 @@
+/**
+ * Frozen pictures of what is (features P-6): plain data, taken in one step, cheap enough to take at any time.
+ *
+ * @since 0.1.0
+ */
+import type { ActorId } from "../errors/ActorError.ts"
+
+/** One connection: words and bytes since it opened, dialogs open now. */
+export interface ChannelSnapshot {
+  readonly peer: ActorId | undefined
+  readonly state: string
+  readonly dialogs: number
+  readonly sent: { readonly frames: number; readonly bytes: number }
+  readonly received: { readonly frames: number; readonly bytes: number }
+  /** Whether the connection is full, so that senders wait. */
+  readonly full: boolean
+  /** Dialogs we cancelled that did not end within their bound. */
+  readonly stuck: number
+}
+
+/** One portal. */
+export interface PortalSnapshot {
+  readonly actor: ActorId
+  readonly exposed: ReadonlyArray<string>
+  readonly channel: ChannelSnapshot
+}
+
+/** One child of this actor. */
+export interface ChildSnapshot {
+  readonly actor: ActorId
+  readonly state: string
+}
+
+/** This actor. */
+export interface ActorSnapshot {
+  readonly actor: ActorId
+  readonly ancestors: ReadonlyArray<ActorId>
+  readonly exposed: ReadonlyArray<string>
+  readonly children: ReadonlyArray<ChildSnapshot>
+}
+
+/** One nursery. */
+export interface NurserySnapshot {
+  readonly state: "open" | "closing"
+  readonly children: ReadonlyArray<ChildSnapshot>
+  readonly jobs: number
+}

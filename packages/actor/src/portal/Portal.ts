@@ -1,0 +1,205 @@
+/**
+ * A handle on another actor: run calls there, read its streams, end it. A portal owns nothing: it is good for as long
+ * as the actor and the connection live, and says so afterwards.
+ *
+ * Its type lists what the actor exposes, so calling anything else is a compile error; at run time the portal checks
+ * the module as well as the name, because two modules may each have an endpoint of one name and shape.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { Call, Failure, Success } from "../contract/Call.ts"
+import type { Dialog, StreamOptions } from "../contract/DialogCall.ts"
+import type { AnyCallEndpoint, AnyDialogEndpoint, AnyEndpoint, AnyStreamEndpoint, Type } from "../contract/Endpoint.ts"
+import type { Relayed } from "../dialog/Callee.ts"
+import * as Caller from "../dialog/Caller.ts"
+import type { Env } from "../dialog/Env.ts"
+import * as OpenDialog from "../dialog/OpenDialog.ts"
+import { type ActorError, type ActorId, EndpointUnknown } from "../errors/ActorError.ts"
+import type { PortalSnapshot } from "../inspect/Snapshot.ts"
+
+/** The endpoints of what an actor was started with. */
+export type EndpointsOf<X> = 0 extends 1 & X ? any
+  : X extends { readonly endpoint: infer Ep extends AnyEndpoint } ? Ep
+  : X extends { readonly "~endpoints": infer Eps extends AnyEndpoint } ? Eps
+  : never
+
+/** The dialog of an endpoint, as its caller holds it. */
+export type DialogOf<Ep extends AnyDialogEndpoint> = Dialog<
+  Type<Ep["started"]>,
+  Type<Ep["input"]>,
+  Type<Ep["output"]>,
+  Type<Ep["success"]>,
+  Type<Ep["error"]>
+>
+
+/**
+ * How an actor ended, seen by somebody who waits for it (features P-18: three kinds, never an exception).
+ *
+ * @since 0.1.0
+ */
+export type ActorExit =
+  /** Ended because its owner wanted it to. */
+  | { readonly _tag: "Ended" }
+  /** Its process or connection went away. */
+  | { readonly _tag: "Lost"; readonly error: ActorError }
+
+/**
+ * A portal to an actor that exposes `X`: actor functions, streams.
+ *
+ * @since 0.1.0
+ */
+export interface Portal<in X> {
+  readonly "~furrow/Portal": (_: X) => void
+  /** Who is at the other end. */
+  readonly actor: ActorId
+  readonly name: string
+  /**
+   * Runs a call there: one answer, its own error, or an `ActorError`. Interrupting it interrupts the far fiber and
+   * waits for its finalizers, no longer than `Timeouts.cancel`.
+   */
+  readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>>>(
+    call: C
+  ) => Effect.Effect<Success<C>, Failure<C> | ActorError>
+  /**
+   * Reads a stream from there, paid for by credit: a slow reader slows the producer. Leaving the stream early stops
+   * the producer and waits for its finalizers.
+   */
+  readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>>>(
+    call: C
+  ) => Stream.Stream<Success<C>, Failure<C> | ActorError>
+  /**
+   * Opens a dialog and runs `body` in it: a linked pair of tasks. A far failure interrupts the body and is raised;
+   * leaving the body normally waits for the callee, leaving it otherwise cancels the callee and waits (bounded). Our
+   * own `dialog.cancel` is absorbed.
+   */
+  readonly open: <Ep extends Extract<EndpointsOf<X>, AnyDialogEndpoint>, B, E2, R>(
+    call: Call<Ep>,
+    body: (dialog: DialogOf<Ep>) => Effect.Effect<B, E2, R>,
+    options?: StreamOptions
+  ) => Effect.Effect<B, Type<Ep["error"]> | E2 | ActorError, R>
+  /**
+   * Opens a dialog that lives as long as the Scope, which cancels it when it closes. A far failure wakes nobody: it
+   * shows at the next `receive`, `send` or `result`.
+   */
+  readonly openScoped: <Ep extends Extract<EndpointsOf<X>, AnyDialogEndpoint>>(
+    call: Call<Ep>,
+    options?: StreamOptions
+  ) => Effect.Effect<DialogOf<Ep>, Type<Ep["error"]> | ActorError, Scope.Scope>
+  /**
+   * Ends the whole actor and waits until it is gone. `reason` reaches its finalizers, and everybody who has a call on
+   * it. Bounded by the shutdown ladder; safe to repeat.
+   */
+  readonly cancel: (reason?: string) => Effect.Effect<void>
+  /** Waits until the actor has ended, however it ends. Never fails. */
+  readonly wait: Effect.Effect<ActorExit>
+  /** A picture of the connection: dialogs, frames, bytes. */
+  readonly statistics: Effect.Effect<PortalSnapshot>
+}
+
+export interface PortalOptions {
+  readonly channel: PeerChannel
+  readonly env: Env
+  readonly actor: ActorId
+  /** Name and module of what it exposes; a module of `undefined` was not told. */
+  readonly exposed: ReadonlyMap<string, string | undefined>
+  readonly cancel: (reason: string) => Effect.Effect<void>
+  readonly wait: Effect.Effect<ActorExit>
+  /** What goes before the name of an endpoint on the wire, where the actor is reached through another one. */
+  readonly prefix?: string | undefined
+}
+
+const insides = new WeakMap<object, PortalOptions>()
+
+/** Where the calls of a portal go: to pass them on for somebody else. */
+export const relayed = (portal: Portal<any>): Relayed | undefined => {
+  const options = insides.get(portal)
+  return options === undefined
+    ? undefined
+    : { channel: options.channel, address: (name) => `${options.prefix ?? ""}${name}` }
+}
+
+/** The call under the name it has on the wire; one endpoint value for each, because its codecs hang on it. */
+const addressing = (prefix: string | undefined) => {
+  if (prefix === undefined) return (call: Call<AnyEndpoint>) => call
+  const known = new Map<AnyEndpoint, AnyEndpoint>()
+  return (call: Call<AnyEndpoint>): Call<AnyEndpoint> => {
+    let endpoint = known.get(call.endpoint)
+    if (endpoint === undefined) {
+      endpoint = { ...call.endpoint, name: prefix + call.endpoint.name }
+      known.set(call.endpoint, endpoint)
+    }
+    return { "~furrow/Call": "~furrow/Call", endpoint, module: call.module, input: call.input }
+  }
+}
+
+/** Why a call cannot go this way: the actor does not expose it, or this is not how it is asked. */
+const unknown = (
+  options: PortalOptions,
+  call: Call<AnyEndpoint>,
+  kind: AnyEndpoint["kind"]
+): EndpointUnknown | undefined => {
+  const { name } = call.endpoint
+  const { exposed } = options
+  if (call.endpoint.kind !== kind) {
+    return new EndpointUnknown({
+      actor: options.actor,
+      endpoint: `${name} as a ${kind}`,
+      exposed: Array.from(exposed.keys(), (known) => known === name ? `${known} as a ${call.endpoint.kind}` : known)
+    })
+  }
+  const there = exposed.get(name)
+  const same = exposed.has(name) && (there === undefined || call.module === undefined || there === call.module)
+  if (same) return undefined
+  return new EndpointUnknown({
+    actor: options.actor,
+    endpoint: exposed.has(name) && call.module !== undefined ? `${name} of ${call.module}` : name,
+    exposed: Array.from(
+      exposed,
+      ([known, module]) => known === name && module !== undefined ? `${known} of ${module}` : known
+    )
+  })
+}
+
+/** Builds a portal over an open channel. */
+export const make = (options: PortalOptions): Portal<any> => {
+  const { actor, channel, env } = options
+  const address = addressing(options.prefix)
+  const portal: unknown = {
+    "~furrow/Portal": () => {},
+    actor,
+    name: actor.name,
+    run: (call: Call<AnyEndpoint>) => {
+      const error = unknown(options, call, "call")
+      return error === undefined ? Caller.run(channel, env, address(call)) : Effect.fail(error)
+    },
+    stream: (call: Call<AnyEndpoint>) => {
+      const error = unknown(options, call, "stream")
+      return error === undefined ? Caller.stream(channel, env, address(call)) : Stream.fail(error)
+    },
+    open: (call: Call<AnyEndpoint>, body: (dialog: any) => Effect.Effect<any, any>, streamOptions?: StreamOptions) => {
+      const error = unknown(options, call, "dialog")
+      return error === undefined
+        ? OpenDialog.open({ channel, env, call: address(call), callee: actor, options: streamOptions }, body)
+        : Effect.fail(error)
+    },
+    openScoped: (call: Call<AnyEndpoint>, streamOptions?: StreamOptions) => {
+      const error = unknown(options, call, "dialog")
+      return error === undefined
+        ? OpenDialog.openScoped({ channel, env, call: address(call), callee: actor, options: streamOptions })
+        : Effect.fail(error)
+    },
+    cancel: (reason = "cancelled") => options.cancel(reason),
+    wait: options.wait,
+    statistics: Effect.sync(() => ({
+      actor,
+      exposed: Array.from(options.exposed.keys()),
+      channel: channel.snapshot()
+    }))
+  }
+  insides.set(portal as object, options)
+  return portal as Portal<any>
+}

@@ -1,0 +1,129 @@
+/**
+ * From a started process to a ready actor: handshake, `Spawn`, `Ready`.
+ *
+ * A race of ready, exit and deadline (DESIGN D8): whatever happens to a child while it boots, its parent hears of it,
+ * and the error says how far it came.
+ *
+ * @since 0.1.0
+ */
+import { defaultMaxFrame } from "@furrow/protocol/Frame"
+import { type Start, version } from "@furrow/protocol/Message"
+import * as Effect from "effect/Effect"
+import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
+import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
+import type { ProcessHandle } from "./Spawner.ts"
+import { readyCodec, type SpawnSpec, specCodec } from "./SpawnSpec.ts"
+
+export interface BootOptions {
+  readonly handle: ProcessHandle
+  readonly self: ActorId
+  readonly spec: SpawnSpec
+  readonly events: Events
+  readonly deadline: number
+  readonly explain: (done: (error: ActorError) => void) => void
+  /** A call of the actor before it is ready: of its layers, or its first logs. */
+  readonly start: (message: Start, channel: PeerChannel) => void
+  /** Reads the payload of an `Error` for dialog 0. */
+  readonly failure: (payload: Uint8Array) => { readonly step: SpawnStep; readonly error: Omit<Told, "step"> }
+}
+
+interface Told {
+  readonly step: SpawnStep
+  readonly reason: string
+  readonly failure: SpawnFailed["failure"]
+}
+
+const ignored = () => {}
+
+/** The router of a channel whose actor is not ready: it may already ask, everything else is too early. */
+const bootRouter = (on: Partial<Router>): Router => ({
+  start: ignored,
+  cancelActor: ignored,
+  cancelAck: ignored,
+  bye: ignored,
+  failed: ignored,
+  spawn: ignored,
+  ready: ignored,
+  closed: ignored,
+  ...on
+})
+
+const lostDuring = (error: ActorError): Pick<Told, "reason" | "failure"> => ({
+  reason: error instanceof ActorLost && error.stderr.length > 0
+    // The lines are shown below the message anyway.
+    ? error.message.split("\nits last lines")[0]!
+    : error.message,
+  failure: error instanceof ActorLost ? error.failure : null
+})
+
+/** Ends with an open channel to a ready actor, or with why not. The process is the caller's to end. */
+export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
+  const { deadline, handle, spec } = options
+  let step: SpawnStep = "process"
+  const fail = (told: Omit<Told, "step">, at: SpawnStep = step) =>
+    Effect.fail(
+      new SpawnFailed({
+        actor: spec.actor.name,
+        step: at,
+        reason: told.reason,
+        stderr: handle.lastLines(),
+        failure: told.failure
+      })
+    )
+  const channel = new PeerChannel({
+    connection: handle.connection,
+    handshake: {
+      side: "acceptor",
+      welcome: {
+        _tag: "Welcome",
+        version,
+        capabilities: [],
+        actor: options.self,
+        maxFrame: defaultMaxFrame,
+        proof: null
+      },
+      judge: (hello) =>
+        hello.actor.uuid === spec.actor.uuid
+          ? undefined
+          : { reason: "role", detail: "this connection was made for another actor" }
+    },
+    events: options.events,
+    explain: options.explain
+  })
+  const booting = Effect.callback<PeerChannel, SpawnFailed>((resume) => {
+    channel.whenGreeted((greeted) => {
+      if (greeted._tag === "Refused") {
+        return resume(fail({ reason: greeted.refusal.detail, failure: null }, "handshake"))
+      }
+      if (greeted._tag === "Ended") return resume(fail(lostDuring(greeted.error)))
+      step = "import"
+      channel.route(bootRouter({
+        start: (message) => options.start(message, channel),
+        ready: (payload) => {
+          const report = readyCodec.decode(payload)
+          resume(report.ok ? Effect.succeed(channel) : fail({ reason: report.issue, failure: null }, "ready"))
+        },
+        failed: (payload) => {
+          const told = options.failure(payload)
+          resume(fail(told.error, told.step))
+        },
+        closed: (error) => resume(fail(lostDuring(error)))
+      }))
+      const encoded = specCodec.encode(spec)
+      if (!encoded.ok) return resume(fail({ reason: encoded.issue, failure: null }, "ready"))
+      channel.send({ _tag: "Spawn", payload: encoded.value })
+    })
+  })
+  return Effect.raceFirst(
+    booting,
+    Effect.flatMap(
+      Effect.sleep(deadline),
+      () =>
+        fail({
+          reason: `it was not ready after ${deadline} ms; raise Timeouts.spawn if it needs longer`,
+          failure: null
+        })
+    )
+  )
+}

@@ -1,0 +1,73 @@
+/**
+ * Starts the process of an actor. Whoever asks owns what comes back, and must end it: a handle is not a scope.
+ *
+ * A spawner knows processes, pipes and signals. It knows nothing of dialogs or supervision.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { Implemented } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import type { ActorId, SpawnFailed } from "../errors/ActorError.ts"
+import type { Connection } from "../transport/Transport.ts"
+
+/**
+ * How the process of an actor is to be started. What has no meaning for a spawner is ignored by it.
+ *
+ * @since 0.1.0
+ */
+export interface SpawnOptions {
+  /** Working directory. Default: the parent's. */
+  readonly cwd?: string | undefined
+  /**
+   * Environment of the actor. `inherit` names the parent's variables it may see (default: all of them), `set` adds to
+   * them or replaces them.
+   */
+  readonly env?: {
+    readonly inherit?: "all" | ReadonlyArray<string> | undefined
+    readonly set?: { readonly [name: string]: string } | undefined
+  } | undefined
+  /** Limit of the JavaScript heap in MiB. Default: the runtime's own. */
+  readonly memoryLimit?: number | undefined
+  /** Listen for a debugger on a free port, or on this one; the port is said on stderr. */
+  readonly inspect?: boolean | number | undefined
+  /** More arguments for the JavaScript runtime, after those it inherits. */
+  readonly execArgv?: ReadonlyArray<string> | undefined
+  /**
+   * `pipe` (default) copies the actor's output through, line by line, and keeps the last lines of stderr for errors.
+   * `inherit` hands out the parent's own streams: a death then comes without its last lines.
+   */
+  readonly stdio?: "pipe" | "inherit" | undefined
+}
+
+export interface SpawnRequest {
+  /** Name and uuid are decided by the parent; the pid is the spawner's to add. */
+  readonly actor: { readonly name: string; readonly uuid: string }
+  /** What will be served there: for spawners that need no import. */
+  readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
+  /** The module of the Service it is to be, if it is one. */
+  readonly module: string | undefined
+  readonly options: SpawnOptions
+}
+
+/** How a process ended: one of the two is set. */
+export interface ProcessExit {
+  readonly code: number | null
+  readonly signal: string | null
+}
+
+export interface ProcessHandle {
+  readonly actor: ActorId
+  readonly connection: Connection
+  /** Calls back once the process is reaped and its last output is read. */
+  readonly whenExited: (callback: (exit: ProcessExit) => void) => void
+  /** The last lines of stderr, oldest first. */
+  readonly lastLines: () => ReadonlyArray<string>
+  /** To the process and everything in its group. Never throws. */
+  readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
+}
+
+export class Spawner extends Context.Service<Spawner, {
+  readonly spawn: (request: SpawnRequest) => Effect.Effect<ProcessHandle, SpawnFailed>
+}>()("furrow/Spawner") {}

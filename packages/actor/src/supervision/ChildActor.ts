@@ -1,0 +1,373 @@
+/**
+ * One child of this actor, from the start of its process to its last trace: carries out what `ShutdownLadder` decides.
+ *
+ * The child belongs to whoever started it. `end` may be called by several at once and twice: the ladder is climbed
+ * once, everybody waits for the same end. It never fails and is always bounded.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import type { Boxed } from "@furrow/protocol/Failure"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { Implemented } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
+import { Dispatcher, type Relayed } from "../dialog/Callee.ts"
+import { wireMillis, withoutCaller } from "../dialog/Env.ts"
+import { decodeFailure } from "../dialog/Failures.ts"
+import * as Logs from "../dialog/Logs.ts"
+import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
+import type { ActorExit } from "../portal/Portal.ts"
+import { boot } from "../spawn/Boot.ts"
+import type { ProcessExit, ProcessHandle, SpawnOptions } from "../spawn/Spawner.ts"
+import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
+import * as Ladder from "./ShutdownLadder.ts"
+import type { Tree } from "./Tree.ts"
+
+/** What an inner actor keeps of its own deadline, so that its children are gone before it must be. */
+const margin = 250
+
+export interface StartSpec {
+  readonly name: string
+  readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
+  readonly options: SpawnOptions
+  /** The Service it is to be, and where the calls of the Services it uses go. */
+  readonly service?: ServiceSpec | undefined
+  readonly relays?: ReadonlyMap<string, Relayed> | undefined
+}
+
+export class ChildActor {
+  readonly actor: ActorId
+  private readonly tree: Tree
+  private readonly handle: ProcessHandle
+  private readonly timeouts: Timeouts
+  private readonly context: Context.Context<never>
+  private rung: Ladder.Rung = "Running"
+  private timer: Fiber.Fiber<void> | undefined
+  private exit: ProcessExit | undefined
+  /** What the actor could still say of an uncaught error. */
+  private failure: Boxed | null = null
+  private cancellation: Cancellation | undefined
+  private loss: ActorError | undefined
+  private channel: PeerChannel | undefined
+  private served: Dispatcher | undefined
+  private waiters: Array<() => void> = []
+  private explaining: Array<() => void> = []
+
+  constructor(tree: Tree, handle: ProcessHandle, timeouts: Timeouts, context: Context.Context<never>) {
+    this.tree = tree
+    this.handle = handle
+    this.actor = handle.actor
+    this.timeouts = timeouts
+    this.context = context
+    handle.whenExited((exit) => {
+      this.exit = exit
+      const { explaining } = this
+      this.explaining = []
+      for (const callback of explaining) callback()
+      this.input("exit")
+    })
+  }
+
+  get isRunning(): boolean {
+    return this.rung === "Running"
+  }
+
+  snapshot() {
+    return { actor: this.actor, state: this.rung }
+  }
+
+  /**
+   * What the actor may ask of us: what we serve, our logs, the Services it uses. From the first moment on, because its
+   * layers are built before it is ready and may ask as well.
+   */
+  dispatcher(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): Dispatcher {
+    if (this.served !== undefined) return this.served
+    const logs = Logs.handler(this.context, channel)
+    const handlers = new Map(this.tree.handlers).set(logs.endpoint.name, logs)
+    return this.served = new Dispatcher(channel, this.tree.env, handlers, relays)
+  }
+
+  /** Takes over the channel once the actor is ready. */
+  adopt(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): void {
+    this.channel = channel
+    const dispatcher = this.dispatcher(channel, relays)
+    channel.route({
+      start: (message) => dispatcher.start(message),
+      // A child may not end its parent.
+      cancelActor: () => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
+      cancelAck: () => this.input("ack"),
+      bye: () => this.input("bye"),
+      failed: (payload) => this.told(payload),
+      spawn: () => channel.violate({ _tag: "WrongSide", word: "Spawn" }),
+      ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" }),
+      closed: (error) => this.closed(error)
+    })
+  }
+
+  /** Finds out why the connection ended: waits a moment for the process to end, and says what is known then. */
+  explain(done: (error: ActorError) => void): void {
+    if (this.exit !== undefined) return done(this.lost())
+    let waiting = true
+    const finish = () => {
+      if (!waiting) return
+      waiting = false
+      timer.interruptUnsafe()
+      done(this.lost())
+    }
+    const timer = Effect.runForkWith(this.context)(Effect.sleep(this.timeouts.explain))
+    this.explaining.push(finish)
+    timer.addObserver(finish)
+  }
+
+  told(payload: Uint8Array): { readonly step: SpawnStep; readonly error: { reason: string; failure: Boxed | null } } {
+    const decoded = decodeFailure(payload)
+    if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null } }
+    const failure = decoded.value
+    if ("boxed" in failure) this.failure = failure.boxed
+    return {
+      step: failure._tag === "SpawnFailed" ? failure.step as SpawnStep : "ready",
+      error: {
+        reason: "boxed" in failure ? failure.boxed.message : failure._tag,
+        failure: "boxed" in failure ? failure.boxed : null
+      }
+    }
+  }
+
+  /** Ends the actor in somebody's name, and waits until it is reaped. */
+  end(cancellation: Cancellation): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.beginEnd(cancellation)
+      return this.gone
+    })
+  }
+
+  /** Ends an actor that is not ready: there is nobody to ask. */
+  readonly discard: Effect.Effect<void> = Effect.suspend(() => {
+    // What happens to it from here on is no loss to anybody.
+    this.cancellation ??= { by: this.tree.info.id, reason: "not ready", deadline: 0 }
+    this.input("lost")
+    return this.gone
+  })
+
+  /** Starts ending the actor without waiting. */
+  beginEnd(cancellation: Cancellation): void {
+    this.cancellation ??= cancellation
+    this.input("end")
+  }
+
+  /** When the process is reaped. */
+  readonly gone: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    const forget = this.whenGone(() => resume(Effect.void))
+    return Effect.sync(forget)
+  })
+
+  readonly wait: Effect.Effect<ActorExit> = Effect.map(this.gone, () => this.ended)
+
+  /** How it ended; asked once it is gone. */
+  get ended(): ActorExit {
+    return this.loss === undefined ? { _tag: "Ended" } : { _tag: "Lost", error: this.loss }
+  }
+
+  /** Calls back once the process is reaped. */
+  whenGone(callback: () => void): () => void {
+    if (this.rung === "Gone") {
+      callback()
+      return () => {}
+    }
+    this.waiters.push(callback)
+    return () => {
+      this.waiters = this.waiters.filter((other) => other !== callback)
+    }
+  }
+
+  private input(input: Ladder.Input): void {
+    const before = this.rung
+    const [rung, actions] = Ladder.step(before, input)
+    this.rung = rung
+    if (rung !== before) {
+      this.stopTimer()
+      this.tree.events.publish({ _tag: "ActorEnding", actor: this.actor, rung })
+    }
+    for (const action of actions) this.execute(action)
+  }
+
+  private execute(action: Ladder.Action): void {
+    switch (action._tag) {
+      case "Ask": {
+        const { by, reason } = this.cancellation!
+        this.channel?.send({ _tag: "CancelActor", by, reason, deadline: wireMillis(this.bound("finalizers")) })
+        return
+      }
+      case "Signal":
+        return this.handle.signal(action.signal)
+      case "CloseChannel":
+        this.channel?.close()
+        return
+      case "Wait": {
+        const timer = Effect.runForkWith(this.context)(Effect.sleep(this.bound(action.bound)))
+        this.timer = timer
+        timer.addObserver((exit) => {
+          if (Exit.isSuccess(exit) && this.timer === timer) this.input("elapsed")
+        })
+        return
+      }
+      case "Done":
+        return this.done()
+    }
+  }
+
+  private bound(bound: Ladder.Bound): number {
+    const configured = this.timeouts[bound]
+    const { ending } = this.tree
+    if (ending === undefined || bound !== "finalizers") return configured
+    const left = ending.until - Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe()
+    const reserve = this.timeouts.cancelAck + this.timeouts.terminate + margin
+    // Deep down half of what is left is more: an actor that answers needs no reserve, one that does not ends with us.
+    return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
+  }
+
+  private done(): void {
+    this.stopTimer()
+    // An exit nobody here asked for is a loss, however politely it was announced.
+    if (this.cancellation === undefined) this.lose(this.lost())
+    // The exit may be known before the end of the connection is: whoever waits for a word hears of the loss.
+    if (this.loss === undefined) this.channel?.close()
+    else this.channel?.lose(this.loss)
+    this.tree.children.delete(this)
+    this.tree.events.publish({ _tag: "ActorEnded", actor: this.actor, how: this.loss?._tag ?? "ended" })
+    const { waiters } = this
+    this.waiters = []
+    for (const waiter of waiters) waiter()
+  }
+
+  private closed(error: ActorError): void {
+    if (this.cancellation === undefined && this.rung === "Running") this.lose(error)
+    this.input("lost")
+  }
+
+  private lose(error: ActorError): void {
+    if (this.loss !== undefined) return
+    this.loss = error
+    this.tree.events.publish({ _tag: "ActorLost", actor: this.actor, error })
+  }
+
+  private lost(): ActorLost {
+    const { exit } = this
+    return withoutStack(() =>
+      new ActorLost({
+        actor: this.actor,
+        how: exit === undefined
+          ? { _tag: "ConnectionClosed" }
+          : exit.signal === null
+          ? { _tag: "Exited", code: exit.code ?? -1 }
+          : { _tag: "Signalled", signal: exit.signal },
+        stderr: this.handle.lastLines(),
+        failure: this.failure
+      })
+    )
+  }
+
+  private stopTimer(): void {
+    this.timer?.interruptUnsafe()
+    this.timer = undefined
+  }
+}
+
+const levelOf = (fiber: Fiber.Fiber<unknown, unknown>): string => fiber.cache.minimumLogLevel
+
+/** Makes an effect interruptible again, inside a region that is not. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/**
+ * Starts an actor and waits until it is ready. The process is ours from the instant it exists: an interruption or a
+ * failure on the way ends it, and is only reported once it is reaped.
+ *
+ * Runs inside the caller's uninterruptible region, whose `restore` it uses for the wait: between ready and owned there
+ * is no gap in which an interruption could lose the actor.
+ */
+export const start = (
+  tree: Tree,
+  spec: StartSpec,
+  restore: Restore
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, SpawnFailed> =>
+  Effect.withFiber((fiber) => {
+    if (tree.refusal !== undefined) return refuse(tree, spec.name, tree.refusal)
+    tree.events.publish({ _tag: "ActorSpawning", name: spec.name })
+    const request = {
+      actor: { name: spec.name, uuid: newUuid() },
+      definitions: spec.definitions,
+      module: spec.service?.module,
+      options: spec.options
+    }
+    return Effect.flatMap(tree.spawner.spawn(request), (handle) => started(tree, spec, handle, fiber, restore))
+  })
+
+const started = (
+  tree: Tree,
+  spec: StartSpec,
+  handle: ProcessHandle,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  restore: Restore
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, SpawnFailed> => {
+  const timeouts = fiber.getRef(Timeouts)
+  const clock = fiber.getRef(Clock.Clock)
+  const startedAt = clock.currentTimeMillisUnsafe()
+  const child = new ChildActor(tree, handle, timeouts, withoutCaller(fiber.context))
+  tree.children.add(child)
+  const booting = boot({
+    handle,
+    self: tree.info.id,
+    spec: {
+      actor: handle.actor,
+      ancestors: [...tree.info.ancestors, tree.info.id],
+      expose: spec.definitions.map(({ endpoint, module }) => ({ module, name: endpoint.name })),
+      service: spec.service ?? null,
+      level: levelOf(fiber),
+      timeouts
+    },
+    events: tree.events,
+    deadline: timeouts.spawn,
+    explain: (done) => child.explain(done),
+    start: (message, channel) => child.dispatcher(channel, spec.relays).start(message),
+    failure: (payload) => child.told(payload)
+  })
+  return Effect.matchCauseEffect(restore(booting), {
+    onSuccess: (channel) => {
+      child.adopt(channel, spec.relays)
+      const millis = clock.currentTimeMillisUnsafe() - startedAt
+      tree.events.publish({ _tag: "ActorReady", actor: child.actor, millis })
+      return Effect.succeed({ child, channel })
+    },
+    onFailure: (cause) => Effect.andThen(abandon(tree, spec.name, child, cause), Effect.failCause(cause))
+  })
+}
+
+/** Nothing may be left of an actor that did not become ready: it has no finalizers yet, so it is not asked. */
+const abandon = (
+  tree: Tree,
+  name: string,
+  child: ChildActor,
+  cause: Cause.Cause<SpawnFailed>
+): Effect.Effect<void> => {
+  const failed = cause.reasons.find(Cause.isFailReason)
+  if (failed !== undefined) tree.events.publish({ _tag: "ActorSpawnFailed", name, error: failed.error })
+  return child.discard
+}
+
+const refuse = (tree: Tree, name: string, reason: string): Effect.Effect<never, SpawnFailed> => {
+  const error = new SpawnFailed({ actor: name, step: "process", reason, stderr: [], failure: null })
+  tree.events.publish({ _tag: "ActorSpawnFailed", name, error })
+  return Effect.fail(error)
+}
+
+/** A version 4 uuid from the runtime's own random source (Web Crypto is everywhere this runs). */
+const newUuid = (): string =>
+  (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()

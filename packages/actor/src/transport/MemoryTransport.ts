@@ -1,0 +1,113 @@
+/**
+ * A connection inside one process: for tests, and for trees of actors that need no processes.
+ *
+ * Bytes cross in a later microtask, in order, so that nothing arrives inside the call that sent it: the same program
+ * then behaves here as it does over a socket. A receiver's queue above the high-water mark is full, as a socket's is.
+ * Two ends that answer each other without a pause let the event loop turn now and then: timers and other connections
+ * must not wait for them to be done.
+ *
+ * @since 0.1.0
+ */
+import type { Connection, ConnectionHandlers } from "./Transport.ts"
+
+const highWaterMark = 256 * 1024
+
+/** So many deliveries in microtasks, then the event loop turns once. */
+const deliveriesPerTurn = 256
+
+const { setImmediate, setTimeout } = globalThis as unknown as {
+  readonly setImmediate?: (f: () => void) => unknown
+  readonly setTimeout: (f: () => void, millis: number) => unknown
+}
+
+const nextTurn = (f: () => void): unknown => setImmediate === undefined ? setTimeout(f, 0) : setImmediate(f)
+
+class Pipe {
+  private queue: Array<Uint8Array> = []
+  private queued = 0
+  private scheduled = false
+  private deliveries = 0
+  private wasFull = false
+  private state: "open" | "ending" | "ended" = "open"
+  private reader: ConnectionHandlers | undefined
+  private readonly drained: () => void
+
+  constructor(drained: () => void) {
+    this.drained = drained
+  }
+
+  read(handlers: ConnectionHandlers): void {
+    this.reader = handlers
+    this.schedule()
+  }
+
+  write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    if (this.state !== "open") return true
+    for (const chunk of chunks) {
+      this.queue.push(chunk)
+      this.queued += chunk.length
+    }
+    this.schedule()
+    if (this.queued < highWaterMark) return true
+    this.wasFull = true
+    return false
+  }
+
+  end(): void {
+    if (this.state !== "open") return
+    this.state = "ending"
+    this.schedule()
+  }
+
+  cut(): void {
+    this.queue = []
+    this.queued = 0
+    // Its writer is not told of room any more: what it hears last is the end.
+    this.wasFull = false
+    this.end()
+  }
+
+  private schedule(): void {
+    if (this.scheduled || this.reader === undefined) return
+    this.scheduled = true
+    if (++this.deliveries % deliveriesPerTurn === 0) nextTurn(() => this.deliver())
+    else void Promise.resolve().then(() => this.deliver())
+  }
+
+  private deliver(): void {
+    this.scheduled = false
+    const { queue, reader } = this
+    if (reader === undefined) return
+    this.queue = []
+    this.queued = 0
+    for (const chunk of queue) reader.data(chunk)
+    if (this.wasFull && this.queued < highWaterMark) {
+      this.wasFull = false
+      this.drained()
+    }
+    if (this.state === "ending" && this.queue.length === 0) {
+      this.state = "ended"
+      reader.end(undefined)
+    }
+  }
+}
+
+/** Two ends of one connection. Ending or destroying one end ends the other. */
+export const pair = (): readonly [Connection, Connection] => {
+  const handlers: [ConnectionHandlers | undefined, ConnectionHandlers | undefined] = [undefined, undefined]
+  const leftToRight = new Pipe(() => handlers[0]?.drain())
+  const rightToLeft = new Pipe(() => handlers[1]?.drain())
+  const end = (own: 0 | 1, out: Pipe, back: Pipe): Connection => ({
+    start: (given) => {
+      handlers[own] = given
+      back.read(given)
+    },
+    write: (chunks) => out.write(chunks),
+    end: () => out.end(),
+    destroy: () => {
+      out.cut()
+      back.cut()
+    }
+  })
+  return [end(0, leftToRight, rightToLeft), end(1, rightToLeft, leftToRight)]
+}

@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import * as Calls from "./fixtures/calls.ts"
+import { count } from "./fixtures/prime.ts"
+
+const { blob, even, lie, lieLater, size, times } = Calls
+
+const frames = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }) =>
+  Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
+
+describe("payloads are checked on both sides", () => {
+  it.effect("S030: building a call with a wrong payload throws nothing; here it dies when it is run", () =>
+    Effect.gen(function*() {
+      const call = even({ n: 3 })
+      assert.deepStrictEqual(call.input, { n: 3 })
+      const exit = yield* Effect.exit(call)
+      assert(Exit.isFailure(exit))
+      assert.deepStrictEqual(exit.cause.reasons.map(({ _tag }) => _tag), ["Die"])
+      assert.match(
+        String(Cause.squash(exit.cause)),
+        /^Error: the payload of even does not match its schema: an even number\s+at \["n"\]$/
+      )
+    }))
+
+  it.effect("G35: a wrong payload is PayloadInvalid of the caller there, and nothing is sent", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [even, count] })
+      yield* frank.run(even({ n: 4 }))
+      const before = yield* frames(frank)
+      const error = yield* Effect.flip(frank.run(even({ n: 3 })))
+      assert.instanceOf(error, Actor.PayloadInvalid)
+      assert.strictEqual(error.side, "caller")
+      assert.strictEqual(error.endpoint, "even")
+      assert.strictEqual(error.part, "payload")
+      assert.strictEqual(error.issue, "an even number\n  at [\"n\"]")
+      assert.match(error.message, /^the payload of even, made by the caller, does not match its schema: an even/)
+      assert.strictEqual(yield* frames(frank), before)
+      const stream = yield* Effect.flip(Stream.runDrain(frank.stream(count({ to: 1.5 }))))
+      assert.instanceOf(stream, Actor.PayloadInvalid)
+      assert.strictEqual(stream.side, "caller")
+      assert.strictEqual(yield* frames(frank), before)
+      yield* frank.run(even({ n: 6 }))
+      assert.isAbove(yield* frames(frank), before)
+    })).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("a payload of another shape is PayloadInvalid too, not a defect", () =>
+    Effect.gen(function*() {
+      for (const payload of [undefined, null, 7, {}, { n: "4" }, { n: Number.NaN }]) {
+        const error = yield* Effect.flip(Actor.runInActor(times(payload as never)))
+        assert.instanceOf(error, Actor.PayloadInvalid)
+        assert.strictEqual(error.side, "caller")
+      }
+    }).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("S104: a result that does not match its schema is PayloadInvalid of the callee", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [lie, times] })
+      const error = yield* Effect.flip(frank.run(lie()))
+      assert.instanceOf(error, Actor.PayloadInvalid)
+      assert.strictEqual(error.side, "callee")
+      assert.strictEqual(error.endpoint, "lie")
+      assert.strictEqual(error.part, "success")
+      assert.match(error.message, /made by the callee/)
+      assert.match(error.issue, /Expected number/)
+      assert.strictEqual(yield* frank.run(times({ n: 2 })), 4)
+    })).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("here, a result that does not match its schema is nobody's business: no codec runs", () =>
+    Effect.gen(function*() {
+      const answer: unknown = yield* lie()
+      assert.strictEqual(answer, "ten")
+    }))
+
+  it.effect("an item that does not match its schema ends the stream as PayloadInvalid, after the good ones", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [lieLater] })
+      const seen: Array<number> = []
+      const error = yield* Effect.flip(
+        frank.stream(lieLater()).pipe(Stream.runForEach((n) => Effect.sync(() => void seen.push(n))))
+      )
+      assert.deepStrictEqual(seen, [1, 2])
+      assert.instanceOf(error, Actor.PayloadInvalid)
+      assert.strictEqual(error.side, "callee")
+      assert.strictEqual(error.part, "item")
+    })).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("G37: what is too large for a frame is refused by the side that made it, and the connection stays", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [size, blob] })
+      const before = yield* frames(frank)
+      const there = yield* Effect.flip(frank.run(size({ bytes: new Uint8Array(65 * 1024 * 1024) })))
+      assert.instanceOf(there, Actor.PayloadInvalid)
+      assert.strictEqual(there.side, "caller")
+      assert.match(there.issue, /above the limit of \d+ of one frame/)
+      assert.strictEqual(yield* frames(frank), before)
+      const back = yield* Effect.flip(frank.run(blob({ size: 65 * 1024 * 1024 })))
+      assert.instanceOf(back, Actor.PayloadInvalid)
+      assert.strictEqual(back.side, "callee")
+      assert.match(back.issue, /above the limit of \d+ of one frame/)
+      assert.strictEqual(yield* frank.run(size({ bytes: new Uint8Array(1024 * 1024) })), 1024 * 1024)
+    })).pipe(Effect.provide(MemoryActor.layer)))
+})

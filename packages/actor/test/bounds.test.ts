@@ -1,0 +1,135 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { stuck, tower, work } from "./fixtures/cancelling.ts"
+import { isPrime } from "./fixtures/prime.ts"
+import { collectEvents } from "./support/Events.ts"
+import * as Journal from "./support/Journal.ts"
+import * as Puppets from "./support/Puppets.ts"
+import { drained, pass, settle } from "./support/Time.ts"
+
+const { say } = Journal
+
+describe("every wait for a cancellation is bounded", () => {
+  it.effect("G12: a finalizer that never ends holds an interrupted caller for Timeouts.cancel, and stays listed", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const events = yield* collectEvents
+      const region = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [stuck, isPrime] })
+        const fiber = yield* Effect.forkChild(frank.run(stuck()))
+        yield* settle
+        yield* Effect.andThen(Fiber.interrupt(fiber), say("resumed"))
+        yield* settle
+        const { channel } = yield* frank.statistics
+        assert.strictEqual(channel.stuck, 1)
+        assert.strictEqual(channel.dialogs, 1)
+        assert.deepStrictEqual(
+          events.filter(({ _tag }) => _tag === "CancelUnacknowledged"),
+          [{ _tag: "CancelUnacknowledged", actor: frank.actor, endpoint: "stuck" }]
+        )
+        assert.strictEqual(yield* frank.run(isPrime({ n: 7 })), true)
+        yield* say("body done")
+      })))
+      yield* pass(4950)
+      assert.deepStrictEqual(journal, ["0 stuck"])
+      yield* pass(100)
+      const early = region.pollUnsafe()
+      if (early !== undefined) yield* early
+      assert.deepStrictEqual(journal.slice(1), ["5000 resumed", "5000 body done"])
+      yield* pass(5000)
+      yield* Fiber.join(region)
+      assert.deepStrictEqual(
+        events.flatMap((event) => event._tag === "ActorEnding" ? [event.rung] : []),
+        ["Asked", "Finalizing", "Terminating", "Gone"]
+      )
+    }).pipe(drained, Effect.provide(MemoryActor.layer)))
+
+  it.effect("the bound is the caller's Timeouts.cancel", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const region = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [stuck] })
+        const fiber = yield* Effect.forkChild(frank.run(stuck()))
+        yield* settle
+        yield* Effect.andThen(Fiber.interrupt(fiber), say("resumed"))
+      })))
+      yield* pass(200)
+      assert.deepStrictEqual(journal, ["0 stuck", "200 resumed"])
+      yield* pass(100)
+      yield* Fiber.join(region)
+    }).pipe(
+      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 200, finalizers: 100 }),
+      drained,
+      Effect.provide(MemoryActor.layer)
+    ))
+
+  it.effect("a dialog that ends after all is stuck no longer", () =>
+    Actor.nursery(Effect.gen(function*() {
+      yield* Journal.fresh
+      const frank = yield* Actor.start("frank", { expose: [work] })
+      const fiber = yield* Effect.forkChild(frank.run(work({ cleanup: 1000 })))
+      yield* settle
+      yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* pass(300)
+      assert.strictEqual((yield* frank.statistics).channel.stuck, 1)
+      assert.isDefined(fiber.pollUnsafe())
+      yield* pass(1000)
+      const { channel } = yield* frank.statistics
+      assert.deepStrictEqual([channel.stuck, channel.dialogs], [0, 0])
+    })).pipe(
+      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 200 }),
+      drained,
+      Effect.provide(MemoryActor.layer)
+    ))
+
+  it.effect("G13: runInActor owns its actor: with a finalizer that never ends it climbs the ladder at once", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Actor.runInActor(stuck()))
+      yield* settle
+      yield* Effect.forkChild(Effect.andThen(Fiber.interrupt(fiber), say("resumed")))
+      yield* pass(6000)
+      assert.deepStrictEqual(journal, ["0 stuck", "5000 resumed"])
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(drained, Effect.provide(MemoryActor.layer)))
+
+  it.effect("an actor that does not answer at all is terminated after Timeouts.cancelAck, then killed", () => {
+    const theatre = Puppets.make({ stubborn: ["deaf"] })
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Actor.runInActor(work({ cleanup: 0 }), { name: "deaf" }))
+      yield* pass(1000)
+      theatre.puppet("deaf").deafen()
+      yield* Effect.forkChild(Effect.andThen(Fiber.interrupt(fiber), say("resumed")))
+      yield* pass(450)
+      assert.deepStrictEqual(theatre.puppet("deaf").signals, [])
+      yield* pass(100)
+      assert.deepStrictEqual(theatre.puppet("deaf").signals, ["SIGTERM"])
+      yield* pass(500)
+      assert.deepStrictEqual(theatre.puppet("deaf").signals, ["SIGTERM", "SIGKILL"])
+      assert.deepStrictEqual(theatre.living(), [])
+      assert.include(journal, "2000 resumed")
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("G13: a deep tree of finalizers that never end is gone within the bound of one actor, leaves first", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Actor.runInActor(tower({ depth: 3 }), { name: "tower-3" }))
+      yield* pass(1000)
+      yield* Effect.forkChild(Effect.andThen(Fiber.interrupt(fiber), say("resumed")))
+      const names = () => theatre.living().map((label) => label.split("@")[0])
+      // Each keeps a second and a quarter of its own bound for ending what is below it.
+      for (const left of [4, 3, 2, 1]) {
+        yield* pass(1200)
+        assert.deepStrictEqual(names(), ["tower-3", "tower-2", "tower-1", "tower-0"].slice(0, left))
+        yield* pass(50)
+      }
+      assert.deepStrictEqual(names(), [])
+      assert.include(journal, "6000 resumed")
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+})

@@ -1,0 +1,316 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import type { Message } from "@furrow/protocol/Message"
+import * as Effect from "effect/Effect"
+import { settle } from "./support/Time.ts"
+import { acceptor, dialler, type End, framed, idOf, pair, raw } from "./support/Wire.ts"
+
+const nothing = new Uint8Array(0)
+const start = (dialog: number): Message => ({
+  _tag: "Start",
+  dialog,
+  kind: "call",
+  endpoint: "any",
+  digest: null,
+  meta: null,
+  window: null,
+  payload: nothing
+})
+const cancel = (dialog: number): Message => ({ _tag: "Cancel", dialog, by: idOf("x"), reason: "r", deadline: 0 })
+const last = (dialog: number): Message => ({ _tag: "Return", dialog, payload: nothing })
+
+const u32 = (n: number): Uint8Array => new Uint8Array([n & 255, n >>> 8 & 255, n >>> 16 & 255, n >>> 24])
+const frame = (...body: ReadonlyArray<number>): Uint8Array => new Uint8Array([...u32(body.length), ...body])
+
+/** Three dialogs of ours and two of the peer's are open on the left: dialogs 1, 3, 5 and 2, 4. */
+const crowded = Effect.gen(function*() {
+  const [left, right] = pair()
+  yield* settle
+  for (let i = 0; i < 3; i++) left.channel.send(start(left.open()))
+  for (let i = 0; i < 2; i++) right.channel.send(start(right.open()))
+  yield* settle
+  assert.deepStrictEqual([left.channel.snapshot().dialogs, right.channel.snapshot().dialogs], [5, 5])
+  return [left, right] as const
+})
+
+/** Everybody on the left was told that the peer broke this rule, once; everybody on the right, that we did. */
+const violated = (left: End, right: End, rule: string) => {
+  for (const [end, side, peer] of [[left, "peer", "right@1"], [right, "local", "left@1"]] as const) {
+    assert.strictEqual(end.lost.length, 5)
+    for (const error of [...end.lost, end.closed]) {
+      assert.instanceOf(error, Actor.ProtocolViolation)
+      const violation = error as Actor.ProtocolViolation
+      assert.deepStrictEqual([violation.side, violation.rule, violation.actor], [side, rule, peer])
+    }
+    const { dialogs, state } = end.channel.snapshot()
+    assert.deepStrictEqual([state, dialogs], ["Closed", 0])
+  }
+  assert.deepStrictEqual(left.events.map(({ _tag }) => _tag), ["Violation"])
+  assert.deepStrictEqual(right.events, [])
+}
+
+const words: ReadonlyArray<readonly [title: string, rule: string, words: ReadonlyArray<Message>]> = [
+  ["an answer for a dialog of ours that was never opened", "UnknownDialog", [last(99)]],
+  ["credit for a dialog of the peer's that it never opened", "UnknownDialog", [
+    { _tag: "Credit", dialog: 98, items: 1, bytes: 1 }
+  ]],
+  ["a word other than Error for dialog 0", "UnknownDialog", [last(0)]],
+  ["a cancel from the callee", "WrongSide", [cancel(1)]],
+  ["a last word from the caller", "WrongSide", [last(2)]],
+  ["a first value from the caller", "WrongSide", [{ _tag: "Started", dialog: 2, window: null, payload: nothing }]],
+  ["a dialog with an id of ours", "DialogId", [start(7)]],
+  ["a dialog 0", "DialogId", [start(0)]],
+  ["a dialog whose id was used", "DialogId", [start(4)]],
+  ["a dialog whose id is lower than the last", "DialogId", [start(8), start(6)]],
+  ["a second greeting", "HandshakeOrder", [acceptorWord()]],
+  ["a greeting of the other side", "HandshakeOrder", [diallerWord()]],
+  ["a refusal after the welcome", "HandshakeOrder", [{ _tag: "Refuse", reason: "busy", detail: "no" }]]
+]
+
+function acceptorWord(): Message {
+  const config = acceptor("right")
+  return config.side === "acceptor" ? config.welcome : last(0)
+}
+function diallerWord(): Message {
+  const config = dialler("left")
+  return config.side === "dialler" ? config.hello : last(0)
+}
+
+const bytes: ReadonlyArray<readonly [title: string, rule: string, bytes: Uint8Array]> = [
+  ["a frame that is not msgpack", "NotMsgpack", frame(0xc1, 1, 2)],
+  ["a frame that is no array", "NotMsgpack", frame(0x01)],
+  ["an empty frame", "FrameEmpty", frame()],
+  ["a frame above the limit, of which only the length has come", "FrameTooLarge", u32(64 * 1024 * 1024 + 1)],
+  ["noise", "FrameTooLarge", new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")],
+  ["a word that nobody knows", "Unsupported", frame(0x91, 0x63)],
+  ["a word without its fields", "Malformed", frame(0x91, 0x10)],
+  ["a word with a field of another type", "Malformed", frame(0x92, 0x0e, 0xa1, 0x61)]
+]
+
+describe("a peer that breaks the rules", () => {
+  it.effect.each(words)(
+    "$0 is $1: every open call of both sides fails, and says which side did it",
+    ([, rule, said]) =>
+      Effect.gen(function*() {
+        const [left, right] = yield* crowded
+        for (const word of said) right.channel.send(word)
+        yield* settle
+        // The first dialogs of a row are honest.
+        left.lost.splice(5)
+        violated(left, right, rule)
+      })
+  )
+
+  it.effect.each(bytes)("$0 is $1: every open call fails", ([, rule, sent]) =>
+    Effect.gen(function*() {
+      const peer = raw(dialler("left"))
+      peer.say(acceptorWord())
+      yield* settle
+      for (let i = 0; i < 3; i++) peer.end.channel.send(start(peer.end.open()))
+      peer.say(start(2))
+      peer.send(sent)
+      peer.say(start(4))
+      yield* settle
+      assert.strictEqual(peer.end.lost.length, 4)
+      for (const error of [...peer.end.lost, peer.end.closed]) {
+        assert.instanceOf(error, Actor.ProtocolViolation)
+        assert.deepStrictEqual([(error as Actor.ProtocolViolation).side, (error as Actor.ProtocolViolation).rule], [
+          "peer",
+          rule
+        ])
+      }
+      // What came behind it was not read.
+      assert.deepStrictEqual(peer.end.heard, ["Start"])
+      const told = peer.said.at(-1)
+      assert.strictEqual(told?._tag === "Violation" && told.rule, rule)
+      assert.isTrue(peer.ended())
+    }))
+
+  it.effect("nothing that is said after a violation is heard, and nothing is sent any more", () =>
+    Effect.gen(function*() {
+      const [left, right] = yield* crowded
+      right.channel.send(last(99))
+      right.channel.send({ _tag: "Ping", n: 1 })
+      yield* settle
+      const { sent } = left.channel.snapshot()
+      left.channel.send({ _tag: "Ping", n: 2 })
+      yield* settle
+      assert.deepStrictEqual(left.channel.snapshot().sent, sent)
+    }))
+
+  it.effect("a dialog opened on a closed channel is told at once why", () =>
+    Effect.gen(function*() {
+      const [left, right] = yield* crowded
+      right.channel.send(last(99))
+      yield* settle
+      left.open()
+      yield* settle
+      assert.strictEqual(left.lost.length, 6)
+      assert.strictEqual(left.lost[5], left.lost[0])
+    }))
+})
+
+describe("a peer that is only late", () => {
+  it.effect("a word for a dialog that has ended is dropped", () =>
+    Effect.gen(function*() {
+      const [left, right] = yield* crowded
+      left.channel.forget(1)
+      right.channel.send(last(1))
+      right.channel.send(last(1))
+      left.channel.forget(2)
+      right.channel.send(cancel(2))
+      yield* settle
+      assert.deepStrictEqual([left.channel.snapshot().state, left.lost.length, left.heard.length], ["Open", 0, 2])
+    }))
+
+  it.effect("Ping is answered, Pong is noted", () =>
+    Effect.gen(function*() {
+      const peer = raw(dialler("left"))
+      peer.say(acceptorWord())
+      peer.say({ _tag: "Ping", n: 7 })
+      peer.say({ _tag: "Pong", n: 8 })
+      yield* settle
+      assert.deepStrictEqual(peer.said.slice(1), [{ _tag: "Pong", n: 7 }])
+      assert.isTrue(peer.end.channel.isOpen)
+    }))
+
+  it.effect("words may be cut anywhere", () =>
+    Effect.gen(function*() {
+      const peer = raw(acceptor("right"))
+      const all = [diallerWord(), start(1), start(3), last(99)].map(framed)
+      for (const bytes of all.slice(0, 3)) for (const byte of bytes) peer.send(new Uint8Array([byte]))
+      yield* settle
+      assert.deepStrictEqual(peer.end.heard, ["Start", "Start"])
+      assert.isTrue(peer.end.channel.isOpen)
+    }))
+})
+
+describe("a connection that ends", () => {
+  it.effect("every open call fails with ActorLost, once; in the middle of a word as well", () =>
+    Effect.gen(function*() {
+      for (const rest of [nothing, framed(start(2)).subarray(0, 9)]) {
+        const peer = raw(dialler("left"))
+        peer.say(acceptorWord())
+        yield* settle
+        for (let i = 0; i < 3; i++) peer.end.channel.send(start(peer.end.open()))
+        peer.send(rest)
+        yield* settle
+        peer.cut()
+        yield* settle
+        assert.strictEqual(peer.end.lost.length, 3)
+        for (const error of [...peer.end.lost, peer.end.closed]) {
+          assert.instanceOf(error, Actor.ActorLost)
+          assert.deepStrictEqual((error as Actor.ActorLost).how, { _tag: "ConnectionClosed" })
+          assert.strictEqual((error as Actor.ActorLost).actor.name, "right")
+        }
+        assert.deepStrictEqual(peer.end.heard, [])
+      }
+    }))
+
+  it.effect("closed by us, it is ChannelClosed on our side and ActorLost on the other; what was queued arrives", () =>
+    Effect.gen(function*() {
+      const [left, right] = yield* crowded
+      left.channel.send({ _tag: "Bye" })
+      left.channel.close()
+      left.channel.close()
+      yield* settle
+      assert.strictEqual(left.lost.length, 5)
+      for (const error of left.lost) assert.strictEqual(error._tag === "ChannelClosed" && error.side, "local")
+      assert.strictEqual(right.lost.length, 5)
+      for (const error of right.lost) assert.strictEqual(error._tag, "ActorLost")
+      assert.include(right.heard, "Bye")
+    }))
+})
+
+describe("the handshake", () => {
+  it.effect("both sides know each other's name, and the smaller frame limit counts", () =>
+    Effect.gen(function*() {
+      const config = dialler("left")
+      assert(config.side === "dialler")
+      const [left, right] = pair({ side: "dialler", hello: { ...config.hello, maxFrame: 5000 } })
+      yield* settle
+      assert.deepStrictEqual([left.greeted?._tag, right.greeted?._tag], ["Open", "Open"])
+      assert.deepStrictEqual([left.channel.peer.name, right.channel.peer.name], ["right", "left"])
+      assert.deepStrictEqual([left.channel.maxFrame, right.channel.maxFrame], [5000, 5000])
+    }))
+
+  it.effect("another major version is refused, and both sides say why", () =>
+    Effect.gen(function*() {
+      const [left, right] = pair(dialler("left", { major: 2, minor: 0 }))
+      const early = left.open()
+      yield* settle
+      assert.strictEqual(early, 1)
+      for (const [end, by] of [[left, "peer"], [right, "us"]] as const) {
+        assert(end.greeted?._tag === "Refused")
+        assert.strictEqual(end.greeted.by, by)
+        assert.strictEqual(end.greeted.refusal.reason, "version")
+        assert.match(end.greeted.refusal.detail, /1\.0.*2\.0|2\.0.*1\.0/)
+        assert.strictEqual(end.channel.snapshot().state, "Closed")
+      }
+      assert.strictEqual(left.lost.length, 1)
+    }))
+
+  it.effect("another minor version is let in", () =>
+    Effect.gen(function*() {
+      const [left, right] = pair(dialler("left", { major: 1, minor: 7 }))
+      yield* settle
+      assert.deepStrictEqual([left.greeted?._tag, right.greeted?._tag], ["Open", "Open"])
+    }))
+
+  it.effect("whoever is not welcome is refused with the reason", () =>
+    Effect.gen(function*() {
+      const [left] = pair(dialler("left"), acceptor("right", undefined, () => ({ reason: "role", detail: "not you" })))
+      yield* settle
+      assert(left.greeted?._tag === "Refused")
+      assert.deepStrictEqual(left.greeted.refusal, { reason: "role", detail: "not you" })
+    }))
+
+  const early: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Message>]> = [
+    ["a call before the greeting", [start(1)]],
+    ["a welcome from the dialler", [acceptorWord()]],
+    ["a ping before the greeting", [{ _tag: "Ping", n: 1 }]],
+    ["two greetings", [diallerWord(), diallerWord()]]
+  ]
+  it.effect.each(early)("S100: $0 is HandshakeOrder", ([, said]) =>
+    Effect.gen(function*() {
+      const peer = raw(acceptor("right"))
+      peer.end.open()
+      for (const word of said) peer.say(word)
+      yield* settle
+      const { closed, lost } = peer.end
+      assert.instanceOf(closed, Actor.ProtocolViolation)
+      assert.strictEqual((closed as Actor.ProtocolViolation).rule, "HandshakeOrder")
+      assert.deepStrictEqual(lost, [closed])
+      assert.strictEqual(peer.said.at(-1)?._tag, "Violation")
+      assert.isTrue(peer.ended())
+    }))
+
+  it.effect("S100: garbage instead of a greeting ends the connection, and says so", () =>
+    Effect.gen(function*() {
+      const peer = raw(acceptor("right"))
+      peer.send(new Uint8Array([4, 0, 0, 0, 0xff, 0xfe, 0xfd, 0xfc]))
+      yield* settle
+      assert.strictEqual(peer.end.greeted?._tag, "Ended")
+      assert.strictEqual((peer.end.closed as Actor.ProtocolViolation).rule, "NotMsgpack")
+      assert.isTrue(peer.ended())
+    }))
+
+  it.effect("a connection that ends before the greeting is over is said to have ended", () =>
+    Effect.gen(function*() {
+      const peer = raw(acceptor("right"))
+      peer.cut()
+      yield* settle
+      assert.strictEqual(peer.end.greeted?._tag, "Ended")
+      assert.strictEqual(peer.end.closed?._tag, "ActorLost")
+    }))
+
+  it.effect("words right behind the greeting wait until the owner is ready for them", () =>
+    Effect.gen(function*() {
+      const peer = raw(acceptor("right"), "late")
+      peer.send(framed(diallerWord()), framed(start(1)), framed(cancel(1)))
+      yield* settle
+      assert.deepStrictEqual(peer.end.heard, [])
+      peer.end.route()
+      assert.deepStrictEqual(peer.end.heard, ["Start", "Cancel"])
+    }))
+})

@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Digest from "@furrow/actor/contract/Digest"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { isPrime } from "./fixtures/prime.ts"
+
+const other = (payload: Record<string, any>) =>
+  Actor.endpoint("isPrime", { payload, success: Schema.Boolean, error: Schema.Never })
+
+describe("a contract that the two sides do not share", () => {
+  const ask = (call: Actor.Call<any>) =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [isPrime] })
+      const error = yield* Effect.flip(frank.run(call as never))
+      // The next call is checked again.
+      assert.deepStrictEqual(yield* Effect.flip(frank.run(call as never)), error)
+      assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
+      return error
+    })).pipe(Effect.provide(MemoryActor.layer))
+
+  it.effect("G38: fails the call and names the field with another type", () =>
+    Effect.gen(function*() {
+      const error: unknown = yield* ask(other({ n: Schema.String })({ n: "7" }))
+      assert.instanceOf(error, Actor.PayloadInvalid)
+      assert.include((error as Error).message, "payload.n: String here, Number there")
+      assert.include((error as Error).message, "the same version")
+    }))
+
+  it.effect("fails the call and names the field that only one side has", () =>
+    Effect.gen(function*() {
+      const error: unknown = yield* ask(other({ n: Schema.Int, base: Schema.Int })({ n: 7, base: 10 }))
+      assert.include((error as Error).message, "payload.base: only here")
+    }))
+
+  it("is not told by descriptions", () => {
+    const plain = Actor.endpoint("x", { success: Schema.Int }).endpoint
+    const described = Actor.endpoint("x", { success: Schema.Int.annotate({ description: "a number" }) }).endpoint
+    assert.strictEqual(Digest.digest(plain), Digest.digest(described))
+    assert.notStrictEqual(Digest.digest(plain), Digest.digest(Actor.endpoint("x", { success: Schema.String }).endpoint))
+  })
+})

@@ -1,0 +1,58 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { chat } from "./fixtures/chat.ts"
+
+const Short = Schema.TaggedStruct("Said", { text: Schema.String.check(Schema.isMaxLength(5)) })
+
+const say = (text: string) => ({ _tag: "Say" as const, text })
+
+const inChat = <A, E, R>(body: (stream: Actor.MsgStream<any, typeof Short.Type, any>) => Effect.Effect<A, E, R>) =>
+  Actor.nursery(Effect.gen(function*() {
+    const bob = yield* Actor.start("bob", { expose: [chat] })
+    return yield* bob.open(chat({ room: "a" }), (dialog) => body(dialog.stream))
+  })).pipe(Effect.provide(MemoryActor.layer))
+
+describe("a dialog's stream as Effect's own", () => {
+  it.effect("a Sink sends and then ends our half, a Stream receives until the callee ends its own", () =>
+    inChat(Effect.fnUntraced(function*(stream) {
+      yield* Stream.run(Stream.make(say("a"), say("b")), stream.toSink)
+      const texts = yield* Stream.runCollect(Stream.map(stream.toStream, ({ text }) => text))
+      assert.deepStrictEqual(texts, ["A", "B"])
+    })))
+
+  it.effect("a Channel does both: what goes in is sent, what comes out is received", () =>
+    inChat(Effect.fnUntraced(function*(stream) {
+      const texts = yield* Stream.make(say("a"), say("b"), say("c")).pipe(
+        Stream.pipeThroughChannel(stream.toChannel()),
+        Stream.map(({ text }) => text),
+        Stream.runCollect
+      )
+      assert.deepStrictEqual(texts, ["A", "B", "C"])
+    })))
+
+  it.effect("an error of a Channel's input is its own error", () =>
+    inChat(Effect.fnUntraced(function*(stream) {
+      const error = yield* Stream.concat(Stream.make(say("a")), Stream.fail("broken")).pipe(
+        Stream.pipeThroughChannel(stream.toChannel<string>()),
+        Stream.runDrain,
+        Effect.flip
+      )
+      assert.strictEqual(error, "broken")
+    })))
+
+  it.effect("reads only what a narrower schema lets through, until its Scope closes (PLD-6)", () =>
+    inChat(Effect.fnUntraced(function*(stream) {
+      yield* stream.sendAll([say("short"), say("much too long"), say("long again, but fine")])
+      yield* Effect.scoped(Effect.gen(function*() {
+        const narrow = yield* stream.narrow(Short)
+        assert.strictEqual((yield* narrow.receive).text, "SHORT")
+        const error = yield* Effect.flip(narrow.receive)
+        assert.instanceOf(error, Actor.PayloadInvalid)
+        assert.strictEqual(error.side, "callee")
+      }))
+      assert.strictEqual((yield* stream.receive).text, "LONG AGAIN, BUT FINE")
+    })))
+})

@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { remaining, work } from "./fixtures/cancelling.ts"
+import * as Journal from "./support/Journal.ts"
+import { pass, settle } from "./support/Time.ts"
+
+describe("D17: deadlines travel", () => {
+  it.effect("G21: the remaining time of Actor.timeout is known three hops away", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(
+        Actor.timeout("1 second")(Actor.runInActor(remaining({ hops: 2 })))
+      )
+      yield* pass(500)
+      assert.strictEqual(yield* Fiber.join(fiber), 800)
+    }).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("without a deadline there is none anywhere", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Actor.runInActor(remaining({ hops: 2 })))
+      yield* pass(500)
+      assert.strictEqual(yield* Fiber.join(fiber), -1)
+    }).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("an earlier deadline around a later one stays in force, a later one around an earlier does not", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [remaining] })
+      const call = frank.run(remaining({ hops: 0 }))
+      assert.strictEqual(yield* Actor.timeout("1 second")(Actor.timeout("1 minute")(call)), 1000)
+      assert.strictEqual(yield* Actor.timeout("1 minute")(Actor.timeout("1 second")(call)), 1000)
+      assert.strictEqual(yield* call, -1)
+    })).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("a deadline around the start of an actor is not a deadline of its later calls", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.timeout("1 second")(Actor.start("frank", { expose: [remaining] }))
+      assert.strictEqual(yield* frank.run(remaining({ hops: 0 })), -1)
+    })).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("a deadline that has no whole milliseconds, or no end, crosses as well", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [remaining] })
+      const call = frank.run(remaining({ hops: 0 }))
+      assert.strictEqual(yield* Actor.timeout(Duration.micros(1500n))(call), 2)
+      assert.strictEqual(yield* Actor.timeout(Duration.infinity)(call), -1)
+      assert.strictEqual(yield* Actor.timeout("1 second")(Actor.timeout(Duration.infinity)(call)), 1000)
+    })).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("Actor.timeout fails as Effect.timeout does, when the far finalizers have run", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Actor.timeout("1 second")(Actor.runInActor(work({ cleanup: 200 }))).pipe(
+        Effect.catchTag("TimeoutError", () => Journal.say("timed out")),
+        Effect.forkChild
+      )
+      yield* pass(2000)
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(journal, [
+        "0 work starts",
+        "1000 work cancelled by root: interrupted",
+        "1200 work finalized",
+        "1200 timed out"
+      ])
+    }).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("bounds that are no whole milliseconds cross as well", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const frank = yield* Actor.start("frank", { expose: [work] })
+      const fiber = yield* Effect.forkChild(frank.run(work({ cleanup: 0 })))
+      yield* settle
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(journal, ["0 work starts", "0 work cancelled by root: interrupted"])
+      assert.strictEqual((yield* frank.statistics).channel.state, "Open")
+    })).pipe(
+      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 1234.5, finalizers: 1234.5 }),
+      Effect.provide(MemoryActor.layer)
+    ))
+})

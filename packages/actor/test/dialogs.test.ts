@@ -1,0 +1,95 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { chat, flood, Kicked, park } from "./fixtures/chat.ts"
+
+const withActor = <A, E, R>(
+  body: (portal: Actor.Portal<typeof chat | typeof park | typeof flood>) => Effect.Effect<A, E, R>
+) =>
+  Actor.nursery(Effect.flatMap(Actor.start("bob", { expose: [chat, park, flood] }), body)).pipe(
+    Effect.provide(MemoryActor.layer)
+  )
+
+describe("a dialog", () => {
+  it.effect("greets, streams both ways and settles once", () =>
+    withActor(Effect.fnUntraced(function*(bob) {
+      const result = yield* bob.open(
+        chat({ room: "abc" }),
+        Effect.fnUntraced(function*(dialog) {
+          assert.strictEqual(dialog.first.members, 3)
+          yield* dialog.stream.send({ _tag: "Ping" })
+          assert.strictEqual((yield* dialog.stream.receive).text, "pong")
+          yield* dialog.stream.send({ _tag: "Say", text: "hi" })
+          assert.strictEqual((yield* dialog.stream.receive).text, "HI")
+          yield* dialog.stream.end
+          return yield* dialog.result
+        })
+      )
+      assert.strictEqual(result, 2)
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+
+  it.effect("interrupts the body when the callee fails, and fails with its error", () =>
+    withActor(Effect.fnUntraced(function*(bob) {
+      const error = yield* Effect.flip(bob.open(
+        chat({ room: "a" }),
+        Effect.fnUntraced(function*(dialog) {
+          yield* dialog.stream.send({ _tag: "Say", text: "rude" })
+          return yield* Effect.never
+        })
+      ))
+      assert.instanceOf(error, Kicked)
+    })))
+
+  it.effect("absorbs our own cancel, and returns it as the outcome", () =>
+    withActor(Effect.fnUntraced(function*(bob) {
+      const state = yield* bob.open(
+        park(),
+        Effect.fnUntraced(function*(dialog) {
+          yield* dialog.cancel("enough")
+          const error = yield* Effect.flip(dialog.result)
+          assert.instanceOf(error, Actor.ContextCancelled)
+          const outcome = yield* dialog.outcome
+          assert.isTrue(outcome._tag === "Some" && Exit.isFailure(outcome.value))
+          return yield* dialog.state
+        })
+      )
+      assert.deepStrictEqual(state, { state: "cancelled", cancelCalled: true, cancelAcknowledged: true })
+    })))
+
+  it.effect("cancels the callee when the body is interrupted", () =>
+    withActor(Effect.fnUntraced(function*(bob) {
+      const fiber = yield* Effect.forkChild(bob.open(park(), () => Effect.never), { startImmediately: true })
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+
+  it.effect("drops what nobody read when the body leaves early", () =>
+    withActor(Effect.fnUntraced(function*(bob) {
+      assert.strictEqual(
+        yield* bob.open(flood({ items: 5000 }), (dialog) => Effect.map(dialog.stream.receive, (n) => n)),
+        1
+      )
+      const all = yield* bob.open(flood({ items: 5000 }), (dialog) =>
+        Stream.runCount(dialog.stream.toStream).pipe(
+          Effect.zip(dialog.result)
+        ))
+      assert.deepStrictEqual(all, [5000, 5000])
+      void Cause
+    })))
+
+  it.effect("gives every subscriber every item", () =>
+    withActor(Effect.fnUntraced(function*(bob) {
+      const counts = yield* bob.open(flood({ items: 1000 }), (dialog) =>
+        Effect.scoped(Effect.gen(function*() {
+          const streams = yield* Effect.all(Array.from({ length: 5 }, () => dialog.stream.subscribe()))
+          return yield* Effect.all(streams.map(Stream.runCount), { concurrency: "unbounded" })
+        })))
+      assert.deepStrictEqual(counts, [1000, 1000, 1000, 1000, 1000])
+    })))
+})

@@ -1,0 +1,140 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { short, ticks, work } from "./fixtures/cancelling.ts"
+import { failing } from "./fixtures/layered.ts"
+import { hang, isPrime } from "./fixtures/prime.ts"
+import { numbers } from "./fixtures/streaming.ts"
+import { collectEvents } from "./support/Events.ts"
+import { inMemory } from "./support/InMemory.ts"
+import * as Journal from "./support/Journal.ts"
+import * as Puppets from "./support/Puppets.ts"
+import { drained, pass, settle } from "./support/Time.ts"
+
+const spell = (event: Actor.ActorEvent): string => {
+  switch (event._tag) {
+    case "ActorEnding":
+      return `ending ${event.rung}`
+    case "ActorEnded":
+      return `ended ${event.how}`
+    case "ActorReady":
+      return `ready ${event.actor.name}`
+    case "ActorSpawning":
+      return `spawning ${event.name}`
+    default:
+      return event._tag
+  }
+}
+
+describe("events", () => {
+  it.effect("G63: tell the life of an actor, rung by rung", () =>
+    Effect.gen(function*() {
+      yield* Journal.fresh
+      const events = yield* collectEvents
+      const fiber = yield* Effect.forkChild(Actor.runInActor(short({ millis: 100 }), { name: "frank" }))
+      yield* pass(200)
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(events.map(spell), [
+        "spawning frank",
+        "ready frank",
+        "ending Asked",
+        "ending Finalizing",
+        "ending Leaving",
+        "ending Gone",
+        "ended ended"
+      ])
+    }).pipe(inMemory))
+
+  it.effect("tell of a loss and of a start that failed", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const events = yield* collectEvents
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(hang())))
+      yield* settle
+      theatre.puppet("hang").die({ code: 3 })
+      yield* settle
+      yield* Fiber.join(fiber)
+      const lost = events.find((event) => event._tag === "ActorLost")
+      assert(lost?._tag === "ActorLost" && lost.error._tag === "ActorLost")
+      assert.deepStrictEqual(lost.error.how, { _tag: "Exited", code: 3 })
+      assert.deepStrictEqual(events.map(spell).slice(-1), ["ended ActorLost"])
+      yield* Effect.exit(Actor.runInActor(failing()))
+      yield* settle
+      const failed = events.find((event) => event._tag === "ActorSpawnFailed")
+      assert.strictEqual(failed?._tag === "ActorSpawnFailed" && failed.name, "failing")
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("a reader of events that leaves is forgotten; two readers see the same", () =>
+    Effect.gen(function*() {
+      const first = yield* collectEvents
+      const brief = yield* Effect.forkChild(Stream.runCollect(Stream.take(Actor.events, 2)))
+      yield* settle
+      yield* Actor.runInActor(isPrime({ n: 7 }))
+      yield* settle
+      const two = yield* Fiber.join(brief)
+      assert.strictEqual(two.length, 2)
+      assert.deepStrictEqual(first.slice(0, 2), two)
+      assert.isAbove(first.length, 2)
+    }).pipe(inMemory))
+})
+
+describe("statistics", () => {
+  it.effect("G63, P-6: of an actor: who it is, what it serves, its children and their rungs", () =>
+    Effect.gen(function*() {
+      yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [work] })
+        yield* frank.run(work({ cleanup: 200 }))
+      })))
+      yield* settle
+      const running = yield* Actor.statistics
+      assert.deepStrictEqual(running.actor, (yield* Actor.current).id)
+      assert.deepStrictEqual(running.children.map(({ actor, state }) => [actor.name, state]), [["frank", "Running"]])
+      yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* settle
+      assert.deepStrictEqual((yield* Actor.statistics).children.map(({ state }) => state), ["Finalizing"])
+      assert.deepStrictEqual(running.children.map(({ state }) => state), ["Running"])
+      yield* pass(300)
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(inMemory))
+
+  it.effect("P-6: of a portal: open dialogs, frames and bytes both ways", () =>
+    Actor.nursery(Effect.gen(function*() {
+      yield* Journal.fresh
+      const frank = yield* Actor.start("frank", { expose: [isPrime, hang, ticks, numbers] })
+      const before = yield* frank.statistics
+      assert.deepStrictEqual(before.actor, frank.actor)
+      assert.deepStrictEqual(before.exposed, ["isPrime", "hang", "ticks", "numbers"])
+      assert.deepStrictEqual(before.channel.peer, frank.actor)
+      assert.deepStrictEqual([before.channel.state, before.channel.dialogs, before.channel.stuck], ["Open", 0, 0])
+      yield* frank.run(isPrime({ n: 7 }))
+      const after = yield* frank.statistics
+      assert.strictEqual(after.channel.sent.frames, before.channel.sent.frames + 1)
+      assert.strictEqual(after.channel.received.frames, before.channel.received.frames + 1)
+      assert.isAbove(after.channel.sent.bytes, before.channel.sent.bytes)
+      assert.isAbove(after.channel.received.bytes, before.channel.received.bytes)
+      const calls = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(frank.run(hang())))
+      yield* settle
+      assert.strictEqual((yield* frank.statistics).channel.dialogs, 3)
+      yield* Fiber.interruptAll(calls)
+      assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
+      assert.isFalse((yield* frank.statistics).channel.full)
+    })).pipe(inMemory))
+
+  it.effect("a picture is plain data: it can be cloned, and does not change", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [isPrime] })
+      const picture = yield* frank.statistics
+      const copy = structuredClone(picture)
+      yield* frank.run(isPrime({ n: 7 }))
+      assert.deepStrictEqual(picture, copy)
+      assert.deepStrictEqual(structuredClone(yield* Actor.statistics), yield* Actor.statistics)
+      assert.deepStrictEqual(
+        structuredClone(yield* (yield* Actor.Nursery).statistics),
+        yield* (yield* Actor.Nursery).statistics
+      )
+    })).pipe(inMemory))
+})

@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import { times } from "./fixtures/calls.ts"
+import { isPrime as other } from "./fixtures/other.ts"
+import { count, isPrime } from "./fixtures/prime.ts"
+import { inMemory } from "./support/InMemory.ts"
+
+/** A portal as somebody sees it who has lost its type. */
+interface Loose {
+  readonly run: (call: unknown) => Effect.Effect<unknown, unknown>
+  readonly stream: (call: unknown) => Stream.Stream<unknown, unknown>
+}
+const loose = (portal: object) => portal as Loose
+
+const unknown = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    assert.instanceOf(error, Actor.EndpointUnknown)
+    return error as Actor.EndpointUnknown
+  })
+
+const sent = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }) =>
+  Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
+
+describe("an actor serves what it exposes", () => {
+  it.effect("G6, S027, RPC-6: anything else is EndpointUnknown, and says what is exposed", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
+      const before = yield* sent(frank)
+      const error = yield* unknown(loose(frank).run(times({ n: 1 })))
+      assert.strictEqual(error.actor.name, "frank")
+      assert.strictEqual(error.endpoint, "times")
+      assert.deepStrictEqual(error.exposed, ["isPrime", "count"])
+      assert.match(error.message, /^frank@\d+ does not expose times; it exposes isPrime, count\. Add it to `expose`/)
+      assert.strictEqual(yield* sent(frank), before)
+    })).pipe(inMemory))
+
+  it.effect("an endpoint of the same name in another module is another endpoint", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [isPrime] })
+      const error = yield* unknown(loose(frank).run(other({ n: 7 })))
+      assert.match(error.endpoint, /fixtures\/other\.ts$/)
+      assert.match(error.exposed[0]!, /fixtures\/prime\.ts$/)
+      assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
+    })).pipe(inMemory))
+
+  it.effect("the wrong verb is EndpointUnknown, and the connection stays", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
+      const before = yield* sent(frank)
+      const run = yield* unknown(loose(frank).run(count({ to: 3 })))
+      assert.deepStrictEqual([run.endpoint, run.exposed], ["count as a call", ["isPrime", "count as a stream"]])
+      const stream = yield* unknown(Stream.runDrain(loose(frank).stream(isPrime({ n: 7 }))))
+      assert.deepStrictEqual([stream.endpoint, stream.exposed], ["isPrime as a stream", ["isPrime as a call", "count"]])
+      assert.strictEqual(yield* sent(frank), before)
+      assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
+    })).pipe(inMemory))
+
+  it.effect("S028: a bare contract is known by its name; the actor itself refuses what it does not serve", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [isPrime] })
+      const missing = Actor.endpoint("missing")
+      const error = yield* unknown(loose(frank).run(missing()))
+      assert.strictEqual(error.endpoint, "missing")
+    })).pipe(inMemory))
+
+  const duplicate =
+    /two endpoints named "isPrime" in one `expose` \(of .*prime\.ts and .*other\.ts\): .*rename one of them/
+
+  it.effect("two endpoints of one name are a defect of the start, before anything is started", () =>
+    Effect.gen(function*() {
+      const start = Effect.scoped(Actor.startScoped("frank", { expose: [isPrime, other] }))
+      for (const attempt of [start, Actor.nursery(Actor.start("frank", { expose: [isPrime, other] }))]) {
+        const exit = yield* Effect.exit(attempt)
+        assert(Exit.isFailure(exit))
+        assert.deepStrictEqual(exit.cause.reasons.map(({ _tag }) => _tag), ["Die"])
+        assert.match(String(Cause.squash(exit.cause)), duplicate)
+      }
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(inMemory))
+
+  it.effect("the same endpoint twice is a defect too", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Actor.nursery(Actor.start("frank", { expose: [isPrime, isPrime] })))
+      assert(Exit.isFailure(exit))
+      assert.match(String(Cause.squash(exit.cause)), /two endpoints named "isPrime"/)
+    }).pipe(inMemory))
+
+  it.effect("two endpoints of one name are a defect of a root's layer", () =>
+    Effect.gen(function*() {
+      const layer = MemoryActor.layerWith({ expose: [isPrime, other] })
+      const exit = yield* Effect.exit(Effect.provide(Actor.current, layer))
+      assert(Exit.isFailure(exit))
+      assert.match(String(Cause.squash(exit.cause)), duplicate)
+    }))
+
+  it.effect("an actor that exposes nothing can be started and ended", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [] })
+      const error = yield* unknown(loose(frank).run(isPrime({ n: 7 })))
+      assert.match(error.message, /it exposes nothing/)
+    })).pipe(inMemory))
+})

@@ -1,0 +1,161 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Writer } from "@furrow/actor/channel/Writer"
+import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
+import type { Message } from "@furrow/protocol/Message"
+import * as Effect from "effect/Effect"
+import { settle } from "./support/Time.ts"
+import { idOf, reader } from "./support/Wire.ts"
+
+/** A pipe that is full when it says so, and that keeps what was written. */
+const pipe = () => {
+  const said = reader()
+  let full = false
+  let writes = 0
+  let ended = false
+  const writer = new Writer({
+    start: () => {},
+    write: (chunks) => {
+      writes++
+      for (const chunk of chunks) said.read(chunk)
+      return !full
+    },
+    end: () => {
+      ended = true
+    },
+    destroy: () => {}
+  })
+  return {
+    writer,
+    words: said.words,
+    writes: () => writes,
+    ended: () => ended,
+    fill: () => {
+      full = true
+    },
+    drain: () => {
+      full = false
+      writer.drain()
+    }
+  }
+}
+
+const item = (dialog: number): Message => ({ _tag: "Yield", dialog, items: 1, payload: new Uint8Array([dialog]) })
+const cancel: Message = { _tag: "Cancel", dialog: 1, by: idOf("me"), reason: "now", deadline: 5 }
+const tags = (words: ReadonlyArray<Message>) =>
+  words.map((word) => "dialog" in word ? `${word._tag} ${word.dialog}` : word._tag)
+
+describe("two lanes", () => {
+  it.effect("G17, CANC-15: with the pipe full, a Cancel overtakes the Yields that wait", () =>
+    Effect.gen(function*() {
+      const { drain, fill, words, writer } = pipe()
+      fill()
+      writer.send(item(2))
+      yield* settle
+      assert.isTrue(writer.isFull)
+      writer.send(item(4))
+      writer.send(item(6))
+      writer.send(cancel)
+      writer.send(item(8))
+      yield* settle
+      assert.deepStrictEqual(tags(words), ["Yield 2"])
+      drain()
+      yield* settle
+      assert.deepStrictEqual(tags(words), ["Yield 2", "Cancel 1", "Yield 4", "Yield 6", "Yield 8"])
+    }))
+
+  it.effect("while there is room, everything goes in the order it was said", () =>
+    Effect.gen(function*() {
+      const { words, writer } = pipe()
+      writer.send(item(2))
+      writer.send(cancel)
+      writer.send(item(4))
+      yield* settle
+      assert.deepStrictEqual(tags(words), ["Yield 2", "Cancel 1", "Yield 4"])
+    }))
+
+  it.effect("each lane keeps its own order", () =>
+    Effect.gen(function*() {
+      const { drain, fill, words, writer } = pipe()
+      fill()
+      writer.send(item(2))
+      yield* settle
+      for (const word of [item(4), { _tag: "CancelAck" }, item(6), { _tag: "Ping", n: 1 }, { _tag: "Bye" }] as const) {
+        writer.send(word)
+      }
+      drain()
+      yield* settle
+      assert.deepStrictEqual(tags(words), ["Yield 2", "CancelAck", "Ping", "Yield 4", "Yield 6", "Bye"])
+    }))
+
+  it.effect("what is said in one turn leaves in one write", () =>
+    Effect.gen(function*() {
+      const { words, writer, writes } = pipe()
+      for (let i = 0; i < 100; i++) writer.send(item(i))
+      assert.strictEqual(writes(), 0)
+      yield* settle
+      assert.strictEqual(writes(), 1)
+      assert.strictEqual(words.length, 100)
+      assert.strictEqual(writer.frames, 100)
+    }))
+
+  it.effect("whoever waits for room is told when there is some, and when the connection is gone", () =>
+    Effect.gen(function*() {
+      const { drain, fill, writer } = pipe()
+      let told = 0
+      fill()
+      writer.send(item(2))
+      yield* settle
+      writer.whenRoom(() => told++)
+      const forget = writer.whenRoom(() => (told += 10))
+      forget()
+      drain()
+      assert.strictEqual(told, 1)
+      fill()
+      writer.send(item(4))
+      yield* settle
+      writer.whenRoom(() => (told += 100))
+      writer.close()
+      assert.strictEqual(told, 101)
+    }))
+
+  it.effect("ending says what waits, the control lane first, and nothing afterwards", () =>
+    Effect.gen(function*() {
+      const { ended, fill, words, writer } = pipe()
+      fill()
+      writer.send(item(2))
+      yield* settle
+      writer.send(item(4))
+      writer.send(cancel)
+      writer.end()
+      writer.send(item(6))
+      yield* settle
+      assert.deepStrictEqual(tags(words), ["Yield 2", "Cancel 1", "Yield 4"])
+      assert.isTrue(ended())
+    }))
+})
+
+describe("a connection in memory", () => {
+  it.effect("is full above its mark, tells when there is room again, and keeps the order", () =>
+    Effect.gen(function*() {
+      const [a, b] = MemoryTransport.pair()
+      const got: Array<number> = []
+      let drained = 0
+      let ended = 0
+      a.start({ data: () => {}, drain: () => drained++, end: () => {} })
+      let room = true
+      let blocks = 0
+      while (room) room = a.write([new Uint8Array(64 * 1024).fill(blocks++)])
+      assert.isAtLeast(blocks, 2)
+      yield* settle
+      assert.strictEqual(drained, 0)
+      b.start({ data: (bytes) => got.push(bytes[0]!), drain: () => {}, end: () => ended++ })
+      yield* settle
+      assert.strictEqual(drained, 1)
+      a.write([new Uint8Array([100])])
+      a.end()
+      a.end()
+      yield* settle
+      assert.deepStrictEqual(got, [...Array.from({ length: blocks }, (_, i) => i), 100])
+      assert.strictEqual(ended, 1)
+    }))
+})

@@ -1,0 +1,167 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { CounterLive, dying, endless, failing, first, helped, scoped, second, slow, third } from "./fixtures/layered.ts"
+import { collectEvents } from "./support/Events.ts"
+import { inMemory } from "./support/InMemory.ts"
+import * as Journal from "./support/Journal.ts"
+import * as Puppets from "./support/Puppets.ts"
+import { drained, pass, settle } from "./support/Time.ts"
+
+const count = (journal: ReadonlyArray<string>, word: string) => journal.filter((line) => line.includes(word)).length
+
+const spawnFailed = <A, E, R>(start: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.flip(start), (error) => {
+    assert.instanceOf(error, Actor.SpawnFailed)
+    return error as Actor.SpawnFailed
+  })
+
+describe("layers of an actor", () => {
+  it.effect("a layer is built once per actor, shared by its endpoints, and released at its end", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      yield* Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [first, second, third] })
+        assert.deepStrictEqual(journal, ["0 built"])
+        const [instance, one] = (yield* frank.run(first())).split(":")
+        assert.strictEqual(one, "1")
+        assert.strictEqual(yield* frank.run(second()), `${instance}:2`)
+        const items = yield* Stream.runCollect(frank.stream(third()))
+        assert.deepStrictEqual(items, [`${instance}:3`, `${instance}:4`, `${instance}:5`])
+        assert.strictEqual(yield* frank.run(first()), `${instance}:6`)
+        yield* Journal.say("body done")
+      }))
+      assert.strictEqual(count(journal, "built"), 1)
+      assert.strictEqual(count(journal, "released"), 1)
+      assert.match(journal.at(-1)!, /released/)
+    }).pipe(inMemory))
+
+  it.effect("G5: two actors share nothing: each builds its own", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const [a, b] = yield* Effect.all([Actor.runInActor(first()), Actor.runInActor(first())], { concurrency: 2 })
+      assert.deepStrictEqual([a!.split(":")[1], b!.split(":")[1]], ["1", "1"])
+      assert.notStrictEqual(a, b)
+      assert.strictEqual(count(journal, "built"), 2)
+      assert.strictEqual(count(journal, "released"), 2)
+    }).pipe(inMemory))
+
+  it.effect("here, R stays open: the same layer closes it", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const both = Effect.all([first(), second()])
+      const [one, two] = yield* Effect.provide(both, CounterLive)
+      assert.deepStrictEqual([one.split(":")[1], two.split(":")[1]], ["1", "2"])
+      assert.strictEqual(count(journal, "built"), 1)
+    }))
+
+  it.effect("G3, D9: start resolves when the layers are built; the end waits for their release", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Effect.andThen(
+        Actor.nursery(Effect.andThen(Actor.start("frank", { expose: [slow] }), Journal.say("started"))),
+        Journal.say("nursery done")
+      ))
+      yield* pass(2000)
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(journal.map((line) => line.replace(/released \d+/, "released")), [
+        "0 building",
+        "500 started",
+        "500 releasing",
+        "1000 released",
+        "1000 nursery done"
+      ])
+    }).pipe(inMemory))
+
+  it.effect("G4: a layer that fails is SpawnFailed at step layer, with the error as text; nothing is left", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const events = yield* collectEvents
+      const error = yield* spawnFailed(Actor.runInActor(failing()))
+      assert.strictEqual(error.step, "layer")
+      assert.strictEqual(error.actor, "failing")
+      assert.strictEqual(error.failure?.type, "NoDatabase")
+      assert.strictEqual(error.failure?.origin.name, "failing")
+      assert.match(error.message, /^actor "failing" did not start \(step: layer\): .*nowhere/)
+      // What was built before it is released.
+      assert.strictEqual(count(journal, "built"), 1)
+      assert.strictEqual(count(journal, "released"), 1)
+      assert.deepStrictEqual(theatre.living(), [])
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+      yield* settle
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag).filter((tag) => tag !== "ActorEnding"), [
+        "ActorSpawning",
+        "ActorSpawnFailed",
+        "ActorEnded"
+      ])
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("a layer that dies is SpawnFailed at step layer too", () =>
+    Effect.gen(function*() {
+      const error = yield* spawnFailed(Effect.scoped(Actor.startScoped("frank", { expose: [dying] })))
+      assert.strictEqual(error.step, "layer")
+      assert.strictEqual(error.failure?.type, "RangeError")
+      assert.strictEqual(error.failure?.cause?.message, "full")
+      assert.match(error.message, /^actor "frank" did not start \(step: layer\): no room/)
+    }).pipe(inMemory))
+
+  it.effect("D8: a layer that is never built ends with Timeouts.spawn, and is interrupted", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(spawnFailed(Actor.runInActor(endless())))
+      yield* pass(950)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* pass(100)
+      const error = yield* Fiber.join(fiber)
+      assert.match(error.message, /it was not ready after 1000 ms; raise Timeouts\.spawn if it needs longer/)
+      assert.deepStrictEqual(journal, ["1000 endless interrupted"])
+      assert.deepStrictEqual(theatre.living(), [])
+    }).pipe(
+      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, spawn: 1000 }),
+      drained,
+      Effect.provide(theatre.layer)
+    )
+  })
+
+  it.effect("NUR-11: an interruption while layers are built interrupts the building", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Actor.runInActor(endless()))
+      yield* pass(200)
+      yield* Fiber.interrupt(fiber)
+      assert.deepStrictEqual(journal, ["200 endless interrupted"])
+      assert.deepStrictEqual(theatre.living(), [])
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("a layer may start an actor of its own, which is gone when the actor is", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* Actor.runInActor(helped({ n: 7 })), { helper: "helper", prime: true })
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(inMemory))
+
+  it.effect("every call has a Scope of its own, here and there", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      yield* Effect.andThen(scoped(), Journal.say("after here"))
+      yield* Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [scoped] })
+        yield* Effect.andThen(frank.run(scoped()), Journal.say("after there"))
+      }))
+      assert.deepStrictEqual(journal, [
+        "0 call runs",
+        "0 call closed",
+        "0 after here",
+        "0 call runs",
+        "0 call closed",
+        "0 after there"
+      ])
+    }).pipe(inMemory))
+})

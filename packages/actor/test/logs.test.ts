@@ -1,0 +1,141 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
+import { isPrime } from "./fixtures/prime.ts"
+import { countdown, deepTalk, lastWords, shout, show, talk } from "./fixtures/talking.ts"
+import { inMemory } from "./support/InMemory.ts"
+import { captureLogs, type Line } from "./support/Logs.ts"
+import { settle } from "./support/Time.ts"
+
+/** Runs a program whose root has a logger that remembers. */
+const logged = <A, E>(program: Effect.Effect<A, E, Actor.ActorRuntime>, level: LogLevel.LogLevel = "Info") =>
+  Effect.gen(function*() {
+    const logs = captureLogs()
+    const answer = yield* program.pipe(
+      inMemory,
+      Effect.provide(logs.layer),
+      Effect.provideService(References.MinimumLogLevel, level)
+    )
+    return { answer, lines: logs.lines }
+  })
+
+const text = ({ level, message }: Line) => `${level} ${String((message as ReadonlyArray<unknown>).join(" "))}`
+
+describe("logs of an actor reach the root's loggers", () => {
+  it.effect("G61, S024: with their level, in order, and with the actor they come from", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Actor.runInActor(talk(), { name: "frank" }))
+      assert.deepStrictEqual(lines.map(text), ["Info info", "Warn warn", "Error error", "Fatal fatal"])
+      for (const { annotations } of lines) assert.match(String(annotations["actor"]), /^frank@\d+$/)
+    }))
+
+  it.effect("NUR-16: an actor starts with the log level of who starts it", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Actor.runInActor(talk()), "Trace")
+      assert.strictEqual(lines.length, 6)
+      const quiet = yield* logged(Actor.runInActor(talk()), "Error")
+      assert.deepStrictEqual(quiet.lines.map(text), ["Error error", "Fatal fatal"])
+      const silent = yield* logged(Actor.runInActor(talk()), "None")
+      assert.deepStrictEqual(silent.lines, [])
+    }))
+
+  it.effect("a level around one call is that call's only", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [talk] })
+        yield* Effect.provideService(frank.run(talk()), References.MinimumLogLevel, "Trace")
+        yield* Effect.logInfo("between")
+        yield* Effect.provideService(frank.run(talk()), References.MinimumLogLevel, "Fatal")
+      })))
+      assert.deepStrictEqual(lines.map(text).toSorted(), [
+        "Debug debug",
+        "Error error",
+        "Fatal fatal",
+        "Fatal fatal",
+        "Info between",
+        "Info info",
+        "Trace trace",
+        "Warn warn"
+      ])
+    }))
+
+  it.effect("annotations around the call cross, those around the start do not stay", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Effect.annotateLogs(Actor.start("frank", { expose: [show] }), { start: "not wanted" })
+        yield* Effect.annotateLogs(frank.run(show()), { request: "r1", n: 7, nested: { a: 1 } })
+        yield* frank.run(show())
+      })))
+      const annotated = lines.filter(({ annotations }) => "request" in annotations)
+      assert.strictEqual(annotated.length, 3)
+      for (const { annotations } of annotated) {
+        assert.deepInclude(annotations, { request: "r1", n: "7" })
+      }
+      assert.deepInclude(annotated[2]!.annotations, { there: "true" })
+      assert.isFalse(lines.some(({ annotations }) => "start" in annotations))
+      assert.isFalse("request" in lines[5]!.annotations)
+    }))
+
+  it.effect("values and causes cross as text", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Actor.runInActor(show()))
+      assert.deepStrictEqual(lines[0]!.message, ["text", "7", `{"a":[1]}`])
+      assert.match(text(lines[1]!), /^Error it broke .*the reason/s)
+    }))
+
+  it.effect("the order is kept, and everything is there when the actor is gone", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Actor.runInActor(countdown({ n: 1000 })))
+      assert.deepStrictEqual(lines.map(text), Array.from({ length: 1000 }, (_, i) => `Info line ${i + 1}`))
+    }))
+
+  it.effect("from below, each line names the actor it comes from", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Actor.runInActor(deepTalk({ depth: 2 }), { name: "deep-2" }))
+      assert.deepStrictEqual(
+        lines.map((line) => `${String(line.annotations["actor"]).split("@")[0]}: ${text(line)}`).toSorted(),
+        ["deep-0: Info at 0", "deep-1: Info at 1", "deep-2: Info at 2"]
+      )
+    }))
+
+  it.effect("what is logged while it is cancelled still arrives", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Actor.runInActor(lastWords()))
+        yield* settle
+        yield* Fiber.interrupt(fiber)
+      }))
+      assert.deepStrictEqual(lines.map(text), ["Warn goodbye"])
+    }))
+
+  it.effect("a line that is too long for the wire is cut, and takes no other line with it", () =>
+    Effect.gen(function*() {
+      const { answer, lines } = yield* logged(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [shout, talk, isPrime] })
+        yield* frank.run(shout({ size: 65 * 1024 * 1024 }))
+        yield* frank.run(talk())
+        return yield* frank.run(isPrime({ n: 7 }))
+      })))
+      assert.isTrue(answer)
+      assert.strictEqual(lines.length, 5)
+      assert.match(text(lines[0]!).slice(0, 100), /^Info x+$/)
+      assert.isBelow(text(lines[0]!).length, 70_000)
+    }))
+
+  it.effect("a flood is counted where it is dropped", () =>
+    Effect.gen(function*() {
+      const { lines } = yield* logged(Actor.runInActor(countdown({ n: 20_000 })))
+      const dropped = lines.filter((line) => /log records were dropped/.test(text(line)))
+      const counted = dropped.reduce((sum, line) => sum + Number(/\d+/.exec(text(line))![0]), 0)
+      const kept = lines.length - dropped.length
+      assert.strictEqual(kept + counted, 20_000)
+      assert.isAtLeast(kept, 4096)
+      const numbers = lines.filter((line) => !dropped.includes(line)).map((line) =>
+        Number(text(line).split(" ").at(-1))
+      )
+      assert.deepStrictEqual(numbers, numbers.toSorted((a, b) => a - b))
+    }))
+})

@@ -1,0 +1,190 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { stuckForEver, work } from "./fixtures/cancelling.ts"
+import { failsWhenCancelled, idle } from "./fixtures/failing.ts"
+import { hang, isPrime } from "./fixtures/prime.ts"
+import * as Journal from "./support/Journal.ts"
+import * as Puppets from "./support/Puppets.ts"
+import { drained, pass, settle } from "./support/Time.ts"
+
+const failOf = <E>(exit: Exit.Exit<unknown, E>): E => {
+  assert(Exit.isFailure(exit))
+  assert.deepStrictEqual(exit.cause.reasons.map(({ _tag }) => _tag), ["Fail"])
+  return (exit.cause.reasons[0] as Cause.Fail<E>).error
+}
+
+describe("an actor that is lost", () => {
+  it.effect("G53, D4, D5: interrupts the body, which fails with ActorLost: exit code and last lines of stderr", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
+        yield* Actor.start("frank", { expose: [isPrime] })
+        const other = yield* Actor.start("other", { expose: [idle] })
+        yield* Effect.forkDetach(Effect.ignore(other.run(idle({ name: "other", cleanup: 100 }))))
+        yield* Journal.finalized("body", 0, Effect.never)
+      }))))
+      yield* pass(1000)
+      theatre.puppet("frank").die({ code: 3 }, ["out of cheese", "giving up"])
+      yield* pass(500)
+      const error = failOf(yield* Fiber.join(fiber))
+      assert.instanceOf(error, Actor.ActorLost)
+      assert.strictEqual(error.actor.name, "frank")
+      assert.deepStrictEqual(error.how, { _tag: "Exited", code: 3 })
+      assert.deepStrictEqual(error.stderr, ["out of cheese", "giving up"])
+      assert.strictEqual(
+        error.message,
+        "frank@1 is lost: its process exited with code 3\n" +
+          "its last lines on stderr:\n  | out of cheese\n  | giving up"
+      )
+      assert.deepStrictEqual(journal.slice(2), [
+        "1000 body cancelled by nobody",
+        "1000 other cancelled by root: nursery failed",
+        "1100 other finalized"
+      ])
+      assert.deepStrictEqual(theatre.living(), [])
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("G7, D2: fails every open call and stream of it with the same ActorLost", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const scoped = Effect.scoped(Effect.gen(function*() {
+        const frank = yield* Actor.startScoped("frank", { expose: [hang, isPrime] })
+        const calls = yield* Effect.forEach([1, 2, 3], () => Effect.forkChild(Effect.flip(frank.run(hang()))))
+        yield* settle
+        theatre.puppet("frank").die({ signal: "SIGKILL" })
+        const errors = yield* Effect.forEach(calls, (call) => Fiber.join(call))
+        for (const error of errors) {
+          assert.instanceOf(error, Actor.ActorLost)
+          assert.deepStrictEqual(error.how, { _tag: "Signalled", signal: "SIGKILL" })
+        }
+        const later = yield* Effect.flip(frank.run(isPrime({ n: 7 })))
+        assert.strictEqual(later, errors[0])
+        assert.deepStrictEqual(yield* frank.wait, { _tag: "Lost", error: errors[0]! })
+      }))
+      yield* scoped
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("D2: a connection that ends while the process stays is explained after 100 ms, and the process is ended", () => {
+    const theatre = Puppets.make({ stubborn: ["frank"] })
+    return Effect.gen(function*() {
+      yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [stuckForEver] })
+        yield* frank.run(stuckForEver())
+      }))))
+      yield* settle
+      theatre.puppet("frank").unplug()
+      yield* pass(50)
+      assert.deepStrictEqual(theatre.puppet("frank").signals, [])
+      yield* pass(100)
+      assert.deepStrictEqual(theatre.puppet("frank").signals, ["SIGTERM"])
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* pass(1000)
+      const error = failOf(yield* Fiber.join(fiber))
+      assert.instanceOf(error, Actor.ActorLost)
+      assert.deepStrictEqual(error.how, { _tag: "ConnectionClosed" })
+      assert.deepStrictEqual(theatre.puppet("frank").signals, ["SIGTERM", "SIGKILL"])
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("W-S12: an exit with code 0 that nobody asked for is a loss too", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(hang())))
+      yield* settle
+      theatre.puppet("hang").die({ code: 0 })
+      yield* pass(500)
+      const error = failOf(yield* Fiber.join(fiber))
+      assert.instanceOf(error, Actor.ActorLost)
+      assert.deepStrictEqual(error.how, { _tag: "Exited", code: 0 })
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("G27, D23: an uncaught error reaches the parent boxed, and the actor's finalizers run", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [work] })
+        yield* frank.run(work({ cleanup: 200 }))
+      }))))
+      yield* settle
+      theatre.puppet("frank").uncaught(new TypeError("x is not a function", { cause: "typo" }))
+      yield* pass(1000)
+      const error = failOf(yield* Fiber.join(fiber))
+      assert.deepStrictEqual(journal, [
+        "0 work starts",
+        "0 work cancelled by frank: uncaught TypeError: x is not a function",
+        "200 work finalized"
+      ])
+      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.strictEqual(error.origin.name, "frank")
+      assert.strictEqual(error.boxed.message, "x is not a function")
+      assert.strictEqual(error.boxed.cause?.message, "typo")
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("D23: without a call there, an uncaught error is the nursery's ActorLost with its failure", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
+        yield* Actor.start("frank", { expose: [work] })
+        yield* Effect.never
+      }))))
+      yield* settle
+      theatre.puppet("frank").uncaught(new TypeError("x is not a function", { cause: "typo" }))
+      yield* pass(1000)
+      const error = failOf(yield* Fiber.join(fiber))
+      assert.instanceOf(error, Actor.ActorLost)
+      assert.deepStrictEqual(error.how, { _tag: "Exited", code: 70 })
+      assert.strictEqual(error.failure?.type, "TypeError")
+      assert.strictEqual(error.failure?.cause?.message, "typo")
+      assert.match(error.message, /exited with code 70 after an uncaught TypeError: x is not a function$/)
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("S032: an error whose caller is gone is swallowed: it harms nobody else", () => {
+    const theatre = Puppets.make({ stubborn: ["frank"] })
+    return Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [failsWhenCancelled] })
+        yield* frank.run(failsWhenCancelled({ name: "frank" }))
+      }))))
+      yield* settle
+      theatre.puppet("frank").unplug()
+      yield* settle
+      // It ended in order, as an actor whose parent is gone.
+      assert.deepStrictEqual(theatre.living(), [])
+      const error = failOf(yield* Fiber.join(fiber))
+      assert.instanceOf(error, Actor.ActorLost)
+      assert.deepStrictEqual(error.how, { _tag: "Exited", code: 1 })
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("G20, D3, S031: the tasks of a caller that is gone are interrupted, reason caller-lost, and it ends by itself", () => {
+    const theatre = Puppets.make({ stubborn: ["frank"] })
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [work] })
+        yield* frank.run(work({ cleanup: 300 }))
+      }))))
+      yield* settle
+      theatre.puppet("frank").unplug()
+      yield* pass(250)
+      assert.deepStrictEqual(theatre.living().length, 1)
+      yield* pass(100)
+      assert(Exit.isFailure(yield* Fiber.join(fiber)))
+      assert.deepStrictEqual(journal, ["0 work starts", "0 work cancelled by frank: caller-lost", "300 work finalized"])
+      assert.deepStrictEqual(theatre.living(), [])
+      assert.deepStrictEqual(theatre.puppet("frank").signals, ["SIGTERM"])
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+})

@@ -1,0 +1,178 @@
+/**
+ * Bugs of the protocol, planted one at a time between two actors: words that are lost, doubled, moved or changed the way
+ * a broken runtime would do it. The shipped code is not touched: each stands on the wire, behind what its victim says.
+ */
+import { encodeFailure } from "@furrow/actor/dialog/Failures"
+import type { Failure } from "@furrow/protocol/Failure"
+import type { Message } from "@furrow/protocol/Message"
+import { dialogOf, type Saboteur, type Side } from "./Wire.ts"
+
+type Word<T extends Message["_tag"]> = Extract<Message, { readonly _tag: T }>
+
+const nothing: ReadonlyArray<Message> = []
+
+/** Loses these words. */
+const lose = (...tags: ReadonlyArray<Message["_tag"]>) => (): Saboteur => (word) =>
+  tags.includes(word._tag) && dialogOf(word) !== 0 ? nothing : [word]
+
+/** Says these words twice. */
+const twice = (...tags: ReadonlyArray<Message["_tag"]>) => (): Saboteur => (word) =>
+  tags.includes(word._tag) && dialogOf(word) !== 0 ? [word, word] : [word]
+
+/** Loses every third of these words. */
+const loseSome = (tag: Message["_tag"]) => (): Saboteur => {
+  let count = 0
+  return (word) => word._tag === tag && ++count % 3 === 2 ? nothing : [word]
+}
+
+/** Keeps a `Yield` back until the next word of its dialog from the same side, and says it behind that. */
+const overtaken = (by: (word: Message) => boolean) => (): Saboteur => {
+  const kept = new Map<string, Message>()
+  return (word, from) => {
+    const key = `${from} ${dialogOf(word)}`
+    const before = kept.get(key)
+    if (before !== undefined) {
+      kept.delete(key)
+      return by(word) ? [word, before] : [before, word]
+    }
+    if (word._tag !== "Yield") return [word]
+    kept.set(key, word)
+    return nothing
+  }
+}
+
+const cancelled = (word: Word<"Cancel">): Uint8Array => {
+  const failure: Failure = {
+    _tag: "Cancelled",
+    by: word.by,
+    reason: word.reason,
+    actor: word.by,
+    path: [],
+    others: []
+  }
+  return encodeFailure(failure)
+}
+
+/** Two dialogs of one number: every second `Start` takes the number of the one before. */
+const reused = (): Saboteur => {
+  const last = { parent: 0, child: 0 }
+  const renamed = new Map<number, number>()
+  let count = 0
+  return (word, from) => {
+    const id = dialogOf(word)
+    if (id === undefined || id === 0) return [word]
+    if (word._tag === "Start") {
+      if (last[from] !== 0 && ++count % 2 === 1) renamed.set(id, last[from])
+      else last[from] = id
+    }
+    return [{ ...word, dialog: renamed.get(id) ?? id } as Message]
+  }
+}
+
+/** Every call is started twice, under numbers of its own each; the answers to the second one are lost. */
+const startedAgain = (): Saboteur => {
+  const doubles = { parent: 0, child: 0 }
+  const there = new Map<number, number>()
+  const back = new Map<number, number>()
+  return (word, from) => {
+    const id = dialogOf(word)
+    if (id === undefined || id === 0) return [word]
+    const caller: Side = id % 2 === 1 ? "child" : "parent"
+    if (word._tag === "Start") {
+      const far = id + 2 * doubles[from]
+      there.set(id, far)
+      back.set(far, id)
+      doubles[from]++
+      return [{ ...word, dialog: far }, { ...word, dialog: far + 2 }]
+    }
+    const renamed = from === caller ? there.get(id) : back.get(id)
+    return renamed === undefined ? nothing : [{ ...word, dialog: renamed } as Message]
+  }
+}
+
+/** Answers come to the wrong caller: each plain answer is that of the one before. */
+const crossed = (): Saboteur => {
+  const calls = new Set<number>()
+  let before: Uint8Array | undefined
+  return (word) => {
+    if (word._tag === "Start" && word.kind === "call") calls.add(word.dialog)
+    if (word._tag !== "Return" || !calls.has(word.dialog)) return [word]
+    const payload = before ?? word.payload
+    before = word.payload
+    return [{ ...word, payload }]
+  }
+}
+
+/** Cancels the dialog that was started last, whichever was meant. */
+const misdirected = (): Saboteur => {
+  const last = { parent: 0, child: 0 }
+  return (word, from) => {
+    if (word._tag === "Start") last[from] = word.dialog
+    return [word._tag === "Cancel" ? { ...word, dialog: last[from] } : word]
+  }
+}
+
+/** Every bug, and a saboteur of its own for every connection. */
+export const bugs: { readonly [name: string]: () => Saboteur } = {
+  "a Cancel is lost": lose("Cancel"),
+  "a Cancel is said twice": twice("Cancel"),
+  "a Cancel is about another dialog": misdirected,
+  "a Cancel is answered before the finalizers run": () => (word, from, inject) => {
+    if (word._tag === "Cancel") inject(from, { _tag: "Error", dialog: word.dialog, payload: cancelled(word) })
+    return [word]
+  },
+  "a Cancel is answered and never heard by the callee": () => (word, from, inject) => {
+    if (word._tag !== "Cancel") return [word]
+    inject(from, { _tag: "Error", dialog: word.dialog, payload: cancelled(word) })
+    return nothing
+  },
+  "the last word is lost": lose("Return", "Error"),
+  "an Error is lost": lose("Error"),
+  "a Return overtakes an item": overtaken((word) => word._tag === "Return"),
+  "a Return comes before the work is done": () => (word, from, inject) => {
+    if (word._tag === "Start" && word.kind === "stream") {
+      inject(from, { _tag: "Return", dialog: word.dialog, payload: Uint8Array.of(0) })
+    }
+    return [word]
+  },
+  "answers are crossed": crossed,
+  "items are lost": loseSome("Yield"),
+  "items come twice": () => (word) => word._tag === "Yield" ? [word, { ...word }] : [word],
+  "items are swapped": overtaken((word) => word._tag === "Yield"),
+  "credit is never granted": lose("Credit"),
+  "some credit is lost": loseSome("Credit"),
+  "credit is granted twice": twice("Credit"),
+  "nobody asks for credit": () => (word, from, inject) => {
+    // The writer is paid at once, and the reader's own grants are dropped.
+    if (word._tag === "Yield") {
+      inject(from, { _tag: "Credit", dialog: word.dialog, items: word.items, bytes: word.payload.length })
+    }
+    return word._tag === "Credit" ? nothing : [word]
+  },
+  "an id is used again": reused,
+  "a call is started twice": startedAgain,
+  "a Start is lost": loseSome("Start"),
+  "a Start is said twice": twice("Start"),
+  "Started is said twice": twice("Started"),
+  "Started is lost": lose("Started"),
+  "a Stop is lost": lose("Stop"),
+  "a Stop is said twice": twice("Stop"),
+  "a CancelActor is lost": lose("CancelActor"),
+  "a CancelAck is lost": lose("CancelAck"),
+  "Bye is said before the finalizers run": () => (word, from, inject) => {
+    if (word._tag === "CancelActor") inject(from, { _tag: "Bye" })
+    return [word]
+  }
+}
+
+/** What a peer may do wrong without harm: a late word for a settled dialog is dropped. */
+export const harmless: { readonly [name: string]: () => Saboteur } = {
+  "the last word is said twice": twice("Return", "Error"),
+  "an item comes after the last word": () => (word) =>
+    word._tag === "Return" || (word._tag === "Error" && word.dialog !== 0)
+      ? [word, { _tag: "Yield", dialog: word.dialog, items: 1, payload: Uint8Array.of(1) }]
+      : [word],
+  "CancelAck and Bye are said twice": twice("CancelAck", "Bye"),
+  // The end of the process says the same.
+  "a Bye is lost": lose("Bye")
+}

@@ -1,0 +1,130 @@
+/**
+ * Bugs planted in the pure machines themselves: what `Dialog` and `ShutdownLadder` decide is changed on its way to the
+ * runtime, in this test file only. The random programs find each.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import type * as Ladder from "@furrow/actor/supervision/ShutdownLadder"
+import type * as Dialog from "@furrow/protocol/Dialog"
+import * as Effect from "effect/Effect"
+import { vi } from "vitest"
+import * as Search from "./search.ts"
+
+type Callee = (typeof Dialog)["calleeStep"]
+type Caller = (typeof Dialog)["callerStep"]
+type Step = (typeof Ladder)["step"]
+
+interface Bug {
+  readonly callee?: (real: Callee) => Callee
+  readonly caller?: (real: Caller) => Caller
+  readonly ladder?: (real: Step) => Step
+}
+
+const planted = vi.hoisted(() => ({ bug: {} as Bug }))
+
+vi.mock("@furrow/protocol/Dialog", async (original) => {
+  const real = await original<typeof Dialog>()
+  const calleeStep: Callee = (state, input) => (planted.bug.callee?.(real.calleeStep) ?? real.calleeStep)(state, input)
+  const callerStep: Caller = (state, input) => (planted.bug.caller?.(real.callerStep) ?? real.callerStep)(state, input)
+  return { ...real, calleeStep, callerStep }
+})
+
+vi.mock("../../src/supervision/ShutdownLadder.ts", async (original) => {
+  const real = await original<typeof Ladder>()
+  const step: Step = (rung, input) => (planted.bug.ladder?.(real.step) ?? real.step)(rung, input)
+  return { ...real, step }
+})
+
+/** Does one kind of action twice. */
+const twice =
+  <S, I, A extends { readonly _tag: string }>(tag: A["_tag"]) =>
+  (real: (state: S, input: I) => readonly [S, ReadonlyArray<A>]) =>
+  (state: S, input: I): readonly [S, ReadonlyArray<A>] => {
+    const [next, actions] = real(state, input)
+    return [next, actions.flatMap((action): ReadonlyArray<A> => action._tag === tag ? [action, action] : [action])]
+  }
+
+/** Does not do one kind of action. */
+const without =
+  <S, I, A extends { readonly _tag: string }>(tag: A["_tag"], when: (input: I) => boolean = () => true) =>
+  (real: (state: S, input: I) => readonly [S, ReadonlyArray<A>]) =>
+  (state: S, input: I): readonly [S, ReadonlyArray<A>] => {
+    const [next, actions] = real(state, input)
+    return [next, when(input) ? actions.filter((action) => action._tag !== tag) : actions]
+  }
+
+let delivered = 0
+
+const bugs: { readonly [name: string]: Bug } = {
+  "the callee says its last word twice": { callee: twice("SendLast") },
+  "the callee does not interrupt its handler": {
+    callee: without("Interrupt", ({ _tag }: Dialog.CalleeInput) => _tag === "Heard")
+  },
+  "the callee does not mind that its caller is lost": {
+    callee: without("Interrupt", ({ _tag }: Dialog.CalleeInput) => _tag === "Lost")
+  },
+  "the callee says nothing after a cancel": {
+    callee: (real) => (state, input) => {
+      const [next, actions] = real(state, input)
+      return [next, state._tag === "Cancelling" ? actions.filter(({ _tag }) => _tag !== "SendLast") : actions]
+    }
+  },
+  "the callee never forgets a dialog": { callee: without("Forget") },
+  "the callee does not end its half": { callee: without("SendStop") },
+  "the caller says Cancel twice": { caller: twice("SendCancel") },
+  "the caller does not wait for the answer to its cancel": {
+    caller: (real) => (state, input) => {
+      const [next, actions] = real(state, input)
+      if (actions[0]?._tag !== "SendCancel") return [next, actions]
+      return [{ _tag: "Done" }, [...actions, {
+        _tag: "Settle",
+        outcome: { _tag: "Return", payload: Uint8Array.of(0) }
+      }]]
+    }
+  },
+  "the caller never cancels": { caller: without("SendCancel") },
+  "the caller is not told that its callee is lost": {
+    caller: without("Settle", ({ _tag }: Dialog.CallerInput) => _tag === "Lost")
+  },
+  "the caller forgets to read some words": {
+    caller: (real) => (state, input) => {
+      const [next, actions] = real(state, input)
+      return [next, actions.filter((action) => action._tag !== "Deliver" || ++delivered % 5 !== 0)]
+    }
+  },
+  "the ladder does not wait for finalizers": {
+    ladder: (real) => (rung, input) => real(rung, rung === "Asked" && input === "ack" ? "elapsed" : input)
+  },
+  "the ladder never kills": {
+    ladder: (real) => (rung, input) => {
+      const [next, actions] = real(rung, input)
+      return [next, actions.filter(({ _tag }) => _tag !== "Signal")]
+    }
+  }
+}
+
+const enough = 300
+
+describe("A bug planted in a machine is found", () => {
+  for (const [name, bug] of Object.entries(bugs)) {
+    it.live(name, () =>
+      Effect.gen(function*() {
+        planted.bug = bug
+        const found = yield* Effect.ensuring(
+          Search.search({ seed: "furrow", runs: enough, shrinks: 0 }),
+          Effect.sync(() => {
+            planted.bug = {}
+          })
+        )
+        assert.isDefined(found, `${enough} programs did not find it`)
+        if (process.env.FURROW_MODEL_SHOW !== undefined) {
+          console.log(`${name}: program ${found.runs}: ${found.world.problems[0]}`)
+        }
+      }), 180_000)
+  }
+
+  it.live("and without one nothing is found", () =>
+    Effect.gen(function*() {
+      const found = yield* Search.search({ seed: "furrow", runs: 40, shrinks: 200 })
+      if (found !== undefined) assert.fail(Search.describe("furrow", found))
+    }), 180_000)
+})

@@ -1,0 +1,26 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { work } from "./fixtures/cancelling.ts"
+import * as Puppets from "./support/Puppets.ts"
+import { settle } from "./support/Time.ts"
+
+describe("a process that is reaped before the end of its connection is seen", () => {
+  it.effect("D2: is lost for open calls and for later ones: nobody closed it from here", () => {
+    const theatre = Puppets.make()
+    return Effect.scoped(Effect.gen(function*() {
+      const frank = yield* Actor.startScoped("frank", { expose: [work] })
+      const open = yield* Effect.forkChild(Effect.flip(frank.run(work({ cleanup: 0 }))))
+      yield* settle
+      theatre.puppet("frank").reap({ signal: "SIGKILL" })
+      for (const failure of [Fiber.join(open), Effect.flip(frank.run(work({ cleanup: 0 })))]) {
+        const error = yield* failure
+        assert.instanceOf(error, Actor.ActorLost)
+        assert.deepStrictEqual(error.how, { _tag: "Signalled", signal: "SIGKILL" })
+      }
+      const exit = yield* frank.wait
+      assert.strictEqual(exit._tag, "Lost")
+    })).pipe(Effect.provide(theatre.layer))
+  })
+})

@@ -1,0 +1,209 @@
+/** Slow readers: credit by default, the OVR rules as policies on request (OVR-1 to OVR-9, S082 to S085, D6). */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { inMemory } from "../support/InMemory.ts"
+import * as Journal from "../support/Journal.ts"
+import { until } from "../support/Time.ts"
+import { stay } from "./fixtures/linked.ts"
+import { echo, gush, slow, tell } from "./fixtures/talks.ts"
+
+const expose = [echo, gush, slow, tell, stay] as const
+type Portal = Actor.Portal<typeof expose[number]>
+
+const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
+  inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
+
+describe("D6: a slow reader", () => {
+  it.effect("G31, OVR-6: slows its writer down: nothing is lost, nothing fails", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      const seen = yield* bob.open(
+        slow({ every: 10, window: 4, overflow: "wait" }),
+        Effect.fnUntraced(function*({ result, stream }) {
+          for (const n of numbers(1, 50)) yield* stream.send(n)
+          yield* Journal.say("sent")
+          yield* stream.end
+          return yield* result
+        })
+      )
+      assert.deepStrictEqual(seen, numbers(1, 50))
+      // 50 messages at 10 ms each, less what fits into the window.
+      assert.isAtLeast(Number.parseInt(journal[0]!, 10), 400)
+    })))
+
+  it.effect("G31, OVR-1, OVR-4: a callee that never reads stops its writer at the window; 65 messages are no mistake (S082)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      yield* bob.open(stay({}), ({ cancel, stream }) =>
+        Effect.gen(function*() {
+          for (const n of numbers(1, 65)) yield* stream.send(n)
+          let sent = 65
+          const writer = yield* Effect.forkChild(Effect.ignore(
+            Effect.forever(Effect.tap(stream.send(0), () => Effect.sync(() => void sent++)))
+          ))
+          yield* Effect.sleep(1000)
+          assert.strictEqual(sent, 1024)
+          yield* Fiber.interrupt(writer)
+          yield* cancel()
+        }))
+    })))
+
+  it.effect("with a window of one in both directions every message still arrives", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(
+        slow({ every: 0, window: 1, overflow: "wait" }),
+        ({ result, stream }) => Effect.andThen(stream.sendAll(numbers(1, 40)), Effect.andThen(stream.end, result))
+      )
+      assert.deepStrictEqual(seen, numbers(1, 40))
+      const told = yield* bob.open(
+        tell({ count: 40 }),
+        ({ stream }) => Stream.runCollect(stream.toStream),
+        { window: { items: 1 } }
+      )
+      assert.deepStrictEqual(told, numbers(1, 40))
+      const echoed = yield* bob.open(
+        echo(),
+        ({ stream }) =>
+          Effect.gen(function*() {
+            yield* Effect.forkChild(Effect.andThen(stream.sendAll(numbers(1, 40)), stream.end))
+            return yield* Stream.runCollect(stream.toStream)
+          }),
+        { window: { items: 1, bytes: 2 } }
+      )
+      assert.deepStrictEqual(echoed, numbers(1, 40))
+    })))
+
+  it.effect("G17, CANC-15: a cancel overtakes a full window: it is acknowledged while the writer is stopped", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      yield* bob.open(
+        gush(),
+        ({ cancel }) => Effect.andThen(Effect.sleep(100), cancel()),
+        { window: { items: 8 } }
+      )
+      yield* bob.open(stay({}), ({ cancel, stream }) =>
+        Effect.gen(function*() {
+          const writer = yield* Effect.forkChild(Effect.exit(stream.sendAll(numbers(1, 5000))))
+          yield* Effect.sleep(100)
+          yield* cancel("full")
+          // Whoever waits for credit hears of it as well.
+          const exit = yield* Fiber.join(writer)
+          assert(Exit.isFailure(exit))
+          assert.instanceOf(Cause.squash(exit.cause), Actor.ContextCancelled)
+        }))
+      assert.deepStrictEqual(journal, ["100 stopped after 9", "100 stay starts", "200 stay cancelled by root: full"])
+    })))
+
+  it.effect("G30, OVR-7: an error overtakes what is unread", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      const error = yield* Effect.flip(bob.open(gush(), ({ stream }) =>
+        Effect.andThen(Effect.sleep(100), Effect.andThen(stream.send(3), Effect.never)), { window: { items: 8 } }))
+      assert(error._tag === "Told" && error.n === 3)
+    })))
+})
+
+describe("overflow: error", () => {
+  it.effect("G34, OVR-2, OVR-3: a slow opener fails with StreamOverrun in its own name, and the callee is cancelled", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      let interrupted = false
+      const error = yield* Effect.flip(bob.open(
+        gush(),
+        () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void (interrupted = true))),
+        { window: { items: 4 }, overflow: "error" }
+      ))
+      assert(error._tag === "StreamOverrun")
+      assert.deepStrictEqual([error.actor.name, error.endpoint, interrupted], ["root", "gush", true])
+      assert.match(journal.join(), /stopped after/)
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+
+  it.effect("OVR-3, S085: a slow callee dies of StreamOverrun, which its opener gets boxed", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const error = yield* Effect.flip(bob.open(
+        slow({ every: 1000, window: 4, overflow: "error" }),
+        ({ stream }) => Effect.andThen(stream.sendAll(numbers(1, 100)), Effect.never)
+      ))
+      assert(error._tag === "RemoteActorError")
+      assert.deepStrictEqual([error.type, error.origin.name], ["StreamOverrun", "bob"])
+    })))
+
+  it.effect("who reads in time is not failed", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(
+        tell({ count: 20, every: 10 }),
+        ({ stream }) => Stream.runCollect(stream.toStream),
+        { window: { items: 2 }, overflow: "error" }
+      )
+      assert.deepStrictEqual(seen, numbers(1, 20))
+    })))
+})
+
+describe("overflow: drop", () => {
+  it.effect("G34, OVR-5, S084: drop-oldest keeps the newest, drop-newest the oldest, in the callee", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const run = (overflow: "drop-oldest" | "drop-newest") =>
+        bob.open(
+          slow({ pause: 100, every: 0, window: 4, overflow }),
+          Effect.fnUntraced(function*({ result, stream }) {
+            for (const n of numbers(1, 20)) yield* stream.send(n)
+            yield* stream.end
+            return yield* result
+          })
+        )
+      assert.deepStrictEqual(yield* run("drop-oldest"), numbers(17, 20))
+      assert.deepStrictEqual(yield* run("drop-newest"), numbers(1, 4))
+    })))
+
+  it.effect("OVR-5, S084: the same in the opener", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const run = (overflow: "drop-oldest" | "drop-newest") =>
+        bob.open(
+          tell({ count: 20 }),
+          ({ stream }) => Effect.andThen(Effect.sleep(100), Stream.runCollect(stream.toStream)),
+          { window: { items: 4 }, overflow }
+        )
+      assert.deepStrictEqual(yield* run("drop-oldest"), numbers(17, 20))
+      assert.deepStrictEqual(yield* run("drop-newest"), numbers(1, 4))
+    })))
+
+  it.effect("OVR-5: the writer is never slowed", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      yield* bob.open(
+        slow({ every: 1000, window: 4, overflow: "drop-newest" }),
+        Effect.fnUntraced(function*({ cancel, stream }) {
+          yield* stream.sendAll(numbers(1, 1000))
+          yield* Journal.say("sent")
+          yield* cancel()
+        })
+      )
+      assert.deepStrictEqual(journal, ["0 sent"])
+    })))
+
+  it.effect("G17, OVR-9, OVR-8: a cancel completes under an endless flood, and the result is our cancel; leftovers are dropped", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      for (const overflow of ["wait", "drop-oldest", "drop-newest"] as const) {
+        yield* Journal.fresh
+        yield* bob.open(
+          gush(),
+          Effect.fnUntraced(function*({ cancel, result }) {
+            yield* Effect.sleep(100)
+            yield* cancel("enough")
+            const error = yield* Effect.flip(result)
+            assert(error._tag === "ContextCancelled" && error.acknowledged && error.by.name === "root")
+          }),
+          { window: { items: 4 }, overflow }
+        )
+      }
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+})

@@ -1,0 +1,401 @@
+/** Two-way streams, STRM-1 to STRM-16 and scenarios S078 to S090. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { ticks } from "../fixtures/cancelling.ts"
+import { inMemory } from "../support/InMemory.ts"
+import * as Journal from "../support/Journal.ts"
+import { until } from "../support/Time.ts"
+import { fall } from "./fixtures/linked.ts"
+import { aggregate, crowd, echo, feed, flash, gush, peek, room, tell } from "./fixtures/talks.ts"
+
+const expose = [echo, feed, flash, gush, peek, room, crowd, tell, aggregate, fall, ticks] as const
+type Portal = Actor.Portal<typeof expose[number]>
+
+const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
+  inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
+
+describe("a stream", () => {
+  it.effect("STRM-1: one fiber sends, another receives, on both sides at once", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const heard = yield* bob.open(echo(), ({ stream }) =>
+        Effect.map(
+          Effect.all([
+            Effect.andThen(Effect.forEach(numbers(1, 500), (n) => stream.send(n), { discard: true }), stream.end),
+            Stream.runCollect(stream.toStream)
+          ], { concurrency: "unbounded" }),
+          ([, heard]) => heard
+        ))
+      assert.deepStrictEqual(heard, numbers(1, 500))
+    })))
+
+  it.effect("G28, STRM-15: thousands of messages keep their order, singly and in chunks, however they are read", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const heard = yield* bob.open(echo(), ({ stream }) =>
+        Effect.gen(function*() {
+          yield* Effect.forkChild(Effect.gen(function*() {
+            for (let n = 1; n <= 5000; n += 250) {
+              if (n % 500 === 1) yield* stream.sendAll(numbers(n, n + 249))
+              else for (const it of numbers(n, n + 249)) yield* stream.send(it)
+            }
+            yield* stream.end
+          }))
+          const first = yield* Effect.forEach(numbers(1, 700), () => stream.receive)
+          return [...first, ...(yield* Stream.runCollect(stream.toStream))]
+        }))
+      assert.deepStrictEqual(heard, numbers(1, 5000))
+    })))
+
+  it.effect("G48, STRM-2: it is used once: what is ended stays ended, in either direction", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const result = yield* bob.open(
+        echo(),
+        Effect.fnUntraced(function*({ result, stream }) {
+          yield* stream.send(1)
+          yield* stream.end
+          yield* stream.end
+          for (const send of [stream.send(2), stream.sendAll([2]), Stream.run(Stream.make(2), stream.toSink)]) {
+            const error = yield* Effect.flip(send)
+            assert(error._tag === "ChannelClosed" && error.side === "local", String(error))
+          }
+          assert.deepStrictEqual(yield* Stream.runCollect(stream.toStream), [1])
+          assert.deepStrictEqual(yield* Stream.runCollect(stream.toStream), [])
+          return yield* result
+        })
+      )
+      assert.strictEqual(result, 1)
+    })))
+
+  it.effect("G49, STRM-3: its end is Cause.Done, now and ever after; a stream of it just ends", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* bob.open(
+        tell({ count: 2, linger: 1000 }),
+        Effect.fnUntraced(function*({ stream }) {
+          assert.deepStrictEqual(yield* Stream.runCollect(stream.toStream), [1, 2])
+          for (let i = 0; i < 3; i++) assert.isTrue(Cause.isDone(yield* Effect.flip(stream.receive)))
+          assert.isTrue(Cause.isDone(yield* Effect.flip(stream.receiveNow)))
+          assert.isTrue(yield* stream.closed)
+          // Our own half is still open.
+          yield* stream.send(1)
+        })
+      )
+    })))
+
+  it.effect("G48, STRM-4: close gives back what nobody read, ends our half, and may be repeated; the callee goes on", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const result = yield* bob.open(
+        tell({ count: 5, linger: 1000 }),
+        Effect.fnUntraced(function*({ result, stream }) {
+          assert.strictEqual(yield* stream.receive, 1)
+          yield* Effect.sleep(10)
+          assert.deepStrictEqual(yield* stream.close, [2, 3, 4, 5])
+          assert.deepStrictEqual(yield* stream.close, [])
+          assert.isTrue(yield* stream.closed)
+          assert.isTrue(Cause.isDone(yield* Effect.flip(stream.receive)))
+          const error = yield* Effect.flip(stream.send(1))
+          assert(error._tag === "ChannelClosed" && error.side === "local")
+          return yield* result
+        })
+      )
+      assert.strictEqual(result, "done")
+    })))
+
+  it.effect("G30, STRM-5, STRM-8: a failure is not an end: readers and writers get it, ahead of what is unread", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const errors = yield* Effect.scoped(Effect.gen(function*() {
+        const { stream } = yield* bob.openScoped(gush())
+        assert.strictEqual(yield* stream.receive, 1)
+        yield* stream.send(7)
+        yield* Effect.sleep(10)
+        return yield* Effect.all([
+          Effect.flip(stream.receive),
+          Effect.flip(stream.receiveNow),
+          Effect.flip(Stream.runDrain(stream.toStream)),
+          Effect.flip(stream.send(1))
+        ])
+      }))
+      for (const error of errors) {
+        assert(!Cause.isDone(error) && error._tag === "Told")
+        assert.strictEqual(error.n, 7)
+      }
+    })))
+
+  it.effect("STRM-6: who opens, ends and returns at once harms nobody: no messages, then the end", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const result = yield* bob.open(
+        flash(),
+        Effect.fnUntraced(function*({ result, stream }) {
+          yield* Effect.ignore(stream.send(1))
+          assert.deepStrictEqual(yield* Stream.runCollect(stream.toStream), [])
+          assert.isTrue(Cause.isDone(yield* Effect.flip(stream.receive)))
+          return yield* result
+        })
+      )
+      assert.strictEqual(result, "gone")
+    })))
+
+  it.effect("STRM-7: an end that nobody reads is no mistake", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      assert.strictEqual(
+        yield* bob.open(tell({ count: 0, linger: 100 }), ({ result, stream }) => Effect.andThen(stream.end, result)),
+        "done"
+      )
+    })))
+
+  it.effect("G51, STRM-10, S090: a reader that is interrupted loses nothing: the next one goes on", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen: Array<number> = []
+      yield* bob.open(
+        tell({ count: 10, every: 100 }),
+        Effect.fnUntraced(function*({ stream }) {
+          const reader = Effect.forever(Effect.tap(stream.receive, (n) => Effect.sync(() => void seen.push(n))))
+          for (let i = 0; i < 12; i++) {
+            const fiber = yield* Effect.forkChild(Effect.ignore(reader))
+            yield* Effect.sleep(95)
+            yield* Fiber.interrupt(fiber)
+          }
+        })
+      )
+      assert.deepStrictEqual(seen, numbers(1, 10))
+    })))
+
+  it.effect("STRM-11: receiveNow does not wait: nothing yet, a message, the end", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(
+        peek(),
+        Effect.fnUntraced(function*({ result, stream }) {
+          yield* Effect.sleep(50)
+          yield* stream.sendAll([1])
+          yield* Effect.sleep(100)
+          yield* stream.send(2)
+          yield* stream.end
+          return yield* result
+        })
+      )
+      assert.deepStrictEqual(seen, ["nothing", "1", "nothing", "2", "end", "true"])
+    })))
+
+  it.effect("STRM-16: closed says whether nothing more can be received", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* bob.open(
+        tell({ count: 1, linger: 100 }),
+        Effect.fnUntraced(function*({ stream }) {
+          yield* Effect.sleep(10)
+          assert.isFalse(yield* stream.closed)
+          assert.strictEqual(yield* stream.receive, 1)
+          assert.isTrue(yield* stream.closed)
+        })
+      )
+    })))
+
+  it.effect("G52: converts to and from Effect's own Stream and Sink", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const sum = yield* bob.open(
+        echo(),
+        Effect.fnUntraced(function*({ result, stream }) {
+          yield* Effect.forkChild(Stream.run(Stream.range(1, 100), stream.toSink))
+          const sum = yield* Stream.runFold(stream.toStream, () => 0, (a, n) => a + n)
+          return [sum, yield* result]
+        })
+      )
+      assert.deepStrictEqual(sum, [5050, 100])
+    })))
+})
+
+describe("several readers", () => {
+  it.effect("G50, STRM-9: from the first subscribe on every reader gets every message, in order; receive is one of them", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const heard = yield* bob.open(tell({ count: 1000 }), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const readers = yield* Effect.all(Array.from({ length: 10 }, () => stream.subscribe()))
+          const own = Stream.fromEffectRepeat(stream.receive).pipe(Stream.catchIf(Cause.isDone, () => Stream.empty))
+          return yield* Effect.all([...readers, own].map((it) => Stream.runCollect(it)), { concurrency: "unbounded" })
+        })))
+      assert.lengthOf(heard, 11)
+      for (const items of heard) assert.deepStrictEqual(items, numbers(1, 1000))
+    })))
+
+  it.effect("S081: 22 readers count the same, and all end with the feed", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const counts = yield* bob.open(feed({ every: 10 }), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const readers = yield* Effect.all(Array.from({ length: 22 }, () => stream.subscribe()))
+          yield* Effect.forkChild(Effect.andThen(
+            Effect.sleep(500),
+            Effect.andThen(stream.send("done"), stream.end)
+          ))
+          return yield* Effect.all(readers.map(Stream.runCount), { concurrency: "unbounded" })
+        })))
+      assert.lengthOf(new Set(counts), 1)
+      assert.isAbove(counts[0]!, 10)
+    })))
+
+  it.effect("G50: a slow reader waits for nobody else: it slows the feed, lags once, or loses silently, as it chose", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(
+        tell({ count: 20, every: 10 }),
+        ({ stream }) =>
+          Effect.scoped(Effect.gen(function*() {
+            const quick = yield* stream.subscribe()
+            const lagging = yield* stream.subscribe({ policy: "lag", capacity: 4 })
+            const dropping = yield* stream.subscribe({ policy: "drop", capacity: 4 })
+            const all = yield* Stream.runCollect(quick)
+            const told = yield* Effect.flip(Stream.runDrain(lagging))
+            return { all, told, dropped: yield* Stream.runCollect(dropping) }
+          }))
+      )
+      assert.deepStrictEqual(seen.all, numbers(1, 20))
+      assert(seen.told._tag === "StreamOverrun" && seen.told.actor.name === "root")
+      assert.deepStrictEqual(seen.dropped, numbers(17, 20))
+    })))
+
+  it.effect("a reader that lagged is told once, and goes on with the oldest kept", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(
+        tell({ count: 20, every: 10, linger: 500 }),
+        ({ stream }) =>
+          Effect.scoped(Effect.gen(function*() {
+            const lagging = yield* stream.subscribe({ policy: "lag", capacity: 4 })
+            const pull = yield* Stream.toPull(lagging)
+            yield* Effect.sleep(300)
+            const told = yield* Effect.flip(pull)
+            const rest = yield* Effect.all([pull, pull, pull, pull])
+            return [told, rest.flat(), yield* Effect.flip(pull)] as const
+          }))
+      )
+      assert(!Cause.isDone(seen[0]) && seen[0]._tag === "StreamOverrun")
+      assert.deepStrictEqual(seen[1], numbers(17, 20))
+      assert.isTrue(Cause.isDone(seen[2]))
+    })))
+
+  it.effect("a reader that waits slows the feed down to itself, and nobody loses anything", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(tell({ count: 50 }), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const quick = yield* stream.subscribe({ capacity: 2 })
+          const slow = yield* stream.subscribe({ capacity: 2 })
+          return yield* Effect.all([
+            Stream.runCollect(quick),
+            Stream.runCollect(Stream.tap(slow, () => Effect.sleep(10)))
+          ], { concurrency: 2 })
+        })))
+      assert.deepStrictEqual(seen, [numbers(1, 50), numbers(1, 50)])
+    })))
+
+  it.effect("a reader that stands still and leaves holds nobody up any longer, also in the middle of a message", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(tell({ count: 200 }), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const leaves = yield* Effect.forkChild(Effect.scoped(
+            Effect.andThen(stream.subscribe({ capacity: 2 }), Effect.sleep(500))
+          ))
+          yield* Effect.yieldNow
+          const stays = yield* stream.subscribe({ capacity: 2 })
+          const seen = yield* Stream.runCollect(stays)
+          yield* Fiber.join(leaves)
+          return seen
+        })))
+      // The first message may have been handed out before the second reader came.
+      assert.deepStrictEqual(seen.slice(-199), numbers(2, 200))
+    })))
+
+  it.effect("a reader that comes late gets what comes from then on, and the end if it has come", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(
+        tell({ count: 10, every: 10 }),
+        ({ stream }) =>
+          Effect.scoped(Effect.gen(function*() {
+            const first = yield* stream.subscribe()
+            yield* Effect.sleep(45)
+            const second = yield* stream.subscribe()
+            const all = yield* Effect.all([first, second].map((it) => Stream.runCollect(it)), { concurrency: 2 })
+            const third = yield* stream.subscribe()
+            return [...all, yield* Stream.runCollect(third)]
+          }))
+      )
+      assert.deepStrictEqual(seen, [numbers(1, 10), numbers(6, 10), []])
+    })))
+
+  it.effect("a failure reaches every reader", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const errors = yield* Effect.scoped(Effect.gen(function*() {
+        const { stream } = yield* bob.openScoped(fall({ when: "after", how: "typed" }))
+        const readers = yield* Effect.all([
+          stream.subscribe(),
+          stream.subscribe(),
+          stream.subscribe({ policy: "drop" })
+        ])
+        return yield* Effect.all(readers.map((it) => Effect.flip(Stream.runDrain(it))), { concurrency: "unbounded" })
+      }))
+      assert.deepStrictEqual(errors.map((it) => it._tag), ["Refused", "Refused", "Refused"])
+    })))
+})
+
+describe("streams put together", () => {
+  it.effect("S078: question and answer on top of a feed", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      let pongs = 0
+      let ticks = 0
+      const end = yield* Effect.timeoutOption(
+        bob.open(feed({ every: 10 }), ({ stream }) =>
+          Effect.gen(function*() {
+            yield* Effect.forkChild(Effect.forever(Effect.andThen(Effect.sleep(100), stream.send("ping"))))
+            yield* Stream.runForEach(stream.toStream, (it) => Effect.sync(() => it === "pong" ? pongs++ : ticks++))
+          })),
+        2000
+      )
+      assert.isTrue(Option.isNone(end))
+      assert.isAtLeast(pongs, 15)
+      assert.isAtLeast(ticks, 30)
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+
+  it.effect("STRM-13: a room in shared state: everybody hears everybody, lists change on the stream that is read", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const heard = yield* bob.open(
+        room({ name: "anna" }),
+        (anna) =>
+          bob.open(room({ name: "ben" }), (ben) =>
+            Effect.gen(function*() {
+              yield* ben.stream.send({ _tag: "Say", text: "hi" })
+              const first = [yield* anna.stream.receive, yield* ben.stream.receive]
+              yield* anna.stream.send({ _tag: "Mute", name: "ben" })
+              yield* Effect.sleep(10)
+              yield* ben.stream.send({ _tag: "Say", text: "anybody?" })
+              yield* ben.stream.receive
+              yield* anna.stream.send({ _tag: "Say", text: "me" })
+              return [...first, yield* anna.stream.receive, yield* ben.stream.receive, yield* bob.run(crowd())]
+            }))
+      )
+      assert.deepStrictEqual(heard, ["hi", "hi", "me", "me", 2])
+      assert.strictEqual(yield* bob.run(crowd()), 0)
+    })))
+
+  it.effect("STRM-14, S080: a body that dies with a dialog and a stream open on one portal stops both", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      const exit = yield* Effect.exit(bob.open(gush(), ({ stream }) =>
+        Effect.gen(function*() {
+          yield* Effect.forkChild(Stream.runDrain(bob.stream(ticks({ every: 10, cleanup: 0 }))))
+          yield* Effect.sleep(100)
+          assert.strictEqual(yield* stream.receive, 1)
+          return yield* Effect.die("interrupted by the user")
+        })))
+      assert.deepStrictEqual(exit, Exit.die("interrupted by the user"))
+      assert.match(journal.join(), /stopped after \d+/)
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+
+  it.effect("S088: an actor that puts two other actors' streams together", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const items = yield* Stream.runCollect(bob.stream(aggregate({ count: 1000 })))
+      assert.deepStrictEqual([...items].sort((a, b) => a - b), numbers(0, 999))
+    })))
+})

@@ -1,0 +1,601 @@
+/** Table 26.1 of the specification: who sees what when a dialog is cancelled or fails. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { inMemory } from "../support/InMemory.ts"
+import * as Journal from "../support/Journal.ts"
+import * as Puppets from "../support/Puppets.ts"
+import { drained, pass, until } from "../support/Time.ts"
+import { betray, failsSlowly, fall, greet, lie, masks, quit, Refused, stay, stuck } from "./fixtures/linked.ts"
+import { canceller, dismiss, empower, Sleeper, watch, Watcher } from "./fixtures/services.ts"
+
+const expose = [stay, greet, quit, fall, lie, masks, failsSlowly, stuck, betray] as const
+type Portal = Actor.Portal<typeof expose[number]>
+
+/** A body with an actor named bob. */
+const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
+  inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
+
+const cancelled = (error: unknown): Actor.ContextCancelled => {
+  assert.instanceOf(error, Actor.ContextCancelled)
+  return error as Actor.ContextCancelled
+}
+
+const state = (cancelCalled: boolean, cancelAcknowledged: boolean, name: Actor.DialogState["state"]) => ({
+  state: name,
+  cancelCalled,
+  cancelAcknowledged
+})
+
+describe("table 26.1, our own cancel", () => {
+  it.effect("G15, 26.1 row 1: the opener cancels: absorbed, and readable as result, outcome and state", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      const value = yield* bob.open(
+        stay({ cleanup: 200 }),
+        Effect.fnUntraced(function*(dialog) {
+          yield* Effect.sleep(100)
+          yield* dialog.cancel("enough")
+          yield* Journal.say("cancel returns")
+          const error = cancelled(yield* Effect.flip(dialog.result))
+          assert.deepStrictEqual([error.by.name, error.actor.name, error.reason], ["root", "bob", "enough"])
+          assert.isTrue(error.acknowledged)
+          const outcome = Option.getOrThrow(yield* dialog.outcome)
+          assert.isTrue(Exit.isFailure(outcome) && Cause.squash(outcome.cause) === error)
+          assert.deepStrictEqual(yield* dialog.state, state(true, true, "cancelled"))
+          return "the body goes on"
+        })
+      )
+      assert.strictEqual(value, "the body goes on")
+      assert.deepStrictEqual(journal, [
+        "0 stay starts",
+        "100 stay cancelled by root: enough",
+        "300 stay finalized",
+        "300 cancel returns"
+      ])
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+
+  it.effect("G16, 26.1 row 1: twice, and from two fibers at once: the first reason counts", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      yield* bob.open(
+        stay({ cleanup: 100 }),
+        Effect.fnUntraced(function*(dialog) {
+          yield* Effect.all([dialog.cancel("first"), dialog.cancel("second")], { concurrency: "unbounded" })
+          yield* dialog.cancel("third")
+          assert.strictEqual(cancelled(yield* Effect.flip(dialog.result)).reason, "first")
+          assert.deepStrictEqual(yield* dialog.state, state(true, true, "cancelled"))
+        })
+      )
+      assert.deepStrictEqual(journal.slice(1), ["0 stay cancelled by root: first", "100 stay finalized"])
+    })))
+
+  it.effect("26.1 row 1: before, while and after the stream is used, the result is the same (CANC-2)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      for (const when of ["before", "while", "after"]) {
+        yield* bob.open(
+          stay({}),
+          Effect.fnUntraced(function*(dialog) {
+            if (when !== "before") yield* dialog.stream.send(1)
+            if (when === "after") yield* dialog.stream.close
+            yield* dialog.cancel()
+            const { by } = cancelled(yield* Effect.flip(dialog.result))
+            assert.strictEqual(by.name, "root")
+            for (const use of [dialog.stream.send(2), dialog.stream.receive]) {
+              const error = yield* Effect.flip(use)
+              if (when === "after" && Cause.isDone(error)) continue
+              assert.strictEqual(cancelled(error).by.name, "root", `${when}: ${String(error)}`)
+            }
+          })
+        )
+      }
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+
+  it.effect("26.1 row 1: a fiber of the body cancels: the reader gets it, and a body that catches it is left alone (CANC-3)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      const value = yield* bob.open(
+        stay({}),
+        Effect.fnUntraced(function*(dialog) {
+          yield* Effect.forkChild(Effect.andThen(Effect.sleep(100), dialog.cancel("by a fiber")))
+          return yield* dialog.stream.receive.pipe(
+            Effect.catchTag("ContextCancelled", ({ reason }) => Effect.succeed(reason)),
+            Effect.orDie
+          )
+        })
+      )
+      assert.strictEqual(value, "by a fiber")
+      const error = yield* Effect.flip(bob.open(
+        stay({}),
+        Effect.fnUntraced(function*(dialog) {
+          yield* Effect.forkChild(Effect.andThen(Effect.sleep(100), dialog.cancel("by a fiber")))
+          return yield* dialog.stream.receive
+        })
+      ))
+      assert.strictEqual(cancelled(error).by.name, "root")
+    })))
+
+  it.effect("G12, 26.1 row 1: a callee that never ends keeps its canceller no longer than the bound (CANC-18)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      const error = yield* Effect.flip(bob.open(
+        stuck(),
+        Effect.fnUntraced(function*(dialog) {
+          yield* dialog.cancel("now")
+          yield* Journal.say("cancel returns")
+          return yield* dialog.result
+        })
+      ))
+      assert.deepStrictEqual([cancelled(error).reason, cancelled(error).acknowledged], ["now", false])
+      // Nothing is absorbed that was not acknowledged: whoever leaves is told that somebody may still be at work there.
+      const left = yield* Effect.flip(bob.open(stuck(), (dialog) => dialog.cancel("now")))
+      assert.isFalse(cancelled(left).acknowledged)
+      yield* Journal.say("left")
+      assert.deepStrictEqual(journal, ["5000 cancel returns", "10000 left"])
+      assert.strictEqual((yield* bob.statistics).channel.stuck, 2)
+    })))
+
+  it.effect("G18, 26.1 row 2: the callee had returned: the cancel changes nothing (CTX-10)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      const result = yield* bob.open(
+        greet({}),
+        Effect.fnUntraced(function*(dialog) {
+          yield* Effect.sleep(100)
+          yield* dialog.cancel("too late")
+          assert.deepStrictEqual(yield* dialog.state, state(false, false, "returned"))
+          assert.deepStrictEqual(yield* dialog.outcome, Option.some(Exit.succeed("yo")))
+          return yield* dialog.result
+        })
+      )
+      assert.strictEqual(result, "yo")
+    })))
+
+  it.effect("26.1 row 2: a cancel that crosses the Return is answered by it: the result stays", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      const result = yield* bob.open(
+        greet({ after: 100 }),
+        Effect.fnUntraced(function*(dialog) {
+          // Both sides wake at the same moment; whoever is first, the answer is one of two.
+          yield* Effect.sleep(100)
+          yield* dialog.cancel("crossing")
+          return yield* Effect.exit(dialog.result)
+        })
+      )
+      if (Exit.isFailure(result)) cancelled(Cause.squash(result.cause))
+      else assert.strictEqual(result.value, "yo")
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+})
+
+describe("table 26.1, whole actors", () => {
+  it.effect("G15, 26.1 row 3: the opener's actor cancels the callee's actor: raised, by us, not our dialog's cancel", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      let seen: Actor.DialogState | undefined
+      const error = yield* Effect.flip(
+        bob.open(
+          stay({}),
+          (dialog) =>
+            Effect.forkChild(Effect.andThen(Effect.sleep(100), bob.cancel("no more bob"))).pipe(
+              Effect.andThen(Effect.never),
+              Effect.onExit(() => Effect.map(dialog.state, (now) => void (seen = now)))
+            )
+        )
+      )
+      const { actor, by, reason } = cancelled(error)
+      assert.deepStrictEqual([by.name, actor.name, reason], ["root", "bob", "no more bob"])
+      assert.deepStrictEqual(seen, state(false, false, "cancelled"))
+    })))
+
+  it.effect("26.1 row 4: the dialog is cancelled first, then its actor: absorbed", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      const value = yield* bob.open(
+        stay({}),
+        (dialog) => Effect.andThen(dialog.cancel("first"), Effect.as(bob.cancel("second"), "left"))
+      )
+      assert.strictEqual(value, "left")
+    })))
+
+  const graph = Watcher.layer.pipe(Layer.provideMerge(Sleeper.layer))
+
+  it.effect("26.1 row 5: a third actor cancels the callee's actor: its opener sees who, and did not ask for it", () =>
+    inMemory(
+      Effect.gen(function*() {
+        yield* Journal.fresh
+        const third = yield* Sleeper
+        const fiber = yield* Effect.forkChild(Watcher.calls.report())
+        yield* Effect.sleep(100)
+        yield* third.cancel("needed elsewhere")
+        assert.deepStrictEqual(yield* Fiber.join(fiber), ["root", "Sleeper", "needed elsewhere", "false", "false"])
+      }).pipe(Effect.provide(graph), until(10_000))
+    ))
+
+  it.effect("G59, 26.1 row 1: over a relay, an actor's cancel of its dialog with its sibling is absorbed as well", () =>
+    inMemory(
+      Effect.gen(function*() {
+        const journal = yield* Journal.fresh
+        assert.deepStrictEqual(yield* Watcher.calls.leave(), ["Sleeper", "cancelled", "true", "true"])
+        assert.match(journal.join(", "), /^\d+ sleeper starts, \d+ sleeper cancelled by Watcher: enough$/)
+      }).pipe(Effect.provide(graph), until(10_000))
+    ))
+
+  it.effect("26.1 row 5: an actor that its parent gave the power cancels its sibling through a call", () =>
+    drained(
+      Effect.gen(function*() {
+        yield* Journal.fresh
+        const third = yield* Sleeper
+        empower(third.cancel("as asked by a sibling"))
+        const fiber = yield* Effect.forkChild(Watcher.calls.report())
+        yield* Actor.runInActor(canceller({ after: 100 }))
+        assert.deepStrictEqual((yield* Fiber.join(fiber)).slice(0, 3), ["root", "Sleeper", "as asked by a sibling"])
+      }).pipe(Effect.provide(graph), until(10_000))
+    ).pipe(Effect.provide(MemoryActor.layerWith({ expose: [dismiss] }))))
+
+  it.effect("G15, 26.1 row 6: the callee cancels itself, before its first value and after it: raised, by itself (CANC-4)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      for (const when of ["before", "after"] as const) {
+        const journal = yield* Journal.fresh
+        let body = 0
+        const error = yield* Effect.flip(bob.open(quit({ when }), () => {
+          body++
+          return Effect.never
+        }))
+        const { by, message } = cancelled(error)
+        assert.strictEqual(by.name, "bob")
+        assert.match(message, /was cancelled by itself: had enough/)
+        assert.strictEqual(body, when === "before" ? 0 : 1)
+        assert.lengthOf(journal, 2)
+        assert.match(journal[1]!, /quit cancelled by bob: had enough/)
+      }
+    })))
+
+  it.effect("26.1 row 7: the callee's actor ends by itself: ActorLost (D5)", () => {
+    const theatre = Puppets.make()
+    return drained(
+      Effect.gen(function*() {
+        yield* Journal.fresh
+        const fiber = yield* Effect.forkChild(Effect.flip(Effect.scoped(Effect.flatMap(
+          Actor.startScoped("bob", { expose }),
+          (bob) => bob.open(stay({}), () => Effect.never)
+        ))))
+        yield* pass(100)
+        theatre.puppet("bob").die({ code: 0 })
+        yield* pass(1000)
+        const error = yield* Fiber.join(fiber)
+        assert(error._tag === "ActorLost")
+        assert.deepStrictEqual(error.how, { _tag: "Exited", code: 0 })
+      })
+    ).pipe(Effect.provide(theatre.layer))
+  })
+})
+
+describe("table 26.1, failures", () => {
+  it.effect("26.1 row 8: the callee fails before its first value: open fails, and the body never ran", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      let body = 0
+      const run = (how: "typed" | "defect") =>
+        Effect.flip(bob.open(fall({ how, when: "before" }), () => Effect.sync(() => void body++)))
+      const typed = yield* run("typed")
+      assert(typed._tag === "Refused" && typed.why === "before")
+      const defect = yield* run("defect")
+      assert(defect._tag === "RemoteActorError")
+      assert.deepStrictEqual([defect.type, defect.boxed.message, defect.origin.name], ["RangeError", "before", "bob"])
+      assert.strictEqual(body, 0)
+    })))
+
+  it.effect("G42, 26.1 row 8: the callee fails after its first value: the body is interrupted, open and everything else fails with it (CANC-14)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      for (const how of ["typed", "defect"] as const) {
+        let dialog: any
+        let interrupted = false
+        const error = yield* Effect.flip(bob.open(fall({ how, when: "after" }), (it) => {
+          dialog = it
+          return Effect.onInterrupt(Effect.never, () => Effect.sync(() => void (interrupted = true)))
+        }))
+        assert.strictEqual(error._tag, how === "typed" ? "Refused" : "RemoteActorError")
+        assert.isTrue(interrupted)
+        for (const use of [dialog.result, dialog.stream.receive, dialog.stream.send(1)] as const) {
+          assert.strictEqual(yield* Effect.flip(use as Effect.Effect<unknown, unknown>), error)
+        }
+        assert.deepStrictEqual(yield* dialog.state as Effect.Effect<Actor.DialogState>, state(false, false, "failed"))
+      }
+    })))
+
+  it.effect("G35, 26.1 row 9: an illegal first value fails in the callee; uncaught it is the opener's PayloadInvalid, side callee (PLD-2)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const error = yield* Effect.flip(bob.open(lie({ part: "started" }), () => Effect.void))
+      assert(error._tag === "PayloadInvalid")
+      assert.deepStrictEqual([error.side, error.part, error.endpoint], ["callee", "started", "lie"])
+      // Nothing was sent: a callee that catches it can still say another one.
+      assert.strictEqual(yield* bob.open(lie({ part: "started, caught" }), (dialog) => dialog.result), 1)
+    })))
+
+  it.effect("26.1 row 9: an illegal message or result is PayloadInvalid, side callee, after what was legal (PLD-4, PLD-5)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const item = yield* Effect.flip(bob.open(lie({ part: "output" }), () => Effect.never))
+      assert(item._tag === "PayloadInvalid")
+      assert.deepStrictEqual([item.side, item.part], ["callee", "output"])
+      const success = yield* Effect.flip(bob.open(lie({ part: "success" }), (dialog) => dialog.result))
+      assert(success._tag === "PayloadInvalid")
+      assert.deepStrictEqual([success.side, success.part], ["callee", "success"])
+    })))
+
+  it.effect("G35, 26.1 row 9: an illegal message of the opener fails where it is sent, side caller, and ends nothing", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      const result = yield* bob.open(
+        greet({ after: 100 }),
+        Effect.fnUntraced(function*(dialog) {
+          const error = yield* Effect.flip(dialog.stream.send("ten" as unknown as number))
+          assert(error._tag === "PayloadInvalid")
+          assert.deepStrictEqual([error.side, error.part], ["caller", "input"])
+          return yield* dialog.result
+        })
+      )
+      assert.strictEqual(result, "yo")
+    })))
+
+  it.effect("G41, 26.1 row 10: the body fails: its error leaves unchanged, and the callee is cancelled (CTX-12)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      let dialog: any
+      const mine = new Error("mine")
+      const error = yield* Effect.flip(bob.open(stay({ cleanup: 100 }), (it) => {
+        dialog = it
+        return Effect.andThen(Effect.sleep(100), Effect.fail(mine))
+      }))
+      yield* Journal.say("left")
+      assert.strictEqual(error, mine as never)
+      assert.deepStrictEqual(journal.slice(1), [
+        "100 stay cancelled by root: the caller failed",
+        "200 stay finalized",
+        "200 left"
+      ])
+      assert.strictEqual(
+        cancelled(yield* Effect.flip(dialog.result as Effect.Effect<unknown, unknown>)).by.name,
+        "root"
+      )
+      assert.deepStrictEqual(yield* dialog.state as Effect.Effect<Actor.DialogState>, state(true, true, "cancelled"))
+      const defect = yield* Effect.exit(bob.open(stay({}), () => Effect.die("dead")))
+      assert.deepStrictEqual(defect, Exit.die("dead"))
+    })))
+
+  it.effect("G11, 26.1 row 11: the opener is interrupted or out of time: the callee is cancelled and waited for, the scope ends as always (CANC-20)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(bob.open(stay({ cleanup: 100, name: "one" }), () => Effect.never))
+      yield* Effect.sleep(100)
+      yield* Fiber.interrupt(fiber)
+      yield* Journal.say("interrupted")
+      const exit = fiber.pollUnsafe()!
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+      const late = yield* Effect.flip(
+        Effect.timeout(bob.open(stay({ cleanup: 100, name: "two" }), () => Effect.never), 500)
+      )
+      assert.strictEqual(late._tag, "TimeoutError")
+      yield* Journal.say("timed out")
+      const starting = yield* Effect.timeoutOption(
+        bob.open(stay({ before: 60_000, name: "three" }), () => Effect.never),
+        500
+      )
+      assert.isTrue(Option.isNone(starting))
+      yield* Journal.say("never started")
+      assert.deepStrictEqual(journal, [
+        "0 one starts",
+        "100 one cancelled by root: interrupted",
+        "200 one finalized",
+        "200 interrupted",
+        "200 two starts",
+        "700 two cancelled by root: interrupted",
+        "800 two finalized",
+        "800 timed out",
+        "800 three starts",
+        "1300 three cancelled by root: interrupted",
+        "1300 never started"
+      ])
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+})
+
+describe("table 26.1, several dialogs", () => {
+  const three = Effect.gen(function*() {
+    const [sleeper, caller, other] = yield* Effect.all(
+      ["sleeper", "caller", "other"].map((name) => Actor.start(name, { expose }))
+    )
+    return { sleeper: sleeper!, caller: caller!, other: other! }
+  })
+
+  it.effect("26.1 row 1: an outer dialog cancelled in the body of an inner one leaves both bodies alone", () =>
+    inMemory(
+      Actor.nursery(Effect.gen(function*() {
+        yield* Journal.fresh
+        const { caller, other } = yield* three
+        const value = yield* caller.open(stay({}), (outer) =>
+          Effect.zip(
+            other.open(stay({}), (inner) =>
+              Effect.gen(function*() {
+                yield* outer.cancel("from inside")
+                yield* Effect.sleep(100)
+                yield* inner.cancel()
+                return "inner"
+              })),
+            Effect.map(outer.state, (it) => it.state)
+          ))
+        assert.deepStrictEqual(value, ["inner", "cancelled"])
+      })).pipe(until(10_000))
+    ))
+
+  it.effect("G22, 26.1 row 12: a failure in the handling of a cancellation wins, and cancels the other dialogs of the scope (S071, CANC-7)", () =>
+    inMemory(
+      Actor.nursery(Effect.gen(function*() {
+        const journal = yield* Journal.fresh
+        const { caller, other, sleeper } = yield* three
+        const states: Array<Effect.Effect<Actor.DialogState>> = []
+        const error = yield* Effect.flip(
+          caller.open(stay({ name: "caller" }), (first) =>
+            other.open(stay({ name: "other" }), (second) => {
+              states.push(first.state, second.state)
+              return sleeper.open(stay({ name: "sleeper" }), (third) => {
+                states.push(third.state)
+                return Effect.andThen(
+                  Effect.forkChild(Effect.andThen(Effect.sleep(100), sleeper.cancel("third"))),
+                  Effect.never
+                )
+              }).pipe(Effect.catchTag("ContextCancelled", () => Effect.fail(new Refused({ why: "handling" }))))
+            }))
+        )
+        assert(error._tag === "Refused" && error.why === "handling")
+        assert.deepStrictEqual(yield* Effect.all(states), [
+          state(true, true, "cancelled"),
+          state(true, true, "cancelled"),
+          state(false, false, "cancelled")
+        ])
+        assert.deepStrictEqual(journal.slice(3), [
+          "100 sleeper cancelled by root: third",
+          "100 other cancelled by root: the caller failed",
+          "100 caller cancelled by root: the caller failed"
+        ])
+      })).pipe(until(10_000))
+    ))
+
+  it.effect("G22, 26.1 row 13: a cancellation that passes through outer dialogs cancels them too, and stays what it is (S070, D20)", () =>
+    inMemory(
+      Actor.nursery(Effect.gen(function*() {
+        const journal = yield* Journal.fresh
+        const { caller, other, sleeper } = yield* three
+        const error = yield* Effect.flip(
+          caller.open(
+            stay({ name: "caller" }),
+            () =>
+              other.open(stay({ name: "other" }), () =>
+                sleeper.open(stay({ name: "sleeper" }), () =>
+                  Effect.andThen(
+                    Effect.forkChild(Effect.andThen(Effect.sleep(100), sleeper.cancel("third"))),
+                    Effect.never
+                  )))
+          )
+        )
+        assert.deepStrictEqual([cancelled(error).actor.name, cancelled(error).reason], ["sleeper", "third"])
+        assert.deepStrictEqual(journal.slice(4), [
+          "100 other cancelled by root: the caller failed",
+          "100 caller cancelled by root: the caller failed"
+        ])
+      })).pipe(until(10_000))
+    ))
+
+  it.effect("G14, 26.1 row 14: a callee passes on a cancellation it got from further away: the author stays (CANC-9)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      yield* Journal.fresh
+      const error = cancelled(yield* Effect.flip(bob.open(betray({ after: 100, hops: 2 }), () => Effect.never)))
+      // The victim's parent is the innermost hop.
+      assert.deepStrictEqual([error.by.name, error.actor.name, error.reason], ["hop-1", "victim", "not needed"])
+    })))
+
+  it.effect("26.1 row 14: the same over a Service that is reached through the parent", () =>
+    inMemory(
+      Effect.gen(function*() {
+        yield* Journal.fresh
+        const watcher = yield* Watcher
+        const error = yield* Effect.flip(watcher.open(watch(), () =>
+          Effect.andThen(
+            Effect.sleep(100),
+            Effect.flatMap(Sleeper, (it) => Effect.andThen(it.cancel("gone"), Effect.never))
+          )))
+        assert.deepStrictEqual([cancelled(error).by.name, cancelled(error).actor.name], ["root", "Sleeper"])
+      }).pipe(
+        Effect.provide(Watcher.layer.pipe(Layer.provideMerge(Sleeper.layer))),
+        until(10_000)
+      )
+    ))
+
+  it.effect("G19, 26.1 row 15: a failed callee that cancels a dialog of its own in its cleanup still says its failure (CANC-10, S068)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      const typed = yield* Effect.flip(bob.open(masks({ how: "typed" }), () => Effect.never))
+      assert(typed._tag === "Refused" && typed.why === "the first failure")
+      assert.deepStrictEqual(journal, [
+        "0 nested starts",
+        "0 nested cancelled by bob: the caller failed",
+        "100 nested finalized"
+      ])
+      const illegal = yield* Effect.flip(bob.open(masks({ how: "illegal first value" }), () => Effect.never))
+      assert(illegal._tag === "PayloadInvalid", String(illegal))
+    })))
+
+  it.effect("G19, 26.1 row 15: a failure whose cleanup is cancelled is not masked by the cancellation (CANC-11)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const exit = yield* bob.open(
+        failsSlowly({ cleanup: 1000, fails: true }),
+        Effect.fnUntraced(function*(dialog) {
+          yield* Effect.sleep(100)
+          yield* dialog.cancel("while it cleans up")
+          return yield* Effect.exit(dialog.result)
+        })
+      ).pipe(Effect.exit)
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : exit.value
+      assert.instanceOf(error, Refused)
+    })))
+
+  it.effect("26.1 row 15: without a failure the cancellation stays one (CANC-12, S077)", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const error = yield* bob.open(
+        failsSlowly({ cleanup: 1000, fails: false }),
+        Effect.fnUntraced(function*(dialog) {
+          yield* Effect.sleep(100)
+          yield* dialog.cancel()
+          return yield* Effect.flip(dialog.result)
+        })
+      )
+      assert.strictEqual(cancelled(error).by.name, "root")
+    })))
+})
+
+describe("table 26.1, a lost connection", () => {
+  it.effect("G7, 26.1 rows 16 and 17: sending or not, a lost peer fails the dialog with ActorLost (D2)", () => {
+    const theatre = Puppets.make()
+    return drained(
+      Effect.gen(function*() {
+        yield* Journal.fresh
+        const lost = (body: (dialog: any) => Effect.Effect<unknown, unknown>) =>
+          Effect.gen(function*() {
+            const fiber = yield* Effect.forkChild(Effect.flip(Effect.scoped(Effect.flatMap(
+              Actor.startScoped("bob", { expose }),
+              (bob) => bob.open(stay({}), body)
+            ))))
+            yield* pass(200)
+            theatre.puppet("bob").die({ signal: "SIGKILL" })
+            yield* pass(1000)
+            return yield* Fiber.join(fiber) as Effect.Effect<unknown>
+          })
+        const silent = yield* lost(() => Effect.never)
+        const sending = yield* lost((dialog) =>
+          Effect.forever(Effect.andThen(dialog.stream.send(1) as Effect.Effect<void>, Effect.sleep(10)))
+        )
+        const waiting = yield* lost((dialog) => dialog.result)
+        for (const error of [silent, sending, waiting]) {
+          assert.instanceOf(error, Actor.ActorLost)
+          assert.deepStrictEqual((error as Actor.ActorLost).how, { _tag: "Signalled", signal: "SIGKILL" })
+        }
+      })
+    ).pipe(Effect.provide(theatre.layer))
+  })
+
+  it.effect("G8, 26.1 row 16: a connection that we closed ourselves is ChannelClosed, side local (D2)", () =>
+    inMemory(Effect.gen(function*() {
+      const bob = yield* Actor.nursery(Actor.start("bob", { expose }))
+      const error = yield* Effect.flip(bob.open(stay({}), () => Effect.never))
+      assert(error._tag === "ChannelClosed", String(error))
+      assert.strictEqual(error.side, "local")
+    })))
+})

@@ -1,0 +1,127 @@
+/**
+ * A root in memory whose actors the test can let die: as `MemoryActor.layer`, with strings attached.
+ */
+import { run } from "@furrow/actor/actor/ActorMain"
+import * as RootRuntime from "@furrow/actor/actor/RootRuntime"
+import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
+import { withoutCaller } from "@furrow/actor/dialog/Env"
+import { type ProcessExit, type ProcessHandle, Spawner } from "@furrow/actor/spawn/Spawner"
+import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+/** One actor, and what can happen to it. */
+export interface Puppet {
+  /** Its process goes away, without a word, with these last lines on stderr. */
+  readonly die: (exit: Partial<ProcessExit>, lines?: ReadonlyArray<string>) => void
+  /** Its process is reaped, and nobody has seen the end of its connection yet. */
+  readonly reap: (exit: Partial<ProcessExit>) => void
+  /** Somebody else's error reaches the top of its process. */
+  readonly uncaught: (error: unknown) => void
+  /** Its connection ends; its process stays. */
+  readonly unplug: () => void
+  /** It does not hear its parent any more: its event loop might as well stand still. */
+  readonly deafen: () => void
+  /** The signals it was sent. */
+  readonly signals: ReadonlyArray<string>
+}
+
+export interface Theatre {
+  readonly layer: Layer.Layer<ActorRuntime>
+  /** The latest actor of this name. */
+  readonly puppet: (name: string) => Puppet
+  /** Every process that was started and has not exited. */
+  readonly living: () => ReadonlyArray<string>
+}
+
+const exits = { "done": 0, "boot-failed": 1, "parent-lost": 1, "uncaught": 70 } as const
+
+interface Options {
+  /** Names of actors that answer no signal but SIGKILL. */
+  readonly stubborn?: ReadonlyArray<string>
+}
+
+/** A theatre of its own for one test. */
+export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}): Theatre => {
+  const puppets = new Map<string, Puppet>()
+  const living = new Set<string>()
+  let pid = 0
+  const spawner: Spawner["Service"] = {
+    spawn: (request) =>
+      Effect.withFiber((fiber) => {
+        const actor = { ...request.actor, pid: ++pid }
+        const label = `${actor.name}@${actor.pid}`
+        const [near, far] = MemoryTransport.pair()
+        const signals: Array<string> = []
+        let deaf = false
+        let terminated = false
+        let exited: ProcessExit | undefined
+        let lines: ReadonlyArray<string> = []
+        let callbacks: Array<(exit: ProcessExit) => void> = []
+        let uncaught: (error: unknown) => void = () => {}
+        const exit = (status: ProcessExit) => {
+          if (exited !== undefined) return
+          exited = status
+          living.delete(label)
+          const waiting = callbacks
+          callbacks = []
+          queueMicrotask(() => waiting.forEach((callback) => callback(status)))
+        }
+        const die: Puppet["die"] = ({ code = null, signal = null }, last = []) => {
+          lines = last
+          exit({ code, signal })
+          far.destroy()
+          main.interruptUnsafe()
+        }
+        living.add(label)
+        const main = Effect.runForkWith(withoutCaller(fiber.context))(run({
+          actor,
+          connection: far,
+          loadModule: async () => ({}),
+          load: async () => request.definitions,
+          spawner,
+          onStart: (started) => {
+            uncaught = started.uncaught
+          }
+        }))
+        main.addObserver((ended) => {
+          far.end()
+          if (terminated) exit({ code: null, signal: "SIGTERM" })
+          exit({ code: ended._tag === "Success" ? exits[ended.value] : 1, signal: null })
+        })
+        puppets.set(actor.name, {
+          die,
+          reap: ({ code = null, signal = null }) => exit({ code, signal }),
+          uncaught: (error) => uncaught(error),
+          unplug: () => far.destroy(),
+          deafen: () => {
+            deaf = true
+          },
+          signals
+        })
+        const handle: ProcessHandle = {
+          actor,
+          connection: {
+            ...near,
+            write: (chunks) => deaf || near.write(chunks),
+            end: () => deaf ? undefined : near.end()
+          },
+          whenExited: (callback) => exited === undefined ? void callbacks.push(callback) : callback(exited),
+          lastLines: () => lines,
+          signal: (signal) => {
+            signals.push(signal)
+            if (signal === "SIGKILL") return die({ signal })
+            if (options.stubborn?.includes(actor.name) === true) return
+            terminated = true
+            main.interruptUnsafe()
+          }
+        }
+        return Effect.succeed(handle)
+      })
+  }
+  return {
+    layer: Layer.provide(RootRuntime.layer({ ...root, pid: 0 }), Layer.succeed(Spawner, spawner)),
+    puppet: (name) => puppets.get(name)!,
+    living: () => Array.from(living)
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Two channels over one connection in memory, without actors: for what goes wrong between them.
+ *
+ * The dialler opens odd dialogs, the acceptor even ones. Either end can be a real channel, or raw: bytes in, bytes out.
+ */
+import { type Greeted, PeerChannel, type Router } from "@furrow/actor/channel/PeerChannel"
+import type { ActorError, ActorId } from "@furrow/actor/errors/ActorError"
+import { type ActorEvent, makeEvents } from "@furrow/actor/inspect/ActorEvent"
+import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
+import type { Connection } from "@furrow/actor/transport/Transport"
+import * as Envelope from "@furrow/protocol/Envelope"
+import * as Frame from "@furrow/protocol/Frame"
+import type * as Handshake from "@furrow/protocol/Handshake"
+import {
+  type FromCallee,
+  type FromCaller,
+  type Message,
+  type Start,
+  type Version,
+  version
+} from "@furrow/protocol/Message"
+
+export const idOf = (name: string): ActorId => ({ name, uuid: name, pid: 1 })
+
+/** What one end heard, and how it ended. */
+export class End {
+  readonly channel: PeerChannel
+  readonly events: Array<ActorEvent> = []
+  readonly heard: Array<Message["_tag"]> = []
+  greeted: Greeted | undefined
+  closed: ActorError | undefined
+  /** Takes over what a `Start` does. */
+  onStart: ((start: Start) => void) | undefined
+
+  constructor(connection: Connection, handshake: Handshake.Config, owner: "ready" | "late" = "ready") {
+    const events = makeEvents()
+    events.subscribe((event) => this.events.push(event))
+    this.channel = new PeerChannel({ connection, handshake, events })
+    this.channel.whenGreeted((greeted) => {
+      this.greeted = greeted
+    })
+    if (owner === "ready") this.route()
+  }
+
+  /** The owner is there: from now on it is told. */
+  route(): void {
+    this.channel.route(this.router())
+  }
+
+  private router(): Router {
+    const note = (word: Message["_tag"]) => () => void this.heard.push(word)
+    return {
+      start: (start) => {
+        this.heard.push("Start")
+        if (this.onStart !== undefined) return this.onStart(start)
+        this.channel.adopt(start.dialog, this.callee())
+      },
+      cancelActor: note("CancelActor"),
+      cancelAck: note("CancelAck"),
+      bye: note("Bye"),
+      failed: note("Error"),
+      spawn: note("Spawn"),
+      ready: note("Ready"),
+      closed: (error) => {
+        if (this.closed !== undefined) throw new Error("closed twice")
+        this.closed = error
+      }
+    }
+  }
+
+  /** The losses of the dialogs that were opened or adopted here, each said once. */
+  readonly lost: Array<ActorError> = []
+
+  /** Opens a dialog that says nothing by itself. */
+  open(): number {
+    return this.channel.open({
+      side: "caller",
+      heard: (word: FromCallee) => void this.heard.push(word._tag),
+      lost: (error) => void this.lost.push(error)
+    })
+  }
+
+  private callee() {
+    return {
+      side: "callee" as const,
+      heard: (word: FromCaller) => void this.heard.push(word._tag),
+      lost: (error: ActorError) => void this.lost.push(error)
+    }
+  }
+}
+
+export const dialler = (name: string, speaks: Version = version): Handshake.Config => ({
+  side: "dialler",
+  hello: {
+    _tag: "Hello",
+    version: speaks,
+    capabilities: [],
+    actor: idOf(name),
+    role: "child",
+    maxFrame: Frame.defaultMaxFrame,
+    proof: null
+  }
+})
+
+export const acceptor = (
+  name: string,
+  speaks: Version = version,
+  judge: () => Handshake.Refusal | undefined = () => undefined
+): Handshake.Config => ({
+  side: "acceptor",
+  welcome: {
+    _tag: "Welcome",
+    version: speaks,
+    capabilities: [],
+    actor: idOf(name),
+    maxFrame: Frame.defaultMaxFrame,
+    proof: null
+  },
+  judge
+})
+
+/** Two channels. */
+export const pair = (
+  left: Handshake.Config = dialler("left"),
+  right: Handshake.Config = acceptor("right")
+): readonly [End, End] => {
+  const [a, b] = MemoryTransport.pair()
+  return [new End(a, left), new End(b, right)]
+}
+
+/** The bytes of one word, framed. */
+export const framed = (message: Message): Uint8Array => {
+  const outbox = new Frame.Outbox()
+  outbox.push(Envelope.encode(message))
+  return joined(outbox.take())
+}
+
+const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const bytes = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
+
+/** Reads words from chunks of bytes. */
+export const reader = () => {
+  let state: Frame.State = Frame.initial
+  const words: Array<Message> = []
+  return {
+    words: words as ReadonlyArray<Message>,
+    read: (bytes: Uint8Array): void => {
+      const decoded = Frame.decode(state, bytes)
+      state = decoded.state
+      for (const frame of decoded.frames) {
+        const word = Envelope.decode(frame)
+        if (word._tag === "Message") words.push(word.message)
+      }
+    }
+  }
+}
+
+/** A channel and the raw other end of its connection. */
+export const raw = (config: Handshake.Config, owner: "ready" | "late" = "ready") => {
+  const [near, far] = MemoryTransport.pair()
+  const said = reader()
+  let ended = false
+  far.start({
+    data: said.read,
+    drain: () => {},
+    end: () => {
+      ended = true
+    }
+  })
+  return {
+    end: new End(near, config, owner),
+    said: said.words,
+    ended: () => ended,
+    send: (...bytes: ReadonlyArray<Uint8Array>) => void far.write(bytes),
+    say: (message: Message) => void far.write([framed(message)]),
+    cut: () => far.destroy()
+  }
+}

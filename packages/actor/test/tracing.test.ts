@@ -1,0 +1,106 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import { count, isPrime } from "./fixtures/prime.ts"
+import { traced, tracedFailure } from "./fixtures/talking.ts"
+import { inMemory } from "./support/InMemory.ts"
+
+/** A tracer that remembers. */
+const recorder = () => {
+  const spans: Array<Tracer.Span> = []
+  const tracer = Tracer.make({
+    span: (options) => {
+      const span = new Tracer.NativeSpan(options)
+      spans.push(span)
+      return span
+    }
+  })
+  return { spans: spans as ReadonlyArray<Tracer.Span>, tracer }
+}
+
+const parentOf = (span: Tracer.Span): string | undefined =>
+  span.parent._tag === "Some" ? span.parent.value.spanId : undefined
+
+/** The tree of spans as text: `root > child > ...`, one line for each span. */
+const paths = (spans: ReadonlyArray<Tracer.Span>): ReadonlyArray<string> => {
+  const path = (span: Tracer.Span): string => {
+    const parent = spans.find(({ spanId }) => spanId === parentOf(span))
+    return parent === undefined ? span.name : `${path(parent)} > ${span.name}`
+  }
+  return spans.map(path)
+}
+
+describe("traces cross", () => {
+  it.effect("G62: a program over three actors is one tree", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recorder()
+      yield* Actor.runInActor(traced({ depth: 2 })).pipe(
+        Effect.withSpan("program"),
+        inMemory,
+        Effect.withTracer(tracer)
+      )
+      assert.deepStrictEqual(paths(spans), [
+        "program",
+        "program > traced",
+        "program > traced > inner 2",
+        "program > traced > inner 2 > traced",
+        "program > traced > inner 2 > traced > inner 1",
+        "program > traced > inner 2 > traced > inner 1 > traced",
+        "program > traced > inner 2 > traced > inner 1 > traced > inner 0"
+      ])
+      assert.strictEqual(new Set(spans.map(({ traceId }) => traceId)).size, 1)
+      assert.deepStrictEqual(spans.filter(({ name }) => name === "traced").map(({ kind }) => kind), [
+        "server",
+        "server",
+        "server"
+      ])
+      assert.isTrue(spans.every(({ status }) => status._tag === "Ended" && Exit.isSuccess(status.exit)))
+    }))
+
+  it.effect("a call outside of any span makes no span of its own there", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recorder()
+      yield* Actor.runInActor(isPrime({ n: 7 })).pipe(inMemory, Effect.withTracer(tracer))
+      assert.deepStrictEqual(spans, [])
+    }))
+
+  it.effect("each call hangs below the span it was made in, not below the one its actor was started in", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recorder()
+      yield* Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Effect.withSpan(Actor.start("frank", { expose: [isPrime, count] }), "start")
+        yield* frank.run(isPrime({ n: 7 }))
+        yield* Effect.withSpan(frank.run(isPrime({ n: 7 })), "one")
+        yield* Effect.withSpan(Stream.runDrain(frank.stream(count({ to: 3 }))), "two")
+      })).pipe(inMemory, Effect.withTracer(tracer))
+      assert.deepStrictEqual(paths(spans), ["start", "one", "one > isPrime", "two", "two > count"])
+    }))
+
+  it.effect("a failure ends the span there as a failure, and the trace still is one", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recorder()
+      yield* Effect.exit(Actor.runInActor(tracedFailure())).pipe(
+        Effect.withSpan("program"),
+        inMemory,
+        Effect.withTracer(tracer)
+      )
+      const [, far] = spans
+      assert.strictEqual(far!.name, "tracedFailure")
+      assert.isTrue(far!.status._tag === "Ended" && Exit.isFailure(far!.status.exit))
+      assert.deepStrictEqual(paths(spans), ["program", "program > tracedFailure"])
+    }))
+
+  it.effect("whether a trace is sampled crosses too", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = recorder()
+      yield* Actor.runInActor(traced({ depth: 0 })).pipe(
+        Effect.withSpan("program", { sampled: false }),
+        inMemory,
+        Effect.withTracer(tracer)
+      )
+      assert.deepStrictEqual(spans.map(({ sampled }) => sampled), [false, false, false])
+    }))
+})

@@ -1,0 +1,356 @@
+/**
+ * What the types promise, and what they refuse: compiled by `tsc -b`, never run.
+ *
+ * A and E and R are compared both ways, and `any` is refused. Every rejection stands alone on the line below its
+ * directive, with the code of the error it is refused with.
+ */
+import { Actor, MemoryActor } from "@furrow/actor"
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { chat, type Kicked } from "./fixtures/chat.ts"
+import { count, isPrime, type TooSmall } from "./fixtures/prime.ts"
+import * as T from "./fixtures/typed.ts"
+
+const { Counter, Db, DbLive, deep, fib, half, increment, isPrimeContract, lookup, Old, ping, room, rows, ticks } = T
+const { Rooms, Web, Worker } = T
+
+type Same<A, B> = 0 extends 1 & A ? false
+  : [A] extends [B] ? [B] extends [A] ? true : false
+  : false
+type Check<G extends [any, any, any], W extends [any, any, any]> = Same<G[0], W[0]> extends true
+  ? Same<G[1], W[1]> extends true ? Same<G[2], W[2]> extends true ? [] : [{ wrongR: G[2] }] : [{ wrongE: G[1] }]
+  : [{ wrongA: G[0] }]
+const is = <A, E, R>() => <A2, E2, R2>(_: Effect.Effect<A2, E2, R2>, ..._ok: Check<[A2, E2, R2], [A, E, R]>) => {}
+const isS = <A, E, R>() => <A2, E2, R2>(_: Stream.Stream<A2, E2, R2>, ..._ok: Check<[A2, E2, R2], [A, E, R]>) => {}
+const isL = <A, E, R>() => <A2, E2, R2>(_: Layer.Layer<A2, E2, R2>, ..._ok: Check<[A2, E2, R2], [A, E, R]>) => {}
+type AE = Actor.ActorError
+type AR = Actor.ActorRuntime
+
+/** As `NodeActor.runMain` takes a program: everything but the runtime must be there. */
+declare const runMain: <A, E>(program: Effect.Effect<A, E, Actor.ActorRuntime>) => void
+declare const ns: ReadonlyArray<number>
+declare const n: number
+declare const b: boolean
+
+// ---- the checks check -----------------------------------------------------------------------------------------------
+
+// @ts-expect-error TS2554 A differs
+is<number, never, never>()(Effect.succeed("a"))
+// @ts-expect-error TS2554 E differs
+is<number, string, never>()(Effect.succeed(1))
+// @ts-expect-error TS2554 R differs
+is<number, never, T.Db>()(Effect.succeed(1))
+// @ts-expect-error TS2554 any is refused
+is<number, never, never>()(Effect.succeed(null as any))
+
+// ---- actor functions ------------------------------------------------------------------------------------------------
+
+is<boolean, TooSmall, never>()(isPrime({ n: 7 }))
+is<boolean, TooSmall | AE, AR>()(Actor.runInActor(isPrime({ n: 7 })))
+const four = Effect.forEach(ns, (n) => Actor.runInActor(isPrime({ n })), { concurrency: 4 })
+is<Array<boolean>, TooSmall | AE, AR>()(four)
+const timed = Actor.runInActor(isPrime({ n })).pipe(Effect.timeout("1 second"))
+is<boolean, TooSmall | AE | Cause.TimeoutError, AR>()(timed)
+is<boolean, TooSmall | AE | Cause.TimeoutError, AR>()(Actor.timeout("1 second")(Actor.runInActor(isPrime({ n }))))
+is<number, never, T.Db>()(lookup({ k: "a" }))
+is<number, never, never>()(lookup({ k: "a" }).pipe(Effect.provide(DbLive)))
+is<number, AE, AR>()(Actor.runInActor(lookup({ k: "a" })))
+is<void, never, never>()(ping())
+is<void, AE, AR>()(Actor.runInActor(ping(), { name: "pinger", memoryLimit: 64 }))
+is<boolean, never, AR>()(deep())
+is<boolean, AE, AR>()(Actor.runInActor(deep()))
+is<number, AE, AR>()(Actor.runInActor(fib({ n: 7 })))
+is<number, never, never>()(half(3))
+is<number, AE, AR>()(Actor.runInActor(half(3)))
+
+// @ts-expect-error TS2322 wrong payload
+isPrime({ n: "7" })
+// @ts-expect-error TS2741 a field of the payload is missing
+isPrime({})
+// @ts-expect-error TS2554 missing payload
+isPrime()
+// @ts-expect-error TS2353 a field the payload does not have
+isPrime({ n: 7, m: 8 })
+// @ts-expect-error TS2345 a closure instead of a call
+Actor.runInActor(() => isPrime({ n: 7 }))
+// @ts-expect-error TS2740 a definition instead of a call
+Actor.runInActor(isPrime)
+// @ts-expect-error TS2739 a plain Effect is not a call
+Actor.runInActor(Effect.succeed(1))
+// @ts-expect-error TS2739 a piped call is an ordinary Effect: it cannot cross
+Actor.runInActor(isPrime({ n }).pipe(Effect.timeout("1 second")))
+// @ts-expect-error TS2739 a stream call is no plain call
+Actor.runInActor(count({ to: 1 }))
+// @ts-expect-error TS2739 a dialog call is no plain call
+Actor.runInActor(chat({ room: "a" }))
+// @ts-expect-error TS2740 a contract without handler has nowhere to run
+Actor.runInActor(increment({ by: 1 }))
+// @ts-expect-error TS2353 an option nobody knows
+Actor.runInActor(ping(), { memory: 64 })
+
+declare const Broken: Effect.Effect<never, Kicked>
+// @ts-expect-error TS2375 handler error not declared
+Actor.fn("x", { module: "", success: Schema.Int })(() => Broken)
+// @ts-expect-error TS2375 handler result does not match success
+Actor.fn("x", { module: "", success: Schema.Int })(() => Effect.succeed("a"))
+// @ts-expect-error TS2375 R (Db) not closed by a layer
+Actor.fn("x", { module: "", success: Schema.Number })(() => Effect.flatMap(Db, (db) => db.get("a")))
+// @ts-expect-error TS2375 R (Db) not closed by the layer of another service
+Actor.fn("x", { module: "", layer: Layer.succeed(T.Other, { id: 1 }) })(() => Effect.asVoid(Db))
+declare const OpenLayer: Layer.Layer<T.Db, never, T.Other>
+// @ts-expect-error TS2375 the layer itself is not closed
+Actor.fn("x", { module: "", layer: OpenLayer })(() => Effect.void)
+// @ts-expect-error TS2345 no module: the actor would not find it
+Actor.fn("x", { success: Schema.Int })(() => Effect.succeed(1))
+declare const NeedsDb: Schema.Codec<string, string, T.Db, T.Db>
+// @ts-expect-error TS2322 a schema with services cannot cross
+Actor.fn("x", { module: "", success: NeedsDb })
+// @ts-expect-error TS2322 the same in the error
+Actor.fn("x", { module: "", error: NeedsDb })
+// @ts-expect-error TS2322 the same in a payload field
+Actor.fn("x", { module: "", payload: { a: NeedsDb } })
+// @ts-expect-error TS2322 the same in a bare contract
+Actor.endpoint("x", { success: NeedsDb })
+
+// ---- unions, unify --------------------------------------------------------------------------------------------------
+
+const pick = (b: boolean) => b ? isPrime({ n }) : ping()
+is<boolean | void, TooSmall | AE, AR>()(Actor.runInActor(pick(true)))
+const u1 = Effect.gen(function*() {
+  return yield* n > 1 ? isPrime({ n }) : ping()
+})
+is<boolean | void, TooSmall, never>()(u1)
+const u2 = Effect.flatMap(Effect.void, () => n > 1 ? isPrime({ n }) : Effect.succeed(true))
+is<boolean, TooSmall, never>()(u2)
+is<[boolean, number], TooSmall, T.Db>()(Effect.all([isPrime({ n }), lookup({ k: "" })]))
+is<number, AE, AR>()(
+  Actor.runInActor(isPrime({ n })).pipe(Effect.catchTag("TooSmall", ({ n }) => Effect.succeed(n)), Effect.map(Number))
+)
+const there = Actor.runInActor(isPrime({ n }))
+const own = Effect.catchIf(there, Actor.isActorError, () => Effect.succeed(false))
+is<boolean, TooSmall, AR>()(own)
+const found = Effect.catchTag(there, "ActorLost", () => Effect.succeed(false))
+is<boolean, TooSmall | Exclude<AE, Actor.ActorLost>, AR>()(found)
+
+// ---- streams --------------------------------------------------------------------------------------------------------
+
+isS<number, never, never>()(count({ to: 3 }))
+isS<number, never, T.Db>()(rows())
+isS<number, AE, AR>()(Actor.streamInActor(count({ to: 3 })))
+isS<number, AE, AR>()(Actor.streamInActor(rows()))
+is<Array<number>, AE, AR>()(Actor.streamInActor(count({ to: 3 })).pipe(Stream.take(3), Stream.runCollect))
+// @ts-expect-error TS2739 a plain call is no stream call
+Actor.streamInActor(isPrime({ n }))
+// @ts-expect-error TS2739 a Stream is no stream call
+Actor.streamInActor(Stream.make(1))
+// @ts-expect-error TS2739 a piped stream call is an ordinary Stream
+Actor.streamInActor(count({ to: 3 }).pipe(Stream.take(1)))
+// @ts-expect-error TS2375 an item does not match success
+Actor.stream("x", { module: "", success: Schema.Int })(() => Stream.make("a"))
+// @ts-expect-error TS2375 R (Db) not closed by a layer
+Actor.stream("x", { module: "", success: Schema.Number })(() => Stream.fromEffect(Effect.as(Db, 1)))
+
+// ---- nursery and portals --------------------------------------------------------------------------------------------
+
+const region = Actor.nursery(Effect.gen(function*() {
+  const frank = yield* Actor.start("frank", { expose: [isPrime, count, chat] })
+  is<boolean, TooSmall | AE, never>()(frank.run(isPrime({ n: 7 })))
+  isS<number, AE, never>()(frank.stream(count({ to: 100 })))
+  is<Array<number>, AE, never>()(frank.stream(count({ to: 100 })).pipe(Stream.take(3), Stream.runCollect))
+  is<void, never, never>()(frank.cancel("done for today"))
+  is<Actor.ActorExit, never, never>()(frank.wait)
+  is<Actor.PortalSnapshot, never, never>()(frank.statistics)
+  // A contract of the same name and shape is the same endpoint to the types; the run time compares the module.
+  frank.run(isPrimeContract({ n: 1 }))
+  // @ts-expect-error TS2345 not exposed
+  frank.run(ping())
+  // @ts-expect-error TS2345 not exposed: a contract with another name
+  frank.run(increment({ by: 1 }))
+  // @ts-expect-error TS2345 wrong verb: run of a stream
+  frank.run(count({ to: 1 }))
+  // @ts-expect-error TS2345 wrong verb: run of a dialog
+  frank.run(chat({ room: "a" }))
+  // @ts-expect-error TS2345 wrong verb: stream of a plain call
+  frank.stream(isPrime({ n: 1 }))
+  // @ts-expect-error TS2345 wrong verb: open of a plain call
+  frank.open(isPrime({ n: 1 }), () => Effect.void)
+  // @ts-expect-error TS2739 an Effect cannot be sent
+  frank.run(Effect.succeed(1))
+  // @ts-expect-error TS2769 nothing to run: a bare contract cannot be exposed
+  Actor.start("x", { expose: [increment] })
+  // @ts-expect-error TS2769 nothing is exposed by accident
+  Actor.start("x", {})
+  return frank
+}))
+is<Actor.Portal<typeof isPrime | typeof count | typeof chat>, AE, AR>()(region)
+is<Actor.Portal<typeof isPrime>, AE, Actor.Nursery>()(Actor.start("frank", { expose: [isPrime] }))
+is<Actor.Portal<typeof isPrime>, AE, AR | Scope.Scope>()(Actor.startScoped("frank", { expose: [isPrime] }))
+
+// The body's own R stays, its Scope and its nursery do not.
+is<number, AE, T.Db | AR>()(Actor.nursery(Effect.gen(function*() {
+  yield* Effect.scope
+  yield* Actor.Nursery
+  return yield* (yield* Db).get("a")
+})))
+
+// The error of a job is the nursery's: nothing phantom is left in R.
+const background = Actor.nursery(Effect.gen(function*() {
+  const job = yield* Actor.forkInActor(isPrime({ n: 7 }))
+  is<boolean, TooSmall | AE, never>()(job.result)
+  is<void, never, never>()(job.wait)
+  is<void, never, never>()(job.cancel("enough"))
+  yield* Effect.sleep(1)
+}))
+is<void, TooSmall | AE, AR>()(background)
+const failing = Actor.nursery(Effect.andThen(Actor.forkInActor(isPrime({ n })), Broken))
+is<never, Kicked | TooSmall | AE, AR>()(failing)
+is<void, AE, AR>()(Actor.nursery(Effect.asVoid(Actor.forkInActor(ping()))))
+
+// @ts-expect-error TS2379 start without an owner: Nursery is missing
+runMain(Actor.start("frank", { expose: [isPrime] }))
+// @ts-expect-error TS2379 startScoped without an owner: Scope is missing
+runMain(Actor.startScoped("frank", { expose: [isPrime] }))
+runMain(Effect.scoped(Actor.startScoped("frank", { expose: [isPrime] })))
+// @ts-expect-error TS2379 a job outside of a nursery
+runMain(Actor.forkInActor(isPrime({ n: 1 })))
+// @ts-expect-error TS2379 a service nobody provides
+runMain(lookup({ k: "a" }))
+runMain(Actor.runInActor(lookup({ k: "a" })))
+// @ts-expect-error TS2379 the runtime is missing
+Effect.runPromise(Actor.runInActor(ping()))
+void Effect.runPromise(Effect.provide(Actor.runInActor(ping()), MemoryActor.layer))
+
+// Portals are contravariant: more endpoints serve where fewer are asked.
+declare const both: Actor.Portal<typeof isPrime | typeof count>
+declare const one: Actor.Portal<typeof isPrime>
+export const fewer: Actor.Portal<typeof isPrime> = both
+// @ts-expect-error TS2322 fewer endpoints do not serve where more are asked
+export const more: Actor.Portal<typeof isPrime | typeof count> = one
+
+// ---- dialogs --------------------------------------------------------------------------------------------------------
+
+interface Said {
+  readonly _tag: "Said"
+  readonly text: string
+}
+type Speech = { readonly _tag: "Ping" } | { readonly _tag: "Say"; readonly text: string }
+const talk = Actor.nursery(Effect.gen(function*() {
+  const frank = yield* Actor.start("frank", { expose: [chat, isPrime] })
+  const opened = frank.open(
+    chat({ room: "a" }),
+    Effect.fnUntraced(function*(dialog) {
+      is<Said, Cause.Done | Kicked | AE, never>()(dialog.stream.receive)
+      is<void, Kicked | AE, never>()(dialog.stream.send({ _tag: "Ping" }))
+      isS<Said, Kicked | AE, never>()(dialog.stream.toStream)
+      is<number, Kicked | AE, never>()(dialog.result)
+      // @ts-expect-error TS2322 wrong message
+      dialog.stream.send({ _tag: "Pong" })
+      return dialog.first.members
+    })
+  )
+  is<number, Kicked | AE, never>()(opened)
+  is<Actor.Dialog<{ readonly members: number }, Speech, Said, number, Kicked>, Kicked | AE, Scope.Scope>()(
+    frank.openScoped(chat({ room: "a" }))
+  )
+  // @ts-expect-error TS2345 wrong verb: stream of a dialog
+  frank.stream(chat({ room: "a" }))
+  return yield* opened
+}))
+is<number, Kicked | AE, AR>()(talk)
+is<Actor.Dialog<{ readonly members: number }, Speech, Said, number, Kicked>, Kicked | AE, Scope.Scope>()(
+  Actor.openHere(chat({ room: "a" }))
+)
+Effect.gen(function*() {
+  // @ts-expect-error TS2488 a dialog call has no meaning here: it is only data
+  yield* chat({ room: "a" })
+  // @ts-expect-error TS2488 a bare contract is only data
+  yield* increment({ by: 1 })
+})
+const held = Actor.dialog("held", { module: "", started: Schema.Int, input: Schema.String, output: Schema.Boolean })
+held(Effect.fnUntraced(function*(_, dialog) {
+  const stream = yield* Effect.orDie(dialog.started(1))
+  const said: string = yield* Effect.orDie(stream.receive)
+  yield* Effect.orDie(stream.send(said === ""))
+}))
+// @ts-expect-error TS2345 the first value does not match its schema
+held((_, dialog) => Effect.orDie(Effect.asVoid(dialog.started("one"))))
+// @ts-expect-error TS2339 nothing can be sent before the first value
+held((_, dialog) => dialog.send(true))
+
+// ---- services -------------------------------------------------------------------------------------------------------
+
+isL<T.Counter, AE, AR>()(Counter.layer)
+isL<T.Worker, AE, AR | T.Counter>()(Worker.layer)
+is<Actor.Portal<T.Counter>, never, T.Counter>()(Counter)
+is<number, AE, T.Counter>()(Counter.calls.increment({ by: 1 }))
+isS<number, AE, T.Counter>()(Counter.calls.ticks({ n: 1 }))
+is<number, AE, T.Counter>()(Counter.use((counter) => counter.run(increment({ by: 1 }))))
+is<number, AE, T.Old>()(Old.calls.Inc({ by: 1 }))
+isS<number, AE, T.Old>()(Old.calls.Ticks())
+is<number, AE, T.Old>()(Old.use((old) => old.run(Old.calls.Inc({ by: 1 }))))
+isL<T.Web | T.Worker, AE, AR>()(Layer.mergeAll(Web.layer, Worker.layer).pipe(Layer.provide(Counter.layer)))
+is<never, AE, AR>()(Actor.launch(Worker.layer.pipe(Layer.provide(Counter.layer))))
+runMain(Actor.launch(Worker.layer.pipe(Layer.provide(Counter.layer))))
+// @ts-expect-error TS2379 Counter is not provided: visible because of `uses`
+runMain(Actor.launch(Worker.layer))
+Effect.gen(function*() {
+  const counter = yield* Counter
+  is<number, AE, never>()(counter.run(increment({ by: 1 })))
+  isS<number, AE, never>()(counter.stream(ticks({ n: 1 })))
+  // @ts-expect-error TS2345 not an endpoint of it
+  counter.run(isPrime({ n: 1 }))
+})
+
+const needsDb = Effect.gen(function*() {
+  const db = yield* Db
+  return { increment: () => db.get("a"), ticks: () => Stream.empty }
+})
+Counter.serve(needsDb, DbLive)
+Counter.serve({ increment: ({ by }) => Effect.succeed(by), ticks: ({ n }) => Stream.range(1, n) })
+Counter.serve({ increment: () => Effect.flatMap(Db, (db) => db.get("a")), ticks: () => Stream.empty }, DbLive)
+// @ts-expect-error TS2345 R (Db) is open: it cannot cross the border
+Counter.serve(needsDb)
+// @ts-expect-error TS2379 the layer is not closed
+Counter.serve(needsDb, OpenLayer)
+// @ts-expect-error TS2375 R of a handler is open
+Counter.serve({ increment: () => Effect.as(Db, 1), ticks: () => Stream.empty })
+// @ts-expect-error TS2345 a handler is missing
+Counter.serve({ increment: () => Effect.succeed(1) })
+// @ts-expect-error TS2375 a handler's result
+Counter.serve({ increment: () => Effect.succeed("a"), ticks: () => Stream.empty })
+Worker.serve({ increment: ({ by }) => Counter.calls.increment({ by }).pipe(Effect.orDie) })
+// @ts-expect-error TS2375 Worker may use Counter, Web may not
+Web.serve({ increment: ({ by }) => Counter.calls.increment({ by }).pipe(Effect.orDie) })
+isL<T.Counter, never, T.Db>()(Counter.layerHere(needsDb))
+Rooms.serve({ room: (_, dialog) => Effect.orDie(Effect.asVoid(dialog.started(1))) })
+const opened = Effect.flatMap(Rooms, (rooms) => rooms.openScoped(room()))
+is<Actor.Dialog<number, string, number, void, never>, AE, T.Rooms | Scope.Scope>()(opened)
+
+// ---- who am I -------------------------------------------------------------------------------------------------------
+
+is<Actor.ActorInfo, never, AR>()(Actor.current)
+is<Actor.ActorSnapshot, never, AR>()(Actor.statistics)
+isS<Actor.ActorEvent, never, AR>()(Actor.events)
+is<Actor.Portal<typeof isPrime | typeof increment>, AE, AR>()(Actor.parent([isPrime, increment]))
+Effect.gen(function*() {
+  const parent = yield* Actor.parent([isPrime, increment])
+  is<number, AE, never>()(parent.run(increment({ by: 1 })))
+  // @ts-expect-error TS2345 not in the list
+  parent.run(ping())
+})
+
+// ---- refining -------------------------------------------------------------------------------------------------------
+
+declare const failure: TooSmall | AE
+if (Actor.isActorError(failure)) {
+  const error: AE = failure
+  void error
+} else {
+  const error: TooSmall = failure
+  void error
+}
+void b
