@@ -1,0 +1,80 @@
+/**
+ * A `Connection` over any stream socket of Node: the socketpair on fd 3, a Unix socket, tcp.
+ *
+ * @since 0.1.0
+ */
+import type { Connection, ConnectionHandlers } from "@furrow/actor/transport/Transport"
+import type * as Net from "node:net"
+
+/**
+ * One buffer for all reads of a socket. Without it Node makes one of 64 KiB for every chunk that arrives, however small;
+ * copying a chunk of ordinary size out of this one is cheaper.
+ *
+ * @since 0.1.0
+ */
+export interface Reader {
+  /** For the options a socket is made with. */
+  readonly onread: Net.OnReadOpts
+  /** What has been read already is handed over first. */
+  readonly subscribe: (read: (bytes: Uint8Array) => void) => void
+}
+
+export const makeReader = (): Reader => {
+  const early: Array<Uint8Array> = []
+  let read = (bytes: Uint8Array): void => void early.push(bytes)
+  const buffer = new Uint8Array(64 * 1024)
+  return {
+    onread: {
+      buffer,
+      callback: (size) => {
+        read(buffer.slice(0, size))
+        return true
+      }
+    },
+    subscribe: (given) => {
+      read = given
+      for (const bytes of early.splice(0)) given(bytes)
+    }
+  }
+}
+
+/** A plain Uint8Array: a Buffer would leak into user payloads. */
+const plain = (chunk: Buffer) => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+
+/** Takes the socket over, and the reader it was made with. Errors of it are its end: nothing throws. */
+export const make = (socket: Net.Socket, reader?: Reader): Connection => {
+  let ended = false
+  let reason: string | undefined
+  let handlers: ConnectionHandlers | undefined
+  const end = () => {
+    if (ended) return
+    ended = true
+    handlers?.end(reason)
+  }
+  socket.on("error", (error) => {
+    reason = error.message
+  })
+  return {
+    start: (given) => {
+      handlers = given
+      if (reader !== undefined) reader.subscribe(given.data)
+      else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
+      socket.on("drain", () => given.drain())
+      socket.on("end", end)
+      socket.on("close", end)
+    },
+    write: (chunks) => {
+      if (ended || socket.destroyed || socket.writableEnded) return true
+      if (chunks.length === 1) return socket.write(chunks[0]!)
+      socket.cork()
+      let room = true
+      for (const chunk of chunks) room = socket.write(chunk)
+      socket.uncork()
+      return room
+    },
+    end: () => {
+      if (!socket.destroyed) socket.end()
+    },
+    destroy: () => void socket.destroy()
+  }
+}

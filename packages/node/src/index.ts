@@ -1,0 +1,6 @@
+/**
+ * The public API on one page.
+ *
+ * @since 0.1.0
+ */
+export * as NodeActor from "./NodeActor.ts"

@@ -1,0 +1,50 @@
+/**
+ * What a child's command line and environment are made of.
+ */
+
+/** Flags that belong to this process alone. */
+const ownFlags =
+  /^--(inspect|watch|test|cpu-prof|heap-prof|prof|trace-event|redirect-warnings|report-on|input-type|eval=|print=)/
+const evalFlags = new Set(["-i", "--interactive", "-c", "--check"])
+/** The same, with a value behind them that may look like a flag. */
+const evalFlagsWithCode = new Set(["-e", "--eval", "-p", "--print", "-pe"])
+
+/**
+ * The parent's runtime flags, less what would make every child debug, watch, test or evaluate. What follows a dropped
+ * flag and is no flag is its value.
+ */
+export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const out: Array<string> = []
+  for (let i = 0; i < flags.length; i++) {
+    const flag = flags[i]!
+    const withCode = evalFlagsWithCode.has(flag)
+    if (!withCode && !evalFlags.has(flag) && !ownFlags.test(flag)) {
+      out.push(flag)
+      continue
+    }
+    const next = flags[i + 1]
+    const hasValue = withCode || !flag.includes("=") && next !== undefined && !next.startsWith("-")
+    if (hasValue) i++
+  }
+  return out
+}
+
+interface EnvRules {
+  readonly inherit?: "all" | ReadonlyArray<string> | undefined
+  readonly set?: { readonly [name: string]: string } | undefined
+}
+
+/** What a child can see: the allowed part of ours, what was set for it, and colours where we have a terminal. */
+export const environment = (
+  ours: Readonly<Record<string, string | undefined>>,
+  rules: EnvRules | undefined,
+  isTerminal: boolean
+): Record<string, string | undefined> => {
+  const inherit = rules?.inherit ?? "all"
+  const base = inherit === "all" ? ours : Object.fromEntries(inherit.map((name) => [name, ours[name]]))
+  // A pipe is no terminal, but what it carries ends on ours.
+  const colour = isTerminal && base["FORCE_COLOR"] === undefined && base["NO_COLOR"] === undefined
+    ? { FORCE_COLOR: "1" }
+    : {}
+  return { ...base, ...colour, ...rules?.set }
+}

@@ -1,0 +1,58 @@
+/**
+ * Imports what an actor is to serve and finds it among the exports; says what is wrong and what to do where it cannot.
+ */
+import { type Implemented, isImplemented } from "@furrow/actor/contract/Call"
+import type { AnyEndpoint } from "@furrow/actor/contract/Endpoint"
+import type { Exposed } from "@furrow/actor/spawn/SpawnSpec"
+
+type Definition = Implemented<AnyEndpoint>
+
+/** Where a syntax error is: Node puts it above the stack, for some of them. */
+const placeOf = (error: Error): string | undefined => /^(\S+:\d+)\n/.exec(error.stack ?? "")?.[1]
+
+const whatHappened = (url: string, error: Error & { readonly code?: string }): string => {
+  if (error.code === "ERR_MODULE_NOT_FOUND") {
+    return `${url} cannot be found, or something it imports cannot: ${error.message}`
+  }
+  if (!(error instanceof SyntaxError)) return `${url} failed while it was imported: ${error.message}`
+  const place = placeOf(error)
+  return `${url}, or something it imports, has a syntax error: ${error.message}; ` +
+    (place === undefined ? "`node --check` with the file shows where" : `it is at ${place}`)
+}
+
+export const importModule = async (url: string): Promise<Record<string, unknown>> => {
+  try {
+    return await import(url) as Record<string, unknown>
+  } catch (cause) {
+    const error = cause instanceof Error ? cause : new Error(String(cause))
+    throw new Error(whatHappened(url, error), { cause: error })
+  }
+}
+
+const find = (exported: Record<string, unknown>, { module, name }: Exposed): Definition => {
+  const definitions = new Set(Object.values(exported).filter(isImplemented))
+  const found = [...definitions].filter(({ endpoint }) => endpoint.name === name)
+  if (found.length === 1) return found[0]!
+  if (found.length > 1) {
+    throw new Error(
+      `${module} exports ${found.length} different endpoints named "${name}": an actor finds its endpoints by name; ` +
+        "rename one of them"
+    )
+  }
+  const others = [...definitions].map(({ endpoint }) => endpoint.name)
+  throw new Error(
+    `${module} does not export an endpoint named "${name}": export the value that Actor.fn or Actor.stream returned` +
+      (others.length === 0 ? "; it exports no endpoints at all" : `; it exports ${others.join(", ")}`)
+  )
+}
+
+export const load = async (
+  exposed: ReadonlyArray<Exposed>,
+  importing: (module: string) => Promise<Record<string, unknown>> = importModule
+): Promise<ReadonlyArray<Definition>> => {
+  const modules = new Map<string, Record<string, unknown>>()
+  for (const { module } of exposed) {
+    if (!modules.has(module)) modules.set(module, await importing(module))
+  }
+  return exposed.map((entry) => find(modules.get(entry.module)!, entry))
+}

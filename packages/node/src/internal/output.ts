@@ -1,0 +1,76 @@
+/**
+ * What an actor writes, copied through line by line: lines of several actors are never torn, and the last lines of
+ * stderr are kept for the error that may need them.
+ *
+ * A parent that cannot write as fast pauses the pipe, so the actor's writes wait in the kernel: nothing grows here.
+ */
+import type { Readable, Writable } from "node:stream"
+import { StringDecoder } from "node:string_decoder"
+
+/** A line without an end is copied in pieces of this size. */
+const maxLine = 64 * 1024
+const keepLines = 20
+const keepLineLength = 1024
+
+/** The last lines of a stream. */
+export class Tail {
+  private readonly lines: Array<string> = []
+
+  push(line: string): void {
+    this.lines.push(line.length <= keepLineLength ? line : `${line.slice(0, keepLineLength)}…`)
+    if (this.lines.length > keepLines) this.lines.shift()
+  }
+
+  get last(): ReadonlyArray<string> {
+    return [...this.lines]
+  }
+}
+
+/** The sources that wait for a target: it is listened to once, however many there are. */
+const waiting = new WeakMap<Writable, Set<Readable>>()
+
+/** Until the target has room again. One that nobody reads any more has room for everything: it is thrown away. */
+const pause = (source: Readable, target: Writable): void => {
+  source.pause()
+  const others = waiting.get(target)
+  if (others !== undefined) return void others.add(source)
+  const sources = new Set([source])
+  const resume = () => {
+    waiting.delete(target)
+    target.off("drain", resume)
+    target.off("close", resume)
+    for (const source of sources) source.resume()
+  }
+  waiting.set(target, sources)
+  target.on("drain", resume)
+  target.on("close", resume)
+}
+
+/** Copies until the source ends; an unfinished last line gets its end then. */
+export const copyLines = (source: Readable, target: Writable, tail?: Tail): void => {
+  const decoder = new StringDecoder("utf8")
+  let rest = ""
+  const write = (text: string): void => {
+    if (text === "" || target.destroyed || target.writableEnded) return
+    if (!target.write(text)) pause(source, target)
+  }
+  source.on("data", (chunk: Buffer) => {
+    const text = rest + decoder.write(chunk)
+    const end = text.lastIndexOf("\n") + 1
+    const whole = text.slice(0, end)
+    rest = text.slice(end)
+    if (rest.length > maxLine) {
+      write(`${whole}${rest}\n`)
+      tail?.push(rest)
+      rest = ""
+    } else write(whole)
+    if (tail !== undefined && end > 0) { for (const line of whole.slice(0, -1).split("\n")) tail.push(line) }
+  })
+  source.once("end", () => {
+    rest += decoder.end()
+    if (rest === "") return
+    tail?.push(rest)
+    write(`${rest}\n`)
+  })
+  source.on("error", () => {})
+}

@@ -1,0 +1,116 @@
+/**
+ * An actor's process, from its command line to its exit code.
+ *
+ * Exit codes: 0 ended as it was told, 1 not ready or its parent was lost, 70 an error that nobody caught (sysexits'
+ * EX_SOFTWARE), 143 and 129 ended by SIGTERM and SIGHUP from outside.
+ */
+import { run } from "@furrow/actor/actor/ActorMain"
+import { exported } from "@furrow/actor/contract/Bundled"
+import * as Effect from "effect/Effect"
+import * as Module from "node:module"
+import * as Net from "node:net"
+import { format } from "node:util"
+import { inherited, watchParent } from "../Guard.ts"
+import { Living, make } from "../NodeSpawner.ts"
+import * as SocketConnection from "../SocketConnection.ts"
+import { type Child, markChild } from "./child.ts"
+import { importModule, load } from "./load.ts"
+import { installOneEffect } from "./oneEffect.ts"
+
+/** What is written after the last word may still be on its way: nothing waits longer than this for it. */
+const flushBound = 500
+
+const flushed = (write: (done: () => void) => void): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, flushBound)
+    write(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+
+/** When all that has been written so far has left, or nobody reads it any more. */
+const written = async (): Promise<void> => {
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write("", () => resolve())))
+  )
+}
+
+/** From here on actors may be started; a module that has tried to before cannot be served from. */
+const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importing: Promise<A>): Promise<A> => {
+  const found = await importing
+  child.importing = false
+  if (child.refused !== undefined) throw new Error(`${Array.from(new Set(modules)).join(", ")}: ${child.refused}`)
+  return found
+}
+
+const exitCodes = { "done": 0, "boot-failed": 1, "parent-lost": 1, "uncaught": 70 } as const
+
+/** How an actor finds what it is to serve. */
+export interface Sources {
+  /** The arguments behind the script. */
+  readonly args: ReadonlyArray<string>
+  readonly importModule: (module: string) => Promise<Record<string, unknown>>
+}
+
+const modules: Sources = { args: process.argv.slice(2), importModule }
+
+/** A bundle holds everything: there is one module, and it has been imported. */
+export const bundle: Sources = {
+  args: process.argv.slice(3),
+  importModule: () => Promise.resolve(exported())
+}
+
+export const runChild = async (sources: Sources = modules): Promise<void> => {
+  const [name, uuid, mode, parent] = sources.args
+  if (name === undefined || uuid === undefined) {
+    process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
+    process.exit(64)
+  }
+  // A parent that died before the guard was in place has left us to somebody else.
+  if (process.ppid !== Number(parent)) process.exit(1)
+  if (mode === "thread") await watchParent()
+  process.title = `furrow[${name}@${process.pid}]`
+  const child = markChild()
+  if (sources === modules) installOneEffect()
+  const reader = SocketConnection.makeReader()
+  const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
+  const living = new Living()
+  let signalled: number | undefined
+  // A handler that waits for nothing must not end the process: how it ends is decided below.
+  setInterval(() => {}, 2 ** 30)
+  const ended = await Effect.runPromise(run({
+    actor: { name, uuid, pid: process.pid },
+    connection: SocketConnection.make(socket, reader),
+    spawner: make(inherited(mode), living),
+    load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed, sources.importModule)),
+    loadModule: (module) => imported(child, [module], sources.importModule(module)),
+    onStart: ({ end, uncaught }) => {
+      // Where nobody reads any more, writing fails: that is no error of the actor, and reporting it would be the next.
+      for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+      const caught = (error: unknown) => {
+        process.stderr.write(`${format(error)}\n`)
+        uncaught(error)
+      }
+      process.on("uncaughtException", caught)
+      process.on("unhandledRejection", caught)
+      for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGINT", 130]] as const) {
+        process.on(signal, () => {
+          signalled = code
+          end(signal)
+        })
+      }
+    },
+    onReady: () => {
+      // An actor is rarely ended in a way that would write the cache.
+      setImmediate(() => Module.flushCompileCache?.())
+    },
+    written
+  }))
+  await Promise.all([
+    flushed((done) => socket.writableFinished || socket.destroyed ? done() : socket.end(done)),
+    flushed((done) => process.stdout.write("", done)),
+    flushed((done) => process.stderr.write("", done))
+  ])
+  process.exit(signalled ?? exitCodes[ended])
+}

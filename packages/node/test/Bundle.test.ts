@@ -1,0 +1,37 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+import { rolldown } from "rolldown"
+
+/** The whole program and everything it needs, effect included, in one file somewhere else. */
+const bundled = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow bundle "))
+    const build = await rolldown({
+      input: fileURLToPath(new URL("./fixtures/bundle.ts", import.meta.url)),
+      platform: "node",
+      resolve: { conditionNames: ["furrow-source", "import", "node"] },
+      external: [/^node:/, "msgpackr-extract"],
+      logLevel: "silent"
+    })
+    const file = Path.join(folder, "program.mjs")
+    await build.write({ file, format: "esm", codeSplitting: false })
+    await build.close()
+    return file
+  }),
+  (file) => Effect.sync(() => Fs.rmSync(Path.dirname(file), { recursive: true, force: true }))
+)
+
+describe("A program bundled into one file", () => {
+  it.live("starts its actors from the bundle, and they start theirs", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(yield* bundled)
+      assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null }, program.stderr())
+      assert.deepStrictEqual(JSON.parse(program.stdout()), { value: 42, elsewhere: true, sum: 3 })
+      assert.deepStrictEqual(program.left().filter(({ state }) => state !== "Z"), [])
+    })), 60_000)
+})

@@ -1,0 +1,348 @@
+/** Flow control between processes: a slow reader slows its writer, memory stays flat, and nothing holds up a cancel. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { isPrime } from "./fixtures/arithmetic.ts"
+import { deaf, gush, held, memory, ping, pour, progress, Told } from "./fixtures/flows.ts"
+import { batches, counting, echo } from "./fixtures/talks.ts"
+import { evidence, timed, withActors } from "./support.ts"
+
+const expose = [pour, gush, deaf, memory, progress, ping, counting, batches, echo, isPrime] as const
+type Portal = Actor.Portal<typeof expose[number]>
+
+const withBob = <A, E>(body: (bob: Portal, file: string) => Effect.Effect<A, E, Actor.ActorRuntime>) =>
+  withActors(Effect.gen(function*() {
+    const file = yield* evidence
+    return yield* Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), (bob) => body(bob, file)))
+  }))
+
+const MiB = 1024 * 1024
+const block = 64 * 1024
+/** More than anybody reads. */
+const endless = 1_000_000_000
+/** What a window of 1 MiB lets be on its way, at both ends, with room for what is being made or decoded. */
+const bound = 8 * MiB
+
+/** Watches both processes: no sample may hold more than the first one and the window. */
+const watch = (bob: Portal) =>
+  Effect.gen(function*() {
+    const before = { here: held(), there: yield* bob.run(memory()) }
+    const growth = { here: 0, there: 0, rss: 0 }
+    const sample = Effect.gen(function*() {
+      const here = held()
+      const there = yield* bob.run(memory())
+      growth.here = Math.max(growth.here, here.used - before.here.used)
+      growth.there = Math.max(growth.there, there.used - before.there.used)
+      growth.rss = Math.max(growth.rss, there.rss - before.there.rss)
+      return there.made
+    })
+    const check = Effect.map(sample, () => {
+      assert.isBelow(growth.here, bound, "held by the reader")
+      assert.isBelow(growth.there, bound, "held by the writer")
+      assert.isBelow(growth.rss, 160 * MiB, "size of the writer's process")
+    })
+    return { sample, check }
+  })
+
+/** Waits until the writer makes no more; gives how many it made. */
+const stopped = (made: Effect.Effect<number, Actor.ActorError>) => {
+  let last = -1
+  let same = 0
+  return Eventually.succeeds(Effect.map(made, (now) => {
+    same = now === last ? same + 1 : 0
+    last = now
+    assert.isAbove(same, 5, `still writing: ${now}`)
+    return now
+  }))
+}
+
+/** The time of a round trip: the slowest of some. */
+const roundTrip = (bob: Portal) =>
+  Effect.gen(function*() {
+    let slowest = 0
+    for (let i = 0; i < 20; i++) slowest = Math.max(slowest, (yield* timed(bob.run(ping())))[1])
+    return slowest
+  })
+/** Generous, because the machine may be busy with something else: what is held up here is held up for ever. */
+const soon = (trip: number) => 20 * trip + 2000
+
+describe("memory stays flat", () => {
+  for (
+    const [what, size, items] of [["2.1 million small items", 0, 2_100_000], [
+      "1500 blocks of 64 KiB",
+      block,
+      1500
+    ]] as const
+  ) {
+    /** Reads everything, and looks at both processes ten times on the way. */
+    const read = <E>(bob: Portal, stream: Stream.Stream<unknown, E>) =>
+      Effect.gen(function*() {
+        // What both sides compile and keep is not what they hold for a stream.
+        yield* Stream.runDrain(bob.stream(pour({ items: Math.floor(items / 50), size })))
+        const { check, sample } = yield* watch(bob)
+        let seen = 0
+        yield* Stream.runForEachArray(stream, (chunk) => {
+          const tenth = Math.floor(seen / (items / 10))
+          seen += chunk.length
+          return Math.floor(seen / (items / 10)) > tenth ? sample : Effect.void
+        })
+        assert.strictEqual(seen, items)
+        yield* check
+      })
+
+    it.live(`while a stream of ${what} is read`, () => withBob((bob) => read(bob, bob.stream(pour({ items, size })))))
+
+    it.live(`while a dialog of ${what} is read`, () =>
+      withBob((bob) =>
+        bob.open(gush({ items, size }), ({ result, stream }) =>
+          Effect.gen(function*() {
+            yield* read(bob, stream.toStream)
+            assert.strictEqual(yield* result, items)
+          }))
+      ))
+  }
+
+  for (const [what, size, window] of [["numbers", 0, 1024], ["blocks of 64 KiB", block, 16]] as const) {
+    it.live(`while a reader of ${what} has stopped: its writer stops at the window`, () =>
+      withBob((bob) =>
+        bob.open(gush({ items: endless, size }), ({ cancel, stream }) =>
+          Effect.gen(function*() {
+            const { check } = yield* watch(bob)
+            const made = yield* stopped(bob.run(progress()))
+            // The window, and the chunk in the writer's hands.
+            assert.isAtMost(made, size === 0 ? 2 * window : window + 1)
+            yield* check
+            // It goes on when somebody reads, no further than it was let.
+            for (let n = 0; n < 2 * window; n++) yield* stream.receive
+            const more = yield* stopped(bob.run(progress()))
+            assert.isAbove(more, made)
+            assert.isAtMost(more, size === 0 ? 4 * window : 3 * window + 1)
+            yield* check
+            yield* cancel()
+          }))
+      ))
+
+    it.live(`while a reader of ${what} is slow: its writer is never further ahead than the window`, () =>
+      withBob((bob) =>
+        Effect.gen(function*() {
+          const { check, sample } = yield* watch(bob)
+          let seen = 0
+          const rounds = 12
+          yield* bob.stream(pour({ items: endless, size })).pipe(
+            Stream.rechunk(window),
+            Stream.take(rounds * window),
+            Stream.runForEachArray(Effect.fnUntraced(function*(chunk) {
+              seen += chunk.length
+              yield* Effect.sleep(10)
+              // On its way, unpacked by the reader, and in the hands of the writer.
+              assert.isAtMost(yield* sample, seen + 3 * window)
+            }))
+          )
+          assert.strictEqual(seen, rounds * window)
+          yield* check
+        })
+      ))
+  }
+
+  it.live("while an actor does not read what it is sent", () =>
+    withBob((bob) =>
+      bob.open(deaf(), ({ cancel, stream }) =>
+        Effect.gen(function*() {
+          const { check } = yield* watch(bob)
+          let sent = 0
+          const writer = yield* Effect.forkChild(Effect.exit(Effect.forever(
+            Effect.tap(Effect.suspend(() => stream.send(new Uint8Array(block))), () => Effect.sync(() => ++sent))
+          )))
+          const made = yield* stopped(Effect.map(bob.run(progress()), () => sent))
+          assert.isAbove(made, 8)
+          assert.isAtMost(made, 16)
+          yield* check
+          yield* cancel("never read")
+          assert.isTrue(Exit.isFailure(yield* Fiber.join(writer)))
+        }))
+    ))
+})
+
+describe("nothing is held up by a stream that is full (CANC-15)", () => {
+  type Gush = Actor.Dialog<void, string, number | Uint8Array, number, Told>
+
+  /** A dialog whose writer has stopped at the window; gives its exit, and how long it took from `go` on. */
+  const whenFull = (bob: Portal, size: number, go: (dialog: Gush) => Effect.Effect<unknown, Actor.ActorError | Told>) =>
+    Effect.gen(function*() {
+      const trip = yield* roundTrip(bob)
+      let start = 0
+      const exit = yield* Effect.exit(bob.open(gush({ items: endless, size }), (dialog) =>
+        Effect.gen(function*() {
+          yield* stopped(bob.run(progress()))
+          start = performance.now()
+          return yield* go(dialog)
+        })))
+      return { exit, trip, millis: performance.now() - start }
+    })
+
+  for (const [what, size] of [["numbers", 0], ["blocks of 64 KiB", block]] as const) {
+    it.live(`a cancel, where it is full of ${what}`, () =>
+      withBob((bob) =>
+        Effect.gen(function*() {
+          const { exit, millis, trip } = yield* whenFull(
+            bob,
+            size,
+            (dialog) => Effect.andThen(dialog.cancel("enough"), dialog.state)
+          )
+          assert.deepStrictEqual(
+            exit,
+            Exit.succeed({ state: "cancelled", cancelCalled: true, cancelAcknowledged: true })
+          )
+          assert.isBelow(millis, soon(trip))
+        })
+      ))
+
+    it.live(`a message the other way and an error, where it is full of ${what}`, () =>
+      withBob((bob) =>
+        Effect.gen(function*() {
+          const { exit, millis, trip } = yield* whenFull(bob, size, (dialog) =>
+            Effect.andThen(dialog.stream.send("fail"), Effect.never))
+          assert.instanceOf(yield* Effect.flip(exit), Told)
+          assert.isBelow(millis, soon(trip))
+        })
+      ))
+  }
+
+  it.live("a call on the same connection", () =>
+    withBob((bob) =>
+      Effect.gen(function*() {
+        let during = 0
+        const { trip } = yield* whenFull(bob, block, (dialog) =>
+          Effect.gen(function*() {
+            during = yield* roundTrip(bob)
+            yield* dialog.cancel()
+          }))
+        assert.isBelow(during, soon(trip))
+      })
+    ))
+})
+
+const callable = (bob: Portal) =>
+  Effect.gen(function*() {
+    assert.isTrue(yield* bob.run(isPrime({ n: 7 })))
+    assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+  })
+
+describe("a window of one message", () => {
+  it.live("carries everything, both ways at once", () =>
+    withBob((bob, file) =>
+      Effect.gen(function*() {
+        const numbers = Array.from({ length: 500 }, (_, n) => n)
+        const seen = yield* bob.open(
+          echo({ file, first: false, parks: false }),
+          ({ stream }) =>
+            Effect.gen(function*() {
+              yield* Effect.forkChild(Effect.andThen(stream.sendAll(numbers), stream.end))
+              return yield* Stream.runCollect(stream.toStream)
+            }),
+          { window: { items: 1, bytes: 16 } }
+        )
+        assert.deepStrictEqual(seen, numbers)
+        yield* callable(bob)
+      })
+    ))
+})
+
+describe("S081: a local fan-out", () => {
+  it.live("gives 22 subscribers the same items, and all end by themselves when the callee ends its stream", () =>
+    withBob((bob) =>
+      Effect.gen(function*() {
+        const { counts, result } = yield* bob.open(counting(), ({ result, stream }) =>
+          Effect.scoped(Effect.gen(function*() {
+            const readers = yield* Effect.all(Array.from({ length: 22 }, () =>
+              stream.subscribe()))
+            const all = yield* Deferred.make<void>()
+            let ready = 0
+            const count = (items: Stream.Stream<number, Actor.ActorError>) =>
+              Effect.gen(function*() {
+                let seen = 0
+                yield* Stream.runForEach(items, () =>
+                  ++seen === 200 && ++ready === 22 ? Deferred.succeed(all, undefined) : Effect.void)
+                return seen
+              })
+            const fibers = yield* Effect.forEach(readers, (items) =>
+              Effect.forkChild(count(items)))
+            yield* Deferred.await(all)
+            yield* stream.send("done")
+            const counts = yield* Effect.forEach(fibers, Fiber.join)
+            return { counts, result: yield* result }
+          })))
+        assert.strictEqual(new Set(counts).size, 1)
+        assert.strictEqual(counts[0], result.sent)
+        assert.strictEqual(result.late, "ChannelClosed (local)")
+        yield* callable(bob)
+      })
+    ))
+})
+
+describe("S084, S085: overruns, where only one item fits the window of the slow side", () => {
+  const sizes = { batches: 2, size: 10 }
+  type Side = "opener" | "responder"
+
+  /** What the slow side is granted: `wait` waits for it, `error` fails it. */
+  const run = (bob: Portal, slow: Side, allowed: ReadonlyArray<Side>, parks: boolean) => {
+    const overflow = (side: Side) => allowed.includes(side) ? "wait" as const : "error" as const
+    const window = (side: Side) => slow === side ? 1 : sizes.size
+    const call = batches({
+      ...sizes,
+      parks,
+      slow: slow === "responder",
+      window: window("responder"),
+      overflow: overflow("responder")
+    })
+    return bob.open(
+      call,
+      Effect.fnUntraced(function*({ cancel, result, stream }) {
+        const seen: Array<number> = []
+        for (let batch = 0; batch < sizes.batches; batch++) {
+          for (let n = 0; n < sizes.size; n++) yield* stream.send(batch * sizes.size + n)
+          for (let n = 0; n < sizes.size; n++) {
+            if (slow === "opener") yield* Effect.sleep(10)
+            seen.push(yield* Effect.orDie(stream.receive))
+          }
+        }
+        if (parks) yield* cancel("read it all")
+        return [seen, yield* Effect.exit(result)] as const
+      }),
+      { window: { items: window("opener") }, overflow: overflow("opener") }
+    )
+  }
+
+  const allowed: ReadonlyArray<ReadonlyArray<Side>> = [["opener"], ["responder"], [], ["opener", "responder"]]
+  for (const slow of ["opener", "responder"] as const) {
+    for (const parks of [false, true]) {
+      it.live(`slow ${slow}, ended by ${parks ? "a cancel" : "its result"}: waits if allowed, else fails in its name`, () =>
+        withBob((bob) =>
+          Effect.gen(function*() {
+            for (const sides of allowed) {
+              const exit = yield* Effect.exit(run(bob, slow, sides, parks))
+              if (sides.includes(slow)) {
+                assert(Exit.isSuccess(exit))
+                const [seen, result] = exit.value
+                assert.deepStrictEqual(seen, Array.from({ length: 20 }, (_, n) => n))
+                if (parks) {
+                  const error = yield* Effect.flip(result)
+                  assert(error._tag === "ContextCancelled" && error.by.pid === process.pid && error.acknowledged)
+                } else assert.deepStrictEqual(result, Exit.succeed("yo"))
+              } else {
+                const error = yield* Effect.flip(exit)
+                if (slow === "opener") assert(error._tag === "StreamOverrun" && error.actor.name === "root", error._tag)
+                else assert(error._tag === "RemoteActorError" && error.type === "StreamOverrun", error._tag)
+              }
+              yield* callable(bob)
+            }
+          })
+        ))
+    }
+  }
+})

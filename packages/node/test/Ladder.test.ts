@@ -1,0 +1,183 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { isPrime } from "./fixtures/arithmetic.ts"
+import { hold } from "./fixtures/evidence.ts"
+import { grow, LeafFailed, wither } from "./fixtures/family.ts"
+import { blocked, blockedBelow, litter, stubborn } from "./fixtures/stuck.ts"
+import { evidence, timed, withActors } from "./support.ts"
+
+/** The ladder's own bounds for a blocked actor are 0.5 s + 0.5 s; the rest is for a machine with other things to do. */
+const aboutASecond = 4000
+
+/** The actor that wrote `label PID`, once it has. */
+const written = (file: string, label: string) =>
+  Eventually.holds(`${label} is written`, () => {
+    const line = Folder.lines(file).find((line) => line.startsWith(`${label} `))
+    return line === undefined ? undefined : Number(line.slice(label.length + 1))
+  })
+
+describe("An actor that does not let go", () => {
+  it.live("G13: is ended in about a second, in whatever way it blocks its thread, with what it started", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const ways = ["spin", "wait", "subprocess"]
+      const calls = yield* Effect.forEach(ways, (how) => Effect.forkChild(Actor.runInActor(blocked({ file, how }))))
+      const pids = yield* Effect.forEach(ways, (how) => written(file, how))
+      const sleeper = yield* Eventually.holds("the subprocess runs", () => Processes.titled("sleep 1000")[0])
+      const [, millis] = yield* timed(Effect.forEach(calls, Fiber.interrupt, { concurrency: "unbounded" }))
+      assert.isBelow(millis, aboutASecond)
+      for (const pid of pids) assert.isFalse(Processes.isAlive(pid), "reaped before the caller resumed")
+      yield* Processes.gone([sleeper.pid])
+    })))
+
+  it.live("climbs the ladder rung by rung: asked, terminated, killed", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const rungs: Array<string> = []
+      const watching = yield* Actor.events.pipe(
+        Stream.runForEach((event) => Effect.sync(() => event._tag === "ActorEnding" && rungs.push(event.rung))),
+        Effect.forkChild
+      )
+      yield* Effect.yieldNow
+      const call = yield* Effect.forkChild(Actor.runInActor(blocked({ file, how: "spin" })))
+      yield* written(file, "spin")
+      yield* Fiber.interrupt(call)
+      yield* Eventually.succeeds(
+        Effect.sync(() => assert.deepStrictEqual(rungs, ["Asked", "Terminating", "Killed", "Gone"]))
+      )
+      yield* Fiber.interrupt(watching)
+    })))
+
+  it.live("is ended while it is stopped by SIGSTOP", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const call = yield* Effect.forkChild(Actor.runInActor(hold({ file, label: "stopped", millis: 0 })))
+      yield* Eventually.holds("it runs", () => Folder.lines(file).length === 1)
+      const { pid } = Processes.titled("furrow[hold@")[0]!
+      process.kill(pid, "SIGSTOP")
+      yield* Eventually.holds("it is stopped", () => Processes.find(pid)?.state === "T")
+      const [, millis] = yield* timed(Fiber.interrupt(call))
+      assert.isBelow(millis, aboutASecond)
+      assert.isFalse(Processes.isAlive(pid))
+    })))
+
+  it.live("is ended when its fiber is not interruptible, after the bound for finalizers", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const call = yield* Effect.forkChild(
+        Actor.runInActor(stubborn({ file })).pipe(
+          Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, finalizers: 500 })
+        )
+      )
+      const pid = yield* written(file, "stubborn")
+      const [, millis] = yield* timed(Fiber.interrupt(call))
+      assert.isAtLeast(millis, 500)
+      assert.isBelow(millis, aboutASecond)
+      assert.isFalse(Processes.isAlive(pid))
+    })))
+
+  it.live("keeps a caller that does not own it no longer than the bound, and stays listed as stuck", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      yield* Effect.provideService(
+        Actor.nursery(Effect.gen(function*() {
+          const portal = yield* Actor.start("stuck", { expose: [stubborn, isPrime] })
+          const call = yield* Effect.forkChild(portal.run(stubborn({ file })))
+          yield* written(file, "stubborn")
+          const [, millis] = yield* timed(Fiber.interrupt(call))
+          assert.isAtLeast(millis, 300)
+          assert.isBelow(millis, aboutASecond)
+          assert.strictEqual((yield* portal.statistics).channel.stuck, 1)
+          // Only its owner may end it: for others it goes on.
+          assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
+        })),
+        Actor.Timeouts,
+        { ...Actor.defaultTimeouts, cancel: 300, finalizers: 300 }
+      )
+    })))
+
+  it.live("two levels down is ended by its own parent, while the root fails with its own error (S048)", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const outcome = Actor.nursery(Effect.gen(function*() {
+        yield* Actor.forkInActor(blockedBelow({ file, how: "spin" }))
+        const pid = yield* written(file, "spin")
+        return yield* Effect.fail({ pid, at: performance.now() })
+      }))
+      const exit = yield* Effect.exit(outcome)
+      assert.isTrue(exit._tag === "Failure")
+      if (exit._tag !== "Failure") return
+      const { at, pid } = Cause.squash(exit.cause) as { readonly pid: number; readonly at: number }
+      assert.deepStrictEqual(exit.cause.reasons.map((reason) => reason._tag), ["Fail"])
+      assert.isBelow(performance.now() - at, aboutASecond)
+      assert.isFalse(Processes.isAlive(pid))
+    })))
+
+  it.live("takes along what it started and left behind", () =>
+    withActors(Effect.gen(function*() {
+      const pid = yield* Actor.runInActor(litter())
+      yield* Processes.gone([pid])
+    })))
+})
+
+describe("A tree", () => {
+  it.live("three levels deep is cancelled inside one bound, leaves first", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const tree = yield* Effect.forkChild(Actor.runInActor(grow({ file, depth: 2, width: 2 })))
+      const leaves = () => Folder.lines(file).filter((line) => line === "depth 0 runs").length
+      yield* Eventually.holds("all leaves run", () => leaves() === 4, { within: "25 seconds" })
+      const [, millis] = yield* timed(Fiber.interrupt(tree))
+      assert.isBelow(millis, 6000)
+      const ended = Folder.lines(file).filter((line) => !line.endsWith("runs"))
+      assert.deepStrictEqual([...ended].sort(), [
+        ...Array.from({ length: 4 }, () => "depth 0 ended by root: nursery interrupted"),
+        "depth 1 left its nursery",
+        "depth 1 left its nursery",
+        "depth 2 left its nursery"
+      ])
+      assert.strictEqual(ended.at(-1), "depth 2 left its nursery")
+    })), 60_000)
+
+  it.live(
+    "whose leaves fail brings their error to the root, typed, through every level (S045)",
+    () =>
+      withActors(Effect.gen(function*() {
+        const error = yield* Effect.flip(Actor.runInActor(wither({ depth: 2, width: 2 })))
+        assert.instanceOf(error, LeafFailed)
+        assert.deepInclude(error, { depth: 0 })
+      })),
+    60_000
+  )
+})
+
+describe("An interruption during the start of an actor", () => {
+  it.live(
+    "G4: never leaves a process, at whatever moment of the boot it comes",
+    () =>
+      withActors(Effect.gen(function*() {
+        const moments = [0, 1, 2, 5, 10, 20, 35, 50, 75, 100, 130, 160, 200, 250, 300, 350, 400, 500]
+        let interrupted = 0
+        for (const moment of moments) {
+          const call = yield* Effect.forkChild(Actor.runInActor(isPrime({ n: 7 })), { startImmediately: true })
+          if (moment > 0) yield* Eventually.pause(moment)
+          yield* Fiber.interrupt(call)
+          const exit = yield* Fiber.await(call)
+          if (exit._tag === "Failure") interrupted++
+          // Not a matter of time: whoever resumes finds nobody.
+          const left = Processes.titled("childMain").concat(Processes.titled("furrow["))
+          assert.deepStrictEqual(left.map(Processes.describe), [], `after ${moment} ms`)
+          assert.deepStrictEqual((yield* Actor.statistics).children, [])
+        }
+        assert.isAbove(interrupted, 5)
+      })),
+    60_000
+  )
+})

@@ -1,0 +1,101 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Fs from "node:fs"
+import { delegate } from "./fixtures/evidence.ts"
+import { process_ } from "./fixtures/identity.ts"
+import { evidence, withActors } from "./support.ts"
+
+/** What is written to our stderr meanwhile: what actors write there is copied to it. */
+const withStderr = <A, E, R>(use: (written: () => string) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    let text = ""
+    const { stderr } = process
+    const { write } = stderr
+    stderr.write = ((chunk: string) => {
+      text += chunk
+      return true
+    }) as typeof stderr.write
+    return Effect.ensuring(use(() => text), Effect.sync(() => void (stderr.write = write)))
+  })
+
+describe("The process of an actor", () => {
+  it.live("is known by its title, in ps and in its command line (S035)", () =>
+    withActors(Effect.gen(function*() {
+      const portal = yield* Actor.startScoped("proctitle_boi", { expose: [process_] })
+      const { pid, title } = yield* portal.run(process_())
+      assert.strictEqual(title, `furrow[proctitle_boi@${pid}]`)
+      assert.strictEqual(pid, portal.actor.pid)
+      assert.match(Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8"), /^furrow\[proctitle_boi@\d+\]/)
+      assert.deepStrictEqual(Processes.titled("furrow[proctitle_boi@").map(({ pid }) => pid), [pid])
+      // The kernel keeps fifteen letters of it.
+      assert.strictEqual(Fs.readFileSync(`/proc/${pid}/comm`, "utf8"), "furrow[proctitl\n")
+    })))
+
+  it.live("may have a name of any length and any letters", () =>
+    withActors(Effect.gen(function*() {
+      for (const name of ["a", "žluťoučký kůň / 🐎 [x]", "n".repeat(200), "--inspect", "-e"]) {
+        const portal = yield* Actor.startScoped(name, { expose: [process_] })
+        const { title } = yield* portal.run(process_())
+        assert.isTrue(title.startsWith(`furrow[${name.slice(0, 20)}`), title)
+        assert.strictEqual(portal.name, name)
+      }
+    })))
+
+  it.live("is a child of ours, in the same folder, with our environment and our runtime's flags", () =>
+    withActors(Effect.gen(function*() {
+      const child = yield* Actor.runInActor(process_())
+      assert.strictEqual(child.ppid, process.pid)
+      assert.strictEqual(child.cwd, process.cwd())
+      assert.strictEqual(child.env["PATH"], process.env["PATH"])
+      assert.deepStrictEqual([...child.execArgv], process.execArgv)
+      assert.include(child.execArgv, "--conditions=furrow-source")
+    })))
+
+  it.live("has the folder, the environment and the flags that were asked for, and nothing else", () =>
+    withActors(Effect.gen(function*() {
+      const folder = yield* Folder.make()
+      const child = yield* Actor.runInActor(process_(), {
+        cwd: folder,
+        env: { inherit: ["PATH"], set: { ONLY: "this" } },
+        execArgv: ["--no-warnings"],
+        memoryLimit: 200
+      })
+      assert.strictEqual(child.cwd, folder)
+      assert.deepStrictEqual(child.env, { PATH: process.env["PATH"]!, ONLY: "this" })
+      assert.deepStrictEqual([...child.execArgv], [
+        ...process.execArgv,
+        "--max-old-space-size=200",
+        "--no-warnings"
+      ])
+      // V8 adds room for young objects to the limit of old ones.
+      assert.isBelow(child.heapLimit, 2 * 200 * 1024 * 1024)
+    })))
+
+  it.live("listens for a debugger where that is asked for, says its port, and its children do not", () =>
+    withActors(
+      withStderr((written) =>
+        Effect.gen(function*() {
+          const file = yield* evidence
+          const call = yield* Effect.forkChild(
+            Actor.runInActor(delegate({ file, label: "debugged", millis: 0 }), { inspect: true })
+          )
+          const [, port] = yield* Eventually.holds(
+            "the port is said",
+            () => /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(written()) ?? undefined
+          )
+          const targets = yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/json/list`))
+          assert.isTrue(targets.ok)
+          yield* Effect.promise(() => targets.text())
+          yield* Eventually.holds("its child runs", () => Folder.lines(file).includes("debugged/inner runs"))
+          assert.strictEqual(written().split("Debugger listening").length, 2)
+          yield* Fiber.interrupt(call)
+        })
+      ),
+      { ignore: (description) => description.startsWith("socket:") }
+    ))
+})

@@ -1,0 +1,209 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import { PassThrough } from "node:stream"
+import { environment, inheritedFlags } from "../src/internal/arguments.ts"
+import { copyLines, Tail } from "../src/internal/output.ts"
+import { flood, line, mumble, shout } from "./fixtures/talking.ts"
+import { evidence, fixture, withActors } from "./support.ts"
+
+const many = 10_000
+
+/** Every line of every speaker, whole and in order; nothing else. */
+const check = (text: string, count: number, step: number, last: boolean) => {
+  assert.isTrue(text.endsWith("\n"))
+  const lines = text.slice(0, -1).split("\n")
+  for (const speaker of ["anna", "bert"]) {
+    const expected = Array.from({ length: count / step }, (_, i) => line(speaker, i * step))
+    if (last) expected.push(`${speaker} has no more to say`)
+    const said = lines.filter((line) => line.startsWith(`${speaker} `))
+    // A comparison of the whole would print megabytes.
+    assert.strictEqual(said.length, expected.length)
+    assert.isUndefined(said.find((line, i) => line !== expected[i]))
+  }
+  assert.strictEqual(lines.filter((line) => !/^(anna|bert) /.test(line)).join("\n"), "")
+  return lines
+}
+
+describe("What actors write", () => {
+  it.live(
+    "is copied through line by line: two that write at once never tear each other's lines",
+    () =>
+      Effect.gen(function*() {
+        const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, String(many)] })
+        assert.deepStrictEqual(yield* program.ended({ within: "40 seconds" }), { code: 0, signal: null })
+        const lines = check(program.stdout(), many, 1, true)
+        check(program.stderr(), many, 10, false)
+        // They did speak at once: otherwise nothing was tested.
+        const changes = lines.filter((line, i) => i > 0 && line.slice(0, 4) !== lines[i - 1]!.slice(0, 4)).length
+        assert.isAbove(changes, 5)
+      }).pipe(Effect.scoped),
+    60_000
+  )
+
+  it.live("goes to the parent's own streams where they are inherited", () =>
+    Effect.gen(function*() {
+      const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, "100", "inherit"] })
+      assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null })
+      assert.include(program.stdout(), line("anna", 99))
+      assert.include(program.stderr(), line("bert", 90))
+    }).pipe(Effect.scoped))
+
+  it.live("is put together again where it arrives in pieces of characters", () =>
+    withActors(Effect.gen(function*() {
+      const written: Array<string> = []
+      const write = process.stderr.write.bind(process.stderr)
+      process.stderr.write = ((chunk: string) => {
+        written.push(String(chunk))
+        return true
+      }) as typeof process.stderr.write
+      yield* Effect.ensuring(
+        Actor.runInActor(mumble()),
+        Effect.sync(() => {
+          process.stderr.write = write
+        })
+      )
+      assert.deepStrictEqual(written, ["první řádek 🐎\n", "druhý řádek 🦄\n"])
+    })))
+
+  it.live("arrives whole where it is read slowly: an actor that has answered waits for what it wrote to leave", () =>
+    withActors(Effect.gen(function*() {
+      let lines = 0
+      const write = process.stderr.write.bind(process.stderr)
+      process.stderr.write = ((chunk: string) => {
+        // At first more than an actor is given to leave once it has said Bye.
+        setTimeout(() => process.stderr.emit("drain"), lines === 0 ? 1500 : 0)
+        lines += String(chunk).split("\n").length - 1
+        return false
+      }) as typeof process.stderr.write
+      yield* Effect.ensuring(
+        Actor.runInActor(flood({ lines: 5000 })),
+        Effect.sync(() => {
+          process.stderr.write = write
+        })
+      )
+      assert.strictEqual(lines, 5000)
+    })))
+
+  it.live("stays known by its last twenty lines on stderr", () =>
+    withActors(Effect.gen(function*() {
+      const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 50 })))
+      assert.instanceOf(error, Actor.ActorLost)
+      assert.deepStrictEqual(
+        (error as Actor.ActorLost).stderr,
+        Array.from({ length: 20 }, (_, i) => `line ${i + 31}`)
+      )
+    })))
+})
+
+describe("Copying lines", () => {
+  it.live("slows the source when the target is slow, and keeps no more than one line and a piece", () =>
+    Effect.promise(async () => {
+      const source = new PassThrough()
+      const target = new PassThrough({ highWaterMark: 16 })
+      copyLines(source, target)
+      source.write("a line that is longer than the target takes\n")
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.isTrue(source.isPaused())
+      target.resume()
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      assert.isFalse(source.isPaused())
+    }))
+
+  it.live("listens once to a slow target of many sources, and lets them all go on when nobody reads it any more", () =>
+    Effect.promise(async () => {
+      const target = new PassThrough({ highWaterMark: 16 })
+      const sources = Array.from({ length: 20 }, () => new PassThrough())
+      for (const source of sources) {
+        copyLines(source, target)
+        source.write("a line that is longer than the target takes\n")
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.isTrue(sources.every((source) => source.isPaused()))
+      const listening = () => target.listenerCount("drain") + target.listenerCount("close")
+      assert.isAtMost(listening(), 2)
+      target.destroy()
+      await new Promise((resolve) => target.once("close", resolve))
+      assert.isTrue(sources.every((source) => !source.isPaused()))
+      assert.strictEqual(listening(), 0)
+    }))
+
+  it.live("cuts a line without an end into pieces, and long lines of the tail", () =>
+    Effect.promise(async () => {
+      const source = new PassThrough()
+      const target = new PassThrough()
+      const tail = new Tail()
+      copyLines(source, target, tail)
+      source.end("x".repeat(200_000))
+      const out: Array<Buffer> = []
+      for await (const chunk of target) {
+        out.push(chunk as Buffer)
+        if (Buffer.concat(out).length >= 200_000) break
+      }
+      assert.strictEqual(Buffer.concat(out).toString().replaceAll("\n", ""), "x".repeat(200_000))
+      assert.isTrue(tail.last.every((line) => line.length <= 1025))
+    }))
+})
+
+describe("The command line of an actor", () => {
+  it("keeps flags of the runtime, and drops what would make every child debug, watch, test or evaluate", () => {
+    const flags = [
+      "--conditions=furrow-source",
+      "--inspect=0",
+      "--inspect-brk",
+      "--watch",
+      "--watch-path=src",
+      "--test",
+      "--test-reporter=spec",
+      "--cpu-prof",
+      "--enable-source-maps",
+      "-e",
+      "1 + 1",
+      "--eval",
+      "2 + 2",
+      "-p",
+      "3",
+      "--eval=4",
+      "--input-type=module",
+      "--import",
+      "./loader.js",
+      "--max-old-space-size=100"
+    ]
+    assert.deepStrictEqual(inheritedFlags(flags), [
+      "--conditions=furrow-source",
+      "--enable-source-maps",
+      "--import",
+      "./loader.js",
+      "--max-old-space-size=100"
+    ])
+  })
+
+  it("drops the value that stands behind a dropped flag", () => {
+    assert.deepStrictEqual(
+      inheritedFlags([
+        "--inspect-port",
+        "9230",
+        "--watch-path",
+        "src",
+        "--test-name-pattern",
+        "x",
+        "-c",
+        "--conditions",
+        "y",
+        "-e",
+        "--not-a-flag"
+      ]),
+      ["--conditions", "y"]
+    )
+  })
+
+  it("has the environment that is allowed, what is set, and colours where we have a terminal", () => {
+    const ours = { PATH: "/bin", SECRET: "s", NOTHING: undefined }
+    assert.deepStrictEqual(environment(ours, undefined, false), ours)
+    assert.deepStrictEqual(environment(ours, { inherit: ["PATH"], set: { A: "1" } }, false), { PATH: "/bin", A: "1" })
+    assert.deepStrictEqual(environment({}, undefined, true), { FORCE_COLOR: "1" })
+    assert.deepStrictEqual(environment({ NO_COLOR: "1" }, undefined, true), { NO_COLOR: "1" })
+    assert.deepStrictEqual(environment({}, { set: { FORCE_COLOR: "0" } }, true), { FORCE_COLOR: "0" })
+  })
+})

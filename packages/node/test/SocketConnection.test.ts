@@ -1,0 +1,51 @@
+import { describe, it } from "@effect/vitest"
+import * as SocketConnection from "@furrow/node/SocketConnection"
+import * as Folder from "@furrow/testing/Folder"
+import * as TransportSuite from "@furrow/testing/TransportSuite"
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import * as Path from "node:path"
+
+/** Both ends of one connection to a server that accepts only this one. */
+const connected = (listen: Net.ListenOptions, onread?: Net.OnReadOpts) =>
+  Effect.callback<readonly [Net.Socket, Net.Socket]>((resume) => {
+    const server = Net.createServer().listen(listen, () => {
+      const address = server.address() as Net.AddressInfo | string
+      const target = typeof address === "string" ? { path: address } : { port: address.port }
+      const near = Net.connect({ ...target, ...(onread === undefined ? {} : { onread }) })
+      server.once("connection", (far) => {
+        server.close()
+        if (near.connecting) near.once("connect", () => resume(Effect.succeed([near, far])))
+        else resume(Effect.succeed([near, far]))
+      })
+    })
+  })
+
+const pair = (listen: Effect.Effect<Net.ListenOptions, never, any>): TransportSuite.MakePair =>
+  Effect.map(Effect.flatMap(listen, connected), ([near, far]) => [
+    SocketConnection.make(near),
+    SocketConnection.make(far)
+  ])
+
+const readInto = (listen: Effect.Effect<Net.ListenOptions, never, any>): TransportSuite.MakePair =>
+  Effect.suspend(() => {
+    const reader = SocketConnection.makeReader()
+    return Effect.map(Effect.flatMap(listen, (options) => connected(options, reader.onread)), ([near, far]) => [
+      SocketConnection.make(near, reader),
+      SocketConnection.make(far)
+    ])
+  })
+
+const unix = Effect.map(Folder.make(), (folder) => ({ path: Path.join(folder, "socket") }))
+
+const transports = {
+  "a Unix socket": pair(unix),
+  "a Unix socket, read into one buffer": readInto(unix),
+  "tcp": pair(Effect.succeed({ port: 0, host: "127.0.0.1" }))
+}
+
+for (const [name, make] of Object.entries(transports)) {
+  describe(`A connection over ${name}`, () => {
+    for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => run)
+  })
+}

@@ -1,0 +1,298 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Folder from "@furrow/testing/Folder"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
+import * as Module from "node:module"
+import * as Path from "node:path"
+import { pathToFileURL } from "node:url"
+import { count, isPrime } from "./fixtures/arithmetic.ts"
+import { boom } from "./fixtures/failing.ts"
+import { process_ } from "./fixtures/identity.ts"
+import { alone, first, second } from "./fixtures/wrong/ambiguous.ts"
+import { getHidden, visible } from "./fixtures/wrong/hidden.ts"
+import { dying, endless, failing } from "./fixtures/wrong/layers.ts"
+import { fixture, timed, withActors } from "./support.ts"
+
+/** Starting `call` in an actor fails; how. */
+const failure = (definition: any, options = {}) =>
+  Effect.map(
+    Effect.flip(Actor.runInActor(definition(), options) as Effect.Effect<unknown, unknown, Actor.ActorRuntime>),
+    (error) => {
+      assert.instanceOf(error, Actor.SpawnFailed)
+      return error as Actor.SpawnFailed
+    }
+  )
+
+const url = (name: string) => pathToFileURL(fixture(`wrong/${name}`)).href
+
+/** An endpoint that says it lives in this module. */
+const at = (module: string, name = "answer") => Actor.fn(name, { module })(() => Effect.void)
+
+/** The text of the failure, step and all, without what changes from run to run. */
+const said = (error: Actor.SpawnFailed, ...parts: ReadonlyArray<string | RegExp>) => {
+  if (process.env["SHOW"]) console.log(error.message + "\n")
+  for (const part of parts) {
+    if (typeof part === "string") assert.include(error.message, part)
+    else assert.match(error.message, part)
+  }
+}
+
+describe("A module that an actor cannot serve from", () => {
+  it.live("is refused before there is a process: a test file, something that is no file", () =>
+    withActors(Effect.gen(function*() {
+      said(
+        yield* failure(at(import.meta.url, "inTest")),
+        /^actor "inTest" did not start \(step: import\): "inTest" is defined in the test file file:.*Wrong\.test\.ts/,
+        "Move it to a module of its own"
+      )
+      const forgotten = undefined as unknown as string
+      for (
+        const module of ["./fixtures/arithmetic.ts", "https://example.org/x.js", "data:text/javascript,", forgotten]
+      ) {
+        said(
+          yield* failure(at(module)),
+          `actor "answer" did not start (step: import): "answer" has \`module: "${module}"\``,
+          "it must be `import.meta.url` of the file that exports it"
+        )
+      }
+    })))
+
+  it.live("is named where it does not exist, or imports what does not exist", () =>
+    withActors(Effect.scoped(Effect.gen(function*() {
+      const missing = url("nowhere.ts")
+      const error = yield* failure(at(missing))
+      assert.strictEqual(error.step, "import")
+      said(error, `${missing} cannot be found`, "Cannot find module")
+      const folder = yield* Folder.make({ "needy.mjs": `import "./not-there.mjs"` })
+      const needy = pathToFileURL(Path.join(folder, "needy.mjs")).href
+      said(yield* failure(at(needy)), `${needy} cannot be found, or something it imports cannot`, "not-there.mjs")
+    }))))
+
+  it.live("is named where it throws, has a syntax error or exits while it is imported", () =>
+    withActors(Effect.scoped(Effect.gen(function*() {
+      const folder = yield* Folder.make({
+        "throwing.mjs": `const f = () => { throw new RangeError("not today") }\nf()`,
+        "broken.mjs": `export const x = 1\nexport const = 2`,
+        "broken.ts": `export const x: number = 1\nexport const y: = 2`,
+        "missing-name.mjs": `import { nothing } from "node:fs"`,
+        "exiting.mjs": `console.error("cannot go on"); process.exit(4)`,
+        "rejecting.mjs": `void Promise.reject(new Error("left alone")); await new Promise(() => {})`,
+        "throwing-nothing.mjs": `throw undefined`
+      })
+      const from = (name: string) => pathToFileURL(Path.join(folder, name)).href
+      const [throwing, broken, brokenTs, missingName, exiting, rejecting, nothing] = yield* Effect.forEach(
+        [
+          "throwing.mjs",
+          "broken.mjs",
+          "broken.ts",
+          "missing-name.mjs",
+          "exiting.mjs",
+          "rejecting.mjs",
+          "throwing-nothing.mjs"
+        ],
+        (name) => failure(at(from(name))),
+        { concurrency: 4 }
+      )
+      for (const error of [throwing!, broken!, brokenTs!, missingName!, exiting!, rejecting!, nothing!]) {
+        assert.strictEqual(error.step, "import", error.message)
+      }
+      said(throwing!, `${from("throwing.mjs")} failed while it was imported: not today`)
+      assert.deepStrictEqual(
+        [throwing!.failure?.cause?.type, throwing!.failure?.cause?.message],
+        ["RangeError", "not today"]
+      )
+      assert.include(throwing!.failure!.cause!.stack, "throwing.mjs:1:")
+      said(
+        broken!,
+        `${from("broken.mjs")}, or something it imports, has a syntax error: Unexpected token '='`,
+        "`node --check` with the file shows where"
+      )
+      said(brokenTs!, `${from("broken.ts")}, or something it imports, has a syntax error: `, /it is at .*broken\.ts:2$/)
+      said(missingName!, from("missing-name.mjs"), "does not provide an export named 'nothing'", /missing-name\.mjs:1$/)
+      said(exiting!, "its process exited with code 4", "| cannot go on")
+      said(rejecting!, "left alone")
+      said(nothing!, `${from("throwing-nothing.mjs")} failed while it was imported: undefined`)
+    }))))
+})
+
+describe("An export that an actor cannot find", () => {
+  it.live("is named, with what is there instead", () =>
+    withActors(Effect.gen(function*() {
+      said(
+        yield* failure(getHidden()),
+        `(step: import): ${url("hidden.ts")} does not export an endpoint named "hidden"`,
+        "export the value that Actor.fn or Actor.stream returned",
+        "it exports visible"
+      )
+      // The same module is fine for what it does export.
+      yield* Actor.runInActor(visible())
+    })))
+
+  it.live("is ambiguous where two different endpoints have its name, not where one is exported twice", () =>
+    withActors(Effect.gen(function*() {
+      said(
+        yield* failure(first),
+        `(step: import): ${url("ambiguous.ts")} exports 2 different endpoints named "same"`,
+        "rename one of them"
+      )
+      yield* Actor.runInActor(alone())
+    })))
+
+  it.live("twice in one `expose` is a mistake that is found before anything starts", () =>
+    withActors(Effect.gen(function*() {
+      const exit = yield* Effect.exit(Actor.nursery(Actor.start("double", { expose: [first, second] })))
+      assert.isTrue(Exit.isFailure(exit))
+      if (!Exit.isFailure(exit)) return
+      const [reason] = exit.cause.reasons
+      assert.isTrue(reason?._tag === "Die" && reason.defect instanceof Error)
+      if (reason?._tag !== "Die") return
+      assert.match(
+        (reason.defect as Error).message,
+        /^two endpoints named "same" in one `expose` \(of .*ambiguous\.ts and .*ambiguous\.ts\): .*; rename one of them$/
+      )
+    })))
+})
+
+describe("Calling what an actor does not expose", () => {
+  it.live("fails here, naming the actor, the endpoint and what it does expose", () =>
+    withActors(Actor.nursery(Effect.gen(function*() {
+      const portal = yield* Actor.start("narrow", { expose: [isPrime] }) as Effect.Effect<
+        Actor.Portal<any>,
+        Actor.ActorError,
+        Actor.Nursery
+      >
+      const call = yield* Effect.flip(portal.run(boom() as never))
+      const stream = yield* Effect.flip(Stream.runDrain(portal.stream(count({ to: 1 }) as never)))
+      for (const [error, name] of [[call, "boom"], [stream, "count"]] as const) {
+        assert.instanceOf(error, Actor.EndpointUnknown)
+        assert.match(
+          (error as Actor.EndpointUnknown).message,
+          new RegExp(
+            `^narrow@\\d+ does not expose ${name}; it exposes isPrime\\. Add it to \`expose\` where the actor is started`
+          )
+        )
+      }
+    }))))
+})
+
+describe("Starting an actor while its module is being imported", () => {
+  for (const awaited of ["yes", "no"]) {
+    it.live(`is refused, and the guard explained (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(fixture("wrong/unguarded.ts"), { env: { AWAITED: awaited } })
+        assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 1, signal: null })
+        const text = program.stdout() + program.stderr()
+        assert.include(text, "actor \"answer\" did not start (step: import)")
+        assert.include(text, "an actor was started while a child was importing this file")
+        assert.include(text, "start it with NodeActor.runMain, or guard it with `if (import.meta.main)`")
+        assert.deepStrictEqual(program.left(), [])
+      })))
+  }
+
+  it.live("works where the main program is guarded by hand", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(fixture("wrong/guarded.ts"))
+      assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 0, signal: null })
+      assert.strictEqual(program.stdout(), "answered by furrow[\n")
+    })))
+})
+
+describe("A layer that cannot be built", () => {
+  it.live("fails the start with its own error, boxed; a defect too", () =>
+    withActors(Effect.gen(function*() {
+      const [failed, died] = yield* Effect.all([failure(failing), failure(dying)], { concurrency: 2 })
+      assert.deepStrictEqual([failed.step, died.step], ["layer", "layer"])
+      said(failed, "actor \"failing\" did not start (step: layer)", "no database at db.example")
+      assert.strictEqual(failed.failure?.type, "Unavailable")
+      said(died, "actor \"dying\" did not start (step: layer)", "no such driver")
+      assert.strictEqual(died.failure?.type, "TypeError")
+    })))
+
+  it.live("in time fails at the deadline, and so does a module that never ends", () =>
+    withActors(Effect.scoped(Effect.gen(function*() {
+      const folder = yield* Folder.make({ "endless.mjs": `await new Promise((r) => setTimeout(r, 1e8))` })
+      const module = pathToFileURL(Path.join(folder, "endless.mjs")).href
+      const lowered = Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, spawn: 3000 })
+      const [[errors, millis]] = yield* Effect.all([
+        timed(Effect.all([failure(at(module)), failure(endless)], { concurrency: 2 }))
+      ]).pipe(lowered)
+      assert.isAtLeast(millis, 3000)
+      assert.isBelow(millis, 8000)
+      for (const error of errors) {
+        said(error, "it was not ready after 3000 ms; raise Timeouts.spawn if it needs longer")
+      }
+    }))))
+})
+
+describe("A process that cannot be started", () => {
+  it.live("names the working directory that does not exist", () =>
+    withActors(Effect.gen(function*() {
+      const error = yield* failure(process_, { cwd: "/does/not/exist" })
+      assert.strictEqual(error.step, "process")
+      said(error, "does the working directory /does/not/exist exist?")
+    })))
+
+  it.live("shows what the runtime says of a flag it does not know", () =>
+    withActors(Effect.gen(function*() {
+      const error = yield* failure(process_, { execArgv: ["--no-such-flag"] })
+      assert.strictEqual(error.step, "process")
+      said(error, "bad option: --no-such-flag", "its process exited with code 9")
+    })))
+})
+
+const require = Module.createRequire(import.meta.url)
+const ourEffect = Path.dirname(require.resolve("effect/package.json"))
+const ourVersion = (JSON.parse(Fs.readFileSync(Path.join(ourEffect, "package.json"), "utf8")) as { version: string })
+  .version
+
+/** A project with a copy of Effect of its own, which must not be loaded. */
+const project = (version: string) =>
+  Effect.map(
+    Folder.make({
+      "package.json": JSON.stringify({ type: "module" }),
+      "node_modules/effect/package.json": JSON.stringify({
+        name: "effect",
+        version,
+        type: "module",
+        exports: { "./package.json": "./package.json", "./*": "./*.js" }
+      }),
+      "node_modules/effect/Effect.js": `throw new Error("the wrong copy of effect was loaded")`,
+      "answer.js": `import { Actor } from "@furrow/actor"\n` +
+        `import * as Effect from "effect/Effect"\n` +
+        `export const answer = Actor.fn("answer", { module: import.meta.url })(() => Effect.void)\n`
+    }),
+    (folder) => {
+      Fs.mkdirSync(Path.join(folder, "node_modules/@furrow"))
+      Fs.symlinkSync(
+        Path.dirname(require.resolve("@furrow/actor/package.json")),
+        Path.join(folder, "node_modules/@furrow/actor")
+      )
+      return { folder, module: pathToFileURL(Path.join(folder, "answer.js")).href }
+    }
+  )
+
+describe("A module that brings a copy of Effect of its own", () => {
+  it.live("is refused where it is another version, naming both and where they are", () =>
+    withActors(Effect.scoped(Effect.gen(function*() {
+      const { folder, module } = yield* project("4.0.0")
+      const error = yield* failure(at(module))
+      assert.strictEqual(error.step, "import")
+      said(
+        error,
+        `${module} imports effect 4.0.0`,
+        `${folder}/node_modules/effect/`,
+        `on effect ${ourVersion}`,
+        "two versions cannot share a process. Install one version"
+      )
+    }))))
+
+  it.live("is given ours where it is the same version", () =>
+    withActors(Effect.scoped(Effect.gen(function*() {
+      const { module } = yield* project(ourVersion)
+      yield* Actor.runInActor(at(module)())
+    }))))
+})

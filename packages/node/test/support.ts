@@ -1,0 +1,48 @@
+/** What every test of real processes needs around it. */
+import { afterAll } from "@effect/vitest"
+import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
+import * as NodeActor from "@furrow/node/NodeActor"
+import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+
+/**
+ * A folder for temporary files of this test file and its actors alone, so that files of others are not taken for leaks.
+ * The compile cache stays where everybody's is.
+ */
+const shared = Os.tmpdir()
+const own = Fs.mkdtempSync(Path.join(shared, "furrow-node-test-"))
+process.env["NODE_COMPILE_CACHE"] ??= Path.join(shared, "node-compile-cache")
+process.env["TMPDIR"] = own
+afterAll(() => {
+  process.env["TMPDIR"] = shared
+  Fs.rmSync(own, { recursive: true, force: true })
+})
+
+/** Runs a program over real processes; whatever it leaves behind fails the test. */
+export const withActors = <A, E>(
+  program: Effect.Effect<A, E, ActorRuntime | Scope.Scope>,
+  options: Leaks.Options = {}
+) => Leaks.withoutLeaks(Effect.scoped(program).pipe(Effect.provide(NodeActor.layer)), options)
+
+/** A file for evidence, gone with the Scope. */
+export const evidence = Effect.map(Folder.make(), (folder) => Path.join(folder, "evidence"))
+
+/** How long an effect took, beside what it gave. */
+export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const start = performance.now()
+    return Effect.map(effect, (answer) => [answer, performance.now() - start] as const)
+  })
+
+/** The path of a fixture. */
+export const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
+
+/** The number of the one line of a fixture that holds this text. */
+export const lineOf = (name: string, text: string) =>
+  Fs.readFileSync(fixture(name), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
