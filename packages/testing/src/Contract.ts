@@ -1,0 +1,28 @@
+/**
+ * A contract as data: what every implementation of a seam owes its users, one case a sentence. It knows no test
+ * runner: whoever runs it hands each case to theirs.
+ *
+ * ```ts
+ * for (const { run, title } of TransportSuite.contract(pair)) it.live(title, () => run)
+ * ```
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+
+/**
+ * One thing owed. `run` fails or dies where it does not hold; it ends by itself, within seconds.
+ *
+ * @since 0.1.0
+ */
+export interface Case {
+  readonly title: string
+  readonly run: Effect.Effect<void, unknown>
+}
+
+/**
+ * Everything owed.
+ *
+ * @since 0.1.0
+ */
+export type Contract = ReadonlyArray<Case>

@@ -1,0 +1,105 @@
+/**
+ * Waits for something to become true by looking again and again, until a deadline: what tests of processes do instead
+ * of sleeping.
+ *
+ * Time here is real time, whatever Clock the program has: processes, files and sockets do not live under TestClock.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+/**
+ * How long to look (default: 10 seconds), how often (default: 20 milliseconds), and for what.
+ *
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly within?: Duration.Input | undefined
+  readonly every?: Duration.Input | undefined
+  /** What is waited for, as the error is to call it. */
+  readonly what?: string | undefined
+}
+
+/**
+ * It did not become true in time. `last` is what was wrong when it was looked at last.
+ *
+ * @since 0.1.0
+ */
+export class NotInTime extends Data.TaggedError("NotInTime")<{
+  readonly what: string
+  readonly millis: number
+  readonly attempts: number
+  readonly last: unknown
+}> {
+  override get message(): string {
+    const last = this.last instanceof Error ? this.last.message : String(this.last)
+    return `${this.what}: not within ${this.millis} ms (looked ${this.attempts} times); the last time: ${last}`
+  }
+}
+
+/**
+ * A pause in real time; an interruption ends it.
+ *
+ * @since 0.1.0
+ */
+export const pause = (duration: Duration.Input): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const timer = setTimeout(() => resume(Effect.void), Duration.toMillis(duration))
+    return Effect.sync(() => clearTimeout(timer))
+  })
+
+/**
+ * Runs `attempt` until it succeeds. A failure and a defect (an assertion that threw) mean "not yet".
+ *
+ * @example
+ * ```ts
+ * yield* Eventually.succeeds(Effect.sync(() => assert.deepStrictEqual(lines(file), ["closed"])))
+ * ```
+ * @since 0.1.0
+ */
+export const succeeds = <A, E, R>(
+  attempt: Effect.Effect<A, E, R>,
+  options: Options = {}
+): Effect.Effect<A, NotInTime, R> => {
+  const millis = Duration.toMillis(options.within ?? "10 seconds")
+  const every = options.every ?? "20 millis"
+  return Effect.gen(function*() {
+    const until = performance.now() + millis
+    for (let attempts = 1;; attempts++) {
+      const exit = yield* Effect.exit(attempt)
+      if (Exit.isSuccess(exit)) return exit.value
+      if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+      if (performance.now() >= until) {
+        const last = Cause.squash(exit.cause)
+        return yield* new NotInTime({ what: options.what ?? "what was waited for", millis, attempts, last })
+      }
+      yield* pause(every)
+    }
+  })
+}
+
+/**
+ * Looks until `look` answers something that is not `undefined` or `false`, and gives that.
+ *
+ * @example
+ * ```ts
+ * const [actor] = yield* Eventually.holds("the actor is listed", () => nonEmpty(Processes.titled("frank")))
+ * ```
+ * @since 0.1.0
+ */
+export const holds = <A>(
+  what: string,
+  look: () => A | undefined | false,
+  options: Omit<Options, "what"> = {}
+): Effect.Effect<A, NotInTime> =>
+  succeeds(
+    Effect.suspend(() => {
+      const found = look()
+      return found === undefined || found === false ? Effect.fail("it does not hold") : Effect.succeed(found)
+    }),
+    { ...options, what }
+  )

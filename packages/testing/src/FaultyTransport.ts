@@ -1,0 +1,356 @@
+/**
+ * A connection that behaves as badly as a connection may, and no worse.
+ *
+ *   write -> lane (waits, is cut up, is joined) -> inner connection -> lane -> data
+ *
+ * What a transport owes stays true: bytes keep their order, nothing is lost before the end, the end is said once. All
+ * else is up to the faults: chunks wait for some turns of the event loop, are split and joined anywhere, a write is told
+ * that there is no room though there is, and the connection ends at any byte, in both directions or in one. The same
+ * seed does the same again.
+ *
+ * Whoever holds the link can also stop both lanes and let them go on, or cut it now: partitions of a test's own choice.
+ *
+ * @since 0.1.0
+ */
+import type { Connection, ConnectionHandlers } from "@furrow/actor/transport/Transport"
+
+/**
+ * Which directions end: `incoming` is what we read. An end in one direction is seen by its reader only.
+ *
+ * @since 0.1.0
+ */
+export type Cut = "both" | "incoming" | "outgoing"
+
+/**
+ * What is to go wrong. Chances are between 0 and 1; without any the connection is as good as the inner one.
+ *
+ * @since 0.1.0
+ */
+export interface Faults {
+  readonly seed: number
+  /** A chunk waits up to this many turns of the event loop. */
+  readonly delay?: number | undefined
+  /** The chance of a chunk to be cut in two at a random byte; its halves may be cut again. */
+  readonly split?: number | undefined
+  /** The chance of a chunk to be joined with the one behind it. */
+  readonly join?: number | undefined
+  /** The chance of a write to be answered with `false` though there is room. `drain` follows up to `delay` turns later. */
+  readonly stall?: number | undefined
+  /** Ends the connection after so many bytes of one direction, wherever that is in a frame. */
+  readonly cut?: { readonly after: number; readonly counting: "incoming" | "outgoing"; readonly how: Cut } | undefined
+}
+
+/**
+ * A faulty end of a connection, and how to make it worse.
+ *
+ * @since 0.1.0
+ */
+export interface Link {
+  readonly connection: Connection
+  /** Ends it now; what waits in the lanes that end is lost. Safe to repeat. */
+  readonly cut: (how?: Cut) => void
+  /** Nothing passes any more, in either direction, until `release`. */
+  readonly hold: () => void
+  readonly release: () => void
+  readonly isCut: boolean
+}
+
+/**
+ * Numbers from 0 to 1 that look random and are the same for the same seed.
+ *
+ * @since 0.1.0
+ */
+export const random = (seed: number): () => number => {
+  let state = seed | 0
+  return () => {
+    state = state + 0x6d2b79f5 | 0
+    let t = Math.imul(state ^ state >>> 15, 1 | state)
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t
+    return ((t ^ t >>> 14) >>> 0) / 4294967296
+  }
+}
+
+/** As much as a lane takes before its writer is told to wait: more than the connections below, so that they decide. */
+const highWaterMark = 1024 * 1024
+
+const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
+  const out = new Uint8Array(a.length + b.length)
+  out.set(a)
+  out.set(b, a.length)
+  return out
+}
+
+/** One direction: a queue whose head goes on when its time has come and its sink has room. */
+class Lane {
+  private queue: Array<Uint8Array> = []
+  private flow: "open" | "ending" | "ended" = "open"
+  private pumping = false
+  private blocked = false
+  private left: number
+  queued = 0
+  held = false
+  private readonly faults: Faults
+  private readonly next: () => number
+  private readonly sink: (chunk: Uint8Array) => boolean
+  private readonly ended: () => void
+  private readonly moved: () => void
+  private readonly cut: () => void
+
+  constructor(options: {
+    readonly faults: Faults
+    readonly next: () => number
+    /** Takes a chunk; `false` where the next one has to wait for `resume`. */
+    readonly sink: (chunk: Uint8Array) => boolean
+    readonly ended: () => void
+    /** There is less in the queue than before. */
+    readonly moved: () => void
+    /** Ends the connection at this byte, if one is given. */
+    readonly after: number | undefined
+    readonly cut: () => void
+  }) {
+    this.faults = options.faults
+    this.next = options.next
+    this.sink = options.sink
+    this.ended = options.ended
+    this.moved = options.moved
+    this.left = options.after ?? Infinity
+    this.cut = options.cut
+  }
+
+  get isFull(): boolean {
+    return this.blocked || this.queued >= highWaterMark
+  }
+
+  /** Everything has gone on, and there is room behind. */
+  get isClear(): boolean {
+    return !this.blocked && this.queued === 0
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.flow !== "open") return
+    this.queue.push(chunk)
+    this.queued += chunk.length
+    this.pump()
+  }
+
+  end(): void {
+    if (this.flow !== "open") return
+    this.flow = "ending"
+    this.pump()
+  }
+
+  /** What waits is lost, and nothing passes any more. */
+  drop(): void {
+    this.queue = []
+    this.queued = 0
+    this.flow = "ended"
+  }
+
+  resume(): void {
+    this.blocked = false
+    this.held = false
+    this.pump()
+  }
+
+  private pump(): void {
+    if (this.pumping) return
+    const turns = Math.floor(this.next() * ((this.faults.delay ?? 0) + 1))
+    // Without a delay the lane is not there: what comes in goes out at once.
+    if (turns === 0) return this.pass()
+    this.pumping = true
+    later(turns, () => {
+      this.pumping = false
+      this.pass()
+    })
+  }
+
+  /** Passes the head on, and the rest in its own time. */
+  private pass(): void {
+    while (!this.blocked && !this.held && this.flow !== "ended") {
+      const chunk = this.head()
+      if (chunk === undefined) {
+        if (this.flow !== "ending") return
+        this.flow = "ended"
+        return this.ended()
+      }
+      const fits = Math.min(chunk.length, this.left)
+      this.left -= fits
+      this.blocked = !this.sink(fits === chunk.length ? chunk : chunk.subarray(0, fits))
+      this.moved()
+      if (this.left <= 0) return this.cut()
+      if ((this.faults.delay ?? 0) > 0) return this.pump()
+    }
+  }
+
+  /** The next chunk, cut up or joined. */
+  private head(): Uint8Array | undefined {
+    const { join = 0, split = 0 } = this.faults
+    let chunk = this.queue.shift()
+    if (chunk === undefined) return undefined
+    while (join > 0 && this.queue.length > 0 && this.next() < join) chunk = concat(chunk, this.queue.shift()!)
+    if (split > 0 && chunk.length > 1 && this.next() < split) {
+      const at = 1 + Math.floor(this.next() * (chunk.length - 1))
+      this.queue.unshift(chunk.subarray(at))
+      chunk = chunk.subarray(0, at)
+    }
+    this.queued -= chunk.length
+    return chunk
+  }
+}
+
+const later = (turns: number, run: () => void): void => {
+  if (turns <= 0) run()
+  else setImmediate(() => later(turns - 1, run))
+}
+
+class FaultyEnd implements Link {
+  readonly connection: Connection
+  private handlers: ConnectionHandlers | undefined
+  private readonly inner: Connection
+  private readonly faults: Faults
+  private readonly next: () => number
+  private readonly incoming: Lane
+  private readonly outgoing: Lane
+  private told = false
+  private owed = false
+  private stalled = false
+  private over: { -readonly [K in "incoming" | "outgoing"]: boolean } = { incoming: false, outgoing: false }
+
+  constructor(inner: Connection, faults: Faults) {
+    this.inner = inner
+    this.faults = faults
+    this.next = random(faults.seed)
+    const { cut } = faults
+    const end = () => this.cut(cut!.how)
+    this.incoming = new Lane({
+      faults,
+      next: this.next,
+      sink: (chunk) => {
+        this.handlers!.data(chunk)
+        return true
+      },
+      ended: () => this.tell(undefined),
+      moved: () => {},
+      after: cut?.counting === "incoming" ? cut.after : undefined,
+      cut: end
+    })
+    this.outgoing = new Lane({
+      faults,
+      next: this.next,
+      sink: (chunk) => inner.write([chunk]),
+      ended: () => inner.end(),
+      moved: () => this.pay(),
+      after: cut?.counting === "outgoing" ? cut.after : undefined,
+      cut: end
+    })
+    this.connection = {
+      start: (handlers) => this.start(handlers),
+      write: (chunks) => this.write(chunks),
+      end: () => this.outgoing.end(),
+      destroy: () => this.destroy()
+    }
+  }
+
+  get isCut(): boolean {
+    return this.over.incoming || this.over.outgoing
+  }
+
+  readonly hold = (): void => {
+    this.incoming.held = true
+    this.outgoing.held = true
+  }
+
+  readonly release = (): void => {
+    this.incoming.resume()
+    this.outgoing.resume()
+    this.pay()
+  }
+
+  readonly cut = (how: Cut = "both"): void => {
+    if (how !== "incoming" && !this.over.outgoing) {
+      this.over.outgoing = true
+      this.outgoing.drop()
+      // What reached the inner connection arrives; the peer sees the end behind it.
+      this.inner.end()
+    }
+    if (how !== "outgoing" && !this.over.incoming) {
+      this.over.incoming = true
+      this.incoming.drop()
+      later(1, () => this.tell("cut"))
+    }
+    this.pay()
+  }
+
+  private start(handlers: ConnectionHandlers): void {
+    this.handlers = handlers
+    this.inner.start({
+      data: (bytes) => this.incoming.push(bytes),
+      drain: () => {
+        this.outgoing.resume()
+        this.pay()
+      },
+      end: (reason) => {
+        // An end with a reason does not wait for what was on its way.
+        if (reason !== undefined) {
+          this.incoming.drop()
+          this.tell(reason)
+        } else this.incoming.end()
+      }
+    })
+  }
+
+  private write(chunks: ReadonlyArray<Uint8Array>): boolean {
+    if (this.over.outgoing) return true
+    for (const chunk of chunks) this.outgoing.push(chunk)
+    if (!this.stalled && this.next() < (this.faults.stall ?? 0)) {
+      this.stalled = true
+      later(1 + Math.floor(this.next() * ((this.faults.delay ?? 0) + 1)), () => {
+        this.stalled = false
+        this.pay()
+      })
+    }
+    if (!this.stalled && !this.outgoing.isFull) return true
+    this.owed = true
+    return false
+  }
+
+  /** There is room again, for a writer that was told to wait. */
+  private pay(): void {
+    if (!this.owed || this.stalled || (!this.over.outgoing && !this.outgoing.isClear)) return
+    this.owed = false
+    if (this.handlers !== undefined && !this.told) this.handlers.drain()
+  }
+
+  private destroy(): void {
+    this.outgoing.drop()
+    this.incoming.drop()
+    this.inner.destroy()
+    later(1, () => this.tell(undefined))
+  }
+
+  private tell(reason: string | undefined): void {
+    if (this.told || this.handlers === undefined) return
+    this.told = true
+    this.handlers.end(reason)
+  }
+}
+
+/**
+ * One end of a connection, with faults in both of its directions.
+ *
+ * @since 0.1.0
+ */
+export const wrap = (connection: Connection, faults: Faults): Link => new FaultyEnd(connection, faults)
+
+/**
+ * A maker of pairs whose near end is faulty.
+ *
+ * @since 0.1.0
+ */
+export const pair = (
+  make: () => readonly [Connection, Connection],
+  faults: Faults
+): readonly [near: Link, far: Connection] => {
+  const [near, far] = make()
+  return [wrap(near, faults), far]
+}

@@ -1,0 +1,51 @@
+/**
+ * Temporary folders, gone with their Scope.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+
+/**
+ * A new folder with these files in it, by their paths; removed when the Scope closes.
+ *
+ * @example
+ * ```ts
+ * const folder = yield* Folder.make({ "node_modules/effect/package.json": "{}" })
+ * ```
+ * @since 0.1.0
+ */
+export const make = (
+  files: { readonly [path: string]: string } = {}
+): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      // The real path: modules are known by it, and the folder of temporary files may be a link.
+      const folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-testing-")))
+      for (const [name, text] of Object.entries(files)) {
+        const file = Path.join(folder, name)
+        Fs.mkdirSync(Path.dirname(file), { recursive: true })
+        Fs.writeFileSync(file, text)
+      }
+      return folder
+    }),
+    (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true }))
+  )
+
+/**
+ * The lines of a file, none where it does not exist: what a test finds that somebody appended.
+ *
+ * @since 0.1.0
+ */
+export const lines = (file: string): ReadonlyArray<string> =>
+  Fs.existsSync(file) ? Fs.readFileSync(file, "utf8").split("\n").filter((line) => line !== "") : []
+
+/**
+ * Adds a line to a file, as `lines` reads them.
+ *
+ * @since 0.1.0
+ */
+export const append = (file: string, line: string): void => Fs.appendFileSync(file, `${line}\n`)

@@ -1,0 +1,146 @@
+/**
+ * Nothing may be left: takes a picture of what this process holds before a piece of work, and compares afterwards.
+ *
+ *   picture: descendants · file descriptors (sockets, pipes, files) · temporary files
+ *
+ * What is ending may take a moment, so the comparison is repeated until a deadline. It fails with every process,
+ * descriptor and file that was not there before. Two pieces of work at once see each other's: check around both.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import * as Eventually from "./Eventually.ts"
+import * as Processes from "./Processes.ts"
+
+/**
+ * What a process holds.
+ *
+ * @since 0.1.0
+ */
+export interface Picture {
+  readonly processes: ReadonlyMap<number, Processes.Process>
+  /** What each open descriptor points at. Linux only: empty elsewhere. */
+  readonly descriptors: ReadonlyMap<number, string>
+  readonly files: ReadonlySet<string>
+}
+
+/**
+ * Where temporary files are looked for (a folder that others use too shows theirs: give each worker its own TMPDIR), what does not count, and how long to wait (default: 10 seconds).
+ *
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly within?: Eventually.Options["within"]
+  /** Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`). */
+  readonly temporary?: { readonly folder?: string; readonly prefix?: string } | undefined
+  /** Processes and descriptors that are somebody else's, by their command line or by what they point at. */
+  readonly ignore?: ((description: string) => boolean) | undefined
+}
+
+/**
+ * Something is left.
+ *
+ * @since 0.1.0
+ */
+export class Leaked extends Data.TaggedError("Leaked")<{
+  readonly processes: ReadonlyArray<Processes.Process>
+  readonly descriptors: ReadonlyArray<{ readonly fd: number; readonly target: string }>
+  readonly files: ReadonlyArray<string>
+}> {
+  override get message(): string {
+    const lines = [
+      ...this.processes.map(Processes.describe),
+      ...this.descriptors.map(({ fd, target }) => `descriptor ${fd}: ${target}`),
+      ...this.files.map((file) => `file ${file}`)
+    ]
+    return `left behind:\n${lines.map((line) => `  ${line}`).join("\n")}`
+  }
+}
+
+const descriptors = (): ReadonlyMap<number, string> => {
+  if (process.platform !== "linux") return new Map()
+  const found = new Map<number, string>()
+  for (const name of Fs.readdirSync("/proc/self/fd")) {
+    try {
+      found.set(Number(name), Fs.readlinkSync(`/proc/self/fd/${name}`))
+    } catch {
+      // The one that read the folder.
+    }
+  }
+  return found
+}
+
+const temporaryFiles = ({ folder = Os.tmpdir(), prefix = "furrow" } = {}): ReadonlySet<string> =>
+  new Set(Fs.readdirSync(folder).filter((name) => name.startsWith(prefix)).map((name) => Path.join(folder, name)))
+
+/** Node opens a pipe of its own when the first signal is listened to, and keeps it: that is no leak of anybody's. */
+const openNodesOwn = (): void => {
+  const listener = () => {}
+  process.on("SIGWINCH", listener)
+  process.off("SIGWINCH", listener)
+}
+
+/**
+ * What this process holds now.
+ *
+ * @since 0.1.0
+ */
+export const picture = (options: Options = {}): Effect.Effect<Picture> =>
+  Effect.sync(() => {
+    openNodesOwn()
+    return {
+      processes: new Map(Processes.descendants().map((found) => [found.pid, found])),
+      descriptors: descriptors(),
+      files: temporaryFiles(options.temporary)
+    }
+  })
+
+const difference = (before: Picture, after: Picture, ignore: (description: string) => boolean): Leaked | undefined => {
+  const left = new Leaked({
+    processes: [...after.processes.values()].filter(({ command, pid }) =>
+      !before.processes.has(pid) && !ignore(command)
+    ),
+    descriptors: [...after.descriptors].map(([fd, target]) => ({ fd, target })).filter(({ fd, target }) =>
+      before.descriptors.get(fd) !== target && !ignore(target)
+    ),
+    files: [...after.files].filter((file) => !before.files.has(file))
+  })
+  return left.processes.length + left.descriptors.length + left.files.length === 0 ? undefined : left
+}
+
+/**
+ * Waits until nothing is left that was not there `before`; fails naming everything that is.
+ *
+ * @since 0.1.0
+ */
+export const check = (before: Picture, options: Options = {}): Effect.Effect<void, Leaked> =>
+  Effect.catchTag(
+    Eventually.succeeds(
+      Effect.flatMap(picture(options), (after) => {
+        const leaked = difference(before, after, options.ignore ?? (() => false))
+        return leaked === undefined ? Effect.void : Effect.fail(leaked)
+      }),
+      { within: options.within }
+    ),
+    "NotInTime",
+    ({ last }) => last instanceof Leaked ? Effect.fail(last) : Effect.die(last)
+  )
+
+/**
+ * Runs an effect and fails if it leaves anything behind, however it ends; a failure of its own stays, and comes first.
+ *
+ * @example
+ * ```ts
+ * it.live("ends its actors", () => Leaks.withoutLeaks(program.pipe(Effect.provide(NodeActor.layer))))
+ * ```
+ * @since 0.1.0
+ */
+export const withoutLeaks = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  options: Options = {}
+): Effect.Effect<A, E | Leaked, R> =>
+  Effect.flatMap(picture(options), (before) => Effect.onExit(effect, () => check(before, options)))

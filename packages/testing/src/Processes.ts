@@ -1,0 +1,167 @@
+/**
+ * The processes of this machine, as a test needs to see them: who descends from whom, what they call themselves, and
+ * whether they are gone.
+ *
+ * On Linux everything is read from /proc; elsewhere from `ps`, which knows no environments. A picture is taken at once
+ * and may be old when it is read: wait with `gone` and `Eventually`, not by looking once.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Eventually from "./Eventually.ts"
+
+/**
+ * One process. `state` is the kernel's letter: R runs, S sleeps, T is stopped, Z is dead and not reaped.
+ *
+ * @since 0.1.0
+ */
+export interface Process {
+  readonly pid: number
+  readonly parent: number
+  readonly state: string
+  /** Its command line, or the title it gave itself. */
+  readonly command: string
+}
+
+const hasProc = process.platform === "linux"
+
+const read = (path: string): string | undefined => {
+  try {
+    return Fs.readFileSync(path, "utf8")
+  } catch {
+    // It ended while we looked.
+    return undefined
+  }
+}
+
+/** The line of /proc/PID/stat: the name in brackets may hold anything, so fields are counted behind the last one. */
+const fromProc = (pid: number): Process | undefined => {
+  const stat = read(`/proc/${pid}/stat`)
+  if (stat === undefined) return undefined
+  const open = stat.indexOf("(")
+  const close = stat.lastIndexOf(")")
+  const [state, parent] = stat.slice(close + 2).split(" ")
+  const command = (read(`/proc/${pid}/cmdline`) ?? "").replaceAll("\0", " ").trim()
+  return {
+    pid,
+    parent: Number(parent),
+    state: state!,
+    command: command === "" ? stat.slice(open + 1, close) : command
+  }
+}
+
+/** One line of `ps -A -o pid=,ppid=,stat=,args=`. */
+const fromPs = (line: string): Process | undefined => {
+  const match = /^\s*(\d+)\s+(\d+)\s+(\S)\S*\s+(.*)$/.exec(line)
+  if (match === null) return undefined
+  const [, pid, parent, state, command] = match
+  return { pid: Number(pid), parent: Number(parent), state: state!, command: command!.trim() }
+}
+
+/**
+ * The same picture from `ps`, for machines without /proc.
+ *
+ * @since 0.1.0
+ */
+export const allFromPs = (): ReadonlyArray<Process> => {
+  const { pid, stdout } = ChildProcess.spawnSync("ps", ["-A", "-ww", "-o", "pid=,ppid=,stat=,args="], {
+    encoding: "utf8"
+  })
+  return (stdout ?? "").split("\n").map(fromPs).filter((found) => found !== undefined).filter((found) =>
+    found.pid !== pid
+  )
+}
+
+/**
+ * Every process.
+ *
+ * @since 0.1.0
+ */
+export const all = (): ReadonlyArray<Process> =>
+  hasProc
+    ? Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => fromProc(Number(name)))
+      .filter((found) => found !== undefined)
+    : allFromPs()
+
+/**
+ * One process, if it exists: dead ones that nobody has reaped do.
+ *
+ * @since 0.1.0
+ */
+export const find = (pid: number): Process | undefined =>
+  hasProc ? fromProc(pid) : allFromPs().find((found) => found.pid === pid)
+
+/**
+ * Whether it can still do anything.
+ *
+ * @since 0.1.0
+ */
+export const isAlive = (pid: number): boolean => {
+  const found = find(pid)
+  return found !== undefined && found.state !== "Z" && found.state !== "X"
+}
+
+/**
+ * Everything below `root` (default: this process), dead and not reaped included.
+ *
+ * @since 0.1.0
+ */
+export const descendants = (root: number = process.pid): ReadonlyArray<Process> => {
+  const children = Map.groupBy(all(), ({ parent }) => parent)
+  const below = (pid: number): ReadonlyArray<Process> =>
+    (children.get(pid) ?? []).flatMap((child) => [child, ...below(child.pid)])
+  return below(root)
+}
+
+/**
+ * The descendants of `root` whose command line or title holds this text.
+ *
+ * @example
+ * ```ts
+ * const [frank] = Processes.titled("furrow[frank@")
+ * ```
+ * @since 0.1.0
+ */
+export const titled = (text: string, root: number = process.pid): ReadonlyArray<Process> =>
+  descendants(root).filter(({ command }) => command.includes(text))
+
+/**
+ * Every process that was started with this environment variable: descendants are found by it even after their parents
+ * died and they were handed to init. Linux only: elsewhere nothing is found.
+ *
+ * @since 0.1.0
+ */
+export const withVariable = (name: string, value: string): ReadonlyArray<Process> => {
+  if (!hasProc) return []
+  const entry = `${name}=${value}`
+  return all().filter(({ pid, state }) =>
+    state !== "Z" && (read(`/proc/${pid}/environ`) ?? "").split("\0").includes(entry)
+  )
+}
+
+/**
+ * `pid command (state)`: how reports call a process.
+ *
+ * @since 0.1.0
+ */
+export const describe = ({ command, parent, pid, state }: Process): string =>
+  `process ${pid} (child of ${parent}, state ${state}): ${command}`
+
+/**
+ * Waits until none of these is alive; the failure names those that are.
+ *
+ * @since 0.1.0
+ */
+export const gone = (
+  pids: ReadonlyArray<number>,
+  options: Omit<Eventually.Options, "what"> = {}
+): Effect.Effect<void, Eventually.NotInTime> =>
+  Eventually.succeeds(
+    Effect.suspend(() => {
+      const left = pids.filter(isAlive).map(find).filter((found) => found !== undefined)
+      return left.length === 0 ? Effect.void : Effect.fail(left.map(describe).join("; "))
+    }),
+    { ...options, what: "processes that should be gone" }
+  )

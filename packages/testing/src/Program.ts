@@ -1,0 +1,146 @@
+/**
+ * A program as a process of its own, for tests of what only a whole process shows: signals, exit codes, what it prints,
+ * and what it leaves behind.
+ *
+ * Everything the program starts carries a mark in its environment, so that it is found even where its parent died.
+ * When the Scope closes whatever is left of it is killed.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as ChildProcess from "node:child_process"
+import * as Crypto from "node:crypto"
+import * as Eventually from "./Eventually.ts"
+import * as Processes from "./Processes.ts"
+
+/**
+ * How the program is started. Flags of this process's Node are handed on.
+ *
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly args?: ReadonlyArray<string> | undefined
+  readonly execArgv?: ReadonlyArray<string> | undefined
+  readonly env?: { readonly [name: string]: string } | undefined
+  readonly cwd?: string | undefined
+  /** A command that starts it in turn, as `nice` or `unshare` do. */
+  readonly through?: ReadonlyArray<string> | undefined
+}
+
+/**
+ * How it ended: one of the two is set.
+ *
+ * @since 0.1.0
+ */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+}
+
+/**
+ * A running program.
+ *
+ * @since 0.1.0
+ */
+export interface Program {
+  readonly pid: number
+  /** What it has written so far. */
+  readonly stdout: () => string
+  readonly stderr: () => string
+  /** Waits until its stdout matches; the failure shows what there is instead. */
+  readonly says: (text: RegExp, options?: Eventually.Options) => Effect.Effect<RegExpExecArray, Eventually.NotInTime>
+  /** To the program alone, as somebody else would send it. */
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Closes our end of its output: what it writes next fails with EPIPE. */
+  readonly deafen: Effect.Effect<void>
+  /** Waits for its end and all its output. */
+  readonly ended: (options?: Eventually.Options) => Effect.Effect<Ended, Eventually.NotInTime>
+  /** The processes it has started, and theirs: found by their mark. */
+  readonly left: () => ReadonlyArray<Processes.Process>
+}
+
+const mark = "FURROW_TESTING_PROGRAM"
+
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // Already gone.
+  }
+}
+
+/**
+ * Starts a file with this Node; killed with everything it started when the Scope closes.
+ *
+ * @example
+ * ```ts
+ * const program = yield* Program.start(fileURLToPath(new URL("./fixtures/main.ts", import.meta.url)))
+ * yield* program.says(/ready/)
+ * yield* program.signal("SIGTERM")
+ * assert.strictEqual((yield* program.ended()).code, 143)
+ * ```
+ * @since 0.1.0
+ */
+export const start = (file: string, options: Options = {}): Effect.Effect<Program, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => launch(file, options)),
+    (program) =>
+      Effect.sync(() => {
+        kill(program.pid)
+        for (const { pid } of program.left()) kill(pid)
+      })
+  )
+
+const launch = (file: string, options: Options): Program => {
+  const id = Crypto.randomUUID()
+  const [command, ...args] = [
+    ...(options.through ?? []),
+    process.execPath,
+    ...process.execArgv,
+    ...(options.execArgv ?? []),
+    file,
+    ...(options.args ?? [])
+  ]
+  const child = ChildProcess.spawn(
+    command!,
+    args,
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...options.env, [mark]: id },
+      ...(options.cwd === undefined ? {} : { cwd: options.cwd })
+    }
+  )
+  const text = { stdout: "", stderr: "" }
+  for (const name of ["stdout", "stderr"] as const) {
+    child[name].setEncoding("utf8").on("data", (chunk: string) => {
+      text[name] += chunk
+    })
+  }
+  let end: Ended | undefined
+  child.on("close", (code, signal) => {
+    end = { code, signal }
+  })
+  const output = () => `\n--- stdout\n${text.stdout}\n--- stderr\n${text.stderr}`
+  const wait = <A>(what: string, look: () => A | undefined, given: Eventually.Options = {}) =>
+    Eventually.succeeds(
+      Effect.suspend(() => {
+        const found = look()
+        return found === undefined ? Effect.fail(output()) : Effect.succeed(found)
+      }),
+      { what, ...given }
+    )
+  return {
+    pid: child.pid!,
+    stdout: () => text.stdout,
+    stderr: () => text.stderr,
+    says: (pattern, given) => wait(`stdout matches ${pattern}`, () => pattern.exec(text.stdout) ?? undefined, given),
+    signal: (signal) => Effect.sync(() => void child.kill(signal)),
+    deafen: Effect.sync(() => {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }),
+    ended: (given) => wait("the program ends", () => end, given),
+    left: () => Processes.withVariable(mark, id).filter(({ pid }) => pid !== child.pid)
+  }
+}

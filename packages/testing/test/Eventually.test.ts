@@ -1,0 +1,32 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+
+describe("Eventually", () => {
+  it.effect("looks again until it holds, also while the program's Clock stands still", () =>
+    Effect.gen(function*() {
+      let looked = 0
+      const answer = yield* Eventually.holds("the third look", () => ++looked === 3 && "found", { every: 1 })
+      assert.deepStrictEqual([answer, looked], ["found", 3])
+    }))
+
+  it.effect("takes an assertion that throws for not yet, and tells the last one when time is up", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(
+        Eventually.succeeds(Effect.sync(() => assert.strictEqual(1, 2)), { within: 20, every: 5, what: "one is two" })
+      )
+      assert.strictEqual(error._tag, "NotInTime")
+      assert.match(
+        error.message,
+        /^one is two: not within 20 ms \(looked \d+ times\); the last time: expected 1 to equal 2/
+      )
+    }))
+
+  it.effect("ends at once when it is interrupted", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Eventually.holds("never", () => false, { every: "1 minute" }))
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(fiber)
+    }))
+})

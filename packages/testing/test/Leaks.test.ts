@@ -1,0 +1,74 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Path from "node:path"
+
+const sleep = () => ChildProcess.spawn("sleep", ["654"], { stdio: "ignore" })
+
+describe("Leaks", () => {
+  it.live("lets work pass that leaves nothing", () =>
+    Effect.gen(function*() {
+      const answer = yield* Leaks.withoutLeaks(Effect.sync(() => {
+        ChildProcess.spawnSync("true")
+        return 42
+      }))
+      assert.strictEqual(answer, 42)
+    }))
+
+  it.live("waits for what is just ending", () =>
+    Effect.gen(function*() {
+      let child: ChildProcess.ChildProcess | undefined
+      const error = yield* Effect.exit(Leaks.withoutLeaks(Effect.sync(() => {
+        child = sleep()
+        setTimeout(() => child?.kill(), 100)
+      })))
+      assert.strictEqual(error._tag, "Success")
+    }))
+
+  it.live("names a process, a socket and a file that are left", () =>
+    Effect.gen(function*() {
+      const folder = yield* Folder.make()
+      const before = yield* Leaks.picture({ temporary: { folder } })
+      const child = sleep()
+      const server = Net.createServer().listen(0)
+      const file = Path.join(folder, "furrow-left")
+      Fs.writeFileSync(file, "")
+      yield* Eventually.holds("it listens", () => server.listening)
+      const error = yield* Effect.flip(Leaks.check(before, { within: 50, temporary: { folder } }))
+      child.kill()
+      server.close()
+      assert.match(
+        error.message,
+        new RegExp(
+          `^left behind:\n  process ${child.pid} \\(child of ${process.pid}, state .\\): sleep 654\n` +
+            `  descriptor \\d+: socket:\\[\\d+\\]\n  file ${file}$`
+        )
+      )
+      Fs.rmSync(file)
+      yield* Leaks.check(before, { temporary: { folder } })
+    }).pipe(Effect.scoped))
+
+  it.live("keeps the failure of the work beside what it left", () =>
+    Effect.gen(function*() {
+      let child: ChildProcess.ChildProcess | undefined
+      const exit = yield* Effect.exit(Leaks.withoutLeaks(
+        Effect.suspend(() => {
+          child = sleep()
+          return Effect.fail("its own")
+        }),
+        { within: 50 }
+      ))
+      child?.kill()
+      assert.isTrue(exit._tag === "Failure")
+      if (exit._tag === "Failure") {
+        const errors = exit.cause.reasons.map((reason) => reason._tag === "Fail" ? reason.error : reason)
+        assert.strictEqual(errors[0], "its own")
+        assert.instanceOf(errors[1], Leaks.Leaked)
+      }
+    }))
+})

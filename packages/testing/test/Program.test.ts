@@ -1,0 +1,35 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Processes from "@furrow/testing/Processes"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import { fileURLToPath } from "node:url"
+
+const file = fileURLToPath(new URL("./fixtures/program.ts", import.meta.url))
+
+describe("Program", () => {
+  it.live("runs a file with our flags, and shows what it says, its exit code and what it left", () =>
+    Effect.gen(function*() {
+      const left = yield* Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(file, { args: ["to go"] })
+        const [said] = yield* program.says(/^ready .*$/m)
+        assert.strictEqual(said, `ready to go ${process.execArgv.join(" ")}`)
+        yield* program.signal("SIGTERM")
+        assert.deepStrictEqual(yield* program.ended(), { code: 7, signal: null })
+        assert.strictEqual(program.stderr(), "told to end\n")
+        const [sleeper, ...others] = program.left()
+        assert.deepStrictEqual([sleeper?.command, others.length], ["sleep 543", 0])
+        return sleeper!.pid
+      }))
+      // The Scope killed it.
+      yield* Processes.gone([left])
+    }))
+
+  it.live("shows the output where it is not what was waited for", () =>
+    Effect.gen(function*() {
+      const program = yield* Program.start(file, { args: ["here"] })
+      yield* program.says(/ready/)
+      const error = yield* Effect.flip(program.says(/never/, { within: 50 }))
+      assert.include(error.message, "stdout matches /never/")
+      assert.include(error.message, "ready here")
+    }).pipe(Effect.scoped))
+})
