@@ -1,0 +1,120 @@
+/**
+ * Where the census writes: lines, and the progress of a count. A terminal gets a bar that is drawn over itself; a pipe
+ * gets a plain line at each quarter. The Layer chooses, the program does not know.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { styleText } from "node:util"
+import type { Sources } from "./sources.ts"
+import * as Text from "./text.ts"
+
+export interface Progress {
+  /** One more file is done. */
+  readonly advance: (bytes: number) => Effect.Effect<void>
+  /** Says something while it goes on. */
+  readonly say: (line: string) => Effect.Effect<void>
+}
+
+export class Screen extends Context.Service<Screen, {
+  /** How many characters a line may have. */
+  readonly width: number
+  readonly say: (...lines: ReadonlyArray<string>) => Effect.Effect<void>
+  /** Stands out, where it can. */
+  readonly heading: (text: string) => string
+  /** Shows the progress of a count as long as it runs. */
+  readonly during: <A, E, R>(
+    sources: Sources,
+    use: (progress: Progress) => Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E, R>
+}>()("census/Screen") {
+  static readonly layer = Layer.suspend(() => {
+    const { stdout } = process
+    const write = (text: string) => void stdout.write(text)
+    // A terminal that does not know its width says 0.
+    return stdout.isTTY ? terminal(write, stdout.columns || 80) : pipe(write)
+  })
+}
+
+/** How far a count is. */
+interface State {
+  readonly total: number
+  readonly startedAt: number
+  files: number
+  bytes: number
+}
+
+const begin = ({ files }: Sources): State => ({
+  total: files.length,
+  startedAt: performance.now(),
+  files: 0,
+  bytes: 0
+})
+
+const describe = ({ bytes, files, startedAt, total }: State): string =>
+  `${Text.count(files)} of ${Text.many(total, "file")}, ${Text.bytes(bytes)}, ` +
+  Text.seconds(performance.now() - startedAt)
+
+type Write = (text: string) => void
+
+const say = (write: Write) => (...lines: ReadonlyArray<string>) =>
+  Effect.sync(() => write(lines.map((line) => `${line}\n`).join("")))
+
+/** For a file or another program. */
+export const pipe = (write: Write): Layer.Layer<Screen> =>
+  Layer.succeed(Screen, {
+    width: Infinity,
+    say: say(write),
+    heading: (text) => text,
+    during: (sources, use) =>
+      Effect.suspend(() => {
+        const state = begin(sources)
+        const quarter = () => Math.floor(state.files * 4 / state.total)
+        return use({
+          advance: (bytes) =>
+            Effect.sync(() => {
+              const before = quarter()
+              state.files++
+              state.bytes += bytes
+              if (quarter() > before) write(`  ${describe(state)}\n`)
+            }),
+          say: (line) => say(write)(`  ${line}`)
+        })
+      })
+  })
+
+const clear = "\r\u001b[2K"
+const barWidth = 24
+const millisBetweenDrawings = 40
+
+const bar = (state: State, width: number): string => {
+  const full = Math.round(state.files / state.total * barWidth)
+  return `${"█".repeat(full)}${"░".repeat(barWidth - full)} ${describe(state)}`.slice(0, width - 1)
+}
+
+/** For a person. */
+export const terminal = (write: Write, width: number): Layer.Layer<Screen> =>
+  Layer.succeed(Screen, {
+    width,
+    say: say(write),
+    heading: (text) => styleText("bold", text),
+    during: (sources, use) =>
+      Effect.suspend(() => {
+        const state = begin(sources)
+        let drawnAt = -Infinity
+        const draw = Effect.sync(() => {
+          drawnAt = performance.now()
+          write(`${clear}${bar(state, width)}`)
+        })
+        const progress: Progress = {
+          advance: (bytes) =>
+            Effect.suspend(() => {
+              state.files++
+              state.bytes += bytes
+              return performance.now() - drawnAt < millisBetweenDrawings ? Effect.void : draw
+            }),
+          say: (line) => Effect.andThen(say(write)(`${clear}${line}`), draw)
+        }
+        return Effect.andThen(draw, use(progress)).pipe(Effect.ensuring(Effect.sync(() => write(clear))))
+      })
+  })

@@ -1,0 +1,67 @@
+/**
+ * The census: counts a folder of source files with one actor per core, then once more with one actor to compare.
+ *
+ *     main ── options, sources ── crew ══ census-1 … census-N (actor.ts, measure.ts)
+ *       └──── Screen              └─ Work: what is still to do
+ *             report: findings, speed
+ */
+import { NodeActor } from "@furrow/node"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import * as Os from "node:os"
+import { count } from "./crew.ts"
+import * as Options from "./options.ts"
+import * as Report from "./report.ts"
+import { Screen } from "./Screen.ts"
+import * as Sources from "./sources.ts"
+import * as Text from "./text.ts"
+
+const census = Effect.gen(function*() {
+  const options = yield* Options.parse(process.argv.slice(2))
+  const screen = yield* Screen
+  if (options === undefined) return yield* screen.say(Options.usage)
+  const { actors, crashes, folder, top } = options
+  const sources = yield* Sources.find(folder)
+  const { files } = sources
+  const machine = { cores: Os.availableParallelism(), load: Os.loadavg()[0]! }
+  const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+  yield* screen.say(
+    screen.heading(`Census of ${folder}`),
+    `${Text.many(files.length, "file")}, ${Text.bytes(bytes)}, ${Text.many(actors, "actor")}`
+  )
+  // Both counts are to find the files in the same place: in memory.
+  yield* Sources.readOnce(sources)
+
+  const shared = yield* count(sources, { actors, crashes })
+  const style: Report.Style = { ...screen, top }
+  yield* screen.say(...Report.findings(shared.rows, style))
+
+  let alone: typeof shared | undefined
+  if (actors > 1 || crashes > 0) {
+    yield* screen.say("", screen.heading("Once more with one actor, to compare"))
+    alone = yield* count(sources, { actors: 1, crashes: 0 })
+  }
+  yield* screen.say(...Report.speed(shared, alone, machine, style))
+})
+
+/** Ends the program with exit code 1; what there was to say has been said. */
+class Failed extends Data.TaggedError("Failed") {
+  override readonly [Runtime.errorReported] = false
+}
+
+const complain = (text: string) => Effect.sync(() => void process.stderr.write(`census: ${text}\n`))
+
+const program = census.pipe(
+  Effect.catch((error) =>
+    Effect.andThen(
+      complain(error._tag === "Usage" ? `${error.message}\n\n${Options.usage}` : error.message),
+      Effect.fail(new Failed())
+    )
+  ),
+  // Whatever was running has ended by now.
+  Effect.onInterrupt(() => complain("interrupted, and every actor has ended")),
+  Effect.provide(Screen.layer)
+)
+
+NodeActor.runMain(program)

@@ -1,0 +1,68 @@
+/**
+ * What the census says of one file. Rows are what actors send: the schemas are the wire. A file that cannot be counted
+ * is a row too, with its error.
+ */
+import * as Schema from "effect/Schema"
+
+/** `type` is erased, `dynamic` runs later: only `static` imports load the other file first. */
+export const ImportKind = Schema.Literals(["static", "type", "dynamic"])
+export type ImportKind = typeof ImportKind.Type
+
+export const Import = Schema.Struct({ specifier: Schema.String, kind: ImportKind })
+export type Import = typeof Import.Type
+
+/** One function: where it begins, and how many lines it covers. */
+export const FunctionSize = Schema.Struct({ name: Schema.String, line: Schema.Int, lines: Schema.Int })
+export type FunctionSize = typeof FunctionSize.Type
+
+/** Every line is one of three: a line with code and a comment is code, an empty line in a comment is blank. */
+export const Lines = Schema.Struct({ code: Schema.Int, comment: Schema.Int, blank: Schema.Int })
+export type Lines = typeof Lines.Type
+
+export const Measured = Schema.TaggedStruct("Measured", {
+  file: Schema.String,
+  bytes: Schema.Int,
+  sha256: Schema.String,
+  lines: Lines,
+  imports: Schema.Array(Import),
+  functions: Schema.Int,
+  longest: Schema.NullOr(FunctionSize)
+})
+export type Measured = typeof Measured.Type
+
+export class CannotRead extends Schema.TaggedError<CannotRead>()("CannotRead", {
+  file: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `cannot be read: ${this.reason}`
+  }
+}
+
+export class CannotParse extends Schema.TaggedError<CannotParse>()("CannotParse", {
+  file: Schema.String,
+  line: Schema.Int,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `cannot be parsed: line ${this.line}: ${this.reason}`
+  }
+}
+
+/** Only its owner can say this of an actor: it is never sent. */
+export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("KilledItsActor", {
+  file: Schema.String,
+  reason: Schema.String
+}) {
+  override get message(): string {
+    return `killed the actor that parsed it: ${this.reason}`
+  }
+}
+
+/** What an actor answers for each file. */
+export const Answer = Schema.Union([Measured, CannotRead, CannotParse])
+export type Answer = typeof Answer.Type
+
+export type Row = Answer | KilledItsActor
+
+export const isMeasured = (row: Row): row is Measured => row._tag === "Measured"

@@ -1,0 +1,45 @@
+/**
+ * Numbers and tables as people read them: pure.
+ */
+const withCommas = new Intl.NumberFormat("en-US")
+
+export const count = (n: number): string => withCommas.format(n)
+
+export const bytes = (n: number): string => {
+  if (n < 1000) return `${n} B`
+  if (n < 1_000_000) return `${(n / 1000).toFixed(1)} kB`
+  if (n < 1_000_000_000) return `${(n / 1_000_000).toFixed(1)} MB`
+  return `${(n / 1_000_000_000).toFixed(1)} GB`
+}
+
+export const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)} s`
+
+/** `1 file`, `2 files`. */
+export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`
+
+/** Keeps the end: of a path, that is where the name is. */
+export const shorten = (text: string, width: number): string =>
+  text.length <= width ? text : `…${text.slice(text.length - Math.max(width - 1, 0))}`
+
+export interface Column {
+  readonly title: string
+  readonly side: "left" | "right"
+}
+
+/** Aligned columns, two spaces apart. The first one gives way where the lines would be longer than `width`. */
+export const table = (
+  columns: ReadonlyArray<Column>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  width: number
+): ReadonlyArray<string> => {
+  const lines = [columns.map(({ title }) => title), ...rows]
+  const widths = columns.map((_, index) => Math.max(...lines.map((line) => line[index]!.length)))
+  const others = widths.slice(1).reduce((sum, each) => sum + each + 2, 0)
+  widths[0] = Math.min(widths[0]!, Math.max(width - others, 16))
+  return lines.map((line) =>
+    line.map((cell, index) => {
+      const text = index === 0 ? shorten(cell, widths[0]!) : cell
+      return columns[index]!.side === "left" ? text.padEnd(widths[index]!) : text.padStart(widths[index]!)
+    }).join("  ").trimEnd()
+  )
+}

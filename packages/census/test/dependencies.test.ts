@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { dependencies, packageOf, resolve } from "../src/dependencies.ts"
+import { CannotParse } from "../src/row.ts"
+import { imports, row, rowsOf } from "./support.ts"
+
+describe("A relative import", () => {
+  const known = new Set(["a.ts", "b.tsx", "lib/index.ts", "lib/c.mts", "d.js"])
+
+  it("names a file as it is, as it will be called, without extension, or by its folder", () => {
+    assert.strictEqual(resolve("x.ts", "./a.ts", known), "a.ts")
+    assert.strictEqual(resolve("x.ts", "./a.js", known), "a.ts")
+    assert.strictEqual(resolve("x.ts", "./a", known), "a.ts")
+    assert.strictEqual(resolve("x.ts", "./b.js", known), "b.tsx")
+    assert.strictEqual(resolve("x.ts", "./lib", known), "lib/index.ts")
+    assert.strictEqual(resolve("lib/c.mts", "..//d", known), "d.js")
+    assert.strictEqual(resolve("lib/index.ts", "./c.mjs", known), "lib/c.mts")
+    assert.strictEqual(resolve("x.ts", "./e.js", known), undefined)
+    assert.strictEqual(resolve("x.d.ts", "./y.js", new Set(["y.d.ts"])), "y.d.ts")
+  })
+})
+
+describe("A package", () => {
+  it("is the part of a specifier that is installed", () => {
+    assert.strictEqual(packageOf("effect/Effect"), "effect")
+    assert.strictEqual(packageOf("@scope/name/deep"), "@scope/name")
+    assert.strictEqual(packageOf("node:fs/promises"), "node:fs")
+  })
+})
+
+describe("The summary", () => {
+  it("counts each pair once: files, packages, and what leads nowhere", () => {
+    const found = dependencies(rowsOf([
+      row("a.ts", { imports: imports(["./b.ts", "./b.js", "./b", "effect/Effect", "effect/Stream", "./gone.ts"]) }),
+      row("b.ts", { imports: imports(["effect/Effect"]) }),
+      row("c.ts", { imports: imports(["./b.ts", "./a.ts"], "type") })
+    ]))
+    assert.deepInclude(found, { inside: 3, outside: 2, nowhere: 1 })
+    assert.deepStrictEqual(found.imported, [{ name: "b.ts", files: 2 }, { name: "a.ts", files: 1 }])
+    assert.deepStrictEqual(found.importing, [{ name: "c.ts", files: 2 }, { name: "a.ts", files: 1 }])
+    assert.deepStrictEqual(found.packages, [{ name: "effect", files: 2 }])
+  })
+
+  it("finds cycles of what is loaded: not of types, not of import()", () => {
+    const circle = (kind: "static" | "type" | "dynamic") =>
+      dependencies(rowsOf([
+        row("a.ts", { imports: imports(["./b.ts"]) }),
+        row("b.ts", { imports: imports(["./c.ts"]) }),
+        row("c.ts", { imports: imports(["./a.ts"], kind) }),
+        row("self.ts", { imports: imports(["./self.ts"]) })
+      ])).cycles
+    assert.deepStrictEqual(circle("static"), [["a.ts", "b.ts", "c.ts"], ["self.ts"]])
+    assert.deepStrictEqual(circle("type"), [["self.ts"]])
+    assert.deepStrictEqual(circle("dynamic"), [["self.ts"]])
+  })
+
+  it("knows a file that could not be parsed as one that can be imported", () => {
+    const found = dependencies(rowsOf([
+      row("a.ts", { imports: imports(["./broken.ts"]) }),
+      new CannotParse({ file: "broken.ts", line: 1, reason: "no" })
+    ]))
+    assert.deepInclude(found, { inside: 1, nowhere: 0 })
+  })
+})

@@ -1,0 +1,123 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Report from "../src/report.ts"
+import { countedHere, project } from "./support.ts"
+
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+const patience = { within: "100 seconds" } as const
+const timeout = 120_000
+
+/** Runs the census to its end. It must leave no process. */
+const run = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const program = yield* Program.start(main, { args })
+    const { code } = yield* program.ended(patience)
+    yield* Processes.gone(program.left().map(({ pid }) => pid))
+    return { code, stdout: program.stdout(), stderr: program.stderr() }
+  })
+
+const saysTheSums = (stdout: string, folder: string) =>
+  Effect.map(countedHere(folder), (rows) => {
+    for (const line of Report.sums(rows)) assert.include(stdout, `\n  ${line}\n`)
+  })
+
+describe("The census of a folder", () => {
+  it.live(
+    "says what the same measuring says without actors, and compares with one actor",
+    () =>
+      Effect.gen(function*() {
+        const folder = yield* Folder.make(project())
+        const { code, stderr, stdout } = yield* run(folder, "--actors", "2", "--top", "3")
+        assert.strictEqual(stderr, "")
+        assert.strictEqual(code, 0)
+        yield* saysTheSums(stdout, folder)
+        assert.include(stdout, "43 files, 1 of them not measured")
+        assert.match(stdout, /src\/broken\.ts cannot be parsed: line \d: /)
+        assert.match(stdout, /^ {2}src\/part39\.ts +[\d.]+ kB /m)
+        assert.include(stdout, "1 group of files in import cycles, 40 files in all")
+        assert.match(stdout, /^ {2}speed-up \d+\.\d\d with 2 actors on \d+ cores?$/m)
+        assert.include(stdout, "both counts found the same")
+        assert.notInclude(stdout, "\u001b")
+      }),
+    timeout
+  )
+
+  it.live("comes out the same when actors are killed in the middle", () =>
+    Effect.gen(function*() {
+      const folder = yield* Folder.make(project())
+      const { code, stderr, stdout } = yield* run(folder, "--actors", "2", "--crash", "2")
+      assert.strictEqual(stderr, "")
+      assert.strictEqual(code, 0)
+      yield* saysTheSums(stdout, folder)
+      assert.lengthOf(stdout.match(/killed census-\d@\d+ with SIGKILL, \d+ of 43 files done$/gm)!, 2)
+      assert.match(stdout, /43 files by 2 actors in [\d.]+ s; 2 actors killed/)
+      assert.include(stdout, "both counts found the same")
+    }), timeout)
+
+  it.live("kills the only actor there is, and goes on with another", () =>
+    Effect.gen(function*() {
+      const folder = yield* Folder.make(project())
+      const { code, stdout } = yield* run(folder, "--actors", "1", "--crash", "1")
+      assert.strictEqual(code, 0)
+      yield* saysTheSums(stdout, folder)
+      assert.match(stdout, /started census-1@\d+ in its place/)
+      assert.match(stdout, /1 actor killed, 1 actor replaced, \d+ files? sent again/)
+    }), timeout)
+
+  it.live("names a file that kills its actor, and counts all others", () =>
+    Effect.gen(function*() {
+      // So deep that the native parser runs out of stack: the whole process is gone, without a word.
+      const abyss = `${"(".repeat(200_000)}1${")".repeat(200_000)}`
+      const folder = yield* Folder.make({ ...project(), "src/abyss.ts": abyss })
+      const { code, stdout } = yield* run(folder, "--actors", "2")
+      assert.strictEqual(code, 0)
+      assert.match(stdout, /^ {2}src\/abyss\.ts killed the actor that parsed it: SIG(SEGV|BUS|ABRT)$/m)
+      assert.include(stdout, "44 files, 2 of them not measured")
+      assert.include(stdout, "both counts found the same")
+    }), timeout)
+
+  it.live("is ended by SIGINT, with every actor", () =>
+    Effect.gen(function*() {
+      const folder = yield* Folder.make(project())
+      const program = yield* Program.start(main, { args: [folder, "--crash", "9"] })
+      yield* program.says(/killed/, patience)
+      const started = program.left()
+      yield* program.signal("SIGINT")
+      assert.strictEqual((yield* program.ended(patience)).code, 130)
+      assert.strictEqual(program.stderr(), "census: interrupted, and every actor has ended\n")
+      yield* Processes.gone([...started, ...program.left()].map(({ pid }) => pid))
+    }), timeout)
+})
+
+describe("A census of nothing", () => {
+  it.live("says so, and fails", () =>
+    Effect.gen(function*() {
+      const folder = yield* Folder.make({ "readme.md": "" })
+      const missing = Path.join(folder, "missing")
+      const reasons = [
+        [missing, "there is no such folder"],
+        [Path.join(folder, "readme.md"), "it is not a folder"],
+        [folder, "it holds no .ts"]
+      ] as const
+      for (const [where, reason] of reasons) {
+        const { code, stderr, stdout } = yield* run(where)
+        assert.strictEqual(code, 1)
+        assert.strictEqual(stdout, "")
+        assert.include(stderr, `census: nothing to count in ${where}: ${reason}`)
+        assert.notInclude(stderr, "    at ")
+      }
+    }), timeout)
+
+  it.live("explains the command line it does not understand", () =>
+    Effect.gen(function*() {
+      const { code, stderr } = yield* run("--actors", "none")
+      assert.strictEqual(code, 1)
+      assert.include(stderr, "--actors takes a number from 1 to 9999, not \"none\"")
+      assert.include(stderr, "Usage: npm start")
+    }), timeout)
+})

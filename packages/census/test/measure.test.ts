@@ -1,0 +1,130 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Crypto from "node:crypto"
+import { measure } from "../src/measure.ts"
+import { Parser } from "../src/Parser.ts"
+import { CannotParse } from "../src/row.ts"
+import { measured } from "./support.ts"
+
+describe("The lines of a file", () => {
+  const lines = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.lines)
+
+  it.effect("are code, comment or blank, and every line is one of them", () =>
+    Effect.gen(function*() {
+      const text = [
+        "// a comment",
+        "const a = 1 // code with a comment",
+        "",
+        "/* one",
+        "",
+        "   two */",
+        "/* before */ const b = 2",
+        "/* a */ /* b */",
+        "  ",
+        "const c = `// not a comment",
+        "",
+        "`"
+      ].join("\n")
+      assert.deepStrictEqual(yield* lines(text), { code: 4, comment: 4, blank: 4 })
+    }))
+
+  it.effect("end with the text, whether or not a line break does", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* lines(""), { code: 0, comment: 0, blank: 0 })
+      assert.deepStrictEqual(yield* lines("\n"), { code: 0, comment: 0, blank: 1 })
+      assert.deepStrictEqual(yield* lines("a\nb"), { code: 2, comment: 0, blank: 0 })
+      assert.deepStrictEqual(yield* lines("a\r\n\r\nb\r\n"), { code: 2, comment: 0, blank: 1 })
+    }))
+
+  it.effect("count characters outside of ASCII as one text, not as bytes", () =>
+    Effect.gen(function*() {
+      const text = "const a = \"žluťoučký 🐎\" // 🐎\n// 🐎🐎🐎\nconst b = 1\n"
+      assert.deepStrictEqual(yield* lines(text), { code: 2, comment: 1, blank: 0 })
+    }))
+})
+
+describe("Size and digest", () => {
+  it.effect("are of the bytes", () =>
+    Effect.gen(function*() {
+      const text = "const a = \"🐎\"\n"
+      const row = yield* measured(text)
+      assert.strictEqual(row.bytes, 17)
+      assert.strictEqual(row.sha256, Crypto.createHash("sha256").update(text).digest("hex"))
+    }))
+})
+
+describe("Imports", () => {
+  it.effect("are import, export from, and import() of a literal, each with its kind", () =>
+    Effect.gen(function*() {
+      const row = yield* measured(
+        [
+          "import a, { type T } from \"a\"",
+          "import type { U } from \"u\"",
+          "import { type V } from \"v\"",
+          "import \"effects\"",
+          "export { b } from \"./b.js\"",
+          "export type { W } from \"w\"",
+          "export * from '@scope/all'",
+          "const c = await import(`./c.ts`)",
+          "const d = await import(a)",
+          "const e = await import(`./${c}.ts`)",
+          "export const f = 1"
+        ].join("\n")
+      )
+      assert.deepStrictEqual(row.imports, [
+        { specifier: "a", kind: "static" },
+        { specifier: "u", kind: "type" },
+        { specifier: "v", kind: "type" },
+        { specifier: "effects", kind: "static" },
+        { specifier: "./b.js", kind: "static" },
+        { specifier: "w", kind: "type" },
+        { specifier: "@scope/all", kind: "static" },
+        { specifier: "./c.ts", kind: "dynamic" }
+      ])
+    }))
+})
+
+describe("The longest function", () => {
+  const longest = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.longest)
+
+  it.effect("is none where there is none", () =>
+    Effect.gen(function*() {
+      const row = yield* measured("declare function f(): void\nexport type F = () => void\n")
+      assert.deepStrictEqual([row.functions, row.longest], [0, null])
+    }))
+
+  it.effect("has its own name, the name it was given, or the class's and the method's", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* longest("\nfunction f() {\n}"), { name: "f", line: 2, lines: 2 })
+      assert.deepStrictEqual(yield* longest("const g = () =>\n  1"), { name: "g", line: 1, lines: 2 })
+      assert.deepStrictEqual(yield* longest("const h = wrap(function*() {\n})"), { name: "h", line: 1, lines: 2 })
+      assert.strictEqual((yield* longest("class C { run() {} }"))?.name, "C.run")
+      assert.strictEqual((yield* longest("class C { #run = () => {} }"))?.name, "C.#run")
+      assert.strictEqual((yield* longest("const o = { run() {} }"))?.name, "run")
+      assert.strictEqual((yield* longest("export default () => {}"))?.name, "(anonymous)")
+    }))
+
+  it.effect("is the first of those that are equally long, and all are counted", () =>
+    Effect.gen(function*() {
+      const row = yield* measured("const a = () => {\n  const inner = () => 1\n}\nconst b = () => {\n\n}\n")
+      assert.deepStrictEqual([row.functions, row.longest], [3, { name: "a", line: 1, lines: 3 }])
+    }))
+})
+
+describe("A file that is not as usual", () => {
+  it.effect("says where it cannot be parsed", () =>
+    Effect.gen(function*() {
+      const parser = yield* Parser
+      const row = measure(parser, "a.ts", new TextEncoder().encode("const a = 1\nconst = 2\n"))
+      assert.instanceOf(row, CannotParse)
+      assert.deepInclude(row, { file: "a.ts", line: 2 })
+    }).pipe(Effect.provide(Parser.layer)))
+
+  it.effect("is read by its extension: JSX, scripts, CommonJS", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* measured("const A = () => <p>{/* no */}</p>", "a.tsx")).functions, 1)
+      assert.strictEqual((yield* measured("with (a) { b() }", "a.js")).lines.code, 1)
+      assert.strictEqual((yield* measured("return 1", "a.cjs")).lines.code, 1)
+      assert.strictEqual((yield* measured("#!/usr/bin/env node\nawait 1", "a.mjs")).lines.comment, 1)
+    }))
+})
