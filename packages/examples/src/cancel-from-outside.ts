@@ -1,0 +1,77 @@
+/**
+ * A dialog that somebody else cancels, while the fiber that opened it is parked in its body.
+ *
+ * Three fibers: the watchman's, in his actor; one here that opened the dialog and waits for ever; and a third that holds
+ * nothing but `dialog.cancel`. When its cancel returns, the far finalizers have run. The parked fiber is woken and learns
+ * who it was. The actor is none the worse for it.
+ *
+ * Prints:
+ *
+ *     the lantern is lit
+ *     outside: cancelling, because the sun is up
+ *     outside: cancelled
+ *     the opener: ContextCancelled by root, the sun is up
+ *     the watchman's diary: lit, put out because the sun is up
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+
+/** What happened in this process; every actor has its own. */
+const diary: Array<string> = []
+
+export const watch = Actor.dialog("watch", { module: import.meta.url, started: Schema.String })((_, dialog) =>
+  Effect.gen(function*() {
+    diary.push("lit")
+    yield* dialog.started("lit")
+    return yield* Effect.never
+  }).pipe(
+    Actor.orDie,
+    Effect.onExit((exit) =>
+      Effect.sync(() => {
+        const by = Exit.isFailure(exit) ? Actor.cancelledBy(exit.cause) : Option.none()
+        if (Option.isSome(by)) diary.push(`put out because ${by.value.reason}`)
+      })
+    )
+  )
+)
+
+export const readDiary = Actor.fn("readDiary", { module: import.meta.url, success: Schema.Array(Schema.String) })(
+  () => Effect.sync(() => diary)
+)
+
+NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
+  const watchman = yield* Actor.start("watchman", { expose: [watch, readDiary] })
+  const open = yield* Deferred.make<(reason: string) => Effect.Effect<void>>()
+
+  const outside = Effect.gen(function*() {
+    const cancel = yield* Deferred.await(open)
+    yield* Console.log("outside: cancelling, because the sun is up")
+    yield* cancel("the sun is up")
+    yield* Console.log("outside: cancelled")
+  })
+  const cancelling = yield* Effect.forkChild(outside)
+
+  const opener = watchman.open(
+    watch(),
+    Effect.fnUntraced(function*(dialog) {
+      yield* Console.log(`the lantern is ${dialog.first}`)
+      yield* Deferred.succeed(open, dialog.cancel)
+      return yield* Effect.never
+    })
+  )
+  const woken = yield* Effect.exit(opener)
+  yield* Fiber.join(cancelling)
+  yield* Effect.catchTag(
+    woken,
+    "ContextCancelled",
+    ({ _tag, by, reason }) => Console.log(`the opener: ${_tag} by ${by.name}, ${reason}`)
+  )
+  yield* Console.log(`the watchman's diary: ${(yield* watchman.run(readDiary())).join(", ")}`)
+})))

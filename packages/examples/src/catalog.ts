@@ -1,0 +1,24 @@
+/**
+ * The examples, in the order to read them: name of the file, and what it shows.
+ */
+export const catalog = {
+  "causality": "a call to an actor waits for it; answers keep the order of the questions",
+  "daemon": "an actor with state: start it, call it again and again, cancel it",
+  "remote-error": "a typed error comes back as its class, a defect with both stacks and its causes",
+  "short-stream": "a reader leaves a stream early; the producer's finalizer runs over there",
+  "primes": "the same work here, over a pool of actors, over a pool of worker threads",
+  "pipeline": "four processes: two feeds, merged and deduplicated by an actor, streamed upward",
+  "chat": "a dialog: messages both ways, and a typed error that wakes the body it ends",
+  "feed": "the reader changes what it subscribes to on the stream it reads",
+  "ask-a-feed": "questions and answers on a stream that is a feed as well",
+  "cancel-from-outside": "a third fiber cancels a dialog that is parked in its body",
+  "deadline": "a deadline set here and read two actors further on",
+  "service-graph": "actors as a graph of Layers: started by their uses, stopped in reverse",
+  "rpc-group": "an RpcGroup that exists already, moved into an actor by one line",
+  "self-destruct": "a tree of processes in which one leaf fails, and nobody is left",
+  "cost": "what a call, an item and an actor cost beside a local fiber, measured here"
+} as const
+
+export type Name = keyof typeof catalog
+
+export const names = Object.keys(catalog) as ReadonlyArray<Name>

@@ -1,0 +1,52 @@
+/**
+ * A deadline that travels: set here, known two actors further on.
+ *
+ *     root  --->  office  --->  field
+ *
+ * `Actor.timeout` is `Effect.timeout` that also tells every actor on the way how much time is left. The last one reads
+ * it with `Actor.Deadline` and decides how thorough it can be. When the time is up, all of them have been interrupted
+ * and have ended before the program goes on.
+ *
+ * Prints:
+ *
+ *     without a deadline: thorough
+ *     with ten minutes: thorough
+ *     with half a minute: quick
+ *     when the time is up: TimeoutError
+ *     actors left: 0
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+const job = { payload: { endless: Schema.Boolean }, success: Schema.String }
+
+/** Looks at the clock before it begins. */
+export const survey = Actor.fn("survey", { module: import.meta.url, ...job })(
+  Effect.fnUntraced(function*({ endless }) {
+    if (endless) return yield* Effect.never
+    const deadline = yield* Actor.Deadline
+    const left = deadline === undefined ? Infinity : deadline - (yield* Clock.currentTimeMillis)
+    return left > 60_000 ? "thorough" : "quick"
+  })
+)
+
+/** Knows nothing of deadlines, and passes the work on. */
+export const plan = Actor.fn("plan", { module: import.meta.url, ...job })((request) =>
+  Actor.orDie(Actor.runInActor(survey(request), { name: "field" }))
+)
+
+const ask = (endless: boolean) => Actor.runInActor(plan({ endless }), { name: "office" })
+
+NodeActor.runMain(Effect.gen(function*() {
+  yield* Console.log(`without a deadline: ${yield* ask(false)}`)
+  yield* Console.log(`with ten minutes: ${yield* ask(false).pipe(Actor.timeout("10 minutes"))}`)
+  yield* Console.log(`with half a minute: ${yield* ask(false).pipe(Actor.timeout("30 seconds"))}`)
+  const late = yield* Effect.flip(ask(true).pipe(Actor.timeout("2 seconds")))
+  yield* Console.log(`when the time is up: ${late._tag}`)
+  const { children } = yield* Actor.statistics
+  yield* Console.log(`actors left: ${children.length}`)
+}))

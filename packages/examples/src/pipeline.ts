@@ -1,0 +1,65 @@
+/**
+ * Four processes in a row: an actor that starts two more, merges their feeds, drops what it has seen, and streams the
+ * rest upward.
+ *
+ *     root  <---  aggregator  <---  left
+ *                             <---  right
+ *
+ * Every arrow is a stream with credit: a slow reader slows the writers. The aggregator's own actors live as long as its
+ * stream is read, and are gone when it ends.
+ *
+ * Prints:
+ *
+ *     root: 1000 numbers, none twice, all of 0 to 999: true
+ *     aggregator: heard 1000 and 1000 numbers; feeds still running: 0
+ *     processes that took part: 4
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+
+const count = 1000
+
+export const feed = Actor.stream("feed", {
+  module: import.meta.url,
+  success: Schema.Struct({ n: Schema.Int, pid: Schema.Int })
+})(() => Stream.map(Stream.range(0, count - 1), (n) => ({ n, pid: process.pid })))
+
+// What this process heard from which feed, and which numbers it has passed on.
+const heard = new Map<number, number>()
+const passed = new Set<number>()
+const isNew = (n: number) => passed.size < passed.add(n).size
+
+export const aggregate = Actor.stream("aggregate", { module: import.meta.url, success: Schema.Int })(() =>
+  Stream.merge(
+    Actor.streamInActor(feed(), { name: "left" }),
+    Actor.streamInActor(feed(), { name: "right" })
+  ).pipe(
+    Stream.tap(({ pid }) => Effect.sync(() => heard.set(pid, (heard.get(pid) ?? 0) + 1))),
+    Stream.map(({ n }) => n),
+    Stream.filter(isNew),
+    // What a feed's process may die of is not in our contract: here it is a defect, and travels as one.
+    Stream.orDie
+  )
+)
+
+export const report = Actor.fn("report", {
+  module: import.meta.url,
+  success: Schema.Struct({ heard: Schema.ReadonlyMap(Schema.Int, Schema.Int), running: Schema.Int })
+})(() => Effect.map(Actor.statistics, ({ children }) => ({ heard, running: children.length })))
+
+NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
+  const aggregator = yield* Actor.start("aggregator", { expose: [aggregate, report] })
+  const numbers = yield* Stream.runCollect(aggregator.stream(aggregate()))
+  const sorted = numbers.toSorted((a, b) => a - b)
+  const exact = numbers.length === count && sorted.every((n, i) => n === i)
+  yield* Console.log(`root: ${numbers.length} numbers, none twice, all of 0 to ${count - 1}: ${exact}`)
+
+  const { heard, running } = yield* aggregator.run(report())
+  yield* Console.log(`aggregator: heard ${[...heard.values()].join(" and ")} numbers; feeds still running: ${running}`)
+  const processes = new Set([process.pid, aggregator.actor.pid, ...heard.keys()])
+  yield* Console.log(`processes that took part: ${processes.size}`)
+})))

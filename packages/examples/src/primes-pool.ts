@@ -1,0 +1,50 @@
+/**
+ * The other side of the comparison in `primes.ts`: the same work on a small pool of worker threads, without Furrow and
+ * without Effect. This file is both ends of it.
+ *
+ * What it lacks against actors: types on the messages, a way to interrupt the work, an end when its owner ends, and
+ * isolation: a worker that exhausts the heap takes the whole process with it.
+ */
+import { once } from "node:events"
+import { parentPort, Worker } from "node:worker_threads"
+
+/** Trial division: slow on purpose. */
+export const hasNoDivisor = (n: number): boolean => {
+  if (n % 2 === 0) return n === 2
+  for (let d = 3; d * d <= n; d += 2) if (n % d === 0) return false
+  return n > 1
+}
+
+export interface Pool {
+  readonly isPrime: (n: number) => Promise<boolean>
+  readonly close: () => Promise<unknown>
+}
+
+export const makePool = async (size: number): Promise<Pool> => {
+  const workers = Array.from({ length: size }, () => new Worker(new URL(import.meta.url)))
+  await Promise.all(workers.map((worker) => once(worker, "message")))
+  const free = [...workers]
+  const waiting: Array<(worker: Worker) => void> = []
+  const release = (worker: Worker) => {
+    const next = waiting.shift()
+    if (next === undefined) free.push(worker)
+    else next(worker)
+  }
+  const isPrime = async (n: number) => {
+    const worker = free.pop() ?? await new Promise<Worker>((resolve) => waiting.push(resolve))
+    try {
+      worker.postMessage(n)
+      const [answer] = await once(worker, "message") as [boolean]
+      return answer
+    } finally {
+      release(worker)
+    }
+  }
+  return { isPrime, close: () => Promise.all(workers.map((worker) => worker.terminate())) }
+}
+
+if (parentPort !== null) {
+  const port = parentPort
+  port.on("message", (n: number) => port.postMessage(hasNoDivisor(n)))
+  port.postMessage("ready")
+}

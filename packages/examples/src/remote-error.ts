@@ -1,0 +1,74 @@
+/**
+ * What goes wrong in an actor arrives as what it is.
+ *
+ * An error of the contract comes back as an instance of its own class, and is caught by its tag. A defect comes back as
+ * `RemoteActorError`: the stack from here, the stack from over there, and the chain of causes.
+ *
+ * Prints:
+ *
+ *     typed: NegativeRoot of -4, caught by its tag, an instance of its class: true
+ *     defect: RemoteActorError, because of a SyntaxError far away; in full:
+ *     RemoteActorError: Error in squareRoot@<pid>: the table of roots is broken
+ *     <...>
+ *         at askForRoot (<...>/remote-error.ts:<line>)
+ *     <...>
+ *       [cause]: Error: the table of roots is broken
+ *           at readTable (<...>/remote-error.ts:<line>)
+ *     <...>
+ *         [cause]: SyntaxError: Unexpected end of JSON input
+ *     <...>
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+export class NegativeRoot extends Schema.TaggedError<NegativeRoot>()("NegativeRoot", { of: Schema.Finite }) {}
+
+/** A mistake in the program, not an outcome of the call: the contract does not speak of it. */
+const readTable = (): number => {
+  try {
+    return JSON.parse("[1, 4, 9,") as number
+  } catch (cause) {
+    throw new Error("the table of roots is broken", { cause })
+  }
+}
+
+export const squareRoot = Actor.fn("squareRoot", {
+  module: import.meta.url,
+  payload: { of: Schema.Finite, fromTable: Schema.Boolean },
+  success: Schema.Finite,
+  error: NegativeRoot
+})(Effect.fnUntraced(function*({ fromTable, of }) {
+  if (of < 0) return yield* new NegativeRoot({ of })
+  return fromTable ? readTable() : Math.sqrt(of)
+}))
+
+/** `Effect.fn` puts its name and the line of the call into the stack. */
+const askForRoot = Effect.fn("askForRoot")(function*(of: number, fromTable: boolean) {
+  return yield* Actor.runInActor(squareRoot({ of, fromTable }))
+})
+
+const typed = askForRoot(-4, false).pipe(
+  Effect.asVoid,
+  Effect.catchTag("NegativeRoot", (error) =>
+    Console.log(
+      `typed: ${error._tag} of ${error.of}, caught by its tag, an instance of its class: ` +
+        `${error instanceof NegativeRoot}`
+    ))
+)
+
+const defect = askForRoot(9, true).pipe(
+  Effect.asVoid,
+  Effect.catchCause((cause) => {
+    const error = Cause.squash(cause)
+    if (!(error instanceof Actor.RemoteActorError)) return Effect.die(error)
+    return Console.log(
+      `defect: ${error._tag}, because of a ${error.boxed.cause?.type} far away; in full:\n${Cause.pretty(cause)}`
+    )
+  })
+)
+
+NodeActor.runMain(Effect.andThen(typed, defect))

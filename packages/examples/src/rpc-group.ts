@@ -1,0 +1,62 @@
+/**
+ * An RpcGroup that exists already, moved into an actor by one line.
+ *
+ * `Todos` and its handlers are what Effect calls them, and know nothing of actors; so is `program`, which needs a client
+ * of the group. It runs twice: against the handlers here, as Effect's own tests do, and against an actor.
+ *
+ * Prints:
+ *
+ *     here: added 1 and 2; EmptyTitle; plough, sow
+ *     in an actor: added 1 and 2; EmptyTitle; plough, sow
+ *     the actor is another process: true
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Rpc from "effect/rpc/Rpc"
+import type { RpcClient } from "effect/rpc/RpcClient"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import * as RpcTest from "effect/rpc/RpcTest"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+
+class EmptyTitle extends Schema.TaggedError<EmptyTitle>()("EmptyTitle", {}) {}
+
+export class TodoRpcs extends RpcGroup.make(
+  Rpc.make("Add", { payload: { title: Schema.String }, success: Schema.Int, error: EmptyTitle }),
+  Rpc.make("All", { success: Schema.String, stream: true })
+) {}
+
+const TodosLive = TodoRpcs.toLayer(Effect.sync(() => {
+  const titles: Array<string> = []
+  return {
+    Add: ({ title }) => title === "" ? Effect.fail(new EmptyTitle()) : Effect.sync(() => titles.push(title)),
+    All: () => Stream.fromIterable(titles)
+  }
+}))
+
+const program = <E>(client: RpcClient<RpcGroup.Rpcs<typeof TodoRpcs>, E>) =>
+  Effect.gen(function*() {
+    const first = yield* client.Add({ title: "plough" })
+    const second = yield* client.Add({ title: "sow" })
+    const error = yield* client.Add({ title: "" }).pipe(
+      Effect.as("nothing"),
+      Effect.catchTag("EmptyTitle", ({ _tag }) => Effect.succeed(_tag))
+    )
+    const all = yield* Stream.runCollect(client.All())
+    return `added ${first} and ${second}; ${error}; ${all.join(", ")}`
+  })
+
+/** The actor: its contract is the group, its implementation the group's own Layer. */
+export class Todos extends Actor.Service<Todos>()("Todos", { module: import.meta.url, endpoints: TodoRpcs }) {}
+export default Todos.serveRpc(TodosLive)
+
+NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
+  const local = Effect.flatMap(RpcTest.makeClient(TodoRpcs), program).pipe(Effect.provide(TodosLive))
+  yield* Console.log(`here: ${yield* Effect.scoped(local)}`)
+
+  const todos = yield* Actor.start(Todos)
+  yield* Console.log(`in an actor: ${yield* program(Actor.rpcClient(todos, TodoRpcs))}`)
+  yield* Console.log(`the actor is another process: ${todos.actor.pid !== process.pid}`)
+})))

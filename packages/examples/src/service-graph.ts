@@ -1,0 +1,75 @@
+/**
+ * Actors as a graph of Layers: Web uses Counter, and says so in its contract.
+ *
+ * `uses` puts Counter into what Web's Layer requires, so the compiler holds the graph together. Each Layer is an actor
+ * for as long as it lives: they start in the order of their uses and stop in reverse, so Web can still call Counter
+ * while it stops. `Actor.launch` runs the graph, and fails if one of its actors is lost.
+ *
+ * Prints:
+ *
+ *     Counter opens
+ *     Web opens
+ *     GET /: you are visitor 1
+ *     GET /: you are visitor 2
+ *     Web closes, after 2 visitors
+ *     Counter closes
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Ref from "effect/Ref"
+import * as Schema from "effect/Schema"
+
+/** Where the actors write: the root, which prints it. */
+export const say = Actor.fn("say", { module: import.meta.url, payload: { line: Schema.String } })(
+  ({ line }) => Console.log(line)
+)
+const tellRoot = (line: string) => Actor.orDie(Effect.flatMap(Actor.parent([say]), (root) => root.run(say({ line }))))
+
+const increment = Actor.endpoint("increment", { payload: { by: Schema.Int }, success: Schema.Int })
+const visit = Actor.endpoint("visit", { success: Schema.String })
+
+export class Counter extends Actor.Service<Counter>()("Counter", {
+  module: import.meta.url,
+  endpoints: [increment]
+}) {}
+
+export class Web extends Actor.Service<Web>()("Web", {
+  module: import.meta.url,
+  endpoints: [visit],
+  uses: [Counter]
+}) {}
+
+/** Built once, in the actor. */
+export const counter = Counter.serve(Effect.gen(function*() {
+  const total = yield* Ref.make(0)
+  yield* Effect.acquireRelease(tellRoot("Counter opens"), () => tellRoot("Counter closes"))
+  return { increment: ({ by }) => Ref.updateAndGet(total, (n) => n + by) }
+}))
+
+export const web = Web.serve(Effect.gen(function*() {
+  const counter = yield* Counter
+  const count = (by: number) => Actor.orDie(counter.run(increment({ by })))
+  yield* Effect.acquireRelease(
+    tellRoot("Web opens"),
+    () => Effect.flatMap(count(0), (total) => tellRoot(`Web closes, after ${total} visitors`))
+  )
+  return { visit: () => Effect.map(count(1), (n) => `you are visitor ${n}`) }
+}))
+
+NodeActor.runMain(
+  Effect.gen(function*() {
+    const done = yield* Deferred.make<void>()
+    const Visitors = Layer.effectDiscard(Effect.gen(function*() {
+      yield* Console.log(`GET /: ${yield* Web.calls.visit()}`)
+      yield* Console.log(`GET /: ${yield* Web.calls.visit()}`)
+      yield* Deferred.succeed(done, undefined)
+    }))
+    const App = Visitors.pipe(Layer.provide(Web.layer), Layer.provide(Counter.layer))
+    yield* Effect.raceFirst(Actor.launch(App), Deferred.await(done))
+  }),
+  { expose: [say] }
+)

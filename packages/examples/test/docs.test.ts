@@ -1,0 +1,168 @@
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import * as ActorErrors from "@furrow/actor/errors/ActorError"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll } from "vitest"
+import { names } from "../src/catalog.ts"
+import * as Pages from "./pages.ts"
+import { promised, runNode } from "./program.ts"
+
+const pages = Pages.all()
+const examples = Path.resolve(import.meta.dirname, "..")
+/** Inside this package, so that the programs find the packages they import. */
+const folder = Path.join(examples, `.docs-${process.pid}`)
+const folderOf = (page: Pages.Page) => Path.join(folder, page.path.replaceAll(/[^\w]/g, "-"))
+
+const tsconfig = {
+  extends: "../../../tsconfig.base.json",
+  compilerOptions: {
+    composite: false,
+    incremental: false,
+    noEmit: true,
+    customConditions: ["furrow-source"],
+    types: ["node"]
+  },
+  include: ["**/*.ts"]
+}
+
+const vitestConfig = `
+import { project } from "../../../vitest.shared.ts"
+const shared: any = project("docs")
+export default { ...shared, root: import.meta.dirname, test: { ...shared.test, include: ["**/*.test.ts"] } }
+`
+
+beforeAll(() => {
+  Fs.mkdirSync(folder)
+  for (const page of pages.filter(({ files }) => files.length > 0)) {
+    Fs.mkdirSync(folderOf(page))
+    for (const { name, text } of page.files) Fs.writeFileSync(Path.join(folderOf(page), name), text)
+  }
+  Fs.writeFileSync(Path.join(folder, "tsconfig.json"), JSON.stringify(tsconfig))
+  Fs.writeFileSync(Path.join(folder, "vitest.config.ts"), vitestConfig)
+})
+
+afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
+
+describe("code in the documents", () => {
+  const programs = pages.flatMap((page) => page.files.filter(Pages.isProgram).map((file) => ({ page, file })))
+
+  it.each(programs.map(({ file, page }) => [page.path, file.name, page, file] as const))(
+    "%s: %s runs and prints what the page says",
+    { timeout: 120_000 },
+    async (_path, name, page, file) => {
+      const { code, left, stderr, stdout } = await runNode([Path.join(folderOf(page), name)])
+      assert.match(stderr, promised(file.complains ?? []), stderr)
+      if (file.prints !== undefined) assert.match(stdout, promised(file.prints), stdout)
+      assert.strictEqual(code, 0)
+      assert.deepStrictEqual(left, [])
+    }
+  )
+
+  it("is free of type errors", { timeout: 120_000 }, () => {
+    const tsc = Path.join(Pages.root, "node_modules", ".bin", "tsc")
+    const { status, stdout } = ChildProcess.spawnSync(tsc, ["-p", folder, "--pretty", "false"], {
+      cwd: folder,
+      encoding: "utf8"
+    })
+    // Other errors are those of the packages, which have a check of their own.
+    const ours = stdout.split("\n").filter((line) => /error TS/.test(line) && !line.startsWith(".."))
+    assert.deepStrictEqual(ours, [])
+    if (status !== 0) assert.include(stdout, "error TS")
+  })
+
+  it("its tests pass", { timeout: 120_000 }, async () => {
+    const vitest = Path.join(Path.dirname(fileURLToPath(import.meta.resolve("vitest/package.json"))), "vitest.mjs")
+    const config = Path.join(folder, "vitest.config.ts")
+    const report = Path.join(folder, "report.json")
+    const { code, left, stderr, stdout } = await runNode(
+      [vitest, "run", "--config", config, "--reporter=json", `--outputFile=${report}`]
+    )
+    assert.strictEqual(code, 0, stdout + stderr)
+    const { numFailedTests, testResults } = JSON.parse(Fs.readFileSync(report, "utf8"))
+    assert.strictEqual(numFailedTests, 0)
+    assert.strictEqual(testResults.length, pages.flatMap((page) => page.files.filter(Pages.isTest)).length)
+    assert.deepStrictEqual(left, [])
+  })
+})
+
+describe("what the documents say of this repository", () => {
+  const { scripts } = JSON.parse(Fs.readFileSync(Path.join(Pages.root, "package.json"), "utf8")) as {
+    readonly scripts: Readonly<Record<string, string>>
+  }
+  const commands = pages.flatMap((page) => page.commands.map((command) => [page.path, command] as const))
+
+  it.each(commands)("%s: `%s` is a command of this repository", (_path, command) => {
+    for (const part of command.split("#")[0]!.split("&&").map((part) => part.trim())) {
+      const [npm, verb = "", script = verb, ...rest] = part.split(/\s+/)
+      assert.strictEqual(npm, "npm")
+      if (verb === "ci" || verb === "install" || verb === "pack") continue
+      if (verb === "run") assert.property(scripts, script)
+      else assert.include(["start", "test"], verb)
+      const [dashes, example] = rest
+      if (script === "example" && dashes !== undefined) assert.include([...names, "NAME", "--all"], example)
+    }
+  })
+
+  it.each(pages.map((page) => [page.path, page] as const))("%s: every file it names exists", (_path, page) => {
+    const missing = Pages.references(page).filter((path) => !Fs.existsSync(Path.join(Pages.root, path)))
+    assert.deepStrictEqual(missing, [])
+  })
+})
+
+describe("docs/01-tour.md", () => {
+  const page = pages.find(({ path }) => path === "docs/01-tour.md")!
+  const stops = Array.from(
+    page.text.matchAll(/`(packages\/[\w/.]+\.ts)`\s+((?:`\w+`(?:, )?)+)/g),
+    ([, path, found]) => [path!, Array.from(found!.matchAll(/\w+/g), ([name]) => name)] as const
+  )
+
+  it("names a place in most of its steps", () => assert.isAbove(stops.length, 40))
+
+  it.each(stops)("in %s there is %s", (path, found) => {
+    const text = Fs.readFileSync(Path.join(Pages.root, path), "utf8")
+    const defined = (name: string) =>
+      new RegExp(`(?:const|class|type|get|case|readonly|private|async) "?${name}\\b|^  ${name}[(:]`, "m")
+    for (const name of found) assert.match(text, defined(name))
+  })
+})
+
+describe("docs/errors.md", () => {
+  const page = pages.find(({ path }) => path === "docs/errors.md")!
+
+  it("explains every ActorError, and nothing else", () => {
+    const classes = Object.entries(ActorErrors).filter(([, value]) =>
+      typeof value === "function" && value.prototype instanceof Error
+    )
+    const section = page.text.slice(page.text.indexOf("## The eleven"))
+    const explained = Array.from(section.matchAll(/^\| `(\w+)` \|/gm), ([, name]) => name!)
+    assert.sameMembers(explained, classes.map(([name]) => name))
+  })
+
+  it("knows every step of starting an actor", () => {
+    for (const step of ActorErrors.SpawnStep.literals) assert.include(page.text, `\`${step}\``)
+  })
+})
+
+describe("the rules of blocks", () => {
+  const block = (language: string, text: string) => `\`\`\`${language}\n${text}\`\`\`\n`
+  const main = "// file: main.ts\nNodeActor.runMain(program)\n"
+
+  it("code is a file, and the text behind a program is its output", () => {
+    const text = block("ts", main) + block("text", "a\nb\n") + block("text stderr", "c\n") + block("sh", "npm ci\n")
+    const { commands, files } = Pages.parse("p", text)
+    assert.deepStrictEqual(files, [
+      { name: "main.ts", text: main, run: true, prints: ["a", "b"], complains: ["c"] }
+    ])
+    assert.deepStrictEqual(commands, ["npm ci"])
+  })
+
+  it.each([
+    ["code without a name", block("ts", "const a = 1\n"), /does not begin with/],
+    ["two files of one name", block("ts", main).repeat(2), /a second file/],
+    ["output of nothing", block("text", "a\n"), /output without a program/],
+    ["a module that nobody runs", block("ts", "// file: a.ts\n"), /never run/],
+    ["an unknown language", block("js", "1\n"), /no rule/]
+  ])("refused: %s", (_what, text, message) => assert.throws(() => Pages.parse("p", text), message))
+})
