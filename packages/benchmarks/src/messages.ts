@@ -1,0 +1,160 @@
+/**
+ * Calls, streams and cancels, between two processes that are already there.
+ *
+ * Each sample of a round is taken raw and through Furrow, right after each other; rounds alternate who goes first.
+ */
+import * as Actor from "@furrow/actor/actor/Actor"
+import { NodeActor } from "@furrow/node"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { echo, hang, items, user } from "./furrow/endpoints.ts"
+import { givenJob, type Job, report } from "./job.ts"
+import type { Amounts, Name } from "./measures.ts"
+import * as Raw from "./raw/client.ts"
+
+const width = 64
+const window = 1024
+
+/** One sample of each side. */
+interface Twins {
+  readonly raw: Effect.Effect<number>
+  readonly furrow: Effect.Effect<number, unknown>
+}
+
+const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
+  Effect.suspend(() => {
+    const start = performance.now()
+    return Effect.map(work, () => (performance.now() - start) * 1000 / count)
+  })
+
+const thousands = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
+  Effect.suspend(() => {
+    const start = performance.now()
+    return Effect.map(work, () => count / (performance.now() - start))
+  })
+
+const expect = (ok: boolean, what: string): void => {
+  if (!ok) throw new Error(`wrong ${what}`)
+}
+
+// ---- the baseline ---------------------------------------------------------------------------------------------------
+
+const rawCalls = async (client: Raw.Client, count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) expect((await client.call(user)).limit === user.limit, "answer")
+}
+
+const rawFlights = (client: Raw.Client, count: number): Promise<unknown> => {
+  let left = count
+  const worker = async () => {
+    while (left-- > 0) expect((await client.call(user)).limit === user.limit, "answer")
+  }
+  return Promise.all(Array.from({ length: width }, worker))
+}
+
+const rawStream = async (client: Raw.Client, count: number, chunk: number): Promise<void> =>
+  expect(await client.stream(count, chunk, window) === count, "number of items")
+
+// ---- Furrow ---------------------------------------------------------------------------------------------------------
+
+type Portal = Actor.Portal<typeof echo | typeof items | typeof hang>
+
+const calls = Effect.fnUntraced(function*(portal: Portal, count: number) {
+  for (let i = 0; i < count; i++) expect((yield* portal.run(echo(user))).limit === user.limit, "answer")
+})
+
+const flights = (portal: Portal, count: number) => {
+  let left = count
+  const worker = Effect.whileLoop({
+    while: () => left-- > 0,
+    body: () => portal.run(echo(user)),
+    step: (answer) => expect(answer.limit === user.limit, "answer")
+  })
+  return Effect.all(Array.from({ length: width }, () => worker), { concurrency: "unbounded", discard: true })
+}
+
+const stream = (portal: Portal, count: number, chunk: number) =>
+  Effect.suspend(() => {
+    let got = 0
+    const read = Stream.runForEachArray(portal.stream(items({ count, chunk })), (some) =>
+      Effect.sync(() => {
+        got += some.length
+      }))
+    return Effect.map(read, () => expect(got === count, "number of items"))
+  })
+
+/** The average time from the interrupt to the last word of a handler that is known to run. */
+const cancels = Effect.fnUntraced(function*(portal: Portal, count: number) {
+  let total = 0
+  for (let i = 0; i < count; i++) {
+    const fiber = yield* Effect.forkChild(portal.run(hang()), { startImmediately: true })
+    yield* portal.run(echo(user))
+    const start = performance.now()
+    yield* Fiber.interrupt(fiber)
+    total += performance.now() - start
+  }
+  return total * 1000 / count
+})
+
+// ---- together -------------------------------------------------------------------------------------------------------
+
+const twins = (client: Raw.Client, portal: Portal, amounts: Amounts): { readonly [N in Name]?: Twins } => {
+  const raw = (work: () => Promise<unknown>) => Effect.promise(work)
+  const roundTrip = micros(amounts.calls, raw(() => rawCalls(client, amounts.calls)))
+  const streams = (count: number, chunk: number): Twins => ({
+    raw: thousands(count, raw(() => rawStream(client, count, chunk))),
+    furrow: thousands(count, stream(portal, count, chunk))
+  })
+  return {
+    "call": { raw: roundTrip, furrow: micros(amounts.calls, calls(portal, amounts.calls)) },
+    "flight": {
+      raw: thousands(amounts.flights, raw(() => rawFlights(client, amounts.flights))),
+      furrow: thousands(amounts.flights, Effect.suspend(() => flights(portal, amounts.flights)))
+    },
+    "stream-single": streams(amounts.singles, 1),
+    "stream-chunks": streams(amounts.chunked, 64),
+    // The bare minimum of an acknowledged cancel is one round trip.
+    "cancel": { raw: roundTrip, furrow: cancels(portal, amounts.cancels) }
+  }
+}
+
+/**
+ * Repeats both sides until the engine has compiled what it will compile: the more code a side has, the longer that
+ * takes, on one core above all.
+ */
+const warmUp = Effect.fnUntraced(function*(both: Twins, millis: number) {
+  const end = performance.now() + 2 * millis
+  while (performance.now() < end) {
+    yield* both.raw
+    yield* both.furrow
+  }
+})
+
+const measure = (job: Job, client: Raw.Client) =>
+  Actor.nursery(Effect.gen(function*() {
+    const portal = yield* Actor.start("measured", { expose: [echo, items, hang], execArgv: job.flags })
+    const all = twins(client, portal, job.amounts)
+    yield* warmUp(all.flight!, job.amounts.warmUp)
+    for (const name of job.run.names) yield* warmUp(all[name]!, job.amounts.warmUp)
+    for (let round = 0; round < job.rounds; round++) {
+      for (const name of job.run.names) {
+        const both = all[name]!
+        const first = round % 2 === 0 ? yield* both.raw : yield* both.furrow
+        const second = round % 2 === 0 ? yield* both.furrow : yield* both.raw
+        const [raw, furrow] = round % 2 === 0 ? [first, second] : [second, first]
+        report({ name, raw, furrow })
+      }
+    }
+  }))
+
+const program = Effect.suspend(() => {
+  const job = givenJob()
+  return Effect.acquireUseRelease(
+    Effect.sync(() => Raw.start(job.flags)),
+    (client) => measure(job, client),
+    (client) => Effect.promise(() => client.close())
+  )
+})
+
+await Effect.runPromise(Effect.provide(program, NodeActor.layer))
+process.disconnect()

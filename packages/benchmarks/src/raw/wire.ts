@@ -1,0 +1,64 @@
+/**
+ * What a careful author would write without Furrow: u32 length + msgpack over a socket, everything said in one turn of
+ * the event loop in one write. Both ends of the baseline use it.
+ *
+ *   [0, id, name, payload]           call             [1, id, value]     its answer
+ *   [2, id, count, window, chunk]    start a stream   [3, id, items]     a chunk of it      [4, id]   its end
+ *   [5, id, items]                   credit
+ */
+import { Packr } from "msgpackr"
+import type * as Net from "node:net"
+
+export type Message = ReadonlyArray<any>
+export type Send = (message: Message) => void
+
+export const word = { call: 0, answer: 1, start: 2, chunk: 3, end: 4, credit: 5 } as const
+
+const header = 4
+const arenaSize = 64 * 1024
+
+/** Calls back with every whole frame; what is left of a chunk waits for the next one. */
+const framer = (frame: (bytes: Buffer) => void) => {
+  let rest: Buffer | undefined
+  return (chunk: Buffer): void => {
+    const bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk])
+    let at = 0
+    while (bytes.length - at >= header) {
+      const end = at + header + bytes.readUInt32LE(at)
+      if (end > bytes.length) break
+      frame(bytes.subarray(at + header, end))
+      at = end
+    }
+    rest = at === bytes.length ? undefined : bytes.subarray(at)
+  }
+}
+
+export const open = (socket: Net.Socket, heard: (message: Message) => void): Send => {
+  const codec = new Packr({ useRecords: false })
+  let arena = Buffer.allocUnsafeSlow(arenaSize)
+  let from = 0
+  let to = 0
+  let scheduled = false
+  const flush = () => {
+    scheduled = false
+    if (to === from) return
+    socket.write(arena.subarray(from, to))
+    from = to
+  }
+  socket.on("data", framer((bytes) => heard(codec.unpack(bytes))))
+  return (message) => {
+    const body = codec.pack(message)
+    const size = header + body.length
+    if (to + size > arena.length) {
+      flush()
+      arena = Buffer.allocUnsafeSlow(Math.max(arenaSize, size))
+      from = to = 0
+    }
+    arena.writeUInt32LE(body.length, to)
+    arena.set(body, to + header)
+    to += size
+    if (scheduled) return
+    scheduled = true
+    queueMicrotask(flush)
+  }
+}
