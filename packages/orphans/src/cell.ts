@@ -1,0 +1,212 @@
+/**
+ * One cell, played: starts the tree, waits until everybody is up and in its state, lets the one die, and measures until
+ * nothing of the tree is left.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+import { boundOf, type Cell, isAbrupt, unpromised } from "./matrix.ts"
+import {
+  describe,
+  type Found,
+  isAlive,
+  killMarked,
+  marked,
+  pause,
+  signal,
+  stateOf,
+  until,
+  variable
+} from "./processes.ts"
+import { awaitedSleep, detachedSleep } from "./tree/actors.ts"
+import { smallHeap } from "./tree/dying.ts"
+import { giveGo, type Report, reports } from "./tree/report.ts"
+
+export interface Verdict {
+  readonly cell: Cell
+  /** Until everything was gone, in milliseconds; `undefined` where something never was. */
+  readonly millis: number | undefined
+  /** What is wrong: the cell failed. */
+  readonly problems: ReadonlyArray<string>
+  /** Why nothing was promised, where nothing was. */
+  readonly unpromised: string | undefined
+  /** Subprocesses that had left the group of their actor, and lived on. */
+  readonly detached: number
+}
+
+const root = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
+
+/** A tree of six processes on a busy machine. */
+const startBound = 60_000
+/** What lives longer than this after its bound is left for good. */
+const slack = 4_000
+
+type Tagged<Tag extends Report["_tag"]> = Extract<Report, { readonly _tag: Tag }>
+
+class Scene {
+  readonly cell: Cell
+  readonly mark = Crypto.randomUUID()
+  readonly folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-"))
+  readonly child: ChildProcess.ChildProcess
+  private stderr = ""
+  exit: { readonly code: number | null; readonly signal: string | null; readonly at: number } | undefined
+
+  constructor(cell: Cell) {
+    this.cell = cell
+    const flags = cell.who === "root" && cell.how === "oom" ? [`--max-old-space-size=${smallHeap}`] : []
+    const argv = [process.execPath, ...process.execArgv, ...flags, root, JSON.stringify(cell), this.folder]
+    // Not even a killed matrix may leave a root behind.
+    this.child = ChildProcess.spawn("setpriv", ["--pdeathsig", "KILL", "--", ...argv], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, [variable]: this.mark }
+    })
+    this.child.stdout!.resume()
+    this.child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text
+    })
+    this.child.once("exit", (code, name) => {
+      this.exit = { code, signal: name, at: performance.now() }
+    })
+  }
+
+  all<Tag extends Report["_tag"]>(tag: Tag): ReadonlyArray<Tagged<Tag>> {
+    return reports(this.folder).filter((report): report is Tagged<Tag> => report._tag === tag)
+  }
+
+  get said(): string {
+    return this.stderr.trim().split("\n").slice(-12).join("\n")
+  }
+
+  async end(): Promise<void> {
+    await killMarked(this.mark)
+    Fs.rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** The actors of the cell, in the order of the chain, the one that dies first where it is an inner one. */
+const chain = (scene: Scene) => scene.all("Up").filter(({ name }) => name !== "root")
+
+const prepare = async (scene: Scene): Promise<string | undefined> => {
+  const { depth, state, where, who } = scene.cell
+  const actors = depth + (who === "inner" ? 1 : 0)
+  if (!await until(() => chain(scene).length === actors || scene.exit !== undefined, startBound)) {
+    return "not up in time"
+  }
+  if (scene.exit !== undefined) return "the root ended while the tree was starting"
+  giveGo(scene.folder)
+  const inState = where === "all" ? depth : 1
+  if (!await until(() => scene.all("In").length === inState, startBound)) return "not in its state in time"
+  if (state === "blocked" && where === "all") {
+    const awaited = () => marked(scene.mark).filter(({ command }) => command.includes(`sleep ${awaitedSleep}`)).length
+    if (!await until(() => awaited() === Math.ceil(depth / 2), startBound)) return "not blocked in time"
+  }
+  if (state !== "stopped") return undefined
+  const stopped = scene.all("In").map(({ pid }) => pid)
+  for (const pid of stopped) signal(pid, "SIGSTOP")
+  return await until(() => stopped.every((pid) => stateOf(pid) === "T"), startBound) ? undefined : "not stopped in time"
+}
+
+/** Brings the death about; the time from which the bound counts. */
+const kill = async (scene: Scene): Promise<number> => {
+  const { how, who } = scene.cell
+  const pid = who === "root" ? scene.child.pid! : chain(scene).find(({ name }) => name === "victim")!.pid
+  const start = performance.now()
+  if (how === "pipe") scene.child.stdout!.destroy()
+  else signal(pid, how.startsWith("SIG") ? how as NodeJS.Signals : "SIGUSR2")
+  if (!isAbrupt(scene.cell) || how === "SIGKILL") return start
+  // Running out of memory takes its time: the bound counts from the death.
+  await until(() => !isAlive(pid), startBound, 1)
+  return performance.now()
+}
+
+/** What of the tree must be gone and is not. */
+const left = (scene: Scene): { readonly tree: ReadonlyArray<Found>; readonly detached: number } => {
+  const staying = scene.cell.who === "inner"
+    ? (found: Found) => found.pid === scene.child.pid || /furrow-warden|^furrow\[sibling@/.test(found.command)
+    : () => false
+  const found = marked(scene.mark).filter((found) => !staying(found))
+  const tree = found.filter(({ command }) => !command.includes(`sleep ${detachedSleep}`))
+  return { tree, detached: found.length - tree.length }
+}
+
+const exitCodes: { readonly [How in Cell["how"]]: number | string } = {
+  SIGKILL: "SIGKILL",
+  oom: "SIGABRT",
+  exit: 0,
+  SIGTERM: 143,
+  SIGINT: 130,
+  SIGHUP: 129,
+  pipe: 141,
+  throw: 70
+}
+
+const checkRoot = async (scene: Scene): Promise<ReadonlyArray<string>> => {
+  await until(() => scene.exit !== undefined, 1_000)
+  const ended = scene.exit?.signal ?? scene.exit?.code
+  const expected = exitCodes[scene.cell.how]
+  return ended === expected ? [] : [`the root ended with ${ended}, not ${expected}`]
+}
+
+/** What the caller of an actor that died must hear, and what its owner: whoever could still speak said why itself. */
+const heardOf = ({ how }: Cell): { readonly call: string; readonly end: string } => {
+  const code = exitCodes[how]
+  const end = `ActorLost: ${typeof code === "string" ? code : `exit ${code}`}`
+  if (isAbrupt({ how })) return { call: end, end }
+  return { call: how === "throw" ? "RemoteActorError: RangeError" : `ContextCancelled by victim: ${how}`, end }
+}
+
+const checkInner = async (scene: Scene): Promise<ReadonlyArray<string>> => {
+  await until(() => scene.all("Sibling").length > 0 || scene.exit !== undefined, 2_000)
+  if (scene.exit !== undefined) return [`the root did not go on: it ended with ${scene.exit.signal ?? scene.exit.code}`]
+  const [heard] = scene.all("Heard")
+  const [sibling] = scene.all("Sibling")
+  const expected = heardOf(scene.cell)
+  return [
+    ...heard?.call === expected.call ? [] : [`the open call ended with "${heard?.call}", not "${expected.call}"`],
+    ...heard?.end === expected.end ? [] : [`its owner heard "${heard?.end}", not "${expected.end}"`],
+    ...sibling?.answers === true ? [] : ["the other actor of the root does not answer"]
+  ]
+}
+
+const measure = async (scene: Scene): Promise<Omit<Verdict, "cell" | "unpromised">> => {
+  const bound = boundOf(scene.cell)
+  const start = await kill(scene)
+  const patience = start + bound + slack
+  let millis: number | undefined
+  for (;;) {
+    const now = performance.now()
+    const { tree } = left(scene)
+    if (tree.length === 0) {
+      millis = now - start
+      break
+    }
+    if (now > patience) break
+    await pause(5)
+  }
+  const { detached, tree } = left(scene)
+  const late = millis === undefined
+    ? [`left: ${tree.map(describe).join("; ")}`]
+    : millis > bound
+    ? [`gone after ${Math.round(millis)} ms, the bound is ${bound}`]
+    : []
+  const checks = scene.cell.who === "root" ? await checkRoot(scene) : await checkInner(scene)
+  return { millis, problems: [...late, ...checks], detached }
+}
+
+export const play = async (cell: Cell): Promise<Verdict> => {
+  const scene = new Scene(cell)
+  const why = unpromised(cell)
+  try {
+    const unprepared = await prepare(scene)
+    const measured = unprepared === undefined
+      ? await measure(scene)
+      : { millis: undefined, problems: [unprepared], detached: 0 }
+    const said = measured.problems.length > 0 && scene.said !== "" ? [`it said: ${scene.said}`] : []
+    return { cell, unpromised: why, ...measured, problems: [...measured.problems, ...said] }
+  } finally {
+    await scene.end()
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * What happens in one round of chaos, decided by the seed and the number of the round alone: a tree of actors, what
+ * each of them does, how it is owned, when its owner has enough, and what is done to its processes meanwhile. When
+ * exactly a process is hit is up to the machine; what is tried, and in what order, is not.
+ */
+
+export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" | "ignores" | "litters"
+
+export interface Shape {
+  readonly work: Work
+  /** Milliseconds until it answers or fails, and how long its finalizer takes. */
+  readonly millis: number
+  readonly below: ReadonlyArray<Shape>
+}
+
+/** Who owns the tree: one call, a portal in a Scope, a nursery. */
+export type Owner = "call" | "portal" | "nursery"
+
+/** How the owner ends it, if it has not ended by itself. */
+export type Enough = "timeout" | "interrupt" | "cancel"
+
+export interface Fault {
+  readonly kind: "SIGKILL" | "SIGTERM" | "SIGINT" | "stop" | "stop and continue"
+  /** Milliseconds after the fault before. */
+  readonly after: number
+  /** The n-th of the processes there are then, counted around. */
+  readonly target: number
+}
+
+export interface Plan {
+  readonly round: number
+  readonly tree: Shape
+  readonly owner: Owner
+  readonly enough: Enough
+  /** Milliseconds until the owner has enough. */
+  readonly after: number
+  readonly faults: ReadonlyArray<Fault>
+}
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+export const random = (seed: number): () => number => {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+const works: ReadonlyArray<Work> = [
+  "waits",
+  "waits",
+  "waits",
+  "answers",
+  "fails",
+  "dies",
+  "spins",
+  "blocks",
+  "ignores",
+  "litters"
+]
+const kinds: ReadonlyArray<Fault["kind"]> = ["SIGKILL", "SIGKILL", "SIGTERM", "SIGINT", "stop", "stop and continue"]
+const owners: ReadonlyArray<Owner> = ["call", "portal", "nursery"]
+const enoughs: ReadonlyArray<Enough> = ["timeout", "interrupt", "cancel"]
+
+export const plan = (seed: number, round: number): Plan => {
+  const next = random(Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(round + 1, 0x85ebca6b))
+  const below = (limit: number): number => Math.floor(next() * limit)
+  const one = <A>(of: ReadonlyArray<A>): A => of[below(of.length)]!
+  // Some trees are left in peace and could answer, if their owner waits.
+  const calm = next() < 0.2
+  const shape = (levels: number): Shape => {
+    const count = levels === 0 ? 0 : one([0, 1, 1, 2, 3].slice(0, levels + 2))
+    const kids = Array.from({ length: count }, () => shape(levels - 1))
+    return { work: calm ? "answers" : one(works), millis: below(300), below: kids }
+  }
+  return {
+    round,
+    tree: shape(one([0, 1, 2, 2, 3])),
+    owner: one(owners),
+    enough: one(enoughs),
+    // From the middle of the first start to well after the last one.
+    after: 50 + below(next() < 0.4 ? 500 : 3_000),
+    faults: Array.from({ length: calm ? 0 : one([0, 1, 1, 2, 4]) }, () => ({
+      kind: one(kinds),
+      after: below(next() < 0.5 ? 300 : 1_500),
+      target: below(1_000)
+    }))
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Plays one round, and says how the call at its top ended: with a value, a typed error or an interruption. A defect is
+ * nobody's answer, and a round that takes longer than its bounds is a hang.
+ */
+import * as Actor from "@furrow/actor/actor/Actor"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { describe, type Found, marked, signal, until, variable } from "../processes.ts"
+import { live } from "./actors.ts"
+import type { Fault, Plan } from "./plan.ts"
+
+export type Outcome = "value" | "error" | "interrupt"
+
+/** What has gone wrong in a round. */
+export class Wrong extends Error {}
+
+/** Short, so that many rounds run into them. */
+export const bounds: Actor.Timeouts = { ...Actor.defaultTimeouts, cancel: 1_000, finalizers: 1_000 }
+
+/** What an owner needs at most: a slow start, the ladder, and a busy machine. */
+const patience = "40 seconds"
+
+/** The processes of a round, by the mark of its actors; the warden is not among them. */
+const targets = (mark: string): ReadonlyArray<Found> =>
+  marked(mark).filter(({ command }) => !command.includes("furrow-warden")).toSorted((a, b) => a.pid - b.pid)
+
+const strike = (mark: string, { kind, target }: Fault): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const there = targets(mark)
+    if (there.length === 0) return Effect.void
+    const { pid } = there[target % there.length]!
+    if (kind !== "stop" && kind !== "stop and continue") return Effect.sync(() => signal(pid, kind))
+    signal(pid, "SIGSTOP")
+    if (kind === "stop") return Effect.void
+    return Effect.andThen(Effect.sleep("200 millis"), Effect.sync(() => signal(pid, "SIGCONT")))
+  })
+
+const faults = (mark: string, plan: Plan): Effect.Effect<void> =>
+  Effect.forEach(plan.faults, (fault) => Effect.andThen(Effect.sleep(fault.after), strike(mark, fault)), {
+    discard: true
+  })
+
+type Run = Effect.Effect<unknown, unknown, Actor.ActorRuntime>
+
+/** The tree under its owner, ended by it where that is the owner's to do. */
+const owned = (env: Actor.SpawnOptions["env"], plan: Plan): Run => {
+  const call = live({ shape: plan.tree })
+  const cancels = plan.enough === "cancel"
+  switch (plan.owner) {
+    case "call":
+      return Actor.runInActor(call, { env })
+    case "portal":
+      return Effect.scoped(Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("live", { expose: [live], env })
+        if (cancels) yield* Effect.forkChild(Effect.andThen(Effect.sleep(plan.after), portal.cancel("enough")))
+        return yield* portal.run(call)
+      }))
+    case "nursery":
+      return Actor.nursery(Effect.gen(function*() {
+        const job = yield* Actor.forkInActor(call, { env })
+        if (cancels) yield* Effect.andThen(Effect.sleep(plan.after), job.cancel("enough"))
+        return yield* job.result
+      }))
+  }
+}
+
+const untilEnough = (run: Run, plan: Plan): Run => {
+  if (plan.enough === "interrupt") {
+    return Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(run)
+      yield* Effect.raceFirst(Effect.sleep(plan.after), Effect.exit(Fiber.join(fiber)))
+      yield* Fiber.interrupt(fiber)
+      return yield* Effect.flatten(Fiber.await(fiber))
+    })
+  }
+  // A cancel that comes before there is anything to cancel leaves the tree to its timeout.
+  return Effect.timeout(run, plan.enough === "timeout" ? plan.after : plan.after + 3_000)
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<Outcome, Wrong> => {
+  if (Exit.isSuccess(exit)) return Effect.succeed("value")
+  if (Cause.hasInterruptsOnly(exit.cause)) return Effect.succeed("interrupt")
+  const defect = exit.cause.reasons.find(Cause.isDieReason)
+  return defect === undefined
+    ? Effect.succeed("error")
+    : Effect.fail(new Wrong(`a defect: ${Cause.pretty(exit.cause)}`))
+}
+
+/** Whoever resumes finds nobody; what a killed actor had started itself may take the kernel a moment. */
+const nothingLeft = (mark: string): Effect.Effect<void, Wrong> =>
+  Effect.flatMap(
+    Effect.promise(() => until(() => targets(mark).length === 0, 1_000)),
+    (gone) => gone ? Effect.void : Effect.fail(new Wrong(`left: ${targets(mark).map(describe).join("; ")}`))
+  )
+
+export const play = (plan: Plan, mark: string): Effect.Effect<Outcome, Wrong, Actor.ActorRuntime> =>
+  Effect.gen(function*() {
+    const striking = yield* Effect.forkChild(faults(mark, plan))
+    const run = untilEnough(owned({ set: { [variable]: mark } }, plan), plan)
+    // Detached: a hang is to be reported, not to be waited for.
+    const fiber = yield* Effect.forkDetach(Effect.provideService(run, Actor.Timeouts, bounds))
+    const exit = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
+    yield* Fiber.interrupt(striking)
+    if (exit._tag === "None") return yield* Effect.fail(new Wrong(`it did not end within ${patience}`))
+    yield* nothingLeft(mark)
+    return yield* outcomeOf(exit.value)
+  })

@@ -1,0 +1,125 @@
+/**
+ * Rounds of chaos until the time is up, two at once, in one root. At the end the root must hold what it held before:
+ * no process, no descriptor, no temporary file more.
+ */
+import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
+import { NodeActor } from "@furrow/node"
+import * as Effect from "effect/Effect"
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { describe, marked, until, variable } from "../processes.ts"
+import { plan, type Shape } from "./plan.ts"
+import { type Outcome, play, type Wrong } from "./round.ts"
+
+export interface Result {
+  readonly rounds: number
+  readonly actors: number
+  readonly faults: number
+  readonly outcomes: { readonly [O in Outcome]: number }
+  readonly problems: ReadonlyArray<string>
+}
+
+const size = ({ below }: Shape): number => below.reduce((sum, shape) => sum + size(shape), 1)
+
+/** What each open descriptor points at, without its number: pipes and sockets are all alike. */
+const descriptors = (): ReadonlyArray<string> =>
+  Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
+    try {
+      return [Fs.readlinkSync(`/proc/self/fd/${fd}`).replace(/:\[\d+\]$/, "")]
+    } catch {
+      // The one that read the folder.
+      return []
+    }
+  }).toSorted()
+
+interface Tally {
+  rounds: number
+  actors: number
+  faults: number
+  readonly outcomes: { [O in Outcome]: number }
+  readonly problems: Array<string>
+}
+
+const oneRound = (
+  seed: number,
+  round: number,
+  mark: string,
+  tally: Tally
+): Effect.Effect<void, never, ActorRuntime> => {
+  const given = plan(seed, round)
+  tally.rounds++
+  tally.actors += size(given.tree)
+  tally.faults += given.faults.length
+  return Effect.matchEffect(play(given, `${mark}-${round}`), {
+    onSuccess: (outcome) => Effect.sync(() => void tally.outcomes[outcome]++),
+    onFailure: (wrong: Wrong) =>
+      Effect.sync(() => void tally.problems.push(`round ${round}: ${wrong.message}\n  ${JSON.stringify(given)}`))
+  })
+}
+
+/** Rounds as long as another one is wanted, two at once, under one root. */
+const rounds = (seed: number, another: (round: number) => boolean, mark: string, tally: Tally): Effect.Effect<void> => {
+  let next = 0
+  const work: Effect.Effect<void, never, ActorRuntime> = Effect.suspend(() =>
+    another(next) && tally.problems.length === 0
+      ? Effect.andThen(oneRound(seed, next++, mark, tally), work)
+      : Effect.void
+  )
+  return Effect.all([work, work], { concurrency: 2, discard: true }).pipe(Effect.provide(NodeActor.layer))
+}
+
+const nothing = (): Tally => ({
+  rounds: 0,
+  actors: 0,
+  faults: 0,
+  outcomes: { value: 0, error: 0, interrupt: 0 },
+  problems: []
+})
+
+/** Node keeps compiled modules for the next start: they are meant to stay. */
+const compileCache = "node-compile-cache"
+
+/** What is there more often than before. */
+const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const counts = new Map<string, number>()
+  for (const target of before) counts.set(target, (counts.get(target) ?? 0) + 1)
+  return after.filter((target) => {
+    const count = counts.get(target) ?? 0
+    counts.set(target, count - 1)
+    return count <= 0
+  })
+}
+
+/** Everything that was not there before. */
+const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string): Promise<ReadonlyArray<string>> => {
+  const processes = () => marked(mark)
+  const held = () => more(before, descriptors())
+  await until(() => processes().length === 0 && held().length === 0, 5_000)
+  return [
+    ...processes().map((found) => `process ${describe(found)}`),
+    ...held().map((target) => `descriptor of ${target}`),
+    ...Fs.readdirSync(folder).filter((name) => name !== compileCache).map((name) => `temporary file ${name}`)
+  ]
+}
+
+export const run = async (seed: number, minutes: number): Promise<Result> => {
+  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-"))
+  // Whatever uses a temporary file from here on does so in a folder of ours.
+  process.env["TMPDIR"] = folder
+  const mark = Crypto.randomUUID()
+  process.env[variable] = mark
+  const tally = nothing()
+  try {
+    // What Node opens with the first process and keeps, it opens now.
+    await Effect.runPromise(rounds(seed, (round) => round < 2, mark, nothing()))
+    const before = descriptors()
+    const end = performance.now() + minutes * 60_000
+    await Effect.runPromise(rounds(seed, () => performance.now() < end, mark, tally))
+    const left = await leaks(before, folder, mark)
+    return { ...tally, problems: [...tally.problems, ...left.map((what) => `left in the end: ${what}`)] }
+  } finally {
+    Fs.rmSync(folder, { recursive: true, force: true })
+  }
+}

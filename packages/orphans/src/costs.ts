@@ -1,0 +1,79 @@
+/**
+ * What each guard costs: from starting an actor until it is ready, and the memory it has for itself while it does
+ * nothing. The three are measured in turns in one process, so that the machine's moods hit them alike.
+ */
+import * as Actor from "@furrow/actor/actor/Actor"
+import { NodeActor } from "@furrow/node"
+import type { GuardMode } from "@furrow/node/Guard"
+import * as Effect from "effect/Effect"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import { marked, variable } from "./processes.ts"
+import { table } from "./tables.ts"
+import { ping } from "./tree/actors.ts"
+
+const modes: ReadonlyArray<GuardMode> = ["none", "warden", "thread"]
+
+/** How long an actor is left alone before its memory is read: what start-up still had to do is done then. */
+const settle = "500 millis"
+
+/** Pages that are in nobody else's memory, in MiB. */
+const privateMiB = (pid: number): number => {
+  const text = Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")
+  return [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) /
+    1024
+}
+
+interface Sample {
+  readonly millis: number
+  readonly mib: number
+}
+
+const sample: Effect.Effect<Sample, Actor.ActorError, Actor.ActorRuntime> = Effect.scoped(Effect.gen(function*() {
+  const start = performance.now()
+  const { actor } = yield* Actor.startScoped("measured", { expose: [ping] })
+  const millis = performance.now() - start
+  yield* Effect.sleep(settle)
+  return { millis, mib: privateMiB(actor.pid) }
+}))
+
+const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+}
+
+const rowOf = (mode: GuardMode, own: ReadonlyArray<Sample>, base: ReadonlyArray<Sample>): ReadonlyArray<string> => {
+  const ratio = (of: (sample: Sample) => number) => median(own.map((sample, i) => of(sample) / of(base[i]!))).toFixed(2)
+  return [
+    mode,
+    `${Math.round(median(own.map(({ millis }) => millis)))} ms`,
+    ratio(({ millis }) => millis),
+    `${median(own.map(({ mib }) => mib)).toFixed(1)} MiB`,
+    ratio(({ mib }) => mib)
+  ]
+}
+
+/** The table, and what the warden itself takes. */
+export const run = async (rounds: number): Promise<string> => {
+  const mark = Crypto.randomUUID()
+  process.env[variable] = mark
+  const runtimes = modes.map((guard) => ManagedRuntime.make(NodeActor.layerWith({ guard })))
+  const samples = new Map(modes.map((mode) => [mode, [] as Array<Sample>]))
+  // One more to warm up, and every time another one first.
+  for (let round = -1; round < rounds; round++) {
+    for (let turn = 0; turn < modes.length; turn++) {
+      const i = (turn + round + 1) % modes.length
+      const taken = await runtimes[i]!.runPromise(sample)
+      if (round >= 0) samples.get(modes[i]!)!.push(taken)
+    }
+  }
+  const warden = marked(mark).find(({ command }) => command.includes("furrow-warden"))
+  const shell = warden === undefined
+    ? ""
+    : `\n\nthe warden's shell: ${privateMiB(warden.pid).toFixed(1)} MiB, once per tree`
+  await Promise.all(runtimes.map((runtime) => runtime.dispose()))
+  const rows = modes.map((mode) => rowOf(mode, samples.get(mode)!, samples.get("none")!))
+  return table([["guard", "start to ready", "ratio", "private memory", "ratio"], ...rows]) + shell
+}

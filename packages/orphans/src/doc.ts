@@ -1,0 +1,78 @@
+/**
+ * The tables of docs/lifetimes.md. Those of measurements are written there by a run with `--write`; the ladder is made
+ * from the code, and a test fails where the document says something else.
+ */
+import { defaultTimeouts } from "@furrow/actor/actor/Actor"
+import * as Ladder from "@furrow/actor/supervision/ShutdownLadder"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { table } from "./tables.ts"
+
+export const file = Path.join(import.meta.dirname, "..", "..", "..", "docs", "lifetimes.md")
+
+export type Section = "ladder" | "warden" | "thread" | "peers" | "costs"
+
+const begin = (section: Section): string => `<!-- ${section}: made by npm run orphans -->`
+const end = (section: Section): string => `<!-- end of ${section} -->`
+
+const place = (document: string, section: Section): readonly [number, number] => {
+  const from = document.indexOf(begin(section))
+  const to = document.indexOf(end(section))
+  if (from < 0 || to < from) throw new Error(`the document must hold "${begin(section)}" and "${end(section)}"`)
+  return [from + begin(section).length, to]
+}
+
+/** What stands in a section. */
+export const read = (document: string, section: Section): string => document.slice(...place(document, section)).trim()
+
+export const replace = (document: string, section: Section, text: string): string => {
+  const [from, to] = place(document, section)
+  return `${document.slice(0, from)}\n${text}\n${document.slice(to)}`
+}
+
+export const write = (section: Section, text: string): void => {
+  Fs.writeFileSync(file, replace(Fs.readFileSync(file, "utf8"), section, text))
+}
+
+const seconds = (millis: number): string => `${millis / 1_000} s`
+
+const said = (action: Ladder.Action): ReadonlyArray<string> => {
+  switch (action._tag) {
+    case "Ask":
+      return ["`CancelActor` is sent: who cancels, why, until when"]
+    case "CloseChannel":
+      return ["its channel is closed"]
+    case "Signal":
+      return [`${action.signal} to its process group`]
+    case "Wait":
+    case "Done":
+      return []
+  }
+}
+
+/** How each rung is reached from the one below, and what is waited for there. */
+const rungs: ReadonlyArray<readonly [Ladder.Rung, Ladder.Rung, Ladder.Input, string]> = [
+  ["Asked", "Running", "end", "`CancelAck`: its event loop is alive"],
+  ["Finalizing", "Asked", "ack", "`Bye`: its finalizers have run"],
+  ["Leaving", "Finalizing", "bye", "its exit"],
+  ["Terminating", "Finalizing", "elapsed", "its exit"],
+  ["Killed", "Terminating", "elapsed", "its exit, from the kernel"]
+]
+
+/** The ladder as the code climbs it. */
+export const ladder = (): string => {
+  const rows = rungs.map(([rung, from, input, waited]) => {
+    const [reached, actions] = Ladder.step(from, input)
+    if (reached !== rung) throw new Error(`${from}, ${input}: ${reached}, not ${rung}`)
+    const wait = actions.find((action) => action._tag === "Wait")
+    const [next] = Ladder.step(rung, "elapsed")
+    return [
+      rung,
+      actions.flatMap(said).join("; ") || "nothing: it works",
+      waited,
+      wait === undefined ? "none" : `${seconds(defaultTimeouts[wait.bound])} (\`Timeouts.${wait.bound}\`)`,
+      next === rung ? "-" : next
+    ]
+  })
+  return table([["rung", "what is done", "waits for", "at most", "and then"], ...rows])
+}

@@ -1,0 +1,109 @@
+/**
+ * The same question put to others: the parent is killed or asked to end, its one child waits or computes. They promise
+ * nothing of the kind; the table is for whoever has to choose.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+import { play as playCell } from "../cell.ts"
+import { isAlive, killMarked, marked, pause, until, variable } from "../processes.ts"
+import { table } from "../tables.ts"
+import type { Job } from "./work.ts"
+
+interface Peer {
+  readonly name: string
+  /** Where it comes from; nothing for what Node has. */
+  readonly package: string | undefined
+}
+
+const peers: ReadonlyArray<Peer> = [
+  { name: "fork", package: undefined },
+  { name: "cluster", package: undefined },
+  { name: "tinypool", package: "tinypool" },
+  { name: "workerpool", package: "workerpool" },
+  { name: "jest-worker", package: "jest-worker" },
+  { name: "effect/workers", package: "@effect/platform-node" }
+]
+
+const parent = fileURLToPath(new URL("./parent.ts", import.meta.url))
+
+/** Longer than the longest grace of any of them. */
+const patience = 7_000
+
+/** The version that is installed here; nothing where it is not. */
+const versionOf = ({ package: name }: Peer): string | undefined => {
+  if (name === undefined) return process.version
+  // Not every package lets its manifest be imported: it is looked for where Node would look.
+  for (let folder = import.meta.dirname; folder !== Path.dirname(folder); folder = Path.dirname(folder)) {
+    const manifest = Path.join(folder, "node_modules", name, "package.json")
+    if (Fs.existsSync(manifest)) return (JSON.parse(Fs.readFileSync(manifest, "utf8")) as { version: string }).version
+  }
+  return undefined
+}
+
+const play = async (peer: Peer, how: NodeJS.Signals, state: Job["state"]): Promise<string> => {
+  const mark = Crypto.randomUUID()
+  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-"))
+  const file = Path.join(folder, "pid")
+  const job: Job = { state, file }
+  const child = ChildProcess.spawn(process.execPath, [parent, peer.name, JSON.stringify(job)], {
+    stdio: ["ignore", "ignore", "pipe"],
+    env: { ...process.env, [variable]: mark }
+  })
+  let stderr = ""
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text
+  })
+  try {
+    const there = await until(() => Fs.existsSync(file) && Fs.readFileSync(file, "utf8").endsWith("\n"), 20_000)
+    if (!there) return `did not start: ${stderr.trim().split("\n")[0]}`
+    const pid = Number(Fs.readFileSync(file, "utf8"))
+    // What it still does after its child began is done then: handlers are in place.
+    await pause(200)
+    const start = performance.now()
+    child.kill(how)
+    const gone = await until(() => !isAlive(pid) && marked(mark).length === 0, patience, 5)
+    return gone ? `${Math.ceil(performance.now() - start)} ms` : "left"
+  } finally {
+    await killMarked(mark)
+    Fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const ours = async (how: "SIGKILL" | "SIGTERM", state: Job["state"]): Promise<string> => {
+  const { millis } = await playCell({
+    who: "root",
+    how,
+    state: state === "busy" ? "spinning" : "idle",
+    where: "all",
+    depth: 1,
+    guard: "warden"
+  })
+  return millis === undefined ? "left" : `${Math.ceil(millis)} ms`
+}
+
+const deaths = [["SIGKILL", "idle"], ["SIGKILL", "busy"], ["SIGTERM", "idle"], ["SIGTERM", "busy"]] as const
+
+const rowOf = async (name: string, version: string, one: (how: typeof deaths[number]) => Promise<string>) => [
+  name,
+  version,
+  // Whoever is left is waited for in vain: that needs no processor.
+  ...await Promise.all(deaths.map(one))
+]
+
+/** How long the child of each peer outlives its parent, as a table. */
+export const run = async (): Promise<string> => {
+  const rows = [await rowOf("Furrow", "this", ([how, state]) => ours(how, state))]
+  for (const peer of peers) {
+    const version = versionOf(peer)
+    rows.push(
+      version === undefined
+        ? [peer.name, "not installed", ...deaths.map(() => "")]
+        : await rowOf(peer.name, version, ([how, state]) => play(peer, how, state))
+    )
+  }
+  return table([["child of", "version", ...deaths.map(([how, state]) => `parent ${how}, child ${state}`)], ...rows])
+}

@@ -1,0 +1,81 @@
+/**
+ * The actors of a cell: a chain in which each one has started the next, says that it is there, and does what the cell
+ * says when all are.
+ */
+import * as Actor from "@furrow/actor/actor/Actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import * as ChildProcess from "node:child_process"
+import { die } from "./dying.ts"
+import { isGo, report } from "./report.ts"
+
+const Doing = Schema.Literals(["idle", "spinning", "blocked", "stopped", "subprocesses"])
+
+const payload = {
+  folder: Schema.String,
+  state: Doing,
+  where: Schema.Literals(["all", "leaf"]),
+  /** Levels below this one. */
+  depth: Schema.Int,
+  /** It is the one that dies, in this way, and is in no state itself. */
+  dies: Schema.NullOr(Schema.String)
+}
+
+/** Ignores what a polite end would send: only SIGKILL to the group ends it. */
+const deaf = (seconds: number, detached: boolean): number => {
+  const script = `trap '' HUP INT TERM; exec sleep ${seconds}`
+  return ChildProcess.spawn("/bin/sh", ["-c", script], { stdio: "ignore", detached }).pid!
+}
+
+/** How subprocesses that left the group of their actor are told from those that did not. */
+export const detachedSleep = 1_000_002
+
+const subprocesses = (state: typeof Doing.Type): ReadonlyArray<number> => {
+  if (state !== "subprocesses") return []
+  deaf(detachedSleep, true)
+  return [deaf(1_000_001, false)]
+}
+
+/** How a subprocess that somebody waits for synchronously is told from others. */
+export const awaitedSleep = 1_000_003
+
+/** Blocks the thread, for the states that do: every second level in synchronous IO, the others without any. */
+const block = (state: typeof Doing.Type, depth: number): void => {
+  if (state === "spinning") {
+    for (;;) { /* for ever */ }
+  }
+  if (state !== "blocked") return
+  if (depth % 2 === 0) ChildProcess.execFileSync("sleep", [String(awaitedSleep)])
+  else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+}
+
+const started = (folder: string): Effect.Effect<void> =>
+  Effect.suspend(() => isGo(folder) ? Effect.void : Effect.andThen(Effect.sleep("10 millis"), started(folder)))
+
+export const live: Actor.Fn<
+  Actor.CallEndpoint<"live", Schema.Struct<typeof payload>, typeof Schema.Void, typeof Schema.Never>,
+  Actor.ActorRuntime
+> = Actor.fn("live", { module: import.meta.url, payload })(Effect.fnUntraced(function*(given) {
+  const { depth, dies, folder, state, where } = given
+  const { id } = yield* Actor.current
+  report(folder, { _tag: "Up", name: id.name, pid: id.pid, subprocesses: subprocesses(state) })
+  if (dies !== null) process.on("SIGUSR2", () => die(dies))
+  const below = depth === 0
+    ? undefined
+    : yield* Effect.forkChild(
+      Actor.runInActor(live({ ...given, depth: depth - 1, dies: null }), { name: `below-${depth}` })
+    )
+  yield* started(folder)
+  if (dies === null && (where === "all" || depth === 0)) {
+    report(folder, { _tag: "In", pid: id.pid })
+    block(state, where === "all" ? depth : depth + 1)
+  }
+  if (below !== undefined) yield* Effect.orDie(Fiber.join(below))
+  return yield* Effect.never
+}))
+
+/** The other actor of the root, which must notice nothing. */
+export const ping = Actor.fn("ping", { module: import.meta.url, success: Schema.Int })(() =>
+  Effect.succeed(process.pid)
+)

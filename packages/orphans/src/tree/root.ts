@@ -1,0 +1,52 @@
+/**
+ * The root of a cell. It dies itself, or watches one of its actors die: then it reports how the call on that actor
+ * ended, and that its other actor still answers.
+ */
+import * as Actor from "@furrow/actor/actor/Actor"
+import { NodeActor } from "@furrow/node"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Cell } from "../matrix.ts"
+import { live, ping } from "./actors.ts"
+import { die, smallHeap } from "./dying.ts"
+import { report } from "./report.ts"
+
+const [cellText, folder] = process.argv.slice(2) as [string, string]
+const { depth, guard, how, state, where, who } = JSON.parse(cellText) as Cell
+
+const call = live({ folder, state, where, depth: depth - 1, dies: null })
+
+const dying = Effect.suspend(() => {
+  process.on("SIGUSR2", () => die(how))
+  // Whoever writes finds out that nobody reads.
+  if (how === "pipe") setInterval(() => process.stdout.write("still here\n"), 20).unref()
+  return Actor.runInActor(call, { name: "below" })
+})
+
+const lost = ({ how }: Actor.ActorLost): string =>
+  how._tag === "Exited" ? `exit ${how.code}` : how._tag === "Signalled" ? how.signal : how._tag
+
+/** An error in a few words. */
+const words = (error: unknown): string =>
+  error instanceof Actor.ActorLost
+    ? `ActorLost: ${lost(error)}`
+    : error instanceof Actor.ContextCancelled
+    ? `ContextCancelled by ${error.by.name}: ${error.reason}`
+    : error instanceof Actor.RemoteActorError
+    ? `RemoteActorError: ${error.type}`
+    : String(error)
+
+const watching = Effect.scoped(Effect.gen(function*() {
+  const sibling = yield* Actor.startScoped("sibling", { expose: [ping] })
+  const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
+  const victim = yield* Actor.startScoped("victim", { expose: [live], ...memory })
+  const call = yield* Effect.flip(victim.run(live({ folder, state, where, depth, dies: how })))
+  const end = yield* victim.wait
+  report(folder, { _tag: "Heard", call: words(call), end: end._tag === "Lost" ? words(end.error) : end._tag })
+  const answer = yield* Effect.exit(sibling.run(ping()))
+  report(folder, { _tag: "Sibling", answers: Exit.isSuccess(answer) && answer.value === sibling.actor.pid })
+  return yield* Effect.never
+}))
+
+report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
+NodeActor.runMain(who === "root" ? dying : watching, { guard })

@@ -1,0 +1,132 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { unreachable } from "./fixtures/unbootable.ts"
+import { die, pid, type ways } from "./fixtures/ways.ts"
+import { timed, withActors } from "./support.ts"
+
+type Way = typeof ways[number]
+
+interface Told {
+  /** The error of the open call, and what it says of the cause. */
+  readonly call: string
+  readonly how: Actor.ActorLost["how"]
+  /** A line among its last ones on stderr. */
+  readonly stderr?: RegExp
+  /** The type of the error that nobody caught. */
+  readonly failure?: string
+}
+
+const exited = (code: number) => ({ _tag: "Exited", code }) as const
+const signalled = (signal: string) => ({ _tag: "Signalled", signal }) as const
+
+/**
+ * What the caller hears, and what the owner: an actor that could still speak says itself why it ended, and its owner
+ * learns how.
+ */
+const told: { readonly [W in Way]: Told } = {
+  throw: {
+    call: "RemoteActorError: RangeError",
+    how: exited(70),
+    stderr: /^RangeError: nobody/,
+    failure: "RangeError"
+  },
+  reject: {
+    call: "RemoteActorError: RangeError",
+    how: exited(70),
+    stderr: /^RangeError: nobody/,
+    failure: "RangeError"
+  },
+  exit: { call: "ActorLost", how: exited(0) },
+  memory: { call: "ActorLost", how: signalled("SIGABRT"), stderr: /heap out of memory/ },
+  SIGSEGV: { call: "ActorLost", how: signalled("SIGSEGV") },
+  // Node's own report is longer than what is kept.
+  abort: { call: "ActorLost", how: signalled("SIGABRT"), stderr: /^----- JavaScript stack trace/ },
+  SIGKILL: { call: "ActorLost", how: signalled("SIGKILL") },
+  SIGTERM: { call: "ContextCancelled: SIGTERM", how: exited(143) },
+  descriptors: {
+    call: "RemoteActorError: Error",
+    how: exited(70),
+    stderr: /^Error: EMFILE: too many/,
+    failure: "Error"
+  },
+  code: { call: "ActorLost", how: exited(139) },
+  disconnect: { call: "ActorLost", how: { _tag: "ConnectionClosed" } }
+}
+
+/** Far below every bound that something could wait for in vain: 5 s of a cancel, 30 s of a start. */
+const atOnce = 3_000
+
+const summary = (error: unknown): string => {
+  if (error instanceof Actor.RemoteActorError) return `${error._tag}: ${error.type}`
+  if (error instanceof Actor.ContextCancelled) return `${error._tag}: ${error.reason}`
+  return (error as Actor.ActorError)._tag
+}
+
+const dying = (way: Way) =>
+  Effect.gen(function*() {
+    const { call, failure, how, stderr = /^about to die/ } = told[way]
+    const other = yield* Actor.startScoped("other", { expose: [pid] })
+    const options = way === "memory" ? { memoryLimit: 64 } : {}
+    const victim = yield* Actor.startScoped("victim", { expose: [die, pid], ...options })
+    const dies = yield* Effect.forkChild(Effect.flip(victim.run(die({ way }))))
+    // An actor without a connection notices as soon as it writes: this one has nothing to say.
+    const bystander = way === "disconnect"
+      ? dies
+      : yield* Effect.forkChild(Effect.flip(Effect.forever(victim.run(pid()))))
+    if (way === "SIGKILL" || way === "SIGTERM") {
+      // Answered behind the other call: that one is in the middle of its work.
+      yield* victim.run(pid())
+      process.kill(victim.actor.pid, way)
+    }
+    const [error, millis] = yield* timed(Fiber.join(dies))
+    if (way !== "memory") assert.isBelow(millis, atOnce)
+    assert.strictEqual(summary(error), call)
+    const [ended, rest] = yield* timed(victim.wait)
+    assert.isBelow(rest, atOnce)
+    const loss = ended._tag === "Lost" ? ended.error : assert.fail("it was not lost")
+    if (!(loss instanceof Actor.ActorLost)) return assert.fail(loss.message)
+    assert.deepStrictEqual(loss.how, how)
+    assert.strictEqual(loss.actor.uuid, victim.actor.uuid)
+    assert.isTrue(loss.stderr.some((line) => stderr.test(line)), loss.stderr.join("\n"))
+    assert.strictEqual(loss.failure?.type, failure)
+    if (error instanceof Actor.ActorLost) assert.deepStrictEqual(error.how, how)
+    assert.isTrue(Actor.isActorError(yield* Fiber.join(bystander)))
+    // Whoever comes too late hears the same.
+    assert.deepInclude(yield* Effect.flip(victim.run(pid())), { _tag: "ActorLost", how })
+    assert.isFalse(Processes.isAlive(victim.actor.pid))
+    assert.strictEqual(yield* other.run(pid()), other.actor.pid)
+  })
+
+describe("An actor that dies tells its caller and its owner at once", () => {
+  const titles: { readonly [W in Way]: string } = {
+    throw: "of an uncaught exception",
+    reject: "of an unhandled rejection",
+    exit: "of process.exit in a handler, even with code 0",
+    memory: "of its memory limit",
+    SIGSEGV: "of a segmentation fault",
+    abort: "of process.abort",
+    SIGKILL: "of SIGKILL",
+    SIGTERM: "of SIGTERM from outside",
+    descriptors: "of having no file descriptors left",
+    code: "with an exit code that looks like a crash below it",
+    disconnect: "of a closed connection, while its process lived"
+  }
+  for (const way of Object.keys(titles) as ReadonlyArray<Way>) {
+    it.live(titles[way], () => withActors(dying(way)))
+  }
+
+  it.live("of an error while it is imported", () =>
+    withActors(Effect.gen(function*() {
+      const [error, millis] = yield* timed(Effect.flip(Actor.runInActor(unreachable())))
+      assert.isBelow(millis, 10_000)
+      if (!(error instanceof Actor.SpawnFailed)) return assert.fail(String(error))
+      assert.deepInclude(error, { step: "import", actor: "unreachable" })
+      assert.include(error.reason, "no configuration")
+      assert.include(error.stderr, "about to fail while it is imported")
+      assert.deepInclude(error.failure, { type: "Error" })
+      assert.deepInclude(error.failure?.cause, { type: "TypeError", message: "no configuration" })
+    })))
+})

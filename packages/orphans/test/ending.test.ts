@@ -1,0 +1,93 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Path from "node:path"
+import { hows, stuck } from "./fixtures/stuck.ts"
+import { timed, withActors } from "./support.ts"
+
+type How = typeof hows[number]
+
+/** Short for what must run into a bound; the others are the defaults. */
+const bounds = { ...Actor.defaultTimeouts, finalizers: 1_000 }
+/** 0.5 s to answer, 1 s to finalize, 0.5 s to terminate; the rest is for a machine with other things to do. */
+const withinBounds = 4_000
+
+/** The process that does it, once it does. */
+const doing = (file: string, how: How) =>
+  Eventually.holds(`an actor ${how}`, () => {
+    const line = Folder.lines(file).find((line) => line.startsWith(how))
+    return line === undefined ? undefined : Number(line.slice(how.length))
+  }, { within: "25 seconds" })
+
+const endedInTime = (pid: number, millis: number) =>
+  Effect.sync(() => {
+    assert.isBelow(millis, withinBounds)
+    // Not a matter of time: whoever resumes finds nobody.
+    assert.isFalse(Processes.isAlive(pid))
+  })
+
+/** All of them at once: they wait more than they work. */
+const each = (test: (how: How, file: string) => Effect.Effect<void, unknown, any>) =>
+  withActors(
+    Effect.gen(function*() {
+      const file = Path.join(yield* Folder.make(), "doing")
+      yield* Effect.forEach(hows, (how) => test(how, file), { concurrency: "unbounded", discard: true })
+    }).pipe(Effect.provideService(Actor.Timeouts, bounds)) as Effect.Effect<void, unknown, Actor.ActorRuntime>
+  )
+
+describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is ended within the bound`, () => {
+  it.live("by portal.cancel", () =>
+    each((how, file) =>
+      Effect.scoped(Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("stuck", { expose: [stuck] })
+        const call = yield* Effect.forkChild(Effect.exit(portal.run(stuck({ file, how }))))
+        const pid = yield* doing(file, how)
+        const [, millis] = yield* timed(portal.cancel("enough"))
+        yield* endedInTime(pid, millis)
+        assert.isTrue(Exit.isFailure(yield* Fiber.join(call)))
+      }))
+    ))
+
+  it.live("G1: by leaving its nursery", () =>
+    each((how, file) =>
+      Effect.gen(function*() {
+        const [[pid, left], returned] = yield* Effect.map(
+          Actor.nursery(Effect.gen(function*() {
+            const portal = yield* Actor.start("stuck", { expose: [stuck] })
+            yield* Effect.forkChild(portal.run(stuck({ file, how })))
+            return [yield* doing(file, how), performance.now()] as const
+          })),
+          (body) => [body, performance.now()] as const
+        )
+        yield* endedInTime(pid, returned - left)
+      })
+    ))
+
+  it.live("by a failure of its nursery", () =>
+    each((how, file) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
+          yield* Actor.forkInActor(stuck({ file, how }))
+          const pid = yield* doing(file, how)
+          return yield* Effect.fail({ pid, at: performance.now() })
+        })))
+        if (!("pid" in error)) return assert.fail(error.message)
+        yield* endedInTime(error.pid, performance.now() - error.at)
+      })
+    ))
+
+  it.live("by Effect.timeout around runInActor", () =>
+    each((how, file) =>
+      Effect.gen(function*() {
+        const start = performance.now()
+        const error = yield* Actor.runInActor(stuck({ file, how })).pipe(Effect.timeout("5 seconds"), Effect.flip)
+        assert.strictEqual(error._tag, "TimeoutError")
+        yield* endedInTime(yield* doing(file, how), performance.now() - start - 5_000)
+      })
+    ))
+})

@@ -1,0 +1,120 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Processes from "@furrow/testing/Processes"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import { relayed } from "./fixtures/elsewhere.ts"
+import { pid } from "./fixtures/ways.ts"
+import { fixture, withActors } from "./support.ts"
+
+const patient = { within: "25 seconds" } as const
+
+const nothingLeft = (program: Program.Program) =>
+  Eventually.succeeds(
+    Effect.sync(() => assert.deepStrictEqual(program.left().map(Processes.describe), [])),
+    { what: "nothing is left of the program" }
+  )
+
+describe("The warden", () => {
+  it.live("is one for a tree, and ends with it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
+      yield* program.says(/tick 3/, patient)
+      assert.strictEqual(program.left().filter(({ command }) => command.includes("furrow-warden")).length, 1)
+      yield* program.signal("SIGTERM")
+      yield* program.ended(patient)
+      yield* nothingLeft(program)
+    })))
+
+  it.live("is missed by nobody until it is needed: the actors of a killed root end without it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
+      yield* program.says(/tick 3/, patient)
+      process.kill(program.left().find(({ command }) => command.includes("furrow-warden"))!.pid, "SIGKILL")
+      yield* Eventually.holds("it goes on", () => /tick 9/.test(program.stdout()), patient)
+      yield* program.signal("SIGKILL")
+      const actors = () => program.left().filter(({ command }) => command.startsWith("furrow["))
+      yield* Eventually.holds("the actors are gone", () => actors().length === 0)
+    })))
+
+  it.live("holds for actors that were given another environment", () =>
+    withActors(Effect.gen(function*() {
+      assert.deepStrictEqual(
+        yield* Actor.runInActor(relayed(), { env: { inherit: [] } }),
+        ["none", "started"]
+      )
+      assert.deepStrictEqual(
+        yield* Actor.runInActor(relayed(), { env: { set: { PATH: "/nowhere" } } }),
+        ["/nowhere", "started"]
+      )
+    })))
+
+  it.live("where it cannot hold is replaced by threads, and the root says so", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(fixture("main.ts"), { env: { PATH: "/nowhere" } })
+      yield* program.says(/tick 3/, patient)
+      assert.match(
+        program.stdout() + program.stderr(),
+        /the guard "warden" cannot hold here: `setpriv --pdeathsig` is not/
+      )
+      assert.match(
+        program.stdout() + program.stderr(),
+        /The guard "thread" is used: it holds unless an actor is stopped/
+      )
+      assert.deepStrictEqual(program.left().filter(({ command }) => command.includes("furrow-warden")), [])
+      yield* program.signal("SIGKILL")
+      yield* nothingLeft(program)
+    })))
+})
+
+describe("No guard at all", () => {
+  it.live("is said at start, and idle actors end all the same", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(fixture("main.ts"), { args: ["none"] })
+      yield* program.says(/tick 3/, patient)
+      assert.match(
+        program.stdout() + program.stderr(),
+        /guard "none": an actor that is busy or blocked when its parent is killed will be left behind/
+      )
+      yield* program.signal("SIGKILL")
+      const actors = () => program.left().filter(({ command }) => command.startsWith("furrow["))
+      yield* Eventually.holds("the actors are gone", () => actors().length === 0)
+    })))
+})
+
+describe("A root without file descriptors", () => {
+  it.live("is told which limit it reached, and starts actors again when it has some", () =>
+    Effect.sync(() => {
+      const { status, stderr, stdout } = ChildProcess.spawnSync(
+        "/bin/sh",
+        ["-c", `ulimit -n 64; exec "$@"`, "sh", process.execPath, ...process.execArgv, fixture("full.ts")],
+        { encoding: "utf8", timeout: 30_000 }
+      )
+      const lines = stdout.trim().split("\n")
+      const [first] = lines
+      assert.match(
+        first!,
+        /^with 1: SpawnFailed: actor "pid" did not start \(step: process\): .*too many open files/,
+        stderr
+      )
+      assert.match(first!, /ulimit -n/)
+      for (const line of lines.slice(1, -1)) assert.match(line, /SpawnFailed.*too many open files|it started$/)
+      assert.strictEqual(lines.at(-1), "in the end: Success")
+      assert.strictEqual(status, 0)
+    }))
+})
+
+describe("A tree that comes and goes", () => {
+  it.live("leaves nothing in the root: no process, no descriptor", () =>
+    withActors(
+      Effect.forEach(Array.from({ length: 12 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 })
+    ))
+
+  it.live("leaves nothing in the root under threads either", () =>
+    withActors(
+      Effect.forEach(Array.from({ length: 8 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 }),
+      "thread"
+    ))
+})

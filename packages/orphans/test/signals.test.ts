@@ -1,0 +1,109 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Processes from "@furrow/testing/Processes"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import { fixture } from "./support.ts"
+
+const patient = { within: "25 seconds" } as const
+
+const named = (program: Program.Program, name: string): Processes.Process => {
+  const found = program.left().find(({ command }) => command.startsWith(name))
+  return found ?? assert.fail(`there is no ${name} among\n${program.left().map(Processes.describe).join("\n")}`)
+}
+
+const counted = (program: Program.Program): number => program.stdout().split("tick ").length
+
+/** Whoever counts is alive: root, actor and the actor's actor. */
+const goesOn = (program: Program.Program) =>
+  Effect.suspend(() => {
+    const before = counted(program)
+    return Eventually.holds("it counts on", () => counted(program) > before + 3, patient)
+  })
+
+const nothingLeft = (program: Program.Program) =>
+  Eventually.succeeds(
+    Effect.sync(() => assert.deepStrictEqual(program.left().map(Processes.describe), [])),
+    { what: "nothing is left of the program" }
+  )
+
+describe("Ctrl-Z, which the terminal sends to the root alone,", () => {
+  for (const guard of ["warden", "thread"] as const) {
+    it.live(`stops everything under the guard ${guard}, and fg continues it`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(fixture("main.ts"), { args: [guard] })
+        yield* program.says(/tick 3/, patient)
+        // The warden itself must go on: it ends the tree if the root is killed now.
+        const tree = [
+          program.pid,
+          ...program.left().filter(({ command }) => !command.includes("warden")).map((p) => p.pid)
+        ]
+        assert.isAtLeast(tree.length, 4, "root, outer, inner and its subprocess")
+        const states = () => tree.map((pid) => Processes.find(pid)?.state)
+        yield* program.signal("SIGTSTP")
+        yield* Eventually.holds("everything is stopped", () => states().every((state) => state === "T"), patient)
+        const stopped = counted(program)
+        yield* program.signal("SIGCONT")
+        yield* Eventually.holds("everything continues", () => !states().includes("T"), patient)
+        yield* goesOn(program)
+        assert.isAbove(counted(program), stopped)
+        yield* program.signal("SIGTERM")
+        assert.deepStrictEqual(yield* program.ended(patient), { code: 143, signal: null })
+        yield* nothingLeft(program)
+      })))
+  }
+
+  it.live("G1: and SIGKILL while it is stopped leaves nothing under the warden", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
+      yield* program.says(/tick 3/, patient)
+      const inner = named(program, "furrow[inner@").pid
+      yield* program.signal("SIGTSTP")
+      yield* Eventually.holds("the grandchild is stopped", () => Processes.find(inner)?.state === "T", patient)
+      yield* program.signal("SIGKILL")
+      yield* nothingLeft(program)
+    })))
+})
+
+/** Why the first process of a namespace cannot be tried here. */
+const noNamespace = ((): string | undefined => {
+  if (process.platform !== "linux") return `PID namespaces are Linux's, and this is ${process.platform}`
+  const { status } = ChildProcess.spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"], { stdio: "ignore" })
+  return status === 0 ? undefined : "unshare --pid is not allowed here"
+})()
+
+describe(`As PID 1${noNamespace === undefined ? "" : ` (skipped: ${noNamespace})`}`, () => {
+  /** The root as we see it from outside its namespace. */
+  const rootOf = (program: Program.Program) =>
+    program.left().find(({ command }) => command.includes("main.ts") && !command.startsWith("unshare"))!
+
+  it.live.skipIf(noNamespace !== undefined)(
+    "a root ends its tree at SIGTERM, and exits with 143",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(fixture("pid1.ts"))
+        yield* program.says(/tick 3/, patient)
+        process.kill(rootOf(program).pid, "SIGTERM")
+        assert.deepStrictEqual(yield* program.ended(patient), { code: 143, signal: null })
+        yield* nothingLeft(program)
+      }))
+  )
+
+  it.live.skipIf(noNamespace !== undefined)(
+    "a root outlives its actors, and nothing below a killed one is left",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(fixture("pid1.ts"))
+        yield* program.says(/tick 3/, patient)
+        const below = [named(program, "furrow[inner@").pid, named(program, "sleep").pid]
+        process.kill(named(program, "furrow[outer@").pid, "SIGKILL")
+        yield* program.says(/heard: outer@\d+ is lost: its process was killed by SIGKILL/, patient)
+        yield* Processes.gone(below)
+        assert.isTrue(Processes.isAlive(rootOf(program).pid))
+        process.kill(rootOf(program).pid, "SIGINT")
+        assert.deepStrictEqual(yield* program.ended(patient), { code: 130, signal: null })
+        yield* nothingLeft(program)
+      }))
+  )
+})

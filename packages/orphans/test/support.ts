@@ -1,0 +1,30 @@
+/** What every test of real processes needs around it. */
+import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
+import { NodeActor } from "@furrow/node"
+import type { GuardMode } from "@furrow/node/Guard"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+
+// A folder for temporary files of this test file's own: what others leave there meanwhile is not ours.
+const temporary = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-test-"))
+process.env["TMPDIR"] = temporary
+process.on("exit", () => Fs.rmSync(temporary, { recursive: true, force: true }))
+
+/** Runs a program over real processes; whatever it leaves behind fails the test. */
+export const withActors = <A, E>(program: Effect.Effect<A, E, ActorRuntime | Scope.Scope>, guard?: GuardMode) =>
+  Leaks.withoutLeaks(Effect.scoped(program).pipe(Effect.provide(NodeActor.layerWith({ guard }))))
+
+/** How long an effect took, beside what it gave. */
+export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const start = performance.now()
+    return Effect.map(effect, (answer) => [answer, performance.now() - start] as const)
+  })
+
+/** The path of a fixture. */
+export const fixture = (name: string) => fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url))
