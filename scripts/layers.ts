@@ -1,0 +1,157 @@
+/**
+ * The architecture picture, checked. An import that goes up, or sideways where nothing is listed, fails the build; so do
+ * an import a package may not have, a cycle, and a file or a function that outgrew its budget.
+ *
+ *     actor ─► supervision ─► spawn ────────┐
+ *       │  └─► discovery ──┐                ▼
+ *       └─► portal ─► dialog ─► channel ─► transport      leaves: contract, inspect, errors
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import type { Import, Source } from "./lib/source.ts"
+import * as SourceFile from "./lib/source.ts"
+
+const leaves = ["contract", "inspect", "errors"]
+
+/** The layers of packages/actor/src. Type imports count: what a layer may not use, it may not name. */
+const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
+  actor: ["supervision", "discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves],
+  supervision: ["spawn", "portal", "discovery", "dialog", "channel", ...leaves],
+  discovery: ["portal", "channel", ...leaves],
+  portal: ["dialog", "channel", ...leaves],
+  dialog: ["channel", ...leaves],
+  spawn: ["channel", "transport", ...leaves],
+  channel: ["transport", ...leaves],
+  transport: leaves,
+  contract: ["errors"],
+  inspect: ["errors"],
+  errors: []
+}
+
+/** What each published package may import besides its own files. Private packages may import anything but testing. */
+const published: Readonly<Record<string, ReadonlyArray<string>>> = {
+  protocol: ["effect", "msgpackr"],
+  actor: ["effect", "@furrow/protocol"],
+  node: ["effect", "@furrow/protocol", "@furrow/actor", "node:"],
+  testing: ["effect", "@furrow/protocol", "@furrow/actor", "node:", "vitest", "@effect/vitest"]
+}
+
+const budget = { file: 400, body: 80 }
+
+interface Module extends Source {
+  readonly package: string
+  /** Path below the package's src. */
+  readonly path: string
+}
+
+const matches = (specifier: string, rule: string) =>
+  specifier === rule || specifier.startsWith(rule.endsWith(":") ? rule : `${rule}/`)
+
+const packageProblem = (module: Module, specifier: string): string | undefined => {
+  const allowed = published[module.package]
+  if (specifier.startsWith(".")) {
+    const target = Path.resolve(Path.dirname(module.file), specifier)
+    const src = module.file.slice(0, -module.path.length)
+    return target.startsWith(src) ? undefined : `${specifier} leaves the package: import it by its name`
+  }
+  if (matches(specifier, "@furrow/testing")) return "only tests may import @furrow/testing"
+  if (allowed === undefined) return undefined
+  if (specifier === "effect") {
+    return "import the submodule (effect/Effect): the barrel loads all of Effect in every actor"
+  }
+  return allowed.some((rule) => matches(specifier, rule)) ? undefined : `${module.package} must not import ${specifier}`
+}
+
+/** Files right below src are the public face: they may import every layer, and no layer may import them. */
+const layerProblem = (module: Module, specifier: string): string | undefined => {
+  const from = Path.dirname(module.path).split(Path.sep)[0]!
+  if (module.package !== "actor" || from === ".") return undefined
+  const allowed = layers[from]
+  if (allowed === undefined) {
+    return `${from} is not in the picture: add it to scripts/layers.ts, with what it may import`
+  }
+  if (!specifier.startsWith(".")) return undefined
+  const target = Path.dirname(Path.join(Path.dirname(module.path), specifier)).split(Path.sep)[0]!
+  if (target === from || allowed.includes(target)) return undefined
+  return `${from} must not import ${target === "." ? "the public face" : target}`
+}
+
+const budgetProblems = (module: Module): ReadonlyArray<string> => [
+  ...(module.codeLines > budget.file ? [`: ${module.codeLines} code lines, the budget is ${budget.file}`] : []),
+  ...module.bodies
+    .filter((body) => body.codeLines > budget.body)
+    .map((body) => `:${body.line} ${body.name}: ${body.codeLines} code lines, the budget is ${budget.body}`)
+]
+
+const resolve = (root: string, module: Module, { specifier }: Import): string | undefined => {
+  if (specifier.startsWith(".")) return Path.resolve(Path.dirname(module.file), specifier)
+  const [, name, path = "index"] = /^@furrow\/([^/]+)(?:\/(.+))?$/.exec(specifier) ?? []
+  return name === undefined ? undefined : Path.join(root, "packages", name, "src", `${path}.ts`)
+}
+
+/** Every cycle of value imports once, as the list of its files. */
+const cycles = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<ReadonlyArray<string>> => {
+  const byFile = new Map(modules.map((module) => [module.file, module]))
+  const done = new Set<string>()
+  const found: Array<ReadonlyArray<string>> = []
+  const visit = (module: Module, path: ReadonlyArray<string>) => {
+    if (path.includes(module.file)) return void found.push(path.slice(path.indexOf(module.file)))
+    if (done.has(module.file)) return
+    for (const item of module.imports) {
+      const next = item.kind === "value" ? byFile.get(resolve(root, module, item) ?? "") : undefined
+      if (next !== undefined) visit(next, [...path, module.file])
+    }
+    done.add(module.file)
+  }
+  for (const module of modules) visit(module, [])
+  return found
+}
+
+/** A folder named internal is closed to other packages only if the exports say so. */
+const openInternals = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<string> =>
+  Object.keys(published).flatMap((name) => {
+    const paths = modules.filter((module) => module.package === name).map((module) => module.path)
+    const folders = new Set(
+      paths.flatMap((path) => /^((?:.*\/)?internal)\//.exec(path.split(Path.sep).join("/"))?.[1] ?? [])
+    )
+    if (folders.size === 0) return []
+    const file = `packages/${name}/package.json`
+    const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, file), "utf8")) as {
+      exports: Record<string, unknown>
+    }
+    return [...folders].filter((folder) => exports[`./${folder}/*`] !== null).map((folder) =>
+      `${file}: exports must hold "./${folder}/*": null`
+    )
+  })
+
+const modulesOf = (root: string): ReadonlyArray<Module> =>
+  Fs.globSync("packages/*/src/**/*.ts", { cwd: root }).sort().map((name) => {
+    const [, pack, , ...path] = name.split(Path.sep)
+    return { ...SourceFile.read(Path.join(root, name)), package: pack!, path: path.join(Path.sep) }
+  })
+
+/** Everything wrong with the sources under `root`, one line each. */
+export const problems = (root: string): ReadonlyArray<string> => {
+  const modules = modulesOf(root)
+  const relative = (file: string) => Path.relative(root, file)
+  return [
+    ...modules.flatMap((module) => [
+      ...module.imports.flatMap(({ line, specifier }) =>
+        [packageProblem(module, specifier), layerProblem(module, specifier)]
+          .filter((problem) => problem !== undefined)
+          .map((problem) => `${relative(module.file)}:${line} ${problem}`)
+      ),
+      ...budgetProblems(module).map((problem) => `${relative(module.file)}${problem}`)
+    ]),
+    ...cycles(root, modules).map((files) => `import cycle: ${[...files, files[0]!].map(relative).join(" -> ")}`),
+    ...openInternals(root, modules)
+  ]
+}
+
+if (import.meta.main) {
+  const root = Path.resolve(import.meta.dirname, "..")
+  const found = problems(root)
+  for (const problem of found) console.error(problem)
+  console.log(`layers: ${found.length === 0 ? "the picture holds" : `${found.length} problems`}`)
+  process.exitCode = found.length === 0 ? 0 : 1
+}

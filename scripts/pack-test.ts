@@ -1,0 +1,74 @@
+/**
+ * What a user gets: builds and packs the published packages, installs the tarballs in a project outside the repository,
+ * type-checks the program of scripts/pack-test there, and runs it as plain JavaScript on this Node and on Node 22.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+
+const root = Path.resolve(import.meta.dirname, "..")
+const template = Path.join(import.meta.dirname, "pack-test")
+const published = ["protocol", "actor", "node", "testing"]
+
+// `npm run` tells its children which project they are in: the npm started here is in another one.
+const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...env } = process.env
+
+const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): string => {
+  console.log(`$ ${[Path.basename(command), ...args].join(" ")}`)
+  const { error, status, stdout } = ChildProcess.spawnSync(command, args, {
+    cwd,
+    env,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+    timeout: 300_000
+  })
+  if (error !== undefined) throw error
+  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: exit ${status}\n${stdout}`)
+  return stdout
+}
+
+const npm = (cwd: string, ...args: ReadonlyArray<string>) => run(cwd, "npm", ...args)
+
+/** A stale dist would be packed with modules that no longer exist: it is built from nothing. */
+const build = () => {
+  for (const name of published) Fs.rmSync(Path.join(root, "packages", name, "dist"), { recursive: true, force: true })
+  npm(root, "run", "--silent", "build")
+}
+
+const pack = (name: string, into: string): string => {
+  const [packed] = Object.values(
+    JSON.parse(npm(Path.join(root, "packages", name), "pack", "--json", "--pack-destination", into))
+  ) as ReadonlyArray<{ readonly filename: string; readonly files: ReadonlyArray<{ readonly path: string }> }>
+  const paths = packed!.files.map((file) => file.path)
+  const strange = paths.filter((path) => !/^((dist|src)\/[^.].*|package\.json|LICENSE|[A-Z]+\.md)$/.test(path))
+  if (strange.length > 0) throw new Error(`${name} packs what no user needs: ${strange.join(", ")}`)
+  if (!paths.some((path) => path.endsWith(".d.ts"))) throw new Error(`${name} packs no build`)
+  return Path.join(into, packed!.filename)
+}
+
+const test = (project: string) => {
+  Fs.cpSync(template, project, { recursive: true })
+  const { devDependencies } = JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8")) as {
+    readonly devDependencies: Readonly<Record<string, string>>
+  }
+  const tarballs = published.map((name) => pack(name, project))
+  const effect = `effect@${devDependencies.effect}`
+  npm(project, "install", "--no-audit", "--no-fund", "--no-progress", ...tarballs, effect, "node@22")
+
+  const node22 = Path.join(project, "node_modules", "node", "bin", "node")
+  const tsc = Path.join(root, "node_modules", ".bin", "tsc")
+  run(project, tsc, "-p", ".", "--typeRoots", Path.join(root, "node_modules", "@types"))
+  for (const node of [process.execPath, node22]) {
+    process.stdout.write(run(project, node, Path.join("out", "main.js")))
+  }
+}
+
+const project = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-pack-")))
+try {
+  build()
+  test(project)
+  console.log("pack-test: the packages install, type-check and run")
+} finally {
+  Fs.rmSync(project, { recursive: true, force: true })
+}

@@ -1,0 +1,112 @@
+/**
+ * docs/parity.md, checked: every row of the specification once, each with a fate, and tests that exist for what is kept
+ * or changed.
+ *
+ *     node scripts/parity.ts
+ *
+ * A row is `| ID | fate | what | test |`. A test is `file: fragment of a title`, several are separated by `;`, and the
+ * file is named as briefly as is unambiguous.
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { read, type TestFile } from "./lib/tests.ts"
+
+export const document = "docs/parity.md"
+
+export const fates = ["kept", "changed", "replaced", "dropped", "later"] as const
+export type Fate = typeof fates[number]
+
+/** How many rows each area of the specification has. */
+export const areas: Readonly<Record<string, number>> = {
+  ROOT: 19,
+  ACT: 15,
+  NUR: 17,
+  REAP: 9,
+  RPC: 15,
+  CTX: 17,
+  CANC: 20,
+  STRM: 16,
+  OVR: 9,
+  ERR: 18,
+  FAULT: 10,
+  WIRE: 16,
+  PLD: 12
+}
+
+/** The acceptance scenarios; numbers that are missing here are missing on purpose. */
+export const scenarios: ReadonlyArray<string> = (
+  "001 002 004 005 007 008 010 011 012 014 015 017 018 020 021 022 024 025 027 028 030 031 032 034 035 037 038 040 041 " +
+  "042 044 045 047 048 050 051 052 054 055 057 058 060 061 062 064 065 067 068 070 071 072 074 075 077 078 080 081 082 " +
+  "084 085 087 088 090 091 092 094 095 097 098 100 101 102 104 105 107 108 110 111 112 114 115 117 118 120 121 122 124 " +
+  "125 127 128 130 131 132 134 135 137 138 140 141 142 144 145 147 148 150"
+).split(" ").map((number) => `S${number}`)
+
+export interface Row {
+  readonly id: string
+  readonly fate: string
+  readonly what: string
+  readonly tests: ReadonlyArray<string>
+}
+
+/** The rows of the document's tables: those whose first cell is an id. */
+export const rows = (text: string): ReadonlyArray<Row> =>
+  text.split("\n").flatMap((line) => {
+    const [id, fate, what, tests] = line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim())
+    if (id === undefined || !/^(?:[A-Z]+-\d+|S\d{3})$/.test(id)) return []
+    const list = tests === undefined || tests === "-" ? [] : tests.split(";").map((test) => test.trim())
+    return [{ id, fate: fate ?? "", what: what ?? "", tests: list }]
+  })
+
+const testProblem = (test: string, files: ReadonlyArray<TestFile>): string | undefined => {
+  const colon = test.indexOf(": ")
+  if (colon < 0) return `"${test}" is not "file: fragment of a title"`
+  const name = test.slice(0, colon)
+  const fragment = test.slice(colon + 2)
+  const candidates = files.filter(({ file }) => file.endsWith(`/${name}.test.ts`))
+  if (candidates.length !== 1) {
+    return `"${name}" names ${candidates.length} test files: ${candidates.map(({ file }) => file).join(", ")}`
+  }
+  if (fragment.length < 10) return `"${fragment}" is too short to name a test`
+  return candidates[0]!.titles.some((title) => title.includes(fragment))
+    ? undefined
+    : `${candidates[0]!.file} has no test "${fragment}"`
+}
+
+const rowProblems = (row: Row, files: ReadonlyArray<TestFile>): ReadonlyArray<string> => {
+  const must = row.fate === "kept" || row.fate === "changed"
+  return [
+    ...fates.includes(row.fate as Fate) ? [] : [`"${row.fate}" is no fate: ${fates.join(", ")}`],
+    ...row.what === "" ? ["says nothing"] : [],
+    ...must && row.tests.length === 0 ? [`is ${row.fate} and names no test`] : [],
+    ...row.tests.flatMap((test) => testProblem(test, files) ?? [])
+  ].map((problem) => `${document}: ${row.id}: ${problem}`)
+}
+
+/** Everything wrong, one line each. */
+export const problems = (text: string, files: ReadonlyArray<TestFile>): ReadonlyArray<string> => {
+  const all = rows(text)
+  const ids = all.map(({ id }) => id)
+  const expected = [
+    ...Object.entries(areas).flatMap(([area, count]) => Array.from({ length: count }, (_, i) => `${area}-${i + 1}`)),
+    ...scenarios
+  ]
+  return [
+    ...expected.filter((id) => !ids.includes(id)).map((id) => `${document}: ${id} is missing`),
+    ...ids.filter((id) => !expected.includes(id)).map((id) => `${document}: ${id} is no row of the specification`),
+    ...ids.filter((id, i) => ids.indexOf(id) !== i).map((id) => `${document}: ${id} is there twice`),
+    ...all.flatMap((row) => rowProblems(row, files))
+  ]
+}
+
+/** How many rows have each fate. */
+export const summary = (text: string): string =>
+  fates.map((fate) => `${rows(text).filter((row) => row.fate === fate).length} ${fate}`).join(", ")
+
+if (import.meta.main) {
+  const root = Path.resolve(import.meta.dirname, "..")
+  const text = Fs.readFileSync(Path.join(root, document), "utf8")
+  const found = problems(text, read(root))
+  for (const problem of found) console.error(problem)
+  console.log(`parity: ${summary(text)}; ${found.length} problems`)
+  process.exitCode = found.length === 0 ? 0 : 1
+}

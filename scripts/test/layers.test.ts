@@ -1,0 +1,122 @@
+import { afterEach, assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { problems } from "../layers.ts"
+
+const made: Array<string> = []
+afterEach(() => {
+  for (const root of made.splice(0)) Fs.rmSync(root, { recursive: true })
+})
+
+/** What the check says about a repository of these files, given below packages/. */
+const check = (files: Readonly<Record<string, string>>) => {
+  const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-layers-"))
+  made.push(root)
+  for (const [name, text] of Object.entries(files)) {
+    const file = Path.join(root, "packages", name)
+    Fs.mkdirSync(Path.dirname(file), { recursive: true })
+    Fs.writeFileSync(file, text)
+  }
+  return problems(root)
+}
+
+const lines = (count: number) => Array.from({ length: count }, (_, i) => `  f(${i})`).join("\n")
+
+describe("layers", () => {
+  it("an import that goes down is fine, in values and in types", () => {
+    assert.deepStrictEqual(
+      check({
+        "actor/src/index.ts": `export * as Portal from "./portal/Portal.ts"`,
+        "actor/src/portal/Portal.ts": `import * as Dialog from "../dialog/Dialog.ts"\nexport const a = Dialog.b`,
+        "actor/src/dialog/Dialog.ts": `import type { E } from "../errors/E.ts"\nexport const b: E = 1`,
+        "actor/src/errors/E.ts": `export type E = number`
+      }),
+      []
+    )
+  })
+
+  it("an import that goes up fails, even of a type", () => {
+    assert.deepStrictEqual(
+      check({
+        "actor/src/portal/Portal.ts": `export type P = 1`,
+        "actor/src/channel/A.ts": `import type { P } from "../portal/Portal.ts"\nexport const a: P = 1`,
+        "actor/src/channel/B.ts": `export const b: import("../portal/Portal.ts").P = 1`,
+        "actor/src/channel/C.ts": `export const c = () => import("../portal/Portal.ts")`,
+        "actor/src/index.ts": `export const face = 1`,
+        "actor/src/errors/E.ts": `import { face } from "../index.ts"\nexport const e = face`
+      }),
+      [
+        "packages/actor/src/channel/A.ts:1 channel must not import portal",
+        "packages/actor/src/channel/B.ts:1 channel must not import portal",
+        "packages/actor/src/channel/C.ts:1 channel must not import portal",
+        "packages/actor/src/errors/E.ts:1 errors must not import the public face"
+      ]
+    )
+  })
+
+  it("a folder the picture does not know fails", () => {
+    assert.lengthOf(
+      check({ "actor/src/utils/a.ts": `import * as Effect from "effect/Effect"\nexport default Effect` }),
+      1
+    )
+  })
+
+  it("a package imports only what it may", () => {
+    assert.deepStrictEqual(
+      check({
+        "protocol/src/A.ts": `import { Effect } from "effect"\nimport * as Fs from "node:fs"\nexport { Effect, Fs }`,
+        "actor/src/errors/A.ts": `import * as Fs from "node:fs"\nimport "@furrow/protocol/A"\nexport { Fs }`,
+        "node/src/A.ts": `import "node:fs"\nimport "@furrow/actor"\nimport "../../protocol/src/A.ts"`,
+        "census/src/main.ts": `import "effect"\nimport "@furrow/testing/A"`
+      }),
+      [
+        "packages/actor/src/errors/A.ts:1 actor must not import node:fs",
+        "packages/census/src/main.ts:2 only tests may import @furrow/testing",
+        "packages/node/src/A.ts:3 ../../protocol/src/A.ts leaves the package: import it by its name",
+        "packages/protocol/src/A.ts:1 import the submodule (effect/Effect): the barrel loads all of Effect in every actor",
+        "packages/protocol/src/A.ts:2 protocol must not import node:fs"
+      ]
+    )
+  })
+
+  it("a cycle of values fails, a cycle through a type does not", () => {
+    assert.deepStrictEqual(
+      check({
+        "node/src/A.ts": `import { b } from "./B.ts"\nexport const a = b`,
+        "node/src/B.ts": `export * from "./C.ts"`,
+        "node/src/C.ts": `import "./A.ts"\nexport const b = 1`,
+        "node/src/D.ts": `import type { E } from "./E.ts"\nexport const d: E = 1`,
+        "node/src/E.ts": `export { d } from "./D.ts"\nexport type E = 1`
+      }),
+      ["import cycle: packages/node/src/A.ts -> packages/node/src/B.ts -> packages/node/src/C.ts -> packages/node/src/A.ts"]
+    )
+  })
+
+  it("comments and blank lines are free, code over the budget fails", () => {
+    assert.deepStrictEqual(
+      check({
+        "node/src/A.ts": `export const full = () => {\n  // free\n\n${lines(80)}\n}`,
+        "node/src/B.ts": `export const gen = fn(function*() {\n${lines(81)}\n})`,
+        "node/src/C.ts": `/**\n * free\n */\n${lines(400)}`,
+        "node/src/D.ts": lines(401)
+      }),
+      [
+        "packages/node/src/B.ts:1 gen: 81 code lines, the budget is 80",
+        "packages/node/src/D.ts: 401 code lines, the budget is 400"
+      ]
+    )
+  })
+
+  it("an internal folder that the exports leave open fails", () => {
+    const exports = { "./*": "./dist/*.js", "./internal/*": null }
+    assert.deepStrictEqual(
+      check({
+        "actor/package.json": JSON.stringify({ exports }),
+        "actor/src/internal/a.ts": "export default 1",
+        "actor/src/portal/internal/a.ts": "export default 1"
+      }),
+      [`packages/actor/package.json: exports must hold "./portal/internal/*": null`]
+    )
+  })
+})

@@ -1,0 +1,34 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { read } from "../lib/tests.ts"
+import { document, problems } from "../parity.ts"
+
+const root = Path.resolve(import.meta.dirname, "..", "..")
+const text = Fs.readFileSync(Path.join(root, document), "utf8")
+
+/** What the check says when one line of the document is another one. */
+const instead = (id: string, line: string) =>
+  problems(text.split("\n").map((old) => old.startsWith(`| ${id} |`) ? line : old).join("\n"), read(root))
+
+describe("parity", () => {
+  it("every row has a fate, and those that are kept or changed name tests that exist", () =>
+    assert.deepStrictEqual(problems(text, read(root)), []))
+
+  it("a row that is missing or twice, an unknown fate, and a test that is not there are noticed", () => {
+    assert.deepStrictEqual(instead("OVR-7", "gone"), [`${document}: OVR-7 is missing`])
+    assert.deepStrictEqual(instead("OVR-7", "| OVR-7 | kept | Errors. | - |"), [
+      `${document}: OVR-7: is kept and names no test`
+    ])
+    assert.deepStrictEqual(instead("OVR-7", "| OVR-7 | lost | Errors. | - |"), [
+      `${document}: OVR-7: "lost" is no fate: kept, changed, replaced, dropped, later`
+    ])
+    assert.deepStrictEqual(instead("OVR-7", "| OVR-7 | kept | Errors. | overruns: there is no such title |"), [
+      `${document}: OVR-7: packages/actor/test/semantics/overruns.test.ts has no test "there is no such title"`
+    ])
+    assert.deepStrictEqual(instead("OVR-7", "| OVR-8 | dropped | Errors. | - |"), [
+      `${document}: OVR-7 is missing`,
+      `${document}: OVR-8 is there twice`
+    ])
+  })
+})
