@@ -297,9 +297,10 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
         const end = (reason: string) =>
           Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation))
         const work = Effect.onExit(Caller.run(channel, tree.env, call, () => child.gone), (exit) => {
-          Deferred.doneUnsafe(result, exit)
+          const tell = () => void Deferred.doneUnsafe(result, exit)
           // The nursery hears of a failure before the actor is gone: everybody else ends in parallel with it.
-          if (Exit.isFailure(exit)) inside.jobFailed(job, exit.cause)
+          if (Exit.isFailure(exit)) inside.jobFailed(job, exit.cause, tell)
+          else tell()
           return Effect.andThen(end("done"), Effect.sync(() => inside.jobEnded(job)))
         })
         return Effect.withFiber((fiber) => {

@@ -88,9 +88,13 @@ export class NurseryState {
     this.jobs.add(job)
   }
 
-  /** Its answer is a failure; its actor is still to end. */
-  jobFailed(job: Job, cause: Cause.Cause<unknown>): void {
-    if (!Cause.hasInterruptsOnly(cause) && !(job.dismissed && isAnswer(cause))) this.fail(cause)
+  /**
+   * Its answer is a failure; its actor is still to end. It counts before `tell` lets the body read it: what the body
+   * makes of it comes second.
+   */
+  jobFailed(job: Job, cause: Cause.Cause<unknown>, tell: () => void): void {
+    if (Cause.hasInterruptsOnly(cause) || job.dismissed && isAnswer(cause)) tell()
+    else this.fail(cause, tell)
   }
 
   jobEnded(job: Job): void {
@@ -98,14 +102,14 @@ export class NurseryState {
     Deferred.doneUnsafe(job.done, Exit.void)
   }
 
-  fail(cause: Cause.Cause<unknown>): void {
-    if (this.first === undefined && this.state === "open") {
+  fail(cause: Cause.Cause<unknown>, tell: () => void = () => {}): void {
+    const isFirst = this.first === undefined && this.state === "open"
+    if (isFirst) {
       this.first = cause
       this.beginClose("nursery failed")
-      Deferred.doneUnsafe(this.failure, Exit.failCause(cause))
-      return
-    }
-    this.relegate(cause)
+    } else this.relegate(cause)
+    tell()
+    if (isFirst) Deferred.doneUnsafe(this.failure, Exit.failCause(cause))
   }
 
   /** What failed besides the first: data, unless it only answered our cancel. */
