@@ -96,7 +96,7 @@ describe(`As PID 1${noNamespace === undefined ? "" : ` (skipped: ${noNamespace})
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("pid1.ts"))
         yield* program.says(/tick 3/, patient)
-        const below = [named(program, "furrow[inner@").pid, named(program, "sleep").pid]
+        const below = [named(program, "furrow[inner@").pid, named(program, "/bin/sleep").pid]
         process.kill(named(program, "furrow[outer@").pid, "SIGKILL")
         yield* program.says(/heard: outer@\d+ is lost: its process was killed by SIGKILL/, patient)
         yield* Processes.gone(below)

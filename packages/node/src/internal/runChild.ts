@@ -112,5 +112,7 @@ export const runChild = async (sources: Sources = modules): Promise<void> => {
     flushed((done) => process.stdout.write("", done)),
     flushed((done) => process.stderr.write("", done))
   ])
+  // What the actor started is in its group. Its parent would kill that now, but is gone itself.
+  if (process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(signalled ?? exitCodes[ended])
 }
