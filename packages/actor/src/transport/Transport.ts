@@ -1,5 +1,5 @@
 /**
- * Moves bytes between two actors, in order, and nothing else.
+ * Moves bytes between two actors, in order, and nothing else; and makes such connections.
  *
  * A connection knows no messages, no dialogs and no actors. It owes its user three things: bytes arrive in the order
  * they were written, a peer that stops reading makes `write` answer `false` until `drain`, and the end is reported
@@ -7,6 +7,10 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import type { ActorId } from "../errors/ActorError.ts"
 
 /** What a connection tells its one user. None of these may throw. */
 export interface ConnectionHandlers {
@@ -28,3 +32,51 @@ export interface Connection {
   /** Ends both halves at once; what is queued is lost. */
   readonly destroy: () => void
 }
+
+/**
+ * Where an actor listens: a multiaddr (`/unix/<absolute path>`, `/ip4/127.0.0.1/tcp/4711`, `/memory/7`; features TPT-8).
+ *
+ * @since 0.1.0
+ */
+export type Address = string
+
+/** An actor's open door. */
+export interface Listener {
+  readonly address: Address
+  /** Takes no new connections, and leaves no trace in the file system. Those that are open stay open. */
+  readonly close: () => void
+}
+
+/** Why an actor cannot listen at all, or nobody answers at an address; `reason` says what to do. */
+export class TransportError extends Data.TaggedError("TransportError")<{
+  /** Nobody listens there any more: whoever did is gone. */
+  readonly gone: boolean
+  readonly reason: string
+}> {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+/** What one side proves its membership of the tree with, once: `nonce` is fresh, `mac` is keyed with the tree's secret. */
+export interface Authenticator {
+  readonly nonce: Uint8Array
+  readonly mac: (data: Uint8Array) => Uint8Array
+}
+
+/**
+ * How the actors of a tree reach each other beside the connections between parents and children.
+ *
+ * @since 0.1.0
+ */
+export class Transport extends Context.Service<Transport, {
+  /** Every connection is handed over unread: a stranger until it has proven itself. */
+  readonly listen: (
+    actor: ActorId,
+    accept: (connection: Connection) => void
+  ) => Effect.Effect<Listener, TransportError>
+  /** Interrupting it gives the connection up. */
+  readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
+  /** For one connection. `undefined` where nobody outside can dial: no proof is asked for then. */
+  readonly authenticator: (() => Authenticator) | undefined
+}>()("furrow/Transport") {}
