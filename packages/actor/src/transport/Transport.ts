@@ -65,6 +65,20 @@ export interface Authenticator {
 }
 
 /**
+ * What every actor of a tree has to know to be reached and to be believed: its root decides it, actors are told when
+ * they are started. The secret is never shown: not in arguments, environment, logs or errors.
+ *
+ * @since 0.1.0
+ */
+export interface Network {
+  /** Which transport the tree listens with: `unix`, `tcp`, `memory`. */
+  readonly transport: string
+  /** The private folder of the tree's sockets; made when the first actor listens. */
+  readonly folder: string
+  readonly secret: Uint8Array
+}
+
+/**
  * How the actors of a tree reach each other beside the connections between parents and children.
  *
  * @since 0.1.0
@@ -79,4 +93,6 @@ export class Transport extends Context.Service<Transport, {
   readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
   /** For one connection. `undefined` where nobody outside can dial: no proof is asked for then. */
   readonly authenticator: (() => Authenticator) | undefined
+  /** Removes what an actor below us left when it died; never throws. */
+  readonly forget: (actor: ActorId) => void
 }>()("furrow/Transport") {}
