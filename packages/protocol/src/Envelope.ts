@@ -80,7 +80,7 @@ const checks: { readonly [T in FieldType]: (v: unknown) => boolean } = {
   "actor": (v) => isPlain(v) && isText(v["name"]) && isText(v["uuid"]) && isUint(v["pid"]),
   "kind": oneOf("call", "stream", "dialog"),
   "role": oneOf("child", "peer", "probe"),
-  "reason": oneOf("version", "proof", "role", "busy"),
+  "reason": oneOf("version", "proof", "role", "busy", "duplicate", "identity"),
   "meta?": (v) => v === null || isMeta(v),
   "window?": (v) => v === null || isPlain(v) && isWindow(v as unknown as Window)
 }
@@ -116,10 +116,11 @@ export const encode = (message: Message): Parts => {
   const { names } = layout
   const count = layout.payload ? names.length - 1 : names.length
   const fields: Array<unknown> = [layout.code]
-  for (let i = 0; i < count; i++) fields.push((message as unknown as Record<string, unknown>)[names[i]!])
+  const values = message as unknown as Readonly<Record<string, unknown>>
+  for (let i = 0; i < count; i++) fields.push(values[names[i]!])
   const packed: Uint8Array = packr.pack(fields)
   if (!layout.payload) return { head: packed, tail: undefined }
-  const payload = (message as unknown as { readonly payload: Uint8Array }).payload
+  const payload = values[names[count]!] as Uint8Array
   const head = new Uint8Array(packed.length + Hot.binHead)
   head.set(packed)
   // One element more than msgpackr wrote: the payload, whose head stands at the end.

@@ -1,15 +1,22 @@
 /**
  * How a connection begins, as one machine for each side.
  *
- *   dialler    Greeting (Hello sent) --Welcome--> Open        acceptor   Listening --Hello--> Open (Welcome sent)
- *                                    --Refuse---> Refused                          --Hello--> Refused (Refuse sent)
+ *   dialler    Greeting (Hello sent) --Challenge--> Proving (Proof sent)     Greeting | Proving --Welcome--> Open
+ *                                                                                               --Refuse---> Refused
+ *   acceptor   Listening --Hello--> Challenging (Challenge sent)         Listening | Challenging --> Open (Welcome sent)
+ *                                                                                                --> Refused (Refuse sent)
  *
- * Until a side is `Open` every other word is a violation, and so is a second greeting later. The acceptor judges a
- * `Hello` in one place: version first, then role and proof, by the `judge` it was given.
+ * An acceptor that holds its tree's secret challenges; one that holds none lets in on `Hello` alone. Each side proves
+ * that it holds the secret by a mac over both fresh nonces and both actors, so a proof is worth nothing to anybody but
+ * the actor it was made for, on the connection it was made for. The labels differ: what one side says proves nothing
+ * when it is said back. How the mac is made is given from outside; there is no cryptography here.
+ *
+ * Until a side is `Open` every other word is a violation, and so is a greeting later. The acceptor judges in one
+ * place: version first, then the proof, and what its `judge` says last, so that no stranger makes it work.
  *
  * @since 0.1.0
  */
-import type { ActorId, Hello, Message, RefuseReason, Version, Welcome } from "./Message.ts"
+import type { ActorId, Challenge, Hello, Message, RefuseReason, Version, Welcome } from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
 /** What a side knows of the other once the connection is open. */
@@ -26,30 +33,99 @@ export interface Refusal {
   readonly detail: string
 }
 
+/**
+ * What one side proves itself with on one connection: `nonce` is fresh, `mac` is keyed with the tree's secret.
+ *
+ * @since 0.1.0
+ */
+export interface Authenticator {
+  readonly nonce: Uint8Array
+  readonly mac: (data: Uint8Array) => Uint8Array
+}
+
+/** How many bytes a nonce has. */
+export const nonceSize = 32
+
 export type Config =
-  | { readonly side: "dialler"; readonly hello: Hello }
+  | {
+    readonly side: "dialler"
+    /** Its nonce is the authenticator's. */
+    readonly hello: Hello
+    readonly auth?: Authenticator | undefined
+    /** The uuid of the actor that is meant; without it a proof is made for whoever answers. */
+    readonly to?: string | undefined
+    /** `undefined` stays. Asked last, about an acceptor that has proven itself where there is a secret. */
+    readonly expect?: ((welcome: Welcome) => Refusal | undefined) | undefined
+  }
   | {
     readonly side: "acceptor"
+    /** Its proof is the authenticator's. */
     readonly welcome: Welcome
     /** `undefined` lets the peer in. */
     readonly judge: (hello: Hello) => Refusal | undefined
+    readonly auth?: Authenticator | undefined
   }
 
+type Dialler = Extract<Config, { side: "dialler" }>
+type Acceptor = Extract<Config, { side: "acceptor" }>
+
+/** The fresh bytes of both sides: no two connections share them. */
+export interface Nonces {
+  readonly dialler: Uint8Array
+  readonly acceptor: Uint8Array
+}
+
 export type State =
-  | { readonly _tag: "Greeting"; readonly hello: Hello }
+  | { readonly _tag: "Greeting" }
+  | { readonly _tag: "Proving"; readonly nonces: Nonces }
   | { readonly _tag: "Listening" }
+  | {
+    readonly _tag: "Challenging"
+    readonly hello: Hello
+    readonly nonces: Nonces
+    readonly mac: Authenticator["mac"]
+  }
   | { readonly _tag: "Open"; readonly peer: Peer }
   | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Refusal }
   | { readonly _tag: "Violated"; readonly violation: Violation }
+
+/** The states of a dialler that waits. */
+type Asking = Extract<State, { _tag: "Greeting" | "Proving" }>
+type Challenging = Extract<State, { _tag: "Challenging" }>
 
 export type Action = { readonly _tag: "Send"; readonly message: Message }
 
 type Step = readonly [State, ReadonlyArray<Action>]
 
 export const start = (config: Config): Step =>
-  config.side === "dialler"
-    ? [{ _tag: "Greeting", hello: config.hello }, [{ _tag: "Send", message: config.hello }]]
-    : [{ _tag: "Listening" }, []]
+  config.side === "dialler" ? [{ _tag: "Greeting" }, [send(helloOf(config))]] : [{ _tag: "Listening" }, []]
+
+/** One word from the peer. `Open`, `Refused` and `Violated` are final: the connection's owner takes over. */
+export const step = (config: Config, state: State, message: Message): Step => {
+  switch (state._tag) {
+    case "Greeting":
+    case "Proving":
+      return config.side === "dialler" ? answered(config, state, message) : outOfOrder(state, message)
+    case "Listening":
+      return config.side === "acceptor" && message._tag === "Hello"
+        ? greeted(config, message)
+        : outOfOrder(state, message)
+    case "Challenging":
+      return config.side === "acceptor" && message._tag === "Proof"
+        ? proven(config, state, message.proof)
+        : outOfOrder(state, message)
+    case "Open":
+      return isGreeting(message) ? outOfOrder(state, message) : [state, []]
+    case "Refused":
+    case "Violated":
+      return [state, []]
+  }
+}
+
+const isGreeting = ({ _tag }: Message): boolean =>
+  _tag === "Hello" || _tag === "Challenge" || _tag === "Proof" || _tag === "Welcome" || _tag === "Refuse"
+
+const send = (message: Message): Action => ({ _tag: "Send", message })
 
 const outOfOrder = (state: State, message: Message): Step => [
   { _tag: "Violated", violation: { _tag: "HandshakeOrder", word: message._tag, state: state._tag } },
@@ -70,33 +146,157 @@ const judgeVersion = (theirs: Version, ours: Version): Refusal | undefined =>
       "run both on the same major version of Furrow"
   }
 
-/** One word from the peer. `Open`, `Refused` and `Violated` are final: the connection's owner takes over. */
-export const step = (config: Config, state: State, message: Message): Step => {
-  switch (state._tag) {
-    case "Greeting": {
-      if (message._tag === "Refuse") {
-        return [{ _tag: "Refused", by: "peer", refusal: { reason: message.reason, detail: message.detail } }, []]
-      }
-      if (message._tag !== "Welcome") return outOfOrder(state, message)
-      const refusal = judgeVersion(message.version, state.hello.version)
-      return refusal === undefined
-        ? [{ _tag: "Open", peer: peerOf(message, state.hello) }, []]
-        // An acceptor refuses another version itself; one that did not is told nothing more, its connection closes.
-        : [{ _tag: "Refused", by: "us", refusal }, []]
+const proofRefusal = (detail: string): Refusal => ({ reason: "proof", detail })
+
+// ---- dialler ------------------------------------------------------------------------------------------------------
+
+const helloOf = ({ auth, hello }: Dialler): Hello => ({ ...hello, nonce: auth?.nonce ?? null })
+
+/** A dialler may say `Hello` and `Proof` only: what it refuses is told nothing more, its connection closes. */
+const leave = (refusal: Refusal): Step => [{ _tag: "Refused", by: "us", refusal }, []]
+
+const answered = (config: Dialler, state: Asking, message: Message): Step => {
+  switch (message._tag) {
+    case "Refuse":
+      return [{ _tag: "Refused", by: "peer", refusal: { reason: message.reason, detail: message.detail } }, []]
+    case "Challenge":
+      return state._tag === "Greeting" ? challenged(config, message) : outOfOrder(state, message)
+    case "Welcome": {
+      const nonces = state._tag === "Proving" ? state.nonces : undefined
+      const refusal = judgeVersion(message.version, config.hello.version) ??
+        judgeProof(config, nonces, message) ??
+        judgeActor(config, message.actor.uuid) ??
+        config.expect?.(message)
+      return refusal === undefined ? [{ _tag: "Open", peer: peerOf(message, config.hello) }, []] : leave(refusal)
     }
-    case "Listening": {
-      if (message._tag !== "Hello" || config.side !== "acceptor") return outOfOrder(state, message)
-      const refusal = judgeVersion(message.version, config.welcome.version) ?? config.judge(message)
-      return refusal === undefined
-        ? [{ _tag: "Open", peer: peerOf(message, config.welcome) }, [{ _tag: "Send", message: config.welcome }]]
-        : [{ _tag: "Refused", by: "us", refusal }, [{ _tag: "Send", message: { _tag: "Refuse", ...refusal } }]]
-    }
-    case "Open":
-      return message._tag === "Hello" || message._tag === "Welcome" || message._tag === "Refuse"
-        ? outOfOrder(state, message)
-        : [state, []]
-    case "Refused":
-    case "Violated":
-      return [state, []]
+    default:
+      return outOfOrder(state, message)
   }
+}
+
+const challenged = (config: Dialler, challenge: Challenge): Step => {
+  const { auth, hello } = config
+  if (auth === undefined) {
+    return leave(proofRefusal(
+      "the acceptor asks for proof of its tree's secret, and this side has no secret: dial it from an actor of its tree"
+    ))
+  }
+  const refusal = judgeNonce("acceptor", challenge.nonce) ?? judgeActor(config, challenge.uuid)
+  if (refusal !== undefined) return leave(refusal)
+  const nonces = { dialler: auth.nonce, acceptor: challenge.nonce }
+  const proof = auth.mac(transcript("dialler", nonces, hello, challenge.uuid))
+  return [{ _tag: "Proving", nonces }, [send({ _tag: "Proof", proof })]]
+}
+
+const judgeProof = (
+  { auth, hello }: Dialler,
+  nonces: Nonces | undefined,
+  { actor, proof }: Welcome
+): Refusal | undefined => {
+  if (auth === undefined) return undefined
+  if (nonces === undefined || proof === null) {
+    return proofRefusal(
+      "the acceptor gave no proof that it belongs to this side's tree: look who listens at this address"
+    )
+  }
+  return isEqual(proof, auth.mac(transcript("acceptor", nonces, hello, actor.uuid)))
+    ? undefined
+    : proofRefusal("the acceptor's proof is wrong: both sides must hold the secret of one tree")
+}
+
+const judgeActor = ({ to }: Dialler, uuid: string): Refusal | undefined =>
+  to === undefined || to === uuid ? undefined : {
+    reason: "identity",
+    detail: `another actor answers here: this side dialled ${to}, the acceptor is ${uuid}. Look the address up again`
+  }
+
+// ---- acceptor -----------------------------------------------------------------------------------------------------
+
+const refuse = (refusal: Refusal): Step => [
+  { _tag: "Refused", by: "us", refusal },
+  [send({ _tag: "Refuse", ...refusal })]
+]
+
+const letIn = ({ judge, welcome }: Acceptor, hello: Hello, proof: Uint8Array | null): Step => {
+  const refusal = judge(hello)
+  return refusal === undefined
+    ? [{ _tag: "Open", peer: peerOf(hello, welcome) }, [send({ ...welcome, proof })]]
+    : refuse(refusal)
+}
+
+const greeted = (config: Acceptor, hello: Hello): Step => {
+  const { auth, welcome } = config
+  const otherVersion = judgeVersion(hello.version, welcome.version)
+  if (otherVersion !== undefined) return refuse(otherVersion)
+  if (auth === undefined) return letIn(config, hello, null)
+  const { nonce } = hello
+  if (nonce === null) {
+    return refuse(proofRefusal(
+      "the acceptor asks for proof of its tree's secret, and the dialler has none: dial it from an actor of its tree"
+    ))
+  }
+  const badNonce = judgeNonce("dialler", nonce)
+  if (badNonce !== undefined) return refuse(badNonce)
+  return [
+    { _tag: "Challenging", hello, nonces: { dialler: nonce, acceptor: auth.nonce }, mac: auth.mac },
+    [send({ _tag: "Challenge", uuid: welcome.actor.uuid, nonce: auth.nonce })]
+  ]
+}
+
+const proven = (config: Acceptor, { hello, mac, nonces }: Challenging, proof: Uint8Array): Step => {
+  const made = (side: "dialler" | "acceptor") => mac(transcript(side, nonces, hello, config.welcome.actor.uuid))
+  return isEqual(proof, made("dialler"))
+    ? letIn(config, hello, made("acceptor"))
+    : refuse(proofRefusal("the dialler's proof is wrong: both sides must hold the secret of one tree"))
+}
+
+// ---- proof --------------------------------------------------------------------------------------------------------
+
+const judgeNonce = (side: "dialler" | "acceptor", nonce: Uint8Array): Refusal | undefined =>
+  nonce.length === nonceSize
+    ? undefined
+    : proofRefusal(`the ${side}'s nonce has ${nonce.length} bytes and must have ${nonceSize}`)
+
+/**
+ * The bytes a proof is the mac of: label, the dialler's nonce, the acceptor's, the dialler's uuid and role, the
+ * acceptor's uuid. Each part has its length before it, as 32 bits, little-endian.
+ *
+ * @since 0.1.0
+ */
+export const transcript = (
+  side: "dialler" | "acceptor",
+  nonces: Nonces,
+  { actor, role }: Pick<Hello, "actor" | "role">,
+  acceptor: string
+): Uint8Array => {
+  const parts = [
+    utf8(`furrow ${side} 1`),
+    nonces.dialler,
+    nonces.acceptor,
+    utf8(actor.uuid),
+    utf8(role),
+    utf8(acceptor)
+  ]
+  const bytes = new Uint8Array(parts.reduce((size, part) => size + 4 + part.length, 0))
+  const view = new DataView(bytes.buffer)
+  let at = 0
+  for (const part of parts) {
+    view.setUint32(at, part.length, true)
+    bytes.set(part, at + 4)
+    at += 4 + part.length
+  }
+  return bytes
+}
+
+/** In every runtime, and in no library of types that fits them all. */
+const encoder = new (globalThis as unknown as { TextEncoder: new() => { encode(text: string): Uint8Array } })
+  .TextEncoder()
+const utf8 = (text: string): Uint8Array => encoder.encode(text)
+
+/** Takes as long for the first wrong byte as for the last. */
+const isEqual = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= a[i]! ^ b[i]!
+  return difference === 0
 }

@@ -4,7 +4,7 @@
  * One connection carries many dialogs. The side that dialled opens dialogs with odd ids, the side that accepted with
  * even ones; ids of one side grow. Dialog 0 is the connection itself: an `Error` for it is the failure of the actor.
  *
- *   connection   Hello -> Welcome | Refuse,  Spawn -> Ready | Error(0)
+ *   connection   Hello [-> Challenge -> Proof] -> Welcome | Refuse,  Spawn -> Ready | Error(0)
  *   dialog       Start [Started] (Yield | Credit | Stop)* (Return | Error)
  *                caller: Start, Yield*, Credit*, Stop, Cancel      callee: Started, Yield*, Credit*, Stop, Return | Error
  *   actor        CancelActor -> CancelAck ... Bye,  Ping -> Pong,  Violation
@@ -56,7 +56,8 @@ export type Hello = {
   readonly actor: ActorId
   readonly role: "child" | "peer" | "probe"
   readonly maxFrame: number
-  readonly proof: Uint8Array | null
+  /** 32 fresh bytes where the dialler holds the secret of its tree. */
+  readonly nonce: Uint8Array | null
 }
 export type Welcome = {
   readonly _tag: "Welcome"
@@ -67,9 +68,13 @@ export type Welcome = {
   readonly proof: Uint8Array | null
 }
 export type Refuse = { readonly _tag: "Refuse"; readonly reason: RefuseReason; readonly detail: string }
-export type RefuseReason = "version" | "proof" | "role" | "busy"
+/** `duplicate`: the two are connected already. `identity`: another actor than the one that was meant. */
+export type RefuseReason = "version" | "proof" | "role" | "busy" | "duplicate" | "identity"
 export type Spawn = { readonly _tag: "Spawn"; readonly payload: Uint8Array }
 export type Ready = { readonly _tag: "Ready"; readonly payload: Uint8Array }
+/** Asks a dialler for proof that it holds the tree's secret; `uuid` is the actor that asks. */
+export type Challenge = { readonly _tag: "Challenge"; readonly uuid: string; readonly nonce: Uint8Array }
+export type Proof = { readonly _tag: "Proof"; readonly proof: Uint8Array }
 export type Start = {
   readonly _tag: "Start"
   readonly dialog: number
@@ -130,6 +135,8 @@ export type Message =
   | Refuse
   | Spawn
   | Ready
+  | Challenge
+  | Proof
   | Start
   | Started
   | Yield
@@ -188,7 +195,7 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
       ["actor", "actor"],
       ["role", "role"],
       ["maxFrame", "uint"],
-      ["proof", "bytes?"]
+      ["nonce", "bytes?"]
     ]
   },
   Welcome: {
@@ -206,6 +213,8 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
   Refuse: { code: 3, says: "acceptor", lane: "control", fields: [["reason", "reason"], ["detail", "text"]] },
   Spawn: { code: 4, says: "parent", lane: "control", fields: [["payload", "bytes"]] },
   Ready: { code: 5, says: "child", lane: "control", fields: [["payload", "bytes"]] },
+  Challenge: { code: 6, says: "acceptor", lane: "control", fields: [["uuid", "text"], ["nonce", "bytes"]] },
+  Proof: { code: 7, says: "dialler", lane: "control", fields: [["proof", "bytes"]] },
   Start: {
     code: 10,
     says: "caller",

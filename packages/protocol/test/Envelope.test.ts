@@ -41,7 +41,7 @@ const fields: { readonly [T in FieldType]: Schema.Schema<any> } = {
   "actor": Actor,
   "kind": Schema.Literals(["call", "stream", "dialog"]),
   "role": Schema.Literals(["child", "peer", "probe"]),
-  "reason": Schema.Literals(["version", "proof", "role", "busy"]),
+  "reason": Schema.Literals(["version", "proof", "role", "busy", "duplicate", "identity"]),
   "meta?": Schema.NullOr(Meta),
   "window?": Schema.NullOr(Window)
 }

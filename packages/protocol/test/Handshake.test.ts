@@ -11,7 +11,7 @@ const hello: Message.Hello = {
   actor: actor("dialler"),
   role: "child",
   maxFrame: 1000,
-  proof: null
+  nonce: null
 }
 const welcome: Message.Welcome = {
   _tag: "Welcome",

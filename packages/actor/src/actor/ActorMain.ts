@@ -110,7 +110,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
           actor,
           role: "child",
           maxFrame: defaultMaxFrame,
-          proof: null
+          nonce: null
         }
       },
       events

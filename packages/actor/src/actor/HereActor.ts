@@ -42,15 +42,19 @@ const channels = (
     Effect.callback<readonly [PeerChannel, PeerChannel]>((resume) => {
       const [left, right] = MemoryTransport.pair()
       const events = makeEvents()
-      const common = { version, capabilities: [], maxFrame: defaultMaxFrame, proof: null }
+      const common = { version, capabilities: [], maxFrame: defaultMaxFrame }
       const acceptor = new PeerChannel({
         connection: left,
-        handshake: { side: "acceptor", welcome: { _tag: "Welcome", ...common, actor: near }, judge: () => undefined },
+        handshake: {
+          side: "acceptor",
+          welcome: { _tag: "Welcome", ...common, actor: near, proof: null },
+          judge: () => undefined
+        },
         events
       })
       const dialler = new PeerChannel({
         connection: right,
-        handshake: { side: "dialler", hello: { _tag: "Hello", ...common, actor: far, role: "peer" } },
+        handshake: { side: "dialler", hello: { _tag: "Hello", ...common, actor: far, role: "peer", nonce: null } },
         events
       })
       dialler.whenGreeted(() => resume(Effect.succeed([acceptor, dialler])))

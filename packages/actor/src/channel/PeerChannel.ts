@@ -64,6 +64,8 @@ export interface ChannelOptions {
   readonly connection: Connection
   readonly handshake: Handshake.Config
   readonly events: Events
+  /** The largest frame that is read before the handshake is over. */
+  readonly greetingLimit?: number | undefined
   /** Finds out why the connection ended; calls back once, soon. */
   readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
 }
@@ -139,7 +141,7 @@ export class PeerChannel {
   }
 
   get maxFrame(): number {
-    if (this.state._tag === "Handshaking") return greetingLimit
+    if (this.state._tag === "Handshaking") return this.options.greetingLimit ?? greetingLimit
     return this.state.peer?.maxFrame ?? Frame.defaultMaxFrame
   }
 
@@ -321,6 +323,8 @@ export class PeerChannel {
       case "Hello":
       case "Welcome":
       case "Refuse":
+      case "Challenge":
+      case "Proof":
       case "Violation":
         return this.violate({ _tag: "HandshakeOrder", word: message._tag, state: this.state._tag })
     }

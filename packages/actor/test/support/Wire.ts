@@ -98,7 +98,7 @@ export const dialler = (name: string, speaks: Version = version): Handshake.Conf
     actor: idOf(name),
     role: "child",
     maxFrame: Frame.defaultMaxFrame,
-    proof: null
+    nonce: null
   }
 })
 
