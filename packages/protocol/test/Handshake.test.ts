@@ -24,6 +24,10 @@ const welcome: Message.Welcome = {
 const refuse: Message.Refuse = { _tag: "Refuse", reason: "busy", detail: "try again" }
 const ping: Message.Message = { _tag: "Ping", n: 1 }
 const newer = { major: 2, minor: 0 }
+const nonce = new Uint8Array(32).fill(1)
+const challenge: Message.Challenge = { _tag: "Challenge", uuid: "acceptor", nonce }
+const proof: Message.Proof = { _tag: "Proof", proof: nonce }
+const stranger = (): Handshake.Refusal => ({ reason: "identity", detail: "another one was meant" })
 
 const dialler: Handshake.Config = { side: "dialler", hello }
 const acceptor = (judge: (hello: Message.Hello) => Handshake.Refusal | undefined = () => undefined) =>
@@ -74,6 +78,19 @@ const rows: ReadonlyArray<
   ["an acceptor that hears a Welcome", acceptor(), [welcome], ["Violated"]],
   ["an acceptor that is greeted twice", acceptor(), [hello, hello], ["Violated", "Welcome"]],
   ["an acceptor leaves other words to the connection once it is open", acceptor(), [hello, ping], ["Open", "Welcome"]],
+  ["a dialler that holds no secret is asked for proof", dialler, [challenge], ["Refused", "Hello"]],
+  ["a dialler that hears a Proof", dialler, [proof], ["Violated", "Hello"]],
+  ["a dialler that is asked for proof after it was let in", dialler, [welcome, challenge], ["Violated", "Hello"]],
+  ["a dialler reaches the actor it meant", { ...dialler, to: "acceptor" }, [welcome], ["Open", "Hello"]],
+  ["a dialler leaves where another actor answers", { ...dialler, to: "other" }, [welcome], ["Refused", "Hello"]],
+  ["a dialler leaves where it expected something else", { ...dialler, expect: stranger }, [welcome], [
+    "Refused",
+    "Hello"
+  ]],
+  ["an acceptor that holds no secret lets in whoever has one", acceptor(), [{ ...hello, nonce }], ["Open", "Welcome"]],
+  ["an acceptor that hears a Proof before it asked", acceptor(), [proof], ["Violated"]],
+  ["an acceptor that hears a Proof it did not ask for", acceptor(), [hello, proof], ["Violated", "Welcome"]],
+  ["an acceptor that hears a Challenge", acceptor(), [challenge], ["Violated"]],
   ["what was refused stays refused", acceptor(proofless), [hello, hello, ping], ["Refused", "Refuse"]],
   ["what was violated stays violated", dialler, [ping, welcome], ["Violated", "Hello"]]
 ]
@@ -112,8 +129,26 @@ describe("Handshake", () => {
     })
   })
 
-  const wordsByName = { hello, welcome, refuse, ping, newer: { ...welcome, version: newer } } as const
-  const Word = Schema.Literals(["hello", "welcome", "refuse", "ping", "newer"])
+  it("a dialler without a secret is told what it lacks and where to dial from", () => {
+    const { state } = play(dialler, [challenge])
+    assert.deepStrictEqual(state, {
+      _tag: "Refused",
+      by: "us",
+      refusal: {
+        reason: "proof",
+        detail: "the acceptor asks for proof of its tree's secret, and this side has no secret: " +
+          "dial it from an actor of its tree"
+      }
+    })
+  })
+
+  it("without a secret no nonce and no proof is said, whatever the greeting held", () => {
+    assert.deepStrictEqual(play({ ...dialler, hello: { ...hello, nonce } }, []).sent, [hello])
+    assert.deepStrictEqual(play({ ...acceptor(), welcome: { ...welcome, proof: nonce } }, [hello]).sent, [welcome])
+  })
+
+  const wordsByName = { hello, welcome, refuse, ping, challenge, proof, newer: { ...welcome, version: newer } } as const
+  const Word = Schema.Literals(["hello", "welcome", "refuse", "ping", "challenge", "proof", "newer"])
 
   it.prop(
     "whatever arrives: each side greets at most once, says only what it may say, and an end is an end",
