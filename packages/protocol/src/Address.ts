@@ -1,0 +1,178 @@
+/**
+ * Where an actor listens, as text that says how to get there: multiaddrs.
+ *
+ *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
+ *
+ * Hosts are literals: an address means one place, and no resolver is asked on the way. What was parsed is kept letter
+ * by letter, so `format` gives back the text that was read.
+ *
+ * @since 0.1.0
+ */
+
+export type Address = Unix | Tcp | Memory
+
+/** A socket in the file system; `path` is absolute. */
+export interface Unix {
+  readonly _tag: "Unix"
+  readonly path: string
+}
+/** `host` is an IPv4 or IPv6 literal. Port 0 is the wish for any free port, and nowhere to dial. */
+export interface Tcp {
+  readonly _tag: "Tcp"
+  readonly host: string
+  readonly port: number
+}
+/** A listener in this process. */
+export interface Memory {
+  readonly _tag: "Memory"
+  readonly key: string
+}
+
+export type Parsed =
+  | { readonly ok: true; readonly value: Address }
+  | { readonly ok: false; readonly issue: string }
+
+export interface ParseOptions {
+  /** For an address to listen at: port 0 is allowed. */
+  readonly bind?: boolean | undefined
+}
+
+/**
+ * Reads one address; the issue says what is wrong with it, and what would be right.
+ *
+ * @since 0.1.0
+ */
+export const parse = (text: string, options: ParseOptions = {}): Parsed => {
+  const [before, protocol = "", ...rest] = text.split("/")
+  if (before !== "" || protocol === "") {
+    return bad(text, "an address begins with a slash and a protocol", Object.values(forms))
+  }
+  switch (protocol) {
+    case "unix":
+      return parseUnix(text)
+    case "ip4":
+    case "ip6":
+      return parseTcp(text, protocol, rest, options.bind === true)
+    case "memory":
+      return parseMemory(text, rest)
+    default:
+      return bad(text, `unsupported protocol "${protocol}"`, Object.values(forms))
+  }
+}
+
+/**
+ * The text of an address; `parse` reads it back.
+ *
+ * @since 0.1.0
+ */
+export const format = (address: Address): string => {
+  switch (address._tag) {
+    case "Unix":
+      return `/unix${address.path}`
+    case "Tcp":
+      return `/${address.host.includes(":") ? "ip6" : "ip4"}/${address.host}/tcp/${address.port}`
+    case "Memory":
+      return `/memory/${address.key}`
+  }
+}
+
+/**
+ * Whether only this machine reaches it: sockets in the file system, this process, and the loopback network.
+ *
+ * @since 0.1.0
+ */
+export const isLoopback = (address: Address): boolean => {
+  if (address._tag !== "Tcp") return true
+  const ip4 = readIp4(address.host)
+  if (ip4 !== undefined) return ip4[0] === 127
+  const ip6 = readIp6(address.host)
+  if (ip6 === undefined || ip6.slice(0, 5).some((group) => group !== 0)) return false
+  // An IPv4 address in an IPv6 one, which reaches the same place.
+  if (ip6[5] === 0xffff) return ip6[6]! >> 8 === 127
+  return ip6[5] === 0 && ip6[6] === 0 && ip6[7] === 1
+}
+
+// ---- forms --------------------------------------------------------------------------------------------------------
+
+const forms = {
+  unix: "/unix/<absolute path>",
+  ip4: "/ip4/<IPv4 literal>/tcp/<port>",
+  ip6: "/ip6/<IPv6 literal>/tcp/<port>",
+  memory: "/memory/<key>"
+} as const
+
+const bad = (text: string, issue: string, expected: ReadonlyArray<string>): Parsed => ({
+  ok: false,
+  issue: `${JSON.stringify(text)}: ${issue}. Write ${expected.join(" or ")}`
+})
+
+const good = (value: Address): Parsed => ({ ok: true, value })
+
+const parseUnix = (text: string): Parsed => {
+  const path = text.slice("/unix".length)
+  if (path === "" || path.endsWith("/")) return bad(text, "the path names no file", [forms.unix])
+  return path.includes("\0")
+    ? bad(text, "a path cannot hold the character 0", [forms.unix])
+    : good({ _tag: "Unix", path })
+}
+
+const parseMemory = (text: string, rest: ReadonlyArray<string>): Parsed => {
+  const [key = "", ...more] = rest
+  if (key === "") return bad(text, "the key is missing", [forms.memory])
+  return more.length > 0
+    ? bad(text, `unsupported protocol combination memory/${more[0]}`, [forms.memory])
+    : good({ _tag: "Memory", key })
+}
+
+const parseTcp = (text: string, protocol: "ip4" | "ip6", rest: ReadonlyArray<string>, bind: boolean): Parsed => {
+  const [host = "", transport, port = "", ...more] = rest
+  const expected = [forms[protocol]]
+  if (transport !== "tcp" || more.length > 0) {
+    const combination = [protocol, transport ?? "nothing", ...more.filter((_, i) => i % 2 === 0)].join("/")
+    return bad(text, `unsupported protocol combination ${combination}`, expected)
+  }
+  if ((protocol === "ip4" ? readIp4(host) : readIp6(host)) === undefined) {
+    return bad(text, `${JSON.stringify(host)} is no ${protocol === "ip4" ? "IPv4" : "IPv6"} literal`, expected)
+  }
+  const number = readDecimal(port, 65535)
+  if (number === undefined) return bad(text, `${JSON.stringify(port)} is no port from 1 to 65535`, expected)
+  return number === 0 && !bind
+    ? bad(text, "port 0 is for listening only, nobody answers there", expected)
+    : good({ _tag: "Tcp", host, port: number })
+}
+
+// ---- literals -----------------------------------------------------------------------------------------------------
+
+/** Without sign, spaces and leading zeros, which some read as octal. */
+const readDecimal = (text: string, max: number): number | undefined =>
+  /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= max ? Number(text) : undefined
+
+const readIp4 = (text: string): ReadonlyArray<number> | undefined => {
+  const parts = text.split(".").map((part) => readDecimal(part, 255))
+  return parts.length === 4 ? all(parts) : undefined
+}
+
+/** Its eight groups. Zones (`%eth0`) name an interface of one machine, and are not read. */
+const readIp6 = (text: string): ReadonlyArray<number> | undefined => {
+  const halves = text.split("::")
+  if (halves.length > 2) return undefined
+  const [head, tail] = halves.map((half, i) => readGroups(half, i === halves.length - 1))
+  if (head === undefined || halves.length === 1) return head?.length === 8 ? head : undefined
+  // "::" stands for one group of zeros at least.
+  if (tail === undefined || head.length + tail.length > 7) return undefined
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail]
+}
+
+const readGroups = (text: string, isLast: boolean): ReadonlyArray<number> | undefined => {
+  if (text === "") return []
+  return all(
+    text.split(":").flatMap((group, i, groups): ReadonlyArray<number | undefined> => {
+      if (/^[0-9a-fA-F]{1,4}$/.test(group)) return [Number.parseInt(group, 16)]
+      const ip4 = isLast && i === groups.length - 1 ? readIp4(group) : undefined
+      return ip4 === undefined ? [undefined] : [ip4[0]! << 8 | ip4[1]!, ip4[2]! << 8 | ip4[3]!]
+    })
+  )
+}
+
+const all = (values: ReadonlyArray<number | undefined>): ReadonlyArray<number> | undefined =>
+  values.every((value) => value !== undefined) ? values : undefined
