@@ -64,7 +64,9 @@ const words: ReadonlyArray<readonly [title: string, rule: string, words: Readonl
   ["a dialog whose id is lower than the last", "DialogId", [start(8), start(6)]],
   ["a second greeting", "HandshakeOrder", [acceptorWord()]],
   ["a greeting of the other side", "HandshakeOrder", [diallerWord()]],
-  ["a refusal after the welcome", "HandshakeOrder", [{ _tag: "Refuse", reason: "busy", detail: "no" }]]
+  ["a refusal after the welcome", "HandshakeOrder", [{ _tag: "Refuse", reason: "busy", detail: "no" }]],
+  ["a challenge after the welcome", "HandshakeOrder", [{ _tag: "Challenge", uuid: "a", nonce: new Uint8Array(32) }]],
+  ["a proof after the welcome", "HandshakeOrder", [{ _tag: "Proof", proof: new Uint8Array(32) }]]
 ]
 
 function acceptorWord(): Message {
