@@ -1,0 +1,242 @@
+/**
+ * Furrow from code that knows promises and AbortSignals alone: a `ManagedRuntime` over real processes (docs/promises.md).
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
+import * as NodeActor from "@furrow/node/NodeActor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as Processes from "@furrow/testing/Processes"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as ManagedRuntime from "effect/ManagedRuntime"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+import * as Path from "node:path"
+import { isPrime } from "./fixtures/arithmetic.ts"
+import { hold, ticks } from "./fixtures/evidence.ts"
+import { get, NoAnswer } from "./fixtures/promised.ts"
+import "./support.ts"
+
+/** One actor that lives as long as the runtime. */
+class Worker extends Context.Service<
+  Worker,
+  Actor.Portal<typeof get | typeof hold | typeof isPrime | typeof ticks>
+>()("test/Worker") {
+  static readonly layer = Layer.effect(Worker, Actor.startScoped("worker", { expose: [get, hold, isPrime, ticks] }))
+}
+
+type Runtime = ManagedRuntime.ManagedRuntime<ActorRuntime | Worker, Actor.ActorError>
+
+/** A test of promises: it has a runtime and a file for evidence, and whatever is left behind fails it. */
+const withRuntime = (body: (runtime: Runtime, file: string) => Promise<void>) => () =>
+  Effect.runPromise(Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
+    const file = Path.join(yield* Folder.make(), "evidence")
+    const runtime: Runtime = ManagedRuntime.make(Layer.provideMerge(Worker.layer, NodeActor.layer))
+    yield* Effect.promise(() => body(runtime, file).finally(() => runtime.dispose()))
+  }))))
+
+const run = <C extends Parameters<Worker["Service"]["run"]>[0]>(call: C) =>
+  Effect.flatMap(Worker, (worker) => worker.run(call))
+
+const until = (what: string, look: () => boolean) => Effect.runPromise(Eventually.holds(what, look))
+
+const rejection = async (promise: Promise<unknown>): Promise<unknown> => {
+  try {
+    await promise
+  } catch (error) {
+    return error
+  }
+  throw new Error("it was resolved")
+}
+
+/** Looked at once, on purpose: who resumes before the far finalizer has run sees too little. */
+const lines = Folder.lines
+
+describe("An aborted signal", () => {
+  it(
+    "G11: interrupts the far handler, whose finalizer has run when the promise rejects",
+    withRuntime(async (runtime, file) => {
+      const abort = new AbortController()
+      const call = runtime.runPromise(run(hold({ file, label: "call", millis: 300 })), { signal: abort.signal })
+      await until("it runs", () => lines(file).includes("call runs"))
+      abort.abort(new Error("no one reads this"))
+      const error = await rejection(call)
+      assert.deepStrictEqual(lines(file), ["call runs", "call ended by root: interrupted"])
+      // What is thrown is Effect's word for it, not the signal's reason.
+      assert.instanceOf(error, Error)
+      assert.notInclude(String(error), "no one reads this")
+      // The actor goes on.
+      assert.isTrue(await runtime.runPromise(run(isPrime({ n: 7 }))))
+    })
+  )
+
+  it(
+    "ends the actor of a call that has one of its own before the promise rejects",
+    withRuntime(async (runtime, file) => {
+      const abort = new AbortController()
+      const call = runtime.runPromise(Actor.runInActor(hold({ file, label: "own", millis: 300 })), {
+        signal: abort.signal
+      })
+      await until("it runs", () => lines(file).includes("own runs"))
+      const [actor] = Processes.titled("furrow[hold@")
+      abort.abort()
+      await rejection(call)
+      assert.deepStrictEqual(lines(file), ["own runs", "own ended by root: interrupted"])
+      assert.isFalse(Processes.isAlive(actor!.pid))
+    })
+  )
+
+  it(
+    "is an exit that holds an interruption, where exits are asked for",
+    withRuntime(async (runtime, file) => {
+      const abort = new AbortController()
+      const call = runtime.runPromiseExit(run(hold({ file, label: "call", millis: 0 })), { signal: abort.signal })
+      await until("it runs", () => lines(file).includes("call runs"))
+      abort.abort()
+      const exit = await call
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+    })
+  )
+
+  it(
+    "that was aborted before is not looked at before the call is on its way: what began there has ended, too",
+    withRuntime(async (runtime, file) => {
+      await runtime.runPromise(run(isPrime({ n: 7 })))
+      const call = run(hold({ file, label: "call", millis: 100 }))
+      await rejection(runtime.runPromise(call, { signal: AbortSignal.abort() }))
+      assert.deepStrictEqual(lines(file), ["call runs", "call ended by root: interrupted"])
+    })
+  )
+
+  it(
+    "reaches the promise that a handler waits for",
+    withRuntime(async (runtime) => {
+      const requests: Array<string> = []
+      const server = Http.createServer((request, response) => {
+        requests.push("asked")
+        response.once("close", () => requests.push(response.writableEnded ? "answered" : "left"))
+        if (request.url === "/now") response.end("hello")
+      })
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      try {
+        assert.strictEqual(await runtime.runPromise(run(get({ url: `${url}/now` }))), "hello")
+        await until("the answer is on its way", () => requests.includes("answered"))
+        const abort = new AbortController()
+        const call = runtime.runPromise(run(get({ url })), { signal: abort.signal })
+        await until("the server is asked again", () => requests.length === 3)
+        abort.abort()
+        await rejection(call)
+        await until("the server is left", () => requests.at(-1) === "left")
+      } finally {
+        await new Promise((resolve) => {
+          server.close(resolve)
+          server.closeAllConnections()
+        })
+      }
+    })
+  )
+})
+
+describe("A rejected promise", () => {
+  it(
+    "holds the error of the contract, an instance of its class",
+    withRuntime(async (runtime) => {
+      const url = "http://127.0.0.1:1/"
+      const error = await rejection(runtime.runPromise(run(get({ url }))))
+      assert.instanceOf(error, NoAnswer)
+      const exit = await runtime.runPromiseExit(run(get({ url })))
+      const found = Option.getOrThrow(Exit.findErrorOption(exit))
+      assert.strictEqual(found._tag, "NoAnswer")
+    })
+  )
+
+  it(
+    "holds an ActorLost once the actor is gone, and goes on doing so: a layer is built once",
+    withRuntime(async (runtime, file) => {
+      const worker = await runtime.runPromise(Worker)
+      const call = runtime.runPromise(run(hold({ file, label: "call", millis: 0 })))
+      await until("it runs", () => lines(file).includes("call runs"))
+      process.kill(worker.actor.pid, "SIGKILL")
+      assert.instanceOf(await rejection(call), Actor.ActorLost)
+      assert.instanceOf(await rejection(runtime.runPromise(run(isPrime({ n: 7 })))), Actor.ActorLost)
+    })
+  )
+})
+
+describe("A Layer that did not build", () => {
+  it("is not tried again: every call is rejected with the same SpawnFailed", () =>
+    Effect.runPromise(Leaks.withoutLeaks(Effect.promise(async () => {
+      const layer = Layer.effectDiscard(Actor.startScoped("odd", { expose: [isPrime], execArgv: ["--no-such-flag"] }))
+      const runtime = ManagedRuntime.make(Layer.provideMerge(layer, NodeActor.layer))
+      const first = await rejection(runtime.runPromise(Effect.void))
+      assert.instanceOf(first, Actor.SpawnFailed)
+      assert.strictEqual(await rejection(runtime.runPromise(Effect.void)), first)
+      await runtime.dispose()
+    }))))
+})
+
+describe("Disposing the runtime", () => {
+  it(
+    "G2: interrupts what runs, waits for the far finalizers, and ends every actor",
+    withRuntime(async (runtime, file) => {
+      const worker = await runtime.runPromise(Worker)
+      const call = rejection(runtime.runPromise(run(hold({ file, label: "call", millis: 300 }))))
+      const own = rejection(runtime.runPromise(Actor.runInActor(hold({ file, label: "own", millis: 300 }))))
+      await until("both run", () => lines(file).length === 2)
+      const [actor] = Processes.titled("furrow[hold@")
+      await runtime.dispose()
+      assert.deepStrictEqual(lines(file).slice(2).toSorted(), [
+        "call ended by root: interrupted",
+        "own ended by root: interrupted"
+      ])
+      assert.isFalse(Processes.isAlive(worker.actor.pid))
+      assert.isFalse(Processes.isAlive(actor!.pid))
+      await Promise.all([call, own])
+      assert.strictEqual(await rejection(runtime.runPromise(Worker)), "ManagedRuntime disposed")
+    })
+  )
+})
+
+describe("A stream as an async iterable", () => {
+  const iterable = async (runtime: Runtime, file: string) =>
+    Stream.toAsyncIterableWith(
+      Stream.unwrap(Effect.map(Worker, (worker) => worker.stream(ticks({ file, label: "ticks", millis: 200 })))),
+      await runtime.context()
+    )
+
+  it(
+    "stops its producer when the loop is left, and waits for its finalizer",
+    withRuntime(async (runtime, file) => {
+      let seen = 0
+      for await (const tick of await iterable(runtime, file)) {
+        assert.strictEqual(tick, seen % 1000 + 1)
+        if (++seen === 2500) break
+      }
+      assert.deepStrictEqual(lines(file), ["ticks ended by root: interrupted"])
+    })
+  )
+
+  it(
+    "ends from outside with `return`, while somebody waits for the next item",
+    withRuntime(async (runtime, file) => {
+      const silent = Stream.unwrap(
+        Effect.map(Worker, (worker) => Stream.fromEffect(worker.run(hold({ file, label: "silent", millis: 200 }))))
+      )
+      const iterator = Stream.toAsyncIterableWith(silent, await runtime.context())[Symbol.asyncIterator]()
+      const next = iterator.next()
+      await until("it waits", () => lines(file).includes("silent runs"))
+      await iterator.return!()
+      assert.deepStrictEqual(lines(file), ["silent runs", "silent ended by root: interrupted"])
+      assert.isTrue((await next).done)
+    })
+  )
+})
