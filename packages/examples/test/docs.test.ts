@@ -158,6 +158,15 @@ describe("the rules of blocks", () => {
     assert.deepStrictEqual(commands, ["npm ci"])
   })
 
+  it("a main program is known by what it calls or by its name", () => {
+    const [called, named, check] = Pages.parse(
+      "p",
+      block("ts", "// file: a.ts\nNodeActor.runMain(program)\n") + block("ts", "// file: b-main.ts\n") +
+        block("ts check", "// file: c-main.ts\n")
+    ).files
+    assert.deepStrictEqual([called, named, check].map((file) => Pages.isProgram(file!)), [true, true, false])
+  })
+
   it.each([
     ["code without a name", block("ts", "const a = 1\n"), /does not begin with/],
     ["two files of one name", block("ts", main).repeat(2), /a second file/],

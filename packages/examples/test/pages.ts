@@ -2,7 +2,8 @@
  * The documents as programs: what their code blocks say, by these rules.
  *
  *     ```ts        begins with `// file: name.ts`, is written as that file, and is run: a main program by Node,
- *                  `name.test.ts` by vitest, any other module by whatever imports it
+ *                  `name.test.ts` by vitest, any other module by whatever imports it.
+ *                  A main program calls `NodeActor.runMain`, or its name ends in `main.ts`
  *     ```ts check  the same, but only type-checked
  *     ```text      what the program above it prints (`<...>` stands for anything, see `promised`)
  *     ```text stderr   what it writes there; a program without one writes nothing there
@@ -74,7 +75,8 @@ export const parse = (path: string, text: string): Page => {
 }
 
 export const isTest = ({ name }: File): boolean => name.endsWith(".test.ts")
-export const isProgram = ({ run, text }: File): boolean => run && text.includes("NodeActor.runMain(")
+export const isProgram = ({ name, run, text }: File): boolean =>
+  run && (text.includes("NodeActor.runMain(") || name.endsWith("main.ts"))
 
 /** The README and everything below docs/. */
 export const all = (): ReadonlyArray<Page> => {
