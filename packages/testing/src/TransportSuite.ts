@@ -1,7 +1,8 @@
 /**
  * What every `Connection` owes: order, backpressure, half close, cut, the end said once.
  *
- * A new transport is tested by one line: a maker of connected pairs. Each case gets a pair of its own.
+ * A new transport is tested by one line: a maker of connected pairs. Each case gets a pair of its own. Who listens and
+ * dials is in `ListenSuite`.
  *
  * @since 0.1.0
  */
@@ -11,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as Assert from "node:assert/strict"
 import type { Case, Contract } from "./Contract.ts"
 import * as Eventually from "./Eventually.ts"
+import { bytes, ended, equal, pattern, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
  * Makes both ends of one connection, not started yet; the Scope cleans up what the ends do not.
@@ -18,63 +20,6 @@ import * as Eventually from "./Eventually.ts"
  * @since 0.1.0
  */
 export type MakePair = Effect.Effect<readonly [Connection, Connection], unknown, Scope.Scope>
-
-/** A user of one end that writes down everything it is told. */
-class Recorder {
-  readonly chunks: Array<Uint8Array> = []
-  readonly ends: Array<string | undefined> = []
-  drains = 0
-  afterEnd = 0
-  readonly connection: Connection
-  private readonly onData: () => void
-
-  constructor(connection: Connection, onData: () => void = () => {}) {
-    this.connection = connection
-    this.onData = onData
-  }
-
-  start(): this {
-    this.connection.start({
-      data: (bytes) => {
-        if (this.ends.length > 0) this.afterEnd++
-        this.chunks.push(bytes)
-        this.onData()
-      },
-      drain: () => {
-        if (this.ends.length > 0) this.afterEnd++
-        this.drains++
-      },
-      end: (reason) => this.ends.push(reason)
-    })
-    return this
-  }
-
-  get received(): number {
-    return this.chunks.reduce((sum, chunk) => sum + chunk.length, 0)
-  }
-
-  get text(): string {
-    return Buffer.concat(this.chunks).toString()
-  }
-}
-
-const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
-
-/** `size` bytes that differ from their neighbours, so that a gap or a swap shows. */
-const pattern = (size: number, seed = 0): Uint8Array => {
-  const out = new Uint8Array(size)
-  for (let i = 0; i < size; i++) out[i] = (i * 31 + (i >> 8) + seed) & 0xff
-  return out
-}
-
-const received = (at: Recorder, count: number): Effect.Effect<unknown, unknown> =>
-  Eventually.holds(`${count} bytes arrive`, () => at.received >= count)
-const ended = (at: Recorder): Effect.Effect<unknown, unknown> =>
-  Eventually.holds("the end is said", () => at.ends.length > 0)
-const equal = (actual: unknown, expected: unknown): void => Assert.deepEqual(actual, expected)
-
-/** Long enough for anything that is still to come on a connection of this machine. */
-const settled = Eventually.pause("50 millis")
 
 const nothingElse = (...recorders: ReadonlyArray<Recorder>): Effect.Effect<void> =>
   Effect.map(settled, () => {
@@ -215,6 +160,42 @@ const cases = {
       yield* ended(us)
       equal([us.text, us.ends], ["answer", [undefined]])
       yield* nothingElse(us, peer)
+    }),
+  "what a peer had queued when it hears our end arrives all the same": (near, far) =>
+    Effect.gen(function*() {
+      const us = new Recorder(near)
+      const queued = fill(far, pattern(64 * 1024))
+      near.end()
+      const peer = new Recorder(far).start()
+      yield* settled
+      us.start()
+      yield* received(us, queued)
+      far.end()
+      yield* ended(peer)
+      yield* ended(us)
+      equal([us.received, us.ends, peer.ends], [queued, [undefined], [undefined]])
+      yield* nothingElse(us)
+    }),
+  "what was sent and the end behind it wait for a reader that comes late": (near, far) =>
+    Effect.gen(function*() {
+      const us = new Recorder(near).start()
+      near.write([bytes("farewell")])
+      near.end()
+      yield* settled
+      const peer = new Recorder(far).start()
+      yield* ended(peer)
+      equal([peer.text, peer.ends], ["farewell", [undefined]])
+      far.end()
+      yield* ended(us)
+      yield* nothingElse(us, peer)
+    }),
+  "an end that nobody was there to hear is said to who comes late": (near, far) =>
+    Effect.gen(function*() {
+      near.destroy()
+      yield* settled
+      const peer = new Recorder(far).start()
+      yield* ended(peer)
+      yield* nothingElse(peer)
     }),
   "destroy ends both ends, once each": (near, far) =>
     Effect.gen(function*() {

@@ -1,0 +1,228 @@
+/**
+ * What every `Transport` owes: an address is one actor's, whoever dials it is handed over, a closed door is not answered,
+ * and nobody who is alive is said to be gone.
+ *
+ * A new transport is tested by two lines: this contract with a maker of it, and `TransportSuite` with `dialled` of the
+ * same maker, for the connections it makes. Each case gets a transport of its own.
+ *
+ * @since 0.1.0
+ */
+import type { ActorId } from "@furrow/actor/errors/ActorError"
+import {
+  type Authenticator,
+  type Connection,
+  type Listener,
+  type Transport,
+  TransportError
+} from "@furrow/actor/transport/Transport"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Assert from "node:assert/strict"
+import type { Case, Contract } from "./Contract.ts"
+import * as Eventually from "./Eventually.ts"
+import { bytes, equal, received, Recorder, settled } from "./internal/recorder.ts"
+import type { MakePair } from "./TransportSuite.ts"
+
+/**
+ * Makes a transport of one network; the Scope cleans up what listeners leave.
+ *
+ * @since 0.1.0
+ */
+export type MakeTransport = Effect.Effect<Transport["Service"], unknown, Scope.Scope>
+
+let actors = 0
+
+const newActor = (name = "actor"): ActorId => {
+  actors++
+  return { name, uuid: `00000000-0000-4000-8000-${String(actors).padStart(12, "0")}`, pid: process.pid }
+}
+
+/** A listener and who came through its door. Open connections end with the Scope. */
+class Door {
+  readonly guests: Array<Connection> = []
+  listener!: Listener
+
+  readonly open = (transport: Transport["Service"], actor: ActorId) =>
+    Effect.acquireRelease(
+      Effect.map(transport.listen(actor, (guest) => this.guests.push(guest)), (listener) => {
+        this.listener = listener
+        return this
+      }),
+      () =>
+        Effect.sync(() => {
+          this.listener.close()
+          for (const guest of this.guests) guest.destroy()
+        })
+    )
+
+  guest(index = 0): Effect.Effect<Connection, Eventually.NotInTime> {
+    return Eventually.holds(`guest ${index} is handed over`, () => this.guests[index])
+  }
+}
+
+const door = (transport: Transport["Service"], actor = newActor()) => new Door().open(transport, actor)
+
+const dial = (transport: Transport["Service"], address: string) =>
+  Effect.acquireRelease(transport.dial(address), (connection) => Effect.sync(() => connection.destroy()))
+
+/** What goes in at one end comes out at the other. */
+const carries = (from: Connection, to: Recorder, text: string) =>
+  Effect.gen(function*() {
+    const before = to.received
+    from.write([bytes(text)])
+    yield* received(to, before + text.length)
+    Assert.ok(to.text.endsWith(text), `"${to.text}" does not end with "${text}"`)
+  })
+
+const failure = <A>(effect: Effect.Effect<A, TransportError, Scope.Scope>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    Assert.ok(error instanceof TransportError, `it failed with ${String(error)}`)
+    return error
+  })
+
+/**
+ * Both ends of one connection of this transport, the dialler's first: for `TransportSuite.contract`.
+ *
+ * @since 0.1.0
+ */
+export const dialled = (make: MakeTransport): MakePair =>
+  Effect.gen(function*() {
+    const transport = yield* make
+    const { guests, listener } = yield* door(transport)
+    const near = yield* dial(transport, listener.address)
+    const far = yield* Eventually.holds("the connection is handed over", () => guests[0])
+    return [near, far] as const
+  })
+
+type Body = (transport: Transport["Service"]) => Effect.Effect<void, unknown, Scope.Scope>
+
+const cases = {
+  "who dials is handed over, and both ends carry bytes": (transport) =>
+    Effect.gen(function*() {
+      const here = yield* door(transport)
+      const near = yield* dial(transport, here.listener.address)
+      const far = yield* here.guest()
+      const atNear = new Recorder(near).start()
+      const atFar = new Recorder(far).start()
+      yield* carries(near, atFar, "there")
+      yield* carries(far, atNear, "and back")
+    }),
+  "every dial is a connection of its own": (transport) =>
+    Effect.gen(function*() {
+      const here = yield* door(transport)
+      const near = yield* Effect.forEach(["one", "two", "three"], () => dial(transport, here.listener.address), {
+        concurrency: "unbounded"
+      })
+      yield* here.guest(2)
+      const far = here.guests.map((guest) => new Recorder(guest).start())
+      near.forEach((connection, i) => connection.write([bytes(`${i}`)]))
+      yield* Eventually.holds("each guest says one thing", () => far.every(({ text }) => text.length === 1))
+      equal(far.map(({ text }) => text).sort(), ["0", "1", "2"])
+      equal(here.guests.length, 3)
+    }),
+  "every actor has an address of its own, also where many come at once": (transport) =>
+    Effect.gen(function*() {
+      const doors = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, i) => newActor(`many-${i}`)),
+        (actor) => door(transport, actor),
+        { concurrency: "unbounded" }
+      )
+      equal(new Set(doors.map(({ listener }) => listener.address)).size, 50)
+      for (const index of [0, 25, 49]) {
+        const near = yield* dial(transport, doors[index]!.listener.address)
+        const at = new Recorder(yield* doors[index]!.guest()).start()
+        yield* carries(near, at, `for ${index}`)
+      }
+    }),
+  "a second listener of an actor fails, or is somewhere else: the first one keeps its door": (transport) =>
+    Effect.gen(function*() {
+      const actor = newActor("twice")
+      const first = yield* door(transport, actor)
+      const second = yield* Effect.result(door(transport, actor))
+      if (second._tag === "Success") Assert.notEqual(second.success.listener.address, first.listener.address)
+      else {
+        equal(second.failure.gone, false)
+        Assert.ok(second.failure.message.includes(first.listener.address), second.failure.message)
+      }
+      const count = first.guests.length
+      const near = yield* dial(transport, first.listener.address)
+      yield* carries(near, new Recorder(yield* first.guest(count)).start(), "for the first")
+    }),
+  "where nobody listens any more the actor is gone, and the error names the address": (transport) =>
+    Effect.gen(function*() {
+      const here = yield* door(transport)
+      const { address } = here.listener
+      here.listener.close()
+      here.listener.close()
+      const error = yield* failure(dial(transport, address))
+      equal(error.gone, true)
+      Assert.ok(error.message.includes(address), error.message)
+    }),
+  "a closed door leaves open what is open": (transport) =>
+    Effect.gen(function*() {
+      const here = yield* door(transport)
+      const near = yield* dial(transport, here.listener.address)
+      const far = new Recorder(yield* here.guest()).start()
+      here.listener.close()
+      yield* carries(near, far, "still here")
+      equal(far.ends, [])
+    }),
+  "an actor may listen again where it has closed": (transport) =>
+    Effect.gen(function*() {
+      const actor = newActor("again")
+      const before = yield* door(transport, actor)
+      before.listener.close()
+      const here = yield* door(transport, actor)
+      const near = yield* dial(transport, here.listener.address)
+      yield* carries(near, new Recorder(yield* here.guest()).start(), "again")
+    }),
+  "what is no address is not dialled, and nobody is said to be gone": (transport) =>
+    Effect.gen(function*() {
+      for (const address of ["", "nowhere", "/ip4/127.0.0.1/udp/9", "/ip4/127.0.0.1/tcp/0", "/unix"]) {
+        const error = yield* failure(dial(transport, address))
+        equal([address, error.gone], [address, false])
+        Assert.ok(error.message.includes(address), error.message)
+      }
+    }),
+  "a dial that is interrupted leaves no connection open": (transport) =>
+    Effect.gen(function*() {
+      const here = yield* door(transport)
+      for (let i = 0; i < 10; i++) {
+        const dialling = yield* Effect.forkChild(transport.dial(here.listener.address), { startImmediately: true })
+        yield* Fiber.interrupt(dialling)
+        const exit = yield* Fiber.await(dialling)
+        // It may have been there at once: then it is ours to close.
+        if (exit._tag === "Success") exit.value.destroy()
+      }
+      yield* settled
+      const far = here.guests.map((guest) => new Recorder(guest).start())
+      yield* Eventually.holds("every guest has left", () => far.every(({ ends }) => ends.length === 1))
+      const near = yield* dial(transport, here.listener.address)
+      yield* carries(near, new Recorder(yield* here.guest(far.length)).start(), "and it still answers")
+    }),
+  "two actors of one network believe each other, and sign nothing twice": (transport) =>
+    Effect.sync(() => {
+      if (transport.authenticator === undefined) return
+      const [ours, theirs] = [transport.authenticator(), transport.authenticator()] as [Authenticator, Authenticator]
+      Assert.notDeepEqual(ours.nonce, theirs.nonce)
+      Assert.ok(ours.nonce.length >= 16, `a nonce of ${ours.nonce.length} bytes can come twice`)
+      const said = bytes("who I am")
+      equal(ours.mac(said), theirs.mac(said))
+      Assert.notDeepEqual(ours.mac(said), ours.mac(bytes("who I am not")))
+      equal(Object.getPrototypeOf(ours.mac(said)), Uint8Array.prototype)
+    }),
+  "an actor that never listened is forgotten without a word": (transport) =>
+    Effect.sync(() => transport.forget(newActor("never")))
+} satisfies Record<string, Body>
+
+/**
+ * The contract of `listen` and `dial`, for the transport that is made here.
+ *
+ * @since 0.1.0
+ */
+export const contract = (make: MakeTransport): Contract =>
+  Object.entries<Body>(cases).map(([title, body]): Case => ({
+    title,
+    run: Effect.scoped(Effect.flatMap(make, body))
+  }))

@@ -1,0 +1,128 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
+import { type Connection, type Transport, TransportError } from "@furrow/actor/transport/Transport"
+import * as ListenSuite from "@furrow/testing/ListenSuite"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+
+type Service = Transport["Service"]
+
+/** A transport in memory that keeps the contract. */
+const keeping = (): Service => {
+  const doors = new Map<string, (guest: Connection) => void>()
+  let last = 0
+  return {
+    listen: (_, accept) =>
+      Effect.sync(() => {
+        const address = `/memory/${++last}`
+        doors.set(address, accept)
+        return { address, close: () => void doors.delete(address) }
+      }),
+    dial: (address) =>
+      Effect.suspend(() => {
+        const accept = doors.get(address)
+        if (accept === undefined) {
+          return Effect.fail(
+            new TransportError({ gone: /^\/memory\/\d+$/.test(address), reason: `nobody listens at "${address}"` })
+          )
+        }
+        const [near, far] = MemoryTransport.pair()
+        accept(far)
+        return Effect.succeed(near)
+      }),
+    authenticator: () => ({
+      nonce: crypto.getRandomValues(new Uint8Array(32)),
+      mac: (data) => Uint8Array.from([1, ...data])
+    }),
+    forget: () => {}
+  }
+}
+
+const refuted = (change: (kept: Service) => Service, word: string) =>
+  Effect.gen(function*() {
+    const contract = ListenSuite.contract(Effect.sync(() => change(keeping())))
+    const found = contract.find(({ title }) => title.includes(word))
+    assert.isDefined(found, `no case about "${word}"`)
+    // Where it holds it is done within milliseconds; where it waits for what does not come it would wait much longer.
+    const exit = yield* Effect.exit(Effect.timeout(found.run, "1 second"))
+    assert.isTrue(Exit.isFailure(exit), `"${found.title}" does not notice`)
+  })
+
+describe("The contract of listening and dialling", () => {
+  for (const { run, title } of ListenSuite.contract(Effect.sync(keeping))) {
+    it.live(`can be kept: ${title}`, () => run)
+  }
+
+  it.live("notices two actors behind one address", () =>
+    refuted(({ listen, ...kept }) => {
+      const only = { address: "" }
+      return {
+        ...kept,
+        listen: (actor, accept) =>
+          Effect.map(listen(actor, accept), (listener) => {
+            only.address ||= listener.address
+            return { ...listener, address: only.address }
+          })
+      }
+    }, "address of its own"))
+
+  it.live("notices a second listener that takes the first one's door", () =>
+    refuted((kept) => {
+      const accepts: Array<(guest: Connection) => void> = []
+      return {
+        ...kept,
+        listen: (actor, accept) => {
+          accepts.push(accept)
+          const turn = accepts.length
+          return Effect.map(
+            kept.listen(actor, (guest) => accepts.at(-1)!(guest)),
+            (listener) => turn === 1 ? listener : { ...listener, address: `${listener.address}0` }
+          )
+        }
+      }
+    }, "second listener"))
+
+  it.live("notices a closed door that is answered", () =>
+    refuted(({ listen, ...kept }) => ({
+      ...kept,
+      listen: (actor, accept) => Effect.map(listen(actor, accept), (listener) => ({ ...listener, close: () => {} }))
+    }), "nobody listens any more"))
+
+  it.live("notices a door that takes its guests along when it closes", () =>
+    refuted(({ listen, ...kept }) => ({
+      ...kept,
+      listen: (actor, accept) => {
+        const guests: Array<Connection> = []
+        const remember = (guest: Connection) => {
+          guests.push(guest)
+          accept(guest)
+        }
+        return Effect.map(listen(actor, remember), (listener) => ({
+          ...listener,
+          close: () => {
+            listener.close()
+            for (const guest of guests) guest.destroy()
+          }
+        }))
+      }
+    }), "leaves open what is open"))
+
+  it.live("notices that somebody is taken for dead whose address is nonsense", () =>
+    refuted(({ dial, ...kept }) => ({
+      ...kept,
+      dial: (address) =>
+        Effect.mapError(dial(address), (error) => new TransportError({ gone: true, reason: error.reason }))
+    }), "what is no address"))
+
+  it.live("notices a nonce that comes twice", () =>
+    refuted((kept) => ({
+      ...kept,
+      authenticator: () => ({ ...kept.authenticator!(), nonce: new Uint8Array(32) })
+    }), "sign nothing twice"))
+
+  it.live("notices a connection that an interrupted dial leaves open", () =>
+    refuted(({ dial, ...kept }) => ({
+      ...kept,
+      dial: (address) => Effect.andThen(dial(address), Effect.never)
+    }), "interrupted"))
+})
