@@ -15,12 +15,13 @@ import type * as Net from "node:net"
 export interface Reader {
   /** For the options a socket is made with. */
   readonly onread: Net.OnReadOpts
-  /** What has been read already is handed over first. */
+  /** What has been read already is handed over first. Until then the socket is not read on: resume it afterwards. */
   readonly subscribe: (read: (bytes: Uint8Array) => void) => void
 }
 
 export const makeReader = (): Reader => {
   const early: Array<Uint8Array> = []
+  let subscribed = false
   let read = (bytes: Uint8Array): void => void early.push(bytes)
   const buffer = new Uint8Array(64 * 1024)
   return {
@@ -28,10 +29,11 @@ export const makeReader = (): Reader => {
       buffer,
       callback: (size) => {
         read(buffer.slice(0, size))
-        return true
+        return subscribed
       }
     },
     subscribe: (given) => {
+      subscribed = true
       read = given
       for (const bytes of early.splice(0)) given(bytes)
     }
@@ -54,14 +56,18 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   socket.on("error", (error) => {
     reason = error.message
   })
+  // From the beginning: whoever dialled may be gone again before anybody reads.
+  socket.on("end", end)
+  socket.on("close", end)
   return {
     start: (given) => {
       handlers = given
-      if (reader !== undefined) reader.subscribe(given.data)
-      else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
+      if (reader !== undefined) {
+        reader.subscribe(given.data)
+        socket.resume()
+      } else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
       socket.on("drain", () => given.drain())
-      socket.on("end", end)
-      socket.on("close", end)
+      if (ended) setImmediate(() => given.end(reason))
     },
     write: (chunks) => {
       if (ended || socket.destroyed || socket.writableEnded) return true
