@@ -6,8 +6,8 @@
  * when its parent dies, however busy, blocked or stopped it is, and so down the tree. What actors started themselves is
  * in their process groups; those are registered with one small shell per tree, the warden, over a pipe that every
  * actor inherits. When the last writer of the pipe is dead, so is the tree: the warden reads end of file and kills the
- * groups that are left. When an inner actor dies while the root lives, its parent tells the warden, which kills the
- * groups below it.
+ * groups that are left and removes the tree's folder. When an inner actor dies while the root lives, its parent tells the
+ * warden, which kills the groups below it.
  *
  * `thread` (elsewhere, or by request). A thread in every actor watches a pipe from its parent and kills the actor's
  * group at its end. It works while the main thread is busy or blocked, not while the process is stopped, and it costs
@@ -19,6 +19,7 @@
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { isMainThread } from "node:worker_threads"
 
 /**
@@ -37,9 +38,10 @@ export interface Command {
 
 /**
  * The warden. It reads `+ group parent` (an actor was started), `- group` (it has ended: kill what is below it, and
- * forget it all, because the kernel will use the numbers again), `s` and `c` (stop and continue everything).
+ * forget it all, because the kernel will use the numbers again), `s` and `c` (stop and continue everything). Its argument
+ * is the folder that goes with the tree: not where a link leads to it, and it need not exist.
  */
-const wardenScript = `p=
+const wardenScript = `p= d=$1
 below() { for e in $p; do case $e in *:$1) kill -KILL "-\${e%%:*}" 2>/dev/null; drop "\${e%%:*}";; esac; done; }
 drop() { below "$1"; n=; for e in $p; do case $e in $1:*) ;; *) n="$n $e";; esac; done; p=$n; }
 each() { for e in $p; do kill "-$1" "-\${e%%:*}" 2>/dev/null; done; }
@@ -50,7 +52,9 @@ while read -r op g q; do case $op in
 s) each STOP;;
 c) each CONT;;
 esac; done
-each KILL`
+each KILL
+PATH=$PATH:/usr/bin:/bin
+[ -n "$d" ] && [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf -- "$d"`
 
 /** Where a program is: an actor may be given another PATH, or none, and must find it all the same. */
 const locate = (name: string): string | undefined =>
@@ -151,6 +155,8 @@ export class Guard {
   private pipe: number | undefined
   /** Closes the write end we made. */
   private closePipe = () => {}
+  /** What the warden removes in the end. */
+  private removes = ""
   /** Stopped by us: without a warden. */
   private stopped: ReadonlyArray<number> = []
 
@@ -158,6 +164,14 @@ export class Guard {
     this.mode = mode
     this.setpriv = setpriv
     this.pipe = pipe
+  }
+
+  /**
+   * The root's word, before the first actor is started: this folder goes with the tree, however the tree ends. Only the
+   * warden can do that; under the other guards a killed root leaves it.
+   */
+  folder(path: string): void {
+    if (this.pipe === undefined && Path.isAbsolute(path)) this.removes = path
   }
 
   /** What an actor is told of it on its command line. */
@@ -204,7 +218,7 @@ export class Guard {
 
   private openPipe(): number {
     if (this.pipe !== undefined) return this.pipe
-    const warden = ChildProcess.spawn("/bin/sh", ["-c", wardenScript, "furrow-warden"], {
+    const warden = ChildProcess.spawn("/bin/sh", ["-c", wardenScript, "furrow-warden", this.removes], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
       cwd: "/"
