@@ -1,0 +1,122 @@
+/**
+ * What Unix and tcp sockets have in common: a server that hands its connections over, and a dialler.
+ *
+ * A server keeps no process alive: an open door is no work. The connections through it do, like those between parents and
+ * children, until they are closed. Time is real time here, whatever Clock the program has.
+ */
+import { type Connection, type Listener, TransportError } from "@furrow/actor/transport/Transport"
+import * as Effect from "effect/Effect"
+import * as Net from "node:net"
+import * as SocketConnection from "../SocketConnection.ts"
+
+/** What Node says when it cannot listen or connect. */
+export type SystemError = NodeJS.ErrnoException
+
+/** A server that listens; it does not wait for anybody, and is not to be interrupted. */
+export const serve = (
+  options: Net.ListenOptions,
+  accept: (connection: Connection) => void
+): Effect.Effect<Net.Server, SystemError> =>
+  Effect.callback((resume) => {
+    const server = Net.createServer({ noDelay: true }, (socket) => accept(SocketConnection.make(socket)))
+    const failed = (error: SystemError) => resume(Effect.fail(error))
+    server.on("error", failed)
+    // Exclusive: in a worker of node:cluster the socket would be its primary's otherwise.
+    server.listen({ ...options, exclusive: true }, () => {
+      server.off("error", failed)
+      // One connection could not be accepted, for want of descriptors: whoever dialled finds it closed.
+      server.on("error", () => {})
+      server.unref()
+      resume(Effect.succeed(server))
+    })
+  })
+
+/** Closing it twice is closing it. */
+export const listenerOf = (server: Net.Server, address: string): Listener => ({
+  address,
+  close: () => {
+    if (server.listening) server.close()
+  }
+})
+
+/** What to do about it. */
+export const tooManyFiles = "too many open files; every actor needs a handful (see `ulimit -n`)"
+
+/** Why nobody can dial us. */
+export const cannotListen = (at: string, error: SystemError): TransportError => {
+  const next = error.code === "EMFILE" || error.code === "ENFILE"
+    ? tooManyFiles
+    : error.code === "EACCES" || error.code === "EPERM"
+    ? "this process may not listen there: choose another folder with the option `runtimeFolder`"
+    : "other actors cannot dial this one"
+  return new TransportError({ gone: false, reason: `listening at ${at} failed (${error.message}): ${next}` })
+}
+
+/** How long a listener may take to answer, and how long to wait before asking a full one again (milliseconds). */
+const bounds = { answer: 10_000, full: 20 }
+
+const cannotDial = (address: string, error: SystemError): TransportError => {
+  const failed = (next: string) =>
+    new TransportError({ gone: false, reason: `dialling ${address} failed (${error.message}): ${next}` })
+  switch (error.code) {
+    case "ENOENT":
+    case "ECONNREFUSED":
+      return new TransportError({
+        gone: true,
+        reason: `nobody listens at ${address} any more (${error.code}): its actor has ended. Ask for its address again`
+      })
+    case "EMFILE":
+    case "ENFILE":
+      return failed(tooManyFiles)
+    case "EACCES":
+    case "EPERM":
+      return failed("this process may not use that socket: both actors have to run as the same user")
+    case "EAGAIN":
+    case "ETIMEDOUT":
+      return failed("its actor is alive and takes no connections: it may be stopped, or busy for too long. Try again")
+    default:
+      return failed("check the address, and that both actors are on this machine")
+  }
+}
+
+const noAnswer = (): SystemError =>
+  Object.assign(new Error(`no answer within ${bounds.answer / 1000} seconds`), { code: "ETIMEDOUT" })
+
+/** One connection to whoever listens there. Interrupting it gives it up. */
+export const connect = (address: string, target: Net.NetConnectOpts): Effect.Effect<Connection, TransportError> =>
+  Effect.callback((resume) => {
+    let socket: Net.Socket | undefined
+    let again: NodeJS.Timeout | undefined
+    const stop = () => {
+      clearTimeout(deadline)
+      clearTimeout(again)
+      socket?.destroy()
+    }
+    const fail = (error: SystemError) => {
+      stop()
+      resume(Effect.fail(cannotDial(address, error)))
+    }
+    const deadline = setTimeout(() => fail(noAnswer()), bounds.answer)
+    const attempt = () => {
+      const reader = SocketConnection.makeReader()
+      const trying = Net.connect({ ...target, noDelay: true, onread: reader.onread } as Net.NetConnectOpts)
+      socket = trying
+      const failed = (error: SystemError) => {
+        // The queue of a Unix listener is full: it waits in no line, as tcp does.
+        if (error.code === "EAGAIN") again = setTimeout(attempt, bounds.full)
+        else fail(error)
+      }
+      trying.once("error", failed)
+      trying.once("connect", () => {
+        trying.off("error", failed)
+        clearTimeout(deadline)
+        resume(Effect.succeed(SocketConnection.make(trying, reader)))
+      })
+    }
+    try {
+      attempt()
+    } catch (error) {
+      fail(error as SystemError)
+    }
+    return Effect.sync(stop)
+  })

@@ -1,0 +1,100 @@
+/**
+ * Actors behind Unix sockets: a file in the tree's folder is the address.
+ *
+ * The file outlives a process that had no time to remove it. So an address that is taken is dialled: where somebody
+ * answers it stays his, where nobody does the file is what is left of a dead process, and is replaced.
+ */
+import { type Connection, type Listener, TransportError } from "@furrow/actor/transport/Transport"
+import * as Address from "@furrow/protocol/Address"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import { longestPath, prepare } from "./runtimeFolder.ts"
+import * as Socket from "./socket.ts"
+
+const addressOf = (path: string): string => Address.format({ _tag: "Unix", path })
+
+const nobody = ["ECONNREFUSED", "ENOENT", "ENOTSOCK", "ENOTDIR"]
+
+/** Whether somebody listens there. In doubt somebody does. */
+export const answers = (path: string): Effect.Effect<boolean> =>
+  Effect.callback((resume) => {
+    const socket = Net.connect({ path })
+    const say = (answer: boolean) => {
+      socket.destroy()
+      resume(Effect.succeed(answer))
+    }
+    socket.once("connect", () => say(true))
+    socket.on("error", (error: Socket.SystemError) => say(!nobody.includes(error.code!)))
+    return Effect.sync(() => void socket.destroy())
+  })
+
+const taken = (path: string, problem: string): TransportError =>
+  new TransportError({ gone: false, reason: `the address ${addressOf(path)} is taken (EADDRINUSE): ${problem}` })
+
+/** Removes what a dead process left at this path; fails where it is anything else. */
+const clear = (path: string): Effect.Effect<void, TransportError> =>
+  Effect.suspend(() => {
+    const found = Fs.lstatSync(path, { throwIfNoEntry: false })
+    if (found === undefined) return Effect.void
+    if (!found.isSocket()) return Effect.fail(taken(path, "there is a file that is no socket. Remove it"))
+    return Effect.flatMap(answers(path), (living) => {
+      if (living) return Effect.fail(taken(path, "somebody listens there already. Close that listener first"))
+      return Effect.sync(() => Fs.rmSync(path, { force: true }))
+    })
+  })
+
+/** Binds once more where the first attempt could be helped: a file in the way, or a folder that went away. */
+const bind = (tree: string, path: string, accept: (connection: Connection) => void) => {
+  const attempt = Socket.serve({ path }, accept)
+  return Effect.catch(
+    Effect.catch(attempt, (error) => {
+      switch (error.code) {
+        case "EADDRINUSE":
+          return Effect.andThen(clear(path), attempt)
+        case "ENOENT":
+          return Effect.andThen(
+            Effect.try({ try: () => prepare(tree), catch: (error) => error as TransportError }),
+            attempt
+          )
+        default:
+          return Effect.fail(error)
+      }
+    }),
+    (error) => Effect.fail(error instanceof TransportError ? error : Socket.cannotListen(addressOf(path), error))
+  )
+}
+
+/** Listens at a path in the tree's folder, which is there already. */
+export const listen = (
+  tree: string,
+  path: string,
+  accept: (connection: Connection) => void
+): Effect.Effect<Listener, TransportError> =>
+  Effect.flatMap(bind(tree, path, accept), (server) =>
+    Effect.try({
+      try: () => {
+        Fs.chmodSync(path, 0o600)
+        return Socket.listenerOf(server, addressOf(path))
+      },
+      catch: (error) => {
+        server.close()
+        return Socket.cannotListen(addressOf(path), error as Socket.SystemError)
+      }
+    }))
+
+export const dial = (path: string): Effect.Effect<Connection, TransportError> => {
+  const most = longestPath(process.platform)
+  // Cut to its length it would be another path.
+  if (Buffer.byteLength(path) > most) {
+    return Effect.fail(
+      new TransportError({
+        gone: false,
+        reason: `dialling ${
+          addressOf(path)
+        } failed: the path of a socket has room for ${most} bytes here. Check the address`
+      })
+    )
+  }
+  return Socket.connect(addressOf(path), { path })
+}

@@ -1,0 +1,448 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { ActorId } from "@furrow/actor/errors/ActorError"
+import type { Connection } from "@furrow/actor/transport/Transport"
+import * as NodeTransport from "@furrow/node/NodeTransport"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as FaultyTransport from "@furrow/testing/FaultyTransport"
+import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as ListenSuite from "@furrow/testing/ListenSuite"
+import * as Program from "@furrow/testing/Program"
+import * as TransportSuite from "@furrow/testing/TransportSuite"
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Path from "node:path"
+import { fixture } from "./support.ts"
+
+const isLinux = process.platform === "linux"
+
+/** A network whose files go with the Scope. */
+const network = (transport: "unix" | "tcp") =>
+  Effect.acquireRelease(
+    Effect.sync(() => NodeTransport.network({ transport })),
+    (network) => Effect.sync(() => NodeTransport.close(network))
+  )
+
+const actor = (name: string, pid = process.pid): ActorId => ({
+  name,
+  uuid: "3f0e6c1a-5b7d-4c2e-9a8b-1d2c3e4f5a6b",
+  pid
+})
+
+const socketOf = (address: string) => address.slice("/unix".length)
+
+const listen = (transport: ReturnType<typeof NodeTransport.make>, who: ActorId) =>
+  Effect.acquireRelease(
+    transport.listen(who, (guest) => guest.destroy()),
+    (listener) => Effect.sync(() => listener.close())
+  )
+
+for (const transport of ["unix", "tcp"] as const) {
+  const make: ListenSuite.MakeTransport = Effect.map(network(transport), NodeTransport.make)
+
+  describe(`Actors that listen with ${transport}`, () => {
+    for (const { run, title } of ListenSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
+  })
+
+  describe(`A connection that was dialled over ${transport}`, () => {
+    const pair = ListenSuite.dialled(make)
+    for (const { run, title } of TransportSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
+  })
+
+  describe(`A connection that was accepted over ${transport}`, () => {
+    const pair = Effect.map(ListenSuite.dialled(make), ([near, far]) => [far, near] as const)
+    for (const { run, title } of TransportSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
+  })
+
+  describe(`A connection over ${transport} that is as bad as it may be`, () => {
+    const pair = Effect.map(ListenSuite.dialled(make), ([near, far]) =>
+      [
+        FaultyTransport.wrap(near, { seed: 7, delay: 1, split: 0.3, join: 0.3 }).connection,
+        far
+      ] as const)
+    const kept = TransportSuite.contract(pair).filter(({ title }) =>
+      /in the order|both directions|comes late/.test(title)
+    )
+    for (const { run, title } of kept) it.live(title, () => run)
+  })
+}
+
+describe("A tree that listens with Unix sockets", () => {
+  it.live("makes nothing before somebody listens, and leaves nothing when it is closed", () =>
+    Effect.gen(function*() {
+      const network = NodeTransport.network({ transport: "unix" })
+      const runtime = Path.dirname(network.folder)
+      assert.isFalse(Fs.existsSync(runtime))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const { address } = yield* listen(NodeTransport.make(network), actor("frank"))
+        assert.strictEqual(address, `/unix${network.folder}/frank@${process.pid}.sock`)
+        assert.match(Path.basename(network.folder), new RegExp(`^${process.pid}-[0-9a-f]{8}$`))
+        const modes = [runtime, network.folder, socketOf(address)].map((path) => Fs.statSync(path).mode & 0o777)
+        assert.deepStrictEqual(modes, [0o700, 0o700, 0o600])
+      }))
+      assert.deepStrictEqual(Fs.readdirSync(network.folder), [])
+      NodeTransport.close(network)
+      assert.isFalse(Fs.existsSync(runtime))
+      NodeTransport.close(network)
+    }))
+
+  it.live("keeps the folder of all trees for the others", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const [one, two] = [yield* network("unix"), yield* network("unix")]
+      yield* listen(NodeTransport.make(one), actor("frank"))
+      const { address } = yield* listen(NodeTransport.make(two), actor("frank"))
+      NodeTransport.close(one)
+      assert.isFalse(Fs.existsSync(one.folder))
+      ;(yield* NodeTransport.make(one).dial(address)).destroy()
+    })))
+
+  it.live("leaves a folder to its owner that was asked for", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const runtimeFolder = yield* Folder.make()
+      const network = NodeTransport.network({ transport: "unix", runtimeFolder })
+      yield* Effect.scoped(listen(NodeTransport.make(network), actor("frank")))
+      NodeTransport.close(network)
+      assert.deepStrictEqual(Fs.readdirSync(runtimeFolder), [])
+    })))
+
+  it.live("replaces the socket of a dead process, and says no where somebody listens", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const transport = NodeTransport.make(yield* network("unix"))
+      const first = yield* listen(transport, actor("frank"))
+      const error = yield* Effect.flip(listen(transport, actor("frank")))
+      assert.isFalse(error.gone)
+      assert.match(error.message, /frank@\d+\.sock is taken \(EADDRINUSE\): somebody listens there already/)
+
+      const path = socketOf(first.address)
+      const left = `${path}.left`
+      Fs.linkSync(path, left)
+      first.close()
+      Fs.renameSync(left, path)
+      assert.isTrue((yield* Effect.flip(transport.dial(first.address))).gone)
+      const again = yield* listen(transport, actor("frank"))
+      ;(yield* transport.dial(again.address)).destroy()
+    })))
+
+  it.live("does not replace what is no socket", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { folder, ...rest } = yield* network("unix")
+      const transport = NodeTransport.make({ folder, ...rest })
+      yield* listen(transport, actor("somebody"))
+      const path = Path.join(folder, `frank@${process.pid}.sock`)
+      Fs.writeFileSync(path, "mine")
+      const error = yield* Effect.flip(listen(transport, actor("frank")))
+      assert.match(error.message, /there is a file that is no socket. Remove it/)
+      assert.strictEqual(Fs.readFileSync(path, "utf8"), "mine")
+    })))
+
+  it.live("makes its folder again where somebody has removed it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const given = yield* network("unix")
+      const transport = NodeTransport.make(given)
+      yield* listen(transport, actor("one"))
+      Fs.rmSync(given.folder, { recursive: true })
+      const two = yield* listen(transport, actor("two"))
+      ;(yield* transport.dial(two.address)).destroy()
+    })))
+
+  it.live("dials tcp as well, and a tree with tcp dials its sockets", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const [unix, tcp] = [
+        NodeTransport.make(yield* network("unix")),
+        NodeTransport.make(yield* network("tcp"))
+      ]
+      const [atUnix, atTcp] = [yield* listen(unix, actor("here")), yield* listen(tcp, actor("there"))]
+      ;(yield* unix.dial(atTcp.address)).destroy()
+      ;(yield* tcp.dial(atUnix.address)).destroy()
+    })))
+
+  it.live("believes nobody of another tree", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const [one, two] = [NodeTransport.make(yield* network("unix")), NodeTransport.make(yield* network("unix"))]
+      const said = new TextEncoder().encode("who I am")
+      assert.notDeepEqual(one.authenticator!().mac(said), two.authenticator!().mac(said))
+    })))
+})
+
+describe("A dial", () => {
+  it.live("that is too long for a socket says so instead of dialling another path", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const transport = NodeTransport.make(yield* network("unix"))
+      const error = yield* Effect.flip(transport.dial(`/unix/${"x".repeat(200)}`))
+      assert.isFalse(error.gone)
+      assert.match(error.message, /has room for \d+ bytes here/)
+    })))
+
+  it.live.skipIf(!isLinux)(
+    "to an actor that is alive and takes no connections is no proof of its death",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const folder = yield* Folder.make()
+        const path = Path.join(folder, "full.sock")
+        // A listener of one place that never accepts: it is stopped.
+        const program = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            ChildProcess.spawn(process.execPath, [
+              "-e",
+              `
+            require("node:net").createServer(() => {}).listen({ path: ${JSON.stringify(path)}, backlog: 1 }, () => {
+              process.kill(process.pid, "SIGSTOP")
+            })`
+            ], { stdio: "ignore" })
+          ),
+          (program) => Effect.sync(() => program.kill("SIGKILL"))
+        )
+        const stopped = () => /^\S+ \(.*\) T/.test(Fs.readFileSync(`/proc/${program.pid}/stat`, "utf8"))
+        yield* Eventually.holds("it is stopped", stopped)
+        const transport = NodeTransport.make(yield* network("unix"))
+        const dial = Effect.acquireRelease(
+          transport.dial(`/unix${path}`),
+          (connection) => Effect.sync(() => connection.destroy())
+        )
+        // What fits into its queue is connected; what does not waits, and gets in when there is room.
+        let [connected, failed] = [0, 0]
+        yield* Effect.forkScoped(
+          Effect.forEach(
+            Array.from({ length: 6 }),
+            () => Effect.match(dial, { onSuccess: () => connected++, onFailure: () => failed++ }),
+            { concurrency: "unbounded" }
+          )
+        )
+        yield* Eventually.holds("its queue is full", () => connected >= 1)
+        yield* Eventually.pause("100 millis")
+        assert.isBelow(connected, 6)
+        program.kill("SIGCONT")
+        yield* Eventually.holds("all get in", () => connected === 6)
+        assert.strictEqual(failed, 0)
+      }))
+  )
+
+  // Only root can become somebody else.
+  it.live.skipIf(process.geteuid!() !== 0)(
+    "that nobody may make says who may",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const given = yield* network("unix")
+        const { address } = yield* listen(NodeTransport.make(given), actor("frank"))
+        const stranger = yield* Program.start(fixture("dialler.ts"), { args: [address, "65534"] })
+        yield* stranger.says(/said: .*\n/)
+        assert.match(stranger.stdout(), /gone: false\nsaid: .*EACCES.*both actors have to run as the same user/)
+      }))
+  )
+})
+
+describe("A process without descriptors left", () => {
+  it.live("can neither listen nor dial, says what to raise, and takes nobody for dead", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { address } = yield* listen(NodeTransport.make(yield* network("unix")), actor("frank"))
+      const program = yield* Program.start(fixture("dialler.ts"), {
+        args: [address, "full"],
+        through: ["/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"]
+      })
+      assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null })
+      const said = program.stdout().trim().split("\n")
+      assert.lengthOf(said.filter((line) => line === "gone: false"), 3)
+      for (const line of said.filter((line) => line.startsWith("said: "))) {
+        assert.match(line, /EMFILE.*too many open files; .*ulimit -n/)
+      }
+    })))
+})
+
+describe("A listener", () => {
+  it.live("keeps no process alive", () =>
+    Effect.scoped(Effect.gen(function*() {
+      for (const transport of ["unix", "tcp"]) {
+        const program = yield* Program.start(fixture("listener.ts"), { args: [transport] })
+        assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null })
+        assert.match(program.stdout(), /listening at \//)
+      }
+    })))
+})
+
+describe("A connection that nobody has started to read", () => {
+  /** Writes until it is full; the whole of `most` is never room, it is what somebody takes in who should not. */
+  const most = 64 * 1024 * 1024
+  const fill = (connection: Connection) => {
+    const chunk = new Uint8Array(1024 * 1024)
+    let written = 0
+    while (written < most) {
+      written += chunk.length
+      if (!connection.write([chunk])) break
+    }
+    return written
+  }
+
+  for (const [name, turn] of [["accepted", 0], ["dialled", 1]] as const) {
+    it.live(`holds its writer up where it was ${name}`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const ends = yield* ListenSuite.dialled(Effect.map(network("unix"), NodeTransport.make))
+        const [writer, reader] = [ends[turn], ends[1 - turn]!]
+        let drains = 0
+        writer.start({ data: () => {}, drain: () => drains++, end: () => {} })
+        const written = fill(writer)
+        assert.isBelow(written, most)
+        yield* Eventually.pause("100 millis")
+        assert.strictEqual(drains, 0, "somebody took in what nobody reads")
+        let received = 0
+        reader.start({ data: (bytes) => (received += bytes.length), drain: () => {}, end: () => {} })
+        yield* Eventually.holds("all of it arrives", () => received === written && drains === 1)
+      })))
+  }
+})
+
+describe("What dead actors leave", () => {
+  const dead = () => ChildProcess.spawnSync("true").pid
+
+  /** The socket of a process that had no time to remove it. */
+  const leave = (folder: string, name: string, pid: number) =>
+    Effect.callback<string>((resume) => {
+      const path = Path.join(folder, `${name}@${pid}.sock`)
+      const server = Net.createServer().listen({ path: `${path}.x` }, () => {
+        Fs.linkSync(`${path}.x`, path)
+        server.close(() => resume(Effect.succeed(path)))
+      })
+    })
+
+  it.live("is removed by their parent: their socket, and those of all that are dead", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const given = yield* network("unix")
+      const transport = NodeTransport.make(given)
+      const { address } = yield* listen(transport, actor("alive"))
+      const child = actor("child", dead())
+      const left = [
+        yield* leave(given.folder, "child", child.pid),
+        yield* leave(given.folder, "below", dead())
+      ]
+      transport.forget(child)
+      assert.deepStrictEqual(left.map((path) => Fs.existsSync(path)), [false, false])
+      assert.isTrue(Fs.existsSync(socketOf(address)))
+    })))
+
+  it.live("and what dies a moment later is removed then, also where nobody has reaped it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const given = yield* network("unix")
+      const transport = NodeTransport.make(given)
+      yield* listen(transport, actor("alive"))
+      // A shell that becomes `sleep` reaps nobody: the other stays a zombie.
+      const shell = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          ChildProcess.spawn("/bin/sh", ["-c", "sleep 1000 & echo $!; exec sleep 1000"], {
+            stdio: ["ignore", "pipe", "ignore"]
+          })
+        ),
+        (shell) => Effect.sync(() => shell.kill("SIGKILL"))
+      )
+      let said = ""
+      shell.stdout.on("data", (chunk) => {
+        said += chunk
+      })
+      const below = Number(yield* Eventually.holds("it says who is below", () => /\d+\n/.exec(said)?.[0]))
+      const left = yield* leave(given.folder, "below", below)
+      transport.forget(actor("child", dead()))
+      assert.isTrue(Fs.existsSync(left), "it is still alive")
+      process.kill(below, "SIGKILL")
+      yield* Eventually.holds("its socket is removed", () => !Fs.existsSync(left))
+    })))
+
+  it.live("is no concern of a tree that made no folder, or has removed it", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const given = yield* network("unix")
+      NodeTransport.make(given).forget(actor("child", dead()))
+      assert.isFalse(Fs.existsSync(given.folder))
+      const long = NodeTransport.network({ transport: "unix", runtimeFolder: `/${"long/".repeat(40)}` })
+      NodeTransport.make(long).forget(actor("child", dead()))
+      NodeTransport.close(long)
+    })))
+
+  it.live("goes with the folder of a tree whose root is dead, when the next tree listens (S121)", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const runtimeFolder = yield* Folder.make()
+      const folderOf = (pid: number, suffix = "0123abcd") => {
+        const folder = Path.join(runtimeFolder, `${pid}-${suffix}`)
+        Fs.mkdirSync(folder, { mode: 0o700 })
+        return folder
+      }
+      const gone = [folderOf(dead()), folderOf(dead())]
+      yield* leave(gone[0]!, "actor", dead())
+      Fs.writeFileSync(Path.join(gone[1]!, "a file"), "")
+      const kept = [folderOf(process.ppid), folderOf(process.pid), folderOf(1)]
+      // Neither looks like a tree's.
+      for (const name of ["notes", `${dead()}-notes`]) {
+        kept.push(Path.join(runtimeFolder, name))
+        Fs.mkdirSync(kept.at(-1)!)
+      }
+      // The link is of a tree that is dead, what it leads to is not.
+      const elsewhere = yield* Folder.make({ "precious": "yes" })
+      Fs.symlinkSync(elsewhere, Path.join(runtimeFolder, `${dead()}-0123abcd`))
+      // Its root cannot be seen from here, but somebody answers.
+      const unseen = folderOf(dead())
+      const server = Net.createServer().listen({ path: Path.join(unseen, `actor@${dead()}.sock`) })
+      yield* Effect.addFinalizer(() => Effect.sync(() => void server.close()))
+      yield* Eventually.holds("it listens", () => server.listening)
+
+      const tree = NodeTransport.network({ transport: "unix", runtimeFolder })
+      yield* listen(NodeTransport.make(tree), actor("frank"))
+      assert.deepStrictEqual(gone.filter((path) => Fs.existsSync(path)), [])
+      assert.deepStrictEqual(kept.filter((path) => !Fs.existsSync(path)), [])
+      assert.isTrue(Fs.existsSync(Path.join(elsewhere, "precious")))
+      assert.isTrue(Fs.existsSync(unseen))
+    })))
+})
+
+describe("The warden", () => {
+  const sockets = (folder: string) => Fs.existsSync(folder) ? Fs.readdirSync(folder).length : 0
+
+  it.live.skipIf(!isLinux)(
+    "removes the folder of a tree whose root was killed with SIGKILL",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const runtimeFolder = yield* Folder.make({ "neighbour": "" })
+        const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["warden", runtimeFolder] })
+        const folder = (yield* root.says(/folder (.*)\n/))[1]!
+        yield* Eventually.holds("root and actor listen", () => sockets(folder) === 2)
+        yield* root.signal("SIGKILL")
+        yield* Eventually.holds("the folder is gone", () => !Fs.existsSync(folder))
+        assert.deepStrictEqual(Fs.readdirSync(runtimeFolder), ["neighbour"])
+        yield* Eventually.holds("nobody is left", () => root.left().length === 0)
+      }))
+  )
+
+  it.live.skipIf(!isLinux)("follows no link, wherever one is put", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const elsewhere = yield* Folder.make({ "precious": "" })
+      const runtimeFolder = yield* Folder.make()
+      for (const linked of ["tree", "runtime"]) {
+        const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["warden", runtimeFolder] })
+        const folder = (yield* root.says(/folder (.*)\n/))[1]!
+        yield* Eventually.holds("root and actor listen", () => sockets(folder) === 2)
+        if (linked === "tree") {
+          Fs.rmSync(folder, { recursive: true })
+          Fs.symlinkSync(elsewhere, folder)
+        } else {
+          Fs.rmSync(runtimeFolder, { recursive: true })
+          Fs.mkdirSync(Path.join(elsewhere, Path.basename(folder)))
+          Fs.symlinkSync(elsewhere, runtimeFolder)
+        }
+        yield* root.signal("SIGKILL")
+        yield* Eventually.holds("nobody is left", () => root.left().length === 0)
+        assert.isTrue(Fs.existsSync(Path.join(folder, linked === "tree" ? "precious" : ".")), linked)
+      }
+    })))
+
+  it.live("is missed under another guard: the next tree removes what a killed root left", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const runtimeFolder = yield* Folder.make()
+      const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["thread", runtimeFolder] })
+      const folder = (yield* root.says(/folder (.*)\n/))[1]!
+      yield* Eventually.holds("root and actor listen", () => sockets(folder) === 2)
+      yield* root.signal("SIGKILL")
+      yield* root.ended()
+      yield* Eventually.holds("nobody is left", () => root.left().length === 0)
+      assert.strictEqual(sockets(folder), 2)
+      const tree = NodeTransport.network({ transport: "unix", runtimeFolder })
+      yield* listen(NodeTransport.make(tree), actor("frank"))
+      assert.isFalse(Fs.existsSync(folder))
+    })))
+})
