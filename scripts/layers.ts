@@ -16,8 +16,8 @@ const leaves = ["contract", "inspect", "errors"]
 /** The layers of packages/actor/src. Type imports count: what a layer may not use, it may not name. */
 const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
   actor: ["supervision", "discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves],
-  supervision: ["spawn", "portal", "discovery", "dialog", "channel", ...leaves],
-  discovery: ["portal", "channel", ...leaves],
+  supervision: ["spawn", "portal", "discovery", "dialog", "channel", "transport", ...leaves],
+  discovery: ["portal", "dialog", "channel", "transport", ...leaves],
   portal: ["dialog", "channel", ...leaves],
   dialog: ["channel", ...leaves],
   spawn: ["channel", "transport", ...leaves],

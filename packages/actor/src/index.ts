@@ -5,3 +5,4 @@
  */
 export * as Actor from "./actor/Actor.ts"
 export * as MemoryActor from "./actor/MemoryActor.ts"
+export * as Registry from "./actor/Registry.ts"

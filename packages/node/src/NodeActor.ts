@@ -6,6 +6,7 @@
 import * as RootRuntime from "@furrow/actor/actor/RootRuntime"
 import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
 import { isBundledActor } from "@furrow/actor/contract/Bundled"
+import { type Network, Transport } from "@furrow/actor/transport/Transport"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,6 +17,7 @@ import type { GuardMode } from "./Guard.ts"
 import { childOf } from "./internal/child.ts"
 import { bundle, runChild } from "./internal/runChild.ts"
 import * as NodeSpawner from "./NodeSpawner.ts"
+import * as NodeTransport from "./NodeTransport.ts"
 
 /**
  * The root: how it is called (default `root`), what it serves to its children, and how its actors are guarded
@@ -23,7 +25,7 @@ import * as NodeSpawner from "./NodeSpawner.ts"
  *
  * @since 0.1.0
  */
-export interface Options extends RootRuntime.RootOptions {
+export interface Options extends RootRuntime.RootOptions, NodeTransport.Options {
   readonly guard?: GuardMode | undefined
 }
 
@@ -36,6 +38,25 @@ const unguarded =
   "this process is an actor of a single-file bundle, started from it again: the main program must not run " +
   "here. Start it with NodeActor.runMain, which serves the actor instead"
 
+/** What the tree leaves is removed when its last actor has ended. */
+const transportLayer = (network: Network): Layer.Layer<Transport> =>
+  Layer.effect(
+    Transport,
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        // A root that is not waited for (a second Ctrl-C) leaves nothing either.
+        const close = () => NodeTransport.close(network)
+        process.on("exit", close)
+        return { transport: NodeTransport.make(network), close }
+      }),
+      ({ close }) =>
+        Effect.sync(() => {
+          process.off("exit", close)
+          close()
+        })
+    ).pipe(Effect.map(({ transport }) => transport))
+  )
+
 const layerOver = (options: Options, living: NodeSpawner.Living): Layer.Layer<ActorRuntime> =>
   Layer.suspend(() => {
     const child = childOf()
@@ -45,9 +66,10 @@ const layerOver = (options: Options, living: NodeSpawner.Living): Layer.Layer<Ac
       ? unguarded
       : undefined
     if (child !== undefined) child.refused ??= refusal
-    return Layer.provide(
-      RootRuntime.layer({ ...options, pid: process.pid, refusal }),
-      NodeSpawner.layerWith({ guard: options.guard, living })
+    const network = NodeTransport.network(options)
+    return RootRuntime.layer({ ...options, pid: process.pid, network, refusal }).pipe(
+      Layer.provide(NodeSpawner.layerWith({ guard: options.guard, living, folder: network.folder })),
+      Layer.provide(transportLayer(network))
     )
   })
 

@@ -234,13 +234,14 @@ export const make = (guard: Guard, living: Living): Spawner["Service"] => ({
  * @since 0.1.0
  */
 export const layerWith = (
-  options: { readonly guard?: GuardMode | undefined; readonly living: Living }
+  options: { readonly guard?: GuardMode | undefined; readonly living: Living; readonly folder: string }
 ): Layer.Layer<Spawner> =>
   Layer.effect(
     Spawner,
     Effect.gen(function*() {
       const { guard, warning } = choose(options.guard)
       options.living.guard = guard
+      guard.folder(options.folder)
       yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
       if (warning !== undefined) yield* Effect.logWarning(warning)
       return make(guard, options.living)

@@ -135,12 +135,12 @@ describe("A used Service that dies", () => {
         yield* wrote(file, "hold/store/db runs")
         process.kill(yield* Db.calls.pid(), "SIGKILL")
         const [answer, millis] = yield* timed(Fiber.join(call))
-        assert.strictEqual(answer, "ActorLost of Db: Signalled")
+        assert.strictEqual(answer, "ActorLost of Db: ConnectionClosed")
         assert.isBelow(millis, 3000)
         // The handlers in between did not expect it: for our own call it is a defect of theirs, or the loss they passed on.
         const error = yield* Fiber.join(through)
         assert.include(error.message, "Db@")
-        assert.strictEqual(yield* Web.calls.sees(), "ActorLost of Db: Signalled")
+        assert.strictEqual(yield* Web.calls.sees(), "ActorLost of Db: ConnectionClosed")
         // They themselves live on.
         assert.notStrictEqual(yield* Web.calls.pid(), yield* Store.calls.pid())
       }).pipe(Effect.provide(App))
@@ -152,7 +152,7 @@ describe("A used Service that dies", () => {
         yield* Effect.forkChild(Effect.exit(Store.calls.hold({ label: "hold" })))
         yield* wrote(file, "hold/db runs")
         process.kill(yield* Store.calls.pid(), "SIGKILL")
-        yield* wrote(file, "hold/db ended by root: caller-lost")
+        yield* wrote(file, "hold/db ended by Db: caller-lost")
         assert.strictEqual(yield* Db.calls.get({ key: "answer" }), "42")
       }).pipe(Effect.provide(App))
     ))

@@ -24,7 +24,7 @@ import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from
 import type { AnyCallEndpoint, AnyEndpoint, AnyStreamEndpoint } from "../contract/Endpoint.ts"
 import * as Caller from "../dialog/Caller.ts"
 import { CurrentBodies, CurrentDialog, Deadline, type DialogInfo } from "../dialog/Env.ts"
-import { type ActorError, ActorUnreachable, isActorError, type SpawnFailed } from "../errors/ActorError.ts"
+import { type ActorError, isActorError } from "../errors/ActorError.ts"
 import type { ActorEvent } from "../inspect/ActorEvent.ts"
 import type { ActorSnapshot } from "../inspect/Snapshot.ts"
 import * as Portal from "../portal/Portal.ts"
@@ -82,6 +82,7 @@ export type { ActorExit, Portal } from "../portal/Portal.ts"
 export type { SpawnOptions } from "../spawn/Spawner.ts"
 export { Nursery, nursery, type Raises } from "../supervision/Nursery.ts"
 export { launch, openHere, rpcClient } from "./Compose.ts"
+export { type ActorRef, parent, portal, ref, root } from "./Refs.ts"
 export type { Handlers, Served, ServiceClass } from "./Service.ts"
 export { serveFrom, Service } from "./Service.ts"
 
@@ -95,18 +96,20 @@ type AnyImplemented = Implemented<AnyEndpoint>
 export interface StartOptions<X extends ReadonlyArray<AnyImplemented>> extends SpawnOptions {
   /** The endpoints it serves: nothing else can be called. */
   readonly expose: X
+  /** Nobody else in the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
+  readonly unique?: boolean | undefined
 }
 
 /** What every start does, whoever owns the result. */
 const startChild = (
   tree: Tree,
   name: string,
-  { expose, ...options }: StartOptions<ReadonlyArray<AnyImplemented>>,
+  { expose, unique, ...options }: StartOptions<ReadonlyArray<AnyImplemented>>,
   restore: ChildActor.Restore
-): Effect.Effect<{ readonly child: ChildActor.ChildActor; readonly channel: PeerChannel }, SpawnFailed> => {
+): Effect.Effect<{ readonly child: ChildActor.ChildActor; readonly channel: PeerChannel }, ActorError> => {
   const error = duplicate(expose)
   return error === undefined
-    ? ChildActor.start(tree, { name, definitions: expose, options }, restore)
+    ? ChildActor.start(tree, { name, definitions: expose, options, unique }, restore)
     : Effect.die(error)
 }
 
@@ -114,15 +117,17 @@ const portalOf = (
   tree: Tree,
   child: ChildActor.ChildActor,
   channel: PeerChannel,
-  expose: ReadonlyArray<AnyImplemented>
+  expose: ReadonlyArray<AnyImplemented>,
+  wait: Effect.Effect<Portal.ActorExit> = child.wait
 ): Portal.Portal<any> =>
   Portal.make({
     channel,
     env: tree.env,
     actor: child.actor,
+    ref: child.ref,
     exposed: new Map(expose.map(({ endpoint, module }) => [endpoint.name, module])),
     cancel: (reason) => Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation)),
-    wait: child.wait
+    wait
   })
 
 /**
@@ -182,7 +187,6 @@ export const startScoped = <const X extends ReadonlyArray<AnyImplemented>>(
     Effect.gen(function*() {
       const tree = yield* currentTree
       const { channel, child } = yield* startChild(tree, name, options, restore)
-      const portal = portalOf(tree, child, channel, options.expose)
       let looked = false
       yield* Effect.addFinalizer(() =>
         Effect.gen(function*() {
@@ -192,11 +196,11 @@ export const startScoped = <const X extends ReadonlyArray<AnyImplemented>>(
           if (unseen) yield* Effect.logError(exit.error.message)
         })
       )
-      const wait = Effect.map(portal.wait, (exit) => {
+      const wait = Effect.map(child.wait, (exit) => {
         looked = true
         return exit
       })
-      return { ...portal, wait } as Portal.Portal<X[number]>
+      return portalOf(tree, child, channel, options.expose, wait) as Portal.Portal<X[number]>
     })
   )
 
@@ -334,42 +338,6 @@ export const current: Effect.Effect<ActorInfo, never, ActorRuntime> = Effect.map
 export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.withFiber((fiber) =>
   Effect.succeed(Option.fromUndefinedOr(fiber.getRef(CurrentBodies)[0] ?? fiber.getRef(CurrentDialog)?.info))
 )
-
-/**
- * A portal to our parent, for what it exposes. Fails in a root, which has none. Cancelling a parent is not for its
- * children: `cancel` on it fails the call with a defect.
- *
- * @example
- * ```ts
- * const parent = yield* Actor.parent([audit])
- * yield* parent.run(audit({ what: "started" }))
- * ```
- * @since 0.1.0
- */
-export const parent = <const X extends ReadonlyArray<{ readonly endpoint: AnyEndpoint }>>(
-  expose: X
-): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime> =>
-  Effect.flatMap(currentTree, (tree) => {
-    const channel = tree.parent
-    const actor = tree.info.ancestors.at(-1)
-    if (channel === undefined || actor === undefined) {
-      return Effect.fail(
-        new ActorUnreachable({
-          target: "the parent",
-          reason: "this actor is the root and has none; call what a parent exposes from an actor it started"
-        })
-      )
-    }
-    return Effect.succeed(Portal.make({
-      channel,
-      env: tree.env,
-      actor,
-      exposed: new Map(expose.map((def) => [def.endpoint.name, undefined])),
-      cancel: () => Effect.die(new Error("an actor cannot cancel its parent: a parent outlives its children")),
-      // The parent outlives us: there is nothing to wait for while we run.
-      wait: Effect.never
-    }))
-  })
 
 /**
  * A picture of this actor: who it is, what it serves, its children and their states.

@@ -27,19 +27,21 @@ import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
-import { Dispatcher, relayPrefix } from "../dialog/Callee.ts"
-import type { Env } from "../dialog/Env.ts"
+import { type Dispatcher, relayPrefix } from "../dialog/Callee.ts"
+import { type Env, withoutCaller } from "../dialog/Env.ts"
 import { encodeFailure } from "../dialog/Failures.ts"
 import { type LogForwarder, makeForwarder, withLogger } from "../dialog/Logs.ts"
-import type { ActorId, SpawnStep } from "../errors/ActorError.ts"
+import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { Spawner } from "../spawn/Spawner.ts"
 import { type Exposed, readyCodec, type ServiceSpec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
+import { join } from "../supervision/Reach.ts"
 import { Tree } from "../supervision/Tree.ts"
-import type { Connection } from "../transport/Transport.ts"
+import type { Connection, Network, Transport } from "../transport/Transport.ts"
 import * as Handlers from "./Handlers.ts"
+import { borrowedPortal } from "./Refs.ts"
 import * as Served from "./Served.ts"
 
 /** What the platform has to bring. */
@@ -51,6 +53,8 @@ export interface ActorMainOptions {
   /** Imports a module whose export serves a Service. */
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
   readonly spawner: Spawner["Service"]
+  /** How this actor reaches others of its tree, and is reached. */
+  readonly transport: (network: Network) => Transport["Service"]
   /** Hands out a function that ends the actor because of an error nobody caught. */
   readonly onStart?:
     | ((actor: { readonly uncaught: (error: unknown) => void; readonly end: (reason: string) => void }) => void)
@@ -194,6 +198,16 @@ const bootUp = (
       },
       closed: () => end({ _tag: "ParentLost" })
     })
+    const context = yield* Effect.context<never>()
+    join(tree, {
+      network: spec.network,
+      transport: options.transport(spec.network),
+      context: withoutCaller(context),
+      cancelActor: ({ by, deadline, reason }, from) => {
+        from.send({ _tag: "CancelAck" })
+        end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
+      }
+    })
     const logs = makeForwarder(channel, tree.env)
     const scope = Scope.makeUnsafe("parallel")
     const boot = Effect.gen(function*() {
@@ -203,17 +217,20 @@ const bootUp = (
       })
       tree.handlers = yield* Effect.mapError(
         "served" in definitions
-          ? Effect.provideContext(Served.build(definitions.served), definitions.uses(channel, tree))
+          ? Effect.flatMap(
+            definitions.uses(channel, tree, scope),
+            (portals) => Effect.provideContext(Served.build(definitions.served), portals)
+          )
           : Handlers.build(definitions),
         (error) => new BootFailed("layer", error)
       )
-      return new Dispatcher(channel, tree.env, tree.handlers)
+      return tree.serve(channel, tree.reach!.toRelatives).dispatcher
     })
-    const context = withLogger(yield* Effect.context<never>(), logs.logger).pipe(
+    const inside = withLogger(context, logs.logger).pipe(
       Context.add(ActorRuntime, { info: tree.info, inside: tree }),
       Context.add(Scope.Scope, scope)
     )
-    const dispatcher = yield* Effect.onExit(Effect.provideContext(boot, context), (exit) =>
+    const dispatcher = yield* Effect.onExit(Effect.provideContext(boot, inside), (exit) =>
       Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
     return { tree, dispatcher, logs, scope }
   })
@@ -227,34 +244,46 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const implementation = await served.load()
   return {
     served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
-    uses: (channel: PeerChannel, tree: Tree) => usedPortals(served, service, channel, tree)
+    uses: (channel: PeerChannel, tree: Tree, scope: Scope.Scope) => usedPortals(served, service, channel, tree, scope)
   }
 }
 
-/** A portal for every Service it uses: its calls go through the parent, which knows the actor. */
+/** A portal for every Service it uses: to the actor itself, or through the parent where the handlers run there. */
 const usedPortals = (
   served: Served.ServedInside,
   service: ServiceSpec,
   channel: PeerChannel,
+  tree: Tree,
+  scope: Scope.Scope
+): Effect.Effect<Context.Context<never>, ActorError> =>
+  Effect.gen(function*() {
+    let context: Context.Context<never> = Context.empty()
+    for (const used of served.service().uses) {
+      const given = service.uses.find(({ key }) => key === used.key)
+      if (given === undefined) throw new Error(`"${service.key}" uses "${used.key}", but its parent did not give it`)
+      const portal = given.ref === null
+        ? relayedPortal(used, given.actor, channel, tree)
+        : yield* borrowedPortal(tree, given.ref, scope)
+      context = Context.add(context, used as unknown as Context.Key<never, unknown>, portal) as Context.Context<never>
+    }
+    return context
+  })
+
+const relayedPortal = (
+  used: Served.AnyService["uses"][number],
+  actor: ActorId,
+  channel: PeerChannel,
   tree: Tree
-): Context.Context<never> => {
-  let context: Context.Context<never> = Context.empty()
-  for (const used of served.service().uses) {
-    const given = service.uses.find(({ key }) => key === used.key)
-    if (given === undefined) throw new Error(`"${service.key}" uses "${used.key}", but its parent did not give it`)
-    const portal = Portal.make({
-      channel,
-      env: tree.env,
-      actor: given.actor,
-      exposed: new Map(used.endpoints.map(({ name }) => [name, undefined])),
-      prefix: relayPrefix(used.key),
-      cancel: () => Effect.die(new Error(`only the owner of "${used.key}" can end it`)),
-      wait: Effect.never
-    })
-    context = Context.add(context, used as unknown as Context.Key<never, unknown>, portal) as Context.Context<never>
-  }
-  return context
-}
+): Portal.Portal<any> =>
+  Portal.make({
+    channel,
+    env: tree.env,
+    actor,
+    exposed: new Map(used.endpoints.map(({ name }) => [name, undefined])),
+    prefix: relayPrefix(used.key),
+    cancel: () => Effect.die(new Error(`only the owner of "${used.key}" can end it`)),
+    wait: Effect.never
+  })
 
 const bootFailed = (
   channel: PeerChannel,
@@ -308,21 +337,22 @@ const serve = (
       const boxed = box(why.error, actor)
       channel.send({ _tag: "Error", dialog: 0, payload: encodeFailure({ _tag: "Defect", boxed, others: [] }) })
     }
-    if (why._tag === "Uncaught") dispatcher.failAll(why.error, cancellation)
-    else dispatcher.cancelAll(cancellation)
+    tree.reach?.peers.stopListening()
+    for (const dispatcher of tree.serving) {
+      if (why._tag === "Uncaught") dispatcher.failAll(why.error, cancellation)
+      else dispatcher.cancelAll(cancellation)
+    }
+    const idle = Effect.forEach(tree.serving, (dispatcher) => dispatcher.awaitIdle, { discard: true })
+    const torn = Effect.andThen(idle, Scope.close(scope, Exit.void))
     // With nobody left to end it, an actor has to keep its own bound.
-    const bounded = Effect.timeoutOption(
-      Effect.andThen(dispatcher.awaitIdle, Scope.close(scope, Exit.void)),
-      cancellation.deadline
-    )
-    yield* why._tag === "Cancelled" && cancellation.by.uuid !== actor.uuid
-      ? Effect.andThen(dispatcher.awaitIdle, Scope.close(scope, Exit.void))
-      : bounded
+    const parentAsked = why._tag === "Cancelled" && cancellation.by.uuid === tree.info.ancestors.at(-1)?.uuid
+    yield* parentAsked ? torn : Effect.timeoutOption(torn, cancellation.deadline)
     yield* Effect.timeoutOption(logs.flush, spec.timeouts.logs)
     if (written !== undefined && why._tag !== "ParentLost") {
       const left = until - clock.currentTimeMillisUnsafe() - margin
       yield* Effect.timeoutOption(Effect.promise(written), Math.max(0, left))
     }
+    tree.reach?.peers.close()
     if (why._tag === "Cancelled") channel.send({ _tag: "Bye" })
     channel.close()
     return why._tag === "Cancelled" ? "done" : why._tag === "ParentLost" ? "parent-lost" : "uncaught"

@@ -20,6 +20,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 import { type ProcessExit, type ProcessHandle, Spawner, type SpawnRequest } from "../spawn/Spawner.ts"
 import type { Exposed } from "../spawn/SpawnSpec.ts"
 import * as MemoryTransport from "../transport/MemoryTransport.ts"
+import { Transport } from "../transport/Transport.ts"
 import * as ActorMain from "./ActorMain.ts"
 import { layer as rootLayer, type RootOptions } from "./RootRuntime.ts"
 
@@ -99,11 +100,15 @@ const firstPid = 10_000_000
  */
 export type Between = (process: ProcessHandle) => ProcessHandle
 
+/** Nobody outside this process can dial: there is nothing to prove. */
+const network = { transport: "memory", folder: "", secret: new Uint8Array(0) }
+
 /** Starts actors as fibers of the program that uses it. */
-const spawnerLayer = (between: Between = (process) => process): Layer.Layer<Spawner> =>
+const spawnerLayer = (between: Between = (process) => process): Layer.Layer<Spawner, never, Transport> =>
   Layer.effect(
     Spawner,
-    Effect.sync(() => {
+    Effect.gen(function*() {
+      const transport = yield* Transport
       let lastPid = firstPid
       const spawner: Spawner["Service"] = {
         spawn: (request) =>
@@ -117,7 +122,8 @@ const spawnerLayer = (between: Between = (process) => process): Layer.Layer<Spaw
                   connection,
                   load: async (exposed) => find(request)(exposed),
                   loadModule: (module) => import(/* @vite-ignore */ module) as Promise<Record<string, unknown>>,
-                  spawner
+                  spawner,
+                  transport: () => transport
                 })
               )
             )
@@ -137,7 +143,7 @@ const spawnerLayer = (between: Between = (process) => process): Layer.Layer<Spaw
  * ```
  * @since 0.1.0
  */
-export const layer: Layer.Layer<ActorRuntime> = Layer.provide(rootLayer({ pid: 0 }), spawnerLayer())
+export const layer: Layer.Layer<ActorRuntime> = Layer.suspend(() => layerWith({}))
 
 /**
  * The same, for a root that is called something or serves something itself, or whose actors have a test around them.
@@ -146,4 +152,8 @@ export const layer: Layer.Layer<ActorRuntime> = Layer.provide(rootLayer({ pid: 0
  */
 export const layerWith = (
   { between, ...options }: RootOptions & { readonly between?: Between | undefined }
-): Layer.Layer<ActorRuntime> => Layer.provide(rootLayer({ ...options, pid: 0 }), spawnerLayer(between))
+): Layer.Layer<ActorRuntime> =>
+  rootLayer({ ...options, pid: 0, network }).pipe(
+    Layer.provide(spawnerLayer(between)),
+    Layer.provide(Layer.sync(Transport, MemoryTransport.hub))
+  )

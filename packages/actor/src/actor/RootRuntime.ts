@@ -10,9 +10,13 @@ import * as References from "effect/References"
 import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { withoutCaller } from "../dialog/Env.ts"
+import { RegistrarService } from "../discovery/RegistrarService.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import { Spawner } from "../spawn/Spawner.ts"
+import { isGone, join } from "../supervision/Reach.ts"
 import { Tree } from "../supervision/Tree.ts"
+import { type Network, Transport } from "../transport/Transport.ts"
 import * as Handlers from "./Handlers.ts"
 
 export interface RootOptions {
@@ -24,8 +28,12 @@ export interface RootOptions {
 
 /** A root with this pid, whose children the spawner starts. A layer of an exposed endpoint that fails is a defect. */
 export const layer = (
-  options: RootOptions & { readonly pid: number; readonly refusal?: string | undefined }
-): Layer.Layer<ActorRuntime, never, Spawner> =>
+  options: RootOptions & {
+    readonly pid: number
+    readonly network: Network
+    readonly refusal?: string | undefined
+  }
+): Layer.Layer<ActorRuntime, never, Spawner | Transport> =>
   Layer.effect(
     ActorRuntime,
     Effect.gen(function*() {
@@ -40,6 +48,20 @@ export const layer = (
         level: yield* References.MinimumLogLevel
       })
       tree.refusal = options.refusal
+      const context = withoutCaller(yield* Effect.context<never>())
+      const registrar = new RegistrarService({
+        root: { ...tree.ref, unique: false },
+        events: tree.events,
+        isGone: (entry) => isGone(tree, entry)
+      })
+      const peers = join(tree, {
+        network: options.network,
+        transport: yield* Transport,
+        context,
+        cancelActor: (_, channel) => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
+        registrar: { directory: registrar, handlers: registrar.handlers(context) }
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => peers.close()))
       const runtime = { info: tree.info, inside: tree }
       tree.handlers = yield* Effect.orDie(
         Effect.provideContext(

@@ -14,13 +14,19 @@ import type { Relayed } from "../dialog/Callee.ts"
 import type { ActorError } from "../errors/ActorError.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
+import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 import * as ChildActor from "../supervision/ChildActor.ts"
 import { current as currentTree, type Tree } from "../supervision/Tree.ts"
 import * as HereActor from "./HereActor.ts"
 import { inTheNameOf } from "./Owner.ts"
 import type { AnyService, Implementation, ServedInside } from "./Served.ts"
 
-export type StartOptions = SpawnOptions & { readonly name?: string | undefined }
+export type StartOptions = SpawnOptions & {
+  /** How the actor is called. Default: the key of its Service. */
+  readonly name?: string | undefined
+  /** Nobody else in the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
+  readonly unique?: boolean | undefined
+}
 
 /** What a module exports to be the actor of a Service. */
 export const served = (service: AnyService, load: () => Promise<Implementation>): ServedInside =>
@@ -38,7 +44,7 @@ export const Losses: Context.Reference<((error: ActorError) => void) | undefined
   ((error: ActorError) => void) | undefined
 >("furrow/Losses", { defaultValue: () => undefined })
 
-const addressOf = (portal: Portal.Portal<any>, key: string): Relayed => {
+const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   const relayed = Portal.relayed(portal)
   if (relayed === undefined) {
     throw new Error(`the "${key}" in the context is not a portal: provide it by its layer or layerHere`)
@@ -46,7 +52,7 @@ const addressOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   return relayed
 }
 
-/** Starts the actor of a Service; the portals it uses are taken from the context. */
+/** Starts the actor of a Service; what it uses is taken from the context, and told to it as references. */
 export const start = (
   tree: Tree,
   service: AnyService,
@@ -54,17 +60,25 @@ export const start = (
   restore: ChildActor.Restore
 ): Effect.Effect<{ readonly child: ChildActor.ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
-    const { name = service.key, ...spawnOptions } = options
-    const used = service.uses.map(({ key }) => {
+    const { name = service.key, unique, ...spawnOptions } = options
+    const uses: Array<ServiceSpec["uses"][number]> = []
+    const relays = new Map<string, Relayed>()
+    for (const { key } of service.uses) {
       const portal = fiber.context.mapUnsafe.get(key) as Portal.Portal<any>
-      return { key, actor: portal.actor, relayed: addressOf(portal, key) }
-    })
+      const here = relayedOf(portal, key)
+      const ref = Portal.refOf(portal) ?? null
+      // Handlers of this process have no address: their calls are passed on.
+      if (ref === null) relays.set(key, here)
+      uses.push({ key, actor: portal.actor, ref })
+    }
     return ChildActor.start(tree, {
       name,
       definitions: [],
       options: spawnOptions,
-      service: { module: service.module, key: service.key, uses: used.map(({ actor, key }) => ({ key, actor })) },
-      relays: new Map(used.map(({ key, relayed }) => [key, relayed]))
+      unique,
+      endpoints: service.endpoints.map(({ name }) => name),
+      service: { module: service.module, key: service.key, uses },
+      relays
     }, restore)
   })
 
@@ -79,6 +93,7 @@ export const portal = (
     channel,
     env: tree.env,
     actor: child.actor,
+    ref: child.ref,
     exposed: new Map(service.endpoints.map(({ name }) => [name, undefined])),
     cancel: (reason) => Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation)),
     wait: child.wait

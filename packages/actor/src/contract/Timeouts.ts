@@ -26,6 +26,10 @@ export interface Timeouts {
   readonly explain: number
   /** For the last logs of an actor to leave. */
   readonly logs: number
+  /** From the wish for a portal to an open connection: to be told where the actor listens, to dial, to greet. */
+  readonly connect: number
+  /** From a stranger's connection to its proof that it belongs to the tree. */
+  readonly handshake: number
 }
 
 export const defaults: Timeouts = {
@@ -35,7 +39,9 @@ export const defaults: Timeouts = {
   finalizers: 5_000,
   terminate: 500,
   explain: 100,
-  logs: 1_000
+  logs: 1_000,
+  connect: 5_000,
+  handshake: 2_000
 }
 
 /**

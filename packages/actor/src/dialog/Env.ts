@@ -8,6 +8,7 @@ import type { Cancellation } from "@furrow/protocol/Dialog"
 import type { Meta } from "@furrow/protocol/Message"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
@@ -82,6 +83,10 @@ export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<
   Tracer.ParentSpan,
   Scope.Scope
 ) as <R>(context: Context.Context<R>) => Context.Context<never>
+
+/** What the runtime asks on its own account, whoever's fiber it is in: no part of the caller's trace, log or deadline. */
+export const onOwnAccount = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateContext(effect, withoutCaller as (context: Context.Context<R>) => Context.Context<R>)
 
 /** In whose name this fiber's calls are cancelled when it is interrupted. */
 export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: Env, bound: number): Cancellation =>

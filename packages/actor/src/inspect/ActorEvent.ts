@@ -21,6 +21,13 @@ export type ActorEvent =
   | { readonly _tag: "ActorLost"; readonly actor: ActorId; readonly error: ActorError }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
   | { readonly _tag: "FailureRelegated"; readonly actor: ActorId; readonly text: string }
+  /** A connection between this actor and another one that is neither its parent nor its child. */
+  | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
+  | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }
+  /** Somebody who dialled us was not let in. */
+  | { readonly _tag: "StrangerRefused"; readonly reason: string }
+  /** The registry listed an actor that was gone. */
+  | { readonly _tag: "RegistryStale"; readonly actor: ActorId }
   | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }
 
 /** The events of one runtime. */

@@ -31,12 +31,19 @@ export interface ChildSnapshot {
   readonly state: string
 }
 
+/** A connection to an actor that is neither our parent nor a child. */
+export interface PeerSnapshot {
+  readonly actor: ActorId
+  readonly channel: ChannelSnapshot
+}
+
 /** This actor. */
 export interface ActorSnapshot {
   readonly actor: ActorId
   readonly ancestors: ReadonlyArray<ActorId>
   readonly exposed: ReadonlyArray<string>
   readonly children: ReadonlyArray<ChildSnapshot>
+  readonly peers: ReadonlyArray<PeerSnapshot>
 }
 
 /** One nursery. */

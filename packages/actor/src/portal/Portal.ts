@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { ActorRef, ActorRefData } from "../contract/ActorRef.ts"
 import type { Call, Failure, Success } from "../contract/Call.ts"
 import type { Dialog, StreamOptions } from "../contract/DialogCall.ts"
 import type { AnyCallEndpoint, AnyDialogEndpoint, AnyEndpoint, AnyStreamEndpoint, Type } from "../contract/Endpoint.ts"
@@ -57,6 +58,11 @@ export interface Portal<in X> {
   /** Who is at the other end. */
   readonly actor: ActorId
   readonly name: string
+  /**
+   * Where the actor is, as data: what to send where a portal is meant (`Actor.ref`, `Actor.portal`). A portal to
+   * handlers that run in this process has none: reading it throws.
+   */
+  readonly ref: ActorRef<X>
   /**
    * Runs a call there: one answer, its own error, or an `ActorError`. Interrupting it interrupts the far fiber and
    * waits for its finalizers, no longer than `Timeouts.cancel`.
@@ -108,11 +114,18 @@ export interface PortalOptions {
   readonly exposed: ReadonlyMap<string, string | undefined>
   readonly cancel: (reason: string) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
+  /** Where the actor is; a portal to handlers of this process has no reference. */
+  readonly ref?: ActorRefData | undefined
+  /** Why the portal must not be used any more, though the connection may be. */
+  readonly closed?: (() => ActorError | undefined) | undefined
   /** What goes before the name of an endpoint on the wire, where the actor is reached through another one. */
   readonly prefix?: string | undefined
 }
 
 const insides = new WeakMap<object, PortalOptions>()
+
+/** Where the actor behind a portal is, if others can reach it. */
+export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.get(portal)?.ref
 
 /** Where the calls of a portal go: to pass them on for somebody else. */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
@@ -141,9 +154,11 @@ const unknown = (
   options: PortalOptions,
   call: Call<AnyEndpoint>,
   kind: AnyEndpoint["kind"]
-): EndpointUnknown | undefined => {
+): ActorError | undefined => {
   const { name } = call.endpoint
   const { exposed } = options
+  const closed = options.closed?.()
+  if (closed !== undefined) return closed
   if (call.endpoint.kind !== kind) {
     return new EndpointUnknown({
       actor: options.actor,
@@ -164,6 +179,9 @@ const unknown = (
   })
 }
 
+const noReference = (name: string): string =>
+  `"${name}" runs in this process and has no reference: nobody else could open a portal to it. Start it as an actor`
+
 /** Builds a portal over an open channel. */
 export const make = (options: PortalOptions): Portal<any> => {
   const { actor, channel, env } = options
@@ -172,6 +190,10 @@ export const make = (options: PortalOptions): Portal<any> => {
     "~furrow/Portal": () => {},
     actor,
     name: actor.name,
+    get ref() {
+      if (options.ref === undefined) throw new Error(noReference(actor.name))
+      return options.ref
+    },
     run: (call: Call<AnyEndpoint>) => {
       const error = unknown(options, call, "call")
       return error === undefined ? Caller.run(channel, env, address(call)) : Effect.fail(error)

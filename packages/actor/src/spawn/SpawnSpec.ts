@@ -5,17 +5,21 @@
  */
 import * as Payload from "@furrow/protocol/Payload"
 import * as Schema from "effect/Schema"
+import { ActorRefData } from "../contract/ActorRef.ts"
 import { ActorId } from "../errors/ActorError.ts"
 
 /** One thing to serve, found by its module and name among the module's exports. */
 export const Exposed = Schema.Struct({ module: Schema.String, name: Schema.String })
 export type Exposed = typeof Exposed.Type
 
-/** The Service an actor is, found by its key; and the Services it uses, whose calls its parent passes on. */
+/**
+ * The Service an actor is, found by its key; and the Services it uses. Those that are actors it dials itself; the calls
+ * of one whose handlers run in its parent go there.
+ */
 export const ServiceSpec = Schema.Struct({
   module: Schema.String,
   key: Schema.String,
-  uses: Schema.Array(Schema.Struct({ key: Schema.String, actor: ActorId }))
+  uses: Schema.Array(Schema.Struct({ key: Schema.String, actor: ActorId, ref: Schema.NullOr(ActorRefData) }))
 })
 export type ServiceSpec = typeof ServiceSpec.Type
 
@@ -26,7 +30,16 @@ const TimeoutsSchema = Schema.Struct({
   finalizers: Schema.Finite,
   terminate: Schema.Finite,
   explain: Schema.Finite,
-  logs: Schema.Finite
+  logs: Schema.Finite,
+  connect: Schema.Finite,
+  handshake: Schema.Finite
+})
+
+/** What every actor of a tree is told of its network (see `Transport`). */
+export const NetworkSchema = Schema.Struct({
+  transport: Schema.String,
+  folder: Schema.String,
+  secret: Schema.Uint8Array
 })
 
 export const SpawnSpec = Schema.Struct({
@@ -36,7 +49,8 @@ export const SpawnSpec = Schema.Struct({
   expose: Schema.Array(Exposed),
   service: Schema.NullOr(ServiceSpec),
   level: Schema.String,
-  timeouts: TimeoutsSchema
+  timeouts: TimeoutsSchema,
+  network: NetworkSchema
 })
 export type SpawnSpec = typeof SpawnSpec.Type
 

@@ -15,6 +15,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { ActorRefData, Entry } from "../contract/ActorRef.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
@@ -29,7 +30,7 @@ import { boot } from "../spawn/Boot.ts"
 import type { ProcessExit, ProcessHandle, SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 import * as Ladder from "./ShutdownLadder.ts"
-import type { Tree } from "./Tree.ts"
+import type { Reach, Tree } from "./Tree.ts"
 
 /** What an inner actor keeps of its own deadline, so that its children are gone before it must be. */
 const margin = 250
@@ -40,6 +41,10 @@ export interface StartSpec {
   readonly options: SpawnOptions
   /** The Service it is to be, and where the calls of the Services it uses go. */
   readonly service?: ServiceSpec | undefined
+  /** What the Service serves: an actor of functions serves its definitions. */
+  readonly endpoints?: ReadonlyArray<string> | undefined
+  /** Nobody else in the tree may have its name. */
+  readonly unique?: boolean | undefined
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }
 
@@ -49,22 +54,32 @@ export class ChildActor {
   private readonly handle: ProcessHandle
   private readonly timeouts: Timeouts
   private readonly context: Context.Context<never>
+  readonly ref: ActorRefData
   private rung: Ladder.Rung = "Running"
   private timer: Fiber.Fiber<void> | undefined
   private exit: ProcessExit | undefined
   /** What the actor could still say of an uncaught error. */
   private failure: Boxed | null = null
   private cancellation: Cancellation | undefined
+  private saidBye = false
   private loss: ActorError | undefined
   private channel: PeerChannel | undefined
   private served: Dispatcher | undefined
   private waiters: Array<() => void> = []
   private explaining: Array<() => void> = []
 
-  constructor(tree: Tree, handle: ProcessHandle, timeouts: Timeouts, context: Context.Context<never>) {
+  constructor(
+    tree: Tree,
+    handle: ProcessHandle,
+    entry: Entry,
+    timeouts: Timeouts,
+    context: Context.Context<never>
+  ) {
     this.tree = tree
     this.handle = handle
     this.actor = handle.actor
+    const { exposed, path, service } = entry
+    this.ref = { actor: handle.actor, path, service, exposed }
     this.timeouts = timeouts
     this.context = context
     handle.whenExited((exit) => {
@@ -80,6 +95,10 @@ export class ChildActor {
     return this.rung === "Running"
   }
 
+  get connection(): PeerChannel | undefined {
+    return this.channel
+  }
+
   snapshot() {
     return { actor: this.actor, state: this.rung }
   }
@@ -91,7 +110,8 @@ export class ChildActor {
   dispatcher(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): Dispatcher {
     if (this.served !== undefined) return this.served
     const logs = Logs.handler(this.context, channel)
-    const handlers = new Map(this.tree.handlers).set(logs.endpoint.name, logs)
+    const own = this.tree.reach?.toRelatives ?? new Map()
+    const handlers = new Map([...this.tree.handlers, ...own]).set(logs.endpoint.name, logs)
     return this.served = new Dispatcher(channel, this.tree.env, handlers, relays)
   }
 
@@ -104,7 +124,10 @@ export class ChildActor {
       // A child may not end its parent.
       cancelActor: () => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
       cancelAck: () => this.input("ack"),
-      bye: () => this.input("bye"),
+      bye: () => {
+        this.saidBye = true
+        this.input("bye")
+      },
       failed: (payload) => this.told(payload),
       spawn: () => channel.violate({ _tag: "WrongSide", word: "Spawn" }),
       ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" }),
@@ -236,16 +259,25 @@ export class ChildActor {
 
   private done(): void {
     this.stopTimer()
-    // An exit nobody here asked for is a loss, however politely it was announced.
-    if (this.cancellation === undefined) this.lose(this.lost())
+    // An exit that nobody asked for is a loss. One that took its leave and ended well was asked for by somebody else.
+    const wasAsked = this.cancellation !== undefined || this.saidBye && this.exit?.code === 0
+    if (!wasAsked) this.lose(this.lost())
     // The exit may be known before the end of the connection is: whoever waits for a word hears of the loss.
     if (this.loss === undefined) this.channel?.close()
     else this.channel?.lose(this.loss)
     this.tree.children.delete(this)
+    this.unregister()
     this.tree.events.publish({ _tag: "ActorEnded", actor: this.actor, how: this.loss?._tag ?? "ended" })
     const { waiters } = this
     this.waiters = []
     for (const waiter of waiters) waiter()
+  }
+
+  private unregister(): void {
+    const { reach } = this.tree
+    if (reach === undefined) return
+    Effect.runForkWith(this.context)(reach.directory.gone(this.actor.uuid))
+    reach.forget(this.actor)
   }
 
   private closed(error: ActorError): void {
@@ -297,30 +329,59 @@ export const start = (
   tree: Tree,
   spec: StartSpec,
   restore: Restore
-): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, SpawnFailed> =>
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
-    if (tree.refusal !== undefined) return refuse(tree, spec.name, tree.refusal)
+    const { reach } = tree
+    if (tree.refusal !== undefined || reach === undefined) {
+      return refuse(tree, spec.name, tree.refusal ?? "nothing can be started here")
+    }
     tree.events.publish({ _tag: "ActorSpawning", name: spec.name })
+    const entry = entryOf(tree, spec)
+    const { uuid } = entry.actor
     const request = {
-      actor: { name: spec.name, uuid: newUuid() },
+      actor: { name: spec.name, uuid },
       definitions: spec.definitions,
       module: spec.service?.module,
       options: spec.options
     }
-    return Effect.flatMap(tree.spawner.spawn(request), (handle) => started(tree, spec, handle, fiber, restore))
+    // Before there is a process: of two that want a name alone, only one is ever started.
+    const claimed = Effect.tapError(
+      restore(reach.directory.claim(entry)),
+      (error) => Effect.sync(() => tree.events.publish({ _tag: "ActorSpawnFailed", name: spec.name, error }))
+    )
+    const handled = Effect.andThen(claimed, tree.spawner.spawn(request))
+    return Effect.flatMap(
+      // An interrupted claim may have arrived all the same.
+      Effect.onError(handled, () => reach.directory.gone(uuid)),
+      (handle) => started(tree, reach, spec, entry, handle, fiber, restore)
+    )
   })
+
+const entryOf = (tree: Tree, { definitions, endpoints, name, service, unique }: StartSpec): Entry => {
+  const uuid = newUuid()
+  return {
+    actor: { name, uuid, pid: 0 },
+    path: [...tree.path, uuid],
+    service: service?.key ?? null,
+    exposed: endpoints?.map((name) => ({ name, module: null })) ??
+      definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),
+    unique: unique ?? false
+  }
+}
 
 const started = (
   tree: Tree,
+  reach: Reach,
   spec: StartSpec,
+  entry: Entry,
   handle: ProcessHandle,
   fiber: Fiber.Fiber<unknown, unknown>,
   restore: Restore
-): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, SpawnFailed> => {
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> => {
   const timeouts = fiber.getRef(Timeouts)
   const clock = fiber.getRef(Clock.Clock)
   const startedAt = clock.currentTimeMillisUnsafe()
-  const child = new ChildActor(tree, handle, timeouts, withoutCaller(fiber.context))
+  const child = new ChildActor(tree, handle, entry, timeouts, withoutCaller(fiber.context))
   tree.children.add(child)
   const booting = boot({
     handle,
@@ -331,7 +392,8 @@ const started = (
       expose: spec.definitions.map(({ endpoint, module }) => ({ module, name: endpoint.name })),
       service: spec.service ?? null,
       level: levelOf(fiber),
-      timeouts
+      timeouts,
+      network: reach.network
     },
     events: tree.events,
     deadline: timeouts.spawn,
@@ -339,9 +401,13 @@ const started = (
     start: (message, channel) => child.dispatcher(channel, spec.relays).start(message),
     failure: (payload) => child.told(payload)
   })
-  return Effect.matchCauseEffect(restore(booting), {
+  // Known by its name from the moment it serves (DESIGN D9).
+  const ready = Effect.tap(booting, (channel) => {
+    child.adopt(channel, spec.relays)
+    return reach.directory.ready(handle.actor.uuid, handle.actor.pid)
+  })
+  return Effect.matchCauseEffect(restore(ready), {
     onSuccess: (channel) => {
-      child.adopt(channel, spec.relays)
       const millis = clock.currentTimeMillisUnsafe() - startedAt
       tree.events.publish({ _tag: "ActorReady", actor: child.actor, millis })
       return Effect.succeed({ child, channel })
@@ -355,7 +421,7 @@ const abandon = (
   tree: Tree,
   name: string,
   child: ChildActor,
-  cause: Cause.Cause<SpawnFailed>
+  cause: Cause.Cause<ActorError>
 ): Effect.Effect<void> => {
   const failed = cause.reasons.find(Cause.isFailReason)
   if (failed !== undefined) tree.events.publish({ _tag: "ActorSpawnFailed", name, error: failed.error })

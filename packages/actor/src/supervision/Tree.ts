@@ -7,17 +7,27 @@
 import type { Cancellation } from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { ActorRefData } from "../contract/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../contract/ActorRuntime.ts"
-import type { Handlers } from "../dialog/Callee.ts"
+import { Dispatcher, type Handlers } from "../dialog/Callee.ts"
 import type { Env } from "../dialog/Env.ts"
+import type { Directory } from "../discovery/Directory.ts"
+import type { Peers } from "../discovery/Peers.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ActorSnapshot, ChildSnapshot } from "../inspect/Snapshot.ts"
+import type { ActorExit } from "../portal/Portal.ts"
 import type { Spawner } from "../spawn/Spawner.ts"
+import type { Network } from "../transport/Transport.ts"
 
 /** A child as the tree lists it. */
 export interface Listed {
   readonly actor: ActorId
+  /** The connection to it, once it is ready. */
+  readonly connection: PeerChannel | undefined
+  /** Ends it in somebody's name, and waits until it is gone. */
+  readonly end: (cancellation: Cancellation) => Effect.Effect<void>
+  readonly wait: Effect.Effect<ActorExit>
   readonly snapshot: () => ChildSnapshot
 }
 
@@ -27,8 +37,22 @@ export interface Ending {
   readonly until: number
 }
 
+/** How this actor reaches others, and is reached. */
+export interface Reach {
+  readonly network: Network
+  readonly peers: Peers
+  readonly directory: Directory
+  /** What the runtime itself serves: to our parent and children, and to peers. */
+  readonly toRelatives: Handlers
+  readonly toPeers: Handlers
+  /** An actor below us is gone: removes what it left. */
+  readonly forget: (actor: ActorId) => void
+}
+
 export class Tree {
   readonly info: ActorInfo
+  /** The uuids from the root down to us. */
+  readonly path: ReadonlyArray<string>
   readonly events: Events
   readonly spawner: Spawner["Service"]
   /** The connection to our parent; none in a root. */
@@ -37,7 +61,10 @@ export class Tree {
   readonly children = new Set<Listed>()
   /** What we serve to whoever is connected, built before we are ready. */
   handlers: Handlers = new Map()
+  /** None for handlers that run in somebody else's process. */
+  reach: Reach | undefined
   ending: Ending | undefined
+  private readonly dispatchers = new Set<Dispatcher>()
   /** Why starting actors is refused now, if it is. */
   refusal: string | undefined
 
@@ -49,6 +76,7 @@ export class Tree {
     readonly level: Env["level"]
   }) {
     this.info = options.info
+    this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
     this.events = options.events
     this.spawner = options.spawner
     this.parent = options.parent
@@ -60,12 +88,32 @@ export class Tree {
     }
   }
 
+  /** Serves what we expose over a connection: to our parent, to a peer. */
+  serve(channel: PeerChannel, besides: Handlers): { readonly dispatcher: Dispatcher; readonly release: () => void } {
+    const dispatcher = new Dispatcher(channel, this.env, new Map([...this.handlers, ...besides]))
+    this.dispatchers.add(dispatcher)
+    if (this.ending !== undefined) dispatcher.cancelAll(this.ending.cancellation)
+    return { dispatcher, release: () => void this.dispatchers.delete(dispatcher) }
+  }
+
+  /** Every connection over which we serve. */
+  get serving(): ReadonlyArray<Dispatcher> {
+    return Array.from(this.dispatchers)
+  }
+
+  /** A reference to ourselves. */
+  get ref(): ActorRefData {
+    const exposed = Array.from(this.handlers.keys(), (name) => ({ name, module: null }))
+    return { actor: this.info.id, path: this.path, service: null, exposed }
+  }
+
   snapshot(): ActorSnapshot {
     return {
       actor: this.info.id,
       ancestors: this.info.ancestors,
       exposed: Array.from(this.handlers.keys()),
-      children: Array.from(this.children, (child) => child.snapshot())
+      children: Array.from(this.children, (child) => child.snapshot()),
+      peers: this.reach?.peers.snapshot() ?? []
     }
   }
 }

@@ -8,7 +8,8 @@
  *
  * @since 0.1.0
  */
-import type { Connection, ConnectionHandlers } from "./Transport.ts"
+import * as Effect from "effect/Effect"
+import { type Connection, type ConnectionHandlers, type Transport, TransportError } from "./Transport.ts"
 
 const highWaterMark = 256 * 1024
 
@@ -110,4 +111,30 @@ export const pair = (): readonly [Connection, Connection] => {
     }
   })
   return [end(0, leftToRight, rightToLeft), end(1, rightToLeft, leftToRight)]
+}
+
+/** The actors of one tree in this process, dialling each other. */
+export const hub = (): Transport["Service"] => {
+  const listening = new Map<string, (connection: Connection) => void>()
+  let last = 0
+  return {
+    listen: (_, accept) =>
+      Effect.sync(() => {
+        const address = `/memory/${++last}`
+        listening.set(address, accept)
+        return { address, close: () => void listening.delete(address) }
+      }),
+    dial: (address) =>
+      Effect.suspend(() => {
+        const accept = listening.get(address)
+        if (accept === undefined) {
+          return Effect.fail(new TransportError({ gone: true, reason: `nobody listens at ${address}` }))
+        }
+        const [near, far] = pair()
+        accept(far)
+        return Effect.succeed(near)
+      }),
+    authenticator: undefined,
+    forget: () => {}
+  }
 }

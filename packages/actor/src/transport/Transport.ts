@@ -7,10 +7,13 @@
  *
  * @since 0.1.0
  */
+import type { Authenticator } from "@furrow/protocol/Handshake"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type { ActorId } from "../errors/ActorError.ts"
+
+export type { Authenticator } from "@furrow/protocol/Handshake"
 
 /** What a connection tells its one user. None of these may throw. */
 export interface ConnectionHandlers {
@@ -56,12 +59,6 @@ export class TransportError extends Data.TaggedError("TransportError")<{
   override get message(): string {
     return this.reason
   }
-}
-
-/** What one side proves its membership of the tree with, once: `nonce` is fresh, `mac` is keyed with the tree's secret. */
-export interface Authenticator {
-  readonly nonce: Uint8Array
-  readonly mac: (data: Uint8Array) => Uint8Array
 }
 
 /**

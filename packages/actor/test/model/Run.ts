@@ -31,7 +31,9 @@ const timeouts: Actor.Timeouts = {
   finalizers: actors.finalizers,
   terminate: 100,
   explain: 20,
-  logs: 50
+  logs: 50,
+  connect: 100,
+  handshake: 100
 }
 
 type Portal = actors.Portal

@@ -7,6 +7,7 @@ import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
 import { withoutCaller } from "@furrow/actor/dialog/Env"
 import { type ProcessExit, type ProcessHandle, Spawner } from "@furrow/actor/spawn/Spawner"
 import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
+import { Transport } from "@furrow/actor/transport/Transport"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
@@ -43,6 +44,8 @@ interface Options {
 
 /** A theatre of its own for one test. */
 export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}): Theatre => {
+  const network = { transport: "memory", folder: "", secret: new Uint8Array(0) }
+  const transport = MemoryTransport.hub()
   const puppets = new Map<string, Puppet>()
   const living = new Set<string>()
   let pid = 0
@@ -80,6 +83,7 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
           loadModule: async () => ({}),
           load: async () => request.definitions,
           spawner,
+          transport: () => transport,
           onStart: (started) => {
             uncaught = started.uncaught
           }
@@ -120,7 +124,10 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
       })
   }
   return {
-    layer: Layer.provide(RootRuntime.layer({ ...root, pid: 0 }), Layer.succeed(Spawner, spawner)),
+    layer: RootRuntime.layer({ ...root, pid: 0, network }).pipe(
+      Layer.provide(Layer.succeed(Spawner, spawner)),
+      Layer.provide(Layer.succeed(Transport, transport))
+    ),
     puppet: (name) => puppets.get(name)!,
     living: () => Array.from(living)
   }

@@ -12,6 +12,7 @@ import * as Net from "node:net"
 import { format } from "node:util"
 import { inherited, watchParent } from "../Guard.ts"
 import { Living, make } from "../NodeSpawner.ts"
+import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { type Child, markChild } from "./child.ts"
 import { importModule, load } from "./load.ts"
@@ -83,6 +84,7 @@ export const runChild = async (sources: Sources = modules): Promise<void> => {
     actor: { name, uuid, pid: process.pid },
     connection: SocketConnection.make(socket, reader),
     spawner: make(inherited(mode), living),
+    transport: NodeTransport.make,
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed, sources.importModule)),
     loadModule: (module) => imported(child, [module], sources.importModule(module)),
     onStart: ({ end, uncaught }) => {
@@ -112,7 +114,8 @@ export const runChild = async (sources: Sources = modules): Promise<void> => {
     flushed((done) => process.stdout.write("", done)),
     flushed((done) => process.stderr.write("", done))
   ])
-  // What the actor started is in its group. Its parent would kill that now, but is gone itself.
-  if (process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
+  // What the actor started is in its group. Its parent would kill that now, but is gone itself: its end of the channel is
+  // closed a moment before it is nobody's parent any more.
+  if (ended === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(signalled ?? exitCodes[ended])
 }

@@ -1,0 +1,237 @@
+/**
+ * References to actors: how one is sent in a payload, and how a portal is opened with it. Within a tree every actor can
+ * open a portal to every other one it has a reference to, and call what that one exposes; nothing else.
+ *
+ * A portal opened here is borrowed: it is good for as long as its Scope, it owns nothing, and cancelling through it asks
+ * the actor to end without the power to make it (DESIGN D22).
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { type ActorRef, type ActorRefData, ActorRefData as RefSchema, isBelow } from "../contract/ActorRef.ts"
+import type { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
+import { wireMillis } from "../dialog/Env.ts"
+import type { Unreachable } from "../discovery/Peers.ts"
+import { type ActorError, ActorUnreachable, ChannelClosed } from "../errors/ActorError.ts"
+import * as Portal from "../portal/Portal.ts"
+import { current as currentTree, type Tree } from "../supervision/Tree.ts"
+import { inTheNameOf } from "./Owner.ts"
+import type { AnyServiceClass, SelfOf } from "./Service.ts"
+
+export type { ActorRef } from "../contract/ActorRef.ts"
+
+/** Definitions or contracts: all that counts of them is what they can be asked. */
+export type Exposed = ReadonlyArray<{ readonly endpoint: AnyEndpoint; readonly module?: string | undefined }>
+
+/** What somebody expects of an actor: to be this Service, or to expose these. */
+export type Expected = AnyServiceClass | Exposed
+
+const isService = (expected: Expected): expected is AnyServiceClass => !Array.isArray(expected)
+
+/** What is missing for an actor to be what is expected of it. */
+export const unmet = (ref: ActorRefData, expected: Expected): string | undefined => {
+  if (isService(expected)) {
+    return ref.service === expected.key
+      ? undefined
+      : `it is ${ref.service === null ? "no Service" : `the Service "${ref.service}"`}, not "${expected.key}"`
+  }
+  const missing = expected.filter(({ endpoint, module }) =>
+    !ref.exposed.some((there) =>
+      there.name === endpoint.name && (there.module === null || module === undefined || there.module === module)
+    )
+  )
+  return missing.length === 0
+    ? undefined
+    : `it does not expose ${missing.map(({ endpoint }) => endpoint.name).join(", ")}, but ${
+      ref.exposed.map(({ name }) => name).join(", ") || "nothing"
+    }`
+}
+
+/**
+ * The schema of a reference to an actor: what a contract says where it wants one. A reference to an actor that is not
+ * that Service, or does not expose these, is an invalid payload, on the side that made it.
+ *
+ * @example
+ * ```ts
+ * const introduce = Actor.endpoint("introduce", { payload: { to: Actor.ref(Counter) } })
+ * yield* greeter.run(introduce({ to: counter.ref }))
+ * ```
+ * @since 0.1.0
+ */
+export const ref: {
+  <S extends AnyServiceClass>(service: S): Schema.Codec<ActorRef<SelfOf<S>>, typeof RefSchema.Encoded>
+  <const X extends Exposed>(exposed: X): Schema.Codec<ActorRef<X[number]>, typeof RefSchema.Encoded>
+} = (expected: Expected): Schema.Codec<any, any> =>
+  RefSchema.check(Schema.makeFilter((value) => unmet(value, expected)))
+
+/** Connects, keeping why it could not be done. */
+export const connect = (tree: Tree, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable | ActorUnreachable> =>
+  tree.reach === undefined
+    ? Effect.fail(new ActorUnreachable({ target: ref.actor.name, reason: "handlers that run here reach nobody" }))
+    : tree.reach.peers.connect(ref)
+
+const reasonOf = (why: Unreachable | ActorUnreachable): ActorError => why instanceof ActorUnreachable ? why : why.error
+
+/** A portal over a connection, for as long as the Scope. */
+export const borrowed = (
+  tree: Tree,
+  ref: ActorRefData,
+  channel: PeerChannel,
+  scope: Scope.Scope
+): Effect.Effect<Portal.Portal<any>> => {
+  let closed: ActorError | undefined
+  const portal = Portal.make({
+    channel,
+    env: tree.env,
+    actor: ref.actor,
+    ref,
+    exposed: new Map(ref.exposed.map(({ module, name }) => [name, module ?? undefined])),
+    closed: () => closed,
+    cancel: (reason) => cancel(tree, ref, channel, reason),
+    wait: wait(tree, ref, channel)
+  })
+  const close = Effect.sync(() => {
+    closed = new ChannelClosed({ side: "local", actor: ref.actor })
+  })
+  return Effect.as(Scope.addFinalizer(scope, close), portal)
+}
+
+const childOf = (tree: Tree, { actor }: ActorRefData) =>
+  Array.from(tree.children).find((child) => child.actor.uuid === actor.uuid)
+
+const wait = (tree: Tree, ref: ActorRefData, channel: PeerChannel): Effect.Effect<Portal.ActorExit> =>
+  Effect.suspend(() => {
+    const child = childOf(tree, ref)
+    if (child !== undefined) return child.wait
+    // An ancestor outlives us: there is nothing to wait for while we run.
+    if (tree.parent === channel || tree.reach === undefined) return Effect.never
+    return Effect.map(
+      tree.reach.peers.ended(channel),
+      (bye): Portal.ActorExit =>
+        bye || channel.error === undefined ? { _tag: "Ended" } : { _tag: "Lost", error: channel.error }
+    )
+  })
+
+/** Asks the actor to end. Whoever owns it could make it: we wait no longer than that would take. */
+const cancel = (tree: Tree, ref: ActorRefData, channel: PeerChannel, reason: string): Effect.Effect<void> =>
+  Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => {
+    const child = childOf(tree, ref)
+    if (child !== undefined) return child.end(cancellation)
+    if (isBelow(tree.path, ref.path)) {
+      return Effect.die(new Error("an actor cannot cancel one above it: a parent outlives its children"))
+    }
+    return Effect.withFiber((fiber) => {
+      const { cancelAck, finalizers, terminate } = fiber.getRef(Timeouts)
+      const bound = cancelAck + finalizers + terminate
+      if (channel.error !== undefined || tree.reach === undefined) return Effect.void
+      channel.send({ _tag: "CancelActor", by: cancellation.by, reason, deadline: wireMillis(finalizers) })
+      return Effect.timeoutOrElse(Effect.asVoid(tree.reach.peers.ended(channel)), {
+        duration: bound,
+        orElse: () =>
+          Effect.sync(() => {
+            tree.events.publish({ _tag: "CancelUnacknowledged", actor: ref.actor, endpoint: "the actor" })
+          })
+      })
+    })
+  })
+
+/** The same, from a reference that is not typed. */
+export const borrowedPortal = (
+  tree: Tree,
+  ref: ActorRefData,
+  scope: Scope.Scope
+): Effect.Effect<Portal.Portal<any>, ActorError> =>
+  Effect.flatMap(
+    Effect.mapError(connect(tree, ref), reasonOf),
+    (channel) => borrowed(tree, ref, channel, scope)
+  )
+
+/**
+ * Opens a portal to the actor behind a reference, for as long as the Scope. One connection serves all portals between two
+ * actors. `ActorUnreachable` says why it cannot be opened.
+ *
+ * @example
+ * ```ts
+ * Counter.serve({ introduce: ({ to }) => Effect.flatMap(Actor.portal(to), (peer) => peer.run(hello({}))) })
+ * ```
+ * @since 0.1.0
+ */
+export const portal = <X>(
+  ref: ActorRef<X>
+): Effect.Effect<Portal.Portal<X>, ActorError, ActorRuntime | Scope.Scope> =>
+  Effect.gen(function*() {
+    return (yield* borrowedPortal(yield* currentTree, ref, yield* Effect.scope)) as Portal.Portal<X>
+  })
+
+/**
+ * A portal to our parent, for what it exposes. Fails in a root, which has none. Cancelling a parent is not for its
+ * children: `cancel` on it fails the call with a defect.
+ *
+ * @example
+ * ```ts
+ * const parent = yield* Actor.parent([audit])
+ * yield* parent.run(audit({ what: "started" }))
+ * ```
+ * @since 0.1.0
+ */
+export const parent = <const X extends Exposed>(
+  expose: X
+): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime> =>
+  Effect.flatMap(currentTree, (tree) => {
+    const channel = tree.parent
+    const actor = tree.info.ancestors.at(-1)
+    if (channel === undefined || actor === undefined) {
+      return Effect.fail(
+        new ActorUnreachable({
+          target: "the parent",
+          reason: "this actor is the root and has none; call what a parent exposes from an actor it started"
+        })
+      )
+    }
+    return Effect.succeed(above(tree, channel, tree.path.slice(0, -1), expose))
+  })
+
+/**
+ * A portal to the root of the tree, for what it exposes: `NodeActor.runMain(program, { expose: [...] })`. Fails in the
+ * root itself.
+ *
+ * @since 0.1.0
+ */
+export const root = <const X extends Exposed>(
+  expose: X
+): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime> =>
+  Effect.flatMap(currentTree, (tree) => {
+    const [actor] = tree.info.ancestors
+    if (actor === undefined) {
+      return Effect.fail(
+        new ActorUnreachable({ target: "the root", reason: "this actor is the root: run the call directly" })
+      )
+    }
+    const path = [actor.uuid]
+    return Effect.map(
+      Effect.mapError(connect(tree, { actor, path, service: null, exposed: [] }), reasonOf),
+      (channel) => above(tree, channel, path, expose)
+    )
+  })
+
+/** A portal to an actor above us: it outlives us, so nobody has to let go of it. */
+const above = (tree: Tree, channel: PeerChannel, path: ReadonlyArray<string>, expose: Exposed): Portal.Portal<any> =>
+  Portal.make({
+    channel,
+    env: tree.env,
+    actor: tree.info.ancestors[path.length - 1]!,
+    ref: {
+      actor: tree.info.ancestors[path.length - 1]!,
+      path,
+      service: null,
+      exposed: expose.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
+    },
+    exposed: new Map(expose.map(({ endpoint }) => [endpoint.name, undefined])),
+    cancel: () => Effect.die(new Error("an actor cannot cancel its parent: a parent outlives its children")),
+    wait: Effect.never
+  })

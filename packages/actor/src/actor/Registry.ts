@@ -1,0 +1,196 @@
+/**
+ * Finding actors by name. Every actor of a tree is listed under the name it was started with, from the moment it is
+ * ready until it ends, however it ends; names are shared unless somebody asked to be the only one
+ * (`Actor.start(name, { unique: true })`).
+ *
+ * The registry is a Service of the root like any other. It says who is there; the portal it helps to open is a
+ * connection between the two actors alone.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Entry } from "../contract/ActorRef.ts"
+import type { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { Directory } from "../discovery/Directory.ts"
+import type { Unreachable } from "../discovery/Peers.ts"
+import type { Change } from "../discovery/Registrar.ts"
+import { type ActorError, ActorUnreachable, EndpointUnknown } from "../errors/ActorError.ts"
+import type { Portal } from "../portal/Portal.ts"
+import { current as currentTree, type Tree } from "../supervision/Tree.ts"
+import { borrowed, connect, type Expected, type Exposed, unmet } from "./Refs.ts"
+import type { AnyServiceClass, SelfOf } from "./Service.ts"
+
+export type { Entry } from "../contract/ActorRef.ts"
+export type { Change } from "../discovery/Registrar.ts"
+
+const directoryOf = (tree: Tree): Effect.Effect<Directory, ActorError> =>
+  tree.reach === undefined
+    ? Effect.fail(new ActorUnreachable({ target: "the registry", reason: "handlers that run here belong to no tree" }))
+    : Effect.succeed(tree.reach.directory)
+
+const withDirectory = <A>(
+  use: (directory: Directory, tree: Tree) => Effect.Effect<A, ActorError>
+): Effect.Effect<A, ActorError, ActorRuntime> =>
+  Effect.flatMap(currentTree, (tree) => Effect.flatMap(directoryOf(tree), (directory) => use(directory, tree)))
+
+const nameOf = (expected: Expected, name: string | undefined): string | undefined =>
+  name ?? (Array.isArray(expected) ? undefined : (expected as AnyServiceClass).key)
+
+/** Whether an entry is what was asked for; an actor of that name that serves something else is a mistake to be told of. */
+const fits = (entry: Entry, expected: Expected): Effect.Effect<boolean, EndpointUnknown> => {
+  const problem = unmet(entry, expected)
+  if (problem === undefined) return Effect.succeed(true)
+  // Another Service may share the name; whoever names endpoints means this actor.
+  if (!Array.isArray(expected)) return Effect.succeed(false)
+  return Effect.fail(
+    new EndpointUnknown({
+      actor: entry.actor,
+      endpoint: (expected as Exposed).map(({ endpoint }) => endpoint.name).join(", "),
+      exposed: entry.exposed.map(({ name }) => name)
+    })
+  )
+}
+
+/** A portal to the actor of an entry; none where the actor turns out to be gone, which the registry is then told. */
+const open = (
+  tree: Tree,
+  directory: Directory,
+  entry: Entry
+): Effect.Effect<Option.Option<Portal<any>>, ActorError, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) =>
+    Effect.matchEffect(connect(tree, entry), {
+      onSuccess: (channel) => Effect.asSome(borrowed(tree, entry, channel, scope)),
+      onFailure: (why: Unreachable | ActorUnreachable) =>
+        why instanceof ActorUnreachable || !why.gone
+          ? Effect.fail<ActorError>(why instanceof ActorUnreachable ? why : why.error)
+          : Effect.as(directory.stale(entry.actor.uuid), Option.none())
+    }))
+
+/** The first of the entries that is still there. */
+const first = (
+  tree: Tree,
+  directory: Directory,
+  entries: ReadonlyArray<Entry>,
+  expected: Expected
+): Effect.Effect<Option.Option<Portal<any>>, ActorError, Scope.Scope> =>
+  Effect.gen(function*() {
+    for (const entry of entries) {
+      if (!(yield* fits(entry, expected))) continue
+      const portal = yield* open(tree, directory, entry)
+      if (Option.isSome(portal)) return portal
+    }
+    return Option.none()
+  })
+
+/**
+ * A portal to the actor of this name, or none if nobody is called so now (features DISC-4). A Service is found by its
+ * class, by default under its own key; other actors by what they are to expose: `EndpointUnknown` where the actor of that
+ * name exposes something else. Of several the one that was ready last.
+ *
+ * @example
+ * ```ts
+ * const gretchen = yield* Registry.find([line], "gretchen")
+ * const counter = yield* Registry.find(Counter, "c1")
+ * ```
+ * @since 0.1.0
+ */
+export const find: {
+  <S extends AnyServiceClass>(
+    service: S,
+    name?: string
+  ): Effect.Effect<Option.Option<Portal<SelfOf<S>>>, ActorError, ActorRuntime | Scope.Scope>
+  <const X extends Exposed>(
+    exposed: X,
+    name: string
+  ): Effect.Effect<Option.Option<Portal<X[number]>>, ActorError, ActorRuntime | Scope.Scope>
+} = (expected: Expected, name?: string): Effect.Effect<any, ActorError, any> =>
+  Effect.flatMap(currentTree, (tree) =>
+    Effect.flatMap(directoryOf(tree), (directory) =>
+      Effect.flatMap(
+        directory.list(nameOf(expected, name)),
+        (entries) => first(tree, directory, entries, expected)
+      )))
+
+/**
+ * Waits for an actor of this name (features DISC-6): as `find`, but until somebody is called so, no longer than `within`
+ * (default: for ever). `ActorUnreachable` when the time is over.
+ *
+ * @example
+ * ```ts
+ * const donny = yield* Registry.wait([line], "donny", { within: "5 seconds" })
+ * ```
+ * @since 0.1.0
+ */
+export const wait: {
+  <S extends AnyServiceClass>(
+    service: S,
+    name?: string,
+    options?: { readonly within?: Duration.Input | undefined }
+  ): Effect.Effect<Portal<SelfOf<S>>, ActorError, ActorRuntime | Scope.Scope>
+  <const X extends Exposed>(
+    exposed: X,
+    name: string,
+    options?: { readonly within?: Duration.Input | undefined }
+  ): Effect.Effect<Portal<X[number]>, ActorError, ActorRuntime | Scope.Scope>
+} = (
+  expected: Expected,
+  name?: string,
+  options: { readonly within?: Duration.Input | undefined } = {}
+): Effect.Effect<any, ActorError, any> =>
+  Effect.flatMap(currentTree, (tree) =>
+    Effect.flatMap(directoryOf(tree), (directory) => {
+      const asked = nameOf(expected, name)
+      const found = directory.watch(asked).pipe(
+        Stream.mapEffect((change) => {
+          if (change._tag === "Down") return Effect.succeedNone
+          return first(tree, directory, change._tag === "Up" ? [change.entry] : change.entries, expected)
+        }),
+        Stream.filter(Option.isSome),
+        Stream.runHead,
+        Effect.flatMap((head) =>
+          Option.isSome(head) ? Effect.succeed(head.value.value) : nobody(asked, "the root ended")
+        )
+      )
+      const { within } = options
+      return within === undefined ? found : Effect.timeoutOrElse(found, {
+        duration: within,
+        orElse: () =>
+          nobody(asked, `nobody of that name was ready within ${Duration.format(Duration.fromInputUnsafe(within))}`)
+      })
+    }))
+
+const nobody = (name: string | undefined, reason: string): Effect.Effect<never, ActorUnreachable> =>
+  Effect.fail(new ActorUnreachable({ target: `"${name}"`, reason }))
+
+/**
+ * Who has this name, without connecting (features DISC-7): a reference for `Actor.portal`, and what the actor exposes.
+ *
+ * @since 0.1.0
+ */
+export const query = (name: string): Effect.Effect<Option.Option<Entry>, ActorError, ActorRuntime> =>
+  withDirectory((directory) => Effect.map(directory.list(name), (entries) => Option.fromUndefinedOr(entries[0])))
+
+/**
+ * Everybody who is ready, the root included; or everybody of one name. The one that was ready last comes first.
+ *
+ * @since 0.1.0
+ */
+export const list = (
+  filter: { readonly name?: string | undefined } = {}
+): Effect.Effect<ReadonlyArray<Entry>, ActorError, ActorRuntime> =>
+  withDirectory((directory) => directory.list(filter.name))
+
+/**
+ * Who is there now (`Snapshot`), then who comes (`Up`) and goes (`Down`), in order. A reader that falls far behind gets a
+ * new `Snapshot` instead of what it missed.
+ *
+ * @since 0.1.0
+ */
+export const watch = (
+  filter: { readonly name?: string | undefined } = {}
+): Stream.Stream<Change, ActorError, ActorRuntime> =>
+  Stream.unwrap(withDirectory((directory) => Effect.succeed(directory.watch(filter.name))))

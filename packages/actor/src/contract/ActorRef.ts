@@ -1,0 +1,42 @@
+/**
+ * Where an actor is, as data: what a portal can be opened with, and what crosses where a portal cannot. It says who the
+ * actor is, where it stands in its tree, and what it serves; it grants nothing: whoever opens it is held to what the
+ * actor exposes.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ActorId } from "../errors/ActorError.ts"
+
+/** The schema of a reference, whatever it refers to. */
+export const ActorRefData = Schema.Struct({
+  actor: ActorId,
+  /** The uuids from the root of the tree down to the actor. */
+  path: Schema.Array(Schema.String),
+  /** The key of the Service it is, if it is one. */
+  service: Schema.NullOr(Schema.String),
+  /** What it serves; the module is not told where a Service implements it. */
+  exposed: Schema.Array(Schema.Struct({ name: Schema.String, module: Schema.NullOr(Schema.String) }))
+})
+export type ActorRefData = typeof ActorRefData.Type
+
+/**
+ * A reference to an actor that exposes `X`.
+ *
+ * @since 0.1.0
+ */
+export interface ActorRef<in X> extends ActorRefData {
+  readonly "~furrow/ActorRef"?: (_: X) => void
+}
+
+/** One actor as the registry lists it. */
+export const Entry = Schema.Struct({
+  ...ActorRefData.fields,
+  /** Nobody else may be called this while it lives. */
+  unique: Schema.Boolean
+})
+export type Entry = typeof Entry.Type
+
+/** Whether `path` leads to the actor at `root`, or to one below it. */
+export const isBelow = (path: ReadonlyArray<string>, root: ReadonlyArray<string>): boolean =>
+  path.length >= root.length && root.every((uuid, i) => path[i] === uuid)

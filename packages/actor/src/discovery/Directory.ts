@@ -1,0 +1,68 @@
+/**
+ * How an actor asks the registrar of its tree: the contract, and the registrar seen from anywhere. The root serves the
+ * contract like any endpoint of its own (`RegistrarService`); an actor right below it asks over the connection they
+ * have, a deeper one over one it dials.
+ *
+ * Parents register their children, because a parent is who knows when a child is ready and when it has ended, however
+ * it ends: by its exit, not by a lease.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { Entry } from "../contract/ActorRef.ts"
+import { type Call, endpoint, streamEndpoint } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import * as Caller from "../dialog/Caller.ts"
+import { type Env, onOwnAccount } from "../dialog/Env.ts"
+import { type ActorError, NameTaken } from "../errors/ActorError.ts"
+import type { Change } from "./Registrar.ts"
+
+const ChangeSchema = Schema.Union([
+  Schema.TaggedStruct("Snapshot", { entries: Schema.Array(Entry) }),
+  Schema.TaggedStruct("Up", { entry: Entry }),
+  Schema.TaggedStruct("Down", { entry: Entry, why: Schema.Literals(["ended", "stale"]) })
+])
+
+const filter = { name: Schema.NullOr(Schema.String) }
+
+export const contract = {
+  claim: endpoint("furrow/registry/claim", { payload: { entry: Entry }, error: NameTaken }),
+  ready: endpoint("furrow/registry/ready", { payload: { uuid: Schema.String, pid: Schema.Int } }),
+  gone: endpoint("furrow/registry/gone", { payload: { uuid: Schema.String } }),
+  stale: endpoint("furrow/registry/stale", { payload: { uuid: Schema.String } }),
+  list: endpoint("furrow/registry/list", { payload: filter, success: Schema.Array(Entry) }),
+  watch: streamEndpoint("furrow/registry/watch", { payload: filter, success: ChangeSchema })
+}
+
+/** The registrar, wherever it is. */
+export interface Directory {
+  /** Holds a name for an actor that is about to be started. */
+  readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>
+  readonly ready: (uuid: string, pid: number) => Effect.Effect<void, ActorError>
+  /** Never fails: where the registrar is gone, so is the tree. */
+  readonly gone: (uuid: string) => Effect.Effect<void>
+  /** The actor was not where the registry says: it is looked for, and forgotten if it is gone. */
+  readonly stale: (uuid: string) => Effect.Effect<void, ActorError>
+  readonly list: (name: string | undefined) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
+  readonly watch: (name: string | undefined) => Stream.Stream<Change, ActorError>
+}
+
+/** The registrar at the other end of a connection, which is made when it is first needed. */
+export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Env): Directory => {
+  const ask = (call: Call<AnyEndpoint>): Effect.Effect<any, any> =>
+    onOwnAccount(Effect.flatMap(connect, (channel) => Caller.run(channel, env, call)))
+  return {
+    claim: (entry) => ask(contract.claim({ entry })),
+    ready: (uuid, pid) => ask(contract.ready({ uuid, pid })),
+    gone: (uuid) => Effect.ignore(ask(contract.gone({ uuid }))),
+    stale: (uuid) => ask(contract.stale({ uuid })),
+    list: (name) => ask(contract.list({ name: name ?? null })),
+    watch: (name) =>
+      Stream.unwrap(
+        Effect.map(connect, (channel) => Caller.stream(channel, env, contract.watch({ name: name ?? null })))
+      ) as Stream.Stream<Change, ActorError>
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * The connections of an actor to actors that are neither its parent nor its children: one for each pair, made when it is
+ * first needed, used for all dialogs of both sides.
+ *
+ *   Dialling --Welcome--> Open --end of the connection--> (forgotten)
+ *      |--refused as a duplicate: the peer's own dial is coming in--> Open
+ *      |--nobody there, not let in, too late--> (forgotten, whoever waited hears why)
+ *
+ * An actor listens from the moment somebody asks for its address. When two dial each other at once the one with the
+ * smaller uuid is the dialler: its peer takes that connection and gives its own up.
+ *
+ * Whoever dials in is a stranger until it has proven that it knows the secret of the tree. A stranger may say a greeting
+ * of limited size, has a limited time for it, and there are never more than so many of them: a new one drives the oldest
+ * out. None of them reaches a handler.
+ *
+ * @since 0.1.0
+ */
+import { defaultMaxFrame } from "@furrow/protocol/Frame"
+import type * as Handshake from "@furrow/protocol/Handshake"
+import { type CancelActor, type Hello, type Start, version } from "@furrow/protocol/Message"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { type Greeted, PeerChannel } from "../channel/PeerChannel.ts"
+import type { ActorRefData } from "../contract/ActorRef.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
+import { type ActorError, type ActorId, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
+import type { PeerSnapshot } from "../inspect/Snapshot.ts"
+import type { Address, Connection, Listener, Transport } from "../transport/Transport.ts"
+
+/** So many connections at once have not proven themselves yet. */
+const maxStrangers = 64
+
+/** A greeting is a few hundred bytes. */
+const greetingLimit = 16 * 1024
+
+/** What an actor does with what its peers say. */
+export interface PeerRouter {
+  readonly start: (message: Start) => void
+  /** The connection is gone, and everything that was said over it has been told so. */
+  readonly closed: () => void
+}
+
+export interface PeersOptions {
+  readonly self: ActorId
+  readonly transport: Transport["Service"]
+  readonly events: Events
+  /** What everything that is done for nobody in particular runs with: clock, bounds. */
+  readonly context: Context.Context<never>
+  /** Where the actor listens: asked of the tree, which makes it listen. */
+  readonly locate: (ref: ActorRefData) => Effect.Effect<Address, NotThere>
+  /** The connection we have anyway: to our parent, or to a child. */
+  readonly relative: (uuid: string) => PeerChannel | undefined
+  readonly serve: (channel: PeerChannel) => PeerRouter
+  /** A peer wants this actor to end. */
+  readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
+}
+
+/** Nobody is there any more (`gone`), or it cannot be reached. */
+export interface NotThere {
+  readonly gone: boolean
+  readonly reason: string
+}
+
+type Link =
+  | { readonly _tag: "Dialling"; readonly done: Deferred.Deferred<PeerChannel, Unreachable> }
+  | { readonly _tag: "Open"; readonly channel: PeerChannel }
+
+/** Why there is no connection; `gone` where the actor is. */
+export class Unreachable {
+  readonly gone: boolean
+  readonly error: ActorError
+  constructor(gone: boolean, error: ActorError) {
+    this.gone = gone
+    this.error = error
+  }
+}
+
+export class Peers {
+  private readonly options: PeersOptions
+  private readonly links = new Map<string, Link>()
+  private readonly strangers = new Set<() => void>()
+  private readonly byes = new WeakSet<PeerChannel>()
+  private readonly waiters = new Map<PeerChannel, Set<() => void>>()
+  private listener: Deferred.Deferred<Listener, NotThere> | undefined
+  private closed = false
+
+  constructor(options: PeersOptions) {
+    this.options = options
+  }
+
+  private get timeouts(): Timeouts {
+    return Context.get(this.options.context, Timeouts)
+  }
+
+  private fork(effect: Effect.Effect<unknown, never>): { readonly interrupt: () => void } {
+    const fiber = Effect.runForkWith(this.options.context)(effect)
+    return { interrupt: () => fiber.interruptUnsafe() }
+  }
+
+  // ---- being reached ----------------------------------------------------------------------------------------------
+
+  /** Where we listen; from now on, if we did not. */
+  readonly address: Effect.Effect<Address, NotThere> = Effect.suspend(() => {
+    if (this.closed) return Effect.fail({ gone: true, reason: "it is ending" })
+    if (this.listener === undefined) {
+      const listener = Deferred.makeUnsafe<Listener, NotThere>()
+      this.listener = listener
+      const { self, transport } = this.options
+      this.fork(Effect.map(
+        Effect.exit(transport.listen(self, (connection) => this.accept(connection))),
+        (exit) => {
+          if (Exit.isFailure(exit)) this.listener = undefined
+          // It ended while it began to listen.
+          else if (this.closed) exit.value.close()
+          Deferred.doneUnsafe(listener, exit)
+        }
+      ))
+    }
+    return Effect.map(Deferred.await(this.listener), ({ address }) => address)
+  })
+
+  private accept(connection: Connection): void {
+    if (this.closed) return connection.destroy()
+    if (this.strangers.size >= maxStrangers) {
+      const [oldest] = this.strangers
+      oldest?.()
+    }
+    const { events, self, transport } = this.options
+    const auth = transport.authenticator?.()
+    const channel: PeerChannel = new PeerChannel({
+      connection,
+      handshake: {
+        side: "acceptor",
+        welcome: { _tag: "Welcome", version, capabilities: [], actor: self, maxFrame: defaultMaxFrame, proof: null },
+        judge: (hello) => this.judge(hello),
+        auth
+      },
+      events,
+      greetingLimit
+    })
+    let known = false
+    const drop = () => {
+      this.strangers.delete(drop)
+      timer.interrupt()
+      if (!known) connection.destroy()
+    }
+    this.strangers.add(drop)
+    const timer = this.fork(Effect.flatMap(Effect.sleep(this.timeouts.handshake), () =>
+      Effect.sync(() => {
+        events.publish({ _tag: "StrangerRefused", reason: "it did not prove itself in time" })
+        drop()
+      })))
+    channel.whenGreeted((greeted) => {
+      if (greeted._tag === "Open") {
+        known = true
+        drop()
+        this.opened(greeted.peer.actor, channel, connection)
+        return
+      }
+      events.publish({ _tag: "StrangerRefused", reason: refusalOf(greeted) })
+      // What it is told leaves first: the bound of the greeting is also that of reading the refusal.
+      if (greeted._tag === "Ended") drop()
+    })
+  }
+
+  /** Asked of who has proven itself. */
+  private judge(hello: Hello): Handshake.Refusal | undefined {
+    const { self } = this.options
+    if (this.closed) return { reason: "busy", detail: "this actor is ending" }
+    if (hello.role !== "peer") return { reason: "role", detail: "only peers dial: parents and children are connected" }
+    if (hello.actor.uuid === self.uuid) return { reason: "identity", detail: "this is you" }
+    const link = this.links.get(hello.actor.uuid)
+    if (link === undefined || (link._tag === "Open" ? !link.channel.isOpen : self.uuid > hello.actor.uuid)) {
+      return undefined
+    }
+    return { reason: "duplicate", detail: "there is a connection between the two already" }
+  }
+
+  // ---- reaching ---------------------------------------------------------------------------------------------------
+
+  /** The connection to an actor, made if there is none; everybody who asks meanwhile waits for the same one. */
+  connect(ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> {
+    return Effect.suspend(() => {
+      const { relative, self } = this.options
+      const { uuid } = ref.actor
+      if (uuid === self.uuid) {
+        return Effect.fail(unreachable(ref, false, "an actor needs no portal to itself: run the call directly"))
+      }
+      const near = relative(uuid)
+      if (near !== undefined) {
+        return near.error === undefined ? Effect.succeed(near) : Effect.fail(new Unreachable(true, near.error))
+      }
+      const link = this.links.get(uuid)
+      if (link?._tag === "Open" && link.channel.isOpen) return Effect.succeed(link.channel)
+      if (link?._tag === "Dialling") return Deferred.await(link.done)
+      if (this.closed) return Effect.fail(unreachable(ref, false, "this actor is ending"))
+      return Deferred.await(this.dial(ref))
+    })
+  }
+
+  private dial(ref: ActorRefData): Deferred.Deferred<PeerChannel, Unreachable> {
+    const done = Deferred.makeUnsafe<PeerChannel, Unreachable>()
+    const link: Link = { _tag: "Dialling", done }
+    this.links.set(ref.actor.uuid, link)
+    const { transport } = this.options
+    const bound = this.timeouts.connect
+    const attempt = this.options.locate(ref).pipe(
+      Effect.flatMap((address) => transport.dial(address)),
+      Effect.flatMap((connection) => this.greet(ref, connection, done)),
+      Effect.mapError((why) => why instanceof Unreachable ? why : unreachable(ref, why.gone, why.reason)),
+      Effect.timeoutOrElse({
+        duration: bound,
+        orElse: () => Effect.fail(unreachable(ref, false, `no answer within ${bound} ms (Timeouts.connect)`))
+      })
+    )
+    this.fork(Effect.map(Effect.exit(attempt), (exit) => {
+      // The peer's own dial may have come in meanwhile: that one is in place, and has been told of.
+      if (this.links.get(ref.actor.uuid) === link) this.links.delete(ref.actor.uuid)
+      Deferred.doneUnsafe(done, exit)
+    }))
+    return done
+  }
+
+  private greet(
+    ref: ActorRefData,
+    connection: Connection,
+    arrival: Deferred.Deferred<PeerChannel, Unreachable>
+  ): Effect.Effect<PeerChannel, NotThere | Unreachable> {
+    return Effect.callback((resume) => {
+      const { events, self, transport } = this.options
+      const auth = transport.authenticator?.()
+      const channel: PeerChannel = new PeerChannel({
+        connection,
+        handshake: {
+          side: "dialler",
+          hello: {
+            _tag: "Hello",
+            version,
+            capabilities: [],
+            actor: self,
+            role: "peer",
+            maxFrame: defaultMaxFrame,
+            nonce: auth?.nonce ?? null
+          },
+          auth,
+          to: ref.actor.uuid,
+          expect: ({ actor }) =>
+            actor.uuid === ref.actor.uuid
+              ? undefined
+              : { reason: "identity", detail: `${formatActor(actor)} answers there` }
+        },
+        events,
+        greetingLimit
+      })
+      let done = false
+      channel.whenGreeted((greeted) => {
+        done = true
+        if (greeted._tag === "Open") return resume(Effect.sync(() => this.opened(ref.actor, channel, connection)))
+        connection.end()
+        // The peer dials us too, and prefers its own: it will be here.
+        if (greeted._tag === "Refused" && greeted.refusal.reason === "duplicate") return resume(Deferred.await(arrival))
+        const gone = greeted._tag === "Refused" && greeted.refusal.reason === "identity"
+        resume(Effect.fail({ gone, reason: refusalOf(greeted) }))
+      })
+      return Effect.sync(() => {
+        if (!done) connection.destroy()
+      })
+    })
+  }
+
+  private opened(peer: ActorId, channel: PeerChannel, connection: Connection): PeerChannel {
+    const { cancelActor, events, serve } = this.options
+    const before = this.links.get(peer.uuid)
+    const link: Link = { _tag: "Open", channel }
+    this.links.set(peer.uuid, link)
+    if (before?._tag === "Dialling") Deferred.doneUnsafe(before.done, Exit.succeed(channel))
+    events.publish({ _tag: "PeerConnected", actor: peer })
+    const router = serve(channel)
+    channel.route({
+      start: router.start,
+      cancelActor: (message) => cancelActor(message, channel),
+      cancelAck: () => {},
+      bye: () => void this.byes.add(channel),
+      failed: () => {},
+      spawn: () => channel.violate({ _tag: "WrongSide", word: "Spawn" }),
+      ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" }),
+      closed: (error) => {
+        if (this.links.get(peer.uuid) === link) this.links.delete(peer.uuid)
+        if (!this.byes.has(channel) && !this.closed) events.publish({ _tag: "PeerLost", actor: peer, error })
+        router.closed()
+        for (const waiter of this.waiters.get(channel) ?? []) waiter()
+        this.waiters.delete(channel)
+        // What we said last leaves; the peer's half is not waited for.
+        connection.end()
+        this.fork(Effect.andThen(Effect.sleep(this.timeouts.explain), Effect.sync(() => connection.destroy())))
+      }
+    })
+    return channel
+  }
+
+  /** When the connection to a peer has ended, and whether the peer had said goodbye. */
+  ended(channel: PeerChannel): Effect.Effect<boolean> {
+    const bye = () => Effect.succeed(this.byes.has(channel))
+    return Effect.callback((resume) => {
+      if (channel.error !== undefined) return resume(bye())
+      const waiter = () => resume(bye())
+      const waiters = this.waiters.get(channel) ?? new Set()
+      this.waiters.set(channel, waiters.add(waiter))
+      return Effect.sync(() => void waiters.delete(waiter))
+    })
+  }
+
+  // ---- ending -----------------------------------------------------------------------------------------------------
+
+  /** No new connections: the actor is ending. */
+  stopListening(): void {
+    this.closed = true
+    for (const drop of Array.from(this.strangers)) drop()
+    const { listener } = this
+    if (listener === undefined) return
+    this.fork(Effect.ignore(Effect.map(Deferred.await(listener), (listener) => listener.close())))
+  }
+
+  /** Says goodbye to every peer and closes. */
+  close(): void {
+    this.stopListening()
+    for (const link of Array.from(this.links.values())) {
+      if (link._tag !== "Open") continue
+      link.channel.send({ _tag: "Bye" })
+      link.channel.close()
+    }
+  }
+
+  snapshot(): ReadonlyArray<PeerSnapshot> {
+    return Array.from(this.links.values()).flatMap((link) =>
+      link._tag === "Open" ? [{ actor: link.channel.peer, channel: link.channel.snapshot() }] : []
+    )
+  }
+}
+
+const unreachable = (ref: ActorRefData, gone: boolean, reason: string): Unreachable =>
+  new Unreachable(gone, new ActorUnreachable({ target: formatActor(ref.actor), reason }))
+
+const refusalOf = (greeted: Exclude<Greeted, { readonly _tag: "Open" }>): string =>
+  greeted._tag === "Refused" ? greeted.refusal.detail : greeted.error.message

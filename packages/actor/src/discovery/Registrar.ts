@@ -1,0 +1,134 @@
+/**
+ * The names of a tree as one value, changed by one function:
+ *
+ *   (absent) --Claim--> starting --Ready--> ready          Gone, from either: absent, and everybody below it too
+ *
+ * Names are shared unless somebody asks to be the only one: then nobody else can have the name, whoever came first. A
+ * claim holds a name from before the process exists, so that of two that want it alone only one is ever started. What
+ * is starting is not shown.
+ *
+ * @since 0.1.0
+ */
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import type { Entry } from "../contract/ActorRef.ts"
+import { isBelow } from "../contract/ActorRef.ts"
+
+/**
+ * What a watcher hears: first everything that is there, then each change. `why` is `ended`, or `stale` where somebody
+ * found the actor gone before its parent had said so.
+ *
+ * @since 0.1.0
+ */
+export type Change =
+  | { readonly _tag: "Snapshot"; readonly entries: ReadonlyArray<Entry> }
+  | { readonly _tag: "Up"; readonly entry: Entry }
+  | { readonly _tag: "Down"; readonly entry: Entry; readonly why: "ended" | "stale" }
+
+interface Held {
+  readonly entry: Entry
+  readonly phase: "starting" | "ready"
+  /** Of two of one name the one that was ready later is found first (features DISC-11). */
+  readonly order: number
+}
+
+export interface State {
+  readonly held: HashMap.HashMap<string, Held>
+  readonly names: HashMap.HashMap<string, ReadonlyArray<string>>
+  /** Who has started somebody: only below them is anything to look for when they end. */
+  readonly parents: HashMap.HashMap<string, true>
+  readonly order: number
+}
+
+export type Input =
+  | { readonly _tag: "Claim"; readonly entry: Entry }
+  /** Its pid is known only now. */
+  | { readonly _tag: "Ready"; readonly uuid: string; readonly pid: number }
+  | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
+
+export type Outcome =
+  | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<Change> }
+  | { readonly _tag: "Taken"; readonly by: Entry }
+
+export const initial: State = {
+  held: HashMap.empty(),
+  names: HashMap.empty(),
+  parents: HashMap.empty(),
+  order: 0
+}
+
+const uuidsOf = (state: State, name: string): ReadonlyArray<string> =>
+  Option.getOrElse(HashMap.get(state.names, name), () => [])
+
+const heldOf = (state: State, uuid: string): Held | undefined => Option.getOrUndefined(HashMap.get(state.held, uuid))
+
+const nothing: Outcome = { _tag: "Changed", changes: [] }
+
+const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
+  const { name, uuid } = entry.actor
+  const namesakes = uuidsOf(state, name)
+  const first = namesakes.length === 0 ? undefined : heldOf(state, namesakes[0]!)
+  if (first !== undefined && (entry.unique || first.entry.unique)) return [state, { _tag: "Taken", by: first.entry }]
+  const parent = entry.path.at(-2)
+  return [{
+    ...state,
+    held: HashMap.set(state.held, uuid, { entry, phase: "starting", order: state.order }),
+    names: HashMap.set(state.names, name, [...namesakes, uuid]),
+    parents: parent === undefined ? state.parents : HashMap.set(state.parents, parent, true as const)
+  }, nothing]
+}
+
+const remove = (state: State, { entry }: Held): State => {
+  const { name, uuid } = entry.actor
+  const namesakes = uuidsOf(state, name).filter((other) => other !== uuid)
+  return {
+    ...state,
+    held: HashMap.remove(state.held, uuid),
+    names: namesakes.length === 0 ? HashMap.remove(state.names, name) : HashMap.set(state.names, name, namesakes),
+    parents: HashMap.remove(state.parents, uuid)
+  }
+}
+
+const gone = (state: State, uuid: string, why: "ended" | "stale"): readonly [State, Outcome] => {
+  const held = heldOf(state, uuid)
+  if (held === undefined) return [state, nothing]
+  const ending = HashMap.has(state.parents, uuid)
+    ? Array.from(HashMap.values(state.held)).filter(({ entry }) => isBelow(entry.path, held.entry.path))
+    : [held]
+  // The deepest first: nobody is listed whose parent is not.
+  ending.sort((a, b) => b.entry.path.length - a.entry.path.length || b.order - a.order)
+  return [ending.reduce(remove, state), {
+    _tag: "Changed",
+    changes: ending.filter(({ phase }) => phase === "ready").map(({ entry }) => ({ _tag: "Down", entry, why }))
+  }]
+}
+
+export const step = (state: State, input: Input): readonly [State, Outcome] => {
+  switch (input._tag) {
+    case "Claim":
+      return claim(state, input.entry)
+    case "Ready": {
+      const held = heldOf(state, input.uuid)
+      if (held === undefined || held.phase === "ready") return [state, nothing]
+      const order = state.order + 1
+      const entry = { ...held.entry, actor: { ...held.entry.actor, pid: input.pid } }
+      return [{ ...state, order, held: HashMap.set(state.held, input.uuid, { entry, phase: "ready", order }) }, {
+        _tag: "Changed",
+        changes: [{ _tag: "Up", entry }]
+      }]
+    }
+    case "Gone":
+      return gone(state, input.uuid, input.why)
+  }
+}
+
+/** Who is ready, of one name or of all, the one that came last first. */
+export const entries = (state: State, name?: string): ReadonlyArray<Entry> => {
+  const all = name === undefined
+    ? Array.from(HashMap.values(state.held))
+    : uuidsOf(state, name).flatMap((uuid) => heldOf(state, uuid) ?? [])
+  return all.filter(({ phase }) => phase === "ready").sort((a, b) => b.order - a.order).map(({ entry }) => entry)
+}
+
+/** Who has registered it, if it is there. */
+export const parentOf = (state: State, uuid: string): string | undefined => heldOf(state, uuid)?.entry.path.at(-2)

@@ -1,0 +1,178 @@
+/**
+ * The registrar of a tree, in its root: carries out what `Registrar.step` decides, tells whoever watches, and serves it
+ * all to the tree.
+ *
+ * A watcher that reads slowly costs a bounded amount of memory: what it has not read yet is replaced by a new snapshot
+ * when it becomes too much.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { Entry } from "../contract/ActorRef.ts"
+import type { Handler } from "../dialog/Callee.ts"
+import { CurrentDialog } from "../dialog/Env.ts"
+import { formatActor, NameTaken } from "../errors/ActorError.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
+import { contract, type Directory } from "./Directory.ts"
+import * as Registrar from "./Registrar.ts"
+
+/** So many changes wait for a watcher. */
+const capacity = 1024
+
+class Watcher {
+  private readonly name: string | undefined
+  private readonly snapshot: () => Registrar.Change
+  private pending: Array<Registrar.Change>
+  private waiting: (() => void) | undefined
+
+  constructor(name: string | undefined, snapshot: () => Registrar.Change) {
+    this.name = name
+    this.snapshot = snapshot
+    this.pending = [snapshot()]
+  }
+
+  hear(changes: ReadonlyArray<Registrar.Change>): void {
+    for (const change of changes) {
+      if (change._tag === "Snapshot" || this.name !== undefined && change.entry.actor.name !== this.name) continue
+      this.pending.push(change)
+    }
+    if (this.pending.length > capacity) this.pending = [this.snapshot()]
+    if (this.pending.length > 0) this.waiting?.()
+  }
+
+  readonly next: Effect.Effect<ReadonlyArray<Registrar.Change>> = Effect.callback((resume) => {
+    const take = () => {
+      this.waiting = undefined
+      const { pending } = this
+      this.pending = []
+      resume(Effect.succeed(pending))
+    }
+    if (this.pending.length > 0) return take()
+    this.waiting = take
+    return Effect.sync(() => {
+      this.waiting = undefined
+    })
+  })
+}
+
+export interface RegistrarOptions {
+  /** The root itself: always listed. */
+  readonly root: Entry
+  readonly events: Events
+  /** Whether the actor is really gone, asked of its own ancestors. */
+  readonly isGone: (entry: Entry) => Effect.Effect<boolean>
+}
+
+export class RegistrarService implements Directory {
+  private state: Registrar.State = Registrar.initial
+  private readonly watchers = new Set<Watcher>()
+  private readonly options: RegistrarOptions
+
+  constructor(options: RegistrarOptions) {
+    this.options = options
+    this.input({ _tag: "Claim", entry: options.root })
+    const { pid, uuid } = options.root.actor
+    this.input({ _tag: "Ready", uuid, pid })
+  }
+
+  claim(entry: Entry): Effect.Effect<void, NameTaken> {
+    return Effect.suspend(() => {
+      const outcome = this.input({ _tag: "Claim", entry })
+      return outcome._tag === "Changed"
+        ? Effect.void
+        : Effect.fail(new NameTaken({ name: entry.actor.name, holder: formatActor(outcome.by.actor) }))
+    })
+  }
+
+  ready(uuid: string, pid: number): Effect.Effect<void> {
+    return Effect.sync(() => void this.input({ _tag: "Ready", uuid, pid }))
+  }
+
+  gone(uuid: string): Effect.Effect<void> {
+    return Effect.sync(() => void this.input({ _tag: "Gone", uuid, why: "ended" }))
+  }
+
+  stale(uuid: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const entry = Registrar.entries(this.state).find(({ actor }) => actor.uuid === uuid)
+      if (entry === undefined || uuid === this.options.root.actor.uuid) return Effect.void
+      return Effect.map(this.options.isGone(entry), (gone) => {
+        if (!gone) return
+        this.options.events.publish({ _tag: "RegistryStale", actor: entry.actor })
+        this.input({ _tag: "Gone", uuid, why: "stale" })
+      })
+    })
+  }
+
+  list(name: string | undefined): Effect.Effect<ReadonlyArray<Entry>> {
+    return Effect.sync(() => Registrar.entries(this.state, name))
+  }
+
+  watch(name: string | undefined): Stream.Stream<Registrar.Change> {
+    return Stream.unwrap(Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const watcher = new Watcher(name, () => ({
+            _tag: "Snapshot",
+            entries: Registrar.entries(this.state, name)
+          }))
+          this.watchers.add(watcher)
+          return watcher
+        }),
+        (watcher) => Effect.sync(() => void this.watchers.delete(watcher))
+      ),
+      (watcher) => Stream.fromIterableEffectRepeat(watcher.next)
+    ))
+  }
+
+  /** What the tree can ask of it. Only a parent speaks of its children. */
+  handlers(context: Context.Context<never>): ReadonlyMap<string, Handler> {
+    const handler = (endpoint: Handler["endpoint"], run: (payload: any) => unknown): [string, Handler] => [
+      endpoint.name,
+      { endpoint, context, handler: run }
+    ]
+    const orNull = (name: string | null) => name ?? undefined
+    return new Map([
+      handler(
+        contract.claim.endpoint,
+        ({ entry }: { entry: Entry }) =>
+          asker((uuid) =>
+            entry.path.at(-2) === uuid && entry.path.at(-1) === entry.actor.uuid
+              ? this.claim(entry)
+              : notIts(entry.actor.uuid)
+          )
+      ),
+      handler(contract.ready.endpoint, ({ pid, uuid }) => this.ofIts(uuid, this.ready(uuid, pid))),
+      handler(contract.gone.endpoint, ({ uuid }) => this.ofIts(uuid, this.gone(uuid))),
+      handler(contract.stale.endpoint, ({ uuid }) => this.stale(uuid)),
+      handler(contract.list.endpoint, ({ name }) => this.list(orNull(name))),
+      handler(contract.watch.endpoint, ({ name }) => this.watch(orNull(name)))
+    ])
+  }
+
+  private ofIts(uuid: string, effect: Effect.Effect<void>): Effect.Effect<void> {
+    return asker((parent) =>
+      Registrar.parentOf(this.state, uuid) === undefined || Registrar.parentOf(this.state, uuid) === parent
+        ? effect
+        : notIts(uuid)
+    )
+  }
+
+  private input(input: Registrar.Input): Registrar.Outcome {
+    const [state, outcome] = Registrar.step(this.state, input)
+    this.state = state
+    if (outcome._tag === "Changed" && outcome.changes.length > 0) {
+      for (const watcher of Array.from(this.watchers)) watcher.hear(outcome.changes)
+    }
+    return outcome
+  }
+}
+
+/** Who asks, as the connection knows it. */
+const asker = <A, E>(f: (uuid: string | undefined) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiber((fiber) => f(fiber.getRef(CurrentDialog)?.info.peer.uuid))
+
+const notIts = (uuid: string): Effect.Effect<never> =>
+  Effect.die(new Error(`the registry hears of an actor from its parent alone, and ${uuid} is not the asker's`))

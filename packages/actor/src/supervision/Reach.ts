@@ -1,0 +1,152 @@
+/**
+ * How an actor reaches any other one of its tree: the tree itself knows the way.
+ *
+ * Whoever wants to dial an actor asks its parent or a child where it listens; the question goes up to the actor both are
+ * below, and down to the one that is meant, which begins to listen when it is first asked. From then on the two have a
+ * connection of their own, and nobody between them takes part. A parent that has no such child any more says so: that is
+ * how it is known for certain that an actor is gone.
+ *
+ * @since 0.1.0
+ */
+import type { CancelActor } from "@furrow/protocol/Message"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { ActorRefData, Entry } from "../contract/ActorRef.ts"
+import { isBelow } from "../contract/ActorRef.ts"
+import { endpoint } from "../contract/Call.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
+import type { Handlers } from "../dialog/Callee.ts"
+import * as Caller from "../dialog/Caller.ts"
+import { onOwnAccount } from "../dialog/Env.ts"
+import type { Directory } from "../discovery/Directory.ts"
+import * as Remote from "../discovery/Directory.ts"
+import { type NotThere, Peers } from "../discovery/Peers.ts"
+import { type ActorError, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
+import type { Address, Network, Transport } from "../transport/Transport.ts"
+import type { Tree } from "./Tree.ts"
+
+class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
+  gone: Schema.Boolean,
+  reason: Schema.String
+}) {}
+
+const locate = endpoint("furrow/locate", {
+  payload: { path: Schema.Array(Schema.String) },
+  success: Schema.String,
+  error: NotLocated
+})
+
+/** Where the actor at `path` listens. */
+const addressOf = (tree: Tree, path: ReadonlyArray<string>): Effect.Effect<Address, NotThere> =>
+  Effect.suspend(() => {
+    const { parent, path: own, reach } = tree
+    if (reach === undefined) return Effect.fail({ gone: false, reason: "handlers that run here reach nobody" })
+    if (!isBelow(path, own)) {
+      return parent === undefined
+        ? Effect.fail({ gone: true, reason: "it belongs to another tree" })
+        : ask(tree, parent, path, false)
+    }
+    if (path.length === own.length) return reach.peers.address
+    const child = Array.from(tree.children).find(({ actor }) => actor.uuid === path[own.length])
+    if (child === undefined) {
+      return Effect.fail({ gone: true, reason: `${formatActor(tree.info.id)} has no such child any more` })
+    }
+    return child.connection === undefined
+      ? Effect.fail({ gone: false, reason: `${formatActor(child.actor)} is still starting` })
+      : ask(tree, child.connection, path, true)
+  })
+
+/** Who is below a lost actor is gone with it; who is above one is not. */
+const ask = (
+  tree: Tree,
+  channel: PeerChannel,
+  path: ReadonlyArray<string>,
+  down: boolean
+): Effect.Effect<Address, NotThere> =>
+  Effect.mapError(
+    onOwnAccount(Caller.run(channel, tree.env, locate({ path }))) as Effect.Effect<Address, NotLocated | ActorError>,
+    (error) => error._tag === "NotLocated" ? error : { gone: down, reason: error.message }
+  )
+
+/** Whether the actor is gone, as its ancestors know. */
+export const isGone = (tree: Tree, entry: Entry): Effect.Effect<boolean> =>
+  Effect.map(Effect.result(addressOf(tree, entry.path)), (found) => found._tag === "Failure" && found.failure.gone)
+
+export interface ReachOptions {
+  readonly network: Network
+  readonly transport: Transport["Service"]
+  /** What is done for nobody in particular runs with this. */
+  readonly context: Context.Context<never>
+  readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
+  /** The registrar where this is the root, and what it serves. */
+  readonly registrar?: { readonly directory: Directory; readonly handlers: Handlers } | undefined
+}
+
+/** From here on the actor can reach others and be reached. */
+export const join = (tree: Tree, options: ReachOptions): Peers => {
+  const { cancelActor, context, network, registrar, transport } = options
+  const peers = new Peers({
+    self: tree.info.id,
+    transport,
+    events: tree.events,
+    context,
+    locate: ({ path }) => addressOf(tree, path),
+    relative: (uuid) => relative(tree, uuid),
+    serve: (channel) => {
+      const { dispatcher, release } = tree.serve(channel, registrar?.handlers ?? new Map())
+      return {
+        start: (message) => dispatcher.start(message),
+        closed: () => void Effect.runForkWith(context)(Effect.map(dispatcher.awaitIdle, release))
+      }
+    },
+    cancelActor
+  })
+  const located: Handlers = new Map([[locate.endpoint.name, {
+    endpoint: locate.endpoint,
+    context,
+    handler: ({ path }: { readonly path: ReadonlyArray<string> }) =>
+      Effect.mapError(addressOf(tree, path), ({ gone, reason }) => new NotLocated({ gone, reason }))
+  }]])
+  tree.reach = {
+    network,
+    peers,
+    directory: registrar?.directory ?? bounded(Remote.remote(toRoot(tree, peers), tree.env), context),
+    toRelatives: new Map([...located, ...registrar?.handlers ?? []]),
+    toPeers: registrar?.handlers ?? new Map(),
+    forget: (actor) => transport.forget(actor)
+  }
+  return peers
+}
+
+const relative = (tree: Tree, uuid: string): PeerChannel | undefined => {
+  if (tree.info.ancestors.at(-1)?.uuid === uuid) return tree.parent
+  return Array.from(tree.children).find(({ actor }) => actor.uuid === uuid)?.connection
+}
+
+/** The connection to our root. */
+const toRoot = (tree: Tree, peers: Peers): Effect.Effect<PeerChannel, ActorError> => {
+  const [root] = tree.info.ancestors
+  const ref: ActorRefData = { actor: root!, path: [root!.uuid], service: null, exposed: [] }
+  return Effect.mapError(peers.connect(ref), ({ error }) => error)
+}
+
+/** A root that does not answer must not hold up a start for ever. */
+const bounded = (directory: Directory, context: Context.Context<never>): Directory => {
+  const { connect } = Context.get(context, Timeouts)
+  const within = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.timeoutOrElse(effect, { duration: connect, orElse: () => Effect.fail(silent(connect)) })
+  return {
+    ...directory,
+    claim: (entry) => within(directory.claim(entry)),
+    ready: (uuid, pid) => within(directory.ready(uuid, pid)),
+    list: (name) => within(directory.list(name))
+  }
+}
+
+const silent = (bound: number): ActorUnreachable =>
+  new ActorUnreachable({
+    target: "the registry",
+    reason: `the root did not answer within ${bound} ms (Timeouts.connect)`
+  })
