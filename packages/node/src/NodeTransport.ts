@@ -8,8 +8,9 @@
  *
  * The root decides and makes nothing yet: the first actor that listens makes the folder, and removes folders beside it
  * whose root is dead and where nobody answers any more. What an actor leaves is removed by its parent (`forget`), what a
- * tree leaves by its root (`close`); after `kill -9` of the root the warden does it (`Guard.folder`). Under the guards
- * `thread` and `none` a killed root's folder stays until the next tree of this user listens.
+ * tree leaves by its root (`close`); after `kill -9` of the root the warden does it (`Guard.folder`). Without a warden
+ * (the guards `thread` and `none`, a root that had started no actor yet) a killed root's folder stays until the next tree
+ * of this user listens.
  *
  * It knows nothing of who dials whom, nor of what is said. Who dials is a stranger until he has proven that he knows the
  * network's secret: `authenticator` is the tool for it, the handshake asks.

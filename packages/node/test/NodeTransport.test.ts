@@ -346,6 +346,18 @@ describe("What dead actors leave", () => {
       yield* Eventually.holds("its socket is removed", () => !Fs.existsSync(left))
     })))
 
+  it.live("is looked for once more after every death, also where one look is still to come", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const given = yield* network("unix")
+      const transport = NodeTransport.make(given)
+      yield* listen(transport, actor("alive"))
+      for (const child of ["one", "two"]) transport.forget(actor(child, dead()))
+      for (const look of ["the look after the first death", "the look after the second"]) {
+        const left = yield* leave(given.folder, "below", dead())
+        yield* Eventually.holds(look, () => !Fs.existsSync(left), { within: "4 seconds" })
+      }
+    })))
+
   it.live("is no concern of a tree that made no folder, or has removed it", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
