@@ -96,6 +96,7 @@ describe("payloads are checked on both sides", () => {
       assert.instanceOf(there, Actor.PayloadInvalid)
       assert.strictEqual(there.side, "caller")
       assert.match(there.issue, /above the limit of \d+ of one frame/)
+      assert.match(there.message, /made by the caller, is too large: .* Send it in pieces, as the items of a stream$/)
       assert.strictEqual(yield* frames(frank), before)
       const back = yield* Effect.flip(frank.run(blob({ size: 65 * 1024 * 1024 })))
       assert.instanceOf(back, Actor.PayloadInvalid)

@@ -47,6 +47,21 @@ describe("an actor serves what it exposes", () => {
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))
 
+  it.effect("what is no call at all is a mistake of the program, and named", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [isPrime] })
+      for (const wrong of [undefined, 7, Effect.succeed(1), () => 1]) {
+        for (const asked of [loose(frank).run(wrong), Stream.runDrain(loose(frank).stream(wrong))]) {
+          const exit = yield* Effect.exit(asked)
+          assert(Exit.isFailure(exit))
+          assert.match(
+            String(Cause.squash(exit.cause)),
+            /TypeError: what is asked of an actor is a (call|stream) as data/
+          )
+        }
+      }
+    })).pipe(inMemory))
+
   it.effect("the wrong verb is EndpointUnknown, and the connection stays", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
@@ -55,6 +70,8 @@ describe("an actor serves what it exposes", () => {
       assert.deepStrictEqual([run.endpoint, run.exposed], ["count as a call", ["isPrime", "count as a stream"]])
       const stream = yield* unknown(Stream.runDrain(loose(frank).stream(isPrime({ n: 7 }))))
       assert.deepStrictEqual([stream.endpoint, stream.exposed], ["isPrime as a stream", ["isPrime as a call", "count"]])
+      assert.match(run.message, /^frank@\d+ exposes count as a stream, not as a call: use portal\.stream$/)
+      assert.match(stream.message, /^frank@\d+ exposes isPrime as a call, not as a stream: use portal\.run$/)
       assert.strictEqual(yield* sent(frank), before)
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))

@@ -23,6 +23,7 @@ import * as Tracer from "effect/Tracer"
 import type { CalleePort, PeerChannel } from "../channel/PeerChannel.ts"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
+import { aboveLimit } from "../errors/ActorError.ts"
 import { isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { Batch } from "./Batch.ts"
@@ -354,7 +355,7 @@ class CalleeDialog implements CalleePort {
         _tag: "PayloadInvalid",
         part: "success",
         issue: encoded.ok
-          ? `its ${encoded.value.length} bytes are above the limit of ${limit} of one frame`
+          ? aboveLimit(encoded.value.length, limit)
           : encoded.issue
       }
     return { _tag: "Error", dialog, payload: encodeFailureWithin(failure, limit) }

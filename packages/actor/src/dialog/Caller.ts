@@ -23,7 +23,7 @@ import { makeInput } from "../contract/Call.ts"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
-import { type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
+import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
 import { cancellationOf, type Env, metaOf, wireMillis } from "./Env.ts"
 import { outcome, PayloadReceiver, type Settled } from "./PayloadReceiver.ts"
 
@@ -158,7 +158,7 @@ export const prepare = (call: Call<AnyEndpoint>, channel: PeerChannel): Uint8Arr
   const limit = channel.maxFrame - 64 * 1024
   return encoded.value.length <= limit
     ? encoded.value
-    : invalid(`its ${encoded.value.length} bytes are above the limit of ${limit} of one frame`)
+    : invalid(aboveLimit(encoded.value.length, limit))
 }
 
 export const start = (

@@ -17,6 +17,7 @@ import * as Option from "effect/Option"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import {
+  aboveLimit,
   type ActorError,
   type ActorId,
   ActorLost,
@@ -49,7 +50,7 @@ export const encodeFailure = (failure: Failure): Uint8Array => {
 export const encodeFailureWithin = (failure: Failure, limit: number): Uint8Array => {
   const bytes = encodeFailure(failure)
   if (bytes.length <= limit) return bytes
-  const issue = `its ${bytes.length} bytes are above the limit of ${limit} of one frame`
+  const issue = aboveLimit(bytes.length, limit)
   if (failure._tag === "Cancelled") return encodeFailure({ ...failure, others: [] })
   if (!("boxed" in failure)) return encodeFailure({ _tag: "PayloadInvalid", part: "failure", issue })
   const { boxed } = failure

@@ -13,6 +13,7 @@ import type * as Payload from "@furrow/protocol/Payload"
 import * as Effect from "effect/Effect"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { StreamOptions } from "../contract/DialogCall.ts"
+import { aboveLimit } from "../errors/ActorError.ts"
 
 /** The window our side asks for. */
 export const windowOf = (options: StreamOptions | undefined): Window => ({
@@ -247,7 +248,7 @@ export class Outlet {
     if (!encoded.ok) return encoded
     const size = encoded.value.length
     const limit = this.options.channel.maxFrame - 64
-    if (size > limit) return { ok: false, issue: `${size} bytes are above the limit of ${limit + 64} of one frame` }
+    if (size > limit) return { ok: false, issue: aboveLimit(size, limit + 64) }
     this.averageBytes = size / items.length
     return encoded
   }

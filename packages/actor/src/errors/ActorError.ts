@@ -95,6 +95,14 @@ export class ActorUnreachable extends Schema.TaggedError<ActorUnreachable>()("Ac
   }
 }
 
+const verbs = { call: "run", stream: "stream", dialog: "open" }
+
+/** An endpoint that is named with its kind, as both sides do where the kind is what is wrong. */
+const asKind = (endpoint: string): { readonly name: string; readonly kind: keyof typeof verbs } | undefined => {
+  const [, name, kind] = /^(.*) (?:as a |\()(call|stream|dialog)\)?$/.exec(endpoint) ?? []
+  return name === undefined ? undefined : { name, kind: kind as keyof typeof verbs }
+}
+
 /**
  * The actor does not expose this endpoint, or exposes another one of that name (features RPC-6, ACT-7).
  *
@@ -107,13 +115,25 @@ export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("Endp
 }) {
   override get message(): string {
     const exposed = this.exposed.length === 0 ? "nothing" : this.exposed.join(", ")
+    const asked = asKind(this.endpoint)
+    const there = asked && this.exposed.map(asKind).find((known) => known?.name === asked.name)
+    if (there) {
+      return `${formatActor(this.actor)} exposes ${there.name} as a ${there.kind}, not as a ${asked.kind}: use ` +
+        `portal.${verbs[there.kind]}`
+    }
     return `${formatActor(this.actor)} does not expose ${this.endpoint}; it exposes ${exposed}. ` +
       "Add it to `expose` where the actor is started"
   }
 }
 
+/** Why a payload is not sent though its schema has nothing against it. */
+export const aboveLimit = (bytes: number, limit: number): string =>
+  `its ${bytes} bytes are above the limit of ${limit} of one frame`
+
+const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the limit/.test(issue)
+
 /**
- * A value does not match its schema. `side` made it: `caller` before anything was sent, `callee` in the actor.
+ * A value does not match its schema, or is too large to be sent. `side` made it: `caller` before anything was sent, `callee` in the actor.
  *
  * @since 0.1.0
  */
@@ -124,6 +144,10 @@ export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("Payloa
   issue: Schema.String
 }) {
   override get message(): string {
+    if (isAboveLimit(this.issue)) {
+      return `the ${this.part} of ${this.endpoint}, made by the ${this.side}, is too large: ${this.issue}. Send it in ` +
+        "pieces, as the items of a stream"
+    }
     return this.part === "contract"
       ? `the two sides have different contracts of ${this.endpoint}: ${this.issue}`
       : `the ${this.part} of ${this.endpoint}, made by the ${this.side}, does not match its schema: ${this.issue}`

@@ -149,6 +149,16 @@ const addressing = (prefix: string | undefined) => {
   }
 }
 
+/** For programs without types, which hand over something else: a mistake of theirs, named here. */
+const isCall = (call: Call<AnyEndpoint>): boolean =>
+  (typeof call === "object" || typeof call === "function") && call !== null && "~furrow/Call" in call
+
+const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
+  new TypeError(
+    `what is asked of an actor is a ${kind} as data: what an endpoint returns, as in \`isPrime({ n: 7 })\`. A plain ` +
+      "Effect, Stream or function cannot cross"
+  )
+
 /** Why a call cannot go this way: the actor does not expose it, or this is not how it is asked. */
 const unknown = (
   options: PortalOptions,
@@ -195,20 +205,24 @@ export const make = (options: PortalOptions): Portal<any> => {
       return options.ref
     },
     run: (call: Call<AnyEndpoint>) => {
+      if (!isCall(call)) return Effect.die(noCall("call"))
       const error = unknown(options, call, "call")
       return error === undefined ? Caller.run(channel, env, address(call)) : Effect.fail(error)
     },
     stream: (call: Call<AnyEndpoint>) => {
+      if (!isCall(call)) return Stream.die(noCall("stream"))
       const error = unknown(options, call, "stream")
       return error === undefined ? Caller.stream(channel, env, address(call)) : Stream.fail(error)
     },
     open: (call: Call<AnyEndpoint>, body: (dialog: any) => Effect.Effect<any, any>, streamOptions?: StreamOptions) => {
+      if (!isCall(call)) return Effect.die(noCall("dialog"))
       const error = unknown(options, call, "dialog")
       return error === undefined
         ? OpenDialog.open({ channel, env, call: address(call), callee: actor, options: streamOptions }, body)
         : Effect.fail(error)
     },
     openScoped: (call: Call<AnyEndpoint>, streamOptions?: StreamOptions) => {
+      if (!isCall(call)) return Effect.die(noCall("dialog"))
       const error = unknown(options, call, "dialog")
       return error === undefined
         ? OpenDialog.openScoped({ channel, env, call: address(call), callee: actor, options: streamOptions })
