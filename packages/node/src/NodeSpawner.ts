@@ -21,6 +21,7 @@ import * as Layer from "effect/Layer"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import type * as Net from "node:net"
+import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { choose, type Guard, type GuardMode } from "./Guard.ts"
@@ -200,8 +201,12 @@ export class Living {
   }
 }
 
+/** Booting is work of the processor: twice as many as there are cores leave none of them idle. */
+const atOnce = 2 * availableParallelism()
+
 /** The spawner over a guard; `living` sees every process it starts. */
 export const make = (guard: Guard, living: Living): Spawner["Service"] => ({
+  atOnce,
   spawn: (request) =>
     Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
       const problem = unusable(request)

@@ -70,4 +70,6 @@ export interface ProcessHandle {
 
 export class Spawner extends Context.Service<Spawner, {
   readonly spawn: (request: SpawnRequest) => Effect.Effect<ProcessHandle, SpawnFailed>
+  /** How many actors one parent may be starting at the same time; the others wait for their turn. Default: any number. */
+  readonly atOnce?: number | undefined
 }>()("furrow/Spawner") {}

@@ -14,6 +14,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorRefData, Entry } from "../contract/ActorRef.ts"
 import type { Implemented } from "../contract/Call.ts"
@@ -335,7 +336,6 @@ export const start = (
     if (tree.refusal !== undefined || reach === undefined) {
       return refuse(tree, spec.name, tree.refusal ?? "nothing can be started here")
     }
-    tree.events.publish({ _tag: "ActorSpawning", name: spec.name })
     const entry = entryOf(tree, spec)
     const { uuid } = entry.actor
     const request = {
@@ -349,13 +349,50 @@ export const start = (
       restore(reach.directory.claim(entry)),
       (error) => Effect.sync(() => tree.events.publish({ _tag: "ActorSpawnFailed", name: spec.name, error }))
     )
-    const handled = Effect.andThen(claimed, tree.spawner.spawn(request))
+    const turn = new Turn(tree.starts, fiber)
+    const spawning = Effect.suspend(() => {
+      tree.events.publish({ _tag: "ActorSpawning", name: spec.name })
+      return tree.spawner.spawn(request)
+    })
+    const handled = Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))
     return Effect.flatMap(
       // An interrupted claim may have arrived all the same.
-      Effect.onError(handled, () => reach.directory.gone(uuid)),
-      (handle) => started(tree, reach, spec, entry, handle, fiber, restore)
+      Effect.onError(handled, () => Effect.andThen(Effect.sync(() => turn.end()), reach.directory.gone(uuid))),
+      (handle) =>
+        Effect.onExit(
+          started(tree, reach, spec, entry, handle, turn, fiber, restore),
+          () => Effect.sync(() => turn.end())
+        )
     )
   })
+
+/**
+ * One of the actors that may be starting at the same time: more processes than the machine can boot only make each other
+ * late, until all of them are too late. An actor that asks for something while it starts gives its turn to the next: what
+ * it waits for may be an actor that is still to start.
+ */
+class Turn {
+  private readonly starts: Semaphore.Semaphore
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
+  private taken = false
+
+  constructor(starts: Semaphore.Semaphore, fiber: Fiber.Fiber<unknown, unknown>) {
+    this.starts = starts
+    this.fiber = fiber
+  }
+
+  get take(): Effect.Effect<void> {
+    return Effect.map(this.starts.take(1), () => {
+      this.taken = true
+    })
+  }
+
+  end(): void {
+    if (!this.taken) return
+    this.taken = false
+    Effect.runForkWith(this.fiber.context)(this.starts.release(1))
+  }
+}
 
 const entryOf = (tree: Tree, { definitions, endpoints, name, service, unique }: StartSpec): Entry => {
   const uuid = newUuid()
@@ -375,6 +412,7 @@ const started = (
   spec: StartSpec,
   entry: Entry,
   handle: ProcessHandle,
+  turn: Turn,
   fiber: Fiber.Fiber<unknown, unknown>,
   restore: Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> => {
@@ -398,7 +436,10 @@ const started = (
     events: tree.events,
     deadline: timeouts.spawn,
     explain: (done) => child.explain(done),
-    start: (message, channel) => child.dispatcher(channel, spec.relays).start(message),
+    start: (message, channel) => {
+      turn.end()
+      child.dispatcher(channel, spec.relays).start(message)
+    },
     failure: (payload) => child.told(payload)
   })
   // Known by its name from the moment it serves (DESIGN D9).

@@ -6,6 +6,7 @@
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorRefData } from "../contract/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../contract/ActorRuntime.ts"
@@ -59,6 +60,8 @@ export class Tree {
   readonly parent: PeerChannel | undefined
   readonly env: Env
   readonly children = new Set<Listed>()
+  /** Who may be starting at the same time. */
+  readonly starts: Semaphore.Semaphore
   /** What we serve to whoever is connected, built before we are ready. */
   handlers: Handlers = new Map()
   /** None for handlers that run in somebody else's process. */
@@ -79,6 +82,7 @@ export class Tree {
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
     this.events = options.events
     this.spawner = options.spawner
+    this.starts = Semaphore.makeUnsafe(options.spawner.atOnce ?? Number.MAX_SAFE_INTEGER)
     this.parent = options.parent
     this.env = {
       self: options.info.id,
