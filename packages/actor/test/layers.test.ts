@@ -118,6 +118,7 @@ describe("layers of an actor", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* pass(100)
       const error = yield* Fiber.join(fiber)
+      assert.strictEqual(error.step, "layer")
       assert.match(error.message, /it was not ready after 1000 ms; raise Timeouts\.spawn if it needs longer/)
       assert.deepStrictEqual(journal, ["1000 endless interrupted"])
       assert.deepStrictEqual(theatre.living(), [])

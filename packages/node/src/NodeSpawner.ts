@@ -25,7 +25,7 @@ import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { choose, type Guard, type GuardMode } from "./Guard.ts"
-import { environment, inheritedFlags } from "./internal/arguments.ts"
+import { environment, inheritedFlags, withoutOwnHeap } from "./internal/arguments.ts"
 import { copyLines, Tail } from "./internal/output.ts"
 import * as SocketConnection from "./SocketConnection.ts"
 
@@ -45,8 +45,8 @@ const padding = "-".repeat(64)
 /** After a process ended, for the rest of its output. */
 const outputGrace = 50
 
-const flags = (options: SpawnOptions): ReadonlyArray<string> => [
-  ...inheritedFlags(process.execArgv),
+const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> => [
+  ...inheritedFlags(limited ? withoutOwnHeap(process.execArgv) : process.execArgv),
   ...(options.memoryLimit === undefined ? [] : [`--max-old-space-size=${Math.ceil(options.memoryLimit)}`]),
   ...(options.inspect === undefined || options.inspect === false
     ? []
@@ -157,18 +157,22 @@ const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptio
   }
 }
 
-const start = (request: SpawnRequest, guard: Guard): ChildProcess.ChildProcess => {
+/** What an actor is told on its command line: its heap limit is its own. */
+export const limitedHeap = "limited-heap"
+
+const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProcess.ChildProcess => {
   const { actor, options } = request
   const stdio = options.stdio ?? "pipe"
   const isTerminal = process.stdout.isTTY === true
   const command = guard.command([
     process.execPath,
-    ...flags(options),
+    ...flags(options, limited),
     ...script(),
     actor.name,
     actor.uuid,
     guard.told,
     String(process.pid),
+    options.memoryLimit === undefined ? "-" : limitedHeap,
     padding
   ])
   return ChildProcess.spawn(command.file, command.args, {
@@ -204,8 +208,11 @@ export class Living {
 /** Booting is work of the processor: twice as many as there are cores leave none of them idle. */
 const atOnce = 2 * availableParallelism()
 
-/** The spawner over a guard; `living` sees every process it starts. */
-export const make = (guard: Guard, living: Living): Spawner["Service"] => ({
+/**
+ * The spawner over a guard; `living` sees every process it starts. `limited` where this process is an actor with a heap
+ * limit of its own.
+ */
+export const make = (guard: Guard, living: Living, limited = false): Spawner["Service"] => ({
   atOnce,
   spawn: (request) =>
     Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
@@ -213,7 +220,7 @@ export const make = (guard: Guard, living: Living): Spawner["Service"] => ({
       if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
       let child: ChildProcess.ChildProcess
       try {
-        child = start(request, guard)
+        child = start(request, guard, limited)
       } catch (error) {
         return resume(Effect.fail(failed(request, "process", reasonOf(error as Error, request.options))))
       }

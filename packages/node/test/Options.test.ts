@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Fs from "node:fs"
 import { delegate } from "./fixtures/evidence.ts"
-import { process_ } from "./fixtures/identity.ts"
+import { process_, processBelow } from "./fixtures/identity.ts"
 import { evidence, withActors } from "./support.ts"
 
 /** What is written to our stderr meanwhile: what actors write there is copied to it. */
@@ -74,6 +74,13 @@ describe("The process of an actor", () => {
       ])
       // V8 adds room for young objects to the limit of old ones.
       assert.isBelow(child.heapLimit, 2 * 200 * 1024 * 1024)
+    })))
+
+  it.live("keeps its heap limit to itself: its own actors have the runtime's", () =>
+    withActors(Effect.gen(function*() {
+      const below = yield* Actor.runInActor(processBelow(), { memoryLimit: 200 })
+      assert.notInclude(below.execArgv, "--max-old-space-size=200")
+      assert.isAbove(below.heapLimit, 2 * 200 * 1024 * 1024)
     })))
 
   it.live("listens for a debugger where that is asked for, says its port, and its children do not", () =>

@@ -205,5 +205,14 @@ describe("The command line of an actor", () => {
     assert.deepStrictEqual(environment({}, undefined, true), { FORCE_COLOR: "1" })
     assert.deepStrictEqual(environment({ NO_COLOR: "1" }, undefined, true), { NO_COLOR: "1" })
     assert.deepStrictEqual(environment({}, { set: { FORCE_COLOR: "0" } }, true), { FORCE_COLOR: "0" })
+    const debugged = "--inspect-brk=0 --conditions=a --inspect --enable-source-maps --inspect-port=1"
+    assert.deepStrictEqual(
+      environment({ NODE_OPTIONS: debugged }, undefined, false),
+      { NODE_OPTIONS: "--conditions=a --enable-source-maps" }
+    )
+    assert.deepStrictEqual(
+      environment({ NODE_OPTIONS: debugged }, { set: { NODE_OPTIONS: "--inspect" } }, false),
+      { NODE_OPTIONS: "--inspect" }
+    )
   })
 })

@@ -225,6 +225,7 @@ describe("A layer that cannot be built", () => {
       for (const error of errors) {
         said(error, "it was not ready after 3000 ms; raise Timeouts.spawn if it needs longer")
       }
+      assert.deepStrictEqual(errors.map(({ step }) => step), ["import", "layer"])
     }))))
 })
 

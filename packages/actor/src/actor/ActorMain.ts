@@ -28,6 +28,7 @@ import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
 import { type Dispatcher, relayPrefix } from "../dialog/Callee.ts"
+import * as Caller from "../dialog/Caller.ts"
 import { type Env, withoutCaller } from "../dialog/Env.ts"
 import { encodeFailure } from "../dialog/Failures.ts"
 import { type LogForwarder, makeForwarder, withLogger } from "../dialog/Logs.ts"
@@ -35,6 +36,7 @@ import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import * as Portal from "../portal/Portal.ts"
+import { building } from "../spawn/Boot.ts"
 import type { Spawner } from "../spawn/Spawner.ts"
 import { type Exposed, readyCodec, type ServiceSpec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
 import { join } from "../supervision/Reach.ts"
@@ -215,6 +217,10 @@ const bootUp = (
         try: () => loaded(options, spec),
         catch: (error) => new BootFailed("import", error)
       })
+      // Only where it takes time: an error of a layer says itself what it is.
+      if (hasLayers(definitions)) {
+        yield* Effect.forkDetach(Effect.ignore(Caller.run(channel, tree.env, building(undefined))))
+      }
       tree.handlers = yield* Effect.mapError(
         "served" in definitions
           ? Effect.flatMap(
@@ -234,6 +240,9 @@ const bootUp = (
       Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
     return { tree, dispatcher, logs, scope }
   })
+
+const hasLayers = (definitions: Awaited<ReturnType<typeof loaded>>): boolean =>
+  "served" in definitions || definitions.some(({ layer }) => layer !== undefined)
 
 /** Definitions to serve, or a Service with the portals it uses. */
 const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {

@@ -10,6 +10,7 @@ import { defaultMaxFrame } from "@furrow/protocol/Frame"
 import { type Start, version } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
+import { endpoint } from "../contract/Call.ts"
 import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ProcessHandle } from "./Spawner.ts"
@@ -57,6 +58,9 @@ const lostDuring = (error: ActorError): Pick<Told, "reason" | "failure"> => ({
   failure: error instanceof ActorLost ? error.failure : null
 })
 
+/** What an actor says when everything is imported and its layers are to be built. */
+export const building = endpoint("furrow/building")
+
 /** Ends with an open channel to a ready actor, or with why not. The process is the caller's to end. */
 export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
   const { deadline, handle, spec } = options
@@ -99,7 +103,10 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
       if (greeted._tag === "Ended") return resume(fail(lostDuring(greeted.error)))
       step = "import"
       channel.route(bootRouter({
-        start: (message) => options.start(message, channel),
+        start: (message) => {
+          if (message.endpoint === building.endpoint.name) step = "layer"
+          options.start(message, channel)
+        },
         ready: (payload) => {
           const report = readyCodec.decode(payload)
           resume(report.ok ? Effect.succeed(channel) : fail({ reason: report.issue, failure: null }, "ready"))

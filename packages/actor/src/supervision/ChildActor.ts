@@ -27,7 +27,7 @@ import * as Logs from "../dialog/Logs.ts"
 import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { ActorExit } from "../portal/Portal.ts"
-import { boot } from "../spawn/Boot.ts"
+import { boot, building } from "../spawn/Boot.ts"
 import type { ProcessExit, ProcessHandle, SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 import * as Ladder from "./ShutdownLadder.ts"
@@ -112,7 +112,10 @@ export class ChildActor {
     if (this.served !== undefined) return this.served
     const logs = Logs.handler(this.context, channel)
     const own = this.tree.reach?.toRelatives ?? new Map()
-    const handlers = new Map([...this.tree.handlers, ...own]).set(logs.endpoint.name, logs)
+    const begun = { endpoint: building.endpoint, context: this.context, handler: () => Effect.void }
+    const handlers = new Map([...this.tree.handlers, ...own])
+      .set(logs.endpoint.name, logs)
+      .set(begun.endpoint.name, begun)
     return this.served = new Dispatcher(channel, this.tree.env, handlers, relays)
   }
 

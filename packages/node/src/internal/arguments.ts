@@ -29,12 +29,26 @@ export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<stri
   return out
 }
 
+const heap = /^--max[-_]old[-_]space[-_]size=/
+
+/** Without the heap limit that an actor was given for itself: its own actors have the one above it, if there is one. */
+export const withoutOwnHeap = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const own = flags.findLastIndex((flag) => heap.test(flag))
+  return own === -1 ? flags : flags.toSpliced(own, 1)
+}
+
+/** Debugging is asked of one process; every child would want the same port. */
+const undebugged = (options: string): string => options.replace(/(^|\s)--inspect(-[a-z-]+)?(=\S*)?(?=\s|$)/g, "").trim()
+
 interface EnvRules {
   readonly inherit?: "all" | ReadonlyArray<string> | undefined
   readonly set?: { readonly [name: string]: string } | undefined
 }
 
-/** What a child can see: the allowed part of ours, what was set for it, and colours where we have a terminal. */
+/**
+ * What a child can see: the allowed part of ours, less what would make it wait for a debugger, what was set for it, and
+ * colours where we have a terminal.
+ */
 export const environment = (
   ours: Readonly<Record<string, string | undefined>>,
   rules: EnvRules | undefined,
@@ -46,5 +60,7 @@ export const environment = (
   const colour = isTerminal && base["FORCE_COLOR"] === undefined && base["NO_COLOR"] === undefined
     ? { FORCE_COLOR: "1" }
     : {}
-  return { ...base, ...colour, ...rules?.set }
+  const nodeOptions = base["NODE_OPTIONS"]
+  const options = nodeOptions === undefined ? {} : { NODE_OPTIONS: undebugged(nodeOptions) }
+  return { ...base, ...options, ...colour, ...rules?.set }
 }

@@ -11,7 +11,7 @@ import * as Module from "node:module"
 import * as Net from "node:net"
 import { format } from "node:util"
 import { inherited, watchParent } from "../Guard.ts"
-import { Living, make } from "../NodeSpawner.ts"
+import { limitedHeap, Living, make } from "../NodeSpawner.ts"
 import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { type Child, markChild } from "./child.ts"
@@ -63,7 +63,7 @@ export const bundle: Sources = {
 }
 
 export const runChild = async (sources: Sources = modules): Promise<void> => {
-  const [name, uuid, mode, parent] = sources.args
+  const [name, uuid, mode, parent, heap] = sources.args
   if (name === undefined || uuid === undefined) {
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
     process.exit(64)
@@ -83,7 +83,7 @@ export const runChild = async (sources: Sources = modules): Promise<void> => {
   const ended = await Effect.runPromise(run({
     actor: { name, uuid, pid: process.pid },
     connection: SocketConnection.make(socket, reader),
-    spawner: make(inherited(mode), living),
+    spawner: make(inherited(mode), living, heap === limitedHeap),
     transport: NodeTransport.make,
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed, sources.importModule)),
     loadModule: (module) => imported(child, [module], sources.importModule(module)),
