@@ -5,7 +5,7 @@
  *
  * Names are shared unless somebody asks to be the only one: then nobody else can have the name, whoever came first. A
  * claim holds a name from before the process exists, so that of two that want it alone only one is ever started. What
- * is starting is not shown.
+ * is starting is not shown. Who has no parent here any more cannot come: what such an actor still says arrives late.
  *
  * @since 0.1.0
  */
@@ -49,6 +49,8 @@ export type Input =
 export type Outcome =
   | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<Change> }
   | { readonly _tag: "Taken"; readonly by: Entry }
+  /** Its parent is not known here, or not as the one that the entry says. */
+  | { readonly _tag: "Orphan" }
 
 export const initial: State = {
   held: HashMap.empty(),
@@ -63,9 +65,24 @@ const uuidsOf = (state: State, name: string): ReadonlyArray<string> =>
 const heldOf = (state: State, uuid: string): Held | undefined => Option.getOrUndefined(HashMap.get(state.held, uuid))
 
 const nothing: Outcome = { _tag: "Changed", changes: [] }
+const orphan: Outcome = { _tag: "Orphan" }
+
+const isSame = (a: ReadonlyArray<string>, b: ReadonlyArray<string>): boolean => a.length === b.length && isBelow(a, b)
+
+/** A root has no parent; everybody else has one that is held, at the place where the entry says. */
+const hasParent = (state: State, { actor, path }: Entry): boolean => {
+  if (path.at(-1) !== actor.uuid) return false
+  if (path.length === 1) return HashMap.size(state.held) === 0
+  const parent = heldOf(state, path.at(-2)!)
+  return parent !== undefined && isSame(parent.entry.path, path.slice(0, -1))
+}
 
 const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const { name, uuid } = entry.actor
+  const known = heldOf(state, uuid)?.entry
+  // Said twice it is still one claim.
+  if (known !== undefined) return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
+  if (!hasParent(state, entry)) return [state, orphan]
   const namesakes = uuidsOf(state, name)
   const first = namesakes.length === 0 ? undefined : heldOf(state, namesakes[0]!)
   if (first !== undefined && (entry.unique || first.entry.unique)) return [state, { _tag: "Taken", by: first.entry }]
@@ -130,5 +147,5 @@ export const entries = (state: State, name?: string): ReadonlyArray<Entry> => {
   return all.filter(({ phase }) => phase === "ready").sort((a, b) => b.order - a.order).map(({ entry }) => entry)
 }
 
-/** Who has registered it, if it is there. */
-export const parentOf = (state: State, uuid: string): string | undefined => heldOf(state, uuid)?.entry.path.at(-2)
+/** Where it stands in the tree, if it is there. */
+export const pathOf = (state: State, uuid: string): ReadonlyArray<string> | undefined => heldOf(state, uuid)?.entry.path

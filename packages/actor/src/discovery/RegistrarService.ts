@@ -61,7 +61,7 @@ export interface RegistrarOptions {
   /** The root itself: always listed. */
   readonly root: Entry
   readonly events: Events
-  /** Whether the actor is really gone, asked of its own ancestors. */
+  /** Whether the actor is really gone, asked of its own ancestors; bounded. */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
 }
 
@@ -80,9 +80,14 @@ export class RegistrarService implements Directory {
   claim(entry: Entry): Effect.Effect<void, NameTaken> {
     return Effect.suspend(() => {
       const outcome = this.input({ _tag: "Claim", entry })
-      return outcome._tag === "Changed"
-        ? Effect.void
-        : Effect.fail(new NameTaken({ name: entry.actor.name, holder: formatActor(outcome.by.actor) }))
+      switch (outcome._tag) {
+        case "Changed":
+          return Effect.void
+        case "Taken":
+          return Effect.fail(new NameTaken({ name: entry.actor.name, holder: formatActor(outcome.by.actor) }))
+        case "Orphan":
+          return Effect.die(new Error(`the registry knows no parent of "${entry.actor.name}": it has ended already`))
+      }
     })
   }
 
@@ -138,11 +143,7 @@ export class RegistrarService implements Directory {
       handler(
         contract.claim.endpoint,
         ({ entry }: { entry: Entry }) =>
-          asker((uuid) =>
-            entry.path.at(-2) === uuid && entry.path.at(-1) === entry.actor.uuid
-              ? this.claim(entry)
-              : notIts(entry.actor.uuid)
-          )
+          asker((uuid) => this.isNewBelow(uuid, entry) ? this.claim(entry) : notIts(entry.actor.uuid))
       ),
       handler(contract.ready.endpoint, ({ pid, uuid }) => this.ofIts(uuid, this.ready(uuid, pid))),
       handler(contract.gone.endpoint, ({ uuid }) => this.ofIts(uuid, this.gone(uuid))),
@@ -153,11 +154,19 @@ export class RegistrarService implements Directory {
   }
 
   private ofIts(uuid: string, effect: Effect.Effect<void>): Effect.Effect<void> {
-    return asker((parent) =>
-      Registrar.parentOf(this.state, uuid) === undefined || Registrar.parentOf(this.state, uuid) === parent
-        ? effect
-        : notIts(uuid)
-    )
+    return asker((parent) => {
+      const path = Registrar.pathOf(this.state, uuid)
+      // The root is listed too, and nobody's.
+      return path === undefined || path.length > 1 && path.at(-2) === parent ? effect : notIts(uuid)
+    })
+  }
+
+  /** Whether nobody has told of it yet, and it is where a child of the asker is. */
+  private isNewBelow(parent: string | undefined, { actor, path }: Entry): boolean {
+    if (parent === undefined || Registrar.pathOf(this.state, actor.uuid) !== undefined) return false
+    const above = Registrar.pathOf(this.state, parent)
+    return path.at(-1) === actor.uuid && path.at(-2) === parent &&
+      (above === undefined || path.length === above.length + 1 && above.every((uuid, i) => path[i] === uuid))
   }
 
   private input(input: Registrar.Input): Registrar.Outcome {
