@@ -4,6 +4,7 @@ import { codecs } from "@furrow/actor/contract/Endpoint"
 import { Dispatcher, type Handlers } from "@furrow/actor/dialog/Callee"
 import * as Caller from "@furrow/actor/dialog/Caller"
 import type { Env } from "@furrow/actor/dialog/Env"
+import { decodeFailure, encodeFailure } from "@furrow/actor/dialog/Failures"
 import { makeEvents } from "@furrow/actor/inspect/ActorEvent"
 import type { Message } from "@furrow/protocol/Message"
 import * as Context from "effect/Context"
@@ -227,6 +228,57 @@ describe("a caller that breaks the rules", () => {
       yield* settle
       assert.strictEqual(dispatcher.size, 0)
     }).pipe(drained))
+
+  it.effect("ten thousand dialogs of a peer are open at once: more are refused, and nothing else happens to any", () =>
+    Effect.gen(function*() {
+      const { dispatcher, end, said, say } = yield* callee
+      for (let i = 0; i < 10_000; i++) say(start(1 + 2 * i, hang, undefined))
+      yield* settle
+      say(start(30_001, isPrime, { n: 7 }))
+      say(start(30_003, hang, undefined))
+      say(start(30_005, isPrime, { n: 7 }, { endpoint: "nobody" }))
+      yield* settle
+      assert.strictEqual(dispatcher.size, 10_000)
+      assert.isTrue(end.channel.isOpen)
+      const refused = said.filter((word) => word._tag === "Error")
+      assert.deepStrictEqual(refused.map(({ dialog }) => dialog), [30_001, 30_003, 30_005])
+      for (const { payload } of refused) {
+        assert.deepStrictEqual(decodeFailure(payload), { ok: true, value: { _tag: "Busy", limit: 10_000 } })
+      }
+      say({ _tag: "Cancel", dialog: 1, by: idOf("left"), reason: "done", deadline: 0 })
+      yield* settle
+      say(start(30_007, isPrime, { n: 7 }))
+      yield* settle
+      assert.strictEqual(said.at(-1)?._tag, "Return")
+      end.channel.close()
+      yield* settle
+      assert.strictEqual(dispatcher.size, 0)
+    }).pipe(drained))
+
+  it.effect("a call that was refused so is ActorBusy, and says what to do", () =>
+    Effect.gen(function*() {
+      const { cut, fibers, said, say } = yield* caller
+      say({ _tag: "Error", dialog: 3, payload: encodeFailure({ _tag: "Busy", limit: 10_000 }) })
+      const error = yield* Effect.flip(yield* Fiber.await(fibers[1]!))
+      assert.instanceOf(error, Actor.ActorBusy)
+      assert.match(
+        (error as Actor.ActorBusy).message,
+        /^right@1 did not run isPrime: 10000 dialogs of this actor are open there already\. Bound/
+      )
+      assert.isTrue(Actor.isActorError(error))
+      assert.strictEqual(said.length, 4)
+      cut()
+      for (const fiber of fibers) yield* Fiber.await(fiber)
+    }).pipe(drained))
+
+  it.effect("a name that nobody serves is not sent back at any length", () =>
+    Effect.gen(function*() {
+      const { said, say } = yield* callee
+      say(start(1, isPrime, { n: 7 }, { endpoint: "x".repeat(1_000_000) }))
+      yield* settle
+      const told = said.at(-1)
+      assert.isBelow(told?._tag === "Error" ? told.payload.length : Infinity, 1_000)
+    }))
 
   it.effect("a cancel that comes with its call interrupts the handler before it has begun", () =>
     Effect.gen(function*() {

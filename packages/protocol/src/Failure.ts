@@ -49,6 +49,8 @@ export const Failure = Schema.Union([
     others: Schema.Array(Boxed)
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
+  /** Nothing was run: so many dialogs of the caller are open on this connection, or answered and unread. */
+  Schema.TaggedStruct("Busy", { limit: Schema.Int }),
   /** The two sides have different contracts; this is the callee's, for the caller to compare. */
   Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
   Schema.TaggedStruct("PayloadInvalid", { part: Schema.String, issue: Schema.String }),

@@ -19,6 +19,7 @@ export type Violation =
   | { readonly _tag: "CreditOverrun"; readonly dialog: number }
   | { readonly _tag: "CreditExcess"; readonly dialog: number }
   | { readonly _tag: "WrongSide"; readonly word: string }
+  | { readonly _tag: "AnswersUnread"; readonly limit: number }
 
 /** One sentence that names the thing, for logs and errors. */
 export const describe = (violation: Violation): string => {
@@ -47,5 +48,7 @@ export const describe = (violation: Violation): string => {
       return `credit beyond the window in dialog ${violation.dialog}`
     case "WrongSide":
       return `${violation.word} from the side that may not say it`
+    case "AnswersUnread":
+      return `it goes on asking while ${violation.limit} answers wait for it unread`
   }
 }

@@ -33,7 +33,8 @@ describe("docs/protocol.md", () => {
       DialogOrder: true,
       CreditOverrun: true,
       CreditExcess: true,
-      WrongSide: true
+      WrongSide: true,
+      AnswersUnread: true
     }
     const section = text.slice(text.indexOf("## 10. Violations"))
     assert.deepStrictEqual(Array.from(section.matchAll(/^\| `(\w+)` \|/gm), ([, rule]) => rule), Object.keys(rules))

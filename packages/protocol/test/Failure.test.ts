@@ -20,6 +20,7 @@ const failures: ReadonlyArray<Failure.Failure> = [
   { _tag: "Defect", boxed, others: [] },
   { _tag: "Cancelled", by: root, reason: "timeout", actor: worker, path: [worker], others: [boxed] },
   { _tag: "EndpointUnknown", endpoint: "isPrime", exposed: ["count", "chat"] },
+  { _tag: "Busy", limit: 10_000 },
   { _tag: "ContractMismatch", endpoint: "isPrime", representation: "{}" },
   { _tag: "PayloadInvalid", part: "payload", issue: `Expected an integer\n  at ["n"]` },
   { _tag: "SpawnFailed", step: "import", boxed },

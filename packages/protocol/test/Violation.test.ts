@@ -13,7 +13,8 @@ const sentences: ReadonlyArray<readonly [Violation.Violation, string]> = [
   [{ _tag: "DialogOrder", word: "Yield", state: "Opening" }, "Yield while the dialog is Opening"],
   [{ _tag: "CreditOverrun", dialog: 3 }, "more items or bytes than granted in dialog 3"],
   [{ _tag: "CreditExcess", dialog: 3 }, "credit beyond the window in dialog 3"],
-  [{ _tag: "WrongSide", word: "Spawn" }, "Spawn from the side that may not say it"]
+  [{ _tag: "WrongSide", word: "Spawn" }, "Spawn from the side that may not say it"],
+  [{ _tag: "AnswersUnread", limit: 3 }, "it goes on asking while 3 answers wait for it unread"]
 ]
 
 describe("Violation", () => {

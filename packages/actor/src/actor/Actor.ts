@@ -58,6 +58,7 @@ export { defaults as defaultTimeouts, Timeouts } from "../contract/Timeouts.ts"
 export { Deadline } from "../dialog/Env.ts"
 export { OtherFailures } from "../dialog/Failures.ts"
 export {
+  ActorBusy,
   type ActorError,
   ActorId,
   ActorLost,

@@ -88,6 +88,9 @@ const isFromCaller = (message: FromCallee | FromCaller): message is FromCaller =
 /** Greetings are short, and whoever sends one may be a stranger; the words behind it may share its chunk. */
 const greetingLimit = 1024 * 1024
 
+/** So many answers may wait for a peer that goes on asking. */
+const maxUnread = 250_000
+
 const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
 
 export class PeerChannel {
@@ -101,6 +104,8 @@ export class PeerChannel {
   private received = { frames: 0, bytes: 0 }
   private nextId: number
   private highest = 0
+  /** Dialogs of the peer that are open. */
+  private adopted = 0
   private stuck = 0
   private told = false
   private readonly introduced = new WeakSet<object>()
@@ -181,11 +186,23 @@ export class PeerChannel {
   /** A dialog of the peer, which is told at once where the connection is gone. */
   adopt(id: number, port: CalleePort): void {
     if (this.state._tag === "Closed") port.lost(this.state.error)
-    else this.ports.set(id, port)
+    else {
+      this.ports.set(id, port)
+      this.adopted++
+    }
   }
 
   forget(id: number): void {
-    this.ports.delete(id)
+    if (this.ports.delete(id) && !this.isOurs(id)) this.adopted--
+  }
+
+  /** Dialogs of the peer that are open, or ended and it has not read how. */
+  get served(): number {
+    return this.adopted + this.writer.unread
+  }
+
+  private isOurs(id: number): boolean {
+    return id % 2 === (this.options.handshake.side === "dialler" ? 1 : 0)
   }
 
   send(message: Message): void {
@@ -313,7 +330,7 @@ export class PeerChannel {
       case "Bye":
         return router.bye()
       case "Ping":
-        return this.send({ _tag: "Pong", n: message.n })
+        return this.answers() ? this.send({ _tag: "Pong", n: message.n }) : undefined
       case "Pong":
         return
       case "Spawn":
@@ -330,9 +347,16 @@ export class PeerChannel {
     }
   }
 
+  /** Whether the peer reads its answers, more or less. */
+  private answers(): boolean {
+    if (this.writer.unread < maxUnread) return true
+    this.violate({ _tag: "AnswersUnread", limit: maxUnread })
+    return false
+  }
+
   private started(message: Start): void {
-    const parity = this.options.handshake.side === "dialler" ? 0 : 1
-    if (message.dialog % 2 !== parity || message.dialog === 0) {
+    if (!this.answers()) return
+    if (this.isOurs(message.dialog) || message.dialog === 0) {
       return this.violate({ _tag: "DialogId", dialog: message.dialog, issue: "the id belongs to the other side" })
     }
     if (message.dialog <= this.highest) {
@@ -352,8 +376,7 @@ export class PeerChannel {
 
   /** A late word for a settled dialog is normal; one for a dialog that never was is not. */
   private late(message: FromCallee | FromCaller): void {
-    const ours = message.dialog % 2 === (this.options.handshake.side === "dialler" ? 1 : 0)
-    const known = ours ? message.dialog < this.nextId : message.dialog <= this.highest
+    const known = this.isOurs(message.dialog) ? message.dialog < this.nextId : message.dialog <= this.highest
     if (!known || message.dialog === 0) {
       this.violate({ _tag: "UnknownDialog", dialog: message.dialog, word: message._tag })
     }

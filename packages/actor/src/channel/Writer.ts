@@ -18,8 +18,13 @@ const much = 1024
 
 type Flow = "room" | "full" | "closed"
 
+/** What a peer is owed for what it said: it decides how many there are. */
+const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong", "CancelAck"])
+
 export class Writer {
   frames = 0
+  /** Answers that wait for a peer which does not read. */
+  unread = 0
   bytes = 0
   private flow: Flow = "room"
   private readonly connection: Connection
@@ -48,6 +53,7 @@ export class Writer {
     if (this.flow === "full") {
       const lane = words[message._tag].lane === "control" ? this.control : this.data
       lane.push(parts)
+      if (answers.has(message._tag)) this.unread++
       return
     }
     this.outbox.push(parts)
@@ -67,6 +73,7 @@ export class Writer {
   drain(): void {
     if (this.flow !== "full") return
     this.flow = "room"
+    this.unread = 0
     for (const lane of [this.control, this.data]) {
       for (const parts of lane) this.outbox.push(parts)
       lane.length = 0

@@ -47,6 +47,15 @@ export type Handlers = ReadonlyMap<string, Handler>
 /** Endpoints of the runtime itself: served to children, shown to nobody. */
 const internal = "furrow/"
 
+/** So many dialogs of one peer at once: who wants more waits, or is refused. */
+const maxDialogs = 10_000
+
+/** More than that for what the runtime itself asks. */
+const reserve = 1_000
+
+/** A name that is sent back is no way to fill our memory. */
+const maxName = 256
+
 /** Where calls of a used Service go: the connection to its actor, and what its endpoints are called there. */
 export interface Relayed {
   readonly channel: PeerChannel
@@ -84,8 +93,9 @@ export class Dispatcher {
 
   start(start: Message.Start): void {
     const handler = this.handlers.get(start.endpoint)
-    if (handler === undefined && this.passOn(start)) return
-    const refusal = this.refusal(start, handler)
+    const busy = this.busy(start)
+    if (busy === undefined && handler === undefined && this.passOn(start)) return
+    const refusal = busy ?? this.refusal(start, handler)
     if (refusal !== undefined) {
       return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(refusal) })
     }
@@ -138,6 +148,11 @@ export class Dispatcher {
     return false
   }
 
+  private busy({ endpoint }: Message.Start): Protocol.Failure | undefined {
+    const limit = endpoint.startsWith(internal) ? maxDialogs + reserve : maxDialogs
+    return this.channel.served < limit ? undefined : { _tag: "Busy", limit }
+  }
+
   private refusal(start: Message.Start, handler: Handler | undefined): Protocol.Failure | undefined {
     if (this.closing !== undefined) {
       const { by, reason } = this.closing
@@ -146,7 +161,7 @@ export class Dispatcher {
     if (handler === undefined || handler.endpoint.kind !== start.kind) {
       const exposed = Array.from(this.handlers.values(), ({ endpoint }) => `${endpoint.name} (${endpoint.kind})`)
         .filter((name) => !name.startsWith(internal))
-      return { _tag: "EndpointUnknown", endpoint: `${start.endpoint} (${start.kind})`, exposed }
+      return { _tag: "EndpointUnknown", endpoint: `${start.endpoint.slice(0, maxName)} (${start.kind})`, exposed }
     }
     if (start.kind !== "call" && (start.window === null || !Credit.isWindow(start.window))) {
       return { _tag: "PayloadInvalid", part: "window", issue: "a stream needs a window of at least one item" }

@@ -18,6 +18,7 @@ import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import {
   aboveLimit,
+  ActorBusy,
   type ActorError,
   type ActorId,
   ActorLost,
@@ -160,6 +161,8 @@ export const toActorError = (
       })
     case "EndpointUnknown":
       return new EndpointUnknown({ actor: peer, endpoint: failure.endpoint, exposed: failure.exposed })
+    case "Busy":
+      return new ActorBusy({ actor: peer, endpoint, limit: failure.limit })
     case "PayloadInvalid":
       return new PayloadInvalid({ side: "callee", endpoint, part: failure.part, issue: failure.issue })
     case "SpawnFailed":

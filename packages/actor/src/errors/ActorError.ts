@@ -126,6 +126,24 @@ export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("Endp
   }
 }
 
+/**
+ * The actor ran nothing: too many dialogs of ours are open there at once, or ended and we have not read how.
+ *
+ * @since 0.1.0
+ */
+export class ActorBusy extends Schema.TaggedError<ActorBusy>()("ActorBusy", {
+  actor: ActorId,
+  endpoint: Schema.String,
+  limit: Schema.Int
+}) {
+  override get message(): string {
+    return `${
+      formatActor(this.actor)
+    } did not run ${this.endpoint}: ${this.limit} dialogs of this actor are open there ` +
+      "already. Bound how many are in flight (the option `concurrency`), or end some"
+  }
+}
+
 /** Why a payload is not sent though its schema has nothing against it. */
 export const aboveLimit = (bytes: number, limit: number): string =>
   `its ${bytes} bytes are above the limit of ${limit} of one frame`
@@ -296,6 +314,7 @@ export type ActorError =
   | ActorLost
   | ActorUnreachable
   | EndpointUnknown
+  | ActorBusy
   | PayloadInvalid
   | ProtocolViolation
   | SpawnFailed
@@ -309,6 +328,7 @@ const classes = [
   ActorLost,
   ActorUnreachable,
   EndpointUnknown,
+  ActorBusy,
   PayloadInvalid,
   ProtocolViolation,
   SpawnFailed,

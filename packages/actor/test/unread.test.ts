@@ -1,0 +1,99 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Connection, ConnectionHandlers } from "@furrow/actor/transport/Transport"
+import type { Message } from "@furrow/protocol/Message"
+import * as Effect from "effect/Effect"
+import { settle } from "./support/Time.ts"
+import { acceptor, dialler, End, framed, reader } from "./support/Wire.ts"
+
+/** A connection whose peer speaks and reads only when it is told to. */
+const deaf = () => {
+  const said = reader()
+  let reads = true
+  let handlers: ConnectionHandlers | undefined
+  const connection: Connection = {
+    start: (given) => {
+      handlers = given
+    },
+    write: (chunks) => {
+      for (const chunk of chunks) said.read(chunk)
+      return reads
+    },
+    end: () => {},
+    destroy: () => {}
+  }
+  const end = new End(connection, acceptor("right"))
+  const config = dialler("left")
+  if (config.side === "dialler") handlers!.data(framed(config.hello))
+  return {
+    end,
+    said: said.words,
+    say: (message: Message) => handlers!.data(framed(message)),
+    stopReading: () => {
+      reads = false
+    },
+    readAll: () => {
+      reads = true
+      handlers!.drain()
+    }
+  }
+}
+
+const error = (dialog: number): Message => ({ _tag: "Error", dialog, payload: new Uint8Array(1) })
+const start = (dialog: number): Message => ({
+  _tag: "Start",
+  dialog,
+  kind: "call",
+  endpoint: "any",
+  digest: null,
+  meta: null,
+  window: null,
+  payload: new Uint8Array(0)
+})
+
+/** A peer that no longer reads, to which one word is on its way. */
+const silent = Effect.gen(function*() {
+  const peer = deaf()
+  yield* settle
+  peer.stopReading()
+  peer.say({ _tag: "Ping", n: 0 })
+  yield* settle
+  assert.isTrue(peer.end.channel.writer.isFull)
+  return peer
+})
+
+describe("answers that nobody reads", () => {
+  it.effect("count as open dialogs until they leave", () =>
+    Effect.gen(function*() {
+      const peer = yield* silent
+      const { channel } = peer.end
+      peer.say(start(1))
+      assert.strictEqual(channel.served, 1)
+      for (let dialog = 1; dialog < 20; dialog += 2) channel.send(error(dialog))
+      channel.forget(1)
+      assert.strictEqual(channel.served, 10)
+      peer.readAll()
+      assert.strictEqual(channel.served, 0)
+      assert.strictEqual(peer.said.filter(({ _tag }) => _tag === "Error").length, 10)
+    }))
+
+  it.effect("are not heaped up without end: who only asks loses its connection", () =>
+    Effect.gen(function*() {
+      const peer = yield* silent
+      for (let n = 1; n <= 250_000; n++) peer.say({ _tag: "Ping", n })
+      assert.isTrue(peer.end.channel.isOpen)
+      peer.say({ _tag: "Ping", n: 250_001 })
+      assert.strictEqual(peer.end.channel.snapshot().state, "Closed")
+      assert.match(String(peer.end.closed?.message), /left@1 broke the protocol \(AnswersUnread\)/)
+      assert.strictEqual(peer.said.at(-1)?._tag, "Violation")
+    }))
+
+  it.effect("our own calls are no answers: they close nothing", () =>
+    Effect.gen(function*() {
+      const peer = yield* silent
+      const { channel } = peer.end
+      for (let i = 0; i < 300_000; i++) channel.send(start(2 + 2 * i))
+      peer.say({ _tag: "Ping", n: 1 })
+      assert.isTrue(channel.isOpen)
+      assert.strictEqual(channel.served, 1)
+    }))
+})
