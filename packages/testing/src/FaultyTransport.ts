@@ -12,7 +12,8 @@
  *
  * @since 0.1.0
  */
-import type { Connection, ConnectionHandlers } from "@furrow/actor/transport/Transport"
+import type { Address, Connection, ConnectionHandlers, Transport } from "@furrow/actor/transport/Transport"
+import * as Effect from "effect/Effect"
 
 /**
  * Which directions end: `incoming` is what we read. An end in one direction is seen by its reader only.
@@ -354,3 +355,27 @@ export const pair = (
   const [near, far] = make()
   return [wrap(near, faults), far]
 }
+
+/**
+ * A transport whose connections are faulty where they are dialled: for peers of a tree in memory. `faults` may differ
+ * from one connection to the next; `onLink` hands out each link, to stop it or to cut it.
+ *
+ * @example
+ * ```ts
+ * const layer = MemoryActor.layerWith({ betweenPeers: (transport) => FaultyTransport.dialling(transport, () => faults) })
+ * ```
+ * @since 0.1.0
+ */
+export const dialling = (
+  transport: Transport["Service"],
+  faults: (address: Address) => Faults,
+  onLink: (link: Link, address: Address) => void = () => {}
+): Transport["Service"] => ({
+  ...transport,
+  dial: (address) =>
+    Effect.map(transport.dial(address), (connection) => {
+      const link = wrap(connection, faults(address))
+      onLink(link, address)
+      return link.connection
+    })
+})

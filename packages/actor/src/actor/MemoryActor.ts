@@ -100,6 +100,13 @@ const firstPid = 10_000_000
  */
 export type Between = (process: ProcessHandle) => ProcessHandle
 
+/**
+ * What stands between actors that dial each other, for tests: the transport that all of the tree get instead.
+ *
+ * @since 0.1.0
+ */
+export type BetweenPeers = (transport: Transport["Service"]) => Transport["Service"]
+
 /** Nobody outside this process can dial: there is nothing to prove. */
 const network = { transport: "memory", folder: "", secret: new Uint8Array(0) }
 
@@ -151,9 +158,12 @@ export const layer: Layer.Layer<ActorRuntime> = Layer.suspend(() => layerWith({}
  * @since 0.1.0
  */
 export const layerWith = (
-  { between, ...options }: RootOptions & { readonly between?: Between | undefined }
+  { between, betweenPeers = (transport) => transport, ...options }: RootOptions & {
+    readonly between?: Between | undefined
+    readonly betweenPeers?: BetweenPeers | undefined
+  }
 ): Layer.Layer<ActorRuntime> =>
   rootLayer({ ...options, pid: 0, network }).pipe(
     Layer.provide(spawnerLayer(between)),
-    Layer.provide(Layer.sync(Transport, MemoryTransport.hub))
+    Layer.provide(Layer.sync(Transport, () => betweenPeers(MemoryTransport.hub())))
   )
