@@ -143,7 +143,7 @@ export class RegistrarService implements Directory {
       handler(
         contract.claim.endpoint,
         ({ entry }: { entry: Entry }) =>
-          asker((uuid) => this.isNewBelow(uuid, entry) ? this.claim(entry) : notIts(entry.actor.uuid))
+          asker((uuid) => entry.path.at(-2) === uuid ? this.claim(entry) : notIts(entry.actor.uuid))
       ),
       handler(contract.ready.endpoint, ({ pid, uuid }) => this.ofIts(uuid, this.ready(uuid, pid))),
       handler(contract.gone.endpoint, ({ uuid }) => this.ofIts(uuid, this.gone(uuid))),
@@ -159,14 +159,6 @@ export class RegistrarService implements Directory {
       // The root is listed too, and nobody's.
       return path === undefined || path.length > 1 && path.at(-2) === parent ? effect : notIts(uuid)
     })
-  }
-
-  /** Whether nobody has told of it yet, and it is where a child of the asker is. */
-  private isNewBelow(parent: string | undefined, { actor, path }: Entry): boolean {
-    if (parent === undefined || Registrar.pathOf(this.state, actor.uuid) !== undefined) return false
-    const above = Registrar.pathOf(this.state, parent)
-    return path.at(-1) === actor.uuid && path.at(-2) === parent &&
-      (above === undefined || path.length === above.length + 1 && above.every((uuid, i) => path[i] === uuid))
   }
 
   private input(input: Registrar.Input): Registrar.Outcome {
