@@ -134,7 +134,12 @@ export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
       )
       if (Exit.isFailure(booted)) return yield* bootFailed(channel, options.actor, booted.cause)
       options.onReady?.()
-      return yield* serve(booted.value, channel, options, ending, spec)
+      const { reach } = booted.value.tree
+      return yield* Effect.onInterrupt(
+        serve(booted.value, channel, options, ending, spec),
+        // Killed: where no process goes, nobody else cuts its connections.
+        () => Effect.sync(() => reach?.peers.destroy())
+      )
     })
     return yield* Effect.provideContext(life, settings)
   })
@@ -224,7 +229,7 @@ const bootUp = (
       tree.handlers = yield* Effect.mapError(
         "served" in definitions
           ? Effect.flatMap(
-            definitions.uses(channel, tree, scope),
+            definitions.uses(channel, tree),
             (portals) => Effect.provideContext(Served.build(definitions.served), portals)
           )
           : Handlers.build(definitions),
@@ -237,7 +242,9 @@ const bootUp = (
       Context.add(Scope.Scope, scope)
     )
     const dispatcher = yield* Effect.onExit(Effect.provideContext(boot, inside), (exit) =>
-      Exit.isSuccess(exit) ? Effect.void : Scope.close(scope, exit))
+      Exit.isSuccess(exit)
+        ? Effect.void
+        : Effect.andThen(Scope.close(scope, exit), Effect.sync(() => tree.reach?.peers.close())))
     return { tree, dispatcher, logs, scope }
   })
 
@@ -253,17 +260,19 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const implementation = await served.load()
   return {
     served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
-    uses: (channel: PeerChannel, tree: Tree, scope: Scope.Scope) => usedPortals(served, service, channel, tree, scope)
+    uses: (channel: PeerChannel, tree: Tree) => usedPortals(served, service, channel, tree)
   }
 }
 
-/** A portal for every Service it uses: to the actor itself, or through the parent where the handlers run there. */
+/**
+ * A portal for every Service it uses: to the actor itself, or through the parent where the handlers run there. Good to
+ * the last finalizer.
+ */
 const usedPortals = (
   served: Served.ServedInside,
   service: ServiceSpec,
   channel: PeerChannel,
-  tree: Tree,
-  scope: Scope.Scope
+  tree: Tree
 ): Effect.Effect<Context.Context<never>, ActorError> =>
   Effect.gen(function*() {
     let context: Context.Context<never> = Context.empty()
@@ -272,7 +281,7 @@ const usedPortals = (
       if (given === undefined) throw new Error(`"${service.key}" uses "${used.key}", but its parent did not give it`)
       const portal = given.ref === null
         ? relayedPortal(used, given.actor, channel, tree)
-        : yield* borrowedPortal(tree, given.ref, scope)
+        : yield* borrowedPortal(tree, given.ref, undefined)
       context = Context.add(context, used as unknown as Context.Key<never, unknown>, portal) as Context.Context<never>
     }
     return context

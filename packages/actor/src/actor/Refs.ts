@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import type { Cancellation } from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -77,13 +78,15 @@ export const connect = (tree: Tree, ref: ActorRefData): Effect.Effect<PeerChanne
 
 const reasonOf = (why: Unreachable | ActorUnreachable): ActorError => why instanceof ActorUnreachable ? why : why.error
 
-/** A portal over a connection, for as long as the Scope. */
+/** A portal over a connection, for as long as the Scope, or as the connection. */
 export const borrowed = (
   tree: Tree,
   ref: ActorRefData,
   channel: PeerChannel,
-  scope: Scope.Scope
+  scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
+  // A child is known from now on: it may have ended when somebody asks.
+  const child = childOf(tree, ref)
   let closed: ActorError | undefined
   const portal = Portal.make({
     channel,
@@ -92,22 +95,24 @@ export const borrowed = (
     ref,
     exposed: new Map(ref.exposed.map(({ module, name }) => [name, module ?? undefined])),
     closed: () => closed,
-    cancel: (reason) => cancel(tree, ref, channel, reason),
-    wait: wait(tree, ref, channel)
+    cancel: (reason) =>
+      Effect.flatMap(
+        inTheNameOf(tree, reason),
+        (cancellation) => child === undefined ? cancel(tree, ref, channel, cancellation) : child.end(cancellation)
+      ),
+    wait: child === undefined ? wait(tree, channel) : child.wait
   })
   const close = Effect.sync(() => {
     closed = new ChannelClosed({ side: "local", actor: ref.actor })
   })
-  return Effect.as(Scope.addFinalizer(scope, close), portal)
+  return scope === undefined ? Effect.succeed(portal) : Effect.as(Scope.addFinalizer(scope, close), portal)
 }
 
 const childOf = (tree: Tree, { actor }: ActorRefData) =>
   Array.from(tree.children).find((child) => child.actor.uuid === actor.uuid)
 
-const wait = (tree: Tree, ref: ActorRefData, channel: PeerChannel): Effect.Effect<Portal.ActorExit> =>
+const wait = (tree: Tree, channel: PeerChannel): Effect.Effect<Portal.ActorExit> =>
   Effect.suspend(() => {
-    const child = childOf(tree, ref)
-    if (child !== undefined) return child.wait
     // An ancestor outlives us: there is nothing to wait for while we run.
     if (tree.parent === channel || tree.reach === undefined) return Effect.never
     return Effect.map(
@@ -118,25 +123,25 @@ const wait = (tree: Tree, ref: ActorRefData, channel: PeerChannel): Effect.Effec
   })
 
 /** Asks the actor to end. Whoever owns it could make it: we wait no longer than that would take. */
-const cancel = (tree: Tree, ref: ActorRefData, channel: PeerChannel, reason: string): Effect.Effect<void> =>
-  Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => {
-    const child = childOf(tree, ref)
-    if (child !== undefined) return child.end(cancellation)
+const cancel = (
+  tree: Tree,
+  ref: ActorRefData,
+  channel: PeerChannel,
+  { by, reason }: Cancellation
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
     if (isBelow(tree.path, ref.path)) {
       return Effect.die(new Error("an actor cannot cancel one above it: a parent outlives its children"))
     }
-    return Effect.withFiber((fiber) => {
-      const { cancelAck, finalizers, terminate } = fiber.getRef(Timeouts)
-      const bound = cancelAck + finalizers + terminate
-      if (channel.error !== undefined || tree.reach === undefined) return Effect.void
-      channel.send({ _tag: "CancelActor", by: cancellation.by, reason, deadline: wireMillis(finalizers) })
-      return Effect.timeoutOrElse(Effect.asVoid(tree.reach.peers.ended(channel)), {
-        duration: bound,
-        orElse: () =>
-          Effect.sync(() => {
-            tree.events.publish({ _tag: "CancelUnacknowledged", actor: ref.actor, endpoint: "the actor" })
-          })
-      })
+    const { cancelAck, finalizers, terminate } = fiber.getRef(Timeouts)
+    if (channel.error !== undefined || tree.reach === undefined) return Effect.void
+    channel.send({ _tag: "CancelActor", by, reason, deadline: wireMillis(finalizers) })
+    return Effect.timeoutOrElse(Effect.asVoid(tree.reach.peers.ended(channel)), {
+      duration: cancelAck + finalizers + terminate,
+      orElse: () =>
+        Effect.sync(() => {
+          tree.events.publish({ _tag: "CancelUnacknowledged", actor: ref.actor, endpoint: "the actor" })
+        })
     })
   })
 
@@ -144,7 +149,7 @@ const cancel = (tree: Tree, ref: ActorRefData, channel: PeerChannel, reason: str
 export const borrowedPortal = (
   tree: Tree,
   ref: ActorRefData,
-  scope: Scope.Scope
+  scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>, ActorError> =>
   Effect.flatMap(
     Effect.mapError(connect(tree, ref), reasonOf),

@@ -38,22 +38,17 @@ const withDirectory = <A>(
   Effect.flatMap(currentTree, (tree) => Effect.flatMap(directoryOf(tree), (directory) => use(directory, tree)))
 
 const nameOf = (expected: Expected, name: string | undefined): string | undefined =>
-  name ?? (Array.isArray(expected) ? undefined : (expected as AnyServiceClass).key)
+  name ?? (isExposed(expected) ? undefined : expected.key)
 
-/** Whether an entry is what was asked for; an actor of that name that serves something else is a mistake to be told of. */
-const fits = (entry: Entry, expected: Expected): Effect.Effect<boolean, EndpointUnknown> => {
-  const problem = unmet(entry, expected)
-  if (problem === undefined) return Effect.succeed(true)
-  // Another Service may share the name; whoever names endpoints means this actor.
-  if (!Array.isArray(expected)) return Effect.succeed(false)
-  return Effect.fail(
-    new EndpointUnknown({
-      actor: entry.actor,
-      endpoint: (expected as Exposed).map(({ endpoint }) => endpoint.name).join(", "),
-      exposed: entry.exposed.map(({ name }) => name)
-    })
-  )
-}
+const isExposed = (expected: Expected): expected is Exposed => Array.isArray(expected)
+
+/** An actor of that name that serves something else is a mistake to be told of. */
+const otherwise = (entry: Entry, exposed: Exposed): EndpointUnknown =>
+  new EndpointUnknown({
+    actor: entry.actor,
+    endpoint: exposed.map(({ endpoint }) => endpoint.name).join(", "),
+    exposed: entry.exposed.map(({ name }) => name)
+  })
 
 /** A portal to the actor of an entry; none where the actor turns out to be gone, which the registry is then told. */
 const open = (
@@ -70,7 +65,10 @@ const open = (
           : Effect.as(directory.stale(entry.actor.uuid), Option.none())
     }))
 
-/** The first of the entries that is still there. */
+/**
+ * The first of the entries that is what was asked for, and there: one after the other, because each costs a connection.
+ * Where there is none, why the first one could not be had.
+ */
 const first = (
   tree: Tree,
   directory: Directory,
@@ -78,17 +76,23 @@ const first = (
   expected: Expected
 ): Effect.Effect<Option.Option<Portal<any>>, ActorError, Scope.Scope> =>
   Effect.gen(function*() {
+    let failure: ActorError | undefined
     for (const entry of entries) {
-      if (!(yield* fits(entry, expected))) continue
-      const portal = yield* open(tree, directory, entry)
-      if (Option.isSome(portal)) return portal
+      if (unmet(entry, expected) !== undefined) {
+        // Another Service may share the name; whoever names endpoints means the actors of this name.
+        if (isExposed(expected)) failure ??= otherwise(entry, expected)
+        continue
+      }
+      const found = yield* Effect.result(open(tree, directory, entry))
+      if (found._tag === "Failure") failure ??= found.failure
+      else if (Option.isSome(found.success)) return found.success
     }
-    return Option.none()
+    return failure === undefined ? Option.none() : yield* Effect.fail(failure)
   })
 
 /**
  * A portal to the actor of this name, or none if nobody is called so now (features DISC-4). A Service is found by its
- * class, by default under its own key; other actors by what they are to expose: `EndpointUnknown` where the actor of that
+ * class, by default under its own key; other actors by what they are to expose: `EndpointUnknown` where whoever has that
  * name exposes something else. Of several the one that was ready last.
  *
  * @example

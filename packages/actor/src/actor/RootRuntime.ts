@@ -50,7 +50,13 @@ export const layer = (
       tree.refusal = options.refusal
       const context = withoutCaller(yield* Effect.context<never>())
       const registrar = new RegistrarService({
-        root: { ...tree.ref, unique: false },
+        root: {
+          actor: tree.info.id,
+          path: tree.path,
+          service: null,
+          exposed: (options.expose ?? []).map(({ endpoint, module }) => ({ name: endpoint.name, module })),
+          unique: false
+        },
         events: tree.events,
         isGone: (entry) => isGone(tree, entry)
       })

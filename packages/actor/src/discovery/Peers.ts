@@ -33,8 +33,11 @@ import type { Address, Connection, Listener, Transport } from "../transport/Tran
 /** So many connections at once have not proven themselves yet. */
 const maxStrangers = 64
 
-/** A greeting is a few hundred bytes. */
+/** A greeting is a few hundred bytes. Who dials reads more: the first words of the peer come right behind its own. */
 const greetingLimit = 16 * 1024
+
+/** Before a refused duplicate is dialled again: each side may have noticed the end of an older connection first. */
+const again = 50
 
 /** What an actor does with what its peers say. */
 export interface PeerRouter {
@@ -58,15 +61,22 @@ export interface PeersOptions {
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
 }
 
-/** Nobody is there any more (`gone`), or it cannot be reached. */
+/** Nobody is there any more or will be soon (`gone`), or it cannot be reached. */
 export interface NotThere {
   readonly gone: boolean
+  /** Its parent has seen the end of it, or the end of one above it. */
+  readonly ended?: boolean | undefined
   readonly reason: string
 }
 
 type Link =
-  | { readonly _tag: "Dialling"; readonly done: Deferred.Deferred<PeerChannel, Unreachable> }
-  | { readonly _tag: "Open"; readonly channel: PeerChannel }
+  | {
+    readonly _tag: "Dialling"
+    readonly ref: ActorRefData
+    readonly done: Deferred.Deferred<PeerChannel, Unreachable>
+    readonly stop: () => void
+  }
+  | { readonly _tag: "Open"; readonly channel: PeerChannel; readonly connection: Connection }
 
 /** Why there is no connection; `gone` where the actor is. */
 export class Unreachable {
@@ -81,7 +91,7 @@ export class Unreachable {
 export class Peers {
   private readonly options: PeersOptions
   private readonly links = new Map<string, Link>()
-  private readonly strangers = new Set<() => void>()
+  private readonly strangers = new Set<(why?: string) => void>()
   private readonly byes = new WeakSet<PeerChannel>()
   private readonly waiters = new Map<PeerChannel, Set<() => void>>()
   private listener: Deferred.Deferred<Listener, NotThere> | undefined
@@ -115,7 +125,7 @@ export class Peers {
           if (Exit.isFailure(exit)) this.listener = undefined
           // It ended while it began to listen.
           else if (this.closed) exit.value.close()
-          Deferred.doneUnsafe(listener, exit)
+          Deferred.doneUnsafe(listener, exit as Exit.Exit<Listener, NotThere>)
         }
       ))
     }
@@ -126,7 +136,7 @@ export class Peers {
     if (this.closed) return connection.destroy()
     if (this.strangers.size >= maxStrangers) {
       const [oldest] = this.strangers
-      oldest?.()
+      oldest?.("too many strangers at once")
     }
     const { events, self, transport } = this.options
     const auth = transport.authenticator?.()
@@ -141,26 +151,35 @@ export class Peers {
       events,
       greetingLimit
     })
-    let known = false
-    const drop = () => {
+    let state: "stranger" | "told" | "known" = "stranger"
+    const refuse = (reason: string) => {
+      if (state !== "stranger") return
+      state = "told"
+      events.publish({ _tag: "StrangerRefused", reason })
+    }
+    const drop = (why?: string) => {
       this.strangers.delete(drop)
       timer.interrupt()
-      if (!known) connection.destroy()
+      if (why !== undefined) refuse(why)
+      if (state !== "known") connection.destroy()
     }
     this.strangers.add(drop)
-    const timer = this.fork(Effect.flatMap(Effect.sleep(this.timeouts.handshake), () =>
-      Effect.sync(() => {
-        events.publish({ _tag: "StrangerRefused", reason: "it did not prove itself in time" })
-        drop()
-      })))
+    const timer = this.fork(
+      Effect.andThen(
+        Effect.sleep(this.timeouts.handshake),
+        Effect.sync(() => drop("it did not prove itself in time"))
+      )
+    )
     channel.whenGreeted((greeted) => {
       if (greeted._tag === "Open") {
-        known = true
+        state = "known"
         drop()
         this.opened(greeted.peer.actor, channel, connection)
         return
       }
-      events.publish({ _tag: "StrangerRefused", reason: refusalOf(greeted) })
+      // Two that dial each other at once are no strangers.
+      if (isDuplicate(greeted)) state = "told"
+      else refuse(refusalOf(greeted))
       // What it is told leaves first: the bound of the greeting is also that of reading the refusal.
       if (greeted._tag === "Ended") drop()
     })
@@ -196,27 +215,24 @@ export class Peers {
       const link = this.links.get(uuid)
       if (link?._tag === "Open" && link.channel.isOpen) return Effect.succeed(link.channel)
       if (link?._tag === "Dialling") return Deferred.await(link.done)
-      if (this.closed) return Effect.fail(unreachable(ref, false, "this actor is ending"))
+      if (this.closed) return Effect.fail(unreachable(ref, false, ending))
       return Deferred.await(this.dial(ref))
     })
   }
 
   private dial(ref: ActorRefData): Deferred.Deferred<PeerChannel, Unreachable> {
     const done = Deferred.makeUnsafe<PeerChannel, Unreachable>()
-    const link: Link = { _tag: "Dialling", done }
+    const link: Link = { _tag: "Dialling", ref, done, stop: () => fiber.interrupt() }
     this.links.set(ref.actor.uuid, link)
-    const { transport } = this.options
     const bound = this.timeouts.connect
-    const attempt = this.options.locate(ref).pipe(
-      Effect.flatMap((address) => transport.dial(address)),
-      Effect.flatMap((connection) => this.greet(ref, connection, done)),
+    const attempt = this.attempt(ref, done).pipe(
       Effect.mapError((why) => why instanceof Unreachable ? why : unreachable(ref, why.gone, why.reason)),
       Effect.timeoutOrElse({
         duration: bound,
         orElse: () => Effect.fail(unreachable(ref, false, `no answer within ${bound} ms (Timeouts.connect)`))
       })
     )
-    this.fork(Effect.map(Effect.exit(attempt), (exit) => {
+    const fiber = this.fork(Effect.map(Effect.exit(attempt), (exit) => {
       // The peer's own dial may have come in meanwhile: that one is in place, and has been told of.
       if (this.links.get(ref.actor.uuid) === link) this.links.delete(ref.actor.uuid)
       Deferred.doneUnsafe(done, exit)
@@ -224,11 +240,23 @@ export class Peers {
     return done
   }
 
-  private greet(
+  private attempt(
     ref: ActorRefData,
-    connection: Connection,
     arrival: Deferred.Deferred<PeerChannel, Unreachable>
   ): Effect.Effect<PeerChannel, NotThere | Unreachable> {
+    const { locate, transport } = this.options
+    return locate(ref).pipe(
+      Effect.flatMap((address) => transport.dial(address)),
+      Effect.flatMap((connection) => this.greet(ref, connection)),
+      Effect.catchIf(
+        (why): why is Duplicate => why instanceof Duplicate,
+        // The peer dials us too, and prefers its own: it will be here.
+        () => Effect.raceFirst(Deferred.await(arrival), Effect.andThen(Effect.sleep(again), this.attempt(ref, arrival)))
+      )
+    )
+  }
+
+  private greet(ref: ActorRefData, connection: Connection): Effect.Effect<PeerChannel, NotThere | Duplicate> {
     return Effect.callback((resume) => {
       const { events, self, transport } = this.options
       const auth = transport.authenticator?.()
@@ -246,22 +274,17 @@ export class Peers {
             nonce: auth?.nonce ?? null
           },
           auth,
-          to: ref.actor.uuid,
-          expect: ({ actor }) =>
-            actor.uuid === ref.actor.uuid
-              ? undefined
-              : { reason: "identity", detail: `${formatActor(actor)} answers there` }
+          to: ref.actor.uuid
         },
-        events,
-        greetingLimit
+        events
       })
       let done = false
       channel.whenGreeted((greeted) => {
         done = true
-        if (greeted._tag === "Open") return resume(Effect.sync(() => this.opened(ref.actor, channel, connection)))
+        // In this turn: an interruption that comes now finds the connection where it belongs.
+        if (greeted._tag === "Open") return resume(Effect.succeed(this.opened(ref.actor, channel, connection)))
         connection.end()
-        // The peer dials us too, and prefers its own: it will be here.
-        if (greeted._tag === "Refused" && greeted.refusal.reason === "duplicate") return resume(Deferred.await(arrival))
+        if (isDuplicate(greeted)) return resume(Effect.fail(new Duplicate()))
         const gone = greeted._tag === "Refused" && greeted.refusal.reason === "identity"
         resume(Effect.fail({ gone, reason: refusalOf(greeted) }))
       })
@@ -274,8 +297,10 @@ export class Peers {
   private opened(peer: ActorId, channel: PeerChannel, connection: Connection): PeerChannel {
     const { cancelActor, events, serve } = this.options
     const before = this.links.get(peer.uuid)
-    const link: Link = { _tag: "Open", channel }
+    const link: Link = { _tag: "Open", channel, connection }
     this.links.set(peer.uuid, link)
+    // The peer has one connection to us: what we took for it is dead, and we have not seen its end yet.
+    if (before?._tag === "Open") before.channel.close()
     if (before?._tag === "Dialling") Deferred.doneUnsafe(before.done, Exit.succeed(channel))
     events.publish({ _tag: "PeerConnected", actor: peer })
     const router = serve(channel)
@@ -327,11 +352,28 @@ export class Peers {
   /** Says goodbye to every peer and closes. */
   close(): void {
     this.stopListening()
-    for (const link of Array.from(this.links.values())) {
-      if (link._tag !== "Open") continue
+    for (const link of this.takeLinks()) {
       link.channel.send({ _tag: "Bye" })
       link.channel.close()
     }
+  }
+
+  /** As if the process had been killed: every connection is cut. */
+  destroy(): void {
+    this.stopListening()
+    for (const link of this.takeLinks()) link.connection.destroy()
+  }
+
+  /** Whoever waits for a connection hears that there will be none. */
+  private takeLinks(): ReadonlyArray<Extract<Link, { readonly _tag: "Open" }>> {
+    const links = Array.from(this.links.values())
+    this.links.clear()
+    return links.flatMap((link) => {
+      if (link._tag === "Open") return [link]
+      link.stop()
+      Deferred.doneUnsafe(link.done, Exit.fail(unreachable(link.ref, false, ending)))
+      return []
+    })
   }
 
   snapshot(): ReadonlyArray<PeerSnapshot> {
@@ -340,6 +382,13 @@ export class Peers {
     )
   }
 }
+
+const ending = "this actor is ending"
+
+/** The peer does not want this connection: there is another one, or will be. */
+class Duplicate {}
+
+const isDuplicate = (greeted: Greeted): boolean => greeted._tag === "Refused" && greeted.refusal.reason === "duplicate"
 
 const unreachable = (ref: ActorRefData, gone: boolean, reason: string): Unreachable =>
   new Unreachable(gone, new ActorUnreachable({ target: formatActor(ref.actor), reason }))

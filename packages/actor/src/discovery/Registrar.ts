@@ -81,7 +81,9 @@ const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const { name, uuid } = entry.actor
   const known = heldOf(state, uuid)?.entry
   // Said twice it is still one claim.
-  if (known !== undefined) return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
+  if (known !== undefined) {
+    return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
+  }
   if (!hasParent(state, entry)) return [state, orphan]
   const namesakes = uuidsOf(state, name)
   const first = namesakes.length === 0 ? undefined : heldOf(state, namesakes[0]!)

@@ -11,6 +11,7 @@ import type { Boxed } from "@furrow/protocol/Failure"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -65,6 +66,8 @@ export class ChildActor {
   private saidBye = false
   private loss: ActorError | undefined
   private channel: PeerChannel | undefined
+  private readonly opened = Deferred.makeUnsafe<PeerChannel | undefined>()
+  readonly connected: Effect.Effect<PeerChannel | undefined> = Deferred.await(this.opened)
   private served: Dispatcher | undefined
   private waiters: Array<() => void> = []
   private explaining: Array<() => void> = []
@@ -113,15 +116,14 @@ export class ChildActor {
     const logs = Logs.handler(this.context, channel)
     const own = this.tree.reach?.toRelatives ?? new Map()
     const begun = { endpoint: building.endpoint, context: this.context, handler: () => Effect.void }
-    const handlers = new Map([...this.tree.handlers, ...own])
-      .set(logs.endpoint.name, logs)
-      .set(begun.endpoint.name, begun)
-    return this.served = new Dispatcher(channel, this.tree.env, handlers, relays)
+    const besides = new Map(own).set(logs.endpoint.name, logs).set(begun.endpoint.name, begun)
+    return this.served = new Dispatcher(channel, this.tree.env, this.tree.served(besides), relays)
   }
 
   /** Takes over the channel once the actor is ready. */
   adopt(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): void {
     this.channel = channel
+    Deferred.doneUnsafe(this.opened, Exit.succeed(channel))
     const dispatcher = this.dispatcher(channel, relays)
     channel.route({
       start: (message) => dispatcher.start(message),
@@ -269,6 +271,7 @@ export class ChildActor {
     // The exit may be known before the end of the connection is: whoever waits for a word hears of the loss.
     if (this.loss === undefined) this.channel?.close()
     else this.channel?.lose(this.loss)
+    Deferred.doneUnsafe(this.opened, Exit.succeed(undefined))
     this.tree.children.delete(this)
     this.unregister()
     this.tree.events.publish({ _tag: "ActorEnded", actor: this.actor, how: this.loss?._tag ?? "ended" })

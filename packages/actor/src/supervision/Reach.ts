@@ -29,6 +29,7 @@ import type { Tree } from "./Tree.ts"
 
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
   gone: Schema.Boolean,
+  ended: Schema.Boolean,
   reason: Schema.String
 }) {}
 
@@ -50,12 +51,14 @@ const addressOf = (tree: Tree, path: ReadonlyArray<string>): Effect.Effect<Addre
     }
     if (path.length === own.length) return reach.peers.address
     const child = Array.from(tree.children).find(({ actor }) => actor.uuid === path[own.length])
-    if (child === undefined) {
-      return Effect.fail({ gone: true, reason: `${formatActor(tree.info.id)} has no such child any more` })
-    }
-    return child.connection === undefined
-      ? Effect.fail({ gone: false, reason: `${formatActor(child.actor)} is still starting` })
-      : ask(tree, child.connection, path, true)
+    const none = Effect.fail({
+      gone: true,
+      ended: true,
+      reason: `${formatActor(tree.info.id)} has no such child any more`
+    })
+    if (child === undefined) return none
+    // Somebody below an actor may be ready before that one is: whoever looks for it waits.
+    return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(tree, channel, path, true))
   })
 
 /** Who is below a lost actor is gone with it; who is above one is not. */
@@ -70,9 +73,14 @@ const ask = (
     (error) => error._tag === "NotLocated" ? error : { gone: down, reason: error.message }
   )
 
-/** Whether the actor is gone, as its ancestors know. */
+/** Whether the actor has ended, as its ancestors know: one that is still ending, or that does not answer, has not. */
 export const isGone = (tree: Tree, entry: Entry): Effect.Effect<boolean> =>
-  Effect.map(Effect.result(addressOf(tree, entry.path)), (found) => found._tag === "Failure" && found.failure.gone)
+  Effect.withFiber((fiber) =>
+    addressOf(tree, entry.path).pipe(
+      Effect.match({ onSuccess: () => false, onFailure: ({ ended }) => ended === true }),
+      Effect.timeoutOrElse({ duration: fiber.getRef(Timeouts).connect, orElse: () => Effect.succeed(false) })
+    )
+  )
 
 export interface ReachOptions {
   readonly network: Network
@@ -107,7 +115,10 @@ export const join = (tree: Tree, options: ReachOptions): Peers => {
     endpoint: locate.endpoint,
     context,
     handler: ({ path }: { readonly path: ReadonlyArray<string> }) =>
-      Effect.mapError(addressOf(tree, path), ({ gone, reason }) => new NotLocated({ gone, reason }))
+      Effect.mapError(
+        addressOf(tree, path),
+        ({ ended, gone, reason }) => new NotLocated({ gone, reason, ended: ended ?? false })
+      )
   }]])
   tree.reach = {
     network,
@@ -141,6 +152,8 @@ const bounded = (directory: Directory, context: Context.Context<never>): Directo
     ...directory,
     claim: (entry) => within(directory.claim(entry)),
     ready: (uuid, pid) => within(directory.ready(uuid, pid)),
+    gone: (uuid) => Effect.ignore(within(directory.gone(uuid))),
+    stale: (uuid) => within(directory.stale(uuid)),
     list: (name) => within(directory.list(name))
   }
 }

@@ -8,9 +8,8 @@ import type { Cancellation } from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import type { ActorRefData } from "../contract/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../contract/ActorRuntime.ts"
-import { Dispatcher, type Handlers } from "../dialog/Callee.ts"
+import { Dispatcher, type Handler, type Handlers } from "../dialog/Callee.ts"
 import type { Env } from "../dialog/Env.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import type { Peers } from "../discovery/Peers.ts"
@@ -26,6 +25,8 @@ export interface Listed {
   readonly actor: ActorId
   /** The connection to it, once it is ready. */
   readonly connection: PeerChannel | undefined
+  /** Waits for that; nothing where it has ended before. */
+  readonly connected: Effect.Effect<PeerChannel | undefined>
   /** Ends it in somebody's name, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
@@ -62,12 +63,12 @@ export class Tree {
   readonly children = new Set<Listed>()
   /** Who may be starting at the same time. */
   readonly starts: Semaphore.Semaphore
-  /** What we serve to whoever is connected, built before we are ready. */
-  handlers: Handlers = new Map()
   /** None for handlers that run in somebody else's process. */
   reach: Reach | undefined
   ending: Ending | undefined
   private readonly dispatchers = new Set<Dispatcher>()
+  private built: Handlers | undefined
+  private early: Array<Map<string, Handler>> = []
   /** Why starting actors is refused now, if it is. */
   refusal: string | undefined
 
@@ -92,9 +93,30 @@ export class Tree {
     }
   }
 
+  /** What we serve to whoever is connected, built before we are ready. */
+  get handlers(): Handlers {
+    return this.built ?? new Map()
+  }
+
+  set handlers(handlers: Handlers) {
+    this.built = handlers
+    const { early } = this
+    this.early = []
+    for (const served of early) {
+      for (const [name, handler] of handlers) if (!served.has(name)) served.set(name, handler)
+    }
+  }
+
+  /** What one connection serves: a connection that our layers have made while they were built serves the rest later. */
+  served(besides: Handlers): Handlers {
+    const served = new Map([...this.handlers, ...besides])
+    if (this.built === undefined) this.early.push(served)
+    return served
+  }
+
   /** Serves what we expose over a connection: to our parent, to a peer. */
   serve(channel: PeerChannel, besides: Handlers): { readonly dispatcher: Dispatcher; readonly release: () => void } {
-    const dispatcher = new Dispatcher(channel, this.env, new Map([...this.handlers, ...besides]))
+    const dispatcher = new Dispatcher(channel, this.env, this.served(besides))
     this.dispatchers.add(dispatcher)
     if (this.ending !== undefined) dispatcher.cancelAll(this.ending.cancellation)
     return { dispatcher, release: () => void this.dispatchers.delete(dispatcher) }
@@ -103,12 +125,6 @@ export class Tree {
   /** Every connection over which we serve. */
   get serving(): ReadonlyArray<Dispatcher> {
     return Array.from(this.dispatchers)
-  }
-
-  /** A reference to ourselves. */
-  get ref(): ActorRefData {
-    const exposed = Array.from(this.handlers.keys(), (name) => ({ name, module: null }))
-    return { actor: this.info.id, path: this.path, service: null, exposed }
   }
 
   snapshot(): ActorSnapshot {
