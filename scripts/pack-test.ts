@@ -1,11 +1,14 @@
 /**
  * What a user gets: builds and packs the published packages, installs the tarballs in a project outside the repository,
- * type-checks the program of scripts/pack-test there, and runs it as plain JavaScript on this Node and on Node 22.
+ * type-checks the programs of scripts/pack-test there, and runs them as plain JavaScript on this Node and on Node 22.
+ * Actors must run on the runtime bundle there, and on the modules themselves as soon as something is not as it was when
+ * the bundle was built.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { pathToFileURL } from "node:url"
 
 const root = Path.resolve(import.meta.dirname, "..")
 const template = Path.join(import.meta.dirname, "pack-test")
@@ -61,7 +64,63 @@ const test = (project: string) => {
   run(project, tsc, "-p", ".", "--typeRoots", Path.join(root, "node_modules", "@types"))
   for (const node of [process.execPath, node22]) {
     process.stdout.write(run(project, node, Path.join("out", "main.js")))
+    process.stdout.write(run(project, node, runtime, "bundle"))
   }
+  testBundle(project)
+}
+
+const runtime = Path.join("out", "runtime.js")
+
+const changed = (file: string, change: (text: string) => string, then: () => void): void => {
+  const before = Fs.readFileSync(file, "utf8")
+  Fs.writeFileSync(file, change(before))
+  try {
+    then()
+  } finally {
+    Fs.writeFileSync(file, before)
+  }
+}
+
+const version = /"version": "[^"]+"/
+const bumped = (text: string): string => text.replace(version, `"version": "4.1.999"`)
+
+/** The actors' part of the programs on the modules themselves: why, and what has to be changed for that. */
+const testBundle = (project: string) => {
+  const installed = (...path: ReadonlyArray<string>) => Path.join(project, "node_modules", ...path)
+  const onModules = (why: string) => () => {
+    console.log(why)
+    process.stdout.write(run(project, process.execPath, runtime, "modules"))
+  }
+  changed(installed("effect", "package.json"), bumped, onModules("effect is of another version"))
+  changed(installed("effect", "dist", "internal", "core.js"), (text) => `${text}\n`, onModules("effect is patched"))
+  changed(installed("@furrow", "actor", "package.json"), bumped, onModules("@furrow/actor is of another version"))
+  const manifest = installed("@furrow", "node", "dist", "runtime", "manifest.json")
+  changed(manifest, () => "{", onModules("the manifest cannot be read"))
+  Fs.renameSync(manifest, `${manifest}.away`)
+  onModules("there is no bundle")()
+  process.stdout.write(run(project, process.execPath, Path.join("out", "main.js")))
+  Fs.renameSync(`${manifest}.away`, manifest)
+
+  console.log("something is loaded before the actor")
+  process.stdout.write(run(project, process.execPath, "--import", "effect/Effect", runtime, "modules"))
+
+  console.log("the actor's module finds a second copy of effect")
+  const second = Path.join(project, "second")
+  Fs.cpSync(installed("effect"), Path.join(second, "node_modules", "effect"), { recursive: true })
+  Fs.writeFileSync(Path.join(second, "package.json"), `{ "type": "module" }`)
+  Fs.cpSync(Path.join(project, "out", "identity.js"), Path.join(second, "identity.js"))
+  const url = pathToFileURL(Path.join(second, "identity.js")).href
+  process.stdout.write(run(project, process.execPath, runtime, "bundle", url))
+  changed(Path.join(second, "node_modules", "effect", "package.json"), bumped, () => {
+    const { status, stderr } = ChildProcess.spawnSync(process.execPath, [runtime, "bundle", url], {
+      cwd: project,
+      env,
+      encoding: "utf8"
+    })
+    if (status !== 1 || !stderr.includes("imports effect 4.1.999")) {
+      throw new Error(`two versions of effect in an actor were not refused: exit ${status}\n${stderr}`)
+    }
+  })
 }
 
 const project = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-pack-")))

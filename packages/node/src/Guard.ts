@@ -17,10 +17,9 @@
  *
  * @since 0.1.0
  */
-import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { isMainThread } from "node:worker_threads"
+import * as Builtins from "./internal/builtins.ts"
 
 /**
  * How actors are guarded.
@@ -71,7 +70,7 @@ const locate = (name: string): string | undefined =>
 const setprivHere = (): string | undefined => {
   const file = locate("setpriv")
   if (file === undefined) return undefined
-  const { status } = ChildProcess.spawnSync(file, ["--pdeathsig", "KILL", "--", "/bin/sh", "-c", ":"], {
+  const { status } = Builtins.childProcess().spawnSync(file, ["--pdeathsig", "KILL", "--", "/bin/sh", "-c", ":"], {
     stdio: "ignore"
   })
   return status === 0 ? file : undefined
@@ -83,7 +82,7 @@ type Warden = { readonly setpriv: string } | { readonly problem: string }
 const probe = (): Warden => {
   if (process.platform !== "linux") return { problem: `it needs Linux, and this is ${process.platform}` }
   // The kernel's signal comes when the thread that spawned ends, not the process.
-  if (!isMainThread) return { problem: "actors are being started from a worker thread" }
+  if (!Builtins.workerThreads().isMainThread) return { problem: "actors are being started from a worker thread" }
   const setpriv = setprivHere()
   return setpriv === undefined
     ? { problem: "`setpriv --pdeathsig` is not available (util-linux has it, busybox does not)" }
@@ -122,7 +121,7 @@ export const inherited = (told: string | undefined): Guard => {
 
 /** Processes by their parent, from the one tool that every Unix has. */
 const children = (): ReadonlyMap<number, ReadonlyArray<number>> => {
-  const { stdout } = ChildProcess.spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
+  const { stdout } = Builtins.childProcess().spawnSync("ps", ["-A", "-o", "pid=,ppid="], { encoding: "utf8" })
   const below = new Map<number, Array<number>>()
   for (const line of stdout?.split("\n") ?? []) {
     const [pid, parent] = line.trim().split(/\s+/).map(Number) as [number, number]
@@ -218,7 +217,7 @@ export class Guard {
 
   private openPipe(): number {
     if (this.pipe !== undefined) return this.pipe
-    const warden = ChildProcess.spawn("/bin/sh", ["-c", wardenScript, "furrow-warden", this.removes], {
+    const warden = Builtins.childProcess().spawn("/bin/sh", ["-c", wardenScript, "furrow-warden", this.removes], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
       cwd: "/"

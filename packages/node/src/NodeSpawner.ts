@@ -18,7 +18,7 @@ import {
 } from "@furrow/actor/spawn/Spawner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as ChildProcess from "node:child_process"
+import type * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
@@ -26,6 +26,7 @@ import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { choose, type Guard, type GuardMode } from "./Guard.ts"
 import { environment, inheritedFlags, withoutOwnHeap } from "./internal/arguments.ts"
+import * as Builtins from "./internal/builtins.ts"
 import { copyLines, Tail } from "./internal/output.ts"
 import * as SocketConnection from "./SocketConnection.ts"
 
@@ -175,7 +176,7 @@ const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProc
     options.memoryLimit === undefined ? "-" : limitedHeap,
     padding
   ])
-  return ChildProcess.spawn(command.file, command.args, {
+  return Builtins.childProcess().spawn(command.file, command.args, {
     stdio: ["ignore", stdio, stdio, "pipe", ...command.fd4],
     detached: true,
     env: environment(process.env, options.env, isTerminal),

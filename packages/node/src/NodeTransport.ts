@@ -28,7 +28,7 @@ import {
 } from "@furrow/actor/transport/Transport"
 import * as Address from "@furrow/protocol/Address"
 import * as Effect from "effect/Effect"
-import * as Crypto from "node:crypto"
+import * as Builtins from "./internal/builtins.ts"
 import * as RuntimeFolder from "./internal/runtimeFolder.ts"
 import * as TcpSocket from "./internal/tcpSocket.ts"
 import * as UnixSocket from "./internal/unixSocket.ts"
@@ -55,7 +55,7 @@ const hasUnixSockets = process.platform !== "win32"
 export const network = (options: Options = {}): Network => ({
   transport: options.transport ?? (hasUnixSockets ? "unix" : "tcp"),
   folder: RuntimeFolder.newTree(options.runtimeFolder),
-  secret: new Uint8Array(Crypto.randomBytes(32))
+  secret: new Uint8Array(Builtins.crypto().randomBytes(32))
 })
 
 const refused = (reason: string) => Effect.fail(new TransportError({ gone: false, reason }))
@@ -109,8 +109,8 @@ const dial = (address: string): Effect.Effect<Connection, TransportError> => {
 
 /** For one connection: what is signed is never signed again. */
 const authenticatorWith = (secret: Uint8Array) => (): Authenticator => ({
-  nonce: new Uint8Array(Crypto.randomBytes(32)),
-  mac: (data) => new Uint8Array(Crypto.createHmac("sha256", secret).update(data).digest())
+  nonce: new Uint8Array(Builtins.crypto().randomBytes(32)),
+  mac: (data) => new Uint8Array(Builtins.crypto().createHmac("sha256", secret).update(data).digest())
 })
 
 /** After the death of an actor its own actors die: so long (milliseconds) until what they leave is looked for. */

@@ -1,14 +1,26 @@
 /**
  * The first lines of every actor's process: what must be in place before anything is imported.
  *
- * The compile cache comes first, so that it covers the runtime itself; the runtime is then imported dynamically.
+ * The compile cache comes first, so that it covers the runtime itself; the runtime is then imported dynamically, from the
+ * bundle where that may be used.
  *
  * @since 0.1.0
  */
-import * as Module from "node:module"
+import type { runChild as RunChild } from "./internal/runChild.ts"
 
-Module.enableCompileCache?.()
+process.getBuiltinModule("node:module").enableCompileCache?.()
 process.setSourceMapsEnabled(true)
 
-const { runChild } = await import("./internal/runChild.ts")
-await runChild()
+const { find } = await import("./internal/runtimeBundle.ts")
+const { installOneEffect } = await import("./internal/oneEffect.ts")
+const bundle = find()
+if (bundle === undefined) {
+  const { runChild } = await import("./internal/runChild.ts")
+  installOneEffect(undefined)
+  await runChild()
+} else {
+  // First of all: what the user's module imports must meet what is in the bundle.
+  installOneEffect(bundle)
+  const { runChild } = await import(bundle.entry) as { readonly runChild: typeof RunChild }
+  await runChild()
+}

@@ -38,10 +38,13 @@ import { cancelledBy } from "../errors/CancelledBy.ts"
  */
 export class OtherFailures extends Context.Service<OtherFailures, ReadonlyArray<Boxed>>()("furrow/OtherFailures") {}
 
-const codec = Payload.codec(Failure)
+let derived: Payload.Codec<Failure> | undefined
+
+/** At the first failure: deriving it is a tenth of what an actor does before it is ready. */
+const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
 
 export const encodeFailure = (failure: Failure): Uint8Array => {
-  const encoded = codec.encode(failure)
+  const encoded = codec().encode(failure)
   // The schema is ours and its values are built here: a failure to encode them is a defect of this file.
   if (!encoded.ok) throw new Error(`a failure cannot be encoded: ${encoded.issue}`)
   return encoded.value
@@ -58,7 +61,7 @@ export const encodeFailureWithin = (failure: Failure, limit: number): Uint8Array
   return encodeFailure({ _tag: "Defect", boxed: { ...boxed, message: `${boxed.message} (${issue})` }, others: [] })
 }
 
-export const decodeFailure = (payload: Uint8Array): Payload.Result<Failure> => codec.decode(payload)
+export const decodeFailure = (payload: Uint8Array): Payload.Result<Failure> => codec().decode(payload)
 
 const boxReason = (reason: Cause.Reason<unknown>, self: ActorId): Boxed => {
   switch (reason._tag) {
@@ -117,7 +120,7 @@ export const toEffect = (
   endpoint: AnyEndpoint,
   peer: ActorId
 ): Effect.Effect<never, unknown> => {
-  const decoded = codec.decode(payload)
+  const decoded = codec().decode(payload)
   if (!decoded.ok) {
     return Effect.fail(
       new PayloadInvalid({ side: "callee", endpoint: endpoint.name, part: "failure", issue: decoded.issue })

@@ -3,10 +3,15 @@
  *
  * Two copies fail in odd ways (a service of one is not found by the other). A module of the user that resolves
  * `effect` to another copy of the same version is given ours; another version is refused, by name and path.
+ * Where the runtime is a bundle, the copy is the bundle's.
  */
-import * as Fs from "node:fs"
-import * as Module from "node:module"
-import { fileURLToPath } from "node:url"
+import type * as Module from "node:module"
+import type { RuntimeBundle } from "./runtimeBundle.ts"
+
+/** Not imported: see runtimeBundle.ts. */
+const Fs = process.getBuiltinModule("node:fs")
+const { registerHooks } = process.getBuiltinModule("node:module")
+const { fileURLToPath } = process.getBuiltinModule("node:url")
 
 interface Copy {
   readonly root: string
@@ -23,32 +28,47 @@ const copyOf = (url: string): Copy | undefined => {
   return { root, version: (manifest as { readonly version: string }).version }
 }
 
-export const installOneEffect = (): void => {
-  const ours = copyOf(import.meta.resolve("effect/Effect"))
-  if (ours === undefined) return
+/** The resolution as it should have been: `next` as far as it is not our copy of Effect. */
+const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
   const same = new Set<string>()
-  Module.registerHooks({
-    resolve: (specifier, context, next) => {
-      const resolved = next(specifier, context)
-      if (specifier !== "effect" && !specifier.startsWith("effect/")) return resolved
-      if (resolved.url.startsWith(ours.root)) return resolved
-      const at = resolved.url.lastIndexOf(marker)
-      if (at < 0) return resolved
-      const root = resolved.url.slice(0, at + marker.length)
-      if (!same.has(root)) {
-        const theirs = copyOf(resolved.url)
-        if (theirs !== undefined && theirs.version !== ours.version) {
-          throw new Error(
-            `${
-              context.parentURL ?? "a module"
-            } imports effect ${theirs.version} (${theirs.root}), but this actor runs ` +
-              `on effect ${ours.version} (${ours.root}): two versions cannot share a process. Install one version`
-          )
-        }
-        same.add(root)
+  return (specifier, context, next) => {
+    const resolved = next(specifier, context)
+    if (specifier !== "effect" && !specifier.startsWith("effect/")) return resolved
+    if (resolved.url.startsWith(ours.root)) return resolved
+    const at = resolved.url.lastIndexOf(marker)
+    if (at < 0) return resolved
+    const root = resolved.url.slice(0, at + marker.length)
+    if (!same.has(root)) {
+      const theirs = copyOf(resolved.url)
+      if (theirs !== undefined && theirs.version !== ours.version) {
+        throw new Error(
+          `${context.parentURL ?? "a module"} imports effect ${theirs.version} (${theirs.root}), but this actor runs ` +
+            `on effect ${ours.version} (${ours.root}): two versions cannot share a process. Install one version`
+        )
       }
-      // As if we had imported it.
-      return next(specifier, { ...context, parentURL: import.meta.url })
+      same.add(root)
+    }
+    // As if we had imported it.
+    const own = next(specifier, { ...context, parentURL: import.meta.url })
+    // `require` resolves from where it stands, whatever we say: the same version has the same files.
+    return own.url.startsWith(ours.root) ? own : { ...own, url: ours.root + resolved.url.slice(root.length) }
+  }
+}
+
+export const installOneEffect = (bundle: RuntimeBundle | undefined): void => {
+  const ours = copyOf(import.meta.resolve("effect/Effect"))
+  const resolve: Module.ResolveHookSync = ours === undefined
+    ? (specifier, context, next) => next(specifier, context)
+    : resolveOurs(ours)
+  if (bundle === undefined) {
+    if (ours !== undefined) registerHooks({ resolve })
+    return
+  }
+  registerHooks({
+    resolve: (specifier, context, next) => {
+      const resolved = resolve(specifier, context, next)
+      const instead = bundle.insteadOf(resolved.url)
+      return instead === undefined ? resolved : { url: instead, format: "module", shortCircuit: true }
     }
   })
 }

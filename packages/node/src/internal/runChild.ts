@@ -16,7 +16,6 @@ import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { type Child, markChild } from "./child.ts"
 import { importModule, load } from "./load.ts"
-import { installOneEffect } from "./oneEffect.ts"
 
 /** What is written after the last word may still be on its way: nothing waits longer than this for it. */
 const flushBound = 500
@@ -73,7 +72,6 @@ export const runChild = async (sources: Sources = modules): Promise<void> => {
   if (mode === "thread") await watchParent()
   process.title = `furrow[${name}@${process.pid}]`
   const child = markChild()
-  if (sources === modules) installOneEffect()
   const reader = SocketConnection.makeReader()
   const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
   const living = new Living()

@@ -13,10 +13,10 @@
  */
 import type { ActorId } from "@furrow/actor/errors/ActorError"
 import { TransportError } from "@furrow/actor/transport/Transport"
-import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import * as Builtins from "./builtins.ts"
 import { tooManyFiles } from "./socket.ts"
 
 const ownUid = (): number => process.geteuid?.() ?? -1
@@ -46,7 +46,7 @@ export const defaultRuntimeFolder = (): string => {
 export const newTree = (runtimeFolder: string | undefined): string =>
   Path.join(
     runtimeFolder === undefined ? defaultRuntimeFolder() : Path.resolve(runtimeFolder),
-    `${process.pid}-${Crypto.randomBytes(4).toString("hex")}`
+    `${process.pid}-${Builtins.crypto().randomBytes(4).toString("hex")}`
   )
 
 const refusal = (path: string, problem: string, next: string): TransportError =>
@@ -179,7 +179,8 @@ export const longestPath = (platform: NodeJS.Platform): number => platform === "
 const plainName = /^[A-Za-z0-9_][A-Za-z0-9_.:=+@-]*$/
 
 /** No plain name begins like it. */
-const shortName = (name: string): string => `~${Crypto.createHash("sha256").update(name).digest("hex").slice(0, 12)}`
+const shortName = (name: string): string =>
+  `~${Builtins.crypto().createHash("sha256").update(name).digest("hex").slice(0, 12)}`
 
 /** The path of an actor's socket, as short as it has to be; throws a `TransportError` where no name fits. */
 export const socketPath = (

@@ -1,0 +1,13 @@
+/**
+ * Parts of Node that are loaded where they are used: most actors never start another process nor dial anybody, and
+ * loading these would be a third of a bare process's start.
+ */
+import type * as ChildProcess from "node:child_process"
+import type * as Crypto from "node:crypto"
+import type * as WorkerThreads from "node:worker_threads"
+
+export const childProcess = (): typeof ChildProcess => process.getBuiltinModule("node:child_process")
+
+export const crypto = (): typeof Crypto => process.getBuiltinModule("node:crypto")
+
+export const workerThreads = (): typeof WorkerThreads => process.getBuiltinModule("node:worker_threads")

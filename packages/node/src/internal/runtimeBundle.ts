@@ -1,0 +1,100 @@
+/**
+ * The runtime of an actor in one file.
+ *
+ * What an actor's process needs before it can serve is some 250 modules, most of them Effect's, and loading them one by
+ * one is most of its start. The build puts them into one file, `dist/runtime.js`, and leaves a small file for each
+ * module under `dist/runtime`, which exports what that module exports. Whoever imports one of those modules is given its
+ * small file: the user's code, and also the modules of Effect and Furrow that are not in the bundle. So there is one
+ * copy of each, as without the bundle.
+ *
+ * The bundle stands for exactly the files it was built from. Where another version of a package is installed, or one
+ * of the files is not as long as it was (a patch, a build without the bundle), the actor runs on the modules
+ * themselves. So it does where something was loaded before this file (`--import`): that may hold modules of Effect
+ * already. `NODE_DEBUG=furrow` tells which it is, and why.
+ */
+
+/** Importing them would read every one of their properties, and load what is behind the lazy ones. */
+const Fs = process.getBuiltinModule("node:fs")
+const { fileURLToPath } = process.getBuiltinModule("node:url")
+const { debuglog } = process.getBuiltinModule("node:util")
+
+/** One package of the bundle: where it is found, and what of it is inside. */
+export interface Bundled {
+  readonly name: string
+  readonly version: string
+  /** How this package imports it, and which file that is. */
+  readonly probe: readonly [specifier: string, file: string]
+  /** Every module, and how many bytes it had. */
+  readonly files: Readonly<Record<string, number>>
+}
+
+/** `dist/runtime/manifest.json`. */
+export interface Manifest {
+  readonly entry: string
+  readonly packages: ReadonlyArray<Bundled>
+}
+
+/** The bundle, where it stands for what is installed. */
+export interface RuntimeBundle {
+  readonly entry: string
+  /** What is loaded instead of a module; undefined where that is not in the bundle. */
+  readonly insteadOf: (url: string) => string | undefined
+}
+
+const debug = debuglog("furrow")
+
+const preloads = /(?:^|\s)(?:-r|--import|--require|--loader|--experimental-loader)(?:[\s=]|$)/
+
+const versionAt = (root: string): string =>
+  (JSON.parse(Fs.readFileSync(fileURLToPath(`${root}package.json`), "utf8")) as { readonly version: string }).version
+
+const read = (folder: string): Manifest | undefined => {
+  try {
+    return JSON.parse(Fs.readFileSync(fileURLToPath(`${folder}manifest.json`), "utf8")) as Manifest
+  } catch {
+    return undefined
+  }
+}
+
+/** Where the package is installed; throws a sentence where it is not the one in the bundle. */
+const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): string => {
+  const found = import.meta.resolve(specifier)
+  if (!found.endsWith(`/${file}`)) throw new Error(`${specifier} is ${found}`)
+  const root = found.slice(0, -file.length)
+  const installed = versionAt(root)
+  if (installed !== version) throw new Error(`${name} is ${installed}, the bundle has ${version}`)
+  const path = fileURLToPath(root)
+  for (const [module, size] of Object.entries(files)) {
+    if (Fs.statSync(path + module, { throwIfNoEntry: false })?.size !== size) {
+      throw new Error(`${path}${module} is not the file in the bundle`)
+    }
+  }
+  return root
+}
+
+/** The bundle beside these modules, if there is one and it may be used. */
+export const find = (folder = new URL("../runtime/", import.meta.url).href): RuntimeBundle | undefined => {
+  const manifest = read(folder)
+  if (manifest === undefined) return undefined
+  try {
+    if (preloads.test([...process.execArgv, process.env.NODE_OPTIONS].join(" "))) {
+      throw new Error("something was loaded before it")
+    }
+    const packages = manifest.packages.map((bundled) => ({ ...bundled, root: rootOf(bundled) }))
+    debug("the runtime is the bundle %s", folder)
+    return {
+      entry: folder + manifest.entry,
+      insteadOf: (url) => {
+        for (const { files, name, root } of packages) {
+          if (!url.startsWith(root)) continue
+          const file = url.slice(root.length)
+          return Object.hasOwn(files, file) ? `${folder}${name}/${file}` : undefined
+        }
+        return undefined
+      }
+    }
+  } catch (error) {
+    debug("the runtime is not the bundle: %s", (error as Error).message)
+    return undefined
+  }
+}

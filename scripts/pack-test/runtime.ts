@@ -1,0 +1,33 @@
+/**
+ * What the actors of a project run on. The first argument says what that must be: `bundle` or `modules`. A second one is
+ * the URL of another module with the same endpoint.
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import assert from "node:assert/strict"
+import { identity, stack } from "./identity.js"
+import { divide, DividedByZero } from "./work.js"
+
+const [expected, elsewhere] = process.argv.slice(2)
+
+/** The same by name: what the actor imports is another file. */
+const other = Actor.fn("identity", {
+  module: elsewhere ?? import.meta.url,
+  success: Schema.Struct({ effect: Schema.String, actor: Schema.String, differ: Schema.Array(Schema.String) })
+})(() => Effect.die("this one is not served"))
+
+NodeActor.runMain(Effect.gen(function*() {
+  const found = yield* Actor.runInActor(elsewhere === undefined ? identity() : other())
+  assert.deepEqual(found.differ, [])
+  for (const url of [found.effect, found.actor]) {
+    assert.equal(/\/node_modules\/@furrow\/node\/dist\/runtime\//.test(url) ? "bundle" : "modules", expected, url)
+  }
+  const thrown = yield* Actor.runInActor(stack())
+  assert.match(thrown, /^Error: thrown on purpose\n\s+at thrower \(.*\/identity\.(js|ts):\d+:\d+\)/)
+  assert.match(thrown, /at FiberImpl\.runLoop /)
+  const error = yield* Effect.flip(Actor.runInActor(divide({ a: 1, b: 0 })))
+  assert.ok(error instanceof DividedByZero)
+  console.log(`ran on the ${expected}`)
+}))

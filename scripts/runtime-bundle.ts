@@ -1,0 +1,140 @@
+/**
+ * Builds the runtime bundle of actors, after the compiler (docs/decisions/0008-runtime-bundle.md): every built module
+ * that an actor loads before the user's own, in `packages/node/dist/runtime.js`, and in `dist/runtime` a small file for
+ * each of them that exports what it exports. packages/node/src/internal/runtimeBundle.ts uses it.
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { type InputOptions, type Plugin, rolldown } from "rolldown"
+import type { Manifest } from "../packages/node/src/internal/runtimeBundle.ts"
+
+const root = Path.resolve(import.meta.dirname, "..")
+const at = (...path: ReadonlyArray<string>): string => Path.join(root, ...path)
+/** The bundle is here, and not in the folder: where it was built from, files are found beside it. */
+const dist = at("packages/node/dist")
+const folder = Path.join(dist, "runtime")
+
+interface Source {
+  readonly name: string
+  readonly folder: string
+  readonly probe: Manifest["packages"][number]["probe"]
+}
+
+/** What users import themselves: their imports have to meet what is in the bundle. */
+const sources: ReadonlyArray<Source> = [
+  { name: "effect", folder: at("node_modules/effect"), probe: ["effect/Effect", "dist/Effect.js"] },
+  { name: "@furrow/protocol", folder: at("packages/protocol"), probe: ["@furrow/protocol/Frame", "dist/Frame.js"] },
+  { name: "@furrow/actor", folder: at("packages/actor"), probe: ["@furrow/actor", "dist/index.js"] },
+  { name: "@furrow/node", folder: at("packages/node"), probe: ["@furrow/node", "dist/index.js"] }
+]
+
+/** The actor's own start first: its order of evaluation is the bundle's. An actor may import the main program, too. */
+const roots = [
+  at("packages/node/dist/internal/runChild.js"),
+  at("packages/actor/dist/index.js"),
+  at("packages/node/dist/index.js")
+]
+
+/** Its native part is for long strings, which no envelope has; looking for it costs every actor milliseconds. */
+const pureMsgpackr = at("node_modules/msgpackr/index.js")
+
+/**
+ * What keeps the bundle cheap to load. Importing a module of Node reads all its properties, and some of them load much.
+ * One character that is not ASCII could double what the source takes in memory: two bytes for each.
+ */
+const lean: Plugin = {
+  name: "lean",
+  resolveId: (source) => source === "msgpackr" ? pureMsgpackr : null,
+  renderChunk: (code) =>
+    code
+      .replace(/^import \* as (\S+) from ("node:[^"]+");$/gm, "const $1 = process.getBuiltinModule($2);")
+      .replace(
+        /^import \{(.+)\} from ("node:[^"]+");$/gm,
+        (_, names: string, module: string) =>
+          `const {${names.replaceAll(" as ", ": ")}} = process.getBuiltinModule(${module});`
+      )
+      .replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+}
+
+const options: InputOptions = {
+  platform: "node",
+  preserveEntrySignatures: "strict",
+  external: [/^node:/],
+  resolve: { conditionNames: ["import", "node"] },
+  plugins: [lean]
+}
+
+/** A module of a package users import, and its path in there; the others are nobody's business. */
+interface Module {
+  readonly source: Source
+  readonly path: string
+}
+
+const locate = (id: string): ReadonlyArray<Module> =>
+  !Path.isAbsolute(id) ?
+    [] :
+    sources.map((source) => ({ source, path: Path.relative(source.folder, id).replaceAll(Path.sep, "/") }))
+      .filter(({ path }) => path.startsWith("dist/"))
+
+const reachable = async (): Promise<ReadonlyArray<Module>> => {
+  // Nothing is shaken off: what the user's code reaches is not known here.
+  const build = await rolldown({ ...options, input: roots, treeshake: false })
+  const { output } = await build.generate({ format: "esm" })
+  await build.close()
+  const ids = output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : [])
+  // The order of the entries is the order of evaluation.
+  return [...new Set([roots[0]!, ...ids])].flatMap(locate)
+}
+
+const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
+  const input = modules.map(({ path, source }) =>
+    [`runtime/${source.name}/${path.replace(/\.js$/, "")}`, Path.join(source.folder, path)] as const
+  )
+  const build = await rolldown({ ...options, input: Object.fromEntries(input) })
+  // No source map: reading one would take an actor longer than all the rest. Names and lines are left as they are.
+  const { output } = await build.write({
+    dir: dist,
+    format: "esm",
+    comments: false,
+    entryFileNames: "[name].js",
+    chunkFileNames: "[name].js",
+    codeSplitting: { groups: [{ name: "runtime", test: () => true }] }
+  })
+  await build.close()
+  const [bundle, ...more] = output.filter((chunk) => chunk.type === "chunk" && !chunk.isEntry)
+  if (bundle?.type !== "chunk" || bundle.fileName !== "runtime.js" || more.length > 0) {
+    throw new Error(`the bundle is not one file: ${output.map(({ fileName }) => fileName).join(", ")}`)
+  }
+  if (/^import\b/m.test(bundle.code)) throw new Error("the bundle imports something in a way that is not known here")
+  const known = new Set(input.map(([, id]) => id))
+  const second = bundle.moduleIds.filter((id) => locate(id).length > 0 && !known.has(id))
+  if (second.length > 0) throw new Error(`in the bundle, and loaded once more when imported: ${second.join(", ")}`)
+}
+
+const manifestOf = (modules: ReadonlyArray<Module>): Manifest => ({
+  entry: "@furrow/node/dist/internal/runChild.js",
+  packages: sources.map((source) => {
+    const { version } = JSON.parse(Fs.readFileSync(Path.join(source.folder, "package.json"), "utf8")) as {
+      readonly version: string
+    }
+    const own = modules.filter((module) => module.source === source).map(({ path }) => path)
+    return {
+      name: source.name,
+      version,
+      probe: source.probe,
+      files: Object.fromEntries(own.map((path) => [path, Fs.statSync(Path.join(source.folder, path)).size]))
+    }
+  })
+})
+
+const licenses = (): string =>
+  ["effect", "msgpackr"].map((name) =>
+    `# ${name}\n\n${Fs.readFileSync(at("node_modules", name, "LICENSE"), "utf8").trim()}\n`
+  ).join("\n")
+
+// The manifest last: without one, there is no bundle.
+Fs.rmSync(folder, { recursive: true, force: true })
+const modules = await reachable()
+await write(modules)
+Fs.writeFileSync(Path.join(folder, "LICENSES.md"), licenses())
+Fs.writeFileSync(Path.join(folder, "manifest.json"), `${JSON.stringify(manifestOf(modules))}\n`)
