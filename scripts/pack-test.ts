@@ -112,13 +112,13 @@ const testBundle = (project: string) => {
   const url = pathToFileURL(Path.join(second, "identity.js")).href
   process.stdout.write(run(project, process.execPath, runtime, "bundle", url))
   changed(Path.join(second, "node_modules", "effect", "package.json"), bumped, () => {
-    const { status, stderr } = ChildProcess.spawnSync(process.execPath, [runtime, "bundle", url], {
+    const { status, stderr, stdout } = ChildProcess.spawnSync(process.execPath, [runtime, "bundle", url], {
       cwd: project,
       env,
       encoding: "utf8"
     })
-    if (status !== 1 || !stderr.includes("imports effect 4.1.999")) {
-      throw new Error(`two versions of effect in an actor were not refused: exit ${status}\n${stderr}`)
+    if (status !== 1 || !stdout.includes("imports effect 4.1.999")) {
+      throw new Error(`two versions of effect in an actor were not refused: exit ${status}\n${stdout}${stderr}`)
     }
   })
 }

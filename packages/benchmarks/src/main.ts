@@ -29,7 +29,7 @@ const missing = (run: Run): string | undefined => {
     return status === 0 ? undefined : "there is no taskset to pin processes with"
   }
   if (run.place === "built") {
-    return Fs.existsSync(file("../../node/dist/NodeActor.js")) ? undefined : "nothing is built: npm run build"
+    return Fs.existsSync(file("../../node/dist/runtime/manifest.json")) ? undefined : "nothing is built: npm run build"
   }
   return undefined
 }
