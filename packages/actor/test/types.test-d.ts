@@ -343,6 +343,22 @@ Effect.gen(function*() {
   parent.run(ping())
 })
 
+// ---- references -----------------------------------------------------------------------------------------------------
+
+declare const toPrime: Actor.ActorRef<typeof isPrime | typeof ping>
+declare const toOther: Actor.ActorRef<typeof increment>
+const visit = Actor.endpoint("visit", { payload: { whom: Actor.ref([isPrime]) } })
+const visitAll = Actor.endpoint("visitAll", { payload: { whom: Schema.Array(Actor.ref([isPrime])) } })
+visit({ whom: toPrime })
+visitAll({ whom: [toPrime] })
+// @ts-expect-error TS2375 that one does not expose it
+visit({ whom: toOther })
+// @ts-expect-error TS2375 nor there
+visitAll({ whom: [toOther] })
+// @ts-expect-error TS2322 a name is no reference
+visit({ whom: "frank" })
+is<Actor.Portal<typeof isPrime | typeof ping>, AE, AR | Scope.Scope>()(Actor.portal(toPrime))
+
 // ---- refining -------------------------------------------------------------------------------------------------------
 
 declare const failure: TooSmall | AE
