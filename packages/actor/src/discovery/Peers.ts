@@ -161,7 +161,9 @@ export class Peers {
       this.strangers.delete(drop)
       timer.interrupt()
       if (why !== undefined) refuse(why)
-      if (state !== "known") connection.destroy()
+      if (state === "known") return
+      state = "told"
+      connection.destroy()
     }
     this.strangers.add(drop)
     const timer = this.fork(
