@@ -151,7 +151,9 @@ export class ChildActor {
       timer.interruptUnsafe()
       done(this.lost())
     }
-    const timer = Effect.runForkWith(this.context)(Effect.sleep(this.timeouts.explain))
+    // One that has said why it fails is on its way out: its exit is worth a longer wait.
+    const bound = this.failure === null ? this.timeouts.explain : this.timeouts.terminate
+    const timer = Effect.runForkWith(this.context)(Effect.sleep(bound))
     this.explaining.push(finish)
     timer.addObserver(finish)
   }
