@@ -64,6 +64,28 @@ const nest = Actor.fn("nest", { module })(() =>
   Actor.orDie(Effect.andThen(Actor.startScoped("inner", { expose: [here] }), Effect.never))
 )
 
+/** Asks the root, from that many levels further down. */
+const upward = Actor.fn("upward", { module, payload: { levels: Schema.Int }, success: Schema.Array(Schema.String) })(
+  ({ levels }): Effect.Effect<ReadonlyArray<string>, never, Actor.ActorRuntime> =>
+    Actor.orDie(Effect.scoped(Effect.gen(function*() {
+      if (levels > 0) return yield* Actor.runInActor(upward({ levels: levels - 1 }))
+      const root = yield* Actor.root([here])
+      const found = yield* Registry.wait([here], "root", { within: 200 })
+      const { ancestors } = yield* Actor.current
+      return [yield* root.run(here()), yield* found.run(here()), `${ancestors.length}`]
+    })))
+)
+/** What is left of a borrowed portal when its Scope has closed. */
+const letGo = Actor.fn("letGo", { module, payload: peer, success: Schema.Array(Schema.String) })(({ whom }) =>
+  Actor.orDie(Effect.gen(function*() {
+    const portal = yield* Effect.scoped(Actor.portal(whom))
+    const error = yield* Effect.orDie(Effect.flip(portal.run(here())))
+    const again = yield* Actor.portal(whom)
+    const { peers } = yield* Actor.statistics
+    return [`${error._tag} ${"side" in error ? error.side : ""}`, yield* again.run(here()), `${peers.length}`]
+  }))
+)
+
 const expose = [here, hold, meet, wait, retire, connections] as const
 
 /** A tree whose processes can be killed by name. */
@@ -220,6 +242,43 @@ describe("peers", () => {
         assert.deepStrictEqual(yield* b.wait, { _tag: "Ended" })
         assert.strictEqual(yield* a.run(here()), "a")
       })).pipe(until(10_000))
+    ))
+
+  it.effect("RPC-15: a borrowed portal ends with its Scope, and neither the connection nor the actor does", () =>
+    inMemory(
+      Actor.nursery(Effect.gen(function*() {
+        const a = yield* Actor.start("a", { expose: [letGo] })
+        const b = yield* Actor.start("b", { expose })
+        assert.deepStrictEqual(yield* a.run(letGo({ whom: b.ref })), ["ChannelClosed local", "b", "1"])
+      })).pipe(until(10_000))
+    ))
+
+  it.effect("ROOT-10, ROOT-18, S020: the root is listed from the first moment, and reached from any depth", () =>
+    drained(
+      Effect.gen(function*() {
+        assert.deepStrictEqual((yield* Registry.list()).map(({ actor }) => actor.name), ["root"])
+        for (const levels of [0, 1, 3]) {
+          assert.deepStrictEqual(yield* Actor.runInActor(upward({ levels })), ["root", "root", `${levels + 1}`])
+        }
+      }).pipe(until(10_000))
+    ).pipe(Effect.provide(MemoryActor.layerWith({ expose: [here] }))))
+
+  it.effect("CANC-19, DISC-4: an actor that has ended is found by nobody, and its name waits for another", () =>
+    inMemory(
+      Effect.scoped(Actor.nursery(Effect.gen(function*() {
+        const first = yield* Actor.start("bro", { expose })
+        const found = yield* Registry.find([here], "bro")
+        assert.strictEqual(yield* Option.getOrThrow(found).run(here()), "bro")
+        yield* first.cancel("enough")
+        assert.isTrue(Option.isNone(yield* Registry.find([here], "bro")))
+        const waiting = yield* Effect.forkChild(Registry.wait([here], "bro"))
+        yield* settle
+        assert.isUndefined(waiting.pollUnsafe())
+        const second = yield* Actor.start("bro", { expose })
+        assert.strictEqual((yield* Fiber.join(waiting)).actor.uuid, second.actor.uuid)
+        const wrong = yield* Effect.flip(Registry.find([hidden], "bro"))
+        assert.strictEqual(wrong._tag, "EndpointUnknown")
+      }))).pipe(until(10_000))
     ))
 
   it.effect("G71: a reference that says more than its actor exposes opens nothing more", () => {
