@@ -29,7 +29,7 @@ const listening = (listen: () => Effect.Effect<Listener, TransportError>) =>
 const refused = new TransportError({ gone: false, reason: "the folder is somebody else's" })
 
 describe("an actor that cannot listen", () => {
-  it.effect.each([
+  it.effect.each<readonly [when: string, first: Effect.Effect<void>]>([
     ["at once", Effect.void],
     ["after a while", Effect.yieldNow]
   ])("whoever asks where it listens hears why, where that is known $0", ([, first]) =>
