@@ -64,7 +64,7 @@ describe("A reference", () => {
         assert.include(error.message, "it is no Service, not \"Counter\"")
       }).pipe(Effect.provide(Counter.layer))))
 
-  it.live("opens nothing but what its actor exposes: neither other handlers, nor what the runtime serves to relatives", () =>
+  it.live("G71: opens nothing but what its actor exposes: neither other handlers, nor what the runtime serves to relatives", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const shy = yield* Actor.start("shy", { expose: [square] })

@@ -85,7 +85,7 @@ describe("An actor is listed", () => {
         assert.match(error.message, /^"actor" cannot be reached: nobody of that name was ready within 200ms/)
       })))
 
-  it.live("until portal.cancel, a process.exit in a handler, or SIGKILL of it or of its parent, with all below it (DISC-2)", () =>
+  it.live("G65: until portal.cancel, a process.exit in a handler, or SIGKILL of it or of its parent, with all below it (DISC-2)", () =>
     inTree(
       ["w", "p", "p/cancelled", "q", "q/exits", "r", "r/killed", "s", "s/t", "s/t/u", "s/v"],
       (tree) =>
@@ -210,7 +210,7 @@ describe("Names", () => {
         assert.deepStrictEqual(yield* asker.run(listed()), ["asker", "root"])
       })))
 
-  it.live("that are asked for alone are refused to others, in whatever process, until their holder ends", () =>
+  it.live("G66: that are asked for alone are refused to others, in whatever process, until their holder ends", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {
         const b = yield* tree.at("b")

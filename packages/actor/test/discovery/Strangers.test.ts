@@ -184,7 +184,7 @@ describe("A tree with a secret", () => {
     }))
 
   for (const [ours, theirs] of [["s", "x"], ["s", undefined], [undefined, "s"]] as const) {
-    it.effect(`a dialler with ${ours ?? "no secret"} and an acceptor with ${theirs ?? "none"} do not meet`, () =>
+    it.effect(`G68: a dialler with ${ours ?? "no secret"} and an acceptor with ${theirs ?? "none"} do not meet`, () =>
       Effect.gen(function*() {
         const [a, b] = pair(yield* mesh, ours, theirs)
         const error = yield* Effect.flip(a.channelTo("b"))
