@@ -16,7 +16,7 @@ import { Entry } from "../contract/ActorRef.ts"
 import { type Call, endpoint, streamEndpoint } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import * as Caller from "../dialog/Caller.ts"
-import { type Env, onOwnAccount, withoutCaller } from "../dialog/Env.ts"
+import { type Env, onOwnAccount } from "../dialog/Env.ts"
 import { type ActorError, NameTaken } from "../errors/ActorError.ts"
 import type { Change } from "./Registrar.ts"
 
@@ -63,6 +63,6 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Env
     watch: (name) =>
       Stream.unwrap(
         Effect.map(connect, (channel) => Caller.stream(channel, env, contract.watch({ name: name ?? null })))
-      ).pipe(Stream.updateContext(withoutCaller)) as Stream.Stream<Change, ActorError>
+      ).pipe(Stream.transformPull((pull) => Effect.succeed(onOwnAccount(pull)))) as Stream.Stream<Change, ActorError>
   }
 }
