@@ -141,27 +141,29 @@ describe("A nursery of processes, at its limits", () => {
     })))
 
   it.live("tells all its actors at once that it is interrupted, also where a fiber of its body waits for one of them (S040)", () =>
-    withActors(Effect.gen(function*() {
-      const file = yield* evidence
-      const body = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
-        yield* Actor.forkInActor(hold({ file, label: "other", millis: 0 }))
-        const slow = yield* Actor.start("slow", { expose: [stubborn] })
-        yield* Effect.forkChild(slow.run(stubborn({ file })))
-        yield* Eventually.holds("both run", () => Folder.lines(file).length === 2)
-        Folder.append(file, "ready")
-        return yield* Effect.never
-      })))
-      yield* Eventually.holds("the body waits", () => Folder.lines(file).includes("ready"))
-      const since = performance.now()
-      yield* Effect.forkChild(Fiber.interrupt(body))
-      yield* Eventually.holds(
-        "the other has ended",
-        () => Folder.lines(file).includes("other ended by root: nursery interrupted")
-      )
-      // The slow one has until the bound of its own.
-      assert.isBelow(performance.now() - since, 2500)
-      yield* Fiber.await(body)
-    }).pipe(Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 4000, finalizers: 1000 }))))
+    withActors(
+      Effect.gen(function*() {
+        const file = yield* evidence
+        const body = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
+          yield* Actor.forkInActor(hold({ file, label: "other", millis: 0 }))
+          const slow = yield* Actor.start("slow", { expose: [stubborn] })
+          yield* Effect.forkChild(slow.run(stubborn({ file })))
+          yield* Eventually.holds("both run", () => Folder.lines(file).length === 2)
+          Folder.append(file, "ready")
+          return yield* Effect.never
+        })))
+        yield* Eventually.holds("the body waits", () => Folder.lines(file).includes("ready"))
+        const since = performance.now()
+        yield* Effect.forkChild(Fiber.interrupt(body))
+        yield* Eventually.holds(
+          "the other has ended",
+          () => Folder.lines(file).includes("other ended by root: nursery interrupted")
+        )
+        // The slow one has until the bound of its own.
+        assert.isBelow(performance.now() - since, 2500)
+        yield* Fiber.await(body)
+      }).pipe(Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 4000, finalizers: 1000 }))
+    ))
 
   it.live("in an actor, that others start tasks in: a task that fails is the failure of who keeps the region (S050)", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
