@@ -60,9 +60,11 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Env
     gone: (uuid) => Effect.ignore(ask(contract.gone({ uuid }))),
     stale: (uuid) => ask(contract.stale({ uuid })),
     list: (name) => ask(contract.list({ name: name ?? null })),
-    watch: (name) =>
-      Stream.unwrap(
+    watch: (name) => {
+      const changes = Stream.unwrap(
         Effect.map(connect, (channel) => Caller.stream(channel, env, contract.watch({ name: name ?? null })))
-      ).pipe(Stream.transformPull((pull) => Effect.succeed(onOwnAccount(pull)))) as Stream.Stream<Change, ActorError>
+      ) as Stream.Stream<Change, ActorError>
+      return Stream.transformPull(changes, (pull) => Effect.succeed(onOwnAccount(pull)))
+    }
   }
 }
