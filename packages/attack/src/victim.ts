@@ -13,6 +13,9 @@ import type { Target } from "./wire.ts"
 
 const program = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
+/** What the watched actors count in a calm tree: anvil two, left, right and the root one each. */
+const connections = 5
+
 export type Transport = "unix" | "tcp"
 
 /** Every way in which the secret could be written down somewhere. */
@@ -76,7 +79,7 @@ export class Victim {
         else victim?.hear(line, text)
       })
     })
-    const working = () => new Set(victim.loads.map(({ pair }) => pair)).size === 4
+    const working = () => new Set(victim.loads.map(({ pair }) => pair)).size === 4 && victim.peers === connections
     if (!await Processes.until(working, 20_000)) throw new Error("the tree does not get to work")
     return victim
   }
@@ -157,11 +160,10 @@ export class Victim {
   }
 
   async stop(): Promise<ReadonlyArray<string>> {
-    const ended = new Promise<number | null>((resolve) => this.process.once("exit", resolve))
     this.process.removeAllListeners("exit")
     const exit = new Promise<number | null>((resolve) => this.process.once("exit", resolve))
     this.process.kill("SIGTERM")
-    const code = await Promise.race([exit, ended, Processes.pause(15_000).then(() => undefined)])
+    const code = await Promise.race([exit, Processes.pause(15_000).then(() => undefined)])
     if (code === undefined) this.process.kill("SIGKILL")
     await Processes.until(() => !this.members.some(({ pid }) => Processes.isAlive(pid)), 5_000)
     const left = Fs.readdirSync(this.runtime)

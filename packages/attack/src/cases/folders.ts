@@ -117,6 +117,7 @@ export const folders: ReadonlyArray<Case> = [
   {
     name: "the runtime folder is open to everybody (0777)",
     over: "unix",
+    slow: true,
     run: within(
       (folder) => {
         const runtime = Path.join(folder, "run")

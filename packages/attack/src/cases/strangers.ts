@@ -180,7 +180,7 @@ const throwGarbage = async (field: Field): Promise<Outcome> => {
 const flood = async (field: Field): Promise<Outcome> => {
   const { scale, victim } = field
   const target = victim.target("anvil")
-  const n = scale(10_000, 1_500)
+  const n = scale(10_000, 1_000)
   const clients: Array<Client> = []
   const begin = performance.now()
   let next = 0
@@ -210,7 +210,7 @@ const flood = async (field: Field): Promise<Outcome> => {
 }
 
 const oneByOne = async (field: Field): Promise<Outcome> => {
-  const n = field.scale(10_000, 500)
+  const n = field.scale(10_000, 300)
   const target = field.victim.target("anvil")
   const begin = performance.now()
   let refused = 0
@@ -324,9 +324,10 @@ export const strangers: ReadonlyArray<Case> = [
   { name: "a genuine greeting, replayed", quickTcp: true, run: replay },
   { name: "the acceptor's own words, reflected", quickTcp: true, run: reflect },
   { name: "silent after connecting", run: lingering(1_000, 150, () => {}) },
-  { name: "one byte a second", quickTcp: true, run: lingering(500, 100, slowly) },
+  { name: "one byte a second", run: lingering(500, 100, slowly) },
   {
     name: "silent after the Challenge",
+    slow: true,
     run: lingering(1_000, 150, async (client) => {
       client.say(hello(nobody(), random(32)))
       await client.hears("Challenge", 500)
