@@ -33,11 +33,13 @@ const nobodyLeft = (program: Program.Program) =>
   )
 
 /** Runs the main program until it is ready. */
-const start = (how: string) =>
+const start = (how: string, ...guard: ReadonlyArray<string>) =>
   Effect.gen(function*() {
     const folder = yield* Folder.make()
     const runtime = Path.join(folder, "run")
-    const program = yield* Program.start(fixture("mains/peers.ts"), { args: [how, runtime, Path.join(folder, "said")] })
+    const program = yield* Program.start(fixture("mains/peers.ts"), {
+      args: [how, runtime, Path.join(folder, "said"), ...guard]
+    })
     yield* program.says(/^ready$/m, patient)
     return { program, runtime }
   })
@@ -101,9 +103,9 @@ describe("The folder of a tree", () => {
   )
 
   test(
-    "is gone after a second Ctrl-C, though an actor that listens hangs",
+    "is gone after a second Ctrl-C, though an actor that listens hangs, and without a warden too",
     Effect.gen(function*() {
-      const { program, runtime } = yield* start("stuck")
+      const { program, runtime } = yield* start("stuck", "none")
       assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b", "stuck"])
       yield* program.signal("SIGINT")
       yield* Eventually.succeeds(

@@ -60,6 +60,9 @@ describe("An actor is listed", () => {
         // At once: start resolves when it can be found.
         const entry = Option.getOrThrow(yield* Registry.query("late"))
         assert.deepStrictEqual([entry.actor, entry.path], [portal.actor, portal.ref.path])
+        assert.isTrue(Option.isSome(yield* Effect.scoped(Registry.find([late], "late"))))
+        const other = yield* Effect.flip(Effect.scoped(Registry.find([square], "late")))
+        assert.deepInclude(other, { _tag: "EndpointUnknown", endpoint: "square" })
       }))
       assert.deepStrictEqual(yield* names, ["root"])
     })))
