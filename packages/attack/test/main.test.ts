@@ -39,15 +39,14 @@ describe("npm run attack", () => {
 
   it.live("attacks a live tree, says that it holds, and leaves nothing", () =>
     Effect.scoped(Effect.gen(function*() {
-      const program = yield* Program.start(main, { args: ["--quick", "--only", "wrong secret"] })
-      const { code } = yield* program.ended({ within: "60 seconds" })
+      const program = yield* Program.start(main, { args: ["--quick", "--only", "unix: wrong secret"] })
+      const { code } = yield* program.ended({ within: "100 seconds" })
       const output = program.stdout() + program.stderr()
       assert.match(output, /ok +unix: wrong secret/, output)
-      assert.match(output, /ok +tcp: wrong secret/, output)
-      assert.match(output, /4 verdicts in \d+ s: the tree holds/, output)
+      assert.match(output, /2 verdicts in \d+ s: the tree holds/, output)
       assert.strictEqual(code, 0)
       assert.deepStrictEqual(program.left().map(Processes.describe), [])
-    })), 90_000)
+    })), 120_000)
 
   it.live("fails where nothing is tried", () =>
     Effect.scoped(Effect.gen(function*() {
