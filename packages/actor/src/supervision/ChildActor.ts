@@ -364,8 +364,12 @@ export const start = (
     })
     const handled = Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))
     return Effect.flatMap(
-      // An interrupted claim may have arrived all the same.
-      Effect.onError(handled, () => Effect.andThen(Effect.sync(() => turn.end()), reach.directory.gone(uuid))),
+      Effect.onError(handled, () =>
+        Effect.sync(() => {
+          turn.end()
+          // An interrupted claim may have arrived all the same. What is said after this arrives after it: nobody waits.
+          Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
+        })),
       (handle) =>
         Effect.onExit(
           started(tree, reach, spec, entry, handle, turn, fiber, restore),

@@ -7,8 +7,9 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import * as Journal from "../support/Journal.ts"
-import { drained, settle, until } from "../support/Time.ts"
-import { asksMuch, asksParent, Hub, Site, site, Tenant } from "./fixtures/houses.ts"
+import * as Puppets from "../support/Puppets.ts"
+import { drained, pass, settle, until } from "../support/Time.ts"
+import { asksMuch, asksParent, Hub, Ruin, Site, site, Tenant } from "./fixtures/houses.ts"
 import * as N from "./fixtures/neighbours.ts"
 
 const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
@@ -41,6 +42,37 @@ describe("An actor that dials while it is built", () => {
       assert.match(error.message, /Hub@\d+ cannot be reached: root@0 has no such child any more/)
       assert.deepStrictEqual((yield* Registry.list()).map(({ actor }) => actor.name), ["root"])
     })).pipe(Effect.provide(Hub.layer), inTree))
+})
+
+describe("An actor that cannot be built", () => {
+  it.effect("leaves no connection behind", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const error = yield* Effect.flip(Actor.start(Ruin))
+      assert.match(error.message, /the roof is off/)
+      yield* settle
+      assert.deepStrictEqual(yield* Hub.calls.company(), [])
+    })).pipe(Effect.provide(Hub.layer), inTree))
+})
+
+describe("A root that does not answer", () => {
+  it.effect("holds up a start no longer than Timeouts.connect and Timeouts.cancel", () => {
+    const theatre = Puppets.make()
+    return Effect.scoped(Effect.gen(function*() {
+      const a = yield* Actor.startScoped("a", { expose: N.neighbours })
+      const starting = yield* Effect.forkChild(a.run(N.hostsLater({ millis: 1_000 })))
+      yield* pass(500)
+      theatre.puppet("a").deafen()
+      yield* pass(5_000, 100)
+      assert.isUndefined(starting.pollUnsafe())
+      yield* pass(6_000, 100)
+      assert.match(
+        yield* Fiber.join(starting),
+        /^ActorUnreachable: the registry cannot be reached: the root did not answer within 5000 ms/
+      )
+      theatre.puppet("a").die({ code: 0 })
+      yield* pass(500)
+    })).pipe(drained, Effect.provide(theatre.layer))
+  })
 })
 
 describe("An actor whose parent is still starting", () => {
