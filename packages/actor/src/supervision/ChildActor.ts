@@ -18,8 +18,6 @@ import type * as Fiber from "effect/Fiber"
 import type * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorRefData, Entry } from "../contract/ActorRef.ts"
-import type { Implemented } from "../contract/Call.ts"
-import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
 import { Dispatcher, type Relayed } from "../dialog/Callee.ts"
 import { wireMillis, withoutCaller } from "../dialog/Env.ts"
@@ -29,26 +27,13 @@ import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep }
 import { withoutStack } from "../errors/stack.ts"
 import type { ActorExit } from "../portal/Portal.ts"
 import { boot, building } from "../spawn/Boot.ts"
-import type { ProcessExit, ProcessHandle, SpawnOptions } from "../spawn/Spawner.ts"
-import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
+import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
 import * as Ladder from "./ShutdownLadder.ts"
+import { entryOf, type StartSpec } from "./StartSpec.ts"
 import type { Reach, Tree } from "./Tree.ts"
 
 /** What an inner actor keeps of its own deadline, so that its children are gone before it must be. */
 const margin = 250
-
-export interface StartSpec {
-  readonly name: string
-  readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
-  readonly options: SpawnOptions
-  /** The Service it is to be, and where the calls of the Services it uses go. */
-  readonly service?: ServiceSpec | undefined
-  /** What the Service serves: an actor of functions serves its definitions. */
-  readonly endpoints?: ReadonlyArray<string> | undefined
-  /** Nobody else in the tree may have its name. */
-  readonly unique?: boolean | undefined
-  readonly relays?: ReadonlyMap<string, Relayed> | undefined
-}
 
 export class ChildActor {
   readonly actor: ActorId
@@ -406,18 +391,6 @@ class Turn {
   }
 }
 
-const entryOf = (tree: Tree, { definitions, endpoints, name, service, unique }: StartSpec): Entry => {
-  const uuid = newUuid()
-  return {
-    actor: { name, uuid, pid: 0 },
-    path: [...tree.path, uuid],
-    service: service?.key ?? null,
-    exposed: endpoints?.map((name) => ({ name, module: null })) ??
-      definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),
-    unique: unique ?? false
-  }
-}
-
 const started = (
   tree: Tree,
   reach: Reach,
@@ -486,7 +459,3 @@ const refuse = (tree: Tree, name: string, reason: string): Effect.Effect<never, 
   tree.events.publish({ _tag: "ActorSpawnFailed", name, error })
   return Effect.fail(error)
 }
-
-/** A version 4 uuid from the runtime's own random source (Web Crypto is everywhere this runs). */
-const newUuid = (): string =>
-  (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()
