@@ -29,6 +29,8 @@ export interface Case {
   readonly opens?: number | undefined
   /** Megabytes that one process may grow by (default 96): what one member may make it hold. */
   readonly memory?: number | undefined
+  /** Milliseconds that a call of the tree may take (default 2500): one member may keep an actor busy for a while. */
+  readonly worst?: number | undefined
   readonly run: (field: Field) => Promise<Outcome>
 }
 
@@ -79,7 +81,7 @@ const sampler = (victim: Victim) => {
   }
 }
 
-const service = (victim: Victim, from: number, to: number) => {
+const service = (victim: Victim, from: number, to: number, worst: number) => {
   const loads = victim.loads.filter(({ at }) => at >= from && at <= to)
   const millis = loads.flatMap((load) => load.millis).toSorted((a, b) => a - b)
   const pairs = new Set(victim.loads.map(({ pair }) => pair))
@@ -92,7 +94,7 @@ const service = (victim: Victim, from: number, to: number) => {
     problems: [
       ...loads.flatMap(({ errors, pair }) => errors.map((error) => `${pair}: ${error}`)).slice(0, 3),
       ...silent.map((pair) => `${pair}: nothing in ${to - from} ms`),
-      ...(millis.at(-1) ?? 0) > bounds.worst ? [`a call of the tree took ${Math.round(millis.at(-1)!)} ms`] : []
+      ...(millis.at(-1) ?? 0) > worst ? [`a call of the tree took ${Math.round(millis.at(-1)!)} ms`] : []
     ]
   }
 }
@@ -122,7 +124,7 @@ export const judge = async (attack: Case, field: Field): Promise<Verdict> => {
   await Processes.pause(bounds.late)
   const { kept, peak } = memory.stop()
   if (peak > (attack.memory ?? bounds.memory)) problems.push(`a process grew by ${Math.round(peak)} MB`)
-  const { problems: disturbed, ...served } = service(victim, from, Date.now())
+  const { problems: disturbed, ...served } = service(victim, from, Date.now(), attack.worst ?? bounds.worst)
   problems.push(...disturbed)
   const opened = victim.opened - openedBefore
   if (opened !== (attack.opens ?? 0)) problems.push(`${opened} handlers ran instead of ${attack.opens ?? 0}`)

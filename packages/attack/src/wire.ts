@@ -140,10 +140,6 @@ export class Client {
     this.socket.pause()
   }
 
-  readOn(): void {
-    this.socket.resume()
-  }
-
   get unsent(): number {
     return this.socket.writableLength
   }
