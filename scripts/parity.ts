@@ -30,7 +30,9 @@ export const areas: Readonly<Record<string, number>> = {
   ERR: 18,
   FAULT: 10,
   WIRE: 16,
-  PLD: 12
+  PLD: 12,
+  TPT: 14,
+  DISC: 15
 }
 
 /** The acceptance scenarios; numbers that are missing here are missing on purpose. */

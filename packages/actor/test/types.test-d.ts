@@ -4,10 +4,11 @@
  * A and E and R are compared both ways, and `any` is refused. Every rejection stands alone on the line below its
  * directive, with the code of the error it is refused with.
  */
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, MemoryActor, Registry } from "@furrow/actor"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -342,6 +343,53 @@ Effect.gen(function*() {
   // @ts-expect-error TS2345 not in the list
   parent.run(ping())
 })
+
+// ---- references -----------------------------------------------------------------------------------------------------
+
+declare const toPrime: Actor.ActorRef<typeof isPrime | typeof ping>
+declare const toOther: Actor.ActorRef<typeof increment>
+const visit = Actor.endpoint("visit", { payload: { whom: Actor.ref([isPrime]) } })
+const visitAll = Actor.endpoint("visitAll", { payload: { whom: Schema.Array(Actor.ref([isPrime])) } })
+visit({ whom: toPrime })
+visitAll({ whom: [toPrime] })
+// @ts-expect-error TS2375 that one does not expose it
+visit({ whom: toOther })
+// @ts-expect-error TS2375 nor there
+visitAll({ whom: [toOther] })
+// @ts-expect-error TS2322 a name is no reference
+visit({ whom: "frank" })
+is<Actor.Portal<typeof isPrime | typeof ping>, AE, AR | Scope.Scope>()(Actor.portal(toPrime))
+
+// ---- names ----------------------------------------------------------------------------------------------------------
+
+is<Option.Option<Actor.Portal<typeof isPrime | typeof ping>>, AE, AR | Scope.Scope>()(
+  Registry.find([isPrime, ping], "a")
+)
+is<Option.Option<Actor.Portal<T.Counter>>, AE, AR | Scope.Scope>()(Registry.find(Counter))
+is<Option.Option<Actor.Portal<T.Counter>>, AE, AR | Scope.Scope>()(Registry.find(Counter, "c1"))
+is<Actor.Portal<typeof isPrime>, AE, AR | Scope.Scope>()(Registry.wait([isPrime], "a", { within: "1 second" }))
+is<Actor.Portal<T.Counter>, AE, AR | Scope.Scope>()(Registry.wait(Counter))
+is<Option.Option<Registry.Entry>, AE, AR>()(Registry.query("a"))
+is<ReadonlyArray<Registry.Entry>, AE, AR>()(Registry.list({ name: "a" }))
+isS<Registry.Change, AE, AR>()(Registry.watch())
+is<Actor.Portal<typeof increment>, AE, AR>()(Actor.root([increment]))
+Effect.gen(function*() {
+  const found = yield* Registry.wait([isPrime], "a")
+  is<boolean, TooSmall | AE, never>()(found.run(isPrime({ n })))
+  // @ts-expect-error TS2345 not asked for
+  found.run(ping())
+  const again = yield* Actor.portal(found.ref)
+  // @ts-expect-error TS2345 a reference leads to no more than its portal
+  again.run(ping())
+  const counter = yield* Registry.wait(Counter)
+  is<number, AE, never>()(counter.run(increment({ by: 1 })))
+  // @ts-expect-error TS2345 not of that Service
+  counter.run(isPrime({ n }))
+})
+// @ts-expect-error TS2739 who is found by what it exposes has no name by default
+Registry.find([isPrime])
+// @ts-expect-error TS2345 a name alone says nothing of what can be asked
+Registry.find("a")
 
 // ---- refining -------------------------------------------------------------------------------------------------------
 

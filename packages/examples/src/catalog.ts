@@ -4,6 +4,7 @@
 export const catalog = {
   "causality": "a call to an actor waits for it; answers keep the order of the questions",
   "daemon": "an actor with state: start it, call it again and again, cancel it",
+  "first-scene": "two actors find each other by name and talk directly",
   "remote-error": "a typed error comes back as its class, a defect with both stacks and its causes",
   "short-stream": "a reader leaves a stream early; the producer's finalizer runs over there",
   "primes": "the same work here, over a pool of actors, over a pool of worker threads",
@@ -14,6 +15,8 @@ export const catalog = {
   "cancel-from-outside": "a third fiber cancels a dialog that is parked in its body",
   "deadline": "a deadline set here and read two actors further on",
   "service-graph": "actors as a graph of Layers: started by their uses, stopped in reverse",
+  "introductions": "references in payloads: actors that were introduced talk among themselves",
+  "watch-the-registry": "a supervisor's view: who is there, who comes, who goes",
   "rpc-group": "an RpcGroup that exists already, moved into an actor by one line",
   "self-destruct": "a tree of processes in which one leaf fails, and nobody is left",
   "cost": "what a call, an item and an actor cost beside a local fiber, measured here"

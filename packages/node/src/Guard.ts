@@ -112,11 +112,11 @@ export const choose = (wanted: GuardMode | undefined): Chosen => {
   }
 }
 
-/** The guard of an actor, as its parent told it on its command line. */
-export const inherited = (told: string | undefined): Guard => {
+/** The guard of an actor, as its parent told it on its command line; `watch` where it has a thread of its own. */
+export const inherited = (told: string | undefined, watch?: Watch): Guard => {
   const [mode, setpriv] = told?.split("=") ?? []
   if (mode === "warden" && setpriv !== undefined) return new Guard(mode, setpriv, 4)
-  return new Guard(mode === "thread" ? mode : "none")
+  return new Guard(mode === "thread" ? mode : "none", undefined, undefined, watch)
 }
 
 /** Processes by their parent, from the one tool that every Unix has. */
@@ -159,10 +159,13 @@ export class Guard {
   /** Stopped by us: without a warden. */
   private stopped: ReadonlyArray<number> = []
 
-  constructor(mode: GuardMode, setpriv?: string, pipe?: number) {
+  private readonly watch: Watch | undefined
+
+  constructor(mode: GuardMode, setpriv?: string, pipe?: number, watch?: Watch) {
     this.mode = mode
     this.setpriv = setpriv
     this.pipe = pipe
+    this.watch = watch
   }
 
   /**
@@ -189,11 +192,13 @@ export class Guard {
 
   /** An actor was started: its group is in the tree below us. */
   started(group: number): void {
+    this.watch?.started(group)
     this.tell(`+ ${group} ${process.pid}`)
   }
 
   /** It was reaped: what it had started, and what that had started, is killed with it. */
   ended(group: number): void {
+    this.watch?.ended(group)
     this.tell(`- ${group}`)
   }
 
@@ -256,14 +261,24 @@ export class Guard {
   }
 }
 
+/** What the thread of an actor knows of the actors it has started. */
+export interface Watch {
+  readonly started: (group: number) => void
+  readonly ended: (group: number) => void
+}
+
 /**
- * The `thread` guard's side in the actor: watches fd 4 from a thread of its own, and kills the group at its end.
- * Resolves when it is watching.
+ * The `thread` guard's side in the actor: watches fd 4 from a thread of its own, and kills the group at its end; before
+ * that the groups of the actors it has started: one that was just ending may have left something in its own, and we
+ * are not there any more to kill that. Resolves when it is watching.
  */
-export const watchParent = async (): Promise<void> => {
+export const watchParent = async (): Promise<Watch> => {
   const { Worker } = await import("node:worker_threads")
   const source = `const { parentPort } = require("node:worker_threads")
-const kill = () => { try { process.kill(-process.pid, "SIGKILL") } catch { process.kill(process.pid, "SIGKILL") } }
+const below = new Set()
+parentPort.on("message", (group) => group > 0 ? below.add(group) : below.delete(-group))
+const send = (pid) => { try { process.kill(pid, "SIGKILL"); return true } catch { return false } }
+const kill = () => { for (const group of below) send(-group); send(-process.pid) || send(process.pid) }
 const socket = new (require("node:net").Socket)({ fd: 4 })
 socket.on("close", kill)
 socket.on("error", () => {})
@@ -272,4 +287,8 @@ parentPort.postMessage("watching")`
   const thread = new Worker(source, { eval: true, execArgv: [], stdin: false })
   await new Promise((resolve) => thread.once("message", resolve))
   thread.unref()
+  return {
+    started: (group) => thread.postMessage(group),
+    ended: (group) => thread.postMessage(-group)
+  }
 }

@@ -179,7 +179,7 @@ describe("A nursery", () => {
       assert.deepInclude(error, { _tag: "ChannelClosed", side: "local" })
       assert.match(
         error.message,
-        /^the portal to scoped@\d+ is closed: the actor was ended from here, by its nursery, its scope/
+        /^the portal to scoped@\d+ is closed here: its nursery, Scope or Layer has ended/
       )
     })))
 })

@@ -41,8 +41,11 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
   return out
 }
 
-/** Feeds one chunk. `Filling.body` is owned by the state: a state is used once, as any linear value. */
-export const decode = (state: State, chunk: Uint8Array, maxFrame = defaultMaxFrame): Decoded => {
+/**
+ * Feeds one chunk. `Filling.body` is owned by the state: a state is used once, as any linear value. No more than `count`
+ * frames are taken; what is behind them waits in the state, for a limit that may be another one.
+ */
+export const decode = (state: State, chunk: Uint8Array, maxFrame = defaultMaxFrame, count = Infinity): Decoded => {
   if (state._tag === "Failed") return { state, frames: none }
   const frames: Array<Uint8Array> = []
   let bytes = chunk
@@ -56,12 +59,12 @@ export const decode = (state: State, chunk: Uint8Array, maxFrame = defaultMaxFra
     frames.push(state.body)
     bytes = bytes.subarray(missing)
   } else if (state.rest.length > 0) bytes = join(state.rest, bytes)
-  return split(bytes, frames, maxFrame)
+  return split(bytes, frames, maxFrame, count)
 }
 
-const split = (bytes: Uint8Array, frames: Array<Uint8Array>, maxFrame: number): Decoded => {
+const split = (bytes: Uint8Array, frames: Array<Uint8Array>, maxFrame: number, count: number): Decoded => {
   let at = 0
-  while (bytes.length - at >= headerSize) {
+  while (bytes.length - at >= headerSize && frames.length < count) {
     const size = (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
     if (size === 0) return { state: { _tag: "Failed", violation: { _tag: "FrameEmpty" } }, frames }
     if (size > maxFrame) {

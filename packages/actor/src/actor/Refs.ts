@@ -54,6 +54,15 @@ export const unmet = (ref: ActorRefData, expected: Expected): string | undefined
 }
 
 /**
+ * The schema of references to actors that expose `X`. Unlike a plain Codec it is typed for whoever makes one, too: a
+ * call with a reference to somebody else does not compile.
+ */
+export interface RefOf<X> extends Schema.Codec<ActorRef<X>, typeof RefSchema.Encoded> {
+  readonly "~type.make": ActorRef<X>
+  readonly "~type.make.in": ActorRef<X>
+}
+
+/**
  * The schema of a reference to an actor: what a contract says where it wants one. A reference to an actor that is not
  * that Service, or does not expose these, is an invalid payload, on the side that made it.
  *
@@ -65,10 +74,10 @@ export const unmet = (ref: ActorRefData, expected: Expected): string | undefined
  * @since 0.1.0
  */
 export const ref: {
-  <S extends AnyServiceClass>(service: S): Schema.Codec<ActorRef<SelfOf<S>>, typeof RefSchema.Encoded>
-  <const X extends Exposed>(exposed: X): Schema.Codec<ActorRef<X[number]>, typeof RefSchema.Encoded>
-} = (expected: Expected): Schema.Codec<any, any> =>
-  RefSchema.check(Schema.makeFilter((value) => unmet(value, expected)))
+  <S extends AnyServiceClass>(service: S): RefOf<SelfOf<S>>
+  <const X extends Exposed>(exposed: X): RefOf<X[number]>
+} = (expected: Expected): RefOf<any> =>
+  RefSchema.check(Schema.makeFilter((value) => unmet(value, expected))) as RefOf<any>
 
 /** Connects, keeping why it could not be done. */
 export const connect = (tree: Tree, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable | ActorUnreachable> =>

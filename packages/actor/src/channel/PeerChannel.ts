@@ -91,6 +91,8 @@ const greetingLimit = 1024 * 1024
 /** So many answers may wait for a peer that goes on asking. */
 const maxUnread = 250_000
 
+const nothing = new Uint8Array(0)
+
 const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
 
 export class PeerChannel {
@@ -259,19 +261,31 @@ export class PeerChannel {
   // ---- reading ----------------------------------------------------------------------------------------------------
 
   private data(bytes: Uint8Array): void {
-    if (this.state._tag === "Closed") return
-    const decoded = Frame.decode(this.frames, bytes, this.maxFrame)
-    this.frames = decoded.state
     this.received.bytes += bytes.length
+    let chunk = bytes
+    // Greeting by greeting: what comes right behind the last one is held to another limit.
+    while (this.state._tag === "Handshaking") {
+      if (this.read(chunk, 1) === 0) return
+      chunk = nothing
+    }
+    this.read(chunk)
+  }
+
+  /** How many frames there were. */
+  private read(bytes: Uint8Array, count?: number): number {
+    if (this.state._tag === "Closed") return 0
+    const decoded = Frame.decode(this.frames, bytes, this.maxFrame, count)
+    this.frames = decoded.state
     for (const frame of decoded.frames) {
       // A word may close the channel: what came behind it is not read.
-      if (this.isClosed()) return
+      if (this.isClosed()) break
       this.received.frames++
       const word = Envelope.decode(frame)
-      if (word._tag === "Violation") return this.violate(word.violation)
-      this.heard(word.message)
+      if (word._tag === "Violation") this.violate(word.violation)
+      else this.heard(word.message)
     }
     if (decoded.state._tag === "Failed") this.violate(decoded.state.violation)
+    return decoded.frames.length
   }
 
   /** A method, so that what a callback changed is seen. */

@@ -16,7 +16,7 @@ import { Entry } from "../contract/ActorRef.ts"
 import { type Call, endpoint, streamEndpoint } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import * as Caller from "../dialog/Caller.ts"
-import { type Env, onOwnAccount, withoutCaller } from "../dialog/Env.ts"
+import { type Env, onOwnAccount } from "../dialog/Env.ts"
 import { type ActorError, NameTaken } from "../errors/ActorError.ts"
 import type { Change } from "./Registrar.ts"
 
@@ -60,9 +60,11 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Env
     gone: (uuid) => Effect.ignore(ask(contract.gone({ uuid }))),
     stale: (uuid) => ask(contract.stale({ uuid })),
     list: (name) => ask(contract.list({ name: name ?? null })),
-    watch: (name) =>
-      Stream.unwrap(
+    watch: (name) => {
+      const changes = Stream.unwrap(
         Effect.map(connect, (channel) => Caller.stream(channel, env, contract.watch({ name: name ?? null })))
-      ).pipe(Stream.updateContext(withoutCaller)) as Stream.Stream<Change, ActorError>
+      ) as Stream.Stream<Change, ActorError>
+      return Stream.transformPull(changes, (pull) => Effect.succeed(onOwnAccount(pull)))
+    }
   }
 }

@@ -115,9 +115,10 @@ export class Peers {
   /** Where we listen; from now on, if we did not. */
   readonly address: Effect.Effect<Address, NotThere> = Effect.suspend(() => {
     if (this.closed) return Effect.fail({ gone: true, reason: "it is ending" })
-    if (this.listener === undefined) {
-      const listener = Deferred.makeUnsafe<Listener, NotThere>()
-      this.listener = listener
+    let listener = this.listener
+    if (listener === undefined) {
+      const opened = listener = Deferred.makeUnsafe<Listener, NotThere>()
+      this.listener = opened
       const { self, transport } = this.options
       this.fork(Effect.map(
         Effect.exit(transport.listen(self, (connection) => this.accept(connection))),
@@ -125,11 +126,12 @@ export class Peers {
           if (Exit.isFailure(exit)) this.listener = undefined
           // It ended while it began to listen.
           else if (this.closed) exit.value.close()
-          Deferred.doneUnsafe(listener, exit as Exit.Exit<Listener, NotThere>)
+          Deferred.doneUnsafe(opened, exit as Exit.Exit<Listener, NotThere>)
         }
       ))
     }
-    return Effect.map(Deferred.await(this.listener), ({ address }) => address)
+    // Not the field: a transport that refuses at once has emptied it.
+    return Effect.map(Deferred.await(listener), ({ address }) => address)
   })
 
   private accept(connection: Connection): void {
@@ -161,7 +163,9 @@ export class Peers {
       this.strangers.delete(drop)
       timer.interrupt()
       if (why !== undefined) refuse(why)
-      if (state !== "known") connection.destroy()
+      if (state === "known") return
+      state = "told"
+      connection.destroy()
     }
     this.strangers.add(drop)
     const timer = this.fork(

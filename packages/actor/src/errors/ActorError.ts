@@ -254,7 +254,7 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelC
   override get message(): string {
     const actor = formatActor(this.actor)
     return this.side === "local"
-      ? `the portal to ${actor} is closed: the actor was ended from here, by its nursery, its scope or \`cancel\``
+      ? `the portal to ${actor} is closed here: its nursery, Scope or Layer has ended, or \`cancel\` was called`
       : `${actor} closed the connection: it has ended`
   }
 }

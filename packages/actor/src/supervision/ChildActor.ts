@@ -18,8 +18,6 @@ import type * as Fiber from "effect/Fiber"
 import type * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorRefData, Entry } from "../contract/ActorRef.ts"
-import type { Implemented } from "../contract/Call.ts"
-import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
 import { Dispatcher, type Relayed } from "../dialog/Callee.ts"
 import { wireMillis, withoutCaller } from "../dialog/Env.ts"
@@ -29,26 +27,13 @@ import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep }
 import { withoutStack } from "../errors/stack.ts"
 import type { ActorExit } from "../portal/Portal.ts"
 import { boot, building } from "../spawn/Boot.ts"
-import type { ProcessExit, ProcessHandle, SpawnOptions } from "../spawn/Spawner.ts"
-import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
+import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
 import * as Ladder from "./ShutdownLadder.ts"
+import { entryOf, type StartSpec } from "./StartSpec.ts"
 import type { Reach, Tree } from "./Tree.ts"
 
 /** What an inner actor keeps of its own deadline, so that its children are gone before it must be. */
 const margin = 250
-
-export interface StartSpec {
-  readonly name: string
-  readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
-  readonly options: SpawnOptions
-  /** The Service it is to be, and where the calls of the Services it uses go. */
-  readonly service?: ServiceSpec | undefined
-  /** What the Service serves: an actor of functions serves its definitions. */
-  readonly endpoints?: ReadonlyArray<string> | undefined
-  /** Nobody else in the tree may have its name. */
-  readonly unique?: boolean | undefined
-  readonly relays?: ReadonlyMap<string, Relayed> | undefined
-}
 
 export class ChildActor {
   readonly actor: ActorId
@@ -151,7 +136,9 @@ export class ChildActor {
       timer.interruptUnsafe()
       done(this.lost())
     }
-    const timer = Effect.runForkWith(this.context)(Effect.sleep(this.timeouts.explain))
+    // One that has said why it fails is on its way out: its exit is worth a longer wait.
+    const bound = this.failure === null ? this.timeouts.explain : this.timeouts.terminate
+    const timer = Effect.runForkWith(this.context)(Effect.sleep(bound))
     this.explaining.push(finish)
     timer.addObserver(finish)
   }
@@ -362,8 +349,12 @@ export const start = (
     })
     const handled = Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))
     return Effect.flatMap(
-      // An interrupted claim may have arrived all the same.
-      Effect.onError(handled, () => Effect.andThen(Effect.sync(() => turn.end()), reach.directory.gone(uuid))),
+      Effect.onError(handled, () =>
+        Effect.sync(() => {
+          turn.end()
+          // An interrupted claim may have arrived all the same. What is said after this arrives after it: nobody waits.
+          Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
+        })),
       (handle) =>
         Effect.onExit(
           started(tree, reach, spec, entry, handle, turn, fiber, restore),
@@ -397,18 +388,6 @@ class Turn {
     if (!this.taken) return
     this.taken = false
     Effect.runForkWith(this.fiber.context)(this.starts.release(1))
-  }
-}
-
-const entryOf = (tree: Tree, { definitions, endpoints, name, service, unique }: StartSpec): Entry => {
-  const uuid = newUuid()
-  return {
-    actor: { name, uuid, pid: 0 },
-    path: [...tree.path, uuid],
-    service: service?.key ?? null,
-    exposed: endpoints?.map((name) => ({ name, module: null })) ??
-      definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),
-    unique: unique ?? false
   }
 }
 
@@ -480,7 +459,3 @@ const refuse = (tree: Tree, name: string, reason: string): Effect.Effect<never, 
   tree.events.publish({ _tag: "ActorSpawnFailed", name, error })
   return Effect.fail(error)
 }
-
-/** A version 4 uuid from the runtime's own random source (Web Crypto is everywhere this runs). */
-const newUuid = (): string =>
-  (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()

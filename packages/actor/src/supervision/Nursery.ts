@@ -236,11 +236,13 @@ const interrupted = (state: NurseryState, fiber: Fiber.Fiber<unknown, unknown>):
 const watched = <A>(work: Effect.Effect<A, unknown>, state: NurseryState): Effect.Effect<A, unknown> => {
   let ended = false
   const noticed = Effect.onExit(work, (exit) =>
-    Effect.sync(() => {
+    Effect.withFiber((fiber) => {
       ended = true
       // Fibers that the body forked are interrupted after this: what they still wait for ends with its actor.
       if (Exit.isSuccess(exit)) state.beginClose("nursery done")
-      else if (state.isOpen && !Cause.hasInterruptsOnly(exit.cause)) state.fail(exit.cause)
+      else if (Cause.hasInterruptsOnly(exit.cause)) interrupted(state, fiber)
+      else if (state.isOpen) state.fail(exit.cause)
+      return Effect.void
     }))
   const interruption = Effect.onInterrupt(Effect.never, () =>
     Effect.withFiber((fiber) => {

@@ -24,7 +24,7 @@ import type { Directory } from "../discovery/Directory.ts"
 import * as Remote from "../discovery/Directory.ts"
 import { type NotThere, Peers } from "../discovery/Peers.ts"
 import { type ActorError, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
-import type { Address, Network, Transport } from "../transport/Transport.ts"
+import { type Address, concealed, type Network, type Transport } from "../transport/Transport.ts"
 import type { Tree } from "./Tree.ts"
 
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
@@ -121,7 +121,7 @@ export const join = (tree: Tree, options: ReachOptions): Peers => {
       )
   }]])
   tree.reach = {
-    network,
+    network: concealed(network),
     peers,
     directory: registrar?.directory ?? bounded(Remote.remote(toRoot(tree, peers), tree.env), context),
     toRelatives: new Map([...located, ...registrar?.handlers ?? []]),

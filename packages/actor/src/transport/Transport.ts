@@ -75,6 +75,12 @@ export interface Network {
   readonly secret: Uint8Array
 }
 
+/** The same, with a secret that is not shown where a value is printed as a whole. */
+export const concealed = (network: Network): Network => {
+  const { secret, ...shown } = network
+  return Object.defineProperty(shown, "secret", { value: secret, enumerable: false }) as Network
+}
+
 /**
  * How the actors of a tree reach each other beside the connections between parents and children.
  *

@@ -69,7 +69,7 @@ export const runChild = async (sources: Sources = modules): Promise<void> => {
   }
   // A parent that died before the guard was in place has left us to somebody else.
   if (process.ppid !== Number(parent)) process.exit(1)
-  if (mode === "thread") await watchParent()
+  const watch = mode === "thread" ? await watchParent() : undefined
   process.title = `furrow[${name}@${process.pid}]`
   const child = markChild()
   const reader = SocketConnection.makeReader()
@@ -81,7 +81,7 @@ export const runChild = async (sources: Sources = modules): Promise<void> => {
   const ended = await Effect.runPromise(run({
     actor: { name, uuid, pid: process.pid },
     connection: SocketConnection.make(socket, reader),
-    spawner: make(inherited(mode), living, heap === limitedHeap),
+    spawner: make(inherited(mode, watch), living, heap === limitedHeap),
     transport: NodeTransport.make,
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed, sources.importModule)),
     loadModule: (module) => imported(child, [module], sources.importModule(module)),

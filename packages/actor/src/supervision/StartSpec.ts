@@ -1,0 +1,42 @@
+/**
+ * What an owner wants to be started, and what the registry is told of it before there is a process.
+ *
+ * @since 0.1.0
+ */
+import type { Entry } from "../contract/ActorRef.ts"
+import type { Implemented } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import type { Relayed } from "../dialog/Callee.ts"
+import type { SpawnOptions } from "../spawn/Spawner.ts"
+import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
+import type { Tree } from "./Tree.ts"
+
+export interface StartSpec {
+  readonly name: string
+  readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
+  readonly options: SpawnOptions
+  /** The Service it is to be, and where the calls of the Services it uses go. */
+  readonly service?: ServiceSpec | undefined
+  /** What the Service serves: an actor of functions serves its definitions. */
+  readonly endpoints?: ReadonlyArray<string> | undefined
+  /** Nobody else in the tree may have its name. */
+  readonly unique?: boolean | undefined
+  readonly relays?: ReadonlyMap<string, Relayed> | undefined
+}
+
+/** A new actor below us; its pid is not known yet. */
+export const entryOf = (tree: Tree, { definitions, endpoints, name, service, unique }: StartSpec): Entry => {
+  const uuid = newUuid()
+  return {
+    actor: { name, uuid, pid: 0 },
+    path: [...tree.path, uuid],
+    service: service?.key ?? null,
+    exposed: endpoints?.map((name) => ({ name, module: null })) ??
+      definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),
+    unique: unique ?? false
+  }
+}
+
+/** A version 4 uuid from the runtime's own random source (Web Crypto is everywhere this runs). */
+const newUuid = (): string =>
+  (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()

@@ -1,0 +1,237 @@
+/** The names of a tree, as a table and as properties. */
+import { assert, describe, it } from "@effect/vitest"
+import type { Entry } from "@furrow/actor/contract/ActorRef"
+import * as Registrar from "@furrow/actor/discovery/Registrar"
+import * as HashMap from "effect/HashMap"
+import * as Schema from "effect/Schema"
+
+const entry = (path: string, name: string, unique = false): Entry => {
+  const uuids = path.split("/")
+  const uuid = uuids.at(-1)!
+  return { actor: { name, uuid, pid: 0 }, path: uuids, service: null, exposed: [], unique }
+}
+
+/** A registrar that says what it decided in short words. */
+const registrar = () => {
+  let state = Registrar.initial
+  const said = (input: Registrar.Input): string => {
+    const [next, outcome] = Registrar.step(state, input)
+    state = next
+    if (outcome._tag !== "Changed") {
+      return outcome._tag === "Taken" ? `taken by ${outcome.by.actor.uuid}` : outcome._tag
+    }
+    return outcome.changes.map((change) =>
+      change._tag === "Snapshot" ? "snapshot" : `${change._tag} ${change.entry.actor.uuid}@${change.entry.actor.pid}` +
+        (change._tag === "Down" ? ` ${change.why}` : "")
+    ).join(", ")
+  }
+  const claim = (path: string, name: string, unique?: boolean) =>
+    said({ _tag: "Claim", entry: entry(path, name, unique) })
+  const ready = (uuid: string, pid = 7) => said({ _tag: "Ready", uuid, pid })
+  const gone = (uuid: string, why: "ended" | "stale" = "ended") => said({ _tag: "Gone", uuid, why })
+  const listed = (name?: string) => Registrar.entries(state, name).map(({ actor }) => actor.uuid)
+  claim("r", "root")
+  ready("r", 0)
+  return { claim, ready, gone, listed, state: () => state }
+}
+
+describe("Registrar", () => {
+  it("lists an actor from ready to gone, with the pid it has then", () => {
+    const { claim, gone, listed, ready } = registrar()
+    assert.strictEqual(claim("r/a", "alice"), "")
+    assert.deepStrictEqual(listed(), ["r"])
+    assert.strictEqual(ready("a", 42), "Up a@42")
+    assert.strictEqual(ready("a", 43), "")
+    assert.deepStrictEqual(listed(), ["a", "r"])
+    assert.strictEqual(gone("a"), "Down a@42 ended")
+    assert.strictEqual(gone("a"), "")
+    assert.strictEqual(ready("a"), "")
+    assert.deepStrictEqual(listed(), ["r"])
+  })
+
+  it("DISC-11: shares a name: the one that was ready last comes first, whoever claimed first", () => {
+    const { claim, listed, ready } = registrar()
+    claim("r/a", "twin")
+    claim("r/b", "twin")
+    ready("b")
+    ready("a")
+    assert.deepStrictEqual(listed("twin"), ["a", "b"])
+    assert.deepStrictEqual(listed("nobody"), [])
+  })
+
+  it("a name somebody wants alone has no second holder, whoever came first, from the claim on", () => {
+    const { claim, gone, ready } = registrar()
+    claim("r/a", "shared")
+    assert.strictEqual(claim("r/b", "shared", true), "taken by a")
+    claim("r/c", "alone", true)
+    assert.strictEqual(claim("r/d", "alone"), "taken by c")
+    assert.strictEqual(claim("r/e", "alone", true), "taken by c")
+    ready("c")
+    assert.strictEqual(claim("r/e", "alone", true), "taken by c")
+    gone("c")
+    assert.strictEqual(claim("r/e", "alone", true), "")
+    assert.strictEqual(claim("r/x", "root", true), "taken by r")
+  })
+
+  it("everybody below an actor goes with it, the deepest first, those that were not ready without a word", () => {
+    const { claim, gone, listed, ready } = registrar()
+    for (const path of ["r/a", "r/a/b", "r/a/b/c", "r/a/d", "r/z"]) claim(path, path)
+    for (const uuid of ["a", "b", "c", "z"]) ready(uuid)
+    assert.strictEqual(gone("a", "stale"), "Down c@7 stale, Down b@7 stale, Down a@7 stale")
+    assert.deepStrictEqual(listed(), ["z", "r"])
+    assert.strictEqual(ready("d"), "")
+    assert.strictEqual(claim("r/q", "r/a/b", true), "")
+  })
+
+  it("nobody comes below an actor that has gone, or was never there, or stands elsewhere", () => {
+    const { claim, gone, ready } = registrar()
+    claim("r/a", "alice")
+    ready("a")
+    gone("a")
+    assert.strictEqual(claim("r/a/b", "bob"), "Orphan")
+    assert.strictEqual(claim("r/ghost/b", "bob"), "Orphan")
+    claim("r/c", "carol")
+    assert.strictEqual(claim("x/c/b", "bob"), "Orphan")
+    assert.strictEqual(claim("x", "another root"), "Orphan")
+    assert.strictEqual(claim("r/c/b", "bob", true), "")
+  })
+
+  it("a claim that is said twice is one claim, and nobody takes over the uuid of another one", () => {
+    const { claim, listed, ready } = registrar()
+    claim("r/a", "alice", true)
+    assert.strictEqual(claim("r/a", "alice", true), "")
+    ready("a")
+    assert.deepStrictEqual(listed("alice"), ["a"])
+    assert.strictEqual(claim("r/a", "mallory"), "Orphan")
+    claim("r/m", "mallory")
+    assert.strictEqual(claim("r/m/a", "alice"), "Orphan")
+    assert.deepStrictEqual(listed("alice"), ["a"])
+  })
+})
+
+/** Where each of these actors stands: every uuid is the child of another one, three deep. */
+const places = ["r/a", "r/b", "r/a/c", "r/a/d", "r/b/e", "r/a/c/f", "r/b/e/g", "r/h"]
+const Ops = Schema.Array(Schema.Struct({
+  what: Schema.Literals(["Claim", "Claim", "Ready", "Ready", "Gone"]),
+  who: Schema.Literals(["0", "1", "2", "3", "4", "5", "6", "7"]),
+  name: Schema.Literals(["x", "y", "z"]),
+  unique: Schema.Boolean,
+  why: Schema.Literals(["ended", "stale"])
+})).pipe(Schema.check(Schema.isMaxLength(60)))
+type Op = typeof Ops.Type[number]
+
+const inputOf = ({ name, unique, what, who, why }: Op): Registrar.Input => {
+  const place = places[Number(who)]!
+  const uuid = place.split("/").at(-1)!
+  switch (what) {
+    case "Claim":
+      return { _tag: "Claim", entry: entry(place, name, unique) }
+    case "Ready":
+      return { _tag: "Ready", uuid, pid: 1 }
+    case "Gone":
+      return { _tag: "Gone", uuid, why }
+  }
+}
+
+const held = (state: Registrar.State) => Array.from(HashMap.values(state.held))
+
+/** Runs the inputs behind a root, and hands out each step. */
+const walk = (
+  ops: ReadonlyArray<Op>,
+  look: (step: {
+    readonly before: Registrar.State
+    readonly after: Registrar.State
+    readonly input: Registrar.Input
+    readonly outcome: Registrar.Outcome
+  }) => void
+): Registrar.State => {
+  const root = entry("r", "root")
+  let [before] = Registrar.step(Registrar.initial, { _tag: "Claim", entry: root })
+  ;[before] = Registrar.step(before, { _tag: "Ready", uuid: "r", pid: 0 })
+  for (const op of ops) {
+    const input = inputOf(op)
+    const [after, outcome] = Registrar.step(before, input)
+    look({ before, after, input, outcome })
+    before = after
+  }
+  return before
+}
+
+describe("Registrar, whatever comes in whatever order", () => {
+  it.prop("a name that somebody has alone has one holder", { ops: Ops }, ({ ops }) => {
+    walk(ops, ({ after }) => {
+      const all = held(after)
+      for (const { entry } of all.filter(({ entry }) => entry.unique)) {
+        assert.strictEqual(all.filter((other) => other.entry.actor.name === entry.actor.name).length, 1)
+      }
+    })
+  })
+
+  it.prop("nobody is listed who is not ready, or whose parent is not here", { ops: Ops }, ({ ops }) => {
+    const ready = new Set(["r"])
+    walk(ops, ({ after, before, input, outcome }) => {
+      const uuids = new Set(held(after).map(({ entry }) => entry.actor.uuid))
+      if (input._tag === "Ready" && HashMap.has(before.held, input.uuid)) ready.add(input.uuid)
+      if (input._tag === "Claim" && !HashMap.has(before.held, input.entry.actor.uuid)) {
+        ready.delete(input.entry.actor.uuid)
+      }
+      assert.isDefined(outcome)
+      for (const { actor, path } of Registrar.entries(after)) {
+        assert.isTrue(ready.has(actor.uuid), `${actor.uuid} is not ready`)
+        for (const above of path) assert.isTrue(uuids.has(above), `${actor.uuid} is listed without ${above}`)
+      }
+    })
+  })
+
+  it.prop(
+    "whoever came up goes down exactly once, and what watchers hear is what is listed",
+    { ops: Ops },
+    ({ ops }) => {
+      const up = new Set(["r"])
+      const last = walk(ops, ({ after, outcome }) => {
+        if (outcome._tag !== "Changed") return
+        for (const change of outcome.changes) {
+          assert(change._tag !== "Snapshot")
+          const { uuid } = change.entry.actor
+          if (change._tag === "Up") assert.isFalse(up.has(uuid), `${uuid} came up twice`)
+          else assert.isTrue(up.has(uuid), `${uuid} went down and was not up`)
+          if (change._tag === "Up") up.add(uuid)
+          else up.delete(uuid)
+        }
+        assert.deepStrictEqual(Registrar.entries(after).map(({ actor }) => actor.uuid).toSorted(), [...up].toSorted())
+      })
+      const [, end] = Registrar.step(last, { _tag: "Gone", uuid: "r", why: "ended" })
+      assert(end._tag === "Changed")
+      assert.deepStrictEqual(
+        end.changes.map((change) => change._tag === "Down" ? change.entry.actor.uuid : "").toSorted(),
+        [...up].toSorted()
+      )
+    }
+  )
+
+  it.prop("the index of names says what is held, and nothing is kept of who has gone", { ops: Ops }, ({ ops }) => {
+    walk(ops, ({ after }) => {
+      const all = held(after).map(({ entry }) => `${entry.actor.name} ${entry.actor.uuid}`).toSorted()
+      const indexed = Array.from(
+        HashMap.entries(after.names),
+        ([name, uuids]) => uuids.map((uuid) => `${name} ${uuid}`)
+      )
+      assert.deepStrictEqual(indexed.flat().toSorted(), all)
+      assert.isTrue(indexed.every((uuids) => uuids.length > 0))
+      for (const [parent] of HashMap.entries(after.parents)) assert.isTrue(HashMap.has(after.held, parent))
+    })
+  })
+
+  it.prop(
+    "a word of somebody who is not here, or a claim that is refused, changes nothing",
+    { ops: Ops },
+    ({ ops }) => {
+      walk(ops, ({ after, before, input, outcome }) => {
+        const stale = input._tag !== "Claim" && !HashMap.has(before.held, input.uuid)
+        if (!stale && outcome._tag === "Changed") return
+        assert.strictEqual(after, before)
+        if (stale) assert.deepStrictEqual(outcome, { _tag: "Changed", changes: [] })
+      })
+    }
+  )
+})

@@ -1,0 +1,122 @@
+/** Connections that are made while an actor is built, and what the runtime asks on its own account. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor, Registry } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import * as Journal from "../support/Journal.ts"
+import * as Puppets from "../support/Puppets.ts"
+import { drained, pass, settle, until } from "../support/Time.ts"
+import { asksMuch, asksParent, Hub, Ruin, Site, site, Tenant } from "./fixtures/houses.ts"
+import * as N from "./fixtures/neighbours.ts"
+
+const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
+  Effect.scoped(test).pipe(until(60_000), drained, Effect.provide(MemoryActor.layerWith({ expose: [N.poke] })))
+
+describe("An actor that dials while it is built", () => {
+  it.effect("serves over that connection what it exposes, once it is ready", () =>
+    Effect.gen(function*() {
+      const { ref } = yield* Tenant
+      // The types know a Service by its class, not by what it exposes.
+      assert.strictEqual(yield* Hub.calls.meets({ to: ref as never }), "Tenant")
+      const hub = yield* Hub
+      assert.strictEqual((yield* hub.statistics).actor.name, "Hub")
+    }).pipe(Effect.provide(Tenant.layer.pipe(Layer.provideMerge(Hub.layer))), inTree))
+
+  it.effect("reaches what it uses to its last finalizer", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      yield* Effect.provide(Tenant, Tenant.layer.pipe(Layer.provide(Hub.layer)))
+      assert.deepStrictEqual(journal.map((line) => line.replace(/^\d+ /, "")), ["the tenant leaves the Hub"])
+    }).pipe(inTree))
+
+  it.effect("fails to start where what it uses is gone, says so, and leaves no connection", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const hub = yield* Hub
+      yield* hub.cancel()
+      const error = yield* Effect.flip(Actor.start(Tenant))
+      assert.instanceOf(error, Actor.SpawnFailed)
+      assert.strictEqual((error as Actor.SpawnFailed).step, "layer")
+      assert.match(error.message, /Hub@\d+ cannot be reached: root@0 has no such child any more/)
+      assert.deepStrictEqual((yield* Registry.list()).map(({ actor }) => actor.name), ["root"])
+    })).pipe(Effect.provide(Hub.layer), inTree))
+})
+
+describe("An actor that cannot be built", () => {
+  it.effect("leaves no connection behind", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const error = yield* Effect.flip(Actor.start(Ruin))
+      assert.match(error.message, /the roof is off/)
+      yield* settle
+      assert.deepStrictEqual(yield* Hub.calls.company(), [])
+    })).pipe(Effect.provide(Hub.layer), inTree))
+})
+
+describe("A root that does not answer", () => {
+  it.effect("holds up a start no longer than Timeouts.connect and Timeouts.cancel", () => {
+    const theatre = Puppets.make()
+    return Effect.scoped(Effect.gen(function*() {
+      const a = yield* Actor.startScoped("a", { expose: N.neighbours })
+      const starting = yield* Effect.forkChild(a.run(N.hostsLater({ millis: 1_000 })))
+      yield* pass(500)
+      theatre.puppet("a").deafen()
+      yield* pass(5_000, 100)
+      assert.isUndefined(starting.pollUnsafe())
+      yield* pass(6_000, 100)
+      assert.match(
+        yield* Fiber.join(starting),
+        /^ActorUnreachable: the registry cannot be reached: the root did not answer within 5000 ms/
+      )
+      theatre.puppet("a").die({ code: 0 })
+      yield* pass(500)
+    })).pipe(drained, Effect.provide(theatre.layer))
+  })
+})
+
+describe("An actor whose parent is still starting", () => {
+  it.effect("is listed when it is ready; whoever looks for it from outside waits for its parent", () =>
+    Actor.nursery(Effect.gen(function*() {
+      yield* site.begin
+      const a = yield* Actor.start("a", { expose: N.neighbours })
+      const starting = yield* Effect.forkChild(Actor.start(Site))
+      const early = yield* Effect.forkChild(Registry.wait([N.poke, N.lookup], "early"))
+      const far = yield* Effect.forkChild(a.run(N.awaits({ name: "early", millis: 600_000 })))
+      while (!(yield* Registry.list()).some(({ actor }) => actor.name === "early")) yield* settle
+      yield* settle
+      assert.deepStrictEqual([starting, early, far].map((fiber) => fiber.pollUnsafe()), [
+        undefined,
+        undefined,
+        undefined
+      ])
+      yield* site.finish
+      const portal = yield* Fiber.join(early)
+      assert.strictEqual(yield* portal.run(N.poke()), "early")
+      assert.strictEqual(yield* Fiber.join(far), "early")
+      assert.strictEqual(yield* portal.run(N.lookup({ name: "a" })), "a")
+      // What it may ask of its parent is there, though it was connected before that was ready.
+      const built = yield* Fiber.join(starting)
+      assert.strictEqual(yield* built.run(asksParent()), "Site")
+    })).pipe(Effect.scoped, drained, Effect.provide(MemoryActor.layerWith({ expose: [N.poke] }))))
+})
+
+describe("What the runtime asks on its own account", () => {
+  it.effect("is no part of the caller's trace", () => {
+    const spans: Array<string> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        spans.push(options.name)
+        return new Tracer.NativeSpan(options)
+      }
+    })
+    return Actor.nursery(Effect.gen(function*() {
+      const a = yield* Actor.start("a", { expose: [...N.neighbours, asksMuch] })
+      yield* Actor.start("b", { expose: N.neighbours })
+      yield* Effect.forkChild(a.run(N.hosts({ name: "deep", unique: false })))
+      yield* Registry.wait(N.neighbours, "deep")
+      assert.strictEqual(yield* Effect.withSpan(a.run(asksMuch({ name: "b" })), "program"), "Some b")
+      assert.deepStrictEqual(spans, ["program", "asksMuch", "errand", "poke"])
+    })).pipe(inTree, Effect.withTracer(tracer))
+  })
+})

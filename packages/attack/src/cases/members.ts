@@ -1,0 +1,377 @@
+/**
+ * Attacks of a member that has turned bad: it has the secret, and is let in.
+ */
+import * as FailureSchema from "@furrow/protocol/Failure"
+import * as Message from "@furrow/protocol/Message"
+import * as Payload from "@furrow/protocol/Payload"
+import { pause, until } from "../processes.ts"
+import type { Case, Field, Outcome } from "../verdict.ts"
+import { type Client, enter, nobody, random, u32 } from "../wire.ts"
+import { garbage, start } from "./strangers.ts"
+
+type Word = Message.Message
+
+const failures = Payload.codec(FailureSchema.Failure)
+
+/** What came back for a dialog: the tag of its failure, or of its last word. */
+const answer = async (client: Client, dialog: number, within?: number): Promise<string> => {
+  const last = await client.until(
+    () => client.words.find((word) => (word._tag === "Return" || word._tag === "Error") && word.dialog === dialog),
+    within
+  )
+  if (last?._tag !== "Error") return last?._tag ?? "nothing"
+  const failure = failures.decode(last.payload)
+  return failure.ok ? failure.value._tag : "an error that cannot be read"
+}
+
+const inside = async <A>(
+  field: Field,
+  name: string,
+  run: (client: Client) => Promise<A>,
+  actor = nobody()
+): Promise<A> => {
+  const client = await enter(field.victim.target(name), field.victim.secret, actor)
+  try {
+    return await run(client)
+  } finally {
+    client.destroy()
+  }
+}
+
+/** Each on a connection of its own: which rule it was told it broke, and that the connection is over. */
+const breaking =
+  (name: string, breaches: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Word>, rule?: string]>) =>
+  async (field: Field): Promise<Outcome> => {
+    const problems: Array<string> = []
+    const rules = new Map<string, number>()
+    for (const [title, words, expected] of breaches) {
+      await inside(field, name, async (client) => {
+        client.say(...words)
+        const rule = (await client.hears("Violation"))?.rule ?? "nothing"
+        rules.set(rule, (rules.get(rule) ?? 0) + 1)
+        if (expected !== undefined && rule !== expected) problems.push(`${title}: ${rule} instead of ${expected}`)
+        if (!await client.closes()) problems.push(`${title}: the connection stays`)
+      })
+    }
+    return { figures: [...rules].map(([rule, n]) => `${n} ${rule}`).join(", "), problems }
+  }
+
+/** Each in one connection, which stays: what came back. */
+const asking =
+  (name: string, asked: ReadonlyArray<readonly [word: (dialog: number) => Word, expects: string]>) =>
+  async (field: Field): Promise<Outcome> => {
+    const problems: Array<string> = []
+    await inside(field, name, async (client) => {
+      let dialog = 1
+      for (const [word, expects] of asked) {
+        client.say(word(dialog))
+        const got = await answer(client, dialog)
+        if (got !== expects) problems.push(`${JSON.stringify(word(dialog))}: ${got} instead of ${expects}`)
+        dialog += 2
+      }
+      if (client.ended) problems.push("the connection was closed")
+    })
+    return { figures: `${asked.length} asked, none granted`, problems }
+  }
+
+const empty = new Uint8Array(0)
+const self = nobody("left")
+const cancelActor: Word = { _tag: "CancelActor", by: self, reason: "because", deadline: 0 }
+const welcome: Word = {
+  _tag: "Welcome",
+  version: Message.version,
+  capabilities: [],
+  actor: self,
+  maxFrame: 1024,
+  proof: null
+}
+const window = { items: 2, bytes: 1_000 }
+
+/** What a member says of actors that are not its own; nothing of it may stick. */
+const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
+  const { victim } = field
+  const problems: Array<string> = []
+  const [root, anvil, left] = ["root", "anvil", "left"].map((name) => victim.member(name)) as [
+    typeof self,
+    typeof self,
+    typeof self
+  ]
+  const { contract } = await import("@furrow/actor/discovery/Directory")
+  const { codecs } = await import("@furrow/actor/contract/Endpoint")
+  const say = (of: { readonly endpoint: any }, asked: object, dialog: number): Word => {
+    const payload = codecs(of.endpoint).payload.encode(asked)
+    if (!payload.ok) throw new Error(payload.issue)
+    return start(dialog, of.endpoint.name, { payload: payload.value })
+  }
+  const traitor = nobody()
+  const entry = (actor: typeof self, ...path: ReadonlyArray<string>) => ({
+    actor,
+    path,
+    service: null,
+    exposed: [],
+    unique: false
+  })
+  const list = async (client: Client, dialog: number) => {
+    client.say(say(contract.list, { name: null }, dialog))
+    await answer(client, dialog)
+    const last = client.words.find((word) => word._tag === "Return" && word.dialog === dialog)
+    const decoded = last?._tag === "Return"
+      ? codecs(contract.list.endpoint).success.decode(last.payload)
+      : undefined
+    return decoded?.ok
+      ? (decoded.value as ReadonlyArray<{ actor: { name: string } }>).map(({ actor }) => actor.name).toSorted().join(
+        " "
+      )
+      : "?"
+  }
+  const lies: ReadonlyArray<(dialog: number) => Word> = [
+    (n) => say(contract.claim, { entry: entry(anvil, root.uuid, anvil.uuid) }, n),
+    (n) => say(contract.claim, { entry: entry(anvil, root.uuid, traitor.uuid, anvil.uuid) }, n),
+    (n) => say(contract.claim, { entry: entry(root, traitor.uuid, root.uuid) }, n),
+    (n) => say(contract.claim, { entry: entry(nobody("new"), root.uuid, left.uuid, "new") }, n),
+    (n) => say(contract.gone, { uuid: root.uuid }, n),
+    (n) => say(contract.gone, { uuid: anvil.uuid }, n),
+    (n) => say(contract.ready, { uuid: anvil.uuid, pid: 1 }, n)
+  ]
+  return inside(field, "root", async (client) => {
+    const before = await list(client, 1)
+    let dialog = 3
+    for (const lie of lies) {
+      client.say(lie(dialog))
+      const got = await answer(client, dialog)
+      if (got !== "Defect") problems.push(`lie ${(dialog - 1) / 2}: ${got}`)
+      dialog += 2
+    }
+    client.say(say(contract.stale, { uuid: anvil.uuid }, dialog))
+    await answer(client, dialog)
+    const after = await list(client, dialog + 2)
+    if (after !== before || !before.includes("anvil")) problems.push(`listed before: ${before}; after: ${after}`)
+    return { figures: `${lies.length} lies; listed all the time: ${after}`, problems }
+  }, traitor)
+}
+
+/** Opens far more dialogs than there may be. */
+const crowd = async (field: Field): Promise<Outcome> => {
+  const n = field.scale(100_000, 15_000)
+  const problems: Array<string> = []
+  return inside(field, "anvil", async (client) => {
+    for (let i = 0; i < n; i += 500) {
+      client.say(...Array.from({ length: Math.min(500, n - i) }, (_, j) => start(1 + 2 * (i + j), "hang")))
+      if (client.unsent > 1_000_000) await until(() => client.unsent < 100_000, 5_000, 2)
+    }
+    const refused = () => client.words.filter(({ _tag }) => _tag === "Error").length
+    await client.until(() => refused() >= n - 10_000, 20_000)
+    if (refused() !== n - 10_000) problems.push(`${refused()} of ${n} were refused instead of ${n - 10_000}`)
+    const tag = await answer(client, 2 * n - 1)
+    if (tag !== "Busy") problems.push(`the last one: ${tag}`)
+    client.say({ _tag: "Cancel", dialog: 1, by: self, reason: "enough", deadline: 0 })
+    await answer(client, 1)
+    client.say(start(2 * n + 1))
+    const served = await answer(client, 2 * n + 1)
+    if (served !== "Return") problems.push(`after one was cancelled: ${served}`)
+    return { figures: `${n} opened, ${refused()} refused as Busy, the connection stays`, problems }
+  })
+}
+
+/** Asks and asks, and never reads. */
+const neverReads = async (field: Field): Promise<Outcome> => {
+  const begin = performance.now()
+  return inside(field, "anvil", async (client) => {
+    client.stopReading()
+    let said = 0
+    let dialog = 1
+    const end = begin + field.scale(15_000, 3_000)
+    while (!client.ended && performance.now() < end) {
+      const words: Array<Word> = Array.from(
+        { length: 500 },
+        (_, i) => i % 2 === 0 ? { _tag: "Ping", n: i } : start(dialog += 2, "nobody-serves-this")
+      )
+      client.say(...words)
+      client.sent.length = 0
+      said += words.length
+      if (client.unsent > 1_000_000) await until(() => client.ended || client.unsent < 200_000, 2_000, 2)
+      await pause(0)
+    }
+    return {
+      figures: `${said} words said, none read: ${client.ended ? "cut off" : "not cut off yet"}`,
+      problems: client.ended || field.quick ? [] : ["not cut off"]
+    }
+  })
+}
+
+/** Announces large frames, and sends a byte of each. */
+const halves = async (field: Field): Promise<Outcome> => {
+  const n = field.scale(50, 20)
+  const { secret } = field.victim
+  const target = field.victim.target("anvil")
+  const clients: Array<Client> = []
+  for (let i = 0; i < n; i++) {
+    const client = await enter(target, secret)
+    client.raw(u32(64 * 1024 * 1024), new Uint8Array(1))
+    clients.push(client)
+  }
+  await pause(1_000)
+  for (const client of clients) client.destroy()
+  return { figures: `${n} frames of 64 MiB begun`, problems: [] }
+}
+
+/** The same member again and again, and many that are none. */
+const manyFaces = async (field: Field): Promise<Outcome> => {
+  const { secret } = field.victim
+  const target = field.victim.target("anvil")
+  const n = field.scale(500, 100)
+  const clients: Array<Client> = []
+  for (let i = 0; i < n; i++) clients.push(await enter(target, secret))
+  const problems: Array<string> = []
+  const again = nobody()
+  const first = await enter(target, secret, again)
+  const second = await enter(target, secret, again).then(() => "let in", (error: Error) => error.message)
+  if (!second.includes("duplicate")) problems.push(`the same one twice: ${second}`)
+  for (const client of [...clients, first]) client.destroy()
+  return { figures: `${n} names at once, all let in; the same name twice is not`, problems }
+}
+
+const badFrames = async (field: Field): Promise<Outcome> => {
+  const pieces = garbage(field.scale(350, 70))
+  const problems: Array<string> = []
+  const rules = new Map<string, number>()
+  for (const [title, bytes] of pieces) {
+    await inside(field, "anvil", async (client) => {
+      client.raw(bytes)
+      // A frame that is announced longer than it is would be waited for.
+      client.raw(random(4_096))
+      const rule = (await client.hears("Violation", 1_000))?.rule ?? "nothing"
+      rules.set(rule, (rules.get(rule) ?? 0) + 1)
+      if (rule === "nothing" && title !== "bent greeting") problems.push(`${title}: no violation`)
+    })
+  }
+  return { figures: [...rules].map(([rule, n]) => `${n} ${rule}`).join(", "), problems: problems.slice(0, 3) }
+}
+
+const payloads = async (field: Field): Promise<Outcome> => {
+  const n = field.scale(2_000, 300)
+  const tags = new Map<string, number>()
+  return inside(field, "anvil", async (client) => {
+    for (let i = 0; i < n; i++) client.say(start(1 + 2 * i, "echo", { payload: random(i % 60) }))
+    for (let i = 0; i < n; i++) {
+      const tag = await answer(client, 1 + 2 * i)
+      tags.set(tag, (tags.get(tag) ?? 0) + 1)
+    }
+    const bad = client.ended || (tags.get("nothing") ?? 0) > 0 || (tags.get("Defect") ?? 0) > 0
+    const figures = [...tags].map(([tag, count]) => `${count} ${tag}`).join(", ")
+    return { figures, problems: bad ? [figures] : [] }
+  })
+}
+
+export const members: ReadonlyArray<Case> = [
+  {
+    name: "a member's own call is served (so the others could be seen)",
+    quickTcp: true,
+    opens: 2,
+    run: async (field) => {
+      const got: Array<string> = []
+      for (const name of ["anvil", "root"]) {
+        got.push(
+          await inside(field, name, (client) => {
+            client.say(start(1))
+            return answer(client, 1)
+          })
+        )
+      }
+      return { figures: got.join(", "), problems: got.every((tag) => tag === "Return") ? [] : [got.join(", ")] }
+    }
+  },
+  {
+    name: "what an actor does not expose",
+    run: asking("anvil", [
+      [(n) => start(n, "nothing"), "EndpointUnknown"],
+      [(n) => start(n, "door", { kind: "stream", window }), "EndpointUnknown"],
+      [(n) => start(n, "constructor"), "EndpointUnknown"],
+      [(n) => start(n, "__proto__"), "EndpointUnknown"],
+      [(n) => start(n, "furrow/locate"), "EndpointUnknown"],
+      [(n) => start(n, "furrow/logs"), "EndpointUnknown"],
+      [(n) => start(n, "furrow/registry/list"), "EndpointUnknown"],
+      [(n) => start(n, "x".repeat(1_000_000)), "EndpointUnknown"],
+      [(n) => start(n, "count", { kind: "stream" }), "PayloadInvalid"],
+      [(n) => start(n, "door", { digest: "another" }), "ContractMismatch"]
+    ])
+  },
+  {
+    name: "what the root does not serve to peers",
+    run: asking("root", [
+      [(n) => start(n, "furrow/locate"), "EndpointUnknown"],
+      [(n) => start(n, "furrow/logs"), "EndpointUnknown"],
+      [(n) => start(n, "drive", { kind: "stream", window }), "EndpointUnknown"]
+    ])
+  },
+  { name: "lies to the registry", quickTcp: true, run: liesToTheRegistry },
+  {
+    name: "the root is told to end",
+    quickTcp: true,
+    run: breaking("root", [["CancelActor", [cancelActor], "WrongSide"]])
+  },
+  {
+    name: "words of parents, children and strangers",
+    run: breaking("anvil", [
+      ["Spawn", [{ _tag: "Spawn", payload: random(50) }], "WrongSide"],
+      ["Ready", [{ _tag: "Ready", payload: random(50) }], "WrongSide"],
+      ["Welcome", [welcome], "HandshakeOrder"],
+      ["Challenge", [{ _tag: "Challenge", uuid: "a", nonce: random(32) }], "HandshakeOrder"],
+      ["Proof", [{ _tag: "Proof", proof: random(32) }], "HandshakeOrder"],
+      ["Refuse", [{ _tag: "Refuse", reason: "busy", detail: "no" }], "HandshakeOrder"]
+    ])
+  },
+  {
+    name: "dialogs of the other side, used twice, never opened",
+    run: breaking("anvil", [
+      ["even", [start(2, "hang")], "DialogId"],
+      ["zero", [start(0, "hang")], "DialogId"],
+      ["twice", [start(3, "hang"), start(3, "hang")], "DialogId"],
+      ["shrinking", [start(5, "hang"), start(3, "hang")], "DialogId"],
+      ["an answer to nothing", [{ _tag: "Return", dialog: 2, payload: empty }], "UnknownDialog"],
+      ["a chunk of nothing", [{ _tag: "Yield", dialog: 7, items: 1, payload: empty }], "UnknownDialog"],
+      ["an answer to itself", [start(1, "hang"), { _tag: "Return", dialog: 1, payload: empty }], "WrongSide"],
+      ["a chunk for a call", [start(1, "hang"), { _tag: "Yield", dialog: 1, items: 1, payload: empty }], "DialogOrder"]
+    ])
+  },
+  {
+    name: "more than was granted",
+    run: async (field) => {
+      const credit = await breaking("anvil", [
+        ["items", [start(1, "count", { kind: "stream", window, payload: random(0) }), {
+          _tag: "Credit",
+          dialog: 3,
+          items: 1,
+          bytes: 1
+        }], "UnknownDialog"]
+      ])(field)
+      const talk = await inside(field, "anvil", async (client) => {
+        client.say(start(1, "talk", { kind: "dialog", window }))
+        if (await client.hears("Started") === undefined) return "no dialog"
+        const chunk: Word = { _tag: "Yield", dialog: 1, items: 1, payload: random(300 * 1024) }
+        client.say(chunk, chunk, chunk, chunk, chunk)
+        return (await client.hears("Violation"))?.rule ?? "nothing"
+      })
+      const excess = await inside(field, "anvil", async (client) => {
+        client.say(start(1, "talk", { kind: "dialog", window }))
+        await client.hears("Started")
+        client.say({ _tag: "Credit", dialog: 1, items: 1_000, bytes: 1_000_000 })
+        return (await client.hears("Violation"))?.rule ?? "nothing"
+      })
+      return {
+        figures: `${talk}, ${excess}`,
+        problems: [
+          ...credit.problems,
+          ...talk === "CreditOverrun" ? [] : [`an overrun: ${talk}`],
+          ...excess === "CreditExcess" ? [] : [`an excess: ${excess}`]
+        ]
+      }
+    }
+  },
+  { name: "bad frames after a good greeting", quickTcp: true, run: badFrames },
+  { name: "random payloads", run: payloads },
+  { name: "far too many dialogs", quickTcp: true, opens: 1, memory: 200, run: crowd },
+  { name: "asking without end, reading nothing", memory: 300, worst: 8_000, run: neverReads },
+  { name: "large frames, begun and left", run: halves },
+  { name: "many connections of one member", run: manyFaces }
+]

@@ -1,0 +1,51 @@
+/**
+ * What /proc says of the processes of the tree, and pauses.
+ */
+import * as Fs from "node:fs"
+
+export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** Looks until it holds; says whether it did in time. */
+export const until = async (holds: () => boolean, within: number, every = 20): Promise<boolean> => {
+  const end = performance.now() + within
+  for (;;) {
+    if (holds()) return true
+    if (performance.now() >= end) return false
+    await pause(every)
+  }
+}
+
+/** Megabytes in memory. */
+export const memory = (pid: number): number => {
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB/m.exec(Fs.readFileSync(`/proc/${pid}/status`, "utf8")) ?? []
+  return Number(kilobytes) / 1024
+}
+
+export const descriptors = (pid: number): number => Fs.readdirSync(`/proc/${pid}/fd`).length
+
+export const isAlive = (pid: number): boolean => {
+  try {
+    const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(")") + 2))
+  } catch {
+    return false
+  }
+}
+
+/** The tcp ports on which a process listens, as anybody of its user can find out. */
+export const ports = (pid: number): ReadonlyArray<number> => {
+  const sockets = new Set(
+    Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return [/^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1]]
+      } catch {
+        return []
+      }
+    })
+  )
+  const listening = "0A"
+  return Fs.readFileSync("/proc/net/tcp", "utf8").split("\n").slice(1).flatMap((line) => {
+    const [, local, , state, , , , , , inode] = line.trim().split(/\s+/)
+    return state === listening && sockets.has(inode) ? [parseInt(local!.split(":")[1]!, 16)] : []
+  })
+}

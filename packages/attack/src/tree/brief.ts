@@ -1,0 +1,18 @@
+/**
+ * A tree that lives for one call between two of its actors, in this runtime folder: `brief.ts <runtime folder>`. Says
+ * what came in between, or `ok`.
+ */
+import * as Actor from "@furrow/actor/actor/Actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { echo, visit } from "./actors.ts"
+
+NodeActor.runMain(
+  Effect.scoped(Effect.gen(function*() {
+    const host = yield* Actor.startScoped("host", { expose: [echo] })
+    const guest = yield* Actor.startScoped("guest", { expose: [visit] })
+    yield* Console.log((yield* guest.run(visit({ to: host.ref }))) ?? "ok")
+  })),
+  { transport: "unix", runtimeFolder: process.argv[2]! }
+)

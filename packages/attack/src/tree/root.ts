@@ -1,0 +1,72 @@
+/**
+ * The root of the tree under attack: `root.ts <unix|tcp> <runtime folder>`. It writes lines, and does what it reads.
+ */
+import * as Actor from "@furrow/actor/actor/Actor"
+import { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
+import type { Tree } from "@furrow/actor/supervision/Tree"
+import { NodeActor } from "@furrow/node"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Readline from "node:readline"
+import { below, betray, count, door, drive, type echo, everything, seen, together, visit, watch } from "./actors.ts"
+import type { Line } from "./lines.ts"
+
+const [transport, runtimeFolder] = process.argv.slice(2) as ["unix" | "tcp", string]
+
+const say = (line: Line) => Effect.sync(() => void process.stdout.write(`${JSON.stringify(line)}\n`))
+
+/** `<number> <name>`: a new actor that dials the one of this name. */
+const requests = Stream.fromAsyncIterable(Readline.createInterface({ input: process.stdin }), (error) => error)
+
+const newcomer = (n: number, to: Actor.ActorRef<typeof echo>) =>
+  Effect.scoped(Effect.gen(function*() {
+    const portal = yield* Actor.startScoped(`newcomer-${n}`, { expose: [visit] })
+    const start = performance.now()
+    const error = yield* portal.run(visit({ to }))
+    yield* say({ _tag: "Newcomer", n, error, millis: performance.now() - start })
+  }))
+
+const program = Effect.scoped(Effect.gen(function*() {
+  const anvil = yield* Actor.startScoped("anvil", { expose: everything })
+  const left = yield* Actor.startScoped("left", { expose: everything })
+  const right = yield* Actor.startScoped("right", { expose: everything })
+  const byName = new Map([anvil, left, right].map((portal) => [portal.actor.name, portal]))
+  const secret = yield* right.run(betray())
+  const { info, inside } = yield* ActorRuntime
+  yield* say({
+    _tag: "Up",
+    members: [info.id, anvil.actor, left.actor, right.actor],
+    folder: (inside as Tree).reach!.network.folder,
+    secret
+  })
+  const load = (
+    pair: string,
+    slices: Stream.Stream<
+      { at: number; millis: ReadonlyArray<number>; items: number; errors: ReadonlyArray<string> },
+      Actor.ActorError
+    >
+  ) => Stream.runForEach(slices, (load) => say({ _tag: "Load", pair, load }))
+  const tell = (who: string, slices: Stream.Stream<any, Actor.ActorError, ActorRuntime>) =>
+    Stream.runForEach(slices, (seen) => say({ _tag: "Seen", who, seen }))
+  const serve = Stream.runForEach(requests, (line) => {
+    const [n, to] = line.split(" ") as [string, string]
+    const asked = newcomer(Number(n), byName.get(to)!.ref)
+    return Effect.forkChild(
+      Effect.catch(
+        asked,
+        (error) => say({ _tag: "Newcomer", n: Number(n), error: `its start: ${error.message}`, millis: 0 })
+      )
+    )
+  })
+  yield* together([
+    load("left > anvil", left.stream(drive({ to: anvil.ref }))),
+    load("right > anvil", right.stream(drive({ to: anvil.ref }))),
+    load("anvil > right", anvil.stream(drive({ to: right.ref }))),
+    load("deep > root", right.stream(below())),
+    ...[anvil, left, right].map((portal) => tell(portal.actor.name, portal.stream(watch()))),
+    tell("root", seen),
+    serve as Effect.Effect<void, any, ActorRuntime>
+  ])
+}))
+
+NodeActor.runMain(program, { transport, runtimeFolder, expose: [door, count] })

@@ -1,0 +1,147 @@
+/**
+ * One attack on a live tree, and what became of the tree meanwhile: did it go on serving, did anybody get in, did memory
+ * and descriptors come back, did it keep its secret to itself.
+ */
+import * as Processes from "./processes.ts"
+import type { Victim } from "./victim.ts"
+
+export interface Field {
+  readonly victim: Victim
+  readonly quick: boolean
+  /** So many in a full run, fewer in a quick one. */
+  readonly scale: (full: number, quick: number) => number
+}
+
+/** What the attacker saw: figures for the table, and what must not be. */
+export interface Outcome {
+  readonly figures: string
+  readonly problems: ReadonlyArray<string>
+}
+
+export interface Case {
+  readonly name: string
+  /** Over which transports it can be tried (default: both), and whether a quick run tries it over tcp too. */
+  readonly over?: "unix" | undefined
+  readonly quickTcp?: boolean | undefined
+  /** Left out of a quick run. */
+  readonly slow?: boolean | undefined
+  /** Handlers that only attackers call run so often: members are served. */
+  readonly opens?: number | undefined
+  /** Megabytes that one process may grow by (default 96): what one member may make it hold. */
+  readonly memory?: number | undefined
+  /** Milliseconds that a call of the tree may take (default 2500): one member may keep an actor busy for a while. */
+  readonly worst?: number | undefined
+  readonly run: (field: Field) => Promise<Outcome>
+}
+
+export interface Verdict {
+  readonly name: string
+  readonly transport: string
+  readonly figures: string
+  readonly millis: number
+  readonly calls: number
+  readonly p99: number
+  readonly worst: number
+  /** Megabytes, of the process that grew most: at its highest, and afterwards. */
+  readonly peak: number
+  readonly kept: number
+  readonly refused: number
+  readonly problems: ReadonlyArray<string>
+}
+
+/** What holds for every attack. */
+const bounds = {
+  /** A call takes longer than this (milliseconds): the tree was not served any more. */
+  worst: 2_500,
+  memory: 96,
+  /** Until descriptors and connections are what they were. */
+  settled: 6_000,
+  /** Slices of work arrive a little later than they are made. */
+  late: 300
+}
+
+const quantile = (sorted: ReadonlyArray<number>, q: number): number =>
+  sorted.length === 0 ? NaN : sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))]!
+
+/** Samples memory until it is told to stop. */
+const sampler = (victim: Victim) => {
+  const before = victim.members.map(({ pid }) => Processes.memory(pid))
+  let peak = 0
+  const grown = () => Math.max(...victim.members.map(({ pid }, i) => Processes.memory(pid) - before[i]!))
+  const look = () => {
+    if (victim.isAlive) peak = Math.max(peak, grown())
+  }
+  const timer = setInterval(look, 50)
+  return {
+    stop: () => {
+      look()
+      clearInterval(timer)
+      return { peak, kept: victim.isAlive ? grown() : NaN }
+    }
+  }
+}
+
+const service = (victim: Victim, from: number, to: number, worst: number) => {
+  const loads = victim.loads.filter(({ at }) => at >= from && at <= to)
+  const millis = loads.flatMap((load) => load.millis).toSorted((a, b) => a - b)
+  const pairs = new Set(victim.loads.map(({ pair }) => pair))
+  // A pair that says nothing at all has stopped.
+  const silent = to - from < 1_000 ? [] : [...pairs].filter((pair) => !loads.some((load) => load.pair === pair))
+  return {
+    calls: millis.length,
+    p99: quantile(millis, 0.99),
+    worst: millis.at(-1) ?? NaN,
+    problems: [
+      ...loads.flatMap(({ errors, pair }) => errors.map((error) => `${pair}: ${error}`)).slice(0, 3),
+      ...silent.map((pair) => `${pair}: nothing in ${to - from} ms`),
+      ...(millis.at(-1) ?? 0) > worst ? [`a call of the tree took ${Math.round(millis.at(-1)!)} ms`] : []
+    ]
+  }
+}
+
+/** Tries one attack. The tree must be alive. */
+export const judge = async (attack: Case, field: Field): Promise<Verdict> => {
+  const { victim } = field
+  const openedBefore = victim.opened
+  const peersBefore = victim.peers
+  const fds = () => victim.members.reduce((sum, { pid }) => sum + Processes.descriptors(pid), 0)
+  const fdsBefore = fds()
+  const from = Date.now()
+  const memory = sampler(victim)
+  let outcome: Outcome
+  try {
+    outcome = await attack.run(field)
+  } catch (error) {
+    outcome = { figures: "", problems: [`the attack could not be carried out: ${(error as Error).message}`] }
+  }
+  const to = Date.now()
+  const problems = [...outcome.problems]
+  const alive = victim.isAlive
+  if (!alive) problems.push("an actor of the tree is dead")
+  if (alive && !await Processes.until(() => fds() <= fdsBefore + 2 && victim.peers <= peersBefore, bounds.settled)) {
+    problems.push(`${fds() - fdsBefore} descriptors and ${victim.peers - peersBefore} connections did not come back`)
+  }
+  await Processes.pause(bounds.late)
+  const { kept, peak } = memory.stop()
+  if (peak > (attack.memory ?? bounds.memory)) problems.push(`a process grew by ${Math.round(peak)} MB`)
+  const { problems: disturbed, ...served } = service(victim, from, Date.now(), attack.worst ?? bounds.worst)
+  problems.push(...disturbed)
+  const opened = victim.opened - openedBefore
+  if (opened !== (attack.opens ?? 0)) problems.push(`${opened} handlers ran instead of ${attack.opens ?? 0}`)
+  if (alive) problems.push(...victim.leaks.map((place) => `the secret stands in ${place}`))
+  const refused = victim.sights.filter(({ at }) => at >= from).reduce(
+    (sum, { events }) => sum + (events["StrangerRefused"] ?? 0),
+    0
+  )
+  return {
+    name: attack.name,
+    transport: victim.transport,
+    figures: outcome.figures,
+    millis: to - from,
+    ...served,
+    peak,
+    kept,
+    refused,
+    problems
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * A live tree, seen from outside: its processes, its sockets as an attacker finds them, and what it tells of itself.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import * as Readline from "node:readline"
+import { fileURLToPath } from "node:url"
+import * as Processes from "./processes.ts"
+import type { Line, Load, Member, Seen } from "./tree/lines.ts"
+import type { Target } from "./wire.ts"
+
+const program = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
+
+/** What the watched actors count in a calm tree: anvil two, left, right and the root one each. */
+const connections = 5
+
+export type Transport = "unix" | "tcp"
+
+/** Every way in which the secret could be written down somewhere. */
+const spellings = (secret: Uint8Array): ReadonlyArray<string> => {
+  const bytes = Buffer.from(secret)
+  // Half of it is too much already.
+  return [bytes.subarray(0, 12), bytes.subarray(12, 24), bytes.subarray(20)].flatMap((part) => [
+    part.toString("hex"),
+    part.toString("hex").toUpperCase(),
+    part.toString("base64").slice(0, 15),
+    part.toString("base64url").slice(0, 15),
+    part.toString("latin1"),
+    [...part].join(","),
+    [...part].join(", ")
+  ])
+}
+
+export class Victim {
+  readonly transport: Transport
+  readonly members: ReadonlyArray<Member>
+  readonly folder: string
+  readonly secret: Uint8Array
+  readonly loads: Array<Load & { readonly pair: string }> = []
+  readonly sights: Array<Seen & { readonly who: string }> = []
+  private readonly arrivals = new Map<number, Extract<Line, { _tag: "Newcomer" }>>()
+  private readonly process: ChildProcess.ChildProcess
+  private readonly runtime: string
+  /** What was written that is no line of ours. */
+  private text = ""
+  private next = 0
+
+  private constructor(
+    process: ChildProcess.ChildProcess,
+    runtime: string,
+    transport: Transport,
+    up: Extract<Line, { _tag: "Up" }>
+  ) {
+    this.process = process
+    this.runtime = runtime
+    this.transport = transport
+    this.members = up.members
+    this.folder = up.folder
+    this.secret = new Uint8Array(Buffer.from(up.secret, "hex"))
+    process.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      this.text += text
+    })
+  }
+
+  static async start(transport: Transport): Promise<Victim> {
+    const runtime = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-attack-"))
+    const child = ChildProcess.spawn(process.execPath, [...process.execArgv, program, transport, runtime], {
+      stdio: ["pipe", "pipe", "pipe"]
+    })
+    const victim = await new Promise<Victim>((resolve, reject) => {
+      let victim: Victim | undefined
+      child.once("exit", (code) => reject(new Error(`the tree did not start, or ended early: exit code ${code}`)))
+      child.stdin.on("error", () => {})
+      Readline.createInterface({ input: child.stdout }).on("line", (text) => {
+        const line = text.startsWith("{") ? JSON.parse(text) as Line : undefined
+        if (line?._tag === "Up") resolve(victim = new Victim(child, runtime, transport, line))
+        else victim?.hear(line, text)
+      })
+    })
+    const working = () => new Set(victim.loads.map(({ pair }) => pair)).size === 4 && victim.peers === connections
+    if (!await Processes.until(working, 20_000)) throw new Error("the tree does not get to work")
+    return victim
+  }
+
+  private hear(line: Line | undefined, text: string): void {
+    switch (line?._tag) {
+      case "Load":
+        return void this.loads.push({ ...line.load, pair: line.pair })
+      case "Seen":
+        return void this.sights.push({ ...line.seen, who: line.who })
+      case "Newcomer":
+        this.arrivals.set(line.n, line)
+        this.text += `${line.error ?? ""}\n`
+        return
+      default:
+        this.text += `${text}\n`
+    }
+  }
+
+  get isAlive(): boolean {
+    return this.members.every(({ pid }) => Processes.isAlive(pid))
+  }
+
+  member(name: string): Member {
+    return this.members.find((member) => member.name === name)!
+  }
+
+  /** The path of an actor's socket, if it listens. */
+  socket(name: string): string {
+    return Path.join(this.folder, `${name}@${this.member(name).pid}.sock`)
+  }
+
+  /** Where an actor can be dialled, as somebody finds out who has looked around. */
+  target(name: string): Target {
+    if (this.transport === "unix") return { path: this.socket(name) }
+    const [port] = Processes.ports(this.member(name).pid)
+    if (port === undefined) throw new Error(`${name} does not listen`)
+    return { host: "127.0.0.1", port }
+  }
+
+  /** A new actor of the tree dials one of this name: how long that took, or why it was not to be. */
+  async newcomer(to: string): Promise<Extract<Line, { _tag: "Newcomer" }>> {
+    const n = ++this.next
+    this.process.stdin!.write(`${n} ${to}\n`)
+    await Processes.until(() => this.arrivals.has(n), 30_000)
+    return this.arrivals.get(n) ?? { _tag: "Newcomer", n, error: "it was never heard of again", millis: NaN }
+  }
+
+  /** How often a handler ran that nobody of the tree calls. */
+  get opened(): number {
+    const latest = new Map(this.sights.map(({ opened, who }) => [who, opened]))
+    return Array.from(latest.values()).reduce((sum, opened) => sum + opened, 0)
+  }
+
+  /** Connections between actors, as they count them. */
+  get peers(): number {
+    const latest = new Map(this.sights.map(({ peers, who }) => [who, peers]))
+    return Array.from(latest.values()).reduce((sum, peers) => sum + peers, 0)
+  }
+
+  /** Whether the secret stands anywhere in what the tree says, or in what can be read of its processes. */
+  get leaks(): ReadonlyArray<string> {
+    const places: Array<readonly [string, string]> = [
+      ["what it writes", this.text],
+      ["its events", this.sights.flatMap(({ reasons }) => reasons).join("\n")],
+      ...this.members.flatMap(({ name, pid }) =>
+        ["cmdline", "environ"].map((file) =>
+          [`the ${file} of ${name}`, Fs.readFileSync(`/proc/${pid}/${file}`, "latin1")] as const
+        )
+      )
+    ]
+    const spelled = spellings(this.secret)
+    return places.filter(([, text]) => spelled.some((spelling) => text.includes(spelling))).map(([place]) => place)
+  }
+
+  get said(): string {
+    return this.text
+  }
+
+  async stop(): Promise<ReadonlyArray<string>> {
+    this.process.removeAllListeners("exit")
+    const exit = new Promise<number | null>((resolve) => this.process.once("exit", resolve))
+    this.process.kill("SIGTERM")
+    const code = await Promise.race([exit, Processes.pause(15_000).then(() => undefined)])
+    if (code === undefined) this.process.kill("SIGKILL")
+    await Processes.until(() => !this.members.some(({ pid }) => Processes.isAlive(pid)), 5_000)
+    const left = Fs.readdirSync(this.runtime)
+    Fs.rmSync(this.runtime, { recursive: true, force: true })
+    return [
+      ...code === 143 ? [] : [`the root ended with ${code} instead of 143`],
+      ...this.members.filter(({ pid }) => Processes.isAlive(pid)).map(({ name }) => `${name} outlived its tree`),
+      ...left.map((name) => `${name} is left in the runtime folder`)
+    ]
+  }
+}

@@ -1,0 +1,108 @@
+/** A verdict that could not be "FAILED" would prove nothing: each thing it watches over is broken here once. */
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { start } from "../src/cases/strangers.ts"
+import { pause } from "../src/processes.ts"
+import { type Case, judge, type Outcome } from "../src/verdict.ts"
+import type { Victim } from "../src/victim.ts"
+import { type Client, enter } from "../src/wire.ts"
+import { victim as live } from "./support.ts"
+
+let victim: Victim
+beforeAll(async () => {
+  victim = await live()
+}, 60_000)
+
+const fine: Outcome = { figures: "", problems: [] }
+
+const verdict = (run: (victim: Victim) => Promise<Outcome>, rest: Partial<Case> = {}) =>
+  judge({ name: "a test", ...rest, run: ({ victim }) => run(victim) }, {
+    victim,
+    quick: true,
+    scale: (_, less) => less
+  })
+
+const opened = async (victim: Victim): Promise<Outcome> => {
+  const client = await enter(victim.target("anvil"), victim.secret)
+  client.say(start(1))
+  await client.hears("Return")
+  client.destroy()
+  return fine
+}
+
+describe("A verdict", () => {
+  it("is without problems where nothing happens, and has figures", async () => {
+    const { calls, p99, problems, worst } = await verdict(() => pause(1_200).then(() => fine))
+    assert.deepStrictEqual(problems, [])
+    assert.isAbove(calls, 50)
+    assert.isTrue(p99 > 0 && p99 <= worst)
+  })
+
+  it("holds what the attacker found, and an attack that could not be carried out", async () => {
+    const found = await verdict(() => Promise.resolve({ figures: "", problems: ["it let me in"] }))
+    assert.deepStrictEqual(found.problems, ["it let me in"])
+    const failed = await verdict(() => Promise.reject(new Error("nobody is there")))
+    assert.match(failed.problems.join(), /could not be carried out: nobody is there/)
+  })
+
+  it("sees a handler that ran, unless it was meant to", async () => {
+    assert.deepStrictEqual((await verdict(opened)).problems, ["1 handlers ran instead of 0"])
+    assert.deepStrictEqual((await verdict(opened, { opens: 1 })).problems, [])
+  })
+
+  it("sees a connection that stays", async () => {
+    const clients: Array<Client> = []
+    const { problems } = await verdict(async (victim) => {
+      for (let i = 0; i < 3; i++) clients.push(await enter(victim.target("anvil"), victim.secret))
+      await pause(300)
+      return fine
+    })
+    for (const client of clients) client.destroy()
+    assert.match(problems.join(), /3 descriptors and 3 connections did not come back/)
+  })
+
+  it("sees a tree that stands still", async () => {
+    const { problems } = await verdict(async (victim) => {
+      const { pid } = victim.member("anvil")
+      process.kill(pid, "SIGSTOP")
+      await pause(3_000)
+      process.kill(pid, "SIGCONT")
+      await pause(500)
+      return fine
+    })
+    assert.match(problems.join("; "), /a call of the tree took \d+ ms/)
+  }, 30_000)
+
+  it("sees a process that grows", async () => {
+    const { problems } = await verdict(() => Promise.resolve(fine), { memory: -1 })
+    assert.match(problems.join(), /a process grew by/)
+  })
+
+  it("sees the secret wherever it is written down", () => {
+    const { secret } = victim
+    assert.deepStrictEqual(victim.leaks, [])
+    for (
+      const text of [Buffer.from(secret).toString("hex"), Buffer.from(secret).toString("base64"), [...secret].join(",")]
+    ) {
+      victim.sights.push({
+        who: "anvil",
+        at: 0,
+        events: {},
+        reasons: [`wrong: ${text}`],
+        opened: 0,
+        peers: 2,
+        dialogs: 0
+      })
+      assert.deepStrictEqual(victim.leaks, ["its events"])
+      victim.sights.pop()
+    }
+  })
+
+  it("sees an actor that dies", async () => {
+    const { problems } = await verdict(async (victim) => {
+      process.kill(victim.member("left").pid, "SIGKILL")
+      await pause(300)
+      return fine
+    })
+    assert.match(problems.join("; "), /an actor of the tree is dead/)
+  })
+})

@@ -1,0 +1,60 @@
+/**
+ * The first scene: two actors who have never met find each other by name, and each hears what the other has to say.
+ *
+ * They are siblings: all that each knows is a name. `Registry.wait` gives a portal to whoever is called so, as soon as
+ * somebody is; the line is run over a connection between the two alone. When both have heard each other the body of the
+ * nursery is done, which cancels them.
+ *
+ * Prints:
+ *
+ *     donny hears from process <pid>: hi donny, my name is gretchen
+ *     gretchen hears from process <pid>: hi gretchen, my name is donny
+ *     three processes played: true
+ *     actors left on the stage: 0
+ */
+import { Actor, Registry } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+const Line = Schema.Struct({ pid: Schema.Int, text: Schema.String })
+
+/** What an actor has to say, in its own process. */
+export const line = Actor.fn("line", {
+  module: import.meta.url,
+  payload: { to: Schema.String },
+  success: Line
+})(Effect.fnUntraced(function*({ to }) {
+  const { name } = yield* Actor.current
+  return { pid: process.pid, text: `hi ${to}, my name is ${name}` }
+}))
+
+/** Finds the other one, whoever of the two is ready first, and runs its line over there. */
+export const meet = Actor.fn("meet", {
+  module: import.meta.url,
+  payload: { whom: Schema.String },
+  success: Line
+})(Effect.fnUntraced(function*({ whom }) {
+  const { name } = yield* Actor.current
+  const other = yield* Registry.wait([line], whom, { within: "10 seconds" })
+  return yield* other.run(line({ to: name }))
+}, Actor.orDie))
+
+const play = Effect.fnUntraced(function*(name: string, whom: string) {
+  const actor = yield* Actor.start(name, { expose: [line, meet] })
+  return yield* actor.run(meet({ whom }))
+})
+
+const scene = Actor.nursery(
+  Effect.all([play("donny", "gretchen"), play("gretchen", "donny")], { concurrency: "unbounded" })
+)
+
+NodeActor.runMain(Effect.gen(function*() {
+  const [donny, gretchen] = yield* scene
+  yield* Console.log(`donny hears from process ${donny.pid}: ${donny.text}`)
+  yield* Console.log(`gretchen hears from process ${gretchen.pid}: ${gretchen.text}`)
+  yield* Console.log(`three processes played: ${new Set([process.pid, donny.pid, gretchen.pid]).size === 3}`)
+  const { children } = yield* Actor.statistics
+  yield* Console.log(`actors left on the stage: ${children.length}`)
+}))

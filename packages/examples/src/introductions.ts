@@ -1,0 +1,66 @@
+/**
+ * A graph instead of a tree: whoever starts actors may introduce them to each other, and takes no part in what they say.
+ *
+ * `portal.ref` is where an actor is, as data. It crosses in a payload whose contract says so (`Actor.ref`), and whoever
+ * gets it opens a portal with it (`Actor.portal`). The first word makes the connection, which serves both sides from
+ * then on. A reference grants nothing: what an actor does not expose cannot be called, whoever has it.
+ *
+ * Prints:
+ *
+ *     ada to ben: nice to meet you
+ *     ada to cem: nice to meet you
+ *     ben to ada: nice to meet you
+ *     ben to cem: nice to meet you
+ *     cem to ada: nice to meet you
+ *     cem to ben: nice to meet you
+ *     6 greetings, 3 connections, and none of them is the host's: true
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+export const hello = Actor.fn("hello", {
+  module: import.meta.url,
+  payload: { from: Schema.String },
+  success: Schema.String
+})(Effect.fnUntraced(function*({ from }) {
+  const { name } = yield* Actor.current
+  return `${from} to ${name}: nice to meet you`
+}))
+
+/** Greets somebody it has just been introduced to: all that it has to expose is `hello`. */
+export const greet = Actor.fn("greet", {
+  module: import.meta.url,
+  payload: { whom: Actor.ref([hello]) },
+  success: Schema.String
+})(Effect.fnUntraced(function*({ whom }) {
+  const { name } = yield* Actor.current
+  const other = yield* Actor.portal(whom)
+  return yield* other.run(hello({ from: name }))
+}, Actor.orDie))
+
+export const acquaintances = Actor.fn("acquaintances", { module: import.meta.url, success: Schema.Int })(() =>
+  Effect.map(Actor.statistics, ({ peers }) => peers.length)
+)
+
+NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
+  const invite = (name: string) => Actor.start(name, { expose: [hello, greet, acquaintances] })
+  const guests = yield* Effect.forEach(["ada", "ben", "cem"], invite, { concurrency: "unbounded" })
+  const pairs = guests.flatMap((guest) =>
+    guests.filter((other) => other !== guest).map((other) => [guest, other] as const)
+  )
+
+  const greetings = yield* Effect.forEach(pairs, ([guest, { ref }]) => guest.run(greet({ whom: ref })), {
+    concurrency: "unbounded"
+  })
+  yield* Effect.forEach(greetings, (greeting) => Console.log(greeting))
+
+  const ends = yield* Effect.forEach(guests, (guest) => guest.run(acquaintances()))
+  const connections = ends.reduce((sum, n) => sum + n, 0) / 2
+  const { peers } = yield* Actor.statistics
+  yield* Console.log(
+    `${greetings.length} greetings, ${connections} connections, and none of them is the host's: ${peers.length === 0}`
+  )
+})))

@@ -1,0 +1,182 @@
+/** Scenarios of single actors and of nurseries, between real processes: those that no other file here is about. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as NodeActor from "@furrow/node/NodeActor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as Processes from "@furrow/testing/Processes"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { count, isPrime } from "./fixtures/arithmetic.ts"
+import { hold, stored } from "./fixtures/evidence.ts"
+import { refuse } from "./fixtures/later.ts"
+import { introduce, introduced, plant, present, square } from "./fixtures/peers.ts"
+import { region, unsayable } from "./fixtures/peersRegion.ts"
+import { stubborn } from "./fixtures/stuck.ts"
+import { evidence, withActors } from "./support.ts"
+
+describe("A process of one's own", () => {
+  it.live("runs one function, is a child and no root, and is gone with its answer (S021)", () =>
+    withActors(Effect.gen(function*() {
+      const children: Array<number> = []
+      const watching = yield* Effect.forkChild(
+        Effect.forever(Effect.andThen(
+          Effect.map(Actor.statistics, (now) => void children.push(now.children.length)),
+          Effect.sleep(5)
+        ))
+      )
+      const { n, pid } = yield* Actor.runInActor(square({ n: 7 }))
+      yield* Fiber.interrupt(watching)
+      assert.strictEqual(n, 49)
+      assert.notStrictEqual(pid, process.pid)
+      assert.strictEqual(Math.max(...children), 1)
+      assert.isFalse(Processes.isAlive(pid))
+    })))
+
+  it.live("answers the same question twice, until it is cancelled (S022)", () =>
+    withActors(Actor.nursery(Effect.gen(function*() {
+      const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
+      for (let n = 0; n < 2; n++) assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
+      yield* daemon.cancel()
+      assert.isFalse(Processes.isAlive(daemon.actor.pid))
+    }))))
+
+  it.live("calls what its root exposes, however far above it is (S020, S027)", () =>
+    Leaks.withoutLeaks(
+      Effect.gen(function*() {
+        introduced.length = 0
+        yield* Actor.nursery(Effect.gen(function*() {
+          const { a } = yield* plant(["a"])
+          yield* a!.run(present())
+          assert.deepStrictEqual(introduced.map(({ actor }) => actor), [a!.actor])
+        }))
+      }).pipe(Effect.provide(NodeActor.layerWith({ expose: [introduce] })))
+    ))
+
+  it.live("is not called with what is not there, or with what does not fit; and goes on (S028, S030)", () =>
+    withActors(Actor.nursery(Effect.gen(function*() {
+      const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
+      const unknown = yield* Effect.flip(
+        (daemon as Actor.Portal<any>).run(Actor.endpoint("missing", { payload: { n: Schema.Int } })({ n: 1 }))
+      )
+      assert.deepInclude(unknown, { _tag: "EndpointUnknown", endpoint: "missing" })
+      const unfit = yield* Effect.flip(daemon.run(isPrime({ n: "seven" as unknown as number })))
+      assert.deepInclude(unfit, { _tag: "PayloadInvalid", side: "caller", endpoint: "isPrime" })
+      const wrongVerb = yield* Effect.flip((daemon as Actor.Portal<any>).run(count({ to: 1 }) as never))
+      assert.strictEqual((wrongVerb as Actor.ActorError)._tag, "EndpointUnknown")
+      assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
+    }))))
+
+  it.live("boxes an error that its contract cannot say, whether its caller still waits for it or not; and goes on (S032)", () =>
+    withActors(Actor.nursery(Effect.gen(function*() {
+      const daemon = yield* Actor.start("daemon", { expose: [unsayable, isPrime] })
+      const error = yield* Effect.flip(daemon.run(unsayable()))
+      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.strictEqual((error as Actor.RemoteActorError).type, "Even")
+      // A caller that has gone hears nothing, and nobody is harmed.
+      yield* Effect.timeoutOption(daemon.run(unsayable()), 0)
+      assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
+    }))))
+
+  it.live("runs its finalizers when its owner's Scope closes, its layers' last (S034)", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      yield* Effect.scoped(Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("keeper", {
+          expose: [stored, hold],
+          env: { set: { EVIDENCE: file } }
+        })
+        assert.strictEqual(yield* portal.run(stored()), file)
+        yield* Effect.forkChild(portal.run(hold({ file, label: "work", millis: 100 })))
+        yield* Eventually.holds("it runs", () => Folder.lines(file).length === 2)
+      }))
+      assert.deepStrictEqual(Folder.lines(file), [
+        "store opened",
+        "work runs",
+        "work ended by root: scope closed",
+        "store closed"
+      ])
+    })))
+})
+
+describe("A nursery of processes, at its limits", () => {
+  it.live("fails with one of many failures at once, typed; the others ride along (S038)", () =>
+    withActors(Effect.gen(function*() {
+      const exit = yield* Effect.exit(Actor.nursery(Effect.forEach(
+        Array.from({ length: 12 }, (_, n) => n),
+        (n) => Actor.forkInActor(refuse({ who: String(n), after: 300 })),
+        { concurrency: 4, discard: true }
+      )))
+      assert.isTrue(Exit.isFailure(exit))
+      if (!Exit.isFailure(exit)) return
+      assert.deepStrictEqual(exit.cause.reasons.map((reason) => reason._tag), ["Fail"])
+      assert.strictEqual((Cause.squash(exit.cause) as { readonly _tag: string })._tag, "Refused")
+      const others = Context.getOption(Cause.annotations(exit.cause) as Context.Context<any>, Actor.OtherFailures)
+      for (const { type } of Option.getOrElse(others, () => [])) assert.strictEqual(type, "Refused")
+      assert.deepStrictEqual(Processes.titled("furrow[").map(Processes.describe), [])
+    })))
+
+  it.live("is left with the defect that its body dies of; its actors are gone then (S040)", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const pids: Array<number> = []
+      const exit = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
+        const daemon = yield* Actor.start("daemon", { expose: [isPrime, hold] })
+        pids.push(daemon.actor.pid)
+        assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
+        yield* Effect.forkChild(daemon.run(hold({ file, label: "work", millis: 200 })))
+        yield* Eventually.holds("it runs", () => Folder.lines(file).length === 1)
+        return yield* Effect.die(new Error("Ctrl-C"))
+      })))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      if (Exit.isFailure(exit)) assert.strictEqual((Cause.squash(exit.cause) as Error).message, "Ctrl-C")
+      assert.deepStrictEqual(Folder.lines(file), ["work runs", "work ended by root: nursery failed"])
+      assert.deepStrictEqual(pids.filter(Processes.isAlive), [])
+    })))
+
+  it.live("tells all its actors at once that it is interrupted, also where a fiber of its body waits for one of them (S040)", () =>
+    withActors(
+      Effect.gen(function*() {
+        const file = yield* evidence
+        const body = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
+          yield* Actor.forkInActor(hold({ file, label: "other", millis: 0 }))
+          const slow = yield* Actor.start("slow", { expose: [stubborn] })
+          yield* Effect.forkChild(slow.run(stubborn({ file })))
+          yield* Eventually.holds("both run", () => Folder.lines(file).length === 2)
+          Folder.append(file, "ready")
+          return yield* Effect.never
+        })))
+        yield* Eventually.holds("the body waits", () => Folder.lines(file).includes("ready"))
+        const since = performance.now()
+        yield* Effect.forkChild(Fiber.interrupt(body))
+        yield* Eventually.holds(
+          "the other has ended",
+          () => Folder.lines(file).includes("other ended by root: nursery interrupted")
+        )
+        // The slow one has until the bound of its own.
+        assert.isBelow(performance.now() - since, 2500)
+        yield* Fiber.await(body)
+      }).pipe(Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 4000, finalizers: 1000 }))
+    ))
+
+  it.live("in an actor, that others start tasks in: a task that fails is the failure of who keeps the region (S050)", () =>
+    withActors(Actor.nursery(Effect.gen(function*() {
+      const file = yield* evidence
+      const actor = yield* Actor.start("region", { expose: [region.keep, region.task] })
+      const error = yield* Effect.flip(actor.open(region.keep({ file }), () =>
+        Effect.gen(function*() {
+          yield* actor.run(region.task({ file, label: "first", fails: 100_000 }))
+          yield* actor.run(region.task({ file, label: "second", fails: 100_000 }))
+          yield* actor.run(region.task({ file, label: "third", fails: 300 }))
+          return yield* Effect.never
+        })))
+      assert.deepInclude(error, { _tag: "Refused", who: "third" })
+      assert.deepStrictEqual([...Folder.lines(file)].sort(), ["first ended", "second ended", "third ended"])
+    }))))
+})

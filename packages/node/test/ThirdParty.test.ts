@@ -1,0 +1,174 @@
+/**
+ * Who sees what when an actor is ended by somebody who does not own it, between real processes: the rows of table 26.1
+ * that need three of them.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { hold } from "./fixtures/evidence.ts"
+import { attach, dismiss, echo, inShort, Negative, relay, square } from "./fixtures/peers.ts"
+import { inTree, listsOnly, type Planted, wrote } from "./fixtures/peersTree.ts"
+import { timed } from "./support.ts"
+
+const reason = "needed elsewhere"
+
+/** The third actor asks the callee's to end. */
+const cancels = (tree: Planted, name = "r") =>
+  Effect.flatMap(tree.at("t"), (third) => third.run(dismiss({ name, reason })))
+
+const stay = (tree: Planted, name: string, body: Effect.Effect<unknown, Actor.ActorError> = Effect.never) =>
+  Effect.flatMap(tree.at(name), (portal) => portal.open(echo({ file: tree.file, label: name }), () => body))
+
+describe("A third actor that cancels the callee's actor", () => {
+  it.live("is named to all its callers, in its other processes too; its owner goes on, its own actors end with it (26.1 row 5)", () =>
+    inTree(["o", "t", "p", "p/r", "p/r/x"], (tree) =>
+      Effect.gen(function*() {
+        const opener = yield* tree.at("o")
+        const below = yield* tree.at("x")
+        const attached = yield* Effect.forkChild(
+          opener.run(attach({ name: "r", file: tree.file, label: "o" }))
+        )
+        const inner = yield* Effect.forkChild(
+          Effect.flip(below.run(hold({ file: tree.file, label: "x", millis: 0 })))
+        )
+        const mine = yield* Effect.forkChild(Effect.flip(stay(tree, "r")))
+        for (const line of ["o/call runs", "o/stream runs", "o/dialog runs", "x runs", "r runs"]) {
+          yield* wrote(tree.file, line)
+        }
+        const { ended, millis } = yield* cancels(tree)
+        assert.strictEqual(ended, "Ended")
+        assert.isBelow(millis, 5000)
+        const expected = `ContextCancelled in r by t: ${reason}`
+        assert.deepStrictEqual(
+          yield* Fiber.join(attached),
+          [`call: ${expected}`, `stream: ${expected}`, `dialog: ${expected}`]
+        )
+        const error = yield* Fiber.join(mine)
+        assert.strictEqual(inShort(error), expected)
+        assert.deepInclude(error, { acknowledged: true })
+        assert.strictEqual(inShort(yield* Fiber.join(inner)), `ContextCancelled in x by t: ${reason}`)
+        for (const said of ["o/call ended", "o/stream ended", "o/dialog: ended", "x ended", "r: ended"]) {
+          assert.include(Folder.lines(tree.file), `${said} by t: ${reason}`)
+        }
+        yield* listsOnly(["root", "o", "t", "p"])
+        yield* Processes.gone([below.actor.pid])
+        assert.strictEqual((yield* (yield* tree.at("p")).run(square({ n: 2 }))).n, 4)
+      })))
+
+  it.live("G70: is no failure of the nursery that owns it, whose other actors go on (D22)", () =>
+    inTree(["r", "t", "other"], (tree) =>
+      Effect.gen(function*() {
+        const r = yield* tree.at("r")
+        const other = yield* Effect.forkChild(stay(tree, "other"))
+        yield* wrote(tree.file, "other runs")
+        const waiting = yield* Effect.forkChild(r.wait)
+        assert.strictEqual((yield* cancels(tree)).ended, "Ended")
+        assert.deepStrictEqual(yield* Fiber.join(waiting), { _tag: "Ended" })
+        assert.strictEqual((yield* (yield* tree.at("other")).run(square({ n: 2 }))).n, 4)
+        assert.isUndefined(other.pollUnsafe())
+        const late = yield* Effect.flip(r.run(square({ n: 2 })))
+        // Its owner did not end it: for it the actor has gone, by its exit or by the end of the connection.
+        assert.match(inShort(late), /^ActorLost r: (ConnectionClosed|Exited)$/)
+        assert.deepStrictEqual((yield* Actor.statistics).children.map(({ actor }) => actor.name).sort(), ["other", "t"])
+        yield* Fiber.interrupt(other)
+      })))
+
+  it.live("does not win over a failure in the handling of it, which cancels the other dialogs of the scope (26.1 row 12)", () =>
+    inTree(["first", "second", "p", "p/r", "t"], (tree) =>
+      Effect.gen(function*() {
+        const inner = stay(tree, "r").pipe(
+          Effect.catchTag("ContextCancelled", () => Effect.fail(new Negative({ n: -12 })))
+        )
+        const outer = Effect.flatMap(tree.at("first"), (first) =>
+          first.open(echo({ file: tree.file, label: "first" }), () =>
+            Effect.flatMap(tree.at("second"), (second) =>
+              second.open(echo({ file: tree.file, label: "second" }), () =>
+                inner))))
+        const fiber = yield* Effect.forkChild(Effect.flip(outer))
+        for (const name of ["first", "second", "r"]) {
+          yield* wrote(tree.file, `${name} runs`)
+        }
+        yield* cancels(tree)
+        const error = yield* Fiber.join(fiber)
+        assert.deepInclude(error, { _tag: "Negative", n: -12 })
+        assert.deepStrictEqual(Folder.lines(tree.file).slice(3), [
+          `r: ended by t: ${reason}`,
+          "second: ended by root: the caller failed",
+          "first: ended by root: the caller failed"
+        ])
+      })))
+
+  it.live("is the error of every dialog its cancellation passes through, and these are cancelled as well (26.1 row 13, D20)", () =>
+    inTree(["first", "second", "p", "p/r", "t"], (tree) =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Effect.flip(
+          stay(tree, "first", stay(tree, "second", stay(tree, "r")) as Effect.Effect<unknown, Actor.ActorError>)
+        ))
+        for (const name of ["first", "second", "r"]) yield* wrote(tree.file, `${name} runs`)
+        yield* cancels(tree)
+        assert.strictEqual(inShort(yield* Fiber.join(fiber)), `ContextCancelled in r by t: ${reason}`)
+        assert.deepStrictEqual(Folder.lines(tree.file).slice(3), [
+          `r: ended by t: ${reason}`,
+          "second: ended by root: the caller failed",
+          "first: ended by root: the caller failed"
+        ])
+        yield* listsOnly(["root", "first", "second", "p", "t"])
+      })))
+
+  it.live("stays the author over any number of hops between processes (26.1 row 14)", () =>
+    inTree(["a", "b", "p", "p/c", "q", "q/r", "t"], (tree) =>
+      Effect.gen(function*() {
+        const a = yield* tree.at("a")
+        const fiber = yield* Effect.forkChild(Effect.flip(
+          a.open(relay({ via: ["c", "b"], name: "r", file: tree.file }), () => Effect.never)
+        ))
+        yield* wrote(tree.file, "relayed runs")
+        yield* cancels(tree)
+        assert.strictEqual(inShort(yield* Fiber.join(fiber)), `ContextCancelled in r by t: ${reason}`)
+        yield* listsOnly(["root", "a", "b", "p", "c", "q", "t"])
+        assert.strictEqual((yield* a.run(square({ n: 2 }))).n, 4)
+      })))
+
+  it.live("may not be below it: nobody ends an actor above", () =>
+    inTree(["p", "p/t"], (tree) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(cancels(tree, "p"))
+        assert.match(error.message, /an actor cannot cancel (one above it|its parent)/)
+        yield* listsOnly(["root", "p", "t"])
+      })))
+
+  it.live("waits no longer than the owner would, if the actor is stopped; it is told, and the actor ends when it goes on", () =>
+    inTree(["p", "p/r", "t"], (tree) =>
+      Effect.gen(function*() {
+        const r = yield* tree.at("r")
+        const third = yield* tree.at("t")
+        // The connection is there before: who is stopped lets nobody in.
+        yield* Effect.forkChild(third.run(attach({ name: "r", file: tree.file, label: "t" })))
+        yield* wrote(tree.file, "t/dialog runs")
+        process.kill(r.actor.pid, "SIGSTOP")
+        yield* Eventually.holds("it is stopped", () => Processes.find(r.actor.pid)?.state === "T")
+        const events: Array<Actor.ActorEvent> = []
+        yield* Effect.forkChild(Stream.runForEach(Actor.events, (event) => Effect.sync(() => events.push(event))))
+        const [, millis] = yield* timed(Effect.scoped(
+          Effect.flatMap(Actor.portal(r.ref), (portal) => portal.cancel("by the root"))
+        ))
+        assert.isAtLeast(millis, 1900)
+        assert.isBelow(millis, 6000)
+        yield* Eventually.holds(
+          "it is told",
+          () => events.some((event) => event._tag === "CancelUnacknowledged" && event.actor.name === "r")
+        )
+        assert.strictEqual(Processes.find(r.actor.pid)?.state, "T")
+        process.kill(r.actor.pid, "SIGCONT")
+        yield* Processes.gone([r.actor.pid])
+        yield* listsOnly(["root", "p", "t"])
+        assert.include(Folder.lines(tree.file), "t/dialog: ended by root: by the root")
+      }), {
+      timeouts: { ...Actor.defaultTimeouts, cancelAck: 500, finalizers: 1000, terminate: 500 }
+    }))
+})
