@@ -232,7 +232,7 @@ describe("a nursery owns its actors", () => {
         const error = yield* Effect.flip<void | boolean, unknown, never>(call)
         assert.instanceOf(error, Actor.ChannelClosed)
         assert.strictEqual(error.side, "local")
-        assert.match(error.message, /^the portal to frank@\d+ is closed: /)
+        assert.match(error.message, /^the portal to frank@\d+ is closed here: /)
       }
       assert.deepStrictEqual(yield* frank.wait, { _tag: "Ended" })
       yield* frank.cancel("again")
