@@ -110,6 +110,7 @@ export class PeerChannel {
   private adopted = 0
   private stuck = 0
   private told = false
+  private saidBye = false
   private readonly introduced = new WeakSet<object>()
   private greeted: ((greeted: Greeted) => void) | undefined
 
@@ -342,6 +343,7 @@ export class PeerChannel {
       case "CancelAck":
         return router.cancelAck()
       case "Bye":
+        this.saidBye = true
         return router.bye()
       case "Ping":
         return this.answers() ? this.send({ _tag: "Pong", n: message.n }) : undefined
@@ -411,10 +413,12 @@ export class PeerChannel {
     this.writer.close()
     const { explain } = this.options
     if (explain !== undefined) return explain((error) => this.settle(error))
-    this.settle(
-      withoutStack(() =>
-        new ActorLost({ actor: this.peer, how: { _tag: "ConnectionClosed" }, stderr: [], failure: null })
-      )
+    this.settle(this.saidBye ? new ChannelClosed({ side: "peer", actor: this.peer }) : this.connectionLost())
+  }
+
+  private connectionLost(): ActorLost {
+    return withoutStack(() =>
+      new ActorLost({ actor: this.peer, how: { _tag: "ConnectionClosed" }, stderr: [], failure: null })
     )
   }
 
@@ -428,7 +432,9 @@ export class PeerChannel {
     this.told = ports.length > 0
     this.early = []
     this.tellGreeted({ _tag: "Ended", error })
-    for (const port of ports) port.lost(error)
+    // A goodbye is for those who come later: a dialog that is still without its last word has lost its actor.
+    const open = error._tag === "ChannelClosed" && error.side === "peer" ? this.connectionLost() : error
+    for (const port of ports) port.lost(open)
     this.router?.closed(error)
   }
 }

@@ -23,7 +23,14 @@ import { Dispatcher, type Relayed } from "../dialog/Callee.ts"
 import { wireMillis, withoutCaller } from "../dialog/Env.ts"
 import { decodeFailure } from "../dialog/Failures.ts"
 import * as Logs from "../dialog/Logs.ts"
-import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
+import {
+  type ActorError,
+  type ActorId,
+  ActorLost,
+  ChannelClosed,
+  SpawnFailed,
+  type SpawnStep
+} from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { ActorExit } from "../portal/Portal.ts"
 import { boot, building } from "../spawn/Boot.ts"
@@ -128,16 +135,16 @@ export class ChildActor {
 
   /** Finds out why the connection ended: waits a moment for the process to end, and says what is known then. */
   explain(done: (error: ActorError) => void): void {
-    if (this.exit !== undefined) return done(this.lost())
+    if (this.exit !== undefined) return done(this.whyGone())
     let waiting = true
     const finish = () => {
       if (!waiting) return
       waiting = false
       timer.interruptUnsafe()
-      done(this.lost())
+      done(this.whyGone())
     }
-    // One that has said why it fails is on its way out: its exit is worth a longer wait.
-    const bound = this.failure === null ? this.timeouts.explain : this.timeouts.terminate
+    // One that has said why it fails, or goodbye, is on its way out: its exit is worth a longer wait.
+    const bound = this.failure === null && !this.saidBye ? this.timeouts.explain : this.timeouts.terminate
     const timer = Effect.runForkWith(this.context)(Effect.sleep(bound))
     this.explaining.push(finish)
     timer.addObserver(finish)
@@ -253,10 +260,10 @@ export class ChildActor {
   private done(): void {
     this.stopTimer()
     // An exit that nobody asked for is a loss. One that took its leave and ended well was asked for by somebody else.
-    const wasAsked = this.cancellation !== undefined || this.saidBye && this.exit?.code === 0
-    if (!wasAsked) this.lose(this.lost())
+    if (this.cancellation === undefined && !this.tookItsLeave) this.lose(this.lost())
     // The exit may be known before the end of the connection is: whoever waits for a word hears of the loss.
-    if (this.loss === undefined) this.channel?.close()
+    if (this.cancellation === undefined) this.channel?.lose(this.whyGone())
+    else if (this.loss === undefined) this.channel?.close()
     else this.channel?.lose(this.loss)
     Deferred.doneUnsafe(this.opened, Exit.succeed(undefined))
     this.tree.children.delete(this)
@@ -283,6 +290,15 @@ export class ChildActor {
     if (this.loss !== undefined) return
     this.loss = error
     this.tree.events.publish({ _tag: "ActorLost", actor: this.actor, error })
+  }
+
+  /** Somebody else asked it to end, and it did. */
+  private get tookItsLeave(): boolean {
+    return this.saidBye && (this.exit === undefined || this.exit.code === 0)
+  }
+
+  private whyGone(): ActorError {
+    return this.loss ?? (this.tookItsLeave ? new ChannelClosed({ side: "peer", actor: this.actor }) : this.lost())
   }
 
   private lost(): ActorLost {
