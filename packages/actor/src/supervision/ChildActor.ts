@@ -80,6 +80,8 @@ export class ChildActor {
     this.context = context
     handle.whenExited((exit) => {
       this.exit = exit
+      // First: whoever hears of the end may start it again in that instant, and its name is free.
+      this.unregister()
       const { explaining } = this
       this.explaining = []
       for (const callback of explaining) callback()
@@ -267,7 +269,6 @@ export class ChildActor {
     else this.channel?.lose(this.loss)
     Deferred.doneUnsafe(this.opened, Exit.succeed(undefined))
     this.tree.children.delete(this)
-    this.unregister()
     this.tree.events.publish({ _tag: "ActorEnded", actor: this.actor, how: this.loss?._tag ?? "ended" })
     const { waiters } = this
     this.waiters = []

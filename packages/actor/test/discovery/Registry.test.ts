@@ -167,6 +167,26 @@ describe("A name", () => {
       }
     })).pipe(inTree))
 
+  for (const way of ["die", "reap"] as const) {
+    it.effect(`is free when a call there has failed because the process is gone (${way}): it can be started again`, () => {
+      const theatre = Puppets.make()
+      return Effect.scoped(Effect.gen(function*() {
+        const only = Actor.startScoped("only", { expose: N.neighbours, unique: true })
+        for (let n = 0; n < 3; n++) {
+          const first = yield* only
+          const again = yield* Effect.forkChild(
+            Effect.andThen(Effect.flip(first.run(N.awaits({ name: "nobody", millis: 60_000 }))), only)
+          )
+          yield* settle
+          theatre.puppet("only")[way]({ code: null, signal: "SIGKILL" })
+          const second = yield* Fiber.join(again)
+          assert.strictEqual(yield* second.run(N.poke()), "only")
+          yield* second.cancel()
+        }
+      })).pipe(drained, Effect.provide(theatre.layer))
+    })
+  }
+
   it.effect("is not held by a start that was interrupted, or failed", () =>
     Actor.nursery(Effect.gen(function*() {
       for (let turns = 0; turns < 40; turns++) {
