@@ -84,11 +84,17 @@ export class RegistrarService implements Directory {
         case "Changed":
           return Effect.void
         case "Taken":
-          return Effect.fail(new NameTaken({ name: entry.actor.name, holder: formatActor(outcome.by.actor) }))
+          return Effect.fail(new NameTaken({ name: entry.actor.name, holder: this.holder(outcome.by) }))
         case "Orphan":
           return Effect.die(new Error(`the registry knows no parent of "${entry.actor.name}": it has ended already`))
       }
     })
+  }
+
+  /** One that is starting has no process number yet that anybody could look for. */
+  private holder({ actor }: Entry): string {
+    const isReady = Registrar.entries(this.state, actor.name).some((ready) => ready.actor.uuid === actor.uuid)
+    return isReady ? formatActor(actor) : "an actor that is still starting"
   }
 
   ready(uuid: string, pid: number): Effect.Effect<void> {

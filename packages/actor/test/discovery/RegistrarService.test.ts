@@ -167,6 +167,8 @@ describe("Only a parent speaks of its children", () => {
       const { registrar } = make()
       yield* come(registrar, "r/a")
       yield* asked(registrar, "a", claim.endpoint.name, { entry: entry("r/a/b", "bob", true) })
+      const early = yield* Effect.flip(asked(registrar, "a", claim.endpoint.name, { entry: entry("r/a/c", "bob") }))
+      assert.match((early as NameTaken).message, /the name "bob" is taken by an actor that is still starting: choose/)
       yield* asked(registrar, "a", ready.endpoint.name, { uuid: "b", pid: 9 })
       assert.deepStrictEqual((yield* registrar.list("bob")).map(({ actor }) => actor.pid), [9])
       const taken = yield* Effect.flip(asked(registrar, "a", claim.endpoint.name, { entry: entry("r/a/c", "bob") }))
