@@ -226,21 +226,30 @@ export class Peers {
 
   private dial(ref: ActorRefData): Deferred.Deferred<PeerChannel, Unreachable> {
     const done = Deferred.makeUnsafe<PeerChannel, Unreachable>()
-    const link: Link = { _tag: "Dialling", ref, done, stop: () => fiber.interrupt() }
-    this.links.set(ref.actor.uuid, link)
     const bound = this.timeouts.connect
-    const attempt = this.attempt(ref, done).pipe(
-      Effect.mapError((why) => why instanceof Unreachable ? why : unreachable(ref, why.gone, why.reason)),
-      Effect.timeoutOrElse({
-        duration: bound,
-        orElse: () => Effect.fail(unreachable(ref, false, `no answer within ${bound} ms (Timeouts.connect)`))
-      })
-    )
-    const fiber = this.fork(Effect.map(Effect.exit(attempt), (exit) => {
+    const finish = (exit: Exit.Exit<PeerChannel, Unreachable>) => {
+      timer.interrupt()
       // The peer's own dial may have come in meanwhile: that one is in place, and has been told of.
       if (this.links.get(ref.actor.uuid) === link) this.links.delete(ref.actor.uuid)
       Deferred.doneUnsafe(done, exit)
-    }))
+    }
+    const stop = () => {
+      timer.interrupt()
+      fiber.interrupt()
+    }
+    const link: Link = { _tag: "Dialling", ref, done, stop }
+    this.links.set(ref.actor.uuid, link)
+    const tooLate = Effect.sync(() => {
+      // An actor on the way that does not answer does not hear this either: nobody waits for it to stop.
+      fiber.interrupt()
+      finish(Exit.fail(unreachable(ref, false, `no answer within ${bound} ms (Timeouts.connect)`)))
+    })
+    const timer = this.fork(Effect.andThen(Effect.sleep(bound), tooLate))
+    const attempt = Effect.mapError(
+      this.attempt(ref, done),
+      (why) => why instanceof Unreachable ? why : unreachable(ref, why.gone, why.reason)
+    )
+    const fiber = this.fork(Effect.map(Effect.exit(attempt), finish))
     return done
   }
 

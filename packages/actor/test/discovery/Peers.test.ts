@@ -143,6 +143,28 @@ describe("Peers", () => {
       assert.isDefined(next.pollUnsafe())
     }))
 
+  it.effect("who waits too long hears it in time, though what it had asked takes long to be called off", () =>
+    Effect.gen(function*() {
+      const { add } = yield* mesh
+      let called = 0
+      const searching = Effect.onInterrupt(
+        Effect.never,
+        () => Effect.andThen(Effect.sleep(5_000), Effect.sync(() => called++))
+      )
+      const a = add("a", { searching })
+      add("b")
+      for (let n = 0; n < 3; n++) {
+        const waiting = yield* Effect.forkChild(Effect.flip(a.channelTo("b")))
+        yield* pass(4_900)
+        assert.isUndefined(waiting.pollUnsafe())
+        yield* pass(100)
+        assert.isDefined(waiting.pollUnsafe())
+        assert.match(unreachable(yield* Fiber.join(waiting)).error.message, /no answer within 5000 ms/)
+      }
+      yield* pass(5_000)
+      assert.deepStrictEqual([called, a.peers.snapshot(), open(a)], [3, [], 0])
+    }))
+
   it.effect("a dial survives one of those who wait for it, and ends well though all of them leave", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
