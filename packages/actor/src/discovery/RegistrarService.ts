@@ -84,7 +84,7 @@ export class RegistrarService implements Directory {
         case "Changed":
           return Effect.void
         case "Taken":
-          return Effect.fail(new NameTaken({ name: entry.actor.name, holder: this.holder(outcome.by) }))
+          return Effect.fail(new NameTaken({ wanted: entry.actor.name, holder: this.holder(outcome.by) }))
         case "Orphan":
           return Effect.die(new Error(`the registry knows no parent of "${entry.actor.name}": it has ended already`))
       }

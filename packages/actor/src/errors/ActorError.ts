@@ -234,11 +234,12 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
  * @since 0.1.0
  */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
-  name: Schema.String,
+  /** Not `name`: what an error has there is printed instead of its tag. */
+  wanted: Schema.String,
   holder: Schema.String
 }) {
   override get message(): string {
-    return `the name "${this.name}" is taken by ${this.holder}: choose another, or share it`
+    return `the name "${this.wanted}" is taken by ${this.holder}: choose another, or share it`
   }
 }
 

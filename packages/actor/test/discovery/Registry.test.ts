@@ -145,7 +145,7 @@ describe("A name", () => {
       const holder = yield* Actor.start("x", { expose: [N.poke], unique: true })
       const refused = yield* Effect.flip(Actor.start("x", { expose: [N.poke] }))
       assert.instanceOf(refused, Actor.NameTaken)
-      assert.match(refused.message, /^the name "x" is taken by x@\d+: choose another, or share it$/)
+      assert.match(String(refused), /^NameTaken: the name "x" is taken by x@\d+: choose another, or share it$/)
       for (const unique of [true, false]) {
         assert.match(yield* a.run(N.hosts({ name: "x", unique })), /^NameTaken: the name "x" is taken by x@/)
         assert.match(yield* c.run(N.hosts({ name: "x", unique })), /^NameTaken: /)
