@@ -29,6 +29,7 @@ describe("D17: deadlines travel", () => {
       const frank = yield* Actor.start("frank", { expose: [remaining] })
       const call = frank.run(remaining({ hops: 0 }))
       assert.strictEqual(yield* Actor.timeout("1 second")(Actor.timeout("1 minute")(call)), 1000)
+      assert.strictEqual(yield* Actor.timeout(Actor.timeout(call, "1 minute"), "1 second"), 1000)
       assert.strictEqual(yield* Actor.timeout("1 minute")(Actor.timeout("1 second")(call)), 1000)
       assert.strictEqual(yield* call, -1)
     })).pipe(Effect.provide(MemoryActor.layer)))

@@ -103,7 +103,24 @@ describe("an actor serves what it exposes", () => {
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Actor.start("frank", { expose: [isPrime, isPrime] })))
       assert(Exit.isFailure(exit))
-      assert.match(String(Cause.squash(exit.cause)), /two endpoints named "isPrime"/)
+      assert.match(String(Cause.squash(exit.cause)), /"isPrime" stands twice in one `expose` .*: list it once$/)
+    }).pipe(inMemory))
+
+  it.effect("a name that nobody can be called by is refused before anything is started, and said", () =>
+    Effect.gen(function*() {
+      for (
+        const [name, problem] of [
+          ["a\0b", /its name holds a NUL/],
+          ["a\ud800b", /half of a surrogate pair/],
+          ["x".repeat(2000), /its name has 2000 characters: names have at most 1024/]
+        ] as const
+      ) {
+        const error = yield* Effect.flip(Effect.scoped(Actor.startScoped(name, { expose: [isPrime] })))
+        assert.instanceOf(error, Actor.SpawnFailed)
+        assert.match(error.message, problem)
+        assert.isBelow(error.message.length, 200)
+      }
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
   it.effect("two endpoints of one name are a defect of a root's layer", () =>

@@ -13,6 +13,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -83,7 +84,7 @@ export type { ActorExit, Portal } from "../portal/Portal.ts"
 export type { SpawnOptions } from "../spawn/Spawner.ts"
 export { Nursery, nursery, type Raises } from "../supervision/Nursery.ts"
 export { launch, openHere, rpcClient } from "./Compose.ts"
-export { type ActorRef, parent, portal, ref, root } from "./Refs.ts"
+export { type ActorRef, parent, portal, ref, root, self } from "./Refs.ts"
 export type { Handlers, Served, ServiceClass } from "./Service.ts"
 export { serveFrom, Service } from "./Service.ts"
 
@@ -384,11 +385,13 @@ export const orDie = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E
  *
  * @since 0.1.0
  */
-export const timeout =
-  (duration: Duration.Input) => <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Cause.TimeoutError, R> =>
-    Effect.withFiber((fiber) => {
-      const at = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() + Duration.toMillis(duration)
-      const around = fiber.getRef(Deadline)
-      const deadline = around === undefined ? at : Math.min(around, at)
-      return Effect.timeout(Effect.provideService(self, Deadline, deadline), duration)
-    })
+export const timeout: {
+  (duration: Duration.Input): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | Cause.TimeoutError, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input): Effect.Effect<A, E | Cause.TimeoutError, R>
+} = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input) =>
+  Effect.withFiber((fiber) => {
+    const at = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() + Duration.toMillis(duration)
+    const around = fiber.getRef(Deadline)
+    const deadline = around === undefined ? at : Math.min(around, at)
+    return Effect.timeout(Effect.provideService(self, Deadline, deadline), duration)
+  }))

@@ -197,6 +197,7 @@ const bootUp = (
       parent: channel,
       level
     })
+    tree.service = spec.service?.key
     channel.route({
       ...deaf(channel),
       cancelActor: ({ by, deadline, reason }) => {

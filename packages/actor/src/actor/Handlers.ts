@@ -14,16 +14,20 @@ import type { Handler, Handlers } from "../dialog/Callee.ts"
 
 /** Two endpoints of one name: a mistake of whoever wrote `expose`, found before anything starts. */
 export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>): Error | undefined => {
-  const seen = new Map<string, string>()
-  for (const { endpoint, module } of definitions) {
+  const seen = new Map<string, Implemented<AnyEndpoint>>()
+  for (const definition of definitions) {
+    const { endpoint, module } = definition
     const other = seen.get(endpoint.name)
+    if (other?.endpoint === endpoint) {
+      return new Error(`"${endpoint.name}" stands twice in one \`expose\` (of ${module}): list it once`)
+    }
     if (other !== undefined) {
       return new Error(
-        `two endpoints named "${endpoint.name}" in one \`expose\` (of ${other} and ${module}): ` +
+        `two endpoints named "${endpoint.name}" in one \`expose\` (of ${other.module} and ${module}): ` +
           "an actor finds its endpoints by name; rename one of them"
       )
     }
-    seen.set(endpoint.name, module)
+    seen.set(endpoint.name, definition)
   }
   return undefined
 }

@@ -183,6 +183,38 @@ export const portal = <X>(
   })
 
 /**
+ * A reference to ourselves, to send to whoever should open a portal to us. What it says we expose, or are, must be so: it
+ * dies otherwise.
+ *
+ * @example
+ * ```ts
+ * const me = yield* Actor.self([done])
+ * yield* worker.run(work({ n: 7, answerTo: me }))
+ * ```
+ * @since 0.1.0
+ */
+export const self: {
+  <S extends AnyServiceClass>(service: S): Effect.Effect<ActorRef<SelfOf<S>>, never, ActorRuntime>
+  <const X extends Exposed>(exposed: X): Effect.Effect<ActorRef<X[number]>, never, ActorRuntime>
+} = (expected: Expected): Effect.Effect<any, never, ActorRuntime> =>
+  Effect.flatMap(currentTree, (tree) => {
+    const { info, path, reach, service } = tree
+    if (reach === undefined) {
+      return Effect.die(new Error("handlers that run in somebody else's process have no reference"))
+    }
+    const exposed = isService(expected)
+      ? expected.endpoints.map(({ name }) => ({ name, module: null }))
+      : expected.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
+    const served = Array.from(tree.handlers.keys(), (name) => ({ name, module: null }))
+    // While its layers are built nothing is served yet: what they say of it is believed.
+    const known = served.length === 0 && !isService(expected) ? exposed : served
+    const problem = unmet({ actor: info.id, path, service: service ?? null, exposed: known }, expected)
+    return problem === undefined
+      ? Effect.succeed({ actor: info.id, path, service: service ?? null, exposed })
+      : Effect.die(new Error(`${info.name} has no such reference to itself: ${problem}`))
+  })
+
+/**
  * A portal to our parent, for what it exposes. Fails in a root, which has none. Cancelling a parent is not for its
  * children: `cancel` on it fails the call with a defect.
  *

@@ -36,7 +36,7 @@ import type { ActorExit } from "../portal/Portal.ts"
 import { boot, building } from "../spawn/Boot.ts"
 import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
 import * as Ladder from "./ShutdownLadder.ts"
-import { entryOf, type StartSpec } from "./StartSpec.ts"
+import { entryOf, problemOfName, type StartSpec } from "./StartSpec.ts"
 import type { Reach, Tree } from "./Tree.ts"
 
 /** What an inner actor keeps of its own deadline, so that its children are gone before it must be. */
@@ -346,6 +346,8 @@ export const start = (
     if (tree.refusal !== undefined || reach === undefined) {
       return refuse(tree, spec.name, tree.refusal ?? "nothing can be started here")
     }
+    const misnamed = problemOfName(spec.name)
+    if (misnamed !== undefined) return refuse(tree, spec.name.slice(0, 40), misnamed)
     const entry = entryOf(tree, spec)
     const { uuid } = entry.actor
     const request = {

@@ -40,3 +40,14 @@ export const entryOf = (tree: Tree, { definitions, endpoints, name, service, uni
 /** A version 4 uuid from the runtime's own random source (Web Crypto is everywhere this runs). */
 const newUuid = (): string =>
   (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()
+
+/** As long as a name may be: it stands on command lines and in every message about the actor. */
+const longest = 1024
+
+/** Why nobody can be called that. */
+export const problemOfName = (name: string): string | undefined =>
+  name.length > longest
+    ? `its name has ${name.length} characters: names have at most ${longest}`
+    : name.includes("\0") || !(name as unknown as { isWellFormed(): boolean }).isWellFormed()
+    ? "its name holds a NUL or half of a surrogate pair: names are ordinary text"
+    : undefined

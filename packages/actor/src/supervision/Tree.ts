@@ -61,6 +61,8 @@ export class Tree {
   readonly parent: PeerChannel | undefined
   readonly env: Env
   readonly children = new Set<Listed>()
+  /** The key of the Service we are, if we are one. */
+  service: string | undefined
   /** Who may be starting at the same time. */
   readonly starts: Semaphore.Semaphore
   /** None for handlers that run in somebody else's process. */
