@@ -9,7 +9,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import { play as playCell } from "../cell.ts"
-import { isAlive, killMarked, marked, pause, until, variable } from "../processes.ts"
+import { isAlive, killMarked, marked, pause, signal, until, variable } from "../processes.ts"
 import { table } from "../tables.ts"
 import type { Job } from "./work.ts"
 
@@ -51,6 +51,8 @@ const play = async (peer: Peer, how: NodeJS.Signals, state: Job["state"]): Promi
   const job: Job = { state, file }
   const child = ChildProcess.spawn(process.execPath, [parent, peer.name, JSON.stringify(job)], {
     stdio: ["ignore", "ignore", "pipe"],
+    // A group of its own: a child that changes its title loses the mark, and must be found all the same in the end.
+    detached: true,
     env: { ...process.env, [variable]: mark }
   })
   let stderr = ""
@@ -69,6 +71,7 @@ const play = async (peer: Peer, how: NodeJS.Signals, state: Job["state"]): Promi
     return gone ? `${Math.ceil(performance.now() - start)} ms` : "left"
   } finally {
     await killMarked(mark)
+    signal(-child.pid!, "SIGKILL")
     Fs.rmSync(folder, { recursive: true, force: true })
   }
 }
