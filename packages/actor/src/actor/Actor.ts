@@ -34,7 +34,7 @@ import * as ChildActor from "../supervision/ChildActor.ts"
 import { type Job, Nursery, type Raises } from "../supervision/Nursery.ts"
 import { current as currentTree, type Tree } from "../supervision/Tree.ts"
 import { duplicate } from "./Handlers.ts"
-import { inTheNameOf } from "./Owner.ts"
+import { endOwned } from "./Owner.ts"
 import type { ServiceClass } from "./Service.ts"
 import * as StartService from "./StartService.ts"
 
@@ -128,7 +128,7 @@ const portalOf = (
     actor: child.actor,
     ref: child.ref,
     exposed: new Map(expose.map(({ endpoint, module }) => [endpoint.name, module])),
-    cancel: (reason) => Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation)),
+    cancel: (reason) => endOwned(tree, child, reason),
     wait
   })
 
@@ -192,7 +192,7 @@ export const startScoped = <const X extends ReadonlyArray<AnyImplemented>>(
       let looked = false
       yield* Effect.addFinalizer(() =>
         Effect.gen(function*() {
-          yield* child.end(yield* inTheNameOf(tree, "scope closed"))
+          yield* endOwned(tree, child, "scope closed")
           const exit = child.ended
           const unseen = exit._tag === "Lost" && !looked && !channel.wasTold
           if (unseen) yield* Effect.logError(exit.error.message)
@@ -217,8 +217,7 @@ const inOwnActor = <A>(
     Effect.flatMap(
       startChild(tree, options.name ?? call.endpoint.name, { ...options, expose: [call.definition] }, restore),
       ({ channel, child }) => {
-        const end = (reason: string) =>
-          Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation))
+        const end = (reason: string) => endOwned(tree, child, reason)
         return Effect.onExit(restore(use(channel, end("interrupted"))), () => end("done"))
       }
     )
@@ -259,7 +258,7 @@ export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpo
       const expose = [call.definition as AnyImplemented]
       const name = options.name ?? call.endpoint.name
       const { channel, child } = yield* startChild(tree, name, { ...options, expose }, restore)
-      const end = Effect.flatMap(inTheNameOf(tree, "stream closed"), (cancellation) => child.end(cancellation))
+      const end = endOwned(tree, child, "stream closed")
       yield* Effect.addFinalizer(() => end)
       return Caller.stream(channel, tree.env, call, undefined, () => end)
     })
@@ -300,8 +299,7 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
         const job: Job = { done: Deferred.makeUnsafe<void>(), dismissed: false }
         const result = Deferred.makeUnsafe<unknown, unknown>()
         inside.job(job)
-        const end = (reason: string) =>
-          Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation))
+        const end = (reason: string) => endOwned(tree, child, reason)
         const work = Effect.onExit(Caller.run(channel, tree.env, call, () => child.gone), (exit) => {
           const tell = () => void Deferred.doneUnsafe(result, exit)
           // The nursery hears of a failure before the actor is gone: everybody else ends in parallel with it.

@@ -11,8 +11,6 @@
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
-import { defaultMaxFrame } from "@furrow/protocol/Frame"
-import { version } from "@furrow/protocol/Message"
 import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -22,6 +20,7 @@ import * as Exit from "effect/Exit"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
+import { hello } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
 import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
@@ -109,15 +108,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
       connection,
       handshake: {
         side: "dialler",
-        hello: {
-          _tag: "Hello",
-          version,
-          capabilities: [],
-          actor,
-          role: "child",
-          maxFrame: defaultMaxFrame,
-          nonce: null
-        }
+        hello: hello(actor, "child")
       },
       events
     })

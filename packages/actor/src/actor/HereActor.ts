@@ -4,13 +4,13 @@
  *
  * @since 0.1.0
  */
-import { defaultMaxFrame } from "@furrow/protocol/Frame"
-import { version } from "@furrow/protocol/Message"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
+import { hello, welcome } from "../channel/Greeting.ts"
 import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
+import { newUuid } from "../contract/ActorRef.ts"
 import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import { Dispatcher, type Handlers } from "../dialog/Callee.ts"
 import type { ActorId } from "../errors/ActorError.ts"
@@ -19,8 +19,6 @@ import * as Portal from "../portal/Portal.ts"
 import { Tree } from "../supervision/Tree.ts"
 import * as MemoryTransport from "../transport/MemoryTransport.ts"
 import * as Served from "./Served.ts"
-
-const uuid = (): string => (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()
 
 const noWords = (channel: PeerChannel): Router => ({
   start: () => channel.violate({ _tag: "WrongSide", word: "Start" }),
@@ -42,19 +40,14 @@ const channels = (
     Effect.callback<readonly [PeerChannel, PeerChannel]>((resume) => {
       const [left, right] = MemoryTransport.pair()
       const events = makeEvents()
-      const common = { version, capabilities: [], maxFrame: defaultMaxFrame }
       const acceptor = new PeerChannel({
         connection: left,
-        handshake: {
-          side: "acceptor",
-          welcome: { _tag: "Welcome", ...common, actor: near, proof: null },
-          judge: () => undefined
-        },
+        handshake: { side: "acceptor", welcome: welcome(near), judge: () => undefined },
         events
       })
       const dialler = new PeerChannel({
         connection: right,
-        handshake: { side: "dialler", hello: { _tag: "Hello", ...common, actor: far, role: "peer", nonce: null } },
+        handshake: { side: "dialler", hello: hello(far, "peer") },
         events
       })
       dialler.whenGreeted(() => resume(Effect.succeed([acceptor, dialler])))
@@ -72,8 +65,8 @@ export const serve = (
   handlers: (runtime: Context.Context<ActorRuntime>) => Effect.Effect<Handlers, unknown, Scope.Scope>
 ): Effect.Effect<Portal.Portal<any>, unknown, Scope.Scope> =>
   Effect.gen(function*() {
-    const near: ActorId = { name: "here", uuid: uuid(), pid: 0 }
-    const far: ActorId = { name, uuid: uuid(), pid: 0 }
+    const near: ActorId = { name: "here", uuid: newUuid(), pid: 0 }
+    const far: ActorId = { name, uuid: newUuid(), pid: 0 }
     const [ours, theirs] = yield* channels(near, far)
     const level = yield* References.MinimumLogLevel
     const tree = (id: ActorId) =>

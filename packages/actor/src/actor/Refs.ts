@@ -17,11 +17,11 @@ import type { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
 import { wireMillis } from "../dialog/Env.ts"
-import type { Unreachable } from "../discovery/Peers.ts"
+import { Unreachable } from "../discovery/Peers.ts"
 import { type ActorError, ActorUnreachable, ChannelClosed } from "../errors/ActorError.ts"
 import * as Portal from "../portal/Portal.ts"
 import { current as currentTree, type Tree } from "../supervision/Tree.ts"
-import { inTheNameOf } from "./Owner.ts"
+import { endOwned, inTheNameOf } from "./Owner.ts"
 import type { AnyServiceClass, SelfOf } from "./Service.ts"
 
 export type { ActorRef } from "../contract/ActorRef.ts"
@@ -32,11 +32,15 @@ export type Exposed = ReadonlyArray<{ readonly endpoint: AnyEndpoint; readonly m
 /** What somebody expects of an actor: to be this Service, or to expose these. */
 export type Expected = AnyServiceClass | Exposed
 
-const isService = (expected: Expected): expected is AnyServiceClass => !Array.isArray(expected)
+export const isExposed = (expected: Expected): expected is Exposed => Array.isArray(expected)
+
+/** What a reference says of these. */
+const listed = (exposed: Exposed): ActorRefData["exposed"] =>
+  exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
 /** What is missing for an actor to be what is expected of it. */
 export const unmet = (ref: ActorRefData, expected: Expected): string | undefined => {
-  if (isService(expected)) {
+  if (!isExposed(expected)) {
     return ref.service === expected.key
       ? undefined
       : `it is ${ref.service === null ? "no Service" : `the Service "${ref.service}"`}, not "${expected.key}"`
@@ -80,12 +84,11 @@ export const ref: {
   RefSchema.check(Schema.makeFilter((value) => unmet(value, expected))) as RefOf<any>
 
 /** Connects, keeping why it could not be done. */
-export const connect = (tree: Tree, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable | ActorUnreachable> =>
-  tree.reach === undefined
-    ? Effect.fail(new ActorUnreachable({ target: ref.actor.name, reason: "handlers that run here reach nobody" }))
-    : tree.reach.peers.connect(ref)
-
-const reasonOf = (why: Unreachable | ActorUnreachable): ActorError => why instanceof ActorUnreachable ? why : why.error
+export const connect = (tree: Tree, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
+  if (tree.reach !== undefined) return tree.reach.peers.connect(ref)
+  const reason = "handlers that run here reach nobody"
+  return Effect.fail(new Unreachable(false, new ActorUnreachable({ target: ref.actor.name, reason })))
+}
 
 /** A portal over a connection, for as long as the Scope, or as the connection. */
 export const borrowed = (
@@ -95,7 +98,7 @@ export const borrowed = (
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
   // A child is known from now on: it may have ended when somebody asks.
-  const child = childOf(tree, ref)
+  const child = tree.child(ref.actor.uuid)
   let closed: ActorError | undefined
   const portal = Portal.make({
     channel,
@@ -105,10 +108,9 @@ export const borrowed = (
     exposed: new Map(ref.exposed.map(({ module, name }) => [name, module ?? undefined])),
     closed: () => closed,
     cancel: (reason) =>
-      Effect.flatMap(
-        inTheNameOf(tree, reason),
-        (cancellation) => child === undefined ? cancel(tree, ref, channel, cancellation) : child.end(cancellation)
-      ),
+      child === undefined
+        ? Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => cancel(tree, ref, channel, cancellation))
+        : endOwned(tree, child, reason),
     wait: child === undefined ? wait(tree, channel) : child.wait
   })
   const close = Effect.sync(() => {
@@ -116,9 +118,6 @@ export const borrowed = (
   })
   return scope === undefined ? Effect.succeed(portal) : Effect.as(Scope.addFinalizer(scope, close), portal)
 }
-
-const childOf = (tree: Tree, { actor }: ActorRefData) =>
-  Array.from(tree.children).find((child) => child.actor.uuid === actor.uuid)
 
 const wait = (tree: Tree, channel: PeerChannel): Effect.Effect<Portal.ActorExit> =>
   Effect.suspend(() => {
@@ -161,7 +160,7 @@ export const borrowedPortal = (
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>, ActorError> =>
   Effect.flatMap(
-    Effect.mapError(connect(tree, ref), reasonOf),
+    Effect.mapError(connect(tree, ref), ({ error }) => error),
     (channel) => borrowed(tree, ref, channel, scope)
   )
 
@@ -202,12 +201,12 @@ export const self: {
     if (reach === undefined) {
       return Effect.die(new Error("handlers that run in somebody else's process have no reference"))
     }
-    const exposed = isService(expected)
-      ? expected.endpoints.map(({ name }) => ({ name, module: null }))
-      : expected.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
+    const exposed = isExposed(expected)
+      ? listed(expected)
+      : expected.endpoints.map(({ name }) => ({ name, module: null }))
     const served = Array.from(tree.handlers.keys(), (name) => ({ name, module: null }))
     // While its layers are built nothing is served yet: what they say of it is believed.
-    const known = served.length === 0 && !isService(expected) ? exposed : served
+    const known = served.length === 0 && isExposed(expected) ? exposed : served
     const problem = unmet({ actor: info.id, path, service: service ?? null, exposed: known }, expected)
     return problem === undefined
       ? Effect.succeed({ actor: info.id, path, service: service ?? null, exposed })
@@ -260,24 +259,21 @@ export const root = <const X extends Exposed>(
     }
     const path = [actor.uuid]
     return Effect.map(
-      Effect.mapError(connect(tree, { actor, path, service: null, exposed: [] }), reasonOf),
+      Effect.mapError(connect(tree, { actor, path, service: null, exposed: [] }), ({ error }) => error),
       (channel) => above(tree, channel, path, expose)
     )
   })
 
 /** A portal to an actor above us: it outlives us, so nobody has to let go of it. */
-const above = (tree: Tree, channel: PeerChannel, path: ReadonlyArray<string>, expose: Exposed): Portal.Portal<any> =>
-  Portal.make({
+const above = (tree: Tree, channel: PeerChannel, path: ReadonlyArray<string>, expose: Exposed): Portal.Portal<any> => {
+  const actor = tree.info.ancestors[path.length - 1]!
+  return Portal.make({
     channel,
     env: tree.env,
-    actor: tree.info.ancestors[path.length - 1]!,
-    ref: {
-      actor: tree.info.ancestors[path.length - 1]!,
-      path,
-      service: null,
-      exposed: expose.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
-    },
+    actor,
+    ref: { actor, path, service: null, exposed: listed(expose) },
     exposed: new Map(expose.map(({ endpoint }) => [endpoint.name, undefined])),
     cancel: () => Effect.die(new Error("an actor cannot cancel its parent: a parent outlives its children")),
     wait: Effect.never
   })
+}

@@ -16,31 +16,28 @@ import * as Stream from "effect/Stream"
 import type { Entry } from "../contract/ActorRef.ts"
 import type { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Directory } from "../discovery/Directory.ts"
-import type { Unreachable } from "../discovery/Peers.ts"
 import type { Change } from "../discovery/Registrar.ts"
 import { type ActorError, ActorUnreachable, EndpointUnknown } from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
 import { current as currentTree, type Tree } from "../supervision/Tree.ts"
-import { borrowed, connect, type Expected, type Exposed, unmet } from "./Refs.ts"
+import { borrowed, connect, type Expected, type Exposed, isExposed, unmet } from "./Refs.ts"
 import type { AnyServiceClass, SelfOf } from "./Service.ts"
 
 export type { Entry } from "../contract/ActorRef.ts"
 export type { Change } from "../discovery/Registrar.ts"
 
-const directoryOf = (tree: Tree): Effect.Effect<Directory, ActorError> =>
-  tree.reach === undefined
-    ? Effect.fail(new ActorUnreachable({ target: "the registry", reason: "handlers that run here belong to no tree" }))
-    : Effect.succeed(tree.reach.directory)
-
-const withDirectory = <A>(
-  use: (directory: Directory, tree: Tree) => Effect.Effect<A, ActorError>
-): Effect.Effect<A, ActorError, ActorRuntime> =>
-  Effect.flatMap(currentTree, (tree) => Effect.flatMap(directoryOf(tree), (directory) => use(directory, tree)))
+const withDirectory = <A, R = never>(
+  use: (directory: Directory, tree: Tree) => Effect.Effect<A, ActorError, R>
+): Effect.Effect<A, ActorError, R | ActorRuntime> =>
+  Effect.flatMap(currentTree, (tree) =>
+    tree.reach === undefined
+      ? Effect.fail(
+        new ActorUnreachable({ target: "the registry", reason: "handlers that run here belong to no tree" })
+      )
+      : use(tree.reach.directory, tree))
 
 const nameOf = (expected: Expected, name: string | undefined): string | undefined =>
   name ?? (isExposed(expected) ? undefined : expected.key)
-
-const isExposed = (expected: Expected): expected is Exposed => Array.isArray(expected)
 
 /** An actor of that name that serves something else is a mistake to be told of. */
 const otherwise = (entry: Entry, exposed: Exposed): EndpointUnknown =>
@@ -59,9 +56,9 @@ const open = (
   Effect.flatMap(Effect.scope, (scope) =>
     Effect.matchEffect(connect(tree, entry), {
       onSuccess: (channel) => Effect.asSome(borrowed(tree, entry, channel, scope)),
-      onFailure: (why: Unreachable | ActorUnreachable) =>
-        why instanceof ActorUnreachable || !why.gone
-          ? Effect.fail<ActorError>(why instanceof ActorUnreachable ? why : why.error)
+      onFailure: ({ error, gone }) =>
+        !gone
+          ? Effect.fail<ActorError>(error)
           : Effect.as(directory.stale(entry.actor.uuid), Option.none())
     }))
 
@@ -112,12 +109,12 @@ export const find: {
     name: string
   ): Effect.Effect<Option.Option<Portal<X[number]>>, ActorError, ActorRuntime | Scope.Scope>
 } = (expected: Expected, name?: string): Effect.Effect<any, ActorError, any> =>
-  Effect.flatMap(currentTree, (tree) =>
-    Effect.flatMap(directoryOf(tree), (directory) =>
-      Effect.flatMap(
-        directory.list(nameOf(expected, name)),
-        (entries) => first(tree, directory, entries, expected)
-      )))
+  withDirectory((directory, tree) =>
+    Effect.flatMap(
+      directory.list(nameOf(expected, name)),
+      (entries) => first(tree, directory, entries, expected)
+    )
+  )
 
 /**
  * Waits for an actor of this name (features DISC-6): as `find`, but until somebody is called so, no longer than `within`
@@ -145,27 +142,24 @@ export const wait: {
   name?: string,
   options: { readonly within?: Duration.Input | undefined } = {}
 ): Effect.Effect<any, ActorError, any> =>
-  Effect.flatMap(currentTree, (tree) =>
-    Effect.flatMap(directoryOf(tree), (directory) => {
-      const asked = nameOf(expected, name)
-      const found = directory.watch(asked).pipe(
-        Stream.mapEffect((change) => {
-          if (change._tag === "Down") return Effect.succeedNone
-          return first(tree, directory, change._tag === "Up" ? [change.entry] : change.entries, expected)
-        }),
-        Stream.filter(Option.isSome),
-        Stream.runHead,
-        Effect.flatMap((head) =>
-          Option.isSome(head) ? Effect.succeed(head.value.value) : nobody(asked, "the root ended")
-        )
-      )
-      const { within } = options
-      return within === undefined ? found : Effect.timeoutOrElse(found, {
-        duration: within,
-        orElse: () =>
-          nobody(asked, `nobody of that name was ready within ${Duration.format(Duration.fromInputUnsafe(within))}`)
-      })
-    }))
+  withDirectory((directory, tree) => {
+    const asked = nameOf(expected, name)
+    const found = directory.watch(asked).pipe(
+      Stream.mapEffect((change) => {
+        if (change._tag === "Down") return Effect.succeedNone
+        return first(tree, directory, change._tag === "Up" ? [change.entry] : change.entries, expected)
+      }),
+      Stream.filter(Option.isSome),
+      Stream.runHead,
+      Effect.flatMap((head) => Option.isSome(head) ? Effect.succeed(head.value.value) : nobody(asked, "the root ended"))
+    )
+    const { within } = options
+    return within === undefined ? found : Effect.timeoutOrElse(found, {
+      duration: within,
+      orElse: () =>
+        nobody(asked, `nobody of that name was ready within ${Duration.format(Duration.fromInputUnsafe(within))}`)
+    })
+  })
 
 const nobody = (name: string | undefined, reason: string): Effect.Effect<never, ActorUnreachable> =>
   Effect.fail(new ActorUnreachable({ target: `"${name}"`, reason }))

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
+import { newUuid } from "../contract/ActorRef.ts"
 import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
@@ -38,7 +39,7 @@ export const layer = (
     ActorRuntime,
     Effect.gen(function*() {
       const spawner = yield* Spawner
-      const uuid = (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()
+      const uuid = newUuid()
       const name = options.name ?? "root"
       const tree = new Tree({
         info: { id: { name, uuid, pid: options.pid }, name, ancestors: [], isRoot: true },

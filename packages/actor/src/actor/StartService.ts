@@ -18,7 +18,7 @@ import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 import * as ChildActor from "../supervision/ChildActor.ts"
 import { current as currentTree, type Tree } from "../supervision/Tree.ts"
 import * as HereActor from "./HereActor.ts"
-import { inTheNameOf } from "./Owner.ts"
+import { endOwned } from "./Owner.ts"
 import type { AnyService, Implementation, ServedInside } from "./Served.ts"
 
 export type StartOptions = SpawnOptions & {
@@ -95,7 +95,7 @@ export const portal = (
     actor: child.actor,
     ref: child.ref,
     exposed: new Map(service.endpoints.map(({ name }) => [name, undefined])),
-    cancel: (reason) => Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation)),
+    cancel: (reason) => endOwned(tree, child, reason),
     wait: child.wait
   })
 
@@ -111,9 +111,7 @@ export const layer = (service: AnyService, options: StartOptions): Layer.Layer<a
         child.whenGone(() => {
           if (child.ended._tag === "Lost") lost?.(child.ended.error)
         })
-        yield* Effect.addFinalizer(() =>
-          Effect.flatMap(inTheNameOf(tree, "layer closed"), (cancellation) => child.end(cancellation))
-        )
+        yield* Effect.addFinalizer(() => endOwned(tree, child, "layer closed"))
         return portal(tree, service, child, channel)
       })
     ) as Effect.Effect<never, ActorError, ActorRuntime | Scope.Scope>

@@ -15,13 +15,13 @@
  *
  * @since 0.1.0
  */
-import { defaultMaxFrame } from "@furrow/protocol/Frame"
 import type * as Handshake from "@furrow/protocol/Handshake"
-import { type CancelActor, type Hello, type Start, version } from "@furrow/protocol/Message"
+import type { CancelActor, Hello, Start } from "@furrow/protocol/Message"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { hello, welcome } from "../channel/Greeting.ts"
 import { type Greeted, PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorRefData } from "../contract/ActorRef.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
@@ -146,7 +146,7 @@ export class Peers {
       connection,
       handshake: {
         side: "acceptor",
-        welcome: { _tag: "Welcome", version, capabilities: [], actor: self, maxFrame: defaultMaxFrame, proof: null },
+        welcome: welcome(self),
         judge: (hello) => this.judge(hello),
         auth
       },
@@ -277,15 +277,7 @@ export class Peers {
         connection,
         handshake: {
           side: "dialler",
-          hello: {
-            _tag: "Hello",
-            version,
-            capabilities: [],
-            actor: self,
-            role: "peer",
-            maxFrame: defaultMaxFrame,
-            nonce: auth?.nonce ?? null
-          },
+          hello: hello(self, "peer"),
           auth,
           to: ref.actor.uuid
         },

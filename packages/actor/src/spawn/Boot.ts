@@ -6,9 +6,9 @@
  *
  * @since 0.1.0
  */
-import { defaultMaxFrame } from "@furrow/protocol/Frame"
-import { type Start, version } from "@furrow/protocol/Message"
+import type { Start } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
+import { welcome } from "../channel/Greeting.ts"
 import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
 import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
@@ -79,14 +79,7 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
     connection: handle.connection,
     handshake: {
       side: "acceptor",
-      welcome: {
-        _tag: "Welcome",
-        version,
-        capabilities: [],
-        actor: options.self,
-        maxFrame: defaultMaxFrame,
-        proof: null
-      },
+      welcome: welcome(options.self),
       judge: (hello) =>
         hello.actor.uuid === spec.actor.uuid
           ? undefined

@@ -50,7 +50,7 @@ const addressOf = (tree: Tree, path: ReadonlyArray<string>): Effect.Effect<Addre
         : ask(tree, parent, path, false)
     }
     if (path.length === own.length) return reach.peers.address
-    const child = Array.from(tree.children).find(({ actor }) => actor.uuid === path[own.length])
+    const child = tree.child(path[own.length])
     const none = Effect.fail({
       gone: true,
       ended: true,
@@ -133,7 +133,7 @@ export const join = (tree: Tree, options: ReachOptions): Peers => {
 
 const relative = (tree: Tree, uuid: string): PeerChannel | undefined => {
   if (tree.info.ancestors.at(-1)?.uuid === uuid) return tree.parent
-  return Array.from(tree.children).find(({ actor }) => actor.uuid === uuid)?.connection
+  return tree.child(uuid)?.connection
 }
 
 /** The connection to our root. */

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Entry } from "../contract/ActorRef.ts"
+import { type Entry, newUuid } from "../contract/ActorRef.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { Relayed } from "../dialog/Callee.ts"
@@ -36,10 +36,6 @@ export const entryOf = (tree: Tree, { definitions, endpoints, name, service, uni
     unique: unique ?? false
   }
 }
-
-/** A version 4 uuid from the runtime's own random source (Web Crypto is everywhere this runs). */
-const newUuid = (): string =>
-  (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()
 
 /** As long as a name may be: it stands on command lines and in every message about the actor. */
 const longest = 1024

@@ -124,6 +124,13 @@ export class Tree {
     return { dispatcher, release: () => void this.dispatchers.delete(dispatcher) }
   }
 
+  child(uuid: string | undefined): Listed | undefined {
+    for (const child of this.children) {
+      if (child.actor.uuid === uuid) return child
+    }
+    return undefined
+  }
+
   /** Every connection over which we serve. */
   get serving(): ReadonlyArray<Dispatcher> {
     return Array.from(this.dispatchers)
