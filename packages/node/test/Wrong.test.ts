@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
 import * as Folder from "@furrow/testing/Folder"
 import * as Program from "@furrow/testing/Program"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -10,6 +11,7 @@ import * as Module from "node:module"
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
 import { count, isPrime } from "./fixtures/arithmetic.ts"
+import { escape } from "./fixtures/cleanup.ts"
 import { boom } from "./fixtures/failing.ts"
 import { process_ } from "./fixtures/identity.ts"
 import { alone, first, second } from "./fixtures/wrong/ambiguous.ts"
@@ -296,4 +298,33 @@ describe("A module that brings a copy of Effect of its own", () => {
       const { module } = yield* project(ourVersion)
       yield* Actor.runInActor(at(module)())
     }))))
+})
+
+describe("Cause.pretty of an actor that did not start or was lost", () => {
+  it.live("shows the frames of the user's code over there, and none of the runtime's", () =>
+    withActors(Effect.gen(function*() {
+      const layer = yield* Effect.exit(Actor.runInActor(dying()))
+      const folder = yield* Folder.make({
+        "thrower.mjs": `const fail = () => { throw new Error("at import") }\nfail()\n`
+      })
+      const imported = yield* Effect.exit(
+        Actor.runInActor(at(pathToFileURL(Path.join(folder, "thrower.mjs")).href)())
+      )
+      const lost = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
+        yield* Actor.start("escaping", { expose: [escape] }).pipe(Effect.flatMap((actor) => actor.run(escape())))
+        return yield* Effect.never
+      })))
+      const shown = (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "success"
+      for (
+        const [text, tag, frame] of [
+          [shown(layer), "SpawnFailed", /fixtures\/wrong\/layers\.ts:\d+/],
+          [shown(imported), "SpawnFailed", /at fail .*thrower\.mjs:1/],
+          [shown(lost), "ActorLost", /fixtures\/cleanup\.ts:\d+/]
+        ] as const
+      ) {
+        assert.include(text, tag)
+        assert.match(text, frame)
+        assert.notMatch(text, /packages\/(actor|node)\/src\/(spawn|supervision|channel|NodeSpawner)/)
+      }
+    })))
 })

@@ -79,6 +79,10 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
     const failure = this.failure === null ? "" : ` after an uncaught ${this.failure.type}: ${this.failure.message}`
     return `${formatActor(this.actor)} is lost: ${formatLost(this.how)}${failure}${tail(this.stderr)}`
   }
+  /** What the actor could still say, as an `Error` with the frames of the actor's own code. */
+  override get cause(): Error | undefined {
+    return this.failure === null ? undefined : unbox(this.failure)
+  }
 }
 
 /**
@@ -211,6 +215,10 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
 }) {
   override get message(): string {
     return `actor "${this.actor}" did not start (step: ${this.step}): ${this.reason}${tail(this.stderr)}`
+  }
+  /** What stopped the start over there, as an `Error` with the frames of the module or layer that threw it. */
+  override get cause(): Error | undefined {
+    return this.failure === null ? undefined : unbox(this.failure)
   }
 }
 

@@ -12,6 +12,7 @@ import { welcome } from "../channel/Greeting.ts"
 import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
 import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ProcessHandle } from "./Spawner.ts"
 import { readyCodec, type SpawnSpec, specCodec } from "./SpawnSpec.ts"
@@ -25,8 +26,10 @@ export interface BootOptions {
   readonly explain: (done: (error: ActorError) => void) => void
   /** A call of the actor before it is ready: of its layers, or its first logs. */
   readonly start: (message: Start, channel: PeerChannel) => void
-  /** Reads the payload of an `Error` for dialog 0. */
-  readonly failure: (payload: Uint8Array) => { readonly step: SpawnStep; readonly error: Omit<Told, "step"> }
+  /** Reads the payload of an `Error` for dialog 0; nothing where it is not about the start. */
+  readonly failure: (
+    payload: Uint8Array
+  ) => { readonly step: SpawnStep; readonly error: Omit<Told, "step"> } | undefined
 }
 
 interface Told {
@@ -66,7 +69,7 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
   const { deadline, handle, spec } = options
   let step: SpawnStep = "process"
   const fail = (told: Omit<Told, "step">, at: SpawnStep = step) =>
-    Effect.fail(
+    Effect.fail(withoutStack(() =>
       new SpawnFailed({
         actor: spec.actor.name,
         step: at,
@@ -74,7 +77,7 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
         stderr: handle.lastLines(),
         failure: told.failure
       })
-    )
+    ))
   const channel = new PeerChannel({
     connection: handle.connection,
     handshake: {
@@ -106,7 +109,7 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
         },
         failed: (payload) => {
           const told = options.failure(payload)
-          resume(fail(told.error, told.step))
+          if (told !== undefined) resume(fail(told.error, told.step))
         },
         closed: (error) => resume(fail(lostDuring(error)))
       }))
