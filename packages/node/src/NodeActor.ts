@@ -98,9 +98,11 @@ const uncaught = 70
 /**
  * Runs a program as the root of a tree of actors: provides the runtime, interrupts the program at the first SIGINT,
  * SIGTERM or SIGHUP, at an error nobody caught, or when nobody reads its output any more, and waits for its finalizers;
- * kills the tree at the second SIGINT. Ctrl-Z stops the whole tree, and `fg` continues it. Works as PID 1.
+ * kills the tree at a second SIGINT, which counts from a second after the first. Ctrl-Z stops the whole tree, and `fg`
+ * continues it. Works as PID 1.
  *
- * Exit codes: 0, 1 for a failure, 130, 143, 129 for the signals, 141 for a closed pipe, 70 for an error nobody caught.
+ * Exit codes: 0, or what a program that succeeds has set `process.exitCode` to; 1 for a failure; 130, 143, 129 for the
+ * signals; 141 for a closed pipe; 70 for an error nobody caught.
  *
  * Does nothing in a child that imports this file again to find its endpoints.
  *
@@ -123,7 +125,9 @@ export const runMain = <A, E>(program: Effect.Effect<A, E, ActorRuntime>, option
     fiber.addObserver((exit) => {
       teardown(exit, (code) => {
         const ended = root.code()
-        process.exitCode = ended ?? code
+        const wanted = ended ?? code
+        // A program that succeeds may have said itself how it went.
+        if (wanted !== 0) process.exitCode = wanted
         root.release()
         // Only where it must be said: a success may still have output on its way, and nothing of ours keeps it alive.
         if (Exit.isFailure(exit) || ended !== undefined) process.exit()
@@ -148,9 +152,13 @@ interface RootWatch {
   readonly release: () => void
 }
 
+/** Milliseconds in which a second SIGINT is the same Ctrl-C: npm and tsx pass on what the terminal sends as well. */
+const sameKeypress = 1000
+
 /** Everything that can end a root from outside its program: the first interrupts it, a second SIGINT kills the tree. */
 const watchRoot = (living: NodeSpawner.Living, interrupt: () => void): RootWatch => {
   let code: number | undefined
+  let pressedAt: number | undefined
   const end = (why: number) => {
     if (code !== undefined) return
     code = why
@@ -163,7 +171,11 @@ const watchRoot = (living: NodeSpawner.Living, interrupt: () => void): RootWatch
   }
   for (const [signal, exitCode] of Object.entries(signals)) {
     on(signal, () => {
-      if (code === undefined || signal !== "SIGINT") return end(exitCode)
+      if (signal !== "SIGINT") return end(exitCode)
+      const before = pressedAt
+      pressedAt ??= performance.now()
+      if (code === undefined) return end(exitCode)
+      if (before !== undefined && performance.now() - before < sameKeypress) return
       living.killAll()
       process.exit(code)
     })

@@ -9,6 +9,7 @@
  */
 import { mark } from "@furrow/actor/contract/Bundled"
 import { SpawnFailed } from "@furrow/actor/errors/ActorError"
+import { withoutStack } from "@furrow/actor/errors/stack"
 import {
   type ProcessExit,
   type ProcessHandle,
@@ -43,17 +44,29 @@ const script = (): ReadonlyArray<string> => isBundled ? [process.argv[1]!, mark]
 /** A process title cannot be longer than the command line was. */
 const padding = "-".repeat(64)
 
+/** The program's command line behind the executable, as the actor's modules are to find it. */
+const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
+  argv === undefined ? process.argv.slice(1) : [process.argv[1] ?? "", ...argv]
+
 /** After a process ended, for the rest of its output. */
 const outputGrace = 50
 
-const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> => [
-  ...inheritedFlags(limited ? withoutOwnHeap(process.execArgv) : process.execArgv),
-  ...(options.memoryLimit === undefined ? [] : [`--max-old-space-size=${Math.ceil(options.memoryLimit)}`]),
-  ...(options.inspect === undefined || options.inspect === false
-    ? []
-    : [`--inspect=${options.inspect === true ? 0 : options.inspect}`]),
-  ...(options.execArgv ?? [])
-]
+/** The debugger's id lets anybody run code in the actor: it is said on the actor's stderr, and to nobody else. */
+const secretInspector = "--inspect-publish-uid=stderr"
+const inspects = /(?:^|\s)--inspect(?:-brk|-wait|-port)?(?:[=\s]|$)/
+
+const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> => {
+  const { execArgv = [], inspect = false } = options
+  const asked = inspect === false ? [] : [`--inspect=${inspect === true ? 0 : inspect}`]
+  const opened = [...asked, ...execArgv, options.env?.set?.["NODE_OPTIONS"] ?? ""].some((flag) => inspects.test(flag))
+  return [
+    ...inheritedFlags(limited ? withoutOwnHeap(process.execArgv) : process.execArgv),
+    ...(options.memoryLimit === undefined ? [] : [`--max-old-space-size=${Math.ceil(options.memoryLimit)}`]),
+    ...(opened ? [secretInspector] : []),
+    ...asked,
+    ...execArgv
+  ]
+}
 
 class NodeProcess implements ProcessHandle {
   readonly actor: ProcessHandle["actor"]
@@ -140,7 +153,7 @@ const unusable = (request: SpawnRequest): string | undefined => {
 }
 
 const failed = (request: SpawnRequest, step: "process" | "import", reason: string) =>
-  new SpawnFailed({ actor: request.actor.name, step, reason, stderr: [], failure: null })
+  withoutStack(() => new SpawnFailed({ actor: request.actor.name, step, reason, stderr: [], failure: null }))
 
 const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptions): string => {
   switch (error.code) {
@@ -174,7 +187,8 @@ const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProc
     guard.told,
     String(process.pid),
     options.memoryLimit === undefined ? "-" : limitedHeap,
-    padding
+    padding,
+    ...programOf(options)
   ])
   return Builtins.childProcess().spawn(command.file, command.args, {
     stdio: ["ignore", stdio, stdio, "pipe", ...command.fd4],

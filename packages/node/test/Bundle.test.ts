@@ -27,11 +27,20 @@ const bundled = Effect.acquireRelease(
 )
 
 describe("A program bundled into one file", () => {
-  it.live("starts its actors from the bundle, and they start theirs", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const program = yield* Program.start(yield* bundled)
-      assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null }, program.stderr())
-      assert.deepStrictEqual(JSON.parse(program.stdout()), { value: 42, elsewhere: true, sum: 3 })
-      assert.deepStrictEqual(program.left().filter(({ state }) => state !== "Z"), [])
-    })), 60_000)
+  it.live(
+    "starts its actors from the bundle with its own arguments, and they start theirs",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(yield* bundled, { args: ["--loud", "file"] })
+        assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null }, program.stderr())
+        assert.deepStrictEqual(JSON.parse(program.stdout()), {
+          args: ["--loud", "file"],
+          value: 42,
+          elsewhere: true,
+          sum: 3
+        })
+        assert.deepStrictEqual(program.left().filter(({ state }) => state !== "Z"), [])
+      })),
+    60_000
+  )
 })

@@ -38,6 +38,16 @@ describe("A main program", () => {
   )
 
   test(
+    "G64: keeps the exit code that it sets where it succeeds, and exits with 1 where it fails",
+    Effect.gen(function*() {
+      for (const [how, code] of [["finds", 5], ["findsAndFails", 1]] as const) {
+        const { program } = yield* start(how)
+        assert.deepStrictEqual(yield* program.ended(patient), { code, signal: null })
+      }
+    })
+  )
+
+  test(
     "exits with 1 when it fails or dies, and shows the error once",
     Effect.gen(function*() {
       for (const [how, text] of [["fail", "the program's own error"], ["die", "a defect of the program"]] as const) {
@@ -101,12 +111,27 @@ describe("A main program", () => {
       const { program } = yield* start("hung")
       yield* program.says(/ready/, patient)
       yield* program.signal("SIGINT")
-      yield* Eventually.pause("500 millis")
+      yield* Eventually.pause("1200 millis")
       assert.isTrue(Processes.isAlive(program.pid), "the first SIGINT waits for finalizers")
       yield* program.signal("SIGINT")
       const [ended, millis] = yield* timed(program.ended(patient))
       assert.deepStrictEqual(ended, { code: 130, signal: null })
       assert.isBelow(millis, 2000)
+      yield* gone(program)
+    })
+  )
+
+  test(
+    "G64: takes two SIGINTs within a second for one Ctrl-C, and runs every finalizer",
+    Effect.gen(function*() {
+      const { file, program } = yield* start("tree")
+      yield* program.says(/ready/, patient)
+      yield* program.signal("SIGINT")
+      yield* Eventually.pause("30 millis")
+      yield* program.signal("SIGINT")
+      assert.deepStrictEqual(yield* program.ended(patient), { code: 130, signal: null })
+      assert.strictEqual(Folder.lines(file).filter((line) => line.includes("ended by root")).length, 3)
+      assert.include(program.stdout(), "the root's finalizer ran")
       yield* gone(program)
     })
   )
@@ -168,6 +193,22 @@ describe("A main program", () => {
         assert.strictEqual(Folder.lines(file).filter((line) => line.includes("ended by root")).length, 3)
         yield* gone(program)
       })))
+  )
+
+  test(
+    "hands its own arguments to its actors and theirs, or those that a start gives",
+    Effect.gen(function*() {
+      const file = fixture("mains/arguments.ts")
+      const program = yield* Program.start(file, { args: ["a b", "--shout", "--", "--name"] })
+      assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null })
+      const own = { script: file, shout: true, positionals: ["a b", "--name"] }
+      assert.deepStrictEqual(JSON.parse(program.stdout()), {
+        mine: own,
+        theirs: own,
+        below: own,
+        given: { script: file, shout: true, positionals: ["given"] }
+      })
+    })
   )
 
   test(

@@ -23,6 +23,15 @@ const withStderr = <A, E, R>(use: (written: () => string) => Effect.Effect<A, E,
     return Effect.ensuring(use(() => text), Effect.sync(() => void (stderr.write = write)))
   })
 
+/** A debugger can connect there. */
+const opens = (url: string) =>
+  Effect.callback<void, Error>((resume) => {
+    const socket = new WebSocket(url)
+    socket.onopen = () => socket.close()
+    socket.onclose = () => resume(Effect.void)
+    socket.onerror = () => resume(Effect.fail(new Error(`${url} does not open`)))
+  })
+
 describe("The process of an actor", () => {
   it.live("is known by its title, in ps and in its command line (S035)", () =>
     withActors(Effect.gen(function*() {
@@ -83,7 +92,7 @@ describe("The process of an actor", () => {
       assert.isAbove(below.heapLimit, 2 * 200 * 1024 * 1024)
     })))
 
-  it.live("listens for a debugger where that is asked for, says its port, and its children do not", () =>
+  it.live("listens for a debugger where that is asked for, says its port and id on stderr alone, and its children do not", () =>
     withActors(
       withStderr((written) =>
         Effect.gen(function*() {
@@ -95,9 +104,13 @@ describe("The process of an actor", () => {
             "the port is said",
             () => /Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\//.exec(written()) ?? undefined
           )
-          const targets = yield* Effect.promise(() => fetch(`http://127.0.0.1:${port}/json/list`))
-          assert.isTrue(targets.ok)
-          yield* Effect.promise(() => targets.text())
+          // Any user of the machine can ask the port: it must not tell the id, which lets in.
+          const [, id] = /Debugger listening on ws:\/\/127\.0\.0\.1:\d+\/([\w-]+)/.exec(written())!
+          const published = yield* Effect.promise(() =>
+            fetch(`http://127.0.0.1:${port}/json/list`).then((answer) => answer.text(), (error: Error) => error.message)
+          )
+          assert.notInclude(published, id!)
+          yield* opens(`ws://127.0.0.1:${port}/${id}`)
           yield* Eventually.holds("its child runs", () => Folder.lines(file).includes("debugged/inner runs"))
           assert.strictEqual(written().split("Debugger listening").length, 2)
           yield* Fiber.interrupt(call)

@@ -30,8 +30,15 @@ export interface SpawnOptions {
   } | undefined
   /** Limit of the JavaScript heap in MiB. Default: the runtime's own. */
   readonly memoryLimit?: number | undefined
-  /** Listen for a debugger on a free port, or on this one; the port is said on stderr. */
+  /**
+   * Listen for a debugger on a free port, or on this one. Port and id are said on the actor's stderr alone: whoever knows
+   * the id can run code in the actor.
+   */
   readonly inspect?: boolean | number | undefined
+  /**
+   * What the actor finds in `process.argv` behind the path of the program. Default: the arguments of its parent.
+   */
+  readonly argv?: ReadonlyArray<string> | undefined
   /** More arguments for the JavaScript runtime, after those it inherits. */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /**

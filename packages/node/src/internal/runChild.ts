@@ -5,7 +5,7 @@
  * EX_SOFTWARE), 143 and 129 ended by SIGTERM and SIGHUP from outside.
  */
 import { run } from "@furrow/actor/actor/ActorMain"
-import { exported } from "@furrow/actor/contract/Bundled"
+import { bundledArguments, exported, takeOwnArguments } from "@furrow/actor/contract/Bundled"
 import * as Effect from "effect/Effect"
 import * as Module from "node:module"
 import * as Net from "node:net"
@@ -48,21 +48,28 @@ const exitCodes = { "done": 0, "boot-failed": 1, "parent-lost": 1, "uncaught": 7
 
 /** How an actor finds what it is to serve. */
 export interface Sources {
-  /** The arguments behind the script. */
-  readonly args: ReadonlyArray<string>
+  /** The runtime's own arguments; the program's are in `process.argv` from here on. */
+  readonly args: () => ReadonlyArray<string>
   readonly importModule: (module: string) => Promise<Record<string, unknown>>
 }
 
-const modules: Sources = { args: process.argv.slice(2), importModule }
+const modules: Sources = { args: () => takeOwnArguments(process.argv, 2), importModule }
 
 /** A bundle holds everything: there is one module, and it has been imported. */
 export const bundle: Sources = {
-  args: process.argv.slice(3),
+  args: () => bundledArguments,
   importModule: () => Promise.resolve(exported())
 }
 
-export const runChild = async (sources: Sources = modules): Promise<void> => {
-  const [name, uuid, mode, parent, heap] = sources.args
+/** Runs the actor of this process, which ends with it: also where the runtime itself fails. */
+export const runChild = (sources: Sources = modules): Promise<never> =>
+  live(sources.args(), sources).catch((error: unknown) => {
+    // Nobody else would end this process: its timers and its errors are kept from doing so.
+    process.stderr.write(`an actor's runtime failed: ${format(error)}\n`)
+    process.exit(exitCodes.uncaught)
+  })
+
+const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sources: Sources): Promise<never> => {
   if (name === undefined || uuid === undefined) {
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
     process.exit(64)
