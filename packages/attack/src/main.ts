@@ -6,6 +6,7 @@
  * where a stranger got anything done, a call of the tree failed or took too long, memory or descriptors did not come
  * back, or the secret stands anywhere. SECURITY.md says what is defended, and what is not.
  */
+import { debuggers } from "./cases/debugger.ts"
 import { folders } from "./cases/folders.ts"
 import { members } from "./cases/members.ts"
 import { relays } from "./cases/relays.ts"
@@ -16,7 +17,7 @@ import { type Case, judge, type Verdict } from "./verdict.ts"
 import { type Transport, Victim } from "./victim.ts"
 
 // Squatting comes before anybody asks for the address of the actor whose place is taken.
-const cases: ReadonlyArray<Case> = [...relays, ...strangers, ...members, ...folders]
+const cases: ReadonlyArray<Case> = [...relays, ...strangers, ...members, ...folders, ...debuggers]
 
 const wanted = (transport: Transport, { only, quick }: Options.Options): ReadonlyArray<Case> =>
   cases.filter(({ name, over, quickTcp, slow }) =>

@@ -12,7 +12,7 @@ import type { Case, Field, Outcome } from "../verdict.ts"
 const program = fileURLToPath(new URL("../tree/brief.ts", import.meta.url))
 
 /** Somebody who is not us, and not root. */
-const stranger = 65_534
+export const stranger = 65_534
 
 const isRoot = process.getuid?.() === 0
 
@@ -44,7 +44,8 @@ const within =
     }
   }
 
-const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
+/** A case that needs the rights to be somebody else. */
+export const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isRoot ? run(field) : Promise.resolve({ figures: "left out: only root can give files away", problems: [] })
 
 /** Another user of this machine tries the doors. */

@@ -1,0 +1,79 @@
+/**
+ * An actor that is being debugged listens on a port of the loopback, which every user of the machine can reach. Whoever
+ * knows the id of its debugger runs code in it, so another user looks for the id wherever a debugger tells it.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Readline from "node:readline"
+import { fileURLToPath } from "node:url"
+import type { Case, Field, Outcome } from "../verdict.ts"
+import { asRoot, stranger } from "./folders.ts"
+
+const program = fileURLToPath(new URL("../tree/inspected.ts", import.meta.url))
+
+/** Milliseconds for the tree to start, and for its debugger to answer. */
+const patience = 30_000
+
+interface Inspected {
+  readonly port: number
+  readonly id: string
+  readonly stop: () => void
+}
+
+/** A small tree with one actor that is being debugged. */
+const start = (): Promise<Inspected> =>
+  new Promise((resolve, reject) => {
+    const child = ChildProcess.spawn(process.execPath, [...process.execArgv, program], {
+      stdio: ["ignore", "ignore", "pipe"]
+    })
+    const stop = () => void child.kill("SIGKILL")
+    const timer = setTimeout(() => {
+      stop()
+      reject(new Error("the tree under the debugger does not start"))
+    }, patience)
+    Readline.createInterface({ input: child.stderr }).on("line", (line) => {
+      const [, port, id] = /^Debugger listening on ws:\/\/127\.0\.0\.1:(\d+)\/([\w-]+)/.exec(line) ?? []
+      if (port === undefined) return
+      clearTimeout(timer)
+      resolve({ port: Number(port), id: id!, stop })
+    })
+  })
+
+/** Everything that the port tells somebody who asks. */
+const questions = ["/json", "/json/list", "/json/version", "/json/protocol", "/"]
+
+const asked = (port: number): string =>
+  `const ask = (path) => fetch("http://127.0.0.1:${port}" + path, { signal: AbortSignal.timeout(3000) })` +
+  `.then((answer) => answer.text(), () => "no answer");` +
+  `Promise.all(${JSON.stringify(questions)}.map(ask)).then((said) => console.log(JSON.stringify(said)))`
+
+/** What another user hears from the port. */
+const heard = (port: number): Promise<string> =>
+  new Promise((resolve) => {
+    ChildProcess.execFile(
+      process.execPath,
+      ["-e", asked(port)],
+      { uid: stranger, gid: stranger, env: {}, cwd: "/", timeout: patience },
+      (error, stdout) => resolve(error === null ? stdout : `the stranger could not ask: ${error.message}`)
+    )
+  })
+
+const look = async (_: Field): Promise<Outcome> => {
+  const { id, port, stop } = await start()
+  try {
+    const said = await heard(port)
+    const tried = said.startsWith("[")
+    return {
+      figures: tried ? `user ${stranger}: the id in ${said.includes(id) ? "an answer" : "no answer"}` : "",
+      problems: [
+        ...tried ? [] : [said],
+        ...said.includes(id) ? ["another user is told the id of an actor's debugger"] : []
+      ]
+    }
+  } finally {
+    stop()
+  }
+}
+
+export const debuggers: ReadonlyArray<Case> = [
+  { name: "another user looks for the debugger of an actor", over: "unix", run: asRoot(look) }
+]

@@ -1,0 +1,9 @@
+/** A tree with one actor that waits for a debugger, until it is killed. */
+import * as Actor from "@furrow/actor/actor/Actor"
+import { NodeActor } from "@furrow/node"
+import * as Effect from "effect/Effect"
+import { echo } from "./actors.ts"
+
+NodeActor.runMain(
+  Effect.scoped(Effect.andThen(Actor.startScoped("inspected", { expose: [echo], inspect: true }), Effect.never))
+)
