@@ -42,7 +42,7 @@ describe("every wait for a cancellation is bounded", () => {
       yield* Fiber.join(region)
       assert.deepStrictEqual(
         events.flatMap((event) => event._tag === "ActorEnding" ? [event.rung] : []),
-        ["Asked", "Finalizing", "Terminating", "Gone"]
+        ["Asked", "Finalizing", "Leaving", "Gone"]
       )
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
@@ -91,7 +91,7 @@ describe("every wait for a cancellation is bounded", () => {
       yield* settle
       yield* Effect.forkChild(Effect.andThen(Fiber.interrupt(fiber), say("resumed")))
       yield* pass(6000)
-      assert.deepStrictEqual(journal, ["0 stuck", "5000 resumed"])
+      assert.deepStrictEqual(journal, ["0 stuck", "4750 resumed"])
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
@@ -122,14 +122,16 @@ describe("every wait for a cancellation is bounded", () => {
       yield* pass(1000)
       yield* Effect.forkChild(Effect.andThen(Fiber.interrupt(fiber), say("resumed")))
       const names = () => theatre.living().map((label) => label.split("@")[0])
-      // Each keeps a second and a quarter of its own bound for ending what is below it.
-      for (const left of [4, 3, 2, 1]) {
-        yield* pass(1200)
-        assert.deepStrictEqual(names(), ["tower-3", "tower-2", "tower-1", "tower-0"].slice(0, left))
+      // Each keeps a second and a half of its own bound for ending what is below it, or half of it where that is more,
+      // and a quarter of a second of what remains for its own last words.
+      const ends = [750, 1750, 3250, 4750]
+      for (const [i, end] of ends.entries()) {
+        yield* pass(end - (ends[i - 1] ?? 0) - 50)
+        assert.deepStrictEqual(names(), ["tower-3", "tower-2", "tower-1", "tower-0"].slice(0, 4 - i))
         yield* pass(50)
       }
       assert.deepStrictEqual(names(), [])
-      assert.include(journal, "6000 resumed")
+      assert.include(journal, "5750 resumed")
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 })

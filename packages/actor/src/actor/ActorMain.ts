@@ -6,17 +6,18 @@
  * It ends because its parent says so, because its parent is gone, or because something in it was not caught. Whatever
  * the reason, the order is the same (features ACT-11): handlers are interrupted in parallel and their last words are
  * sent, then its scope closes, then its last logs and what it has written leave, then it says Bye. Its own children
- * belong to its handlers and are gone before those end.
+ * belong to its handlers and are gone before those end. Every step has a bound that nothing in the actor can break.
  *
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
-import type * as Cause from "effect/Cause"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
@@ -25,7 +26,7 @@ import { PeerChannel } from "../channel/PeerChannel.ts"
 import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
+import { monotonicMillis, Timeouts } from "../contract/Timeouts.ts"
 import { type Dispatcher, relayPrefix } from "../dialog/Callee.ts"
 import * as Caller from "../dialog/Caller.ts"
 import { type Env, withoutCaller } from "../dialog/Env.ts"
@@ -44,6 +45,7 @@ import type { Connection, Network, Transport } from "../transport/Transport.ts"
 import * as Handlers from "./Handlers.ts"
 import { borrowedPortal } from "./Refs.ts"
 import * as Served from "./Served.ts"
+import * as Teardown from "./Teardown.ts"
 
 /** What the platform has to bring. */
 export interface ActorMainOptions {
@@ -65,9 +67,6 @@ export interface ActorMainOptions {
   /** When what has been written to stdout and stderr has left the process: a slow reader keeps it waiting. */
   readonly written?: (() => Promise<void>) | undefined
 }
-
-/** What an actor keeps of its deadline, so that its Bye is in time. */
-const margin = 250
 
 /** How it ended: what the platform makes an exit code of. */
 export type Ended = "done" | "boot-failed" | "parent-lost" | "uncaught"
@@ -121,7 +120,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
     )
     const life = Effect.gen(function*() {
       const booted = yield* Effect.exit(
-        Effect.raceFirst(bootUp(options, spec, channel, events, end), untilEnding(ending))
+        unlessEnding(bootUp(options, spec, channel, events, end), ending, spec.timeouts.finalizers)
       )
       if (Exit.isFailure(booted)) return yield* bootFailed(channel, options.actor, booted.cause)
       options.onReady?.()
@@ -165,12 +164,30 @@ const deaf = (channel: PeerChannel) => ({
   ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" })
 })
 
-/** Told to end before it was ready: there is nothing to finalize but the layers under construction. */
-const untilEnding = (ending: Deferred.Deferred<Ending>): Effect.Effect<never, BootFailed> =>
-  Effect.flatMap(Deferred.await(ending), (why) =>
-    Effect.fail(
-      new BootFailed("import", why._tag === "Uncaught" ? why.error : new Error("ended before it was ready"))
-    ))
+/**
+ * Boots, unless the actor is told to end before it is ready: then what is under construction is interrupted, and waited
+ * for no longer than its bound, because an acquisition cannot be interrupted.
+ */
+const unlessEnding = <A>(
+  boot: Effect.Effect<A, BootFailed>,
+  ending: Deferred.Deferred<Ending>,
+  bound: number
+): Effect.Effect<A, BootFailed> =>
+  Effect.flatMap(Effect.forkDetach(boot, { startImmediately: true }), (booting) => {
+    const told = Effect.raceFirst(Effect.as(Fiber.await(booting), undefined), Deferred.await(ending))
+    return Effect.flatMap(
+      Effect.onInterrupt(told, () => Effect.sync(() => booting.interruptUnsafe())),
+      (why) =>
+        why === undefined
+          ? Fiber.join(booting)
+          : Effect.andThen(
+            Teardown.settled(Fiber.interrupt(booting), bound),
+            Effect.fail(
+              new BootFailed("import", why._tag === "Uncaught" ? why.error : new Error("ended before it was ready"))
+            )
+          )
+    )
+  })
 
 const bootUp = (
   options: ActorMainOptions,
@@ -234,10 +251,27 @@ const bootUp = (
       Context.add(Scope.Scope, scope)
     )
     const dispatcher = yield* Effect.onExit(Effect.provideContext(boot, inside), (exit) =>
-      Exit.isSuccess(exit)
-        ? Effect.void
-        : Effect.andThen(Scope.close(scope, exit), Effect.sync(() => tree.reach?.peers.close())))
+      Exit.isSuccess(exit) ? Effect.void : undone({ tree, logs, scope }, channel, exit.cause, spec))
     return { tree, dispatcher, logs, scope }
+  })
+
+/** Nothing is left of a boot that failed. The first failure is the boot's; each other one is reported beside it. */
+const undone = (
+  { logs, scope, tree }: Omit<Booted, "dispatcher">,
+  channel: PeerChannel,
+  cause: Cause.Cause<unknown>,
+  { timeouts }: SpawnSpec
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const bound = Teardown.cleanupBound(timeouts.finalizers)
+    const released = yield* Teardown.release(scope, Exit.failCause(cause), bound)
+    const others = Cause.fromReasons(cause.reasons.filter((reason) => reason._tag !== "Interrupt").slice(1))
+    const failed = released === undefined ? others : Cause.combine(others, released)
+    if (failed.reasons.length > 0) {
+      yield* Teardown.report(failed, { actor: tree.info.id, channel, logs })
+      yield* Teardown.settled(logs.flush, timeouts.logs)
+    }
+    tree.reach?.peers.close()
   })
 
 const hasLayers = (definitions: Awaited<ReturnType<typeof loaded>>): boolean =>
@@ -340,7 +374,7 @@ const serve = (
     const { finalizers } = spec.timeouts
     const cancellation = cancellationFor(why, actor, finalizers)
     const clock = yield* Clock.Clock
-    const until = clock.currentTimeMillisUnsafe() + cancellation.deadline
+    const until = monotonicMillis(clock) + cancellation.deadline
     tree.ending = { cancellation, until }
     tree.refusal = `this actor is ending: ${cancellation.reason}`
     if (why._tag === "Uncaught") {
@@ -352,15 +386,12 @@ const serve = (
       if (why._tag === "Uncaught") dispatcher.failAll(why.error, cancellation)
       else dispatcher.cancelAll(cancellation)
     }
-    const idle = Effect.forEach(tree.serving, (dispatcher) => dispatcher.awaitIdle, { discard: true })
-    const torn = Effect.andThen(idle, Scope.close(scope, Exit.void))
-    // With nobody left to end it, an actor has to keep its own bound.
-    const parentAsked = why._tag === "Cancelled" && cancellation.by.uuid === tree.info.ancestors.at(-1)?.uuid
-    yield* parentAsked ? torn : Effect.timeoutOption(torn, cancellation.deadline)
-    yield* Effect.timeoutOption(logs.flush, spec.timeouts.logs)
+    const failed = yield* Teardown.cleanUp(tree.serving, scope, Teardown.cleanupBound(cancellation.deadline))
+    if (failed !== undefined) yield* Teardown.report(failed, { actor, channel, logs })
+    yield* Teardown.settled(logs.flush, spec.timeouts.logs)
     if (written !== undefined && why._tag !== "ParentLost") {
-      const left = until - clock.currentTimeMillisUnsafe() - margin
-      yield* Effect.timeoutOption(Effect.promise(written), Math.max(0, left))
+      const left = until - monotonicMillis(clock) - Teardown.margin / 2
+      yield* Teardown.settled(Effect.promise(written), Math.max(0, left))
     }
     tree.reach?.peers.close()
     if (why._tag === "Cancelled") channel.send({ _tag: "Bye" })

@@ -64,12 +64,17 @@ class MemoryProcess implements ProcessHandle {
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
       const code = exit._tag === "Success" ? exits[exit.value] : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
-      this.exit = this.killed === undefined ? { code, signal: null } : { code: null, signal: this.killed }
-      const { callbacks } = this
-      this.callbacks = []
-      void Promise.resolve().then(() => {
-        for (const callback of callbacks) callback(this.exit!)
-      })
+      this.finish(this.killed === undefined ? { code, signal: null } : { code: null, signal: this.killed })
+    })
+  }
+
+  private finish(exit: ProcessExit): void {
+    if (this.exit !== undefined) return
+    this.exit = exit
+    const { callbacks } = this
+    this.callbacks = []
+    void Promise.resolve().then(() => {
+      for (const callback of callbacks) callback(exit)
     })
   }
 
@@ -87,6 +92,8 @@ class MemoryProcess implements ProcessHandle {
     // Nothing it says from here on is heard.
     if (signal === "SIGKILL") this.far.destroy()
     this.fiber?.interruptUnsafe()
+    // A kill waits for no finalizer, here neither: one that never ends would keep the actor for ever.
+    if (signal === "SIGKILL") this.finish({ code: null, signal })
   }
 }
 

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 
 /**
@@ -56,3 +57,6 @@ export const defaults: Timeouts = {
 export const Timeouts: Context.Reference<Timeouts> = Context.Reference("furrow/Timeouts", {
   defaultValue: () => defaults
 })
+
+/** Milliseconds on the program's Clock that no change of the wall clock moves: what bounds are counted in. */
+export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

@@ -91,6 +91,11 @@ export class Dispatcher {
     return this.running.size
   }
 
+  /** The endpoints whose handlers run. */
+  get open(): ReadonlyArray<string> {
+    return Array.from(this.running, (dialog) => dialog.endpoint)
+  }
+
   start(start: Message.Start): void {
     const handler = this.handlers.get(start.endpoint)
     const busy = this.busy(start)
@@ -219,6 +224,10 @@ class CalleeDialog implements CalleePort {
 
   get isDone(): boolean {
     return this.state._tag === "Done"
+  }
+
+  get endpoint(): string {
+    return this.opened.endpoint
   }
 
   run(payload: unknown): void {

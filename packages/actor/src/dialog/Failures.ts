@@ -169,6 +169,7 @@ export const toActorError = (
     case "PayloadInvalid":
       return new PayloadInvalid({ side: "callee", endpoint, part: failure.part, issue: failure.issue })
     case "SpawnFailed":
+    case "CleanupFailed":
       return new RemoteActorError({ actor: peer, boxed: failure.boxed, others: [] })
     case "Lost":
       return new ActorLost({ actor: failure.actor, how: failure.how, stderr: [], failure: null })

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 
 /**
@@ -19,6 +20,8 @@ export type ActorEvent =
   | { readonly _tag: "ActorEnding"; readonly actor: ActorId; readonly rung: string }
   | { readonly _tag: "ActorEnded"; readonly actor: ActorId; readonly how: string }
   | { readonly _tag: "ActorLost"; readonly actor: ActorId; readonly error: ActorError }
+  /** A finalizer of an ending actor failed, or did not end within its bound. */
+  | { readonly _tag: "ActorCleanupFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
   | { readonly _tag: "FailureRelegated"; readonly actor: ActorId; readonly text: string }
   /** A connection between this actor and another one that is neither its parent nor its child. */

@@ -18,7 +18,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorRefData, Entry } from "../contract/ActorRef.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
+import { monotonicMillis, Timeouts } from "../contract/Timeouts.ts"
 import { Dispatcher, type Relayed } from "../dialog/Callee.ts"
 import { wireMillis, withoutCaller } from "../dialog/Env.ts"
 import { decodeFailure } from "../dialog/Failures.ts"
@@ -39,8 +39,11 @@ import * as Ladder from "./ShutdownLadder.ts"
 import { entryOf, problemOfName, type StartSpec } from "./StartSpec.ts"
 import type { Reach, Tree } from "./Tree.ts"
 
-/** What an inner actor keeps of its own deadline, so that its children are gone before it must be. */
-const margin = 250
+/**
+ * Milliseconds that an inner actor keeps of its own deadline: its children are gone before its own cleanup is cut off,
+ * which in turn leaves it time for its last words.
+ */
+const margin = 500
 
 export class ChildActor {
   readonly actor: ActorId
@@ -128,7 +131,7 @@ export class ChildActor {
         this.saidBye = true
         this.input("bye")
       },
-      failed: (payload) => this.told(payload),
+      failed: (payload) => void this.told(payload),
       spawn: () => channel.violate({ _tag: "WrongSide", word: "Spawn" }),
       ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" }),
       closed: (error) => this.closed(error)
@@ -152,10 +155,17 @@ export class ChildActor {
     timer.addObserver(finish)
   }
 
-  told(payload: Uint8Array): { readonly step: SpawnStep; readonly error: { reason: string; failure: Boxed | null } } {
+  /** What the actor says of its own failure; nothing where only its cleanup failed. */
+  told(
+    payload: Uint8Array
+  ): { readonly step: SpawnStep; readonly error: { reason: string; failure: Boxed | null } } | undefined {
     const decoded = decodeFailure(payload)
     if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null } }
     const failure = decoded.value
+    if (failure._tag === "CleanupFailed") {
+      this.tree.events.publish({ _tag: "ActorCleanupFailed", actor: this.actor, failure: failure.boxed })
+      return undefined
+    }
     if ("boxed" in failure) this.failure = failure.boxed
     return {
       step: failure._tag === "SpawnFailed" ? failure.step as SpawnStep : "ready",
@@ -253,7 +263,7 @@ export class ChildActor {
     const configured = this.timeouts[bound]
     const { ending } = this.tree
     if (ending === undefined || bound !== "finalizers") return configured
-    const left = ending.until - Context.get(this.context, Clock.Clock).currentTimeMillisUnsafe()
+    const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + margin
     // Deep down half of what is left is more: an actor that answers needs no reserve, one that does not ends with us.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
@@ -474,7 +484,7 @@ const abandon = (
 }
 
 const refuse = (tree: Tree, name: string, reason: string): Effect.Effect<never, SpawnFailed> => {
-  const error = new SpawnFailed({ actor: name, step: "process", reason, stderr: [], failure: null })
+  const error = withoutStack(() => new SpawnFailed({ actor: name, step: "process", reason, stderr: [], failure: null }))
   tree.events.publish({ _tag: "ActorSpawnFailed", name, error })
   return Effect.fail(error)
 }

@@ -33,7 +33,7 @@ export interface Listed {
   readonly snapshot: () => ChildSnapshot
 }
 
-/** The whole actor is being cancelled: by whom, why, and until when (Clock milliseconds). */
+/** The whole actor is being cancelled: by whom, why, and until when (`monotonicMillis`). */
 export interface Ending {
   readonly cancellation: Cancellation
   readonly until: number

@@ -2,6 +2,7 @@
  * What the actors of a model run serve, and how they are called: both ends write into the `World`.
  */
 import { Actor } from "@furrow/actor"
+import { cleanupBound } from "@furrow/actor/actor/Teardown"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -352,17 +353,18 @@ const converse = (portal: Simple, w: World, call: Call, what: Program.Talk): Eff
     : Effect.scoped(Effect.flatMap(portal.openScoped(start, options), whole))
 }
 
-/** The bounds in these runs: of a cancel, and of the finalizers of an actor that ends. */
+/** The bounds in these runs: of a cancel, and of the end of an actor; its cleanup leaves time for its last words. */
 export const bound = 500
 export const finalizers = 1000
+const cleanup = cleanupBound(finalizers)
 /** An owner that hears nothing for this long kills. */
 const deafBound = 100
 
-/** An owner resumed before the finalizers of its own actor ran. */
+/** An owner resumed before the finalizers of its own actor ran, or their bound had passed. */
 export const reaped = (w: World, call: Call, since: number): void => {
   const passed = w.now() - since
   if (call.handler !== "running" || call.outer !== undefined || w.isLost(call) || w.isHeld(call)) return
-  if (passed < finalizers) w.problem(`${call.key}: its owner resumed after ${passed} ms, and its handler still runs`)
+  if (passed < cleanup) w.problem(`${call.key}: its owner resumed after ${passed} ms, and its handler still runs`)
 }
 
 /** Somebody resumed before the far finalizers ran: only where the peer was lost, or the bound has passed. */

@@ -1,0 +1,126 @@
+/**
+ * Ends what an actor holds, within a bound that nothing in it can break: its handlers, then its layers.
+ *
+ * A finalizer may die, and one that cannot be interrupted may never end. Neither keeps the actor: the failure is told to
+ * its owner and logged, and the actor goes on to its last logs, its Bye and its exit.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { monotonicMillis } from "../contract/Timeouts.ts"
+import type { Dispatcher } from "../dialog/Callee.ts"
+import { encodeFailureWithin } from "../dialog/Failures.ts"
+import { type LogForwarder, withLogger } from "../dialog/Logs.ts"
+import type { ActorId } from "../errors/ActorError.ts"
+import { box } from "../errors/Boxing.ts"
+import { withoutStack } from "../errors/stack.ts"
+
+/** Milliseconds that an actor keeps of its deadline for its last words. */
+export const margin = 250
+
+/** How much of a deadline its cleanup may take, in milliseconds. A short deadline is halved. */
+export const cleanupBound = (deadline: number): number => deadline - Math.min(margin, deadline / 2)
+
+/**
+ * Waits for an effect no longer than the bound, also where it cannot be interrupted. What is late is interrupted and left
+ * to itself: `undefined`.
+ */
+export const settled = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  millis: number
+): Effect.Effect<Exit.Exit<A, E> | undefined, never, R> =>
+  Effect.withFiber<Exit.Exit<A, E> | undefined, never, R>((fiber) =>
+    Effect.callback((resume) => {
+      const context = fiber.context as Context.Context<R>
+      const work = Effect.runForkWith(context)(effect)
+      const timer = Effect.runForkWith(context)(Effect.sleep(millis))
+      const stop = () => {
+        work.interruptUnsafe()
+        timer.interruptUnsafe()
+      }
+      work.addObserver((exit) => {
+        timer.interruptUnsafe()
+        resume(Effect.succeed(exit))
+      })
+      timer.addObserver((exit) => {
+        if (Exit.isFailure(exit)) return
+        resume(Effect.succeed(undefined))
+        work.interruptUnsafe()
+      })
+      return Effect.sync(stop)
+    })
+  )
+
+/** A cleanup that is cut off has no stack of its own. */
+const unfinished = (what: string, millis: number): Error =>
+  withoutStack(() => {
+    const error = new Error(
+      `${what} did not end within ${millis} ms (Timeouts.finalizers, less what the last words need). The actor ends without it`
+    )
+    error.name = "CleanupUnfinished"
+    return error
+  })
+
+/** What failed or was cut off while an actor ended: the first is told to its owner, all of it is logged. */
+export type Failed = Cause.Cause<unknown> | undefined
+
+/** Both, where there are two. */
+const both = (a: Failed, b: Failed): Failed => a === undefined ? b : b === undefined ? a : Cause.combine(a, b)
+
+/** Waits for the handlers, then closes the scope of the layers. Never fails, and never takes longer than the bound. */
+export const cleanUp = (
+  serving: ReadonlyArray<Dispatcher>,
+  scope: Scope.Closeable,
+  millis: number
+): Effect.Effect<Failed> =>
+  Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    const until = monotonicMillis(clock) + millis
+    const idle = Effect.forEach(serving, (dispatcher) => dispatcher.awaitIdle, { discard: true })
+    const handled = yield* settled(idle, millis)
+    const late: Failed = handled === undefined
+      ? Cause.die(unfinished(`the handler of ${running(serving)}`, millis))
+      : undefined
+    // Layers are released also under handlers that do not end: some of it may still be done.
+    const left = handled === undefined ? margin / 2 : until - monotonicMillis(clock)
+    return both(late, yield* release(scope, Exit.void, Math.max(margin / 2, left), millis))
+  })
+
+/** Closes the scope of the layers within what is left of the bound. */
+export const release = (
+  scope: Scope.Closeable,
+  exit: Exit.Exit<unknown, unknown>,
+  left: number,
+  bound = left
+): Effect.Effect<Failed> =>
+  Effect.map(settled(Scope.close(scope, exit), left), (closed) => {
+    if (closed === undefined) return Cause.die(unfinished("the release of its layers", bound))
+    return Exit.isFailure(closed) && !Cause.hasInterruptsOnly(closed.cause) ? closed.cause : undefined
+  })
+
+const running = (serving: ReadonlyArray<Dispatcher>): string =>
+  Array.from(new Set(serving.flatMap((dispatcher) => dispatcher.open))).join(", ")
+
+/** Tells the owner each failure of the cleanup, and logs it: to the root's loggers, or here where nobody listens any more. */
+export const report = (
+  failed: Cause.Cause<unknown>,
+  options: { readonly channel: PeerChannel; readonly logs: LogForwarder; readonly actor: ActorId }
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const { actor, channel, logs } = options
+    const logged = Effect.logError("the cleanup of this actor failed", failed)
+    if (!channel.isOpen) return logged
+    for (const reason of failed.reasons) {
+      if (reason._tag === "Interrupt") continue
+      const boxed = box(reason._tag === "Die" ? reason.defect : reason.error, actor)
+      const payload = encodeFailureWithin({ _tag: "CleanupFailed", boxed }, channel.maxFrame - 64)
+      channel.send({ _tag: "Error", dialog: 0, payload })
+    }
+    return Effect.updateContext(logged, (context: Context.Context<never>) => withLogger(context, logs.logger))
+  })

@@ -1,0 +1,134 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { above, acquireHangs, answers, bootFails, handlerHangs, releaseDies, releaseHangs } from "./fixtures/cleanup.ts"
+import { collectEvents } from "./support/Events.ts"
+import { captureLogs } from "./support/Logs.ts"
+import * as Puppets from "./support/Puppets.ts"
+import { drained, pass, settle } from "./support/Time.ts"
+
+type Events = ReadonlyArray<Actor.ActorEvent>
+
+/** What the owner heard of cleanups that failed. */
+const failures = (events: Events) =>
+  events.flatMap((event) => event._tag === "ActorCleanupFailed" ? [event.failure.message] : [])
+
+const cutOff = /^the release of its layers did not end within 4750 ms/
+
+describe("an actor whose cleanup fails", () => {
+  for (
+    const [how, call, message, millis] of [
+      ["dies", releaseDies, /^the release broke$/, 0],
+      ["never ends", releaseHangs, cutOff, 4750]
+    ] as const
+  ) {
+    it.effect(`G72: portal.cancel returns though a release ${how}, and the owner hears it`, () => {
+      const { layer, lines } = captureLogs()
+      return Effect.gen(function*() {
+        const events = yield* collectEvents
+        yield* Actor.nursery(Effect.gen(function*() {
+          const frank = yield* Actor.start("frank", { expose: [call] })
+          const waiting = yield* Effect.forkChild(frank.wait)
+          const cancelling = yield* Effect.forkChild(frank.cancel("done"))
+          yield* pass(millis + 50)
+          yield* Fiber.join(cancelling)
+          assert.deepStrictEqual(yield* Fiber.join(waiting), { _tag: "Ended" })
+        }))
+        assert.strictEqual(failures(events).length, 1)
+        assert.match(failures(events)[0]!, message)
+        const logged = lines.filter(({ level }) => level === "Error").map(({ message }) => String(message))
+        assert.strictEqual(logged.length, 1)
+        assert.match(logged[0]!, /the cleanup of this actor failed/)
+        // It said Bye: it was not killed for it.
+        assert.notInclude(events.flatMap((event) => event._tag === "ActorEnding" ? [event.rung] : []), "Terminating")
+      }).pipe(drained, Effect.provide(MemoryActor.layer), Effect.provide(layer))
+    })
+
+    it.effect(`G72: an uncaught error ends an actor whose release ${how}, and fails its nursery`, () => {
+      const theatre = Puppets.make()
+      return Effect.gen(function*() {
+        const events = yield* collectEvents
+        const region = yield* Effect.forkChild(Effect.flip(Actor.nursery(Effect.gen(function*() {
+          yield* Actor.start("frank", { expose: [call] })
+          return yield* Effect.never
+        }))))
+        yield* settle
+        theatre.puppet("frank").uncaught(new TypeError("beside"))
+        yield* pass(millis + 50)
+        const error = yield* Fiber.join(region)
+        assert.deepInclude(error, { _tag: "ActorLost" })
+        assert.strictEqual((error as Actor.ActorLost).failure?.message, "beside")
+        assert.match(failures(events)[0]!, message)
+        assert.deepStrictEqual(theatre.living(), [])
+      }).pipe(drained, Effect.provide(theatre.layer))
+    })
+
+    it.effect(`G72: an actor whose release ${how} ends when its parent is lost`, () => {
+      const theatre = Puppets.make()
+      return Effect.gen(function*() {
+        const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(call(), { name: "frank" })))
+        yield* settle
+        theatre.puppet("frank").unplug()
+        yield* pass(millis + 50)
+        assert.deepStrictEqual(theatre.living(), [])
+        yield* pass(1000)
+        yield* Fiber.join(fiber)
+      }).pipe(drained, Effect.provide(theatre.layer))
+    })
+  }
+
+  it.effect("G72: runInActor answers when the bound of a release that never ends has passed", () =>
+    Effect.gen(function*() {
+      const events = yield* collectEvents
+      const fiber = yield* Effect.forkChild(Actor.runInActor(answers()))
+      yield* pass(4700)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* pass(50)
+      yield* Fiber.join(fiber)
+      assert.match(failures(events)[0]!, cutOff)
+    }).pipe(drained, Effect.provide(MemoryActor.layer)))
+
+  it.effect("G72: a handler that cannot be interrupted is named, and the layers are released all the same", () =>
+    Effect.gen(function*() {
+      const events = yield* collectEvents
+      const fiber = yield* Effect.forkChild(Actor.runInActor(handlerHangs()))
+      yield* settle
+      yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* pass(4800)
+      assert.isDefined(fiber.pollUnsafe())
+      assert.deepStrictEqual(failures(events).map((text) => text.replace(/ \(.*/, "")), [
+        "the handler of handlerHangs did not end within 4750 ms",
+        "the release broke"
+      ])
+    }).pipe(drained, Effect.provide(MemoryActor.layer)))
+
+  it.effect("G4: an actor whose layer never comes up is left by an interrupted start within the ladder's bounds", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Actor.runInActor(acquireHangs()))
+      yield* settle
+      yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* pass(1000)
+      assert.isDefined(fiber.pollUnsafe())
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(drained, Effect.provide(MemoryActor.layer)))
+
+  it.effect("a start that fails says why, and a release that fails then is told beside it", () =>
+    Effect.gen(function*() {
+      const events = yield* collectEvents
+      const error = yield* Effect.flip(Actor.runInActor(bootFails()))
+      assert.deepInclude(error, { _tag: "SpawnFailed", step: "layer", reason: "the boot broke" })
+      yield* settle
+      assert.deepStrictEqual(failures(events), ["the release broke"])
+    }).pipe(drained, Effect.provide(MemoryActor.layer)))
+
+  it.effect("G13: a parent waits for an actor below that cleans up too long, and ends within its own bound", () =>
+    Effect.gen(function*() {
+      const fiber = yield* Effect.forkChild(Actor.runInActor(above()))
+      yield* settle
+      yield* Effect.forkChild(Fiber.interrupt(fiber))
+      yield* pass(4800)
+      assert.isDefined(fiber.pollUnsafe())
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(drained, Effect.provide(MemoryActor.layer)))
+})

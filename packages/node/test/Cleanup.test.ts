@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import type { GuardMode } from "@furrow/node/Guard"
+import * as NodeActor from "@furrow/node/NodeActor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as Processes from "@furrow/testing/Processes"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
+import { dies, escape, hangs, throwAtExit } from "./fixtures/cleanup.ts"
+import { dismiss, square } from "./fixtures/peers.ts"
+import { fixture, withActors } from "./support.ts"
+
+const patient = { within: "20 seconds" } as const
+const guards: ReadonlyArray<GuardMode> = ["warden", "thread", "none"]
+const cleanups = [["dies", dies, /^the release broke$/], ["never ends", hangs, /did not end within 750 ms/]] as const
+
+type Way = (portal: Actor.Portal<typeof dies | typeof hangs | typeof escape>) => Effect.Effect<unknown, unknown, any>
+
+/** Every way for an actor to end while its parent lives. */
+const ways: Readonly<Record<string, Way>> = {
+  "portal.cancel": (portal) => portal.cancel("done"),
+  "a third party": (portal) =>
+    Effect.flatMap(
+      Actor.startScoped("third", { expose: [dismiss] }),
+      (third) => third.run(dismiss({ name: portal.name, reason: "needed elsewhere" }))
+    ),
+  "SIGTERM": ({ actor }) => Effect.sync(() => process.kill(actor.pid, "SIGTERM")),
+  "an uncaught error": (portal) => Effect.exit(portal.run(escape()))
+}
+
+describe("An actor whose release", () => {
+  for (const [how, endpoint, message] of cleanups) {
+    for (const guard of guards) {
+      it.live(
+        `${how} ends all the same under guard ${guard}, whatever ended it, and its owner hears of it (G72)`,
+        () => {
+          const errors: Array<string> = []
+          const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+            if (logLevel === "Error") errors.push(String(message))
+          })
+          const program = Effect.gen(function*() {
+            const heard = new Map<string, string>()
+            yield* Actor.events.pipe(
+              Stream.runForEach((event) =>
+                Effect.sync(() => {
+                  if (event._tag === "ActorCleanupFailed") heard.set(event.actor.name, event.failure.message)
+                })
+              ),
+              Effect.forkScoped({ startImmediately: true })
+            )
+            for (const [name, end] of Object.entries(ways)) {
+              const portal = yield* Actor.startScoped(name, { expose: [endpoint, escape, square] })
+              yield* end(portal)
+              const gone = yield* Effect.timeout(portal.wait, "15 seconds")
+              assert.isFalse(Processes.isAlive(portal.actor.pid), `${name}: ${gone._tag}`)
+            }
+            yield* Eventually.holds("every failure is heard", () => heard.size === Object.keys(ways).length)
+            for (const [name, text] of heard) assert.match(text, message, name)
+            const logged = errors.filter((text) => text.includes("the cleanup of this actor failed"))
+            assert.strictEqual(logged.length, Object.keys(ways).length)
+          })
+          return Leaks.withoutLeaks(
+            Effect.scoped(program).pipe(
+              Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, finalizers: 1000 }),
+              Effect.provide(NodeActor.layerWith({ guard })),
+              Effect.provide(Logger.layer([logger]))
+            )
+          )
+        },
+        60_000
+      )
+
+      it.live(
+        `${how} ends after a kill -9 of its root under guard ${guard} (G1, G72)`,
+        () =>
+          Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
+            const root = yield* Program.start(fixture("mains/unowned.ts"), { args: [how, guard] })
+            const [, pid] = yield* root.says(/ready (\d+)/, patient)
+            yield* root.signal("SIGKILL")
+            yield* Processes.gone([Number(pid)])
+          }))),
+        60_000
+      )
+    }
+  }
+})
+
+describe("An actor whose runtime fails at the end", () => {
+  it.live("exits all the same (G72)", () =>
+    withActors(Effect.gen(function*() {
+      const portal = yield* Actor.startScoped("thrower", { expose: [throwAtExit] })
+      yield* portal.run(throwAtExit())
+      process.kill(portal.actor.pid, "SIGTERM")
+      const exit = yield* Effect.timeout(portal.wait, "15 seconds")
+      assert.isTrue(exit._tag === "Lost" && exit.error._tag === "ActorLost")
+      if (exit._tag !== "Lost" || exit.error._tag !== "ActorLost") return
+      assert.deepStrictEqual(exit.error.how, { _tag: "Exited", code: 70 })
+      assert.include(exit.error.message, "an actor's runtime failed: Error: at exit")
+    })))
+})
