@@ -16,8 +16,6 @@ export const project = (name: string) =>
       pool: "forks",
       execArgv: [`--conditions=${condition}`],
       testTimeout: 30_000,
-      hookTimeout: 30_000,
-      // Where the checks share their machine a test of processes may lose a race with it, once. What fails twice fails.
-      retry: process.env["CI"] === undefined ? 0 : 1
+      hookTimeout: 30_000
     }
   })

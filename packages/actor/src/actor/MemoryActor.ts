@@ -3,8 +3,8 @@
  *
  * For tests and for programs that want the semantics but not the processes. Everything is as between processes: values
  * cross through their codecs, cancellation is acknowledged, a lost actor is lost. Time is the program's own Clock, so
- * a whole tree runs under TestClock. Not here: the isolation. A blocked event loop blocks every actor, and killing one
- * can only interrupt it.
+ * a whole tree runs under TestClock. Not here: the isolation. A blocked event loop blocks every actor, and a killed
+ * actor is interrupted: nobody waits for its finalizers, but they run.
  *
  * @since 0.1.0
  */

@@ -19,7 +19,10 @@ export interface Timeouts {
   readonly cancel: number
   /** Rung 2: from CancelActor to its acknowledgement: is its event loop alive? */
   readonly cancelAck: number
-  /** Rung 3: from the acknowledgement to the end of the actor's finalizers. */
+  /**
+   * Rung 3: from the acknowledgement to the actor's Bye. Its finalizers are cut off a quarter of a second earlier, or half
+   * way where the bound is shorter than half a second: that is left for its last words.
+   */
   readonly finalizers: number
   /** Rung 4: from SIGTERM to SIGKILL. */
   readonly terminate: number
