@@ -19,7 +19,7 @@ import type { Handler } from "../dialog/Callee.ts"
 import type { ActorError } from "../errors/ActorError.ts"
 import type { DialogOf, Portal } from "../portal/Portal.ts"
 import * as HereActor from "./HereActor.ts"
-import { endpointsOf } from "./Service.ts"
+import { endpointsOf } from "./RpcGroups.ts"
 import { Losses } from "./StartService.ts"
 
 /**
@@ -79,7 +79,9 @@ export const rpcClient = <Self, Rpcs extends Rpc.Any>(
   group: RpcGroup.RpcGroup<Rpcs>
 ): RpcClient<Rpcs, ActorError> => {
   const endpoints = new Map<string, AnyEndpoint>()
-  for (const endpoint of endpointsOf(group as never)) endpoints.set(endpoint.name, endpoint)
+  for (const endpoint of endpointsOf("Actor.rpcClient", group as never, "RpcClient")) {
+    endpoints.set(endpoint.name, endpoint)
+  }
   const client: Record<string, unknown> = {}
   for (const [name, endpoint] of endpoints) {
     client[name] = (input: unknown) => {

@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { Handler, Handlers } from "../dialog/Callee.ts"
+import * as RpcGroups from "./RpcGroups.ts"
 
 type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unknown>>
 
@@ -26,6 +27,8 @@ export interface AnyService {
   readonly key: string
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
+  /** The procedures of the RpcGroup that is its contract. */
+  readonly rpcs?: RpcGroups.Rpcs
   readonly uses: ReadonlyArray<{ readonly key: string; readonly endpoints: ReadonlyArray<AnyEndpoint> }>
 }
 
@@ -58,59 +61,20 @@ export const find = (module: string, exported: Readonly<Record<string, unknown>>
   )
 }
 
-/** What an Effect RpcGroup's layer holds for one of its procedures. */
-interface RpcHandler {
-  readonly handler: (payload: unknown, options: object) => unknown
-  readonly context: Context.Context<never>
-}
-
-/** A handler of an RpcGroup may say how it wants to be run; here every handler has a fiber of its own. */
-const unwrap = (result: unknown): unknown =>
-  typeof result === "object" && result !== null && "fork" in result && "value" in result
-    ? (result as { readonly value: unknown }).value
-    : result
-
-const noHeaders = {}
-
-const rpcHandlers = (
-  endpoints: ReadonlyArray<AnyEndpoint>,
-  built: Context.Context<never>,
-  base: Context.Context<never>
-): Handlers => {
-  const handlers = new Map<string, Handler>()
-  for (const endpoint of endpoints) {
-    const entry = Array.from(built.mapUnsafe.values() as Iterable<RpcHandler & { readonly tag?: string }>)
-      .find(({ tag }) => tag === endpoint.name)
-    if (entry === undefined) throw new Error(`the handlers Layer has no handler for ${endpoint.name}`)
-    let requests = 0n
-    handlers.set(endpoint.name, {
-      endpoint,
-      context: Context.merge(base, entry.context),
-      handler: (payload) =>
-        unwrap(entry.handler(payload, {
-          client: { id: 0, annotations: Context.empty(), annotate: () => undefined },
-          requestId: requests++,
-          headers: noHeaders,
-          rpc: undefined
-        }))
-    })
-  }
-  return handlers
-}
-
 /** Builds a Service's handlers once, in the actor: they live as long as the scope. */
 export const build = (
   served: ServedInside
 ): Effect.Effect<Handlers, unknown, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
-    const { endpoints } = served.service()
+    const service = served.service()
+    const { endpoints } = service
     const { build, layer, rpc } = yield* Effect.promise(() => served.load())
     const scope = yield* Effect.scope
     const memoMap = Layer.makeMemoMapUnsafe()
     const base = (yield* Effect.context<never>()) as Context.Context<never>
     if (rpc !== undefined) {
       const built = yield* Layer.buildWithMemoMap(rpc, memoMap, scope)
-      return rpcHandlers(endpoints, built, base)
+      return RpcGroups.handlersOf(service, built, base)
     }
     const services = layer === undefined ? Context.empty() : yield* Layer.buildWithMemoMap(layer, memoMap, scope)
     const context = Context.merge(base, services) as Context.Context<never>

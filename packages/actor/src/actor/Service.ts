@@ -19,7 +19,6 @@ import * as Stream from "effect/Stream"
 import type { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Call, HandlerServices } from "../contract/Call.ts"
 import type { DialogHandle } from "../contract/DialogCall.ts"
-import * as Endpoint from "../contract/Endpoint.ts"
 import type {
   AnyCallEndpoint,
   AnyEndpoint,
@@ -33,6 +32,7 @@ import type {
 import type { ActorError } from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
+import * as RpcGroups from "./RpcGroups.ts"
 import { type AnyService, isServed } from "./Served.ts"
 import * as Start from "./StartService.ts"
 
@@ -125,7 +125,10 @@ export interface ServiceClass<
     build: H | Effect.Effect<H, EX, RX>,
     layer?: Layer.Layer<L, any, Uses | ActorRuntime>
   ) => Served<Self>
-  /** Implements it with the handlers Layer of its RpcGroup, unchanged. */
+  /**
+   * Implements it with the handlers Layer of its RpcGroup. A handler that answers with anything but an Effect for a
+   * call or a Stream for a stream fails that call, and so does `Rpc.uninterruptible`: `RemoteActorError` says what to do.
+   */
   readonly serveRpc: (layer: Layer.Layer<Rpc.ToHandler<Rpcs>, any, Uses | ActorRuntime>) => Served<Self>
   /** The same handlers in this process behind the same portal, through the codec: for tests and small programs. */
   readonly layerHere: <H extends Handlers<Eps>, EX = never, RX = never>(
@@ -153,29 +156,12 @@ interface Make<Self> {
   ): ServiceClass<Self, Name, D[number]["endpoint"], SelfOf<U[number]>>
   <const Name extends string, R extends Rpc.Any, const U extends ReadonlyArray<AnyServiceClass> = []>(
     name: Name,
-    options: Options<U> & { readonly endpoints: RpcGroup.RpcGroup<R> }
+    options: Options<U> & { readonly endpoints: RpcGroup.RpcGroup<R> & RpcGroups.WithoutMiddleware<R> }
   ): ServiceClass<Self, Name, FromRpc<R>, SelfOf<U[number]>, R>
 }
 
-/** The endpoints of a contract given as definitions, or as an RpcGroup. */
-export const endpointsOf = (
-  given: ReadonlyArray<{ readonly endpoint: AnyEndpoint }> | { readonly requests: ReadonlyMap<string, Rpc.Any> }
-): ReadonlyArray<AnyEndpoint> => {
-  if (!("requests" in given)) return given.map(({ endpoint }) => endpoint)
-  return Array.from(given.requests.values(), (rpc) => {
-    const { _tag, errorSchema, payloadSchema, successSchema } = rpc as unknown as Rpc.AnyWithProps
-    const stream = successSchema as unknown as { readonly success?: Endpoint.Wire; readonly error?: Endpoint.Wire }
-    const streams = streamSchema in successSchema
-    return Endpoint.make(streams ? "stream" : "call", _tag, {
-      payload: payloadSchema as Endpoint.Wire,
-      success: streams ? stream.success! : successSchema as Endpoint.Wire,
-      error: streams ? stream.error! : errorSchema as Endpoint.Wire
-    })
-  })
-}
-
-/** The mark of RpcSchema.Stream; the module itself is not imported, every child would pay for it. */
-const streamSchema = "~effect/rpc/RpcSchema/StreamSchema"
+/** A contract: definitions, or an RpcGroup. */
+type Given = ReadonlyArray<{ readonly endpoint: AnyEndpoint }> | { readonly requests: RpcGroups.Rpcs }
 
 const CallProto: object = Effectable.Prototype<Effect.Effect<unknown, unknown, unknown>>({
   label: "Furrow.ServiceCall",
@@ -202,6 +188,8 @@ const callsOf = (service: any, endpoints: ReadonlyArray<AnyEndpoint>): Record<st
 
 /**
  * Declares a stateful actor: `class Counter extends Actor.Service<Counter>()("Counter", { module, endpoints }) {}`.
+ * `endpoints` are definitions, or an Effect RpcGroup. A group with middleware does not compile, and throws here; one with
+ * a `defect` schema or `Rpc.ParseOptions` throws here: nothing of it would be kept.
  *
  * @example
  * ```ts
@@ -218,11 +206,16 @@ const callsOf = (service: any, endpoints: ReadonlyArray<AnyEndpoint>): Record<st
 export const Service = <Self>(): Make<Self> =>
   ((name: string, options: Options<ReadonlyArray<AnyServiceClass>> & { readonly endpoints: any }) => {
     const service: any = Context.Service<Self, Portal<Self>>()(name as never)
-    const endpoints = endpointsOf(options.endpoints)
+    const given: Given = options.endpoints
+    const rpcs = "requests" in given ? given.requests : undefined
+    const endpoints = "requests" in given
+      ? RpcGroups.endpointsOf(`Service "${name}"`, given, "RpcServer")
+      : given.map(({ endpoint }) => endpoint)
     const uses = options.uses ?? []
     const statics = {
       module: options.module,
       endpoints,
+      rpcs,
       uses,
       calls: callsOf(service, endpoints),
       serve: (build: any, layer: any) => Start.served(service, () => Promise.resolve({ build, layer, rpc: undefined })),
