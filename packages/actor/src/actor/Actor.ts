@@ -83,8 +83,9 @@ export type { ActorSnapshot, NurserySnapshot, PortalSnapshot } from "../inspect/
 export type { ActorExit, Portal } from "../portal/Portal.ts"
 export type { SpawnOptions } from "../spawn/Spawner.ts"
 export { Nursery, nursery, type Raises } from "../supervision/Nursery.ts"
-export { launch, openHere, rpcClient } from "./Compose.ts"
+export { launch, openHere } from "./Compose.ts"
 export { type ActorRef, parent, portal, ref, root, self } from "./Refs.ts"
+export { type GroupClient, rpcClient } from "./RpcClients.ts"
 export type { Handlers, Served, ServiceClass } from "./Service.ts"
 export { serveFrom, Service } from "./Service.ts"
 
