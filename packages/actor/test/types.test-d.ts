@@ -6,9 +6,13 @@
  */
 import { Actor, MemoryActor, Registry } from "@furrow/actor"
 import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
+import type * as Rpc from "effect/rpc/Rpc"
+import type { RpcClient } from "effect/rpc/RpcClient"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -330,6 +334,39 @@ isL<T.Counter, never, T.Db>()(Counter.layerHere(needsDb))
 Rooms.serve({ room: (_, dialog) => Effect.orDie(Effect.asVoid(dialog.started(1))) })
 const opened = Effect.flatMap(Rooms, (rooms) => rooms.openScoped(room()))
 is<Actor.Dialog<number, string, number, void, never>, AE, T.Rooms | Scope.Scope>()(opened)
+
+// ---- RpcGroups ------------------------------------------------------------------------------------------------------
+
+declare const answering: Actor.Portal<T.Old>
+type Answers = RpcGroup.Rpcs<typeof T.Group>
+const client = Actor.rpcClient(answering, T.Group)
+is<number, AE, never>()(client.Inc({ by: 1 }))
+is<void, AE, never>()(client.Inc({ by: 1 }, { discard: true }))
+isS<number, AE, never>()(client.Ticks())
+is<number, T.Denied | AE, never>()(client.Delete({ id: "a" }))
+is<void, AE, never>()(client.Delete({ id: "a" }, { discard: true }))
+// It is what a program takes that is written for Effect's own client.
+declare const program: <E>(client: RpcClient<Answers, E>) => Effect.Effect<number, E>
+is<number, AE, never>()(program(client))
+export const same: RpcClient<Answers, AE> = client
+
+// @ts-expect-error TS2353 headers do not reach an actor; says "'headers' does not exist in type 'CallOptions"
+client.Inc({ by: 1 }, { headers: { user: "frank" } })
+// @ts-expect-error TS2353 a context of the request does not either
+client.Inc({ by: 1 }, { context: Context.empty() })
+// @ts-expect-error TS2554 a stream takes no options
+client.Ticks(undefined, { asQueue: true })
+const guarded = { module: "", endpoints: T.Guarded }
+// @ts-expect-error TS2769 middleware is refused; says "no middleware of an RpcGroup runs in an actor. Put its work into"
+Actor.Service<never>()("x", guarded)
+// @ts-expect-error TS2769 each is named, where a single procedure has it; says "own RpcServer": "Auth" | "Timing"; }'"
+Actor.Service<never>()("x", guarded)
+// @ts-expect-error TS2769 a class of a group is no way around it; says "no middleware of an RpcGroup runs in an actor"
+Actor.Service<never>()("x", { module: "", endpoints: T.GuardedClass })
+// @ts-expect-error TS2345 nor is there a client of such a group; says "no middleware of an RpcGroup runs in an actor"
+Actor.rpcClient(answering, T.Guarded)
+declare const erased: RpcGroup.RpcGroup<Rpc.Any>
+Actor.Service<never>()("x", { module: "", endpoints: erased })
 
 // ---- who am I -------------------------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 /**
  * A rejection that is refused for another reason proves nothing: the type tests are compiled once more without their
- * directives, and every line must be refused with the code its directive names.
+ * directives, and every line must be refused with the code its directive names. A directive that ends with
+ * `; says "..."` is about the message, too.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
@@ -29,6 +30,21 @@ const compile = () =>
 
 const directive = /^\s*\/\/ @ts-expect-error (\w+) (.*)$/
 
+interface Refused {
+  readonly line: number
+  readonly code: string
+  readonly message: string
+}
+
+/** Every refusal, with the lines of its message that are indented below it. */
+const refusals = (output: string): ReadonlyArray<Refused> =>
+  Array.from(
+    output.matchAll(/^.*types\.ts\((\d+),\d+\): error (\w+): (.*(?:\n .*)*)/gm),
+    ([, line, code, message]) => ({ line: Number(line), code: code!, message: message! })
+  )
+
+const said = (why: string): string | undefined => /; says "(.*)"$/.exec(why)?.[1]
+
 describe("the type tests", () => {
   it("refuse every line for the reason they give", async () => {
     const source = await readFile(join(here, "types.test-d.ts"), "utf8")
@@ -42,20 +58,20 @@ describe("the type tests", () => {
       return "//"
     })
     assert.isAbove(expected.length, 50)
+    assert.isAbove(expected.filter((entry) => said(entry) !== undefined).length, 2)
     assert.strictEqual(source.split("@ts-expect-error").length - 1, expected.length)
     await mkdir(folder, { recursive: true })
     try {
       await writeFile(join(folder, "types.ts"), stripped.join("\n"))
       await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config))
-      const found = new Map(
-        Array.from(
-          (await compile()).matchAll(/^.*types\.ts\((\d+),\d+\): error (\w+):/gm),
-          ([, line, code]) => [Number(line), code]
-        )
-      )
+      const found = new Map(refusals(await compile()).map((refused) => [refused.line, refused]))
       const actual = expected.map((entry) => {
-        const [line, , ...why] = entry.split(" ")
-        return `${line} ${found.get(Number(line)) ?? "compiles"} ${why.join(" ")}`
+        const [line, , ...rest] = entry.split(" ")
+        const why = rest.join(" ")
+        const refused = found.get(Number(line))
+        const says = said(why)
+        if (refused !== undefined && says !== undefined) assert.include(refused.message, says, entry)
+        return `${line} ${refused?.code ?? "compiles"} ${why}`
       })
       assert.deepStrictEqual(actual, expected)
       assert.deepStrictEqual(
