@@ -13,7 +13,7 @@ import * as SourceFile from "./lib/source.ts"
 
 const leaves = ["contract", "inspect", "errors"]
 
-/** The layers of packages/actor/src. Type imports count: what a layer may not use, it may not name. */
+/** The layers of packages/actor/src/internal. Type imports count: what a layer may not use, it may not name. */
 const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
   actor: ["supervision", "discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves],
   supervision: ["spawn", "portal", "discovery", "dialog", "channel", "transport", ...leaves],
@@ -62,18 +62,24 @@ const packageProblem = (module: Module, specifier: string): string | undefined =
   return allowed.some((rule) => matches(specifier, rule)) ? undefined : `${module.package} must not import ${specifier}`
 }
 
-/** Files right below src are the public face: they may import every layer, and no layer may import them. */
+/** The layer of a file below src/internal; `face` for a file right below src, which is public. */
+const layerOf = (path: string): string => {
+  const [first, second] = Path.dirname(path).split(Path.sep)
+  return first === "internal" ? second ?? first : first === "." ? "face" : first!
+}
+
+/** Public modules may import every layer, and no layer may import them. */
 const layerProblem = (module: Module, specifier: string): string | undefined => {
-  const from = Path.dirname(module.path).split(Path.sep)[0]!
-  if (module.package !== "actor" || from === ".") return undefined
+  const from = layerOf(module.path)
+  if (module.package !== "actor" || from === "face") return undefined
   const allowed = layers[from]
   if (allowed === undefined) {
     return `${from} is not in the picture: add it to scripts/layers.ts, with what it may import`
   }
   if (!specifier.startsWith(".")) return undefined
-  const target = Path.dirname(Path.join(Path.dirname(module.path), specifier)).split(Path.sep)[0]!
+  const target = layerOf(Path.join(Path.dirname(module.path), specifier))
   if (target === from || allowed.includes(target)) return undefined
-  return `${from} must not import ${target === "." ? "the public face" : target}`
+  return `${from} must not import ${target === "face" ? "the public face" : target}`
 }
 
 const budgetProblems = (module: Module): ReadonlyArray<string> => [
@@ -107,6 +113,18 @@ const cycles = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<Rea
   return found
 }
 
+/** Published packages reach each other's public modules alone: the exports of an installed package hold no others. */
+const reachesIn = (module: Module, specifier: string): string | undefined =>
+  published[module.package] !== undefined && /^@furrow\/[^/]+\/(.*\/)?internal\//.test(specifier)
+    ? `${specifier} is closed where the package is installed: use its public modules`
+    : undefined
+
+/** Whether the sources alone may use it, and nobody who has installed the package. */
+const isClosed = (target: unknown): boolean =>
+  target === null ||
+  typeof target === "object" && target !== null &&
+    Object.keys(target).every((condition) => condition === "furrow-source")
+
 /** A folder named internal is closed to other packages only if the exports say so. */
 const openInternals = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<string> =>
   Object.keys(published).flatMap((name) => {
@@ -119,8 +137,8 @@ const openInternals = (root: string, modules: ReadonlyArray<Module>): ReadonlyAr
     const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, file), "utf8")) as {
       exports: Record<string, unknown>
     }
-    return [...folders].filter((folder) => exports[`./${folder}/*`] !== null).map((folder) =>
-      `${file}: exports must hold "./${folder}/*": null`
+    return [...folders].filter((folder) => !isClosed(exports[`./${folder}/*`])).map((folder) =>
+      `${file}: exports must close "./${folder}/*": null, or the condition furrow-source alone`
     )
   })
 
@@ -137,7 +155,7 @@ export const problems = (root: string): ReadonlyArray<string> => {
   return [
     ...modules.flatMap((module) => [
       ...module.imports.flatMap(({ line, specifier }) =>
-        [packageProblem(module, specifier), layerProblem(module, specifier)]
+        [packageProblem(module, specifier), reachesIn(module, specifier), layerProblem(module, specifier)]
           .filter((problem) => problem !== undefined)
           .map((problem) => `${relative(module.file)}:${line} ${problem}`)
       ),

@@ -3,7 +3,7 @@
  * `require`, and by modules of Effect that are in no bundle, must be the same.
  */
 import { Actor } from "@furrow/actor"
-import * as ActorModule from "@furrow/actor/actor/Actor"
+import * as ActorModule from "@furrow/actor/Actor"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Barrel from "effect"
 import * as Context from "effect/Context"

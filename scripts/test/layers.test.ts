@@ -13,7 +13,9 @@ afterEach(() => {
 const check = (files: Readonly<Record<string, string>>) => {
   const root = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-layers-"))
   made.push(root)
-  for (const [name, text] of Object.entries(files)) {
+  // As in the repository, unless a test is about that.
+  const closed = { "actor/package.json": JSON.stringify({ exports: { "./internal/*": null } }) }
+  for (const [name, text] of Object.entries({ ...closed, ...files })) {
     const file = Path.join(root, "packages", name)
     Fs.mkdirSync(Path.dirname(file), { recursive: true })
     Fs.writeFileSync(file, text)
@@ -27,10 +29,11 @@ describe("layers", () => {
   it("an import that goes down is fine, in values and in types", () => {
     assert.deepStrictEqual(
       check({
-        "actor/src/index.ts": `export * as Portal from "./portal/Portal.ts"`,
-        "actor/src/portal/Portal.ts": `import * as Dialog from "../dialog/Dialog.ts"\nexport const a = Dialog.b`,
-        "actor/src/dialog/Dialog.ts": `import type { E } from "../errors/E.ts"\nexport const b: E = 1`,
-        "actor/src/errors/E.ts": `export type E = number`
+        "actor/src/index.ts": `export * as Portal from "./internal/portal/Portal.ts"`,
+        "actor/src/internal/portal/Portal.ts":
+          `import * as Dialog from "../dialog/Dialog.ts"\nexport const a = Dialog.b`,
+        "actor/src/internal/dialog/Dialog.ts": `import type { E } from "../errors/E.ts"\nexport const b: E = 1`,
+        "actor/src/internal/errors/E.ts": `export type E = number`
       }),
       []
     )
@@ -39,25 +42,25 @@ describe("layers", () => {
   it("an import that goes up fails, even of a type", () => {
     assert.deepStrictEqual(
       check({
-        "actor/src/portal/Portal.ts": `export type P = 1`,
-        "actor/src/channel/A.ts": `import type { P } from "../portal/Portal.ts"\nexport const a: P = 1`,
-        "actor/src/channel/B.ts": `export const b: import("../portal/Portal.ts").P = 1`,
-        "actor/src/channel/C.ts": `export const c = () => import("../portal/Portal.ts")`,
+        "actor/src/internal/portal/Portal.ts": `export type P = 1`,
+        "actor/src/internal/channel/A.ts": `import type { P } from "../portal/Portal.ts"\nexport const a: P = 1`,
+        "actor/src/internal/channel/B.ts": `export const b: import("../portal/Portal.ts").P = 1`,
+        "actor/src/internal/channel/C.ts": `export const c = () => import("../portal/Portal.ts")`,
         "actor/src/index.ts": `export const face = 1`,
-        "actor/src/errors/E.ts": `import { face } from "../index.ts"\nexport const e = face`
+        "actor/src/internal/errors/E.ts": `import { face } from "../../index.ts"\nexport const e = face`
       }),
       [
-        "packages/actor/src/channel/A.ts:1 channel must not import portal",
-        "packages/actor/src/channel/B.ts:1 channel must not import portal",
-        "packages/actor/src/channel/C.ts:1 channel must not import portal",
-        "packages/actor/src/errors/E.ts:1 errors must not import the public face"
+        "packages/actor/src/internal/channel/A.ts:1 channel must not import portal",
+        "packages/actor/src/internal/channel/B.ts:1 channel must not import portal",
+        "packages/actor/src/internal/channel/C.ts:1 channel must not import portal",
+        "packages/actor/src/internal/errors/E.ts:1 errors must not import the public face"
       ]
     )
   })
 
   it("a folder the picture does not know fails", () => {
     assert.lengthOf(
-      check({ "actor/src/utils/a.ts": `import * as Effect from "effect/Effect"\nexport default Effect` }),
+      check({ "actor/src/internal/utils/a.ts": `import * as Effect from "effect/Effect"\nexport default Effect` }),
       1
     )
   })
@@ -66,12 +69,12 @@ describe("layers", () => {
     assert.deepStrictEqual(
       check({
         "protocol/src/A.ts": `import { Effect } from "effect"\nimport * as Fs from "node:fs"\nexport { Effect, Fs }`,
-        "actor/src/errors/A.ts": `import * as Fs from "node:fs"\nimport "@furrow/protocol/A"\nexport { Fs }`,
+        "actor/src/internal/errors/A.ts": `import * as Fs from "node:fs"\nimport "@furrow/protocol/A"\nexport { Fs }`,
         "node/src/A.ts": `import "node:fs"\nimport "@furrow/actor"\nimport "../../protocol/src/A.ts"`,
         "census/src/main.ts": `import "effect"\nimport "@furrow/testing/A"`
       }),
       [
-        "packages/actor/src/errors/A.ts:1 actor must not import node:fs",
+        "packages/actor/src/internal/errors/A.ts:1 actor must not import node:fs",
         "packages/census/src/main.ts:2 only tests may import @furrow/testing",
         "packages/node/src/A.ts:3 ../../protocol/src/A.ts leaves the package: import it by its name",
         "packages/protocol/src/A.ts:1 import the submodule (effect/Effect): the barrel loads all of Effect in every actor",
@@ -108,15 +111,28 @@ describe("layers", () => {
     )
   })
 
-  it("an internal folder that the exports leave open fails", () => {
-    const exports = { "./*": "./dist/*.js", "./internal/*": null }
-    assert.deepStrictEqual(
+  it("an internal folder is closed where the exports give it to the sources alone, and open otherwise", () => {
+    const withExport = (target: unknown) =>
       check({
-        "actor/package.json": JSON.stringify({ exports }),
-        "actor/src/internal/a.ts": "export default 1",
-        "actor/src/portal/internal/a.ts": "export default 1"
-      }),
-      [`packages/actor/package.json: exports must hold "./portal/internal/*": null`]
-    )
+        "actor/package.json": JSON.stringify({ exports: { "./*": "./dist/*.js", "./internal/*": target } }),
+        "actor/src/internal/portal/a.ts": "export default 1"
+      })
+    const open =
+      `packages/actor/package.json: exports must close "./internal/*": null, or the condition furrow-source alone`
+    assert.deepStrictEqual(withExport(null), [])
+    assert.deepStrictEqual(withExport({ "furrow-source": "./src/internal/*.ts" }), [])
+    assert.deepStrictEqual(withExport({ "furrow-source": "./src/internal/*.ts", "default": "./dist/internal/*.js" }), [
+      open
+    ])
+    assert.deepStrictEqual(withExport(undefined), [open])
+  })
+
+  it("a published package that imports what another one keeps internal fails, a private one does not", () => {
+    const files = (name: string) => ({ [`${name}/src/A.ts`]: `import "@furrow/actor/internal/portal/Portal"` })
+    assert.deepStrictEqual(check(files("attack")), [])
+    assert.deepStrictEqual(check(files("node")), [
+      "packages/node/src/A.ts:1 @furrow/actor/internal/portal/Portal is closed where the package is installed: " +
+      "use its public modules"
+    ])
   })
 })

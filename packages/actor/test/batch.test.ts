@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -64,7 +64,7 @@ describe("a source that emits one item at a time", () => {
           const { exit, items } = yield* read(frank, oneByOne({ numbers, pause: null, then }))
           assert.deepStrictEqual(items, upTo(count), `${count}, ${then}`)
           const error = yield* Effect.flip(exit)
-          assert.instanceOf(error, Actor.PayloadInvalid)
+          assert.instanceOf(error, ActorError.PayloadInvalid)
           assert.strictEqual(error.side, "callee")
         }
       }

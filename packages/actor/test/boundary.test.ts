@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -32,7 +32,7 @@ describe("payloads are checked on both sides", () => {
       yield* frank.run(even({ n: 4 }))
       const before = yield* frames(frank)
       const error = yield* Effect.flip(frank.run(even({ n: 3 })))
-      assert.instanceOf(error, Actor.PayloadInvalid)
+      assert.instanceOf(error, ActorError.PayloadInvalid)
       assert.strictEqual(error.side, "caller")
       assert.strictEqual(error.endpoint, "even")
       assert.strictEqual(error.part, "payload")
@@ -40,7 +40,7 @@ describe("payloads are checked on both sides", () => {
       assert.match(error.message, /^the payload of even, made by the caller, does not match its schema: an even/)
       assert.strictEqual(yield* frames(frank), before)
       const stream = yield* Effect.flip(Stream.runDrain(frank.stream(count({ to: 1.5 }))))
-      assert.instanceOf(stream, Actor.PayloadInvalid)
+      assert.instanceOf(stream, ActorError.PayloadInvalid)
       assert.strictEqual(stream.side, "caller")
       assert.strictEqual(yield* frames(frank), before)
       yield* frank.run(even({ n: 6 }))
@@ -51,7 +51,7 @@ describe("payloads are checked on both sides", () => {
     Effect.gen(function*() {
       for (const payload of [undefined, null, 7, {}, { n: "4" }, { n: Number.NaN }]) {
         const error = yield* Effect.flip(Actor.runInActor(times(payload as never)))
-        assert.instanceOf(error, Actor.PayloadInvalid)
+        assert.instanceOf(error, ActorError.PayloadInvalid)
         assert.strictEqual(error.side, "caller")
       }
     }).pipe(Effect.provide(MemoryActor.layer)))
@@ -60,7 +60,7 @@ describe("payloads are checked on both sides", () => {
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [lie, times] })
       const error = yield* Effect.flip(frank.run(lie()))
-      assert.instanceOf(error, Actor.PayloadInvalid)
+      assert.instanceOf(error, ActorError.PayloadInvalid)
       assert.strictEqual(error.side, "callee")
       assert.strictEqual(error.endpoint, "lie")
       assert.strictEqual(error.part, "success")
@@ -83,7 +83,7 @@ describe("payloads are checked on both sides", () => {
         frank.stream(lieLater()).pipe(Stream.runForEach((n) => Effect.sync(() => void seen.push(n))))
       )
       assert.deepStrictEqual(seen, [1, 2])
-      assert.instanceOf(error, Actor.PayloadInvalid)
+      assert.instanceOf(error, ActorError.PayloadInvalid)
       assert.strictEqual(error.side, "callee")
       assert.strictEqual(error.part, "item")
     })).pipe(Effect.provide(MemoryActor.layer)))
@@ -93,13 +93,13 @@ describe("payloads are checked on both sides", () => {
       const frank = yield* Actor.start("frank", { expose: [size, blob] })
       const before = yield* frames(frank)
       const there = yield* Effect.flip(frank.run(size({ bytes: new Uint8Array(65 * 1024 * 1024) })))
-      assert.instanceOf(there, Actor.PayloadInvalid)
+      assert.instanceOf(there, ActorError.PayloadInvalid)
       assert.strictEqual(there.side, "caller")
       assert.match(there.issue, /above the limit of \d+ of one frame/)
       assert.match(there.message, /made by the caller, is too large: .* Send it in pieces, as the items of a stream$/)
       assert.strictEqual(yield* frames(frank), before)
       const back = yield* Effect.flip(frank.run(blob({ size: 65 * 1024 * 1024 })))
-      assert.instanceOf(back, Actor.PayloadInvalid)
+      assert.instanceOf(back, ActorError.PayloadInvalid)
       assert.strictEqual(back.side, "callee")
       assert.match(back.issue, /above the limit of \d+ of one frame/)
       assert.strictEqual(yield* frank.run(size({ bytes: new Uint8Array(1024 * 1024) })), 1024 * 1024)

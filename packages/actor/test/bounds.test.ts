@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, MemoryActor, Timeouts } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { stuck, tower, work } from "./fixtures/cancelling.ts"
@@ -60,7 +60,7 @@ describe("every wait for a cancellation is bounded", () => {
       yield* pass(100)
       yield* Fiber.join(region)
     }).pipe(
-      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 200, finalizers: 100 }),
+      Timeouts.provide({ cancel: 200, finalizers: 100 }),
       drained,
       Effect.provide(MemoryActor.layer)
     ))
@@ -79,7 +79,7 @@ describe("every wait for a cancellation is bounded", () => {
       const { channel } = yield* frank.statistics
       assert.deepStrictEqual([channel.stuck, channel.dialogs], [0, 0])
     })).pipe(
-      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 200 }),
+      Timeouts.provide({ cancel: 200 }),
       drained,
       Effect.provide(MemoryActor.layer)
     ))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -61,7 +61,7 @@ describe("calls", () => {
   it.effect("a defect comes back boxed, with its origin, its causes and its far stack", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(boom()))
-      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.instanceOf(error, ActorError.RemoteActorError)
       assert.strictEqual(error.type, "TypeError")
       assert.strictEqual(error.boxed.message, "boom")
       assert.strictEqual(error.origin.name, "boom")
@@ -78,7 +78,7 @@ describe("calls", () => {
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [throws, isPrime] })
       const error = yield* Effect.flip(frank.run(throws()))
-      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.instanceOf(error, ActorError.RemoteActorError)
       assert.strictEqual(error.type, "RangeError")
       assert.strictEqual(yield* frank.run(isPrime({ n: 7 })), true)
     })).pipe(Effect.provide(MemoryActor.layer)))

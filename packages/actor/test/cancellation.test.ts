@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -149,7 +149,7 @@ describe("who cancelled, and why", () => {
       ])
       for (const fiber of [call, stream]) {
         const error = yield* Fiber.join(fiber)
-        assert.instanceOf(error, Actor.ContextCancelled)
+        assert.instanceOf(error, ActorError.ContextCancelled)
         assert.strictEqual(error.by.name, "root")
         assert.strictEqual(error.actor.name, "frank")
         assert.strictEqual(error.reason, "done for today")
@@ -184,7 +184,7 @@ describe("who cancelled, and why", () => {
   it.effect("26.1 row 6: a handler that interrupts itself is cancelled by itself", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(quits()))
-      assert.instanceOf(error, Actor.ContextCancelled)
+      assert.instanceOf(error, ActorError.ContextCancelled)
       assert.deepStrictEqual(error.by, error.actor)
       assert.match(error.message, /cancelled by itself/)
     }).pipe(Effect.provide(MemoryActor.layer)))
@@ -225,7 +225,7 @@ describe("who cancelled, and why", () => {
         "1000 ladder 2 cancelled by root: the budget is spent"
       ])
       const error = yield* Fiber.join(call)
-      assert.instanceOf(error, Actor.ContextCancelled)
+      assert.instanceOf(error, ActorError.ContextCancelled)
       assert.strictEqual(error.by.name, "root")
       assert.strictEqual(error.reason, "the budget is spent")
     })).pipe(Effect.provide(MemoryActor.layer)))
@@ -236,7 +236,7 @@ describe("who cancelled, and why", () => {
       const fiber = yield* Effect.forkChild(Effect.flip(Actor.runInActor(relay({ millis: 500 }))))
       yield* pass(1000)
       const error = yield* Fiber.join(fiber)
-      assert.instanceOf(error, Actor.ContextCancelled)
+      assert.instanceOf(error, ActorError.ContextCancelled)
       assert.strictEqual(error.actor.name, "victim")
       assert.strictEqual(error.by.name, "betrayed")
       assert.strictEqual(error.reason, "not needed")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { ActorError } from "@furrow/actor"
 import type { Message } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import { settle } from "./support/Time.ts"
@@ -38,8 +38,8 @@ const violated = (left: End, right: End, rule: string) => {
   for (const [end, side, peer] of [[left, "peer", "right@1"], [right, "local", "left@1"]] as const) {
     assert.strictEqual(end.lost.length, 5)
     for (const error of [...end.lost, end.closed]) {
-      assert.instanceOf(error, Actor.ProtocolViolation)
-      const violation = error as Actor.ProtocolViolation
+      assert.instanceOf(error, ActorError.ProtocolViolation)
+      const violation = error as ActorError.ProtocolViolation
       assert.deepStrictEqual([violation.side, violation.rule, violation.actor], [side, rule, peer])
     }
     const { dialogs, state } = end.channel.snapshot()
@@ -115,8 +115,11 @@ describe("a peer that breaks the rules", () => {
       yield* settle
       assert.strictEqual(peer.end.lost.length, 4)
       for (const error of [...peer.end.lost, peer.end.closed]) {
-        assert.instanceOf(error, Actor.ProtocolViolation)
-        assert.deepStrictEqual([(error as Actor.ProtocolViolation).side, (error as Actor.ProtocolViolation).rule], [
+        assert.instanceOf(error, ActorError.ProtocolViolation)
+        assert.deepStrictEqual([
+          (error as ActorError.ProtocolViolation).side,
+          (error as ActorError.ProtocolViolation).rule
+        ], [
           "peer",
           rule
         ])
@@ -201,9 +204,9 @@ describe("a connection that ends", () => {
         yield* settle
         assert.strictEqual(peer.end.lost.length, 3)
         for (const error of [...peer.end.lost, peer.end.closed]) {
-          assert.instanceOf(error, Actor.ActorLost)
-          assert.deepStrictEqual((error as Actor.ActorLost).how, { _tag: "ConnectionClosed" })
-          assert.strictEqual((error as Actor.ActorLost).actor.name, "right")
+          assert.instanceOf(error, ActorError.ActorLost)
+          assert.deepStrictEqual((error as ActorError.ActorLost).how, { _tag: "ConnectionClosed" })
+          assert.strictEqual((error as ActorError.ActorLost).actor.name, "right")
         }
         assert.deepStrictEqual(peer.end.heard, [])
       }
@@ -280,8 +283,8 @@ describe("the handshake", () => {
       for (const word of said) peer.say(word)
       yield* settle
       const { closed, lost } = peer.end
-      assert.instanceOf(closed, Actor.ProtocolViolation)
-      assert.strictEqual((closed as Actor.ProtocolViolation).rule, "HandshakeOrder")
+      assert.instanceOf(closed, ActorError.ProtocolViolation)
+      assert.strictEqual((closed as ActorError.ProtocolViolation).rule, "HandshakeOrder")
       assert.deepStrictEqual(lost, [closed])
       assert.strictEqual(peer.said.at(-1)?._tag, "Violation")
       assert.isTrue(peer.ended())
@@ -293,7 +296,7 @@ describe("the handshake", () => {
       peer.send(new Uint8Array([4, 0, 0, 0, 0xff, 0xfe, 0xfd, 0xfc]))
       yield* settle
       assert.strictEqual(peer.end.greeted?._tag, "Ended")
-      assert.strictEqual((peer.end.closed as Actor.ProtocolViolation).rule, "NotMsgpack")
+      assert.strictEqual((peer.end.closed as ActorError.ProtocolViolation).rule, "NotMsgpack")
       assert.isTrue(peer.ended())
     }))
 

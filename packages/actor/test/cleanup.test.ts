@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { ActorError } from "@furrow/actor"
 import { Actor, MemoryActor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -58,7 +59,7 @@ describe("an actor whose cleanup fails", () => {
         yield* pass(millis + 50)
         const error = yield* Fiber.join(region)
         assert.deepInclude(error, { _tag: "ActorLost" })
-        assert.strictEqual((error as Actor.ActorLost).failure?.message, "beside")
+        assert.strictEqual((error as ActorError.ActorLost).failure?.message, "beside")
         assert.match(failures(events)[0]!, message)
         assert.deepStrictEqual(theatre.living(), [])
       }).pipe(drained, Effect.provide(theatre.layer))

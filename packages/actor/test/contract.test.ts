@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
-import * as Digest from "@furrow/actor/contract/Digest"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
+import * as Digest from "@furrow/actor/internal/contract/Digest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { isPrime } from "./fixtures/prime.ts"
@@ -22,7 +22,7 @@ describe("a contract that the two sides do not share", () => {
   it.effect("G38: fails the call and names the field with another type", () =>
     Effect.gen(function*() {
       const error: unknown = yield* ask(other({ n: Schema.String })({ n: "7" }))
-      assert.instanceOf(error, Actor.PayloadInvalid)
+      assert.instanceOf(error, ActorError.PayloadInvalid)
       assert.include((error as Error).message, "payload.n: String here, Number there")
       assert.include((error as Error).message, "the same version")
     }))

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import type { Dialog } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -9,7 +10,7 @@ const Short = Schema.TaggedStruct("Said", { text: Schema.String.check(Schema.isM
 
 const say = (text: string) => ({ _tag: "Say" as const, text })
 
-const inChat = <A, E, R>(body: (stream: Actor.MsgStream<any, typeof Short.Type, any>) => Effect.Effect<A, E, R>) =>
+const inChat = <A, E, R>(body: (stream: Dialog.MsgStream<any, typeof Short.Type, any>) => Effect.Effect<A, E, R>) =>
   Actor.nursery(Effect.gen(function*() {
     const bob = yield* Actor.start("bob", { expose: [chat] })
     return yield* bob.open(chat({ room: "a" }), (dialog) => body(dialog.stream))
@@ -50,7 +51,7 @@ describe("a dialog's stream as Effect's own", () => {
         const narrow = yield* stream.narrow(Short)
         assert.strictEqual((yield* narrow.receive).text, "SHORT")
         const error = yield* Effect.flip(narrow.receive)
-        assert.instanceOf(error, Actor.PayloadInvalid)
+        assert.instanceOf(error, ActorError.PayloadInvalid)
         assert.strictEqual(error.side, "callee")
       }))
       assert.strictEqual((yield* stream.receive).text, "LONG AGAIN, BUT FINE")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, MemoryActor, Timeouts } from "@furrow/actor"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -76,7 +76,7 @@ describe("D17: deadlines travel", () => {
       assert.deepStrictEqual(journal, ["0 work starts", "0 work cancelled by root: interrupted"])
       assert.strictEqual((yield* frank.statistics).channel.state, "Open")
     })).pipe(
-      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 1234.5, finalizers: 1234.5 }),
+      Timeouts.provide({ cancel: 1234.5, finalizers: 1234.5 }),
       Effect.provide(MemoryActor.layer)
     ))
 })

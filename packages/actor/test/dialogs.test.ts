@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -52,7 +52,7 @@ describe("a dialog", () => {
         Effect.fnUntraced(function*(dialog) {
           yield* dialog.cancel("enough")
           const error = yield* Effect.flip(dialog.result)
-          assert.instanceOf(error, Actor.ContextCancelled)
+          assert.instanceOf(error, ActorError.ContextCancelled)
           const outcome = yield* dialog.outcome
           assert.isTrue(outcome._tag === "Some" && Exit.isFailure(outcome.value))
           return yield* dialog.state

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
-import { codecs } from "@furrow/actor/contract/Endpoint"
-import { Dispatcher, type Handlers } from "@furrow/actor/dialog/Callee"
-import * as Caller from "@furrow/actor/dialog/Caller"
-import type { Env } from "@furrow/actor/dialog/Env"
-import { decodeFailure, encodeFailure } from "@furrow/actor/dialog/Failures"
-import { makeEvents } from "@furrow/actor/inspect/ActorEvent"
+import { Actor, ActorError } from "@furrow/actor"
+import { codecs } from "@furrow/actor/internal/contract/Endpoint"
+import { Dispatcher, type Handlers } from "@furrow/actor/internal/dialog/Callee"
+import * as Caller from "@furrow/actor/internal/dialog/Caller"
+import type { Env } from "@furrow/actor/internal/dialog/Env"
+import { decodeFailure, encodeFailure } from "@furrow/actor/internal/dialog/Failures"
+import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import type { Message } from "@furrow/protocol/Message"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -132,9 +132,9 @@ describe("a callee that breaks the rules", () => {
           const exit: Exit.Exit<unknown, unknown> | undefined = fiber.pollUnsafe()
           assert(exit !== undefined && Exit.isFailure(exit))
           const error = yield* Effect.flip(exit)
-          assert.instanceOf(error, Actor.ProtocolViolation)
+          assert.instanceOf(error, ActorError.ProtocolViolation)
           assert.deepStrictEqual(
-            [(error as Actor.ProtocolViolation).side, (error as Actor.ProtocolViolation).rule],
+            [(error as ActorError.ProtocolViolation).side, (error as ActorError.ProtocolViolation).rule],
             ["peer", rule]
           )
         }
@@ -152,14 +152,14 @@ describe("a callee that breaks the rules", () => {
       say({ _tag: "Yield", dialog: 5, items: 1, payload: new Uint8Array([250, 250]) })
       yield* settle
       const answer = yield* Effect.flip(yield* Fiber.await(fibers[1]!))
-      assert(answer instanceof Actor.PayloadInvalid)
+      assert(answer instanceof ActorError.PayloadInvalid)
       assert.deepStrictEqual([answer.side, answer.endpoint, answer.part], ["callee", "isPrime", "success"])
       assert.isUndefined(fibers[0]!.pollUnsafe())
       // The reader leaves: the producer is asked to stop, and says so.
       say({ _tag: "Return", dialog: 5, payload: nothing })
       yield* settle
       const item = yield* Effect.flip(yield* Fiber.await(fibers[2]!))
-      assert(item instanceof Actor.PayloadInvalid)
+      assert(item instanceof ActorError.PayloadInvalid)
       assert.deepStrictEqual([item.side, item.endpoint, item.part], ["callee", "count", "item"])
       assert.isTrue(end.channel.isOpen)
       yield* Effect.forkChild(Fiber.interrupt(fibers[0]!))
@@ -195,9 +195,9 @@ describe("a caller that breaks the rules", () => {
         assert.isTrue(ended())
         yield* pass(100)
         assert.strictEqual(dispatcher.size, 0)
-        assert.instanceOf(end.closed, Actor.ProtocolViolation)
+        assert.instanceOf(end.closed, ActorError.ProtocolViolation)
         assert.deepStrictEqual(
-          [(end.closed as Actor.ProtocolViolation).side, (end.closed as Actor.ProtocolViolation).rule],
+          [(end.closed as ActorError.ProtocolViolation).side, (end.closed as ActorError.ProtocolViolation).rule],
           ["peer", rule]
         )
         const told = said.at(-1)
@@ -260,9 +260,9 @@ describe("a caller that breaks the rules", () => {
       const { cut, fibers, said, say } = yield* caller
       say({ _tag: "Error", dialog: 3, payload: encodeFailure({ _tag: "Busy", limit: 10_000 }) })
       const error = yield* Effect.flip(yield* Fiber.await(fibers[1]!))
-      assert.instanceOf(error, Actor.ActorBusy)
+      assert.instanceOf(error, ActorError.ActorBusy)
       assert.match(
-        (error as Actor.ActorBusy).message,
+        (error as ActorError.ActorBusy).message,
         /^right@1 did not run isPrime: 10000 dialogs of this actor are open there already\. Bound/
       )
       assert.isTrue(Actor.isActorError(error))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -26,11 +26,11 @@ import { pass } from "./support/Time.ts"
 
 const remote = <A, E, R>(call: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(call), (error) => {
-    assert.instanceOf(error, Actor.RemoteActorError)
-    return error as Actor.RemoteActorError
+    assert.instanceOf(error, ActorError.RemoteActorError)
+    return error as ActorError.RemoteActorError
   })
 
-const depth = (boxed: Actor.RemoteActorError["boxed"]): number => boxed.cause === null ? 1 : 1 + depth(boxed.cause)
+const depth = (boxed: ActorError.RemoteActorError["boxed"]): number => boxed.cause === null ? 1 : 1 + depth(boxed.cause)
 
 describe("whatever is thrown arrives", () => {
   it.effect("and the actor serves on", () =>
@@ -149,8 +149,10 @@ describe("D11: a cause crosses with all its reasons", () => {
   const othersOf = (exit: Exit.Exit<unknown, unknown>) => {
     assert(Exit.isFailure(exit))
     assert.deepStrictEqual(exit.cause.reasons.map(({ _tag }) => _tag), ["Fail"])
-    const context = Cause.annotations(exit.cause) as Context.Context<Actor.OtherFailures>
-    return Context.get(context, Actor.OtherFailures).map(({ message, origin, type }) => [type, message, origin.name])
+    const context = Cause.annotations(exit.cause) as Context.Context<ActorError.OtherFailures>
+    return Context.get(context, ActorError.OtherFailures).map((
+      { message, origin, type }
+    ) => [type, message, origin.name])
   }
 
   it.effect("G26: a defect beside a typed failure rides along with it, and the failure stays catchable", () =>
@@ -170,8 +172,8 @@ describe("D11: a cause crosses with all its reasons", () => {
       const there = yield* Effect.exit(Actor.runInActor(untidy()))
       assert.deepStrictEqual(othersOf(there), [["RangeError", "in the finalizer", "untidy"]])
       const error = yield* Effect.flip(there)
-      assert.instanceOf(error, Actor.RemoteActorError)
-      assert.strictEqual((error as Actor.RemoteActorError).type, "Known")
+      assert.instanceOf(error, ActorError.RemoteActorError)
+      assert.strictEqual((error as ActorError.RemoteActorError).type, "Known")
     }).pipe(inMemory))
 
   it.effect("of several failures the first is the error, the others ride along", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, Nursery } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -133,8 +133,8 @@ describe("statistics", () => {
       assert.deepStrictEqual(picture, copy)
       assert.deepStrictEqual(structuredClone(yield* Actor.statistics), yield* Actor.statistics)
       assert.deepStrictEqual(
-        structuredClone(yield* (yield* Actor.Nursery).statistics),
-        yield* (yield* Actor.Nursery).statistics
+        structuredClone(yield* (yield* Nursery.Nursery).statistics),
+        yield* (yield* Nursery.Nursery).statistics
       )
     })).pipe(inMemory))
 })

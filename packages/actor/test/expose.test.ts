@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,8 +18,8 @@ const loose = (portal: object) => portal as Loose
 
 const unknown = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(effect), (error) => {
-    assert.instanceOf(error, Actor.EndpointUnknown)
-    return error as Actor.EndpointUnknown
+    assert.instanceOf(error, ActorError.EndpointUnknown)
+    return error as ActorError.EndpointUnknown
   })
 
 const sent = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }) =>
@@ -116,7 +116,7 @@ describe("an actor serves what it exposes", () => {
         ] as const
       ) {
         const error = yield* Effect.flip(Effect.scoped(Actor.startScoped(name, { expose: [isPrime] })))
-        assert.instanceOf(error, Actor.SpawnFailed)
+        assert.instanceOf(error, ActorError.SpawnFailed)
         assert.match(error.message, problem)
         assert.isBelow(error.message.length, 200)
       }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,8 +27,8 @@ import { pass, settle } from "./support/Time.ts"
 const others = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> => {
   assert(Exit.isFailure(exit))
   const boxed = Context.getOption(
-    Cause.annotations(exit.cause) as Context.Context<Actor.OtherFailures>,
-    Actor.OtherFailures
+    Cause.annotations(exit.cause) as Context.Context<ActorError.OtherFailures>,
+    ActorError.OtherFailures
   )
   return Option.getOrElse(boxed, () => []).map(({ message, type }) => `${type}: ${message}`).sort()
 }

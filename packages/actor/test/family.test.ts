@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Family from "./fixtures/family.ts"
@@ -19,7 +19,7 @@ describe("an actor knows who it is", () => {
       const { ancestors, id, isRoot, name } = yield* Actor.current
       assert.deepStrictEqual([name, id.name, isRoot, ancestors.length], ["root", "root", true, 0])
       const error = yield* Effect.flip(Actor.parent([audit]))
-      assert.instanceOf(error, Actor.ActorUnreachable)
+      assert.instanceOf(error, ActorError.ActorUnreachable)
       assert.match(error.message, /^the parent cannot be reached: this actor is the root and has none; /)
     }).pipe(inMemory))
 
@@ -71,7 +71,7 @@ describe("an actor talks to its parent", () => {
   it.effect("a parent is the next one up: what the root exposes is not what a child exposes", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(delegatesReport()))
-      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.instanceOf(error, ActorError.RemoteActorError)
       assert.strictEqual(error.type, "EndpointUnknown")
       assert.match(error.boxed.message, /delegatesReport@\d+ does not expose audit/)
     }).pipe(withParent))
@@ -111,7 +111,7 @@ describe("an actor talks to its parent", () => {
   it.effect("a child cannot end its parent", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(rebels()))
-      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.instanceOf(error, ActorError.RemoteActorError)
       assert.match(error.boxed.message, /cannot cancel its parent/)
       assert.strictEqual((yield* Actor.current).name, "mother")
     }).pipe(withParent))

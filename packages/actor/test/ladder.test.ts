@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
-import * as Ladder from "@furrow/actor/supervision/ShutdownLadder"
+import { Actor, Timeouts } from "@furrow/actor"
+import * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
 import { Schema } from "effect"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -8,8 +8,6 @@ import { chain } from "./fixtures/cancelling.ts"
 import * as Journal from "./support/Journal.ts"
 import * as Puppets from "./support/Puppets.ts"
 import { drained, pass } from "./support/Time.ts"
-
-const { defaultTimeouts } = Actor
 
 const rungs = ["Running", "Asked", "Finalizing", "Leaving", "Terminating", "Killed", "Gone"] as const
 const inputs = ["end", "lost", "ack", "bye", "elapsed", "exit"] as const
@@ -140,22 +138,22 @@ describe("Every way up", () => {
       const [next, actions] = Ladder.step(rung, input)
       if (next === rung) return []
       const wait = actions.find((action) => action._tag === "Wait")
-      return durations(next, spent + (wait === undefined ? 0 : defaultTimeouts[wait.bound]))
+      return durations(next, spent + (wait === undefined ? 0 : Timeouts.defaults[wait.bound]))
     })
   }
 
   it("is no longer than the bounds of asking, finalizing and terminating together: 6 seconds", () => {
     const [rung, actions] = Ladder.step("Running", "end")
     const first = actions.find((action) => action._tag === "Wait")!
-    const all = durations(rung, defaultTimeouts[first.bound])
-    const { cancelAck, finalizers, terminate } = defaultTimeouts
+    const all = durations(rung, Timeouts.defaults[first.bound])
+    const { cancelAck, finalizers, terminate } = Timeouts.defaults
     assert.strictEqual(Math.max(...all), cancelAck + finalizers + terminate)
     assert.strictEqual(Math.max(...all), 6_000)
   })
 
   it("is a second for an actor that does not answer", () => {
     const { actions } = climb(["end", "elapsed", "elapsed"])
-    const waits = actions.flatMap((action) => action._tag === "Wait" ? [defaultTimeouts[action.bound]] : [])
+    const waits = actions.flatMap((action) => action._tag === "Wait" ? [Timeouts.defaults[action.bound]] : [])
     assert.strictEqual(waits.reduce((sum, millis) => sum + millis, 0), 1_000)
     assert.strictEqual(spell(actions.at(-1)!), "SIGKILL")
   })

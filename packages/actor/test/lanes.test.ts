@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Writer } from "@furrow/actor/channel/Writer"
-import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
+import { Writer } from "@furrow/actor/internal/channel/Writer"
+import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import type { Message } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import { settle } from "./support/Time.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError, Timeouts } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
@@ -14,8 +14,8 @@ const count = (journal: ReadonlyArray<string>, word: string) => journal.filter((
 
 const spawnFailed = <A, E, R>(start: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.flip(start), (error) => {
-    assert.instanceOf(error, Actor.SpawnFailed)
-    return error as Actor.SpawnFailed
+    assert.instanceOf(error, ActorError.SpawnFailed)
+    return error as ActorError.SpawnFailed
   })
 
 describe("layers of an actor", () => {
@@ -123,7 +123,7 @@ describe("layers of an actor", () => {
       assert.deepStrictEqual(journal, ["1000 endless interrupted"])
       assert.deepStrictEqual(theatre.living(), [])
     }).pipe(
-      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, spawn: 1000 }),
+      Timeouts.provide({ spawn: 1000 }),
       drained,
       Effect.provide(theatre.layer)
     )

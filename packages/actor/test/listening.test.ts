@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Peers } from "@furrow/actor/discovery/Peers"
-import { makeEvents } from "@furrow/actor/inspect/ActorEvent"
-import { type Listener, TransportError } from "@furrow/actor/transport/Transport"
+import { Peers } from "@furrow/actor/internal/discovery/Peers"
+import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
+import { type Listener, TransportError } from "@furrow/actor/internal/transport/Transport"
 import * as Effect from "effect/Effect"
 import { idOf } from "./support/Wire.ts"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -32,7 +32,7 @@ describe("an actor that is lost", () => {
       theatre.puppet("frank").die({ code: 3 }, ["out of cheese", "giving up"])
       yield* pass(500)
       const error = failOf(yield* Fiber.join(fiber))
-      assert.instanceOf(error, Actor.ActorLost)
+      assert.instanceOf(error, ActorError.ActorLost)
       assert.strictEqual(error.actor.name, "frank")
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 3 })
       assert.deepStrictEqual(error.stderr, ["out of cheese", "giving up"])
@@ -60,7 +60,7 @@ describe("an actor that is lost", () => {
         theatre.puppet("frank").die({ signal: "SIGKILL" })
         const errors = yield* Effect.forEach(calls, (call) => Fiber.join(call))
         for (const error of errors) {
-          assert.instanceOf(error, Actor.ActorLost)
+          assert.instanceOf(error, ActorError.ActorLost)
           assert.deepStrictEqual(error.how, { _tag: "Signalled", signal: "SIGKILL" })
         }
         const later = yield* Effect.flip(frank.run(isPrime({ n: 7 })))
@@ -88,7 +88,7 @@ describe("an actor that is lost", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* pass(1000)
       const error = failOf(yield* Fiber.join(fiber))
-      assert.instanceOf(error, Actor.ActorLost)
+      assert.instanceOf(error, ActorError.ActorLost)
       assert.deepStrictEqual(error.how, { _tag: "ConnectionClosed" })
       assert.deepStrictEqual(theatre.puppet("frank").signals, ["SIGTERM", "SIGKILL"])
     }).pipe(drained, Effect.provide(theatre.layer))
@@ -102,7 +102,7 @@ describe("an actor that is lost", () => {
       theatre.puppet("hang").die({ code: 0 })
       yield* pass(500)
       const error = failOf(yield* Fiber.join(fiber))
-      assert.instanceOf(error, Actor.ActorLost)
+      assert.instanceOf(error, ActorError.ActorLost)
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 0 })
     }).pipe(drained, Effect.provide(theatre.layer))
   })
@@ -124,7 +124,7 @@ describe("an actor that is lost", () => {
         "0 work cancelled by frank: uncaught TypeError: x is not a function",
         "200 work finalized"
       ])
-      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.instanceOf(error, ActorError.RemoteActorError)
       assert.strictEqual(error.origin.name, "frank")
       assert.strictEqual(error.boxed.message, "x is not a function")
       assert.strictEqual(error.boxed.cause?.message, "typo")
@@ -142,7 +142,7 @@ describe("an actor that is lost", () => {
       theatre.puppet("frank").uncaught(new TypeError("x is not a function", { cause: "typo" }))
       yield* pass(1000)
       const error = failOf(yield* Fiber.join(fiber))
-      assert.instanceOf(error, Actor.ActorLost)
+      assert.instanceOf(error, ActorError.ActorLost)
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 70 })
       assert.strictEqual(error.failure?.type, "TypeError")
       assert.strictEqual(error.failure?.cause?.message, "typo")
@@ -163,7 +163,7 @@ describe("an actor that is lost", () => {
       // It ended in order, as an actor whose parent is gone.
       assert.deepStrictEqual(theatre.living(), [])
       const error = failOf(yield* Fiber.join(fiber))
-      assert.instanceOf(error, Actor.ActorLost)
+      assert.instanceOf(error, ActorError.ActorLost)
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 1 })
     }).pipe(drained, Effect.provide(theatre.layer))
   })

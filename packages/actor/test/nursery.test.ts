@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError, Nursery } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -119,7 +119,7 @@ describe("a nursery owns its actors", () => {
         yield* job.cancel("enough")
         yield* say("cancelled")
         const error = yield* Effect.flip(job.result)
-        assert.instanceOf(error, Actor.ContextCancelled)
+        assert.instanceOf(error, ActorError.ContextCancelled)
         assert.strictEqual(error.reason, "enough")
         yield* job.wait
         yield* Effect.sleep(100)
@@ -199,9 +199,9 @@ describe("a nursery owns its actors", () => {
   it.effect("NUR-14: a nursery shows its children, its jobs and whether it is closing", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
-      let look: Effect.Effect<Actor.NurserySnapshot> = Effect.never
+      let look: Effect.Effect<Nursery.NurserySnapshot> = Effect.never
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
-        look = (yield* Actor.Nursery).statistics
+        look = (yield* Nursery.Nursery).statistics
         assert.deepStrictEqual(yield* look, { state: "open", children: [], jobs: 0 })
         const frank = yield* Actor.start("frank", { expose: [idle] })
         yield* Actor.forkInActor(short({ millis: 500 }))
@@ -230,7 +230,7 @@ describe("a nursery owns its actors", () => {
         const call of [frank.run(isPrime({ n: 7 })), Stream.runDrain(frank.stream(ticks({ every: 1, cleanup: 0 })))]
       ) {
         const error = yield* Effect.flip<void | boolean, unknown, never>(call)
-        assert.instanceOf(error, Actor.ChannelClosed)
+        assert.instanceOf(error, ActorError.ChannelClosed)
         assert.strictEqual(error.side, "local")
         assert.match(error.message, /^the portal to frank@\d+ is closed here: /)
       }
@@ -244,7 +244,7 @@ describe("a nursery owns its actors", () => {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       yield* frank.cancel()
       const error = yield* Effect.flip(frank.run(isPrime({ n: 7 })))
-      assert.instanceOf(error, Actor.ChannelClosed)
+      assert.instanceOf(error, ActorError.ChannelClosed)
       assert.strictEqual(error.side, "local")
     })).pipe(inMemory))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import { Actor, MemoryActor, Timeouts } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"
 import * as Effect from "effect/Effect"
@@ -76,7 +76,7 @@ describe("Peers over a bad connection", () => {
       assert.strictEqual(links.length, 1)
       assert.strictEqual(yield* left.run(answer({ n: 3 })), 6)
     })).pipe(
-      Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, connect: 500 }),
+      Timeouts.provide({ connect: 500 }),
       Effect.provide(layer)
     )
   })

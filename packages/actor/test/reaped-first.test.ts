@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { work } from "./fixtures/cancelling.ts"
@@ -16,7 +16,7 @@ describe("a process that is reaped before the end of its connection is seen", ()
       theatre.puppet("frank").reap({ signal: "SIGKILL" })
       for (const failure of [Fiber.join(open), Effect.flip(frank.run(work({ cleanup: 0 })))]) {
         const error = yield* failure
-        assert.instanceOf(error, Actor.ActorLost)
+        assert.instanceOf(error, ActorError.ActorLost)
         assert.deepStrictEqual(error.how, { _tag: "Signalled", signal: "SIGKILL" })
       }
       const exit = yield* frank.wait

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
-import { marks } from "@furrow/actor/actor/RpcGroups"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
+import { marks } from "@furrow/actor/internal/actor/RpcGroups"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -35,8 +35,8 @@ const withAnswers = <A, E>(body: (client: Actor.GroupClient<RpcGroup.Rpcs<typeof
 /** Message of the defect that the call died of in its actor. */
 const refusal = <A, E>(answer: Effect.Effect<A, E>) =>
   Effect.map(Effect.flip(answer), (error) => {
-    assert.instanceOf(error, Actor.RemoteActorError)
-    return (error as unknown as Actor.RemoteActorError).boxed.message
+    assert.instanceOf(error, ActorError.RemoteActorError)
+    return (error as unknown as ActorError.RemoteActorError).boxed.message
   })
 
 const defect = <A, E, R>(answer: Effect.Effect<A, E, R>) =>

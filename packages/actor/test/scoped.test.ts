@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -47,7 +47,7 @@ describe("an actor in a plain Scope", () => {
         theatre.puppet("frank").die({ code: 3 })
         yield* settle
         const error = yield* Fiber.join(call)
-        assert.instanceOf(error, Actor.ActorLost)
+        assert.instanceOf(error, ActorError.ActorLost)
         assert.deepStrictEqual(yield* Fiber.join(exit), { _tag: "Lost", error })
         yield* Effect.yieldNow
       })).pipe(Effect.provide(logs.layer))

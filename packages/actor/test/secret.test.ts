@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
-import { concealed } from "@furrow/actor/transport/Transport"
+import { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import { concealed } from "@furrow/actor/internal/transport/Transport"
 import * as Effect from "effect/Effect"
 import { inspect } from "node:util"
 import { inMemory } from "./support/InMemory.ts"
@@ -17,7 +17,7 @@ describe("The secret of a tree", () => {
 
   it.effect("is not in what a program can print of its runtime", () =>
     Effect.gen(function*() {
-      const runtime = yield* Actor.ActorRuntime
+      const runtime = yield* ActorRuntime
       const shown = inspect(runtime, { depth: 5 })
       assert.include(shown, "transport: 'memory'")
       assert.notMatch(shown, /secret:/)

@@ -29,7 +29,7 @@ describe("a Service", () => {
     Effect.gen(function*() {
       assert.strictEqual(yield* Counter.calls.increment({ by: 5 }), 6)
     }).pipe(
-      Effect.provide(Counter.layerHere(Effect.gen(function*() {
+      Effect.provide(Counter.layerTest(Effect.gen(function*() {
         const start = yield* Start
         return { increment: ({ by }) => Effect.succeed(by + start), ticks: () => Stream.empty, die: () => Effect.void }
       }))),

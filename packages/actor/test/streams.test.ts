@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import { defaultWindow } from "@furrow/protocol/Credit"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -74,7 +74,7 @@ describe("streams", () => {
       const { exit, items } = yield* collect(frank.stream(crashes({ items: 3 })))
       assert.deepStrictEqual(items, [1, 2, 3])
       const error = yield* Effect.flip(exit)
-      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.instanceOf(error, ActorError.RemoteActorError)
       assert.strictEqual(error.type, "RangeError")
     })).pipe(inMemory))
 
@@ -89,7 +89,7 @@ describe("streams", () => {
       yield* settle
       const { exit, items } = yield* Fiber.join(fiber)
       assert.deepStrictEqual(items, [1, 2, 3])
-      assert.instanceOf(yield* Effect.flip(exit), Actor.ActorLost)
+      assert.instanceOf(yield* Effect.flip(exit), ActorError.ActorLost)
     })).pipe(drained, Effect.provide(theatre.layer))
   })
 
@@ -243,6 +243,6 @@ describe("a slow reader slows the producer", () => {
       assert.deepStrictEqual(journal, ["0 still finalized"])
       for (let item = 0; item < 2 * defaultWindow.items; item++) yield* Queue.offer(gate, undefined)
       const error = yield* Fiber.join(fiber)
-      assert.instanceOf(error, Actor.ContextCancelled)
+      assert.instanceOf(error, ActorError.ContextCancelled)
     })).pipe(inMemory))
 })

@@ -4,7 +4,8 @@
  * A and E and R are compared both ways, and `any` is refused. Every rejection stands alone on the line below its
  * directive, with the code of the error it is refused with.
  */
-import { Actor, MemoryActor, Registry } from "@furrow/actor"
+import type { ActorError, Dialog, Portal } from "@furrow/actor"
+import { Actor, MemoryActor, Nursery, Registry } from "@furrow/actor"
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -139,7 +140,7 @@ const there = Actor.runInActor(isPrime({ n }))
 const own = Effect.catchIf(there, Actor.isActorError, () => Effect.succeed(false))
 is<boolean, TooSmall, AR>()(own)
 const found = Effect.catchTag(there, "ActorLost", () => Effect.succeed(false))
-is<boolean, TooSmall | Exclude<AE, Actor.ActorLost>, AR>()(found)
+is<boolean, TooSmall | Exclude<AE, ActorError.ActorLost>, AR>()(found)
 
 // ---- streams --------------------------------------------------------------------------------------------------------
 
@@ -168,7 +169,7 @@ const region = Actor.nursery(Effect.gen(function*() {
   is<Array<number>, AE, never>()(frank.stream(count({ to: 100 })).pipe(Stream.take(3), Stream.runCollect))
   is<void, never, never>()(frank.cancel("done for today"))
   is<Actor.ActorExit, never, never>()(frank.wait)
-  is<Actor.PortalSnapshot, never, never>()(frank.statistics)
+  is<Portal.PortalSnapshot, never, never>()(frank.statistics)
   // A contract of the same name and shape is the same endpoint to the types; the run time compares the module.
   frank.run(isPrimeContract({ n: 1 }))
   // @ts-expect-error TS2345 not exposed
@@ -198,7 +199,7 @@ is<Actor.Portal<typeof isPrime>, AE, AR | Scope.Scope>()(Actor.startScoped("fran
 // The body's own R stays, its Scope and its nursery do not.
 is<number, AE, T.Db | AR>()(Actor.nursery(Effect.gen(function*() {
   yield* Effect.scope
-  yield* Actor.Nursery
+  yield* Nursery.Nursery
   return yield* (yield* Db).get("a")
 })))
 
@@ -258,7 +259,7 @@ const talk = Actor.nursery(Effect.gen(function*() {
     })
   )
   is<number, Kicked | AE, never>()(opened)
-  is<Actor.Dialog<{ readonly members: number }, Speech, Said, number, Kicked>, Kicked | AE, Scope.Scope>()(
+  is<Dialog.Dialog<{ readonly members: number }, Speech, Said, number, Kicked>, Kicked | AE, Scope.Scope>()(
     frank.openScoped(chat({ room: "a" }))
   )
   // @ts-expect-error TS2345 wrong verb: stream of a dialog
@@ -266,8 +267,8 @@ const talk = Actor.nursery(Effect.gen(function*() {
   return yield* opened
 }))
 is<number, Kicked | AE, AR>()(talk)
-is<Actor.Dialog<{ readonly members: number }, Speech, Said, number, Kicked>, Kicked | AE, Scope.Scope>()(
-  Actor.openHere(chat({ room: "a" }))
+is<Dialog.Dialog<{ readonly members: number }, Speech, Said, number, Kicked>, Kicked | AE, Scope.Scope>()(
+  Actor.openTest(chat({ room: "a" }))
 )
 Effect.gen(function*() {
   // @ts-expect-error TS2488 a dialog call has no meaning here: it is only data
@@ -330,10 +331,10 @@ Counter.serve({ increment: () => Effect.succeed("a"), ticks: () => Stream.empty 
 Worker.serve({ increment: ({ by }) => Counter.calls.increment({ by }).pipe(Effect.orDie) })
 // @ts-expect-error TS2375 Worker may use Counter, Web may not
 Web.serve({ increment: ({ by }) => Counter.calls.increment({ by }).pipe(Effect.orDie) })
-isL<T.Counter, never, T.Db>()(Counter.layerHere(needsDb))
+isL<T.Counter, never, T.Db>()(Counter.layerTest(needsDb))
 Rooms.serve({ room: (_, dialog) => Effect.orDie(Effect.asVoid(dialog.started(1))) })
 const opened = Effect.flatMap(Rooms, (rooms) => rooms.openScoped(room()))
-is<Actor.Dialog<number, string, number, void, never>, AE, T.Rooms | Scope.Scope>()(opened)
+is<Dialog.Dialog<number, string, number, void, never>, AE, T.Rooms | Scope.Scope>()(opened)
 
 // ---- RpcGroups ------------------------------------------------------------------------------------------------------
 

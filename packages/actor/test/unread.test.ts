@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Connection, ConnectionHandlers } from "@furrow/actor/transport/Transport"
+import type { Connection, ConnectionHandlers } from "@furrow/actor/internal/transport/Transport"
 import type { Message } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import { settle } from "./support/Time.ts"

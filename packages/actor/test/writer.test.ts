@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Writer } from "@furrow/actor/channel/Writer"
-import type { Connection } from "@furrow/actor/transport/Transport"
+import { Writer } from "@furrow/actor/internal/channel/Writer"
+import type { Connection } from "@furrow/actor/internal/transport/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type { Message } from "@furrow/protocol/Message"

@@ -1,7 +1,7 @@
 /**
  * The attacker's end of a connection: raw bytes out, words in, and the greeting of somebody who knows the secret.
  */
-import type { ActorId } from "@furrow/actor/errors/ActorError"
+import type { ActorId } from "@furrow/actor/internal/errors/ActorError"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import * as Handshake from "@furrow/protocol/Handshake"

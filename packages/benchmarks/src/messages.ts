@@ -3,7 +3,7 @@
  *
  * Each sample of a round is taken raw and through Furrow, right after each other; rounds alternate who goes first.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

@@ -6,7 +6,7 @@
  *
  * A main program of its own, because it is also measured as one bundle.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"

@@ -6,7 +6,7 @@
  *
  * The crew may be told to kill actors itself (`crashes`): with SIGKILL, in the middle of a batch, at even distances.
  */
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -48,7 +48,7 @@ interface Place {
 
 const hire = (name: string) => Actor.startScoped(name, { expose: [measureFiles] })
 
-const howLost = ({ how }: Actor.ActorLost): string => {
+const howLost = ({ how }: ActorError.ActorLost): string => {
   switch (how._tag) {
     case "Exited":
       return `it exited with code ${how.code}`
@@ -108,14 +108,14 @@ class Count {
   private readonly needless = ({ portal }: Place) =>
     portal === undefined ? Effect.void : Effect.andThen(
       portal.wait,
-      this.progress.say(`lost ${Actor.formatActor(portal.actor)} when all its work was done`)
+      this.progress.say(`lost ${ActorError.formatActor(portal.actor)} when all its work was done`)
     )
 
   private readonly replace = (place: Place) =>
     Effect.tap(hire(place.name), (portal) => {
       place.portal = portal
       this.tally.replaced++
-      return this.progress.say(`started ${Actor.formatActor(portal.actor)} in its place`)
+      return this.progress.say(`started ${ActorError.formatActor(portal.actor)} in its place`)
     })
 
   private readonly receive = (place: Place, batch: Batch, row: Row) =>
@@ -126,7 +126,7 @@ class Count {
       return Effect.andThen(this.progress.advance(bytes), this.crashIfDue(place))
     })
 
-  private readonly lost = (place: Place, portal: Member, batch: Batch, error: Actor.ActorLost) =>
+  private readonly lost = (place: Place, portal: Member, batch: Batch, error: ActorError.ActorLost) =>
     Effect.gen({ self: this }, function*() {
       // Whoever waits for an actor has seen its end; otherwise the Scope would log it.
       yield* portal.wait
@@ -135,7 +135,7 @@ class Count {
       place.condemned = false
       const { left, suspect } = batch
       yield* this.progress.say(
-        `lost ${Actor.formatActor(portal.actor)} (${howLost(error)}) with ${files(left.size)} of its batch left`
+        `lost ${ActorError.formatActor(portal.actor)} (${howLost(error)}) with ${files(left.size)} of its batch left`
       )
       const [file] = left.keys()
       if (suspect && !condemned && file !== undefined) {
@@ -162,7 +162,7 @@ class Count {
       const { actor } = victim.portal
       kill(actor.pid)
       return this.progress.say(
-        `killed ${Actor.formatActor(actor)} with SIGKILL, ${this.work.done} of ${files(this.work.total)} done`
+        `killed ${ActorError.formatActor(actor)} with SIGKILL, ${this.work.done} of ${files(this.work.total)} done`
       )
     })
 }

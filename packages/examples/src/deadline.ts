@@ -4,7 +4,7 @@
  *     root  --->  office  --->  field
  *
  * `Actor.timeout` is `Effect.timeout` that also tells every actor on the way how much time is left. The last one reads
- * it with `Actor.Deadline` and decides how thorough it can be. When the time is up, all of them have been interrupted
+ * it with `Timeouts.Deadline` and decides how thorough it can be. When the time is up, all of them have been interrupted
  * and have ended before the program goes on.
  *
  * Prints:
@@ -15,7 +15,7 @@
  *     when the time is up: TimeoutError
  *     actors left: 0
  */
-import { Actor } from "@furrow/actor"
+import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
@@ -28,7 +28,7 @@ const job = { payload: { endless: Schema.Boolean }, success: Schema.String }
 export const survey = Actor.fn("survey", { module: import.meta.url, ...job })(
   Effect.fnUntraced(function*({ endless }) {
     if (endless) return yield* Effect.never
-    const deadline = yield* Actor.Deadline
+    const deadline = yield* Timeouts.Deadline
     const left = deadline === undefined ? Infinity : deadline - (yield* Clock.currentTimeMillis)
     return left > 60_000 ? "thorough" : "quick"
   })

@@ -18,7 +18,7 @@
  *         [cause]: SyntaxError: Unexpected end of JSON input
  *     <...>
  */
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Cause from "effect/Cause"
 import * as Console from "effect/Console"
@@ -64,7 +64,7 @@ const defect = askForRoot(9, true).pipe(
   Effect.asVoid,
   Effect.catchCause((cause) => {
     const error = Cause.squash(cause)
-    if (!(error instanceof Actor.RemoteActorError)) return Effect.die(error)
+    if (!(error instanceof ActorError.RemoteActorError)) return Effect.die(error)
     return Console.log(
       `defect: ${error._tag}, because of a ${error.boxed.cause?.type} far away; in full:\n${Cause.pretty(cause)}`
     )

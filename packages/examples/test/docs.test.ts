@@ -1,5 +1,5 @@
 import { assert, beforeAll, describe, it } from "@effect/vitest"
-import * as ActorErrors from "@furrow/actor/errors/ActorError"
+import * as ActorErrors from "@furrow/actor/internal/errors/ActorError"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"

@@ -3,10 +3,10 @@
  *
  * @since 0.1.0
  */
-import * as RootRuntime from "@furrow/actor/actor/RootRuntime"
-import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
-import { isBundledActor } from "@furrow/actor/contract/Bundled"
-import { type Network, Transport } from "@furrow/actor/transport/Transport"
+import { isBundledActor } from "@furrow/actor/ActorProcess"
+import * as RootRuntime from "@furrow/actor/ActorRuntime"
+import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import { type Network, Transport } from "@furrow/actor/Transport"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

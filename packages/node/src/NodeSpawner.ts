@@ -7,16 +7,15 @@
  *
  * @since 0.1.0
  */
-import { mark } from "@furrow/actor/contract/Bundled"
-import { SpawnFailed } from "@furrow/actor/errors/ActorError"
-import { withoutStack } from "@furrow/actor/errors/stack"
+import { SpawnFailed } from "@furrow/actor/ActorError"
+import { mark, withoutStack } from "@furrow/actor/ActorProcess"
 import {
   type ProcessExit,
   type ProcessHandle,
   Spawner,
   type SpawnOptions,
   type SpawnRequest
-} from "@furrow/actor/spawn/Spawner"
+} from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as ChildProcess from "node:child_process"

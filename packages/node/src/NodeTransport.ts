@@ -17,7 +17,7 @@
  *
  * @since 0.1.0
  */
-import type { ActorId } from "@furrow/actor/errors/ActorError"
+import type { ActorId } from "@furrow/actor/ActorError"
 import {
   type Authenticator,
   type Connection,
@@ -25,7 +25,7 @@ import {
   type Network,
   type Transport,
   TransportError
-} from "@furrow/actor/transport/Transport"
+} from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
 import * as Effect from "effect/Effect"
 import * as Builtins from "./internal/builtins.ts"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Connection, ConnectionHandlers } from "@furrow/actor/transport/Transport"
+import type { Connection, ConnectionHandlers } from "@furrow/actor/Transport"
 import type * as Net from "node:net"
 
 /**

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -74,7 +74,7 @@ describe("A defect in another process", () => {
   it.live("G24: arrives boxed, with the line it happened at and its chain of causes", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(boom()))
-      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.instanceOf(error, ActorError.RemoteActorError)
       assert.match(error.message, /^Broken in boom@\d+: it broke$/)
       const place = `${pathToFileURL(fixture("failing.ts"))}:${lineOf("failing.ts", "the line of the defect")}:`
       assert.include(error.remoteStack, place)
@@ -90,7 +90,7 @@ describe("A defect in another process", () => {
   it.live("keeps its origin when another actor passes it on, and names that actor", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(relay()))
-      assert.instanceOf(error, Actor.RemoteActorError)
+      assert.instanceOf(error, ActorError.RemoteActorError)
       assert.strictEqual(error.type, "Broken")
       assert.strictEqual(error.origin.name, "boom")
       assert.deepStrictEqual(error.path.map(({ name }) => name), ["relay"])
@@ -102,7 +102,7 @@ describe("A defect in another process", () => {
       const portal = yield* Actor.start("strange", { expose: [strange, isPrime] })
       for (const kind of ["circular", "function", "throwing", "circular cause", "bigint"]) {
         const error = yield* Effect.flip(portal.run(strange({ kind })))
-        assert.instanceOf(error, Actor.RemoteActorError, kind)
+        assert.instanceOf(error, ActorError.RemoteActorError, kind)
         assert.strictEqual(error.origin.name, "strange")
       }
       assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
@@ -115,7 +115,7 @@ describe("A defect in another process", () => {
       if (!Exit.isFailure(exit)) return
       assert.deepStrictEqual(exit.cause.reasons.map((reason) => reason._tag), ["Fail"])
       assert.strictEqual(Cause.squash(exit.cause), "the error")
-      const others = Cause.annotations(exit.cause).mapUnsafe.get(Actor.OtherFailures.key) as ReadonlyArray<
+      const others = Cause.annotations(exit.cause).mapUnsafe.get(ActorError.OtherFailures.key) as ReadonlyArray<
         { readonly message: string }
       >
       assert.deepStrictEqual(others.map(({ message }) => message), ["in the finalizer"])

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, Timeouts } from "@furrow/actor"
 import type { GuardMode } from "@furrow/node/Guard"
 import * as NodeActor from "@furrow/node/NodeActor"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -64,7 +64,7 @@ describe("An actor whose release", () => {
           })
           return Leaks.withoutLeaks(
             Effect.scoped(program).pipe(
-              Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, finalizers: 1000 }),
+              Timeouts.provide({ finalizers: 1000 }),
               Effect.provide(NodeActor.layerWith({ guard })),
               Effect.provide(Logger.layer([logger]))
             )

@@ -1,6 +1,6 @@
 /** Dialogs between processes: scenarios S054 to S080, and an actor that dies while a dialog is open. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError, Dialog } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -25,16 +25,16 @@ const withBob = <A, E>(body: (bob: Portal, file: string) => Effect.Effect<A, E, 
   }))
 
 const ours = (error: unknown, reason: string): void => {
-  assert(error instanceof Actor.ContextCancelled)
+  assert(error instanceof ActorError.ContextCancelled)
   assert.deepStrictEqual([error.by.name, error.by.pid, error.actor.name], ["root", process.pid, "bob"])
   assert.strictEqual(error.reason, reason)
   assert.isTrue(error.acknowledged)
 }
 
 const killed = (error: unknown): void => {
-  assert.instanceOf(error, Actor.ActorLost)
-  assert.deepStrictEqual((error as Actor.ActorLost).how, { _tag: "Signalled", signal: "SIGKILL" })
-  assert.strictEqual((error as Actor.ActorLost).actor.name, "bob")
+  assert.instanceOf(error, ActorError.ActorLost)
+  assert.deepStrictEqual((error as ActorError.ActorLost).how, { _tag: "Signalled", signal: "SIGKILL" })
+  assert.strictEqual((error as ActorError.ActorLost).actor.name, "bob")
 }
 
 const callable = (bob: Portal) =>
@@ -52,13 +52,13 @@ describe("S054: a handshake, a result and a cleanup", () => {
           Effect.fnUntraced(function*(dialog) {
             assert.strictEqual(dialog.first, 11)
             assert.strictEqual(yield* dialog.stream.receive, "callee of greet, opened by root")
-            const current = Option.getOrThrow(yield* Actor.currentDialog)
+            const current = Option.getOrThrow(yield* Dialog.current)
             assert.deepStrictEqual([current.side, current.endpoint, current.peer.name], ["caller", "greet", "bob"])
             return yield* dialog.result
           })
         )
         assert.strictEqual(result, "yo")
-        assert.isTrue(Option.isNone(yield* Actor.currentDialog))
+        assert.isTrue(Option.isNone(yield* Dialog.current))
         assert.strictEqual(yield* bob.run(remembered()), 0)
       })
     ))

@@ -1,5 +1,6 @@
 /** Flow control between processes: a slow reader slows its writer, memory stays flat, and nothing holds up a cancel. */
 import { assert, describe, it } from "@effect/vitest"
+import type { Dialog } from "@furrow/actor"
 import { Actor } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Deferred from "effect/Deferred"
@@ -169,7 +170,7 @@ describe("memory stays flat", () => {
 })
 
 describe("nothing is held up by a stream that is full (CANC-15)", () => {
-  type Gush = Actor.Dialog<void, string, number | Uint8Array, number, Told>
+  type Gush = Dialog.Dialog<void, string, number | Uint8Array, number, Told>
 
   /** A dialog whose writer has stopped at the window; gives its exit, and how long it took from `go` on. */
   const whenFull = (bob: Portal, size: number, go: (dialog: Gush) => Effect.Effect<unknown, Actor.ActorError | Told>) =>

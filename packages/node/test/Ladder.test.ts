@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, Timeouts } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -73,7 +73,7 @@ describe("An actor that does not let go", () => {
       const file = yield* evidence
       const call = yield* Effect.forkChild(
         Actor.runInActor(stubborn({ file })).pipe(
-          Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, finalizers: 500 })
+          Timeouts.provide({ finalizers: 500 })
         )
       )
       const pid = yield* written(file, "stubborn")
@@ -98,8 +98,8 @@ describe("An actor that does not let go", () => {
           // Only its owner may end it: for others it goes on.
           assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
         })),
-        Actor.Timeouts,
-        { ...Actor.defaultTimeouts, cancel: 300, finalizers: 300 }
+        Timeouts.Timeouts,
+        { ...Timeouts.defaults, cancel: 300, finalizers: 300 }
       )
     })))
 

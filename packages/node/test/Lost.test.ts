@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -14,9 +14,9 @@ import { evidence, timed, withActors } from "./support.ts"
 const runs = (file: string, label: string) =>
   Eventually.holds(`${label} runs`, () => Folder.lines(file).includes(`${label} runs`))
 
-const lost = (error: unknown): Actor.ActorLost => {
-  assert.instanceOf(error, Actor.ActorLost)
-  return error as Actor.ActorLost
+const lost = (error: unknown): ActorError.ActorLost => {
+  assert.instanceOf(error, ActorError.ActorLost)
+  return error as ActorError.ActorLost
 }
 
 describe("An actor killed by a signal", () => {
@@ -108,9 +108,9 @@ describe("An error that nobody caught beside a handler", () => {
         const file = yield* evidence
         const portal = yield* Actor.startScoped("careless", { expose: [beside, isPrime] })
         const call = yield* Effect.flip(portal.run(beside({ file, how })))
-        assert.instanceOf(call, Actor.RemoteActorError)
+        assert.instanceOf(call, ActorError.RemoteActorError)
         assert.match(
-          (call as Actor.RemoteActorError).message,
+          (call as ActorError.RemoteActorError).message,
           /^RangeError in careless@\d+.*: nobody catches this$/
         )
         assert.deepStrictEqual(Folder.lines(file), ["finalizer ran"])

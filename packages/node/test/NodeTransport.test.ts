@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { ActorId } from "@furrow/actor/errors/ActorError"
-import type { Connection } from "@furrow/actor/transport/Transport"
+import type { ActorId } from "@furrow/actor/internal/errors/ActorError"
+import type { Connection } from "@furrow/actor/internal/transport/Transport"
 import * as NodeTransport from "@furrow/node/NodeTransport"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"

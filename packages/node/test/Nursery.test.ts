@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -62,7 +62,7 @@ describe("A nursery of processes", () => {
       if (!Exit.isFailure(exit)) return
       assert.deepStrictEqual(exit.cause.reasons.map((reason) => reason._tag), ["Fail"])
       assert.deepInclude(Cause.squash(exit.cause), { _tag: "Refused", who: "first" })
-      const others = Context.getOption(Cause.annotations(exit.cause) as Context.Context<any>, Actor.OtherFailures)
+      const others = Context.getOption(Cause.annotations(exit.cause) as Context.Context<any>, ActorError.OtherFailures)
       // What only answered the cancel does not count.
       assert.deepStrictEqual(
         Option.getOrElse(others, () => []).map(({ message, type }) => `${type}: ${message}`),

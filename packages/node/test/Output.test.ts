@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import { PassThrough } from "node:stream"
@@ -89,9 +89,9 @@ describe("What actors write", () => {
   it.live("stays known by its last twenty lines on stderr", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 50 })))
-      assert.instanceOf(error, Actor.ActorLost)
+      assert.instanceOf(error, ActorError.ActorLost)
       assert.deepStrictEqual(
-        (error as Actor.ActorLost).stderr,
+        (error as ActorError.ActorLost).stderr,
         Array.from({ length: 20 }, (_, i) => `line ${i + 31}`)
       )
     })))

@@ -1,6 +1,6 @@
 /** Actors that are neither parent nor child of each other, in processes of their own: they find, call and lose each other. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, Registry } from "@furrow/actor"
+import { Actor, Registry, Timeouts } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -142,7 +142,7 @@ describe("A stopped peer", () => {
         assert.strictEqual((yield* Fiber.join(waiting)).pid, callee.actor.pid)
         yield* more(before + 3)
         yield* Fiber.interrupt(chatting)
-      }), { timeouts: { ...Actor.defaultTimeouts, cancel: 1000 } }))
+      }), { timeouts: { ...Timeouts.defaults, cancel: 1000 } }))
 })
 
 describe("A tree in which nobody asks for anybody", () => {

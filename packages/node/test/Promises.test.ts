@@ -2,8 +2,8 @@
  * Furrow from code that knows promises and AbortSignals alone: a `ManagedRuntime` over real processes (docs/promises.md).
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
-import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
+import { Actor, ActorError } from "@furrow/actor"
+import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
 import * as NodeActor from "@furrow/node/NodeActor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -166,8 +166,8 @@ describe("A rejected promise", () => {
       const call = runtime.runPromise(run(hold({ file, label: "call", millis: 0 })))
       await until("it runs", () => lines(file).includes("call runs"))
       process.kill(worker.actor.pid, "SIGKILL")
-      assert.instanceOf(await rejection(call), Actor.ActorLost)
-      assert.instanceOf(await rejection(runtime.runPromise(run(isPrime({ n: 7 })))), Actor.ActorLost)
+      assert.instanceOf(await rejection(call), ActorError.ActorLost)
+      assert.instanceOf(await rejection(runtime.runPromise(run(isPrime({ n: 7 })))), ActorError.ActorLost)
     })
   )
 })
@@ -178,7 +178,7 @@ describe("A Layer that did not build", () => {
       const layer = Layer.effectDiscard(Actor.startScoped("odd", { expose: [isPrime], execArgv: ["--no-such-flag"] }))
       const runtime = ManagedRuntime.make(Layer.provideMerge(layer, NodeActor.layer))
       const first = await rejection(runtime.runPromise(Effect.void))
-      assert.instanceOf(first, Actor.SpawnFailed)
+      assert.instanceOf(first, ActorError.SpawnFailed)
       assert.strictEqual(await rejection(runtime.runPromise(Effect.void)), first)
       await runtime.dispose()
     }))))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { TransportError } from "@furrow/actor/transport/Transport"
+import { TransportError } from "@furrow/actor/internal/transport/Transport"
 import * as NodeTransport from "@furrow/node/NodeTransport"
 import * as Folder from "@furrow/testing/Folder"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /** Scenarios of single actors and of nurseries, between real processes: those that no other file here is about. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError, Timeouts } from "@furrow/actor"
 import * as NodeActor from "@furrow/node/NodeActor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -77,8 +77,8 @@ describe("A process of one's own", () => {
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [unsayable, isPrime] })
       const error = yield* Effect.flip(daemon.run(unsayable()))
-      assert.instanceOf(error, Actor.RemoteActorError)
-      assert.strictEqual((error as Actor.RemoteActorError).type, "Even")
+      assert.instanceOf(error, ActorError.RemoteActorError)
+      assert.strictEqual((error as ActorError.RemoteActorError).type, "Even")
       // A caller that has gone hears nothing, and nobody is harmed.
       yield* Effect.timeoutOption(daemon.run(unsayable()), 0)
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
@@ -117,7 +117,7 @@ describe("A nursery of processes, at its limits", () => {
       if (!Exit.isFailure(exit)) return
       assert.deepStrictEqual(exit.cause.reasons.map((reason) => reason._tag), ["Fail"])
       assert.strictEqual((Cause.squash(exit.cause) as { readonly _tag: string })._tag, "Refused")
-      const others = Context.getOption(Cause.annotations(exit.cause) as Context.Context<any>, Actor.OtherFailures)
+      const others = Context.getOption(Cause.annotations(exit.cause) as Context.Context<any>, ActorError.OtherFailures)
       for (const { type } of Option.getOrElse(others, () => [])) assert.strictEqual(type, "Refused")
       assert.deepStrictEqual(Processes.titled("furrow[").map(Processes.describe), [])
     })))
@@ -162,7 +162,7 @@ describe("A nursery of processes, at its limits", () => {
         // The slow one has until the bound of its own.
         assert.isBelow(performance.now() - since, 2500)
         yield* Fiber.await(body)
-      }).pipe(Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, cancel: 4000, finalizers: 1000 }))
+      }).pipe(Timeouts.provide({ cancel: 4000, finalizers: 1000 }))
     ))
 
   it.live("in an actor, that others start tasks in: a task that fails is the failure of who keeps the region (S050)", () =>

@@ -1,6 +1,6 @@
 /** Services over processes as one graph: their order, what passes through the parent between them, and what is lost. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -172,8 +172,8 @@ describe("Actor.launch", () => {
         yield* Eventually.holds("the graph runs", () => pids.length === 3)
         process.kill(pids[1]!, "SIGKILL")
         const error = yield* Fiber.join(launched)
-        assert.instanceOf(error, Actor.ActorLost)
-        assert.strictEqual((error as Actor.ActorLost).actor.name, "Store")
+        assert.instanceOf(error, ActorError.ActorLost)
+        assert.strictEqual((error as ActorError.ActorLost).actor.name, "Store")
         assert.deepStrictEqual(Folder.lines(file), ["Db opens", "Store opens", "Web opens", "Web closes", "Db closes"])
         yield* Processes.gone(pids)
       })

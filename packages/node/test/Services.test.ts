@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Folder from "@furrow/testing/Folder"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -44,8 +44,8 @@ describe("A Service in another process", () => {
     withActors(Effect.gen(function*() {
       const start = (layer: Layer.Layer<any, Actor.ActorError, Actor.ActorRuntime>) =>
         Effect.map(Effect.flip(Effect.scoped(Layer.build(layer))), (error) => {
-          assert.instanceOf(error, Actor.SpawnFailed)
-          assert.strictEqual((error as Actor.SpawnFailed).step, "import")
+          assert.instanceOf(error, ActorError.SpawnFailed)
+          assert.strictEqual((error as ActorError.SpawnFailed).step, "import")
           return error.message
         })
       const [unserved, absent, astray] = yield* Effect.all(
@@ -109,6 +109,6 @@ describe("A dialog with another process", () => {
         chat({ file }),
         ({ first }) => Effect.andThen(Effect.sync(() => process.kill(first.pid, "SIGKILL")), Effect.never)
       ))
-      assert.instanceOf(error, Actor.ActorLost)
+      assert.instanceOf(error, ActorError.ActorLost)
     })))
 })

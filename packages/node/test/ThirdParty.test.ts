@@ -3,7 +3,7 @@
  * that need three of them.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, Timeouts } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -169,6 +169,6 @@ describe("A third actor that cancels the callee's actor", () => {
         yield* listsOnly(["root", "p", "t"])
         assert.include(Folder.lines(tree.file), "t/dialog: ended by root: by the root")
       }), {
-      timeouts: { ...Actor.defaultTimeouts, cancelAck: 500, finalizers: 1000, terminate: 500 }
+      timeouts: { ...Timeouts.defaults, cancelAck: 500, finalizers: 1000, terminate: 500 }
     }))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError, Timeouts } from "@furrow/actor"
 import * as Folder from "@furrow/testing/Folder"
 import * as Program from "@furrow/testing/Program"
 import * as Cause from "effect/Cause"
@@ -24,8 +24,8 @@ const failure = (definition: any, options = {}) =>
   Effect.map(
     Effect.flip(Actor.runInActor(definition(), options) as Effect.Effect<unknown, unknown, Actor.ActorRuntime>),
     (error) => {
-      assert.instanceOf(error, Actor.SpawnFailed)
-      return error as Actor.SpawnFailed
+      assert.instanceOf(error, ActorError.SpawnFailed)
+      return error as ActorError.SpawnFailed
     }
   )
 
@@ -35,7 +35,7 @@ const url = (name: string) => pathToFileURL(fixture(`wrong/${name}`)).href
 const at = (module: string, name = "answer") => Actor.fn(name, { module })(() => Effect.void)
 
 /** The text of the failure, step and all, without what changes from run to run. */
-const said = (error: Actor.SpawnFailed, ...parts: ReadonlyArray<string | RegExp>) => {
+const said = (error: ActorError.SpawnFailed, ...parts: ReadonlyArray<string | RegExp>) => {
   if (process.env["SHOW"]) console.log(error.message + "\n")
   for (const part of parts) {
     if (typeof part === "string") assert.include(error.message, part)
@@ -170,9 +170,9 @@ describe("Calling what an actor does not expose", () => {
       const call = yield* Effect.flip(portal.run(boom() as never))
       const stream = yield* Effect.flip(Stream.runDrain(portal.stream(count({ to: 1 }) as never)))
       for (const [error, name] of [[call, "boom"], [stream, "count"]] as const) {
-        assert.instanceOf(error, Actor.EndpointUnknown)
+        assert.instanceOf(error, ActorError.EndpointUnknown)
         assert.match(
-          (error as Actor.EndpointUnknown).message,
+          (error as ActorError.EndpointUnknown).message,
           new RegExp(
             `^narrow@\\d+ does not expose ${name}; it exposes isPrime\\. Add it to \`expose\` where the actor is started`
           )
@@ -218,7 +218,7 @@ describe("A layer that cannot be built", () => {
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({ "endless.mjs": `await new Promise((r) => setTimeout(r, 1e8))` })
       const module = pathToFileURL(Path.join(folder, "endless.mjs")).href
-      const lowered = Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, spawn: 3000 })
+      const lowered = Timeouts.provide({ spawn: 3000 })
       const [[errors, millis]] = yield* Effect.all([
         timed(Effect.all([failure(at(module)), failure(endless)], { concurrency: 2 }))
       ]).pipe(lowered)

@@ -2,7 +2,7 @@
  * What each guard costs: from starting an actor until it is ready, and the memory it has for itself while it does
  * nothing. The three are measured in turns in one process, so that the machine's moods hit them alike.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import type { GuardMode } from "@furrow/node/Guard"
 import * as Effect from "effect/Effect"

@@ -2,8 +2,8 @@
  * The tables of docs/lifetimes.md. Those of measurements are written there by a run with `--write`; the ladder is made
  * from the code, and a test fails where the document says something else.
  */
-import { defaultTimeouts } from "@furrow/actor/actor/Actor"
-import * as Ladder from "@furrow/actor/supervision/ShutdownLadder"
+import * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
+import { defaults as defaultTimeouts } from "@furrow/actor/Timeouts"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { table } from "./tables.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Processes from "@furrow/testing/Processes"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -12,7 +12,7 @@ type Way = typeof ways[number]
 interface Told {
   /** The error of the open call, and what it says of the cause. */
   readonly call: string
-  readonly how: Actor.ActorLost["how"]
+  readonly how: ActorError.ActorLost["how"]
   /** A line among its last ones on stderr. */
   readonly stderr?: RegExp
   /** The type of the error that nobody caught. */
@@ -60,8 +60,8 @@ const told: { readonly [W in Way]: Told } = {
 const atOnce = 3_000
 
 const summary = (error: unknown): string => {
-  if (error instanceof Actor.RemoteActorError) return `${error._tag}: ${error.type}`
-  if (error instanceof Actor.ContextCancelled) return `${error._tag}: ${error.reason}`
+  if (error instanceof ActorError.RemoteActorError) return `${error._tag}: ${error.type}`
+  if (error instanceof ActorError.ContextCancelled) return `${error._tag}: ${error.reason}`
   return (error as Actor.ActorError)._tag
 }
 
@@ -87,12 +87,12 @@ const dying = (way: Way) =>
     const [ended, rest] = yield* timed(victim.wait)
     assert.isBelow(rest, atOnce)
     const loss = ended._tag === "Lost" ? ended.error : assert.fail("it was not lost")
-    if (!(loss instanceof Actor.ActorLost)) return assert.fail(loss.message)
+    if (!(loss instanceof ActorError.ActorLost)) return assert.fail(loss.message)
     assert.deepStrictEqual(loss.how, how)
     assert.strictEqual(loss.actor.uuid, victim.actor.uuid)
     assert.isTrue(loss.stderr.some((line) => stderr.test(line)), loss.stderr.join("\n"))
     assert.strictEqual(loss.failure?.type, failure)
-    if (error instanceof Actor.ActorLost) assert.deepStrictEqual(error.how, how)
+    if (error instanceof ActorError.ActorLost) assert.deepStrictEqual(error.how, how)
     assert.isTrue(Actor.isActorError(yield* Fiber.join(bystander)))
     // Whoever comes too late hears the same.
     assert.deepInclude(yield* Effect.flip(victim.run(pid())), { _tag: "ActorLost", how })
@@ -122,7 +122,7 @@ describe("An actor that dies tells its caller and its owner at once", () => {
     withActors(Effect.gen(function*() {
       const [error, millis] = yield* timed(Effect.flip(Actor.runInActor(unreachable())))
       assert.isBelow(millis, 10_000)
-      if (!(error instanceof Actor.SpawnFailed)) return assert.fail(String(error))
+      if (!(error instanceof ActorError.SpawnFailed)) return assert.fail(String(error))
       assert.deepInclude(error, { step: "import", actor: "unreachable" })
       assert.include(error.reason, "no configuration")
       assert.include(error.stderr, "about to fail while it is imported")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, Timeouts } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -13,7 +13,7 @@ import { timed, withActors } from "./support.ts"
 type How = typeof hows[number]
 
 /** Short for what must run into a bound; the others are the defaults. */
-const bounds = { ...Actor.defaultTimeouts, finalizers: 1_000 }
+const bounds = { ...Timeouts.defaults, finalizers: 1_000 }
 /** 0.5 s to answer, 1 s to finalize, 0.5 s to terminate; the rest is for a machine with other things to do. */
 const withinBounds = 4_000
 
@@ -37,7 +37,7 @@ const each = (test: (how: How, file: string) => Effect.Effect<void, unknown, any
     Effect.gen(function*() {
       const file = Path.join(yield* Folder.make(), "doing")
       yield* Effect.forEach(hows, (how) => test(how, file), { concurrency: "unbounded", discard: true })
-    }).pipe(Effect.provideService(Actor.Timeouts, bounds)) as Effect.Effect<void, unknown, Actor.ActorRuntime>
+    }).pipe(Effect.provideService(Timeouts.Timeouts, bounds)) as Effect.Effect<void, unknown, Actor.ActorRuntime>
   )
 
 describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is ended within the bound`, () => {

@@ -24,6 +24,7 @@ const failures: ReadonlyArray<Failure.Failure> = [
   { _tag: "ContractMismatch", endpoint: "isPrime", representation: "{}" },
   { _tag: "PayloadInvalid", part: "payload", issue: `Expected an integer\n  at ["n"]` },
   { _tag: "SpawnFailed", step: "import", boxed },
+  { _tag: "CleanupFailed", boxed },
   { _tag: "Lost", actor: worker, how: { _tag: "Signalled", signal: "SIGKILL" } }
 ]
 

@@ -12,7 +12,7 @@
  *
  * @since 0.1.0
  */
-import type { Address, Connection, ConnectionHandlers, Transport } from "@furrow/actor/transport/Transport"
+import type { Address, Connection, ConnectionHandlers, Transport } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 
 /**

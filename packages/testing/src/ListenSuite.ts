@@ -7,14 +7,14 @@
  *
  * @since 0.1.0
  */
-import type { ActorId } from "@furrow/actor/errors/ActorError"
+import type { ActorId } from "@furrow/actor/ActorError"
 import {
   type Authenticator,
   type Connection,
   type Listener,
   type Transport,
   TransportError
-} from "@furrow/actor/transport/Transport"
+} from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { Connection } from "@furrow/actor/transport/Transport"
+import type { Connection } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Assert from "node:assert/strict"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
-import type { Connection } from "@furrow/actor/transport/Transport"
+import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
+import type { Connection } from "@furrow/actor/internal/transport/Transport"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"
 import * as TransportSuite from "@furrow/testing/TransportSuite"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
-import { type Connection, type Transport, TransportError } from "@furrow/actor/transport/Transport"
+import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
+import { type Connection, type Transport, TransportError } from "@furrow/actor/internal/transport/Transport"
 import * as ListenSuite from "@furrow/testing/ListenSuite"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

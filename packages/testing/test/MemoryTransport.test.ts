@@ -1,5 +1,5 @@
 import { describe, it } from "@effect/vitest"
-import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
+import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import * as TransportSuite from "@furrow/testing/TransportSuite"
 import * as Effect from "effect/Effect"
 

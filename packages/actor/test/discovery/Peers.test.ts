@@ -1,7 +1,7 @@
 /** One proven connection for each pair, however they find each other. */
 import { assert, describe, it } from "@effect/vitest"
-import type { PeerChannel } from "@furrow/actor/channel/PeerChannel"
-import { Unreachable } from "@furrow/actor/discovery/Peers"
+import type { PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
+import { Unreachable } from "@furrow/actor/internal/discovery/Peers"
 import { version } from "@furrow/protocol/Message"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

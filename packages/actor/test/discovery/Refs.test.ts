@@ -1,6 +1,6 @@
 /** References in payloads, portals that are borrowed, and what either side sees when one of the two ends. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor, Registry } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
@@ -41,8 +41,8 @@ describe("A reference", () => {
       const a = yield* start("a")
       const dumb = yield* Actor.start("dumb", { expose: [N.works] })
       const error = yield* Effect.flip(a.run(N.meets({ to: dumb.ref as never })))
-      assert.instanceOf(error, Actor.PayloadInvalid)
-      assert.strictEqual((error as Actor.PayloadInvalid).side, "caller")
+      assert.instanceOf(error, ActorError.PayloadInvalid)
+      assert.strictEqual((error as ActorError.PayloadInvalid).side, "caller")
       assert.match(error.message, /it does not expose poke, but works/)
       const wants = Schema.decodeUnknownSync(Actor.ref(Counter))
       assert.throws(() => wants(a.ref), /it is no Service, not "Counter"/)
@@ -135,7 +135,7 @@ describe("A borrowed portal", () => {
       const [root] = yield* Registry.list({ name: "owner" })
       for (const [from, to] of [[a, root!], [b, root!], [b, a.ref]] as const) {
         const error = yield* Effect.flip(from.run(N.revolts({ to })))
-        assert.instanceOf(error, Actor.RemoteActorError)
+        assert.instanceOf(error, ActorError.RemoteActorError)
         assert.match(error.message, /an actor cannot cancel one above it: a parent outlives its children/)
       }
       assert.strictEqual(yield* b.run(N.poke()), "b")
@@ -176,9 +176,9 @@ describe("A third one cancels (26.1 row 5)", () => {
         assert.strictEqual(yield* Fiber.join(third), "done")
         assert.strictEqual(yield* Fiber.join(opener), "ContextCancelled by c: not needed")
         const error = yield* Fiber.join(owner)
-        assert.instanceOf(error, Actor.ContextCancelled)
+        assert.instanceOf(error, ActorError.ContextCancelled)
         assert.deepStrictEqual(
-          [(error as Actor.ContextCancelled).by.name, (error as Actor.ContextCancelled).actor.name],
+          [(error as ActorError.ContextCancelled).by.name, (error as ActorError.ContextCancelled).actor.name],
           ["c", "b"]
         )
         assert.deepStrictEqual(yield* b.wait, { _tag: "Ended" })

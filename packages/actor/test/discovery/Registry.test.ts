@@ -1,6 +1,6 @@
 /** Names in a tree: from the root, from its children, from theirs. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor, Registry } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -144,7 +144,7 @@ describe("A name", () => {
       const { a, c } = yield* deep
       const holder = yield* Actor.start("x", { expose: [N.poke], unique: true })
       const refused = yield* Effect.flip(Actor.start("x", { expose: [N.poke] }))
-      assert.instanceOf(refused, Actor.NameTaken)
+      assert.instanceOf(refused, ActorError.NameTaken)
       assert.match(String(refused), /^NameTaken: the name "x" is taken by x@\d+: choose another, or share it$/)
       for (const unique of [true, false]) {
         assert.match(yield* a.run(N.hosts({ name: "x", unique })), /^NameTaken: the name "x" is taken by x@/)
@@ -246,7 +246,7 @@ describe("An entry goes with its actor", () => {
         Effect.void
       )
       const error = yield* Effect.flip(Actor.nursery(Actor.start("x", { expose: [broken], unique: true })))
-      assert.instanceOf(error, Actor.SpawnFailed)
+      assert.instanceOf(error, ActorError.SpawnFailed)
       yield* settle
       assert.deepStrictEqual([seen, yield* names], [["all"], "root"])
       yield* Fiber.interrupt(watching)
@@ -262,7 +262,7 @@ describe("An entry goes with its actor", () => {
       const ending = yield* Effect.forkChild(x.cancel())
       yield* pass(200)
       assert.strictEqual(yield* a.run(N.lookup({ name: "x" })), "nobody")
-      assert.instanceOf(yield* Effect.flip(Actor.start("x", { expose: [N.poke] })), Actor.NameTaken)
+      assert.instanceOf(yield* Effect.flip(Actor.start("x", { expose: [N.poke] })), ActorError.NameTaken)
       yield* pass(1_000)
       yield* Fiber.join(ending)
       yield* (yield* Actor.start("x", { expose: [N.poke], unique: true })).cancel()

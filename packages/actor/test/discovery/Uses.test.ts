@@ -1,6 +1,6 @@
 /** Connections that are made while an actor is built, and what the runtime asks on its own account. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor, Registry } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -37,8 +37,8 @@ describe("An actor that dials while it is built", () => {
       const hub = yield* Hub
       yield* hub.cancel()
       const error = yield* Effect.flip(Actor.start(Tenant))
-      assert.instanceOf(error, Actor.SpawnFailed)
-      assert.strictEqual((error as Actor.SpawnFailed).step, "layer")
+      assert.instanceOf(error, ActorError.SpawnFailed)
+      assert.strictEqual((error as ActorError.SpawnFailed).step, "layer")
       assert.match(error.message, /Hub@\d+ cannot be reached: root@0 has no such child any more/)
       assert.deepStrictEqual((yield* Registry.list()).map(({ actor }) => actor.name), ["root"])
     })).pipe(Effect.provide(Hub.layer), inTree))

@@ -2,7 +2,7 @@
  * Bugs of the protocol, planted one at a time between two actors: words that are lost, doubled, moved or changed the way
  * a broken runtime would do it. The shipped code is not touched: each stands on the wire, behind what its victim says.
  */
-import { encodeFailure } from "@furrow/actor/dialog/Failures"
+import { encodeFailure } from "@furrow/actor/internal/dialog/Failures"
 import type { Failure } from "@furrow/protocol/Failure"
 import type { Message } from "@furrow/protocol/Message"
 import { dialogOf, type Saboteur, type Side } from "./Wire.ts"

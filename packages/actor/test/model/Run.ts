@@ -5,10 +5,10 @@
  *   start the actors -> the steps -> (1) all that can happen happens -> (2) every call still open is interrupted
  *     -> (3) the owner ends
  */
-import { Actor, MemoryActor } from "@furrow/actor"
-import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
-import type { ProcessHandle } from "@furrow/actor/spawn/Spawner"
-import type { Connection } from "@furrow/actor/transport/Transport"
+import { Actor, MemoryActor, Timeouts } from "@furrow/actor"
+import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import type { Connection } from "@furrow/actor/internal/transport/Transport"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -24,7 +24,7 @@ import type { Program, Step } from "./Program.ts"
 import * as Wire from "./Wire.ts"
 import { type Call, CurrentWorld, World } from "./World.ts"
 
-const timeouts: Actor.Timeouts = {
+const timeouts: Timeouts.Timeouts = {
   spawn: 30_000,
   cancel: actors.bound,
   cancelAck: 100,
@@ -388,7 +388,7 @@ export const run = (program: Program, plan?: Plan): Effect.Effect<World> =>
         drive(program, runner).pipe(
           Effect.provide(runtime),
           Effect.provideService(CurrentWorld, world),
-          Effect.provideService(Actor.Timeouts, timeouts),
+          Effect.provideService(Timeouts.Timeouts, timeouts),
           Effect.provideService(Clock.Clock, runner.sleepers.around(clock))
         )
       )

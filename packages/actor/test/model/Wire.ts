@@ -7,7 +7,7 @@
  * The monitor sees what the runtimes say, not what the saboteur makes of it: it finds broken runtimes, and says nothing
  * about planted bugs of the wire. Those have to be found by what they do.
  */
-import type { Connection } from "@furrow/actor/transport/Transport"
+import type { Connection } from "@furrow/actor/internal/transport/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type { Message } from "@furrow/protocol/Message"

@@ -1,8 +1,9 @@
 /**
  * What the actors of a model run serve, and how they are called: both ends write into the `World`.
  */
-import { Actor } from "@furrow/actor"
-import { cleanupBound } from "@furrow/actor/actor/Teardown"
+import type { Dialog } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
+import { cleanupBound } from "@furrow/actor/internal/actor/Teardown"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -131,7 +132,7 @@ const moves = (
   w: World,
   call: Call,
   script: ReadonlyArray<Program.Move>,
-  stream: Actor.MsgStream<number, number, any>,
+  stream: Dialog.MsgStream<number, number, any>,
   out: Flow,
   back: Flow
 ): Effect.Effect<void, unknown> =>
@@ -150,7 +151,7 @@ const moves = (
           out.saying = true
           for (let i = 0; i < move.items; i++) {
             const over = yield* outcome(stream.send(out.said))
-            if (over instanceof Actor.ChannelClosed) break
+            if (over instanceof ActorError.ChannelClosed) break
             if (over !== undefined) return yield* Effect.fail(over)
             w.said(call, out, 1)
           }
@@ -165,7 +166,7 @@ const moves = (
           out.saying = false
           out.atOnce = false
           if (over === undefined) out.said += move.items
-          else if (!(over instanceof Actor.ChannelClosed)) return yield* Effect.fail(over)
+          else if (!(over instanceof ActorError.ChannelClosed)) return yield* Effect.fail(over)
           else return
           break
         }
@@ -186,7 +187,7 @@ const outcome = (effect: Effect.Effect<void, unknown>): Effect.Effect<unknown> =
 const hear = (
   w: World,
   call: Call,
-  stream: Actor.MsgStream<number, number, any>,
+  stream: Dialog.MsgStream<number, number, any>,
   flow: Flow,
   items: number
 ): Effect.Effect<void, unknown> =>
@@ -308,11 +309,11 @@ const read = (portal: Simple, w: World, call: Call, what: Program.Feed): Effect.
 }
 
 /** Dialogs by call, for those who cancel them from outside. */
-export const dialogs = new WeakMap<Call, Actor.Dialog<any, any, any, any, any>>()
+export const dialogs = new WeakMap<Call, Dialog.Dialog<any, any, any, any, any>>()
 
 const converse = (portal: Simple, w: World, call: Call, what: Program.Talk): Effect.Effect<unknown, unknown> => {
   call.body = "opening"
-  const body = Effect.fnUntraced(function*(dialog: Actor.Dialog<number, number, number, number, Oops>) {
+  const body = Effect.fnUntraced(function*(dialog: Dialog.Dialog<number, number, number, number, Oops>) {
     call.body = "moving"
     w.activity++
     dialogs.set(call, dialog)
@@ -337,7 +338,7 @@ const converse = (portal: Simple, w: World, call: Call, what: Program.Talk): Eff
         return yield* Effect.never
     }
   })
-  const whole = (dialog: Actor.Dialog<number, number, number, number, Oops>) =>
+  const whole = (dialog: Dialog.Dialog<number, number, number, number, Oops>) =>
     Effect.onExit(body(dialog), (exit) =>
       Effect.sync(() => {
         w.activity++

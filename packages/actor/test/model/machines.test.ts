@@ -3,7 +3,7 @@
  * runtime, in this test file only. The random programs find each.
  */
 import { assert, describe, it } from "@effect/vitest"
-import type * as Ladder from "@furrow/actor/supervision/ShutdownLadder"
+import type * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
 import type * as Dialog from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
 import { vi } from "vitest"
@@ -28,7 +28,7 @@ vi.mock("@furrow/protocol/Dialog", async (original) => {
   return { ...real, calleeStep, callerStep }
 })
 
-vi.mock("../../src/supervision/ShutdownLadder.ts", async (original) => {
+vi.mock("../../src/internal/supervision/ShutdownLadder.ts", async (original) => {
   const real = await original<typeof Ladder>()
   const step: Step = (rung, input) => (planted.bug.ladder?.(real.step) ?? real.step)(rung, input)
   return { ...real, step }

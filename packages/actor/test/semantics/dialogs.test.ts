@@ -1,6 +1,6 @@
 /** Dialogs, CTX-1 to CTX-17 and scenarios S052 to S060. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError, Dialog } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -46,24 +46,24 @@ describe("the first value", () => {
   it.effect("G44, S054: value, result and current dialog on both sides; the cleanup has run afterwards (CTX-9)", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
-      assert.isTrue(Option.isNone(yield* Actor.currentDialog))
+      assert.isTrue(Option.isNone(yield* Dialog.current))
       const result = yield* bob.open(
         greet({}),
         Effect.fnUntraced(function*(dialog) {
           assert.strictEqual(dialog.first, 11)
-          const current = Option.getOrThrow(yield* Actor.currentDialog)
+          const current = Option.getOrThrow(yield* Dialog.current)
           assert.deepStrictEqual([current.side, current.endpoint, current.peer.name], ["caller", "greet", "bob"])
           const nested = yield* bob.open(
             introspect({ hops: 0 }),
-            (inner) => Effect.map(Actor.currentDialog, (it) => [Option.getOrThrow(it).endpoint, inner.first] as const)
+            (inner) => Effect.map(Dialog.current, (it) => [Option.getOrThrow(it).endpoint, inner.first] as const)
           )
           assert.deepStrictEqual(nested, ["introspect", { side: "callee", endpoint: "introspect", peer: "root" }])
-          assert.strictEqual(Option.getOrThrow(yield* Actor.currentDialog).endpoint, "greet")
+          assert.strictEqual(Option.getOrThrow(yield* Dialog.current).endpoint, "greet")
           return yield* dialog.result
         })
       )
       assert.strictEqual(result, "yo")
-      assert.isTrue(Option.isNone(yield* Actor.currentDialog))
+      assert.isTrue(Option.isNone(yield* Dialog.current))
       assert.include(journal, "0 greet done")
     })))
 })
@@ -195,9 +195,9 @@ describe("several dialogs", () => {
       const exit = yield* Fiber.join(fiber)
       assert(Exit.isFailure(exit))
       const error = Cause.squash(exit.cause)
-      assert.instanceOf(error, Actor.ContextCancelled)
+      assert.instanceOf(error, ActorError.ContextCancelled)
       assert.deepStrictEqual([error.by.name, error.reason, error.acknowledged], ["root", "from outside", true])
-      const result = yield* Effect.flip(dialog.result as Effect.Effect<string, Actor.ContextCancelled>)
+      const result = yield* Effect.flip(dialog.result as Effect.Effect<string, ActorError.ContextCancelled>)
       assert.deepStrictEqual([result.by.name, result.reason], ["root", "from outside"])
     })))
 

@@ -1,6 +1,6 @@
 /** Slow readers: credit by default, the OVR rules as policies on request (OVR-1 to OVR-9, S082 to S085, D6). */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -96,7 +96,7 @@ describe("D6: a slow reader", () => {
           // Whoever waits for credit hears of it as well.
           const exit = yield* Fiber.join(writer)
           assert(Exit.isFailure(exit))
-          assert.instanceOf(Cause.squash(exit.cause), Actor.ContextCancelled)
+          assert.instanceOf(Cause.squash(exit.cause), ActorError.ContextCancelled)
         }))
       assert.deepStrictEqual(journal, ["100 stopped after 9", "100 stay starts", "200 stay cancelled by root: full"])
     })))

@@ -86,9 +86,9 @@ describe("payloads of a dialog", () => {
       )
     })))
 
-  it.effect("RPC-14: a dialog with oneself is openHere: both ends in this process, through the same codecs", () =>
+  it.effect("RPC-14: a dialog with oneself is openTest: both ends in this process, through the same codecs", () =>
     Effect.scoped(Effect.gen(function*() {
-      const dialog = yield* Actor.openHere(echo())
+      const dialog = yield* Actor.openTest(echo())
       assert.strictEqual(dialog.first, 11)
       yield* dialog.stream.send(5)
       assert.strictEqual(yield* dialog.stream.receive, 5)

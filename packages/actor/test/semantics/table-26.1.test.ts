@@ -1,6 +1,7 @@
 /** Table 26.1 of the specification: who sees what when a dialog is cancelled or fails. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor } from "@furrow/actor"
+import type { Dialog } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -21,12 +22,12 @@ type Portal = Actor.Portal<typeof expose[number]>
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
-const cancelled = (error: unknown): Actor.ContextCancelled => {
-  assert.instanceOf(error, Actor.ContextCancelled)
-  return error as Actor.ContextCancelled
+const cancelled = (error: unknown): ActorError.ContextCancelled => {
+  assert.instanceOf(error, ActorError.ContextCancelled)
+  return error as ActorError.ContextCancelled
 }
 
-const state = (cancelCalled: boolean, cancelAcknowledged: boolean, name: Actor.DialogState["state"]) => ({
+const state = (cancelCalled: boolean, cancelAcknowledged: boolean, name: Dialog.DialogState["state"]) => ({
   state: name,
   cancelCalled,
   cancelAcknowledged
@@ -181,7 +182,7 @@ describe("table 26.1, whole actors", () => {
   it.effect("G15, 26.1 row 3: the opener's actor cancels the callee's actor: raised, by us, not our dialog's cancel", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
-      let seen: Actor.DialogState | undefined
+      let seen: Dialog.DialogState | undefined
       const error = yield* Effect.flip(
         bob.open(
           stay({}),
@@ -308,7 +309,7 @@ describe("table 26.1, failures", () => {
         for (const use of [dialog.result, dialog.stream.receive, dialog.stream.send(1)] as const) {
           assert.strictEqual(yield* Effect.flip(use as Effect.Effect<unknown, unknown>), error)
         }
-        assert.deepStrictEqual(yield* dialog.state as Effect.Effect<Actor.DialogState>, state(false, false, "failed"))
+        assert.deepStrictEqual(yield* dialog.state as Effect.Effect<Dialog.DialogState>, state(false, false, "failed"))
       }
     })))
 
@@ -366,7 +367,7 @@ describe("table 26.1, failures", () => {
         cancelled(yield* Effect.flip(dialog.result as Effect.Effect<unknown, unknown>)).by.name,
         "root"
       )
-      assert.deepStrictEqual(yield* dialog.state as Effect.Effect<Actor.DialogState>, state(true, true, "cancelled"))
+      assert.deepStrictEqual(yield* dialog.state as Effect.Effect<Dialog.DialogState>, state(true, true, "cancelled"))
       const defect = yield* Effect.exit(bob.open(stay({}), () => Effect.die("dead")))
       assert.deepStrictEqual(defect, Exit.die("dead"))
     })))
@@ -441,7 +442,7 @@ describe("table 26.1, several dialogs", () => {
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh
         const { caller, other, sleeper } = yield* three
-        const states: Array<Effect.Effect<Actor.DialogState>> = []
+        const states: Array<Effect.Effect<Dialog.DialogState>> = []
         const error = yield* Effect.flip(
           caller.open(stay({ name: "caller" }), (first) =>
             other.open(stay({ name: "other" }), (second) => {
@@ -584,8 +585,8 @@ describe("table 26.1, a lost connection", () => {
         )
         const waiting = yield* lost((dialog) => dialog.result)
         for (const error of [silent, sending, waiting]) {
-          assert.instanceOf(error, Actor.ActorLost)
-          assert.deepStrictEqual((error as Actor.ActorLost).how, { _tag: "Signalled", signal: "SIGKILL" })
+          assert.instanceOf(error, ActorError.ActorLost)
+          assert.deepStrictEqual((error as ActorError.ActorLost).how, { _tag: "Signalled", signal: "SIGKILL" })
         }
       })
     ).pipe(Effect.provide(theatre.layer))

@@ -1,13 +1,13 @@
 /**
  * A root in memory whose actors the test can let die: as `MemoryActor.layer`, with strings attached.
  */
-import { run } from "@furrow/actor/actor/ActorMain"
-import * as RootRuntime from "@furrow/actor/actor/RootRuntime"
-import type { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
-import { withoutCaller } from "@furrow/actor/dialog/Env"
-import { type ProcessExit, type ProcessHandle, Spawner } from "@furrow/actor/spawn/Spawner"
-import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
-import { Transport } from "@furrow/actor/transport/Transport"
+import { run } from "@furrow/actor/internal/actor/ActorMain"
+import * as RootRuntime from "@furrow/actor/internal/actor/RootRuntime"
+import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import { withoutCaller } from "@furrow/actor/internal/dialog/Env"
+import { type ProcessExit, type ProcessHandle, Spawner } from "@furrow/actor/internal/spawn/Spawner"
+import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
+import { Transport } from "@furrow/actor/internal/transport/Transport"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 

@@ -3,11 +3,11 @@
  *
  * The dialler opens odd dialogs, the acceptor even ones. Either end can be a real channel, or raw: bytes in, bytes out.
  */
-import { type Greeted, PeerChannel, type Router } from "@furrow/actor/channel/PeerChannel"
-import type { ActorError, ActorId } from "@furrow/actor/errors/ActorError"
-import { type ActorEvent, makeEvents } from "@furrow/actor/inspect/ActorEvent"
-import * as MemoryTransport from "@furrow/actor/transport/MemoryTransport"
-import type { Connection } from "@furrow/actor/transport/Transport"
+import { type Greeted, PeerChannel, type Router } from "@furrow/actor/internal/channel/PeerChannel"
+import type { ActorError, ActorId } from "@furrow/actor/internal/errors/ActorError"
+import { type ActorEvent, makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
+import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
+import type { Connection } from "@furrow/actor/internal/transport/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type * as Handshake from "@furrow/protocol/Handshake"

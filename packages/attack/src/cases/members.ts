@@ -96,8 +96,8 @@ const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
     typeof self,
     typeof self
   ]
-  const { contract } = await import("@furrow/actor/discovery/Directory")
-  const { codecs } = await import("@furrow/actor/contract/Endpoint")
+  const { contract } = await import("@furrow/actor/internal/discovery/Directory")
+  const { codecs } = await import("@furrow/actor/internal/contract/Endpoint")
   const say = (of: { readonly endpoint: any }, asked: object, dialog: number): Word => {
     const payload = codecs(of.endpoint).payload.encode(asked)
     if (!payload.ok) throw new Error(payload.issue)

@@ -1,10 +1,10 @@
 /**
  * The actors under attack: they call each other and stream all the time, and say how that goes and what they have seen.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
-import * as Registry from "@furrow/actor/actor/Registry"
-import { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
-import type { Tree } from "@furrow/actor/supervision/Tree"
+import * as Actor from "@furrow/actor/Actor"
+import { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import type { Tree } from "@furrow/actor/internal/supervision/Tree"
+import * as Registry from "@furrow/actor/Registry"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

@@ -2,7 +2,7 @@
  * A tree that lives for one call between two of its actors, in this runtime folder: `brief.ts <runtime folder>`. Says
  * what came in between, or `ok`.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"

@@ -1,5 +1,5 @@
 /** A tree with one actor that waits for a debugger, until it is killed. */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import { echo } from "./actors.ts"

@@ -1,9 +1,9 @@
 /**
  * The root of the tree under attack: `root.ts <unix|tcp> <runtime folder>`. It writes lines, and does what it reads.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
-import { ActorRuntime } from "@furrow/actor/contract/ActorRuntime"
-import type { Tree } from "@furrow/actor/supervision/Tree"
+import * as Actor from "@furrow/actor/Actor"
+import { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import type { Tree } from "@furrow/actor/internal/supervision/Tree"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -1,9 +1,8 @@
 /**
  * Imports what an actor is to serve and finds it among the exports; says what is wrong and what to do where it cannot.
  */
-import { type Implemented, isImplemented } from "@furrow/actor/contract/Call"
-import type { AnyEndpoint } from "@furrow/actor/contract/Endpoint"
-import type { Exposed } from "@furrow/actor/spawn/SpawnSpec"
+import { type Exposed, isImplemented } from "@furrow/actor/ActorProcess"
+import type { AnyEndpoint, Implemented } from "@furrow/actor/Endpoint"
 
 type Definition = Implemented<AnyEndpoint>
 

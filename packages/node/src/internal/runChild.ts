@@ -4,8 +4,7 @@
  * Exit codes: 0 ended as it was told, 1 not ready or its parent was lost, 70 an error that nobody caught (sysexits'
  * EX_SOFTWARE), 143 and 129 ended by SIGTERM and SIGHUP from outside.
  */
-import { run } from "@furrow/actor/actor/ActorMain"
-import { bundledArguments, exported, takeOwnArguments } from "@furrow/actor/contract/Bundled"
+import { bundledArguments, exported, run, takeOwnArguments } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 import * as Module from "node:module"
 import * as Net from "node:net"

@@ -11,8 +11,8 @@
  *
  * Nothing here waits: these are a few calls to the file system when an actor starts or ends.
  */
-import type { ActorId } from "@furrow/actor/errors/ActorError"
-import { TransportError } from "@furrow/actor/transport/Transport"
+import type { ActorId } from "@furrow/actor/ActorError"
+import { TransportError } from "@furrow/actor/Transport"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"

@@ -4,7 +4,7 @@
  * A server keeps no process alive: an open door is no work. The connections through it do, like those between parents and
  * children, until they are closed. Time is real time here, whatever Clock the program has.
  */
-import { type Connection, type Listener, TransportError } from "@furrow/actor/transport/Transport"
+import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"

@@ -2,7 +2,7 @@
  * Actors behind tcp ports of this machine: nothing in the file system, and reachable by every user of it. Who may talk
  * is for the proof of the tree's secret to say.
  */
-import type { Connection, Listener, TransportError } from "@furrow/actor/transport/Transport"
+import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"

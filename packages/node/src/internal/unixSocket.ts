@@ -4,7 +4,7 @@
  * The file outlives a process that had no time to remove it. So an address that is taken is dialled: where somebody
  * answers it stays his, where nobody does the file is what is left of a dead process, and is replaced.
  */
-import { type Connection, type Listener, TransportError } from "@furrow/actor/transport/Transport"
+import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"

@@ -1,7 +1,8 @@
 /**
  * The actors of a round: each starts those below it in a nursery, then does its own work beside them.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
+import type * as Endpoint from "@furrow/actor/Endpoint"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as ChildProcess from "node:child_process"
@@ -49,7 +50,7 @@ const work = ({ millis, work }: Shape): Effect.Effect<string, Broken> => {
 }
 
 export const live: Actor.Fn<
-  Actor.CallEndpoint<"live", Schema.Struct<typeof payload>, typeof Schema.String, typeof Broken>,
+  Endpoint.CallEndpoint<"live", Schema.Struct<typeof payload>, typeof Schema.String, typeof Broken>,
   Actor.ActorRuntime
 > = Actor.fn("live", { module: import.meta.url, payload, success: Schema.String, error: Broken })(({ shape }) =>
   Actor.nursery(Effect.gen(function*() {

@@ -2,7 +2,8 @@
  * Plays one round, and says how the call at its top ended: with a value, a typed error or an interruption. A defect is
  * nobody's answer, and a round that takes longer than its bounds is a hang.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
+import * as Timeouts from "@furrow/actor/Timeouts"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,7 +18,7 @@ export type Outcome = "value" | "error" | "interrupt"
 export class Wrong extends Error {}
 
 /** Short, so that many rounds run into them. */
-export const bounds: Actor.Timeouts = { ...Actor.defaultTimeouts, cancel: 1_000, finalizers: 1_000 }
+export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, finalizers: 1_000 }
 
 /** What an owner needs at most: a slow start, the ladder, and a busy machine. */
 const patience = "40 seconds"
@@ -100,7 +101,7 @@ export const play = (plan: Plan, mark: string): Effect.Effect<Outcome, Wrong, Ac
     const striking = yield* Effect.forkChild(faults(mark, plan))
     const run = untilEnough(owned({ set: { [variable]: mark } }, plan), plan)
     // Detached: a hang is to be reported, not to be waited for.
-    const fiber = yield* Effect.forkDetach(Effect.provideService(run, Actor.Timeouts, bounds))
+    const fiber = yield* Effect.forkDetach(Effect.provideService(run, Timeouts.Timeouts, bounds))
     const exit = yield* Effect.timeoutOption(Fiber.await(fiber), patience)
     yield* Fiber.interrupt(striking)
     if (exit._tag === "None") return yield* Effect.fail(new Wrong(`it did not end within ${patience}`))

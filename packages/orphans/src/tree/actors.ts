@@ -2,7 +2,8 @@
  * The actors of a cell: a chain in which each one has started the next, says that it is there, and does what the cell
  * says when all are.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
+import type * as Endpoint from "@furrow/actor/Endpoint"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
@@ -54,7 +55,7 @@ const started = (folder: string): Effect.Effect<void> =>
   Effect.suspend(() => isGo(folder) ? Effect.void : Effect.andThen(Effect.sleep("10 millis"), started(folder)))
 
 export const live: Actor.Fn<
-  Actor.CallEndpoint<"live", Schema.Struct<typeof payload>, typeof Schema.Void, typeof Schema.Never>,
+  Endpoint.CallEndpoint<"live", Schema.Struct<typeof payload>, typeof Schema.Void, typeof Schema.Never>,
   Actor.ActorRuntime
 > = Actor.fn("live", { module: import.meta.url, payload })(Effect.fnUntraced(function*(given) {
   const { depth, dies, folder, state, where } = given

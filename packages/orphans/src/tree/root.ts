@@ -2,7 +2,8 @@
  * The root of a cell. It dies itself, or watches one of its actors die: then it reports how the call on that actor
  * ended, and that its other actor still answers.
  */
-import * as Actor from "@furrow/actor/actor/Actor"
+import * as Actor from "@furrow/actor/Actor"
+import * as ActorError from "@furrow/actor/ActorError"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -23,16 +24,16 @@ const dying = Effect.suspend(() => {
   return Actor.runInActor(call, { name: "below" })
 })
 
-const lost = ({ how }: Actor.ActorLost): string =>
+const lost = ({ how }: ActorError.ActorLost): string =>
   how._tag === "Exited" ? `exit ${how.code}` : how._tag === "Signalled" ? how.signal : how._tag
 
 /** An error in a few words. */
 const words = (error: unknown): string =>
-  error instanceof Actor.ActorLost
+  error instanceof ActorError.ActorLost
     ? `ActorLost: ${lost(error)}`
-    : error instanceof Actor.ContextCancelled
+    : error instanceof ActorError.ContextCancelled
     ? `ContextCancelled by ${error.by.name}: ${error.reason}`
-    : error instanceof Actor.RemoteActorError
+    : error instanceof ActorError.RemoteActorError
     ? `RemoteActorError: ${error.type}`
     : String(error)
 

@@ -1,5 +1,5 @@
 /** What the suites of connections look with: a user of one end, bytes that show a gap, and waiting for both. */
-import type { Connection } from "@furrow/actor/transport/Transport"
+import type { Connection } from "@furrow/actor/Transport"
 import type * as Effect from "effect/Effect"
 import * as Assert from "node:assert/strict"
 import * as Eventually from "../Eventually.ts"

@@ -15,7 +15,8 @@ import type { ActorError } from "../errors/ActorError.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
-import * as ChildActor from "../supervision/ChildActor.ts"
+import type { ChildActor } from "../supervision/ChildActor.ts"
+import * as StartChild from "../supervision/StartChild.ts"
 import { current as currentTree, type Tree } from "../supervision/Tree.ts"
 import * as HereActor from "./HereActor.ts"
 import { endOwned } from "./Owner.ts"
@@ -47,7 +48,7 @@ export const Losses: Context.Reference<((error: ActorError) => void) | undefined
 const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   const relayed = Portal.relayed(portal)
   if (relayed === undefined) {
-    throw new Error(`the "${key}" in the context is not a portal: provide it by its layer or layerHere`)
+    throw new Error(`the "${key}" in the context is not a portal: provide it by its layer or layerTest`)
   }
   return relayed
 }
@@ -57,8 +58,8 @@ export const start = (
   tree: Tree,
   service: AnyService,
   options: StartOptions,
-  restore: ChildActor.Restore
-): Effect.Effect<{ readonly child: ChildActor.ChildActor; readonly channel: PeerChannel }, ActorError> =>
+  restore: StartChild.Restore
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
     const { name = service.key, unique, ...spawnOptions } = options
     const uses: Array<ServiceSpec["uses"][number]> = []
@@ -71,7 +72,7 @@ export const start = (
       if (ref === null) relays.set(key, here)
       uses.push({ key, actor: portal.actor, ref })
     }
-    return ChildActor.start(tree, {
+    return StartChild.start(tree, {
       name,
       definitions: [],
       options: spawnOptions,
@@ -86,7 +87,7 @@ export const start = (
 export const portal = (
   tree: Tree,
   service: AnyService,
-  child: ChildActor.ChildActor,
+  child: ChildActor,
   channel: PeerChannel
 ): Portal.Portal<any> =>
   Portal.make({
@@ -118,7 +119,7 @@ export const layer = (service: AnyService, options: StartOptions): Layer.Layer<a
   )
 
 /** The same handlers here, behind the same portal and the same codecs, connected by memory. */
-export const layerHere = (service: AnyService, build: Implementation["build"]): Layer.Layer<any, unknown> =>
+export const layerTest = (service: AnyService, build: Implementation["build"]): Layer.Layer<any, unknown> =>
   Layer.effect(
     service as never,
     HereActor.portal(service, { build, layer: undefined, rpc: undefined }) as Effect.Effect<never, unknown, Scope.Scope>

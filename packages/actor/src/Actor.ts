@@ -14,80 +14,58 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { PeerChannel } from "../channel/PeerChannel.ts"
-import { type ActorInfo, ActorRuntime } from "../contract/ActorRuntime.ts"
-import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from "../contract/Call.ts"
-import type { AnyCallEndpoint, AnyEndpoint, AnyStreamEndpoint } from "../contract/Endpoint.ts"
-import * as Caller from "../dialog/Caller.ts"
-import { CurrentBodies, CurrentDialog, Deadline, type DialogInfo } from "../dialog/Env.ts"
-import { type ActorError, isActorError } from "../errors/ActorError.ts"
-import type { ActorEvent } from "../inspect/ActorEvent.ts"
-import type { ActorSnapshot } from "../inspect/Snapshot.ts"
-import * as Portal from "../portal/Portal.ts"
-import type { SpawnOptions } from "../spawn/Spawner.ts"
-import * as ChildActor from "../supervision/ChildActor.ts"
-import { type Job, Nursery, type Raises } from "../supervision/Nursery.ts"
-import { current as currentTree, type Tree } from "../supervision/Tree.ts"
-import { duplicate } from "./Handlers.ts"
-import { endOwned } from "./Owner.ts"
-import type { ServiceClass } from "./Service.ts"
-import * as StartService from "./StartService.ts"
+import { duplicate } from "./internal/actor/Handlers.ts"
+import { endOwned } from "./internal/actor/Owner.ts"
+import type { ServiceClass } from "./internal/actor/Service.ts"
+import * as StartService from "./internal/actor/StartService.ts"
+import type { PeerChannel } from "./internal/channel/PeerChannel.ts"
+import { type ActorInfo, ActorRuntime } from "./internal/contract/ActorRuntime.ts"
+import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from "./internal/contract/Call.ts"
+import type { AnyCallEndpoint, AnyEndpoint, AnyStreamEndpoint } from "./internal/contract/Endpoint.ts"
+import * as Caller from "./internal/dialog/Caller.ts"
+import { Deadline } from "./internal/dialog/Env.ts"
+import { type ActorError, isActorError } from "./internal/errors/ActorError.ts"
+import type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
+import type { ActorSnapshot } from "./internal/inspect/Snapshot.ts"
+import * as Portal from "./internal/portal/Portal.ts"
+import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
+import type { ChildActor } from "./internal/supervision/ChildActor.ts"
+import { type Job, Nursery, type Raises } from "./internal/supervision/Nursery.ts"
+import * as StartChild from "./internal/supervision/StartChild.ts"
+import { current as currentTree, type Tree } from "./internal/supervision/Tree.ts"
 
-export { ActorRuntime } from "../contract/ActorRuntime.ts"
-export type { ActorInfo } from "../contract/ActorRuntime.ts"
-export { endpoint, fn, stream, streamEndpoint } from "../contract/Call.ts"
-export type { Call, Def, EffectCall, Fn, HandlerServices, Implemented, StreamCall, StreamFn } from "../contract/Call.ts"
-export { dialog, dialogEndpoint } from "../contract/DialogCall.ts"
-export type {
-  Dialog,
-  DialogCall,
-  DialogDef,
-  DialogFn,
-  DialogHandle,
-  DialogState,
-  MsgStream,
-  StreamOptions,
-  SubscribeOptions
-} from "../contract/DialogCall.ts"
-export type { AnyEndpoint, CallEndpoint, DialogEndpoint, StreamEndpoint } from "../contract/Endpoint.ts"
-export { defaults as defaultTimeouts, Timeouts } from "../contract/Timeouts.ts"
-export { Deadline } from "../dialog/Env.ts"
-export { OtherFailures } from "../dialog/Failures.ts"
-export {
-  ActorBusy,
-  type ActorError,
-  ActorId,
-  ActorLost,
-  ActorUnreachable,
-  ChannelClosed,
-  ContextCancelled,
-  EndpointUnknown,
-  formatActor,
-  formatLost,
-  isActorError,
-  NameTaken,
-  PayloadInvalid,
-  ProtocolViolation,
-  RemoteActorError,
-  SpawnFailed,
-  StreamOverrun
-} from "../errors/ActorError.ts"
-export { CancelledBy, cancelledBy } from "../errors/CancelledBy.ts"
-export type { ActorEvent } from "../inspect/ActorEvent.ts"
-export type { ActorSnapshot, NurserySnapshot, PortalSnapshot } from "../inspect/Snapshot.ts"
-export type { ActorExit, Portal } from "../portal/Portal.ts"
-export type { SpawnOptions } from "../spawn/Spawner.ts"
-export { Nursery, nursery, type Raises } from "../supervision/Nursery.ts"
-export { launch, openHere } from "./Compose.ts"
-export { type ActorRef, parent, portal, ref, root, self } from "./Refs.ts"
-export { type GroupClient, rpcClient } from "./RpcClients.ts"
-export type { Handlers, Served, ServiceClass } from "./Service.ts"
-export { serveFrom, Service } from "./Service.ts"
+// ---- defining what an actor can do ----------------------------------------------------------------------------------
+export { serveFrom, Service } from "./internal/actor/Service.ts"
+export { endpoint, fn, stream, streamEndpoint } from "./internal/contract/Call.ts"
+export { dialog, dialogEndpoint } from "./internal/contract/DialogCall.ts"
+
+// ---- owning and reaching actors -------------------------------------------------------------------------------------
+export { launch, openTest } from "./internal/actor/Compose.ts"
+export { parent, portal, ref, root, self } from "./internal/actor/Refs.ts"
+export { rpcClient } from "./internal/actor/RpcClients.ts"
+export { nursery } from "./internal/supervision/Nursery.ts"
+
+// ---- errors and cancellation ----------------------------------------------------------------------------------------
+export { isActorError } from "./internal/errors/ActorError.ts"
+export { cancelledBy } from "./internal/errors/CancelledBy.ts"
+
+// ---- types that stand in the signatures of programs -----------------------------------------------------------------
+export type { ActorRef } from "./internal/actor/Refs.ts"
+export type { GroupClient } from "./internal/actor/RpcClients.ts"
+export type { Handlers, Served } from "./internal/actor/Service.ts"
+export type { ActorInfo, ActorRuntime } from "./internal/contract/ActorRuntime.ts"
+export type { Call, EffectCall, Fn, StreamCall, StreamFn } from "./internal/contract/Call.ts"
+export type { Dialog, DialogCall, DialogFn, DialogHandle } from "./internal/contract/DialogCall.ts"
+export type { ActorError, ActorId } from "./internal/errors/ActorError.ts"
+export type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
+export type { ActorSnapshot } from "./internal/inspect/Snapshot.ts"
+export type { ActorExit, Portal } from "./internal/portal/Portal.ts"
+export type { SpawnOptions } from "./internal/spawn/Spawner.ts"
+export type { Nursery } from "./internal/supervision/Nursery.ts"
 
 type AnyImplemented = Implemented<AnyEndpoint>
 
@@ -108,17 +86,17 @@ const startChild = (
   tree: Tree,
   name: string,
   { expose, unique, ...options }: StartOptions<ReadonlyArray<AnyImplemented>>,
-  restore: ChildActor.Restore
-): Effect.Effect<{ readonly child: ChildActor.ChildActor; readonly channel: PeerChannel }, ActorError> => {
+  restore: StartChild.Restore
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> => {
   const error = duplicate(expose)
   return error === undefined
-    ? ChildActor.start(tree, { name, definitions: expose, options, unique }, restore)
+    ? StartChild.start(tree, { name, definitions: expose, options, unique }, restore)
     : Effect.die(error)
 }
 
 const portalOf = (
   tree: Tree,
-  child: ChildActor.ChildActor,
+  child: ChildActor,
   channel: PeerChannel,
   expose: ReadonlyArray<AnyImplemented>,
   wait: Effect.Effect<Portal.ActorExit> = child.wait
@@ -172,8 +150,7 @@ export const start: {
   )
 
 /** A nursery that began to close while the actor was starting has not told it to end: we do. */
-const ownedOrGone = (open: boolean, child: ChildActor.ChildActor): Effect.Effect<void> =>
-  open ? Effect.void : child.discard
+const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => open ? Effect.void : child.discard
 
 /**
  * Starts an actor in the Scope around us: it ends when the Scope closes. Its death interrupts nobody: calls fail with
@@ -330,15 +307,6 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
  * @since 0.1.0
  */
 export const current: Effect.Effect<ActorInfo, never, ActorRuntime> = Effect.map(ActorRuntime, ({ info }) => info)
-
-/**
- * The dialog the current work belongs to, on either side; none outside (features CTX-9).
- *
- * @since 0.1.0
- */
-export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.withFiber((fiber) =>
-  Effect.succeed(Option.fromUndefinedOr(fiber.getRef(CurrentBodies)[0] ?? fiber.getRef(CurrentDialog)?.info))
-)
 
 /**
  * A picture of this actor: who it is, what it serves, its children and their states.

@@ -42,7 +42,7 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
  *
  * @since 0.1.0
  */
-export const openHere = <R, Ep extends AnyDialogEndpoint>(
+export const openTest = <R, Ep extends AnyDialogEndpoint>(
   call: DialogCall<R, Ep>
 ): Effect.Effect<DialogOf<Ep>, Type<Ep["error"]> | ActorError, R | Scope.Scope> =>
   Effect.gen(function*() {

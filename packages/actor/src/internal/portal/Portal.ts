@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorRef, ActorRefData } from "../contract/ActorRef.ts"
-import type { Call, Failure, Success } from "../contract/Call.ts"
+import { type Call, type Failure, isCall, type Success } from "../contract/Call.ts"
 import type { Dialog, StreamOptions } from "../contract/DialogCall.ts"
 import type { AnyCallEndpoint, AnyDialogEndpoint, AnyEndpoint, AnyStreamEndpoint, Type } from "../contract/Endpoint.ts"
 import type { Relayed } from "../dialog/Callee.ts"
@@ -124,6 +124,14 @@ export interface PortalOptions {
 
 const insides = new WeakMap<object, PortalOptions>()
 
+/**
+ * Whether a value is a portal.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isPortal = (u: unknown): u is Portal<never> => typeof u === "object" && u !== null && insides.has(u)
+
 /** Where the actor behind a portal is, if others can reach it. */
 export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.get(portal)?.ref
 
@@ -150,9 +158,6 @@ const addressing = (prefix: string | undefined) => {
 }
 
 /** For programs without types, which hand over something else: a mistake of theirs, named here. */
-const isCall = (call: Call<AnyEndpoint>): boolean =>
-  (typeof call === "object" || typeof call === "function") && call !== null && "~furrow/Call" in call
-
 const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
   new TypeError(
     `what is asked of an actor is a ${kind} as data: what an endpoint returns, as in \`isPrime({ n: 7 })\`. A plain ` +

@@ -306,3 +306,17 @@ export const streamEndpoint = <
 /** Whether a value is a definition an actor can serve: what the child looks for among a module's exports. */
 export const isImplemented = (u: unknown): u is Implemented<AnyEndpoint> =>
   typeof u === "function" && "endpoint" in u && "handler" in u && "module" in u
+
+/**
+ * Whether a value is a call: data that can be handed to an actor. Programs without types may hold anything.
+ *
+ * @example
+ * ```ts
+ * Endpoint.isCall(isPrime({ n: 7 })) // true
+ * Endpoint.isCall(isPrime) // false: it is the definition, and must be called
+ * ```
+ * @category guards
+ * @since 0.1.0
+ */
+export const isCall = (u: unknown): u is Call<AnyEndpoint> =>
+  (typeof u === "object" || typeof u === "function") && u !== null && CallTypeId in u

@@ -11,6 +11,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as LogLevel from "effect/LogLevel"
+import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -57,6 +58,15 @@ export const CurrentDialog: Context.Reference<Served | undefined> = Context.Refe
   {
     defaultValue: () => undefined
   }
+)
+
+/**
+ * The dialog the current work belongs to, on either side; none outside (features CTX-9).
+ *
+ * @since 0.1.0
+ */
+export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.withFiber((fiber) =>
+  Effect.succeed(Option.fromUndefinedOr(fiber.getRef(CurrentBodies)[0] ?? fiber.getRef(CurrentDialog)?.info))
 )
 
 /**

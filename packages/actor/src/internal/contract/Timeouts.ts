@@ -6,10 +6,14 @@
  */
 import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 
 /**
- * Milliseconds.
+ * Every bound, in milliseconds.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Timeouts {
@@ -36,6 +40,12 @@ export interface Timeouts {
   readonly handshake: number
 }
 
+/**
+ * The bounds where nobody says otherwise.
+ *
+ * @category defaults
+ * @since 0.1.0
+ */
 export const defaults: Timeouts = {
   spawn: 30_000,
   cancel: 5_000,
@@ -49,17 +59,60 @@ export const defaults: Timeouts = {
 }
 
 /**
- * The bounds in force; actors inherit them from whoever starts them.
+ * The bounds in force, as a reference of the context; actors inherit them from whoever starts them.
  *
- * @example
- * ```ts
- * program.pipe(Effect.provideService(Actor.Timeouts, { ...Actor.defaultTimeouts, finalizers: 20_000 }))
- * ```
+ * @category references
  * @since 0.1.0
  */
 export const Timeouts: Context.Reference<Timeouts> = Context.Reference("furrow/Timeouts", {
   defaultValue: () => defaults
 })
+
+/**
+ * Some of the bounds, in any form that Effect takes for a duration. A number is milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Bounds = { readonly [K in keyof Timeouts]?: Duration.Input | undefined }
+
+/**
+ * All bounds, from some of them. The others are taken from `over`, by default from `defaults`.
+ *
+ * @example
+ * ```ts
+ * Timeouts.make({ finalizers: "20 seconds" }).finalizers // 20000
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (bounds: Bounds, over: Timeouts = defaults): Timeouts => {
+  const made: { -readonly [K in keyof Timeouts]: number } = { ...over }
+  for (const name of Object.keys(bounds) as Array<keyof Timeouts>) {
+    const bound = bounds[name]
+    if (bound !== undefined) made[name] = Duration.toMillis(bound)
+  }
+  return made
+}
+
+/**
+ * Sets some of the bounds for an effect and for every actor that it starts. The others stay as they are around it.
+ *
+ * @example
+ * ```ts
+ * program.pipe(Timeouts.provide({ finalizers: "20 seconds", cancel: 250 }))
+ * ```
+ * @category combinators
+ * @since 0.1.0
+ */
+export const provide: {
+  (bounds: Bounds): <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(self: Effect.Effect<A, E, R>, bounds: Bounds): Effect.Effect<A, E, R>
+} = dual(
+  2,
+  <A, E, R>(self: Effect.Effect<A, E, R>, bounds: Bounds) =>
+    Effect.withFiber<A, E, R>((fiber) => Effect.provideService(self, Timeouts, make(bounds, fiber.getRef(Timeouts))))
+)
 
 /** Milliseconds on the program's Clock that no change of the wall clock moves: what bounds are counted in. */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

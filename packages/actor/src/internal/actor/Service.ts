@@ -131,7 +131,7 @@ export interface ServiceClass<
    */
   readonly serveRpc: (layer: Layer.Layer<Rpc.ToHandler<Rpcs>, any, Uses | ActorRuntime>) => Served<Self>
   /** The same handlers in this process behind the same portal, through the codec: for tests and small programs. */
-  readonly layerHere: <H extends Handlers<Eps>, EX = never, RX = never>(
+  readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: H | Effect.Effect<H, EX, RX>
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
 }
@@ -222,7 +222,7 @@ export const Service = <Self>(): Make<Self> =>
       serveRpc: (layer: any) =>
         Start.served(service, () => Promise.resolve({ build: undefined, layer: undefined, rpc: layer })),
       layerWith: (startOptions: any) => Start.layer(service, startOptions),
-      layerHere: (build: any) => Start.layerHere(service, build)
+      layerTest: (build: any) => Start.layerTest(service, build)
     }
     for (const [property, value] of Object.entries(statics)) {
       Object.defineProperty(service, property, { value, enumerable: true, configurable: true })

@@ -1,0 +1,29 @@
+/**
+ * What can go wrong between two actors: a closed union of tagged errors, beside the error that an endpoint declares. Each
+ * names the side, the thing and the next step. docs/errors.md lists all of them with what to do.
+ *
+ * @since 0.1.0
+ */
+export { OtherFailures } from "./internal/dialog/Failures.ts"
+export {
+  ActorBusy,
+  ActorId,
+  ActorLost,
+  ActorUnreachable,
+  ChannelClosed,
+  ContextCancelled,
+  EndpointUnknown,
+  formatActor,
+  formatLost,
+  isActorError,
+  Lost,
+  NameTaken,
+  PayloadInvalid,
+  ProtocolViolation,
+  RemoteActorError,
+  SpawnFailed,
+  SpawnStep,
+  StreamOverrun
+} from "./internal/errors/ActorError.ts"
+export type { ActorError } from "./internal/errors/ActorError.ts"
+export { CancelledBy, cancelledBy } from "./internal/errors/CancelledBy.ts"

@@ -1,0 +1,15 @@
+/**
+ * What happens in a tree of actors, as values, and pictures of what is. `Actor.events` is the stream of the events,
+ * `Actor.statistics` and `portal.statistics` take the pictures.
+ *
+ * @since 0.1.0
+ */
+export type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
+export type {
+  ActorSnapshot,
+  ChannelSnapshot,
+  ChildSnapshot,
+  NurserySnapshot,
+  PeerSnapshot,
+  PortalSnapshot
+} from "./internal/inspect/Snapshot.ts"

@@ -1,0 +1,16 @@
+/**
+ * A dialog is a linked pair of tasks in two actors: a first value, messages both ways, one result, and one cancel for
+ * both. `Actor.dialog` defines one, `portal.open` holds it.
+ *
+ * @since 0.1.0
+ */
+export type {
+  Dialog,
+  DialogHandle,
+  DialogState,
+  MsgStream,
+  StreamOptions,
+  SubscribeOptions
+} from "./internal/contract/DialogCall.ts"
+export { currentDialog as current } from "./internal/dialog/Env.ts"
+export type { DialogInfo } from "./internal/dialog/Env.ts"

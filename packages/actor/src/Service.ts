@@ -1,0 +1,17 @@
+/**
+ * A Service is an actor as a Layer: a contract in the program, an implementation that is built only in the actor. It lives
+ * as long as its Layer, and Layers compose actors. `Actor.Service` declares one, its `serve` implements it.
+ *
+ * @since 0.1.0
+ */
+export type { GroupClient } from "./internal/actor/RpcClients.ts"
+export type {
+  AnyServiceClass,
+  Handler,
+  Handlers,
+  SelfOf,
+  Served,
+  ServiceCall,
+  ServiceClass,
+  ServiceStreamCall
+} from "./internal/actor/Service.ts"

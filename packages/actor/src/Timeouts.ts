@@ -1,0 +1,9 @@
+/**
+ * Every bound of the runtime: how long a start, a cancel, a cleanup or a kill may take. `provide` sets some of them for an
+ * effect and everything that it starts; actors inherit the bounds of whoever starts them.
+ *
+ * @since 0.1.0
+ */
+export { defaults, make, provide, Timeouts } from "./internal/contract/Timeouts.ts"
+export type { Bounds } from "./internal/contract/Timeouts.ts"
+export { Deadline } from "./internal/dialog/Env.ts"

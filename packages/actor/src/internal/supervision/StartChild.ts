@@ -1,0 +1,177 @@
+/**
+ * Starts an actor: claims its name, waits for a turn, starts its process, and boots it until it is ready. What does not
+ * become ready is ended and reaped before its start fails.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Semaphore from "effect/Semaphore"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { Entry } from "../contract/ActorRef.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
+import { withoutCaller } from "../dialog/Env.ts"
+import { type ActorError, SpawnFailed } from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
+import { boot } from "../spawn/Boot.ts"
+import type { ProcessHandle } from "../spawn/Spawner.ts"
+import { ChildActor } from "./ChildActor.ts"
+import { entryOf, problemOfName, type StartSpec } from "./StartSpec.ts"
+import type { Reach, Tree } from "./Tree.ts"
+
+const levelOf = (fiber: Fiber.Fiber<unknown, unknown>): string => fiber.cache.minimumLogLevel
+
+/** Makes an effect interruptible again, inside a region that is not. */
+export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/**
+ * Starts an actor and waits until it is ready. The process is ours from the instant it exists: an interruption or a
+ * failure on the way ends it, and is only reported once it is reaped.
+ *
+ * Runs inside the caller's uninterruptible region, whose `restore` it uses for the wait: between ready and owned there
+ * is no gap in which an interruption could lose the actor.
+ */
+export const start = (
+  tree: Tree,
+  spec: StartSpec,
+  restore: Restore
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
+  Effect.withFiber((fiber) => {
+    const { reach } = tree
+    if (tree.refusal !== undefined || reach === undefined) {
+      return refuse(tree, spec.name, tree.refusal ?? "nothing can be started here")
+    }
+    const misnamed = problemOfName(spec.name)
+    if (misnamed !== undefined) return refuse(tree, spec.name.slice(0, 40), misnamed)
+    const entry = entryOf(tree, spec)
+    const { uuid } = entry.actor
+    const request = {
+      actor: { name: spec.name, uuid },
+      definitions: spec.definitions,
+      module: spec.service?.module,
+      options: spec.options
+    }
+    // Before there is a process: of two that want a name alone, only one is ever started.
+    const claimed = Effect.tapError(
+      restore(reach.directory.claim(entry)),
+      (error) => Effect.sync(() => tree.events.publish({ _tag: "ActorSpawnFailed", name: spec.name, error }))
+    )
+    const turn = new Turn(tree.starts, fiber)
+    const spawning = Effect.suspend(() => {
+      tree.events.publish({ _tag: "ActorSpawning", name: spec.name })
+      return tree.spawner.spawn(request)
+    })
+    const handled = Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))
+    return Effect.flatMap(
+      Effect.onError(handled, () =>
+        Effect.sync(() => {
+          turn.end()
+          // An interrupted claim may have arrived all the same. What is said after this arrives after it: nobody waits.
+          Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
+        })),
+      (handle) =>
+        Effect.onExit(
+          started(tree, reach, spec, entry, handle, turn, fiber, restore),
+          () => Effect.sync(() => turn.end())
+        )
+    )
+  })
+
+/**
+ * One of the actors that may be starting at the same time: more processes than the machine can boot only make each other
+ * late, until all of them are too late. An actor that asks for something while it starts gives its turn to the next: what
+ * it waits for may be an actor that is still to start.
+ */
+class Turn {
+  private readonly starts: Semaphore.Semaphore
+  private readonly fiber: Fiber.Fiber<unknown, unknown>
+  private taken = false
+
+  constructor(starts: Semaphore.Semaphore, fiber: Fiber.Fiber<unknown, unknown>) {
+    this.starts = starts
+    this.fiber = fiber
+  }
+
+  get take(): Effect.Effect<void> {
+    return Effect.map(this.starts.take(1), () => {
+      this.taken = true
+    })
+  }
+
+  end(): void {
+    if (!this.taken) return
+    this.taken = false
+    Effect.runForkWith(this.fiber.context)(this.starts.release(1))
+  }
+}
+
+const started = (
+  tree: Tree,
+  reach: Reach,
+  spec: StartSpec,
+  entry: Entry,
+  handle: ProcessHandle,
+  turn: Turn,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  restore: Restore
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> => {
+  const timeouts = fiber.getRef(Timeouts)
+  const clock = fiber.getRef(Clock.Clock)
+  const startedAt = clock.currentTimeMillisUnsafe()
+  const child = new ChildActor(tree, handle, entry, timeouts, withoutCaller(fiber.context))
+  tree.children.add(child)
+  const booting = boot({
+    handle,
+    self: tree.info.id,
+    spec: {
+      actor: handle.actor,
+      ancestors: [...tree.info.ancestors, tree.info.id],
+      expose: spec.definitions.map(({ endpoint, module }) => ({ module, name: endpoint.name })),
+      service: spec.service ?? null,
+      level: levelOf(fiber),
+      timeouts,
+      network: reach.network
+    },
+    events: tree.events,
+    deadline: timeouts.spawn,
+    explain: (done) => child.explain(done),
+    start: (message, channel) => {
+      turn.end()
+      child.dispatcher(channel, spec.relays).start(message)
+    },
+    failure: (payload) => child.told(payload)
+  })
+  // Known by its name from the moment it serves (DESIGN D9).
+  const ready = Effect.tap(booting, (channel) => {
+    child.adopt(channel, spec.relays)
+    return reach.directory.ready(handle.actor.uuid, handle.actor.pid)
+  })
+  return Effect.matchCauseEffect(restore(ready), {
+    onSuccess: (channel) => {
+      const millis = clock.currentTimeMillisUnsafe() - startedAt
+      tree.events.publish({ _tag: "ActorReady", actor: child.actor, millis })
+      return Effect.succeed({ child, channel })
+    },
+    onFailure: (cause) => Effect.andThen(abandon(tree, spec.name, child, cause), Effect.failCause(cause))
+  })
+}
+
+/** Nothing may be left of an actor that did not become ready: it has no finalizers yet, so it is not asked. */
+const abandon = (
+  tree: Tree,
+  name: string,
+  child: ChildActor,
+  cause: Cause.Cause<ActorError>
+): Effect.Effect<void> => {
+  const failed = cause.reasons.find(Cause.isFailReason)
+  if (failed !== undefined) tree.events.publish({ _tag: "ActorSpawnFailed", name, error: failed.error })
+  return child.discard
+}
+
+const refuse = (tree: Tree, name: string, reason: string): Effect.Effect<never, SpawnFailed> => {
+  const error = withoutStack(() => new SpawnFailed({ actor: name, step: "process", reason, stderr: [], failure: null }))
+  tree.events.publish({ _tag: "ActorSpawnFailed", name, error })
+  return Effect.fail(error)
+}
