@@ -3,7 +3,7 @@
  * an import a package may not have, a cycle, and a file or a function that outgrew its budget.
  *
  *     actor ─► supervision ─► spawn ────────┐
- *       │  └─► discovery ──┐                ▼
+ *       ├──► platform ─┘ └─► discovery ──┐  ▼
  *       └─► portal ─► dialog ─► channel ─► transport      leaves: contract, inspect, errors
  */
 import * as Fs from "node:fs"
@@ -15,8 +15,9 @@ const leaves = ["contract", "inspect", "errors"]
 
 /** The layers of packages/actor/src/internal. Type imports count: what a layer may not use, it may not name. */
 const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
-  actor: ["supervision", "discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves],
+  actor: ["supervision", "platform", "discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves],
   supervision: ["spawn", "portal", "discovery", "dialog", "channel", "transport", ...leaves],
+  platform: ["spawn", "transport", ...leaves],
   discovery: ["portal", "dialog", "channel", "transport", ...leaves],
   portal: ["dialog", "channel", ...leaves],
   dialog: ["channel", ...leaves],

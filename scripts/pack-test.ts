@@ -61,10 +61,14 @@ const test = (project: string) => {
 
   const node22 = Path.join(project, "node_modules", "node", "bin", "node")
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
+  // Actors import it where it stands: it throws there.
+  Fs.mkdirSync(Path.join(project, "out"), { recursive: true })
+  Fs.writeFileSync(Path.join(project, "out", "thrower.mjs"), `throw new Error("license expired")\n`)
   run(project, tsc, "-p", ".", "--typeRoots", Path.join(root, "node_modules", "@types"))
   for (const node of [process.execPath, node22]) {
     process.stdout.write(run(project, node, Path.join("out", "main.js")))
     process.stdout.write(run(project, node, runtime, "bundle"))
+    process.stdout.write(run(project, node, Path.join("out", "platform.js")))
   }
   testBundle(project)
 }

@@ -27,7 +27,14 @@ const program = Effect.gen(function*() {
 
 NodeActor.runMain(Effect.gen(function*() {
   yield* Effect.promise(() =>
-    assert.rejects(load("@furrow/protocol/internal/plain"), { code: "ERR_PACKAGE_PATH_NOT_EXPORTED" })
+    Promise.all(
+      [
+        "@furrow/protocol/internal/plain",
+        "@furrow/actor/internal/supervision/ChildActor",
+        "@furrow/node/internal/processes",
+        "@furrow/node/childMain"
+      ].map((closed) => assert.rejects(load(closed), { code: "ERR_PACKAGE_PATH_NOT_EXPORTED" }, closed))
+    )
   )
   yield* program
   yield* Effect.provide(program, MemoryActor.layer)

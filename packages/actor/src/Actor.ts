@@ -99,7 +99,7 @@ const portalOf = (
   child: ChildActor,
   channel: PeerChannel,
   expose: ReadonlyArray<AnyImplemented>,
-  wait: Effect.Effect<Portal.ActorExit> = child.wait
+  wait: Effect.Effect<Portal.ActorExit>
 ): Portal.Portal<any> =>
   Portal.make({
     channel,
@@ -110,6 +110,24 @@ const portalOf = (
     cancel: (reason) => endOwned(tree, child, reason),
     wait
   })
+
+/** An actor of definitions under a name, or the actor of a Service. */
+const startAny = (tree: Tree, what: any, options: any, restore: StartChild.Restore) =>
+  typeof what === "string"
+    ? startChild(tree, what, options, restore)
+    : StartService.start(tree, what, options, restore)
+
+const portalOfAny = (
+  tree: Tree,
+  what: any,
+  options: any,
+  child: ChildActor,
+  channel: PeerChannel,
+  wait: Effect.Effect<Portal.ActorExit> = child.wait
+): Portal.Portal<any> =>
+  typeof what === "string"
+    ? portalOf(tree, child, channel, options.expose, wait)
+    : StartService.portal(tree, what, child, channel, wait)
 
 /**
  * Starts an actor in the nursery around us; it resolves when the actor is ready to serve. The nursery cancels it when
@@ -136,14 +154,9 @@ export const start: {
     Effect.flatMap(Nursery, ({ inside }) => {
       const { await: awaited = false, ...rest } = options
       const { tree } = inside
-      const starting = typeof what === "string"
-        ? startChild(tree, what, rest, restore)
-        : StartService.start(tree, what, rest, restore)
-      return Effect.flatMap(starting, ({ channel, child }) => {
+      return Effect.flatMap(startAny(tree, what, rest, restore), ({ channel, child }) => {
         inside.own(child, awaited)
-        const portal = typeof what === "string"
-          ? portalOf(tree, child, channel, options.expose)
-          : StartService.portal(tree, what, child, channel)
+        const portal = portalOfAny(tree, what, options, child, channel)
         return Effect.as(ownedOrGone(inside.isOpen, child), portal)
       })
     })
@@ -157,16 +170,28 @@ const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => o
  * `ActorLost`, `portal.wait` reports it, and a death that nobody saw (no call failed of it, nobody waited) is logged when
  * the Scope closes.
  *
+ * @example
+ * ```ts
+ * const frank = yield* Actor.startScoped("frank", { expose: [isPrime] })
+ * const counter = yield* Actor.startScoped(Counter, { name: "c1" })
+ * ```
+ * @category starting actors
  * @since 0.1.0
  */
-export const startScoped = <const X extends ReadonlyArray<AnyImplemented>>(
-  name: string,
-  options: StartOptions<X>
-): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime | Scope.Scope> =>
+export const startScoped: {
+  <const X extends ReadonlyArray<AnyImplemented>>(
+    name: string,
+    options: StartOptions<X>
+  ): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime | Scope.Scope>
+  <Self, Name extends string, Eps extends AnyEndpoint, Uses, Rpcs extends Rpc.Any>(
+    service: ServiceClass<Self, Name, Eps, Uses, Rpcs>,
+    options?: StartService.StartOptions
+  ): Effect.Effect<Portal.Portal<Self>, ActorError, ActorRuntime | Scope.Scope | Uses>
+} = (what: any, options: any = {}): Effect.Effect<any, ActorError, any> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const tree = yield* currentTree
-      const { channel, child } = yield* startChild(tree, name, options, restore)
+      const { channel, child } = yield* startAny(tree, what, options, restore)
       let looked = false
       yield* Effect.addFinalizer(() =>
         Effect.gen(function*() {
@@ -180,7 +205,7 @@ export const startScoped = <const X extends ReadonlyArray<AnyImplemented>>(
         looked = true
         return exit
       })
-      return portalOf(tree, child, channel, options.expose, wait) as Portal.Portal<X[number]>
+      return portalOfAny(tree, what, options, child, channel, wait)
     })
   )
 

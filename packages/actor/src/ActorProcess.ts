@@ -1,11 +1,18 @@
 /**
- * An actor below the root, for packages that bring a platform: the life of an actor over a connection to its parent, and
- * how its definitions are found. Programs do not need it.
+ * What a package needs that brings a platform: the life of an actor over a connection to its parent, how its definitions
+ * are found, and what a main program may do to a tree. Programs do not need it.
  *
  * @since 0.1.0
  */
-export { type ActorMainOptions, type Ended, run } from "./internal/actor/ActorMain.ts"
+export { run } from "./internal/actor/ActorMain.ts"
+export type { ActorMainOptions, Ended } from "./internal/actor/ActorMain.ts"
 export { bundledArguments, exported, isBundledActor, mark, takeOwnArguments } from "./internal/contract/Bundled.ts"
 export { isImplemented } from "./internal/contract/Call.ts"
+export { optional } from "./internal/contract/OptionalLayer.ts"
+export type { PortableData } from "./internal/contract/PortableData.ts"
 export { withoutStack } from "./internal/errors/stack.ts"
-export type { Exposed } from "./internal/spawn/SpawnSpec.ts"
+export { fromSpec as platformOf } from "./internal/platform/Platform.ts"
+export type { Builtin, NativeProcess, Platform } from "./internal/platform/Platform.ts"
+export type { Exposed, PlatformSpec } from "./internal/spawn/SpawnSpec.ts"
+export { controlOf } from "./internal/supervision/Tree.ts"
+export type { Control } from "./internal/supervision/Tree.ts"

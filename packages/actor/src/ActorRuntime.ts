@@ -1,9 +1,13 @@
 /**
- * What an actor program needs from outside, as one service: who this actor is and how it starts others. `NodeActor` and
- * `MemoryActor` provide it; an actor provides it to its handlers.
+ * What an actor program needs from outside, as one service: who this actor is and how it starts others. `layer` makes it of a
+ * transport, a discovery and a spawner; `NodeActor.layer` and `MemoryActor.layer` are the same over defaults. An actor
+ * provides it to its handlers.
  *
  * @since 0.1.0
  */
-export { layer, type RootOptions } from "./internal/actor/RootRuntime.ts"
+export { layer } from "./internal/actor/RootRuntime.ts"
+export type { RootOptions } from "./internal/actor/RootRuntime.ts"
 export { ActorRuntime } from "./internal/contract/ActorRuntime.ts"
 export type { ActorInfo } from "./internal/contract/ActorRuntime.ts"
+export type { OptionalLayer } from "./internal/contract/OptionalLayer.ts"
+export { RuntimeLayerError } from "./internal/errors/RuntimeLayerError.ts"

@@ -8,21 +8,32 @@
  *
  * @since 0.1.0
  */
+import type { Authenticator } from "@furrow/protocol/Handshake"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as ActorMain from "./internal/actor/ActorMain.ts"
-import { layer as rootLayer, type RootOptions } from "./internal/actor/RootRuntime.ts"
+import { ambientsOf, layer as rootLayer, type RootOptions } from "./internal/actor/RootRuntime.ts"
 import type { ActorRuntime } from "./internal/contract/ActorRuntime.ts"
 import type { Implemented } from "./internal/contract/Call.ts"
 import type { AnyEndpoint } from "./internal/contract/Endpoint.ts"
+import { optional, type OptionalLayer } from "./internal/contract/OptionalLayer.ts"
 import { withoutCaller } from "./internal/dialog/Env.ts"
+import { Discovery, layerTree } from "./internal/discovery/Discovery.ts"
 import type { ActorId } from "./internal/errors/ActorError.ts"
-import { type ProcessExit, type ProcessHandle, Spawner, type SpawnRequest } from "./internal/spawn/Spawner.ts"
+import { RuntimeLayerError } from "./internal/errors/RuntimeLayerError.ts"
+import * as Platform from "./internal/platform/Platform.ts"
+import { type NativeControl, Spawner, type SpawnerPlan } from "./internal/platform/Spawner.ts"
+import { Transport, type TransportPlan } from "./internal/platform/Transport.ts"
+import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnRequest } from "./internal/spawn/Spawner.ts"
 import type { Exposed } from "./internal/spawn/SpawnSpec.ts"
 import * as MemoryTransport from "./internal/transport/MemoryTransport.ts"
-import { Transport } from "./internal/transport/Transport.ts"
+import { TransportDriver } from "./internal/transport/Transport.ts"
+
+type Plans = Platform.Plans
 
 const exits: { readonly [E in ActorMain.Ended]: number } = {
   "done": 0,
@@ -112,65 +123,142 @@ export type Between = (process: ProcessHandle) => ProcessHandle
  *
  * @since 0.1.0
  */
-export type BetweenPeers = (transport: Transport["Service"]) => Transport["Service"]
-
-/** Nobody outside this process can dial: there is nothing to prove. */
-const network = { transport: "memory", folder: "", secret: new Uint8Array(0) }
-
-/** Starts actors as fibers of the program that uses it. */
-const spawnerLayer = (between: Between = (process) => process): Layer.Layer<Spawner, never, Transport> =>
-  Layer.effect(
-    Spawner,
-    Effect.gen(function*() {
-      const transport = yield* Transport
-      let lastPid = firstPid
-      const spawner: Spawner["Service"] = {
-        spawn: (request) =>
-          Effect.withFiber((fiber) => {
-            const actor = { ...request.actor, pid: ++lastPid }
-            const process = new MemoryProcess(actor)
-            process.run((connection) =>
-              Effect.runForkWith(withoutCaller(fiber.context))(
-                ActorMain.run({
-                  actor,
-                  connection,
-                  load: async (exposed) => find(request)(exposed),
-                  loadModule: (module) => import(/* @vite-ignore */ module) as Promise<Record<string, unknown>>,
-                  spawner,
-                  transport: () => transport
-                })
-              )
-            )
-            return Effect.succeed(between(process))
-          })
-      }
-      return spawner
-    })
-  )
+export type BetweenPeers = (transport: TransportDriver["Service"]) => TransportDriver["Service"]
 
 /**
- * The runtime of a root whose actors live in this process.
+ * A root in memory, and what tests put around its actors.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options extends RootOptions {
+  readonly between?: Between | undefined
+  readonly betweenPeers?: BetweenPeers | undefined
+  /** How members prove themselves to each other. Default: not at all, where nobody outside of this process can dial. */
+  readonly authenticator?: NativeControl["authenticator"]
+}
+
+/** The transport of a tree in memory: one hub, which the root and every actor share. */
+const memoryTransport = (betweenPeers: BetweenPeers = (transport) => transport): TransportPlan => {
+  const hub = betweenPeers(MemoryTransport.hub())
+  const plan = { module: "furrow:memory", key: "memory" }
+  return {
+    parts: [{
+      ...plan,
+      data: Effect.succeed({ ...plan, settings: "null" }),
+      layer: Layer.succeed(TransportDriver, hub)
+    }]
+  }
+}
+
+interface Crypto {
+  readonly randomBytes: (size: number) => Uint8Array
+  readonly createHmac: (algorithm: string, key: Uint8Array) => {
+    readonly update: (data: Uint8Array) => { readonly digest: () => Uint8Array }
+  }
+}
+
+/** Proof of membership, where somebody else's transport could let anybody dial. */
+const authenticatorOver = (crypto: Crypto) => (secret: Uint8Array): Authenticator => ({
+  nonce: new Uint8Array(crypto.randomBytes(32)),
+  mac: (data) => new Uint8Array(crypto.createHmac("sha256", secret).update(data).digest())
+})
+
+const proofOf = (
+  transport: TransportPlan | undefined,
+  wanted: NativeControl["authenticator"]
+): Effect.Effect<NativeControl["authenticator"], RuntimeLayerError> =>
+  Effect.suspend(() => {
+    // Nobody outside of this process can dial its memory: there is nothing to prove.
+    if (wanted !== undefined || transport === undefined) return Effect.succeed(wanted)
+    const { process } = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => unknown } }
+    const crypto = process?.getBuiltinModule?.("node:crypto") as Crypto | undefined
+    if (crypto !== undefined) return Effect.succeed(authenticatorOver(crypto))
+    const reason = "this JavaScript runtime has no node:crypto, which the proof of membership needs"
+    const [{ key, module } = { key: "?", module: "?" }] = transport.parts
+    return Effect.fail(new RuntimeLayerError({ what: "transport", key, module, step: "layer", reason }))
+  })
+
+/** Starts actors as fibers of the program that uses it; they build their platform of the plans themselves. */
+const makeSpawner = (
+  plans: Plans,
+  native: NativeControl["authenticator"],
+  between: Between
+): SpawnerDriver["Service"] => {
+  let lastPid = firstPid
+  const spawner: SpawnerDriver["Service"] = {
+    spawn: (request) =>
+      Effect.withFiber((fiber) => {
+        const actor = { ...request.actor, pid: ++lastPid }
+        const process = new MemoryProcess(actor)
+        process.run((connection) =>
+          Effect.runForkWith(withoutCaller(fiber.context))(
+            ActorMain.run({
+              actor,
+              connection,
+              load: async (exposed) => find(request)(exposed),
+              loadModule: (module) => import(/* @vite-ignore */ module) as Promise<Record<string, unknown>>,
+              platform: (spec) => Platform.fromPlans(plans, spec, { authenticator: native, spawner })
+            })
+          )
+        )
+        return Effect.succeed(between(process))
+      })
+  }
+  return spawner
+}
+
+const nothing = () => {}
+
+const memorySpawner = (
+  plans: Plans,
+  given: TransportPlan | undefined,
+  { authenticator: wanted, between = (process) => process }: Options
+): SpawnerPlan => ({
+  plan: undefined,
+  native: () =>
+    Effect.map(proofOf(given, wanted), (authenticator) => ({
+      spawner: makeSpawner(plans, authenticator, between),
+      pid: 0,
+      refusal: undefined,
+      authenticator,
+      killAll: nothing,
+      stopAll: nothing,
+      continueAll: nothing
+    }))
+})
+
+const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError> =>
+  Layer.unwrap(Effect.map(Effect.context<never>(), (context) => {
+    const given = Context.getOption(context, Transport)
+    const transport = Option.getOrElse(given, () => memoryTransport(options.betweenPeers))
+    const plans: Plans = {
+      ambient: ambientsOf(options),
+      transports: transport.parts,
+      spawner: undefined
+    }
+    const discovery = Option.match(Context.getOption(context, Discovery), {
+      onNone: () => layerTree,
+      onSome: (discovery) => Layer.succeed(Discovery, discovery)
+    })
+    return rootLayer(options).pipe(
+      Layer.provide([
+        Layer.succeed(Transport, transport),
+        Layer.succeed(Spawner, memorySpawner(plans, Option.getOrUndefined(given), options)),
+        discovery
+      ])
+    )
+  }))
+
+/**
+ * The runtime of a root whose actors live in this process: `MemoryActor.layer`, or `MemoryActor.layer({ name: "shop" })`. A
+ * Transport or a Discovery of the context is used; without one the tree is in memory alone.
  *
  * @example
  * ```ts
  * it.effect("counts", () => program.pipe(Effect.provide(MemoryActor.layer)))
  * ```
+ * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<ActorRuntime> = Layer.suspend(() => layerWith({}))
-
-/**
- * The same, for a root that is called something or serves something itself, or whose actors have a test around them.
- *
- * @since 0.1.0
- */
-export const layerWith = (
-  { between, betweenPeers = (transport) => transport, ...options }: RootOptions & {
-    readonly between?: Between | undefined
-    readonly betweenPeers?: BetweenPeers | undefined
-  }
-): Layer.Layer<ActorRuntime> =>
-  rootLayer({ ...options, pid: 0, network }).pipe(
-    Layer.provide(spawnerLayer(between)),
-    Layer.provide(Layer.sync(Transport, () => betweenPeers(MemoryTransport.hub())))
-  )
+export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = optional(layerOf, {})

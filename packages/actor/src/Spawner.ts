@@ -1,7 +1,12 @@
 /**
- * Starts the process of an actor: processes, pipes and signals, and nothing of dialogs or supervision.
+ * How the actors of a tree are started, in the root and in every actor.
+ *
+ * A platform supplies its spawner (`NodeSpawner.layer`: processes). A program may put one of its own around it, with
+ * `Spawner.portable`: it sees every start, and asks the `NativeSpawner` of the process it is in to carry it out.
  *
  * @since 0.1.0
  */
-export { Spawner } from "./internal/spawn/Spawner.ts"
+export { NativeSpawner, Spawner } from "./internal/platform/Spawner.ts"
+export type { NativeControl, SpawnerLayer, SpawnerPlan } from "./internal/platform/Spawner.ts"
+export { SpawnerDriver } from "./internal/spawn/Spawner.ts"
 export type { ProcessExit, ProcessHandle, SpawnOptions, SpawnRequest } from "./internal/spawn/Spawner.ts"

@@ -12,7 +12,7 @@ import * as Journal from "./support/Journal.ts"
 import { captureLogs } from "./support/Logs.ts"
 import { drained, until } from "./support/Time.ts"
 
-const rootThatServes = MemoryActor.layerWith({ expose: [audit, waits] })
+const rootThatServes = MemoryActor.layer({ expose: [audit, waits] })
 
 describe("an actor that is not ready yet", () => {
   it.effect("asks its parent, and logs, while its layers are built", () =>

@@ -125,7 +125,7 @@ describe("an actor serves what it exposes", () => {
 
   it.effect("two endpoints of one name are a defect of a root's layer", () =>
     Effect.gen(function*() {
-      const layer = MemoryActor.layerWith({ expose: [isPrime, other] })
+      const layer = MemoryActor.layer({ expose: [isPrime, other] })
       const exit = yield* Effect.exit(Effect.provide(Actor.current, layer))
       assert(Exit.isFailure(exit))
       assert.match(String(Cause.squash(exit.cause)), duplicate)

@@ -11,7 +11,7 @@ import { drained, pass } from "./support/Time.ts"
 const { asksForSecret, audit, delegatesReport, feed, leans, rebels, reports, takesFeed, waits, who, whoBelow } = Family
 
 const withParent = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime>) =>
-  Effect.provide(drained(test), MemoryActor.layerWith({ name: "mother", expose: [audit, feed, waits] }))
+  Effect.provide(drained(test), MemoryActor.layer({ name: "mother", expose: [audit, feed, waits] }))
 
 describe("an actor knows who it is", () => {
   it.effect("ROOT-10: a root is called root, and has no parent", () =>
@@ -48,7 +48,7 @@ describe("an actor knows who it is", () => {
         Actor.nursery(
           Effect.andThen(Actor.start("child", { expose: [who] }), Effect.all([Actor.current, Actor.statistics]))
         ),
-        MemoryActor.layerWith({ name: "two" })
+        MemoryActor.layer({ name: "two" })
       )
       assert.deepStrictEqual([one[0].name, two[0].name], ["root", "two"])
       assert.notStrictEqual(one[0].id.uuid, two[0].id.uuid)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Entry } from "@furrow/actor/internal/contract/ActorRef"
 import { CurrentDialog } from "@furrow/actor/internal/dialog/Env"
-import { RegistrarService } from "@furrow/actor/internal/discovery/RegistrarService"
+import { RegistrarService, serveDirectory } from "@furrow/actor/internal/discovery/RegistrarService"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ const registrar = Effect.gen(function*() {
     events: makeEvents(),
     isGone: () => Effect.succeed(false)
   })
-  const handlers = service.handlers(Context.empty())
+  const handlers = serveDirectory(service, service, Context.empty())
   /** What `who` says over a connection of its own; whether it was heard. */
   const says = (who: string, what: "claim" | "ready" | "gone", payload: object) => {
     const served = {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Peers } from "@furrow/actor/internal/discovery/Peers"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
+import * as Network from "@furrow/actor/internal/transport/Network"
 import { type Listener, TransportError } from "@furrow/actor/internal/transport/Transport"
 import * as Effect from "effect/Effect"
 import { idOf } from "./support/Wire.ts"
@@ -10,12 +11,11 @@ const listening = (listen: () => Effect.Effect<Listener, TransportError>) =>
   Effect.map(Effect.context<never>(), (context) =>
     new Peers({
       self: idOf("self"),
-      transport: {
+      network: Network.make([{
         listen,
-        dial: () => Effect.die("nobody dials here"),
-        authenticator: undefined,
-        forget: () => {}
-      },
+        dials: () => false,
+        dial: () => Effect.die("nobody dials here")
+      }], undefined),
       events: makeEvents(),
       context,
       locate: () => Effect.die("nobody is looked for here"),
@@ -41,9 +41,9 @@ describe("an actor that cannot listen", () => {
           return Effect.andThen(first, Effect.fail(refused))
         })
       )
-      assert.strictEqual((yield* Effect.flip(peers.address)).reason, refused.reason)
+      assert.strictEqual((yield* Effect.flip(peers.addresses)).reason, refused.reason)
       // It may have been helped meanwhile: the next one who asks makes it try again.
-      assert.strictEqual((yield* Effect.flip(peers.address)).reason, refused.reason)
+      assert.strictEqual((yield* Effect.flip(peers.addresses)).reason, refused.reason)
       assert.strictEqual(attempts, 2)
     }))
 })

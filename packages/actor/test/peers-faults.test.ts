@@ -9,7 +9,7 @@ import { answer, ask, askSafely, hold, numbers, sum } from "./fixtures/peering.t
 /** A tree whose actors dial each other over connections like these. */
 const over = (faults: FaultyTransport.Faults) => {
   const links: Array<FaultyTransport.Link> = []
-  const layer = MemoryActor.layerWith({
+  const layer = MemoryActor.layer({
     betweenPeers: (transport) => FaultyTransport.dialling(transport, () => faults, (link) => void links.push(link))
   })
   return { layer, links }

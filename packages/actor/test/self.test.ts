@@ -20,7 +20,7 @@ describe("A reference to oneself", () => {
       assert.strictEqual(me.actor.uuid, (yield* Actor.current).id.uuid)
       assert.deepStrictEqual(me.path, [me.actor.uuid])
       assert.deepStrictEqual(me.exposed.map(({ name }) => name), ["isPrime"])
-    }).pipe(Effect.provide(MemoryActor.layerWith({ expose: [isPrime] }))))
+    }).pipe(Effect.provide(MemoryActor.layer({ expose: [isPrime] }))))
 
   it.effect("cannot claim what is not exposed, nor to be a Service", () =>
     Actor.nursery(Effect.gen(function*() {

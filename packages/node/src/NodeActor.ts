@@ -3,90 +3,69 @@
  *
  * @since 0.1.0
  */
-import { isBundledActor } from "@furrow/actor/ActorProcess"
-import * as RootRuntime from "@furrow/actor/ActorRuntime"
-import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
-import { type Network, Transport } from "@furrow/actor/Transport"
+import { type Control, controlOf, isBundledActor, optional } from "@furrow/actor/ActorProcess"
+import * as ActorRuntimes from "@furrow/actor/ActorRuntime"
+import type { ActorRuntime, OptionalLayer, RootOptions, RuntimeLayerError } from "@furrow/actor/ActorRuntime"
+import { Discovery, layerTree } from "@furrow/actor/Discovery"
+import { Spawner } from "@furrow/actor/Spawner"
+import { Transport } from "@furrow/actor/Transport"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import { format } from "node:util"
-import type { GuardMode } from "./Guard.ts"
 import { childOf } from "./internal/child.ts"
 import { bundle, runChild } from "./internal/runChild.ts"
 import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 
 /**
- * The root: how it is called (default `root`), what it serves to its children, and how its actors are guarded
- * (default: the best this platform has).
+ * The root: how it is called, what it serves to its children, what is around every actor of the tree, and its credentials.
  *
+ * @category models
  * @since 0.1.0
  */
-export interface Options extends RootRuntime.RootOptions, NodeTransport.Options {
-  readonly guard?: GuardMode | undefined
-}
+export type Options = RootOptions
 
-const importing =
-  "an actor was started while a child was importing this file. The child imports the file to find its " +
-  "endpoints, so the main program must not run there: start it with NodeActor.runMain, or guard it with " +
-  "`if (import.meta.main)`"
-
-const unguarded =
-  "this process is an actor of a single-file bundle, started from it again: the main program must not run " +
-  "here. Start it with NodeActor.runMain, which serves the actor instead"
-
-/** What the tree leaves is removed when its last actor has ended. */
-const transportLayer = (network: Network): Layer.Layer<Transport> =>
-  Layer.effect(
-    Transport,
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        // A root that is not waited for (a second Ctrl-C) leaves nothing either.
-        const close = () => NodeTransport.close(network)
-        process.on("exit", close)
-        return { transport: NodeTransport.make(network), close }
-      }),
-      ({ close }) =>
-        Effect.sync(() => {
-          process.off("exit", close)
-          close()
-        })
-    ).pipe(Effect.map(({ transport }) => transport))
-  )
-
-const layerOver = (options: Options, living: NodeSpawner.Living): Layer.Layer<ActorRuntime> =>
-  Layer.suspend(() => {
-    const child = childOf()
-    const refusal = child?.importing === true
-      ? importing
-      : child === undefined && isBundledActor
-      ? unguarded
-      : undefined
-    if (child !== undefined) child.refused ??= refusal
-    const network = NodeTransport.network(options)
-    return RootRuntime.layer({ ...options, pid: process.pid, network, refusal }).pipe(
-      Layer.provide(NodeSpawner.layerWith({ guard: options.guard, living, folder: network.folder })),
-      Layer.provide(transportLayer(network))
-    )
+/** A part of the platform: what the context has, or the default. A Layer that is provided is never ignored. */
+const givenOr = <I, S>(
+  context: Context.Context<never>,
+  tag: Context.Key<I, S>,
+  orElse: Layer.Layer<I>
+): Layer.Layer<I> =>
+  Option.match(Context.getOption(context, tag), {
+    onNone: () => orElse,
+    onSome: (given) => Layer.succeed(tag, given)
   })
 
-/**
- * The runtime of a root whose actors are processes of this machine. For programs that bring their own main; it does
- * not handle signals.
- *
- * @since 0.1.0
- */
-export const layer: Layer.Layer<ActorRuntime> = layerOver({}, new NodeSpawner.Living())
+const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError> =>
+  Layer.unwrap(Effect.map(Effect.context<never>(), (context) =>
+    ActorRuntimes.layer(options).pipe(
+      Layer.provide([
+        givenOr(context, Transport, NodeTransport.layerDefault),
+        givenOr(context, Discovery, layerTree),
+        givenOr(context, Spawner, NodeSpawner.layer)
+      ])
+    )))
 
 /**
- * The same, for a root that is called something or serves something itself.
+ * The runtime of a root whose actors are processes of this machine: `NodeActor.layer`, or `NodeActor.layer({ name: "shop" })`.
+ * A Transport, a Discovery or a Spawner of the context is used; what is not supplied is Unix sockets, the tree's own
+ * registrar, and processes. For programs that bring their own main: it does not handle signals.
  *
+ * As a Layer it is one value: two of it in one graph are one runtime.
+ *
+ * @example
+ * ```ts
+ * program.pipe(Effect.provide(NodeActor.layer.pipe(Layer.provide(NodeTransport.layerTcp))))
+ * ```
+ * @category layers
  * @since 0.1.0
  */
-export const layerWith = (options: Options): Layer.Layer<ActorRuntime> => layerOver(options, new NodeSpawner.Living())
+export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = optional(layerOf, {})
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
@@ -94,6 +73,16 @@ const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 const brokenPipe = 141
 /** An error that nobody caught (sysexits' EX_SOFTWARE). */
 const uncaught = 70
+
+/**
+ * What a main program runs on: any Layer of an `ActorRuntime`, or the options of `NodeActor.layer`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MainOptions<E> =
+  | { readonly layer: Layer.Layer<ActorRuntime, E> } & { readonly [K in keyof Options]?: never }
+  | (Options & { readonly layer?: never })
 
 /**
  * Runs a program as the root of a tree of actors: provides the runtime, interrupts the program at the first SIGINT,
@@ -109,19 +98,29 @@ const uncaught = 70
  * @example
  * ```ts
  * NodeActor.runMain(program, { expose: [audit] })
+ * NodeActor.runMain(program, { layer: Platform })
  * ```
+ * @category main
  * @since 0.1.0
  */
-export const runMain = <A, E>(program: Effect.Effect<A, E, ActorRuntime>, options: Options = {}): void => {
+export const runMain = <A, E, E2 = never>(
+  program: Effect.Effect<A, E, ActorRuntime>,
+  options: MainOptions<E2> = {}
+): void => {
   if (childOf() !== undefined) return
   if (isBundledActor) {
     // What is defined below this line is still to come.
     setImmediate(() => void runChild(bundle))
     return
   }
-  const living = new NodeSpawner.Living()
+  let control: Control | undefined
+  // Whatever the Layer is made of, the runtime it makes knows how to stop and kill its tree.
+  const main = Effect.flatMap(Effect.context<ActorRuntime>(), (context) => {
+    control = controlOf(Context.get(context, ActorRuntimes.ActorRuntime))
+    return program
+  })
   const run = Runtime.makeRunMain(({ fiber, teardown }) => {
-    const root = watchRoot(living, () => fiber.interruptUnsafe())
+    const root = watchRoot(() => control, () => fiber.interruptUnsafe())
     fiber.addObserver((exit) => {
       teardown(exit, (code) => {
         const ended = root.code()
@@ -134,7 +133,8 @@ export const runMain = <A, E>(program: Effect.Effect<A, E, ActorRuntime>, option
       })
     })
   })
-  run(Effect.provide(program, layerOver(options, living)), {
+  const platform: Layer.Layer<ActorRuntime, E2 | RuntimeLayerError> = options.layer ?? layer(options)
+  run(Effect.provide(main, platform), {
     teardown: (exit, onExit) =>
       onExit(
         Exit.isSuccess(exit)
@@ -156,7 +156,7 @@ interface RootWatch {
 const sameKeypress = 1000
 
 /** Everything that can end a root from outside its program: the first interrupts it, a second SIGINT kills the tree. */
-const watchRoot = (living: NodeSpawner.Living, interrupt: () => void): RootWatch => {
+const watchRoot = (control: () => Control | undefined, interrupt: () => void): RootWatch => {
   let code: number | undefined
   let pressedAt: number | undefined
   const end = (why: number) => {
@@ -176,7 +176,7 @@ const watchRoot = (living: NodeSpawner.Living, interrupt: () => void): RootWatch
       pressedAt ??= performance.now()
       if (code === undefined) return end(exitCode)
       if (before !== undefined && performance.now() - before < sameKeypress) return
-      living.killAll()
+      control()?.killAll()
       process.exit(code)
     })
   }
@@ -191,10 +191,10 @@ const watchRoot = (living: NodeSpawner.Living, interrupt: () => void): RootWatch
   on("uncaughtException", caught)
   on("unhandledRejection", caught)
   on("SIGTSTP", () => {
-    living.guard?.stopAll()
+    control()?.stopAll()
     process.kill(process.pid, "SIGSTOP")
   })
-  on("SIGCONT", () => living.guard?.continueAll())
+  on("SIGCONT", () => control()?.continueAll())
   const onPipe = (error: Error & { readonly code?: string }) => {
     if (error.code === "EPIPE") end(brokenPipe)
     else caught(error)

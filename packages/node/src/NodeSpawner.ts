@@ -1,275 +1,69 @@
 /**
- * Starts actors as Node processes.
- *
- * The channel is a socketpair on the child's fd 3: nothing to connect to, nothing to clean up, and its end is seen at
- * once. Output is piped and copied through. Every actor leads a process group of its own, so that what it starts ends
- * with it, and so that a Ctrl-C at the terminal reaches the root alone.
+ * Starts actors as processes of this machine.
  *
  * @since 0.1.0
  */
-import { SpawnFailed } from "@furrow/actor/ActorError"
-import { mark, withoutStack } from "@furrow/actor/ActorProcess"
-import {
-  type ProcessExit,
-  type ProcessHandle,
-  Spawner,
-  type SpawnOptions,
-  type SpawnRequest
-} from "@furrow/actor/Spawner"
+import { optional } from "@furrow/actor/ActorProcess"
+import type { OptionalLayer } from "@furrow/actor/ActorRuntime"
+import { type NativeControl, Spawner } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as ChildProcess from "node:child_process"
-import * as Fs from "node:fs"
-import type * as Net from "node:net"
-import { availableParallelism } from "node:os"
-import type { Readable } from "node:stream"
-import { fileURLToPath } from "node:url"
-import { choose, type Guard, type GuardMode } from "./Guard.ts"
-import { environment, inheritedFlags, withoutOwnHeap } from "./internal/arguments.ts"
-import * as Builtins from "./internal/builtins.ts"
-import { copyLines, Tail } from "./internal/output.ts"
-import * as SocketConnection from "./SocketConnection.ts"
+import type * as Scope from "effect/Scope"
+import * as Authenticate from "./internal/authenticate.ts"
+import { refusalOf } from "./internal/child.ts"
+import { choose, type GuardMode } from "./internal/guard.ts"
+import { Living, make } from "./internal/processes.ts"
 
-/** The child's entry has the ending of this file: source in the repository, JavaScript where it is installed. */
-const entry = fileURLToPath(
-  new URL(import.meta.url.endsWith(".ts") ? "./childMain.ts" : "./childMain.js", import.meta.url)
-)
-
-/** In a program bundled into one file there is no entry: the actor is the bundle, started again with a mark. */
-const isBundled = !Fs.existsSync(entry)
-
-const script = (): ReadonlyArray<string> => isBundled ? [process.argv[1]!, mark] : [entry]
-
-/** A process title cannot be longer than the command line was. */
-const padding = "-".repeat(64)
-
-/** The program's command line behind the executable, as the actor's modules are to find it. */
-const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
-  argv === undefined ? process.argv.slice(1) : [process.argv[1] ?? "", ...argv]
-
-/** After a process ended, for the rest of its output. */
-const outputGrace = 50
-
-/** The debugger's id lets anybody run code in the actor: it is said on the actor's stderr, and to nobody else. */
-const secretInspector = "--inspect-publish-uid=stderr"
-const inspects = /(?:^|\s)--inspect(?:-brk|-wait|-port)?(?:[=\s]|$)/
-
-const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> => {
-  const { execArgv = [], inspect = false } = options
-  const asked = inspect === false ? [] : [`--inspect=${inspect === true ? 0 : inspect}`]
-  const opened = [...asked, ...execArgv, options.env?.set?.["NODE_OPTIONS"] ?? ""].some((flag) => inspects.test(flag))
-  return [
-    ...inheritedFlags(limited ? withoutOwnHeap(process.execArgv) : process.execArgv),
-    ...(options.memoryLimit === undefined ? [] : [`--max-old-space-size=${Math.ceil(options.memoryLimit)}`]),
-    ...(opened ? [secretInspector] : []),
-    ...asked,
-    ...execArgv
-  ]
-}
-
-class NodeProcess implements ProcessHandle {
-  readonly actor: ProcessHandle["actor"]
-  readonly connection: ProcessHandle["connection"]
-  private readonly tail = new Tail()
-  private exit: ProcessExit | undefined
-  private callbacks: Array<(exit: ProcessExit) => void> = []
-  private reaped = false
-
-  constructor(actor: SpawnRequest["actor"], child: ChildProcess.ChildProcess, onReaped: () => void) {
-    this.actor = { ...actor, pid: child.pid! }
-    const socket = child.stdio[3] as unknown as Net.Socket
-    this.connection = SocketConnection.make(socket)
-    if (child.stdout !== null) copyLines(child.stdout as Readable, process.stdout)
-    if (child.stderr !== null) copyLines(child.stderr as Readable, process.stderr, this.tail)
-    child.once("exit", (code, signal) => {
-      this.reaped = true
-      onReaped()
-      // What it started and left behind goes with it.
-      this.signalGroup("SIGKILL")
-      const finish = () => {
-        clearTimeout(timer)
-        this.finish({ code, signal })
-      }
-      // Output that is already here is read first, also where we were too busy to read it in time.
-      const timer = setTimeout(() => setImmediate(finish), outputGrace)
-      child.once("close", finish)
-    })
-  }
-
-  whenExited(callback: (exit: ProcessExit) => void): void {
-    if (this.exit !== undefined) callback(this.exit)
-    else this.callbacks.push(callback)
-  }
-
-  lastLines(): ReadonlyArray<string> {
-    return this.tail.last
-  }
-
-  signal(signal: "SIGTERM" | "SIGKILL"): void {
-    if (!this.reaped) this.signalGroup(signal)
-  }
-
-  private signalGroup(signal: "SIGTERM" | "SIGKILL"): void {
-    try {
-      process.kill(-this.actor.pid, signal)
-    } catch {
-      // The group is empty: there is nobody left to tell.
-    }
-  }
-
-  private finish(exit: ProcessExit): void {
-    if (this.exit !== undefined) return
-    this.exit = exit
-    // Once more: what was being started while its group was killed may have come into it only then.
-    this.signalGroup("SIGKILL")
-    // A stopped or lost process cannot close its end: ours must not wait for it.
-    this.connection.destroy()
-    const { callbacks } = this
-    this.callbacks = []
-    for (const callback of callbacks) callback(exit)
-  }
-}
-
-const testFile = /\.(test|spec)\.[cm]?[jt]sx?$/
-
-/** Modules that no child can import, found before there is one. */
-const unusable = (request: SpawnRequest): string | undefined => {
-  const service = request.module === undefined
-    ? []
-    : [{ endpoint: { name: request.actor.name }, module: request.module }]
-  for (const { endpoint, module } of [...service, ...request.definitions]) {
-    // Programs in JavaScript may leave it out.
-    if (typeof module as unknown !== "string" || !module.startsWith("file:")) {
-      return `"${endpoint.name}" has \`module: "${module}"\`: the actor imports that file, so it must be ` +
-        "`import.meta.url` of the file that exports it"
-    }
-    if (testFile.test(module)) {
-      return `"${endpoint.name}" is defined in the test file ${module}: the actor would import the tests. ` +
-        "Move it to a module of its own"
-    }
-  }
-  return undefined
-}
-
-const failed = (request: SpawnRequest, step: "process" | "import", reason: string) =>
-  withoutStack(() => new SpawnFailed({ actor: request.actor.name, step, reason, stderr: [], failure: null }))
-
-const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptions): string => {
-  switch (error.code) {
-    case "ENOENT":
-      return options.cwd === undefined
-        ? `${error.message}: the JavaScript runtime itself was not found`
-        : `${error.message}: does the working directory ${options.cwd} exist?`
-    case "EMFILE":
-    case "ENFILE":
-      return `${error.message}: too many open files; every actor needs a handful (see \`ulimit -n\`)`
-    case "EAGAIN":
-      return `${error.message}: the limit of processes is reached (see \`ulimit -u\`)`
-    default:
-      return error.message
-  }
-}
-
-/** What an actor is told on its command line: its heap limit is its own. */
-export const limitedHeap = "limited-heap"
-
-const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProcess.ChildProcess => {
-  const { actor, options } = request
-  const stdio = options.stdio ?? "pipe"
-  const isTerminal = process.stdout.isTTY === true
-  const command = guard.command([
-    process.execPath,
-    ...flags(options, limited),
-    ...script(),
-    actor.name,
-    actor.uuid,
-    guard.told,
-    String(process.pid),
-    options.memoryLimit === undefined ? "-" : limitedHeap,
-    padding,
-    ...programOf(options)
-  ])
-  return Builtins.childProcess().spawn(command.file, command.args, {
-    stdio: ["ignore", stdio, stdio, "pipe", ...command.fd4],
-    detached: true,
-    env: environment(process.env, options.env, isTerminal),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd })
-  })
-}
-
-/** The actors this process has started and not yet reaped: what a forced end has to kill. */
-export class Living {
-  /** Set when the spawner is built. */
-  guard: Guard | undefined
-  private readonly groups = new Set<number>()
-
-  add(pid: number): () => void {
-    this.groups.add(pid)
-    return () => void this.groups.delete(pid)
-  }
-
-  killAll(): void {
-    for (const pid of this.groups) {
-      try {
-        process.kill(-pid, "SIGKILL")
-      } catch {
-        // Already gone.
-      }
-    }
-  }
-}
-
-/** Booting is work of the processor: twice as many as there are cores leave none of them idle. */
-const atOnce = 2 * availableParallelism()
+export type { GuardMode } from "./internal/guard.ts"
 
 /**
- * The spawner over a guard; `living` sees every process it starts. `limited` where this process is an actor with a heap
- * limit of its own.
- */
-export const make = (guard: Guard, living: Living, limited = false): Spawner["Service"] => ({
-  atOnce,
-  spawn: (request) =>
-    Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
-      const problem = unusable(request)
-      if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
-      let child: ChildProcess.ChildProcess
-      try {
-        child = start(request, guard, limited)
-      } catch (error) {
-        return resume(Effect.fail(failed(request, "process", reasonOf(error as Error, request.options))))
-      }
-      // `error` comes instead of a pid, in the same turn or a later one.
-      child.on("error", (error) => {
-        if (child.pid === undefined) resume(Effect.fail(failed(request, "process", reasonOf(error, request.options))))
-      })
-      if (child.pid === undefined) return
-      const reaped = living.add(child.pid)
-      guard.started(child.pid)
-      resume(Effect.succeed(
-        new NodeProcess(request.actor, child, () => {
-          reaped()
-          guard.ended(child.pid!)
-        })
-      ))
-    })
-})
-
-/**
- * Actors as processes of this machine, under the guard asked for or the best there is. What cannot hold here is said.
+ * How the processes of a tree are started.
  *
+ * @category models
  * @since 0.1.0
  */
-export const layerWith = (
-  options: { readonly guard?: GuardMode | undefined; readonly living: Living; readonly folder: string }
-): Layer.Layer<Spawner> =>
-  Layer.effect(
-    Spawner,
-    Effect.gen(function*() {
-      const { guard, warning } = choose(options.guard)
-      options.living.guard = guard
-      guard.folder(options.folder)
-      yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
-      if (warning !== undefined) yield* Effect.logWarning(warning)
-      return make(guard, options.living)
-    })
-  )
+export interface Options {
+  /**
+   * What ends actors when their parent no longer can. Default: the best this platform has, `warden` on Linux with
+   * `setpriv`, `thread` elsewhere. One that cannot hold here is replaced, and the root logs a warning.
+   */
+  readonly guard?: GuardMode | undefined
+}
+
+const native = (
+  { guard: wanted }: Options,
+  residue: ReadonlyArray<string>
+): Effect.Effect<NativeControl, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const living = new Living()
+    const { guard, warning } = choose(wanted)
+    for (const folder of residue) guard.folder(folder)
+    yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
+    if (warning !== undefined) yield* Effect.logWarning(warning)
+    return {
+      spawner: make(guard, living),
+      pid: process.pid,
+      refusal: refusalOf(),
+      authenticator: Authenticate.authenticator,
+      killAll: () => living.killAll(),
+      stopAll: () => guard.stopAll(),
+      continueAll: () => guard.continueAll()
+    }
+  })
+
+/**
+ * Every actor a process, under the best guard there is: `NodeSpawner.layer`, or `NodeSpawner.layer({ guard: "thread" })`.
+ *
+ * @example
+ * ```ts
+ * NodeActor.runMain(program, {
+ *   layer: NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard: "thread" })))
+ * })
+ * ```
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: OptionalLayer<Options, Spawner> = optional(
+  (options: Options) => Layer.succeed(Spawner, { plan: undefined, native: (residue) => native(options, residue) }),
+  {}
+)

@@ -19,6 +19,11 @@ export interface Reader {
   readonly subscribe: (read: (bytes: Uint8Array) => void) => void
 }
 
+/**
+ * A reader for one socket: `Net.connect({ ...target, onread: reader.onread })`.
+ *
+ * @since 0.1.0
+ */
 export const makeReader = (): Reader => {
   const early: Array<Uint8Array> = []
   let subscribed = false
@@ -43,7 +48,12 @@ export const makeReader = (): Reader => {
 /** A plain Uint8Array: a Buffer would leak into user payloads. */
 const plain = (chunk: Buffer) => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 
-/** Takes the socket over, and the reader it was made with. Errors of it are its end: nothing throws. */
+/**
+ * Takes the socket over, and the reader it was made with. Errors of it are its end: nothing throws. A socket is read from
+ * `start` on; one that was accepted is to be paused until then, where it would read by itself (a TLS socket does).
+ *
+ * @since 0.1.0
+ */
 export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   let ended = false
   let reason: string | undefined
@@ -62,10 +72,10 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   return {
     start: (given) => {
       handlers = given
-      if (reader !== undefined) {
-        reader.subscribe(given.data)
-        socket.resume()
-      } else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
+      if (reader !== undefined) reader.subscribe(given.data)
+      else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
+      // Also a socket that was paused until somebody reads it.
+      socket.resume()
       socket.on("drain", () => given.drain())
       if (ended) setImmediate(() => given.end(reason))
     },

@@ -1,6 +1,9 @@
 /**
- * The public API on one page.
+ * The public API: actors as processes of Node.
  *
  * @since 0.1.0
  */
 export * as NodeActor from "./NodeActor.ts"
+export * as NodeSpawner from "./NodeSpawner.ts"
+export * as NodeTransport from "./NodeTransport.ts"
+export * as SocketConnection from "./SocketConnection.ts"

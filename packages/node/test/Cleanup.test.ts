@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Timeouts } from "@furrow/actor"
-import type { GuardMode } from "@furrow/node/Guard"
 import * as NodeActor from "@furrow/node/NodeActor"
+import type { GuardMode } from "@furrow/node/NodeSpawner"
+import * as NodeSpawner from "@furrow/node/NodeSpawner"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Leaks from "@furrow/testing/Leaks"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import { dies, escape, hangs, throwAtExit } from "./fixtures/cleanup.ts"
@@ -65,7 +67,7 @@ describe("An actor whose release", () => {
           return Leaks.withoutLeaks(
             Effect.scoped(program).pipe(
               Timeouts.provide({ finalizers: 1000 }),
-              Effect.provide(NodeActor.layerWith({ guard })),
+              Effect.provide(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard })))),
               Effect.provide(Logger.layer([logger]))
             )
           )

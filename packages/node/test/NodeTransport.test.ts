@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { ActorId } from "@furrow/actor/internal/errors/ActorError"
+import * as Merged from "@furrow/actor/internal/transport/Network"
 import type { Connection } from "@furrow/actor/internal/transport/Transport"
-import * as NodeTransport from "@furrow/node/NodeTransport"
+import { authenticator } from "@furrow/node/internal/authenticate"
+import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"
 import * as Folder from "@furrow/testing/Folder"
 import * as Leaks from "@furrow/testing/Leaks"
-import * as ListenSuite from "@furrow/testing/ListenSuite"
 import * as Program from "@furrow/testing/Program"
 import * as TransportSuite from "@furrow/testing/TransportSuite"
 import * as Effect from "effect/Effect"
@@ -14,6 +15,7 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
+import * as Networks from "./fixtures/networks.ts"
 import { fixture } from "./support.ts"
 
 const isLinux = process.platform === "linux"
@@ -21,8 +23,8 @@ const isLinux = process.platform === "linux"
 /** A network whose files go with the Scope. */
 const network = (transport: "unix" | "tcp") =>
   Effect.acquireRelease(
-    Effect.sync(() => NodeTransport.network({ transport })),
-    (network) => Effect.sync(() => NodeTransport.close(network))
+    Effect.sync(() => Networks.network({ transport })),
+    (network) => Effect.sync(() => Networks.close(network))
   )
 
 const actor = (name: string, pid = process.pid): ActorId => ({
@@ -33,36 +35,36 @@ const actor = (name: string, pid = process.pid): ActorId => ({
 
 const socketOf = (address: string) => address.slice("/unix".length)
 
-const listen = (transport: ReturnType<typeof NodeTransport.make>, who: ActorId) =>
+const listen = (transport: ReturnType<typeof Networks.make>, who: ActorId) =>
   Effect.acquireRelease(
     transport.listen(who, (guest) => guest.destroy()),
     (listener) => Effect.sync(() => listener.close())
   )
 
 for (const transport of ["unix", "tcp"] as const) {
-  const make: ListenSuite.MakeTransport = Effect.map(network(transport), NodeTransport.make)
+  const make: TransportSuite.MakeTransport = Effect.map(network(transport), Networks.make)
 
   describe(`Actors that listen with ${transport}`, () => {
-    for (const { run, title } of ListenSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
+    for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
   describe(`A connection that was dialled over ${transport}`, () => {
-    const pair = ListenSuite.dialled(make)
-    for (const { run, title } of TransportSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
+    const pair = TransportSuite.dialled(make)
+    for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
   describe(`A connection that was accepted over ${transport}`, () => {
-    const pair = Effect.map(ListenSuite.dialled(make), ([near, far]) => [far, near] as const)
-    for (const { run, title } of TransportSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
+    const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) => [far, near] as const)
+    for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
   describe(`A connection over ${transport} that is as bad as it may be`, () => {
-    const pair = Effect.map(ListenSuite.dialled(make), ([near, far]) =>
+    const pair = Effect.map(TransportSuite.dialled(make), ([near, far]) =>
       [
         FaultyTransport.wrap(near, { seed: 7, delay: 1, split: 0.3, join: 0.3 }).connection,
         far
       ] as const)
-    const kept = TransportSuite.contract(pair).filter(({ title }) =>
+    const kept = ConnectionSuite.contract(pair).filter(({ title }) =>
       /in the order|both directions|comes late/.test(title)
     )
     for (const { run, title } of kept) it.live(title, () => run)
@@ -72,44 +74,44 @@ for (const transport of ["unix", "tcp"] as const) {
 describe("A tree that listens with Unix sockets", () => {
   it.live("makes nothing before somebody listens, and leaves nothing when it is closed", () =>
     Effect.gen(function*() {
-      const network = NodeTransport.network({ transport: "unix" })
+      const network = Networks.network({ transport: "unix" })
       const runtime = Path.dirname(network.folder)
       assert.isFalse(Fs.existsSync(runtime))
       yield* Effect.scoped(Effect.gen(function*() {
-        const { address } = yield* listen(NodeTransport.make(network), actor("frank"))
+        const { address } = yield* listen(Networks.make(network), actor("frank"))
         assert.strictEqual(address, `/unix${network.folder}/frank@${process.pid}.sock`)
         assert.match(Path.basename(network.folder), new RegExp(`^${process.pid}-[0-9a-f]{8}$`))
         const modes = [runtime, network.folder, socketOf(address)].map((path) => Fs.statSync(path).mode & 0o777)
         assert.deepStrictEqual(modes, [0o700, 0o700, 0o600])
       }))
       assert.deepStrictEqual(Fs.readdirSync(network.folder), [])
-      NodeTransport.close(network)
+      Networks.close(network)
       assert.isFalse(Fs.existsSync(runtime))
-      NodeTransport.close(network)
+      Networks.close(network)
     }))
 
   it.live("keeps the folder of all trees for the others", () =>
     Effect.scoped(Effect.gen(function*() {
       const [one, two] = [yield* network("unix"), yield* network("unix")]
-      yield* listen(NodeTransport.make(one), actor("frank"))
-      const { address } = yield* listen(NodeTransport.make(two), actor("frank"))
-      NodeTransport.close(one)
+      yield* listen(Networks.make(one), actor("frank"))
+      const { address } = yield* listen(Networks.make(two), actor("frank"))
+      Networks.close(one)
       assert.isFalse(Fs.existsSync(one.folder))
-      ;(yield* NodeTransport.make(one).dial(address)).destroy()
+      ;(yield* Networks.make(one).dial(address)).destroy()
     })))
 
   it.live("leaves a folder to its owner that was asked for", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
-      const network = NodeTransport.network({ transport: "unix", runtimeFolder })
-      yield* Effect.scoped(listen(NodeTransport.make(network), actor("frank")))
-      NodeTransport.close(network)
+      const network = Networks.network({ transport: "unix", runtimeFolder })
+      yield* Effect.scoped(listen(Networks.make(network), actor("frank")))
+      Networks.close(network)
       assert.deepStrictEqual(Fs.readdirSync(runtimeFolder), [])
     })))
 
   it.live("replaces the socket of a dead process, and says no where somebody listens", () =>
     Effect.scoped(Effect.gen(function*() {
-      const transport = NodeTransport.make(yield* network("unix"))
+      const transport = Networks.make(yield* network("unix"))
       const first = yield* listen(transport, actor("frank"))
       const error = yield* Effect.flip(listen(transport, actor("frank")))
       assert.isFalse(error.gone)
@@ -128,7 +130,7 @@ describe("A tree that listens with Unix sockets", () => {
   it.live("does not replace what is no socket", () =>
     Effect.scoped(Effect.gen(function*() {
       const { folder, ...rest } = yield* network("unix")
-      const transport = NodeTransport.make({ folder, ...rest })
+      const transport = Networks.make({ folder, ...rest })
       yield* listen(transport, actor("somebody"))
       const path = Path.join(folder, `frank@${process.pid}.sock`)
       Fs.writeFileSync(path, "mine")
@@ -140,36 +142,43 @@ describe("A tree that listens with Unix sockets", () => {
   it.live("makes its folder again where somebody has removed it", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
-      const transport = NodeTransport.make(given)
+      const transport = Networks.make(given)
       yield* listen(transport, actor("one"))
       Fs.rmSync(given.folder, { recursive: true })
       const two = yield* listen(transport, actor("two"))
       ;(yield* transport.dial(two.address)).destroy()
     })))
 
-  it.live("dials tcp as well, and a tree with tcp dials its sockets", () =>
+  it.live("knows its own addresses: of two transports of a tree each dials what it listens at", () =>
     Effect.scoped(Effect.gen(function*() {
       const [unix, tcp] = [
-        NodeTransport.make(yield* network("unix")),
-        NodeTransport.make(yield* network("tcp"))
+        Networks.make(yield* network("unix")),
+        Networks.make(yield* network("tcp"))
       ]
       const [atUnix, atTcp] = [yield* listen(unix, actor("here")), yield* listen(tcp, actor("there"))]
-      ;(yield* unix.dial(atTcp.address)).destroy()
-      ;(yield* tcp.dial(atUnix.address)).destroy()
+      const both = Merged.make([unix, tcp], undefined)
+      for (const { address } of [atUnix, atTcp]) (yield* both.dial([address])).destroy()
+      assert.deepStrictEqual(
+        [unix.dials(atTcp.address), tcp.dials(atUnix.address), unix.dials(atUnix.address), tcp.dials(atTcp.address)],
+        [false, false, true, true]
+      )
+      assert.isFalse((yield* Effect.flip(unix.dial(atTcp.address))).gone)
     })))
 
-  it.live("believes nobody of another tree", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const [one, two] = [NodeTransport.make(yield* network("unix")), NodeTransport.make(yield* network("unix"))]
-      const said = new TextEncoder().encode("who I am")
-      assert.notDeepEqual(one.authenticator!().mac(said), two.authenticator!().mac(said))
-    })))
+  it("believes nobody of another tree, and signs nothing twice", () => {
+    const secret = (byte: number) => new Uint8Array(32).fill(byte)
+    const [one, again, two] = [authenticator(secret(1)), authenticator(secret(1)), authenticator(secret(2))]
+    const said = new TextEncoder().encode("who I am")
+    assert.deepStrictEqual(one.mac(said), again.mac(said))
+    assert.notDeepEqual(one.nonce, again.nonce)
+    assert.notDeepEqual(one.mac(said), two.mac(said))
+  })
 })
 
 describe("A dial", () => {
   it.live("that is too long for a socket says so instead of dialling another path", () =>
     Effect.scoped(Effect.gen(function*() {
-      const transport = NodeTransport.make(yield* network("unix"))
+      const transport = Networks.make(yield* network("unix"))
       const error = yield* Effect.flip(transport.dial(`/unix/${"x".repeat(200)}`))
       assert.isFalse(error.gone)
       assert.match(error.message, /has room for \d+ bytes here/)
@@ -196,7 +205,7 @@ describe("A dial", () => {
         )
         const stopped = () => /^\S+ \(.*\) T/.test(Fs.readFileSync(`/proc/${program.pid}/stat`, "utf8"))
         yield* Eventually.holds("it is stopped", stopped)
-        const transport = NodeTransport.make(yield* network("unix"))
+        const transport = Networks.make(yield* network("unix"))
         const dial = Effect.acquireRelease(
           transport.dial(`/unix${path}`),
           (connection) => Effect.sync(() => connection.destroy())
@@ -225,7 +234,7 @@ describe("A dial", () => {
     () =>
       Effect.scoped(Effect.gen(function*() {
         const given = yield* network("unix")
-        const { address } = yield* listen(NodeTransport.make(given), actor("frank"))
+        const { address } = yield* listen(Networks.make(given), actor("frank"))
         const stranger = yield* Program.start(fixture("dialler.ts"), { args: [address, "65534"] })
         yield* stranger.says(/said: .*\n/)
         assert.match(stranger.stdout(), /gone: false\nsaid: .*EACCES.*both actors have to run as the same user/)
@@ -236,7 +245,7 @@ describe("A dial", () => {
 describe("A process without descriptors left", () => {
   it.live("can neither listen nor dial, says what to raise, and takes nobody for dead", () =>
     Effect.scoped(Effect.gen(function*() {
-      const { address } = yield* listen(NodeTransport.make(yield* network("unix")), actor("frank"))
+      const { address } = yield* listen(Networks.make(yield* network("unix")), actor("frank"))
       const program = yield* Program.start(fixture("dialler.ts"), {
         args: [address, "full"],
         through: ["/bin/sh", "-c", "ulimit -n 64; exec \"$@\"", "sh"]
@@ -277,7 +286,7 @@ describe("A connection that nobody has started to read", () => {
   for (const [name, turn] of [["accepted", 0], ["dialled", 1]] as const) {
     it.live(`holds its writer up where it was ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
-        const ends = yield* ListenSuite.dialled(Effect.map(network("unix"), NodeTransport.make))
+        const ends = yield* TransportSuite.dialled(Effect.map(network("unix"), Networks.make))
         const [writer, reader] = [ends[turn], ends[1 - turn]!]
         let drains = 0
         writer.start({ data: () => {}, drain: () => drains++, end: () => {} })
@@ -308,14 +317,14 @@ describe("What dead actors leave", () => {
   it.live("is removed by their parent: their socket, and those of all that are dead", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
-      const transport = NodeTransport.make(given)
+      const transport = Networks.make(given)
       const { address } = yield* listen(transport, actor("alive"))
       const child = actor("child", dead())
       const left = [
         yield* leave(given.folder, "child", child.pid),
         yield* leave(given.folder, "below", dead())
       ]
-      transport.forget(child)
+      transport.forget!(child)
       assert.deepStrictEqual(left.map((path) => Fs.existsSync(path)), [false, false])
       assert.isTrue(Fs.existsSync(socketOf(address)))
     })))
@@ -323,7 +332,7 @@ describe("What dead actors leave", () => {
   it.live("and what dies a moment later is removed then, also where nobody has reaped it", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
-      const transport = NodeTransport.make(given)
+      const transport = Networks.make(given)
       yield* listen(transport, actor("alive"))
       // A shell that becomes `sleep` reaps nobody: the other stays a zombie.
       const shell = yield* Effect.acquireRelease(
@@ -340,7 +349,7 @@ describe("What dead actors leave", () => {
       })
       const below = Number(yield* Eventually.holds("it says who is below", () => /\d+\n/.exec(said)?.[0]))
       const left = yield* leave(given.folder, "below", below)
-      transport.forget(actor("child", dead()))
+      transport.forget!(actor("child", dead()))
       assert.isTrue(Fs.existsSync(left), "it is still alive")
       process.kill(below, "SIGKILL")
       yield* Eventually.holds("its socket is removed", () => !Fs.existsSync(left))
@@ -349,9 +358,9 @@ describe("What dead actors leave", () => {
   it.live("is looked for once more after every death, also where one look is still to come", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
-      const transport = NodeTransport.make(given)
+      const transport = Networks.make(given)
       yield* listen(transport, actor("alive"))
-      for (const child of ["one", "two"]) transport.forget(actor(child, dead()))
+      for (const child of ["one", "two"]) transport.forget!(actor(child, dead()))
       for (const look of ["the look after the first death", "the look after the second"]) {
         const left = yield* leave(given.folder, "below", dead())
         yield* Eventually.holds(look, () => !Fs.existsSync(left), { within: "4 seconds" })
@@ -361,11 +370,11 @@ describe("What dead actors leave", () => {
   it.live("is no concern of a tree that made no folder, or has removed it", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
-      NodeTransport.make(given).forget(actor("child", dead()))
+      Networks.make(given).forget!(actor("child", dead()))
       assert.isFalse(Fs.existsSync(given.folder))
-      const long = NodeTransport.network({ transport: "unix", runtimeFolder: `/${"long/".repeat(40)}` })
-      NodeTransport.make(long).forget(actor("child", dead()))
-      NodeTransport.close(long)
+      const long = Networks.network({ transport: "unix", runtimeFolder: `/${"long/".repeat(40)}` })
+      Networks.make(long).forget!(actor("child", dead()))
+      Networks.close(long)
     })))
 
   it.live("goes with the folder of a tree whose root is dead, when the next tree listens (S121)", () =>
@@ -394,8 +403,8 @@ describe("What dead actors leave", () => {
       yield* Effect.addFinalizer(() => Effect.sync(() => void server.close()))
       yield* Eventually.holds("it listens", () => server.listening)
 
-      const tree = NodeTransport.network({ transport: "unix", runtimeFolder })
-      yield* listen(NodeTransport.make(tree), actor("frank"))
+      const tree = Networks.network({ transport: "unix", runtimeFolder })
+      yield* listen(Networks.make(tree), actor("frank"))
       assert.deepStrictEqual(gone.filter((path) => Fs.existsSync(path)), [])
       assert.deepStrictEqual(kept.filter((path) => !Fs.existsSync(path)), [])
       assert.isTrue(Fs.existsSync(Path.join(elsewhere, "precious")))
@@ -453,8 +462,8 @@ describe("The warden", () => {
       yield* root.ended()
       yield* Eventually.holds("nobody is left", () => root.left().length === 0)
       assert.strictEqual(sockets(folder), 2)
-      const tree = NodeTransport.network({ transport: "unix", runtimeFolder })
-      yield* listen(NodeTransport.make(tree), actor("frank"))
+      const tree = Networks.network({ transport: "unix", runtimeFolder })
+      yield* listen(Networks.make(tree), actor("frank"))
       assert.isFalse(Fs.existsSync(folder))
     })))
 })

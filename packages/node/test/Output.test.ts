@@ -111,6 +111,22 @@ describe("Copying lines", () => {
       assert.isFalse(source.isPaused())
     }))
 
+  it.live("reads what an exited process has left, though the target still has no room", () =>
+    Effect.promise(async () => {
+      const source = new PassThrough()
+      const target = new PassThrough({ highWaterMark: 16 })
+      const tail = new Tail()
+      const readTheRest = copyLines(source, target, tail)
+      source.write("a line that is longer than the target takes\n")
+      await new Promise((resolve) => setImmediate(resolve))
+      source.write("the last words\n")
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.notInclude(tail.last, "the last words")
+      readTheRest()
+      await new Promise((resolve) => setImmediate(resolve))
+      assert.include(tail.last, "the last words")
+    }))
+
   it.live("listens once to a slow target of many sources, and lets them all go on when nobody reads it any more", () =>
     Effect.promise(async () => {
       const target = new PassThrough({ highWaterMark: 16 })

@@ -113,6 +113,8 @@ describe("The folder of a tree", () => {
         { within: "20 seconds", what: "those that can have ended" }
       )
       assert.isTrue(Processes.isAlive(program.pid))
+      // One within a second would be the same Ctrl-C.
+      yield* Eventually.pause("1200 millis")
       yield* program.signal("SIGINT")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 130, signal: null })
       assert.deepStrictEqual(entries(runtime), [])

@@ -3,7 +3,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
-import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import type { ActorRuntime, RuntimeLayerError } from "@furrow/actor/ActorRuntime"
 import * as NodeActor from "@furrow/node/NodeActor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -33,7 +33,7 @@ class Worker extends Context.Service<
   static readonly layer = Layer.effect(Worker, Actor.startScoped("worker", { expose: [get, hold, isPrime, ticks] }))
 }
 
-type Runtime = ManagedRuntime.ManagedRuntime<ActorRuntime | Worker, Actor.ActorError>
+type Runtime = ManagedRuntime.ManagedRuntime<ActorRuntime | Worker, Actor.ActorError | RuntimeLayerError>
 
 /** A test of promises: it has a runtime and a file for evidence, and whatever is left behind fails it. */
 const withRuntime = (body: (runtime: Runtime, file: string) => Promise<void>) => () =>

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { TransportError } from "@furrow/actor/internal/transport/Transport"
-import * as NodeTransport from "@furrow/node/NodeTransport"
 import * as Folder from "@furrow/testing/Folder"
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
@@ -8,6 +7,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import * as RuntimeFolder from "../src/internal/runtimeFolder.ts"
+import * as Networks from "./fixtures/networks.ts"
 import "./support.ts"
 
 const isRoot = process.geteuid!() === 0
@@ -24,7 +24,7 @@ const refusal = (runtime: string) => {
     assert.instanceOf(error, TransportError)
     assert.isFalse(error.gone)
     assert.include(error.message, runtime)
-    assert.include(error.message, "or choose another folder with the option `runtimeFolder`")
+    assert.include(error.message, "or choose another folder with the option `folder` of NodeTransport.layerUnix")
     const after = Fs.lstatSync(runtime)
     assert.deepStrictEqual([after.mode, after.uid, after.ino], [before.mode, before.uid, before.ino])
     if (after.isDirectory()) assert.deepStrictEqual(Fs.readdirSync(runtime), [])
@@ -88,7 +88,10 @@ describe("The name of a socket (S120)", () => {
       assert.strictEqual(path(40, room - 40), `${treeOf(room - 40)}/${"x".repeat(40)}@77.sock`)
       assert.match(path(41, room - 40), /\/~[0-9a-f]{12}@77\.sock$/)
       assert.strictEqual(Buffer.byteLength(path(41, room - 13)), most)
-      assert.throws(() => path(41, room - 12), /room for .* choose a shorter folder with the option `runtimeFolder`/)
+      assert.throws(
+        () => path(41, room - 12),
+        /room for .* choose a shorter folder with the option `folder` of NodeTransport.layerUnix/
+      )
     }
   })
 
@@ -99,15 +102,15 @@ describe("The name of a socket (S120)", () => {
         const folder = yield* Folder.make()
         const room = 107 - Buffer.byteLength(`/${process.pid}-0123abcd/@${process.pid}.sock`) - 20
         const runtimeFolder = Path.join(folder, "x".repeat(room - Buffer.byteLength(folder) - 1))
-        const transport = NodeTransport.make(NodeTransport.network({ transport: "unix", runtimeFolder }))
+        const transport = Networks.make(Networks.network({ transport: "unix", runtimeFolder }))
         const actor = { name: "y".repeat(20), uuid: "", pid: process.pid }
         const listener = yield* transport.listen(actor, (guest) => guest.destroy())
         assert.strictEqual(Buffer.byteLength(listener.address.slice("/unix".length)), 107)
         ;(yield* transport.dial(listener.address)).destroy()
         listener.close()
 
-        const long = NodeTransport.network({ transport: "unix", runtimeFolder: Path.join(folder, "x".repeat(100)) })
-        const error = yield* Effect.flip(NodeTransport.make(long).listen(actor, () => {}))
+        const long = Networks.network({ transport: "unix", runtimeFolder: Path.join(folder, "x".repeat(100)) })
+        const error = yield* Effect.flip(Networks.make(long).listen(actor, () => {}))
         assert.isFalse(error.gone)
         assert.match(error.message, /has room for 107 bytes here, and .* has \d+: choose a shorter folder/)
         assert.isFalse(Fs.existsSync(Path.dirname(long.folder)))
@@ -129,7 +132,7 @@ describe("The runtime folder", () => {
       for (const [name, value] of before) set(name, value)
     }
   }
-  const own = () => Path.dirname(NodeTransport.network().folder)
+  const own = () => Path.dirname(Networks.network().folder)
 
   it.effect("is in XDG_RUNTIME_DIR where that is a folder of ours, and among the temporary files otherwise", () =>
     within({ "file": "" }, (folder) => {
@@ -149,7 +152,7 @@ describe("The runtime folder", () => {
 
   it("that is not absolute is meant from where the root was started", () => {
     assert.strictEqual(
-      Path.dirname(NodeTransport.network({ runtimeFolder: "some/where" }).folder),
+      Path.dirname(Networks.network({ runtimeFolder: "some/where" }).folder),
       Path.resolve("some/where")
     )
   })

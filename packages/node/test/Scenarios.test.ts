@@ -56,7 +56,7 @@ describe("A process of one's own", () => {
           yield* a!.run(present())
           assert.deepStrictEqual(introduced.map(({ actor }) => actor), [a!.actor])
         }))
-      }).pipe(Effect.provide(NodeActor.layerWith({ expose: [introduce] })))
+      }).pipe(Effect.provide(NodeActor.layer({ expose: [introduce] })))
     ))
 
   it.live("is not called with what is not there, or with what does not fit; and goes on (S028, S030)", () =>

@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as SocketConnection from "@furrow/node/SocketConnection"
+import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
 import * as Folder from "@furrow/testing/Folder"
-import * as TransportSuite from "@furrow/testing/TransportSuite"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as Path from "node:path"
@@ -21,13 +21,13 @@ const connected = (listen: Net.ListenOptions, onread?: Net.OnReadOpts) =>
     })
   })
 
-const pair = (listen: Effect.Effect<Net.ListenOptions, never, any>): TransportSuite.MakePair =>
+const pair = (listen: Effect.Effect<Net.ListenOptions, never, any>): ConnectionSuite.MakePair =>
   Effect.map(Effect.flatMap(listen, connected), ([near, far]) => [
     SocketConnection.make(near),
     SocketConnection.make(far)
   ])
 
-const readInto = (listen: Effect.Effect<Net.ListenOptions, never, any>): TransportSuite.MakePair =>
+const readInto = (listen: Effect.Effect<Net.ListenOptions, never, any>): ConnectionSuite.MakePair =>
   Effect.suspend(() => {
     const reader = SocketConnection.makeReader()
     return Effect.map(Effect.flatMap(listen, (options) => connected(options, reader.onread)), ([near, far]) => [
@@ -46,6 +46,6 @@ const transports = {
 
 for (const [name, make] of Object.entries(transports)) {
   describe(`A connection over ${name}`, () => {
-    for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => run)
+    for (const { run, title } of ConnectionSuite.contract(make)) it.live(title, () => run)
   })
 }

@@ -3,9 +3,10 @@
  * nothing. The three are measured in turns in one process, so that the machine's moods hit them alike.
  */
 import * as Actor from "@furrow/actor/Actor"
-import { NodeActor } from "@furrow/node"
-import type { GuardMode } from "@furrow/node/Guard"
+import { NodeActor, NodeSpawner } from "@furrow/node"
+import type { GuardMode } from "@furrow/node/NodeSpawner"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
@@ -59,7 +60,9 @@ const rowOf = (mode: GuardMode, own: ReadonlyArray<Sample>, base: ReadonlyArray<
 export const run = async (rounds: number): Promise<string> => {
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
-  const runtimes = modes.map((guard) => ManagedRuntime.make(NodeActor.layerWith({ guard })))
+  const runtimes = modes.map((guard) =>
+    ManagedRuntime.make(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard }))))
+  )
   const samples = new Map(modes.map((mode) => [mode, [] as Array<Sample>]))
   // One more to warm up, and every time another one first.
   for (let round = -1; round < rounds; round++) {

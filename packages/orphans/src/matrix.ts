@@ -7,7 +7,7 @@
  *   where   all of them, or only the last one: then those between must still bring its end about
  *   depth   levels of actors below the one that dies
  */
-import type { GuardMode } from "@furrow/node/Guard"
+import type { GuardMode } from "@furrow/node/NodeSpawner"
 
 export const whos = ["root", "inner"] as const
 export const hows = ["SIGKILL", "oom", "exit", "SIGTERM", "SIGINT", "SIGHUP", "pipe", "throw"] as const

@@ -1,9 +1,10 @@
 /** What every test of real processes needs around it. */
 import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
-import { NodeActor } from "@furrow/node"
-import type { GuardMode } from "@furrow/node/Guard"
+import { NodeActor, NodeSpawner } from "@furrow/node"
+import type { GuardMode } from "@furrow/node/NodeSpawner"
 import * as Leaks from "@furrow/testing/Leaks"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -17,7 +18,9 @@ process.on("exit", () => Fs.rmSync(temporary, { recursive: true, force: true }))
 
 /** Runs a program over real processes; whatever it leaves behind fails the test. */
 export const withActors = <A, E>(program: Effect.Effect<A, E, ActorRuntime | Scope.Scope>, guard?: GuardMode) =>
-  Leaks.withoutLeaks(Effect.scoped(program).pipe(Effect.provide(NodeActor.layerWith({ guard }))))
+  Leaks.withoutLeaks(
+    Effect.scoped(program).pipe(Effect.provide(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard })))))
+  )
 
 /** How long an effect took, beside what it gave. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -3,7 +3,7 @@
  * runner: whoever runs it hands each case to theirs.
  *
  * ```ts
- * for (const { run, title } of TransportSuite.contract(pair)) it.live(title, () => run)
+ * for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => run)
  * ```
  *
  * @since 0.1.0

@@ -12,7 +12,7 @@
  *
  * @since 0.1.0
  */
-import type { Address, Connection, ConnectionHandlers, Transport } from "@furrow/actor/Transport"
+import type { Address, Connection, ConnectionHandlers, TransportDriver } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 
 /**
@@ -362,15 +362,15 @@ export const pair = (
  *
  * @example
  * ```ts
- * const layer = MemoryActor.layerWith({ betweenPeers: (transport) => FaultyTransport.dialling(transport, () => faults) })
+ * const layer = MemoryActor.layer({ betweenPeers: (transport) => FaultyTransport.dialling(transport, () => faults) })
  * ```
  * @since 0.1.0
  */
 export const dialling = (
-  transport: Transport["Service"],
+  transport: TransportDriver["Service"],
   faults: (address: Address) => Faults,
   onLink: (link: Link, address: Address) => void = () => {}
-): Transport["Service"] => ({
+): TransportDriver["Service"] => ({
   ...transport,
   dial: (address) =>
     Effect.map(transport.dial(address), (connection) => {

@@ -1,271 +1,217 @@
 /**
- * What every `Connection` owes: order, backpressure, half close, cut, the end said once.
+ * What every `TransportDriver` owes: an address is one actor's, whoever dials it is handed over, a closed door is not answered,
+ * and nobody who is alive is said to be gone.
  *
- * A new transport is tested by one line: a maker of connected pairs. Each case gets a pair of its own. Who listens and
- * dials is in `ListenSuite`.
+ * A new transport is tested by two lines: this contract with a maker of it, and `ConnectionSuite` with `dialled` of the
+ * same maker, for the connections it makes. Each case gets a transport of its own.
  *
  * @since 0.1.0
  */
-import type { Connection } from "@furrow/actor/Transport"
+import type { ActorId } from "@furrow/actor/ActorError"
+import { type Connection, type Listener, type TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import * as Assert from "node:assert/strict"
+import type { MakePair } from "./ConnectionSuite.ts"
 import type { Case, Contract } from "./Contract.ts"
 import * as Eventually from "./Eventually.ts"
-import { bytes, ended, equal, pattern, received, Recorder, settled } from "./internal/recorder.ts"
+import { bytes, equal, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
- * Makes both ends of one connection, not started yet; the Scope cleans up what the ends do not.
+ * Makes a transport of one network; the Scope cleans up what listeners leave.
  *
  * @since 0.1.0
  */
-export type MakePair = Effect.Effect<readonly [Connection, Connection], unknown, Scope.Scope>
+export type MakeTransport = Effect.Effect<TransportDriver["Service"], unknown, Scope.Scope>
 
-const nothingElse = (...recorders: ReadonlyArray<Recorder>): Effect.Effect<void> =>
-  Effect.map(settled, () => {
-    for (const recorder of recorders) equal([recorder.ends.length, recorder.afterEnd], [1, 0])
-  })
+let actors = 0
 
-/** Writes chunks until the connection is full; how much it took. */
-const fill = (connection: Connection, chunk: Uint8Array): number => {
-  // No transport may take this much from a writer whose reader does not read.
-  const most = 64 * 1024 * 1024
-  let written = 0
-  let room = true
-  while (room && written < most) {
-    room = connection.write([chunk])
-    written += chunk.length
-  }
-  Assert.ok(!room, `write never answered false: ${written} bytes were taken from it while nobody read`)
-  return written
+const newActor = (name = "actor"): ActorId => {
+  actors++
+  return { name, uuid: `00000000-0000-4000-8000-${String(actors).padStart(12, "0")}`, pid: process.pid }
 }
 
-type Body = (near: Connection, far: Connection) => Effect.Effect<void, unknown>
+/** A listener and who came through its door. Open connections end with the Scope. */
+class Door {
+  readonly guests: Array<Connection> = []
+  listener!: Listener
+
+  readonly open = (transport: TransportDriver["Service"], actor: ActorId) =>
+    Effect.acquireRelease(
+      Effect.map(transport.listen(actor, (guest) => this.guests.push(guest)), (listener) => {
+        this.listener = listener
+        return this
+      }),
+      () =>
+        Effect.sync(() => {
+          this.listener.close()
+          for (const guest of this.guests) guest.destroy()
+        })
+    )
+
+  guest(index = 0): Effect.Effect<Connection, Eventually.NotInTime> {
+    return Eventually.holds(`guest ${index} is handed over`, () => this.guests[index])
+  }
+}
+
+const door = (transport: TransportDriver["Service"], actor = newActor()) => new Door().open(transport, actor)
+
+const dial = (transport: TransportDriver["Service"], address: string) =>
+  Effect.acquireRelease(transport.dial(address), (connection) => Effect.sync(() => connection.destroy()))
+
+/** What goes in at one end comes out at the other. */
+const carries = (from: Connection, to: Recorder, text: string) =>
+  Effect.gen(function*() {
+    const before = to.received
+    from.write([bytes(text)])
+    yield* received(to, before + text.length)
+    Assert.ok(to.text.endsWith(text), `"${to.text}" does not end with "${text}"`)
+  })
+
+const failure = <A>(effect: Effect.Effect<A, TransportError, Scope.Scope>) =>
+  Effect.map(Effect.flip(effect), (error) => {
+    Assert.ok(error instanceof TransportError, `it failed with ${String(error)}`)
+    return error
+  })
+
+/**
+ * Both ends of one connection of this transport, the dialler's first: for `ConnectionSuite.contract`.
+ *
+ * @since 0.1.0
+ */
+export const dialled = (make: MakeTransport): MakePair =>
+  Effect.gen(function*() {
+    const transport = yield* make
+    const { guests, listener } = yield* door(transport)
+    const near = yield* dial(transport, listener.address)
+    const far = yield* Eventually.holds("the connection is handed over", () => guests[0])
+    return [near, far] as const
+  })
+
+type Body = (transport: TransportDriver["Service"]) => Effect.Effect<void, unknown, Scope.Scope>
 
 const cases = {
-  "bytes arrive in the order they were written, whatever their sizes": (near, far) => {
-    const at = new Recorder(far).start()
-    new Recorder(near).start()
-    const sent = [1, 0, 7, 4096, 1, 65_537, 300_000, 2].map((size, i) => pattern(size, i))
-    return Effect.gen(function*() {
-      near.write([sent[0]!])
-      near.write(sent.slice(1, 5))
-      near.write(sent.slice(5))
-      const whole = Buffer.concat(sent)
-      yield* received(at, whole.length)
-      Assert.ok(Buffer.concat(at.chunks).equals(whole), "the bytes differ from what was written")
-    })
-  },
-  "both directions carry bytes at once, and do not mix": (near, far) => {
-    const left = new Recorder(near).start()
-    const right = new Recorder(far).start()
-    return Effect.gen(function*() {
-      for (let i = 0; i < 100; i++) {
-        near.write([bytes(`r${i};`)])
-        far.write([bytes(`l${i};`)])
+  "who dials is handed over, and both ends carry bytes": (transport) =>
+    Effect.gen(function*() {
+      const here = yield* door(transport)
+      const near = yield* dial(transport, here.listener.address)
+      const far = yield* here.guest()
+      const atNear = new Recorder(near).start()
+      const atFar = new Recorder(far).start()
+      yield* carries(near, atFar, "there")
+      yield* carries(far, atNear, "and back")
+    }),
+  "every dial is a connection of its own": (transport) =>
+    Effect.gen(function*() {
+      const here = yield* door(transport)
+      const near = yield* Effect.forEach(["one", "two", "three"], () => dial(transport, here.listener.address), {
+        concurrency: "unbounded"
+      })
+      yield* here.guest(2)
+      const far = here.guests.map((guest) => new Recorder(guest).start())
+      near.forEach((connection, i) => connection.write([bytes(`${i}`)]))
+      yield* Eventually.holds("each guest says one thing", () => far.every(({ text }) => text.length === 1))
+      equal(far.map(({ text }) => text).sort(), ["0", "1", "2"])
+      equal(here.guests.length, 3)
+    }),
+  "every actor has an address of its own, also where many come at once": (transport) =>
+    Effect.gen(function*() {
+      const doors = yield* Effect.forEach(
+        Array.from({ length: 50 }, (_, i) => newActor(`many-${i}`)),
+        (actor) => door(transport, actor),
+        { concurrency: "unbounded" }
+      )
+      equal(new Set(doors.map(({ listener }) => listener.address)).size, 50)
+      for (const index of [0, 25, 49]) {
+        const near = yield* dial(transport, doors[index]!.listener.address)
+        const at = new Recorder(yield* doors[index]!.guest()).start()
+        yield* carries(near, at, `for ${index}`)
       }
-      const expected = (letter: string) => Array.from({ length: 100 }, (_, i) => `${letter}${i};`).join("")
-      yield* received(right, expected("r").length)
-      yield* received(left, expected("l").length)
-      equal([right.text, left.text], [expected("r"), expected("l")])
-    })
-  },
-  "what is written before the other end starts to read waits for it": (near, far) =>
-    Effect.gen(function*() {
-      new Recorder(near).start()
-      near.write([bytes("early")])
-      yield* settled
-      const at = new Recorder(far).start()
-      yield* received(at, 5)
-      equal(at.text, "early")
     }),
-  "nothing arrives inside the call that sent it": (near, far) =>
+  "a second listener of an actor fails, or is somewhere else: the first one keeps its door": (transport) =>
     Effect.gen(function*() {
-      let writing = false
-      let inside = 0
-      const at: Recorder = new Recorder(far, () => {
-        if (writing) inside++
-        if (at.received < 4) echo("b")
-      }).start()
-      const echo = (text: string) => {
-        writing = true
-        far.write([bytes(text)])
-        near.write([bytes("a")])
-        writing = false
+      const actor = newActor("twice")
+      const first = yield* door(transport, actor)
+      const second = yield* Effect.result(door(transport, actor))
+      if (second._tag === "Success") Assert.notEqual(second.success.listener.address, first.listener.address)
+      else {
+        equal(second.failure.gone, false)
+        Assert.ok(second.failure.message.includes(first.listener.address), second.failure.message)
       }
-      new Recorder(near, () => {
-        if (writing) inside++
-      }).start()
-      echo("b")
-      yield* received(at, 4)
-      equal(inside, 0)
+      const count = first.guests.length
+      const near = yield* dial(transport, first.listener.address)
+      yield* carries(near, new Recorder(yield* first.guest(count)).start(), "for the first")
     }),
-  "what arrived is a plain Uint8Array that stays as it is": (near, far) =>
+  "where nobody listens any more the actor is gone, and the error names the address": (transport) =>
     Effect.gen(function*() {
-      const at = new Recorder(far).start()
-      new Recorder(near).start()
-      near.write([bytes("first")])
-      yield* received(at, 5)
-      const kept = at.chunks[0]!
-      equal(Object.getPrototypeOf(kept), Uint8Array.prototype)
-      near.write([pattern(500_000)])
-      yield* received(at, 500_005)
-      equal(Buffer.from(kept).toString(), "first")
+      const here = yield* door(transport)
+      const { address } = here.listener
+      here.listener.close()
+      here.listener.close()
+      const error = yield* failure(dial(transport, address))
+      equal(error.gone, true)
+      Assert.ok(error.message.includes(address), error.message)
     }),
-  "a writer hears false while its reader does not read, then one drain, and loses nothing": (near, far) =>
+  "a closed door leaves open what is open": (transport) =>
     Effect.gen(function*() {
-      const writer = new Recorder(near).start()
-      const written = fill(near, pattern(64 * 1024))
+      const here = yield* door(transport)
+      const near = yield* dial(transport, here.listener.address)
+      const far = new Recorder(yield* here.guest()).start()
+      here.listener.close()
+      yield* carries(near, far, "still here")
+      equal(far.ends, [])
+    }),
+  "an actor may listen again where it has closed": (transport) =>
+    Effect.gen(function*() {
+      const actor = newActor("again")
+      const before = yield* door(transport, actor)
+      before.listener.close()
+      const here = yield* door(transport, actor)
+      const near = yield* dial(transport, here.listener.address)
+      yield* carries(near, new Recorder(yield* here.guest()).start(), "again")
+    }),
+  "what is no address is not dialled, and nobody is said to be gone": (transport) =>
+    Effect.gen(function*() {
+      for (const address of ["", "nowhere", "/ip4/127.0.0.1/udp/9", "/ip4/127.0.0.1/tcp/0", "/unix"]) {
+        const error = yield* failure(dial(transport, address))
+        equal([address, error.gone], [address, false])
+        Assert.ok(error.message.includes(address), error.message)
+      }
+    }),
+  "a dial that is interrupted leaves no connection open": (transport) =>
+    Effect.gen(function*() {
+      const here = yield* door(transport)
+      for (let i = 0; i < 10; i++) {
+        const dialling = yield* Effect.forkChild(transport.dial(here.listener.address), { startImmediately: true })
+        yield* Fiber.interrupt(dialling)
+        const exit = yield* Fiber.await(dialling)
+        // It may have been there at once: then it is ours to close.
+        if (exit._tag === "Success") exit.value.destroy()
+      }
       yield* settled
-      equal(writer.drains, 0)
-      const at = new Recorder(far).start()
-      yield* received(at, written)
-      yield* Eventually.holds("drain is said", () => writer.drains === 1)
-      equal(near.write([bytes("more")]), true)
-      yield* received(at, written + 4)
-      yield* settled
-      equal([writer.drains, at.received], [1, written + 4])
+      const far = here.guests.map((guest) => new Recorder(guest).start())
+      yield* Eventually.holds("every guest has left", () => far.every(({ ends }) => ends.length === 1))
+      const near = yield* dial(transport, here.listener.address)
+      yield* carries(near, new Recorder(yield* here.guest(far.length)).start(), "and it still answers")
     }),
-  "a writer that never heard false hears no drain": (near, far) =>
+  "it dials what it listens at, and nothing of a transport that is not there": (transport) =>
     Effect.gen(function*() {
-      const writer = new Recorder(near).start()
-      const at = new Recorder(far).start()
-      equal(near.write([bytes("little")]), true)
-      yield* received(at, 6)
-      yield* settled
-      equal(writer.drains, 0)
+      const here = yield* door(transport)
+      equal(transport.dials(here.listener.address), true)
+      for (const address of ["", "/quic/somewhere", "/ip4/127.0.0.1/udp/9"]) equal(transport.dials(address), false)
     }),
-  "end sends what is queued first, then says the end once, without a reason": (near, far) =>
-    Effect.gen(function*() {
-      new Recorder(near).start()
-      const at = new Recorder(far)
-      const queued = pattern(2 * 1024 * 1024)
-      near.write([queued])
-      near.end()
-      at.start()
-      yield* ended(at)
-      Assert.ok(Buffer.concat(at.chunks).equals(queued), `${at.received} of ${queued.length} queued bytes arrived`)
-      equal(at.ends, [undefined])
-      yield* nothingElse(at)
-    }),
-  "after our end we still hear what the peer had sent, and then its end": (near, far) =>
-    Effect.gen(function*() {
-      const us = new Recorder(near)
-      const peer = new Recorder(far).start()
-      far.write([bytes("answer")])
-      near.end()
-      us.start()
-      yield* ended(peer)
-      far.end()
-      yield* ended(us)
-      equal([us.text, us.ends], ["answer", [undefined]])
-      yield* nothingElse(us, peer)
-    }),
-  "what a peer had queued when it hears our end arrives all the same": (near, far) =>
-    Effect.gen(function*() {
-      const us = new Recorder(near)
-      const queued = fill(far, pattern(64 * 1024))
-      near.end()
-      const peer = new Recorder(far).start()
-      yield* settled
-      us.start()
-      yield* received(us, queued)
-      far.end()
-      yield* ended(peer)
-      yield* ended(us)
-      equal([us.received, us.ends, peer.ends], [queued, [undefined], [undefined]])
-      yield* nothingElse(us)
-    }),
-  "what was sent and the end behind it wait for a reader that comes late": (near, far) =>
-    Effect.gen(function*() {
-      const us = new Recorder(near).start()
-      near.write([bytes("farewell")])
-      near.end()
-      yield* settled
-      const peer = new Recorder(far).start()
-      yield* ended(peer)
-      equal([peer.text, peer.ends], ["farewell", [undefined]])
-      far.end()
-      yield* ended(us)
-      yield* nothingElse(us, peer)
-    }),
-  "an end that nobody was there to hear is said to who comes late": (near, far) =>
-    Effect.gen(function*() {
-      near.destroy()
-      yield* settled
-      const peer = new Recorder(far).start()
-      yield* ended(peer)
-      yield* nothingElse(peer)
-    }),
-  "destroy ends both ends, once each": (near, far) =>
-    Effect.gen(function*() {
-      const us = new Recorder(near).start()
-      const peer = new Recorder(far).start()
-      near.write([bytes("hello")])
-      yield* received(peer, 5)
-      near.destroy()
-      near.destroy()
-      near.end()
-      yield* ended(us)
-      yield* ended(peer)
-      yield* nothingElse(us, peer)
-    }),
-  "destroy ends a connection whose writer is waiting for room": (near, far) =>
-    Effect.gen(function*() {
-      const us = new Recorder(near).start()
-      const peer = new Recorder(far)
-      fill(near, pattern(64 * 1024))
-      near.destroy()
-      yield* ended(us)
-      peer.start()
-      yield* ended(peer)
-      yield* nothingElse(us, peer)
-    }),
-  "a peer that is cut off while it sends says its end, and throws nothing": (near, far) =>
-    Effect.gen(function*() {
-      const us = new Recorder(near).start()
-      const peer = new Recorder(far).start()
-      for (let i = 0; i < 20; i++) far.write([pattern(64 * 1024)])
-      near.destroy()
-      for (let i = 0; i < 20; i++) far.write([pattern(64 * 1024)])
-      yield* ended(us)
-      yield* ended(peer)
-      far.write([bytes("into the void")])
-      far.end()
-      far.destroy()
-      yield* nothingElse(us, peer)
-    }),
-  "writing after the end is harmless: it answers true and nothing arrives": (near, far) =>
-    Effect.gen(function*() {
-      const us = new Recorder(near).start()
-      const peer = new Recorder(far).start()
-      near.write([bytes("last")])
-      near.end()
-      equal(near.write([bytes("late")]), true)
-      yield* ended(peer)
-      far.end()
-      yield* ended(us)
-      equal([near.write([bytes("later")]), far.write([bytes("later")])], [true, true])
-      near.end()
-      yield* nothingElse(us, peer)
-      equal(peer.text, "last")
-    })
+  "an actor that never listened is forgotten without a word": (transport) =>
+    Effect.sync(() => transport.forget?.(newActor("never")))
 } satisfies Record<string, Body>
 
 /**
- * The contract, for the transport that makes these pairs.
+ * The contract of `listen` and `dial`, for the transport that is made here.
  *
  * @since 0.1.0
  */
-export const contract = (make: MakePair): Contract =>
+export const contract = (make: MakeTransport): Contract =>
   Object.entries<Body>(cases).map(([title, body]): Case => ({
     title,
-    run: Effect.scoped(
-      Effect.flatMap(make, ([near, far]) =>
-        Effect.onExit(Effect.suspend(() => body(near, far)), () =>
-          Effect.sync(() => {
-            near.destroy()
-            far.destroy()
-          })))
-    )
+    run: Effect.scoped(Effect.flatMap(make, body))
   }))

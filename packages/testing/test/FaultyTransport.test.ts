@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import type { Connection } from "@furrow/actor/internal/transport/Transport"
+import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"
-import * as TransportSuite from "@furrow/testing/TransportSuite"
 import * as Effect from "effect/Effect"
 
 const turns = async (count: number): Promise<void> => {
@@ -47,7 +47,7 @@ describe("A faulty connection", () => {
         const [link, far] = FaultyTransport.pair(MemoryTransport.pair, { seed, delay: 3, split: 0.3, join: 0.3 })
         return [link.connection, far] as const
       })
-      for (const { run, title } of TransportSuite.contract(make)) {
+      for (const { run, title } of ConnectionSuite.contract(make)) {
         // This case takes a first chunk for a whole one.
         if (!title.includes("plain Uint8Array")) it.live(title, () => run)
       }

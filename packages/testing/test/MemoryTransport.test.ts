@@ -1,10 +1,10 @@
 import { describe, it } from "@effect/vitest"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
-import * as TransportSuite from "@furrow/testing/TransportSuite"
+import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
 import * as Effect from "effect/Effect"
 
 describe("A connection in memory", () => {
-  for (const { run, title } of TransportSuite.contract(Effect.sync(() => MemoryTransport.pair()))) {
+  for (const { run, title } of ConnectionSuite.contract(Effect.sync(() => MemoryTransport.pair()))) {
     it.live(title, () => run)
   }
 })

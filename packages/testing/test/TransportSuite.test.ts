@@ -1,77 +1,125 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
-import type { Connection } from "@furrow/actor/internal/transport/Transport"
-import type { Contract } from "@furrow/testing/Contract"
+import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as TransportSuite from "@furrow/testing/TransportSuite"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
-/** A transport whose near end breaks one promise. */
-const broken = (change: (near: Connection) => Connection): Contract =>
-  TransportSuite.contract(Effect.sync(() => {
-    const [near, far] = MemoryTransport.pair()
-    return [change(near), far] as const
-  }))
+type Service = TransportDriver["Service"]
 
-const refuted = (contract: Contract, word: string) =>
+/** A transport in memory that keeps the contract. */
+const keeping = (): Service => {
+  const doors = new Map<string, (guest: Connection) => void>()
+  let last = 0
+  return {
+    listen: (_, accept) =>
+      Effect.sync(() => {
+        const address = `/memory/${++last}`
+        doors.set(address, accept)
+        return { address, close: () => void doors.delete(address) }
+      }),
+    dial: (address) =>
+      Effect.suspend(() => {
+        const accept = doors.get(address)
+        if (accept === undefined) {
+          return Effect.fail(
+            new TransportError({ gone: /^\/memory\/\d+$/.test(address), reason: `nobody listens at "${address}"` })
+          )
+        }
+        const [near, far] = MemoryTransport.pair()
+        accept(far)
+        return Effect.succeed(near)
+      }),
+    dials: (address) => address.startsWith("/memory/"),
+    forget: () => {}
+  }
+}
+
+const refuted = (change: (kept: Service) => Service, word: string) =>
   Effect.gen(function*() {
+    const contract = TransportSuite.contract(Effect.sync(() => change(keeping())))
     const found = contract.find(({ title }) => title.includes(word))
     assert.isDefined(found, `no case about "${word}"`)
-    assert.isTrue(Exit.isFailure(yield* Effect.exit(found.run)), `"${found.title}" does not notice`)
+    // Where it holds it is done within milliseconds; where it waits for what does not come it would wait much longer.
+    const exit = yield* Effect.exit(Effect.timeout(found.run, "1 second"))
+    assert.isTrue(Exit.isFailure(exit), `"${found.title}" does not notice`)
   })
 
-describe("The contract of transports", () => {
-  it.live("notices bytes out of order", () =>
-    refuted(broken((near) => ({ ...near, write: (chunks) => near.write([...chunks].reverse()) })), "in the order"))
+describe("The contract of listening and dialling", () => {
+  for (const { run, title } of TransportSuite.contract(Effect.sync(keeping))) {
+    it.live(`can be kept: ${title}`, () => run)
+  }
 
-  it.live("notices a writer that is never told to wait", () =>
-    refuted(
-      broken((near) => ({
-        ...near,
-        write: (chunks) => {
-          near.write(chunks)
-          return true
-        }
-      })),
-      "hears false"
-    ))
-
-  it.live("notices an end that is said twice", () =>
-    refuted(
-      broken((near) => ({
-        ...near,
-        start: (handlers) =>
-          near.start({
-            ...handlers,
-            end: (reason) => {
-              handlers.end(reason)
-              handlers.end(reason)
-            }
+  it.live("notices two actors behind one address", () =>
+    refuted(({ listen, ...kept }) => {
+      const only = { address: "" }
+      return {
+        ...kept,
+        listen: (actor, accept) =>
+          Effect.map(listen(actor, accept), (listener) => {
+            only.address ||= listener.address
+            return { ...listener, address: only.address }
           })
-      })),
-      "destroy ends both"
-    ))
+      }
+    }, "address of its own"))
 
-  it.live("notices an end that drops what is queued", () =>
-    refuted(broken((near) => ({ ...near, end: () => near.destroy() })), "end sends what is queued"))
+  it.live("notices a second listener that takes the first one's door", () =>
+    refuted((kept) => {
+      const accepts: Array<(guest: Connection) => void> = []
+      return {
+        ...kept,
+        listen: (actor, accept) => {
+          accepts.push(accept)
+          const turn = accepts.length
+          return Effect.map(
+            kept.listen(actor, (guest) => accepts.at(-1)!(guest)),
+            (listener) => turn === 1 ? listener : { ...listener, address: `${listener.address}0` }
+          )
+        }
+      }
+    }, "second listener"))
 
-  it.live("notices delivery inside write", () =>
-    refuted(
-      TransportSuite.contract(Effect.sync(() => {
-        const ends: Array<Parameters<Connection["start"]>[0] | undefined> = [undefined, undefined]
-        const end = (own: 0 | 1): Connection => ({
-          start: (handlers) => {
-            ends[own] = handlers
-          },
-          write: (chunks) => {
-            for (const chunk of chunks) ends[1 - own]?.data(chunk)
-            return true
-          },
-          end: () => ends[1 - own]?.end(undefined),
-          destroy: () => ends[1 - own]?.end(undefined)
-        })
-        return [end(0), end(1)] as const
-      })),
-      "inside the call"
-    ))
+  it.live("notices a closed door that is answered", () =>
+    refuted(({ listen, ...kept }) => ({
+      ...kept,
+      listen: (actor, accept) => Effect.map(listen(actor, accept), (listener) => ({ ...listener, close: () => {} }))
+    }), "nobody listens any more"))
+
+  it.live("notices a door that takes its guests along when it closes", () =>
+    refuted(({ listen, ...kept }) => ({
+      ...kept,
+      listen: (actor, accept) => {
+        const guests: Array<Connection> = []
+        const remember = (guest: Connection) => {
+          guests.push(guest)
+          accept(guest)
+        }
+        return Effect.map(listen(actor, remember), (listener) => ({
+          ...listener,
+          close: () => {
+            listener.close()
+            for (const guest of guests) guest.destroy()
+          }
+        }))
+      }
+    }), "leaves open what is open"))
+
+  it.live("notices that somebody is taken for dead whose address is nonsense", () =>
+    refuted(({ dial, ...kept }) => ({
+      ...kept,
+      dial: (address) =>
+        Effect.mapError(dial(address), (error) => new TransportError({ gone: true, reason: error.reason }))
+    }), "what is no address"))
+
+  it.live("notices a transport that takes every address for its own", () =>
+    refuted((kept) => ({ ...kept, dials: () => true }), "dials what it listens at"))
+
+  it.live("notices a transport that does not know its own address", () =>
+    refuted((kept) => ({ ...kept, dials: () => false }), "dials what it listens at"))
+
+  it.live("notices a connection that an interrupted dial leaves open", () =>
+    refuted(({ dial, ...kept }) => ({
+      ...kept,
+      dial: (address) => Effect.andThen(dial(address), Effect.never)
+    }), "interrupted"))
 })

@@ -104,8 +104,8 @@ describe("Peers", () => {
     Effect.gen(function*() {
       const { add } = yield* mesh
       const c = add("c")
-      const elsewhere = yield* Effect.orDie(c.peers.address)
-      const a = add("a", { locate: ({ actor }) => Effect.succeed(actor.name === "b" ? elsewhere : "/memory/999") })
+      const elsewhere = yield* Effect.orDie(c.peers.addresses)
+      const a = add("a", { locate: ({ actor }) => Effect.succeed(actor.name === "b" ? elsewhere : ["/memory/999"]) })
       const other = unreachable(yield* Effect.flip(a.channelTo("b")))
       assert.isTrue(other.gone)
       assert.match(other.error.message, /^b@1 cannot be reached: another actor answers here/)
@@ -255,7 +255,7 @@ describe("Peers", () => {
         ])
         connection.start({ data: () => void connection.write([answer]), drain: () => {}, end: () => {} })
       }))
-      const a = add("a", { locate: () => Effect.succeed(listener.address) })
+      const a = add("a", { locate: () => Effect.succeed([listener.address]) })
       const channel = yield* a.channelTo("b")
       yield* settle
       assert.isTrue(channel.isOpen, String(channel.error))
@@ -277,11 +277,11 @@ describe("Peers", () => {
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const a = add("a")
-      const [one, two] = yield* Effect.orDie(Effect.all([a.peers.address, a.peers.address], { concurrency: 2 }))
-      assert.strictEqual(one, two)
+      const [one, two] = yield* Effect.orDie(Effect.all([a.peers.addresses, a.peers.addresses], { concurrency: 2 }))
+      assert.deepStrictEqual(one, two)
       a.peers.stopListening()
-      const closed = yield* Effect.flip(a.peers.address)
+      const closed = yield* Effect.flip(a.peers.addresses)
       assert.deepStrictEqual(closed, { gone: true, reason: "it is ending" })
-      assert.isTrue(Exit.isFailure(yield* Effect.exit(hub.dial(one))))
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(hub.dial(one[0]!))))
     }))
 })

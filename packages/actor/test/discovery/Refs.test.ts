@@ -13,7 +13,7 @@ import { drained, pass, settle } from "../support/Time.ts"
 import * as N from "./fixtures/neighbours.ts"
 
 const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
-  Effect.scoped(test).pipe(drained, Effect.provide(MemoryActor.layerWith({ name: "owner", expose: [N.poke] })))
+  Effect.scoped(test).pipe(drained, Effect.provide(MemoryActor.layer({ name: "owner", expose: [N.poke] })))
 
 const start = (name: string) => Actor.start(name, { expose: N.neighbours })
 const three = Effect.all([start("a"), start("b"), start("c")])

@@ -4,7 +4,7 @@ import type { Entry } from "@furrow/actor/internal/contract/ActorRef"
 import { CurrentDialog } from "@furrow/actor/internal/dialog/Env"
 import { contract } from "@furrow/actor/internal/discovery/Directory"
 import type { Change } from "@furrow/actor/internal/discovery/Registrar"
-import { RegistrarService } from "@furrow/actor/internal/discovery/RegistrarService"
+import { RegistrarService, serveDirectory } from "@furrow/actor/internal/discovery/RegistrarService"
 import { NameTaken } from "@furrow/actor/internal/errors/ActorError"
 import { type ActorEvent, makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import * as Context from "effect/Context"
@@ -153,7 +153,7 @@ describe("A stale entry", () => {
 
 /** What the tree asks over connections, in the name of whoever is at the other end. */
 const asked = (registrar: RegistrarService, by: string, name: string, payload: unknown) => {
-  const { handler } = registrar.handlers(Context.empty()).get(name)!
+  const { handler } = serveDirectory(registrar, registrar, Context.empty()).get(name)!
   return Effect.provideService(handler(payload) as Effect.Effect<unknown, unknown>, CurrentDialog, {
     cancellation: undefined,
     info: { side: "callee", endpoint: name, peer: idOf(by), id: 1 }

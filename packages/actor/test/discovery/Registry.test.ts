@@ -14,7 +14,7 @@ import { drained, pass, settle } from "../support/Time.ts"
 import * as N from "./fixtures/neighbours.ts"
 
 const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
-  Effect.scoped(test).pipe(drained, Effect.provide(MemoryActor.layerWith({ expose: [N.poke] })))
+  Effect.scoped(test).pipe(drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] })))
 
 const start = (name: string) => Actor.start(name, { expose: N.neighbours })
 const names = Effect.map(Registry.list(), (entries) => entries.map(({ actor }) => actor.name).toSorted().join(" "))

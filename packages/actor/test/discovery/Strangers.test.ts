@@ -7,7 +7,7 @@ import { pass, settle } from "../support/Time.ts"
 import { framed } from "../support/Wire.ts"
 import { type Actor, anyStart, hello, type Mesh, mesh, proves } from "./fixtures/Mesh.ts"
 
-const door = (actor: Actor) => Effect.orDie(actor.peers.address)
+const door = (actor: Actor) => Effect.map(Effect.orDie(actor.peers.addresses), ([address]) => address!)
 
 /** An actor that listens, and one stranger at its door. */
 const atTheDoor = Effect.gen(function*() {

@@ -13,7 +13,7 @@ import { asksMuch, asksParent, Hub, Ruin, Site, site, Tenant } from "./fixtures/
 import * as N from "./fixtures/neighbours.ts"
 
 const inTree = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
-  Effect.scoped(test).pipe(until(60_000), drained, Effect.provide(MemoryActor.layerWith({ expose: [N.poke] })))
+  Effect.scoped(test).pipe(until(60_000), drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] })))
 
 describe("An actor that dials while it is built", () => {
   it.effect("serves over that connection what it exposes, once it is ready", () =>
@@ -98,7 +98,7 @@ describe("An actor whose parent is still starting", () => {
       // What it may ask of its parent is there, though it was connected before that was ready.
       const built = yield* Fiber.join(starting)
       assert.strictEqual(yield* built.run(asksParent()), "Site")
-    })).pipe(Effect.scoped, drained, Effect.provide(MemoryActor.layerWith({ expose: [N.poke] }))))
+    })).pipe(Effect.scoped, drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] }))))
 })
 
 describe("What the runtime asks on its own account", () => {

@@ -374,7 +374,7 @@ export const run = (program: Program, plan?: Plan): Effect.Effect<World> =>
     const runner = new Runner(program, plan)
     const { world } = runner
     world.isCut = (actor) => runner.stages.some(({ link, name }) => name === actor && link?.isCut === true)
-    const runtime = MemoryActor.layerWith({
+    const runtime = MemoryActor.layer({
       name: "root",
       expose: [actors.job, actors.feed, actors.talk],
       between: runner.between

@@ -141,5 +141,5 @@ describe("a graph of actors", () => {
         assert.match(journal.join(), /spawner cancelled by root: closing/)
         assert.deepStrictEqual((yield* Actor.statistics).children.map((it) => it.actor.name), ["server"])
       })).pipe(until(10_000))
-    ).pipe(Effect.provide(MemoryActor.layerWith({ expose: [broker] }))))
+    ).pipe(Effect.provide(MemoryActor.layer({ expose: [broker] }))))
 })

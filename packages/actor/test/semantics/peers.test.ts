@@ -91,7 +91,7 @@ const expose = [here, hold, meet, wait, retire, connections] as const
 /** A tree whose processes can be killed by name. */
 const killable = () => {
   const processes = new Map<string, ProcessHandle>()
-  const layer = MemoryActor.layerWith({
+  const layer = MemoryActor.layer({
     between: (process) => {
       processes.set(process.actor.name, process)
       return process
@@ -175,7 +175,7 @@ describe("peers", () => {
     ran.length = 0
     const secrets = { acceptor: "of the tree", dialler: "of the tree" }
     let dialled = false
-    const layer = MemoryActor.layerWith({
+    const layer = MemoryActor.layer({
       betweenPeers: (transport) => ({
         ...transport,
         listen: (actor, accept) =>
@@ -183,15 +183,15 @@ describe("peers", () => {
             dialled = false
             accept(connection)
             dialled = true
-          }),
-        authenticator: () => {
-          const secret = dialled ? secrets.dialler : secrets.acceptor
-          return {
-            nonce: new Uint8Array(Crypto.randomBytes(32)),
-            mac: (data) => new Uint8Array(Crypto.createHmac("sha256", secret).update(data).digest())
-          }
+          })
+      }),
+      authenticator: () => {
+        const secret = dialled ? secrets.dialler : secrets.acceptor
+        return {
+          nonce: new Uint8Array(Crypto.randomBytes(32)),
+          mac: (data) => new Uint8Array(Crypto.createHmac("sha256", secret).update(data).digest())
         }
-      })
+      }
     })
     return drained(
       Actor.nursery(Effect.gen(function*() {
@@ -261,7 +261,7 @@ describe("peers", () => {
           assert.deepStrictEqual(yield* Actor.runInActor(upward({ levels })), ["root", "root", `${levels + 1}`])
         }
       }).pipe(until(10_000))
-    ).pipe(Effect.provide(MemoryActor.layerWith({ expose: [here] }))))
+    ).pipe(Effect.provide(MemoryActor.layer({ expose: [here] }))))
 
   it.effect("CANC-19, DISC-4: an actor that has ended is found by nobody, and its name waits for another", () =>
     inMemory(

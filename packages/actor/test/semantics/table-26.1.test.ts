@@ -241,7 +241,7 @@ describe("table 26.1, whole actors", () => {
         yield* Actor.runInActor(canceller({ after: 100 }))
         assert.deepStrictEqual((yield* Fiber.join(fiber)).slice(0, 3), ["root", "Sleeper", "as asked by a sibling"])
       }).pipe(Effect.provide(graph), until(10_000))
-    ).pipe(Effect.provide(MemoryActor.layerWith({ expose: [dismiss] }))))
+    ).pipe(Effect.provide(MemoryActor.layer({ expose: [dismiss] }))))
 
   it.effect("G15, 26.1 row 6: the callee cancels itself, before its first value and after it: raised, by itself (CANC-4)", () =>
     withBob(Effect.fnUntraced(function*(bob) {

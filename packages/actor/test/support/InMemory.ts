@@ -2,8 +2,9 @@
 import { MemoryActor } from "@furrow/actor"
 import type { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { drained } from "./Time.ts"
 
 export const inMemory = <A, E, R>(
   test: Effect.Effect<A, E, R>
-): Effect.Effect<A, E, Exclude<R, Actor.ActorRuntime>> => Effect.provide(drained(test), MemoryActor.layer)
+): Effect.Effect<A, E, Exclude<R, Actor.ActorRuntime>> => Effect.provide(drained(test), Layer.orDie(MemoryActor.layer))

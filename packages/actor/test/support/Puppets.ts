@@ -5,9 +5,14 @@ import { run } from "@furrow/actor/internal/actor/ActorMain"
 import * as RootRuntime from "@furrow/actor/internal/actor/RootRuntime"
 import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
 import { withoutCaller } from "@furrow/actor/internal/dialog/Env"
-import { type ProcessExit, type ProcessHandle, Spawner } from "@furrow/actor/internal/spawn/Spawner"
+import { layerTree } from "@furrow/actor/internal/discovery/Discovery"
+import { Spawner } from "@furrow/actor/internal/platform/Spawner"
+import { Transport } from "@furrow/actor/internal/platform/Transport"
+import type { ProcessExit, ProcessHandle, SpawnerDriver } from "@furrow/actor/internal/spawn/Spawner"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
-import { Transport } from "@furrow/actor/internal/transport/Transport"
+import * as Network from "@furrow/actor/internal/transport/Network"
+import { TransportDriver } from "@furrow/actor/internal/transport/Transport"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
@@ -44,12 +49,12 @@ interface Options {
 
 /** A theatre of its own for one test. */
 export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}): Theatre => {
-  const network = { transport: "memory", folder: "", secret: new Uint8Array(0) }
   const transport = MemoryTransport.hub()
+  const network = Network.make([transport], undefined)
   const puppets = new Map<string, Puppet>()
   const living = new Set<string>()
   let pid = 0
-  const spawner: Spawner["Service"] = {
+  const spawner: SpawnerDriver["Service"] = {
     spawn: (request) =>
       Effect.withFiber((fiber) => {
         const actor = { ...request.actor, pid: ++pid }
@@ -82,8 +87,7 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
           connection: far,
           loadModule: async () => ({}),
           load: async () => request.definitions,
-          spawner,
-          transport: () => transport,
+          platform: () => Effect.succeed({ network, spawner, ambient: Context.empty() }),
           onStart: (started) => {
             uncaught = started.uncaught
           }
@@ -124,9 +128,31 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
       })
   }
   return {
-    layer: RootRuntime.layer({ ...root, pid: 0, network }).pipe(
-      Layer.provide(Layer.succeed(Spawner, spawner)),
-      Layer.provide(Layer.succeed(Transport, transport))
+    layer: Layer.orDie(RootRuntime.layer(root)).pipe(
+      Layer.provide([
+        Layer.succeed(Spawner, {
+          plan: undefined,
+          native: () =>
+            Effect.succeed({
+              spawner,
+              pid: 0,
+              refusal: undefined,
+              authenticator: undefined,
+              killAll: () => {},
+              stopAll: () => {},
+              continueAll: () => {}
+            })
+        }),
+        Layer.succeed(Transport, {
+          parts: [{
+            module: "furrow:memory",
+            key: "memory",
+            data: Effect.succeed({ module: "furrow:memory", key: "memory", settings: "null" }),
+            layer: Layer.succeed(TransportDriver, transport)
+          }]
+        }),
+        layerTree
+      ])
     ),
     puppet: (name) => puppets.get(name)!,
     living: () => Array.from(living)

@@ -157,7 +157,7 @@ export const watch = Actor.stream("watch", { module, success: SeenSchema })(() =
 
 /** What a member that turns bad gives away. */
 export const betray = Actor.fn("betray", { module, success: Schema.String })(() =>
-  Effect.map(ActorRuntime, ({ inside }) => Buffer.from((inside as Tree).reach!.network.secret).toString("hex"))
+  Effect.map(ActorRuntime, ({ inside }) => Buffer.from((inside as Tree).reach!.platform.secret).toString("hex"))
 )
 
 /** An actor one level down, so that the root has to listen too: it works with the registry. */

@@ -3,9 +3,10 @@
  * what came in between, or `ok`.
  */
 import * as Actor from "@furrow/actor/Actor"
-import { NodeActor } from "@furrow/node"
+import { NodeActor, NodeTransport } from "@furrow/node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { echo, visit } from "./actors.ts"
 
 NodeActor.runMain(
@@ -14,5 +15,5 @@ NodeActor.runMain(
     const guest = yield* Actor.startScoped("guest", { expose: [visit] })
     yield* Console.log((yield* guest.run(visit({ to: host.ref }))) ?? "ok")
   })),
-  { transport: "unix", runtimeFolder: process.argv[2]! }
+  { layer: NodeActor.layer.pipe(Layer.provide(NodeTransport.layerUnix({ folder: process.argv[2]! }))) }
 )

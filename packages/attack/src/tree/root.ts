@@ -4,9 +4,11 @@
 import * as Actor from "@furrow/actor/Actor"
 import { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
 import type { Tree } from "@furrow/actor/internal/supervision/Tree"
-import { NodeActor } from "@furrow/node"
+import { NodeActor, NodeTransport } from "@furrow/node"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
+import * as Path from "node:path"
 import * as Readline from "node:readline"
 import { below, betray, count, door, drive, type echo, everything, seen, together, visit, watch } from "./actors.ts"
 import type { Line } from "./lines.ts"
@@ -36,7 +38,7 @@ const program = Effect.scoped(Effect.gen(function*() {
   yield* say({
     _tag: "Up",
     members: [info.id, anvil.actor, left.actor, right.actor],
-    folder: (inside as Tree).reach!.network.folder,
+    folder: Path.join(runtimeFolder, (inside as Tree).reach!.platform.run),
     secret
   })
   const load = (
@@ -69,4 +71,8 @@ const program = Effect.scoped(Effect.gen(function*() {
   ])
 }))
 
-NodeActor.runMain(program, { transport, runtimeFolder, expose: [door, count] })
+const platform = transport === "tcp" ? NodeTransport.layerTcp : NodeTransport.layerUnix({ folder: runtimeFolder })
+
+NodeActor.runMain(program, {
+  layer: NodeActor.layer({ expose: [door, count] }).pipe(Layer.provide(platform))
+})

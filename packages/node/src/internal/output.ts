@@ -46,13 +46,17 @@ const pause = (source: Readable, target: Writable): void => {
   target.on("close", resume)
 }
 
-/** Copies until the source ends; an unfinished last line gets its end then. */
-export const copyLines = (source: Readable, target: Writable, tail?: Tail): void => {
+/**
+ * Copies until the source ends; an unfinished last line gets its end then. The result is called when the source's process
+ * has exited: what is left of its output fits into the kernel, and is read however slow the target is.
+ */
+export const copyLines = (source: Readable, target: Writable, tail?: Tail): () => void => {
+  let exited = false
   const decoder = new StringDecoder("utf8")
   let rest = ""
   const write = (text: string): void => {
     if (text === "" || target.destroyed || target.writableEnded) return
-    if (!target.write(text)) pause(source, target)
+    if (!target.write(text) && !exited) pause(source, target)
   }
   source.on("data", (chunk: Buffer) => {
     const text = rest + decoder.write(chunk)
@@ -73,4 +77,8 @@ export const copyLines = (source: Readable, target: Writable, tail?: Tail): void
     write(`${rest}\n`)
   })
   source.on("error", () => {})
+  return () => {
+    exited = true
+    source.resume()
+  }
 }

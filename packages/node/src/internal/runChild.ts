@@ -4,17 +4,18 @@
  * Exit codes: 0 ended as it was told, 1 not ready or its parent was lost, 70 an error that nobody caught (sysexits'
  * EX_SOFTWARE), 143 and 129 ended by SIGTERM and SIGHUP from outside.
  */
-import { bundledArguments, exported, run, takeOwnArguments } from "@furrow/actor/ActorProcess"
+import { bundledArguments, exported, platformOf, run, takeOwnArguments } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 import * as Module from "node:module"
 import * as Net from "node:net"
 import { format } from "node:util"
-import { inherited, watchParent } from "../Guard.ts"
-import { limitedHeap, Living, make } from "../NodeSpawner.ts"
 import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
+import { authenticator } from "./authenticate.ts"
 import { type Child, markChild } from "./child.ts"
+import { inherited, watchParent } from "./guard.ts"
 import { importModule, load } from "./load.ts"
+import { limitedHeap, Living, make } from "./processes.ts"
 
 /** What is written after the last word may still be on its way: nothing waits longer than this for it. */
 const flushBound = 500
@@ -87,8 +88,13 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
   const ended = await Effect.runPromise(run({
     actor: { name, uuid, pid: process.pid },
     connection: SocketConnection.make(socket, reader),
-    spawner: make(inherited(mode, watch), living, heap === limitedHeap),
-    transport: NodeTransport.make,
+    platform: (spec) =>
+      platformOf(spec, {
+        spawner: make(inherited(mode, watch), living, heap === limitedHeap),
+        authenticator,
+        builtin: NodeTransport.builtin,
+        importModule: sources.importModule
+      }),
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed, sources.importModule)),
     loadModule: (module) => imported(child, [module], sources.importModule(module)),
     onStart: ({ end, uncaught }) => {

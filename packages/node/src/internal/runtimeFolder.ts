@@ -42,18 +42,18 @@ export const defaultRuntimeFolder = (): string => {
   return Path.resolve(Os.tmpdir(), `furrow-${ownUid()}`)
 }
 
-/** The path of a new tree's folder. It is made when it is needed. */
-export const newTree = (runtimeFolder: string | undefined): string =>
-  Path.join(
-    runtimeFolder === undefined ? defaultRuntimeFolder() : Path.resolve(runtimeFolder),
-    `${process.pid}-${Builtins.crypto().randomBytes(4).toString("hex")}`
-  )
+/** The folder that is asked for, or the default. */
+export const runtimeFolder = (wanted: string | undefined): string =>
+  wanted === undefined ? defaultRuntimeFolder() : Path.resolve(wanted)
+
+/** The path of a tree's folder; `run` is the name of this run of the tree. It is made when it is needed. */
+export const treeFolder = (runtimeFolder: string, run: string): string => Path.join(runtimeFolder, run)
 
 const refusal = (path: string, problem: string, next: string): TransportError =>
   new TransportError({
     gone: false,
     reason: `the sockets of this tree cannot be in ${path}: ${problem}. ${next}, or choose another folder with the ` +
-      "option `runtimeFolder`"
+      "option `folder` of NodeTransport.layerUnix"
   })
 
 /** The folder went away while it was made: the last tree before us has just removed it. */
@@ -198,7 +198,7 @@ export const socketPath = (
   throw new TransportError({
     gone: false,
     reason: `the path of a socket has room for ${most} bytes here, and ${short} has ${Buffer.byteLength(short)}: ` +
-      "choose a shorter folder with the option `runtimeFolder`, or the option `transport: \"tcp\"`"
+      "choose a shorter folder with the option `folder` of NodeTransport.layerUnix, or the option `transport: \"tcp\"`"
   })
 }
 

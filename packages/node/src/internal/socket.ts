@@ -47,7 +47,7 @@ export const cannotListen = (at: string, error: SystemError): TransportError => 
   const next = error.code === "EMFILE" || error.code === "ENFILE"
     ? tooManyFiles
     : error.code === "EACCES" || error.code === "EPERM"
-    ? "this process may not listen there: choose another folder with the option `runtimeFolder`"
+    ? "this process may not listen there: choose another folder with the option `folder` of NodeTransport.layerUnix"
     : "other actors cannot dial this one"
   return new TransportError({ gone: false, reason: `listening at ${at} failed (${error.message}): ${next}` })
 }

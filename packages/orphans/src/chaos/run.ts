@@ -5,6 +5,7 @@
 import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -67,7 +68,7 @@ const rounds = (seed: number, another: (round: number) => boolean, mark: string,
       ? Effect.andThen(oneRound(seed, next++, mark, tally), work)
       : Effect.void
   )
-  return Effect.all([work, work], { concurrency: 2, discard: true }).pipe(Effect.provide(NodeActor.layer))
+  return Effect.all([work, work], { concurrency: 2, discard: true }).pipe(Effect.provide(Layer.orDie(NodeActor.layer)))
 }
 
 const nothing = (): Tally => ({

@@ -4,9 +4,10 @@
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as ActorError from "@furrow/actor/ActorError"
-import { NodeActor } from "@furrow/node"
+import { NodeActor, NodeSpawner } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import type { Cell } from "../matrix.ts"
 import { live, ping } from "./actors.ts"
 import { die, smallHeap } from "./dying.ts"
@@ -50,4 +51,6 @@ const watching = Effect.scoped(Effect.gen(function*() {
 }))
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
-NodeActor.runMain(who === "root" ? dying : watching, { guard })
+NodeActor.runMain(who === "root" ? dying : watching, {
+  layer: NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard })))
+})

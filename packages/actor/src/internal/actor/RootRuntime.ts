@@ -1,81 +1,191 @@
 /**
- * The runtime of a root actor, over any spawner.
+ * The runtime of a root actor, over the Layers of its platform: builds the plans of its context once, with the credentials
+ * of the tree, and tells every actor of them as data.
  *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { newUuid } from "../contract/ActorRef.ts"
 import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
+import { Credentials, make as newCredentials, type TreeCredentials } from "../contract/Credentials.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { withoutCaller } from "../dialog/Env.ts"
-import { RegistrarService } from "../discovery/RegistrarService.ts"
+import type { Directory } from "../discovery/Directory.ts"
+import { Discovery } from "../discovery/Discovery.ts"
+import { RegistrarService, serveDirectory } from "../discovery/RegistrarService.ts"
+import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
-import { Spawner } from "../spawn/Spawner.ts"
+import type { Ambient } from "../platform/Ambient.ts"
+import { authenticator, buildAmbient, buildSpawner, buildTransports, type Platform } from "../platform/Platform.ts"
+import { type NativeControl, Spawner } from "../platform/Spawner.ts"
+import { Transport } from "../platform/Transport.ts"
+import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 import { isGone, join } from "../supervision/Reach.ts"
 import { Tree } from "../supervision/Tree.ts"
-import { type Network, Transport } from "../transport/Transport.ts"
+import * as Network from "../transport/Network.ts"
 import * as Handlers from "./Handlers.ts"
 
+/**
+ * What a root is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface RootOptions {
   /** How the root is called. Default: `root`. */
   readonly name?: string | undefined
   /** What the root serves to its children. */
   readonly expose?: ReadonlyArray<Implemented<AnyEndpoint>> | undefined
+  /** The name and the secret of the tree. Default: a secret that is new for every runtime. */
+  readonly credentials?: TreeCredentials | undefined
+  /** What every actor of the tree builds before the modules it serves, in this order. Default: nothing. */
+  readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
 }
 
-/** A root with this pid, whose children the spawner starts. A layer of an exposed endpoint that fails is a defect. */
-export const layer = (
-  options: RootOptions & {
-    readonly pid: number
-    readonly network: Network
-    readonly refusal?: string | undefined
-  }
-): Layer.Layer<ActorRuntime, never, Spawner | Transport> =>
-  Layer.effect(
-    ActorRuntime,
-    Effect.gen(function*() {
-      const spawner = yield* Spawner
-      const uuid = newUuid()
-      const name = options.name ?? "root"
-      const tree = new Tree({
-        info: { id: { name, uuid, pid: options.pid }, name, ancestors: [], isRoot: true },
-        events: makeEvents(),
-        spawner,
-        parent: undefined,
-        level: yield* References.MinimumLogLevel
-      })
-      tree.refusal = options.refusal
-      const context = withoutCaller(yield* Effect.context<never>())
-      const registrar = new RegistrarService({
-        root: {
-          actor: tree.info.id,
-          path: tree.path,
-          service: null,
-          exposed: (options.expose ?? []).map(({ endpoint, module }) => ({ name: endpoint.name, module })),
-          unique: false
-        },
-        events: tree.events,
-        isGone: (entry) => isGone(tree, entry)
-      })
-      const peers = join(tree, {
-        network: options.network,
-        transport: yield* Transport,
-        context,
-        cancelActor: (_, channel) => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
-        registrar: { directory: registrar, handlers: registrar.handlers(context) }
-      })
-      yield* Effect.addFinalizer(() => Effect.sync(() => peers.close()))
-      const runtime = { info: tree.info, inside: tree }
-      tree.handlers = yield* Effect.orDie(
-        Effect.provideContext(
-          Handlers.build(options.expose ?? []),
-          Context.add(yield* Effect.context<never>(), ActorRuntime, runtime) as Context.Context<any>
-        ) as Effect.Effect<Tree["handlers"], unknown>
-      )
-      return runtime
+/** A name for this run of a tree: the process of its root, and what tells it from others of that process. */
+const runOf = (pid: number): string => `${pid}-${newUuid().slice(0, 8)}`
+
+/** The ambient Layers of the options, as a list. */
+export const ambientsOf = ({ ambient }: RootOptions): ReadonlyArray<Ambient> =>
+  ambient === undefined ? [] : "~furrow/Ambient" in ambient ? [ambient] : ambient
+
+interface Built {
+  readonly platform: Platform
+  readonly spec: PlatformSpec
+  readonly native: NativeControl
+}
+
+/** The platform of the root: first what is always around, then the transports, because the guard removes what they leave. */
+const platformOf = (
+  options: RootOptions,
+  pid: number
+): Effect.Effect<Built, RuntimeLayerError, Transport | Spawner | Scope.Scope> =>
+  Effect.gen(function*() {
+    const { parts } = yield* Transport
+    const { native, plan } = yield* Spawner
+    const ambients = ambientsOf(options)
+    const credentials = { ...options.credentials ?? newCredentials(), run: runOf(pid) }
+    const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, Credentials, credentials)
+    const ambient = yield* within(buildAmbient(ambients))
+    const spec: PlatformSpec = {
+      tree: credentials.tree,
+      run: credentials.run,
+      secret: Redacted.value(credentials.secret),
+      transports: yield* Effect.forEach(parts, ({ data }) => data),
+      spawner: plan === undefined ? null : yield* plan.data,
+      ambient: yield* Effect.forEach(ambients, ({ data }) => data)
+    }
+    const drivers = yield* within(buildTransports(parts))
+    const control = yield* native(drivers.flatMap(({ residue }) => residue ?? []))
+    const spawner = yield* within(buildSpawner(plan, control.spawner))
+    const network = Network.make(drivers, authenticator(control, spec.secret))
+    return { platform: { network, spawner, ambient }, spec, native: control }
+  })
+
+/**
+ * A directory as a plain value, so that it can be spread, over one that is looked up at each call. What it throws is a defect
+ * of that call alone; the end of an actor is told whatever the directory makes of it.
+ */
+const deferred = (directory: () => Directory): Directory => ({
+  claim: (entry) => Effect.suspend(() => directory().claim(entry)),
+  ready: (uuid, pid) => Effect.suspend(() => directory().ready(uuid, pid)),
+  gone: (uuid) =>
+    Effect.catchCause(
+      Effect.suspend(() => directory().gone(uuid)),
+      (cause) => Effect.logError("the discovery could not take note that an actor is gone", cause)
+    ),
+  stale: (uuid) => Effect.suspend(() => directory().stale(uuid)),
+  list: (name) => Effect.suspend(() => directory().list(name)),
+  watch: (name) => Stream.suspend(() => directory().watch(name))
+})
+
+/** A root on this platform. A layer of an exposed endpoint that fails is a defect. */
+const runtimeOn = (
+  options: RootOptions,
+  { native, platform, spec }: Built
+): Effect.Effect<ActorRuntime["Service"], RuntimeLayerError, Discovery | Scope.Scope> =>
+  Effect.gen(function*() {
+    const name = options.name ?? "root"
+    const tree = new Tree({
+      info: { id: { name, uuid: newUuid(), pid: native.pid }, name, ancestors: [], isRoot: true },
+      events: makeEvents(),
+      spawner: platform.spawner,
+      parent: undefined,
+      level: yield* References.MinimumLogLevel
     })
-  )
+    tree.refusal = native.refusal
+    tree.control = native
+    const context = withoutCaller(yield* Effect.context<never>())
+    const root = {
+      actor: tree.info.id,
+      path: tree.path,
+      service: null,
+      exposed: (options.expose ?? []).map(({ endpoint, module }) => ({ name: endpoint.name, module })),
+      unique: false
+    }
+    const registrar = new RegistrarService({ root, events: tree.events, isGone: (entry) => isGone(tree, entry) })
+    // The directory may ask who is gone, which the connections of the root answer: they exist first.
+    let directory: Directory = registrar
+    const opened = deferred(() => directory)
+    const peers = join(tree, {
+      platform: spec,
+      network: platform.network,
+      context,
+      cancelActor: (_, channel) => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
+      registrar: { directory: opened, handlers: serveDirectory(registrar, opened, context) }
+    })
+    const discovery = yield* Discovery
+    directory = yield* discovery.open({
+      root,
+      registrar: deferred(() => registrar),
+      isGone: (entry) => isGone(tree, entry)
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => peers.close()))
+    const runtime = { info: tree.info, inside: tree }
+    tree.handlers = yield* Effect.orDie(
+      Effect.provideContext(
+        Handlers.build(options.expose ?? []),
+        Context.add(yield* Effect.context<never>(), ActorRuntime, runtime) as Context.Context<any>
+      ) as Effect.Effect<Tree["handlers"], unknown>
+    )
+    return runtime
+  })
+
+/**
+ * The runtime of a root, over a transport, a discovery and a spawner: what is not supplied does not compile. Each runtime has
+ * credentials of its own, also where one Layer is used for two trees. The ambient Layer is around the program, too.
+ *
+ * @example
+ * ```ts
+ * const Platform = ActorRuntime.layer({ name: "shop", ambient: Telemetry }).pipe(
+ *   Layer.provide(Transport.Transport.merge(NodeTransport.layerUnix, Tls({ host: "10.0.0.4" }))),
+ *   Layer.provide(Discovery.layerTree),
+ *   Layer.provide(NodeSpawner.layer)
+ * )
+ * ```
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  options: RootOptions = {}
+): Layer.Layer<ActorRuntime, RuntimeLayerError, Transport | Discovery | Spawner> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const built = yield* platformOf(options, processNumber())
+    const { ambient } = built.platform
+    const runtime = yield* Effect.updateContext(
+      runtimeOn(options, built),
+      (context: Context.Context<Discovery | Scope.Scope>) => Context.merge(context, ambient)
+    )
+    return Context.add(ambient, ActorRuntime, runtime) as Context.Context<ActorRuntime>
+  }))
+
+/** The number of this process where it has one: it stands in the name of the run before the spawner is built. */
+const processNumber = (): number =>
+  (globalThis as unknown as { readonly process?: { readonly pid?: number } }).process?.pid ?? 0

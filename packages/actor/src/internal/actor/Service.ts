@@ -29,9 +29,9 @@ import type {
   StreamEndpoint,
   Type
 } from "../contract/Endpoint.ts"
+import { optional, type OptionalLayer } from "../contract/OptionalLayer.ts"
 import type { ActorError } from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
-import type { SpawnOptions } from "../spawn/Spawner.ts"
 import * as RpcGroups from "./RpcGroups.ts"
 import { type AnyService, isServed } from "./Served.ts"
 import * as Start from "./StartService.ts"
@@ -109,12 +109,11 @@ export interface ServiceClass<
   readonly uses: ReadonlyArray<AnyServiceClass>
   /** A call for every endpoint, run in the Service of the context. */
   readonly calls: Calls<Eps, Self>
-  /** The actor, as long as the Layer. A layer used twice in one graph is one actor. */
-  readonly layer: Layer.Layer<Self, ActorError, ActorRuntime | Uses>
-  /** The same, started with these options. */
-  readonly layerWith: (
-    options: SpawnOptions & { readonly name?: string | undefined }
-  ) => Layer.Layer<Self, ActorError, ActorRuntime | Uses>
+  /**
+   * The actor, as long as the Layer: `Counter.layer`, or `Counter.layer({ name: "c1", unique: true })`. The first is one
+   * value: used twice in one graph it is one actor. Each call of the second is another actor.
+   */
+  readonly layer: OptionalLayer<Start.StartOptions, Self, ActorError, ActorRuntime | Uses>
   /** Implements it: `build` runs once, in the actor, before it is ready; `layer` closes what is still open. */
   readonly serve: <
     H extends Handlers<Eps, L | Uses | HandlerServices>,
@@ -221,7 +220,6 @@ export const Service = <Self>(): Make<Self> =>
       serve: (build: any, layer: any) => Start.served(service, () => Promise.resolve({ build, layer, rpc: undefined })),
       serveRpc: (layer: any) =>
         Start.served(service, () => Promise.resolve({ build: undefined, layer: undefined, rpc: layer })),
-      layerWith: (startOptions: any) => Start.layer(service, startOptions),
       layerTest: (build: any) => Start.layerTest(service, build)
     }
     for (const [property, value] of Object.entries(statics)) {
@@ -229,7 +227,10 @@ export const Service = <Self>(): Make<Self> =>
     }
     // One Layer value for each class: used twice in one graph it is one actor.
     let layer: unknown
-    Object.defineProperty(service, "layer", { get: () => layer ??= Start.layer(service, {}), configurable: true })
+    Object.defineProperty(service, "layer", {
+      get: () => layer ??= optional((options: Start.StartOptions) => Start.layer(service, options), {}),
+      configurable: true
+    })
     return service
   }) as unknown as Make<Self>
 

@@ -88,7 +88,8 @@ export const portal = (
   tree: Tree,
   service: AnyService,
   child: ChildActor,
-  channel: PeerChannel
+  channel: PeerChannel,
+  wait: Effect.Effect<Portal.ActorExit> = child.wait
 ): Portal.Portal<any> =>
   Portal.make({
     channel,
@@ -97,7 +98,7 @@ export const portal = (
     ref: child.ref,
     exposed: new Map(service.endpoints.map(({ name }) => [name, undefined])),
     cancel: (reason) => endOwned(tree, child, reason),
-    wait: child.wait
+    wait
   })
 
 /** The actor of a Service for as long as the Layer lives. */

@@ -89,18 +89,19 @@ export const cleanUp = (
       : undefined
     // Layers are released also under handlers that do not end: some of it may still be done.
     const left = handled === undefined ? margin / 2 : until - monotonicMillis(clock)
-    return both(late, yield* release(scope, Exit.void, Math.max(margin / 2, left), millis))
+    return both(late, yield* release(scope, Exit.void, Math.max(margin / 2, left), "layers", millis))
   })
 
-/** Closes the scope of the layers within what is left of the bound. */
+/** Closes a scope within what is left of the bound; the message says what it holds, and the whole bound. */
 export const release = (
   scope: Scope.Closeable,
   exit: Exit.Exit<unknown, unknown>,
   left: number,
+  what: "layers" | "platform" = "layers",
   bound = left
 ): Effect.Effect<Failed> =>
   Effect.map(settled(Scope.close(scope, exit), left), (closed) => {
-    if (closed === undefined) return Cause.die(unfinished("the release of its layers", bound))
+    if (closed === undefined) return Cause.die(unfinished(`the release of its ${what}`, Math.round(bound)))
     return Exit.isFailure(closed) && !Cause.hasInterruptsOnly(closed.cause) ? closed.cause : undefined
   })
 

@@ -17,7 +17,7 @@ import { type Call, endpoint, streamEndpoint } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import * as Caller from "../dialog/Caller.ts"
 import { type Env, onOwnAccount } from "../dialog/Env.ts"
-import { type ActorError, NameTaken } from "../errors/ActorError.ts"
+import { type ActorError, ActorUnreachable, NameTaken } from "../errors/ActorError.ts"
 import type { Change } from "./Registrar.ts"
 
 const ChangeSchema = Schema.Union([
@@ -28,16 +28,27 @@ const ChangeSchema = Schema.Union([
 
 const filter = { name: Schema.NullOr(Schema.String) }
 
+/** Where the engine behind the root's directory does not answer, actors hear the same as the root. */
+const error = ActorUnreachable
+
 export const contract = {
-  claim: endpoint("furrow/registry/claim", { payload: { entry: Entry }, error: NameTaken }),
-  ready: endpoint("furrow/registry/ready", { payload: { uuid: Schema.String, pid: Schema.Int } }),
+  claim: endpoint("furrow/registry/claim", {
+    payload: { entry: Entry },
+    error: Schema.Union([NameTaken, ActorUnreachable])
+  }),
+  ready: endpoint("furrow/registry/ready", { payload: { uuid: Schema.String, pid: Schema.Int }, error }),
   gone: endpoint("furrow/registry/gone", { payload: { uuid: Schema.String } }),
-  stale: endpoint("furrow/registry/stale", { payload: { uuid: Schema.String } }),
-  list: endpoint("furrow/registry/list", { payload: filter, success: Schema.Array(Entry) }),
-  watch: streamEndpoint("furrow/registry/watch", { payload: filter, success: ChangeSchema })
+  stale: endpoint("furrow/registry/stale", { payload: { uuid: Schema.String }, error }),
+  list: endpoint("furrow/registry/list", { payload: filter, success: Schema.Array(Entry), error }),
+  watch: streamEndpoint("furrow/registry/watch", { payload: filter, success: ChangeSchema, error })
 }
 
-/** The registrar, wherever it is. */
+/**
+ * The registrar, wherever it is: what parents tell of their children, and what anybody asks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Directory {
   /** Holds a name for an actor that is about to be started. */
   readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>

@@ -28,7 +28,8 @@ import { Timeouts } from "../contract/Timeouts.ts"
 import { type ActorError, type ActorId, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { PeerSnapshot } from "../inspect/Snapshot.ts"
-import type { Address, Connection, Listener, Transport } from "../transport/Transport.ts"
+import type { Doors, Network } from "../transport/Network.ts"
+import type { Address, Connection } from "../transport/Transport.ts"
 
 /** So many connections at once have not proven themselves yet. */
 const maxStrangers = 64
@@ -48,12 +49,12 @@ export interface PeerRouter {
 
 export interface PeersOptions {
   readonly self: ActorId
-  readonly transport: Transport["Service"]
+  readonly network: Network
   readonly events: Events
   /** What everything that is done for nobody in particular runs with: clock, bounds. */
   readonly context: Context.Context<never>
   /** Where the actor listens: asked of the tree, which makes it listen. */
-  readonly locate: (ref: ActorRefData) => Effect.Effect<Address, NotThere>
+  readonly locate: (ref: ActorRefData) => Effect.Effect<ReadonlyArray<Address>, NotThere>
   /** The connection we have anyway: to our parent, or to a child. */
   readonly relative: (uuid: string) => PeerChannel | undefined
   readonly serve: (channel: PeerChannel) => PeerRouter
@@ -94,7 +95,7 @@ export class Peers {
   private readonly strangers = new Set<(why?: string) => void>()
   private readonly byes = new WeakSet<PeerChannel>()
   private readonly waiters = new Map<PeerChannel, Set<() => void>>()
-  private listener: Deferred.Deferred<Listener, NotThere> | undefined
+  private listener: Deferred.Deferred<Doors, NotThere> | undefined
   private closed = false
 
   constructor(options: PeersOptions) {
@@ -113,26 +114,28 @@ export class Peers {
   // ---- being reached ----------------------------------------------------------------------------------------------
 
   /** Where we listen; from now on, if we did not. */
-  readonly address: Effect.Effect<Address, NotThere> = Effect.suspend(() => {
-    if (this.closed) return Effect.fail({ gone: true, reason: "it is ending" })
-    let listener = this.listener
-    if (listener === undefined) {
-      const opened = listener = Deferred.makeUnsafe<Listener, NotThere>()
-      this.listener = opened
-      const { self, transport } = this.options
-      this.fork(Effect.map(
-        Effect.exit(transport.listen(self, (connection) => this.accept(connection))),
-        (exit) => {
-          if (Exit.isFailure(exit)) this.listener = undefined
-          // It ended while it began to listen.
-          else if (this.closed) exit.value.close()
-          Deferred.doneUnsafe(opened, exit as Exit.Exit<Listener, NotThere>)
-        }
-      ))
+  readonly addresses: Effect.Effect<ReadonlyArray<Address>, NotThere> = Effect.suspend(
+    (): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
+      if (this.closed) return Effect.fail({ gone: true, reason: "it is ending" })
+      let listener = this.listener
+      if (listener === undefined) {
+        const opened = listener = Deferred.makeUnsafe<Doors, NotThere>()
+        this.listener = opened
+        const { network, self } = this.options
+        this.fork(Effect.map(
+          Effect.exit(network.listen(self, (connection) => this.accept(connection))),
+          (exit) => {
+            if (Exit.isFailure(exit)) this.listener = undefined
+            // It ended while it began to listen.
+            else if (this.closed) exit.value.close()
+            Deferred.doneUnsafe(opened, exit as Exit.Exit<Doors, NotThere>)
+          }
+        ))
+      }
+      // Not the field: a transport that refuses at once has emptied it.
+      return Effect.map(Deferred.await(listener), ({ addresses }) => addresses)
     }
-    // Not the field: a transport that refuses at once has emptied it.
-    return Effect.map(Deferred.await(listener), ({ address }) => address)
-  })
+  )
 
   private accept(connection: Connection): void {
     if (this.closed) return connection.destroy()
@@ -140,8 +143,8 @@ export class Peers {
       const [oldest] = this.strangers
       oldest?.("too many strangers at once")
     }
-    const { events, self, transport } = this.options
-    const auth = transport.authenticator?.()
+    const { events, network, self } = this.options
+    const auth = network.authenticator?.()
     const channel: PeerChannel = new PeerChannel({
       connection,
       handshake: {
@@ -257,9 +260,9 @@ export class Peers {
     ref: ActorRefData,
     arrival: Deferred.Deferred<PeerChannel, Unreachable>
   ): Effect.Effect<PeerChannel, NotThere | Unreachable> {
-    const { locate, transport } = this.options
+    const { locate, network } = this.options
     return locate(ref).pipe(
-      Effect.flatMap((address) => transport.dial(address)),
+      Effect.flatMap((addresses) => network.dial(addresses)),
       Effect.flatMap((connection) => this.greet(ref, connection)),
       Effect.catchIf(
         (why): why is Duplicate => why instanceof Duplicate,
@@ -271,8 +274,8 @@ export class Peers {
 
   private greet(ref: ActorRefData, connection: Connection): Effect.Effect<PeerChannel, NotThere | Duplicate> {
     return Effect.callback((resume) => {
-      const { events, self, transport } = this.options
-      const auth = transport.authenticator?.()
+      const { events, network, self } = this.options
+      const auth = network.authenticator?.()
       const channel: PeerChannel = new PeerChannel({
         connection,
         handshake: {

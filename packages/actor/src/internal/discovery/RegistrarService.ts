@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import type { Entry } from "../contract/ActorRef.ts"
 import type { Handler } from "../dialog/Callee.ts"
 import { CurrentDialog } from "../dialog/Env.ts"
-import { formatActor, NameTaken } from "../errors/ActorError.ts"
+import { type ActorError, formatActor, NameTaken } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import { contract, type Directory } from "./Directory.ts"
 import * as Registrar from "./Registrar.ts"
@@ -138,33 +138,10 @@ export class RegistrarService implements Directory {
     ))
   }
 
-  /** What the tree can ask of it. Only a parent speaks of its children. */
-  handlers(context: Context.Context<never>): ReadonlyMap<string, Handler> {
-    const handler = (endpoint: Handler["endpoint"], run: (payload: any) => unknown): [string, Handler] => [
-      endpoint.name,
-      { endpoint, context, handler: run }
-    ]
-    const orNull = (name: string | null) => name ?? undefined
-    return new Map([
-      handler(
-        contract.claim.endpoint,
-        ({ entry }: { entry: Entry }) =>
-          asker((uuid) => entry.path.at(-2) === uuid ? this.claim(entry) : notIts(entry.actor.uuid))
-      ),
-      handler(contract.ready.endpoint, ({ pid, uuid }) => this.ofIts(uuid, this.ready(uuid, pid))),
-      handler(contract.gone.endpoint, ({ uuid }) => this.ofIts(uuid, this.gone(uuid))),
-      handler(contract.stale.endpoint, ({ uuid }) => this.stale(uuid)),
-      handler(contract.list.endpoint, ({ name }) => this.list(orNull(name))),
-      handler(contract.watch.endpoint, ({ name }) => this.watch(orNull(name)))
-    ])
-  }
-
-  private ofIts(uuid: string, effect: Effect.Effect<void>): Effect.Effect<void> {
-    return asker((parent) => {
-      const path = Registrar.pathOf(this.state, uuid)
-      // The root is listed too, and nobody's.
-      return path === undefined || path.length > 1 && path.at(-2) === parent ? effect : notIts(uuid)
-    })
+  /** Whose child an actor is; `undefined` where it is not known here. The root is nobody's. */
+  parentOf(uuid: string): { readonly uuid: string | undefined } | undefined {
+    const path = Registrar.pathOf(this.state, uuid)
+    return path === undefined ? undefined : { uuid: path.at(-2) }
   }
 
   private input(input: Registrar.Input): Registrar.Outcome {
@@ -176,6 +153,48 @@ export class RegistrarService implements Directory {
     return outcome
   }
 }
+
+/**
+ * What the tree can ask of a directory. Only a parent speaks of its children: that is known from the tree's own registrar,
+ * whatever the directory is.
+ */
+export const serveDirectory = (
+  registrar: RegistrarService,
+  directory: Directory,
+  context: Context.Context<never>
+): ReadonlyMap<string, Handler> => {
+  const handler = (endpoint: Handler["endpoint"], run: (payload: any) => unknown): [string, Handler] => [
+    endpoint.name,
+    { endpoint, context, handler: run }
+  ]
+  const orNull = (name: string | null) => name ?? undefined
+  const ofIts = <A>(uuid: string, effect: Effect.Effect<A, ActorError>): Effect.Effect<A, ActorError> =>
+    asker((asking) => {
+      const parent = registrar.parentOf(uuid)
+      return parent === undefined || parent.uuid !== undefined && parent.uuid === asking ? effect : notIts(uuid)
+    })
+  return new Map([
+    handler(
+      contract.claim.endpoint,
+      ({ entry }: { entry: Entry }) =>
+        asker((uuid) => entry.path.at(-2) === uuid ? answered(directory.claim(entry)) : notIts(entry.actor.uuid))
+    ),
+    handler(contract.ready.endpoint, ({ pid, uuid }) => answered(ofIts(uuid, directory.ready(uuid, pid)))),
+    handler(contract.gone.endpoint, ({ uuid }) => ofIts(uuid, directory.gone(uuid))),
+    handler(contract.stale.endpoint, ({ uuid }) => answered(directory.stale(uuid))),
+    handler(contract.list.endpoint, ({ name }) => answered(directory.list(orNull(name)))),
+    handler(
+      contract.watch.endpoint,
+      ({ name }) => Stream.catchIf(directory.watch(orNull(name)), (error) => !crosses(error), Stream.die)
+    )
+  ])
+}
+
+/** Failures that the contract knows: those of an engine, and a name that is taken. */
+const crosses = (error: ActorError): boolean => error._tag === "ActorUnreachable" || error._tag === "NameTaken"
+
+const answered = <A>(effect: Effect.Effect<A, ActorError>): Effect.Effect<A, ActorError> =>
+  Effect.catchIf(effect, (error) => !crosses(error), Effect.die)
 
 /** Who asks, as the connection knows it. */
 const asker = <A, E>(f: (uuid: string | undefined) => Effect.Effect<A, E>): Effect.Effect<A, E> =>

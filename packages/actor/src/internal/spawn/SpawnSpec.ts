@@ -6,6 +6,7 @@
 import * as Payload from "@furrow/protocol/Payload"
 import * as Schema from "effect/Schema"
 import { ActorRefData } from "../contract/ActorRef.ts"
+import { PortableData } from "../contract/PortableData.ts"
 import { ActorId } from "../errors/ActorError.ts"
 
 /** One thing to serve, found by its module and name among the module's exports. */
@@ -35,12 +36,26 @@ const TimeoutsSchema = Schema.Struct({
   handshake: Schema.Finite
 })
 
-/** What every actor of a tree is told of its network (see `Transport`). */
-export const NetworkSchema = Schema.Struct({
-  transport: Schema.String,
-  folder: Schema.String,
-  secret: Schema.Uint8Array
+/**
+ * The platform of a tree, as every actor of it is told: what it listens with and starts others by, and what it builds
+ * before the modules it serves. The secret crosses on the connection that parent and child have, and nowhere else.
+ */
+export const PlatformSpec = Schema.Struct({
+  tree: Schema.String,
+  run: Schema.String,
+  secret: Schema.Uint8Array,
+  transports: Schema.Array(PortableData),
+  /** None where actors are started by the platform's own spawner. */
+  spawner: Schema.NullOr(PortableData),
+  ambient: Schema.Array(PortableData)
 })
+export type PlatformSpec = typeof PlatformSpec.Type
+
+/** The same, with a secret that is not shown where a value is printed as a whole. */
+export const concealed = (platform: PlatformSpec): PlatformSpec => {
+  const { secret, ...shown } = platform
+  return Object.defineProperty(shown, "secret", { value: secret, enumerable: false }) as PlatformSpec
+}
 
 export const SpawnSpec = Schema.Struct({
   actor: ActorId,
@@ -50,7 +65,7 @@ export const SpawnSpec = Schema.Struct({
   service: Schema.NullOr(ServiceSpec),
   level: Schema.String,
   timeouts: TimeoutsSchema,
-  network: NetworkSchema
+  platform: PlatformSpec
 })
 export type SpawnSpec = typeof SpawnSpec.Type
 

@@ -75,8 +75,14 @@ export interface ProcessHandle {
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
 }
 
-export class Spawner extends Context.Service<Spawner, {
+/**
+ * What starts processes. The runtime asks it for every actor that is started here.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class SpawnerDriver extends Context.Service<SpawnerDriver, {
   readonly spawn: (request: SpawnRequest) => Effect.Effect<ProcessHandle, SpawnFailed>
   /** How many actors one parent may be starting at the same time; the others wait for their turn. Default: any number. */
   readonly atOnce?: number | undefined
-}>()("furrow/Spawner") {}
+}>()("@furrow/actor/SpawnerDriver") {}

@@ -24,7 +24,9 @@ import type { Directory } from "../discovery/Directory.ts"
 import * as Remote from "../discovery/Directory.ts"
 import { type NotThere, Peers } from "../discovery/Peers.ts"
 import { type ActorError, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
-import { type Address, concealed, type Network, type Transport } from "../transport/Transport.ts"
+import { concealed, type PlatformSpec } from "../spawn/SpawnSpec.ts"
+import type { Network } from "../transport/Network.ts"
+import type { Address } from "../transport/Transport.ts"
 import type { Tree } from "./Tree.ts"
 
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
@@ -35,13 +37,13 @@ class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
 
 const locate = endpoint("furrow/locate", {
   payload: { path: Schema.Array(Schema.String) },
-  success: Schema.String,
+  success: Schema.Array(Schema.String),
   error: NotLocated
 })
 
 /** Where the actor at `path` listens. */
-const addressOf = (tree: Tree, path: ReadonlyArray<string>): Effect.Effect<Address, NotThere> =>
-  Effect.suspend(() => {
+const addressesOf = (tree: Tree, path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
+  Effect.suspend((): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
     const { parent, path: own, reach } = tree
     if (reach === undefined) return Effect.fail({ gone: false, reason: "handlers that run here reach nobody" })
     if (!isBelow(path, own)) {
@@ -49,7 +51,7 @@ const addressOf = (tree: Tree, path: ReadonlyArray<string>): Effect.Effect<Addre
         ? Effect.fail({ gone: true, reason: "it belongs to another tree" })
         : ask(tree, parent, path, false)
     }
-    if (path.length === own.length) return reach.peers.address
+    if (path.length === own.length) return reach.peers.addresses
     const child = tree.child(path[own.length])
     const none = Effect.fail({
       gone: true,
@@ -67,24 +69,28 @@ const ask = (
   channel: PeerChannel,
   path: ReadonlyArray<string>,
   down: boolean
-): Effect.Effect<Address, NotThere> =>
+): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
   Effect.mapError(
-    onOwnAccount(Caller.run(channel, tree.env, locate({ path }))) as Effect.Effect<Address, NotLocated | ActorError>,
+    onOwnAccount(Caller.run(channel, tree.env, locate({ path }))) as Effect.Effect<
+      ReadonlyArray<Address>,
+      NotLocated | ActorError
+    >,
     (error) => error._tag === "NotLocated" ? error : { gone: down, reason: error.message }
   )
 
 /** Whether the actor has ended, as its ancestors know: one that is still ending, or that does not answer, has not. */
 export const isGone = (tree: Tree, entry: Entry): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) =>
-    addressOf(tree, entry.path).pipe(
+    addressesOf(tree, entry.path).pipe(
       Effect.match({ onSuccess: () => false, onFailure: ({ ended }) => ended === true }),
       Effect.timeoutOrElse({ duration: fiber.getRef(Timeouts).connect, orElse: () => Effect.succeed(false) })
     )
   )
 
 export interface ReachOptions {
+  /** What actors started here are told of the platform. */
+  readonly platform: PlatformSpec
   readonly network: Network
-  readonly transport: Transport["Service"]
   /** What is done for nobody in particular runs with this. */
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
@@ -94,13 +100,13 @@ export interface ReachOptions {
 
 /** From here on the actor can reach others and be reached. */
 export const join = (tree: Tree, options: ReachOptions): Peers => {
-  const { cancelActor, context, network, registrar, transport } = options
+  const { cancelActor, context, network, platform, registrar } = options
   const peers = new Peers({
     self: tree.info.id,
-    transport,
+    network,
     events: tree.events,
     context,
-    locate: ({ path }) => addressOf(tree, path),
+    locate: ({ path }) => addressesOf(tree, path),
     relative: (uuid) => relative(tree, uuid),
     serve: (channel) => {
       const { dispatcher, release } = tree.serve(channel, registrar?.handlers ?? new Map())
@@ -116,17 +122,17 @@ export const join = (tree: Tree, options: ReachOptions): Peers => {
     context,
     handler: ({ path }: { readonly path: ReadonlyArray<string> }) =>
       Effect.mapError(
-        addressOf(tree, path),
+        addressesOf(tree, path),
         ({ ended, gone, reason }) => new NotLocated({ gone, reason, ended: ended ?? false })
       )
   }]])
   tree.reach = {
-    network: concealed(network),
+    platform: concealed(platform),
     peers,
     directory: registrar?.directory ?? bounded(Remote.remote(toRoot(tree, peers), tree.env), context),
     toRelatives: new Map([...located, ...registrar?.handlers ?? []]),
     toPeers: registrar?.handlers ?? new Map(),
-    forget: (actor) => transport.forget(actor)
+    forget: (actor) => network.forget(actor)
   }
   return peers
 }

@@ -132,7 +132,7 @@ const started = (
       service: spec.service ?? null,
       level: levelOf(fiber),
       timeouts,
-      network: reach.network
+      platform: reach.platform
     },
     events: tree.events,
     deadline: timeouts.spawn,

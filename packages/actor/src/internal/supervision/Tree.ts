@@ -17,8 +17,8 @@ import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ActorSnapshot, ChildSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorExit } from "../portal/Portal.ts"
-import type { Spawner } from "../spawn/Spawner.ts"
-import type { Network } from "../transport/Transport.ts"
+import type { SpawnerDriver } from "../spawn/Spawner.ts"
+import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 
 /** A child as the tree lists it. */
 export interface Listed {
@@ -41,7 +41,7 @@ export interface Ending {
 
 /** How this actor reaches others, and is reached. */
 export interface Reach {
-  readonly network: Network
+  readonly platform: PlatformSpec
   readonly peers: Peers
   readonly directory: Directory
   /** What the runtime itself serves: to our parent and children, and to peers. */
@@ -51,12 +51,19 @@ export interface Reach {
   readonly forget: (actor: ActorId) => void
 }
 
+/** To all processes of a tree at once. */
+export interface Control {
+  readonly killAll: () => void
+  readonly stopAll: () => void
+  readonly continueAll: () => void
+}
+
 export class Tree {
   readonly info: ActorInfo
   /** The uuids from the root down to us. */
   readonly path: ReadonlyArray<string>
   readonly events: Events
-  readonly spawner: Spawner["Service"]
+  readonly spawner: SpawnerDriver["Service"]
   /** The connection to our parent; none in a root. */
   readonly parent: PeerChannel | undefined
   readonly env: Env
@@ -65,6 +72,8 @@ export class Tree {
   service: string | undefined
   /** Who may be starting at the same time. */
   readonly starts: Semaphore.Semaphore
+  /** What a main program may do to the whole tree without asking it; in a root alone. */
+  control: Control | undefined
   /** None for handlers that run in somebody else's process. */
   reach: Reach | undefined
   ending: Ending | undefined
@@ -77,7 +86,7 @@ export class Tree {
   constructor(options: {
     readonly info: ActorInfo
     readonly events: Events
-    readonly spawner: Spawner["Service"]
+    readonly spawner: SpawnerDriver["Service"]
     readonly parent: PeerChannel | undefined
     readonly level: Env["level"]
   }) {
@@ -152,3 +161,6 @@ export const current: Effect.Effect<Tree, never, ActorRuntime> = Effect.map(
   ActorRuntime,
   (runtime) => runtime.inside as Tree
 )
+
+/** What may be done to the tree of this runtime without asking it; nothing where it is no root. */
+export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined => (runtime.inside as Tree).control

@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { type Connection, type ConnectionHandlers, type Transport, TransportError } from "./Transport.ts"
+import { type Connection, type ConnectionHandlers, type TransportDriver, TransportError } from "./Transport.ts"
 
 const highWaterMark = 256 * 1024
 
@@ -114,7 +114,7 @@ export const pair = (): readonly [Connection, Connection] => {
 }
 
 /** The actors of one tree in this process, dialling each other. */
-export const hub = (): Transport["Service"] => {
+export const hub = (): TransportDriver["Service"] => {
   const listening = new Map<string, (connection: Connection) => void>()
   let last = 0
   return {
@@ -134,7 +134,6 @@ export const hub = (): Transport["Service"] => {
         accept(far)
         return Effect.succeed(near)
       }),
-    authenticator: undefined,
-    forget: () => {}
+    dials: (address) => address.startsWith("/memory/")
   }
 }

@@ -7,7 +7,6 @@
  *
  * @since 0.1.0
  */
-import type { Authenticator } from "@furrow/protocol/Handshake"
 import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
@@ -37,7 +36,7 @@ export interface Connection {
 }
 
 /**
- * Where an actor listens: a multiaddr (`/unix/<absolute path>`, `/ip4/127.0.0.1/tcp/4711`, `/memory/7`; features TPT-8).
+ * Where an actor listens: a text of its transport, as `/unix/<absolute path>`, `/ip4/127.0.0.1/tcp/4711` or `/memory/7`.
  *
  * @since 0.1.0
  */
@@ -62,40 +61,24 @@ export class TransportError extends Data.TaggedError("TransportError")<{
 }
 
 /**
- * What every actor of a tree has to know to be reached and to be believed: its root decides it, actors are told when
- * they are started. The secret is never shown: not in arguments, environment, logs or errors.
+ * How the actors of a tree reach each other beside the connections between parents and children. It moves bytes between
+ * strangers: that each side belongs to the tree is proven above it, by the runtime, over whatever it connects.
  *
+ * @category services
  * @since 0.1.0
  */
-export interface Network {
-  /** Which transport the tree listens with: `unix`, `tcp`, `memory`. */
-  readonly transport: string
-  /** The private folder of the tree's sockets; made when the first actor listens. */
-  readonly folder: string
-  readonly secret: Uint8Array
-}
-
-/** The same, with a secret that is not shown where a value is printed as a whole. */
-export const concealed = (network: Network): Network => {
-  const { secret, ...shown } = network
-  return Object.defineProperty(shown, "secret", { value: secret, enumerable: false }) as Network
-}
-
-/**
- * How the actors of a tree reach each other beside the connections between parents and children.
- *
- * @since 0.1.0
- */
-export class Transport extends Context.Service<Transport, {
-  /** Every connection is handed over unread: a stranger until it has proven itself. */
+export class TransportDriver extends Context.Service<TransportDriver, {
+  /** Whether an address is one of its own: who dials takes the first transport that says so. */
+  readonly dials: (address: Address) => boolean
+  /** Every connection is handed over unread. */
   readonly listen: (
     actor: ActorId,
     accept: (connection: Connection) => void
   ) => Effect.Effect<Listener, TransportError>
   /** Interrupting it gives the connection up. */
   readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
-  /** For one connection. `undefined` where nobody outside can dial: no proof is asked for then. */
-  readonly authenticator: (() => Authenticator) | undefined
   /** Removes what an actor below us left when it died; never throws. */
-  readonly forget: (actor: ActorId) => void
-}>()("furrow/Transport") {}
+  readonly forget?: ((actor: ActorId) => void) | undefined
+  /** Folders that go with the tree, however it ends: the guard of the root removes them. */
+  readonly residue?: ReadonlyArray<string> | undefined
+}>()("@furrow/actor/TransportDriver") {}

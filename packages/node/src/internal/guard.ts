@@ -19,7 +19,7 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import * as Builtins from "./internal/builtins.ts"
+import * as Builtins from "./builtins.ts"
 
 /**
  * How actors are guarded.
@@ -37,10 +37,10 @@ export interface Command {
 
 /**
  * The warden. It reads `+ group parent` (an actor was started), `- group` (it has ended: kill what is below it, and
- * forget it all, because the kernel will use the numbers again), `s` and `c` (stop and continue everything). Its argument
- * is the folder that goes with the tree: not where a link leads to it, and it need not exist.
+ * forget it all, because the kernel will use the numbers again), `s` and `c` (stop and continue everything). Its arguments
+ * are the folders that go with the tree: not where a link leads to one, and none need exist.
  */
-const wardenScript = `p= d=$1
+const wardenScript = `p=
 below() { for e in $p; do case $e in *:$1) kill -KILL "-\${e%%:*}" 2>/dev/null; drop "\${e%%:*}";; esac; done; }
 drop() { below "$1"; n=; for e in $p; do case $e in $1:*) ;; *) n="$n $e";; esac; done; p=$n; }
 each() { for e in $p; do kill "-$1" "-\${e%%:*}" 2>/dev/null; done; }
@@ -53,7 +53,7 @@ c) each CONT;;
 esac; done
 each KILL
 PATH=$PATH:/usr/bin:/bin
-[ -n "$d" ] && [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf -- "$d"`
+for d in "$@"; do [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf -- "$d"; done`
 
 /** Where a program is: an actor may be given another PATH, or none, and must find it all the same. */
 const locate = (name: string): string | undefined =>
@@ -154,8 +154,8 @@ export class Guard {
   private pipe: number | undefined
   /** Closes the write end we made. */
   private closePipe = () => {}
-  /** What the warden removes in the end. */
-  private removes = ""
+  /** Folders that the warden removes in the end. */
+  private readonly removes: Array<string> = []
   /** Stopped by us: without a warden. */
   private stopped: ReadonlyArray<number> = []
 
@@ -173,7 +173,7 @@ export class Guard {
    * warden can do that; under the other guards a killed root leaves it.
    */
   folder(path: string): void {
-    if (this.pipe === undefined && Path.isAbsolute(path)) this.removes = path
+    if (this.pipe === undefined && Path.isAbsolute(path)) this.removes.push(path)
   }
 
   /** What an actor is told of it on its command line. */
@@ -222,7 +222,7 @@ export class Guard {
 
   private openPipe(): number {
     if (this.pipe !== undefined) return this.pipe
-    const warden = Builtins.childProcess().spawn("/bin/sh", ["-c", wardenScript, "furrow-warden", this.removes], {
+    const warden = Builtins.childProcess().spawn("/bin/sh", ["-c", wardenScript, "furrow-warden", ...this.removes], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
       cwd: "/"

@@ -1,0 +1,8 @@
+/**
+ * What the actors of a tree know and nobody shows: the name of the tree and the secret of its members. An option of the
+ * runtime gives them; the runtime provides them to the Layers of its platform, in the root and in every actor.
+ *
+ * @since 0.1.0
+ */
+export { Credentials, make } from "./internal/contract/Credentials.ts"
+export type { TreeCredentials } from "./internal/contract/Credentials.ts"

@@ -1,0 +1,13 @@
+/**
+ * Who is found by name, and how: `Registry` asks it from every actor, and parents tell it of their children.
+ *
+ * The default is the tree's own registrar (`layerTree`). A program supplies another by a Layer of `Discovery`, which wraps or
+ * follows that registrar: it stays authoritative for its tree. A Discovery lives in the root alone; actors ask the root.
+ *
+ * @since 0.1.0
+ */
+export type { Entry } from "./internal/contract/ActorRef.ts"
+export type { Directory } from "./internal/discovery/Directory.ts"
+export { Discovery, layerTree } from "./internal/discovery/Discovery.ts"
+export type { DiscoveryTree } from "./internal/discovery/Discovery.ts"
+export type { Change } from "./internal/discovery/Registrar.ts"

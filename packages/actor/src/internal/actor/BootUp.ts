@@ -1,0 +1,285 @@
+/**
+ * From a `Spawn` to a ready actor: the platform, the modules it serves, their layers, and the handlers. An actor that is
+ * told to end meanwhile leaves what it was building; nothing is left of a boot that fails.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as References from "effect/References"
+import * as Scope from "effect/Scope"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { ActorRuntime } from "../contract/ActorRuntime.ts"
+import type { Implemented } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { type Dispatcher, relayPrefix } from "../dialog/Callee.ts"
+import * as Caller from "../dialog/Caller.ts"
+import { type Env, withoutCaller } from "../dialog/Env.ts"
+import { type LogForwarder, makeForwarder, withLogger } from "../dialog/Logs.ts"
+import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
+import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import type { Platform } from "../platform/Platform.ts"
+import * as Portal from "../portal/Portal.ts"
+import { building } from "../spawn/Boot.ts"
+import type { Exposed, PlatformSpec, ServiceSpec, SpawnSpec } from "../spawn/SpawnSpec.ts"
+import { join } from "../supervision/Reach.ts"
+import { Tree } from "../supervision/Tree.ts"
+import type { Connection } from "../transport/Transport.ts"
+import * as Handlers from "./Handlers.ts"
+import { borrowedPortal } from "./Refs.ts"
+import * as Served from "./Served.ts"
+import * as Teardown from "./Teardown.ts"
+
+/** What the platform has to bring. */
+export interface ActorMainOptions {
+  readonly actor: ActorId
+  readonly connection: Connection
+  /** Imports what is to be served. Rejects with an error that says what is wrong and what to do. */
+  readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
+  /** Imports a module whose export serves a Service. */
+  readonly loadModule: (module: string) => Promise<Record<string, unknown>>
+  /** Builds what this actor runs on, as its parent told it; it is closed with the Scope, after everything else. */
+  readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
+  /** Hands out a function that ends the actor because of an error nobody caught. */
+  readonly onStart?:
+    | ((actor: { readonly uncaught: (error: unknown) => void; readonly end: (reason: string) => void }) => void)
+    | undefined
+  /** The actor serves from now on. */
+  readonly onReady?: (() => void) | undefined
+  /** When what has been written to stdout and stderr has left the process: a slow reader keeps it waiting. */
+  readonly written?: (() => Promise<void>) | undefined
+}
+
+/** Why it ends. */
+export type Ending =
+  | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation }
+  | { readonly _tag: "ParentLost" }
+  | { readonly _tag: "Uncaught"; readonly error: unknown }
+
+/** How far it came, and what it failed with. */
+export class BootFailed {
+  readonly step: SpawnStep
+  readonly error: unknown
+  constructor(step: SpawnStep, error: unknown) {
+    this.step = step
+    this.error = error
+  }
+}
+
+export interface Booted {
+  readonly tree: Tree
+  readonly dispatcher: Dispatcher
+  readonly logs: LogForwarder
+  readonly scope: Scope.Closeable
+  /** Of the platform: closed when handlers, layers and logs are done. */
+  readonly platformScope: Scope.Closeable
+}
+
+/** A router for words that have no place yet. */
+export const deaf = (channel: PeerChannel) => ({
+  start: () => channel.violate({ _tag: "HandshakeOrder", word: "Start", state: "not ready" }),
+  cancelActor: () => channel.close(),
+  cancelAck: () => {},
+  bye: () => {},
+  failed: () => {},
+  spawn: () => channel.violate({ _tag: "HandshakeOrder", word: "Spawn", state: "already told" }),
+  ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" })
+})
+
+/**
+ * Boots, unless the actor is told to end before it is ready: then what is under construction is interrupted, and waited
+ * for no longer than its bound, because an acquisition cannot be interrupted.
+ */
+export const unlessEnding = <A>(
+  boot: Effect.Effect<A, BootFailed>,
+  ending: Deferred.Deferred<Ending>,
+  bound: number
+): Effect.Effect<A, BootFailed> =>
+  Effect.flatMap(Effect.forkDetach(boot, { startImmediately: true }), (booting) => {
+    const told = Effect.raceFirst(Effect.as(Fiber.await(booting), undefined), Deferred.await(ending))
+    return Effect.flatMap(
+      Effect.onInterrupt(told, () => Effect.sync(() => booting.interruptUnsafe())),
+      (why) =>
+        why === undefined
+          ? Fiber.join(booting)
+          : Effect.andThen(
+            Teardown.settled(Fiber.interrupt(booting), bound),
+            Effect.fail(
+              new BootFailed("import", why._tag === "Uncaught" ? why.error : new Error("ended before it was ready"))
+            )
+          )
+    )
+  })
+
+export const bootUp = (
+  options: ActorMainOptions,
+  spec: SpawnSpec,
+  channel: PeerChannel,
+  events: Env["events"],
+  end: (why: Ending) => void
+): Effect.Effect<Booted, BootFailed> =>
+  Effect.gen(function*() {
+    const level = yield* References.MinimumLogLevel
+    channel.route({
+      ...deaf(channel),
+      cancelActor: ({ by, deadline, reason }) => {
+        channel.send({ _tag: "CancelAck" })
+        end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
+      },
+      closed: () => end({ _tag: "ParentLost" })
+    })
+    const platformScope = Scope.makeUnsafe()
+    const platform = yield* platformOf(options, spec, channel, events, platformScope)
+    const tree = new Tree({
+      info: { id: options.actor, name: options.actor.name, ancestors: spec.ancestors, isRoot: false },
+      events,
+      spawner: platform.spawner,
+      parent: channel,
+      level
+    })
+    tree.service = spec.service?.key
+    const context = Context.merge(yield* Effect.context<never>(), platform.ambient)
+    join(tree, {
+      platform: spec.platform,
+      network: platform.network,
+      context: withoutCaller(context),
+      cancelActor: ({ by, deadline, reason }, from) => {
+        from.send({ _tag: "CancelAck" })
+        end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
+      }
+    })
+    const logs = makeForwarder(channel, tree.env)
+    const scope = Scope.makeUnsafe("parallel")
+    const boot = Effect.gen(function*() {
+      const definitions = yield* Effect.tryPromise({
+        try: () => loaded(options, spec),
+        catch: (error) => new BootFailed("import", error)
+      })
+      // Only where it takes time: an error of a layer says itself what it is.
+      if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
+      tree.handlers = yield* Effect.mapError(
+        "served" in definitions
+          ? Effect.flatMap(
+            definitions.uses(channel, tree),
+            (portals) => Effect.provideContext(Served.build(definitions.served), portals)
+          )
+          : Handlers.build(definitions),
+        (error) => new BootFailed("layer", error)
+      )
+      return tree.serve(channel, tree.reach!.toRelatives).dispatcher
+    })
+    const inside = withLogger(context, logs.logger).pipe(
+      Context.add(ActorRuntime, { info: tree.info, inside: tree }),
+      Context.add(Scope.Scope, scope)
+    )
+    const dispatcher = yield* Effect.onExit(Effect.provideContext(boot, inside), (exit) =>
+      Exit.isSuccess(exit) ? Effect.void : undone({ tree, logs, scope, platformScope }, channel, exit.cause, spec))
+    return { tree, dispatcher, logs, scope, platformScope }
+  })
+
+/** The platform, before anything of the user's: where it fails, what was built of it is released again. */
+const platformOf = (
+  options: ActorMainOptions,
+  { platform, timeouts }: SpawnSpec,
+  channel: PeerChannel,
+  events: Env["events"],
+  scope: Scope.Closeable
+): Effect.Effect<Platform, BootFailed> =>
+  Effect.gen(function*() {
+    // Only where it takes time: the parent says then how far a start came that is not ready in time.
+    if (platform.ambient.length > 0 || platform.spawner !== null) yield* sayBuilding(channel, options.actor, events)
+    return yield* options.platform(platform).pipe(
+      Effect.provideService(Scope.Scope, scope),
+      Effect.onError((cause) =>
+        Teardown.settled(Scope.close(scope, Exit.failCause(cause)), Teardown.cleanupBound(timeouts.finalizers))
+      ),
+      Effect.mapError((error) => new BootFailed("layer", error))
+    )
+  })
+
+/** Tells the parent that everything is imported which has to be, and that layers are being built. */
+const sayBuilding = (channel: PeerChannel, self: ActorId, events: Env["events"]): Effect.Effect<unknown> =>
+  Effect.flatMap(References.MinimumLogLevel, (level) => {
+    const env: Env = { self, events, level, cancellation: () => undefined }
+    return Effect.forkDetach(Effect.ignore(Caller.run(channel, env, building(undefined))))
+  })
+
+/** Nothing is left of a boot that failed. The first failure is the boot's; each other one is reported beside it. */
+const undone = (
+  { logs, platformScope, scope, tree }: Omit<Booted, "dispatcher">,
+  channel: PeerChannel,
+  cause: Cause.Cause<unknown>,
+  { timeouts }: SpawnSpec
+): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const bound = Teardown.cleanupBound(timeouts.finalizers)
+    const released = yield* Teardown.release(scope, Exit.failCause(cause), bound)
+    const others = Cause.fromReasons(cause.reasons.filter((reason) => reason._tag !== "Interrupt").slice(1))
+    const failed = released === undefined ? others : Cause.combine(others, released)
+    if (failed.reasons.length > 0) {
+      yield* Teardown.report(failed, { actor: tree.info.id, channel, logs })
+      yield* Teardown.settled(logs.flush, timeouts.logs)
+    }
+    tree.reach?.peers.close()
+    yield* Teardown.settled(Scope.close(platformScope, Exit.failCause(cause)), bound)
+  })
+
+const hasLayers = (definitions: Awaited<ReturnType<typeof loaded>>): boolean =>
+  "served" in definitions || definitions.some(({ layer }) => layer !== undefined)
+
+/** Definitions to serve, or a Service with the portals it uses. */
+const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
+  const { service } = spec
+  if (service === null) return options.load(spec.expose)
+  const served = Served.find(service.module, await options.loadModule(service.module), service.key)
+  // A module that serves from another one is loaded now: its errors are import errors.
+  const implementation = await served.load()
+  return {
+    served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
+    uses: (channel: PeerChannel, tree: Tree) => usedPortals(served, service, channel, tree)
+  }
+}
+
+/**
+ * A portal for every Service it uses: to the actor itself, or through the parent where the handlers run there. Good to
+ * the last finalizer.
+ */
+const usedPortals = (
+  served: Served.ServedInside,
+  service: ServiceSpec,
+  channel: PeerChannel,
+  tree: Tree
+): Effect.Effect<Context.Context<never>, ActorError> =>
+  Effect.gen(function*() {
+    let context: Context.Context<never> = Context.empty()
+    for (const used of served.service().uses) {
+      const given = service.uses.find(({ key }) => key === used.key)
+      if (given === undefined) throw new Error(`"${service.key}" uses "${used.key}", but its parent did not give it`)
+      const portal = given.ref === null
+        ? relayedPortal(used, given.actor, channel, tree)
+        : yield* borrowedPortal(tree, given.ref, undefined)
+      context = Context.add(context, used as unknown as Context.Key<never, unknown>, portal) as Context.Context<never>
+    }
+    return context
+  })
+
+const relayedPortal = (
+  used: Served.AnyService["uses"][number],
+  actor: ActorId,
+  channel: PeerChannel,
+  tree: Tree
+): Portal.Portal<any> =>
+  Portal.make({
+    channel,
+    env: tree.env,
+    actor,
+    exposed: new Map(used.endpoints.map(({ name }) => [name, undefined])),
+    prefix: relayPrefix(used.key),
+    cancel: () => Effect.die(new Error(`only the owner of "${used.key}" can end it`)),
+    wait: Effect.never
+  })

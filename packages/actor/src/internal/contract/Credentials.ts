@@ -1,0 +1,52 @@
+/**
+ * What the actors of a tree know and nobody shows: the name of the tree, and the secret by which its members are known.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Redacted from "effect/Redacted"
+
+/** Bytes of a secret that nobody guesses. */
+const secretBytes = 32
+
+const webCrypto = (globalThis as unknown as {
+  readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }
+}).crypto
+
+/** How a tree is called, and the secret that its members prove to each other. */
+export interface TreeCredentials {
+  readonly tree: string
+  readonly secret: Redacted.Redacted<Uint8Array>
+}
+
+/**
+ * The credentials in force, for the Layers of a transport, a spawner or the ambient one. The runtime provides them, in the
+ * root and in every actor: a Layer of the program never does, so that two trees never share a secret by accident.
+ *
+ * `run` names this run of the tree: it is new whenever a root starts, and the same in all of its actors.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Credentials extends Context.Service<Credentials, TreeCredentials & { readonly run: string }>()(
+  "@furrow/actor/Credentials"
+) {}
+
+/**
+ * Credentials for a tree. By default its name is `tree`, and its secret is new, random and nobody else's.
+ *
+ * @example
+ * ```ts
+ * ActorRuntime.layer({ credentials: Credentials.make({ tree: "shop", secret }) })
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  options: { readonly tree?: string | undefined; readonly secret?: Uint8Array | undefined } = {}
+): TreeCredentials => ({
+  tree: options.tree ?? "tree",
+  secret: Redacted.make(options.secret ?? webCrypto.getRandomValues(new Uint8Array(secretBytes)), {
+    label: "the secret of a tree"
+  })
+})

@@ -1,0 +1,28 @@
+/**
+ * A Layer that is also a function of its options: `Counter.layer`, and `Counter.layer({ unique: true })`.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+
+/**
+ * A Layer with its defaults, and a function that gives it with options. As a Layer it is one value: used twice in one
+ * graph it is built once. Each call of the function gives another Layer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OptionalLayer<in O, in ROut, out E = never, out RIn = never> extends Layer.Layer<ROut, E, RIn> {
+  (options: O): Layer.Layer<ROut, E, RIn>
+}
+
+/** Makes one; nothing is made of the defaults before the Layer is first built. */
+export const optional = <O, ROut, E, RIn>(
+  make: (options: O) => Layer.Layer<ROut, E, RIn>,
+  defaults: O
+): OptionalLayer<O, ROut, E, RIn> => {
+  const layer = Layer.suspend(() => make(defaults))
+  // A function whose prototype is the Layer's has everything that a Layer has.
+  const both = Object.assign((options: O) => make(options), layer)
+  return Object.setPrototypeOf(both, Object.getPrototypeOf(layer)) as OptionalLayer<O, ROut, E, RIn>
+}

@@ -1,0 +1,10 @@
+/**
+ * A Layer as data: what a parent tells an actor, so that the actor builds the same Layer.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/** The module that defines the Layer, its key among what that module exports, and its settings as JSON. */
+export const PortableData = Schema.Struct({ module: Schema.String, key: Schema.String, settings: Schema.String })
+export type PortableData = typeof PortableData.Type

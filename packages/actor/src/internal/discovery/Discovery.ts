@@ -1,0 +1,58 @@
+/**
+ * Who is found by name, as a service that a program can supply: finding, waiting, watching and claiming go through it, from
+ * every actor of the tree.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { Entry } from "../contract/ActorRef.ts"
+import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import type { Directory } from "./Directory.ts"
+
+/**
+ * What a Discovery is told of the tree it is for: neither the root nor its connections exist before.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DiscoveryTree {
+  /** The root as it is listed. */
+  readonly root: Entry
+  /**
+   * The tree's own registrar. It stays authoritative for the tree, so a Discovery asks it, follows it or wraps it: what is
+   * not claimed there is unknown to parents and children.
+   */
+  readonly registrar: Directory
+  /** Whether an actor of this tree has ended, asked of its own ancestors. Bounded by `Timeouts.connect`. */
+  readonly isGone: (entry: Entry) => Effect.Effect<boolean>
+}
+
+/**
+ * Where the actors of a tree are listed and found. It is opened once, in the root; actors ask the root.
+ *
+ * @example
+ * ```ts
+ * const Counted = Layer.effect(Discovery.Discovery, Effect.map(Discovery.Discovery, (below) => ({
+ *   open: (tree) => Effect.map(below.open(tree), (directory) => ({ ...directory, claim: counted(directory.claim) }))
+ * }))).pipe(Layer.provide(Discovery.layerTree))
+ * ```
+ * @category services
+ * @since 0.1.0
+ */
+export class Discovery extends Context.Service<Discovery, {
+  /** Opens it for a tree; it is closed with the Scope, after the last actor. */
+  readonly open: (tree: DiscoveryTree) => Effect.Effect<Directory, RuntimeLayerError, Scope.Scope>
+}>()("@furrow/actor/Discovery") {}
+
+/**
+ * The tree's own registrar, and nothing else: the default of every platform.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerTree: Layer.Layer<Discovery> = Layer.succeed(Discovery, {
+  open: ({ registrar }) => Effect.succeed(registrar)
+})

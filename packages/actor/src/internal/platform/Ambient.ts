@@ -1,0 +1,55 @@
+/**
+ * What every actor of a tree has around its handlers: telemetry, configuration, references. It is an option's value, not a
+ * service: a Layer without outputs has nothing that could carry data.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import type { Credentials } from "../contract/Credentials.ts"
+import { define, type Definition, type Plan, type PortableOptions, type Settings } from "./Portable.ts"
+
+/**
+ * A Layer that every actor of a tree builds before the modules it serves, and closes after its handlers and logs. The
+ * root builds it first of all.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ambient<out E = unknown> extends Plan<Layer.Layer<never, E, Credentials>> {
+  readonly "~furrow/Ambient": "~furrow/Ambient"
+}
+
+interface Portable {
+  <C extends Settings, E>(
+    key: string,
+    options: { readonly module: string; readonly config: C },
+    make: (config: C["Type"]) => Layer.Layer<never, E, Credentials>
+  ): ((config: C["Type"]) => Ambient<E>) & Definition<unknown>
+  <E>(
+    key: string,
+    options: { readonly module: string },
+    make: () => Layer.Layer<never, E, Credentials>
+  ): Ambient<E> & Definition<unknown>
+}
+
+/**
+ * Defines an ambient Layer: what it sets (a tracer, references, a `ConfigProvider`) is in force in every handler of the
+ * tree. The module must export the result. A logger that it sets holds in the root; actors send their logs there.
+ *
+ * @example
+ * ```ts
+ * export const Telemetry = Ambient.portable("telemetry", { module: import.meta.url }, () => Otlp.layer(options))
+ * NodeActor.runMain(program, { ambient: Telemetry })
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const portable: Portable =
+  ((key: string, options: PortableOptions<Settings>, make: any) =>
+    define<Layer.Layer<never, unknown, Credentials>, Ambient>(
+      "ambient",
+      key,
+      options,
+      (config) => Layer.suspend(() => make(config) as Layer.Layer<never, unknown, Credentials>),
+      (plan) => ({ "~furrow/Ambient": "~furrow/Ambient", ...plan })
+    )) as Portable

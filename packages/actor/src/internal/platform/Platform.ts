@@ -1,0 +1,133 @@
+/**
+ * The platform of one actor, built: what it listens with and dials by, how it starts others, and what is around its
+ * handlers. The root builds it from its Layers, an actor from what its parent told it.
+ *
+ * @since 0.1.0
+ */
+import type { Authenticator } from "@furrow/protocol/Handshake"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import { Credentials } from "../contract/Credentials.ts"
+import type { PortableData } from "../contract/PortableData.ts"
+import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import { SpawnerDriver } from "../spawn/Spawner.ts"
+import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
+import * as Network from "../transport/Network.ts"
+import { TransportDriver } from "../transport/Transport.ts"
+import { build, buildContext, type Kind, revive } from "./Portable.ts"
+import { NativeSpawner, type SpawnerLayer } from "./Spawner.ts"
+import type { DriverLayer } from "./Transport.ts"
+
+/** What an actor runs on. */
+export interface Platform {
+  readonly network: Network.Network
+  readonly spawner: SpawnerDriver["Service"]
+  readonly ambient: Context.Context<never>
+}
+
+/** A transport that the platform knows itself: made of its settings, without importing anything. */
+export type Builtin = (settings: string, credentials: Credentials["Service"]) => TransportDriver["Service"]
+
+/** What a process below the root brings. */
+export interface NativeProcess {
+  readonly spawner: SpawnerDriver["Service"]
+  readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
+  /** The platform's own transports, by module and key as their plans name them. */
+  readonly builtin: (data: PortableData) => Builtin | undefined
+  readonly importModule: (module: string) => Promise<Record<string, unknown>>
+}
+
+/** Members prove themselves with the tree's secret, whatever they are connected by. */
+export const authenticator = (
+  native: Pick<NativeProcess, "authenticator">,
+  secret: Uint8Array
+): Network.Network["authenticator"] => {
+  const make = native.authenticator
+  return make === undefined ? undefined : () => make(secret)
+}
+
+/** The plans of a tree, as this process has them: from the Layers of the root, or made again of what it was told. */
+export interface Plans {
+  readonly ambient: ReadonlyArray<Named & { readonly layer: Layer.Layer<never, unknown, Credentials> }>
+  readonly transports: ReadonlyArray<Named & { readonly layer: DriverLayer }>
+  readonly spawner: Named & { readonly layer: SpawnerLayer } | undefined
+}
+
+interface Named {
+  readonly key: string
+  readonly module: string
+}
+
+type Built<A> = Effect.Effect<A, RuntimeLayerError, Credentials | Scope.Scope>
+
+export const buildAmbient = (plans: Plans["ambient"]): Built<Context.Context<never>> =>
+  Effect.reduce(
+    plans,
+    () => Context.empty() as Context.Context<never>,
+    (ambient, plan) => Effect.map(buildContext("ambient", plan, plan.layer), (more) => Context.merge(ambient, more))
+  )
+
+export const buildTransports = (plans: Plans["transports"]): Built<ReadonlyArray<TransportDriver["Service"]>> =>
+  Effect.forEach(plans, (plan) => build("transport", plan, TransportDriver, plan.layer))
+
+export const buildSpawner = (
+  plan: Plans["spawner"],
+  native: SpawnerDriver["Service"]
+): Built<SpawnerDriver["Service"]> =>
+  plan === undefined
+    ? Effect.succeed(native)
+    : Effect.provideService(build("spawner", plan, SpawnerDriver, plan.layer), NativeSpawner, native)
+
+const credentialsOf = ({ run, secret, tree }: PlatformSpec): Credentials["Service"] => ({
+  tree,
+  run,
+  secret: Redacted.make(secret, { label: "the secret of a tree" })
+})
+
+/** In an actor that has the plans themselves: nothing is imported. */
+export const fromPlans = (
+  plans: Plans,
+  spec: PlatformSpec,
+  native: Pick<NativeProcess, "authenticator" | "spawner">
+): Effect.Effect<Platform, RuntimeLayerError, Scope.Scope> =>
+  Effect.provideService(
+    Effect.gen(function*() {
+      const ambient = yield* buildAmbient(plans.ambient)
+      const drivers = yield* buildTransports(plans.transports)
+      const spawner = yield* buildSpawner(plans.spawner, native.spawner)
+      return { ambient, network: Network.make(drivers, authenticator(native, spec.secret)), spawner }
+    }),
+    Credentials,
+    credentialsOf(spec)
+  )
+
+/** What an actor was told, as plans: modules are imported, and the platform's own transports are made without. */
+const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans, RuntimeLayerError> =>
+  Effect.gen(function*() {
+    const found = <L>(kind: Kind, data: PortableData) =>
+      Effect.map(revive(kind, data, native.importModule), (layer) => ({ ...data, layer: layer as L }))
+    const credentials = credentialsOf(spec)
+    return {
+      ambient: yield* Effect.forEach(
+        spec.ambient,
+        (data) => found<Layer.Layer<never, unknown, Credentials>>("ambient", data)
+      ),
+      transports: yield* Effect.forEach(spec.transports, (data) => {
+        const builtin = native.builtin(data)
+        return builtin === undefined
+          ? found<DriverLayer>("transport", data)
+          : Effect.succeed({ ...data, layer: Layer.sync(TransportDriver, () => builtin(data.settings, credentials)) })
+      }),
+      spawner: spec.spawner === null ? undefined : yield* found<SpawnerLayer>("spawner", spec.spawner)
+    }
+  })
+
+/** In an actor: the platform that its parent told it, before any module that it serves is imported. */
+export const fromSpec = (
+  spec: PlatformSpec,
+  native: NativeProcess
+): Effect.Effect<Platform, RuntimeLayerError, Scope.Scope> =>
+  Effect.flatMap(revived(spec, native), (plans) => fromPlans(plans, spec, native))

@@ -1,0 +1,148 @@
+/**
+ * Layers that travel. A process cannot be given a Layer, it must find it: what a tree needs in every actor is a *plan*,
+ * which is data (module, key, settings) and the function that builds the Layer of it. The root builds from the plan; an
+ * actor imports the module, finds the plan among its exports by kind and key, and builds the same.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { note } from "../contract/Bundled.ts"
+import type { PortableData } from "../contract/PortableData.ts"
+import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+
+/** What a plan is of. */
+export type Kind = "transport" | "spawner" | "ambient"
+
+/** Schemas of settings: they need no services, and their values are JSON once they are encoded. */
+export type Settings = Schema.Codec<any, any>
+
+/** A Layer that can be built here and in every actor. */
+export interface Plan<out Layered> {
+  readonly key: string
+  readonly module: string
+  /** What an actor is told of it. Settings are encoded when they are first needed: defining a plan never throws. */
+  readonly data: Effect.Effect<PortableData, RuntimeLayerError>
+  readonly layer: Layered
+}
+
+/** What a module exports, and what an actor looks for there. */
+export interface Definition<out Layered> {
+  readonly "~furrow/Portable": Kind
+  readonly key: string
+  /** The Layer with these settings, as they crossed. */
+  readonly revive: (settings: string) => Effect.Effect<Layered, unknown>
+}
+
+export const isDefinition = (u: unknown): u is Definition<unknown> =>
+  (typeof u === "object" || typeof u === "function") && u !== null && "~furrow/Portable" in u
+
+export interface PortableOptions<C> {
+  /** `import.meta.url` of the module that exports it: actors import that file. */
+  readonly module: string
+  /** The schema of its settings. Default: it has none. */
+  readonly config?: C
+}
+
+const reasonOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
+
+/** Where a plan has no settings. */
+const noSettings = "null"
+
+/**
+ * Defines a plan. With a schema of settings it gives a function of them, without one the value itself; both are what an
+ * actor finds among the exports of the module.
+ */
+export const define = <Layered, Out extends object>(
+  kind: Kind,
+  key: string,
+  { config, module }: PortableOptions<Settings>,
+  make: (config: any) => Layered,
+  out: (plan: Plan<Layered>) => Out
+): Out & Definition<Layered> => {
+  const plan = (data: Plan<Layered>["data"], settings: unknown): Out =>
+    out({ key, module, data, layer: make(settings) })
+  if (config === undefined) {
+    const data = Effect.succeed({ module, key, settings: noSettings })
+    const revive = () => Effect.sync(() => make(undefined))
+    return note(Object.assign(plan(data, undefined), { "~furrow/Portable": kind, key, revive } as const))
+  }
+  const text = Schema.fromJsonString(Schema.toCodecJson(config)) as unknown as Schema.Codec<unknown, string>
+  const encoded = (settings: unknown) =>
+    Effect.suspend(() => Schema.encodeEffect(text)(settings)).pipe(
+      Effect.catchDefect(Effect.fail),
+      Effect.mapBoth({
+        onSuccess: (settings) => ({ module, key, settings }),
+        onFailure: (cause) =>
+          new RuntimeLayerError({ what: kind, key, module, step: "settings", reason: reasonOf(cause), cause })
+      })
+    )
+  const revive = (settings: string) => Effect.map(Schema.decodeEffect(text)(settings), make)
+  const maker = (settings: unknown): Out => plan(encoded(settings), settings)
+  return note(Object.assign(maker, { "~furrow/Portable": kind, key, revive } as const)) as unknown as
+    & Out
+    & Definition<Layered>
+}
+
+/** Builds what a Layer brings, in a memo map of its own: two runtimes of one graph share no socket and no secret. */
+export const build = <I, S, E, R>(
+  kind: Kind,
+  { key, module }: { readonly key: string; readonly module: string },
+  tag: Context.Key<I, S>,
+  layer: Layer.Layer<I, E, R>
+): Effect.Effect<S, RuntimeLayerError, R | Scope.Scope> =>
+  Effect.map(buildContext(kind, { key, module }, layer), (context) => Context.get(context, tag))
+
+export const buildContext = <I, E, R>(
+  kind: Kind,
+  { key, module }: { readonly key: string; readonly module: string },
+  layer: Layer.Layer<I, E, R>
+): Effect.Effect<Context.Context<I>, RuntimeLayerError, R | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) =>
+    Effect.catchCause(
+      Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), scope),
+      (cause): Effect.Effect<never, RuntimeLayerError> => {
+        if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+        const error = Cause.squash(cause)
+        return Effect.fail(
+          new RuntimeLayerError({ what: kind, key, module, step: "layer", reason: reasonOf(error), cause: error })
+        )
+      }
+    ))
+
+/** In an actor: imports the module of a plan and makes its Layer, with the settings that crossed. */
+export const revive = (
+  kind: Kind,
+  { key, module, settings }: PortableData,
+  importModule: (module: string) => Promise<Record<string, unknown>>
+): Effect.Effect<unknown, RuntimeLayerError> => {
+  const failed = (step: RuntimeLayerError["step"]) => (cause: unknown) =>
+    new RuntimeLayerError({ what: kind, key, module, step, reason: reasonOf(cause), cause })
+  return Effect.flatMap(
+    Effect.tryPromise({ try: () => importModule(module), catch: failed("import") }),
+    (exported) => {
+      const found = Array.from(new Set(Object.values(exported).filter(isDefinition))).filter((definition) =>
+        definition.key === key && definition["~furrow/Portable"] === kind
+      )
+      if (found.length === 1) {
+        return Effect.mapError(
+          Effect.catchDefect(found[0]!.revive(settings), Effect.fail),
+          failed("settings")
+        )
+      }
+      return Effect.fail(
+        failed("import")(
+          new Error(
+            found.length === 0
+              ? `it exports no ${kind} of that key: export the value that \`portable\` returned`
+              : `it exports ${found.length} of that key: actors find a ${kind} by its key, so rename one of them`
+          )
+        )
+      )
+    }
+  )
+}

@@ -1,0 +1,103 @@
+/**
+ * The transports of a tree, as plans: data that every actor makes a driver of.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { Credentials } from "../contract/Credentials.ts"
+import type { TransportDriver, TransportError } from "../transport/Transport.ts"
+import { define, type Definition, type Plan, type PortableOptions, type Settings } from "./Portable.ts"
+
+/** What the Layer of a transport is: it may need the credentials of the tree, and nothing else. */
+export type DriverLayer = Layer.Layer<TransportDriver, TransportError, Credentials>
+
+/**
+ * The transports of a tree, in the order in which they are dialled.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TransportPlan {
+  readonly parts: ReadonlyArray<Plan<DriverLayer>>
+}
+
+/** A transport with its settings, or one that has none. */
+export interface Portable {
+  <const Key extends string, C extends Settings>(
+    key: Key,
+    options: { readonly module: string; readonly config: C },
+    make: (config: C["Type"]) => DriverLayer
+  ): ((config: C["Type"]) => Layer.Layer<Transport>) & Definition<DriverLayer>
+  <const Key extends string>(
+    key: Key,
+    options: { readonly module: string },
+    make: () => DriverLayer
+  ): Layer.Layer<Transport> & Definition<DriverLayer>
+}
+
+type Given = readonly [Layer.Layer<Transport, any, any>, ...Array<Layer.Layer<Transport, any, any>>]
+
+/**
+ * How the actors of a tree reach each other. It holds plans, not live transports: every actor builds its own.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Transport extends Context.Service<Transport, TransportPlan>()("@furrow/actor/Transport") {
+  /**
+   * Defines a transport that every actor of a tree can build: by its module and key, with settings that cross as JSON. The
+   * module must export the result. Its Layer makes a `TransportDriver` and may need `Credentials`.
+   *
+   * @example
+   * ```ts
+   * export const Loop = Transport.portable("loop", {
+   *   module: import.meta.url, config: Schema.Struct({ host: Schema.String })
+   * }, ({ host }) => Layer.effect(Transport.TransportDriver, openLoop(host)))
+   *
+   * NodeActor.layer.pipe(Layer.provide(Loop({ host: "127.0.0.1" })))
+   * ```
+   * @category constructors
+   * @since 0.1.0
+   */
+  static readonly portable: Portable =
+    ((key: string, options: PortableOptions<Settings>, make: any) =>
+      define<DriverLayer, Layer.Layer<Transport>>(
+        "transport",
+        key,
+        options,
+        (config) => Layer.suspend(() => make(config) as DriverLayer),
+        (plan) => Layer.succeed(Transport, { parts: [plan] })
+      )) as Portable
+
+  /**
+   * Several transports as one: an actor listens with all of them, and dials with the first that can. `Layer.mergeAll` would
+   * keep one of them and drop the others.
+   *
+   * @example
+   * ```ts
+   * Transport.Transport.merge(NodeTransport.layerUnix, Tls({ host: "10.0.0.4" }))
+   * ```
+   * @category combinators
+   * @since 0.1.0
+   */
+  static readonly merge = <const Ls extends Given>(
+    ...layers: Ls
+  ): Layer.Layer<Transport, Layer.Error<Ls[number]>, Layer.Services<Ls[number]>> =>
+    Layer.effect(
+      Transport,
+      Effect.map(
+        // Each is built apart: they bring the same service.
+        Effect.forEach(layers, (layer) =>
+          Effect.flatMap(Effect.scope, (scope) =>
+            Effect.map(Layer.buildWithScope(layer, scope), (context) =>
+              Context.get(context, Transport)))),
+        (plans) => ({
+          parts: plans.flatMap(({ parts }) =>
+            parts
+          )
+        })
+      )
+    ) as Layer.Layer<Transport, Layer.Error<Ls[number]>, Layer.Services<Ls[number]>>
+}

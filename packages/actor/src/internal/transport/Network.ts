@@ -1,0 +1,84 @@
+/**
+ * Everything an actor listens with and dials by: the drivers of its tree's transports as one, with the proof that who is
+ * at the other end belongs to the tree.
+ *
+ * @since 0.1.0
+ */
+import type { Authenticator } from "@furrow/protocol/Handshake"
+import * as Effect from "effect/Effect"
+import type { ActorId } from "../errors/ActorError.ts"
+import { type Address, type Connection, type Listener, type TransportDriver, TransportError } from "./Transport.ts"
+
+/** The open doors of one actor. */
+export interface Doors {
+  readonly addresses: ReadonlyArray<Address>
+  readonly close: () => void
+}
+
+export interface Network {
+  readonly listen: (actor: ActorId, accept: (connection: Connection) => void) => Effect.Effect<Doors, TransportError>
+  /** Connects to the first of these that can be dialled. */
+  readonly dial: (addresses: ReadonlyArray<Address>) => Effect.Effect<Connection, TransportError>
+  /** For one connection. `undefined` where nobody outside of this process can dial: no proof is asked for then. */
+  readonly authenticator: (() => Authenticator) | undefined
+  readonly forget: (actor: ActorId) => void
+}
+
+type Driver = TransportDriver["Service"]
+
+/** All listen, or none: an actor is not to be reachable in some places only. */
+const listenAll = (
+  drivers: ReadonlyArray<Driver>,
+  actor: ActorId,
+  accept: (connection: Connection) => void
+): Effect.Effect<Doors, TransportError> =>
+  Effect.suspend(() => {
+    const open: Array<Listener> = []
+    const close = () => {
+      for (const listener of open) listener.close()
+    }
+    const listening = Effect.forEach(drivers, (driver) =>
+      Effect.map(driver.listen(actor, accept), (listener) => {
+        open.push(listener)
+      }))
+    return Effect.map(Effect.onError(listening, () => Effect.sync(close)), () => ({
+      addresses: open.map(({ address }) => address),
+      close
+    }))
+  })
+
+/** In the order of the transports, which is that of preference; each address by the transport whose it is. */
+const dialFirst = (
+  drivers: ReadonlyArray<Driver>,
+  addresses: ReadonlyArray<Address>
+): Effect.Effect<Connection, TransportError> => {
+  const ways = drivers.flatMap((driver) =>
+    addresses.filter((address) => driver.dials(address)).map((address) => driver.dial(address))
+  )
+  const [first, ...others] = ways
+  if (first === undefined) {
+    const reason = `no transport of this tree dials ${addresses.join(" or ")}. Supply the one it listens with, by ` +
+      "Transport.merge"
+    return Effect.fail(new TransportError({ gone: false, reason }))
+  }
+  // Where nobody answers on one way, the next may do: it is gone only where all say so.
+  return others.reduce(
+    (before, next) =>
+      Effect.catch(
+        before,
+        (why) =>
+          Effect.mapError(next, (error) => new TransportError({ gone: why.gone && error.gone, reason: error.reason }))
+      ),
+    first
+  )
+}
+
+/** One network of the drivers, whose members prove themselves with these authenticators. */
+export const make = (drivers: ReadonlyArray<Driver>, authenticator: Network["authenticator"]): Network => ({
+  listen: (actor, accept) => listenAll(drivers, actor, accept),
+  dial: (addresses) => Effect.suspend(() => dialFirst(drivers, addresses)),
+  authenticator,
+  forget: (actor) => {
+    for (const driver of drivers) driver.forget?.(actor)
+  }
+})

@@ -1,0 +1,13 @@
+/**
+ * Proof that an actor knows the secret of its tree.
+ */
+import type { Authenticator } from "@furrow/protocol/Handshake"
+import * as Builtins from "./builtins.ts"
+
+const nonceBytes = 32
+
+/** For one connection: what is signed is never signed again. */
+export const authenticator = (secret: Uint8Array): Authenticator => ({
+  nonce: new Uint8Array(Builtins.crypto().randomBytes(nonceBytes)),
+  mac: (data) => new Uint8Array(Builtins.crypto().createHmac("sha256", secret).update(data).digest())
+})

@@ -1,0 +1,125 @@
+/**
+ * The transports that this package brings: Unix sockets in a private folder, and tcp on the loopback.
+ *
+ *   root                      an actor                   another actor
+ *   a folder's name ── told ──► unix(folder).listen  ◄──── unix(folder).dial
+ *   close(folder)             forget(child)
+ *
+ * The root decides and makes nothing yet: the first actor that listens makes the folder, and removes folders beside it
+ * whose root is dead and where nobody answers any more. What an actor leaves is removed by its parent (`forget`), what a
+ * tree leaves by its root (`close`); after `kill -9` of the root the warden does it (`Guard.folder`). Without a warden
+ * (the guards `thread` and `none`, a root that had started no actor yet) a killed root's folder stays until the next tree
+ * of this user listens.
+ */
+import type { ActorId } from "@furrow/actor/ActorError"
+import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
+import * as Address from "@furrow/protocol/Address"
+import * as Effect from "effect/Effect"
+import * as RuntimeFolder from "./runtimeFolder.ts"
+import * as TcpSocket from "./tcpSocket.ts"
+import * as UnixSocket from "./unixSocket.ts"
+
+/** Node has no Unix sockets on Windows: its paths are named pipes there, which no folder protects. */
+export const hasUnixSockets = process.platform !== "win32"
+
+const refused = (reason: string) => Effect.fail(new TransportError({ gone: false, reason }))
+
+const attempt = <A>(look: () => A): Effect.Effect<A, TransportError> =>
+  Effect.try({ try: look, catch: (error) => error as TransportError })
+
+/** Removes what trees left whose root is dead. Where somebody answers it only looks dead from here, as from a container. */
+const sweep = (tree: string): Effect.Effect<void> =>
+  Effect.forEach(RuntimeFolder.deadBeside(tree), (dead) =>
+    Effect.gen(function*() {
+      for (const path of RuntimeFolder.sockets(dead)) {
+        if (yield* UnixSocket.answers(path)) return
+      }
+      RuntimeFolder.removeTree(dead)
+    }), { discard: true })
+
+const listenUnix = (tree: string, actor: ActorId, accept: (connection: Connection) => void) =>
+  Effect.gen(function*() {
+    const path = yield* attempt(() => RuntimeFolder.socketPath(tree, actor))
+    if (yield* attempt(() => RuntimeFolder.prepare(tree))) yield* sweep(tree)
+    return yield* UnixSocket.listen(tree, path, accept)
+  })
+
+/** What an address is one of, or why it is none. */
+const parsed = (address: string) => Address.parse(address)
+
+const isOf = (tag: "Unix" | "Tcp") => (address: string): boolean => {
+  const found = parsed(address)
+  return found.ok && found.value._tag === tag
+}
+
+/** After the death of an actor its own actors die: so long (milliseconds) until what they leave is looked for. */
+const below = 1000
+
+/** Removes what the dead leave in a tree's folder: at once, and once more when what was below them is dead too. */
+const cleaner = (tree: string) => {
+  let timer: NodeJS.Timeout | undefined
+  let more = false
+  const again = () => {
+    timer = undefined
+    RuntimeFolder.removeDead(tree)
+    if (more) look()
+  }
+  const look = () => {
+    more = false
+    timer = setTimeout(again, below).unref()
+  }
+  return (actor: ActorId): void => {
+    RuntimeFolder.removeSocket(tree, actor)
+    // Many deaths at once are one look.
+    if (timer !== undefined) {
+      more = true
+      return
+    }
+    RuntimeFolder.removeDead(tree)
+    look()
+  }
+}
+
+/**
+ * Unix sockets in this folder of a tree. A listener keeps no process alive; a connection does.
+ */
+export const unix = (folder: string): TransportDriver["Service"] => ({
+  dials: isOf("Unix"),
+  // Neither waits for anybody: interrupted in between it would leave a socket that nobody owns.
+  listen: (actor, accept) =>
+    Effect.uninterruptible(
+      Effect.suspend(() => hasUnixSockets ? listenUnix(folder, actor, accept) : refused(noUnixSockets))
+    ),
+  dial: (address) =>
+    Effect.suspend(() => {
+      const found = parsed(address)
+      if (!found.ok || found.value._tag !== "Unix") return refused(`${address} is no address of a Unix socket`)
+      return hasUnixSockets ? UnixSocket.dial(found.value.path) : refused(noUnixSockets)
+    }),
+  forget: cleaner(folder),
+  residue: [folder]
+})
+
+const noUnixSockets = "Windows has no Unix sockets for Node: use NodeTransport.layerTcp"
+
+/** Tcp on the loopback, at a free port. */
+export const tcp: TransportDriver["Service"] = {
+  dials: isOf("Tcp"),
+  listen: (_, accept) => Effect.uninterruptible(Effect.suspend(() => TcpSocket.listen(accept))),
+  dial: (address) =>
+    Effect.suspend(() => {
+      const found = parsed(address)
+      return found.ok && found.value._tag === "Tcp"
+        ? TcpSocket.dial(found.value)
+        : refused(`${address} is no address of tcp`)
+    })
+}
+
+/**
+ * The end of a tree, for its root: removes the folder with all that is in it. Synchronous and silent, so that it can be
+ * the last thing a process does.
+ */
+export const close = (folder: string): void => {
+  RuntimeFolder.removeTree(folder)
+  RuntimeFolder.removeIfLast(folder)
+}

@@ -1,0 +1,54 @@
+/** What actors tell of the platform they run on. */
+import * as Actor from "@furrow/actor/Actor"
+import * as Registry from "@furrow/actor/Registry"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { counts, secrets, Where } from "./wire.js"
+
+export const Place = Schema.Struct({
+  pid: Schema.Int,
+  where: Schema.String,
+  spawnedBy: Schema.String,
+  secrets: Schema.Array(Schema.String),
+  listened: Schema.Int,
+  dialled: Schema.Int,
+  spawned: Schema.Int,
+  ambient: Schema.Int
+})
+export type Place = typeof Place.Type
+
+export const here = Effect.map(Where, (where): Place => ({
+  pid: process.pid,
+  where,
+  spawnedBy: process.env["SPAWNED_BY"] ?? "",
+  secrets: [...secrets],
+  ...counts
+}))
+
+/** A place of the tree. */
+export const look = Actor.fn("look", { module: import.meta.url, success: Place })(() => here)
+
+/** Looks for the other one by name, and so does an actor of its own; answers with all of their places. */
+export const deep = Actor.fn("deep", {
+  module: import.meta.url,
+  payload: { other: Schema.String },
+  success: Schema.Struct({ child: Place, grandchild: Place, other: Place })
+})(({ other }) =>
+  Actor.nursery(Effect.gen(function*() {
+    const below = yield* Actor.start("grandchild", { expose: [meet, look] })
+    const met = yield* below.run(meet({ other }))
+    // Here, too: the child dials the other one itself.
+    yield* meet({ other })
+    return { child: yield* here, grandchild: yield* below.run(look()), other: met }
+  })).pipe(Actor.orDie)
+)
+
+/** Finds the other one by name and asks it. */
+export const meet = Actor.fn("meet", {
+  module: import.meta.url,
+  payload: { other: Schema.String },
+  success: Place
+})(({ other }) =>
+  Effect.scoped(Effect.flatMap(Registry.wait([look], other, { within: "20 seconds" }), (found) => found.run(look())))
+    .pipe(Actor.orDie)
+)
