@@ -23,7 +23,8 @@ export {
   RemoteActorError,
   SpawnFailed,
   SpawnStep,
-  StreamOverrun
+  StreamOverrun,
+  Unreachability
 } from "./internal/errors/ActorError.ts"
 export type { ActorError } from "./internal/errors/ActorError.ts"
 export { CancelledBy, cancelledBy } from "./internal/errors/CancelledBy.ts"

@@ -19,7 +19,12 @@ import type { Entry } from "./internal/contract/ActorRef.ts"
 import type { ActorRuntime } from "./internal/contract/ActorRuntime.ts"
 import type { Directory } from "./internal/discovery/Directory.ts"
 import type { Change } from "./internal/discovery/Registrar.ts"
-import { type ActorError, ActorUnreachable, EndpointUnknown } from "./internal/errors/ActorError.ts"
+import {
+  type ActorError,
+  ActorUnreachable,
+  EndpointUnknown,
+  type Unreachability
+} from "./internal/errors/ActorError.ts"
 import type { Portal } from "./internal/portal/Portal.ts"
 import { current as currentTree, type Tree } from "./internal/supervision/Tree.ts"
 
@@ -32,7 +37,12 @@ const withDirectory = <A, R = never>(
   Effect.flatMap(currentTree, (tree) =>
     tree.reach === undefined
       ? Effect.fail(
-        new ActorUnreachable({ target: "the registry", reason: "handlers that run here belong to no tree" })
+        new ActorUnreachable({
+          actor: null,
+          target: "the registry",
+          why: "none",
+          reason: "handlers that run here belong to no tree"
+        })
       )
       : use(tree.reach.directory, tree))
 
@@ -151,18 +161,28 @@ export const wait: {
       }),
       Stream.filter(Option.isSome),
       Stream.runHead,
-      Effect.flatMap((head) => Option.isSome(head) ? Effect.succeed(head.value.value) : nobody(asked, "the root ended"))
+      Effect.flatMap((head) =>
+        Option.isSome(head) ? Effect.succeed(head.value.value) : nobody(asked, "gone", "the root ended")
+      )
     )
     const { within } = options
     return within === undefined ? found : Effect.timeoutOrElse(found, {
       duration: within,
       orElse: () =>
-        nobody(asked, `nobody of that name was ready within ${Duration.format(Duration.fromInputUnsafe(within))}`)
+        nobody(
+          asked,
+          "timeout",
+          `nobody of that name was ready within ${Duration.format(Duration.fromInputUnsafe(within))}`
+        )
     })
   })
 
-const nobody = (name: string | undefined, reason: string): Effect.Effect<never, ActorUnreachable> =>
-  Effect.fail(new ActorUnreachable({ target: `"${name}"`, reason }))
+const nobody = (
+  name: string | undefined,
+  why: Unreachability,
+  reason: string
+): Effect.Effect<never, ActorUnreachable> =>
+  Effect.fail(new ActorUnreachable({ actor: null, target: `"${name}"`, why, reason }))
 
 /**
  * Who has this name, without connecting (features DISC-7): a reference for `Actor.portal`, and what the actor exposes.

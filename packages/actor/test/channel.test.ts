@@ -40,7 +40,10 @@ const violated = (left: End, right: End, rule: string) => {
     for (const error of [...end.lost, end.closed]) {
       assert.instanceOf(error, ActorError.ProtocolViolation)
       const violation = error as ActorError.ProtocolViolation
-      assert.deepStrictEqual([violation.side, violation.rule, violation.actor], [side, rule, peer])
+      assert.deepStrictEqual(
+        [violation.side, violation.rule, ActorError.formatActor(violation.actor)],
+        [side, rule, peer]
+      )
     }
     const { dialogs, state } = end.channel.snapshot()
     assert.deepStrictEqual([state, dialogs], ["Closed", 0])

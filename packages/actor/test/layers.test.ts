@@ -82,7 +82,8 @@ describe("layers of an actor", () => {
       const events = yield* collectEvents
       const error = yield* spawnFailed(Actor.runInActor(failing()))
       assert.strictEqual(error.step, "layer")
-      assert.strictEqual(error.actor, "failing")
+      assert.strictEqual(error.actor.name, "failing")
+      assert.isAbove(error.actor.pid, 0)
       assert.strictEqual(error.failure?.type, "NoDatabase")
       assert.strictEqual(error.failure?.origin.name, "failing")
       assert.match(error.message, /^actor "failing" did not start \(step: layer\): .*nowhere/)

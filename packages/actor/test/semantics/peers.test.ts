@@ -1,6 +1,6 @@
 /** What is promised of actors that are neither parent nor child of each other. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, ActorError, MemoryActor, Registry } from "@furrow/actor"
+import { Actor, MemoryActor, Registry } from "@furrow/actor"
 import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -144,7 +144,7 @@ describe("peers", () => {
         const taken = yield* Effect.flip(Actor.start("only", { expose }))
         assert(taken._tag === "NameTaken")
         const [holder] = yield* Registry.list({ name: "only" })
-        assert.strictEqual(taken.holder, ActorError.formatActor(holder!.actor))
+        assert.deepStrictEqual(taken.actor, holder!.actor)
         const winner = one._tag === "Success" ? one.value : other._tag === "Success" ? other.value : undefined
         yield* winner!.cancel("make room")
         yield* Actor.start("only", { expose, unique: true })

@@ -149,7 +149,7 @@ const unusable = (request: SpawnRequest): string | undefined => {
 }
 
 const failed = (request: SpawnRequest, step: "process" | "import", reason: string) =>
-  withoutStack(() => new SpawnFailed({ actor: request.actor.name, step, reason, stderr: [], failure: null }))
+  withoutStack(() => new SpawnFailed({ actor: { ...request.actor, pid: 0 }, step, reason, stderr: [], failure: null }))
 
 const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptions): string => {
   switch (error.code) {

@@ -87,7 +87,9 @@ export const ref: {
 export const connect = (tree: Tree, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
   if (tree.reach !== undefined) return tree.reach.peers.connect(ref)
   const reason = "handlers that run here reach nobody"
-  return Effect.fail(new Unreachable(false, new ActorUnreachable({ target: ref.actor.name, reason })))
+  return Effect.fail(
+    new Unreachable(false, new ActorUnreachable({ actor: ref.actor, target: ref.actor.name, why: "none", reason }))
+  )
 }
 
 /** A portal over a connection, for as long as the Scope, or as the connection. */
@@ -233,7 +235,9 @@ export const parent = <const X extends Exposed>(
     if (channel === undefined || actor === undefined) {
       return Effect.fail(
         new ActorUnreachable({
+          actor: null,
           target: "the parent",
+          why: "none",
           reason: "this actor is the root and has none; call what a parent exposes from an actor it started"
         })
       )
@@ -254,7 +258,12 @@ export const root = <const X extends Exposed>(
     const [actor] = tree.info.ancestors
     if (actor === undefined) {
       return Effect.fail(
-        new ActorUnreachable({ target: "the root", reason: "this actor is the root: run the call directly" })
+        new ActorUnreachable({
+          actor: null,
+          target: "the root",
+          why: "none",
+          reason: "this actor is the root: run the call directly"
+        })
       )
     }
     const path = [actor.uuid]

@@ -18,14 +18,7 @@ import * as Frame from "@furrow/protocol/Frame"
 import * as Handshake from "@furrow/protocol/Handshake"
 import type { CancelActor, FromCallee, FromCaller, Message, Start } from "@furrow/protocol/Message"
 import * as Violation from "@furrow/protocol/Violation"
-import {
-  type ActorError,
-  type ActorId,
-  ActorLost,
-  ChannelClosed,
-  formatActor,
-  ProtocolViolation
-} from "../errors/ActorError.ts"
+import { type ActorError, type ActorId, ActorLost, ChannelClosed, ProtocolViolation } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
@@ -244,7 +237,7 @@ export class PeerChannel {
     this.writer.send({ _tag: "Violation", rule: violation._tag, detail })
     this.writer.end()
     this.options.events.publish({ _tag: "Violation", actor: peer, text: detail })
-    this.settle(new ProtocolViolation({ side: "peer", actor: formatActor(peer), rule: violation._tag, detail }))
+    this.settle(new ProtocolViolation({ side: "peer", actor: peer, rule: violation._tag, detail }))
   }
 
   snapshot(): ChannelSnapshot {
@@ -403,7 +396,7 @@ export class PeerChannel {
   /** The peer says that we broke a rule. */
   private accused(rule: string, detail: string): void {
     this.writer.end()
-    this.settle(new ProtocolViolation({ side: "local", actor: formatActor(this.peer), rule, detail }))
+    this.settle(new ProtocolViolation({ side: "local", actor: this.peer, rule, detail }))
   }
 
   private ended(): void {

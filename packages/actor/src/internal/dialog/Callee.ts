@@ -104,7 +104,7 @@ export class Dispatcher {
     if (refusal !== undefined) {
       return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(refusal) })
     }
-    const from = { side: "caller", endpoint: start.endpoint, part: "payload" } as const
+    const from = { actor: this.env.self, side: "caller", endpoint: start.endpoint, part: "payload" } as const
     const payload = received(start.payload, codecs(handler!.endpoint).payload, from)
     if (!payload.ok) {
       const { issue, part } = payload.error

@@ -145,7 +145,7 @@ export const cancelAndWait = (
 export const prepare = (call: Call<AnyEndpoint>, channel: PeerChannel): Uint8Array | PayloadInvalid => {
   const { endpoint } = call
   const invalid = (issue: string) =>
-    new PayloadInvalid({ side: "caller", endpoint: endpoint.name, part: "payload", issue })
+    new PayloadInvalid({ actor: channel.peer, side: "caller", endpoint: endpoint.name, part: "payload", issue })
   let value: unknown
   try {
     value = makeInput(endpoint, call.input)
@@ -244,6 +244,7 @@ export const stream = (
       channel,
       dialog: dialog.id,
       endpoint: endpoint.name,
+      actor: channel.peer,
       maker: "callee",
       items: codecs(endpoint).items,
       window,

@@ -123,7 +123,13 @@ export const toEffect = (
   const decoded = codec().decode(payload)
   if (!decoded.ok) {
     return Effect.fail(
-      new PayloadInvalid({ side: "callee", endpoint: endpoint.name, part: "failure", issue: decoded.issue })
+      new PayloadInvalid({
+        actor: peer,
+        side: "callee",
+        endpoint: endpoint.name,
+        part: "failure",
+        issue: decoded.issue
+      })
     )
   }
   const failure = decoded.value
@@ -136,7 +142,10 @@ export const toEffect = (
   const others = "others" in failure ? failure.others : []
   if (failure._tag === "ContractMismatch") {
     const issue = `${Digest.explain(endpoint, failure.representation)}. Both sides must run the same version of it`
-    return fail(new PayloadInvalid({ side: "caller", endpoint: endpoint.name, part: "contract", issue }), [])
+    return fail(
+      new PayloadInvalid({ actor: peer, side: "caller", endpoint: endpoint.name, part: "contract", issue }),
+      []
+    )
   }
   return fail(toActorError(failure, endpoint.name, peer), others)
 }
@@ -167,7 +176,7 @@ export const toActorError = (
     case "Busy":
       return new ActorBusy({ actor: peer, endpoint, limit: failure.limit })
     case "PayloadInvalid":
-      return new PayloadInvalid({ side: "callee", endpoint, part: failure.part, issue: failure.issue })
+      return new PayloadInvalid({ actor: peer, side: "callee", endpoint, part: failure.part, issue: failure.issue })
     case "SpawnFailed":
     case "CleanupFailed":
       return new RemoteActorError({ actor: peer, boxed: failure.boxed, others: [] })

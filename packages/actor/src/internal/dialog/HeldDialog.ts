@@ -109,6 +109,7 @@ export class HeldDialog {
       channel,
       dialog: opened.dialog,
       endpoint: endpoint.name,
+      actor: this.options.env.self,
       maker: "caller",
       items: codecs(endpoint).input,
       window,
@@ -153,7 +154,13 @@ export class HeldDialog {
   }
 
   private invalid(part: string, issue: string): PayloadInvalid {
-    const error = new PayloadInvalid({ side: "callee", endpoint: this.options.endpoint.name, part, issue })
+    const error = new PayloadInvalid({
+      actor: this.options.env.self,
+      side: "callee",
+      endpoint: this.options.endpoint.name,
+      part,
+      issue
+    })
     this.invalids.add(error)
     return error
   }

@@ -77,6 +77,7 @@ class OpenDialog {
       channel,
       dialog: this.dialog.id,
       endpoint: call.endpoint.name,
+      actor: this.channel.peer,
       maker: "callee",
       items: codecs(call.endpoint).items,
       window: windowOf(options),
@@ -238,10 +239,18 @@ class OpenDialog {
       window: word.window ?? Credit.defaultWindow,
       items: codecs(endpoint).input,
       invalid: (issue) =>
-        Effect.fail(new PayloadInvalid({ side: "caller", endpoint: endpoint.name, part: "input", issue })),
+        Effect.fail(
+          new PayloadInvalid({
+            actor: this.channel.peer,
+            side: "caller",
+            endpoint: endpoint.name,
+            part: "input",
+            issue
+          })
+        ),
       ended: Effect.suspend(() => this.over() ?? Effect.never)
     })
-    const from = { side: "callee", endpoint: endpoint.name, part: "started" } as const
+    const from = { actor: this.channel.peer, side: "callee", endpoint: endpoint.name, part: "started" } as const
     const first = received(word.payload, codecs(endpoint).started, from)
     Deferred.doneUnsafe(this.firstValue, first.ok ? Exit.succeed(first.value) : Exit.fail(first.error))
   }

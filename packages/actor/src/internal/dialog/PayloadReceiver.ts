@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
-import { type ActorError, formatActor, PayloadInvalid, ProtocolViolation } from "../errors/ActorError.ts"
+import { type ActorError, type ActorId, PayloadInvalid, ProtocolViolation } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import { toEffect } from "./Failures.ts"
 import { Inbox, type Overflow } from "./Flow.ts"
@@ -28,6 +28,8 @@ export interface ReceiverOptions {
   readonly channel: PeerChannel
   readonly dialog: number
   readonly endpoint: string
+  /** Who serves the endpoint. */
+  readonly actor: ActorId
   /** Who makes what arrives here. */
   readonly maker: "caller" | "callee"
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
@@ -63,7 +65,13 @@ export const outcome = (
     case "Return": {
       const decoded = codecs(endpoint).success.decode(settled.payload)
       return decoded.ok ? Effect.succeed(decoded.value) : Effect.fail(
-        new PayloadInvalid({ side: "callee", endpoint: endpoint.name, part: "success", issue: decoded.issue })
+        new PayloadInvalid({
+          actor: channel.peer,
+          side: "callee",
+          endpoint: endpoint.name,
+          part: "success",
+          issue: decoded.issue
+        })
       )
     }
     case "Error":
@@ -76,7 +84,7 @@ export const outcome = (
       return Effect.fail(
         new ProtocolViolation({
           side: "peer",
-          actor: formatActor(channel.peer),
+          actor: channel.peer,
           rule: settled.violation._tag,
           detail: describe(settled.violation)
         })
@@ -92,7 +100,12 @@ export type Received =
 export const received = (
   payload: Uint8Array,
   codec: Payload.Codec<unknown>,
-  from: { readonly side: "caller" | "callee"; readonly endpoint: string; readonly part: string }
+  from: {
+    readonly actor: ActorId
+    readonly side: "caller" | "callee"
+    readonly endpoint: string
+    readonly part: string
+  }
 ): Received => {
   const decoded = codec.decode(payload)
   return decoded.ok ? decoded : { ok: false, error: new PayloadInvalid({ ...from, issue: decoded.issue }) }
@@ -232,7 +245,7 @@ export class PayloadReceiver {
   }
 
   private invalid(issue: string): PayloadInvalid {
-    const { endpoint, maker } = this.options
-    return new PayloadInvalid({ side: maker, endpoint, part: "item", issue })
+    const { actor, endpoint, maker } = this.options
+    return new PayloadInvalid({ actor, side: maker, endpoint, part: "item", issue })
   }
 }

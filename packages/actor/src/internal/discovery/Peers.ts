@@ -25,7 +25,13 @@ import { hello, welcome } from "../channel/Greeting.ts"
 import { type Greeted, PeerChannel } from "../channel/PeerChannel.ts"
 import type { ActorRefData } from "../contract/ActorRef.ts"
 import { Timeouts } from "../contract/Timeouts.ts"
-import { type ActorError, type ActorId, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
+import {
+  type ActorError,
+  type ActorId,
+  ActorUnreachable,
+  formatActor,
+  type Unreachability
+} from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { PeerSnapshot } from "../inspect/Snapshot.ts"
 import type { Doors, Network } from "../transport/Network.ts"
@@ -67,6 +73,8 @@ export interface NotThere {
   readonly gone: boolean
   /** Its parent has seen the end of it, or the end of one above it. */
   readonly ended?: boolean | undefined
+  /** Default: `gone`, or that no transport gets there. */
+  readonly why?: Unreachability | undefined
   readonly reason: string
 }
 
@@ -213,7 +221,7 @@ export class Peers {
       const { relative, self } = this.options
       const { uuid } = ref.actor
       if (uuid === self.uuid) {
-        return Effect.fail(unreachable(ref, false, "an actor needs no portal to itself: run the call directly"))
+        return Effect.fail(unreachable(ref, "none", "an actor needs no portal to itself: run the call directly"))
       }
       const near = relative(uuid)
       if (near !== undefined) {
@@ -222,7 +230,7 @@ export class Peers {
       const link = this.links.get(uuid)
       if (link?._tag === "Open" && link.channel.isOpen) return Effect.succeed(link.channel)
       if (link?._tag === "Dialling") return Deferred.await(link.done)
-      if (this.closed) return Effect.fail(unreachable(ref, false, ending))
+      if (this.closed) return Effect.fail(unreachable(ref, "closed", ending))
       return Deferred.await(this.dial(ref))
     })
   }
@@ -245,12 +253,12 @@ export class Peers {
     const tooLate = Effect.sync(() => {
       // An actor on the way that does not answer does not hear this either: nobody waits for it to stop.
       fiber.interrupt()
-      finish(Exit.fail(unreachable(ref, false, `no answer within ${bound} ms (Timeouts.connect)`)))
+      finish(Exit.fail(unreachable(ref, "timeout", `no answer within ${bound} ms (Timeouts.connect)`)))
     })
     const timer = this.fork(Effect.andThen(Effect.sleep(bound), tooLate))
     const attempt = Effect.mapError(
       this.attempt(ref, done),
-      (why) => why instanceof Unreachable ? why : unreachable(ref, why.gone, why.reason)
+      (why) => why instanceof Unreachable ? why : unreachable(ref, whyOf(why), why.reason)
     )
     const fiber = this.fork(Effect.map(Effect.exit(attempt), finish))
     return done
@@ -294,7 +302,7 @@ export class Peers {
         connection.end()
         if (isDuplicate(greeted)) return resume(Effect.fail(new Duplicate()))
         const gone = greeted._tag === "Refused" && greeted.refusal.reason === "identity"
-        resume(Effect.fail({ gone, reason: refusalOf(greeted) }))
+        resume(Effect.fail({ gone, why: gone ? "gone" : "refused", reason: refusalOf(greeted) }))
       })
       return Effect.sync(() => {
         if (!done) connection.destroy()
@@ -379,7 +387,7 @@ export class Peers {
     return links.flatMap((link) => {
       if (link._tag === "Open") return [link]
       link.stop()
-      Deferred.doneUnsafe(link.done, Exit.fail(unreachable(link.ref, false, ending)))
+      Deferred.doneUnsafe(link.done, Exit.fail(unreachable(link.ref, "closed", ending)))
       return []
     })
   }
@@ -398,8 +406,13 @@ class Duplicate {}
 
 const isDuplicate = (greeted: Greeted): boolean => greeted._tag === "Refused" && greeted.refusal.reason === "duplicate"
 
-const unreachable = (ref: ActorRefData, gone: boolean, reason: string): Unreachable =>
-  new Unreachable(gone, new ActorUnreachable({ target: formatActor(ref.actor), reason }))
+const whyOf = ({ gone, why }: NotThere): Unreachability => gone ? "gone" : why ?? "transport"
+
+const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Unreachable =>
+  new Unreachable(
+    why === "gone",
+    new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
+  )
 
 const refusalOf = (greeted: Exclude<Greeted, { readonly _tag: "Open" }>): string =>
   greeted._tag === "Refused" ? greeted.refusal.detail : greeted.error.message

@@ -13,7 +13,7 @@ import * as Stream from "effect/Stream"
 import type { Entry } from "../contract/ActorRef.ts"
 import type { Handler } from "../dialog/Callee.ts"
 import { CurrentDialog } from "../dialog/Env.ts"
-import { type ActorError, formatActor, NameTaken } from "../errors/ActorError.ts"
+import { type ActorError, type ActorId, NameTaken } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import { contract, type Directory } from "./Directory.ts"
 import * as Registrar from "./Registrar.ts"
@@ -84,7 +84,7 @@ export class RegistrarService implements Directory {
         case "Changed":
           return Effect.void
         case "Taken":
-          return Effect.fail(new NameTaken({ wanted: entry.actor.name, holder: this.holder(outcome.by) }))
+          return Effect.fail(new NameTaken({ wanted: entry.actor.name, actor: this.holder(outcome.by) }))
         case "Orphan":
           return Effect.die(new Error(`the registry knows no parent of "${entry.actor.name}": it has ended already`))
       }
@@ -92,9 +92,9 @@ export class RegistrarService implements Directory {
   }
 
   /** One that is starting has no process number yet that anybody could look for. */
-  private holder({ actor }: Entry): string {
+  private holder({ actor }: Entry): ActorId {
     const isReady = Registrar.entries(this.state, actor.name).some((ready) => ready.actor.uuid === actor.uuid)
-    return isReady ? formatActor(actor) : "an actor that is still starting"
+    return isReady ? actor : { ...actor, pid: 0 }
   }
 
   ready(uuid: string, pid: number): Effect.Effect<void> {

@@ -86,12 +86,26 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
 }
 
 /**
- * The actor cannot be reached from here.
+ * Why an actor cannot be reached: it has ended or is of another tree (`gone`), nobody answered in time (`timeout`), it let
+ * nobody in (`refused`), it cannot be listened or dialled to (`transport`), this actor is ending (`closed`), or there is no
+ * such actor to reach from here, as the parent of a root (`none`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Unreachability = Schema.Literals(["gone", "timeout", "refused", "transport", "closed", "none"])
+export type Unreachability = typeof Unreachability.Type
+
+/**
+ * The actor cannot be reached from here. `actor` is nobody's where only a name is known; `target` says in words who was
+ * meant, `why` is what a program can act on, `reason` says it to people.
  *
  * @since 0.1.0
  */
 export class ActorUnreachable extends Schema.TaggedError<ActorUnreachable>()("ActorUnreachable", {
+  actor: Schema.NullOr(ActorId),
   target: Schema.String,
+  why: Unreachability,
   reason: Schema.String
 }) {
   override get message(): string {
@@ -155,11 +169,13 @@ export const aboveLimit = (bytes: number, limit: number): string =>
 const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the limit/.test(issue)
 
 /**
- * A value does not match its schema, or is too large to be sent. `side` made it: `caller` before anything was sent, `callee` in the actor.
+ * A value does not match its schema, or is too large to be sent. `side` made it: `caller` before anything was sent, `callee`
+ * in the actor. `actor` is who serves the endpoint.
  *
  * @since 0.1.0
  */
 export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("PayloadInvalid", {
+  actor: ActorId,
   side: Schema.Literals(["caller", "callee"]),
   endpoint: Schema.String,
   part: Schema.String,
@@ -183,12 +199,13 @@ export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("Payloa
  */
 export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("ProtocolViolation", {
   side: Schema.Literals(["local", "peer"]),
-  actor: Schema.String,
+  actor: ActorId,
   rule: Schema.String,
   detail: Schema.String
 }) {
   override get message(): string {
-    const who = this.side === "peer" ? this.actor : `this actor, says ${this.actor},`
+    const actor = formatActor(this.actor)
+    const who = this.side === "peer" ? actor : `this actor, says ${actor},`
     return `${who} broke the protocol (${this.rule}): ${this.detail}. The connection was closed`
   }
 }
@@ -202,19 +219,20 @@ export const SpawnStep = Schema.Literals(["process", "handshake", "import", "lay
 export type SpawnStep = typeof SpawnStep.Type
 
 /**
- * The actor did not become ready (features W-S1, W-S7). `step` says how far it came.
+ * The actor did not become ready (features W-S1, W-S7). `step` says how far it came. Its `actor` has the pid 0 where there
+ * was no process yet.
  *
  * @since 0.1.0
  */
 export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed", {
-  actor: Schema.String,
+  actor: ActorId,
   step: SpawnStep,
   reason: Schema.String,
   stderr: Schema.Array(Schema.String),
   failure: Schema.NullOr(Boxed)
 }) {
   override get message(): string {
-    return `actor "${this.actor}" did not start (step: ${this.step}): ${this.reason}${tail(this.stderr)}`
+    return `actor "${this.actor.name}" did not start (step: ${this.step}): ${this.reason}${tail(this.stderr)}`
   }
   /** What stopped the start over there, as an `Error` with the frames of the module or layer that threw it. */
   override get cause(): Error | undefined {
@@ -237,17 +255,18 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
 }
 
 /**
- * Another actor holds this name, and it was asked for alone.
+ * Another actor holds this name, and it was asked for alone. `actor` is that one; its pid is 0 while it is starting.
  *
  * @since 0.1.0
  */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
   /** Not `name`: what an error has there is printed instead of its tag. */
   wanted: Schema.String,
-  holder: Schema.String
+  actor: ActorId
 }) {
   override get message(): string {
-    return `the name "${this.wanted}" is taken by ${this.holder}: choose another, or share it`
+    const holder = this.actor.pid === 0 ? "an actor that is still starting" : formatActor(this.actor)
+    return `the name "${this.wanted}" is taken by ${holder}: choose another, or share it`
   }
 }
 

@@ -71,7 +71,7 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
   const fail = (told: Omit<Told, "step">, at: SpawnStep = step) =>
     Effect.fail(withoutStack(() =>
       new SpawnFailed({
-        actor: spec.actor.name,
+        actor: spec.actor,
         step: at,
         reason: told.reason,
         stderr: handle.lastLines(),

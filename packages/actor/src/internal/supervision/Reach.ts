@@ -23,7 +23,7 @@ import { onOwnAccount } from "../dialog/Env.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import * as Remote from "../discovery/Directory.ts"
 import { type NotThere, Peers } from "../discovery/Peers.ts"
-import { type ActorError, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
+import { type ActorError, ActorUnreachable, formatActor, Unreachability } from "../errors/ActorError.ts"
 import { concealed, type PlatformSpec } from "../spawn/SpawnSpec.ts"
 import type { Network } from "../transport/Network.ts"
 import type { Address } from "../transport/Transport.ts"
@@ -32,6 +32,7 @@ import type { Tree } from "./Tree.ts"
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
   gone: Schema.Boolean,
   ended: Schema.Boolean,
+  why: Unreachability,
   reason: Schema.String
 }) {}
 
@@ -53,7 +54,7 @@ const addressesOf = (tree: Tree, path: ReadonlyArray<string>): Effect.Effect<Rea
     }
     if (path.length === own.length) return reach.peers.addresses
     const child = tree.child(path[own.length])
-    const none = Effect.fail({
+    const none: Effect.Effect<never, NotThere> = Effect.fail({
       gone: true,
       ended: true,
       reason: `${formatActor(tree.info.id)} has no such child any more`
@@ -123,7 +124,8 @@ export const join = (tree: Tree, options: ReachOptions): Peers => {
     handler: ({ path }: { readonly path: ReadonlyArray<string> }) =>
       Effect.mapError(
         addressesOf(tree, path),
-        ({ ended, gone, reason }) => new NotLocated({ gone, reason, ended: ended ?? false })
+        ({ ended, gone, reason, why }) =>
+          new NotLocated({ gone, reason, ended: ended ?? false, why: gone ? "gone" : why ?? "transport" })
       )
   }]])
   tree.reach = {
@@ -166,6 +168,8 @@ const bounded = (directory: Directory, context: Context.Context<never>): Directo
 
 const silent = (bound: number): ActorUnreachable =>
   new ActorUnreachable({
+    actor: null,
     target: "the registry",
+    why: "timeout",
     reason: `the root did not answer within ${bound} ms (Timeouts.connect)`
   })

@@ -171,7 +171,8 @@ const abandon = (
 }
 
 const refuse = (tree: Tree, name: string, reason: string): Effect.Effect<never, SpawnFailed> => {
-  const error = withoutStack(() => new SpawnFailed({ actor: name, step: "process", reason, stderr: [], failure: null }))
+  const actor = { name, uuid: "", pid: 0 }
+  const error = withoutStack(() => new SpawnFailed({ actor, step: "process", reason, stderr: [], failure: null }))
   tree.events.publish({ _tag: "ActorSpawnFailed", name, error })
   return Effect.fail(error)
 }
