@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { optional } from "@furrow/actor/ActorProcess"
-import type { OptionalLayer } from "@furrow/actor/ActorRuntime"
+import { type OptionalLayer, RuntimeLayerError } from "@furrow/actor/ActorRuntime"
 import { type NativeControl, Spawner } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,6 +13,7 @@ import * as Authenticate from "./internal/authenticate.ts"
 import { refusalOf } from "./internal/child.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
 import { Living, make } from "./internal/processes.ts"
+import { unsupported } from "./internal/support.ts"
 
 export type { GuardMode } from "./internal/guard.ts"
 
@@ -33,8 +34,13 @@ export interface Options {
 const native = (
   { guard: wanted }: Options,
   residue: ReadonlyArray<string>
-): Effect.Effect<NativeControl, never, Scope.Scope> =>
+): Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope> =>
   Effect.gen(function*() {
+    const problem = unsupported(process.versions)
+    if (problem !== undefined) {
+      const place = { what: "spawner", key: "processes", module: "@furrow/node", step: "layer" } as const
+      return yield* new RuntimeLayerError({ ...place, reason: problem })
+    }
     const living = new Living()
     const { guard, warning } = choose(wanted)
     for (const folder of residue) guard.folder(folder)

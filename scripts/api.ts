@@ -1,0 +1,164 @@
+/**
+ * The public API as a text: every name that the published packages export, with its signature, as the compiler declares it.
+ * A change of the API is a change of that text, which a reviewer reads.
+ *
+ *     npm run api              writes docs/api.txt
+ *     npm run api -- --check   fails where it is not what the sources say
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { parseSync } from "oxc-parser"
+
+const root = Path.resolve(import.meta.dirname, "..")
+export const file = "docs/api.txt"
+const published = ["protocol", "actor", "node", "testing"]
+
+interface Node {
+  readonly type: string
+  readonly start: number
+  readonly end: number
+  readonly [field: string]: any
+}
+
+interface Declarations {
+  /** The text of each exported or local name, without comments; overloads and merged declarations one after the other. */
+  readonly texts: ReadonlyMap<string, ReadonlyArray<string>>
+  /** What a file exports: from itself, or from another one under some name. */
+  readonly exports: ReadonlyMap<string, { readonly from: string | undefined; readonly name: string }>
+  /** Modules whose exports are all exported, each under one name. */
+  readonly namespaces: ReadonlyMap<string, string>
+}
+
+const namesOf = (node: Node): ReadonlyArray<string> =>
+  node.type === "VariableDeclaration"
+    ? node.declarations.map((declaration: Node) => declaration.id.name as string)
+    : node.id?.name === undefined
+    ? []
+    : [node.id.name as string]
+
+/** A piece of source without its comments, its lines trimmed at the end. */
+const textOf = (source: string, node: Node, comments: ReadonlyArray<Node>): string => {
+  let text = ""
+  let at = node.start
+  for (const { end, start } of comments) {
+    if (start < at || end > node.end) continue
+    text += source.slice(at, start)
+    at = end
+  }
+  return (text + source.slice(at, node.end)).split("\n").map((line) => line.trimEnd()).filter((line) => line !== "")
+    .join("\n")
+}
+
+const nameOf = (node: Node): string => (node.name ?? node.value) as string
+
+const cache = new Map<string, Declarations>()
+
+/** Reads one file of declarations. */
+export const read = (path: string): Declarations => {
+  const known = cache.get(path)
+  if (known !== undefined) return known
+  const source = Fs.readFileSync(path, "utf8")
+  const { comments, program } = parseSync(path, source) as unknown as {
+    readonly comments: ReadonlyArray<Node>
+    readonly program: { readonly body: ReadonlyArray<Node> }
+  }
+  const texts = new Map<string, Array<string>>()
+  const exports = new Map<string, { readonly from: string | undefined; readonly name: string }>()
+  const namespaces = new Map<string, string>()
+  const declared = (node: Node, exported: boolean) => {
+    for (const name of namesOf(node)) {
+      texts.set(name, [...texts.get(name) ?? [], textOf(source, node, comments)])
+      if (exported) exports.set(name, { from: undefined, name })
+    }
+  }
+  for (const node of program.body) {
+    if (node.type === "ExportAllDeclaration") {
+      namespaces.set(nameOf(node.exported), node.source.value)
+    } else if (node.type === "ExportNamedDeclaration") {
+      if (node.declaration) declared(node.declaration, true)
+      for (const { exported, local } of node.specifiers as ReadonlyArray<Node>) {
+        exports.set(nameOf(exported), { from: node.source?.value, name: nameOf(local) })
+      }
+    } else if (node.type === "ImportDeclaration") {
+      // What is imported may be exported again.
+      for (const { imported, local } of node.specifiers as ReadonlyArray<Node>) {
+        if (imported) texts.set(nameOf(local), [`import ${nameOf(imported)} from ${node.source.value}`])
+      }
+    } else declared(node, false)
+  }
+  const found = { texts, exports, namespaces }
+  cache.set(path, found)
+  return found
+}
+
+const target = (from: string, specifier: string): string =>
+  Path.resolve(Path.dirname(from), specifier.replace(/\.[jt]s$/, ".d.ts"))
+
+/** The declarations of an exported name, wherever they stand. */
+const signature = (path: string, name: string): ReadonlyArray<string> => {
+  const { exports, texts } = read(path)
+  const exported = exports.get(name)
+  if (exported?.from !== undefined) {
+    return exported.from.startsWith(".")
+      ? signature(target(path, exported.from), exported.name)
+      : [`export { ${exported.name} } from "${exported.from}"`]
+  }
+  const own = texts.get(exported?.name ?? name)
+  if (own === undefined) throw new Error(`${path} exports ${name}, and nothing declares it`)
+  // The fields of an error are in the constant that its class extends.
+  const [, base] = /\bextends (\w+_base)\b/.exec(own[0]!) ?? []
+  return base === undefined ? own : [...texts.get(base) ?? [], ...own]
+}
+
+/** One public module: its names in alphabetical order, each with what is declared of it. */
+export const page = (title: string, path: string): string => {
+  const { exports, namespaces } = read(path)
+  const names = [...exports.keys()].toSorted()
+  return [
+    `## ${title}`,
+    ...[...namespaces].map(([name, from]) => `export * as ${name} from "${from}"`),
+    ...names.flatMap((name) => [`\n# ${name}`, ...signature(path, name)])
+  ].join("\n")
+}
+
+/** The modules of a package that its exports let in. */
+const modulesOf = (name: string): ReadonlyArray<string> => {
+  const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, unknown>>
+  }
+  // The sources say which there are: an older build may have left others.
+  return Fs.readdirSync(Path.join(root, "packages", name, "src")).filter((entry) => entry.endsWith(".ts"))
+    .map((entry) => entry.slice(0, -".ts".length))
+    .filter((module) => exports[`./${module}`] !== null)
+    .toSorted()
+}
+
+export const report = (): string =>
+  published.flatMap((name) =>
+    modulesOf(name).map((module) =>
+      page(
+        module === "index" ? `@furrow/${name}` : `@furrow/${name}/${module}`,
+        Path.join(root, "packages", name, "dist", `${module}.d.ts`)
+      )
+    )
+  ).join("\n\n") + "\n"
+
+if (import.meta.main) {
+  const tsc = Path.join(root, "node_modules", ".bin", "tsc")
+  const { status } = ChildProcess.spawnSync(tsc, ["-b", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })
+  if (status !== 0) process.exit(status ?? 1)
+  const text = report()
+  const path = Path.join(root, file)
+  if (process.argv.includes("--check")) {
+    const same = Fs.existsSync(path) && Fs.readFileSync(path, "utf8") === text
+    if (!same) {
+      Fs.writeFileSync(`${path}.now`, text)
+      ChildProcess.spawnSync("diff", ["-u", path, `${path}.now`], { stdio: "inherit" })
+      Fs.rmSync(`${path}.now`)
+      console.error(`${file} is not what the sources say: run \`npm run api\`, and read what changed`)
+    }
+    process.exitCode = same ? 0 : 1
+  } else Fs.writeFileSync(path, text)
+  console.log(`api: ${text.match(/^# /gm)?.length ?? 0} names of ${text.match(/^## /gm)?.length ?? 0} modules`)
+}
