@@ -14,6 +14,8 @@ export const project = (name: string) =>
       name,
       include: ["test/**/*.test.ts"],
       pool: "forks",
+      // Of each project: its tests start processes of their own, and more workers only make each other late.
+      maxWorkers: 2,
       execArgv: [`--conditions=${condition}`],
       testTimeout: 30_000,
       hookTimeout: 30_000

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-export { NativeSpawner, Spawner } from "./internal/platform/Spawner.ts"
+export { NativeSpawner, portable, Spawner } from "./internal/platform/Spawner.ts"
 export type { NativeControl, SpawnerLayer, SpawnerPlan } from "./internal/platform/Spawner.ts"
 export { SpawnerDriver } from "./internal/spawn/Spawner.ts"
 export type { ProcessExit, ProcessHandle, SpawnOptions, SpawnRequest } from "./internal/spawn/Spawner.ts"

@@ -8,7 +8,7 @@
  *
  * @since 0.1.0
  */
-export { Transport } from "./internal/platform/Transport.ts"
+export { merge, portable, Transport } from "./internal/platform/Transport.ts"
 export type { DriverLayer, TransportPlan } from "./internal/platform/Transport.ts"
 export { TransportDriver, TransportError } from "./internal/transport/Transport.ts"
 export type { Address, Connection, ConnectionHandlers, Listener } from "./internal/transport/Transport.ts"

@@ -3,18 +3,31 @@
  *
  * @since 0.1.0
  */
+
+// ---- every program
 export * as Actor from "./Actor.ts"
-export * as ActorError from "./ActorError.ts"
-export * as ActorEvent from "./ActorEvent.ts"
-export * as ActorRef from "./ActorRef.ts"
-export * as ActorRuntime from "./ActorRuntime.ts"
-export * as Dialog from "./Dialog.ts"
 export * as Endpoint from "./Endpoint.ts"
-export * as MemoryActor from "./MemoryActor.ts"
+
+// ---- owning actors, and holding on to them
+export * as Dialog from "./Dialog.ts"
 export * as Nursery from "./Nursery.ts"
 export * as Portal from "./Portal.ts"
-export * as Registry from "./Registry.ts"
 export * as Service from "./Service.ts"
-export * as Spawner from "./Spawner.ts"
+
+// ---- failures, bounds, and what is going on
+export * as ActorError from "./ActorError.ts"
+export * as ActorEvent from "./ActorEvent.ts"
 export * as Timeouts from "./Timeouts.ts"
+
+// ---- finding actors
+export * as ActorRef from "./ActorRef.ts"
+export * as Registry from "./Registry.ts"
+
+// ---- the platform of a tree
+export * as ActorRuntime from "./ActorRuntime.ts"
+export * as Ambient from "./Ambient.ts"
+export * as Credentials from "./Credentials.ts"
+export * as Discovery from "./Discovery.ts"
+export * as MemoryActor from "./MemoryActor.ts"
+export * as Spawner from "./Spawner.ts"
 export * as Transport from "./Transport.ts"

@@ -165,7 +165,7 @@ const runtimeOn = (
  * @example
  * ```ts
  * const Platform = ActorRuntime.layer({ name: "shop", ambient: Telemetry }).pipe(
- *   Layer.provide(Transport.Transport.merge(NodeTransport.layerUnix, Tls({ host: "10.0.0.4" }))),
+ *   Layer.provide(Transport.merge(NodeTransport.layerUnix, Tls({ host: "10.0.0.4" }))),
  *   Layer.provide(Discovery.layerTree),
  *   Layer.provide(NodeSpawner.layer)
  * )

@@ -106,3 +106,6 @@ export class Spawner extends Context.Service<Spawner, SpawnerPlan>()("@furrow/ac
         (plan) => Layer.effect(Spawner, Effect.map(Spawner, ({ native }) => ({ plan, native })))
       )) as Portable
 }
+
+/** `Spawner.portable`, where the module is the namespace. */
+export const portable: Portable = Spawner.portable

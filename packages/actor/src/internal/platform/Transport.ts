@@ -77,7 +77,7 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
    *
    * @example
    * ```ts
-   * Transport.Transport.merge(NodeTransport.layerUnix, Tls({ host: "10.0.0.4" }))
+   * Transport.merge(NodeTransport.layerUnix, Tls({ host: "10.0.0.4" }))
    * ```
    * @category combinators
    * @since 0.1.0
@@ -101,3 +101,9 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
       )
     ) as Layer.Layer<Transport, Layer.Error<Ls[number]>, Layer.Services<Ls[number]>>
 }
+
+/** `Transport.portable`, where the module is the namespace. */
+export const portable: Portable = Transport.portable
+
+/** `Transport.merge`, where the module is the namespace. */
+export const merge: typeof Transport.merge = Transport.merge
