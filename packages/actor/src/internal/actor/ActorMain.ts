@@ -164,7 +164,10 @@ const serve = (
     if (platformScope.state._tag !== "Empty") {
       const left = until - monotonicMillis(clock) - Teardown.margin
       const cutOff = yield* Teardown.release(platformScope, Exit.void, Math.max(Teardown.margin / 2, left), "platform")
-      if (cutOff !== undefined) yield* Teardown.report(cutOff, { actor, channel, logs })
+      if (cutOff !== undefined) {
+        yield* Teardown.report(cutOff, { actor, channel, logs })
+        yield* Teardown.settled(logs.flush, Teardown.margin / 2)
+      }
     }
     if (why._tag === "Cancelled") channel.send({ _tag: "Bye" })
     channel.close()
