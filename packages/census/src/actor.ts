@@ -1,12 +1,13 @@
 /**
  * What a census actor serves: it is given the names of files, and streams a row for each as soon as it is measured.
  */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import * as Fs from "node:fs/promises"
-import * as Path from "node:path"
 import { measure } from "./measure.ts"
 import { Parser } from "./Parser.ts"
 import { Answer, CannotRead } from "./row.ts"
@@ -14,10 +15,10 @@ import { Answer, CannotRead } from "./row.ts"
 const measureFile = (folder: string, file: string) =>
   Effect.gen(function*() {
     const parser = yield* Parser
-    const content = yield* Effect.tryPromise({
-      try: () => Fs.readFile(Path.join(folder, file)),
-      catch: (error) => new CannotRead({ file, reason: (error as NodeJS.ErrnoException).code ?? String(error) })
-    })
+    const fs = yield* FileSystem.FileSystem
+    const content = yield* fs.readFile(`${folder}/${file}`).pipe(
+      Effect.mapError(({ reason }) => new CannotRead({ file, reason: reason._tag }))
+    )
     return measure(parser, file, content)
   }).pipe(Effect.catchTag("CannotRead", (error) => Effect.succeed(error)))
 
@@ -25,5 +26,5 @@ export const measureFiles = Actor.stream("measureFiles", {
   module: import.meta.url,
   payload: { folder: Schema.String, files: Schema.Array(Schema.String) },
   success: Answer,
-  layer: Parser.layer
+  layer: Layer.merge(Parser.layer, NodeFileSystem.layer)
 })(({ files, folder }) => Stream.fromIterable(files).pipe(Stream.mapEffect((file) => measureFile(folder, file))))

@@ -5,7 +5,12 @@
  *       └──── Screen              └─ Work: what is still to do
  *             report: findings, speed
  */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { NodeActor } from "@furrow/node"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -17,11 +22,8 @@ import { Screen } from "./Screen.ts"
 import * as Sources from "./sources.ts"
 import * as Text from "./text.ts"
 
-const census = Effect.gen(function*() {
-  const options = yield* Options.parse(process.argv.slice(2))
+const census = Effect.fnUntraced(function*({ actors, crash: crashes, folder, top }: Options.Options) {
   const screen = yield* Screen
-  if (options === undefined) return yield* screen.say(Options.usage)
-  const { actors, crashes, folder, top } = options
   const sources = yield* Sources.find(folder)
   const { files } = sources
   const machine = { cores: Os.availableParallelism(), load: Os.loadavg()[0]! }
@@ -50,18 +52,17 @@ class Failed extends Data.TaggedError("Failed") {
   override readonly [Runtime.errorReported] = false
 }
 
-const complain = (text: string) => Effect.sync(() => void process.stderr.write(`census: ${text}\n`))
+const complain = (text: string) => Console.error(`census: ${text}`)
 
-const program = census.pipe(
-  Effect.catch((error) =>
-    Effect.andThen(
-      complain(error._tag === "Usage" ? `${error.message}\n\n${Options.usage}` : error.message),
-      Effect.fail(new Failed())
-    )
-  ),
+const command = Command.make("npm start --", Options.config, (options) =>
+  census(options).pipe(
+    Effect.catch((error) => Effect.andThen(complain(error.message), Effect.fail(new Failed())))
+  )).pipe(Command.withDescription("Counts the source files of a folder with one actor per core."))
+
+const program = Command.run(command, { version: "0.0.0" }).pipe(
   // Whatever was running has ended by now.
   Effect.onInterrupt(() => complain("interrupted, and every actor has ended")),
-  Effect.provide(Screen.layer)
+  Effect.provide([Screen.layer, NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })])
 )
 
 NodeActor.runMain(program)

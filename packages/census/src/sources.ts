@@ -2,9 +2,10 @@
  * Finds the source files of a folder.
  */
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Path from "effect/Path"
+import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
-import * as Fs from "node:fs/promises"
-import * as Path from "node:path"
 
 export interface Source {
   /** Path below the folder, with `/`. */
@@ -32,47 +33,56 @@ export const extensions = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs",
 /** Installed packages and hidden folders are not the folder's own sources. */
 const isForeign = (name: string) => name === "node_modules" || name.startsWith(".")
 
-/** A file that is already gone is found out by the actor that is to read it. */
-const sizeOf = (path: string): Promise<number> => Fs.stat(path).then(({ size }) => size, () => 0)
-
 /** Symbolic links are not followed: nothing is counted twice, and no walk is endless. */
-const walk = async (folder: string, below: string): Promise<Array<Source>> => {
-  const found: Array<Source> = []
-  for (const entry of await Fs.readdir(Path.join(folder, below), { withFileTypes: true })) {
-    const path = below === "" ? entry.name : `${below}/${entry.name}`
-    if (entry.isDirectory()) {
-      if (!isForeign(entry.name)) found.push(...await walk(folder, path))
-    } else if (entry.isFile() && extensions.includes(Path.extname(entry.name))) {
-      found.push({ file: path, bytes: await sizeOf(Path.join(folder, path)) })
-    }
-  }
-  return found
-}
-
-const reasons: { readonly [code: string]: string } = {
-  ENOENT: "there is no such folder",
-  ENOTDIR: "it is not a folder",
-  EACCES: "it may not be read"
-}
-
-export const find = (folder: string): Effect.Effect<Sources, NothingToCount> =>
-  Effect.gen(function*() {
-    const files = yield* Effect.tryPromise({
-      try: () => walk(folder, ""),
-      catch: (error) => {
-        const { code = "", message, path = folder } = error as NodeJS.ErrnoException
-        return new NothingToCount({ folder: path, reason: reasons[code] ?? message })
+const walk: (
+  folder: string,
+  below: string
+) => Effect.Effect<Array<Source>, PlatformError, FileSystem.FileSystem | Path.Path> = Effect.fnUntraced(
+  function*(folder, below) {
+    const fs = yield* FileSystem.FileSystem
+    const paths = yield* Path.Path
+    const found: Array<Source> = []
+    for (const { name, type } of yield* fs.readDirectoryEntries(paths.join(folder, below))) {
+      const file = below === "" ? name : `${below}/${name}`
+      if (type === "Directory") {
+        if (!isForeign(name)) found.push(...yield* walk(folder, file))
+      } else if (type === "File" && extensions.includes(paths.extname(name))) {
+        // A file that is already gone is found out by the actor that is to read it.
+        const size = yield* Effect.orElseSucceed(
+          Effect.map(fs.stat(paths.join(folder, file)), ({ size }) => Number(size)),
+          () => 0
+        )
+        found.push({ file, bytes: size })
       }
-    })
-    if (files.length === 0) {
-      return yield* new NothingToCount({ folder, reason: `it holds no ${extensions.join(" ")} files` })
     }
-    return { folder, files: files.sort((a, b) => a.file < b.file ? -1 : 1) }
-  })
+    return found
+  }
+)
+
+const reasons: { readonly [tag: string]: string } = {
+  NotFound: "there is no such folder",
+  BadResource: "it is not a folder",
+  PermissionDenied: "it may not be read"
+}
+
+export const find = Effect.fnUntraced(function*(folder: string) {
+  const files = yield* Effect.mapError(walk(folder, ""), ({ message, reason }) =>
+    new NothingToCount({
+      folder: "pathOrDescriptor" in reason ? String(reason.pathOrDescriptor) : folder,
+      reason: reasons[reason._tag] ?? message
+    }))
+  if (files.length === 0) {
+    return yield* new NothingToCount({ folder, reason: `it holds no ${extensions.join(" ")} files` })
+  }
+  return { folder, files: files.sort((a, b) => a.file < b.file ? -1 : 1) }
+})
 
 /** Reads every file and forgets it: from now on they come from the system's cache. */
-export const readOnce = ({ files, folder }: Sources): Effect.Effect<void> =>
-  Effect.forEach(files, ({ file }) => Effect.ignore(Effect.tryPromise(() => Fs.readFile(Path.join(folder, file)))), {
+export const readOnce = Effect.fnUntraced(function*({ files, folder }: Sources) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  yield* Effect.forEach(files, ({ file }) => Effect.ignore(fs.readFile(path.join(folder, file))), {
     concurrency: 8,
     discard: true
   })
+})

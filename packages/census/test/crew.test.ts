@@ -1,3 +1,4 @@
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import { assert, describe, it } from "@effect/vitest"
 import { MemoryActor } from "@furrow/actor"
 import * as Folder from "@furrow/testing/Folder"
@@ -19,7 +20,7 @@ describe("A crew in memory", () => {
         yield* countedHere(folder)
       )
       assert.deepInclude(census, { actors: 3, killed: 0, replaced: 0, repeated: 0 })
-    }).pipe(Effect.provide(Layer.merge(MemoryActor.layer, pipe(() => {})))))
+    }).pipe(Effect.provide(Layer.mergeAll(MemoryActor.layer, NodeServices.layer, pipe(() => {})))))
 
   it.live("has a row for a file that is gone when its turn comes", () =>
     Effect.gen(function*() {
@@ -27,6 +28,6 @@ describe("A crew in memory", () => {
       const sources = { folder, files: [{ file: "src/gone.ts", bytes: 1 }] }
       const { rows } = yield* count(sources, { actors: 1, crashes: 0 })
       assert.strictEqual(rows.get("src/gone.ts")?._tag, "CannotRead")
-      assert.include((rows.get("src/gone.ts") as Error).message, "ENOENT")
+      assert.include((rows.get("src/gone.ts") as Error).message, "NotFound")
     }).pipe(Effect.provide(Layer.merge(MemoryActor.layer, pipe(() => {})))))
 })

@@ -112,12 +112,32 @@ describe("A census of nothing", () => {
         assert.notInclude(stderr, "    at ")
       }
     }), timeout)
+})
 
-  it.live("explains the command line it does not understand", () =>
+describe("The command line of the census", () => {
+  it.live("is refused with the option, what it takes, and the usage", () =>
     Effect.gen(function*() {
-      const { code, stderr } = yield* run("--actors", "none")
-      assert.strictEqual(code, 1)
-      assert.include(stderr, "--actors takes a number from 1 to 9999, not \"none\"")
-      assert.include(stderr, "Usage: npm start")
+      const refusals = [
+        [["--actors", "none"], "--actors: \"none\". Expected: a number from 1 to 9999"],
+        [["--top", "0"], "--top: \"0\". Expected: a number from 1 to 9999"],
+        [["--crash"], "--crash. Expected: N"],
+        [["--fast"], "--fast"],
+        [["one", "two"], "\"two\""]
+      ] as const
+      for (const [args, reason] of refusals) {
+        const { code, stderr, stdout } = yield* run(...args)
+        assert.strictEqual(code, 1)
+        assert.include(stderr, reason)
+        assert.include(stdout, "npm start -- [flags] [<folder>]")
+      }
+    }), timeout)
+
+  it.live("is explained by --help, and nothing is counted", () =>
+    Effect.gen(function*() {
+      const { code, stderr, stdout } = yield* run("--help")
+      assert.strictEqual(code, 0)
+      assert.strictEqual(stderr, "")
+      for (const option of ["folder", "--actors N", "--top N", "--crash N"]) assert.include(stdout, `\n  ${option} `)
+      assert.notInclude(stdout, "Census of")
     }), timeout)
 })

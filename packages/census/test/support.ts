@@ -1,4 +1,5 @@
 /** Small sources, and the rows they come to. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { measureFiles } from "../src/actor.ts"
@@ -40,7 +41,7 @@ export const countedHere = (folder: string) =>
     const { files } = yield* Sources.find(folder)
     const rows = yield* measureFiles({ folder, files: files.map(({ file }) => file) }).pipe(Stream.runCollect)
     return rowsOf(rows)
-  }).pipe(Effect.provide(Parser.layer))
+  }).pipe(Effect.provide([Parser.layer, NodeServices.layer]))
 
 /** Enough small files for two actors and some kills; two of them cannot be counted. */
 export const project = (): { readonly [path: string]: string } => ({
