@@ -6,12 +6,22 @@
  * where a stranger got anything done, a call of the tree failed or took too long, memory or descriptors did not come
  * back, or the secret stands anywhere. SECURITY.md says what is defended, and what is not.
  */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
 import { debuggers } from "./cases/debugger.ts"
 import { folders } from "./cases/folders.ts"
 import { members } from "./cases/members.ts"
 import { relays } from "./cases/relays.ts"
 import { strangers } from "./cases/strangers.ts"
 import * as Options from "./options.ts"
+import * as Processes from "./processes.ts"
 import { render } from "./table.ts"
 import { type Case, judge, type Verdict } from "./verdict.ts"
 import { type Transport, Victim } from "./victim.ts"
@@ -25,57 +35,76 @@ const wanted = (transport: Transport, { only, quick }: Options.Options): Readonl
     (transport === "unix" || over === undefined && (!quick || quickTcp === true))
   )
 
-const siege = async (transport: Transport, options: Options.Options): Promise<ReadonlyArray<Verdict>> => {
-  const attacks = wanted(transport, options)
-  if (attacks.length === 0) return []
-  const verdicts: Array<Verdict> = []
-  const victim = await Victim.start(transport)
-  const { quick } = options
-  const field = { victim, quick, scale: (full: number, less: number) => quick ? less : full }
-  const calm: Case = {
-    name: "nothing: the tree as it is",
-    run: () => new Promise((resolve) => setTimeout(() => resolve({ figures: "", problems: [] }), quick ? 1_000 : 3_000))
-  }
-  try {
-    for (const attack of [calm, ...attacks]) {
-      const verdict = await judge(attack, field)
-      verdicts.push(verdict)
-      console.log(`${verdict.problems.length === 0 ? "ok    " : "FAILED"} ${transport}: ${attack.name}`)
-      for (const problem of verdict.problems) console.log(`       ${problem}`)
-      if (!victim.isAlive) break
-    }
-  } finally {
-    const left = await victim.stop()
-    if (left.length > 0) {
-      verdicts.push({ ...verdicts[0]!, name: "the end of the tree", figures: left.join("; "), problems: left })
-    }
-    if (verdicts.some(({ problems }) => problems.length > 0) && victim.said.trim() !== "") console.log(victim.said)
-  }
-  return verdicts
+const calm: Case = {
+  name: "nothing: the tree as it is",
+  run: ({ scale }) => Processes.pause(scale(3_000, 1_000)).then(() => ({ figures: "", problems: [] }))
 }
 
-const main = async (options: Options.Options): Promise<void> => {
+const isBad = ({ problems }: Verdict): boolean => problems.length > 0
+
+const assault = Effect.fnUntraced(
+  function*(victim: Victim, attacks: ReadonlyArray<Case>, quick: boolean, verdicts: Array<Verdict>) {
+    const field = { victim, quick, scale: (full: number, less: number) => quick ? less : full }
+    for (const attack of [calm, ...attacks]) {
+      const verdict = yield* Effect.promise(() => judge(attack, field))
+      verdicts.push(verdict)
+      yield* Console.log(`${isBad(verdict) ? "FAILED" : "ok    "} ${victim.transport}: ${attack.name}`)
+      for (const problem of verdict.problems) yield* Console.log(`       ${problem}`)
+      if (!victim.isAlive) return
+    }
+  }
+)
+
+/** The end of the tree is a verdict too, where something of it is left. */
+const end = Effect.fnUntraced(function*(victim: Victim, verdicts: Array<Verdict>) {
+  const left = yield* Effect.promise(() => victim.stop())
+  if (left.length > 0) {
+    verdicts.push({ ...verdicts[0]!, name: "the end of the tree", figures: left.join("; "), problems: left })
+  }
+  if (verdicts.some(isBad) && victim.said.trim() !== "") yield* Console.log(victim.said)
+})
+
+const siege = Effect.fnUntraced(function*(transport: Transport, options: Options.Options) {
+  const verdicts: Array<Verdict> = []
+  const attacks = wanted(transport, options)
+  if (attacks.length === 0) return verdicts
+  yield* Effect.acquireUseRelease(
+    Effect.promise(() => Victim.start(transport)),
+    (victim) => assault(victim, attacks, options.quick, verdicts),
+    (victim) => end(victim, verdicts)
+  )
+  return verdicts
+})
+
+/** Ends the program with this exit code; what there was to say has been said. */
+class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
+  override readonly [Runtime.errorExitCode] = this.code
+  override readonly [Runtime.errorReported] = false
+}
+
+const attack = Effect.fnUntraced(function*(options: Options.Options) {
   const begin = performance.now()
-  const verdicts = [...await siege("unix", options), ...await siege("tcp", options)]
-  console.log(`\n${render(verdicts)}`)
-  const failed = verdicts.filter(({ problems }) => problems.length > 0)
+  const verdicts = [...yield* siege("unix", options), ...yield* siege("tcp", options)]
+  const failed = verdicts.filter(isBad)
   const seconds = Math.round((performance.now() - begin) / 1_000)
-  console.log(
+  yield* Console.log(`\n${render(verdicts)}`)
+  yield* Console.log(
     `\n${verdicts.length} verdicts in ${seconds} s: ${
       failed.length === 0 ? "the tree holds" : `${failed.length} FAILED`
     }`
   )
   for (const { name, problems, transport } of failed) {
-    console.log(`FAILED ${transport}: ${name}: ${problems.join("; ")}`)
+    yield* Console.log(`FAILED ${transport}: ${name}: ${problems.join("; ")}`)
   }
-  if (failed.length > 0 || verdicts.length === 0) process.exitCode = 1
-}
+  if (failed.length > 0 || verdicts.length === 0) return yield* new Failed({ code: 1 })
+})
 
-let options: Options.Options | undefined
-try {
-  options = Options.parse(process.argv.slice(2))
-} catch (error) {
-  console.error(`${error instanceof Error ? error.message : error}\n\n${Options.usage}`)
-  process.exitCode = 2
-}
-if (options !== undefined) await main(options)
+const command = Command.make("npm run attack --", Options.config, attack).pipe(
+  Command.withDescription("Attacks a live tree over Unix sockets and over tcp, and says whether it holds.")
+)
+
+Command.run(command, { version: "0.0.0" }).pipe(
+  Effect.catchTag("ShowHelp", () => Effect.fail(new Failed({ code: 2 }))),
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })]),
+  NodeRuntime.runMain
+)

@@ -1,23 +1,19 @@
 /**
  * The command line of `npm run attack`.
  */
-import { parseArgs } from "node:util"
+import type { Command } from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 
-export const usage = `npm run attack -- [options]
-  (none)       every attack, over Unix sockets and over tcp
-  --quick      smaller numbers, and a few over tcp only
-  --only TEXT  attacks whose name holds TEXT, or "unix: ..." or "tcp: ..."`
-
-export interface Options {
-  readonly quick: boolean
-  readonly only: string
+export const config = {
+  quick: Flag.Boolean("quick").pipe(
+    Flag.withDescription("smaller numbers, and a few over tcp only"),
+    Flag.withDefault(false)
+  ),
+  only: Flag.String("only").pipe(
+    Flag.withMetavar("TEXT"),
+    Flag.withDescription(`attacks whose name holds TEXT, or "unix: ..." or "tcp: ..."`),
+    Flag.withDefault("")
+  )
 }
 
-/** Throws with a sentence where the arguments make no sense. */
-export const parse = (args: ReadonlyArray<string>): Options => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "" } }
-  })
-  return { quick: values.quick, only: values.only }
-}
+export type Options = Command.Config.Infer<typeof config>

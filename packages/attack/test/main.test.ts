@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
 import { fileURLToPath } from "node:url"
-import * as Options from "../src/options.ts"
 import { render } from "../src/table.ts"
 import type { Verdict } from "../src/verdict.ts"
 
@@ -24,12 +25,6 @@ const verdict: Verdict = {
 }
 
 describe("npm run attack", () => {
-  it("reads its options, and says what it does not know", () => {
-    assert.deepStrictEqual(Options.parse([]), { quick: false, only: "" })
-    assert.deepStrictEqual(Options.parse(["--quick", "--only", "tcp"]), { quick: true, only: "tcp" })
-    assert.throws(() => Options.parse(["--fast"]), /fast/)
-  })
-
   it("prints one line for each verdict, in columns", () => {
     const lines = render([verdict, { ...verdict, problems: ["it let me in"], name: "another" }]).split("\n")
     assert.strictEqual(lines.length, 3)
@@ -52,5 +47,43 @@ describe("npm run attack", () => {
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(main, { args: ["--only", "no attack is called so"] })
       assert.strictEqual((yield* program.ended()).code, 1)
+      assert.include(program.stdout(), "0 verdicts")
     })))
+
+  it.live("refuses an option it does not know with its name, and attacks nothing", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(main, { args: ["--fast"] })
+      assert.strictEqual((yield* program.ended()).code, 2)
+      assert.include(program.stderr(), "Unrecognized flag: --fast")
+      assert.notInclude(program.stdout(), "verdicts")
+    })))
+
+  it.live("explains its options on --help, and attacks nothing", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(main, { args: ["--help"] })
+      assert.strictEqual((yield* program.ended()).code, 0)
+      assert.match(program.stdout(), /^ {2}--quick\b.*smaller numbers/m)
+      assert.match(program.stdout(), /^ {2}--only TEXT .*whose name holds TEXT/m)
+      assert.notInclude(program.stdout(), "verdicts")
+    })))
+
+  it.live(
+    "ends the tree it attacks when it is interrupted, and removes its folder",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const temporary = yield* Folder.make({})
+        const program = yield* Program.start(main, {
+          args: ["--quick", "--only", "unix: "],
+          env: { TMPDIR: temporary }
+        })
+        yield* program.says(/ok +unix: nothing/, { within: "60 seconds" })
+        const started = program.left()
+        assert.isAbove(started.length, 3)
+        yield* program.signal("SIGINT")
+        assert.strictEqual((yield* program.ended({ within: "30 seconds" })).code, 130)
+        yield* Processes.gone([...started, ...program.left()].map(({ pid }) => pid))
+        assert.deepStrictEqual(Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow")), [])
+      })),
+    120_000
+  )
 })
