@@ -5,10 +5,19 @@
  * run is a process of its own (messages.ts, starts.ts): pinned to one core or free, with or without compiled schemas,
  * from sources, built or bundled. A missed gate is a line in the table, not a failure, unless `--gate` asks for one.
  */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Runtime from "effect/Runtime"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
-import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Job } from "./job.ts"
 import { amounts, isStart, type Measure, measures, type Run, runs, type Sample } from "./measures.ts"
@@ -50,27 +59,31 @@ const bundle = async (folder: string): Promise<string> => {
     external: [/^node:/, "msgpackr-extract"],
     logLevel: "silent"
   })
-  const bundled = Path.join(folder, "program.mjs")
+  const bundled = `${folder}/program.mjs`
   await build.write({ file: bundled, format: "esm", codeSplitting: false, minify: true })
   await build.close()
   return bundled
 }
 
-const withProgram = async <A>(run: Run, use: (program: string) => Promise<A>): Promise<A> => {
-  if (run.place !== "bundled") return use(isStart(run.place) ? starts : messages)
-  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-bench-"))
-  try {
-    return await use(await bundle(folder))
-  } finally {
-    Fs.rmSync(folder, { recursive: true, force: true })
-  }
-}
+const attempt = <A>(run: (signal: AbortSignal) => Promise<A>) =>
+  Effect.tryPromise({ try: run, catch: (error) => error as Error })
 
-const collect = (program: string, run: Run, options: Options.Options): Promise<ReadonlyArray<Sample>> =>
+/** The program that measures; a bundle lives as long as the scope. */
+const programOf = Effect.fnUntraced(function*({ place }: Run) {
+  if (place !== "bundled") return isStart(place) ? starts : messages
+  const fs = yield* FileSystem.FileSystem
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-bench-" })
+  return yield* attempt(() => bundle(folder))
+})
+
+const collect = (
+  program: string,
+  run: Run,
+  options: Options.Options,
+  signal: AbortSignal
+): Promise<ReadonlyArray<Sample>> =>
   new Promise((resolve, reject) => {
-    const flags = options.profile === undefined
-      ? []
-      : ["--cpu-prof", `--cpu-prof-dir=${Path.resolve(options.profile)}`]
+    const flags = options.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${options.profile}`]
     const job: Job = {
       run,
       rounds: options.rounds,
@@ -89,7 +102,7 @@ const collect = (program: string, run: Run, options: Options.Options): Promise<R
     ]
     const [command, ...args] = run.place === "pinned" ? ["taskset", "-c", "0", ...argv] : argv
     const samples: Array<Sample> = []
-    ChildProcess.spawn(command!, args, { stdio: ["ignore", "inherit", "inherit", "ipc"], timeout: patience })
+    ChildProcess.spawn(command!, args, { stdio: ["ignore", "inherit", "inherit", "ipc"], timeout: patience, signal })
       .on("message", (sample) => void samples.push(sample as Sample))
       .on("error", reject)
       .on(
@@ -99,53 +112,62 @@ const collect = (program: string, run: Run, options: Options.Options): Promise<R
       )
   })
 
-const measureRun = async (run: Run, options: Options.Options): Promise<ReadonlyArray<Report.Row>> => {
+const measureRun = Effect.fnUntraced(function*(run: Run, options: Options.Options) {
   const problem = missing(run)
   if (problem !== undefined) {
-    console.log(`not measured (${run.place}): ${problem}`)
+    yield* Console.log(`not measured (${run.place}): ${problem}`)
     return []
   }
-  const samples = await withProgram(run, (program) => collect(program, measurable(run), options))
+  const program = yield* programOf(run)
+  const samples = yield* attempt((signal) => collect(program, measurable(run), options, signal))
   return measures.filter(({ place }) => place === run.place).flatMap((measure) => {
     const own = samples.filter(({ name }) => name === measure.name)
     return own.length === 0 ? [] : [Report.row(measure, run, own)]
   })
-}
+}, Effect.scoped)
 
-const write = (path: string, options: Options.Options, rows: ReadonlyArray<Report.Row>): void => {
-  const show = ({ measure, ...row }: Report.Row) => ({ ...shown(measure), ...row })
+const write = Effect.fnUntraced(function*(path: string, options: Options.Options, rows: ReadonlyArray<Report.Row>) {
+  const fs = yield* FileSystem.FileSystem
   const shown = ({ gate, name, place, title, unit }: Measure) => ({ name, place, title, unit, gate })
+  const show = ({ measure, ...row }: Report.Row) => ({ ...shown(measure), ...row })
   const cpus = Os.cpus()
   const machine = { node: process.version, platform: process.platform, cpu: cpus[0]?.model, cores: cpus.length }
-  Fs.writeFileSync(
-    path,
-    `${JSON.stringify({ date: new Date().toISOString(), machine, options, rows: rows.map(show) }, null, 2)}\n`
-  )
+  const all = { date: new Date().toISOString(), machine, options, rows: rows.map(show) }
+  yield* fs.writeFileString(path, `${JSON.stringify(all, null, 2)}\n`)
+})
+
+/** Ends the program with this exit code; what there was to say has been said. */
+class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
+  override readonly [Runtime.errorExitCode] = this.code
+  override readonly [Runtime.errorReported] = false
 }
 
-const main = async (options: Options.Options): Promise<void> => {
+const bench = Effect.fnUntraced(function*(options: Options.Options) {
   const rows: Array<Report.Row> = []
+  let failed = false
   const jits = options.quick ? [true] : [true, false]
   for (const run of runs((name) => name.startsWith(options.only), jits)) {
-    try {
-      rows.push(...await measureRun(run, options))
-    } catch (error) {
+    const measured = yield* Effect.catch(measureRun(run, options), (error) => {
       // What the other runs say is still worth its line.
-      console.error(error)
-      process.exitCode = 1
-    }
+      failed = true
+      return Effect.as(Console.error(error), [])
+    })
+    rows.push(...measured)
   }
-  console.log(Report.table(rows))
-  if (options.rounds < 15) console.log("a gate counts from 15 rounds on: this was a look, not a measurement")
-  if (options.json !== undefined) write(options.json, options, rows)
-  if (options.gate && rows.some(({ met }) => met === false)) process.exitCode = 1
-}
+  yield* Console.log(Report.table(rows))
+  if (options.rounds < 15) {
+    yield* Console.log("a gate counts from 15 rounds on: this was a look, not a measurement")
+  }
+  if (options.json !== undefined) yield* write(options.json, options, rows)
+  if (failed || options.gate && rows.some(({ met }) => met === false)) return yield* new Failed({ code: 1 })
+})
 
-let options: Options.Options | undefined
-try {
-  options = Options.parse(process.argv.slice(2))
-} catch (error) {
-  console.error(`${error instanceof Error ? error.message : error}\n\n${Options.usage}`)
-  process.exitCode = 2
-}
-if (options !== undefined) await main(options)
+const command = Command.make("npm run bench --", Options.config, (given) => bench(Options.resolve(given))).pipe(
+  Command.withDescription("Measures Furrow against a raw baseline in the same run, as ratios.")
+)
+
+Command.run(command, { version: "0.0.0" }).pipe(
+  Effect.catchTag("ShowHelp", () => Effect.fail(new Failed({ code: 2 }))),
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })]),
+  NodeRuntime.runMain
+)

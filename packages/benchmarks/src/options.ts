@@ -1,52 +1,53 @@
 /**
  * The command line of the benchmark.
  */
-import { parseArgs } from "node:util"
+import type { Command } from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Option from "effect/Option"
 import { measures } from "./measures.ts"
 
-export const usage = `npm run bench -- [options]
-  --quick        fewer and smaller rounds, compiled schemas only
-  --only NAME    measures whose name begins with NAME (${[...new Set(measures.map(({ name }) => name))].join(", ")})
-  --rounds N     interleaved rounds (15; quick: 5)
-  --json FILE    write the numbers there too
-  --gate         exit with 1 if a gate is missed
-  --profile DIR  write CPU profiles of both ends there`
+const names = [...new Set(measures.map(({ name }) => name))].join(", ")
 
-export interface Options {
-  readonly quick: boolean
-  readonly only: string
-  readonly rounds: number
-  readonly json: string | undefined
-  readonly gate: boolean
-  readonly profile: string | undefined
+export const config = {
+  quick: Flag.Boolean("quick").pipe(
+    Flag.withDescription("fewer and smaller rounds, compiled schemas only"),
+    Flag.withDefault(false)
+  ),
+  only: Flag.String("only").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription(`measures whose name begins with NAME (${names})`),
+    Flag.filter((only) => measures.some(({ name }) => name.startsWith(only)), () => `the beginning of one of ${names}`),
+    Flag.withDefault("")
+  ),
+  rounds: Flag.String("rounds").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("interleaved rounds (default: 15; quick: 5)"),
+    Flag.filterMap(
+      (text) => Option.liftPredicate((rounds: number) => Number.isSafeInteger(rounds) && rounds > 0)(Number(text)),
+      () => "a number of rounds from 1 on"
+    ),
+    Flag.withDefault<number | undefined>(undefined)
+  ),
+  json: Flag.File("json").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("write the numbers there too"),
+    Flag.withDefault<string | undefined>(undefined)
+  ),
+  gate: Flag.Boolean("gate").pipe(
+    Flag.withDescription("exit with 1 if a gate is missed"),
+    Flag.withDefault(false)
+  ),
+  profile: Flag.Directory("profile").pipe(
+    Flag.withMetavar("DIR"),
+    Flag.withDescription("write CPU profiles of both ends there"),
+    Flag.withDefault<string | undefined>(undefined)
+  )
 }
 
-/** Throws with a sentence where the arguments make no sense. */
-export const parse = (args: ReadonlyArray<string>): Options => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: "boolean", default: false },
-      only: { type: "string", default: "" },
-      rounds: { type: "string" },
-      json: { type: "string" },
-      gate: { type: "boolean", default: false },
-      profile: { type: "string" }
-    }
-  })
-  const rounds = values.rounds === undefined ? values.quick ? 5 : 15 : Number(values.rounds)
-  if (!Number.isSafeInteger(rounds) || rounds < 1) {
-    throw new Error(`--rounds ${values.rounds} is not a number of rounds`)
-  }
-  if (!measures.some(({ name }) => name.startsWith(values.only))) {
-    throw new Error(`--only ${values.only} matches no measure`)
-  }
-  return {
-    quick: values.quick,
-    only: values.only,
-    rounds,
-    json: values.json,
-    gate: values.gate,
-    profile: values.profile
-  }
-}
+/** The number of rounds follows from the size of the run where none is given. */
+export const resolve = (given: Command.Config.Infer<typeof config>) => ({
+  ...given,
+  rounds: given.rounds ?? (given.quick ? 5 : 15)
+})
+
+export type Options = ReturnType<typeof resolve>

@@ -50,8 +50,29 @@ test("The ratio of a row is the median of the ratios of twins, not the ratio of 
   expect(Report.row(measure, { place: "free", jit: false, names: ["call"] }, samples).met).toBe(undefined)
 })
 
-test("Arguments that make no sense are refused in a sentence", async () => {
-  expect(() => Options.parse(["--rounds", "many"])).toThrow("--rounds many is not a number of rounds")
-  expect(() => Options.parse(["--only", "lunch"])).toThrow("--only lunch matches no measure")
-  await expect(bench("--only", "lunch")).rejects.toMatchObject({ code: 2 })
+test("Arguments that make no sense are refused with the option, what it takes, and exit code 2", async () => {
+  const refusals = [
+    [["--rounds", "many"], "--rounds: \"many\". Expected: a number of rounds from 1 on"],
+    [["--rounds", "0"], "--rounds: \"0\". Expected: a number of rounds from 1 on"],
+    [["--only", "lunch"], "--only: \"lunch\". Expected: the beginning of one of call, flight"],
+    [["--fast"], "Unrecognized flag: --fast"]
+  ] as const
+  for (const [args, reason] of refusals) {
+    await expect(bench(...args)).rejects.toMatchObject({ code: 2, stderr: expect.stringContaining(reason) })
+  }
+})
+
+test("Help explains every option, exits with 0, and measures nothing", async () => {
+  const { stdout } = await bench("--help")
+  for (const option of ["quick", "only NAME", "rounds N", "json FILE", "gate", "profile DIR"]) {
+    expect(stdout).toContain(`\n  --${option} `)
+  }
+  expect(stdout).not.toContain("| ratio |")
+})
+
+test("The number of rounds follows from the size of the run where none is given", () => {
+  const given = { quick: false, only: "", rounds: undefined, json: undefined, gate: false, profile: undefined }
+  expect(Options.resolve(given).rounds).toBe(15)
+  expect(Options.resolve({ ...given, quick: true }).rounds).toBe(5)
+  expect(Options.resolve({ ...given, quick: true, rounds: 2 }).rounds).toBe(2)
 })
