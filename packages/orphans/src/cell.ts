@@ -2,6 +2,7 @@
  * One cell, played: starts the tree, waits until everybody is up and in its state, lets the one die, and measures until
  * nothing of the tree is left.
  */
+import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
@@ -196,17 +197,20 @@ const measure = async (scene: Scene): Promise<Omit<Verdict, "cell" | "unpromised
   return { millis, problems: [...late, ...checks], detached }
 }
 
-export const play = async (cell: Cell): Promise<Verdict> => {
-  const scene = new Scene(cell)
-  const why = unpromised(cell)
-  try {
-    const unprepared = await prepare(scene)
-    const measured = unprepared === undefined
-      ? await measure(scene)
-      : { millis: undefined, problems: [unprepared], detached: 0 }
-    const said = measured.problems.length > 0 && scene.said !== "" ? [`it said: ${scene.said}`] : []
-    return { cell, unpromised: why, ...measured, problems: [...measured.problems, ...said] }
-  } finally {
-    await scene.end()
-  }
+const judge = async (scene: Scene): Promise<Verdict> => {
+  const { cell } = scene
+  const unprepared = await prepare(scene)
+  const measured = unprepared === undefined
+    ? await measure(scene)
+    : { millis: undefined, problems: [unprepared], detached: 0 }
+  const said = measured.problems.length > 0 && scene.said !== "" ? [`it said: ${scene.said}`] : []
+  return { cell, unpromised: unpromised(cell), ...measured, problems: [...measured.problems, ...said] }
 }
+
+/** An interrupt ends the scene, too: nothing of it is left behind. */
+export const play = (cell: Cell): Effect.Effect<Verdict> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => new Scene(cell)),
+    (scene) => Effect.promise(() => judge(scene)),
+    (scene) => Effect.promise(() => scene.end())
+  )

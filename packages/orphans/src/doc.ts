@@ -4,7 +4,8 @@
  */
 import * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
 import { defaults as defaultTimeouts } from "@furrow/actor/Timeouts"
-import * as Fs from "node:fs"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Path from "node:path"
 import { table } from "./tables.ts"
 
@@ -30,9 +31,10 @@ export const replace = (document: string, section: Section, text: string): strin
   return `${document.slice(0, from)}\n${text}\n${document.slice(to)}`
 }
 
-export const write = (section: Section, text: string): void => {
-  Fs.writeFileSync(file, replace(Fs.readFileSync(file, "utf8"), section, text))
-}
+export const write = Effect.fnUntraced(function*(section: Section, text: string) {
+  const fs = yield* FileSystem.FileSystem
+  yield* fs.writeFileString(file, replace(yield* fs.readFileString(file), section, text))
+})
 
 const seconds = (millis: number): string => `${millis / 1_000} s`
 

@@ -5,6 +5,15 @@
  * a root does not go on after the death of one of its actors, or where somebody hears the wrong thing. What a guard
  * does not promise is measured and shown, and fails nothing; neither do the peers.
  */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
 import { play, type Verdict } from "./cell.ts"
 import * as Chaos from "./chaos/run.ts"
 import * as Costs from "./costs.ts"
@@ -14,20 +23,6 @@ import * as Options from "./options.ts"
 import { pairwise } from "./pairwise.ts"
 import * as Peers from "./peers/run.ts"
 import * as Tables from "./tables.ts"
-
-/** Everything of a list, some at once, in order. */
-const each = async <A, B>(items: ReadonlyArray<A>, jobs: number, run: (item: A) => Promise<B>) => {
-  const results: Array<B> = []
-  let next = 0
-  const work = async () => {
-    while (next < items.length) {
-      const i = next++
-      results[i] = await run(items[i]!)
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(jobs, items.length) }, work))
-  return results
-}
 
 const line = ({ cell, detached, millis, problems, unpromised }: Verdict): string => {
   const time = millis === undefined ? "left" : `${Math.ceil(millis)} ms`
@@ -42,79 +37,84 @@ const line = ({ cell, detached, millis, problems, unpromised }: Verdict): string
   )
 }
 
-/** A table on the screen and, where that is asked for, in the document. */
-const show = ({ write }: Options.Options, section: Doc.Section, title: string, text: string): void => {
-  console.log(`\n${title}\n\n${text}`)
-  if (write) Doc.write(section, text)
+/** Ends the program with this exit code; what there was to say has been said. */
+class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
+  override readonly [Runtime.errorExitCode] = this.code
+  override readonly [Runtime.errorReported] = false
 }
 
-const runMatrix = async (options: Options.Options): Promise<void> => {
-  const wanted = (options.mode === "quick"
+/** A table on the screen and, where that is asked for, in the document. */
+const show = ({ write }: Options.Options, section: Doc.Section, title: string, text: string) =>
+  Effect.andThen(Console.log(`\n${title}\n\n${text}`), write ? Doc.write(section, text) : Effect.void)
+
+const runMatrix = Effect.fnUntraced(function*(options: Options.Options) {
+  const wanted = (options.quick
     ? pairwise(cells, (cell) => ({ ...cell, guard: `${cell.who} under ${cell.guard}` }))
     : cells).filter((cell) => describe(cell).includes(options.only))
   const start = performance.now()
-  const verdicts = await each(wanted, options.jobs, async (cell) => {
-    const verdict = await play(cell)
-    console.log(line(verdict))
-    return verdict
-  })
+  const verdicts = yield* Effect.forEach(
+    wanted,
+    (cell) => Effect.tap(play(cell), (verdict) => Console.log(line(verdict))),
+    { concurrency: options.jobs }
+  )
   for (const guard of guards) {
     const own = verdicts.filter(({ cell }) => cell.guard === guard)
-    if (own.length > 0) show(options, guard, `the guard ${guard}`, Tables.matrix(own))
+    if (own.length > 0) yield* show(options, guard, `the guard ${guard}`, Tables.matrix(own))
   }
   const failed = verdicts.filter(({ problems, unpromised }) => problems.length > 0 && unpromised === undefined)
-  if (failed.length > 0) process.exitCode = 1
   const seconds = Math.round((performance.now() - start) / 1_000)
-  console.log(
+  yield* Console.log(
     `\n${verdicts.length} cells in ${seconds} s: ${failed.length === 0 ? "nothing is left" : `${failed.length} FAILED`}`
   )
-  for (const verdict of failed) console.log(line(verdict))
-}
+  for (const verdict of failed) yield* Console.log(line(verdict))
+  return failed.length === 0
+})
 
-const runChaos = async ({ minutes, seed }: Options.Options): Promise<void> => {
-  console.log(`chaos with seed ${seed}, for ${minutes} minutes`)
-  const { actors, faults, outcomes, problems, rounds } = await Chaos.run(seed, minutes)
-  console.log(
+const runChaos = Effect.fnUntraced(function*(seed: number, minutes: number) {
+  yield* Console.log(`chaos with seed ${seed}, for ${minutes} minutes`)
+  const { actors, faults, outcomes, problems, rounds } = yield* Chaos.run(seed, minutes)
+  yield* Console.log(
     `${rounds} rounds, ${actors} actors, ${faults} kills and stops: ` +
       `${outcomes.value} values, ${outcomes.error} typed errors, ${outcomes.interrupt} interrupts`
   )
-  for (const problem of problems) console.error(problem)
-  console.log(problems.length === 0 ? "every call ended, and nothing is left" : `FAILED (seed ${seed})`)
-  // A call that hangs must not hang us.
-  if (problems.length > 0) process.exit(1)
-}
+  for (const problem of problems) yield* Console.error(problem)
+  yield* Console.log(problems.length === 0 ? "every call ended, and nothing is left" : `FAILED (seed ${seed})`)
+  return problems.length === 0
+})
 
-const runPeers = async (options: Options.Options): Promise<void> =>
-  show(options, "peers", "how long a child outlives its parent, here and elsewhere", await Peers.run())
+const runPeers = (options: Options.Options) =>
+  Effect.flatMap(
+    Peers.run,
+    (text) => show(options, "peers", "how long a child outlives its parent, here and elsewhere", text)
+  )
 
 const costRounds = 15
 
-const runCosts = async (options: Options.Options): Promise<void> =>
-  show(options, "costs", "what a guard costs", await Costs.run(costRounds))
+const runCosts = (options: Options.Options) =>
+  Effect.flatMap(
+    Effect.promise(() => Costs.run(costRounds)),
+    (text) => show(options, "costs", "what a guard costs", text)
+  )
 
-const main = async (options: Options.Options): Promise<void> => {
-  if (options.write) Doc.write("ladder", Doc.ladder())
-  switch (options.mode) {
-    case "chaos":
-      return runChaos(options)
-    case "peers":
-      return runPeers(options)
-    case "costs":
-      return runCosts(options)
-    case "quick":
-      return runMatrix(options)
-    case "full": {
-      await runMatrix(options)
-      if (options.only === "") await runPeers(options)
-    }
-  }
-}
+const orphans = Effect.fnUntraced(function*(options: Options.Options) {
+  if (options.write) yield* Doc.write("ladder", Doc.ladder())
+  const mode = Options.mode(options)
+  if (mode === "peers") return yield* runPeers(options)
+  if (mode === "costs") return yield* runCosts(options)
+  const held = options.chaos === undefined
+    ? yield* runMatrix(options)
+    : yield* runChaos(options.chaos, options.minutes)
+  if (mode === "full" && options.only === "") yield* runPeers(options)
+  if (!held) return yield* new Failed({ code: 1 })
+})
 
-let options: Options.Options | undefined
-try {
-  options = Options.parse(process.argv.slice(2))
-} catch (error) {
-  console.error(`${error instanceof Error ? error.message : error}\n\n${Options.usage}`)
-  process.exitCode = 2
-}
-if (options !== undefined) await main(options)
+const command = Command.make("npm run orphans --", Options.config, orphans).pipe(
+  Command.withDescription("Plays every cell of the matrix, then the peers: what is left of a tree when one dies."),
+  Command.validate(Options.validate)
+)
+
+Command.run(command, { version: "0.0.0" }).pipe(
+  Effect.catchTag("ShowHelp", () => Effect.fail(new Failed({ code: 2 }))),
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })]),
+  NodeRuntime.runMain
+)

@@ -1,65 +1,66 @@
 /**
  * The command line of `npm run orphans`.
  */
+import * as CliError from "effect/cli/CliError"
+import type { Command } from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { availableParallelism } from "node:os"
-import { parseArgs } from "node:util"
 
-export const usage = `npm run orphans -- [options]
-  (none)          every cell of the matrix, then the peers
-  --quick         every pair of values once
-  --only TEXT     cells whose description holds TEXT (as it is printed: "thread: root SIGKILL, leaf stopped, depth 2")
-  --peers         only the peers
-  --costs         only what each guard costs
-  --write         write the tables of this run into docs/lifetimes.md
-  --jobs N        cells at once (default: the number of cores)
-  --chaos SEED    random kills and cancels over random trees instead
-  --minutes M     how long (default 1)`
+const flag = (name: string, description: string) =>
+  Flag.Boolean(name).pipe(Flag.withDescription(description), Flag.withDefault(false))
 
-export interface Options {
-  readonly mode: "full" | "quick" | "peers" | "costs" | "chaos"
-  readonly only: string
-  readonly write: boolean
-  readonly jobs: number
-  readonly seed: number
-  readonly minutes: number
+const number = (name: string, metavar: string, accepts: (value: number) => boolean, expected: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar(metavar),
+    Flag.filterMap((text) => Option.liftPredicate(accepts)(Number(text)), () => expected)
+  )
+
+const isWhole = (least: number) => (value: number) => Number.isSafeInteger(value) && value >= least
+
+export const config = {
+  quick: flag("quick", "every pair of values once"),
+  only: Flag.String("only").pipe(
+    Flag.withMetavar("TEXT"),
+    Flag.withDescription(
+      `cells whose description holds TEXT (as it is printed: "thread: root SIGKILL, leaf stopped, depth 2")`
+    ),
+    Flag.withDefault("")
+  ),
+  peers: flag("peers", "only the peers"),
+  costs: flag("costs", "only what each guard costs"),
+  write: flag("write", "write the tables of this run into docs/lifetimes.md"),
+  jobs: number("jobs", "N", isWhole(1), "a whole number from 1 on").pipe(
+    Flag.withDescription("cells at once (default: the number of cores)"),
+    Flag.withDefault(availableParallelism())
+  ),
+  chaos: number("chaos", "SEED", isWhole(0), "a seed, which is a whole number from 0 on").pipe(
+    Flag.withDescription("random kills and cancels over random trees instead"),
+    Flag.withDefault<number | undefined>(undefined)
+  ),
+  minutes: number("minutes", "M", (value) => Number.isFinite(value) && value >= 0.01, "a number from 0.01 on").pipe(
+    Flag.withDescription("how long the chaos goes on (default: 1)"),
+    Flag.withDefault(1)
+  )
 }
 
-const number = (name: string, text: string, least: number): number => {
-  const value = Number(text)
-  if (Number.isFinite(value) && value >= least) return value
-  throw new Error(`--${name} ${text}: not a number of at least ${least}`)
-}
+export type Options = Command.Config.Infer<typeof config>
 
-/** Throws with a sentence where the arguments make no sense. */
-export const parse = (args: ReadonlyArray<string>): Options => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      quick: { type: "boolean", default: false },
-      only: { type: "string", default: "" },
-      peers: { type: "boolean", default: false },
-      costs: { type: "boolean", default: false },
-      write: { type: "boolean", default: false },
-      jobs: { type: "string", default: String(availableParallelism()) },
-      chaos: { type: "string" },
-      minutes: { type: "string", default: "1" }
-    }
-  })
-  const modes = [
-    ...values.quick ? ["quick" as const] : [],
-    ...values.peers ? ["peers" as const] : [],
-    ...values.costs ? ["costs" as const] : [],
-    ...values.chaos === undefined ? [] : ["chaos" as const]
-  ]
-  if (modes.length > 1) throw new Error(`--${modes.join(" and --")} do not go together`)
-  const seed = number("chaos", values.chaos ?? "0", 0)
-  if (!Number.isSafeInteger(seed)) throw new Error(`--chaos ${values.chaos}: a seed is a whole number`)
-  return {
-    mode: modes[0] ?? "full",
-    only: values.only,
-    write: values.write,
-    jobs: Math.floor(number("jobs", values.jobs, 1)),
-    seed,
-    minutes: number("minutes", values.minutes, 0.01)
-  }
+/** The flags that make a run another one than the full matrix. */
+const modes = ({ chaos, costs, peers, quick }: Options) => [
+  ...quick ? ["quick" as const] : [],
+  ...peers ? ["peers" as const] : [],
+  ...costs ? ["costs" as const] : [],
+  ...chaos === undefined ? [] : ["chaos" as const]
+]
+
+export const mode = (options: Options) => modes(options)[0] ?? "full"
+
+/** Refuses two modes at once. */
+export const validate = (options: Options): Effect.Effect<void, CliError.ValidationError> => {
+  const given = modes(options)
+  return given.length > 1
+    ? Effect.fail(new CliError.ValidationError({ message: `--${given.join(" and --")} do not go together` }))
+    : Effect.void
 }

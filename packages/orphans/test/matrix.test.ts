@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { boundOf, type Cell, cells, depths, describe as described, guards, hows, states, whos } from "../src/matrix.ts"
-import * as Options from "../src/options.ts"
 import { pairwise } from "../src/pairwise.ts"
 import { matrix } from "../src/tables.ts"
 
@@ -68,23 +67,5 @@ describe("The table", () => {
     const left = { ...verdict, millis: undefined, problems: ["left: 7"], unpromised: "the thread is stopped too" }
     assert.strictEqual(cellsOf(matrix([verdict, left]))[2], "13 ms; not promised, left")
     assert.strictEqual(cellsOf(matrix([verdict, left, { ...left, unpromised: undefined }]))[2], "FAILED")
-  })
-})
-
-describe("The command line", () => {
-  it("runs everything by default", () => {
-    assert.deepInclude(Options.parse([]), { mode: "full", only: "" })
-  })
-
-  it("takes one mode at a time, and says so", () => {
-    assert.strictEqual(Options.parse(["--quick"]).mode, "quick")
-    assert.throws(() => Options.parse(["--quick", "--peers"]), "--quick and --peers do not go together")
-  })
-
-  it("takes a seed and minutes for chaos", () => {
-    const { minutes, mode, seed } = Options.parse(["--chaos", "42", "--minutes", "0.5"])
-    assert.deepStrictEqual({ minutes, mode, seed }, { mode: "chaos", seed: 42, minutes: 0.5 })
-    assert.throws(() => Options.parse(["--chaos", "x"]), "--chaos x: not a number")
-    assert.throws(() => Options.parse(["--chaos", "1.5"]), "a seed is a whole number")
   })
 })

@@ -5,22 +5,13 @@
 import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
 import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
-import * as Os from "node:os"
-import * as Path from "node:path"
 import { describe, marked, until, variable } from "../processes.ts"
 import { plan, type Shape } from "./plan.ts"
 import { type Outcome, play, type Wrong } from "./round.ts"
-
-export interface Result {
-  readonly rounds: number
-  readonly actors: number
-  readonly faults: number
-  readonly outcomes: { readonly [O in Outcome]: number }
-  readonly problems: ReadonlyArray<string>
-}
 
 const size = ({ below }: Shape): number => below.reduce((sum, shape) => sum + size(shape), 1)
 
@@ -105,22 +96,19 @@ const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string
   ]
 }
 
-export const run = async (seed: number, minutes: number): Promise<Result> => {
-  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-"))
+export const run = Effect.fnUntraced(function*(seed: number, minutes: number) {
+  const fs = yield* FileSystem.FileSystem
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-orphans-" })
   // Whatever uses a temporary file from here on does so in a folder of ours.
   process.env["TMPDIR"] = folder
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
   const tally = nothing()
-  try {
-    // What Node opens with the first process and keeps, it opens now.
-    await Effect.runPromise(rounds(seed, (round) => round < 2, mark, nothing()))
-    const before = descriptors()
-    const end = performance.now() + minutes * 60_000
-    await Effect.runPromise(rounds(seed, () => performance.now() < end, mark, tally))
-    const left = await leaks(before, folder, mark)
-    return { ...tally, problems: [...tally.problems, ...left.map((what) => `left in the end: ${what}`)] }
-  } finally {
-    Fs.rmSync(folder, { recursive: true, force: true })
-  }
-}
+  // What Node opens with the first process and keeps, it opens now.
+  yield* rounds(seed, (round) => round < 2, mark, nothing())
+  const before = descriptors()
+  const end = performance.now() + minutes * 60_000
+  yield* rounds(seed, () => performance.now() < end, mark, tally)
+  const left = yield* Effect.promise(() => leaks(before, folder, mark))
+  return { ...tally, problems: [...tally.problems, ...left.map((what) => `left in the end: ${what}`)] }
+}, Effect.scoped)

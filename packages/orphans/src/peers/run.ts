@@ -2,6 +2,7 @@
  * The same question put to others: the parent is killed or asked to end, its one child waits or computes. They promise
  * nothing of the kind; the table is for whoever has to choose.
  */
+import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
@@ -44,69 +45,90 @@ const versionOf = ({ package: name }: Peer): string | undefined => {
   return undefined
 }
 
-const play = async (peer: Peer, how: NodeJS.Signals, state: Job["state"]): Promise<string> => {
-  const mark = Crypto.randomUUID()
-  const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-"))
-  const file = Path.join(folder, "pid")
-  const job: Job = { state, file }
-  const child = ChildProcess.spawn(process.execPath, [parent, peer.name, JSON.stringify(job)], {
-    stdio: ["ignore", "ignore", "pipe"],
-    // A group of its own: a child that changes its title loses the mark, and must be found all the same in the end.
-    detached: true,
-    env: { ...process.env, [variable]: mark }
-  })
-  let stderr = ""
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    stderr += text
-  })
-  try {
+class Family {
+  readonly mark = Crypto.randomUUID()
+  readonly folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-orphans-"))
+  readonly parent: ChildProcess.ChildProcess
+  private stderr = ""
+
+  constructor(peer: Peer, state: Job["state"]) {
+    const job: Job = { state, file: this.file }
+    this.parent = ChildProcess.spawn(process.execPath, [parent, peer.name, JSON.stringify(job)], {
+      stdio: ["ignore", "ignore", "pipe"],
+      // A group of its own: a child that changes its title loses the mark, and must be found all the same in the end.
+      detached: true,
+      env: { ...process.env, [variable]: this.mark }
+    })
+    this.parent.stderr!.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text
+    })
+  }
+
+  get file(): string {
+    return Path.join(this.folder, "pid")
+  }
+
+  /** How long the child outlived its parent. */
+  async lose(how: NodeJS.Signals): Promise<string> {
+    const { file, mark } = this
     const there = await until(() => Fs.existsSync(file) && Fs.readFileSync(file, "utf8").endsWith("\n"), 20_000)
-    if (!there) return `did not start: ${stderr.trim().split("\n")[0]}`
+    if (!there) return `did not start: ${this.stderr.trim().split("\n")[0]}`
     const pid = Number(Fs.readFileSync(file, "utf8"))
     // What it still does after its child began is done then: handlers are in place.
     await pause(200)
     const start = performance.now()
-    child.kill(how)
+    this.parent.kill(how)
     const gone = await until(() => !isAlive(pid) && marked(mark).length === 0, patience, 5)
     return gone ? `${Math.ceil(performance.now() - start)} ms` : "left"
-  } finally {
-    await killMarked(mark)
-    signal(-child.pid!, "SIGKILL")
-    Fs.rmSync(folder, { recursive: true, force: true })
+  }
+
+  async end(): Promise<void> {
+    await killMarked(this.mark)
+    signal(-this.parent.pid!, "SIGKILL")
+    Fs.rmSync(this.folder, { recursive: true, force: true })
   }
 }
 
-const ours = async (how: "SIGKILL" | "SIGTERM", state: Job["state"]): Promise<string> => {
-  const { millis } = await playCell({
-    who: "root",
-    how,
-    state: state === "busy" ? "spinning" : "idle",
-    where: "all",
-    depth: 1,
-    guard: "warden"
-  })
-  return millis === undefined ? "left" : `${Math.ceil(millis)} ms`
-}
+const play = (peer: Peer, how: NodeJS.Signals, state: Job["state"]): Effect.Effect<string> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => new Family(peer, state)),
+    (family) => Effect.promise(() => family.lose(how)),
+    (family) => Effect.promise(() => family.end())
+  )
+
+const ours = (how: "SIGKILL" | "SIGTERM", state: Job["state"]): Effect.Effect<string> =>
+  Effect.map(
+    playCell({
+      who: "root",
+      how,
+      state: state === "busy" ? "spinning" : "idle",
+      where: "all",
+      depth: 1,
+      guard: "warden"
+    }),
+    ({ millis }) => millis === undefined ? "left" : `${Math.ceil(millis)} ms`
+  )
 
 const deaths = [["SIGKILL", "idle"], ["SIGKILL", "busy"], ["SIGTERM", "idle"], ["SIGTERM", "busy"]] as const
 
-const rowOf = async (name: string, version: string, one: (how: typeof deaths[number]) => Promise<string>) => [
-  name,
-  version,
-  // Whoever is left is waited for in vain: that needs no processor.
-  ...await Promise.all(deaths.map(one))
-]
+const rowOf = (name: string, version: string, one: (how: typeof deaths[number]) => Effect.Effect<string>) =>
+  Effect.map(
+    // Whoever is left is waited for in vain: that needs no processor.
+    Effect.forEach(deaths, one, { concurrency: "unbounded" }),
+    (cells): ReadonlyArray<string> => [name, version, ...cells]
+  )
+
+const rowOfPeer = (peer: Peer): Effect.Effect<ReadonlyArray<string>> => {
+  const version = versionOf(peer)
+  return version === undefined
+    ? Effect.succeed([peer.name, "not installed", ...deaths.map(() => "")])
+    : rowOf(peer.name, version, ([how, state]) => play(peer, how, state))
+}
 
 /** How long the child of each peer outlives its parent, as a table. */
-export const run = async (): Promise<string> => {
-  const rows = [await rowOf("Furrow", "this", ([how, state]) => ours(how, state))]
-  for (const peer of peers) {
-    const version = versionOf(peer)
-    rows.push(
-      version === undefined
-        ? [peer.name, "not installed", ...deaths.map(() => "")]
-        : await rowOf(peer.name, version, ([how, state]) => play(peer, how, state))
-    )
-  }
-  return table([["child of", "version", ...deaths.map(([how, state]) => `parent ${how}, child ${state}`)], ...rows])
-}
+export const run = Effect.gen(function*() {
+  const own = yield* rowOf("Furrow", "this", ([how, state]) => ours(how, state))
+  const others = yield* Effect.forEach(peers, rowOfPeer)
+  const heads = deaths.map(([how, state]) => `parent ${how}, child ${state}`)
+  return table([["child of", "version", ...heads], own, ...others])
+})
