@@ -148,7 +148,7 @@ const bench = Effect.fnUntraced(function*(options: Options.Options) {
   const jits = options.quick ? [true] : [true, false]
   for (const run of runs((name) => name.startsWith(options.only), jits)) {
     const measured = yield* Effect.catch(measureRun(run, options), (error) => {
-      // What the other runs say is still worth its line.
+      // Results of the other runs are still worth their lines.
       failed = true
       return Effect.as(Console.error(error), [])
     })

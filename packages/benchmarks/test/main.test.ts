@@ -1,3 +1,8 @@
+import { it } from "@effect/vitest"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
@@ -76,3 +81,15 @@ test("The number of rounds follows from the size of the run where none is given"
   expect(Options.resolve({ ...given, quick: true }).rounds).toBe(5)
   expect(Options.resolve({ ...given, quick: true, rounds: 2 }).rounds).toBe(2)
 })
+
+it.live("An interrupted run ends with 130, and the folder of its bundle is removed", () =>
+  Effect.gen(function*() {
+    const temporary = yield* Folder.make({})
+    const bundles = () => Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow-bench"))
+    const args = ["--quick", "--only", "spawn", "--rounds", "1"]
+    const program = yield* Program.start(main, { args, env: { TMPDIR: temporary } })
+    yield* Eventually.succeeds(Effect.sync(() => expect(bundles()).toHaveLength(1)), { within: "60 seconds" })
+    yield* program.signal("SIGINT")
+    expect((yield* program.ended()).code).toBe(130)
+    expect(bundles()).toEqual([])
+  }), 120_000)

@@ -60,7 +60,7 @@ const command = Command.make("npm start --", Options.config, (options) =>
   )).pipe(Command.withDescription("Counts the source files of a folder with one actor per core."))
 
 const program = Command.run(command, { version: "0.0.0" }).pipe(
-  // Whatever was running has ended by now.
+  // Interruption comes here after all finalizers, so every actor has ended.
   Effect.onInterrupt(() => complain("interrupted, and every actor has ended")),
   Effect.provide([Screen.layer, NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })])
 )

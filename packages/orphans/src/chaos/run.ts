@@ -99,12 +99,12 @@ const leaks = async (before: ReadonlyArray<string>, folder: string, mark: string
 export const run = Effect.fnUntraced(function*(seed: number, minutes: number) {
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-orphans-" })
-  // Whatever uses a temporary file from here on does so in a folder of ours.
+  // Temporary files lie in a folder of ours from here on, so that a leak is found there.
   process.env["TMPDIR"] = folder
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
   const tally = nothing()
-  // What Node opens with the first process and keeps, it opens now.
+  // Node opens now what it keeps open from its first process on.
   yield* rounds(seed, (round) => round < 2, mark, nothing())
   const before = descriptors()
   const end = performance.now() + minutes * 60_000

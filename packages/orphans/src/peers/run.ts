@@ -74,7 +74,7 @@ class Family {
     const there = await until(() => Fs.existsSync(file) && Fs.readFileSync(file, "utf8").endsWith("\n"), 20_000)
     if (!there) return `did not start: ${this.stderr.trim().split("\n")[0]}`
     const pid = Number(Fs.readFileSync(file, "utf8"))
-    // What it still does after its child began is done then: handlers are in place.
+    // Handlers of the parent are in place by then.
     await pause(200)
     const start = performance.now()
     this.parent.kill(how)
@@ -113,7 +113,7 @@ const deaths = [["SIGKILL", "idle"], ["SIGKILL", "busy"], ["SIGTERM", "idle"], [
 
 const rowOf = (name: string, version: string, one: (how: typeof deaths[number]) => Effect.Effect<string>) =>
   Effect.map(
-    // Whoever is left is waited for in vain: that needs no processor.
+    // Waiting for a child that is left needs no processor, so all deaths go at once.
     Effect.forEach(deaths, one, { concurrency: "unbounded" }),
     (cells): ReadonlyArray<string> => [name, version, ...cells]
   )
