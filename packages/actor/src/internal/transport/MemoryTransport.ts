@@ -128,7 +128,10 @@ export const hub = (): TransportDriver["Service"] => {
       Effect.suspend(() => {
         const accept = listening.get(address)
         if (accept === undefined) {
-          return Effect.fail(new TransportError({ gone: true, reason: `nobody listens at ${address}` }))
+          // What was never an address of this hub says nothing of anybody.
+          const [, given] = /^\/memory\/(\d+)$/.exec(address) ?? []
+          const gone = given !== undefined && Number(given) >= 1 && Number(given) <= last
+          return Effect.fail(new TransportError({ gone, reason: `nobody listens at ${address}` }))
         }
         const [near, far] = pair()
         accept(far)
