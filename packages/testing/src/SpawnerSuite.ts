@@ -1,0 +1,458 @@
+/**
+ * What every `SpawnerDriver` owes the runtime: a handle with a connection to the actor that was asked for, one exit with its
+ * code or signal, signals that reach it, and nothing left of a start that failed or was given up.
+ *
+ * A new spawner is tested by one line: this contract with a maker of it. Each case gets a driver of its own. The actors are
+ * those of this package: the driver starts them as it starts anybody's.
+ *
+ * @since 0.1.0
+ */
+import * as Actor from "@furrow/actor/Actor"
+import { SpawnFailed } from "@furrow/actor/ActorError"
+import * as ActorRuntime from "@furrow/actor/ActorRuntime"
+import { layerTree } from "@furrow/actor/Discovery"
+import {
+  NativeSpawner,
+  type ProcessExit,
+  type ProcessHandle,
+  Spawner,
+  SpawnerDriver,
+  type SpawnOptions,
+  type SpawnRequest
+} from "@furrow/actor/Spawner"
+import { Transport } from "@furrow/actor/Transport"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Assert from "node:assert/strict"
+import * as Crypto from "node:crypto"
+import type { Case, Contract } from "./Contract.ts"
+import * as Eventually from "./Eventually.ts"
+import * as Folder from "./Folder.ts"
+import { credentials } from "./internal/platform.ts"
+import { bytes, ended, equal, Recorder, settled } from "./internal/recorder.ts"
+import * as Spawned from "./internal/spawned.ts"
+import * as Leaks from "./Leaks.ts"
+import * as Processes from "./Processes.ts"
+
+type Driver = SpawnerDriver["Service"]
+
+/**
+ * Makes a spawner; the Scope ends what belongs to all of its actors, as a warden.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
+
+/**
+ * What a spawner can do beside starting actors. `process`: each actor is a process of this machine, in a group of its own.
+ * `stderr`: its last lines are kept. The others are options of a start that it honours.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Ability = "process" | "stderr" | Exclude<keyof SpawnOptions, "stdio">
+
+/**
+ * Everything that a process can be asked for: the default.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const everything: ReadonlyArray<Ability> = [
+  "process",
+  "stderr",
+  "cwd",
+  "env",
+  "argv",
+  "execArgv",
+  "memoryLimit",
+  "inspect"
+]
+
+/**
+ * What is held against the driver. Cases for what it cannot do are left out of the contract.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Default: `everything`. A spawner without processes has none of them. */
+  readonly abilities?: ReadonlyArray<Ability> | undefined
+}
+
+/**
+ * The driver that a Layer of `Spawner` stands for, built as the runtime of a root builds it: the platform's own, or the
+ * program's around it. It fails where the platform or the program's Layer cannot be built.
+ *
+ * @example
+ * ```ts
+ * SpawnerSuite.contract(SpawnerSuite.fromLayer(Nice.pipe(Layer.provide(NodeSpawner.layer))))
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromLayer = <E>(layer: Layer.Layer<Spawner, E>): MakeSpawner =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const { native, plan } = Context.get(yield* Layer.buildWithScope(layer, scope), Spawner)
+    const { spawner } = yield* native([])
+    if (plan === undefined) return spawner
+    const around = plan.layer.pipe(Layer.provide([Layer.succeed(NativeSpawner, spawner), credentials]))
+    return Context.get(yield* Layer.buildWithScope(around, scope), SpawnerDriver)
+  })
+
+const request = (name: string, options: SpawnOptions = {}): SpawnRequest => ({
+  actor: { name, uuid: Crypto.randomUUID() },
+  definitions: Spawned.all,
+  module: undefined,
+  options
+})
+
+/** The exit, once it is said. */
+const exited = (
+  handle: ProcessHandle,
+  within: Eventually.Options["within"] = "10 seconds"
+): Effect.Effect<ProcessExit, Eventually.NotInTime> =>
+  Effect.suspend(() => {
+    let exit: ProcessExit | undefined
+    handle.whenExited((said) => {
+      exit = said
+    })
+    return Eventually.holds(`the exit of ${handle.actor.name} is said`, () => exit, { within })
+  })
+
+const kill = (handle: ProcessHandle): Effect.Effect<ProcessExit, Eventually.NotInTime> =>
+  Effect.suspend(() => {
+    handle.signal("SIGKILL")
+    return exited(handle)
+  })
+
+/** An actor that nobody greets: it waits for its parent's first word, until it is ended. */
+const started = (driver: Driver, asked = request("waiting")) =>
+  Effect.acquireRelease(driver.spawn(asked), (handle) =>
+    Effect.ignore(Effect.suspend(() => {
+      handle.signal("SIGKILL")
+      return exited(handle, "2 seconds")
+    })))
+
+/** Ends what a driver could not: the root of a case would wait for it for ever. */
+const endByForce = (handles: Iterable<ProcessHandle>) =>
+  Effect.sync(() => {
+    const below = new Set(Processes.descendants().map(({ pid }) => pid))
+    for (const { actor: { pid } } of handles) if (below.has(pid)) process.kill(pid, "SIGKILL")
+  })
+
+/** A root over the driver, with the handles of what it starts, by name. */
+const inTree = <A, E>(
+  driver: Driver,
+  use: (handle: (name: string) => ProcessHandle) => Effect.Effect<A, E, ActorRuntime.ActorRuntime | Scope.Scope>
+) => {
+  const handles = new Map<string, ProcessHandle>()
+  const recording: Driver = {
+    atOnce: driver.atOnce,
+    spawn: (asked) =>
+      Effect.map(driver.spawn(asked), (handle) => {
+        handles.set(asked.actor.name, handle)
+        return handle
+      })
+  }
+  const nothing = () => {}
+  const control = {
+    spawner: recording,
+    pid: process.pid,
+    refusal: undefined,
+    authenticator: undefined,
+    killAll: nothing,
+    stopAll: nothing,
+    continueAll: nothing
+  }
+  const platform = ActorRuntime.layer({ name: "suite" }).pipe(Layer.provide([
+    Layer.succeed(Transport, { parts: [] }),
+    Layer.succeed(Spawner, { plan: undefined, native: () => Effect.succeed(control) }),
+    layerTree
+  ]))
+  const body = Effect.onExit(
+    Effect.suspend(() => use((name) => handles.get(name)!)),
+    (exit) => exit._tag === "Success" ? Effect.void : endByForce(handles.values())
+  )
+  return Effect.scoped(body).pipe(Effect.provide(platform))
+}
+
+const begin = (name: string, options: SpawnOptions = {}) => Actor.startScoped(name, { expose: Spawned.all, ...options })
+
+/** The surroundings of an actor that was started with these options. */
+const surroundings = (driver: Driver, options: SpawnOptions) =>
+  inTree(driver, () => Effect.flatMap(begin("asked", options), (portal) => portal.run(Spawned.surroundings())))
+
+/** Compares what this process has before and after. The first start of a driver may bring what stays for all of them. */
+const leavesNothing = <A, E>(driver: Driver, effect: Effect.Effect<A, E>) =>
+  Effect.andThen(
+    Effect.scoped(started(driver, request("first"))),
+    Leaks.withoutLeaks(effect, { within: "5 seconds", temporary: { prefix: `furrow-suite-${Crypto.randomUUID()}` } })
+  )
+
+type Body = (driver: Driver) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const basic: Record<string, Body> = {
+  "a handle names the actor that was asked for, with a pid of its own": (driver) =>
+    Effect.gen(function*() {
+      const asked = [request("one"), request("two")]
+      const handles = yield* Effect.forEach(asked, (each) => started(driver, each))
+      equal(handles.map(({ actor: { name, uuid } }) => ({ name, uuid })), asked.map(({ actor }) => actor))
+      const pids = handles.map(({ actor }) => actor.pid)
+      Assert.ok(pids.every((pid) => Number.isSafeInteger(pid) && pid > 0), `the pids are ${pids.join(", ")}`)
+      equal(new Set([...pids, process.pid]).size, 3)
+    }),
+  "starts at the same time give as many actors, each at the end of its own connection": (driver) =>
+    Effect.gen(function*() {
+      const asked = Array.from({ length: 6 }, (_, i) => request(`at-once-${i}`))
+      const handles = yield* Effect.forEach(asked, (each) => started(driver, each), { concurrency: "unbounded" })
+      equal(new Set(handles.map(({ actor }) => actor.pid)).size, 6)
+      const ends = handles.map(({ connection }) => new Recorder(connection).start())
+      // The first word of an actor says who it is.
+      yield* Effect.forEach(handles, ({ actor }, i) =>
+        Eventually.holds(
+          `${actor.name} speaks on its connection`,
+          () => ends[i]!.text.includes(asked[i]!.actor.uuid)
+        ))
+    }),
+  "a connection carries calls of any size, and their answers": (driver) =>
+    inTree(driver, () =>
+      Effect.gen(function*() {
+        const portal = yield* begin("echo")
+        for (const size of [0, 1, 70_000, 2_000_000]) {
+          const text = "x".repeat(size)
+          const answer = yield* portal.run(Spawned.echo({ text }))
+          Assert.ok(answer === text, `${answer.length} of ${size} letters came back`)
+        }
+      })),
+  "an actor that is ended in order exits with code 0": (driver) =>
+    inTree(driver, (handle) =>
+      Effect.gen(function*() {
+        yield* Effect.scoped(Effect.flatMap(begin("orderly"), (portal) => portal.run(Spawned.echo({ text: "here" }))))
+        equal(yield* exited(handle("orderly")), { code: 0, signal: null })
+      })),
+  "SIGKILL ends an actor, and its exit names the signal": (driver) =>
+    Effect.gen(function*() {
+      equal(yield* kill(yield* started(driver)), { code: null, signal: "SIGKILL" })
+    }),
+  "SIGTERM ends an actor, and its exit says so": (driver) =>
+    inTree(driver, (handle) =>
+      Effect.gen(function*() {
+        const portal = yield* begin("asked")
+        handle("asked").signal("SIGTERM")
+        const { code, signal } = yield* exited(handle("asked"))
+        // One that cleans up before it ends says it by the code that shells use.
+        Assert.ok(code === null ? signal === "SIGTERM" : code === 143, `it exited with ${code ?? signal}`)
+        yield* portal.wait
+      })),
+  "an exit is said once, to everybody who asked": (driver) =>
+    Effect.gen(function*() {
+      const handle = yield* started(driver)
+      const heard: Array<readonly [string, ProcessExit]> = []
+      for (const name of ["first", "second"]) handle.whenExited((exit) => heard.push([name, exit]))
+      const exit = yield* kill(handle)
+      handle.signal("SIGKILL")
+      yield* settled
+      equal(heard, [["first", exit], ["second", exit]])
+    }),
+  "an exit is said to a late question, too": (driver) =>
+    Effect.gen(function*() {
+      const handle = yield* started(driver)
+      const exit = yield* kill(handle)
+      yield* settled
+      equal(yield* exited(handle), exit)
+    }),
+  "a signal throws nothing and changes nothing after the exit": (driver) =>
+    Effect.gen(function*() {
+      const handle = yield* started(driver)
+      const exit = yield* kill(handle)
+      for (const signal of ["SIGTERM", "SIGKILL"] as const) handle.signal(signal)
+      yield* settled
+      equal(yield* exited(handle), exit)
+    }),
+  "the end of an actor ends its connection": (driver) =>
+    Effect.gen(function*() {
+      const handle = yield* started(driver)
+      const end = new Recorder(handle.connection).start()
+      yield* kill(handle)
+      yield* ended(end)
+      equal(handle.connection.write([bytes("late")]), true)
+    }),
+  "a limit of starts at the same time lets at least one through": ({ atOnce }) =>
+    Effect.sync(() => Assert.ok(atOnce === undefined || atOnce >= 1, `it is ${atOnce}`))
+}
+
+const processes: Record<string, Body> = {
+  "an actor that exits by itself is reported with its code": (driver) =>
+    inTree(driver, (handle) =>
+      Effect.gen(function*() {
+        const portal = yield* begin("leaving")
+        yield* Effect.exit(portal.run(Spawned.exit({ code: 7, lines: [] })))
+        equal(yield* exited(handle("leaving")), { code: 7, signal: null })
+        yield* portal.wait
+      })),
+  "an exit is said when the process is gone, not before": (driver) =>
+    Effect.gen(function*() {
+      const handle = yield* started(driver)
+      let found: Processes.Process | undefined
+      handle.whenExited(() => {
+        found = Processes.find(handle.actor.pid)
+      })
+      Assert.ok(Processes.isAlive(handle.actor.pid), "its pid is that of no process")
+      yield* kill(handle)
+      equal(found, undefined)
+    }),
+  "SIGKILL ends an actor whose event loop is blocked": (driver) =>
+    inTree(driver, (handle) =>
+      Effect.gen(function*() {
+        const portal = yield* begin("blocked")
+        const blocking = yield* Effect.forkChild(Effect.exit(portal.run(Spawned.block())))
+        yield* settled
+        equal(yield* kill(handle("blocked")), { code: null, signal: "SIGKILL" })
+        yield* Fiber.join(blocking)
+        yield* portal.wait
+      })),
+  "SIGKILL reaches the processes that the actor has started": (driver) =>
+    inTree(driver, (handle) =>
+      Effect.gen(function*() {
+        const portal = yield* begin("above")
+        const below = yield* portal.run(Spawned.subprocess())
+        yield* kill(handle("above"))
+        yield* Processes.gone([handle("above").actor.pid, below], { within: "5 seconds" })
+        yield* portal.wait
+      })),
+  "the exit of an actor ends the processes that it has started": (driver) =>
+    inTree(driver, (handle) =>
+      Effect.gen(function*() {
+        const portal = yield* begin("leaving")
+        const below = yield* portal.run(Spawned.subprocess())
+        yield* Effect.exit(portal.run(Spawned.exit({ code: 0, lines: [] })))
+        yield* exited(handle("leaving"))
+        yield* Processes.gone([below], { within: "5 seconds" })
+        yield* portal.wait
+      })),
+  "an interrupted start leaves no process": (driver) =>
+    leavesNothing(
+      driver,
+      Effect.forEach([0, 1, 5, 20], (millis) =>
+        Effect.gen(function*() {
+          const starting = yield* Effect.forkChild(driver.spawn(request("given-up")), { startImmediately: true })
+          yield* Eventually.pause(millis)
+          yield* Fiber.interrupt(starting)
+          const exit = yield* Fiber.await(starting)
+          // It may have been there before: then it is ours to end.
+          if (exit._tag === "Success") yield* kill(exit.value)
+        }))
+    )
+}
+
+const lines = Array.from({ length: 5 }, (_, i) => `the last words, line ${i}`)
+
+const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
+  stderr: {
+    "the last lines of stderr are there when the exit is said, oldest first": (driver) =>
+      inTree(driver, (handle) =>
+        Effect.gen(function*() {
+          const portal = yield* begin("talking")
+          let kept: ReadonlyArray<string> | undefined
+          handle("talking").whenExited(() => {
+            kept = handle("talking").lastLines()
+          })
+          yield* Effect.exit(portal.run(Spawned.exit({ code: 1, lines })))
+          const last = yield* Eventually.holds("the exit is said", () => kept)
+          equal(last.slice(-lines.length), lines)
+          yield* portal.wait
+        }))
+  },
+  cwd: {
+    "a start that cannot succeed fails with SpawnFailed at the step process, and leaves nothing": (driver) =>
+      leavesNothing(
+        driver,
+        Effect.gen(function*() {
+          const cwd = `/no-such-folder/${Crypto.randomUUID()}`
+          const error = yield* Effect.flip(driver.spawn(request("nowhere", { cwd })))
+          Assert.ok(error instanceof SpawnFailed, `it failed with ${String(error)}`)
+          equal([error.actor, error.step], ["nowhere", "process"])
+          Assert.notEqual(error.reason, "")
+        })
+      ),
+    "the option cwd is the working directory of the actor": (driver) =>
+      Effect.gen(function*() {
+        const folder = yield* Folder.make()
+        equal((yield* surroundings(driver, { cwd: folder })).cwd, folder)
+        equal((yield* surroundings(driver, {})).cwd, process.cwd())
+      })
+  },
+  env: {
+    "the option env names what the actor inherits, and adds to it": (driver) =>
+      Effect.gen(function*() {
+        const { env } = yield* surroundings(driver, {
+          env: { inherit: ["PATH"], set: { FURROW_SUITE: "set" } }
+        })
+        equal([env["PATH"], env["FURROW_SUITE"], env["HOME"]], [process.env["PATH"], "set", undefined])
+        equal((yield* surroundings(driver, {})).env["PATH"], process.env["PATH"])
+      })
+  },
+  argv: {
+    "the option argv is what the actor finds in process.argv": (driver) =>
+      Effect.gen(function*() {
+        equal((yield* surroundings(driver, { argv: ["--flag", "a b"] })).argv, ["--flag", "a b"])
+        equal((yield* surroundings(driver, {})).argv, process.argv.slice(2))
+      })
+  },
+  execArgv: {
+    "the option execArgv adds to the flags of the runtime": (driver) =>
+      Effect.gen(function*() {
+        const { execArgv } = yield* surroundings(driver, { execArgv: ["--stack-trace-limit=23"] })
+        equal(execArgv.filter((flag) => flag.startsWith("--stack-trace-limit")), ["--stack-trace-limit=23"])
+      })
+  },
+  memoryLimit: {
+    "the option memoryLimit bounds the heap of the actor": (driver) =>
+      Effect.gen(function*() {
+        const { heapLimit } = yield* surroundings(driver, { memoryLimit: 200 })
+        // V8 adds room for young objects to the limit of old ones.
+        Assert.ok(heapLimit < 2 * 200 * 1024 * 1024, `its heap may grow to ${heapLimit} bytes`)
+      })
+  },
+  inspect: {
+    "the option inspect opens the actor for a debugger": (driver) =>
+      Effect.gen(function*() {
+        equal((yield* surroundings(driver, { inspect: true })).debugged, true)
+      })
+  }
+}
+
+/**
+ * The contract of starting, for the spawner that is made here. A case fails where the driver does not keep it, and ends by
+ * itself within seconds.
+ *
+ * @example
+ * ```ts
+ * const make = SpawnerSuite.fromLayer(NodeSpawner.layer({ guard: "thread" }))
+ * for (const { run, title } of SpawnerSuite.contract(make)) it.live(title, () => run)
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const contract = (make: MakeSpawner, options: Options = {}): Contract => {
+  const can = new Set(options.abilities ?? everything)
+  const owed = {
+    ...basic,
+    ...can.has("process") ? processes : {},
+    ...Object.fromEntries(
+      Object.entries(abilities).filter(([ability]) => can.has(ability as Ability)).flatMap(([, cases]) =>
+        Object.entries(cases)
+      )
+    )
+  }
+  return Object.entries(owed).map(([title, body]): Case => ({
+    title,
+    run: Effect.asVoid(Effect.scoped(Effect.flatMap(make, body)))
+  }))
+}

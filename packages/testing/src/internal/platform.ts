@@ -1,0 +1,14 @@
+/** Layers of a platform as the runtime builds them, for suites that look at one part of it. */
+import * as Credentials from "@furrow/actor/Credentials"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Crypto from "node:crypto"
+
+/** Credentials of a tree that is nobody else's. */
+export const credentials: Layer.Layer<Credentials.Credentials> = Layer.effect(
+  Credentials.Credentials,
+  Effect.sync(() => ({
+    ...Credentials.make({ tree: "suite" }),
+    run: `${process.pid}-${Crypto.randomBytes(4).toString("hex")}`
+  }))
+)

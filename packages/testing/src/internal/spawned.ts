@@ -1,0 +1,60 @@
+/** The actors that `SpawnerSuite` starts: what they can say of themselves, and how they end. */
+import * as Actor from "@furrow/actor/Actor"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as ChildProcess from "node:child_process"
+import * as Inspector from "node:inspector"
+import * as V8 from "node:v8"
+
+const module = import.meta.url
+
+export const echo = Actor.fn("furrow/testing/echo", {
+  module,
+  payload: { text: Schema.String },
+  success: Schema.String
+})(({ text }) => Effect.succeed(text))
+
+export const surroundings = Actor.fn("furrow/testing/surroundings", {
+  module,
+  success: Schema.Struct({
+    cwd: Schema.String,
+    env: Schema.Record(Schema.String, Schema.String),
+    argv: Schema.Array(Schema.String),
+    execArgv: Schema.Array(Schema.String),
+    heapLimit: Schema.Finite,
+    debugged: Schema.Boolean
+  })
+})(() =>
+  Effect.sync(() => ({
+    cwd: process.cwd(),
+    env: Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? ""])),
+    argv: process.argv.slice(2),
+    execArgv: process.execArgv,
+    heapLimit: V8.getHeapStatistics().heap_size_limit,
+    debugged: Inspector.url() !== undefined
+  }))
+)
+
+/** Ends the process from inside, after these lines on its stderr. */
+export const exit = Actor.fn("furrow/testing/exit", {
+  module,
+  payload: { code: Schema.Int, lines: Schema.Array(Schema.String) }
+})(({ code, lines }) =>
+  Effect.callback<void>(() => {
+    process.stderr.write(lines.map((line) => `${line}\n`).join(""), () => process.exit(code))
+  })
+)
+
+/** Never lets the event loop turn again. */
+export const block = Actor.fn("furrow/testing/block", { module })(() =>
+  Effect.sync(() => {
+    for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000)
+  })
+)
+
+/** A process of the actor's own, which knows nothing of Furrow; its pid. */
+export const subprocess = Actor.fn("furrow/testing/subprocess", { module, success: Schema.Int })(() =>
+  Effect.sync(() => ChildProcess.spawn("sleep", ["3600"], { stdio: "ignore" }).pid ?? 0)
+)
+
+export const all = [echo, surroundings, exit, block, subprocess] as const

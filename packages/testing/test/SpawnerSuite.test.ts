@@ -1,0 +1,257 @@
+import { assert, describe, it } from "@effect/vitest"
+import { MemoryActor } from "@furrow/actor"
+import { SpawnFailed } from "@furrow/actor/ActorError"
+import * as Tree from "@furrow/actor/internal/supervision/Tree"
+import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnRequest } from "@furrow/actor/Spawner"
+import * as NodeSpawner from "@furrow/node/NodeSpawner"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Processes from "@furrow/testing/Processes"
+import * as SpawnerSuite from "@furrow/testing/SpawnerSuite"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as ChildProcess from "node:child_process"
+import * as Crypto from "node:crypto"
+import * as Naive from "./fixtures/naive.ts"
+
+type Driver = SpawnerDriver["Service"]
+
+/** What starts the actors of a root in memory: it keeps what it owes. */
+const memory: SpawnerSuite.MakeSpawner = Effect.gen(function*() {
+  const context = yield* Layer.buildWithScope(MemoryActor.layer, yield* Effect.scope)
+  return (yield* Effect.provide(Tree.current, context)).spawner
+})
+
+/** Processes. Whatever a planted bug leaves of them is killed. */
+const processes: SpawnerSuite.MakeSpawner = Effect.gen(function*() {
+  const driver = yield* SpawnerSuite.fromLayer(NodeSpawner.layer({ guard: "thread" }))
+  const handles: Array<ProcessHandle> = []
+  yield* Effect.addFinalizer(() => Effect.sync(() => handles.forEach((handle) => handle.signal("SIGKILL"))))
+  return {
+    ...driver,
+    spawn: (request) => Effect.tap(driver.spawn(request), (handle) => Effect.sync(() => handles.push(handle)))
+  }
+})
+
+const refuted = (make: SpawnerSuite.MakeSpawner, word: string, change: (driver: Driver) => Driver) =>
+  Effect.gen(function*() {
+    const contract = SpawnerSuite.contract(Effect.map(make, change))
+    const found = contract.find(({ title }) => title.includes(word))
+    assert.isDefined(found, `no case about "${word}"`)
+    // Where it holds it is done within a second or two; where it waits for what does not come it would wait much longer.
+    const exit = yield* Effect.exit(Effect.timeout(found.run, make === memory ? "1 second" : "8 seconds"))
+    assert.isTrue(Exit.isFailure(exit), `"${found.title}" does not notice`)
+  })
+
+/** The same process behind other methods. */
+const handleOf = (handle: ProcessHandle, changed: Partial<ProcessHandle>): ProcessHandle => ({
+  actor: handle.actor,
+  connection: handle.connection,
+  whenExited: (callback) => handle.whenExited(callback),
+  lastLines: () => handle.lastLines(),
+  signal: (signal) => handle.signal(signal),
+  ...changed
+})
+
+const withHandle =
+  (change: (handle: ProcessHandle, request: SpawnRequest) => Partial<ProcessHandle>) => (driver: Driver): Driver => ({
+    atOnce: driver.atOnce,
+    spawn: (request) => Effect.map(driver.spawn(request), (handle) => handleOf(handle, change(handle, request)))
+  })
+
+const withExit = (change: (exit: ProcessExit) => ProcessExit) =>
+  withHandle((handle) => ({ whenExited: (callback) => handle.whenExited((exit) => callback(change(exit))) }))
+
+const without = (option: keyof SpawnRequest["options"]) => (driver: Driver): Driver => ({
+  spawn: (request) => driver.spawn({ ...request, options: { ...request.options, [option]: undefined } })
+})
+
+describe("The contract of starting", () => {
+  it.live("notices two actors with one pid", () =>
+    refuted(memory, "with a pid of its own", withHandle(({ actor }) => ({ actor: { ...actor, pid: 1 } }))))
+
+  it.live("notices a handle of somebody else", () =>
+    refuted(
+      memory,
+      "with a pid of its own",
+      withHandle(({ actor }) => ({ actor: { ...actor, uuid: Crypto.randomUUID() } }))
+    ))
+
+  it.live("notices a connection that leads to another actor", () =>
+    refuted(memory, "end of its own connection", (driver) => {
+      let before: ProcessHandle | undefined
+      return withHandle((handle) => {
+        const { connection } = before ?? handle
+        before = handle
+        return { connection }
+      })(driver)
+    }))
+
+  it.live("notices a connection that loses bytes", () =>
+    refuted(
+      memory,
+      "calls of any size",
+      withHandle(({ connection }) => ({
+        connection: {
+          start: (handlers) => connection.start(handlers),
+          write: (chunks) => connection.write(chunks.map((chunk) => chunk.length > 60_000 ? chunk.slice(1) : chunk)),
+          end: () => connection.end(),
+          destroy: () => connection.destroy()
+        }
+      }))
+    ))
+
+  it.live("notices an orderly end that is reported as a failure", () =>
+    refuted(memory, "exits with code 0", withExit(({ signal }) => ({ code: 1, signal }))))
+
+  it.live("notices a signal that is reported as a code", () =>
+    refuted(memory, "SIGKILL ends an actor, and", withExit(() => ({ code: 137, signal: null }))))
+
+  it.live("notices a SIGTERM that reaches nobody", () =>
+    refuted(
+      memory,
+      "SIGTERM",
+      withHandle((handle) => ({ signal: (signal) => signal === "SIGTERM" ? undefined : handle.signal(signal) }))
+    ))
+
+  it.live("notices an exit that is said twice", () =>
+    refuted(
+      memory,
+      "said once",
+      withHandle((handle) => ({
+        whenExited: (callback) => {
+          handle.whenExited(callback)
+          handle.whenExited(callback)
+        }
+      }))
+    ))
+
+  it.live("notices a late question that is not answered", () =>
+    refuted(memory, "late question", (driver) =>
+      withHandle((handle) => {
+        let over = false
+        handle.whenExited(() => {
+          over = true
+        })
+        return { whenExited: (callback) => over ? undefined : handle.whenExited(callback) }
+      })(driver)))
+
+  it.live("notices a signal that throws when there is nobody left", () =>
+    refuted(memory, "throws nothing", (driver) =>
+      withHandle((handle) => {
+        let over = false
+        handle.whenExited(() => {
+          over = true
+        })
+        return {
+          signal: (signal) => {
+            if (over) throw new Error("ESRCH")
+            handle.signal(signal)
+          }
+        }
+      })(driver)))
+
+  it.live("notices a connection that outlives its actor", () =>
+    refuted(
+      memory,
+      "ends its connection",
+      withHandle(({ connection }) => ({
+        connection: { ...connection, start: (handlers) => connection.start({ ...handlers, end: () => {} }) }
+      }))
+    ))
+
+  it.live("notices a limit that lets nobody start", () =>
+    refuted(memory, "a limit of starts", (driver) => ({ ...driver, atOnce: 0 })))
+
+  it.live("leaves out the cases of what the spawner cannot do", () =>
+    Effect.sync(() => {
+      const all = SpawnerSuite.contract(memory).length
+      const without = SpawnerSuite.contract(memory, { abilities: ["process", "cwd"] }).length
+      const none = SpawnerSuite.contract(memory, { abilities: [] }).length
+      assert.deepStrictEqual([all - without, without - none], [6, 8])
+    }))
+})
+
+describe("The contract of starting processes", () => {
+  it.live("notices an exit code that is lost", () =>
+    refuted(processes, "reported with its code", withExit(() => ({ code: 0, signal: null }))))
+
+  it.live("notices an exit that is said before the process is gone", () =>
+    refuted(processes, "not before", (driver) =>
+      withHandle((handle) => {
+        const callbacks: Array<(exit: ProcessExit) => void> = []
+        let said: ProcessExit | undefined
+        return {
+          whenExited: (callback) => said === undefined ? void callbacks.push(callback) : callback(said),
+          signal: (signal) => {
+            said = { code: null, signal }
+            for (const callback of callbacks.splice(0)) callback(said)
+            handle.signal(signal)
+          }
+        }
+      })(driver)))
+
+  it.live("notices a SIGKILL that asks politely", () =>
+    refuted(processes, "event loop is blocked", withHandle((handle) => ({ signal: () => handle.signal("SIGTERM") }))))
+
+  it.live("notices a start that is lost when it is interrupted", () =>
+    refuted(processes, "interrupted start", (driver) => ({
+      spawn: (request) =>
+        Effect.tap(
+          driver.spawn(request),
+          () => request.actor.name === "given-up" ? Effect.sleep("1 minute") : Effect.void
+        )
+    })))
+
+  it.live("notices last lines that are not kept", () =>
+    refuted(processes, "last lines", withHandle(() => ({ lastLines: () => [] }))))
+
+  it.live("notices last lines in the wrong order", () =>
+    refuted(processes, "last lines", withHandle((handle) => ({ lastLines: () => handle.lastLines().toReversed() }))))
+
+  it.live("notices a start that fails at another step than it did", () =>
+    refuted(processes, "cannot succeed", (driver) => ({
+      spawn: (request) =>
+        Effect.mapError(
+          driver.spawn(request),
+          ({ actor, failure, reason, stderr }) => new SpawnFailed({ actor, failure, reason, stderr, step: "ready" })
+        )
+    })))
+
+  it.live("notices a start that leaves something when it fails", () =>
+    Effect.gen(function*() {
+      const left: Array<ChildProcess.ChildProcess> = []
+      yield* Effect.ensuring(
+        refuted(processes, "cannot succeed", (driver) => ({
+          spawn: (request) =>
+            Effect.tapError(
+              driver.spawn(request),
+              () => Effect.sync(() => left.push(ChildProcess.spawn("sleep", ["3600"], { stdio: "ignore" })))
+            )
+        })),
+        Effect.sync(() => left.forEach((child) => child.kill()))
+      )
+      assert.strictEqual(left.length, 1)
+    }))
+
+  for (const option of ["cwd", "env", "argv", "execArgv", "memoryLimit", "inspect"] as const) {
+    it.live(`notices that the option ${option} is dropped`, () =>
+      refuted(processes, `the option ${option} `, without(option)))
+  }
+
+  for (const word of ["SIGKILL reaches", "ends the processes"]) {
+    it.live.skipIf(process.platform !== "linux")(`notices that only the actor itself is ended: ${word}`, () => {
+      const id = Crypto.randomUUID()
+      const left = () => Processes.withVariable(Naive.mark, id)
+      return Effect.gen(function*() {
+        yield* refuted(Effect.succeed(Naive.make(id)), word, (driver) => driver)
+        assert.deepStrictEqual(left().map(({ command }) => command), ["sleep 3600"])
+      }).pipe(
+        Effect.ensuring(Effect.suspend(() => {
+          for (const { pid } of left()) process.kill(pid, "SIGKILL")
+          return Effect.orDie(Eventually.holds("nobody is left", () => left().length === 0))
+        }))
+      )
+    })
+  }
+})
