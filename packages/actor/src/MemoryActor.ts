@@ -89,16 +89,15 @@ class MemoryProcess implements ProcessHandle {
     })
   }
 
-  whenExited(callback: (exit: ProcessExit) => void): void {
+  // Functions of the handle itself: a spawner of the program's may copy it, and replace some.
+  readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined) callback(this.exit)
     else this.callbacks.push(callback)
   }
 
-  lastLines(): ReadonlyArray<string> {
-    return []
-  }
+  readonly lastLines = (): ReadonlyArray<string> => []
 
-  signal(signal: "SIGTERM" | "SIGKILL"): void {
+  readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     this.killed ??= signal
     // Nothing it says from here on is heard.
     if (signal === "SIGKILL") this.far.destroy()

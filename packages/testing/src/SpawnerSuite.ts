@@ -283,6 +283,12 @@ const basic: Record<string, Body> = {
       yield* ended(end)
       equal(handle.connection.write([bytes("late")]), true)
     }),
+  "the functions of a handle work on a copy of it": (driver) =>
+    Effect.gen(function*() {
+      const copy: ProcessHandle = { ...(yield* started(driver)) }
+      equal(copy.lastLines().length, 0)
+      equal(yield* kill(copy), { code: null, signal: "SIGKILL" })
+    }),
   "a limit of starts at the same time lets at least one through": ({ atOnce }) =>
     Effect.sync(() => Assert.ok(atOnce === undefined || atOnce >= 1, `it is ${atOnce}`))
 }

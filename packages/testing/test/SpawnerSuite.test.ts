@@ -160,6 +160,12 @@ describe("The contract of starting", () => {
       }))
     ))
 
+  it.live("notices a handle that does not survive a copy", () =>
+    refuted(memory, "on a copy", (driver) => ({
+      spawn: (request) =>
+        Effect.map(driver.spawn(request), (handle) => Object.setPrototypeOf({ actor: handle.actor }, handle))
+    })))
+
   it.live("notices a limit that lets nobody start", () =>
     refuted(memory, "a limit of starts", (driver) => ({ ...driver, atOnce: 0 })))
 

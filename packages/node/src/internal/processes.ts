@@ -93,16 +93,15 @@ class NodeProcess implements ProcessHandle {
     })
   }
 
-  whenExited(callback: (exit: ProcessExit) => void): void {
+  // Functions of the handle itself: a spawner of the program's may copy it, and replace some.
+  readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined) callback(this.exit)
     else this.callbacks.push(callback)
   }
 
-  lastLines(): ReadonlyArray<string> {
-    return this.tail.last
-  }
+  readonly lastLines = (): ReadonlyArray<string> => this.tail.last
 
-  signal(signal: "SIGTERM" | "SIGKILL"): void {
+  readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (!this.reaped) this.signalGroup(signal)
   }
 
