@@ -8,6 +8,6 @@
  */
 export type { Entry } from "./internal/contract/ActorRef.ts"
 export type { Directory } from "./internal/discovery/Directory.ts"
-export { Discovery, layerTree } from "./internal/discovery/Discovery.ts"
+export { Discovery, layerTree, makeRegistrar } from "./internal/discovery/Discovery.ts"
 export type { DiscoveryTree } from "./internal/discovery/Discovery.ts"
 export type { Change } from "./internal/discovery/Registrar.ts"

@@ -144,7 +144,7 @@ const runtimeOn = (
     const discovery = yield* Discovery
     directory = yield* discovery.open({
       root,
-      registrar: deferred(() => registrar),
+      registrar: registrar.directory,
       isGone: (entry) => isGone(tree, entry)
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => peers.close()))

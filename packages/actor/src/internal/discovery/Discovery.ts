@@ -10,7 +10,9 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Entry } from "../contract/ActorRef.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import { makeEvents } from "../inspect/ActorEvent.ts"
 import type { Directory } from "./Directory.ts"
+import { RegistrarService } from "./RegistrarService.ts"
 
 /**
  * What a Discovery is told of the tree it is for: neither the root nor its connections exist before.
@@ -56,3 +58,17 @@ export class Discovery extends Context.Service<Discovery, {
 export const layerTree: Layer.Layer<Discovery> = Layer.succeed(Discovery, {
   open: ({ registrar }) => Effect.succeed(registrar)
 })
+
+/**
+ * A registrar without a tree, which knows the root alone: what a Discovery is opened over where it is tested by itself.
+ *
+ * @example
+ * ```ts
+ * const registrar = Discovery.makeRegistrar({ root, isGone })
+ * const directory = yield* discovery.open({ root, registrar, isGone })
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeRegistrar = ({ isGone, root }: Omit<DiscoveryTree, "registrar">): Directory =>
+  new RegistrarService({ root, isGone, events: makeEvents() }).directory

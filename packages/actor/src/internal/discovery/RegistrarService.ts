@@ -69,6 +69,15 @@ export class RegistrarService implements Directory {
   private state: Registrar.State = Registrar.initial
   private readonly watchers = new Set<Watcher>()
   private readonly options: RegistrarOptions
+  /** The same as functions: a Discovery may copy them and replace some. */
+  readonly directory: Directory = {
+    claim: (entry) => this.claim(entry),
+    ready: (uuid, pid) => this.ready(uuid, pid),
+    gone: (uuid) => this.gone(uuid),
+    stale: (uuid) => this.stale(uuid),
+    list: (name) => this.list(name),
+    watch: (name) => this.watch(name)
+  }
 
   constructor(options: RegistrarOptions) {
     this.options = options

@@ -1,0 +1,442 @@
+/**
+ * What every `Discovery` owes the tree it is opened for: a name is held from its claim on, listed from ready to gone, alone
+ * or shared; a watcher hears all of it in order, and costs a bounded amount of memory.
+ *
+ * A new Discovery is tested by one line: this contract with a maker of it. Each case opens it for a tree of its own, with
+ * the registrar of such a tree below it. Whether a parent may speak of an actor is not its concern: the runtime checks that
+ * before it asks. Entries of other trees, which an engine may know, are left out of what is compared.
+ *
+ * @since 0.1.0
+ */
+import { type ActorError, NameTaken } from "@furrow/actor/ActorError"
+import { type Change, type Directory, Discovery, type Entry, makeRegistrar } from "@furrow/actor/Discovery"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Assert from "node:assert/strict"
+import * as Crypto from "node:crypto"
+import type { Case, Contract } from "./Contract.ts"
+import * as Eventually from "./Eventually.ts"
+import { equal, settled } from "./internal/recorder.ts"
+import * as Leaks from "./Leaks.ts"
+
+/**
+ * Makes a Discovery that is not open yet; the Scope closes what all of its trees share, as a connection to an engine.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type MakeDiscovery = Effect.Effect<Discovery["Service"], unknown, Scope.Scope>
+
+/**
+ * The Discovery of a Layer. It fails where the Layer cannot be built.
+ *
+ * @example
+ * ```ts
+ * DiscoverySuite.contract(DiscoverySuite.fromLayer(Counted.pipe(Layer.provide(Discovery.layerTree))))
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromLayer = <E>(layer: Layer.Layer<Discovery, E>): MakeDiscovery =>
+  Effect.flatMap(
+    Effect.scope,
+    (scope) => Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, Discovery))
+  )
+
+/** The tree that a Discovery is opened for. */
+class Tree {
+  private readonly id = Crypto.randomUUID().slice(0, 8)
+  readonly root: Entry = this.entry("root")
+  readonly ended = new Set<string>()
+  /** How many watch its registrar now. */
+  watching = 0
+  readonly isGone = ({ actor }: Entry) => Effect.sync(() => this.ended.has(actor.uuid))
+  readonly registrar: Directory
+  private readonly discovery: Discovery["Service"]
+
+  constructor(discovery: Discovery["Service"]) {
+    this.discovery = discovery
+    const below = makeRegistrar({ root: this.root, isGone: this.isGone })
+    const counted = Effect.acquireRelease(
+      Effect.sync(() => ++this.watching),
+      () => Effect.sync(() => --this.watching)
+    )
+    this.registrar = {
+      ...below,
+      watch: (name) => Stream.unwrap(Effect.as(counted, below.watch(name)))
+    }
+  }
+
+  get open() {
+    const { isGone, registrar, root } = this
+    return this.discovery.open({ root, registrar, isGone })
+  }
+
+  /** A name that no other tree has: an engine may know them, too. */
+  name(of: string): string {
+    return `${of}-${this.id}`
+  }
+
+  entry(of: string, options: { readonly below?: Entry; readonly unique?: boolean } = {}): Entry {
+    const uuid = Crypto.randomUUID()
+    return {
+      actor: { name: this.name(of), uuid, pid: 0 },
+      path: [...options.below?.path ?? this.root?.path ?? [], uuid],
+      service: null,
+      exposed: [],
+      unique: options.unique ?? false
+    }
+  }
+
+  /** The names of the entries of this tree, in their order, without what makes them its own. */
+  short(entries: ReadonlyArray<Entry>): ReadonlyArray<string> {
+    return entries.filter(({ path }) => path[0] === this.root.actor.uuid).map(({ actor }) => this.plain(actor.name))
+  }
+
+  plain(name: string): string {
+    return name.slice(0, -this.id.length - 1)
+  }
+
+  /** What a watcher has heard of this tree. */
+  told(change: Change): string | undefined {
+    if (change._tag === "Snapshot") return `all ${this.short(change.entries).toSorted().join(" ")}`
+    if (change.entry.path[0] !== this.root.actor.uuid) return undefined
+    return change._tag === "Up"
+      ? `up ${this.plain(change.entry.actor.name)}`
+      : `${change.why} ${this.plain(change.entry.actor.name)}`
+  }
+}
+
+/** What a case works with: the tree, and its directory as the Discovery opened it. */
+interface Opened {
+  readonly tree: Tree
+  readonly directory: Directory
+}
+
+let pids = 1000
+
+/** An actor that was started, and is ready. */
+const come = ({ directory, tree }: Opened, of: string, options: Parameters<Tree["entry"]>[1] = {}) =>
+  Effect.gen(function*() {
+    const entry = tree.entry(of, options)
+    yield* directory.claim(entry)
+    const pid = ++pids
+    yield* directory.ready(entry.actor.uuid, pid)
+    return { ...entry, actor: { ...entry.actor, pid } }
+  })
+
+const listed = ({ directory, tree }: Opened, of?: string) =>
+  Effect.map(directory.list(of === undefined ? undefined : tree.name(of)), (entries) => tree.short(entries))
+
+/** Reads a watch as fast as it may; ends with the Scope, or by `stop`. */
+const reading = ({ directory, tree }: Opened, of?: string) =>
+  Effect.gen(function*() {
+    const heard: Array<string> = []
+    const changes = directory.watch(of === undefined ? undefined : tree.name(of))
+    const fiber = yield* Effect.forkScoped(Stream.runForEach(changes, (change) =>
+      Effect.sync(() => {
+        const told = tree.told(change)
+        if (told !== undefined) heard.push(told)
+      })))
+    yield* Eventually.holds("a watch begins with what is there", () => heard.length > 0)
+    const hears = (...expected: ReadonlyArray<string>) =>
+      Effect.andThen(
+        Effect.ignore(Eventually.holds("it hears the last one", () => heard.length >= expected.length)),
+        Effect.sync(() => equal(heard, expected))
+      )
+    return { heard, hears, stop: Fiber.interrupt(fiber) }
+  })
+
+const taken = (claim: Effect.Effect<void, ActorError>) =>
+  Effect.map(Effect.flip(claim), (error) => {
+    Assert.ok(error instanceof NameTaken, `it failed with ${String(error)}`)
+    return error
+  })
+
+type Body = (opened: Opened) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+const names: Record<string, Body> = {
+  "the root is listed from the beginning": (opened) =>
+    Effect.gen(function*() {
+      equal(yield* listed(opened), ["root"])
+    }),
+  "a claimed name is listed once its actor is ready, with the pid it has then": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const entry = tree.entry("new")
+      yield* directory.claim(entry)
+      equal(yield* listed(opened), ["root"])
+      yield* directory.ready(entry.actor.uuid, 4711)
+      const [found, ...others] = yield* directory.list(tree.name("new"))
+      equal([found, others], [{ ...entry, actor: { ...entry.actor, pid: 4711 } }, []])
+    }),
+  "two actors may share a name, and the one that was ready last is listed first": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const [early, late] = [tree.entry("twin"), tree.entry("twin")]
+      for (const entry of [early, late]) yield* directory.claim(entry)
+      for (const entry of [late, early]) yield* directory.ready(entry.actor.uuid, ++pids)
+      const found = yield* directory.list(tree.name("twin"))
+      equal(found.map(({ actor }) => actor.uuid), [early.actor.uuid, late.actor.uuid])
+    }),
+  "a claim of a name that is held alone fails with NameTaken, which names the holder": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const { actor } = yield* come(opened, "only", { unique: true })
+      for (const unique of [true, false]) {
+        const error = yield* taken(directory.claim(tree.entry("only", { unique })))
+        equal(error.wanted, actor.name)
+        Assert.ok(error.holder.includes(`${actor.name}@${actor.pid}`), `the holder is said to be ${error.holder}`)
+      }
+      equal(yield* listed(opened, "only"), ["only"])
+    }),
+  "a claim of a name alone fails while others share it, also where they are still starting": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      yield* directory.claim(tree.entry("shared"))
+      yield* taken(directory.claim(tree.entry("shared", { unique: true })))
+      yield* come(opened, "shared")
+    }),
+  "one of many claims for a name alone succeeds": ({ directory, tree }) =>
+    Effect.gen(function*() {
+      const claims = Array.from({ length: 20 }, () => directory.claim(tree.entry("one", { unique: true })))
+      const exits = yield* Effect.forEach(claims, Effect.exit, { concurrency: "unbounded" })
+      equal(exits.filter(Exit.isSuccess).length, 1)
+    }),
+  "a name is free again when its holder is gone, also where it was never ready": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const starting = tree.entry("only", { unique: true })
+      yield* directory.claim(starting)
+      yield* directory.gone(starting.actor.uuid)
+      const ready = yield* come(opened, "only", { unique: true })
+      yield* directory.gone(ready.actor.uuid)
+      equal(yield* listed(opened, "only"), [])
+      yield* come(opened, "only", { unique: true })
+      equal(yield* listed(opened, "only"), ["only"])
+    }),
+  "a claim that is made twice is one claim": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const entry = tree.entry("twice", { unique: true })
+      yield* directory.claim(entry)
+      yield* directory.claim(entry)
+      yield* directory.ready(entry.actor.uuid, ++pids)
+      equal(yield* listed(opened), ["twice", "root"])
+    }),
+  "a list of one name holds nobody else": (opened) =>
+    Effect.gen(function*() {
+      for (const  of of["a", "b", "a"]) yield* come(opened, of)
+      equal(yield* listed(opened, "a"), ["a", "a"])
+      equal(yield* listed(opened, "nobody"), [])
+      equal(yield* listed(opened), ["a", "b", "a", "root"])
+    }),
+  "the end of an actor takes everybody below it off the list": (opened) =>
+    Effect.gen(function*() {
+      const above = yield* come(opened, "above")
+      const below = yield* come(opened, "below", { below: above })
+      yield* come(opened, "deepest", { below })
+      yield* come(opened, "beside")
+      yield* opened.directory.gone(above.actor.uuid)
+      equal(yield* listed(opened), ["beside", "root"])
+    }),
+  "a word of an actor that is not there changes nothing": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const { actor } = yield* come(opened, "ended")
+      yield* directory.gone(actor.uuid)
+      for (const uuid of [actor.uuid, tree.entry("never").actor.uuid]) {
+        yield* directory.gone(uuid)
+        yield* directory.ready(uuid, ++pids)
+        yield* directory.stale(uuid)
+      }
+      equal(yield* listed(opened), ["root"])
+    }),
+  "an actor whose parent is not there is not listed": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const parent = tree.entry("parent")
+      const orphan = tree.entry("orphan", { below: parent })
+      Assert.ok(Exit.isFailure(yield* Effect.exit(directory.claim(orphan))), "its claim succeeds")
+      yield* Effect.exit(directory.ready(orphan.actor.uuid, ++pids))
+      equal(yield* listed(opened), ["root"])
+    }),
+  "a stale actor is forgotten with everybody below it, but only if it is gone": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const alive = yield* come(opened, "alive")
+      const dead = yield* come(opened, "dead")
+      yield* come(opened, "below", { below: dead })
+      tree.ended.add(dead.actor.uuid).add(tree.root.actor.uuid)
+      for (const { actor } of [alive, dead, tree.root]) yield* directory.stale(actor.uuid)
+      equal(yield* listed(opened), ["alive", "root"])
+    }),
+  "the registrar of the tree knows the same": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const one = yield* come(opened, "one")
+      yield* come(opened, "two", { below: one })
+      equal(tree.short(yield* tree.registrar.list(undefined)), ["two", "one", "root"])
+      yield* directory.gone(one.actor.uuid)
+      equal(tree.short(yield* tree.registrar.list(undefined)), ["root"])
+    }),
+  "the functions of a directory work on a copy of it": ({ directory, tree }) =>
+    Effect.gen(function*() {
+      const copy = { ...directory }
+      const { actor } = yield* come({ directory: copy, tree }, "copied")
+      yield* copy.stale(actor.uuid)
+      equal(yield* listed({ directory: copy, tree }), ["copied", "root"])
+      const { hears } = yield* reading({ directory: copy, tree })
+      yield* copy.gone(actor.uuid)
+      yield* hears("all copied root", "ended copied")
+    })
+}
+
+/** More changes than any watcher may keep waiting. */
+const many = 5000
+
+const watches: Record<string, Body> = {
+  "a watch begins with everybody who is there": (opened) =>
+    Effect.gen(function*() {
+      yield* come(opened, "there")
+      yield* opened.directory.claim(opened.tree.entry("starting"))
+      const { hears } = yield* reading(opened)
+      yield* settled
+      yield* hears("all root there")
+    }),
+  "a watch tells each change in order, the deepest first where several end": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const { hears } = yield* reading(opened)
+      const above = yield* come(opened, "above")
+      const below = yield* come(opened, "below", { below: above })
+      yield* come(opened, "deepest", { below })
+      yield* directory.gone(above.actor.uuid)
+      const dead = yield* come(opened, "dead")
+      tree.ended.add(dead.actor.uuid)
+      yield* directory.stale(dead.actor.uuid)
+      yield* hears(
+        "all root",
+        "up above",
+        "up below",
+        "up deepest",
+        "ended deepest",
+        "ended below",
+        "ended above",
+        "up dead",
+        "stale dead"
+      )
+    }),
+  "a watch of one name tells of nobody else": (opened) =>
+    Effect.gen(function*() {
+      yield* come(opened, "other")
+      const { hears } = yield* reading(opened, "one")
+      for (const  of of["other", "one"]) {
+        const { actor } = yield* come(opened, of)
+        yield* opened.directory.gone(actor.uuid)
+      }
+      yield* settled
+      yield* hears("all ", "up one", "ended one")
+    }),
+  "every watcher hears everything": (opened) =>
+    Effect.gen(function*() {
+      const watchers = yield* Effect.forEach([1, 2, 3], () => reading(opened))
+      yield* watchers[0]!.stop
+      yield* come(opened, "new")
+      for (const { hears } of watchers.slice(1)) yield* hears("all root", "up new")
+      equal(watchers[0]!.heard, ["all root"])
+    }),
+  "a watcher that reads slowly gets a new snapshot instead of what it has missed": (opened) =>
+    Effect.gen(function*() {
+      const { directory } = opened
+      const pull = yield* Stream.toPull(directory.watch(undefined))
+      const there = new Set<string>()
+      let heard = 0
+      const read = Effect.map(pull, (changes) => {
+        for (const change of changes) {
+          heard++
+          if (change._tag === "Snapshot") {
+            there.clear()
+            for (const { actor } of change.entries) there.add(actor.uuid)
+          } else if (change._tag === "Up") there.add(change.entry.actor.uuid)
+          else there.delete(change.entry.actor.uuid)
+        }
+      })
+      yield* read
+      const kept = yield* come(opened, "kept")
+      for (let i = 0; i < many / 2; i++) yield* directory.gone((yield* come(opened, "passing")).actor.uuid)
+      // The fibers between the registrar and the watcher, if there are any, have read what they may.
+      yield* settled
+      yield* directory.gone(kept.actor.uuid)
+      const last = yield* come(opened, "last")
+      const caughtUp = Effect.andThen(read, Effect.sync(() => there.has(last.actor.uuid)))
+      yield* Eventually.succeeds(Effect.flatMap(caughtUp, (is) => is ? Effect.void : Effect.fail("it is behind")), {
+        what: "the watcher catches up",
+        every: 0
+      })
+      equal(there, new Set((yield* directory.list(undefined)).map(({ actor }) => actor.uuid)))
+      Assert.ok(heard < many / 2, `${heard} of ${many} changes were kept for it`)
+    }),
+  "a watcher that stops is forgotten": (opened) =>
+    Effect.gen(function*() {
+      // One that follows the registrar itself has its watch from the beginning, or from the first watcher on.
+      yield* Effect.flatMap(reading(opened), ({ stop }) => stop)
+      yield* settled
+      const before = opened.tree.watching
+      const watchers = yield* Effect.forEach([1, 2, 3], () => reading(opened))
+      yield* Effect.forEach(watchers, ({ stop }) => stop)
+      yield* settled
+      equal(opened.tree.watching, before)
+    })
+}
+
+/** The case that closes the Discovery itself. */
+const leftBehind = (discovery: Discovery["Service"]) =>
+  Effect.gen(function*() {
+    const tree = new Tree(discovery)
+    const temporary = { prefix: `furrow-suite-${Crypto.randomUUID()}` }
+    yield* Leaks.withoutLeaks(
+      Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const directory = yield* Scope.provide(tree.open, scope)
+        const opened = { directory, tree }
+        yield* come(opened, "left")
+        yield* Effect.scoped(Effect.flatMap(reading(opened), ({ stop }) => stop))
+        yield* Scope.close(scope, Exit.void)
+      }),
+      { within: "5 seconds", temporary }
+    )
+    yield* settled
+    equal(tree.watching, 0)
+  })
+
+/**
+ * The contract of finding and being found, for the Discovery that is made here. A case fails where it is not kept, and ends
+ * by itself within seconds.
+ *
+ * @example
+ * ```ts
+ * const make = DiscoverySuite.fromLayer(Discovery.layerTree)
+ * for (const { run, title } of DiscoverySuite.contract(make)) it.live(title, () => run)
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const contract = (make: MakeDiscovery): Contract => [
+  ...Object.entries<Body>({ ...names, ...watches }).map(([title, body]): Case => ({
+    title,
+    run: Effect.asVoid(Effect.scoped(Effect.gen(function*() {
+      const tree = new Tree(yield* make)
+      return yield* body({ tree, directory: yield* tree.open })
+    })))
+  })),
+  {
+    title: "a Scope that closes leaves nothing of what was opened in it",
+    run: Effect.scoped(Effect.flatMap(make, leftBehind))
+  }
+]
