@@ -3,6 +3,7 @@ import type { ActorId } from "@furrow/actor/internal/errors/ActorError"
 import * as Merged from "@furrow/actor/internal/transport/Network"
 import type { Connection } from "@furrow/actor/internal/transport/Transport"
 import { authenticator } from "@furrow/node/internal/authenticate"
+import * as NodeTransport from "@furrow/node/NodeTransport"
 import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"
@@ -16,6 +17,7 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
 import * as Networks from "./fixtures/networks.ts"
+import { Loop } from "./fixtures/platform.ts"
 import { fixture } from "./support.ts"
 
 const isLinux = process.platform === "linux"
@@ -41,9 +43,13 @@ const listen = (transport: ReturnType<typeof Networks.make>, who: ActorId) =>
     (listener) => Effect.sync(() => listener.close())
   )
 
-for (const transport of ["unix", "tcp"] as const) {
-  const make: TransportSuite.MakeTransport = Effect.map(network(transport), Networks.make)
+const transports = {
+  unix: TransportSuite.fromLayer(NodeTransport.layerUnix),
+  tcp: TransportSuite.fromLayer(NodeTransport.layerTcp),
+  "a transport of the program's": TransportSuite.fromLayer(Loop({ host: "127.0.0.1" }))
+}
 
+for (const [transport, make] of Object.entries(transports)) {
   describe(`Actors that listen with ${transport}`, () => {
     for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
   })

@@ -8,22 +8,51 @@
  * @since 0.1.0
  */
 import type { ActorId } from "@furrow/actor/ActorError"
-import { type Connection, type Listener, type TransportDriver, TransportError } from "@furrow/actor/Transport"
+import { type Connection, type Listener, Transport, TransportDriver, TransportError } from "@furrow/actor/Transport"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Assert from "node:assert/strict"
 import type { MakePair } from "./ConnectionSuite.ts"
 import type { Case, Contract } from "./Contract.ts"
 import * as Eventually from "./Eventually.ts"
+import { credentials } from "./internal/platform.ts"
 import { bytes, equal, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
  * Makes a transport of one network; the Scope cleans up what listeners leave.
  *
+ * @category models
  * @since 0.1.0
  */
 export type MakeTransport = Effect.Effect<TransportDriver["Service"], unknown, Scope.Scope>
+
+/**
+ * The driver that a Layer of `Transport` stands for, built as the runtime of a root builds it, with credentials of its own.
+ * It fails where the settings cannot cross to another process, or the driver cannot be built.
+ *
+ * @example
+ * ```ts
+ * const make = TransportSuite.fromLayer(Tls({ host: "127.0.0.1" }))
+ * for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => run)
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromLayer = <E>(layer: Layer.Layer<Transport, E>): MakeTransport =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const { parts } = Context.get(yield* Layer.buildWithScope(layer, scope), Transport)
+    const [part, ...others] = parts
+    if (part === undefined || others.length > 0) {
+      return yield* Effect.die(new Error(`the Layer has ${parts.length} transports: give each a contract of its own`))
+    }
+    yield* part.data
+    const built = yield* Layer.buildWithScope(Layer.provide(part.layer, credentials), scope)
+    return Context.get(built, TransportDriver)
+  })
 
 let actors = 0
 

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
-import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
+import { type Connection, Transport, TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as TransportSuite from "@furrow/testing/TransportSuite"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 
 type Service = TransportDriver["Service"]
 
@@ -122,4 +124,30 @@ describe("The contract of listening and dialling", () => {
       ...kept,
       dial: (address) => Effect.andThen(dial(address), Effect.never)
     }), "interrupted"))
+})
+
+describe("The driver of a Layer", () => {
+  const Kept = Transport.portable(
+    "kept",
+    { module: import.meta.url, config: Schema.Struct({ port: Schema.Int }) },
+    () => Layer.sync(TransportDriver, keeping)
+  )
+  const driver = (layer: Layer.Layer<Transport>) => Effect.scoped(TransportSuite.fromLayer(layer))
+
+  it.effect("is built of a plan with its settings", () =>
+    Effect.gen(function*() {
+      assert.isTrue((yield* driver(Kept({ port: 1 }))).dials("/memory/1"))
+    }))
+
+  it.effect("is not had where the settings cannot cross", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(driver(Kept({ port: 1.5 })))
+      assert.deepInclude(error, { _tag: "RuntimeLayerError", step: "settings" })
+    }))
+
+  it.effect("is not had of several transports at once", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(driver(Transport.merge(Kept({ port: 1 }), Kept({ port: 2 }))))
+      assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("the Layer has 2 transports"))
+    }))
 })
