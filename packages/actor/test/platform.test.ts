@@ -1,7 +1,6 @@
 /** The platform as Layers, in memory: what is supplied is used in every actor, and what is wrong with it is named. */
 import { assert, describe, it } from "@effect/vitest"
-import type { ActorRuntime } from "@furrow/actor"
-import { Actor, type ActorError, MemoryActor, Registry } from "@furrow/actor"
+import { Actor, type ActorError, type ActorRuntime, MemoryActor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { hello } from "./discovery/fixtures/Mesh.ts"

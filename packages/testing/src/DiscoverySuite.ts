@@ -191,7 +191,7 @@ const names: Record<string, Body> = {
       for (const unique of [true, false]) {
         const error = yield* taken(directory.claim(tree.entry("only", { unique })))
         equal(error.wanted, actor.name)
-        Assert.ok(error.holder.includes(`${actor.name}@${actor.pid}`), `the holder is said to be ${error.holder}`)
+        equal([error.actor.uuid, error.actor.pid], [actor.uuid, actor.pid])
       }
       equal(yield* listed(opened, "only"), ["only"])
     }),

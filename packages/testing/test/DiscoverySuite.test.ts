@@ -7,6 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 
+const somebody = { name: "somebody", uuid: "somebody", pid: 1 }
+
 /** The tree's own registrar with one promise broken. */
 const refuted = (
   word: string,
@@ -86,7 +88,7 @@ describe("The contract of names", () => {
       claim: (entry) =>
         Effect.mapError(
           kept.claim(entry),
-          (error) => error._tag === "NameTaken" ? new NameTaken({ wanted: error.wanted, holder: "somebody" }) : error
+          (error) => error._tag === "NameTaken" ? new NameTaken({ wanted: error.wanted, actor: somebody }) : error
         )
     })))
 
@@ -100,7 +102,7 @@ describe("The contract of names", () => {
         claim: (entry) =>
           Effect.gen(function*() {
             const { name } = entry.actor
-            if (held.has(name)) return yield* new NameTaken({ wanted: name, holder: "another" })
+            if (held.has(name)) return yield* new NameTaken({ wanted: name, actor: somebody })
             yield* Effect.yieldNow
             held.add(name)
             yield* kept.claim({ ...entry, unique: false })
@@ -123,7 +125,7 @@ describe("The contract of names", () => {
       return {
         claim: (entry) => {
           const { name, uuid } = entry.actor
-          if (claimed.has(uuid)) return Effect.fail(new NameTaken({ wanted: name, holder: name }))
+          if (claimed.has(uuid)) return Effect.fail(new NameTaken({ wanted: name, actor: somebody }))
           claimed.add(uuid)
           return kept.claim(entry)
         }
