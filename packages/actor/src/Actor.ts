@@ -26,6 +26,7 @@ import type { PeerChannel } from "./internal/channel/PeerChannel.ts"
 import { type ActorInfo, ActorRuntime } from "./internal/contract/ActorRuntime.ts"
 import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from "./internal/contract/Call.ts"
 import type { AnyCallEndpoint, AnyEndpoint, AnyStreamEndpoint } from "./internal/contract/Endpoint.ts"
+import type { Misused, Unexposed, Unnamed } from "./internal/contract/Mistake.ts"
 import * as Caller from "./internal/dialog/Caller.ts"
 import { Deadline } from "./internal/dialog/Env.ts"
 import { type ActorError, isActorError } from "./internal/errors/ActorError.ts"
@@ -74,7 +75,7 @@ type AnyImplemented = Implemented<AnyEndpoint>
  *
  * @since 0.1.0
  */
-export interface StartOptions<X extends ReadonlyArray<AnyImplemented>> extends SpawnOptions {
+export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOptions {
   /** The endpoints it serves: nothing else can be called. */
   readonly expose: X
   /** Nobody else in the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
@@ -141,14 +142,14 @@ const portalOfAny = (
  * @since 0.1.0
  */
 export const start: {
-  <const X extends ReadonlyArray<AnyImplemented>>(
-    name: string,
-    options: StartOptions<X> & { readonly await?: boolean | undefined }
-  ): Effect.Effect<Portal.Portal<X[number]>, ActorError, Nursery>
   <Self, Name extends string, Eps extends AnyEndpoint, Uses, Rpcs extends Rpc.Any>(
     service: ServiceClass<Self, Name, Eps, Uses, Rpcs>,
     options?: StartService.StartOptions & { readonly await?: boolean | undefined }
   ): Effect.Effect<Portal.Portal<Self>, ActorError, Nursery | Uses>
+  <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>>, Name extends string | Unnamed<Name> = string>(
+    name: Name,
+    options: StartOptions<X> & { readonly await?: boolean | undefined }
+  ): Effect.Effect<Portal.Portal<X[number]>, ActorError, Nursery>
 } = (what: any, options: any = {}): Effect.Effect<any, ActorError, any> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Nursery, ({ inside }) => {
@@ -179,14 +180,14 @@ const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => o
  * @since 0.1.0
  */
 export const startScoped: {
-  <const X extends ReadonlyArray<AnyImplemented>>(
-    name: string,
-    options: StartOptions<X>
-  ): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime | Scope.Scope>
   <Self, Name extends string, Eps extends AnyEndpoint, Uses, Rpcs extends Rpc.Any>(
     service: ServiceClass<Self, Name, Eps, Uses, Rpcs>,
     options?: StartService.StartOptions
   ): Effect.Effect<Portal.Portal<Self>, ActorError, ActorRuntime | Scope.Scope | Uses>
+  <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>>, Name extends string | Unnamed<Name> = string>(
+    name: Name,
+    options: StartOptions<X>
+  ): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime | Scope.Scope>
 } = (what: any, options: any = {}): Effect.Effect<any, ActorError, any> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
@@ -209,10 +210,13 @@ export const startScoped: {
     })
   )
 
+/** A call that is run where its definition is. */
+type OwnCall = Call<AnyEndpoint> & { readonly definition: AnyImplemented }
+
 /** Starts an actor for one purpose, and ends it whatever comes of it; an interruption ends it at once. */
 const inOwnActor = <A>(
   tree: Tree,
-  call: Call<AnyEndpoint> & { readonly definition: AnyImplemented },
+  call: OwnCall,
   options: SpawnOptions & { readonly name?: string | undefined },
   use: (channel: PeerChannel, end: Effect.Effect<void>) => Effect.Effect<A, unknown>
 ): Effect.Effect<A, unknown> =>
@@ -237,33 +241,34 @@ const inOwnActor = <A>(
  * ```
  * @since 0.1.0
  */
-export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>>(
+export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> | Misused<C, "call", "actor">>(
   call: C,
   options: SpawnOptions & { readonly name?: string | undefined } = {}
 ): Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime> =>
-  Effect.flatMap(
-    currentTree,
-    (tree) => inOwnActor(tree, call, options, (channel, end) => Caller.run(channel, tree.env, call, () => end))
-  ) as Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime>
+  Effect.flatMap(currentTree, (tree) => {
+    const own = call as OwnCall
+    return inOwnActor(tree, own, options, (channel, end) => Caller.run(channel, tree.env, own, () => end))
+  }) as Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime>
 
 /**
  * Reads a stream from an actor of its own: the actor lives as long as the stream is read.
  *
  * @since 0.1.0
  */
-export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpoint>>(
+export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpoint> | Misused<C, "stream", "actor">>(
   call: C,
   options: SpawnOptions & { readonly name?: string | undefined } = {}
 ): Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime> =>
   Stream.unwrap(Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const tree = yield* currentTree
-      const expose = [call.definition as AnyImplemented]
-      const name = options.name ?? call.endpoint.name
+      const { definition, endpoint } = call as OwnCall
+      const expose = [definition]
+      const name = options.name ?? endpoint.name
       const { channel, child } = yield* startChild(tree, name, { ...options, expose }, restore)
       const end = endOwned(tree, child, "stream closed")
       yield* Effect.addFinalizer(() => end)
-      return Caller.stream(channel, tree.env, call, undefined, () => end)
+      return Caller.stream(channel, tree.env, call as OwnCall, undefined, () => end)
     })
   )) as Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime>
 
@@ -287,15 +292,16 @@ export interface Running<out A, out E> {
  *
  * @since 0.1.0
  */
-export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>>(
+export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> | Misused<C, "call", "actor">>(
   call: C,
   options: SpawnOptions & { readonly name?: string | undefined } = {}
 ): Effect.Effect<Running<Success<C>, Failure<C>>, ActorError, Nursery | Raises<Failure<C>>> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Nursery, ({ inside }) => {
       const { tree } = inside
-      const expose = [call.definition as AnyImplemented]
-      const name = options.name ?? call.endpoint.name
+      const { definition, endpoint } = call as OwnCall
+      const expose = [definition]
+      const name = options.name ?? endpoint.name
       return Effect.flatMap(startChild(tree, name, { ...options, expose }, restore), ({ channel, child }) => {
         inside.own(child, false)
         if (!inside.isOpen) return Effect.andThen(child.discard, Effect.interrupt)
@@ -303,7 +309,7 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
         const result = Deferred.makeUnsafe<unknown, unknown>()
         inside.job(job)
         const end = (reason: string) => endOwned(tree, child, reason)
-        const work = Effect.onExit(Caller.run(channel, tree.env, call, () => child.gone), (exit) => {
+        const work = Effect.onExit(Caller.run(channel, tree.env, call as OwnCall, () => child.gone), (exit) => {
           const tell = () => void Deferred.doneUnsafe(result, exit)
           // The nursery hears of a failure before the actor is gone: everybody else ends in parallel with it.
           if (Exit.isFailure(exit)) inside.jobFailed(job, exit.cause, tell)

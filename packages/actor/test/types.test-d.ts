@@ -6,6 +6,7 @@
  */
 import type { ActorError, Dialog, Portal } from "@furrow/actor"
 import { Actor, MemoryActor, Nursery, Registry } from "@furrow/actor"
+import type { AnyCallEndpoint, Call, StreamEndpoint } from "@furrow/actor/Endpoint"
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -81,20 +82,32 @@ isPrime({})
 isPrime()
 // @ts-expect-error TS2353 a field the payload does not have
 isPrime({ n: 7, m: 8 })
-// @ts-expect-error TS2345 a closure instead of a call
+// @ts-expect-error TS2345 a closure instead of a call; says "only a call crosses, as data. Define this with Actor.fn"
 Actor.runInActor(() => isPrime({ n: 7 }))
-// @ts-expect-error TS2740 a definition instead of a call
+// @ts-expect-error TS2345 a definition; says "~furrow: isPrime is a definition, not a call. Call it: isPrime(payload)"
 Actor.runInActor(isPrime)
-// @ts-expect-error TS2739 a plain Effect is not a call
+// @ts-expect-error TS2345 a plain Effect is not a call; says "~furrow: only a call crosses, as data. Define this with"
 Actor.runInActor(Effect.succeed(1))
-// @ts-expect-error TS2739 a piped call is an ordinary Effect: it cannot cross
+// @ts-expect-error TS2345 a piped call is an ordinary Effect; says "~furrow: only a call crosses, as data"
 Actor.runInActor(isPrime({ n }).pipe(Effect.timeout("1 second")))
-// @ts-expect-error TS2739 a stream call is no plain call
+// @ts-expect-error TS2345 a stream call is no plain call; says "~furrow: count is a stream. Read it with Actor.streamInActor"
 Actor.runInActor(count({ to: 1 }))
-// @ts-expect-error TS2739 a dialog call is no plain call
+// @ts-expect-error TS2345 a dialog call is no plain call; says "Start its actor with Actor.start, and open it with portal.open"
 Actor.runInActor(chat({ room: "a" }))
-// @ts-expect-error TS2740 a contract without handler has nowhere to run
+// @ts-expect-error TS2345 a contract has nowhere to run; says "~furrow: increment is a contract without an implementation."
 Actor.runInActor(increment({ by: 1 }))
+// @ts-expect-error TS2345 the same before it is called; says "or ask an actor that has it through its portal"
+Actor.runInActor(increment)
+// @ts-expect-error TS2345 the same in the background; says "~furrow: count is a stream. Read it with Actor.streamInActor"
+Actor.forkInActor(count({ to: 1 }))
+// @ts-expect-error TS2345 the same of a definition; says "~furrow: isPrime is a definition, not a call. Call it: isPrime"
+Actor.forkInActor(isPrime)
+declare const anything: Record<string, any>
+// @ts-expect-error TS2345 an index signature has no sentence; says "only a call crosses, as data"
+Actor.runInActor(anything)
+declare const unnamed: Call<StreamEndpoint<string, Schema.Void, Schema.Void, Schema.Never>>
+// @ts-expect-error TS2345 a name that is not known; says "~furrow: it is a stream. Read it with Actor.streamInActor"
+Actor.runInActor(unnamed)
 // @ts-expect-error TS2353 an option nobody knows
 Actor.runInActor(ping(), { memory: 64 })
 
@@ -103,10 +116,18 @@ declare const Broken: Effect.Effect<never, Kicked>
 Actor.fn("x", { module: "", success: Schema.Int })(() => Broken)
 // @ts-expect-error TS2375 handler result does not match success
 Actor.fn("x", { module: "", success: Schema.Int })(() => Effect.succeed("a"))
-// @ts-expect-error TS2375 R (Db) not closed by a layer
+// @ts-expect-error TS2375 R (Db) not closed by a layer; says "~furrow: the handler needs test/Db, and `layer` does not close it"
 Actor.fn("x", { module: "", success: Schema.Number })(() => Effect.flatMap(Db, (db) => db.get("a")))
-// @ts-expect-error TS2375 R (Db) not closed by the layer of another service
+// @ts-expect-error TS2375 R (Db) not closed by the layer of another service; says "test/Db, and `layer` does not close it"
 Actor.fn("x", { module: "", layer: Layer.succeed(T.Other, { id: 1 }) })(() => Effect.asVoid(Db))
+const bothServices = () => Effect.asVoid(Effect.andThen(Db, T.Other))
+// @ts-expect-error TS2345 two services are named; says "`layer`", "~furrow: the handler needs test/Other, and `layer` does not"
+Actor.fn("x", { module: "" })(bothServices)
+// @ts-expect-error TS2375 the same in a dialog; says "~furrow: the handler needs test/Db, and `layer` does not close it"
+Actor.dialog("x", { module: "" })(() => Effect.asVoid(Db))
+declare const bareService: Effect.Effect<void, never, { readonly bare: true }>
+// @ts-expect-error TS2375 a service without a key; says "~furrow: the handler needs a service, and `layer` does not close it"
+Actor.fn("x", { module: "" })(() => bareService)
 declare const OpenLayer: Layer.Layer<T.Db, never, T.Other>
 // @ts-expect-error TS2375 the layer itself is not closed
 Actor.fn("x", { module: "", layer: OpenLayer })(() => Effect.void)
@@ -142,6 +163,23 @@ is<boolean, TooSmall, AR>()(own)
 const found = Effect.catchTag(there, "ActorLost", () => Effect.succeed(false))
 is<boolean, TooSmall | Exclude<AE, ActorError.ActorLost>, AR>()(found)
 
+// ---- generic programs ------------------------------------------------------------------------------------------------
+
+type AnyCall = Actor.EffectCall<any, any, any, AnyCallEndpoint>
+const twice = <C extends AnyCall>(call: C) => Effect.andThen(Actor.runInActor(call), Actor.runInActor(call))
+is<boolean, TooSmall | AE, AR>()(twice(isPrime({ n })))
+const logged = <A, E, R, Ep extends AnyCallEndpoint>(call: Actor.EffectCall<A, E, R, Ep>) => Actor.runInActor(call)
+is<boolean, TooSmall | AE, AR>()(logged(isPrime({ n })))
+is<boolean, TooSmall | AE, AR>()(isPrime({ n }).pipe(Actor.runInActor))
+isS<number, AE, AR>()(count({ to: 3 }).pipe(Actor.streamInActor))
+const asked: Parameters<Actor.Portal<typeof isPrime>["run"]>[0] = isPrime({ n })
+is<boolean, TooSmall | AE, never>()(one.run(asked))
+const askOne = <C extends Parameters<typeof one.run>[0]>(call: C) => one.run(call)
+is<boolean, TooSmall | AE, never>()(askOne(isPrime({ n })))
+const closed = <L>(layer: Layer.Layer<L>, effect: Effect.Effect<number, never, L>) =>
+  Actor.fn("x", { module: "", success: Schema.Number, layer })(() => Effect.andThen(Actor.current, effect))
+is<number, never, T.Db | AR>()(closed(DbLive, Effect.as(Db, 1))())
+
 // ---- streams --------------------------------------------------------------------------------------------------------
 
 isS<number, never, never>()(count({ to: 3 }))
@@ -149,15 +187,19 @@ isS<number, never, T.Db>()(rows())
 isS<number, AE, AR>()(Actor.streamInActor(count({ to: 3 })))
 isS<number, AE, AR>()(Actor.streamInActor(rows()))
 is<Array<number>, AE, AR>()(Actor.streamInActor(count({ to: 3 })).pipe(Stream.take(3), Stream.runCollect))
-// @ts-expect-error TS2739 a plain call is no stream call
+// @ts-expect-error TS2345 a plain call is no stream call; says "~furrow: isPrime is a call. Run it with Actor.runInActor"
 Actor.streamInActor(isPrime({ n }))
-// @ts-expect-error TS2739 a Stream is no stream call
+// @ts-expect-error TS2345 a Stream is no stream call; says "~furrow: only a call crosses, as data"
 Actor.streamInActor(Stream.make(1))
-// @ts-expect-error TS2739 a piped stream call is an ordinary Stream
+// @ts-expect-error TS2345 a piped stream call is an ordinary Stream; says "~furrow: only a call crosses, as data"
 Actor.streamInActor(count({ to: 3 }).pipe(Stream.take(1)))
+// @ts-expect-error TS2345 a definition; says "~furrow: count is a definition, not a call. Call it: count(payload)"
+Actor.streamInActor(count)
+// @ts-expect-error TS2345 a contract; says "~furrow: ticks is a contract without an implementation. Define it with Actor.fn or"
+Actor.streamInActor(ticks({ n: 1 }))
 // @ts-expect-error TS2375 an item does not match success
 Actor.stream("x", { module: "", success: Schema.Int })(() => Stream.make("a"))
-// @ts-expect-error TS2375 R (Db) not closed by a layer
+// @ts-expect-error TS2375 R (Db) not closed by a layer; says "~furrow: the handler needs test/Db, and `layer` does not close it"
 Actor.stream("x", { module: "", success: Schema.Number })(() => Stream.fromEffect(Effect.as(Db, 1)))
 
 // ---- nursery and portals --------------------------------------------------------------------------------------------
@@ -176,18 +218,34 @@ const region = Actor.nursery(Effect.gen(function*() {
   frank.run(ping())
   // @ts-expect-error TS2345 not exposed: a contract with another name
   frank.run(increment({ by: 1 }))
-  // @ts-expect-error TS2345 wrong verb: run of a stream
+  // @ts-expect-error TS2345 wrong verb: run of a stream; says "~furrow: count is a stream. Read it with portal.stream"
   frank.run(count({ to: 1 }))
-  // @ts-expect-error TS2345 wrong verb: run of a dialog
+  // @ts-expect-error TS2345 wrong verb: run of a dialog; says "~furrow: chat is a dialog. Open it with portal.open"
   frank.run(chat({ room: "a" }))
-  // @ts-expect-error TS2345 wrong verb: stream of a plain call
+  // @ts-expect-error TS2345 wrong verb: stream of a plain call; says "~furrow: isPrime is a call. Run it with portal.run"
   frank.stream(isPrime({ n: 1 }))
-  // @ts-expect-error TS2345 wrong verb: open of a plain call
+  // @ts-expect-error TS2345 wrong verb: open of a plain call; says "~furrow: isPrime is a call. Run it with portal.run"
   frank.open(isPrime({ n: 1 }), () => Effect.void)
-  // @ts-expect-error TS2739 an Effect cannot be sent
+  // @ts-expect-error TS2345 a definition; says "~furrow: isPrime is a definition, not a call. Call it: isPrime(payload)"
+  frank.run(isPrime)
+  // @ts-expect-error TS2345 the same; says "~furrow: count is a definition, not a call. Call it: count(payload)"
+  frank.stream(count)
+  // @ts-expect-error TS2345 the same; says "~furrow: chat is a definition, not a call. Call it: chat(payload)"
+  frank.open(chat, () => Effect.void)
+  // @ts-expect-error TS2345 the same; says "~furrow: chat is a definition, not a call. Call it: chat(payload)"
+  frank.openScoped(chat)
+  // @ts-expect-error TS2345 an Effect cannot be sent; says "~furrow: only a call crosses, as data"
   frank.run(Effect.succeed(1))
-  // @ts-expect-error TS2769 nothing to run: a bare contract cannot be exposed
+  // @ts-expect-error TS2769 nothing to run; says "~furrow: increment is a contract without an implementation. Expose what Actor.fn"
   Actor.start("x", { expose: [increment] })
+  // @ts-expect-error TS2769 the same beside what is right; says "~furrow: increment is a contract without an implementation"
+  Actor.startScoped("x", { expose: [isPrime, increment] })
+  // @ts-expect-error TS2769 a call; says "~furrow: isPrime(payload) is a call, not a definition. Expose the definition: isPrime"
+  Actor.start("x", { expose: [isPrime({ n: 1 })] })
+  // @ts-expect-error TS2769 a Service; says "~furrow: the Service Counter is an actor of its own. Start it without `expose`"
+  Actor.start("x", { expose: [Counter] })
+  // @ts-expect-error TS2769 an option nobody knows; says "~furrow: the options do not fit: the Service Counter takes `name`"
+  Actor.start(Counter, { memory: 64 })
   // @ts-expect-error TS2769 nothing is exposed by accident
   Actor.start("x", {})
   return frank
@@ -318,18 +376,18 @@ const needsDb = Effect.gen(function*() {
 Counter.serve(needsDb, DbLive)
 Counter.serve({ increment: ({ by }) => Effect.succeed(by), ticks: ({ n }) => Stream.range(1, n) })
 Counter.serve({ increment: () => Effect.flatMap(Db, (db) => db.get("a")), ticks: () => Stream.empty }, DbLive)
-// @ts-expect-error TS2345 R (Db) is open: it cannot cross the border
+// @ts-expect-error TS2345 R (Db) is open; says "~furrow: the implementation needs test/Db, and its `layer` does not close it"
 Counter.serve(needsDb)
 // @ts-expect-error TS2379 the layer is not closed
 Counter.serve(needsDb, OpenLayer)
-// @ts-expect-error TS2375 R of a handler is open
+// @ts-expect-error TS2375 R of a handler is open; says "~furrow: the implementation needs test/Db, and its `layer` does not"
 Counter.serve({ increment: () => Effect.as(Db, 1), ticks: () => Stream.empty })
 // @ts-expect-error TS2345 a handler is missing
 Counter.serve({ increment: () => Effect.succeed(1) })
 // @ts-expect-error TS2375 a handler's result
 Counter.serve({ increment: () => Effect.succeed("a"), ticks: () => Stream.empty })
 Worker.serve({ increment: ({ by }) => Counter.calls.increment({ by }).pipe(Effect.orDie) })
-// @ts-expect-error TS2375 Worker may use Counter, Web may not
+// @ts-expect-error TS2375 Worker may use Counter, Web may not; says "~furrow: the implementation needs the Service Counter, which"
 Web.serve({ increment: ({ by }) => Counter.calls.increment({ by }).pipe(Effect.orDie) })
 isL<T.Counter, never, T.Db>()(Counter.layerTest(needsDb))
 Rooms.serve({ room: (_, dialog) => Effect.orDie(Effect.asVoid(dialog.started(1))) })

@@ -29,6 +29,7 @@ import type {
   StreamEndpoint,
   Type
 } from "../contract/Endpoint.ts"
+import type { LeftUnserved } from "../contract/Mistake.ts"
 import { optional, type OptionalLayer } from "../contract/OptionalLayer.ts"
 import type { ActorError } from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
@@ -116,10 +117,10 @@ export interface ServiceClass<
   readonly layer: OptionalLayer<Start.StartOptions, Self, ActorError, ActorRuntime | Uses>
   /** Implements it: `build` runs once, in the actor, before it is ready; `layer` closes what is still open. */
   readonly serve: <
-    H extends Handlers<Eps, L | Uses | HandlerServices>,
+    H extends Handlers<Eps, L | Uses | HandlerServices | LeftUnserved<ServicesOf<H>, L | Uses | HandlerServices>>,
     L = never,
     EX = never,
-    RX extends L | Uses | HandlerServices = never
+    RX extends L | Uses | HandlerServices | LeftUnserved<RX, L | Uses | HandlerServices> = never
   >(
     build: H | Effect.Effect<H, EX, RX>,
     layer?: Layer.Layer<L, any, Uses | ActorRuntime>

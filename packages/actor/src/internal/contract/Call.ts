@@ -30,6 +30,7 @@ import type {
   Type,
   Wire
 } from "./Endpoint.ts"
+import type { LeftOpen } from "./Mistake.ts"
 
 /**
  * What every handler gets for free: the runtime of its actor, and a Scope that closes with the call.
@@ -220,7 +221,7 @@ export const fn = <
   E extends Wire = N,
   L = never
 >(name: Name, options: Contract<P, A, E> & Home<L>) =>
-<R extends L | HandlerServices = never>(
+<R extends L | HandlerServices | LeftOpen<R, L | HandlerServices> = never>(
   handler: (payload: SchemaOf<P>["Type"]) => Effect.Effect<A["Type"], E["Type"], R>
 ): Fn<CallEndpoint<Name, SchemaOf<P>, A, E>, Local<R>> =>
   implemented(
@@ -248,7 +249,7 @@ export const stream = <
   E extends Wire = N,
   L = never
 >(name: Name, options: Contract<P, A, E> & Home<L>) =>
-<R extends L | HandlerServices = never>(
+<R extends L | HandlerServices | LeftOpen<R, L | HandlerServices> = never>(
   handler: (payload: SchemaOf<P>["Type"]) => Stream.Stream<A["Type"], E["Type"], R>
 ): StreamFn<StreamEndpoint<Name, SchemaOf<P>, A, E>, Local<R>> =>
   implemented(Endpoint.make("stream", name, options), options, handler, (definition, input) =>

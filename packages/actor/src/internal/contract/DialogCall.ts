@@ -23,6 +23,7 @@ import { note } from "./Bundled.ts"
 import type { Call, HandlerServices, Implemented } from "./Call.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { AnyDialogEndpoint, DialogContract, DialogEndpoint, Fields, Input, SchemaOf, Wire } from "./Endpoint.ts"
+import type { LeftOpen } from "./Mistake.ts"
 
 /**
  * How one reader of `subscribe` is treated when it is slow: `wait` slows everybody down to it, `lag` tells it once that
@@ -198,7 +199,7 @@ export const dialog = <
     readonly layer?: Layer.Layer<L, any, ActorRuntime> | undefined
   }
 ) =>
-<R extends L | HandlerServices = never>(
+<R extends L | HandlerServices | LeftOpen<R, L | HandlerServices> = never>(
   handler: (
     payload: SchemaOf<P>["Type"],
     dialog: DialogHandle<First["Type"], Out["Type"], In["Type"]>

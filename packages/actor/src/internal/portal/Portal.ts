@@ -15,6 +15,7 @@ import type { ActorRef, ActorRefData } from "../contract/ActorRef.ts"
 import { type Call, type Failure, isCall, type Success } from "../contract/Call.ts"
 import type { Dialog, StreamOptions } from "../contract/DialogCall.ts"
 import type { AnyCallEndpoint, AnyDialogEndpoint, AnyEndpoint, AnyStreamEndpoint, Type } from "../contract/Endpoint.ts"
+import type { Misused } from "../contract/Mistake.ts"
 import type { Relayed } from "../dialog/Callee.ts"
 import * as Caller from "../dialog/Caller.ts"
 import type { Env } from "../dialog/Env.ts"
@@ -36,6 +37,10 @@ export type DialogOf<Ep extends AnyDialogEndpoint> = Dialog<
   Type<Ep["success"]>,
   Type<Ep["error"]>
 >
+
+type DialogEndpointOf<C> = C extends Call<infer Ep extends AnyDialogEndpoint> ? Ep : never
+/** The dialog of a call: one that is generic has its methods, too. */
+export type Opened<C> = DialogOf<DialogEndpointOf<C>>
 
 /**
  * How an actor ended, seen by somebody who waits for it (features P-18: three kinds, never an exception).
@@ -67,14 +72,14 @@ export interface Portal<in X> {
    * Runs a call there: one answer, its own error, or an `ActorError`. Interrupting it interrupts the far fiber and
    * waits for its finalizers, no longer than `Timeouts.cancel`.
    */
-  readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>>>(
+  readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
     call: C
   ) => Effect.Effect<Success<C>, Failure<C> | ActorError>
   /**
    * Reads a stream from there, paid for by credit: a slow reader slows the producer. Leaving the stream early stops
    * the producer and waits for its finalizers.
    */
-  readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>>>(
+  readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError>
   /**
@@ -82,19 +87,24 @@ export interface Portal<in X> {
    * leaving the body normally waits for the callee, leaving it otherwise cancels the callee and waits (bounded). Our
    * own `dialog.cancel` is absorbed.
    */
-  readonly open: <Ep extends Extract<EndpointsOf<X>, AnyDialogEndpoint>, B, E2, R>(
-    call: Call<Ep>,
-    body: (dialog: DialogOf<Ep>) => Effect.Effect<B, E2, R>,
+  readonly open: <
+    C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
+    B,
+    E2,
+    R
+  >(
+    call: C,
+    body: (dialog: Opened<C>) => Effect.Effect<B, E2, R>,
     options?: StreamOptions
-  ) => Effect.Effect<B, Type<Ep["error"]> | E2 | ActorError, R>
+  ) => Effect.Effect<B, Failure<C> | E2 | ActorError, R>
   /**
    * Opens a dialog that lives as long as the Scope, which cancels it when it closes. A far failure wakes nobody: it
    * shows at the next `receive`, `send` or `result`.
    */
-  readonly openScoped: <Ep extends Extract<EndpointsOf<X>, AnyDialogEndpoint>>(
-    call: Call<Ep>,
+  readonly openScoped: <C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">>(
+    call: C,
     options?: StreamOptions
-  ) => Effect.Effect<DialogOf<Ep>, Type<Ep["error"]> | ActorError, Scope.Scope>
+  ) => Effect.Effect<Opened<C>, Failure<C> | ActorError, Scope.Scope>
   /**
    * Ends the whole actor and waits until it is gone. `reason` reaches its finalizers, and everybody who has a call on
    * it. Bounded by the shutdown ladder; safe to repeat.

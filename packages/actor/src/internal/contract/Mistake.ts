@@ -1,0 +1,107 @@
+/**
+ * Sentences for the compiler: a mistake that types can see is refused with the next step instead of a list of what is
+ * missing.
+ *
+ * A bound of a type parameter is written as `Valid | Mistake<T>`. The mistake is `never` where `T` is valid, so valid
+ * programs are inferred as if it were not there, generic ones included.
+ */
+import type { AnyEndpoint } from "./Endpoint.ts"
+
+/** Keys of `T` that are written out: an index signature would stand for the sentence, too. */
+type Known<T> = string extends keyof T ? never : keyof T
+
+/**
+ * Type nothing belongs to: one property is missing in every value, and its name is the sentence. It has the keys of `T`,
+ * and a name late in the alphabet, because the compiler explains the last member of a union that is most like its value.
+ */
+export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
+
+/** `Name` where it is a literal. A name that is any string would make an index signature of the sentence. */
+type Literal<Name extends string, Otherwise extends string> = {} extends { readonly [K in Name]: 1 } ? Otherwise : Name
+
+type NameOf<Ep extends AnyEndpoint> = Literal<Ep["name"], "it">
+type KeyOf<R> = R extends { readonly key: infer Key extends string } ? Literal<Key, "a service"> : "a service"
+
+type OpenService<Key extends string> =
+  `the handler needs ${Key}, and \`layer\` does not close it. Add its Layer to \`layer\``
+type UnusedService<Key extends string> =
+  `the implementation needs the Service ${Key}, which is not in \`uses\`. Add it to \`uses\``
+type UnservedService<Key extends string> =
+  `the implementation needs ${Key}, and its \`layer\` does not close it. Pass its Layer to \`serve\`, behind the handlers`
+
+/** Services of a handler that nothing closes. */
+export type Unclosed<R> = Wrong<OpenService<KeyOf<R>>, R>
+export type LeftOpen<R, Closed> = [R] extends [Closed] ? never : Unclosed<Exclude<R, Closed>>
+
+/** Services of an implementation that nothing closes: another Service is used, everything else is built. */
+export type Unserved<R> = Wrong<
+  R extends { readonly "~endpoints": unknown } ? UnusedService<KeyOf<R>> : UnservedService<KeyOf<R>>,
+  R
+>
+export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
+
+/** Sentences on a call of another kind. */
+interface OfKind {
+  readonly actor: {
+    readonly call: "is a call. Run it with Actor.runInActor"
+    readonly stream: "is a stream. Read it with Actor.streamInActor"
+    readonly dialog: "is a dialog. Start its actor with Actor.start, and open it with portal.open"
+  }
+  readonly portal: {
+    readonly call: "is a call. Run it with portal.run"
+    readonly stream: "is a stream. Read it with portal.stream"
+    readonly dialog: "is a dialog. Open it with portal.open"
+  }
+}
+/** Place a call is handed to: an actor of its own, or one behind a portal. */
+type Where = keyof OfKind
+type Kind = AnyEndpoint["kind"]
+
+/** Part a value plays. It is told apart from its sentence, because a bound that depends on itself is refused. */
+type RoleOf<C> = [C] extends [{ readonly "~furrow/Call": unknown; readonly definition: unknown }] ? "call"
+  : [C] extends [{ readonly "~furrow/Call": unknown }] ? "contract call"
+  : [C] extends [{ readonly endpoint: unknown; readonly handler: unknown }] ? "definition"
+  : [C] extends [{ readonly endpoint: unknown }] ? "contract"
+  : "other"
+type EndpointOf<C> = [C] extends [{ readonly endpoint: infer Ep extends AnyEndpoint }] ? Ep : AnyEndpoint
+
+type OtherKind<Ep extends AnyEndpoint, In extends Where> = `${NameOf<Ep>} ${OfKind[In][Ep["kind"]]}`
+type Uncalled<Name extends string> = `${Name} is a definition, not a call. Call it: ${Name}(payload)`
+type Bare<Name extends string> =
+  `${Name} is a contract without an implementation. Define it with Actor.fn or Actor.stream, or ask an actor that has it through its portal`
+
+interface Sentences<Ep extends AnyEndpoint, Is extends Kind, In extends Where> {
+  readonly call: Is extends Ep["kind"] ? never : OtherKind<Ep, In>
+  readonly "contract call": Is extends Ep["kind"] ? In extends "portal" ? never : Bare<NameOf<Ep>> : OtherKind<Ep, In>
+  readonly definition: Uncalled<NameOf<Ep>>
+  readonly contract: In extends "portal" ? Uncalled<NameOf<Ep>> : Bare<NameOf<Ep>>
+  readonly other: "only a call crosses, as data. Define this with Actor.fn or Actor.stream, and call the definition"
+}
+
+type Saying<Says extends string, T> = [Says] extends [never] ? never : Wrong<Says, T>
+
+/** Mistakes with what stands where a call of the kind `Is` belongs. */
+export type Misused<C, Is extends Kind, In extends Where> = Saying<Sentences<EndpointOf<C>, Is, In>[RoleOf<C>], C>
+
+type Exposed<Name extends string> = `${Name}(payload) is a call, not a definition. Expose the definition: ${Name}`
+type Implementing<Name extends string> =
+  `${Name} is a contract without an implementation. Expose what Actor.fn, Actor.stream or Actor.dialog returned`
+type OwnActor<Key extends string> =
+  `the Service ${Key} is an actor of its own. Start it without \`expose\`: Actor.start(${Key})`
+type ServiceOptions<Key extends string> =
+  `the options do not fit: the Service ${Key} takes \`name\`, \`unique\` and those of its process`
+
+type NotExposed<D> = D extends { readonly handler: unknown } ? never
+  : D extends { readonly "~furrow/Call": unknown; readonly endpoint: infer Ep extends AnyEndpoint }
+    ? Wrong<Exposed<NameOf<Ep>>, D>
+  : D extends { readonly endpoint: infer Ep extends AnyEndpoint } ? Wrong<Implementing<NameOf<Ep>>, D>
+  : D extends { readonly key: string; readonly endpoints: unknown } ? Wrong<OwnActor<KeyOf<D>>, D>
+  : never
+
+/** Mistakes in a list of definitions. */
+export type Unexposed<X> = [X] extends [ReadonlyArray<infer D>] ? NotExposed<D> : never
+
+/** Mistakes with a Service and its options: the overload with a name is the one the compiler explains. */
+export type Unnamed<W> = [W] extends [{ readonly key: string; readonly endpoints: unknown }]
+  ? Wrong<ServiceOptions<KeyOf<W>>, W>
+  : never
