@@ -72,16 +72,22 @@ describe("code in the documents", () => {
     if (status !== 0) assert.include(stdout, "error TS")
   })
 
-  it("its tests pass", { timeout: 120_000 }, async () => {
+  it("its tests pass", { timeout: 240_000 }, async () => {
     const vitest = Path.join(Path.dirname(fileURLToPath(import.meta.resolve("vitest/package.json"))), "vitest.mjs")
     const config = Path.join(folder, "vitest.config.ts")
     const report = Path.join(folder, "report.json")
     const { code, left, stderr, stdout } = await runNode(
       [vitest, "run", "--config", config, "--reporter=json", `--outputFile=${report}`]
     )
+    assert.isTrue(Fs.existsSync(report), stdout + stderr)
+    const { testResults } = JSON.parse(Fs.readFileSync(report, "utf8"))
+    const failed = testResults.flatMap(({ assertionResults, message }: any) => [
+      ...message === "" ? [] : [message],
+      ...assertionResults.filter(({ status }: any) => status === "failed")
+        .map(({ failureMessages, fullName }: any) => `${fullName}: ${failureMessages.join("\n")}`)
+    ])
+    assert.deepStrictEqual(failed, [], stderr)
     assert.strictEqual(code, 0, stdout + stderr)
-    const { numFailedTests, testResults } = JSON.parse(Fs.readFileSync(report, "utf8"))
-    assert.strictEqual(numFailedTests, 0)
     assert.strictEqual(testResults.length, pages.flatMap((page) => page.files.filter(Pages.isTest)).length)
     assert.deepStrictEqual(left, [])
   })

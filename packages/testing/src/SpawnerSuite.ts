@@ -383,7 +383,7 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
           const cwd = `/no-such-folder/${Crypto.randomUUID()}`
           const error = yield* Effect.flip(driver.spawn(request("nowhere", { cwd })))
           Assert.ok(error instanceof SpawnFailed, `it failed with ${String(error)}`)
-          equal([error.actor, error.step], ["nowhere", "process"])
+          equal([error.actor.name, error.step], ["nowhere", "process"])
           Assert.notEqual(error.reason, "")
         })
       ),
