@@ -29,6 +29,8 @@ export interface PortalSnapshot {
 export interface ChildSnapshot {
   readonly actor: ActorId
   readonly state: string
+  /** The connection to it; none before it is ready. */
+  readonly channel: ChannelSnapshot | undefined
 }
 
 /** A connection to an actor that is neither our parent nor a child. */

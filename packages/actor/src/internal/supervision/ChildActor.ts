@@ -91,7 +91,7 @@ export class ChildActor {
   }
 
   snapshot() {
-    return { actor: this.actor, state: this.rung }
+    return { actor: this.actor, state: this.rung, channel: this.channel?.snapshot() }
   }
 
   /**
