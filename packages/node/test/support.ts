@@ -3,7 +3,8 @@ import { afterAll } from "@effect/vitest"
 import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
 import * as NodeActor from "@furrow/node/NodeActor"
 import * as Folder from "@furrow/testing/Folder"
-import * as Leaks from "@furrow/testing/Leaks"
+import type * as Leaks from "@furrow/testing/Leaks"
+import * as WithActors from "@furrow/testing/WithActors"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
@@ -24,11 +25,11 @@ afterAll(() => {
   Fs.rmSync(own, { recursive: true, force: true })
 })
 
-/** Runs a program over real processes; whatever it leaves behind fails the test. */
+/** Runs a program over real processes; whatever it leaves behind fails the test, and so does its deadline. */
 export const withActors = <A, E>(
   program: Effect.Effect<A, E, ActorRuntime | Scope.Scope>,
-  options: Leaks.Options = {}
-) => Leaks.withoutLeaks(Effect.scoped(program).pipe(Effect.provide(NodeActor.layer)), options)
+  leaks: Leaks.Options = {}
+) => WithActors.provide(NodeActor.layer, { leaks })(program)
 
 /** A file for evidence, gone with the Scope. */
 export const evidence = Effect.map(Folder.make(), (folder) => Path.join(folder, "evidence"))

@@ -1,0 +1,307 @@
+/**
+ * Tests with actors, for Vitest: the runtime of a root for one test or for a group of them, a deadline that shows the tree
+ * before the test fails, and a check that nothing is left.
+ *
+ *     layer(platform)(title, tests)     one runtime for a group        each test leaves no actor, the group nothing at all
+ *     provide(platform)(program)        one runtime for one program    the program leaves nothing at all
+ *
+ * Time is real in the deadline and in the checks, whatever Clock a test has. This module needs `vitest` and `@effect/vitest`.
+ *
+ * @since 0.1.0
+ */
+import type { Vitest } from "@effect/vitest"
+import * as V from "@effect/vitest"
+import * as Actor from "@furrow/actor/Actor"
+import type { ActorId } from "@furrow/actor/ActorError"
+import type { ChannelSnapshot } from "@furrow/actor/ActorEvent"
+import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import * as Registry from "@furrow/actor/Registry"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Eventually from "./Eventually.ts"
+import * as Leaks from "./Leaks.ts"
+
+/**
+ * How long a test may take, and what it may leave.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The deadline of a test. Default: nine tenths of the timeout that Vitest has for it. */
+  readonly within?: Duration.Input | undefined
+  /** How leaks are looked for: `Leaks`. `false` where others use this process meanwhile, as `it.concurrent` does. */
+  readonly leaks?: Leaks.Options | false | undefined
+}
+
+/**
+ * Options of a group of tests.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GroupOptions extends Options {
+  /** `test` (default): a TestClock, which all tests of the group share. `live`: real time, as processes need it. */
+  readonly clock?: "test" | "live" | undefined
+  /** How long the platform may take to be built, and to be closed. Default: what Vitest gives a hook. */
+  readonly hooks?: Duration.Input | undefined
+}
+
+/**
+ * A test was not done in time. `tree` is the picture of its actors at that moment.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Overdue extends Data.TaggedError("Overdue")<{ readonly millis: number; readonly tree: string }> {
+  override get message(): string {
+    return `the test is not done after ${this.millis} ms. Its actors then:\n${this.tree}`
+  }
+}
+
+/**
+ * A test is over, and actors that it has started are not: they hang on a Scope or a fiber that outlives the test.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class ActorsLeft extends Data.TaggedError("ActorsLeft")<{
+  readonly actors: ReadonlyArray<string>
+  readonly tree: string
+}> {
+  override get message(): string {
+    return `the test has left ${this.actors.join(", ")}. Its actors now:\n${this.tree}`
+  }
+}
+
+const called = ({ name, pid }: ActorId): string => `${name}@${pid}`
+
+const dialogs = ({ dialogs, full, stuck }: ChannelSnapshot): string =>
+  `${dialogs === 1 ? "1 open dialog" : `${dialogs} open dialogs`}${stuck > 0 ? `, ${stuck} stuck` : ""}${
+    full ? ", its connection is full" : ""
+  }`
+
+/** How long the registry may take to answer. */
+const asking = "1 second"
+
+const unanswered = { entries: [] as ReadonlyArray<Registry.Entry>, answers: false }
+
+/** Everybody who is listed; none where the registry does not answer, because a picture is no test of it. */
+const everybody = Effect.raceFirst(
+  Effect.orElseSucceed(Effect.map(Registry.list(), (entries) => ({ entries, answers: true })), () => unanswered),
+  Effect.as(Eventually.pause(asking), unanswered)
+)
+
+/**
+ * The tree of this actor as text, one actor a line: its children with their states and open dialogs, who is ready below
+ * them, and the actors that are connected with it. It never fails, and waits a second at most.
+ *
+ * @example
+ * ```ts
+ * yield* Effect.log(yield* WithActors.picture)
+ * // root@4711
+ * //   frank@4712 Running, 1 open dialog
+ * //     gretchen@4713
+ * ```
+ * @category accessors
+ * @since 0.1.0
+ */
+export const picture: Effect.Effect<string, never, ActorRuntime> = Effect.gen(function*() {
+  const { actor, children, peers } = yield* Actor.statistics
+  const { answers, entries } = yield* everybody
+  const below = (path: ReadonlyArray<string>, depth: number): ReadonlyArray<string> =>
+    entries.filter((entry) => entry.path.length === path.length + 1 && path.every((uuid, i) => entry.path[i] === uuid))
+      .flatMap((entry) => [`${"  ".repeat(depth)}${called(entry.actor)}`, ...below(entry.path, depth + 1)])
+  const pathOf = (uuid: string) => entries.find((entry) => entry.actor.uuid === uuid)?.path
+  return [
+    called(actor),
+    ...children.flatMap((child) => {
+      const path = pathOf(child.actor.uuid)
+      const state = child.channel === undefined
+        ? `${child.state}, not ready`
+        : `${child.state}, ${dialogs(child.channel)}`
+      return [`  ${called(child.actor)} ${state}`, ...path === undefined ? [] : below(path, 2)]
+    }),
+    ...peers.map((peer) => `  connected with ${called(peer.actor)}: ${dialogs(peer.channel)}`),
+    ...answers ? [] : ["  the registry does not answer: actors further down are not shown"]
+  ].join("\n")
+})
+
+/**
+ * Ends a program at a deadline, with `Overdue`. The picture of its actors is printed first: a program whose finalizers
+ * hang is cut off by the test runner, which knows nothing of actors.
+ *
+ * @example
+ * ```ts
+ * it.live("answers", () => program.pipe(WithActors.withDeadline("5 seconds"), Effect.provide(NodeActor.layer)))
+ * ```
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withDeadline =
+  (within: Duration.Input) =>
+  <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E | Overdue, R | ActorRuntime> => {
+    const millis = Duration.toMillis(within)
+    const overdue = Effect.gen(function*() {
+      yield* Eventually.pause(millis)
+      const error = new Overdue({ millis, tree: yield* picture })
+      yield* Effect.sync(() => void process.stderr.write(`${error.message}\n`))
+      return yield* error
+    })
+    return Effect.raceFirst(program, overdue)
+  }
+
+/** The part of a test's own timeout that it may use before its tree is shown. */
+const part = 0.9
+
+const inTime = <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  within: Options["within"],
+  timeout: () => number | undefined
+): Effect.Effect<A, E | Overdue, R | ActorRuntime> =>
+  Effect.suspend((): Effect.Effect<A, E | Overdue, R | ActorRuntime> => {
+    const own = timeout()
+    const millis = within ?? (own === undefined || own === 0 || own === Infinity ? undefined : own * part)
+    return millis === undefined ? program : withDeadline(millis)(program)
+  })
+
+/**
+ * Runs a program with a runtime of its own, and its Scope: it is over before the deadline, or fails with `Overdue`, and
+ * leaves nothing, or fails with `Leaked`.
+ *
+ * @example
+ * ```ts
+ * const withActors = WithActors.provide(NodeActor.layer)
+ * it.live("answers", () => withActors(program))
+ * ```
+ * @category combinators
+ * @since 0.1.0
+ */
+export const provide = <ROut, E2>(platform: Layer.Layer<ROut | ActorRuntime, E2>, options: Options = {}) =>
+<A, E, R>(
+  program: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | E2 | Overdue | Leaks.Leaked, Exclude<R, Scope.Scope | ROut | ActorRuntime>> => {
+  const timeout = () => V.TestRunner.getCurrentTest()?.timeout
+  const provided = Effect.provide(inTime(Effect.scoped(program), options.within, timeout), platform)
+  const run = options.leaks === false ? provided : Leaks.withoutLeaks(provided, options.leaks)
+  return run as Effect.Effect<A, E | E2 | Overdue | Leaks.Leaked, Exclude<R, Scope.Scope | ROut | ActorRuntime>>
+}
+
+/** Actors that were not there before. What a Layer of the group has started stays. */
+const leavesNoActor = <A, E, R>(
+  program: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ActorsLeft, R | ActorRuntime> => {
+  const children = Effect.map(Actor.statistics, ({ children }) => children.map(({ actor }) => actor))
+  return Effect.flatMap(children, (before) => {
+    const known = new Set(before.map(({ uuid }) => uuid))
+    const check = Effect.gen(function*() {
+      const left = (yield* children).filter(({ uuid }) => !known.has(uuid))
+      if (left.length > 0) return yield* new ActorsLeft({ actors: left.map(called), tree: yield* picture })
+    })
+    const patient = Effect.catchTag(
+      Eventually.succeeds(check, { within: "2 seconds" }),
+      "NotInTime",
+      ({ last }) => last instanceof ActorsLeft ? Effect.fail(last) : Effect.die(last)
+    )
+    return Effect.onExit(program, () => patient)
+  })
+}
+
+/** A test of the group: its Scope is closed before actors are counted. */
+const guarded = <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  { task }: V.TestContext,
+  { leaks, within }: Options
+) => {
+  const timed = inTime(Effect.scoped(program), within, () => task.timeout)
+  return leaks === false || task.concurrent === true ? timed : leavesNoActor(timed)
+}
+
+const guardedTest = <R>(
+  test: Vitest.Test<R | ActorRuntime>,
+  options: Options
+): Vitest.Test<R | ActorRuntime> =>
+(name, self, timeout) => test(name, (context) => guarded(self(context), context, options), timeout)
+
+const guardedTester = <R>(
+  tester: Vitest.Tester<R | ActorRuntime>,
+  options: Options
+): Vitest.Tester<R | ActorRuntime> =>
+  Object.assign(guardedTest<R>(tester, options), {
+    skip: guardedTest<R>(tester.skip, options),
+    only: guardedTest<R>(tester.only, options),
+    fails: guardedTest<R>(tester.fails, options),
+    skipIf: (condition: unknown) => guardedTest<R>(tester.skipIf(condition), options),
+    runIf: (condition: unknown) => guardedTest<R>(tester.runIf(condition), options),
+    each: <T>(cases: ReadonlyArray<T>) =>
+    <A, E>(
+      name: string,
+      self: Vitest.TestFunction<A, E, R | ActorRuntime, [T, V.TestContext]>,
+      timeout?: number | V.TestOptions
+    ) =>
+      tester.each(cases)(
+        name,
+        (value, context) => guarded(self(value, context), context, options),
+        timeout
+      ),
+    // One property is many programs: its deadline is that of Vitest.
+    prop: tester.prop
+  })
+
+const guardedMethods = <R>(
+  it: Vitest.MethodsNonLive<R | ActorRuntime>,
+  options: Options
+): Vitest.MethodsNonLive<R | ActorRuntime> => {
+  const nested: Vitest.MethodsNonLive<R | ActorRuntime>["layer"] = (layer, given) => {
+    const group = it.layer(layer, given)
+    return (...args: ReadonlyArray<any>) => {
+      const tests = args.at(-1) as (it: Vitest.MethodsNonLive<any>) => void
+      const inner = (it: Vitest.MethodsNonLive<any>) => tests(guardedMethods(it, options))
+      return args.length === 1 ? group(inner) : group(args[0], inner)
+    }
+  }
+  const own: Record<PropertyKey, unknown> = {
+    effect: guardedTester<R | Scope.Scope>(it.effect, options),
+    layer: nested
+  }
+  return new Proxy(it, {
+    get: (target, property, receiver) =>
+      Object.hasOwn(own, property) ? own[property] : Reflect.get(target, property, receiver)
+  })
+}
+
+/** Below the platform: it is built first, and looks when everything above it is closed. */
+const checked = (leaks: Leaks.Options | undefined): Layer.Layer<never> =>
+  Layer.effectDiscard(
+    Effect.acquireRelease(Leaks.picture(leaks), (before) => Effect.orDie(Leaks.check(before, leaks)))
+  )
+
+/**
+ * A group of tests that share one runtime: built before the first of them, closed after the last. A test fails with
+ * `Overdue` at its deadline, and with `ActorsLeft` where an actor outlives it; the group fails with `Leaked` where
+ * something is left when the runtime is closed.
+ *
+ * @example
+ * ```ts
+ * WithActors.layer(MemoryActor.layer)("prices", (it) => {
+ *   it.effect("are of this year", () => Effect.gen(function*() {
+ *     assert.strictEqual(yield* Actor.runInActor(price({ grams: 10 })), 500)
+ *   }))
+ * })
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const layer =
+  <ROut, E>(platform: Layer.Layer<ROut | ActorRuntime, E>, options: GroupOptions = {}) =>
+  (title: string, tests: (it: Vitest.MethodsNonLive<ROut | ActorRuntime>) => void): void => {
+    const whole = options.leaks === false ? platform : Layer.provideMerge(platform, checked(options.leaks))
+    const { clock, hooks } = options
+    V.layer(whole, { excludeTestServices: clock === "live", ...hooks === undefined ? {} : { timeout: hooks } })(
+      title,
+      (it) => tests(guardedMethods<ROut>(it, options))
+    )
+  }

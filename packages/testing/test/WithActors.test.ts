@@ -1,0 +1,164 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as NodeActor from "@furrow/node/NodeActor"
+import * as Program from "@furrow/testing/Program"
+import * as WithActors from "@furrow/testing/WithActors"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/testing/TestClock"
+import * as ChildProcess from "node:child_process"
+import { fileURLToPath } from "node:url"
+import { double, wait, waitBelow } from "./fixtures/actors.ts"
+
+/** What is printed as an error meanwhile, and not shown. */
+const printed = <A, E, R>(effect: (lines: ReadonlyArray<string>) => Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const { stderr } = process
+    const { write } = stderr
+    stderr.write = ((chunk: string) => {
+      lines.push(chunk.trimEnd())
+      return true
+    }) as typeof stderr.write
+    return Effect.ensuring(effect(lines), Effect.sync(() => void (stderr.write = write)))
+  })
+
+/** Other test files have temporary files meanwhile. */
+const leaks = { temporary: { prefix: "furrow-with-actors-test" } }
+
+const roots: Array<string> = []
+
+WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of tests in memory", (it) => {
+  for (const n of [1, 2]) {
+    it.effect(`has one root for all of its tests (${n})`, () =>
+      Effect.gen(function*() {
+        const { id } = yield* Actor.current
+        roots.push(id.uuid)
+        assert.deepStrictEqual([id.name, new Set(roots).size, roots.length], ["shared", 1, n])
+        assert.strictEqual(yield* Actor.runInActor(double({ n })), 2 * n)
+      }))
+  }
+
+  it.effect("has the TestClock, in its actors as well", () =>
+    Effect.gen(function*() {
+      const waiting = yield* Effect.forkChild(Effect.timeoutOption(Actor.runInActor(wait()), "1 hour"))
+      yield* TestClock.adjust("1 hour")
+      assert.strictEqual((yield* Fiber.join(waiting))._tag, "None")
+    }))
+
+  it.effect.each([[1, 2], [2, 4]])("takes cases: %s", ([n, doubled]) =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* Actor.runInActor(double({ n: n! })), doubled)
+    }))
+
+  it.effect.skip("skips", () => Effect.die("it ran"))
+  it.effect.skipIf(true)("skips where it is told to", () => Effect.die("it ran"))
+  it.effect.fails("expects a failure", () => Effect.fail("as expected"))
+})
+
+WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests with processes", (it) => {
+  it.effect("has real time, and leaves nothing", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* Actor.runInActor(double({ n: 2 })), 4)
+    }))
+})
+
+describe("A deadline", () => {
+  const inMemory = Effect.provide(MemoryActor.layer)
+
+  it.live("fails a program with the tree as it was: children, their states and dialogs, and whoever is below", () =>
+    printed((lines) =>
+      Effect.gen(function*() {
+        const program = Actor.nursery(Effect.gen(function*() {
+          const frank = yield* Actor.start("frank", { expose: [waitBelow] })
+          yield* Actor.start("idle", { expose: [wait] })
+          yield* frank.run(waitBelow())
+        }))
+        const error = yield* Effect.flip(program.pipe(WithActors.withDeadline("400 millis"), inMemory))
+        assert.instanceOf(error, WithActors.Overdue)
+        assert.match(
+          error.message,
+          new RegExp([
+            "^the test is not done after 400 ms\\. Its actors then:",
+            "root@\\d+",
+            "  frank@\\d+ Running, 1 open dialog",
+            "    gretchen@\\d+",
+            "  idle@\\d+ Running, 0 open dialogs$"
+          ].join("\n"))
+        )
+        assert.deepStrictEqual(lines, [error.message])
+      })
+    ))
+
+  it.live("shows the tree before it ends the program, whose finalizers may hang", () =>
+    printed((lines) =>
+      Effect.gen(function*() {
+        let shown: ReadonlyArray<string> | undefined
+        const program = Effect.onInterrupt(Effect.never, () =>
+          Effect.sync(() => {
+            shown = [...lines]
+          }))
+        yield* Effect.exit(program.pipe(WithActors.withDeadline(50), inMemory))
+        assert.match(shown?.[0] ?? "nothing", /not done after 50 ms.*\nroot@/)
+      })
+    ))
+
+  it.live("does nothing to a program that is done before it", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* Effect.succeed(1).pipe(WithActors.withDeadline(50), inMemory), 1)
+      assert.strictEqual(yield* Effect.fail(2).pipe(WithActors.withDeadline(50), inMemory, Effect.flip), 2)
+    }))
+})
+
+describe("A program with a runtime of its own", () => {
+  it.live("is given it, with a Scope", () =>
+    Effect.gen(function*() {
+      const program = Effect.flatMap(Actor.startScoped("a", { expose: [double] }), (a) => a.run(double({ n: 3 })))
+      assert.strictEqual(yield* WithActors.provide(NodeActor.layer, { leaks })(program), 6)
+    }))
+
+  it.live("fails where it leaves a process", () =>
+    Effect.gen(function*() {
+      let child: ChildProcess.ChildProcess | undefined
+      const leak = Effect.sync(() => {
+        child = ChildProcess.spawn("sleep", ["16.5"], { stdio: "ignore" })
+      })
+      const error = yield* Effect.flip(WithActors.provide(MemoryActor.layer, { leaks: { ...leaks, within: 50 } })(leak))
+      assert.include(error.message, "sleep 16.5")
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(WithActors.provide(MemoryActor.layer, { leaks: false })(leak))))
+      child?.kill()
+    }))
+
+  it.live("is overdue before Vitest ends it", () =>
+    printed((lines) =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(WithActors.provide(MemoryActor.layer, { leaks: false })(Effect.never))
+        assert.strictEqual(error._tag, "Overdue")
+        assert.match(lines.join("\n"), /not done after 4500 ms/)
+      })
+    ), 5000)
+})
+
+describe("Groups of tests that fail", () => {
+  const vitest = fileURLToPath(new URL("vitest.mjs", import.meta.resolve("vitest/package.json")))
+  const config = fileURLToPath(new URL("./fixtures/groups/vitest.config.ts", import.meta.url))
+
+  it.live("say which actors were there, which were left, and what the group has left", () =>
+    Effect.gen(function*() {
+      const run = yield* Program.start(vitest, { args: ["run", "--config", config], env: { NO_COLOR: "1" } })
+      assert.strictEqual((yield* run.ended({ within: "60 seconds" })).code, 1)
+      const said = run.stdout() + run.stderr()
+      for (
+        const words of [
+          /Overdue: the test is not done after 2700 ms\. Its actors then:\nroot@\d+\n {2}frank@\d+ Running, 1 open dialog\n {4}gretchen@/,
+          /Overdue: the test is not done after 1800 ms/,
+          /ActorsLeft: the test has left left@\d+\. Its actors now:\nroot@/,
+          /a group > below > is overdue\nOverdue: the test is not done after 1350 ms/,
+          /Overdue: the test is not done after 100 ms/,
+          /left behind:\n {2}process \d+ \(child of \d+, state .\): sleep 5\.5/,
+          /Tests {2}5 failed \| 2 passed \(7\)/
+        ]
+      ) assert.match(said, words)
+    }).pipe(Effect.scoped), 90_000)
+})
