@@ -128,9 +128,8 @@ export const hub = (): TransportDriver["Service"] => {
       Effect.suspend(() => {
         const accept = listening.get(address)
         if (accept === undefined) {
-          // What was never an address of this hub says nothing of anybody.
-          const [, given] = /^\/memory\/(\d+)$/.exec(address) ?? []
-          const gone = given !== undefined && Number(given) >= 1 && Number(given) <= last
+          // What is no address says nothing of anybody.
+          const gone = /^\/memory\/\d+$/.test(address)
           return Effect.fail(new TransportError({ gone, reason: `nobody listens at ${address}` }))
         }
         const [near, far] = pair()
