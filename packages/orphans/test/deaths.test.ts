@@ -4,7 +4,7 @@ import * as Processes from "@furrow/testing/Processes"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { unreachable } from "./fixtures/unbootable.ts"
-import { die, pid, type ways } from "./fixtures/ways.ts"
+import { die, isDying, pid, type ways } from "./fixtures/ways.ts"
 import { timed, withActors } from "./support.ts"
 
 type Way = typeof ways[number]
@@ -57,7 +57,7 @@ const told: { readonly [W in Way]: Told } = {
 }
 
 /** Far below every bound that something could wait for in vain: 5 s of a cancel, 30 s of a start. */
-const atOnce = 3_000
+const atOnce = 4_500
 
 const summary = (error: unknown): string => {
   if (error instanceof ActorError.RemoteActorError) return `${error._tag}: ${error.type}`
@@ -70,15 +70,15 @@ const dying = (way: Way) =>
     const { call, failure, how, stderr = /^about to die/ } = told[way]
     const other = yield* Actor.startScoped("other", { expose: [pid] })
     const options = way === "memory" ? { memoryLimit: 64 } : {}
-    const victim = yield* Actor.startScoped("victim", { expose: [die, pid], ...options })
+    const victim = yield* Actor.startScoped("victim", { expose: [die, isDying, pid], ...options })
     const dies = yield* Effect.forkChild(Effect.flip(victim.run(die({ way }))))
     // An actor without a connection notices as soon as it writes: this one has nothing to say.
     const bystander = way === "disconnect"
       ? dies
       : yield* Effect.forkChild(Effect.flip(Effect.forever(victim.run(pid()))))
     if (way === "SIGKILL" || way === "SIGTERM") {
-      // Answered behind the other call: that one is in the middle of its work.
-      yield* victim.run(pid())
+      // The call is in the middle of its work, and its last words are in the pipe.
+      yield* Effect.repeat(victim.run(isDying()), { until: (dying) => dying })
       process.kill(victim.actor.pid, way)
     }
     const [error, millis] = yield* timed(Fiber.join(dies))
@@ -90,7 +90,7 @@ const dying = (way: Way) =>
     if (!(loss instanceof ActorError.ActorLost)) return assert.fail(loss.message)
     assert.deepStrictEqual(loss.how, how)
     assert.strictEqual(loss.actor.uuid, victim.actor.uuid)
-    assert.isTrue(loss.stderr.some((line) => stderr.test(line)), loss.stderr.join("\n"))
+    assert.isTrue(loss.stderr.some((line) => stderr.test(line)), `its last lines: ${loss.stderr.join("\n")}`)
     assert.strictEqual(loss.failure?.type, failure)
     if (error instanceof ActorError.ActorLost) assert.deepStrictEqual(error.how, how)
     assert.isTrue(Actor.isActorError(yield* Fiber.join(bystander)))
