@@ -20,6 +20,7 @@ import { folders } from "./cases/folders.ts"
 import { members } from "./cases/members.ts"
 import { relays } from "./cases/relays.ts"
 import { strangers } from "./cases/strangers.ts"
+import { unproven } from "./cases/unproven.ts"
 import * as Options from "./options.ts"
 import * as Processes from "./processes.ts"
 import { render } from "./table.ts"
@@ -27,7 +28,7 @@ import { type Case, judge, type Verdict } from "./verdict.ts"
 import { type Transport, Victim } from "./victim.ts"
 
 // Squatting comes before anybody asks for the address of the actor whose place is taken.
-const cases: ReadonlyArray<Case> = [...relays, ...strangers, ...members, ...folders, ...debuggers]
+const cases: ReadonlyArray<Case> = [...relays, ...strangers, ...members, ...folders, ...debuggers, ...unproven]
 
 const wanted = (transport: Transport, { only, quick }: Options.Options): ReadonlyArray<Case> =>
   cases.filter(({ name, over, quickTcp, slow }) =>

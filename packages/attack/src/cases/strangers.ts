@@ -31,7 +31,7 @@ export const start = (dialog: number, endpoint = "door", rest: object = {}): Mes
 const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
 
 /** Nobody was let in, and the connection is over. */
-const shut = async (client: Client, title: string, within?: number): Promise<ReadonlyArray<string>> => {
+export const shut = async (client: Client, title: string, within?: number): Promise<ReadonlyArray<string>> => {
   const closed = await client.closes(within)
   const welcomed = client.words.some(({ _tag }) => _tag === "Welcome" || _tag === "Return")
   client.destroy()
@@ -41,7 +41,7 @@ const shut = async (client: Client, title: string, within?: number): Promise<Rea
   ]
 }
 
-const refusal = (client: Client): string => {
+export const refusal = (client: Client): string => {
   const word = client.words.find(({ _tag }) => _tag === "Refuse" || _tag === "Violation")
   return word?._tag === "Refuse" ? `refused: ${word.reason}` : word?._tag === "Violation" ? word.rule : "closed"
 }
