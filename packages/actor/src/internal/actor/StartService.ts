@@ -43,7 +43,7 @@ export const served = (service: AnyService, load: () => Promise<Implementation>)
  */
 export const Losses: Context.Reference<((error: ActorError) => void) | undefined> = Context.Reference<
   ((error: ActorError) => void) | undefined
->("furrow/Losses", { defaultValue: () => undefined })
+>("@furrow/actor/Losses", { defaultValue: () => undefined })
 
 const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   const relayed = Portal.relayed(portal)

@@ -27,4 +27,4 @@ export interface ActorInfo {
 export class ActorRuntime extends Context.Service<ActorRuntime, {
   readonly info: ActorInfo
   readonly inside: object
-}>()("furrow/ActorRuntime") {}
+}>()("@furrow/actor/ActorRuntime") {}

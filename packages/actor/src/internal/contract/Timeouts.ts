@@ -64,7 +64,7 @@ export const defaults: Timeouts = {
  * @category references
  * @since 0.1.0
  */
-export const Timeouts: Context.Reference<Timeouts> = Context.Reference("furrow/Timeouts", {
+export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/actor/Timeouts", {
   defaultValue: () => defaults
 })
 

@@ -49,12 +49,12 @@ export interface DialogInfo {
 
 /** The dialogs whose bodies this fiber runs in, the innermost first; a fiber's own fibers inherit them. */
 export const CurrentBodies: Context.Reference<ReadonlyArray<DialogInfo>> = Context.Reference<ReadonlyArray<DialogInfo>>(
-  "furrow/CurrentBodies",
+  "@furrow/actor/CurrentBodies",
   { defaultValue: () => [] }
 )
 
 export const CurrentDialog: Context.Reference<Served | undefined> = Context.Reference<Served | undefined>(
-  "furrow/CurrentDialog",
+  "@furrow/actor/CurrentDialog",
   {
     defaultValue: () => undefined
   }
@@ -75,7 +75,7 @@ export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.wi
  * @since 0.1.0
  */
 export const Deadline: Context.Reference<number | undefined> = Context.Reference<number | undefined>(
-  "furrow/Deadline",
+  "@furrow/actor/Deadline",
   {
     defaultValue: () => undefined
   }

@@ -36,7 +36,9 @@ import { cancelledBy } from "../errors/CancelledBy.ts"
  *
  * @since 0.1.0
  */
-export class OtherFailures extends Context.Service<OtherFailures, ReadonlyArray<Boxed>>()("furrow/OtherFailures") {}
+export class OtherFailures
+  extends Context.Service<OtherFailures, ReadonlyArray<Boxed>>()("@furrow/actor/OtherFailures")
+{}
 
 let derived: Payload.Codec<Failure> | undefined
 

@@ -16,7 +16,7 @@ import type * as Option from "effect/Option"
  *
  * @since 0.1.0
  */
-export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("furrow/CancelledBy") {}
+export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@furrow/actor/CancelledBy") {}
 
 /**
  * Reads who cancelled from a cause, as a finalizer sees it.

@@ -187,7 +187,7 @@ export class Nursery extends Context.Service<Nursery, {
   readonly inside: NurseryState
   /** A picture of the region: children with their states, jobs still running. */
   readonly statistics: Effect.Effect<NurserySnapshot>
-}>()("furrow/Nursery") {}
+}>()("@furrow/actor/Nursery") {}
 
 /**
  * Runs `body` as a region that owns the actors it starts.
