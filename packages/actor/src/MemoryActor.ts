@@ -211,10 +211,11 @@ const nothing = () => {}
 
 const memorySpawner = (
   plans: Plans,
+  plan: SpawnerPlan["plan"],
   given: TransportPlan | undefined,
   { authenticator: wanted, between = (process) => process }: Options
 ): SpawnerPlan => ({
-  plan: undefined,
+  plan,
   native: () =>
     Effect.map(proofOf(given, wanted), (authenticator) => ({
       spawner: makeSpawner(plans, authenticator, between),
@@ -231,10 +232,12 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) => {
     const given = Context.getOption(context, Transport)
     const transport = Option.getOrElse(given, () => memoryTransport(options.betweenPeers))
+    // What is around the platform's own spawner is around ours; the platform's own part of it is not used.
+    const plan = Option.getOrUndefined(Context.getOption(context, Spawner))?.plan
     const plans: Plans = {
       ambient: ambientsOf(options),
       transports: transport.parts,
-      spawner: undefined
+      spawner: plan
     }
     const discovery = Option.match(Context.getOption(context, Discovery), {
       onNone: () => layerTree,
@@ -243,7 +246,7 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
     return rootLayer(options).pipe(
       Layer.provide([
         Layer.succeed(Transport, transport),
-        Layer.succeed(Spawner, memorySpawner(plans, Option.getOrUndefined(given), options)),
+        Layer.succeed(Spawner, memorySpawner(plans, plan, Option.getOrUndefined(given), options)),
         discovery
       ])
     )
@@ -251,7 +254,8 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
 
 /**
  * The runtime of a root whose actors live in this process: `MemoryActor.layer`, or `MemoryActor.layer({ name: "shop" })`. A
- * Transport or a Discovery of the context is used; without one the tree is in memory alone.
+ * Transport or a Discovery of the context is used; without one the tree is in memory alone. Of a Spawner the program's own
+ * part is used (`Spawner.portable`), around the one in memory: no process is started.
  *
  * @example
  * ```ts

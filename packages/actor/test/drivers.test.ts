@@ -4,12 +4,14 @@ import { Actor, MemoryActor } from "@furrow/actor"
 import * as Discovery from "@furrow/actor/Discovery"
 import * as Tree from "@furrow/actor/internal/supervision/Tree"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
+import * as Spawner from "@furrow/actor/Spawner"
 import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
 import * as DiscoverySuite from "@furrow/testing/DiscoverySuite"
 import * as SpawnerSuite from "@furrow/testing/SpawnerSuite"
 import * as TransportSuite from "@furrow/testing/TransportSuite"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { startBelow } from "./fixtures/below.ts"
 
 /** What starts the actors of a root in memory. */
 const memorySpawner: SpawnerSuite.MakeSpawner = Effect.gen(function*() {
@@ -19,6 +21,52 @@ const memorySpawner: SpawnerSuite.MakeSpawner = Effect.gen(function*() {
 
 describe("Actors in memory", () => {
   for (const { run, title } of SpawnerSuite.contract(memorySpawner, { abilities: [] })) it.live(title, () => run)
+})
+
+/** As a program writes it around the spawner of its platform, which would start processes. */
+const starts: Array<string> = []
+const Noted = Spawner.Spawner.portable("noted", { module: import.meta.url }, () =>
+  Layer.effect(
+    Spawner.SpawnerDriver,
+    Effect.map(Spawner.NativeSpawner, (native) => ({
+      ...native,
+      spawn: (request) =>
+        Effect.map(native.spawn(request), (handle) => {
+          starts.push(handle.actor.name)
+          return { ...handle }
+        })
+    }))
+  ))
+const Processes = Layer.succeed(Spawner.Spawner, {
+  plan: undefined,
+  native: () => Effect.die("a tree in memory starts no processes")
+})
+const NotedProcesses = Noted.pipe(Layer.provide(Processes))
+
+describe("A spawner of the program's around actors in memory", () => {
+  const memory = memorySpawner.pipe(Effect.map((spawner) =>
+    Layer.succeed(Spawner.Spawner, {
+      plan: undefined,
+      native: () =>
+        Effect.succeed({
+          spawner,
+          pid: 0,
+          refusal: undefined,
+          authenticator: undefined,
+          killAll: () => {},
+          stopAll: () => {},
+          continueAll: () => {}
+        })
+    })
+  ))
+  const make = Effect.flatMap(memory, (native) => SpawnerSuite.fromLayer(Noted.pipe(Layer.provide(native))))
+  for (const { run, title } of SpawnerSuite.contract(make, { abilities: [] })) it.live(title, () => run)
+
+  it.effect("starts every actor of a tree, in the root and below", () =>
+    Effect.gen(function*() {
+      yield* Actor.runInActor(startBelow(), { name: "above-in-memory" })
+      assert.includeMembers(starts, ["above-in-memory", "below-in-memory"])
+    }).pipe(Effect.provide(MemoryActor.layer.pipe(Layer.provide(NotedProcesses)))))
 })
 
 const hub = Effect.sync(() => MemoryTransport.hub())
