@@ -9,9 +9,11 @@ import * as Redacted from "effect/Redacted"
 /** Bytes of a secret that nobody guesses. */
 const secretBytes = 32
 
-const webCrypto = (globalThis as unknown as {
-  readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }
-}).crypto
+/** Not read before it is used: Node loads Web Crypto where it is first asked for, which no actor needs for its start. */
+const random = (size: number): Uint8Array =>
+  (globalThis as unknown as {
+    readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }
+  }).crypto.getRandomValues(new Uint8Array(size))
 
 /** How a tree is called, and the secret that its members prove to each other. */
 export interface TreeCredentials {
@@ -46,7 +48,7 @@ export const make = (
   options: { readonly tree?: string | undefined; readonly secret?: Uint8Array | undefined } = {}
 ): TreeCredentials => ({
   tree: options.tree ?? "tree",
-  secret: Redacted.make(options.secret ?? webCrypto.getRandomValues(new Uint8Array(secretBytes)), {
+  secret: Redacted.make(options.secret ?? random(secretBytes), {
     label: "the secret of a tree"
   })
 })
