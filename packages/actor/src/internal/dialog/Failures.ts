@@ -32,8 +32,16 @@ import { box, isA } from "../errors/Boxing.ts"
 import { cancelledBy } from "../errors/CancelledBy.ts"
 
 /**
- * The failures that came with the first one, on the cause of a failed call.
+ * The failures that came with the first one, as an annotation on the cause of a failed call or nursery. Absent where
+ * there was one failure alone.
  *
+ * @example
+ * ```ts
+ * const exit = yield* Effect.exit(frank.run(broken()))
+ * const annotations = Exit.isFailure(exit) ? Cause.annotations(exit.cause) : Context.empty()
+ * Context.getOption(annotations, ActorError.OtherFailures) // Option.none()
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class OtherFailures

@@ -11,23 +11,47 @@ import { ActorId as ActorIdSchema, Boxed, Lost as LostSchema } from "@furrow/pro
 import * as Schema from "effect/Schema"
 
 /**
- * Who an actor is. `uuid` alone decides equality; name and pid are for people.
+ * The identity of an actor, as a schema: it may stand in a payload. `uuid` alone decides equality; name and pid are for
+ * people.
  *
+ * @example
+ * ```ts
+ * const { id } = yield* Actor.current
+ * Schema.is(ActorError.ActorId)(id) // true
+ * ```
+ * @category models
  * @since 0.1.0
  */
 export const ActorId = ActorIdSchema
 export type ActorId = typeof ActorId.Type
 
-/** `name@pid`, as an actor is called in messages. */
+/**
+ * Says an actor in the words of messages: `name@pid`.
+ *
+ * @example
+ * ```ts
+ * ActorError.formatActor(frankId) // "frank@4711"
+ * ```
+ * @category formatting
+ * @since 0.1.0
+ */
 export const formatActor = (actor: ActorId): string => `${actor.name}@${actor.pid}`
 
 const tail = (stderr: ReadonlyArray<string>): string =>
   stderr.length === 0 ? "" : `\nits last lines on stderr:\n${stderr.map((line) => `  | ${line}`).join("\n")}`
 
 /**
- * The work was cancelled, and not by us alone: `by` asked first, for `reason` (features CANC-4 to CANC-9).
- * `acknowledged` is false where the far finalizers did not end within the bound.
+ * The work was cancelled, and not by us alone: `by` asked first, for `reason`. `acknowledged` is false where the far
+ * finalizers did not end within their bound (`Timeouts.cancel`).
  *
+ * @example
+ * ```ts
+ * const call = yield* Effect.forkChild(Effect.flip(frank.run(forever())), { startImmediately: true })
+ * yield* frank.cancel("the day is over")
+ * const error = yield* Fiber.join(call)
+ * error._tag // "ContextCancelled"
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("ContextCancelled", {
@@ -44,14 +68,29 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
 }
 
 /**
- * How an actor was lost.
+ * The ways to lose an actor, as a schema: its process exited, a signal killed it, or its connection closed.
  *
+ * @example
+ * ```ts
+ * const isLost = Schema.is(ActorError.Lost)
+ * isLost({ _tag: "Signalled", signal: "SIGKILL" }) // true
+ * ```
+ * @category models
  * @since 0.1.0
  */
 export const Lost = LostSchema
 export type Lost = typeof Lost.Type
 
-/** How an actor was lost, in words. */
+/**
+ * Says in words how an actor was lost.
+ *
+ * @example
+ * ```ts
+ * ActorError.formatLost({ _tag: "Exited", code: 1 }) // "its process exited with code 1"
+ * ```
+ * @category formatting
+ * @since 0.1.0
+ */
 export const formatLost = (how: Lost): string => {
   switch (how._tag) {
     case "Exited":
@@ -64,9 +103,18 @@ export const formatLost = (how: Lost): string => {
 }
 
 /**
- * The actor is gone without a last word (features W-C6, W-S12: lost peers fail every open call at once).
- * `stderr` holds its last lines where we are its parent, `failure` what it could still say of an uncaught error.
+ * The actor is gone without a last word, and every open call on it fails with this at once.
  *
+ * `stderr` holds its last lines where we are its parent. `failure` is what it could still say of an uncaught error.
+ *
+ * @example
+ * ```ts
+ * const answer = yield* frank.run(isPrime({ n: 7 })).pipe(
+ *   Effect.catchTag("ActorLost", (error) => Effect.as(Effect.logError(error.message), false))
+ * )
+ * answer // true
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
@@ -86,10 +134,23 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
 }
 
 /**
- * Why an actor cannot be reached: it has ended or is of another tree (`gone`), nobody answered in time (`timeout`), it let
- * nobody in (`refused`), it cannot be listened or dialled to (`transport`), this actor is ending (`closed`), or there is no
- * such actor to reach from here, as the parent of a root (`none`).
+ * The reasons why an actor cannot be reached:
  *
+ * - `gone`: it has ended, or is of another tree
+ * - `timeout`: there was no answer in time
+ * - `refused`: it let nobody in
+ * - `transport`: it cannot be listened or dialled to
+ * - `closed`: this actor is ending
+ * - `none`: there is no such actor to reach from here, as the parent of a root
+ *
+ * @example
+ * ```ts
+ * const why = yield* Actor.parent([audit]).pipe(
+ *   Effect.as("a parent"),
+ *   Effect.catchTag("ActorUnreachable", (error) => Effect.succeed(error.why))
+ * )
+ * why // "none"
+ * ```
  * @category models
  * @since 0.1.0
  */
@@ -97,9 +158,17 @@ export const Unreachability = Schema.Literals(["gone", "timeout", "refused", "tr
 export type Unreachability = typeof Unreachability.Type
 
 /**
- * The actor cannot be reached from here. `actor` is nobody's where only a name is known; `target` says in words who was
- * meant, `why` is what a program can act on, `reason` says it to people.
+ * The actor cannot be reached from here. `why` is what a program can act on, `reason` says it to people.
  *
+ * `actor` is null where only a name is known, and `target` says in words who was meant.
+ *
+ * @example
+ * ```ts
+ * const error = yield* Effect.flip(Registry.wait([isPrime], "gretchen", { within: "50 millis" }))
+ * error._tag // "ActorUnreachable"
+ * error.message // '"gretchen" cannot be reached: nobody of that name was ready within 50ms'
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class ActorUnreachable extends Schema.TaggedError<ActorUnreachable>()("ActorUnreachable", {
@@ -122,8 +191,15 @@ const asKind = (endpoint: string): { readonly name: string; readonly kind: keyof
 }
 
 /**
- * The actor does not expose this endpoint, or exposes another one of that name (features RPC-6, ACT-7).
+ * The actor does not expose this endpoint, or exposes another one of that name. `exposed` lists what it does expose.
  *
+ * @example
+ * ```ts
+ * yield* Actor.startScoped("ledger", { expose: [isPrime] })
+ * const error = yield* Effect.flip(Registry.find([audit], "ledger"))
+ * error._tag // "EndpointUnknown"
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("EndpointUnknown", {
@@ -145,8 +221,17 @@ export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("Endp
 }
 
 /**
- * The actor ran nothing: too many dialogs of ours are open there at once, or ended and we have not read how.
+ * The actor ran nothing: `limit` dialogs of ours are open there at once, or ended and we have not read how. A bound on
+ * the calls in flight avoids it.
  *
+ * @example
+ * ```ts
+ * const answers = yield* Effect.forEach([5, 6, 7], (n) => frank.run(isPrime({ n })), { concurrency: 16 }).pipe(
+ *   Effect.catchTag("ActorBusy", ({ limit }) => Effect.die(`more than ${limit} calls in flight`))
+ * )
+ * answers // [true, false, true]
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class ActorBusy extends Schema.TaggedError<ActorBusy>()("ActorBusy", {
@@ -169,9 +254,17 @@ export const aboveLimit = (bytes: number, limit: number): string =>
 const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the limit/.test(issue)
 
 /**
- * A value does not match its schema, or is too large to be sent. `side` made it: `caller` before anything was sent, `callee`
- * in the actor. `actor` is who serves the endpoint.
+ * A value does not match its schema, or is too large to be sent. `issue` says what is wrong, `part` in which part of
+ * the call.
  *
+ * `side` made the value: `caller` before anything was sent, `callee` in the actor. `actor` serves the endpoint.
+ *
+ * @example
+ * ```ts
+ * const error = yield* Effect.flip(frank.run(isPrime({ n: 0.5 })))
+ * error._tag // "PayloadInvalid"
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("PayloadInvalid", {
@@ -193,8 +286,17 @@ export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("Payloa
 }
 
 /**
- * One side broke the rules of the wire: a bug in a runtime, or a peer that is not one.
+ * One side broke the rules of the wire, and the connection was closed: a bug in a runtime, or a peer that is not one.
+ * `side` is the side that broke `rule`; a program can only report it.
  *
+ * @example
+ * ```ts
+ * const answer = yield* frank.run(isPrime({ n: 7 })).pipe(
+ *   Effect.catchTag("ProtocolViolation", (error) => Effect.die(error))
+ * )
+ * answer // true
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("ProtocolViolation", {
@@ -211,17 +313,36 @@ export class ProtocolViolation extends Schema.TaggedError<ProtocolViolation>()("
 }
 
 /**
- * The steps of starting an actor, in order.
+ * The steps of starting an actor, in order: `SpawnFailed` says how far a start came.
  *
+ * @example
+ * ```ts
+ * ActorError.SpawnStep.literals // ["process", "handshake", "import", "layer", "ready"]
+ * ```
+ * @category models
  * @since 0.1.0
  */
 export const SpawnStep = Schema.Literals(["process", "handshake", "import", "layer", "ready"])
 export type SpawnStep = typeof SpawnStep.Type
 
 /**
- * The actor did not become ready (features W-S1, W-S7). `step` says how far it came. Its `actor` has the pid 0 where there
- * was no process yet.
+ * The actor did not become ready. `step` says how far it came, `reason` what stopped it, `stderr` its last lines.
  *
+ * Its `actor` has the pid 0 where there was no process yet.
+ *
+ * @example
+ * ```ts
+ * export const search = Actor.fn("search", {
+ *   module: import.meta.url, layer: Layer.effectDiscard(Effect.fail("no index"))
+ * })(() => Effect.void)
+ *
+ * const step = yield* Actor.runInActor(search()).pipe(
+ *   Effect.as("ready"),
+ *   Effect.catchTag("SpawnFailed", (error) => Effect.succeed(error.step))
+ * )
+ * step // "layer"
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed", {
@@ -241,8 +362,20 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
 }
 
 /**
- * A stream overran its reader, where overrunning was asked for (features OVR-2).
+ * A stream overran its reader, where that was asked for: the reader opened the dialog with `overflow: "error"`, and
+ * more than its window arrived.
  *
+ * @example
+ * ```ts
+ * const answer = frank.open(
+ *   chat({ room: "kitchen" }),
+ *   ({ stream }) => Effect.andThen(stream.sendAll(["a", "b"]), Effect.delay(stream.receive, "50 millis")),
+ *   { overflow: "error", window: { items: 1 } }
+ * )
+ * const heard = yield* Effect.catchTag(answer, "StreamOverrun", () => Effect.succeed("too slow"))
+ * heard // "too slow"
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOverrun", {
@@ -255,8 +388,16 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
 }
 
 /**
- * Another actor holds this name, and it was asked for alone. `actor` is that one; its pid is 0 while it is starting.
+ * Another actor holds this name, and it was asked for alone (`unique: true`). `actor` is that one; its pid is 0 while
+ * it is starting.
  *
+ * @example
+ * ```ts
+ * yield* Actor.startScoped("ledger", { expose: [isPrime], unique: true })
+ * const error = yield* Effect.flip(Actor.startScoped("ledger", { expose: [isPrime], unique: true }))
+ * error._tag // "NameTaken"
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
@@ -271,8 +412,18 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 }
 
 /**
- * The connection is closed. `side: "local"`: we closed it, a portal was used after its owner ended.
+ * The connection is closed.
  *
+ * - `side: "local"`: we closed it, as where a portal is used after its owner ended.
+ * - `side: "peer"`: the actor has ended.
+ *
+ * @example
+ * ```ts
+ * const late = yield* Effect.scoped(Actor.startScoped("ledger", { expose: [isPrime] }))
+ * const error = yield* Effect.flip(late.run(isPrime({ n: 7 })))
+ * error._tag // "ChannelClosed"
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelClosed", {
@@ -288,9 +439,20 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelC
 }
 
 /**
- * What the far side died of, boxed: a defect, or an error without a schema (features ERR-1 to ERR-4).
- * `boxed.origin` is where it happened, `boxed.path` who passed it on; `cause` shows the remote stack.
+ * The far side died of a defect, or of an error without a schema, which arrives boxed as text. `cause` shows the remote
+ * stack.
  *
+ * `boxed.origin` is where it happened, `boxed.path` lists the actors that passed it on. `others` failed beside it.
+ *
+ * @example
+ * ```ts
+ * const message = yield* frank.run(broken()).pipe(
+ *   Effect.as("done"),
+ *   Effect.catchTag("RemoteActorError", ({ boxed }) => Effect.succeed(boxed.message))
+ * )
+ * message // "out of paper"
+ * ```
+ * @category errors
  * @since 0.1.0
  */
 export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("RemoteActorError", {
@@ -335,6 +497,7 @@ const unbox = (boxed: Boxed): Error => {
 /**
  * Everything the runtime itself can fail with: closed, so that it can be handled exhaustively.
  *
+ * @category errors
  * @since 0.1.0
  */
 export type ActorError =
@@ -367,12 +530,18 @@ const classes = [
 ] as const
 
 /**
- * Tells the runtime's own errors from an endpoint's.
+ * Tells the runtime's own errors from an endpoint's. It narrows an error to the closed union `ActorError`.
  *
  * @example
  * ```ts
- * Effect.catchIf(call, Actor.isActorError, (error) => Effect.logError(error.message))
+ * const error = yield* Effect.flip(frank.run(isPrime({ n: 1 })))
+ * Actor.isActorError(error) // false
+ * const answer = frank.run(isPrime({ n: 7 })).pipe(
+ *   Effect.catchIf(Actor.isActorError, (error) => Effect.as(Effect.logError(error.message), false))
+ * )
+ * yield* answer // true
  * ```
+ * @category guards
  * @since 0.1.0
  */
 export const isActorError = (u: unknown): u is ActorError =>

@@ -12,19 +12,38 @@ import * as Context from "effect/Context"
 import type * as Option from "effect/Option"
 
 /**
- * The annotation: `by` asked first, `reason` in words, `deadline` in milliseconds from then.
+ * The annotation on the interruption that a cancel from another actor causes: `by` asked first, `reason` in words,
+ * `deadline` in milliseconds from then. `cancelledBy` reads it.
  *
+ * @example
+ * ```ts
+ * const exit = yield* Effect.exit(Effect.interrupt)
+ * const annotations = Exit.isFailure(exit) ? Cause.annotations(exit.cause) : Context.empty()
+ * Context.getOption(annotations, ActorError.CancelledBy) // Option.none()
+ * ```
+ * @category cancellation
  * @since 0.1.0
  */
 export class CancelledBy extends Context.Service<CancelledBy, Cancellation>()("@furrow/actor/CancelledBy") {}
 
 /**
- * Reads who cancelled from a cause, as a finalizer sees it.
+ * Reads from a cause which actor cancelled the work and why, as a finalizer sees it. None where the work was
+ * interrupted in its own actor, or was not interrupted.
  *
  * @example
  * ```ts
- * Effect.onExit(work, (exit) => Exit.isFailure(exit) ? Effect.log(Actor.cancelledBy(exit.cause)) : Effect.void)
+ * export const guarded = Actor.fn("guarded", { module: import.meta.url })(() =>
+ *   Effect.onExit(Effect.never, (exit) =>
+ *     Exit.isFailure(exit)
+ *       ? Option.match(Actor.cancelledBy(exit.cause), {
+ *         onNone: () => Effect.void,
+ *         onSome: ({ by, reason }) => Effect.logDebug(`${by.name} cancelled: ${reason}`)
+ *       })
+ *       : Effect.void))
+ *
+ * yield* Effect.timeoutOption(Actor.runInActor(guarded()), "200 millis") // Option.none()
  * ```
+ * @category cancellation
  * @since 0.1.0
  */
 export const cancelledBy = <E>(cause: Cause.Cause<E>): Option.Option<Cancellation> =>

@@ -6,10 +6,17 @@
 import * as Data from "effect/Data"
 
 /**
- * A Layer of the platform cannot be built here. `what` and `key` name the Layer, `module` the file that defines it. `step`
- * says how far it came: its module was imported, its settings were read, the Layer itself was built. In a child the same
- * failure arrives as `SpawnFailed` with these words.
+ * A Layer of the platform cannot be built here. In a child the same failure arrives as `SpawnFailed` with these words.
  *
+ * `what` and `key` name the Layer, `module` the file that defines it. `step` says how far it came: its module was
+ * imported, its settings were read, the Layer itself was built.
+ *
+ * @example
+ * ```ts
+ * const place = { what: "transport", key: "tls", module: "tls.ts", step: "settings" } as const
+ * const error = new ActorRuntime.RuntimeLayerError({ ...place, reason: "no host" })
+ * error.message // 'the transport "tls" of tls.ts cannot be built (step: settings): no host'
+ * ```
  * @category errors
  * @since 0.1.0
  */

@@ -7,7 +7,17 @@
  */
 const limited = Error as unknown as { stackTraceLimit?: number }
 
-/** Runs `f` without recording stacks; where the platform cannot do without, with them. */
+/**
+ * Runs `f` without recording stacks, for errors that arrive from afar: a stack of the runtime's own frames tells
+ * nothing. It runs `f` as it is where the platform cannot do so.
+ *
+ * @example
+ * ```ts
+ * ActorProcess.withoutStack(() => new Error("far away").stack) // "Error: far away"
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
 export const withoutStack = <A>(f: () => A): A => {
   const before = limited.stackTraceLimit
   if (before === undefined) return f()
