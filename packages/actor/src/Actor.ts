@@ -71,8 +71,9 @@ export type { Nursery } from "./internal/supervision/Nursery.ts"
 type AnyImplemented = Implemented<AnyEndpoint>
 
 /**
- * What an actor is to serve, and how it is to be started.
+ * The endpoints that an actor is to serve, and the way it is to be started.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOptions {
@@ -131,14 +132,20 @@ const portalOfAny = (
     : StartService.portal(tree, what, child, channel, wait)
 
 /**
- * Starts an actor in the nursery around us; it resolves when the actor is ready to serve. The nursery cancels it when
- * its body returns; with `await: true` it is joined instead: it must end by itself or be cancelled through its portal.
+ * Starts an actor in the nursery around us; it resolves when the actor is ready to serve, and fails with `SpawnFailed`
+ * or `NameTaken` otherwise. An actor that is lost later fails the nursery.
+ *
+ * The nursery cancels it when its body returns. With `await: true` it is joined instead: it must end by itself or be
+ * cancelled through its portal.
  *
  * @example
  * ```ts
- * const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
- * yield* frank.run(isPrime({ n: 7 }))
+ * const gretchen = yield* Actor.start("gretchen", { expose: [isPrime, count] })
+ * yield* gretchen.run(isPrime({ n: 7 })) // true
+ * const counter = yield* Actor.start(Counter, { name: "c1" })
+ * yield* counter.run(increment({ by: 2 })) // 2
  * ```
+ * @category starting actors
  * @since 0.1.0
  */
 export const start: {
@@ -167,14 +174,18 @@ export const start: {
 const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => open ? Effect.void : child.discard
 
 /**
- * Starts an actor in the Scope around us: it ends when the Scope closes. Its death interrupts nobody: calls fail with
- * `ActorLost`, `portal.wait` reports it, and a death that nobody saw (no call failed of it, nobody waited) is logged when
- * the Scope closes.
+ * Starts an actor in the Scope around us; it resolves when the actor is ready to serve, and the actor ends when the
+ * Scope closes. It fails with `SpawnFailed` or `NameTaken`.
+ *
+ * The death of the actor interrupts nothing: calls fail with `ActorLost`, and `portal.wait` reports it. A death that
+ * was not seen in one of these ways is logged when the Scope closes.
  *
  * @example
  * ```ts
- * const frank = yield* Actor.startScoped("frank", { expose: [isPrime] })
+ * const gretchen = yield* Actor.startScoped("gretchen", { expose: [isPrime] })
+ * yield* gretchen.run(isPrime({ n: 7 })) // true
  * const counter = yield* Actor.startScoped(Counter, { name: "c1" })
+ * yield* counter.run(increment({ by: 2 })) // 2
  * ```
  * @category starting actors
  * @since 0.1.0
@@ -232,13 +243,16 @@ const inOwnActor = <A>(
 
 /**
  * Runs a call in an actor of its own: starts it, waits for the answer, ends it. Interrupting it interrupts the far
- * fiber, waits for its finalizers, and is bounded by the shutdown ladder.
+ * fiber and waits for its finalizers, bounded by the shutdown ladder.
+ *
+ * It fails with the error of the endpoint, or with an `ActorError`. `name` is by default that of the endpoint.
  *
  * @example
  * ```ts
- * yield* Effect.forEach(numbers, (n) => Actor.runInActor(isPrime({ n })), { concurrency: 4 })
- * yield* Actor.runInActor(isPrime({ n: 7 })).pipe(Effect.timeout("1 second"))
+ * yield* Effect.forEach([6, 7], (n) => Actor.runInActor(isPrime({ n })), { concurrency: 4 }) // [false, true]
+ * yield* Actor.runInActor(forever()).pipe(Effect.timeoutOption("200 millis")) // Option.none()
  * ```
+ * @category starting actors
  * @since 0.1.0
  */
 export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> | Misused<C, "call", "actor">>(
@@ -251,8 +265,14 @@ export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> 
   }) as Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime>
 
 /**
- * Reads a stream from an actor of its own: the actor lives as long as the stream is read.
+ * Reads a stream from an actor of its own, which lives as long as the stream is read. `name` is by default that of the
+ * endpoint.
  *
+ * @example
+ * ```ts
+ * yield* Actor.streamInActor(count({ to: 1_000_000 })).pipe(Stream.take(3), Stream.runCollect) // [1, 2, 3]
+ * ```
+ * @category starting actors
  * @since 0.1.0
  */
 export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpoint> | Misused<C, "stream", "actor">>(
@@ -275,6 +295,7 @@ export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpo
 /**
  * A job in the background: an actor that answers one call.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Running<out A, out E> {
@@ -287,9 +308,17 @@ export interface Running<out A, out E> {
 }
 
 /**
- * Runs a call in an actor of its own, in the background. The nursery joins it: a failure of the job is the nursery's,
- * typed, and leaving the nursery waits for it.
+ * Runs a call in an actor of its own, in the background. The nursery joins it: leaving the nursery waits for the job,
+ * and a failure of the job is the nursery's, typed.
  *
+ * @example
+ * ```ts
+ * const job = yield* Actor.forkInActor(isPrime({ n: 7 }))
+ * yield* job.result // true
+ * const other = yield* Actor.forkInActor(forever())
+ * yield* other.cancel("not needed")
+ * ```
+ * @category starting actors
  * @since 0.1.0
  */
 export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> | Misused<C, "call", "actor">>(
@@ -333,15 +362,29 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
   ) as Effect.Effect<Running<Success<C>, Failure<C>>, ActorError, Nursery | Raises<Failure<C>>>
 
 /**
- * Who we are: name, id, ancestors.
+ * The actor we run in: its name, its id, its ancestors, and whether it is the root.
  *
+ * @example
+ * ```ts
+ * const { isRoot, name } = yield* Actor.current
+ * name // "root"
+ * isRoot // true
+ * ```
+ * @category observing
  * @since 0.1.0
  */
 export const current: Effect.Effect<ActorInfo, never, ActorRuntime> = Effect.map(ActorRuntime, ({ info }) => info)
 
 /**
- * A picture of this actor: who it is, what it serves, its children and their states.
+ * A picture of this actor: its id, what it serves, its children and their states, its connections.
  *
+ * @example
+ * ```ts
+ * yield* Actor.start("gretchen", { expose: [isPrime] })
+ * const { children } = yield* Actor.statistics
+ * children.map(({ actor }) => actor.name) // ["gretchen"]
+ * ```
+ * @category observing
  * @since 0.1.0
  */
 export const statistics: Effect.Effect<ActorSnapshot, never, ActorRuntime> = Effect.map(
@@ -350,8 +393,16 @@ export const statistics: Effect.Effect<ActorSnapshot, never, ActorRuntime> = Eff
 )
 
 /**
- * What happens in this actor and to its children, from now on.
+ * Events of this actor and of its children, from the moment the stream is read. The stream never ends by itself.
  *
+ * @example
+ * ```ts
+ * const first = yield* Actor.events.pipe(Stream.runHead, Effect.forkChild({ startImmediately: true }))
+ * yield* Actor.start("gretchen", { expose: [isPrime] })
+ * const { _tag } = Option.getOrThrow(yield* Fiber.join(first))
+ * _tag // "ActorSpawning"
+ * ```
+ * @category observing
  * @since 0.1.0
  */
 export const events: Stream.Stream<ActorEvent, never, ActorRuntime> = Stream.unwrap(
@@ -365,22 +416,37 @@ export const events: Stream.Stream<ActorEvent, never, ActorRuntime> = Stream.unw
 )
 
 /**
- * Turns every `ActorError` into a defect and leaves the endpoint's own errors: what a handler does that calls another
- * actor, because an `ActorError` is not in its own contract.
+ * Turns every `ActorError` into a defect and leaves the endpoint's own errors. A handler that calls another actor needs
+ * it, because an `ActorError` is not in its own contract.
  *
  * @example
  * ```ts
- * const lookup = Actor.fn("lookup", { module, error: NotFound })(({ key }) => Actor.orDie(store.run(get({ key }))))
+ * export const check = Actor.fn("check", {
+ *   module: import.meta.url, success: Schema.Boolean, error: TooSmall
+ * })(() => Actor.orDie(Actor.runInActor(isPrime({ n: 7 }))))
+ *
+ * yield* Actor.runInActor(check()) // true
  * ```
+ * @category errors
  * @since 0.1.0
  */
 export const orDie = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, Exclude<E, ActorError>, R> =>
   Effect.catchIf(self, isActorError, Effect.die) as Effect.Effect<A, Exclude<E, ActorError>, R>
 
 /**
- * Bounds an effect as `Effect.timeout` does, and lets the remaining time travel with every call made inside: an actor
- * three hops away knows how long it has (`Actor.Deadline`). An earlier deadline around it stays in force.
+ * Bounds an effect as `Effect.timeout` does: it fails with `TimeoutError` when the time is up. A number is
+ * milliseconds.
  *
+ * The remaining time travels with every call made inside, so an actor three hops away knows how long it has
+ * (`Timeouts.Deadline`). An earlier deadline around it stays in force.
+ *
+ * @example
+ * ```ts
+ * yield* frank.run(isPrime({ n: 7 })).pipe(Actor.timeout("2 seconds")) // true
+ * const error = yield* Effect.flip(Actor.timeout(frank.run(forever()), 50))
+ * error._tag // "TimeoutError"
+ * ```
+ * @category cancellation
  * @since 0.1.0
  */
 export const timeout: {

@@ -18,13 +18,16 @@ import * as HereActor from "./HereActor.ts"
 import { Losses } from "./StartService.ts"
 
 /**
- * Runs a graph of actors until it fails: `Layer.launch` that notices an actor lost after the graph was built. What is
- * left then stops in reverse order.
+ * Runs a graph of actors until it fails: `Layer.launch` that notices an actor lost after the graph was built. The other
+ * actors then stop in reverse order.
+ *
+ * It fails with what building the graph fails with, or with the `ActorError` of the loss. It never succeeds.
  *
  * @example
  * ```ts
- * NodeActor.runMain(Actor.launch(Web.layer.pipe(Layer.provide(Counter.layer))))
+ * yield* Effect.timeoutOption(Actor.launch(Counter.layer), "200 millis") // Option.none()
  * ```
+ * @category starting actors
  * @since 0.1.0
  */
 export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<never, E | ActorError, R> =>
@@ -38,8 +41,16 @@ export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<neve
 
 /**
  * Opens a dialog whose handler runs in this process: the linked pair in memory, through the codecs, for tests and small
- * programs. The services its handler needs stay in R.
+ * programs. It is cancelled when the Scope closes, and the services its handler needs stay in R.
  *
+ * @example
+ * ```ts
+ * const { first, stream } = yield* Actor.openTest(chat({ room: "kitchen" }))
+ * first // { members: 1 }
+ * yield* stream.send("hello")
+ * yield* stream.receive // "HELLO"
+ * ```
+ * @category testing
  * @since 0.1.0
  */
 export const openTest = <R, Ep extends AnyDialogEndpoint>(

@@ -26,7 +26,12 @@ import type { AnyServiceClass, SelfOf } from "./Service.ts"
 
 export type { ActorRef } from "../contract/ActorRef.ts"
 
-/** Definitions or contracts: all that counts of them is what they can be asked. */
+/**
+ * Definitions or contracts, as a list: all that counts of them is what they can be asked.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Exposed = ReadonlyArray<{ readonly endpoint: AnyEndpoint; readonly module?: string | undefined }>
 
 /** What somebody expects of an actor: to be this Service, or to expose these. */
@@ -58,8 +63,11 @@ export const unmet = (ref: ActorRefData, expected: Expected): string | undefined
 }
 
 /**
- * The schema of references to actors that expose `X`. Unlike a plain Codec it is typed for whoever makes one, too: a
- * call with a reference to somebody else does not compile.
+ * The schema of references to actors that expose `X`. A call with a reference to an actor that does not expose it does
+ * not compile.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface RefOf<X> extends Schema.Codec<ActorRef<X>, typeof RefSchema.Encoded> {
   readonly "~type.make": ActorRef<X>
@@ -72,9 +80,14 @@ export interface RefOf<X> extends Schema.Codec<ActorRef<X>, typeof RefSchema.Enc
  *
  * @example
  * ```ts
- * const introduce = Actor.endpoint("introduce", { payload: { to: Actor.ref(Counter) } })
- * yield* greeter.run(introduce({ to: counter.ref }))
+ * export const tell = Actor.fn("tell", {
+ *   module: import.meta.url, payload: { whom: Actor.ref([audit]) }, success: Schema.String
+ * })(({ whom }) => Actor.orDie(Effect.flatMap(Actor.portal(whom), (peer) => peer.run(audit({ what: "hello" })))))
+ *
+ * const ledger = yield* Actor.start("ledger", { expose: [audit] })
+ * yield* Actor.runInActor(tell({ whom: ledger.ref })) // "noted: hello"
  * ```
+ * @category reaching actors
  * @since 0.1.0
  */
 export const ref: {
@@ -167,13 +180,17 @@ export const borrowedPortal = (
   )
 
 /**
- * Opens a portal to the actor behind a reference, for as long as the Scope. One connection serves all portals between two
- * actors. `ActorUnreachable` says why it cannot be opened.
+ * Opens a portal to the actor behind a reference, for as long as the Scope. One connection serves all portals between
+ * two actors.
+ *
+ * It fails with `ActorUnreachable`, which says why, within `Timeouts.connect` (default: 5 seconds).
  *
  * @example
  * ```ts
- * Counter.serve({ introduce: ({ to }) => Effect.flatMap(Actor.portal(to), (peer) => peer.run(hello({}))) })
+ * const same = yield* Actor.portal(frank.ref)
+ * yield* same.run(isPrime({ n: 7 })) // true
  * ```
+ * @category reaching actors
  * @since 0.1.0
  */
 export const portal = <X>(
@@ -184,14 +201,20 @@ export const portal = <X>(
   })
 
 /**
- * A reference to ourselves, to send to whoever should open a portal to us. What it says we expose, or are, must be so: it
- * dies otherwise.
+ * A reference to ourselves, to send to whoever should open a portal to us. It dies where we do not expose what it says,
+ * or are not that Service.
  *
  * @example
  * ```ts
- * const me = yield* Actor.self([done])
- * yield* worker.run(work({ n: 7, answerTo: me }))
+ * export const work = Actor.fn("work", {
+ *   module: import.meta.url, payload: { answerTo: Actor.ref([audit]) }, success: Schema.String
+ * })(({ answerTo }) =>
+ *   Actor.orDie(Effect.flatMap(Actor.portal(answerTo), (boss) => boss.run(audit({ what: "done" })))))
+ *
+ * const me = yield* Actor.self([audit])
+ * yield* Actor.runInActor(work({ answerTo: me })) // "noted: done"
  * ```
+ * @category reaching actors
  * @since 0.1.0
  */
 export const self: {
@@ -216,14 +239,18 @@ export const self: {
   })
 
 /**
- * A portal to our parent, for what it exposes. Fails in a root, which has none. Cancelling a parent is not for its
- * children: `cancel` on it fails the call with a defect.
+ * A portal to our parent, for what it exposes. It fails with `ActorUnreachable` in a root, which has none.
+ *
+ * Its `cancel` dies: a parent outlives its children, so they cannot end it.
  *
  * @example
  * ```ts
- * const parent = yield* Actor.parent([audit])
- * yield* parent.run(audit({ what: "started" }))
+ * export const work = Actor.fn("work", { module: import.meta.url, success: Schema.String })(() =>
+ *   Actor.orDie(Effect.flatMap(Actor.parent([audit]), (parent) => parent.run(audit({ what: "started" })))))
+ *
+ * yield* Actor.runInActor(work()) // "noted: started"
  * ```
+ * @category reaching actors
  * @since 0.1.0
  */
 export const parent = <const X extends Exposed>(
@@ -246,9 +273,17 @@ export const parent = <const X extends Exposed>(
   })
 
 /**
- * A portal to the root of the tree, for what it exposes: `NodeActor.runMain(program, { expose: [...] })`. Fails in the
- * root itself.
+ * A portal to the root of the tree, for what it exposes: `NodeActor.runMain(program, { expose: [...] })`. It fails with
+ * `ActorUnreachable` in the root itself.
  *
+ * @example
+ * ```ts
+ * export const work = Actor.fn("work", { module: import.meta.url, success: Schema.String })(() =>
+ *   Actor.orDie(Effect.flatMap(Actor.root([audit]), (root) => root.run(audit({ what: "started" })))))
+ *
+ * yield* Actor.runInActor(work()) // "noted: started"
+ * ```
+ * @category reaching actors
  * @since 0.1.0
  */
 export const root = <const X extends Exposed>(

@@ -32,6 +32,7 @@ type ServicesOf<P extends Rpc.Any> = P extends
  * The client of an RpcGroup whose calls go to an actor: a method for each procedure. It fits where Effect's own
  * `RpcClient<Rpcs, ActorError>` is asked for, and takes fewer options.
  *
+ * @category models
  * @since 0.1.0
  */
 export type GroupClient<Rpcs extends Rpc.Any> = Struct.Simplify<
@@ -102,18 +103,21 @@ const discarded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<void,
   )
 
 /**
- * A client of an Effect RpcGroup over a portal: the group's own client, with acknowledged cancellation, streams paid for
- * by credit, and `ActorError` beside the procedures' own errors.
+ * A client of an Effect RpcGroup over a portal: a method for each procedure. Cancellation is acknowledged, streams are
+ * paid for by credit, and `ActorError` stands beside the procedures' own errors.
  *
  * A group with middleware does not compile and throws here, as does one with a `defect` schema or `Rpc.ParseOptions`:
- * Effect's own RpcClient would keep them. A call with headers, `context`, `asQueue` or `streamBufferSize` dies and says
- * what to do. `discard: true` answers nothing, but waits until the handler has ended.
+ * Effect's own RpcClient would keep them.
+ *
+ * A call with headers, `context`, `asQueue` or `streamBufferSize` dies and says what to do. `discard: true` answers
+ * nothing, but waits until the handler has ended.
  *
  * @example
  * ```ts
- * const client = Actor.rpcClient(portal, Group)
- * yield* client.Inc({ by: 1 })
+ * const client = Actor.rpcClient(todos, TodoRpcs)
+ * yield* client.Add({ title: "sow" }) // 1
  * ```
+ * @category reaching actors
  * @since 0.1.0
  */
 export const rpcClient = <Self, Rpcs extends Rpc.Any>(

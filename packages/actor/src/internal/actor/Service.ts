@@ -37,7 +37,13 @@ import * as RpcGroups from "./RpcGroups.ts"
 import { type AnyService, isServed } from "./Served.ts"
 import * as Start from "./StartService.ts"
 
-/** What a handler of an endpoint is. */
+/**
+ * The handler of an endpoint: a function to an Effect for a call, to a Stream for a stream, with the dialog beside it
+ * for a dialog.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Handler<Ep, R = any> = Ep extends CallEndpoint<any, infer P, infer A, infer E>
   ? (payload: P["Type"]) => Effect.Effect<A["Type"], E["Type"], R>
   : Ep extends StreamEndpoint<any, infer P, infer A, infer E>
@@ -48,7 +54,12 @@ export type Handler<Ep, R = any> = Ep extends CallEndpoint<any, infer P, infer A
     ) => Effect.Effect<A["Type"], E["Type"], R>
   : never
 
-/** One handler for every endpoint, by its name. */
+/**
+ * One handler for every endpoint, by its name.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Handlers<Eps extends AnyEndpoint, R = any> = { readonly [Ep in Eps as Ep["name"]]: Handler<Ep, R> }
 
 type ServicesOf<H> = {
@@ -61,6 +72,7 @@ type ServicesOf<H> = {
 /**
  * An implementation of a Service: what a module exports so that an actor can be it.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Served<out Self> {
@@ -74,11 +86,21 @@ type FromRpc<R> = R extends Rpc.Rpc<infer Name, infer P, infer S, infer E, any, 
   : CallEndpoint<Name, P, S, E>
   : never
 
-/** A call of a Service: data, and an Effect that runs in the Service of the context. */
+/**
+ * A call of a Service: data, and an Effect that runs in the Service of the context.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ServiceCall<out A, out E, out Self, out Ep extends AnyCallEndpoint>
   extends Call<Ep>, Effect.Effect<A, E, Self>
 {}
-/** A stream call of a Service. */
+/**
+ * A stream call of a Service: data, and a Stream that is read from the Service of the context.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ServiceStreamCall<out A, out E, out Self, out Ep extends AnyStreamEndpoint>
   extends Call<Ep>, Stream.Stream<A, E, Self>
 {}
@@ -94,6 +116,7 @@ type Calls<Eps extends AnyEndpoint, Self> = {
 /**
  * The class of a Service: its key in the context, whose value is a portal to the actor.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface ServiceClass<
@@ -136,7 +159,19 @@ export interface ServiceClass<
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
 }
 
+/**
+ * The identity of a Service, as it stands in R, by its class.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type SelfOf<C> = C extends { new(_: never): infer I } ? I : never
+/**
+ * The class of any Service: all that starting or finding one needs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface AnyServiceClass {
   new(_: never): any
   readonly key: string
@@ -187,20 +222,23 @@ const callsOf = (service: any, endpoints: ReadonlyArray<AnyEndpoint>): Record<st
   }]))
 
 /**
- * Declares a stateful actor: `class Counter extends Actor.Service<Counter>()("Counter", { module, endpoints }) {}`.
- * `endpoints` are definitions, or an Effect RpcGroup. A group with middleware does not compile, and throws here; one with
- * a `defect` schema or `Rpc.ParseOptions` throws here: nothing of it would be kept.
+ * Declares a stateful actor: a class that is its key in the context, with `layer` to run it and `serve` to implement
+ * it. `endpoints` are definitions, or an Effect RpcGroup; `uses` lists the Services that it calls.
+ *
+ * A group with middleware does not compile, and throws here. One with a `defect` schema or `Rpc.ParseOptions` throws
+ * here, because nothing of it would be kept.
  *
  * @example
  * ```ts
- * export class Counter extends Actor.Service<Counter>()("Counter", {
- *   module: import.meta.url, endpoints: [increment, ticks]
- * }) {}
- * export default Counter.serve(Effect.gen(function*() {
- *   const ref = yield* Ref.make(0)
- *   return { increment: ({ by }) => Ref.updateAndGet(ref, (n) => n + by), ticks: ({ n }) => Stream.range(1, n) }
+ * export class Stock extends Actor.Service<Stock>()("Stock", { module: import.meta.url, endpoints: [increment] }) {}
+ * export default Stock.serve(Effect.gen(function*() {
+ *   const ref = yield* Ref.make(10)
+ *   return { increment: ({ by }) => Ref.updateAndGet(ref, (n) => n + by) }
  * }))
+ *
+ * yield* Effect.provide(Stock.calls.increment({ by: 2 }), Stock.layer) // 12
  * ```
+ * @category defining actors
  * @since 0.1.0
  */
 export const Service = <Self>(): Make<Self> =>
@@ -236,12 +274,19 @@ export const Service = <Self>(): Make<Self> =>
   }) as unknown as Make<Self>
 
 /**
- * An implementation in a module of its own, so that callers who import the contract never load its drivers.
+ * Serves a Service by an implementation in a module of its own, so that callers who import the contract never load its
+ * drivers. The actor does not start (`SpawnFailed`) where the default export of that module serves another Service.
  *
  * @example
  * ```ts
- * export default Actor.serveFrom(Counter, () => import("./counter.live.ts"))
+ * export class Stock extends Actor.Service<Stock>()("Stock", { module: import.meta.url, endpoints: [increment] }) {}
+ * export const live = { default: Stock.serve({ increment: ({ by }) => Effect.succeed(by) }) }
+ * export default Actor.serveFrom(Stock, () => Promise.resolve(live))
+ *
+ * const stock = yield* Actor.start(Stock)
+ * yield* stock.run(increment({ by: 2 })) // 2
  * ```
+ * @category defining actors
  * @since 0.1.0
  */
 export const serveFrom = <S extends { new(_: never): any; readonly key: string }>(

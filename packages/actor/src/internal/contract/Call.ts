@@ -33,8 +33,9 @@ import type {
 import type { LeftOpen } from "./Mistake.ts"
 
 /**
- * What every handler gets for free: the runtime of its actor, and a Scope that closes with the call.
+ * The services of every handler: the runtime of its actor, and a Scope that closes with the call.
  *
+ * @category type-level
  * @since 0.1.0
  */
 export type HandlerServices = ActorRuntime | Scope.Scope
@@ -47,6 +48,7 @@ const CallTypeId = "~furrow/Call"
  * A call as data: what to ask and with what. Only this crosses to an actor; closures and plain Effects are rejected by
  * the types.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Call<out Ep extends AnyEndpoint> {
@@ -60,6 +62,7 @@ export interface Call<out Ep extends AnyEndpoint> {
 /**
  * A call that can also be run here.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface EffectCall<out A, out E, out R, out Ep extends AnyCallEndpoint>
@@ -71,6 +74,7 @@ export interface EffectCall<out A, out E, out R, out Ep extends AnyCallEndpoint>
 /**
  * A stream call that can also be run here.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface StreamCall<out A, out E, out R, out Ep extends AnyStreamEndpoint>
@@ -79,13 +83,25 @@ export interface StreamCall<out A, out E, out R, out Ep extends AnyStreamEndpoin
   readonly definition: Implemented<Ep>
 }
 
-/** Success and error of a call, by its schemas. */
+/**
+ * The answer of a call, or one item of a stream call, by its schema.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Success<C> = C extends Call<infer Ep> ? Type<Ep["success"]> : never
+/**
+ * The error that the contract of a call declares, by its schema; `never` where it declares none.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Failure<C> = C extends Call<infer Ep> ? Type<Ep["error"]> : never
 
 /**
  * A contract without an implementation: it builds calls, and cannot be run here.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Def<Ep extends AnyEndpoint> {
@@ -96,6 +112,7 @@ export interface Def<Ep extends AnyEndpoint> {
 /**
  * An endpoint with its handler: what an actor can expose.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Implemented<out Ep extends AnyEndpoint> {
@@ -107,6 +124,10 @@ export interface Implemented<out Ep extends AnyEndpoint> {
 }
 
 /**
+ * A call endpoint with its handler. Calling it with a payload gives a call; `R` is what that call needs where it runs
+ * here.
+ *
+ * @category models
  * @since 0.1.0
  */
 export interface Fn<Ep extends AnyCallEndpoint, out R> extends Implemented<Ep> {
@@ -114,6 +135,10 @@ export interface Fn<Ep extends AnyCallEndpoint, out R> extends Implemented<Ep> {
 }
 
 /**
+ * A stream endpoint with its handler. Calling it with a payload gives a stream call; `R` is what that call needs where
+ * it runs here.
+ *
+ * @category models
  * @since 0.1.0
  */
 export interface StreamFn<Ep extends AnyStreamEndpoint, out R> extends Implemented<Ep> {
@@ -201,17 +226,25 @@ const data = (definition: Implemented<AnyEndpoint>, input: unknown) => ({
 })
 
 /**
- * A function an actor can run: payload in, one answer or typed error out.
+ * Defines a function that an actor can run: one payload in, one answer or typed error out. Schemas that are left out
+ * mean nothing in, nothing out (`Void`), and no error (`Never`).
+ *
+ * `module` must be `import.meta.url` of the file that exports the definition, because an actor imports it from there.
+ * `layer` provides in the actor what the handler needs, built once before the actor is ready.
  *
  * @example
  * ```ts
- * export const isPrime = Actor.fn("isPrime", {
- *   module: import.meta.url, payload: { n: Schema.Int }, success: Schema.Boolean, error: TooSmall
- * })(Effect.fnUntraced(function*({ n }) {
- *   if (n < 2) return yield* new TooSmall({ n })
- *   return divisors(n) === 0
- * }))
+ * export const divide = Actor.fn("divide", {
+ *   module: import.meta.url,
+ *   payload: { by: Schema.Finite },
+ *   success: Schema.Finite,
+ *   error: TooSmall
+ * })(({ by }) => by > 0 ? Effect.succeed(12 / by) : Effect.fail(new TooSmall({ n: by })))
+ *
+ * yield* Actor.runInActor(divide({ by: 4 })) // 3
+ * yield* divide({ by: 4 }) // 3
  * ```
+ * @category defining actors
  * @since 0.1.0
  */
 export const fn = <
@@ -232,14 +265,20 @@ export const fn = <
   ) as Fn<CallEndpoint<Name, SchemaOf<P>, A, E>, Local<R>>
 
 /**
- * A stream an actor can produce: payload in, many answers out, stopped when its reader stops.
+ * Defines a stream that an actor can produce: one payload in, many answers out, stopped when its reader stops. The
+ * options are those of `Actor.fn`, and `success` is the schema of one answer.
  *
  * @example
  * ```ts
- * export const count = Actor.stream("count", {
- *   module: import.meta.url, payload: { to: Schema.Int }, success: Schema.Int
- * })(({ to }) => Stream.range(1, to))
+ * export const squares = Actor.stream("squares", {
+ *   module: import.meta.url,
+ *   payload: { to: Schema.Int },
+ *   success: Schema.Int
+ * })(({ to }) => Stream.map(Stream.range(1, to), (n) => n * n))
+ *
+ * yield* Stream.runCollect(Actor.streamInActor(squares({ to: 3 }))) // [1, 4, 9]
  * ```
+ * @category defining actors
  * @since 0.1.0
  */
 export const stream = <
@@ -273,8 +312,15 @@ const bare = (endpoint: AnyEndpoint): unknown =>
   )
 
 /**
- * The contract of a call without its implementation.
+ * Declares the contract of a call without its implementation: a Service implements it. Callers import it without
+ * loading what the handler needs.
  *
+ * @example
+ * ```ts
+ * const subtract = Actor.endpoint("subtract", { payload: { by: Schema.Int }, success: Schema.Int })
+ * subtract({ by: 2 }).input // { by: 2 }
+ * ```
+ * @category defining actors
  * @since 0.1.0
  */
 export const endpoint = <
@@ -289,8 +335,15 @@ export const endpoint = <
   bare(Endpoint.make("call", name, contract)) as Def<CallEndpoint<Name, SchemaOf<P>, A, E>>
 
 /**
- * The contract of a stream without its implementation.
+ * Declares the contract of a stream without its implementation: a Service implements it. `success` is the schema of one
+ * answer.
  *
+ * @example
+ * ```ts
+ * const prices = Actor.streamEndpoint("prices", { payload: { of: Schema.String }, success: Schema.Finite })
+ * prices({ of: "wheat" }).endpoint.name // "prices"
+ * ```
+ * @category defining actors
  * @since 0.1.0
  */
 export const streamEndpoint = <
@@ -304,17 +357,27 @@ export const streamEndpoint = <
 ): Def<StreamEndpoint<Name, SchemaOf<P>, A, E>> =>
   bare(Endpoint.make("stream", name, contract)) as Def<StreamEndpoint<Name, SchemaOf<P>, A, E>>
 
-/** Whether a value is a definition an actor can serve: what the child looks for among a module's exports. */
+/**
+ * Tells a definition that an actor can serve from other values: a child looks for these among the exports of a module.
+ *
+ * @example
+ * ```ts
+ * ActorProcess.isImplemented(isPrime) // true
+ * ActorProcess.isImplemented(increment) // false
+ * ```
+ * @category guards
+ * @since 0.1.0
+ */
 export const isImplemented = (u: unknown): u is Implemented<AnyEndpoint> =>
   typeof u === "function" && "endpoint" in u && "handler" in u && "module" in u
 
 /**
- * Whether a value is a call: data that can be handed to an actor. Programs without types may hold anything.
+ * Tells a call from other values: data that can be handed to an actor. A definition is none before it is called.
  *
  * @example
  * ```ts
  * Endpoint.isCall(isPrime({ n: 7 })) // true
- * Endpoint.isCall(isPrime) // false: it is the definition, and must be called
+ * Endpoint.isCall(isPrime) // false
  * ```
  * @category guards
  * @since 0.1.0

@@ -26,9 +26,13 @@ import type { AnyDialogEndpoint, DialogContract, DialogEndpoint, Fields, Input, 
 import type { LeftOpen } from "./Mistake.ts"
 
 /**
- * How one reader of `subscribe` is treated when it is slow: `wait` slows everybody down to it, `lag` tells it once that
- * it lost items and goes on with the oldest kept one, `drop` loses them silently (features TRI-5).
+ * The treatment of one reader of `subscribe` that is slow:
  *
+ * - `wait` slows every reader down to it
+ * - `lag` tells it once that it lost items, and goes on with the oldest kept one
+ * - `drop` loses them silently
+ *
+ * @category models
  * @since 0.1.0
  */
 export interface SubscribeOptions {
@@ -38,9 +42,11 @@ export interface SubscribeOptions {
 }
 
 /**
- * Two-way stream of a dialog (features STRM-1 to STRM-16). Messages of one direction keep their order; sending waits
- * while the peer is slow. It is used once: what is closed stays closed.
+ * Two-way stream of a dialog. Messages of one direction keep their order; sending waits while the peer is slow.
  *
+ * It is used once: what is closed stays closed.
+ *
+ * @category models
  * @since 0.1.0
  */
 export interface MsgStream<in Send, out Receive, out E = never> {
@@ -87,7 +93,12 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly closed: Effect.Effect<boolean>
 }
 
-/** How our side of a stream receives. */
+/**
+ * The receiving side of a stream: the room it has, and what happens when we read too slowly.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface StreamOptions {
   /** Room for this direction: items and bytes on the way. Default: 1024 items, 1 MiB. */
   readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
@@ -99,6 +110,7 @@ export interface StreamOptions {
  * A dialog in the hands of its callee. Sending before the first value cannot be written: `started` hands out the
  * stream.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface DialogHandle<in First, in Send, out Receive> {
@@ -111,8 +123,9 @@ export interface DialogHandle<in First, in Send, out Receive> {
 }
 
 /**
- * Where a dialog stands, in the hands of its caller (features CTX-7, CTX-8).
+ * The state of a dialog, in the hands of its caller.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface DialogState {
@@ -126,6 +139,7 @@ export interface DialogState {
 /**
  * A dialog in the hands of its caller.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Dialog<out First, in Send, out Receive, out A, out E> {
@@ -142,13 +156,22 @@ export interface Dialog<out First, in Send, out Receive, out A, out E> {
   readonly callee: ActorId
 }
 
-/** A dialog call: only data. R is kept for `Actor.openHere`. */
+/**
+ * A dialog call as data: `portal.open` holds it in an actor, `Actor.openTest` in this process. `R` is kept for the
+ * latter.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface DialogCall<out R, out Ep extends AnyDialogEndpoint> extends Call<Ep> {
   readonly "~R": () => R
   readonly definition: Implemented<Ep>
 }
 
 /**
+ * A dialog endpoint with its handler. Calling it with a payload gives a dialog call.
+ *
+ * @category models
  * @since 0.1.0
  */
 export interface DialogFn<Ep extends AnyDialogEndpoint, out R> extends Implemented<Ep> {
@@ -156,6 +179,9 @@ export interface DialogFn<Ep extends AnyDialogEndpoint, out R> extends Implement
 }
 
 /**
+ * The contract of a dialog without its handler: it builds calls, and cannot be held here.
+ *
+ * @category models
  * @since 0.1.0
  */
 export interface DialogDef<Ep extends AnyDialogEndpoint> {
@@ -170,17 +196,29 @@ type Local<R> = Exclude<R, Scope.Scope>
 const callTypeId = "~furrow/Call"
 
 /**
- * A dialog an actor can hold: first value, messages both ways, result.
+ * Defines a dialog that an actor can hold: a first value (`started`), messages to the actor (`input`) and from it
+ * (`output`), and one result. Without `input` or `output` nothing can be sent that way.
+ *
+ * The handler gets the payload and the dialog, whose `started` hands out the stream. The other options are those of
+ * `Actor.fn`.
  *
  * @example
  * ```ts
- * export const chat = Actor.dialog("chat", {
- *   module: import.meta.url, payload: { room: Schema.String }, started: Hello, input: FromCaller, output: ToCaller
- * })(Effect.fnUntraced(function*({ room }, dialog) {
- *   const stream = yield* dialog.started({ members: 1 })
- *   yield* Stream.runForEach(stream.toStream, (message) => stream.send(answer(message)))
- * }))
+ * export const echo = Actor.dialog("echo", {
+ *   module: import.meta.url,
+ *   input: Schema.String,
+ *   output: Schema.String
+ * })((_, dialog) => Actor.orDie(Effect.gen(function*() {
+ *   const stream = yield* dialog.started()
+ *   yield* Stream.runForEach(stream.toStream, (message) => stream.send(message))
+ * })))
+ *
+ * const parrot = yield* Actor.startScoped("parrot", { expose: [echo] })
+ * const dialog = yield* parrot.openScoped(echo())
+ * yield* dialog.stream.send("hello")
+ * yield* dialog.stream.receive // "hello"
  * ```
+ * @category defining actors
  * @since 0.1.0
  */
 export const dialog = <
@@ -214,8 +252,14 @@ export const dialog = <
 }
 
 /**
- * The contract of a dialog without its implementation.
+ * Declares the contract of a dialog without its implementation: a Service implements it.
  *
+ * @example
+ * ```ts
+ * const auction = Actor.dialogEndpoint("auction", { input: Schema.Int, output: Schema.Int, success: Schema.Int })
+ * auction().endpoint.kind // "dialog"
+ * ```
+ * @category defining actors
  * @since 0.1.0
  */
 export const dialogEndpoint = <

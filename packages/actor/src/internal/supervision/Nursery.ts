@@ -35,11 +35,18 @@ import { current, type Tree } from "./Tree.ts"
 /**
  * The error of a job in the background, carried in R until `Actor.nursery` moves it to its E.
  *
+ * @category type-level
  * @since 0.1.0
  */
 export interface Raises<out E> {
   readonly "~furrow/Raises": E
 }
+/**
+ * The errors of the background jobs that stand in R, as `Actor.nursery` moves them to its E.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Raised<R> = R extends Raises<infer E> ? E : never
 
 /** A job: a fiber here that waits for an actor's answer. Its failure is the nursery's. */
@@ -179,8 +186,18 @@ const isAnswer = (cause: Cause.Cause<unknown>): boolean =>
   )
 
 /**
- * The nursery in force: starting an actor needs one, so nothing is started without an owner.
+ * The nursery in force: starting an actor needs one, so nothing is started without an owner. `statistics` is a picture
+ * of it: its children with their states, and how many jobs still run.
  *
+ * @example
+ * ```ts
+ * const nursery = yield* Nursery.Nursery
+ * yield* Actor.start("gretchen", { expose: [isPrime] })
+ * const { children, jobs } = yield* nursery.statistics
+ * children.length // 1
+ * jobs // 0
+ * ```
+ * @category services
  * @since 0.1.0
  */
 export class Nursery extends Context.Service<Nursery, {
@@ -190,15 +207,20 @@ export class Nursery extends Context.Service<Nursery, {
 }>()("@furrow/actor/Nursery") {}
 
 /**
- * Runs `body` as a region that owns the actors it starts.
+ * Runs `body` as a region that owns the actors it starts. Nothing leaves the region before every process is reaped.
+ *
+ * The first failure ends all actors of the region and is its failure, whether the body, an actor or a job failed.
+ * `ActorError.OtherFailures` on its cause has the later ones.
  *
  * @example
  * ```ts
- * Actor.nursery(Effect.gen(function*() {
- *   const frank = yield* Actor.start("frank", { expose: [isPrime] })
- *   return yield* frank.run(isPrime({ n: 7 }))
+ * const answer = yield* Actor.nursery(Effect.gen(function*() {
+ *   const gretchen = yield* Actor.start("gretchen", { expose: [isPrime] })
+ *   return yield* gretchen.run(isPrime({ n: 7 }))
  * }))
+ * answer // true
  * ```
+ * @category starting actors
  * @since 0.1.0
  */
 export const nursery = <A, E, R>(
