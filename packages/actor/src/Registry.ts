@@ -98,15 +98,20 @@ const first = (
   })
 
 /**
- * A portal to the actor of this name, or none if nobody is called so now (features DISC-4). A Service is found by its
- * class, by default under its own key; other actors by what they are to expose: `EndpointUnknown` where whoever has that
- * name exposes something else. Of several the one that was ready last.
+ * A portal to the actor of this name, or none if no actor is called so now. Of several it is the one that was ready
+ * last.
+ *
+ * A Service is found by its class, by default under its own key. Other actors are found by what they are to expose:
+ * `EndpointUnknown` where the actor of that name exposes something else.
  *
  * @example
  * ```ts
- * const gretchen = yield* Registry.find([line], "gretchen")
- * const counter = yield* Registry.find(Counter, "c1")
+ * yield* Actor.start("gretchen", { expose: [isPrime] })
+ * const gretchen = Option.getOrThrow(yield* Registry.find([isPrime], "gretchen"))
+ * yield* gretchen.run(isPrime({ n: 7 })) // true
+ * yield* Registry.find(Counter, "c1") // Option.none()
  * ```
+ * @category finding actors
  * @since 0.1.0
  */
 export const find: {
@@ -127,13 +132,16 @@ export const find: {
   )
 
 /**
- * Waits for an actor of this name (features DISC-6): as `find`, but until somebody is called so, no longer than `within`
- * (default: for ever). `ActorUnreachable` when the time is over.
+ * Waits for an actor of this name: as `find`, but until one is called so, no longer than `within` (default: for ever).
+ * It fails with `ActorUnreachable` when the time is over.
  *
  * @example
  * ```ts
- * const donny = yield* Registry.wait([line], "donny", { within: "5 seconds" })
+ * yield* Effect.forkChild(Actor.startScoped("donny", { expose: [isPrime] }))
+ * const donny = yield* Registry.wait([isPrime], "donny", { within: "5 seconds" })
+ * yield* donny.run(isPrime({ n: 7 })) // true
  * ```
+ * @category finding actors
  * @since 0.1.0
  */
 export const wait: {
@@ -185,16 +193,31 @@ const nobody = (
   Effect.fail(new ActorUnreachable({ actor: null, target: `"${name}"`, why, reason }))
 
 /**
- * Who has this name, without connecting (features DISC-7): a reference for `Actor.portal`, and what the actor exposes.
+ * The entry of the actor of this name, without connecting: a reference for `Actor.portal`, and what the actor exposes.
+ * Of several it is the one that was ready last.
  *
+ * @example
+ * ```ts
+ * yield* Actor.start("gretchen", { expose: [isPrime] })
+ * const entry = Option.getOrThrow(yield* Registry.query("gretchen"))
+ * entry.exposed.map(({ name }) => name) // ["isPrime"]
+ * ```
+ * @category finding actors
  * @since 0.1.0
  */
 export const query = (name: string): Effect.Effect<Option.Option<Entry>, ActorError, ActorRuntime> =>
   withDirectory((directory) => Effect.map(directory.list(name), (entries) => Option.fromUndefinedOr(entries[0])))
 
 /**
- * Everybody who is ready, the root included; or everybody of one name. The one that was ready last comes first.
+ * Lists every actor that is ready, the root included, or those of one name. The one that was ready last comes first.
  *
+ * @example
+ * ```ts
+ * yield* Actor.start("gretchen", { expose: [isPrime] })
+ * const entries = yield* Registry.list()
+ * entries.map(({ actor }) => actor.name) // ["gretchen", "root"]
+ * ```
+ * @category finding actors
  * @since 0.1.0
  */
 export const list = (
@@ -203,9 +226,22 @@ export const list = (
   withDirectory((directory) => directory.list(filter.name))
 
 /**
- * Who is there now (`Snapshot`), then who comes (`Up`) and goes (`Down`), in order. A reader that falls far behind gets a
- * new `Snapshot` instead of what it missed.
+ * Tells which actors there are now (`Snapshot`), then each that comes (`Up`) and goes (`Down`), in order. A reader that
+ * falls far behind gets a new `Snapshot` instead of what it missed.
  *
+ * @example
+ * ```ts
+ * const changes = yield* Registry.watch({ name: "gretchen" }).pipe(
+ *   Stream.map(({ _tag }) => _tag),
+ *   Stream.take(3),
+ *   Stream.runCollect,
+ *   Effect.forkChild({ startImmediately: true })
+ * )
+ * yield* Effect.sleep("50 millis")
+ * yield* Effect.scoped(Actor.startScoped("gretchen", { expose: [isPrime] }))
+ * yield* Fiber.join(changes) // ["Snapshot", "Up", "Down"]
+ * ```
+ * @category finding actors
  * @since 0.1.0
  */
 export const watch = (

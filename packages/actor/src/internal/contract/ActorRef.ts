@@ -8,7 +8,12 @@
 import * as Schema from "effect/Schema"
 import { ActorId } from "../errors/ActorError.ts"
 
-/** The schema of a reference, whatever it refers to. */
+/**
+ * The schema of a reference, whatever it refers to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const ActorRefData = Schema.Struct({
   actor: ActorId,
   /** The uuids from the root of the tree down to the actor. */
@@ -23,13 +28,19 @@ export type ActorRefData = typeof ActorRefData.Type
 /**
  * A reference to an actor that exposes `X`.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface ActorRef<in X> extends ActorRefData {
   readonly "~furrow/ActorRef"?: (_: X) => void
 }
 
-/** One actor as the registry lists it. */
+/**
+ * One actor as the registry lists it: a reference to it, and whether it alone may have its name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Entry = Schema.Struct({
   ...ActorRefData.fields,
   /** Nobody else may be called this while it lives. */

@@ -15,7 +15,7 @@ import type { Directory } from "./Directory.ts"
 import { RegistrarService } from "./RegistrarService.ts"
 
 /**
- * What a Discovery is told of the tree it is for: neither the root nor its connections exist before.
+ * The tree that a Discovery is opened for: neither the root nor its connections exist before.
  *
  * @category models
  * @since 0.1.0
@@ -33,13 +33,20 @@ export interface DiscoveryTree {
 }
 
 /**
- * Where the actors of a tree are listed and found. It is opened once, in the root; actors ask the root.
+ * The place where the actors of a tree are listed and found. It is opened once, in the root; actors ask the root.
  *
  * @example
  * ```ts
+ * const claimed: Array<string> = []
  * const Counted = Layer.effect(Discovery.Discovery, Effect.map(Discovery.Discovery, (below) => ({
- *   open: (tree) => Effect.map(below.open(tree), (directory) => ({ ...directory, claim: counted(directory.claim) }))
+ *   open: (tree) => Effect.map(below.open(tree), (directory) => ({
+ *     ...directory,
+ *     claim: (entry) => Effect.tap(directory.claim(entry), Effect.sync(() => claimed.push(entry.actor.name)))
+ *   }))
  * }))).pipe(Layer.provide(Discovery.layerTree))
+ *
+ * yield* Effect.provide(program, MemoryActor.layer.pipe(Layer.provide(Counted))) // true
+ * claimed // ["isPrime"]
  * ```
  * @category services
  * @since 0.1.0
@@ -52,6 +59,10 @@ export class Discovery extends Context.Service<Discovery, {
 /**
  * The tree's own registrar, and nothing else: the default of every platform.
  *
+ * @example
+ * ```ts
+ * yield* Effect.provide(program, MemoryActor.layer.pipe(Layer.provide(Discovery.layerTree))) // true
+ * ```
  * @category layers
  * @since 0.1.0
  */

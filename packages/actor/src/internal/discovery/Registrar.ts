@@ -15,9 +15,10 @@ import type { Entry } from "../contract/ActorRef.ts"
 import { isBelow } from "../contract/ActorRef.ts"
 
 /**
- * What a watcher hears: first everything that is there, then each change. `why` is `ended`, or `stale` where somebody
- * found the actor gone before its parent had said so.
+ * The news of a watcher: first all actors that are there, then each change. `why` is `ended`, or `stale` where the
+ * actor was found gone before its parent had said so.
  *
+ * @category models
  * @since 0.1.0
  */
 export type Change =
