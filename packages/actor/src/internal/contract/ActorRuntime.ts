@@ -10,7 +10,12 @@
 import * as Context from "effect/Context"
 import type { ActorId } from "../errors/ActorError.ts"
 
-/** What everybody may know of the actor they run in. */
+/**
+ * The actor that a part of a program runs in: its name, its id, and the actors above it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ActorInfo {
   readonly id: ActorId
   readonly name: string
@@ -20,8 +25,15 @@ export interface ActorInfo {
 }
 
 /**
- * The service. Its inside is the runtime's own.
+ * The service that an actor program needs from outside: `info` is the actor, `inside` is the runtime's own. A platform
+ * provides it to the root, and every actor to its handlers.
  *
+ * @example
+ * ```ts
+ * const { info } = yield* ActorRuntime.ActorRuntime
+ * info.name // "root"
+ * ```
+ * @category services
  * @since 0.1.0
  */
 export class ActorRuntime extends Context.Service<ActorRuntime, {

@@ -15,18 +15,31 @@ const random = (size: number): Uint8Array =>
     readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }
   }).crypto.getRandomValues(new Uint8Array(size))
 
-/** How a tree is called, and the secret that its members prove to each other. */
+/**
+ * The name of a tree, and the secret that its members prove to each other.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface TreeCredentials {
   readonly tree: string
   readonly secret: Redacted.Redacted<Uint8Array>
 }
 
 /**
- * The credentials in force, for the Layers of a transport, a spawner or the ambient one. The runtime provides them, in the
- * root and in every actor: a Layer of the program never does, so that two trees never share a secret by accident.
+ * The credentials in force, for the Layers of a transport, a spawner or the ambient one. The runtime provides them, in
+ * the root and in every actor.
  *
- * `run` names this run of the tree: it is new whenever a root starts, and the same in all of its actors.
+ * A Layer of the program never provides them, so that two trees never share a secret by accident. `run` names this run
+ * of the tree: it is new whenever a root starts, and the same in all of its actors.
  *
+ * @example
+ * ```ts
+ * export const Greeting = Ambient.portable("greeting", { module: import.meta.url }, () =>
+ *   Layer.effectDiscard(Effect.flatMap(Credentials.Credentials, ({ tree }) => Effect.logDebug(`a member of ${tree}`))))
+ *
+ * yield* Effect.provide(program, MemoryActor.layer({ ambient: Greeting })) // true
+ * ```
  * @category services
  * @since 0.1.0
  */
@@ -35,11 +48,12 @@ export class Credentials extends Context.Service<Credentials, TreeCredentials & 
 ) {}
 
 /**
- * Credentials for a tree. By default its name is `tree`, and its secret is new, random and nobody else's.
+ * Makes the credentials of a tree. By default its name is `tree`, and its secret is new and random: 32 bytes.
  *
  * @example
  * ```ts
- * ActorRuntime.layer({ credentials: Credentials.make({ tree: "shop", secret }) })
+ * const credentials = Credentials.make({ tree: "shop", secret: new Uint8Array(32) })
+ * yield* Effect.provide(program, MemoryActor.layer({ credentials })) // true
  * ```
  * @category constructors
  * @since 0.1.0

@@ -10,15 +10,27 @@ import * as Schema from "effect/Schema"
 /**
  * A schema that can cross a process border: it needs no services, on either side.
  *
+ * @category models
  * @since 0.1.0
  */
 export type Wire = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
+/**
+ * The fields of a payload: a record of schemas, as short for the struct of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Fields = { readonly [key: string]: Wire }
 
 export type SchemaOf<P> = P extends Schema.Top ? P : P extends Schema.Struct.Fields ? Schema.Struct<P> : never
 export type Type<S> = S extends Schema.Top ? S["Type"] : never
 
-/** Any endpoint, whatever its kind. */
+/**
+ * Any endpoint, whatever its kind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface AnyEndpoint {
   readonly kind: "call" | "stream" | "dialog"
   readonly name: string
@@ -34,6 +46,7 @@ export interface AnyEndpoint {
 /**
  * One payload, one answer.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface CallEndpoint<
@@ -52,6 +65,7 @@ export interface CallEndpoint<
 /**
  * One payload, many answers.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface StreamEndpoint<
@@ -71,6 +85,7 @@ export interface StreamEndpoint<
  * A linked pair of tasks: a payload, a first value, messages both ways, a result. `input` goes to the actor, `output`
  * comes from it.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface DialogEndpoint<
@@ -92,6 +107,12 @@ export interface DialogEndpoint<
   readonly error: E
 }
 
+/**
+ * Any endpoint of the kind `dialog`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type AnyDialogEndpoint = DialogEndpoint<
   string,
   Schema.Top,
@@ -102,20 +123,47 @@ export type AnyDialogEndpoint = DialogEndpoint<
   Schema.Top
 >
 
+/**
+ * Any endpoint of the kind `call`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type AnyCallEndpoint = CallEndpoint<string, Schema.Top, Schema.Top, Schema.Top>
+/**
+ * Any endpoint of the kind `stream`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type AnyStreamEndpoint = StreamEndpoint<string, Schema.Top, Schema.Top, Schema.Top>
 
-/** What a caller writes: defaults of the schema may be left out. */
+/**
+ * The payload as a caller writes it: what has a default in the schema may be left out.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type Input<Ep extends AnyEndpoint> = Ep["payload"]["~type.make.in"]
 
-/** The schemas of a contract; what is left out is nothing (`Void`), or cannot happen (`Never`). */
+/**
+ * The schemas of a contract; what is left out is nothing (`Void`), or cannot happen (`Never`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Contract<P, A, E> {
   readonly payload?: P
   readonly success?: A
   readonly error?: E
 }
 
-/** The schemas of a dialog's contract; without `input` or `output` nothing can be sent that way. */
+/**
+ * The schemas of a dialog's contract; without `input` or `output` nothing can be sent that way.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface DialogContract<P, First, In, Out, A, E> extends Contract<P, A, E> {
   readonly started?: First
   readonly input?: In

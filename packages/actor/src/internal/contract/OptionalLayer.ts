@@ -6,8 +6,9 @@
 import * as Layer from "effect/Layer"
 
 /**
- * A Layer with its defaults, and a function that gives it with options. As a Layer it is one value: used twice in one
- * graph it is built once. Each call of the function gives another Layer.
+ * A Layer with its defaults, and a function that gives it with options.
+ *
+ * As a Layer it is one value: used twice in one graph it is built once. Each call of the function gives another Layer.
  *
  * @category models
  * @since 0.1.0
@@ -16,7 +17,20 @@ export interface OptionalLayer<in O, in ROut, out E = never, out RIn = never> ex
   (options: O): Layer.Layer<ROut, E, RIn>
 }
 
-/** Makes one; nothing is made of the defaults before the Layer is first built. */
+/**
+ * Makes a Layer that is also a function of its options. As a Layer it has the defaults, and nothing is made of them
+ * before it is first built.
+ *
+ * @example
+ * ```ts
+ * class Port extends Context.Service<Port, number>()("Port") {}
+ * const layer = ActorProcess.optional(({ port }: { readonly port: number }) => Layer.succeed(Port, port), { port: 80 })
+ * yield* Effect.provide(Port, layer) // 80
+ * yield* Effect.provide(Port, layer({ port: 8080 })) // 8080
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
 export const optional = <O, ROut, E, RIn>(
   make: (options: O) => Layer.Layer<ROut, E, RIn>,
   defaults: O

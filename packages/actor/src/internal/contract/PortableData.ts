@@ -5,6 +5,12 @@
  */
 import * as Schema from "effect/Schema"
 
-/** The module that defines the Layer, its key among what that module exports, and its settings as JSON. */
+/**
+ * The data of a portable Layer: the module that defines it, its key among what that module exports, and its settings as
+ * JSON.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const PortableData = Schema.Struct({ module: Schema.String, key: Schema.String, settings: Schema.String })
 export type PortableData = typeof PortableData.Type

@@ -41,8 +41,12 @@ export interface Timeouts {
 }
 
 /**
- * The bounds where nobody says otherwise.
+ * The bounds where a program sets none, in milliseconds.
  *
+ * @example
+ * ```ts
+ * Timeouts.defaults.finalizers // 5_000
+ * ```
  * @category defaults
  * @since 0.1.0
  */
@@ -61,6 +65,11 @@ export const defaults: Timeouts = {
 /**
  * The bounds in force, as a reference of the context; actors inherit them from whoever starts them.
  *
+ * @example
+ * ```ts
+ * const { spawn } = yield* Timeouts.Timeouts
+ * spawn // 30_000
+ * ```
  * @category references
  * @since 0.1.0
  */
@@ -81,7 +90,8 @@ export type Bounds = { readonly [K in keyof Timeouts]?: Duration.Input | undefin
  *
  * @example
  * ```ts
- * Timeouts.make({ finalizers: "20 seconds" }).finalizers // 20000
+ * Timeouts.make({ finalizers: "20 seconds" }).finalizers // 20_000
+ * Timeouts.make({ finalizers: "20 seconds" }).cancel // 5_000
  * ```
  * @category constructors
  * @since 0.1.0
@@ -100,7 +110,7 @@ export const make = (bounds: Bounds, over: Timeouts = defaults): Timeouts => {
  *
  * @example
  * ```ts
- * program.pipe(Timeouts.provide({ finalizers: "20 seconds", cancel: 250 }))
+ * yield* program.pipe(Timeouts.provide({ finalizers: "20 seconds", cancel: 250 })) // true
  * ```
  * @category combinators
  * @since 0.1.0

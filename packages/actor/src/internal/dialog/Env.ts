@@ -35,8 +35,9 @@ export interface Served {
 }
 
 /**
- * The dialog the current work belongs to, on either side (features CTX-9).
+ * The dialog the current work belongs to, on either side.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface DialogInfo {
@@ -61,8 +62,16 @@ export const CurrentDialog: Context.Reference<Served | undefined> = Context.Refe
 )
 
 /**
- * The dialog the current work belongs to, on either side; none outside (features CTX-9).
+ * The dialog that the current work belongs to, on either side; none outside of one. A call and a stream are dialogs,
+ * too, for the handler that answers them.
  *
+ * @example
+ * ```ts
+ * const info = yield* frank.open(chat({ room: "kitchen" }), ({ stream }) => Effect.ensuring(Dialog.current, stream.end))
+ * Option.map(info, ({ endpoint, side }) => `${side} of ${endpoint}`) // Option.some("caller of chat")
+ * yield* Dialog.current // Option.none()
+ * ```
+ * @category observing
  * @since 0.1.0
  */
 export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.withFiber((fiber) =>
@@ -70,8 +79,17 @@ export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.wi
 )
 
 /**
- * The point in time (Clock milliseconds) by which the current work must be done; `undefined` for never.
+ * The point in time by which the current work must be done, in milliseconds of the Clock; `undefined` where there is
+ * none. `Actor.timeout` sets it, and it travels with every call.
  *
+ * @example
+ * ```ts
+ * yield* Timeouts.Deadline // undefined
+ * const deadline = yield* Timeouts.Deadline.pipe(Actor.timeout("1 minute"))
+ * const left = (deadline ?? Infinity) - (yield* Clock.currentTimeMillis)
+ * left > 59_000 && left <= 60_000 // true
+ * ```
+ * @category references
  * @since 0.1.0
  */
 export const Deadline: Context.Reference<number | undefined> = Context.Reference<number | undefined>(

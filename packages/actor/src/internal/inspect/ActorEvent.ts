@@ -9,8 +9,9 @@ import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 
 /**
- * One thing that happened.
+ * One thing that happened in an actor or to its children, as `Actor.events` tells it.
  *
+ * @category models
  * @since 0.1.0
  */
 export type ActorEvent =

@@ -5,7 +5,12 @@
  */
 import type { ActorId } from "../errors/ActorError.ts"
 
-/** One connection: words and bytes since it opened, dialogs open now. */
+/**
+ * One connection: frames and bytes since it opened, dialogs open now.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ChannelSnapshot {
   readonly peer: ActorId | undefined
   readonly state: string
@@ -18,14 +23,24 @@ export interface ChannelSnapshot {
   readonly stuck: number
 }
 
-/** One portal. */
+/**
+ * One portal: the actor behind it, what it exposes, and the connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface PortalSnapshot {
   readonly actor: ActorId
   readonly exposed: ReadonlyArray<string>
   readonly channel: ChannelSnapshot
 }
 
-/** One child of this actor. */
+/**
+ * One child of an actor, and its state.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ChildSnapshot {
   readonly actor: ActorId
   readonly state: string
@@ -33,13 +48,23 @@ export interface ChildSnapshot {
   readonly channel: ChannelSnapshot | undefined
 }
 
-/** A connection to an actor that is neither our parent nor a child. */
+/**
+ * A connection to an actor that is neither our parent nor a child.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface PeerSnapshot {
   readonly actor: ActorId
   readonly channel: ChannelSnapshot
 }
 
-/** This actor. */
+/**
+ * One actor: what it serves, its children, its connections to others.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ActorSnapshot {
   readonly actor: ActorId
   readonly ancestors: ReadonlyArray<ActorId>
@@ -48,7 +73,12 @@ export interface ActorSnapshot {
   readonly peers: ReadonlyArray<PeerSnapshot>
 }
 
-/** One nursery. */
+/**
+ * One nursery: its state, its children, and how many jobs still run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface NurserySnapshot {
   readonly state: "open" | "closing"
   readonly children: ReadonlyArray<ChildSnapshot>

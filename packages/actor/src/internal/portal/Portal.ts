@@ -23,13 +23,23 @@ import * as OpenDialog from "../dialog/OpenDialog.ts"
 import { type ActorError, type ActorId, EndpointUnknown } from "../errors/ActorError.ts"
 import type { PortalSnapshot } from "../inspect/Snapshot.ts"
 
-/** The endpoints of what an actor was started with. */
+/**
+ * The endpoints of what an actor was started with.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type EndpointsOf<X> = 0 extends 1 & X ? any
   : X extends { readonly endpoint: infer Ep extends AnyEndpoint } ? Ep
   : X extends { readonly "~endpoints": infer Eps extends AnyEndpoint } ? Eps
   : never
 
-/** The dialog of an endpoint, as its caller holds it. */
+/**
+ * The dialog of an endpoint, as its caller holds it.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
 export type DialogOf<Ep extends AnyDialogEndpoint> = Dialog<
   Type<Ep["started"]>,
   Type<Ep["input"]>,
@@ -43,8 +53,9 @@ type DialogEndpointOf<C> = C extends Call<infer Ep extends AnyDialogEndpoint> ? 
 export type Opened<C> = DialogOf<DialogEndpointOf<C>>
 
 /**
- * How an actor ended, seen by somebody who waits for it (features P-18: three kinds, never an exception).
+ * The end of an actor, seen by its owner or by another actor that waits for it. It is a value, never an exception.
  *
+ * @category models
  * @since 0.1.0
  */
 export type ActorExit =
@@ -54,8 +65,9 @@ export type ActorExit =
   | { readonly _tag: "Lost"; readonly error: ActorError }
 
 /**
- * A portal to an actor that exposes `X`: actor functions, streams.
+ * A portal to an actor that exposes `X`: calls, streams, dialogs.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Portal<in X> {
@@ -135,8 +147,13 @@ export interface PortalOptions {
 const insides = new WeakMap<object, PortalOptions>()
 
 /**
- * Whether a value is a portal.
+ * Tells a portal from other values.
  *
+ * @example
+ * ```ts
+ * Portal.isPortal(frank) // true
+ * Portal.isPortal(frank.ref) // false
+ * ```
  * @category guards
  * @since 0.1.0
  */
