@@ -111,15 +111,17 @@ class MemoryProcess implements ProcessHandle {
 const firstPid = 10_000_000
 
 /**
- * What stands between every parent of the tree and its actors, for tests: the handle it gets instead of `process`.
+ * A layer between every parent of the tree and its actors, for tests: the parent gets its result instead of `process`.
  *
+ * @category models
  * @since 0.1.0
  */
 export type Between = (process: ProcessHandle) => ProcessHandle
 
 /**
- * What stands between actors that dial each other, for tests: the transport that all of the tree get instead.
+ * A layer between actors that dial each other, for tests: all of the tree get its result instead of `transport`.
  *
+ * @category models
  * @since 0.1.0
  */
 export type BetweenPeers = (transport: TransportDriver["Service"]) => TransportDriver["Service"]
@@ -259,7 +261,9 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
  *
  * @example
  * ```ts
- * it.effect("counts", () => program.pipe(Effect.provide(MemoryActor.layer)))
+ * yield* Effect.provide(program, MemoryActor.layer) // true
+ * const { name } = yield* Effect.provide(Actor.current, MemoryActor.layer({ name: "shop" }))
+ * name // "shop"
  * ```
  * @category layers
  * @since 0.1.0

@@ -32,10 +32,34 @@ import * as Teardown from "./Teardown.ts"
 
 export type { ActorMainOptions } from "./BootUp.ts"
 
-/** How it ended: what the platform makes an exit code of. */
+/**
+ * The end of an actor, of which the platform makes an exit code.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Ended = "done" | "boot-failed" | "parent-lost" | "uncaught"
 
-/** Runs an actor until it has ended. Never fails, and is not interrupted from outside: it is told to end. */
+/**
+ * Runs an actor until it has ended, over the connection to its parent. It never fails, and is not interrupted from
+ * outside: the parent tells it to end.
+ *
+ * @example
+ * ```ts check
+ * const reader = SocketConnection.makeReader()
+ * const socket = new Net.Socket({ fd: 3, onread: reader.onread })
+ * const ended = yield* ActorProcess.run({
+ *   actor: frankId,
+ *   connection: SocketConnection.make(socket, reader),
+ *   load: () => Promise.resolve([isPrime]),
+ *   loadModule: native.importModule,
+ *   platform: (spec) => ActorProcess.platformOf(spec, native)
+ * })
+ * ended // "done"
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
 export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
   Effect.gen(function*() {
     const { actor, connection } = options

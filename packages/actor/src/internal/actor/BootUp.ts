@@ -35,7 +35,12 @@ import { borrowedPortal } from "./Refs.ts"
 import * as Served from "./Served.ts"
 import * as Teardown from "./Teardown.ts"
 
-/** What the platform has to bring. */
+/**
+ * The part of a platform in the life of one actor.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ActorMainOptions {
   readonly actor: ActorId
   readonly connection: Connection

@@ -33,7 +33,7 @@ import * as Network from "../transport/Network.ts"
 import * as Handlers from "./Handlers.ts"
 
 /**
- * What a root is.
+ * The options of a root: its name, what it serves, and what all of its tree has.
  *
  * @category models
  * @since 0.1.0
@@ -159,16 +159,22 @@ const runtimeOn = (
   })
 
 /**
- * The runtime of a root, over a transport, a discovery and a spawner: what is not supplied does not compile. Each runtime has
- * credentials of its own, also where one Layer is used for two trees. The ambient Layer is around the program, too.
+ * The runtime of a root, over a transport, a discovery and a spawner: what is not supplied does not compile. It fails
+ * with `RuntimeLayerError` where a part of the platform cannot be built.
+ *
+ * Each runtime has credentials of its own, also where one Layer is used for two trees. The ambient Layer is around the
+ * program, too.
  *
  * @example
  * ```ts
- * const Platform = ActorRuntime.layer({ name: "shop", ambient: Telemetry }).pipe(
- *   Layer.provide(Transport.merge(NodeTransport.layerUnix, Tls({ host: "10.0.0.4" }))),
+ * const Shop = ActorRuntime.layer({ name: "shop" }).pipe(
+ *   Layer.provide(Transport.merge(NodeTransport.layerUnix, NodeTransport.layerTcp)),
  *   Layer.provide(Discovery.layerTree),
  *   Layer.provide(NodeSpawner.layer)
  * )
+ * const { isRoot, name } = yield* Effect.provide(Actor.current, Shop)
+ * name // "shop"
+ * isRoot // true
  * ```
  * @category layers
  * @since 0.1.0

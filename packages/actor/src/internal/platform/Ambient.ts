@@ -34,12 +34,17 @@ interface Portable {
 
 /**
  * Defines an ambient Layer: what it sets (a tracer, references, a `ConfigProvider`) is in force in every handler of the
- * tree. The module must export the result. A logger that it sets holds in the root; actors send their logs there.
+ * tree. A logger that it sets holds in the root, because actors send their logs there.
+ *
+ * The module must export the result: actors find it there.
  *
  * @example
  * ```ts
- * export const Telemetry = Ambient.portable("telemetry", { module: import.meta.url }, () => Otlp.layer(options))
- * NodeActor.runMain(program, { ambient: Telemetry })
+ * export const Settings = Ambient.portable("settings", {
+ *   module: import.meta.url, config: Schema.Struct({ level: Schema.Literals(["Info", "Debug"]) })
+ * }, ({ level }) => Layer.succeed(References.MinimumLogLevel, level))
+ *
+ * yield* Effect.provide(program, MemoryActor.layer({ ambient: Settings({ level: "Debug" }) })) // true
  * ```
  * @category constructors
  * @since 0.1.0

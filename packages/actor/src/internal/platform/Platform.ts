@@ -21,17 +21,33 @@ import { build, buildContext, type Kind, revive } from "./Portable.ts"
 import { NativeSpawner, type SpawnerLayer } from "./Spawner.ts"
 import type { DriverLayer } from "./Transport.ts"
 
-/** What an actor runs on. */
+/**
+ * A platform, built for one actor: how it is reached and reaches others, how it starts them, what is around its
+ * handlers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Platform {
   readonly network: Network.Network
   readonly spawner: SpawnerDriver["Service"]
   readonly ambient: Context.Context<never>
 }
 
-/** A transport that the platform knows itself: made of its settings, without importing anything. */
+/**
+ * A transport that the platform knows itself: made of its settings, without importing anything.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Builtin = (settings: string, credentials: Credentials["Service"]) => TransportDriver["Service"]
 
-/** What a process below the root brings. */
+/**
+ * The platform's own part in the process of an actor below the root.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface NativeProcess {
   readonly spawner: SpawnerDriver["Service"]
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
@@ -125,7 +141,18 @@ const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans
     }
   })
 
-/** In an actor: the platform that its parent told it, before any module that it serves is imported. */
+/**
+ * Builds in an actor the platform that its parent told it, before any module that it serves is imported. It fails with
+ * `RuntimeLayerError` where a Layer cannot be found or built; the platform closes with the Scope.
+ *
+ * @example
+ * ```ts
+ * const platform = yield* ActorProcess.platformOf(spec, native)
+ * platform.ambient // Context.empty()
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
 export const fromSpec = (
   spec: PlatformSpec,
   native: NativeProcess

@@ -17,6 +17,18 @@ import { define, type Definition, type Plan, type PortableOptions, type Settings
  * The platform's own spawner for this process: its guard, its process group and its heap limit are those of the process. A
  * spawner of the program wraps it.
  *
+ * @example
+ * ```ts
+ * const Polite = Layer.effect(
+ *   Spawner.SpawnerDriver,
+ *   Effect.map(Spawner.NativeSpawner, (native) => ({ ...native, atOnce: 2 }))
+ * )
+ * const driver = yield* Effect.provide(
+ *   Spawner.SpawnerDriver,
+ *   Layer.provide(Polite, Layer.succeed(Spawner.NativeSpawner, native.spawner))
+ * )
+ * driver.atOnce // 2
+ * ```
  * @category services
  * @since 0.1.0
  */
@@ -25,7 +37,7 @@ export class NativeSpawner extends Context.Service<NativeSpawner, SpawnerDriver[
 ) {}
 
 /**
- * What only the platform knows of the root's process, and what a main program may do to its tree.
+ * The platform's knowledge of the root's process, and the power of a main program over its tree.
  *
  * @category models
  * @since 0.1.0
@@ -43,11 +55,17 @@ export interface NativeControl {
   readonly continueAll: () => void
 }
 
-/** What the Layer of a spawner is. */
+/**
+ * The Layer of a spawner: it makes a `SpawnerDriver`, and may need the credentials of the tree and the spawner it
+ * wraps.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type SpawnerLayer = Layer.Layer<SpawnerDriver, RuntimeLayerError, Credentials | NativeSpawner>
 
 /**
- * How the actors of a tree are started.
+ * The plan by which the actors of a tree are started.
  *
  * @category models
  * @since 0.1.0
@@ -74,24 +92,32 @@ export interface Portable {
 }
 
 /**
- * How the actors of a tree are started, in the root and in every actor.
+ * The way the actors of a tree are started, in the root and in every actor: a plan, which every process builds for
+ * itself.
  *
+ * @example
+ * ```ts
+ * const { plan } = yield* Effect.provide(Spawner.Spawner, NodeSpawner.layer)
+ * plan // undefined
+ * ```
  * @category services
  * @since 0.1.0
  */
 export class Spawner extends Context.Service<Spawner, SpawnerPlan>()("@furrow/actor/Spawner") {
   /**
-   * Defines a spawner that every actor of a tree can build. Its Layer makes a `SpawnerDriver` and may need the
-   * `NativeSpawner` of the process it is built in, which it wraps. The module must export the result.
+   * `Spawner.portable` of the module, as a static of the class.
    *
    * @example
    * ```ts
-   * export const Nice = Spawner.portable("nice", { module: import.meta.url }, () =>
+   * export const Polite = Spawner.portable("polite", { module: import.meta.url }, () =>
    *   Layer.effect(Spawner.SpawnerDriver, Effect.map(Spawner.NativeSpawner, (native) => ({
-   *     ...native, spawn: (request) => native.spawn(lowered(request))
+   *     ...native,
+   *     atOnce: 2,
+   *     spawn: (request) => Effect.andThen(Effect.logDebug(`starts ${request.actor.name}`), native.spawn(request))
    *   }))))
    *
-   * NodeActor.layer.pipe(Layer.provide(Nice), Layer.provide(NodeSpawner.layer))
+   * const { plan } = yield* Effect.provide(Spawner.Spawner, Polite.pipe(Layer.provide(NodeSpawner.layer)))
+   * plan?.key // "polite"
    * ```
    * @category constructors
    * @since 0.1.0
@@ -107,5 +133,24 @@ export class Spawner extends Context.Service<Spawner, SpawnerPlan>()("@furrow/ac
       )) as Portable
 }
 
-/** `Spawner.portable`, where the module is the namespace. */
+/**
+ * Defines a spawner that every actor of a tree can build, around the platform's own. Its Layer makes a `SpawnerDriver`
+ * and may need the `NativeSpawner` of the process it is built in.
+ *
+ * The module must export the result: actors find it there by the key.
+ *
+ * @example
+ * ```ts check
+ * export const Polite = Spawner.portable("polite", { module: import.meta.url }, () =>
+ *   Layer.effect(Spawner.SpawnerDriver, Effect.map(Spawner.NativeSpawner, (native) => ({
+ *     ...native,
+ *     atOnce: 2,
+ *     spawn: (request) => Effect.andThen(Effect.logDebug(`starts ${request.actor.name}`), native.spawn(request))
+ *   }))))
+ *
+ * yield* Effect.provide(program, NodeActor.layer.pipe(Layer.provide(Polite), Layer.provide(NodeSpawner.layer))) // true
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
 export const portable: Portable = Spawner.portable

@@ -10,7 +10,12 @@ import type { Credentials } from "../contract/Credentials.ts"
 import type { TransportDriver, TransportError } from "../transport/Transport.ts"
 import { define, type Definition, type Plan, type PortableOptions, type Settings } from "./Portable.ts"
 
-/** What the Layer of a transport is: it may need the credentials of the tree, and nothing else. */
+/**
+ * The Layer of a transport: it makes a `TransportDriver`, may need the credentials of the tree, and nothing else.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type DriverLayer = Layer.Layer<TransportDriver, TransportError, Credentials>
 
 /**
@@ -40,23 +45,27 @@ export interface Portable {
 type Given = readonly [Layer.Layer<Transport, any, any>, ...Array<Layer.Layer<Transport, any, any>>]
 
 /**
- * How the actors of a tree reach each other. It holds plans, not live transports: every actor builds its own.
+ * The way the actors of a tree reach each other. It holds plans, not live transports: every actor builds its own.
  *
+ * @example
+ * ```ts
+ * const { parts } = yield* Effect.provide(Transport.Transport, NodeTransport.layerTcp)
+ * parts.map(({ key }) => key) // ["tcp"]
+ * ```
  * @category services
  * @since 0.1.0
  */
 export class Transport extends Context.Service<Transport, TransportPlan>()("@furrow/actor/Transport") {
   /**
-   * Defines a transport that every actor of a tree can build: by its module and key, with settings that cross as JSON. The
-   * module must export the result. Its Layer makes a `TransportDriver` and may need `Credentials`.
+   * `Transport.portable` of the module, as a static of the class.
    *
    * @example
    * ```ts
    * export const Loop = Transport.portable("loop", {
    *   module: import.meta.url, config: Schema.Struct({ host: Schema.String })
-   * }, ({ host }) => Layer.effect(Transport.TransportDriver, openLoop(host)))
+   * }, ({ host }) => Layer.effect(Transport.TransportDriver, openTcp(host)))
    *
-   * NodeActor.layer.pipe(Layer.provide(Loop({ host: "127.0.0.1" })))
+   * yield* Effect.provide(program, MemoryActor.layer.pipe(Layer.provide(Loop({ host: "127.0.0.1" })))) // true
    * ```
    * @category constructors
    * @since 0.1.0
@@ -72,12 +81,13 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
       )) as Portable
 
   /**
-   * Several transports as one: an actor listens with all of them, and dials with the first that can. `Layer.mergeAll` would
-   * keep one of them and drop the others.
+   * `Transport.merge` of the module, as a static of the class.
    *
    * @example
    * ```ts
-   * Transport.merge(NodeTransport.layerUnix, Tls({ host: "10.0.0.4" }))
+   * const both = Transport.Transport.merge(NodeTransport.layerUnix, NodeTransport.layerTcp)
+   * const { parts } = yield* Effect.provide(Transport.Transport, both)
+   * parts.map(({ key }) => key) // ["unix", "tcp"]
    * ```
    * @category combinators
    * @since 0.1.0
@@ -102,8 +112,35 @@ export class Transport extends Context.Service<Transport, TransportPlan>()("@fur
     ) as Layer.Layer<Transport, Layer.Error<Ls[number]>, Layer.Services<Ls[number]>>
 }
 
-/** `Transport.portable`, where the module is the namespace. */
+/**
+ * Defines a transport that every actor of a tree can build: by its module and key, with settings that cross as JSON.
+ * Its Layer makes a `TransportDriver` and may need `Credentials`.
+ *
+ * The module must export the result: actors find it there by the key.
+ *
+ * @example
+ * ```ts
+ * export const Loop = Transport.portable("loop", {
+ *   module: import.meta.url, config: Schema.Struct({ host: Schema.String })
+ * }, ({ host }) => Layer.effect(Transport.TransportDriver, openTcp(host)))
+ *
+ * yield* Effect.provide(program, MemoryActor.layer.pipe(Layer.provide(Loop({ host: "127.0.0.1" })))) // true
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
 export const portable: Portable = Transport.portable
 
-/** `Transport.merge`, where the module is the namespace. */
+/**
+ * Makes several transports one: an actor listens with all of them, and dials with the first that can. `Layer.mergeAll`
+ * would keep one of them and drop the others.
+ *
+ * @example
+ * ```ts
+ * const both = Transport.merge(NodeTransport.layerUnix, NodeTransport.layerTcp)
+ * yield* Effect.provide(program, MemoryActor.layer.pipe(Layer.provide(both))) // true
+ * ```
+ * @category combinators
+ * @since 0.1.0
+ */
 export const merge: typeof Transport.merge = Transport.merge

@@ -9,7 +9,12 @@ import { ActorRefData } from "../contract/ActorRef.ts"
 import { PortableData } from "../contract/PortableData.ts"
 import { ActorId } from "../errors/ActorError.ts"
 
-/** One thing to serve, found by its module and name among the module's exports. */
+/**
+ * One thing to serve, found by its module and name among the module's exports.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export const Exposed = Schema.Struct({ module: Schema.String, name: Schema.String })
 export type Exposed = typeof Exposed.Type
 
@@ -37,8 +42,11 @@ const TimeoutsSchema = Schema.Struct({
 })
 
 /**
- * The platform of a tree, as every actor of it is told: what it listens with and starts others by, and what it builds
- * before the modules it serves. The secret crosses on the connection that parent and child have, and nowhere else.
+ * The platform of a tree, as every actor of it is told: how it listens, how it starts others, what is around its
+ * handlers. The secret crosses on the connection that parent and child have, and nowhere else.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export const PlatformSpec = Schema.Struct({
   tree: Schema.String,

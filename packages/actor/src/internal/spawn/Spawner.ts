@@ -13,8 +13,9 @@ import type { ActorId, SpawnFailed } from "../errors/ActorError.ts"
 import type { Connection } from "../transport/Transport.ts"
 
 /**
- * How the process of an actor is to be started. What has no meaning for a spawner is ignored by it.
+ * The way the process of an actor is to be started. A spawner ignores the options that have no meaning for it.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface SpawnOptions {
@@ -48,6 +49,12 @@ export interface SpawnOptions {
   readonly stdio?: "pipe" | "inherit" | undefined
 }
 
+/**
+ * The wish for one process: its name and uuid, what it will serve, and how it is to be started.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface SpawnRequest {
   /** Name and uuid are decided by the parent; the pid is the spawner's to add. */
   readonly actor: { readonly name: string; readonly uuid: string }
@@ -58,12 +65,23 @@ export interface SpawnRequest {
   readonly options: SpawnOptions
 }
 
-/** How a process ended: one of the two is set. */
+/**
+ * The end of a process: one of the two is set.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProcessExit {
   readonly code: number | null
   readonly signal: string | null
 }
 
+/**
+ * A started process, in the hands of its parent: the connection to it, its last lines, its end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ProcessHandle {
   readonly actor: ActorId
   readonly connection: Connection
@@ -76,8 +94,18 @@ export interface ProcessHandle {
 }
 
 /**
- * What starts processes. The runtime asks it for every actor that is started here.
+ * The part of a platform that starts processes: the runtime asks it for every actor that is started here. `spawn` fails
+ * with `SpawnFailed` at the step `process` where there is none to start.
  *
+ * @example
+ * ```ts
+ * const error = yield* Spawner.SpawnerDriver.pipe(
+ *   Effect.flatMap(({ spawn }) => spawn({ actor: frankId, definitions: [isPrime], module: undefined, options: {} })),
+ *   Effect.provideService(Spawner.SpawnerDriver, native.spawner),
+ *   Effect.flip
+ * )
+ * error.step // "process"
+ * ```
  * @category services
  * @since 0.1.0
  */

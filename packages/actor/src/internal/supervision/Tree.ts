@@ -51,7 +51,12 @@ export interface Reach {
   readonly forget: (actor: ActorId) => void
 }
 
-/** To all processes of a tree at once. */
+/**
+ * The power of a main program over all processes of a tree at once: to kill, stop or continue them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Control {
   readonly killAll: () => void
   readonly stopAll: () => void
@@ -162,5 +167,15 @@ export const current: Effect.Effect<Tree, never, ActorRuntime> = Effect.map(
   (runtime) => runtime.inside as Tree
 )
 
-/** What may be done to the tree of this runtime without asking it; nothing where it is no root. */
+/**
+ * Gives what may be done to the tree of this runtime without asking it; `undefined` where it is no root.
+ *
+ * @example
+ * ```ts
+ * const control = ActorProcess.controlOf(yield* ActorRuntime.ActorRuntime)
+ * control?.continueAll()
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
 export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined => (runtime.inside as Tree).control

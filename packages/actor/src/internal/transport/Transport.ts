@@ -14,7 +14,12 @@ import type { ActorId } from "../errors/ActorError.ts"
 
 export type { Authenticator } from "@furrow/protocol/Handshake"
 
-/** What a connection tells its one user. None of these may throw. */
+/**
+ * The callbacks by which a connection tells its one user what happens. None of these may throw.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ConnectionHandlers {
   readonly data: (bytes: Uint8Array) => void
   /** There is room again after `write` answered `false`. */
@@ -23,7 +28,12 @@ export interface ConnectionHandlers {
   readonly end: (reason: string | undefined) => void
 }
 
-/** One open connection. */
+/**
+ * One open connection, which moves bytes in order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Connection {
   /** Starts reading. Called once. */
   readonly start: (handlers: ConnectionHandlers) => void
@@ -36,20 +46,39 @@ export interface Connection {
 }
 
 /**
- * Where an actor listens: a text of its transport, as `/unix/<absolute path>`, `/ip4/127.0.0.1/tcp/4711` or `/memory/7`.
+ * The place where an actor listens: a text of its transport, as `/unix/<absolute path>`, `/ip4/127.0.0.1/tcp/4711` or
+ * `/memory/7`.
  *
+ * @category models
  * @since 0.1.0
  */
 export type Address = string
 
-/** An actor's open door. */
+/**
+ * An actor's open door: where it listens, and how to stop.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Listener {
   readonly address: Address
   /** Takes no new connections, and leaves no trace in the file system. Those that are open stay open. */
   readonly close: () => void
 }
 
-/** Why an actor cannot listen at all, or nobody answers at an address; `reason` says what to do. */
+/**
+ * An actor cannot listen at all, or there is no answer at an address. `gone` is true where the actor that listened
+ * there has ended; `reason` says what to do.
+ *
+ * @example
+ * ```ts
+ * const { dial } = yield* openTcp("127.0.0.1")
+ * const error = yield* Effect.flip(dial("/ip4/127.0.0.1/tcp/1"))
+ * error.gone // true
+ * ```
+ * @category errors
+ * @since 0.1.0
+ */
 export class TransportError extends Data.TaggedError("TransportError")<{
   /** Nobody listens there any more: whoever did is gone. */
   readonly gone: boolean
@@ -61,9 +90,16 @@ export class TransportError extends Data.TaggedError("TransportError")<{
 }
 
 /**
- * How the actors of a tree reach each other beside the connections between parents and children. It moves bytes between
- * strangers: that each side belongs to the tree is proven above it, by the runtime, over whatever it connects.
+ * A live transport of one actor: it listens, dials and moves bytes between strangers. Proof that each side belongs to
+ * the tree is the runtime's, over whatever connects the two.
  *
+ * @example
+ * ```ts
+ * const driver = yield* openTcp("127.0.0.1")
+ * const { address, close } = yield* driver.listen(frankId, (connection) => connection.end())
+ * driver.dials(address) // true
+ * close()
+ * ```
  * @category services
  * @since 0.1.0
  */
