@@ -52,15 +52,19 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
     )))
 
 /**
- * The runtime of a root whose actors are processes of this machine: `NodeActor.layer`, or `NodeActor.layer({ name: "shop" })`.
- * A Transport, a Discovery or a Spawner of the context is used; what is not supplied is Unix sockets, the tree's own
- * registrar, and processes. For programs that bring their own main: it does not handle signals.
+ * The runtime of a root whose actors are processes of this machine: `NodeActor.layer`, or `NodeActor.layer({ name:
+ * "shop" })`. It is for programs that bring their own main, and does not handle signals.
  *
- * As a Layer it is one value: two of it in one graph are one runtime.
+ * A Transport, a Discovery or a Spawner of the context is used. The defaults are Unix sockets, the tree's own
+ * registrar, and processes.
+ *
+ * As a Layer it is one value: two of it in one graph are one runtime. It fails with `RuntimeLayerError` where a part of
+ * the platform cannot be built.
  *
  * @example
- * ```ts
- * program.pipe(Effect.provide(NodeActor.layer.pipe(Layer.provide(NodeTransport.layerTcp))))
+ * ```ts check
+ * yield* Effect.provide(program, NodeActor.layer({ name: "shop" })) // true
+ * yield* program.pipe(Effect.provide(NodeActor.layer.pipe(Layer.provide(NodeTransport.layerTcp)))) // true
  * ```
  * @category layers
  * @since 0.1.0
@@ -75,7 +79,7 @@ const brokenPipe = 141
 const uncaught = 70
 
 /**
- * What a main program runs on: any Layer of an `ActorRuntime`, or the options of `NodeActor.layer`.
+ * The platform of a main program: any Layer of an `ActorRuntime`, or the options of `NodeActor.layer`.
  *
  * @category models
  * @since 0.1.0
@@ -85,18 +89,24 @@ export type MainOptions<E> =
   | (Options & { readonly layer?: never })
 
 /**
- * Runs a program as the root of a tree of actors: provides the runtime, interrupts the program at the first SIGINT,
- * SIGTERM or SIGHUP, at an error nobody caught, or when nobody reads its output any more, and waits for its finalizers;
- * kills the tree at a second SIGINT, which counts from a second after the first. Ctrl-Z stops the whole tree, and `fg`
- * continues it. Works as PID 1.
+ * Runs a program as the root of a tree of actors: provides the runtime, interrupts the program when it is to end, and
+ * waits for its finalizers. It does nothing in a child that imports this file again to find its endpoints.
  *
- * Exit codes: 0, or what a program that succeeds has set `process.exitCode` to; 1 for a failure; 130, 143, 129 for the
- * signals; 141 for a closed pipe; 70 for an error nobody caught.
+ * The program is interrupted at the first SIGINT, SIGTERM or SIGHUP, at an uncaught error, and when its output is
+ * closed. A second SIGINT kills the tree; it counts from a second after the first.
  *
- * Does nothing in a child that imports this file again to find its endpoints.
+ * Ctrl-Z stops the whole tree, and `fg` continues it. It works as PID 1.
+ *
+ * Exit codes:
+ *
+ * - 0, or what a program that succeeds has set `process.exitCode` to
+ * - 1 for a failure
+ * - 130, 143, 129 for SIGINT, SIGTERM, SIGHUP
+ * - 141 for a closed pipe
+ * - 70 for an uncaught error
  *
  * @example
- * ```ts
+ * ```ts check
  * NodeActor.runMain(program, { expose: [audit] })
  * NodeActor.runMain(program, { layer: Platform })
  * ```

@@ -18,7 +18,7 @@ import { unsupported } from "./internal/support.ts"
 export type { GuardMode } from "./internal/guard.ts"
 
 /**
- * How the processes of a tree are started.
+ * The options by which the processes of a tree are started.
  *
  * @category models
  * @since 0.1.0
@@ -61,7 +61,7 @@ const native = (
  * Every actor a process, under the best guard there is: `NodeSpawner.layer`, or `NodeSpawner.layer({ guard: "thread" })`.
  *
  * @example
- * ```ts
+ * ```ts check
  * NodeActor.runMain(program, {
  *   layer: NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard: "thread" })))
  * })

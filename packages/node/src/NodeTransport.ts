@@ -14,8 +14,9 @@ import * as Drivers from "./internal/drivers.ts"
 import * as RuntimeFolder from "./internal/runtimeFolder.ts"
 
 /**
- * Where the folders of this user's trees are. Default: `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary
- * files. The folder is ours and open to us alone, or it is refused.
+ * The folder of this user's trees. Default: `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary files.
+ *
+ * It must be ours and open to us alone, or it is refused.
  *
  * @category models
  * @since 0.1.0
@@ -55,6 +56,11 @@ const unixOfRoot = (base: string) =>
  * Unix sockets, mode 0600, in a private folder of the tree: `NodeTransport.layerUnix`, or
  * `NodeTransport.layerUnix({ folder: "/run/shop" })`. Not on Windows.
  *
+ * @example
+ * ```ts
+ * const platform = MemoryActor.layer.pipe(Layer.provide(NodeTransport.layerUnix))
+ * yield* Effect.provide(program, platform) // true
+ * ```
  * @category layers
  * @since 0.1.0
  */
@@ -70,9 +76,14 @@ export const layerUnix: OptionalLayer<UnixOptions, Transport> = optional(
 )
 
 /**
- * Tcp on 127.0.0.1, at a free port of each actor. Any user of the machine can dial it; the proof of membership keeps out who
- * does not belong to the tree.
+ * Tcp on 127.0.0.1, at a free port of each actor. Any user of the machine can dial it; the proof of membership refuses
+ * whoever does not belong to the tree.
  *
+ * @example
+ * ```ts
+ * const platform = MemoryActor.layer.pipe(Layer.provide(NodeTransport.layerTcp))
+ * yield* Effect.provide(program, platform) // true
+ * ```
  * @category layers
  * @since 0.1.0
  */
@@ -88,10 +99,33 @@ export const layerTcp: Layer.Layer<Transport> = Layer.sync(Transport, () => {
   }
 })
 
-/** The default of this platform. */
+/**
+ * The default of this platform: Unix sockets, or tcp on Windows.
+ *
+ * @example
+ * ```ts
+ * const { parts } = yield* Effect.provide(Transport.Transport, NodeTransport.layerDefault)
+ * parts.length // 1
+ * ```
+ * @category layers
+ * @since 0.1.0
+ */
 export const layerDefault: Layer.Layer<Transport> = Drivers.hasUnixSockets ? layerUnix : layerTcp
 
-/** These transports in an actor. */
+/**
+ * Makes one of these transports in an actor, of the data that its parent told it. `undefined` for the data of any other
+ * transport.
+ *
+ * @example
+ * ```ts
+ * const make = NodeTransport.builtin({ module: "furrow:node", key: "tcp", settings: "" })
+ * const { run, tree } = spec
+ * make?.("", { run, tree, secret: Redacted.make(spec.secret) }).dials("/ip4/127.0.0.1/tcp/4711") // true
+ * NodeTransport.builtin({ module: "tls.ts", key: "tls", settings: "" }) // undefined
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
 export const builtin = (data: PortableData): Builtin | undefined => {
   if (data.module !== module) return undefined
   return data.key === "unix"

@@ -10,6 +10,7 @@ import type * as Net from "node:net"
  * One buffer for all reads of a socket. Without it Node makes one of 64 KiB for every chunk that arrives, however small;
  * copying a chunk of ordinary size out of this one is cheaper.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Reader {
@@ -20,8 +21,17 @@ export interface Reader {
 }
 
 /**
- * A reader for one socket: `Net.connect({ ...target, onread: reader.onread })`.
+ * Makes a reader for one socket, which is to be made with its `onread` option.
  *
+ * @example
+ * ```ts
+ * const reader = SocketConnection.makeReader()
+ * const socket = new Net.Socket({ onread: reader.onread })
+ * const connection = SocketConnection.make(socket, reader)
+ * connection.destroy()
+ * socket.destroyed // true
+ * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const makeReader = (): Reader => {
@@ -49,9 +59,19 @@ export const makeReader = (): Reader => {
 const plain = (chunk: Buffer) => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 
 /**
- * Takes the socket over, and the reader it was made with. Errors of it are its end: nothing throws. A socket is read from
- * `start` on; one that was accepted is to be paused until then, where it would read by itself (a TLS socket does).
+ * Makes a connection of a socket, and of the reader it was made with. Errors of the socket are its end: nothing throws.
  *
+ * It is read from `start` on. A socket that was accepted is to be paused until then, where it would read by itself.
+ *
+ * @example
+ * ```ts
+ * const [near, far] = sockets
+ * SocketConnection.make(near).write([new Uint8Array([1, 2, 3])])
+ * const heard = yield* Effect.callback<Uint8Array>((resume) =>
+ *   SocketConnection.make(far).start({ data: (bytes) => resume(Effect.succeed(bytes)), drain: () => {}, end: () => {} }))
+ * heard // new Uint8Array([1, 2, 3])
+ * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const make = (socket: Net.Socket, reader?: Reader): Connection => {

@@ -22,8 +22,13 @@ import * as Path from "node:path"
 import * as Builtins from "./builtins.ts"
 
 /**
- * How actors are guarded.
+ * The ways to end actors whose parent no longer can:
  *
+ * - `warden`: a process beside the tree
+ * - `thread`: a thread of each actor
+ * - `none`: nothing; an actor that is busy when its parent is killed is left behind
+ *
+ * @category models
  * @since 0.1.0
  */
 export type GuardMode = "warden" | "thread" | "none"
