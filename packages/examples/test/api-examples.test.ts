@@ -1,6 +1,87 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, beforeAll, describe, it } from "@effect/vitest"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { afterAll } from "vitest"
 import * as Examples from "./api-examples.ts"
 import * as Surface from "./api-surface.ts"
+import { runNode } from "./program.ts"
+
+const published = ["actor", "node"]
+const surface = published.flatMap(Surface.namesIn)
+const examples = published.flatMap(Examples.all)
+const run = examples.filter(({ run }) => run)
+
+/** Examples that need processes, or never end. */
+const onlyChecked = 5
+
+/** Inside this package, so that the examples find the packages they import. */
+const folder = Path.resolve(import.meta.dirname, "..", `.api-${process.pid}`)
+const report = Path.join(folder, "report.json")
+
+const tsconfig = {
+  extends: "../../../tsconfig.base.json",
+  compilerOptions: {
+    composite: false,
+    incremental: false,
+    noEmit: true,
+    noUnusedLocals: false,
+    customConditions: ["furrow-source"],
+    types: ["node"]
+  },
+  include: ["*.ts"]
+}
+
+describe("the comments of the API", () => {
+  it("there are public names of both packages", () => {
+    for (const name of ["Actor.start", "ActorError.ActorLost", "NodeActor.runMain", "SocketConnection.make"]) {
+      assert.include(
+        surface.filter(({ kind }) => kind === "value").map(({ module, name }) => `${module}.${name}`),
+        name
+      )
+    }
+  })
+
+  it("every public name is explained, and every value has an example", () => {
+    const incomplete = surface.map((name) => ({ ...name, lacks: Surface.lacks(name) }))
+      .filter(({ lacks }) => lacks.length > 0)
+      .map(({ lacks, module, name }) => `${module}.${name} lacks ${lacks.join(", ")}`)
+    assert.deepStrictEqual(incomplete, [])
+  })
+})
+
+describe("the examples of the API", () => {
+  beforeAll(() => {
+    Fs.mkdirSync(folder)
+    for (const example of examples) Fs.writeFileSync(Path.join(folder, example.file), Examples.program(example))
+    Fs.writeFileSync(Path.join(folder, "tsconfig.json"), JSON.stringify(tsconfig))
+  })
+
+  afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
+
+  it("all but a few examples are run", () => {
+    assert.isAtMost(examples.length - run.length, onlyChecked)
+  })
+
+  it("all examples are free of type errors", { timeout: 120_000 }, () => {
+    const tsc = Path.join(Surface.packages, "..", "node_modules", ".bin", "tsc")
+    const { status, stdout } = ChildProcess.spawnSync(tsc, ["-p", folder, "--pretty", "false"], {
+      cwd: folder,
+      encoding: "utf8"
+    })
+    assert.strictEqual(stdout, "")
+    assert.strictEqual(status, 0)
+  })
+
+  it("every example that is run ends with the values it says", { timeout: 120_000 }, async () => {
+    const runner = Path.join(import.meta.dirname, "api-runner.ts")
+    const { code, left, stderr } = await runNode([runner, folder, report, ...run.map(({ file }) => file)])
+    const failures = JSON.parse(Fs.readFileSync(report, "utf8")) as Readonly<Record<string, string>>
+    assert.deepStrictEqual(failures, {}, stderr)
+    assert.strictEqual(code, 0, stderr)
+    assert.deepStrictEqual(left, [])
+  })
+})
 
 describe("the rules of examples", () => {
   const text = (...lines: ReadonlyArray<string>) => lines.join("\n") + "\n"
