@@ -6,7 +6,7 @@ import * as Actor from "@furrow/actor/Actor"
 import { type ActorError, type ActorId, SpawnFailed } from "@furrow/actor/ActorError"
 import type { NativeProcess, PlatformSpec } from "@furrow/actor/ActorProcess"
 import type { ActorRuntime, RuntimeLayerError } from "@furrow/actor/ActorRuntime"
-import { TransportDriver, TransportError } from "@furrow/actor/Transport"
+import { type TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as NodeActor from "@furrow/node/NodeActor"
 import * as NodeTransport from "@furrow/node/NodeTransport"
 import * as SocketConnection from "@furrow/node/SocketConnection"
@@ -82,26 +82,17 @@ export const audit = Actor.fn("audit", {
 })(({ what }) => Effect.succeed(`noted: ${what}`))
 
 export const increment = Actor.endpoint("increment", { payload: { by: Schema.Int }, success: Schema.Int })
-export const ticks = Actor.streamEndpoint("ticks", { payload: { n: Schema.Int }, success: Schema.Int })
 
 /** A Service with a state. */
 export class Counter extends Actor.Service<Counter>()("Counter", {
   module: import.meta.url,
-  endpoints: [increment, ticks]
+  endpoints: [increment]
 }) {}
 
-const handlers = Effect.gen(function*() {
+export const counterServed = Counter.serve(Effect.gen(function*() {
   const ref = yield* Ref.make(0)
-  return {
-    increment: ({ by }: { readonly by: number }) => Ref.updateAndGet(ref, (n) => n + by),
-    ticks: ({ n }: { readonly n: number }) => Stream.range(1, n)
-  }
-})
-
-export const counterServed = Counter.serve(handlers)
-
-/** A Layer of the same Service, whose handlers run in the program itself. */
-export const CounterTest = Counter.layerTest(handlers)
+  return { increment: ({ by }) => Ref.updateAndGet(ref, (n) => n + by) }
+}))
 
 export class TodoRpcs extends RpcGroup.make(
   Rpc.make("Add", { payload: { title: Schema.String }, success: Schema.Int })
@@ -120,9 +111,8 @@ export const program: Effect.Effect<boolean, ActorError | TooSmall, ActorRuntime
 /** A platform whose actors are processes: for examples that are not run. */
 export const Platform: Layer.Layer<ActorRuntime, RuntimeLayerError> = NodeActor.layer({ name: "shop" })
 
-/** The identities of two actors. */
+/** The identity of an actor. */
 export const frankId: ActorId = { name: "frank", uuid: "9e8d3cb1-23d5-4a5c-9b67-7d6a53a1b4c2", pid: 4711 }
-export const rootId: ActorId = { name: "root", uuid: "0d8f5a0c-6a51-4b0a-8a0e-52f1f0b3c9d7", pid: 4700 }
 
 /** A driver of a transport: plain tcp on one address. */
 export const openTcp = (host: string): Effect.Effect<TransportDriver["Service"]> =>
@@ -201,10 +191,8 @@ export const running = {
 /** What an example may name. */
 export const names: ReadonlyArray<string> = [
   "Counter",
-  "CounterTest",
   "Platform",
   "TodoRpcs",
-  "Todos",
   "TooSmall",
   "audit",
   "broken",
@@ -217,7 +205,5 @@ export const names: ReadonlyArray<string> = [
   "native",
   "openTcp",
   "program",
-  "rootId",
-  "spec",
-  "ticks"
+  "spec"
 ]
