@@ -77,7 +77,8 @@ describe("code in the documents", () => {
     const config = Path.join(folder, "vitest.config.ts")
     const report = Path.join(folder, "report.json")
     const { code, left, stderr, stdout } = await runNode(
-      [vitest, "run", "--config", config, "--reporter=json", `--outputFile=${report}`]
+      [vitest, "run", "--config", config, "--reporter=json", `--outputFile=${report}`],
+      { within: 230_000 }
     )
     assert.isTrue(Fs.existsSync(report), stdout + stderr)
     const { testResults } = JSON.parse(Fs.readFileSync(report, "utf8"))

@@ -73,7 +73,7 @@ describe("runNode", () => {
     const leaves = `
       const { spawn } = require("node:child_process")
       spawn(process.execPath, ["-e", "setTimeout(() => {}, 60000)"], { detached: true, stdio: "ignore" }).unref()`
-    const { code, left } = await runNode(["-e", leaves], 100)
+    const { code, left } = await runNode(["-e", leaves], { grace: 100 })
     for (const { pid } of left) process.kill(pid, "SIGKILL")
     assert.strictEqual(code, 0)
     assert.strictEqual(left.length, 1)

@@ -14,7 +14,7 @@ export interface Ran {
   readonly left: ReadonlyArray<Processes.Process>
 }
 
-/** A program that takes longer is killed: then its exit code is `null`. */
+/** Milliseconds after which a program is killed: then its exit code is `null`. */
 const deadline = 60_000
 const marker = "FURROW_EXAMPLE_RUN"
 
@@ -31,7 +31,10 @@ const leftBehind = async (mark: string, grace: number): Promise<ReadonlyArray<Pr
  * Runs `node` with these arguments on the sources of this repository. What ends by itself once the program has ended
  * gets `grace` milliseconds to do so.
  */
-export const runNode = async (args: ReadonlyArray<string>, grace = 10_000): Promise<Ran> => {
+export const runNode = async (
+  args: ReadonlyArray<string>,
+  { grace = 10_000, within = deadline }: { readonly grace?: number; readonly within?: number } = {}
+): Promise<Ran> => {
   // Every process it starts inherits this mark, and is found by it wherever it stands in the tree of processes by then.
   const mark = randomUUID()
   const child = ChildProcess.spawn(process.execPath, ["--conditions=furrow-source", ...args], {
@@ -42,7 +45,7 @@ export const runNode = async (args: ReadonlyArray<string>, grace = 10_000): Prom
   let stderr = ""
   child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text)
   child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text)
-  const timer = setTimeout(() => child.kill("SIGKILL"), deadline)
+  const timer = setTimeout(() => child.kill("SIGKILL"), within)
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject)
     child.once("close", (code) => resolve(code))

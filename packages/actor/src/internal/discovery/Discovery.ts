@@ -75,8 +75,11 @@ export const layerTree: Layer.Layer<Discovery> = Layer.succeed(Discovery, {
  *
  * @example
  * ```ts
- * const registrar = Discovery.makeRegistrar({ root, isGone })
- * const directory = yield* discovery.open({ root, registrar, isGone })
+ * const actor = { name: "root", uuid: "b7e7", pid: 4711 }
+ * const root = { actor, path: [actor.uuid], service: null, exposed: [], unique: false }
+ * const registrar = Discovery.makeRegistrar({ root, isGone: () => Effect.succeed(false) })
+ * const entries = yield* registrar.list(undefined)
+ * entries.map(({ actor }) => actor.name) // ["root"]
  * ```
  * @category constructors
  * @since 0.1.0
