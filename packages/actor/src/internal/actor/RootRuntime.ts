@@ -16,11 +16,13 @@ import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
 import { Credentials, make as newCredentials, type TreeCredentials } from "../contract/Credentials.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
 import { withoutCaller } from "../dialog/Env.ts"
 import type { Directory } from "../discovery/Directory.ts"
-import { Discovery } from "../discovery/Discovery.ts"
+import { Discovery, type DiscoveryTree } from "../discovery/Discovery.ts"
 import { RegistrarService, serveDirectory } from "../discovery/RegistrarService.ts"
-import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import { described } from "../errors/described.ts"
+import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import type { Ambient } from "../platform/Ambient.ts"
 import { authenticator, buildAmbient, buildSpawner, buildTransports, type Platform } from "../platform/Platform.ts"
@@ -106,6 +108,35 @@ const deferred = (directory: () => Directory): Directory => ({
   watch: (name) => Stream.suspend(() => directory().watch(name))
 })
 
+/** Opens it for a tree. What it throws, and that it does not answer, is the failure of a Layer of the platform. */
+const openDiscovery = (
+  discovery: Discovery["Service"],
+  tree: DiscoveryTree
+): Effect.Effect<Directory, RuntimeLayerError, Scope.Scope> =>
+  Effect.flatMap(Timeouts, ({ spawn }) => {
+    const failed = (reason: string, cause?: unknown) =>
+      Effect.fail(
+        new RuntimeLayerError({
+          what: "discovery",
+          key: "open",
+          module: "the root's program",
+          step: "layer",
+          reason,
+          cause
+        })
+      )
+    return Effect.suspend(() => discovery.open(tree)).pipe(
+      Effect.catchDefect((defect) => failed(described(defect), defect)),
+      Effect.timeoutOrElse({
+        duration: spawn,
+        orElse: () => failed(`it was not opened within ${spawn} ms: raise Timeouts.spawn`)
+      }),
+      Effect.flatMap((directory) =>
+        typeof directory?.claim === "function" ? Effect.succeed(directory) : failed("it opened no directory")
+      )
+    )
+  })
+
 /** A root on this platform. A layer of an exposed endpoint that fails is a defect. */
 const runtimeOn = (
   options: RootOptions,
@@ -142,7 +173,7 @@ const runtimeOn = (
       registrar: { directory: opened, handlers: serveDirectory(registrar, opened, context) }
     })
     const discovery = yield* Discovery
-    directory = yield* discovery.open({
+    directory = yield* openDiscovery(discovery, {
       root,
       registrar: registrar.directory,
       isGone: (entry) => isGone(tree, entry)

@@ -9,10 +9,13 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { note } from "../contract/Bundled.ts"
 import type { PortableData } from "../contract/PortableData.ts"
+import { Timeouts } from "../contract/Timeouts.ts"
+import { described } from "../errors/described.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 
 /** What a plan is of. */
@@ -48,8 +51,6 @@ export interface PortableOptions<C> {
   readonly config?: C
 }
 
-const reasonOf = (error: unknown): string => error instanceof Error ? error.message : String(error)
-
 /** Where a plan has no settings. */
 const noSettings = "null"
 
@@ -78,7 +79,7 @@ export const define = <Layered, Out extends object>(
       Effect.mapBoth({
         onSuccess: (settings) => ({ module, key, settings }),
         onFailure: (cause) =>
-          new RuntimeLayerError({ what: kind, key, module, step: "settings", reason: reasonOf(cause), cause })
+          new RuntimeLayerError({ what: kind, key, module, step: "settings", reason: described(cause), cause })
       })
     )
   const revive = (settings: string) => Effect.map(Schema.decodeEffect(text)(settings), make)
@@ -95,21 +96,32 @@ export const build = <I, S, E, R>(
   tag: Context.Key<I, S>,
   layer: Layer.Layer<I, E, R>
 ): Effect.Effect<S, RuntimeLayerError, R | Scope.Scope> =>
-  Effect.map(buildContext(kind, { key, module }, layer), (context) => Context.get(context, tag))
+  Effect.flatMap(buildContext(kind, { key, module }, layer), (context) => {
+    const found = Context.getOption(context as Context.Context<any>, tag as Context.Key<any, S>)
+    if (Option.isSome(found)) return Effect.succeed(found.value)
+    const reason = `it brings no ${tag.key}: let the Layer that it makes provide one`
+    return Effect.fail(new RuntimeLayerError({ what: kind, key, module, step: "layer", reason }))
+  })
+
+/** Of the bound of a start, the part in which a Layer of the platform is to be built: what is late can be named then. */
+const share = 0.75
 
 export const buildContext = <I, E, R>(
   kind: Kind,
   { key, module }: { readonly key: string; readonly module: string },
   layer: Layer.Layer<I, E, R>
 ): Effect.Effect<Context.Context<I>, RuntimeLayerError, R | Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) =>
+  Effect.flatMap(Effect.all([Effect.scope, Timeouts]), ([scope, { spawn }]) =>
     Effect.catchCause(
-      Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), scope),
+      Effect.timeoutOrElse(Layer.buildWithMemoMap(layer, Layer.makeMemoMapUnsafe(), scope), {
+        duration: spawn * share,
+        orElse: () => Effect.fail(new Error(`it was not built within ${spawn * share} ms: raise Timeouts.spawn`))
+      }),
       (cause): Effect.Effect<never, RuntimeLayerError> => {
         if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
         const error = Cause.squash(cause)
         return Effect.fail(
-          new RuntimeLayerError({ what: kind, key, module, step: "layer", reason: reasonOf(error), cause: error })
+          new RuntimeLayerError({ what: kind, key, module, step: "layer", reason: described(error), cause: error })
         )
       }
     ))
@@ -121,7 +133,7 @@ export const revive = (
   importModule: (module: string) => Promise<Record<string, unknown>>
 ): Effect.Effect<unknown, RuntimeLayerError> => {
   const failed = (step: RuntimeLayerError["step"]) => (cause: unknown) =>
-    new RuntimeLayerError({ what: kind, key, module, step, reason: reasonOf(cause), cause })
+    new RuntimeLayerError({ what: kind, key, module, step, reason: described(cause), cause })
   return Effect.flatMap(
     Effect.tryPromise({ try: () => importModule(module), catch: failed("import") }),
     (exported) => {

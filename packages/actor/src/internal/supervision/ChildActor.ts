@@ -279,7 +279,12 @@ export class ChildActor {
     const { reach } = this.tree
     if (reach === undefined) return
     Effect.runForkWith(this.context)(reach.directory.gone(this.actor.uuid))
-    reach.forget(this.actor)
+    try {
+      reach.forget(this.actor)
+    } catch (error) {
+      // The exit is to be told all the same: whoever waits for it would wait for ever.
+      Effect.runForkWith(this.context)(Effect.logError("a transport could not forget an actor that has ended", error))
+    }
   }
 
   private closed(error: ActorError): void {

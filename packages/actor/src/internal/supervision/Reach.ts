@@ -131,7 +131,9 @@ export const join = (tree: Tree, options: ReachOptions): Peers => {
   tree.reach = {
     platform: concealed(platform),
     peers,
-    directory: registrar?.directory ?? bounded(Remote.remote(toRoot(tree, peers), tree.env), context),
+    directory: registrar === undefined
+      ? bounded(Remote.remote(toRoot(tree, peers), tree.env), context, "the root")
+      : bounded(registrar.directory, context, "its Discovery"),
     toRelatives: new Map([...located, ...registrar?.handlers ?? []]),
     toPeers: registrar?.handlers ?? new Map(),
     forget: (actor) => network.forget(actor)
@@ -151,11 +153,11 @@ const toRoot = (tree: Tree, peers: Peers): Effect.Effect<PeerChannel, ActorError
   return Effect.mapError(peers.connect(ref), ({ error }) => error)
 }
 
-/** A root that does not answer must not hold up a start for ever. */
-const bounded = (directory: Directory, context: Context.Context<never>): Directory => {
+/** A root or a Discovery that does not answer must not hold up a start for ever. */
+const bounded = (directory: Directory, context: Context.Context<never>, asked: string): Directory => {
   const { connect } = Context.get(context, Timeouts)
   const within = <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.timeoutOrElse(effect, { duration: connect, orElse: () => Effect.fail(silent(connect)) })
+    Effect.timeoutOrElse(effect, { duration: connect, orElse: () => Effect.fail(silent(asked, connect)) })
   return {
     ...directory,
     claim: (entry) => within(directory.claim(entry)),
@@ -166,10 +168,10 @@ const bounded = (directory: Directory, context: Context.Context<never>): Directo
   }
 }
 
-const silent = (bound: number): ActorUnreachable =>
+const silent = (asked: string, bound: number): ActorUnreachable =>
   new ActorUnreachable({
     actor: null,
     target: "the registry",
     why: "timeout",
-    reason: `the root did not answer within ${bound} ms (Timeouts.connect)`
+    reason: `${asked} did not answer within ${bound} ms (Timeouts.connect)`
   })

@@ -16,6 +16,7 @@ import { withoutCaller } from "../dialog/Env.ts"
 import { type ActorError, SpawnFailed } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import { boot } from "../spawn/Boot.ts"
+import * as Guarded from "../spawn/Guarded.ts"
 import type { ProcessHandle } from "../spawn/Spawner.ts"
 import { ChildActor } from "./ChildActor.ts"
 import { entryOf, problemOfName, type StartSpec } from "./StartSpec.ts"
@@ -61,7 +62,7 @@ export const start = (
     const turn = new Turn(tree.starts, fiber)
     const spawning = Effect.suspend(() => {
       tree.events.publish({ _tag: "ActorSpawning", name: spec.name })
-      return tree.spawner.spawn(request)
+      return Guarded.spawn(tree.spawner, request, fiber.getRef(Timeouts).spawn)
     })
     const handled = Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))
     return Effect.flatMap(

@@ -7,6 +7,7 @@
 import type { Authenticator } from "@furrow/protocol/Handshake"
 import * as Effect from "effect/Effect"
 import type { ActorId } from "../errors/ActorError.ts"
+import { described } from "../errors/described.ts"
 import { type Address, type Connection, type Listener, type TransportDriver, TransportError } from "./Transport.ts"
 
 /** The open doors of one actor. */
@@ -26,6 +27,43 @@ export interface Network {
 
 type Driver = TransportDriver["Service"]
 
+const broken = (reason: string): TransportError => new TransportError({ gone: false, reason })
+
+/** What a driver throws, or dies of, is told like any other failure of it: to whoever asked, with its reason. */
+const asked = <A>(
+  what: string,
+  ask: () => Effect.Effect<A, TransportError>,
+  isAnswer: (answer: A) => boolean
+): Effect.Effect<A, TransportError> =>
+  Effect.flatMap(
+    Effect.catchDefect(
+      Effect.suspend(ask),
+      (defect) => Effect.fail(broken(`the transport threw when asked to ${what}: ${described(defect)}`))
+    ),
+    (answer) =>
+      isAnswer(answer)
+        ? Effect.succeed(answer)
+        : Effect.fail(broken(`the transport answered with nonsense when asked to ${what}: ${described(answer)}`))
+  )
+
+const isListener = (u: Partial<Listener> | undefined) => typeof u?.address === "string" && typeof u.close === "function"
+
+const isConnection = (u: Partial<Connection> | undefined) =>
+  typeof u?.start === "function" && typeof u.destroy === "function"
+
+/** Each of them, also where one throws; the first that was thrown is thrown afterwards. */
+const each = <A>(all: ReadonlyArray<A>, act: (one: A) => void): void => {
+  const thrown: Array<unknown> = []
+  for (const one of all) {
+    try {
+      act(one)
+    } catch (error) {
+      thrown.push(error)
+    }
+  }
+  if (thrown.length > 0) throw thrown[0]
+}
+
 /** All listen, or none: an actor is not to be reachable in some places only. */
 const listenAll = (
   drivers: ReadonlyArray<Driver>,
@@ -34,13 +72,14 @@ const listenAll = (
 ): Effect.Effect<Doors, TransportError> =>
   Effect.suspend(() => {
     const open: Array<Listener> = []
-    const close = () => {
-      for (const listener of open) listener.close()
-    }
+    const close = () => each(open, (listener) => listener.close())
     const listening = Effect.forEach(drivers, (driver) =>
-      Effect.map(driver.listen(actor, accept), (listener) => {
-        open.push(listener)
-      }))
+      Effect.map(
+        asked("listen", () => driver.listen(actor, accept), isListener),
+        (listener) => {
+          open.push(listener)
+        }
+      ))
     return Effect.map(Effect.onError(listening, () => Effect.sync(close)), () => ({
       addresses: open.map(({ address }) => address),
       close
@@ -53,7 +92,9 @@ const dialFirst = (
   addresses: ReadonlyArray<Address>
 ): Effect.Effect<Connection, TransportError> => {
   const ways = drivers.flatMap((driver) =>
-    addresses.filter((address) => driver.dials(address)).map((address) => driver.dial(address))
+    addresses.filter((address) => driver.dials(address)).map((address) =>
+      asked(`dial ${address}`, () => driver.dial(address), isConnection)
+    )
   )
   const [first, ...others] = ways
   if (first === undefined) {
@@ -76,9 +117,11 @@ const dialFirst = (
 /** One network of the drivers, whose members prove themselves with these authenticators. */
 export const make = (drivers: ReadonlyArray<Driver>, authenticator: Network["authenticator"]): Network => ({
   listen: (actor, accept) => listenAll(drivers, actor, accept),
-  dial: (addresses) => Effect.suspend(() => dialFirst(drivers, addresses)),
+  dial: (addresses) =>
+    Effect.catchDefect(
+      Effect.suspend(() => dialFirst(drivers, addresses)),
+      (defect) => Effect.fail(broken(`a transport threw when asked whether it dials: ${described(defect)}`))
+    ),
   authenticator,
-  forget: (actor) => {
-    for (const driver of drivers) driver.forget?.(actor)
-  }
+  forget: (actor) => each(drivers, (driver) => driver.forget?.(actor))
 })

@@ -1,0 +1,14 @@
+/**
+ * What a user's code threw or failed with, in one line for the reason of an error.
+ *
+ * @since 0.1.0
+ */
+import { format } from "effect/Formatter"
+
+/** Its message; of an error without one its name and fields, of another value the value itself. */
+export const described = (thrown: unknown): string => {
+  if (!(thrown instanceof Error)) return typeof thrown === "string" ? thrown : format(thrown)
+  if (thrown.message !== "") return thrown.message
+  const fields = Object.fromEntries(Object.entries(thrown).filter(([name]) => name !== "_tag" && name !== "name"))
+  return Object.keys(fields).length === 0 ? thrown.name : `${thrown.name} ${format(fields)}`
+}
