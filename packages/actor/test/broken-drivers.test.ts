@@ -71,6 +71,37 @@ describe("A spawner", () => {
   }
 })
 
+/** The last lines are read when the process has ended, and not before. */
+export const Reading = Spawner.portable("reading", { module }, () =>
+  Layer.effect(
+    Spawner.SpawnerDriver,
+    Effect.map(Spawner.NativeSpawner, (native) => ({
+      ...native,
+      spawn: (request) =>
+        Effect.map(native.spawn(request), (handle) => {
+          let lines: ReadonlyArray<string> = []
+          handle.whenExited(() => {
+            lines = ["said before it failed"]
+          })
+          return { ...handle, lastLines: () => lines }
+        })
+    }))
+  ))
+
+export const unbuildable = Actor.fn("unbuildable", {
+  module,
+  layer: Layer.effectDiscard(Effect.die(new Error("no configuration")))
+})(() => Effect.void)
+
+it.live("A start that fails carries the last lines, also those that were read after its failure was heard", () =>
+  inTime(Effect.gen(function*() {
+    const native = Layer.succeed(Spawner.Spawner, { plan: undefined, native: () => Effect.never })
+    const layer = MemoryActor.layer.pipe(Layer.provide(Reading.pipe(Layer.provide(native))))
+    const error = yield* Effect.flip(Effect.provide(Actor.runInActor(unbuildable()), layer))
+    if (error._tag !== "SpawnFailed") return assert.fail(String(error))
+    assert.deepStrictEqual([error.step, error.stderr], ["layer", ["said before it failed"]])
+  })))
+
 describe("A transport", () => {
   const layer = MemoryActor.layer.pipe(Layer.provide(Talking))
   /** One actor dials another, which listens for it. */

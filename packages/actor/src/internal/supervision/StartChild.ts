@@ -155,7 +155,8 @@ const started = (
       tree.events.publish({ _tag: "ActorReady", actor: child.actor, millis })
       return Effect.succeed({ child, channel })
     },
-    onFailure: (cause) => Effect.andThen(abandon(tree, spec.name, child, cause), Effect.failCause(cause))
+    onFailure: (cause) =>
+      Effect.flatMap(abandon(tree, spec.name, child, cause), () => Effect.failCause(withLastLines(cause, handle)))
   })
 }
 
@@ -170,6 +171,14 @@ const abandon = (
   if (failed !== undefined) tree.events.publish({ _tag: "ActorSpawnFailed", name, error: failed.error })
   return child.discard
 }
+
+/** What it wrote before it failed may be read only after its failure was heard: the two come on different pipes. */
+const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: ProcessHandle): Cause.Cause<ActorError> =>
+  Cause.map(cause, (error) => {
+    if (!(error instanceof SpawnFailed) || error.actor.uuid !== actor.uuid) return error
+    const { failure, reason, step } = error
+    return withoutStack(() => new SpawnFailed({ actor: error.actor, failure, reason, stderr: lastLines(), step }))
+  })
 
 const refuse = (tree: Tree, name: string, reason: string): Effect.Effect<never, SpawnFailed> => {
   const actor = { name, uuid: "", pid: 0 }
