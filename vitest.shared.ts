@@ -16,8 +16,8 @@ export const project = (name: string) =>
       name,
       include: ["test/**/*.test.ts"],
       pool: "forks",
-      // Of each project: its tests start processes of their own, and more workers only make each other late.
-      maxWorkers: 2,
+      // Of each project, one more than the cores that this is meant for: many tests wait for a bound to pass.
+      maxWorkers: 3,
       execArgv: [`--conditions=${condition}`],
       // Programs that tests start compile what they load once, and not once each: a third of a second of most of them.
       env: { NODE_COMPILE_CACHE: Path.join(Os.tmpdir(), "node-compile-cache") },
