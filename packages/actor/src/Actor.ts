@@ -19,7 +19,7 @@ import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { duplicate } from "./internal/actor/Handlers.ts"
-import { endOwned } from "./internal/actor/Owner.ts"
+import { endOwned, portalOf } from "./internal/actor/Owner.ts"
 import type { ServiceClass } from "./internal/actor/Service.ts"
 import * as StartService from "./internal/actor/StartService.ts"
 import type { PeerChannel } from "./internal/channel/PeerChannel.ts"
@@ -32,7 +32,7 @@ import { Deadline } from "./internal/dialog/Env.ts"
 import { type ActorError, isActorError } from "./internal/errors/ActorError.ts"
 import type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
 import type { ActorSnapshot } from "./internal/inspect/Snapshot.ts"
-import * as Portal from "./internal/portal/Portal.ts"
+import type * as Portal from "./internal/portal/Portal.ts"
 import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
 import type { ChildActor } from "./internal/supervision/ChildActor.ts"
 import { type Job, Nursery, type Raises } from "./internal/supervision/Nursery.ts"
@@ -96,22 +96,9 @@ const startChild = (
     : Effect.die(error)
 }
 
-const portalOf = (
-  tree: Tree,
-  child: ChildActor,
-  channel: PeerChannel,
-  expose: ReadonlyArray<AnyImplemented>,
-  wait: Effect.Effect<Portal.ActorExit>
-): Portal.Portal<any> =>
-  Portal.make({
-    channel,
-    env: tree.env,
-    actor: child.actor,
-    ref: child.ref,
-    exposed: new Map(expose.map(({ endpoint, module }) => [endpoint.name, module])),
-    cancel: (reason) => endOwned(tree, child, reason),
-    wait
-  })
+/** What a portal may be asked for, with the module of each. */
+const exposedBy = (expose: ReadonlyArray<AnyImplemented>) =>
+  new Map(expose.map(({ endpoint, module }) => [endpoint.name, module]))
 
 /** An actor of definitions under a name, or the actor of a Service. */
 const startAny = (tree: Tree, what: any, options: any, restore: StartChild.Restore) =>
@@ -125,10 +112,10 @@ const portalOfAny = (
   options: any,
   child: ChildActor,
   channel: PeerChannel,
-  wait: Effect.Effect<Portal.ActorExit> = child.wait
+  wait?: Effect.Effect<Portal.ActorExit>
 ): Portal.Portal<any> =>
   typeof what === "string"
-    ? portalOf(tree, child, channel, options.expose, wait)
+    ? portalOf(tree, child, channel, exposedBy(options.expose), wait)
     : StartService.portal(tree, what, child, channel, wait)
 
 /**

@@ -53,8 +53,10 @@ const thrown = () => {
   throw new Error("out of luck")
 }
 
+/** Is not asked in a tree in memory: what is around it is. */
+const native = Layer.succeed(Spawner.Spawner, { plan: undefined, native: () => Effect.never })
+
 describe("A spawner", () => {
-  const native = Layer.succeed(Spawner.Spawner, { plan: undefined, native: () => Effect.never })
   const around = MemoryActor.layer.pipe(Layer.provide(Spawning.pipe(Layer.provide(native))))
   const ways: Record<string, readonly [() => any, RegExp]> = {
     "that throws": [thrown, /step: process\): the spawner threw: out of luck/],
@@ -95,7 +97,6 @@ export const unbuildable = Actor.fn("unbuildable", {
 
 it.live("A start that fails carries the last lines, also those that were read after its failure was heard", () =>
   inTime(Effect.gen(function*() {
-    const native = Layer.succeed(Spawner.Spawner, { plan: undefined, native: () => Effect.never })
     const layer = MemoryActor.layer.pipe(Layer.provide(Reading.pipe(Layer.provide(native))))
     const error = yield* Effect.flip(Effect.provide(Actor.runInActor(unbuildable()), layer))
     if (error._tag !== "SpawnFailed") return assert.fail(String(error))

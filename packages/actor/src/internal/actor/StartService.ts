@@ -19,7 +19,7 @@ import type { ChildActor } from "../supervision/ChildActor.ts"
 import * as StartChild from "../supervision/StartChild.ts"
 import { current as currentTree, type Tree } from "../supervision/Tree.ts"
 import * as HereActor from "./HereActor.ts"
-import { endOwned } from "./Owner.ts"
+import { endOwned, portalOf } from "./Owner.ts"
 import type { AnyService, Implementation, ServedInside } from "./Served.ts"
 
 export type StartOptions = SpawnOptions & {
@@ -89,17 +89,9 @@ export const portal = (
   service: AnyService,
   child: ChildActor,
   channel: PeerChannel,
-  wait: Effect.Effect<Portal.ActorExit> = child.wait
+  wait?: Effect.Effect<Portal.ActorExit>
 ): Portal.Portal<any> =>
-  Portal.make({
-    channel,
-    env: tree.env,
-    actor: child.actor,
-    ref: child.ref,
-    exposed: new Map(service.endpoints.map(({ name }) => [name, undefined])),
-    cancel: (reason) => endOwned(tree, child, reason),
-    wait
-  })
+  portalOf(tree, child, channel, new Map(service.endpoints.map(({ name }) => [name, undefined])), wait)
 
 /** The actor of a Service for as long as the Layer lives. */
 export const layer = (service: AnyService, options: StartOptions): Layer.Layer<any, ActorError, ActorRuntime> =>
