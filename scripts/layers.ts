@@ -2,29 +2,45 @@
  * The architecture picture, checked. An import that goes up, or sideways where nothing is listed, fails the build; so do
  * an import a package may not have, a cycle, and a file or a function that outgrew its budget.
  *
- *     actor ─► supervision ─► spawn ────────┐
- *       ├──► platform ─┘ └─► discovery ──┐  ▼
- *       └─► portal ─► dialog ─► channel ─► transport      leaves: contract, inspect, errors
+ *     api ─► process ─► supervision ─► local ─► discovery ─► dialog ─► stream ─► channel ─► transport
+ *               └─► platform ─► spawn ─┘            portal, logs ─┘     leaves: contract, settings, inspect, errors
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
 
-const leaves = ["contract", "inspect", "errors"]
+const leaves = ["contract", "settings", "inspect", "errors"]
 
 /** The layers of packages/actor/src/internal. Type imports count: what a layer may not use, it may not name. */
 const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
-  actor: ["supervision", "platform", "discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves],
-  supervision: ["spawn", "portal", "discovery", "dialog", "channel", "transport", ...leaves],
+  api: ["process", "supervision", "local", "discovery", "portal", "dialog", "channel", "spawn", ...leaves],
+  process: [
+    "supervision",
+    "local",
+    "platform",
+    "discovery",
+    "portal",
+    "logs",
+    "dialog",
+    "channel",
+    "transport",
+    "spawn",
+    ...leaves
+  ],
+  supervision: ["local", "portal", "logs", "dialog", "channel", "spawn", ...leaves],
+  local: ["discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves],
   platform: ["spawn", "transport", ...leaves],
-  discovery: ["portal", "dialog", "channel", "transport", ...leaves],
+  discovery: ["dialog", "channel", "transport", ...leaves],
   portal: ["dialog", "channel", ...leaves],
-  dialog: ["channel", ...leaves],
+  logs: ["dialog", "channel", ...leaves],
+  dialog: ["stream", "channel", ...leaves],
+  stream: ["channel", ...leaves],
   spawn: ["channel", "transport", ...leaves],
   channel: ["transport", ...leaves],
   transport: leaves,
-  contract: ["errors"],
+  contract: ["settings", "errors"],
+  settings: ["errors"],
   inspect: ["errors"],
   errors: []
 }

@@ -18,36 +18,36 @@ import * as Queue from "effect/Queue"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { duplicate } from "./internal/actor/Handlers.ts"
-import { endOwned, portalOf } from "./internal/actor/Owner.ts"
-import type { ServiceClass } from "./internal/actor/Service.ts"
-import * as StartService from "./internal/actor/StartService.ts"
+import type { ServiceClass } from "./internal/api/Service.ts"
+import * as StartService from "./internal/api/StartService.ts"
 import type { PeerChannel } from "./internal/channel/PeerChannel.ts"
-import { type ActorInfo, ActorRuntime } from "./internal/contract/ActorRuntime.ts"
 import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from "./internal/contract/Call.ts"
 import type { AnyCallEndpoint, AnyEndpoint, AnyStreamEndpoint } from "./internal/contract/Endpoint.ts"
 import type { Misused, Unexposed, Unnamed } from "./internal/contract/Mistake.ts"
-import * as Caller from "./internal/dialog/Caller.ts"
-import { Deadline } from "./internal/dialog/Env.ts"
+import { Deadline } from "./internal/dialog/DialogContext.ts"
+import * as Caller from "./internal/dialog/OutgoingDialog.ts"
 import { type ActorError, isActorError } from "./internal/errors/ActorError.ts"
 import type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
 import type { ActorSnapshot } from "./internal/inspect/Snapshot.ts"
+import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
+import { endAsOwner, portalOf } from "./internal/local/Owner.ts"
 import type * as Portal from "./internal/portal/Portal.ts"
+import { duplicate } from "./internal/process/BuildHandlers.ts"
+import { type ActorInfo, ActorRuntime } from "./internal/settings/ActorRuntime.ts"
 import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
 import type { ChildActor } from "./internal/supervision/ChildActor.ts"
 import { type Job, Nursery, type Raises } from "./internal/supervision/Nursery.ts"
 import * as StartChild from "./internal/supervision/StartChild.ts"
-import { current as currentTree, type Tree } from "./internal/supervision/Tree.ts"
 
 // ---- defining what an actor can do ----------------------------------------------------------------------------------
-export { serveFrom, Service } from "./internal/actor/Service.ts"
+export { serveFrom, Service } from "./internal/api/Service.ts"
 export { endpoint, fn, stream, streamEndpoint } from "./internal/contract/Call.ts"
 export { dialog, dialogEndpoint } from "./internal/contract/DialogCall.ts"
 
 // ---- owning and reaching actors -------------------------------------------------------------------------------------
-export { launch, openTest } from "./internal/actor/Compose.ts"
-export { parent, portal, ref, root, self } from "./internal/actor/Refs.ts"
-export { rpcClient } from "./internal/actor/RpcClients.ts"
+export { launch, openTest } from "./internal/api/Compose.ts"
+export { parent, portal, ref, root, self } from "./internal/api/Refs.ts"
+export { rpcClient } from "./internal/api/RpcClients.ts"
 export { nursery } from "./internal/supervision/Nursery.ts"
 
 // ---- errors and cancellation ----------------------------------------------------------------------------------------
@@ -55,16 +55,16 @@ export { isActorError } from "./internal/errors/ActorError.ts"
 export { cancelledBy } from "./internal/errors/CancelledBy.ts"
 
 // ---- types that stand in the signatures of programs -----------------------------------------------------------------
-export type { ActorRef } from "./internal/actor/Refs.ts"
-export type { GroupClient } from "./internal/actor/RpcClients.ts"
-export type { Handlers, Served } from "./internal/actor/Service.ts"
-export type { ActorInfo, ActorRuntime } from "./internal/contract/ActorRuntime.ts"
+export type { ActorRef } from "./internal/api/Refs.ts"
+export type { GroupClient } from "./internal/api/RpcClients.ts"
+export type { Handlers, Served } from "./internal/api/Service.ts"
 export type { Call, EffectCall, Fn, StreamCall, StreamFn } from "./internal/contract/Call.ts"
 export type { Dialog, DialogCall, DialogFn, DialogHandle } from "./internal/contract/DialogCall.ts"
 export type { ActorError, ActorId } from "./internal/errors/ActorError.ts"
 export type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
 export type { ActorSnapshot } from "./internal/inspect/Snapshot.ts"
 export type { ActorExit, Portal } from "./internal/portal/Portal.ts"
+export type { ActorInfo, ActorRuntime } from "./internal/settings/ActorRuntime.ts"
 export type { SpawnOptions } from "./internal/spawn/Spawner.ts"
 export type { Nursery } from "./internal/supervision/Nursery.ts"
 
@@ -85,14 +85,14 @@ export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOpt
 
 /** What every start does, whoever owns the result. */
 const startChild = (
-  tree: Tree,
+  local: LocalActor,
   name: string,
   { expose, unique, ...options }: StartOptions<ReadonlyArray<AnyImplemented>>,
   restore: StartChild.Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> => {
   const error = duplicate(expose)
   return error === undefined
-    ? StartChild.start(tree, { name, definitions: expose, options, unique }, restore)
+    ? StartChild.start(local, { name, definitions: expose, options, unique }, restore)
     : Effect.die(error)
 }
 
@@ -101,13 +101,13 @@ const exposedBy = (expose: ReadonlyArray<AnyImplemented>) =>
   new Map(expose.map(({ endpoint, module }) => [endpoint.name, module]))
 
 /** An actor of definitions under a name, or the actor of a Service. */
-const startAny = (tree: Tree, what: any, options: any, restore: StartChild.Restore) =>
+const startAny = (local: LocalActor, what: any, options: any, restore: StartChild.Restore) =>
   typeof what === "string"
-    ? startChild(tree, what, options, restore)
-    : StartService.start(tree, what, options, restore)
+    ? startChild(local, what, options, restore)
+    : StartService.start(local, what, options, restore)
 
 const portalOfAny = (
-  tree: Tree,
+  local: LocalActor,
   what: any,
   options: any,
   child: ChildActor,
@@ -115,8 +115,8 @@ const portalOfAny = (
   wait?: Effect.Effect<Portal.ActorExit>
 ): Portal.Portal<any> =>
   typeof what === "string"
-    ? portalOf(tree, child, channel, exposedBy(options.expose), wait)
-    : StartService.portal(tree, what, child, channel, wait)
+    ? portalOf(local, child, channel, exposedBy(options.expose), wait)
+    : StartService.portal(local, what, child, channel, wait)
 
 /**
  * Starts an actor in the nursery around us; it resolves when the actor is ready to serve, and fails with `SpawnFailed`
@@ -148,10 +148,10 @@ export const start: {
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Nursery, ({ inside }) => {
       const { await: awaited = false, ...rest } = options
-      const { tree } = inside
-      return Effect.flatMap(startAny(tree, what, rest, restore), ({ channel, child }) => {
+      const { local } = inside
+      return Effect.flatMap(startAny(local, what, rest, restore), ({ channel, child }) => {
         inside.own(child, awaited)
-        const portal = portalOfAny(tree, what, options, child, channel)
+        const portal = portalOfAny(local, what, options, child, channel)
         return Effect.as(ownedOrGone(inside.isOpen, child), portal)
       })
     })
@@ -189,12 +189,12 @@ export const startScoped: {
 } = (what: any, options: any = {}): Effect.Effect<any, ActorError, any> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const tree = yield* currentTree
-      const { channel, child } = yield* startAny(tree, what, options, restore)
+      const local = yield* currentLocal
+      const { channel, child } = yield* startAny(local, what, options, restore)
       let looked = false
       yield* Effect.addFinalizer(() =>
         Effect.gen(function*() {
-          yield* endOwned(tree, child, "scope closed")
+          yield* endAsOwner(local, child, "scope closed")
           const exit = child.ended
           const unseen = exit._tag === "Lost" && !looked && !channel.wasTold
           if (unseen) yield* Effect.logError(exit.error.message)
@@ -204,7 +204,7 @@ export const startScoped: {
         looked = true
         return exit
       })
-      return portalOfAny(tree, what, options, child, channel, wait)
+      return portalOfAny(local, what, options, child, channel, wait)
     })
   )
 
@@ -213,16 +213,16 @@ type OwnCall = Call<AnyEndpoint> & { readonly definition: AnyImplemented }
 
 /** Starts an actor for one purpose, and ends it whatever comes of it; an interruption ends it at once. */
 const inOwnActor = <A>(
-  tree: Tree,
+  local: LocalActor,
   call: OwnCall,
   options: SpawnOptions & { readonly name?: string | undefined },
   use: (channel: PeerChannel, end: Effect.Effect<void>) => Effect.Effect<A, unknown>
 ): Effect.Effect<A, unknown> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
-      startChild(tree, options.name ?? call.endpoint.name, { ...options, expose: [call.definition] }, restore),
+      startChild(local, options.name ?? call.endpoint.name, { ...options, expose: [call.definition] }, restore),
       ({ channel, child }) => {
-        const end = (reason: string) => endOwned(tree, child, reason)
+        const end = (reason: string) => endAsOwner(local, child, reason)
         return Effect.onExit(restore(use(channel, end("interrupted"))), () => end("done"))
       }
     )
@@ -246,9 +246,9 @@ export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> 
   call: C,
   options: SpawnOptions & { readonly name?: string | undefined } = {}
 ): Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime> =>
-  Effect.flatMap(currentTree, (tree) => {
+  Effect.flatMap(currentLocal, (local) => {
     const own = call as OwnCall
-    return inOwnActor(tree, own, options, (channel, end) => Caller.run(channel, tree.env, own, () => end))
+    return inOwnActor(local, own, options, (channel, end) => Caller.run(channel, local.env, own, () => end))
   }) as Effect.Effect<Success<C>, Failure<C> | ActorError, ActorRuntime>
 
 /**
@@ -268,14 +268,14 @@ export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpo
 ): Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime> =>
   Stream.unwrap(Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
-      const tree = yield* currentTree
+      const local = yield* currentLocal
       const { definition, endpoint } = call as OwnCall
       const expose = [definition]
       const name = options.name ?? endpoint.name
-      const { channel, child } = yield* startChild(tree, name, { ...options, expose }, restore)
-      const end = endOwned(tree, child, "stream closed")
+      const { channel, child } = yield* startChild(local, name, { ...options, expose }, restore)
+      const end = endAsOwner(local, child, "stream closed")
       yield* Effect.addFinalizer(() => end)
-      return Caller.stream(channel, tree.env, call as OwnCall, undefined, () => end)
+      return Caller.stream(channel, local.env, call as OwnCall, undefined, () => end)
     })
   )) as Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime>
 
@@ -314,18 +314,18 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
 ): Effect.Effect<Running<Success<C>, Failure<C>>, ActorError, Nursery | Raises<Failure<C>>> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Nursery, ({ inside }) => {
-      const { tree } = inside
+      const { local } = inside
       const { definition, endpoint } = call as OwnCall
       const expose = [definition]
       const name = options.name ?? endpoint.name
-      return Effect.flatMap(startChild(tree, name, { ...options, expose }, restore), ({ channel, child }) => {
+      return Effect.flatMap(startChild(local, name, { ...options, expose }, restore), ({ channel, child }) => {
         inside.own(child, false)
         if (!inside.isOpen) return Effect.andThen(child.discard, Effect.interrupt)
         const job: Job = { done: Deferred.makeUnsafe<void>(), dismissed: false }
         const result = Deferred.makeUnsafe<unknown, unknown>()
         inside.job(job)
-        const end = (reason: string) => endOwned(tree, child, reason)
-        const work = Effect.onExit(Caller.run(channel, tree.env, call as OwnCall, () => child.gone), (exit) => {
+        const end = (reason: string) => endAsOwner(local, child, reason)
+        const work = Effect.onExit(Caller.run(channel, local.env, call as OwnCall, () => child.gone), (exit) => {
           const tell = () => void Deferred.doneUnsafe(result, exit)
           // The nursery hears of a failure before the actor is gone: everybody else ends in parallel with it.
           if (Exit.isFailure(exit)) inside.jobFailed(job, exit.cause, tell)
@@ -375,8 +375,8 @@ export const current: Effect.Effect<ActorInfo, never, ActorRuntime> = Effect.map
  * @since 0.1.0
  */
 export const statistics: Effect.Effect<ActorSnapshot, never, ActorRuntime> = Effect.map(
-  currentTree,
-  (tree) => tree.snapshot()
+  currentLocal,
+  (local) => local.snapshot()
 )
 
 /**
@@ -393,10 +393,10 @@ export const statistics: Effect.Effect<ActorSnapshot, never, ActorRuntime> = Eff
  * @since 0.1.0
  */
 export const events: Stream.Stream<ActorEvent, never, ActorRuntime> = Stream.unwrap(
-  Effect.map(currentTree, (tree) =>
+  Effect.map(currentLocal, (local) =>
     Stream.callback<ActorEvent>((queue) =>
       Effect.acquireRelease(
-        Effect.sync(() => tree.events.subscribe((event) => void Queue.offerUnsafe(queue, event))),
+        Effect.sync(() => local.events.subscribe((event) => void Queue.offerUnsafe(queue, event))),
         (unsubscribe) => Effect.sync(unsubscribe)
       )
     ))

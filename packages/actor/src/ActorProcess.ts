@@ -4,15 +4,15 @@
  *
  * @since 0.1.0
  */
-export { run } from "./internal/actor/ActorMain.ts"
-export type { ActorMainOptions, Ended } from "./internal/actor/ActorMain.ts"
-export { bundledArguments, exported, isBundledActor, mark, takeOwnArguments } from "./internal/contract/Bundled.ts"
 export { isImplemented } from "./internal/contract/Call.ts"
 export { optional } from "./internal/contract/OptionalLayer.ts"
 export type { PortableData } from "./internal/contract/PortableData.ts"
 export { withoutStack } from "./internal/errors/stack.ts"
+export { controlOf } from "./internal/local/LocalActor.ts"
+export type { Control } from "./internal/local/LocalActor.ts"
 export { fromSpec as platformOf } from "./internal/platform/Platform.ts"
 export type { Builtin, NativeProcess, Platform } from "./internal/platform/Platform.ts"
+export { run } from "./internal/process/ChildMain.ts"
+export type { ActorMainOptions, Ended } from "./internal/process/ChildMain.ts"
+export { bundledArguments, exported, isBundledActor, mark, takeOwnArguments } from "./internal/settings/Definitions.ts"
 export type { Exposed, PlatformSpec } from "./internal/spawn/SpawnSpec.ts"
-export { controlOf } from "./internal/supervision/Tree.ts"
-export type { Control } from "./internal/supervision/Tree.ts"

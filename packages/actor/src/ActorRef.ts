@@ -5,5 +5,5 @@
  *
  * @since 0.1.0
  */
-export type { Exposed, RefOf } from "./internal/actor/Refs.ts"
-export type { ActorRef, ActorRefData, Entry } from "./internal/contract/ActorRef.ts"
+export type { Exposed, RefOf } from "./internal/api/Refs.ts"
+export type { ActorRef, ActorRefData, Entry } from "./internal/settings/ActorRef.ts"

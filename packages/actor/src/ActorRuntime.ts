@@ -5,9 +5,9 @@
  *
  * @since 0.1.0
  */
-export { layer } from "./internal/actor/RootRuntime.ts"
-export type { RootOptions } from "./internal/actor/RootRuntime.ts"
-export { ActorRuntime } from "./internal/contract/ActorRuntime.ts"
-export type { ActorInfo } from "./internal/contract/ActorRuntime.ts"
 export type { OptionalLayer } from "./internal/contract/OptionalLayer.ts"
 export { RuntimeLayerError } from "./internal/errors/RuntimeLayerError.ts"
+export { layer } from "./internal/process/RootMain.ts"
+export type { RootOptions } from "./internal/process/RootMain.ts"
+export { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
+export type { ActorInfo } from "./internal/settings/ActorRuntime.ts"

@@ -12,5 +12,5 @@ export type {
   StreamOptions,
   SubscribeOptions
 } from "./internal/contract/DialogCall.ts"
-export { currentDialog as current } from "./internal/dialog/Env.ts"
-export type { DialogInfo } from "./internal/dialog/Env.ts"
+export { currentDialog as current } from "./internal/dialog/DialogContext.ts"
+export type { DialogInfo } from "./internal/dialog/DialogContext.ts"

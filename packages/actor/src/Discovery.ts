@@ -6,8 +6,8 @@
  *
  * @since 0.1.0
  */
-export type { Entry } from "./internal/contract/ActorRef.ts"
 export type { Directory } from "./internal/discovery/Directory.ts"
 export { Discovery, layerTree, makeRegistrar } from "./internal/discovery/Discovery.ts"
 export type { DiscoveryTree } from "./internal/discovery/Discovery.ts"
 export type { Change } from "./internal/discovery/Registrar.ts"
+export type { Entry } from "./internal/settings/ActorRef.ts"

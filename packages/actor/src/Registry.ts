@@ -13,10 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { borrowed, connect, type Expected, type Exposed, isExposed, unmet } from "./internal/actor/Refs.ts"
-import type { AnyServiceClass, SelfOf } from "./internal/actor/Service.ts"
-import type { Entry } from "./internal/contract/ActorRef.ts"
-import type { ActorRuntime } from "./internal/contract/ActorRuntime.ts"
+import { type Expected, type Exposed, isExposed, unmet } from "./internal/api/Refs.ts"
+import type { AnyServiceClass, SelfOf } from "./internal/api/Service.ts"
 import type { Directory } from "./internal/discovery/Directory.ts"
 import type { Change } from "./internal/discovery/Registrar.ts"
 import {
@@ -25,17 +23,20 @@ import {
   EndpointUnknown,
   type Unreachability
 } from "./internal/errors/ActorError.ts"
+import { borrowed, connect } from "./internal/local/Borrow.ts"
+import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
 import type { Portal } from "./internal/portal/Portal.ts"
-import { current as currentTree, type Tree } from "./internal/supervision/Tree.ts"
+import type { Entry } from "./internal/settings/ActorRef.ts"
+import type { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
 
-export type { Entry } from "./internal/contract/ActorRef.ts"
 export type { Change } from "./internal/discovery/Registrar.ts"
+export type { Entry } from "./internal/settings/ActorRef.ts"
 
 const withDirectory = <A, R = never>(
-  use: (directory: Directory, tree: Tree) => Effect.Effect<A, ActorError, R>
+  use: (directory: Directory, local: LocalActor) => Effect.Effect<A, ActorError, R>
 ): Effect.Effect<A, ActorError, R | ActorRuntime> =>
-  Effect.flatMap(currentTree, (tree) =>
-    tree.reach === undefined
+  Effect.flatMap(currentLocal, (local) =>
+    local.reach === undefined
       ? Effect.fail(
         new ActorUnreachable({
           actor: null,
@@ -44,7 +45,7 @@ const withDirectory = <A, R = never>(
           reason: "handlers that run here belong to no tree"
         })
       )
-      : use(tree.reach.directory, tree))
+      : use(local.reach.directory, local))
 
 const nameOf = (expected: Expected, name: string | undefined): string | undefined =>
   name ?? (isExposed(expected) ? undefined : expected.key)
@@ -59,13 +60,13 @@ const otherwise = (entry: Entry, exposed: Exposed): EndpointUnknown =>
 
 /** A portal to the actor of an entry; none where the actor turns out to be gone, which the registry is then told. */
 const open = (
-  tree: Tree,
+  local: LocalActor,
   directory: Directory,
   entry: Entry
 ): Effect.Effect<Option.Option<Portal<any>>, ActorError, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) =>
-    Effect.matchEffect(connect(tree, entry), {
-      onSuccess: (channel) => Effect.asSome(borrowed(tree, entry, channel, scope)),
+    Effect.matchEffect(connect(local, entry), {
+      onSuccess: (channel) => Effect.asSome(borrowed(local, entry, channel, scope)),
       onFailure: ({ error, gone }) =>
         !gone
           ? Effect.fail<ActorError>(error)
@@ -77,7 +78,7 @@ const open = (
  * Where there is none, why the first one could not be had.
  */
 const first = (
-  tree: Tree,
+  local: LocalActor,
   directory: Directory,
   entries: ReadonlyArray<Entry>,
   expected: Expected
@@ -90,7 +91,7 @@ const first = (
         if (isExposed(expected)) failure ??= otherwise(entry, expected)
         continue
       }
-      const found = yield* Effect.result(open(tree, directory, entry))
+      const found = yield* Effect.result(open(local, directory, entry))
       if (found._tag === "Failure") failure ??= found.failure
       else if (Option.isSome(found.success)) return found.success
     }
@@ -124,10 +125,10 @@ export const find: {
     name: string
   ): Effect.Effect<Option.Option<Portal<X[number]>>, ActorError, ActorRuntime | Scope.Scope>
 } = (expected: Expected, name?: string): Effect.Effect<any, ActorError, any> =>
-  withDirectory((directory, tree) =>
+  withDirectory((directory, local) =>
     Effect.flatMap(
       directory.list(nameOf(expected, name)),
-      (entries) => first(tree, directory, entries, expected)
+      (entries) => first(local, directory, entries, expected)
     )
   )
 
@@ -160,12 +161,12 @@ export const wait: {
   name?: string,
   options: { readonly within?: Duration.Input | undefined } = {}
 ): Effect.Effect<any, ActorError, any> =>
-  withDirectory((directory, tree) => {
+  withDirectory((directory, local) => {
     const asked = nameOf(expected, name)
     const found = directory.watch(asked).pipe(
       Stream.mapEffect((change) => {
         if (change._tag === "Down") return Effect.succeedNone
-        return first(tree, directory, change._tag === "Up" ? [change.entry] : change.entries, expected)
+        return first(local, directory, change._tag === "Up" ? [change.entry] : change.entries, expected)
       }),
       Stream.filter(Option.isSome),
       Stream.runHead,

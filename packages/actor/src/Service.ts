@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-export type { GroupClient } from "./internal/actor/RpcClients.ts"
+export type { GroupClient } from "./internal/api/RpcClients.ts"
 export type {
   AnyServiceClass,
   Handler,
@@ -14,4 +14,4 @@ export type {
   ServiceCall,
   ServiceClass,
   ServiceStreamCall
-} from "./internal/actor/Service.ts"
+} from "./internal/api/Service.ts"

@@ -4,6 +4,6 @@
  *
  * @since 0.1.0
  */
-export { defaults, make, provide, Timeouts } from "./internal/contract/Timeouts.ts"
-export type { Bounds } from "./internal/contract/Timeouts.ts"
-export { Deadline } from "./internal/dialog/Env.ts"
+export { Deadline } from "./internal/dialog/DialogContext.ts"
+export { defaults, make, provide, Timeouts } from "./internal/settings/Timeouts.ts"
+export type { Bounds } from "./internal/settings/Timeouts.ts"

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import { codecs } from "@furrow/actor/internal/contract/Endpoint"
-import { Dispatcher, type Handlers } from "@furrow/actor/internal/dialog/Callee"
-import * as Caller from "@furrow/actor/internal/dialog/Caller"
-import type { Env } from "@furrow/actor/internal/dialog/Env"
+import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
 import { decodeFailure, encodeFailure } from "@furrow/actor/internal/dialog/Failures"
+import { Dispatcher, type Handlers } from "@furrow/actor/internal/dialog/IncomingDialog"
+import * as Caller from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import type { Message } from "@furrow/protocol/Message"
 import * as Context from "effect/Context"
@@ -20,7 +20,7 @@ import * as Journal from "./support/Journal.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 import { acceptor, dialler, idOf, raw } from "./support/Wire.ts"
 
-const env = (name: string): Env => ({
+const env = (name: string): DialogContext => ({
   self: idOf(name),
   events: makeEvents(),
   level: "Info",

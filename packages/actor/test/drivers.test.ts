@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, MemoryActor } from "@furrow/actor"
 import * as Discovery from "@furrow/actor/Discovery"
-import * as Tree from "@furrow/actor/internal/supervision/Tree"
+import * as LocalActor from "@furrow/actor/internal/local/LocalActor"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import * as Spawner from "@furrow/actor/Spawner"
 import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
@@ -16,7 +16,7 @@ import { startBelow } from "./fixtures/below.ts"
 /** What starts the actors of a root in memory. */
 const memorySpawner: SpawnerSuite.MakeSpawner = Effect.gen(function*() {
   const context = yield* Layer.buildWithScope(MemoryActor.layer, yield* Effect.scope)
-  return (yield* Effect.provide(Tree.current, context)).spawner
+  return (yield* Effect.provide(LocalActor.current, context)).spawner
 })
 
 describe("Actors in memory", () => {
@@ -89,8 +89,8 @@ const claims: Array<string> = []
 const Counted = Layer.effect(
   Discovery.Discovery,
   Effect.map(Discovery.Discovery, (below) => ({
-    open: (tree: Discovery.DiscoveryTree) =>
-      Effect.map(below.open(tree), (directory) => ({
+    open: (local: Discovery.DiscoveryTree) =>
+      Effect.map(below.open(local), (directory) => ({
         ...directory,
         claim: (entry: Discovery.Entry) =>
           Effect.tap(directory.claim(entry), () => Effect.sync(() => claims.push(entry.actor.name)))

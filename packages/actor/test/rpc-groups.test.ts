@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, MemoryActor } from "@furrow/actor"
-import { marks } from "@furrow/actor/internal/actor/RpcGroups"
+import { marks } from "@furrow/actor/internal/process/RpcGroups"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

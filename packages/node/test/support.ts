@@ -1,6 +1,6 @@
 /** What every test of real processes needs around it. */
 import { afterAll } from "@effect/vitest"
-import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import * as NodeActor from "@furrow/node/NodeActor"
 import * as Folder from "@furrow/testing/Folder"
 import type * as Leaks from "@furrow/testing/Leaks"

@@ -1,5 +1,5 @@
 /** What every test of real processes needs around it. */
-import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import type { GuardMode } from "@furrow/node/NodeSpawner"
 import * as Leaks from "@furrow/testing/Leaks"

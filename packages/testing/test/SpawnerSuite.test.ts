@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { MemoryActor } from "@furrow/actor"
 import { SpawnFailed } from "@furrow/actor/ActorError"
-import * as Tree from "@furrow/actor/internal/supervision/Tree"
+import * as LocalActor from "@furrow/actor/internal/local/LocalActor"
 import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnRequest } from "@furrow/actor/Spawner"
 import * as NodeSpawner from "@furrow/node/NodeSpawner"
 import * as Eventually from "@furrow/testing/Eventually"
@@ -19,7 +19,7 @@ type Driver = SpawnerDriver["Service"]
 /** What starts the actors of a root in memory: it keeps what it owes. */
 const memory: SpawnerSuite.MakeSpawner = Effect.gen(function*() {
   const context = yield* Layer.buildWithScope(MemoryActor.layer, yield* Effect.scope)
-  return (yield* Effect.provide(Tree.current, context)).spawner
+  return (yield* Effect.provide(LocalActor.current, context)).spawner
 })
 
 /** Processes. Whatever a planted bug leaves of them is killed. */

@@ -1,7 +1,7 @@
 /** The names of a tree, as a table and as properties. */
 import { assert, describe, it } from "@effect/vitest"
-import type { Entry } from "@furrow/actor/internal/contract/ActorRef"
 import * as Registrar from "@furrow/actor/internal/discovery/Registrar"
+import type { Entry } from "@furrow/actor/internal/settings/ActorRef"
 import * as HashMap from "effect/HashMap"
 import * as Schema from "effect/Schema"
 

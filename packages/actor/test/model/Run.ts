@@ -6,7 +6,7 @@
  *     -> (3) the owner ends
  */
 import { Actor, MemoryActor, Timeouts } from "@furrow/actor"
-import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
 import type { Connection } from "@furrow/actor/internal/transport/Transport"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"

@@ -3,7 +3,7 @@
  */
 import type { Dialog } from "@furrow/actor"
 import { Actor, ActorError } from "@furrow/actor"
-import { cleanupBound } from "@furrow/actor/internal/actor/Teardown"
+import { cleanupBound } from "@furrow/actor/internal/process/Teardown"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,13 +1,13 @@
 /**
  * A root in memory whose actors the test can let die: as `MemoryActor.layer`, with strings attached.
  */
-import { run } from "@furrow/actor/internal/actor/ActorMain"
-import * as RootRuntime from "@furrow/actor/internal/actor/RootRuntime"
-import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
-import { withoutCaller } from "@furrow/actor/internal/dialog/Env"
+import { withoutCaller } from "@furrow/actor/internal/dialog/DialogContext"
 import { layerTree } from "@furrow/actor/internal/discovery/Discovery"
 import { Spawner } from "@furrow/actor/internal/platform/Spawner"
 import { Transport } from "@furrow/actor/internal/platform/Transport"
+import { run } from "@furrow/actor/internal/process/ChildMain"
+import * as RootRuntime from "@furrow/actor/internal/process/RootMain"
+import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import type { ProcessExit, ProcessHandle, SpawnerDriver } from "@furrow/actor/internal/spawn/Spawner"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import * as Network from "@furrow/actor/internal/transport/Network"
@@ -61,7 +61,7 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
         const label = `${actor.name}@${actor.pid}`
         const [near, far] = MemoryTransport.pair()
         const signals: Array<string> = []
-        let deaf = false
+        let rejectWords = false
         let terminated = false
         let exited: ProcessExit | undefined
         let lines: ReadonlyArray<string> = []
@@ -103,7 +103,7 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
           uncaught: (error) => uncaught(error),
           unplug: () => far.destroy(),
           deafen: () => {
-            deaf = true
+            rejectWords = true
           },
           signals
         })
@@ -111,8 +111,8 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
           actor,
           connection: {
             ...near,
-            write: (chunks) => deaf || near.write(chunks),
-            end: () => deaf ? undefined : near.end()
+            write: (chunks) => rejectWords || near.write(chunks),
+            end: () => rejectWords ? undefined : near.end()
           },
           whenExited: (callback) => exited === undefined ? void callbacks.push(callback) : callback(exited),
           lastLines: () => lines,

@@ -2,8 +2,8 @@
  * The actors under attack: they call each other and stream all the time, and say how that goes and what they have seen.
  */
 import * as Actor from "@furrow/actor/Actor"
-import { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
-import type { Tree } from "@furrow/actor/internal/supervision/Tree"
+import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
+import { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import * as Registry from "@furrow/actor/Registry"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -157,7 +157,7 @@ export const watch = Actor.stream("watch", { module, success: SeenSchema })(() =
 
 /** What a member that turns bad gives away. */
 export const betray = Actor.fn("betray", { module, success: Schema.String })(() =>
-  Effect.map(ActorRuntime, ({ inside }) => Buffer.from((inside as Tree).reach!.platform.secret).toString("hex"))
+  Effect.map(ActorRuntime, ({ inside }) => Buffer.from((inside as LocalActor).reach!.platform.secret).toString("hex"))
 )
 
 /** An actor one level down, so that the root has to listen too: it works with the registry. */

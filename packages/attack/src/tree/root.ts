@@ -2,8 +2,8 @@
  * The root of the tree under attack: `root.ts <unix|tcp> <runtime folder>`. It writes lines, and does what it reads.
  */
 import * as Actor from "@furrow/actor/Actor"
-import { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
-import type { Tree } from "@furrow/actor/internal/supervision/Tree"
+import type { LocalActor } from "@furrow/actor/internal/local/LocalActor"
+import { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor, NodeTransport } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -38,7 +38,7 @@ const program = Effect.scoped(Effect.gen(function*() {
   yield* say({
     _tag: "Up",
     members: [info.id, anvil.actor, left.actor, right.actor],
-    folder: Path.join(runtimeFolder, (inside as Tree).reach!.platform.run),
+    folder: Path.join(runtimeFolder, (inside as LocalActor).reach!.platform.run),
     secret
   })
   const load = (

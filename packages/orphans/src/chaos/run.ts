@@ -2,7 +2,7 @@
  * Rounds of chaos until the time is up, two at once, in one root. At the end the root must hold what it held before:
  * no process, no descriptor, no temporary file more.
  */
-import type { ActorRuntime } from "@furrow/actor/internal/contract/ActorRuntime"
+import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"

@@ -14,8 +14,8 @@ import type * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ActorRuntime } from "./ActorRuntime.ts"
-import { note } from "./Bundled.ts"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { note } from "../settings/Definitions.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type {
   AnyCallEndpoint,

@@ -12,12 +12,12 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import { Entry } from "../contract/ActorRef.ts"
 import { type Call, endpoint, streamEndpoint } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import * as Caller from "../dialog/Caller.ts"
-import { type Env, onOwnAccount } from "../dialog/Env.ts"
+import { type DialogContext, onOwnAccount } from "../dialog/DialogContext.ts"
+import * as Caller from "../dialog/OutgoingDialog.ts"
 import { type ActorError, ActorUnreachable, NameTaken } from "../errors/ActorError.ts"
+import { Entry } from "../settings/ActorRef.ts"
 import type { Change } from "./Registrar.ts"
 
 const ChangeSchema = Schema.Union([
@@ -62,7 +62,7 @@ export interface Directory {
 }
 
 /** The registrar at the other end of a connection, which is made when it is first needed. */
-export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Env): Directory => {
+export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Directory => {
   const ask = (call: Call<AnyEndpoint>): Effect.Effect<any, any> =>
     onOwnAccount(Effect.flatMap(connect, (channel) => Caller.run(channel, env, call)))
   return {

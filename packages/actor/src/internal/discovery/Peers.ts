@@ -23,8 +23,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { type Greeted, PeerChannel } from "../channel/PeerChannel.ts"
-import type { ActorRefData } from "../contract/ActorRef.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
 import {
   type ActorError,
   type ActorId,
@@ -34,6 +32,8 @@ import {
 } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { PeerSnapshot } from "../inspect/Snapshot.ts"
+import type { ActorRefData } from "../settings/ActorRef.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 import type { Doors, Network } from "../transport/Network.ts"
 import type { Address, Connection } from "../transport/Transport.ts"
 

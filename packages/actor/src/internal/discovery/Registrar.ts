@@ -11,8 +11,8 @@
  */
 import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
-import type { Entry } from "../contract/ActorRef.ts"
-import { isBelow } from "../contract/ActorRef.ts"
+import type { Entry } from "../settings/ActorRef.ts"
+import { isBelow } from "../settings/ActorRef.ts"
 
 /**
  * The news of a watcher: first all actors that are there, then each change. `why` is `ended`, or `stale` where the

@@ -12,11 +12,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { note } from "../contract/Bundled.ts"
 import type { PortableData } from "../contract/PortableData.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
 import { described } from "../errors/described.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import { note } from "../settings/Definitions.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 
 /** What a plan is of. */
 export type Kind = "transport" | "spawner" | "ambient"

@@ -11,17 +11,17 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import type { ActorRef, ActorRefData } from "../contract/ActorRef.ts"
 import { type Call, type Failure, isCall, type Success } from "../contract/Call.ts"
 import type { Dialog, StreamOptions } from "../contract/DialogCall.ts"
 import type { AnyCallEndpoint, AnyDialogEndpoint, AnyEndpoint, AnyStreamEndpoint, Type } from "../contract/Endpoint.ts"
 import type { Misused } from "../contract/Mistake.ts"
-import type { Relayed } from "../dialog/Callee.ts"
-import * as Caller from "../dialog/Caller.ts"
-import type { Env } from "../dialog/Env.ts"
-import * as OpenDialog from "../dialog/OpenDialog.ts"
+import * as OpenDialog from "../dialog/CallerDialogHandle.ts"
+import type { DialogContext } from "../dialog/DialogContext.ts"
+import type { Relayed } from "../dialog/IncomingDialog.ts"
+import * as Caller from "../dialog/OutgoingDialog.ts"
 import { type ActorError, type ActorId, EndpointUnknown } from "../errors/ActorError.ts"
 import type { PortalSnapshot } from "../inspect/Snapshot.ts"
+import type { ActorRef, ActorRefData } from "../settings/ActorRef.ts"
 
 /**
  * The endpoints of what an actor was started with.
@@ -130,7 +130,7 @@ export interface Portal<in X> {
 
 export interface PortalOptions {
   readonly channel: PeerChannel
-  readonly env: Env
+  readonly env: DialogContext
   readonly actor: ActorId
   /** Name and module of what it exposes; a module of `undefined` was not told. */
   readonly exposed: ReadonlyMap<string, string | undefined>

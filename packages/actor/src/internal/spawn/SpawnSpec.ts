@@ -5,9 +5,9 @@
  */
 import * as Payload from "@furrow/protocol/Payload"
 import * as Schema from "effect/Schema"
-import { ActorRefData } from "../contract/ActorRef.ts"
 import { PortableData } from "../contract/PortableData.ts"
 import { ActorId } from "../errors/ActorError.ts"
+import { ActorRefData } from "../settings/ActorRef.ts"
 
 /**
  * One thing to serve, found by its module and name among the module's exports.

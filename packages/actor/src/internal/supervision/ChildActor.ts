@@ -15,19 +15,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import type { ActorRefData, Entry } from "../contract/ActorRef.ts"
-import { monotonicMillis, type Timeouts } from "../contract/Timeouts.ts"
-import { Dispatcher, type Relayed } from "../dialog/Callee.ts"
-import { wireMillis } from "../dialog/Env.ts"
+import { wireMillis } from "../dialog/DialogContext.ts"
 import { decodeFailure } from "../dialog/Failures.ts"
-import * as Logs from "../dialog/Logs.ts"
+import { Dispatcher, type Relayed } from "../dialog/IncomingDialog.ts"
 import { type ActorError, type ActorId, ActorLost, ChannelClosed, type SpawnStep } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
+import type { LocalActor } from "../local/LocalActor.ts"
+import * as Logs from "../logs/Logs.ts"
 import type { ActorExit } from "../portal/Portal.ts"
+import type { ActorRefData, Entry } from "../settings/ActorRef.ts"
+import { monotonicMillis, type Timeouts } from "../settings/Timeouts.ts"
 import { building } from "../spawn/Boot.ts"
 import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
 import * as Ladder from "./ShutdownLadder.ts"
-import type { Tree } from "./Tree.ts"
 
 /**
  * Milliseconds that an inner actor keeps of its own deadline: its children are gone before its own cleanup is cut off,
@@ -37,7 +37,7 @@ const margin = 500
 
 export class ChildActor {
   readonly actor: ActorId
-  private readonly tree: Tree
+  private readonly local: LocalActor
   private readonly handle: ProcessHandle
   private readonly timeouts: Timeouts
   private readonly context: Context.Context<never>
@@ -58,13 +58,13 @@ export class ChildActor {
   private explaining: Array<() => void> = []
 
   constructor(
-    tree: Tree,
+    local: LocalActor,
     handle: ProcessHandle,
     entry: Entry,
     timeouts: Timeouts,
     context: Context.Context<never>
   ) {
-    this.tree = tree
+    this.local = local
     this.handle = handle
     this.actor = handle.actor
     const { exposed, path, service } = entry
@@ -101,10 +101,10 @@ export class ChildActor {
   dispatcher(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): Dispatcher {
     if (this.served !== undefined) return this.served
     const logs = Logs.handler(this.context, channel)
-    const own = this.tree.reach?.toRelatives ?? new Map()
+    const own = this.local.reach?.toRelatives ?? new Map()
     const begun = { endpoint: building.endpoint, context: this.context, handler: () => Effect.void }
     const besides = new Map(own).set(logs.endpoint.name, logs).set(begun.endpoint.name, begun)
-    return this.served = new Dispatcher(channel, this.tree.env, this.tree.served(besides), relays)
+    return this.served = new Dispatcher(channel, this.local.env, this.local.served(besides), relays)
   }
 
   /** Takes over the channel once the actor is ready. */
@@ -153,7 +153,7 @@ export class ChildActor {
     if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null } }
     const failure = decoded.value
     if (failure._tag === "CleanupFailed") {
-      this.tree.events.publish({ _tag: "ActorCleanupFailed", actor: this.actor, failure: failure.boxed })
+      this.local.events.publish({ _tag: "ActorCleanupFailed", actor: this.actor, failure: failure.boxed })
       return undefined
     }
     if ("boxed" in failure) this.failure = failure.boxed
@@ -177,7 +177,7 @@ export class ChildActor {
   /** Ends an actor that is not ready: there is nobody to ask. */
   readonly discard: Effect.Effect<void> = Effect.suspend(() => {
     // What happens to it from here on is no loss to anybody.
-    this.cancellation ??= { by: this.tree.info.id, reason: "not ready", deadline: 0 }
+    this.cancellation ??= { by: this.local.info.id, reason: "not ready", deadline: 0 }
     this.input("lost")
     return this.gone
   })
@@ -219,7 +219,7 @@ export class ChildActor {
     this.rung = rung
     if (rung !== before) {
       this.stopTimer()
-      this.tree.events.publish({ _tag: "ActorEnding", actor: this.actor, rung })
+      this.local.events.publish({ _tag: "ActorEnding", actor: this.actor, rung })
     }
     for (const action of actions) this.execute(action)
   }
@@ -251,7 +251,7 @@ export class ChildActor {
 
   private bound(bound: Ladder.Bound): number {
     const configured = this.timeouts[bound]
-    const { ending } = this.tree
+    const { ending } = this.local
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + margin
@@ -268,15 +268,15 @@ export class ChildActor {
     else if (this.loss === undefined) this.channel?.close()
     else this.channel?.lose(this.loss)
     Deferred.doneUnsafe(this.opened, Exit.succeed(undefined))
-    this.tree.children.delete(this)
-    this.tree.events.publish({ _tag: "ActorEnded", actor: this.actor, how: this.loss?._tag ?? "ended" })
+    this.local.children.delete(this)
+    this.local.events.publish({ _tag: "ActorEnded", actor: this.actor, how: this.loss?._tag ?? "ended" })
     const { waiters } = this
     this.waiters = []
     for (const waiter of waiters) waiter()
   }
 
   private unregister(): void {
-    const { reach } = this.tree
+    const { reach } = this.local
     if (reach === undefined) return
     Effect.runForkWith(this.context)(reach.directory.gone(this.actor.uuid))
     try {
@@ -295,7 +295,7 @@ export class ChildActor {
   private lose(error: ActorError): void {
     if (this.loss !== undefined) return
     this.loss = error
-    this.tree.events.publish({ _tag: "ActorLost", actor: this.actor, error })
+    this.local.events.publish({ _tag: "ActorLost", actor: this.actor, error })
   }
 
   /** Somebody else asked it to end, and it did. */

@@ -22,15 +22,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { ActorRuntime } from "../contract/ActorRuntime.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
-import { cancellationOf } from "../dialog/Env.ts"
+import { cancellationOf } from "../dialog/DialogContext.ts"
 import { OtherFailures } from "../dialog/Failures.ts"
 import { type ActorError, ChannelClosed, ContextCancelled } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import type { NurserySnapshot } from "../inspect/Snapshot.ts"
+import { current, type LocalActor } from "../local/LocalActor.ts"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 import type { ChildActor } from "./ChildActor.ts"
-import { current, type Tree } from "./Tree.ts"
 
 /**
  * The error of a job in the background, carried in R until `Actor.nursery` moves it to its E.
@@ -60,7 +60,7 @@ type State = "open" | "closing"
 
 /** The inside of a nursery. */
 export class NurseryState {
-  readonly tree: Tree
+  readonly local: LocalActor
   private state: State = "open"
   private readonly children = new Map<ChildActor, { readonly awaited: boolean }>()
   private readonly jobs = new Set<Job>()
@@ -68,8 +68,8 @@ export class NurseryState {
   private first: Cause.Cause<unknown> | undefined
   private readonly others: Array<Boxed> = []
 
-  constructor(tree: Tree) {
-    this.tree = tree
+  constructor(local: LocalActor) {
+    this.local = local
   }
 
   get isOpen(): boolean {
@@ -122,13 +122,13 @@ export class NurseryState {
   /** What failed besides the first: data, unless it only answered our cancel. */
   relegate(cause: Cause.Cause<unknown>): void {
     if (isAnswer(cause)) return
-    const { id } = this.tree.info
+    const { id } = this.local.info
     const known = new Set(this.first?.reasons.map(thrown))
     for (const reason of cause.reasons) {
       if (reason._tag === "Interrupt" || known.has(thrown(reason))) continue
       const boxed = box(reason._tag === "Fail" ? reason.error : reason.defect, id)
       this.others.push(boxed)
-      this.tree.events.publish({ _tag: "FailureRelegated", actor: id, text: `${boxed.type}: ${boxed.message}` })
+      this.local.events.publish({ _tag: "FailureRelegated", actor: id, text: `${boxed.type}: ${boxed.message}` })
     }
   }
 
@@ -146,7 +146,7 @@ export class NurseryState {
   beginClose(reason: string, author?: Cancellation): void {
     if (this.state === "closing") return
     this.state = "closing"
-    const { env, info } = this.tree
+    const { env, info } = this.local
     const { by, deadline } = author ?? env.cancellation() ?? { by: info.id, deadline: 0 }
     for (const child of Array.from(this.children.keys())) child.beginEnd({ by, reason, deadline })
   }
@@ -231,8 +231,8 @@ export const nursery = <A, E, R>(
   Exclude<R, Nursery | Scope.Scope | Raises<any>> | ActorRuntime
 > =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(current, (tree) => {
-      const state = new NurseryState(tree)
+    Effect.flatMap(current, (local) => {
+      const state = new NurseryState(local)
       const service = { inside: state, statistics: Effect.sync(() => state.snapshot()) }
       const region = Effect.scoped(Effect.provideService(body, Nursery, service)) as Effect.Effect<A, unknown, never>
       const work = Effect.flatMap(region, (a) => Effect.as(state.join, a))
@@ -249,7 +249,7 @@ export const nursery = <A, E, R>(
 
 /** Everybody ends in the name of whoever interrupted us. */
 const interrupted = (state: NurseryState, fiber: Fiber.Fiber<unknown, unknown>): void => {
-  const cancellation = cancellationOf(fiber, state.tree.env, fiber.getRef(Timeouts).finalizers)
+  const cancellation = cancellationOf(fiber, state.local.env, fiber.getRef(Timeouts).finalizers)
   const { reason } = cancellation
   state.beginClose(reason === "interrupted" ? "nursery interrupted" : reason, cancellation)
 }

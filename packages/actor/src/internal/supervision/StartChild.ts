@@ -10,17 +10,17 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import type { Entry } from "../contract/ActorRef.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
-import { withoutCaller } from "../dialog/Env.ts"
+import { withoutCaller } from "../dialog/DialogContext.ts"
 import { type ActorError, SpawnFailed } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
+import type { LocalActor, PeerNetwork } from "../local/LocalActor.ts"
+import type { Entry } from "../settings/ActorRef.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 import { boot } from "../spawn/Boot.ts"
 import * as Guarded from "../spawn/Guarded.ts"
 import type { ProcessHandle } from "../spawn/Spawner.ts"
 import { ChildActor } from "./ChildActor.ts"
 import { entryOf, problemOfName, type StartSpec } from "./StartSpec.ts"
-import type { Reach, Tree } from "./Tree.ts"
 
 const levelOf = (fiber: Fiber.Fiber<unknown, unknown>): string => fiber.cache.minimumLogLevel
 
@@ -35,18 +35,18 @@ export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect
  * is no gap in which an interruption could lose the actor.
  */
 export const start = (
-  tree: Tree,
+  local: LocalActor,
   spec: StartSpec,
   restore: Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
-    const { reach } = tree
-    if (tree.refusal !== undefined || reach === undefined) {
-      return refuse(tree, spec.name, tree.refusal ?? "nothing can be started here")
+    const { reach } = local
+    if (local.refusal !== undefined || reach === undefined) {
+      return refuse(local, spec.name, local.refusal ?? "nothing can be started here")
     }
     const misnamed = problemOfName(spec.name)
-    if (misnamed !== undefined) return refuse(tree, spec.name.slice(0, 40), misnamed)
-    const entry = entryOf(tree, spec)
+    if (misnamed !== undefined) return refuse(local, spec.name.slice(0, 40), misnamed)
+    const entry = entryOf(local, spec)
     const { uuid } = entry.actor
     const request = {
       actor: { name: spec.name, uuid },
@@ -57,12 +57,12 @@ export const start = (
     // Before there is a process: of two that want a name alone, only one is ever started.
     const claimed = Effect.tapError(
       restore(reach.directory.claim(entry)),
-      (error) => Effect.sync(() => tree.events.publish({ _tag: "ActorSpawnFailed", name: spec.name, error }))
+      (error) => Effect.sync(() => local.events.publish({ _tag: "ActorSpawnFailed", name: spec.name, error }))
     )
-    const turn = new Turn(tree.starts, fiber)
+    const turn = new Turn(local.starts, fiber)
     const spawning = Effect.suspend(() => {
-      tree.events.publish({ _tag: "ActorSpawning", name: spec.name })
-      return Guarded.spawn(tree.spawner, request, fiber.getRef(Timeouts).spawn)
+      local.events.publish({ _tag: "ActorSpawning", name: spec.name })
+      return Guarded.spawn(local.spawner, request, fiber.getRef(Timeouts).spawn)
     })
     const handled = Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))
     return Effect.flatMap(
@@ -74,7 +74,7 @@ export const start = (
         })),
       (handle) =>
         Effect.onExit(
-          started(tree, reach, spec, entry, handle, turn, fiber, restore),
+          started(local, reach, spec, entry, handle, turn, fiber, restore),
           () => Effect.sync(() => turn.end())
         )
     )
@@ -109,8 +109,8 @@ class Turn {
 }
 
 const started = (
-  tree: Tree,
-  reach: Reach,
+  local: LocalActor,
+  reach: PeerNetwork,
   spec: StartSpec,
   entry: Entry,
   handle: ProcessHandle,
@@ -121,21 +121,21 @@ const started = (
   const timeouts = fiber.getRef(Timeouts)
   const clock = fiber.getRef(Clock.Clock)
   const startedAt = clock.currentTimeMillisUnsafe()
-  const child = new ChildActor(tree, handle, entry, timeouts, withoutCaller(fiber.context))
-  tree.children.add(child)
+  const child = new ChildActor(local, handle, entry, timeouts, withoutCaller(fiber.context))
+  local.children.add(child)
   const booting = boot({
     handle,
-    self: tree.info.id,
+    self: local.info.id,
     spec: {
       actor: handle.actor,
-      ancestors: [...tree.info.ancestors, tree.info.id],
+      ancestors: [...local.info.ancestors, local.info.id],
       expose: spec.definitions.map(({ endpoint, module }) => ({ module, name: endpoint.name })),
       service: spec.service ?? null,
       level: levelOf(fiber),
       timeouts,
       platform: reach.platform
     },
-    events: tree.events,
+    events: local.events,
     deadline: timeouts.spawn,
     explain: (done) => child.explain(done),
     start: (message, channel) => {
@@ -152,23 +152,23 @@ const started = (
   return Effect.matchCauseEffect(restore(ready), {
     onSuccess: (channel) => {
       const millis = clock.currentTimeMillisUnsafe() - startedAt
-      tree.events.publish({ _tag: "ActorReady", actor: child.actor, millis })
+      local.events.publish({ _tag: "ActorReady", actor: child.actor, millis })
       return Effect.succeed({ child, channel })
     },
     onFailure: (cause) =>
-      Effect.flatMap(abandon(tree, spec.name, child, cause), () => Effect.failCause(withLastLines(cause, handle)))
+      Effect.flatMap(abandon(local, spec.name, child, cause), () => Effect.failCause(withLastLines(cause, handle)))
   })
 }
 
 /** Nothing may be left of an actor that did not become ready: it has no finalizers yet, so it is not asked. */
 const abandon = (
-  tree: Tree,
+  local: LocalActor,
   name: string,
   child: ChildActor,
   cause: Cause.Cause<ActorError>
 ): Effect.Effect<void> => {
   const failed = cause.reasons.find(Cause.isFailReason)
-  if (failed !== undefined) tree.events.publish({ _tag: "ActorSpawnFailed", name, error: failed.error })
+  if (failed !== undefined) local.events.publish({ _tag: "ActorSpawnFailed", name, error: failed.error })
   return child.discard
 }
 
@@ -180,9 +180,9 @@ const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: Pro
     return withoutStack(() => new SpawnFailed({ actor: error.actor, failure, reason, stderr: lastLines(), step }))
   })
 
-const refuse = (tree: Tree, name: string, reason: string): Effect.Effect<never, SpawnFailed> => {
+const refuse = (local: LocalActor, name: string, reason: string): Effect.Effect<never, SpawnFailed> => {
   const actor = { name, uuid: "", pid: 0 }
   const error = withoutStack(() => new SpawnFailed({ actor, step: "process", reason, stderr: [], failure: null }))
-  tree.events.publish({ _tag: "ActorSpawnFailed", name, error })
+  local.events.publish({ _tag: "ActorSpawnFailed", name, error })
   return Effect.fail(error)
 }

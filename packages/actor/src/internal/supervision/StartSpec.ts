@@ -3,13 +3,13 @@
  *
  * @since 0.1.0
  */
-import { type Entry, newUuid } from "../contract/ActorRef.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import type { Relayed } from "../dialog/Callee.ts"
+import type { Relayed } from "../dialog/IncomingDialog.ts"
+import type { LocalActor } from "../local/LocalActor.ts"
+import { type Entry, newUuid } from "../settings/ActorRef.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
-import type { Tree } from "./Tree.ts"
 
 export interface StartSpec {
   readonly name: string
@@ -25,11 +25,11 @@ export interface StartSpec {
 }
 
 /** A new actor below us; its pid is not known yet. */
-export const entryOf = (tree: Tree, { definitions, endpoints, name, service, unique }: StartSpec): Entry => {
+export const entryOf = (local: LocalActor, { definitions, endpoints, name, service, unique }: StartSpec): Entry => {
   const uuid = newUuid()
   return {
     actor: { name, uuid, pid: 0 },
-    path: [...tree.path, uuid],
+    path: [...local.path, uuid],
     service: service?.key ?? null,
     exposed: endpoints?.map((name) => ({ name, module: null })) ??
       definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),

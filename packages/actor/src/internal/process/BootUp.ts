@@ -14,25 +14,25 @@ import * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import { type Dispatcher, relayPrefix } from "../dialog/Callee.ts"
-import * as Caller from "../dialog/Caller.ts"
-import { type Env, withoutCaller } from "../dialog/Env.ts"
-import { type LogForwarder, makeForwarder, withLogger } from "../dialog/Logs.ts"
+import { type DialogContext, withoutCaller } from "../dialog/DialogContext.ts"
+import { type Dispatcher, relayPrefix } from "../dialog/IncomingDialog.ts"
+import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import { borrowedPortal } from "../local/Borrow.ts"
+import { LocalActor } from "../local/LocalActor.ts"
+import { attachPeers } from "../local/PeerNetwork.ts"
+import { type LogForwarder, makeForwarder, withLogger } from "../logs/Logs.ts"
 import type { Platform } from "../platform/Platform.ts"
 import * as Portal from "../portal/Portal.ts"
+import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { building } from "../spawn/Boot.ts"
 import type { Exposed, PlatformSpec, ServiceSpec, SpawnSpec } from "../spawn/SpawnSpec.ts"
-import { join } from "../supervision/Reach.ts"
-import { Tree } from "../supervision/Tree.ts"
 import type { Connection } from "../transport/Transport.ts"
-import * as Handlers from "./Handlers.ts"
-import { borrowedPortal } from "./Refs.ts"
-import * as Served from "./Served.ts"
+import * as Handlers from "./BuildHandlers.ts"
+import * as Served from "./ServiceImplementation.ts"
 import * as Teardown from "./Teardown.ts"
 
 /**
@@ -77,7 +77,7 @@ export class BootFailed {
 }
 
 export interface Booted {
-  readonly tree: Tree
+  readonly local: LocalActor
   readonly dispatcher: Dispatcher
   readonly logs: LogForwarder
   readonly scope: Scope.Closeable
@@ -86,7 +86,7 @@ export interface Booted {
 }
 
 /** A router for words that have no place yet. */
-export const deaf = (channel: PeerChannel) => ({
+export const rejectWords = (channel: PeerChannel) => ({
   start: () => channel.violate({ _tag: "HandshakeOrder", word: "Start", state: "not ready" }),
   cancelActor: () => channel.close(),
   cancelAck: () => {},
@@ -125,13 +125,13 @@ export const bootUp = (
   options: ActorMainOptions,
   spec: SpawnSpec,
   channel: PeerChannel,
-  events: Env["events"],
+  events: DialogContext["events"],
   end: (why: Ending) => void
 ): Effect.Effect<Booted, BootFailed> =>
   Effect.gen(function*() {
     const level = yield* References.MinimumLogLevel
     channel.route({
-      ...deaf(channel),
+      ...rejectWords(channel),
       cancelActor: ({ by, deadline, reason }) => {
         channel.send({ _tag: "CancelAck" })
         end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
@@ -140,16 +140,16 @@ export const bootUp = (
     })
     const platformScope = Scope.makeUnsafe()
     const platform = yield* platformOf(options, spec, channel, events, platformScope)
-    const tree = new Tree({
+    const local = new LocalActor({
       info: { id: options.actor, name: options.actor.name, ancestors: spec.ancestors, isRoot: false },
       events,
       spawner: platform.spawner,
       parent: channel,
       level
     })
-    tree.service = spec.service?.key
+    local.service = spec.service?.key
     const context = Context.merge(yield* Effect.context<never>(), platform.ambient)
-    join(tree, {
+    attachPeers(local, {
       platform: spec.platform,
       network: platform.network,
       context: withoutCaller(context),
@@ -158,7 +158,7 @@ export const bootUp = (
         end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
       }
     })
-    const logs = makeForwarder(channel, tree.env)
+    const logs = makeForwarder(channel, local.env)
     const scope = Scope.makeUnsafe("parallel")
     const boot = Effect.gen(function*() {
       const definitions = yield* Effect.tryPromise({
@@ -167,24 +167,24 @@ export const bootUp = (
       })
       // Only where it takes time: an error of a layer says itself what it is.
       if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
-      tree.handlers = yield* Effect.mapError(
+      local.handlers = yield* Effect.mapError(
         "served" in definitions
           ? Effect.flatMap(
-            definitions.uses(channel, tree),
+            definitions.uses(channel, local),
             (portals) => Effect.provideContext(Served.build(definitions.served), portals)
           )
           : Handlers.build(definitions),
         (error) => new BootFailed("layer", error)
       )
-      return tree.serve(channel, tree.reach!.toRelatives).dispatcher
+      return local.serve(channel, local.reach!.toRelatives).dispatcher
     })
     const inside = withLogger(context, logs.logger).pipe(
-      Context.add(ActorRuntime, { info: tree.info, inside: tree }),
+      Context.add(ActorRuntime, { info: local.info, inside: local }),
       Context.add(Scope.Scope, scope)
     )
     const dispatcher = yield* Effect.onExit(Effect.provideContext(boot, inside), (exit) =>
-      Exit.isSuccess(exit) ? Effect.void : undone({ tree, logs, scope, platformScope }, channel, exit.cause, spec))
-    return { tree, dispatcher, logs, scope, platformScope }
+      Exit.isSuccess(exit) ? Effect.void : undone({ local, logs, scope, platformScope }, channel, exit.cause, spec))
+    return { local, dispatcher, logs, scope, platformScope }
   })
 
 /** The platform, before anything of the user's: where it fails, what was built of it is released again. */
@@ -192,7 +192,7 @@ const platformOf = (
   options: ActorMainOptions,
   { platform, timeouts }: SpawnSpec,
   channel: PeerChannel,
-  events: Env["events"],
+  events: DialogContext["events"],
   scope: Scope.Closeable
 ): Effect.Effect<Platform, BootFailed> =>
   Effect.gen(function*() {
@@ -208,15 +208,15 @@ const platformOf = (
   })
 
 /** Tells the parent that everything is imported which has to be, and that layers are being built. */
-const sayBuilding = (channel: PeerChannel, self: ActorId, events: Env["events"]): Effect.Effect<unknown> =>
+const sayBuilding = (channel: PeerChannel, self: ActorId, events: DialogContext["events"]): Effect.Effect<unknown> =>
   Effect.flatMap(References.MinimumLogLevel, (level) => {
-    const env: Env = { self, events, level, cancellation: () => undefined }
+    const env: DialogContext = { self, events, level, cancellation: () => undefined }
     return Effect.forkDetach(Effect.ignore(Caller.run(channel, env, building(undefined))))
   })
 
 /** Nothing is left of a boot that failed. The first failure is the boot's; each other one is reported beside it. */
 const undone = (
-  { logs, platformScope, scope, tree }: Omit<Booted, "dispatcher">,
+  { logs, platformScope, scope, local }: Omit<Booted, "dispatcher">,
   channel: PeerChannel,
   cause: Cause.Cause<unknown>,
   { timeouts }: SpawnSpec
@@ -227,10 +227,10 @@ const undone = (
     const others = Cause.fromReasons(cause.reasons.filter((reason) => reason._tag !== "Interrupt").slice(1))
     const failed = released === undefined ? others : Cause.combine(others, released)
     if (failed.reasons.length > 0) {
-      yield* Teardown.report(failed, { actor: tree.info.id, channel, logs })
+      yield* Teardown.report(failed, { actor: local.info.id, channel, logs })
       yield* Teardown.settled(logs.flush, timeouts.logs)
     }
-    tree.reach?.peers.close()
+    local.reach?.peers.close()
     yield* Teardown.settled(Scope.close(platformScope, Exit.failCause(cause)), bound)
   })
 
@@ -246,7 +246,7 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const implementation = await served.load()
   return {
     served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
-    uses: (channel: PeerChannel, tree: Tree) => usedPortals(served, service, channel, tree)
+    uses: (channel: PeerChannel, local: LocalActor) => usedPortals(served, service, channel, local)
   }
 }
 
@@ -258,7 +258,7 @@ const usedPortals = (
   served: Served.ServedInside,
   service: ServiceSpec,
   channel: PeerChannel,
-  tree: Tree
+  local: LocalActor
 ): Effect.Effect<Context.Context<never>, ActorError> =>
   Effect.gen(function*() {
     let context: Context.Context<never> = Context.empty()
@@ -266,8 +266,8 @@ const usedPortals = (
       const given = service.uses.find(({ key }) => key === used.key)
       if (given === undefined) throw new Error(`"${service.key}" uses "${used.key}", but its parent did not give it`)
       const portal = given.ref === null
-        ? relayedPortal(used, given.actor, channel, tree)
-        : yield* borrowedPortal(tree, given.ref, undefined)
+        ? relayedPortal(used, given.actor, channel, local)
+        : yield* borrowedPortal(local, given.ref, undefined)
       context = Context.add(context, used as unknown as Context.Key<never, unknown>, portal) as Context.Context<never>
     }
     return context
@@ -277,11 +277,11 @@ const relayedPortal = (
   used: Served.AnyService["uses"][number],
   actor: ActorId,
   channel: PeerChannel,
-  tree: Tree
+  local: LocalActor
 ): Portal.Portal<any> =>
   Portal.make({
     channel,
-    env: tree.env,
+    env: local.env,
     actor,
     exposed: new Map(used.endpoints.map(({ name }) => [name, undefined])),
     prefix: relayPrefix(used.key),

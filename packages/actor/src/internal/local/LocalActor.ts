@@ -8,21 +8,23 @@ import type { Cancellation } from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import { type ActorInfo, ActorRuntime } from "../contract/ActorRuntime.ts"
-import { Dispatcher, type Handler, type Handlers } from "../dialog/Callee.ts"
-import type { Env } from "../dialog/Env.ts"
+import type { DialogContext } from "../dialog/DialogContext.ts"
+import { Dispatcher, type Handler, type Handlers } from "../dialog/IncomingDialog.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import type { Peers } from "../discovery/Peers.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ActorSnapshot, ChildSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorExit } from "../portal/Portal.ts"
+import type { ActorRefData } from "../settings/ActorRef.ts"
+import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 
 /** A child as the tree lists it. */
-export interface Listed {
+export interface ChildEntry {
   readonly actor: ActorId
+  readonly ref: ActorRefData
   /** The connection to it, once it is ready. */
   readonly connection: PeerChannel | undefined
   /** Waits for that; nothing where it has ended before. */
@@ -40,7 +42,7 @@ export interface Ending {
 }
 
 /** How this actor reaches others, and is reached. */
-export interface Reach {
+export interface PeerNetwork {
   readonly platform: PlatformSpec
   readonly peers: Peers
   readonly directory: Directory
@@ -63,7 +65,7 @@ export interface Control {
   readonly continueAll: () => void
 }
 
-export class Tree {
+export class LocalActor {
   readonly info: ActorInfo
   /** The uuids from the root down to us. */
   readonly path: ReadonlyArray<string>
@@ -71,8 +73,8 @@ export class Tree {
   readonly spawner: SpawnerDriver["Service"]
   /** The connection to our parent; none in a root. */
   readonly parent: PeerChannel | undefined
-  readonly env: Env
-  readonly children = new Set<Listed>()
+  readonly env: DialogContext
+  readonly children = new Set<ChildEntry>()
   /** The key of the Service we are, if we are one. */
   service: string | undefined
   /** Who may be starting at the same time. */
@@ -80,7 +82,7 @@ export class Tree {
   /** What a main program may do to the whole tree without asking it; in a root alone. */
   control: Control | undefined
   /** None for handlers that run in somebody else's process. */
-  reach: Reach | undefined
+  reach: PeerNetwork | undefined
   ending: Ending | undefined
   private readonly dispatchers = new Set<Dispatcher>()
   private built: Handlers | undefined
@@ -93,7 +95,7 @@ export class Tree {
     readonly events: Events
     readonly spawner: SpawnerDriver["Service"]
     readonly parent: PeerChannel | undefined
-    readonly level: Env["level"]
+    readonly level: DialogContext["level"]
   }) {
     this.info = options.info
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
@@ -138,7 +140,7 @@ export class Tree {
     return { dispatcher, release: () => void this.dispatchers.delete(dispatcher) }
   }
 
-  child(uuid: string | undefined): Listed | undefined {
+  child(uuid: string | undefined): ChildEntry | undefined {
     for (const child of this.children) {
       if (child.actor.uuid === uuid) return child
     }
@@ -162,9 +164,9 @@ export class Tree {
 }
 
 /** The tree of the actor we run in. */
-export const current: Effect.Effect<Tree, never, ActorRuntime> = Effect.map(
+export const current: Effect.Effect<LocalActor, never, ActorRuntime> = Effect.map(
   ActorRuntime,
-  (runtime) => runtime.inside as Tree
+  (runtime) => runtime.inside as LocalActor
 )
 
 /**
@@ -178,4 +180,5 @@ export const current: Effect.Effect<Tree, never, ActorRuntime> = Effect.map(
  * @category platforms
  * @since 0.1.0
  */
-export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined => (runtime.inside as Tree).control
+export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined =>
+  (runtime.inside as LocalActor).control

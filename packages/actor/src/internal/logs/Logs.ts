@@ -18,10 +18,10 @@ import * as References from "effect/References"
 import * as Schema from "effect/Schema"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
+import type { DialogContext } from "../dialog/DialogContext.ts"
+import type { Handler } from "../dialog/IncomingDialog.ts"
+import * as Caller from "../dialog/OutgoingDialog.ts"
 import { formatActor } from "../errors/ActorError.ts"
-import type { Handler } from "./Callee.ts"
-import * as Caller from "./Caller.ts"
-import type { Env } from "./Env.ts"
 
 const LogRecord = Schema.Struct({
   level: Schema.Literals(["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]),
@@ -71,7 +71,7 @@ export interface LogForwarder {
 }
 
 /** The logger of an actor below the root. */
-export const makeForwarder = (channel: PeerChannel, env: Env): LogForwarder => {
+export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForwarder => {
   let queue: Array<LogRecord> = []
   let dropped = 0
   let sending = false

@@ -8,9 +8,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import type { Handler, Handlers } from "../dialog/Callee.ts"
+import type { Handler, Handlers } from "../dialog/IncomingDialog.ts"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as RpcGroups from "./RpcGroups.ts"
 
 type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unknown>>

@@ -15,7 +15,7 @@ import type * as Struct from "effect/Struct"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { type ActorError, isActorError } from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
-import * as RpcGroups from "./RpcGroups.ts"
+import * as RpcGroups from "../process/RpcGroups.ts"
 
 /** Options of a call, beside its payload. */
 interface CallOptions<Discard> {

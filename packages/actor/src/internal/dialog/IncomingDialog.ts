@@ -26,12 +26,12 @@ import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { aboveLimit } from "../errors/ActorError.ts"
 import { isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
-import { Batch } from "./Batch.ts"
-import { CurrentDialog, type Env, type Served, withMeta } from "./Env.ts"
+import { Batch } from "../stream/Batch.ts"
+import { Outlet } from "../stream/Flow.ts"
+import { received } from "../stream/StreamReader.ts"
+import { HeldDialog } from "./CalleeDialogHandle.ts"
+import { CurrentDialog, type DialogContext, type Served, withMeta } from "./DialogContext.ts"
 import { encodeFailure, encodeFailureWithin, failureOf } from "./Failures.ts"
-import { Outlet } from "./Flow.ts"
-import { HeldDialog } from "./HeldDialog.ts"
-import { received } from "./PayloadReceiver.ts"
 import { relay } from "./Relay.ts"
 
 /** An endpoint as an actor serves it: its handler with everything the handler needs. */
@@ -68,7 +68,7 @@ export const relayPrefix = (key: string): string => `${key}/`
 /** Everything one actor serves over one channel. */
 export class Dispatcher {
   private readonly channel: PeerChannel
-  private readonly env: Env
+  private readonly env: DialogContext
   private readonly handlers: Handlers
   private readonly relays: ReadonlyMap<string, Relayed>
   private readonly running = new Set<CalleeDialog>()
@@ -77,7 +77,7 @@ export class Dispatcher {
 
   constructor(
     channel: PeerChannel,
-    env: Env,
+    env: DialogContext,
     handlers: Handlers,
     relays: ReadonlyMap<string, Relayed> = new Map()
   ) {
@@ -198,14 +198,14 @@ class CalleeDialog implements CalleePort {
   private overruled: Exit.Exit<never, never> | undefined
   private readonly served: Served
   private readonly channel: PeerChannel
-  private readonly env: Env
+  private readonly env: DialogContext
   private readonly handler: Handler
   private readonly opened: Message.Start
   private readonly ended: (dialog: CalleeDialog) => void
 
   constructor(
     channel: PeerChannel,
-    env: Env,
+    env: DialogContext,
     handler: Handler,
     opened: Message.Start,
     ended: (dialog: CalleeDialog) => void

@@ -13,13 +13,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import { monotonicMillis } from "../contract/Timeouts.ts"
-import type { Dispatcher } from "../dialog/Callee.ts"
 import { encodeFailureWithin } from "../dialog/Failures.ts"
-import { type LogForwarder, withLogger } from "../dialog/Logs.ts"
+import type { Dispatcher } from "../dialog/IncomingDialog.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { withoutStack } from "../errors/stack.ts"
+import { type LogForwarder, withLogger } from "../logs/Logs.ts"
+import { monotonicMillis } from "../settings/Timeouts.ts"
 
 /** Milliseconds that an actor keeps of its deadline for its last words. */
 export const margin = 250

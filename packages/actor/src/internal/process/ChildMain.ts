@@ -21,13 +21,21 @@ import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import { hello } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
-import { monotonicMillis, Timeouts } from "../contract/Timeouts.ts"
 import { encodeFailure } from "../dialog/Failures.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
+import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import { readyCodec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
-import { type ActorMainOptions, type Booted, BootFailed, bootUp, deaf, type Ending, unlessEnding } from "./BootUp.ts"
+import {
+  type ActorMainOptions,
+  type Booted,
+  BootFailed,
+  bootUp,
+  type Ending,
+  rejectWords,
+  unlessEnding
+} from "./BootUp.ts"
 import * as Teardown from "./Teardown.ts"
 
 export type { ActorMainOptions } from "./BootUp.ts"
@@ -91,7 +99,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
       )
       if (Exit.isFailure(booted)) return yield* bootFailed(channel, options.actor, booted.cause)
       options.onReady?.()
-      const { reach } = booted.value.tree
+      const { reach } = booted.value.local
       return yield* Effect.onInterrupt(
         serve(booted.value, channel, options, ending, spec),
         // Killed: where no process goes, nobody else cuts its connections.
@@ -108,7 +116,7 @@ const greeted = (channel: PeerChannel): Effect.Effect<SpawnSpec | undefined> =>
     channel.whenGreeted((greeted) => {
       if (greeted._tag !== "Open") return none()
       channel.route({
-        ...deaf(channel),
+        ...rejectWords(channel),
         spawn: (payload) => {
           const spec = specCodec.decode(payload)
           if (spec.ok) return resume(Effect.succeed(spec.value))
@@ -148,11 +156,11 @@ const serve = (
   spec: SpawnSpec
 ): Effect.Effect<Ended> =>
   Effect.gen(function*() {
-    const { dispatcher, logs, platformScope, scope, tree } = booted
-    const ready = readyCodec.encode({ endpoints: Array.from(tree.handlers.keys()) })
+    const { dispatcher, logs, platformScope, scope, local } = booted
+    const ready = readyCodec.encode({ endpoints: Array.from(local.handlers.keys()) })
     if (!ready.ok) return yield* Effect.die(new Error(ready.issue))
     channel.route({
-      ...deaf(channel),
+      ...rejectWords(channel),
       start: (message) => dispatcher.start(message),
       cancelActor: ({ by, deadline, reason }) => {
         channel.send({ _tag: "CancelAck" })
@@ -166,25 +174,25 @@ const serve = (
     const cancellation = cancellationFor(why, actor, finalizers)
     const clock = yield* Clock.Clock
     const until = monotonicMillis(clock) + cancellation.deadline
-    tree.ending = { cancellation, until }
-    tree.refusal = `this actor is ending: ${cancellation.reason}`
+    local.ending = { cancellation, until }
+    local.refusal = `this actor is ending: ${cancellation.reason}`
     if (why._tag === "Uncaught") {
       const boxed = box(why.error, actor)
       channel.send({ _tag: "Error", dialog: 0, payload: encodeFailure({ _tag: "Defect", boxed, others: [] }) })
     }
-    tree.reach?.peers.stopListening()
-    for (const dispatcher of tree.serving) {
+    local.reach?.peers.stopListening()
+    for (const dispatcher of local.serving) {
       if (why._tag === "Uncaught") dispatcher.failAll(why.error, cancellation)
       else dispatcher.cancelAll(cancellation)
     }
-    const failed = yield* Teardown.cleanUp(tree.serving, scope, Teardown.cleanupBound(cancellation.deadline))
+    const failed = yield* Teardown.cleanUp(local.serving, scope, Teardown.cleanupBound(cancellation.deadline))
     if (failed !== undefined) yield* Teardown.report(failed, { actor, channel, logs })
     yield* Teardown.settled(logs.flush, spec.timeouts.logs)
     if (written !== undefined && why._tag !== "ParentLost") {
       const left = until - monotonicMillis(clock) - Teardown.margin / 2
       yield* Teardown.settled(Effect.promise(written), Math.max(0, left))
     }
-    tree.reach?.peers.close()
+    local.reach?.peers.close()
     if (platformScope.state._tag !== "Empty") {
       const left = until - monotonicMillis(clock) - Teardown.margin
       const cutOff = yield* Teardown.release(platformScope, Exit.void, Math.max(Teardown.margin / 2, left), "platform")

@@ -10,18 +10,13 @@
  *
  * @since 0.1.0
  */
-import type * as Dialog from "@furrow/protocol/Dialog"
 import type * as Message from "@furrow/protocol/Message"
 import type * as Payload from "@furrow/protocol/Payload"
-import { describe } from "@furrow/protocol/Violation"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
-import { type ActorError, type ActorId, PayloadInvalid, ProtocolViolation } from "../errors/ActorError.ts"
-import { withoutStack } from "../errors/stack.ts"
-import { toEffect } from "./Failures.ts"
+import { type ActorId, PayloadInvalid } from "../errors/ActorError.ts"
 import { Inbox, type Overflow } from "./Flow.ts"
 
 export interface ReceiverOptions {
@@ -50,48 +45,6 @@ type End =
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
-/** How a dialog ended, with the channel's error where the connection did. */
-export type Settled =
-  | Exclude<Dialog.Outcome, { readonly _tag: "Lost" }>
-  | { readonly _tag: "Lost"; readonly error: ActorError }
-
-/** What a dialog's last word means to whoever called: the value, the endpoint's own error, or an `ActorError`. */
-export const outcome = (
-  settled: Settled,
-  endpoint: AnyEndpoint,
-  channel: PeerChannel
-): Effect.Effect<unknown, unknown> => {
-  switch (settled._tag) {
-    case "Return": {
-      const decoded = codecs(endpoint).success.decode(settled.payload)
-      return decoded.ok ? Effect.succeed(decoded.value) : Effect.fail(
-        new PayloadInvalid({
-          actor: channel.peer,
-          side: "callee",
-          endpoint: endpoint.name,
-          part: "success",
-          issue: decoded.issue
-        })
-      )
-    }
-    case "Error":
-      // A failure may be that of the contract: the next call says again which one it means.
-      channel.forgetIntroduction(endpoint)
-      return withoutStack(() => toEffect(settled.payload, endpoint, channel.peer))
-    case "Lost":
-      return Effect.fail(settled.error)
-    case "Violation":
-      return Effect.fail(
-        new ProtocolViolation({
-          side: "peer",
-          actor: channel.peer,
-          rule: settled.violation._tag,
-          detail: describe(settled.violation)
-        })
-      )
-  }
-}
-
 /** A value that opens something, a call's payload or a dialog's first value; or whose fault it is that there is none. */
 export type Received =
   | { readonly ok: true; readonly value: unknown }
@@ -116,7 +69,7 @@ export type Pull = Effect.Effect<readonly [unknown, ...Array<unknown>], unknown>
 
 const done: Effect.Effect<never, Cause.Done> = Cause.done()
 
-export class PayloadReceiver {
+export class StreamReader {
   private readonly options: ReceiverOptions
   private readonly inbox: Inbox
   private end: End = { _tag: "Open" }

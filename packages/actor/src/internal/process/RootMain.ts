@@ -11,28 +11,28 @@ import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { newUuid } from "../contract/ActorRef.ts"
-import { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
 import { Credentials, make as newCredentials, type TreeCredentials } from "../contract/Credentials.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
-import { withoutCaller } from "../dialog/Env.ts"
+import { withoutCaller } from "../dialog/DialogContext.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import { Discovery, type DiscoveryTree } from "../discovery/Discovery.ts"
 import { RegistrarService, serveDirectory } from "../discovery/RegistrarService.ts"
 import { described } from "../errors/described.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
+import { LocalActor } from "../local/LocalActor.ts"
+import { attachPeers, isGone } from "../local/PeerNetwork.ts"
 import type { Ambient } from "../platform/Ambient.ts"
 import { authenticator, buildAmbient, buildSpawner, buildTransports, type Platform } from "../platform/Platform.ts"
 import { type NativeControl, Spawner } from "../platform/Spawner.ts"
 import { Transport } from "../platform/Transport.ts"
+import { newUuid } from "../settings/ActorRef.ts"
+import { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
-import { isGone, join } from "../supervision/Reach.ts"
-import { Tree } from "../supervision/Tree.ts"
 import * as Network from "../transport/Network.ts"
-import * as Handlers from "./Handlers.ts"
+import * as Handlers from "./BuildHandlers.ts"
 
 /**
  * The options of a root: its name, what it serves, and what all of its tree has.
@@ -111,7 +111,7 @@ const deferred = (directory: () => Directory): Directory => ({
 /** Opens it for a tree. What it throws, and that it does not answer, is the failure of a Layer of the platform. */
 const openDiscovery = (
   discovery: Discovery["Service"],
-  tree: DiscoveryTree
+  local: DiscoveryTree
 ): Effect.Effect<Directory, RuntimeLayerError, Scope.Scope> =>
   Effect.flatMap(Timeouts, ({ spawn }) => {
     const failed = (reason: string, cause?: unknown) =>
@@ -125,7 +125,7 @@ const openDiscovery = (
           cause
         })
       )
-    return Effect.suspend(() => discovery.open(tree)).pipe(
+    return Effect.suspend(() => discovery.open(local)).pipe(
       Effect.catchDefect((defect) => failed(described(defect), defect)),
       Effect.timeoutOrElse({
         duration: spawn,
@@ -144,28 +144,28 @@ const runtimeOn = (
 ): Effect.Effect<ActorRuntime["Service"], RuntimeLayerError, Discovery | Scope.Scope> =>
   Effect.gen(function*() {
     const name = options.name ?? "root"
-    const tree = new Tree({
+    const local = new LocalActor({
       info: { id: { name, uuid: newUuid(), pid: native.pid }, name, ancestors: [], isRoot: true },
       events: makeEvents(),
       spawner: platform.spawner,
       parent: undefined,
       level: yield* References.MinimumLogLevel
     })
-    tree.refusal = native.refusal
-    tree.control = native
+    local.refusal = native.refusal
+    local.control = native
     const context = withoutCaller(yield* Effect.context<never>())
     const root = {
-      actor: tree.info.id,
-      path: tree.path,
+      actor: local.info.id,
+      path: local.path,
       service: null,
       exposed: (options.expose ?? []).map(({ endpoint, module }) => ({ name: endpoint.name, module })),
       unique: false
     }
-    const registrar = new RegistrarService({ root, events: tree.events, isGone: (entry) => isGone(tree, entry) })
+    const registrar = new RegistrarService({ root, events: local.events, isGone: (entry) => isGone(local, entry) })
     // The directory may ask who is gone, which the connections of the root answer: they exist first.
     let directory: Directory = registrar
     const opened = deferred(() => directory)
-    const peers = join(tree, {
+    const peers = attachPeers(local, {
       platform: spec,
       network: platform.network,
       context,
@@ -176,15 +176,15 @@ const runtimeOn = (
     directory = yield* openDiscovery(discovery, {
       root,
       registrar: registrar.directory,
-      isGone: (entry) => isGone(tree, entry)
+      isGone: (entry) => isGone(local, entry)
     })
     yield* Effect.addFinalizer(() => Effect.sync(() => peers.close()))
-    const runtime = { info: tree.info, inside: tree }
-    tree.handlers = yield* Effect.orDie(
+    const runtime = { info: local.info, inside: local }
+    local.handlers = yield* Effect.orDie(
       Effect.provideContext(
         Handlers.build(options.expose ?? []),
         Context.add(yield* Effect.context<never>(), ActorRuntime, runtime) as Context.Context<any>
-      ) as Effect.Effect<Tree["handlers"], unknown>
+      ) as Effect.Effect<LocalActor["handlers"], unknown>
     )
     return runtime
   })

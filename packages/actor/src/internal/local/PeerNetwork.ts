@@ -13,21 +13,21 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import type { ActorRefData, Entry } from "../contract/ActorRef.ts"
-import { isBelow } from "../contract/ActorRef.ts"
 import { endpoint } from "../contract/Call.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
-import type { Handlers } from "../dialog/Callee.ts"
-import * as Caller from "../dialog/Caller.ts"
-import { onOwnAccount } from "../dialog/Env.ts"
+import { onOwnAccount } from "../dialog/DialogContext.ts"
+import type { Handlers } from "../dialog/IncomingDialog.ts"
+import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import * as Remote from "../discovery/Directory.ts"
 import { type NotThere, Peers } from "../discovery/Peers.ts"
 import { type ActorError, ActorUnreachable, formatActor, Unreachability } from "../errors/ActorError.ts"
+import type { ActorRefData, Entry } from "../settings/ActorRef.ts"
+import { isBelow } from "../settings/ActorRef.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 import { concealed, type PlatformSpec } from "../spawn/SpawnSpec.ts"
 import type { Network } from "../transport/Network.ts"
 import type { Address } from "../transport/Transport.ts"
-import type { Tree } from "./Tree.ts"
+import type { LocalActor } from "./LocalActor.ts"
 
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
   gone: Schema.Boolean,
@@ -43,36 +43,36 @@ const locate = endpoint("furrow/locate", {
 })
 
 /** Where the actor at `path` listens. */
-const addressesOf = (tree: Tree, path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
+const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
   Effect.suspend((): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
-    const { parent, path: own, reach } = tree
+    const { parent, path: own, reach } = local
     if (reach === undefined) return Effect.fail({ gone: false, reason: "handlers that run here reach nobody" })
     if (!isBelow(path, own)) {
       return parent === undefined
         ? Effect.fail({ gone: true, reason: "it belongs to another tree" })
-        : ask(tree, parent, path, false)
+        : ask(local, parent, path, false)
     }
     if (path.length === own.length) return reach.peers.addresses
-    const child = tree.child(path[own.length])
+    const child = local.child(path[own.length])
     const none: Effect.Effect<never, NotThere> = Effect.fail({
       gone: true,
       ended: true,
-      reason: `${formatActor(tree.info.id)} has no such child any more`
+      reason: `${formatActor(local.info.id)} has no such child any more`
     })
     if (child === undefined) return none
     // Somebody below an actor may be ready before that one is: whoever looks for it waits.
-    return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(tree, channel, path, true))
+    return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(local, channel, path, true))
   })
 
 /** Who is below a lost actor is gone with it; who is above one is not. */
 const ask = (
-  tree: Tree,
+  local: LocalActor,
   channel: PeerChannel,
   path: ReadonlyArray<string>,
   down: boolean
 ): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
   Effect.mapError(
-    onOwnAccount(Caller.run(channel, tree.env, locate({ path }))) as Effect.Effect<
+    onOwnAccount(Caller.run(channel, local.env, locate({ path }))) as Effect.Effect<
       ReadonlyArray<Address>,
       NotLocated | ActorError
     >,
@@ -80,9 +80,9 @@ const ask = (
   )
 
 /** Whether the actor has ended, as its ancestors know: one that is still ending, or that does not answer, has not. */
-export const isGone = (tree: Tree, entry: Entry): Effect.Effect<boolean> =>
+export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) =>
-    addressesOf(tree, entry.path).pipe(
+    addressesOf(local, entry.path).pipe(
       Effect.match({ onSuccess: () => false, onFailure: ({ ended }) => ended === true }),
       Effect.timeoutOrElse({ duration: fiber.getRef(Timeouts).connect, orElse: () => Effect.succeed(false) })
     )
@@ -100,17 +100,17 @@ export interface ReachOptions {
 }
 
 /** From here on the actor can reach others and be reached. */
-export const join = (tree: Tree, options: ReachOptions): Peers => {
+export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => {
   const { cancelActor, context, network, platform, registrar } = options
   const peers = new Peers({
-    self: tree.info.id,
+    self: local.info.id,
     network,
-    events: tree.events,
+    events: local.events,
     context,
-    locate: ({ path }) => addressesOf(tree, path),
-    relative: (uuid) => relative(tree, uuid),
+    locate: ({ path }) => addressesOf(local, path),
+    relative: (uuid) => relative(local, uuid),
     serve: (channel) => {
-      const { dispatcher, release } = tree.serve(channel, registrar?.handlers ?? new Map())
+      const { dispatcher, release } = local.serve(channel, registrar?.handlers ?? new Map())
       return {
         start: (message) => dispatcher.start(message),
         closed: () => void Effect.runForkWith(context)(Effect.map(dispatcher.awaitIdle, release))
@@ -123,16 +123,16 @@ export const join = (tree: Tree, options: ReachOptions): Peers => {
     context,
     handler: ({ path }: { readonly path: ReadonlyArray<string> }) =>
       Effect.mapError(
-        addressesOf(tree, path),
+        addressesOf(local, path),
         ({ ended, gone, reason, why }) =>
           new NotLocated({ gone, reason, ended: ended ?? false, why: gone ? "gone" : why ?? "transport" })
       )
   }]])
-  tree.reach = {
+  local.reach = {
     platform: concealed(platform),
     peers,
     directory: registrar === undefined
-      ? bounded(Remote.remote(toRoot(tree, peers), tree.env), context, "the root")
+      ? bounded(Remote.remote(toRoot(local, peers), local.env), context, "the root")
       : bounded(registrar.directory, context, "its Discovery"),
     toRelatives: new Map([...located, ...registrar?.handlers ?? []]),
     toPeers: registrar?.handlers ?? new Map(),
@@ -141,14 +141,14 @@ export const join = (tree: Tree, options: ReachOptions): Peers => {
   return peers
 }
 
-const relative = (tree: Tree, uuid: string): PeerChannel | undefined => {
-  if (tree.info.ancestors.at(-1)?.uuid === uuid) return tree.parent
-  return tree.child(uuid)?.connection
+const relative = (local: LocalActor, uuid: string): PeerChannel | undefined => {
+  if (local.info.ancestors.at(-1)?.uuid === uuid) return local.parent
+  return local.child(uuid)?.connection
 }
 
 /** The connection to our root. */
-const toRoot = (tree: Tree, peers: Peers): Effect.Effect<PeerChannel, ActorError> => {
-  const [root] = tree.info.ancestors
+const toRoot = (local: LocalActor, peers: Peers): Effect.Effect<PeerChannel, ActorError> => {
+  const [root] = local.info.ancestors
   const ref: ActorRefData = { actor: root!, path: [root!.uuid], service: null, exposed: [] }
   return Effect.mapError(peers.connect(ref), ({ error }) => error)
 }

@@ -19,7 +19,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 
 /** The actor a dialog runs in. */
-export interface Env {
+export interface DialogContext {
   readonly self: ActorId
   readonly events: Events
   /** The log level the far side assumes: sent along only where a call differs. */
@@ -117,7 +117,7 @@ export const onOwnAccount = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Ef
   Effect.updateContext(effect, withoutCaller as (context: Context.Context<R>) => Context.Context<R>)
 
 /** In whose name this fiber's calls are cancelled when it is interrupted. */
-export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: Env, bound: number): Cancellation =>
+export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogContext, bound: number): Cancellation =>
   fiber.getRef(CurrentDialog)?.cancellation ?? env.cancellation() ??
     { by: env.self, reason: "interrupted", deadline: bound }
 

@@ -7,10 +7,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import type { Handler, Handlers } from "../dialog/Callee.ts"
+import type { Handler, Handlers } from "../dialog/IncomingDialog.ts"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 
 /** Two endpoints of one name: a mistake of whoever wrote `expose`, found before anything starts. */
 export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>): Error | undefined => {

@@ -13,17 +13,17 @@ import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { DialogHandle, MsgStream, StreamOptions } from "../contract/DialogCall.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
 import { ChannelClosed, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
 import { isA } from "../errors/Boxing.ts"
-import type { Env } from "./Env.ts"
-import { Outlet, type Overflow, windowOf } from "./Flow.ts"
-import * as TwoWay from "./MsgStream.ts"
-import { PayloadReceiver } from "./PayloadReceiver.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
+import { Outlet, type Overflow, windowOf } from "../stream/Flow.ts"
+import * as MsgStreamLive from "../stream/MsgStream.ts"
+import { StreamReader } from "../stream/StreamReader.ts"
+import type { DialogContext } from "./DialogContext.ts"
 
 export interface HeldOptions {
   readonly channel: PeerChannel
-  readonly env: Env
+  readonly env: DialogContext
   readonly opened: Message.Start
   readonly endpoint: AnyEndpoint
   readonly scope: Scope.Scope
@@ -42,7 +42,7 @@ export interface HeldOptions {
 
 export class HeldDialog {
   private readonly options: HeldOptions
-  private receiver: PayloadReceiver | undefined
+  private receiver: StreamReader | undefined
   private readonly outlet: Outlet
   private readonly invalids = new WeakSet<PayloadInvalid>()
   private first: { readonly payload: Uint8Array; readonly window: Message.Window } | undefined
@@ -103,9 +103,9 @@ export class HeldDialog {
     })
   }
 
-  private makeReceiver(window: Message.Window, overflow: Overflow | undefined): PayloadReceiver {
+  private makeReceiver(window: Message.Window, overflow: Overflow | undefined): StreamReader {
     const { channel, endpoint, env, machine, opened } = this.options
-    return new PayloadReceiver({
+    return new StreamReader({
       channel,
       dialog: opened.dialog,
       endpoint: endpoint.name,
@@ -124,9 +124,9 @@ export class HeldDialog {
     })
   }
 
-  private stream(receiver: PayloadReceiver): MsgStream<any, any> {
+  private stream(receiver: StreamReader): MsgStream<any, any> {
     const { channel, context, endpoint, env, machine, scope } = this.options
-    return TwoWay.make<any, any, never>({
+    return MsgStreamLive.make<any, any, never>({
       receiver,
       outlet: this.outlet,
       peer: channel.peer,

@@ -7,24 +7,20 @@
  *
  * @since 0.1.0
  */
-import type { Cancellation } from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import { type ActorRef, type ActorRefData, ActorRefData as RefSchema, isBelow } from "../contract/ActorRef.ts"
-import type { ActorRuntime } from "../contract/ActorRuntime.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
-import { wireMillis } from "../dialog/Env.ts"
-import { Unreachable } from "../discovery/Peers.ts"
-import { type ActorError, ActorUnreachable, ChannelClosed } from "../errors/ActorError.ts"
+import { type ActorError, ActorUnreachable } from "../errors/ActorError.ts"
+import { borrowedPortal, connect } from "../local/Borrow.ts"
+import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
 import * as Portal from "../portal/Portal.ts"
-import { current as currentTree, type Tree } from "../supervision/Tree.ts"
-import { endOwned, inTheNameOf } from "./Owner.ts"
+import { type ActorRef, type ActorRefData, ActorRefData as RefSchema } from "../settings/ActorRef.ts"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import type { AnyServiceClass, SelfOf } from "./Service.ts"
 
-export type { ActorRef } from "../contract/ActorRef.ts"
+export type { ActorRef } from "../settings/ActorRef.ts"
 
 /**
  * Definitions or contracts, as a list: all that counts of them is what they can be asked.
@@ -96,89 +92,6 @@ export const ref: {
 } = (expected: Expected): RefOf<any> =>
   RefSchema.check(Schema.makeFilter((value) => unmet(value, expected))) as RefOf<any>
 
-/** Connects, keeping why it could not be done. */
-export const connect = (tree: Tree, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
-  if (tree.reach !== undefined) return tree.reach.peers.connect(ref)
-  const reason = "handlers that run here reach nobody"
-  return Effect.fail(
-    new Unreachable(false, new ActorUnreachable({ actor: ref.actor, target: ref.actor.name, why: "none", reason }))
-  )
-}
-
-/** A portal over a connection, for as long as the Scope, or as the connection. */
-export const borrowed = (
-  tree: Tree,
-  ref: ActorRefData,
-  channel: PeerChannel,
-  scope: Scope.Scope | undefined
-): Effect.Effect<Portal.Portal<any>> => {
-  // A child is known from now on: it may have ended when somebody asks.
-  const child = tree.child(ref.actor.uuid)
-  let closed: ActorError | undefined
-  const portal = Portal.make({
-    channel,
-    env: tree.env,
-    actor: ref.actor,
-    ref,
-    exposed: new Map(ref.exposed.map(({ module, name }) => [name, module ?? undefined])),
-    closed: () => closed,
-    cancel: (reason) =>
-      child === undefined
-        ? Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => cancel(tree, ref, channel, cancellation))
-        : endOwned(tree, child, reason),
-    wait: child === undefined ? wait(tree, channel) : child.wait
-  })
-  const close = Effect.sync(() => {
-    closed = new ChannelClosed({ side: "local", actor: ref.actor })
-  })
-  return scope === undefined ? Effect.succeed(portal) : Effect.as(Scope.addFinalizer(scope, close), portal)
-}
-
-const wait = (tree: Tree, channel: PeerChannel): Effect.Effect<Portal.ActorExit> =>
-  Effect.suspend(() => {
-    // An ancestor outlives us: there is nothing to wait for while we run.
-    if (tree.parent === channel || tree.reach === undefined) return Effect.never
-    return Effect.map(
-      tree.reach.peers.ended(channel),
-      (bye): Portal.ActorExit =>
-        bye || channel.error === undefined ? { _tag: "Ended" } : { _tag: "Lost", error: channel.error }
-    )
-  })
-
-/** Asks the actor to end. Whoever owns it could make it: we wait no longer than that would take. */
-const cancel = (
-  tree: Tree,
-  ref: ActorRefData,
-  channel: PeerChannel,
-  { by, reason }: Cancellation
-): Effect.Effect<void> =>
-  Effect.withFiber((fiber) => {
-    if (isBelow(tree.path, ref.path)) {
-      return Effect.die(new Error("an actor cannot cancel one above it: a parent outlives its children"))
-    }
-    const { cancelAck, finalizers, terminate } = fiber.getRef(Timeouts)
-    if (channel.error !== undefined || tree.reach === undefined) return Effect.void
-    channel.send({ _tag: "CancelActor", by, reason, deadline: wireMillis(finalizers) })
-    return Effect.timeoutOrElse(Effect.asVoid(tree.reach.peers.ended(channel)), {
-      duration: cancelAck + finalizers + terminate,
-      orElse: () =>
-        Effect.sync(() => {
-          tree.events.publish({ _tag: "CancelUnacknowledged", actor: ref.actor, endpoint: "the actor" })
-        })
-    })
-  })
-
-/** The same, from a reference that is not typed. */
-export const borrowedPortal = (
-  tree: Tree,
-  ref: ActorRefData,
-  scope: Scope.Scope | undefined
-): Effect.Effect<Portal.Portal<any>, ActorError> =>
-  Effect.flatMap(
-    Effect.mapError(connect(tree, ref), ({ error }) => error),
-    (channel) => borrowed(tree, ref, channel, scope)
-  )
-
 /**
  * Opens a portal to the actor behind a reference, for as long as the Scope. One connection serves all portals between
  * two actors.
@@ -197,7 +110,7 @@ export const portal = <X>(
   ref: ActorRef<X>
 ): Effect.Effect<Portal.Portal<X>, ActorError, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
-    return (yield* borrowedPortal(yield* currentTree, ref, yield* Effect.scope)) as Portal.Portal<X>
+    return (yield* borrowedPortal(yield* currentLocal, ref, yield* Effect.scope)) as Portal.Portal<X>
   })
 
 /**
@@ -221,15 +134,15 @@ export const self: {
   <S extends AnyServiceClass>(service: S): Effect.Effect<ActorRef<SelfOf<S>>, never, ActorRuntime>
   <const X extends Exposed>(exposed: X): Effect.Effect<ActorRef<X[number]>, never, ActorRuntime>
 } = (expected: Expected): Effect.Effect<any, never, ActorRuntime> =>
-  Effect.flatMap(currentTree, (tree) => {
-    const { info, path, reach, service } = tree
+  Effect.flatMap(currentLocal, (local) => {
+    const { info, path, reach, service } = local
     if (reach === undefined) {
       return Effect.die(new Error("handlers that run in somebody else's process have no reference"))
     }
     const exposed = isExposed(expected)
       ? listed(expected)
       : expected.endpoints.map(({ name }) => ({ name, module: null }))
-    const served = Array.from(tree.handlers.keys(), (name) => ({ name, module: null }))
+    const served = Array.from(local.handlers.keys(), (name) => ({ name, module: null }))
     // While its layers are built nothing is served yet: what they say of it is believed.
     const known = served.length === 0 && isExposed(expected) ? exposed : served
     const problem = unmet({ actor: info.id, path, service: service ?? null, exposed: known }, expected)
@@ -256,9 +169,9 @@ export const self: {
 export const parent = <const X extends Exposed>(
   expose: X
 ): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime> =>
-  Effect.flatMap(currentTree, (tree) => {
-    const channel = tree.parent
-    const actor = tree.info.ancestors.at(-1)
+  Effect.flatMap(currentLocal, (local) => {
+    const channel = local.parent
+    const actor = local.info.ancestors.at(-1)
     if (channel === undefined || actor === undefined) {
       return Effect.fail(
         new ActorUnreachable({
@@ -269,7 +182,7 @@ export const parent = <const X extends Exposed>(
         })
       )
     }
-    return Effect.succeed(above(tree, channel, tree.path.slice(0, -1), expose))
+    return Effect.succeed(above(local, channel, local.path.slice(0, -1), expose))
   })
 
 /**
@@ -289,8 +202,8 @@ export const parent = <const X extends Exposed>(
 export const root = <const X extends Exposed>(
   expose: X
 ): Effect.Effect<Portal.Portal<X[number]>, ActorError, ActorRuntime> =>
-  Effect.flatMap(currentTree, (tree) => {
-    const [actor] = tree.info.ancestors
+  Effect.flatMap(currentLocal, (local) => {
+    const [actor] = local.info.ancestors
     if (actor === undefined) {
       return Effect.fail(
         new ActorUnreachable({
@@ -303,17 +216,22 @@ export const root = <const X extends Exposed>(
     }
     const path = [actor.uuid]
     return Effect.map(
-      Effect.mapError(connect(tree, { actor, path, service: null, exposed: [] }), ({ error }) => error),
-      (channel) => above(tree, channel, path, expose)
+      Effect.mapError(connect(local, { actor, path, service: null, exposed: [] }), ({ error }) => error),
+      (channel) => above(local, channel, path, expose)
     )
   })
 
 /** A portal to an actor above us: it outlives us, so nobody has to let go of it. */
-const above = (tree: Tree, channel: PeerChannel, path: ReadonlyArray<string>, expose: Exposed): Portal.Portal<any> => {
-  const actor = tree.info.ancestors[path.length - 1]!
+const above = (
+  local: LocalActor,
+  channel: PeerChannel,
+  path: ReadonlyArray<string>,
+  expose: Exposed
+): Portal.Portal<any> => {
+  const actor = local.info.ancestors[path.length - 1]!
   return Portal.make({
     channel,
-    env: tree.env,
+    env: local.env,
     actor,
     ref: { actor, path, service: null, exposed: listed(expose) },
     exposed: new Map(expose.map(({ endpoint }) => [endpoint.name, undefined])),

@@ -22,10 +22,11 @@ import type { Call } from "../contract/Call.ts"
 import { makeInput } from "../contract/Call.ts"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
-import { cancellationOf, type Env, metaOf, wireMillis } from "./Env.ts"
-import { outcome, PayloadReceiver, type Settled } from "./PayloadReceiver.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
+import { StreamReader } from "../stream/StreamReader.ts"
+import { cancellationOf, type DialogContext, metaOf, wireMillis } from "./DialogContext.ts"
+import { outcome, type Settled } from "./Outcome.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
@@ -113,7 +114,7 @@ export class CallerDialog implements CallerPort {
 export const cancelAndWait = (
   dialog: CallerDialog,
   channel: PeerChannel,
-  env: Env,
+  env: DialogContext,
   endpoint: string,
   cancellation?: Dialog.Cancellation
 ): Effect.Effect<void> =>
@@ -165,7 +166,7 @@ export const start = (
   dialog: CallerDialog,
   channel: PeerChannel,
   fiber: Fiber.Fiber<unknown, unknown>,
-  env: Env,
+  env: DialogContext,
   endpoint: AnyEndpoint,
   window: Message.Window | null,
   payload: Uint8Array
@@ -194,7 +195,7 @@ type OnInterrupt = () => Effect.Effect<void>
 /** One payload, one answer. */
 export const run = (
   channel: PeerChannel,
-  env: Env,
+  env: DialogContext,
   call: Call<AnyEndpoint>,
   onInterrupt?: OnInterrupt
 ): Effect.Effect<unknown, unknown> =>
@@ -222,7 +223,7 @@ export const run = (
 /** One payload, many answers. Closing the stream stops the producer, and waits for it. */
 export const stream = (
   channel: PeerChannel,
-  env: Env,
+  env: DialogContext,
   call: Call<AnyEndpoint>,
   window: Message.Window = Credit.defaultWindow,
   onInterrupt?: OnInterrupt
@@ -240,7 +241,7 @@ export const stream = (
           outcome(settled, endpoint, channel) as Effect.Effect<never, unknown>
         )
     )
-    const receiver = new PayloadReceiver({
+    const receiver = new StreamReader({
       channel,
       dialog: dialog.id,
       endpoint: endpoint.name,

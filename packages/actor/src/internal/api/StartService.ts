@@ -8,19 +8,19 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import type { ActorRuntime } from "../contract/ActorRuntime.ts"
-import { note } from "../contract/Bundled.ts"
-import type { Relayed } from "../dialog/Callee.ts"
+import type { Relayed } from "../dialog/IncomingDialog.ts"
 import type { ActorError } from "../errors/ActorError.ts"
+import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
+import { endAsOwner, portalOf } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
+import * as HereActor from "../process/InProcessMain.ts"
+import type { AnyService, Implementation, ServedInside } from "../process/ServiceImplementation.ts"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { note } from "../settings/Definitions.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 import type { ChildActor } from "../supervision/ChildActor.ts"
 import * as StartChild from "../supervision/StartChild.ts"
-import { current as currentTree, type Tree } from "../supervision/Tree.ts"
-import * as HereActor from "./HereActor.ts"
-import { endOwned, portalOf } from "./Owner.ts"
-import type { AnyService, Implementation, ServedInside } from "./Served.ts"
 
 export type StartOptions = SpawnOptions & {
   /** How the actor is called. Default: the key of its Service. */
@@ -55,7 +55,7 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
 
 /** Starts the actor of a Service; what it uses is taken from the context, and told to it as references. */
 export const start = (
-  tree: Tree,
+  local: LocalActor,
   service: AnyService,
   options: StartOptions,
   restore: StartChild.Restore
@@ -72,7 +72,7 @@ export const start = (
       if (ref === null) relays.set(key, here)
       uses.push({ key, actor: portal.actor, ref })
     }
-    return StartChild.start(tree, {
+    return StartChild.start(local, {
       name,
       definitions: [],
       options: spawnOptions,
@@ -85,13 +85,13 @@ export const start = (
 
 /** The portal of a started Service. */
 export const portal = (
-  tree: Tree,
+  local: LocalActor,
   service: AnyService,
   child: ChildActor,
   channel: PeerChannel,
   wait?: Effect.Effect<Portal.ActorExit>
 ): Portal.Portal<any> =>
-  portalOf(tree, child, channel, new Map(service.endpoints.map(({ name }) => [name, undefined])), wait)
+  portalOf(local, child, channel, new Map(service.endpoints.map(({ name }) => [name, undefined])), wait)
 
 /** The actor of a Service for as long as the Layer lives. */
 export const layer = (service: AnyService, options: StartOptions): Layer.Layer<any, ActorError, ActorRuntime> =>
@@ -99,14 +99,14 @@ export const layer = (service: AnyService, options: StartOptions): Layer.Layer<a
     service as never,
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
-        const tree = yield* currentTree
+        const local = yield* currentLocal
         const lost = yield* Losses
-        const { channel, child } = yield* start(tree, service, options, restore)
+        const { channel, child } = yield* start(local, service, options, restore)
         child.whenGone(() => {
           if (child.ended._tag === "Lost") lost?.(child.ended.error)
         })
-        yield* Effect.addFinalizer(() => endOwned(tree, child, "layer closed"))
-        return portal(tree, service, child, channel)
+        yield* Effect.addFinalizer(() => endAsOwner(local, child, "layer closed"))
+        return portal(local, service, child, channel)
       })
     ) as Effect.Effect<never, ActorError, ActorRuntime | Scope.Scope>
   )

@@ -22,10 +22,10 @@ import * as Stream from "effect/Stream"
 import type { MsgStream, SubscribeOptions } from "../contract/DialogCall.ts"
 import { type ActorError, type ActorId, ChannelClosed, StreamOverrun } from "../errors/ActorError.ts"
 import type { Outlet } from "./Flow.ts"
-import type { PayloadReceiver } from "./PayloadReceiver.ts"
+import type { StreamReader } from "./StreamReader.ts"
 
 export interface MsgStreamOptions {
-  readonly receiver: PayloadReceiver
+  readonly receiver: StreamReader
   readonly outlet: Outlet
   readonly peer: ActorId
   readonly self: ActorId
@@ -49,7 +49,7 @@ interface Subscriber {
   lagged: boolean
 }
 
-class TwoWay {
+class MsgStreamLive {
   private readonly options: MsgStreamOptions
   private ours: Ours = "open"
   private subscribers: Set<Subscriber> | undefined
@@ -204,7 +204,7 @@ const finish = (subscriber: Subscriber, exit: Exit.Exit<never, unknown>): void =
 
 /** Builds the stream of one side. */
 export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Send, Receive, E> => {
-  const stream = new TwoWay(options)
+  const stream = new MsgStreamLive(options)
   const self = {
     send: (message: unknown) => stream.send(message),
     sendAll: (messages: Iterable<unknown>) => stream.sendAll(messages),

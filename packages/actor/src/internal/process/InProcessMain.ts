@@ -10,17 +10,17 @@ import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
-import { newUuid } from "../contract/ActorRef.ts"
-import { ActorRuntime } from "../contract/ActorRuntime.ts"
-import { Dispatcher, type Handlers } from "../dialog/Callee.ts"
+import { Dispatcher, type Handlers } from "../dialog/IncomingDialog.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
+import { LocalActor } from "../local/LocalActor.ts"
 import * as Portal from "../portal/Portal.ts"
-import { Tree } from "../supervision/Tree.ts"
+import { newUuid } from "../settings/ActorRef.ts"
+import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as MemoryTransport from "../transport/MemoryTransport.ts"
-import * as Served from "./Served.ts"
+import * as Served from "./ServiceImplementation.ts"
 
-const noWords = (channel: PeerChannel): Router => ({
+const rejectWords = (channel: PeerChannel): Router => ({
   start: () => channel.violate({ _tag: "WrongSide", word: "Start" }),
   cancelActor: () => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
   cancelAck: () => {},
@@ -69,27 +69,27 @@ export const serve = (
     const far: ActorId = { name, uuid: newUuid(), pid: 0 }
     const [ours, theirs] = yield* channels(near, far)
     const level = yield* References.MinimumLogLevel
-    const tree = (id: ActorId) =>
-      new Tree({
+    const local = (id: ActorId) =>
+      new LocalActor({
         info: { id, name: id.name, ancestors: [], isRoot: true },
         events: makeEvents(),
         spawner: { spawn: () => Effect.die(new Error("nothing can be started by handlers that run here")) },
         parent: undefined,
         level
       })
-    const served = tree(far)
+    const served = local(far)
     served.refusal = "handlers that run here have no runtime to start actors with"
     served.handlers = yield* handlers(Context.make(ActorRuntime, { info: served.info, inside: served }))
     const dispatcher = new Dispatcher(theirs, served.env, served.handlers)
-    theirs.route({ ...noWords(theirs), start: (message) => dispatcher.start(message) })
-    ours.route(noWords(ours))
+    theirs.route({ ...rejectWords(theirs), start: (message) => dispatcher.start(message) })
+    ours.route(rejectWords(ours))
     yield* Effect.addFinalizer(() => {
       dispatcher.cancelAll({ by: near, reason: "scope closed", deadline: 0 })
       return dispatcher.awaitIdle
     })
     return Portal.make({
       channel: ours,
-      env: tree(near).env,
+      env: local(near).env,
       actor: far,
       exposed: new Map(Array.from(served.handlers.keys(), (endpoint) => [endpoint, undefined])),
       cancel: (reason) =>

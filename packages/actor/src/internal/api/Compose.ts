@@ -11,10 +11,10 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { DialogCall } from "../contract/DialogCall.ts"
 import type { AnyDialogEndpoint, Type } from "../contract/Endpoint.ts"
-import type { Handler } from "../dialog/Callee.ts"
+import type { Handler } from "../dialog/IncomingDialog.ts"
 import type { ActorError } from "../errors/ActorError.ts"
 import type { DialogOf } from "../portal/Portal.ts"
-import * as HereActor from "./HereActor.ts"
+import * as HereActor from "../process/InProcessMain.ts"
 import { Losses } from "./StartService.ts"
 
 /**

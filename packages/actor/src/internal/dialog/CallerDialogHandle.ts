@@ -24,18 +24,19 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { Call } from "../contract/Call.ts"
 import type { Dialog, DialogState, MsgStream, StreamOptions } from "../contract/DialogCall.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
 import { type ActorId, ChannelClosed, ContextCancelled, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
-import { CallerDialog, cancelAndWait, type Delivered, prepare, start } from "./Caller.ts"
-import { cancellationOf, CurrentBodies, type DialogInfo, type Env } from "./Env.ts"
-import { Outlet, windowOf } from "./Flow.ts"
-import * as TwoWay from "./MsgStream.ts"
-import { outcome, PayloadReceiver, received, type Settled } from "./PayloadReceiver.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
+import { Outlet, windowOf } from "../stream/Flow.ts"
+import * as MsgStreamLive from "../stream/MsgStream.ts"
+import { received, StreamReader } from "../stream/StreamReader.ts"
+import { cancellationOf, CurrentBodies, type DialogContext, type DialogInfo } from "./DialogContext.ts"
+import { outcome, type Settled } from "./Outcome.ts"
+import { CallerDialog, cancelAndWait, type Delivered, prepare, start } from "./OutgoingDialog.ts"
 
 /** What is opened, where. */
 export interface Opening {
   readonly channel: PeerChannel
-  readonly env: Env
+  readonly env: DialogContext
   readonly call: Call<AnyEndpoint>
   readonly callee: ActorId
   readonly options: StreamOptions | undefined
@@ -46,10 +47,10 @@ class OpenDialog {
   /** Who answers: over a relay not the peer of our connection. */
   readonly callee: ActorId
   private readonly channel: PeerChannel
-  private readonly env: Env
+  private readonly env: DialogContext
   private readonly call: Call<AnyEndpoint>
   private readonly info: DialogInfo
-  private readonly receiver: PayloadReceiver
+  private readonly receiver: StreamReader
   private readonly scope = Scope.makeUnsafe()
   private readonly context: Context.Context<never>
   private outlet: Outlet | undefined
@@ -73,7 +74,7 @@ class OpenDialog {
       (word) => this.delivered(word),
       (settled) => this.settled(settled)
     )
-    this.receiver = new PayloadReceiver({
+    this.receiver = new StreamReader({
       channel,
       dialog: this.dialog.id,
       endpoint: call.endpoint.name,
@@ -196,7 +197,7 @@ class OpenDialog {
   }
 
   private stream(): MsgStream<any, any, any> {
-    return TwoWay.make<any, any, any>({
+    return MsgStreamLive.make<any, any, any>({
       receiver: this.receiver,
       outlet: this.outlet!,
       peer: this.channel.peer,
@@ -289,7 +290,7 @@ const begin = (opening: Opening, fiber: Fiber.Fiber<unknown, unknown>): OpenDial
 }
 
 /** In whose name a caller that leaves early cancels. */
-const leaving = (env: Env, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Cancellation> =>
+const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, env, fiber.getRef(Timeouts).cancel)
     const failed = Exit.isFailure(exit) && exit.cause.reasons.some((reason) => reason._tag !== "Interrupt")

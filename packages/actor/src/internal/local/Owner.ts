@@ -6,37 +6,36 @@
 import type { Cancellation } from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
-import { Timeouts } from "../contract/Timeouts.ts"
-import { cancellationOf } from "../dialog/Env.ts"
+import { cancellationOf } from "../dialog/DialogContext.ts"
 import * as Portal from "../portal/Portal.ts"
-import type { ChildActor } from "../supervision/ChildActor.ts"
-import type { Listed, Tree } from "../supervision/Tree.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
+import type { ChildEntry, LocalActor } from "./LocalActor.ts"
 
 /** Ours, for `reason`; or, when we are ending ourselves, the name and reason of whoever wants us to. */
-export const inTheNameOf = (tree: Tree, reason: string): Effect.Effect<Cancellation> =>
+export const ownerCancellation = (local: LocalActor, reason: string): Effect.Effect<Cancellation> =>
   Effect.withFiber((fiber) => {
-    const inherited = cancellationOf(fiber, tree.env, fiber.getRef(Timeouts).finalizers)
+    const inherited = cancellationOf(fiber, local.env, fiber.getRef(Timeouts).finalizers)
     return Effect.succeed(inherited.reason === "interrupted" ? { ...inherited, reason } : inherited)
   })
 
 /** Ends what we own, and waits until it is gone. */
-export const endOwned = (tree: Tree, child: Listed, reason: string): Effect.Effect<void> =>
-  Effect.flatMap(inTheNameOf(tree, reason), (cancellation) => child.end(cancellation))
+export const endAsOwner = (local: LocalActor, child: ChildEntry, reason: string): Effect.Effect<void> =>
+  Effect.flatMap(ownerCancellation(local, reason), (cancellation) => child.end(cancellation))
 
 /** The portal of whoever owns an actor: its `cancel` ends the actor, and waits until it is gone. */
 export const portalOf = (
-  tree: Tree,
-  child: ChildActor,
+  local: LocalActor,
+  child: ChildEntry,
   channel: PeerChannel,
   exposed: Portal.PortalOptions["exposed"],
   wait: Effect.Effect<Portal.ActorExit> = child.wait
 ): Portal.Portal<any> =>
   Portal.make({
     channel,
-    env: tree.env,
+    env: local.env,
     actor: child.actor,
     ref: child.ref,
     exposed,
-    cancel: (reason) => endOwned(tree, child, reason),
+    cancel: (reason) => endAsOwner(local, child, reason),
     wait
   })

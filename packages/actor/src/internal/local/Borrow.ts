@@ -1,0 +1,100 @@
+/**
+ * Portals to actors that somebody else owns: good for as long as a Scope, and without the power to make the actor end.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { wireMillis } from "../dialog/DialogContext.ts"
+import { Unreachable } from "../discovery/Peers.ts"
+import { type ActorError, ActorUnreachable, ChannelClosed } from "../errors/ActorError.ts"
+import * as Portal from "../portal/Portal.ts"
+import { type ActorRefData, isBelow } from "../settings/ActorRef.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
+import type { LocalActor } from "./LocalActor.ts"
+import { endAsOwner, ownerCancellation } from "./Owner.ts"
+
+/** Connects, keeping why it could not be done. */
+export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
+  if (local.reach !== undefined) return local.reach.peers.connect(ref)
+  const reason = "handlers that run here reach nobody"
+  return Effect.fail(
+    new Unreachable(false, new ActorUnreachable({ actor: ref.actor, target: ref.actor.name, why: "none", reason }))
+  )
+}
+
+/** A portal over a connection, for as long as the Scope, or as the connection. */
+export const borrowed = (
+  local: LocalActor,
+  ref: ActorRefData,
+  channel: PeerChannel,
+  scope: Scope.Scope | undefined
+): Effect.Effect<Portal.Portal<any>> => {
+  // A child is known from now on: it may have ended when somebody asks.
+  const child = local.child(ref.actor.uuid)
+  let closed: ActorError | undefined
+  const portal = Portal.make({
+    channel,
+    env: local.env,
+    actor: ref.actor,
+    ref,
+    exposed: new Map(ref.exposed.map(({ module, name }) => [name, module ?? undefined])),
+    closed: () => closed,
+    cancel: (reason) =>
+      child === undefined
+        ? Effect.flatMap(ownerCancellation(local, reason), (cancellation) => cancel(local, ref, channel, cancellation))
+        : endAsOwner(local, child, reason),
+    wait: child === undefined ? wait(local, channel) : child.wait
+  })
+  const close = Effect.sync(() => {
+    closed = new ChannelClosed({ side: "local", actor: ref.actor })
+  })
+  return scope === undefined ? Effect.succeed(portal) : Effect.as(Scope.addFinalizer(scope, close), portal)
+}
+
+const wait = (local: LocalActor, channel: PeerChannel): Effect.Effect<Portal.ActorExit> =>
+  Effect.suspend(() => {
+    // An ancestor outlives us: there is nothing to wait for while we run.
+    if (local.parent === channel || local.reach === undefined) return Effect.never
+    return Effect.map(
+      local.reach.peers.ended(channel),
+      (bye): Portal.ActorExit =>
+        bye || channel.error === undefined ? { _tag: "Ended" } : { _tag: "Lost", error: channel.error }
+    )
+  })
+
+/** Asks the actor to end. Whoever owns it could make it: we wait no longer than that would take. */
+const cancel = (
+  local: LocalActor,
+  ref: ActorRefData,
+  channel: PeerChannel,
+  { by, reason }: Cancellation
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    if (isBelow(local.path, ref.path)) {
+      return Effect.die(new Error("an actor cannot cancel one above it: a parent outlives its children"))
+    }
+    const { cancelAck, finalizers, terminate } = fiber.getRef(Timeouts)
+    if (channel.error !== undefined || local.reach === undefined) return Effect.void
+    channel.send({ _tag: "CancelActor", by, reason, deadline: wireMillis(finalizers) })
+    return Effect.timeoutOrElse(Effect.asVoid(local.reach.peers.ended(channel)), {
+      duration: cancelAck + finalizers + terminate,
+      orElse: () =>
+        Effect.sync(() => {
+          local.events.publish({ _tag: "CancelUnacknowledged", actor: ref.actor, endpoint: "the actor" })
+        })
+    })
+  })
+
+/** The same, from a reference that is not typed. */
+export const borrowedPortal = (
+  local: LocalActor,
+  ref: ActorRefData,
+  scope: Scope.Scope | undefined
+): Effect.Effect<Portal.Portal<any>, ActorError> =>
+  Effect.flatMap(
+    Effect.mapError(connect(local, ref), ({ error }) => error),
+    (channel) => borrowed(local, ref, channel, scope)
+  )
