@@ -218,7 +218,7 @@ describe("a connection that ends", () => {
   it.effect("closed by us, it is ChannelClosed on our side and ActorLost on the other; what was queued arrives", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
-      left.channel.send({ _tag: "Bye" })
+      left.channel.send({ _tag: "Bye", payload: new Uint8Array() })
       left.channel.close()
       left.channel.close()
       yield* settle

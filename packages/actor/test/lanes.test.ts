@@ -79,7 +79,12 @@ describe("two lanes", () => {
       fill()
       writer.send(item(2))
       yield* settle
-      for (const word of [item(4), { _tag: "CancelAck" }, item(6), { _tag: "Ping", n: 1 }, { _tag: "Bye" }] as const) {
+      for (
+        const word of [item(4), { _tag: "CancelAck" }, item(6), { _tag: "Ping", n: 1 }, {
+          _tag: "Bye",
+          payload: new Uint8Array()
+        }] as const
+      ) {
         writer.send(word)
       }
       drain()

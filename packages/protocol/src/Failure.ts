@@ -61,3 +61,17 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost })
 ])
 export type Failure = typeof Failure.Type
+
+/**
+ * The end of an actor, in its own words: what its `Bye` carries. `Returned` is the end of its main, or of the program of
+ * a root; `cleanup` holds what failed or was cut off in its finalizers.
+ */
+export const Farewell = Schema.Struct({
+  how: Schema.Union([
+    Schema.TaggedStruct("Returned", {}),
+    Schema.TaggedStruct("Failed", { boxed: Boxed }),
+    Schema.TaggedStruct("Cancelled", { by: ActorId, reason: Schema.String })
+  ]),
+  cleanup: Schema.Array(Boxed)
+})
+export type Farewell = typeof Farewell.Type

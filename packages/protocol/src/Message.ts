@@ -7,7 +7,7 @@
  *   connection   Hello [-> Challenge -> Proof] -> Welcome | Refuse,  Spawn -> Ready | Error(0)
  *   dialog       Start [Started] (Yield | Credit | Stop)* (Return | Error)
  *                caller: Start, Yield*, Credit*, Stop, Cancel      callee: Started, Yield*, Credit*, Stop, Return | Error
- *   actor        CancelActor -> CancelAck ... Bye,  Ping -> Pong,  Violation
+ *   actor        [Leave ->] CancelActor -> CancelAck ... Bye,  Ping -> Pong,  Violation
  *
  * `Return` or `Error` is always the callee's last word, also after a `Cancel`: that is how a cancel is acknowledged.
  * Only `Yield` costs credit. Payloads are opaque here: only the endpoint's own schema looks inside.
@@ -120,7 +120,10 @@ export type CancelActor = {
   readonly deadline: number
 }
 export type CancelAck = { readonly _tag: "CancelAck" }
-export type Bye = { readonly _tag: "Bye" }
+/** The last word of an actor; `payload` is its `Farewell`: how it ended, and what failed in its cleanup. */
+export type Bye = { readonly _tag: "Bye"; readonly payload: Uint8Array }
+/** A child was told from outside to end: its parent ends it in order, with whatever depends on it first. */
+export type Leave = { readonly _tag: "Leave"; readonly reason: string }
 export type Ping = { readonly _tag: "Ping"; readonly n: number }
 export type Pong = { readonly _tag: "Pong"; readonly n: number }
 export type Violation = {
@@ -148,6 +151,7 @@ export type Message =
   | CancelActor
   | CancelAck
   | Bye
+  | Leave
   | Ping
   | Pong
   | Violation
@@ -264,7 +268,8 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
   },
   CancelAck: { code: 21, says: "both", lane: "control", fields: [] },
   // Bye is the last word of an actor: it follows whatever is still queued.
-  Bye: { code: 22, says: "both", lane: "data", fields: [] },
+  Bye: { code: 22, says: "both", lane: "data", fields: [["payload", "bytes"]] },
+  Leave: { code: 23, says: "child", lane: "control", fields: [["reason", "text"]] },
   Ping: { code: 30, says: "both", lane: "control", fields: [["n", "uint"]] },
   Pong: { code: 31, says: "both", lane: "control", fields: [["n", "uint"]] },
   Violation: { code: 40, says: "both", lane: "control", fields: [["rule", "text"], ["detail", "text"]] }

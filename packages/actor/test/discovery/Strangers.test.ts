@@ -33,7 +33,7 @@ describe("A stranger", () => {
       bytes: framed({ _tag: "CancelActor", by: hello("x").actor, reason: "", deadline: 1 }),
       reason: /HandshakeOrder/
     },
-    "that says goodbye": { bytes: framed({ _tag: "Bye" }), reason: /HandshakeOrder/ }
+    "that says goodbye": { bytes: framed({ _tag: "Bye", payload: new Uint8Array() }), reason: /HandshakeOrder/ }
   }
   for (const [what, { bytes, reason }] of Object.entries(wrong)) {
     it.effect(`${what} is cut off at once`, () =>

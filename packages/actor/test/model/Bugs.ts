@@ -160,7 +160,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   "a CancelActor is lost": lose("CancelActor"),
   "a CancelAck is lost": lose("CancelAck"),
   "Bye is said before the finalizers run": () => (word, from, inject) => {
-    if (word._tag === "CancelActor") inject(from, { _tag: "Bye" })
+    if (word._tag === "CancelActor") inject(from, { _tag: "Bye", payload: new Uint8Array() })
     return [word]
   }
 }

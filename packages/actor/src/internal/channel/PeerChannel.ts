@@ -341,6 +341,7 @@ export class PeerChannel {
       case "Ping":
         return this.answers() ? this.send({ _tag: "Pong", n: message.n }) : undefined
       case "Pong":
+      case "Leave":
         return
       case "Spawn":
         return router.spawn(message.payload)

@@ -23,6 +23,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { type Greeted, PeerChannel } from "../channel/PeerChannel.ts"
+import { encodeFarewell } from "../dialog/Farewell.ts"
 import {
   type ActorError,
   type ActorId,
@@ -369,7 +370,7 @@ export class Peers {
   close(): void {
     this.stopListening()
     for (const link of this.takeLinks()) {
-      link.channel.send({ _tag: "Bye" })
+      link.channel.send({ _tag: "Bye", payload: encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] }) })
       link.channel.close()
     }
   }

@@ -22,6 +22,7 @@ import * as References from "effect/References"
 import { hello } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
 import { encodeFailure } from "../dialog/Failures.ts"
+import { encodeFarewell } from "../dialog/Farewell.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
@@ -201,7 +202,10 @@ const serve = (
         yield* Teardown.settled(logs.flush, Teardown.margin / 2)
       }
     }
-    if (why._tag === "Cancelled") channel.send({ _tag: "Bye" })
+    if (why._tag === "Cancelled") {
+      const { by, reason } = cancellation
+      channel.send({ _tag: "Bye", payload: encodeFarewell({ how: { _tag: "Cancelled", by, reason }, cleanup: [] }) })
+    }
     channel.close()
     return why._tag === "Cancelled" ? "done" : why._tag === "ParentLost" ? "parent-lost" : "uncaught"
   })

@@ -1,0 +1,30 @@
+/**
+ * How an actor ended, told alike to its owner, its nursery, every other actor that waits for it, and in events.
+ *
+ * @since 0.1.0
+ */
+import type { Boxed } from "@furrow/protocol/Failure"
+import type { ActorError, ActorId, RemoteActorError } from "./ActorError.ts"
+
+/**
+ * The end of an actor, seen by its owner or by another actor that waits for it. It is a value, never an exception.
+ *
+ * `cleanup` holds what failed or was cut off while its finalizers ran; it is empty after a clean end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ActorExit =
+  /** Its `main` returned, or the program of a root did. */
+  | { readonly _tag: "Returned"; readonly cleanup: ReadonlyArray<Boxed> }
+  /** Its `main` failed, or an error in it was not caught. */
+  | { readonly _tag: "Failed"; readonly error: RemoteActorError; readonly cleanup: ReadonlyArray<Boxed> }
+  /** Its owner ended it, or another actor or a signal asked for its end. */
+  | {
+    readonly _tag: "Cancelled"
+    readonly by: ActorId
+    readonly reason: string
+    readonly cleanup: ReadonlyArray<Boxed>
+  }
+  /** Its process or its connection went away without a last word. */
+  | { readonly _tag: "Lost"; readonly error: ActorError; readonly cleanup: ReadonlyArray<Boxed> }
