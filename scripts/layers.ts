@@ -1,49 +1,14 @@
 /**
- * The architecture picture, checked. An import that goes up, or sideways where nothing is listed, fails the build; so do
- * an import a package may not have, a cycle, and a file or a function that outgrew its budget.
+ * The layer picture, checked. An import that goes up, or sideways where nothing is listed, fails the build; so do an
+ * import a package may not have, a cycle, and a file or a function that outgrew its budget.
  *
- *     api ─► process ─► supervision ─► local ─► discovery ─► dialog ─► stream ─► channel ─► transport
- *               └─► platform ─► spawn ─┘            portal, logs ─┘     leaves: contract, settings, inspect, errors
+ * `lib/picture.ts` holds the picture; docs/architecture.md shows it (scripts/architecture.ts draws it).
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { layers } from "./lib/picture.ts"
 import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
-
-const leaves = ["contract", "settings", "inspect", "errors"]
-
-/** The layers of packages/actor/src/internal. Type imports count: what a layer may not use, it may not name. */
-const layers: Readonly<Record<string, ReadonlyArray<string>>> = {
-  api: ["process", "supervision", "local", "discovery", "portal", "dialog", "channel", "spawn", ...leaves],
-  process: [
-    "supervision",
-    "local",
-    "platform",
-    "discovery",
-    "portal",
-    "logs",
-    "dialog",
-    "channel",
-    "transport",
-    "spawn",
-    ...leaves
-  ],
-  supervision: ["local", "portal", "logs", "dialog", "channel", "spawn", ...leaves],
-  local: ["discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves],
-  platform: ["spawn", "transport", ...leaves],
-  discovery: ["dialog", "channel", "transport", ...leaves],
-  portal: ["dialog", "channel", ...leaves],
-  logs: ["dialog", "channel", ...leaves],
-  dialog: ["stream", "channel", ...leaves],
-  stream: ["channel", ...leaves],
-  spawn: ["channel", "transport", ...leaves],
-  channel: ["transport", ...leaves],
-  transport: leaves,
-  contract: ["settings", "errors"],
-  settings: ["errors"],
-  inspect: ["errors"],
-  errors: []
-}
 
 /** What each published package may import besides its own files. Private packages may import anything but testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -89,9 +54,9 @@ const layerOf = (path: string): string => {
 const layerProblem = (module: Module, specifier: string): string | undefined => {
   const from = layerOf(module.path)
   if (module.package !== "actor" || from === "face") return undefined
-  const allowed = layers[from]
+  const allowed = layers[from]?.imports
   if (allowed === undefined) {
-    return `${from} is not in the picture: add it to scripts/layers.ts, with what it may import`
+    return `${from} is not in the picture: add it to scripts/lib/picture.ts, with what it may import`
   }
   if (!specifier.startsWith(".")) return undefined
   const target = layerOf(Path.join(Path.dirname(module.path), specifier))

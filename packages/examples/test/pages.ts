@@ -43,6 +43,7 @@ export const parse = (path: string, text: string): Page => {
     const wrong = (what: string) => new Error(`${path}: ${what}:\n${block}`)
     switch (language) {
       case "":
+      case "mermaid":
         break
       case "sh":
         commands.push(...lines(block))

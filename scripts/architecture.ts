@@ -1,0 +1,106 @@
+/**
+ * The pictures in docs/architecture.md, drawn from what is checked: the layers from `lib/picture.ts`, each machine from the
+ * doc comment of its file.
+ *
+ *     node scripts/architecture.ts           draws them
+ *     node scripts/architecture.ts --check   fails where the page differs from the code, or leaves a machine out
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { layers, leaves } from "./lib/picture.ts"
+
+export const root = Path.join(import.meta.dirname, "..")
+export const file = Path.join(root, "docs", "architecture.md")
+
+/** Layers that can be reached from others on the way anyway: their arrows are left out. */
+const direct = (from: string): ReadonlyArray<string> => {
+  const imports = layers[from]!.imports.filter((name) => !leaves.includes(name))
+  return imports.filter((name) => !imports.some((other) => other !== name && layers[other]!.imports.includes(name)))
+}
+
+const drawing = (): string => {
+  const rooms = Object.keys(layers).filter((name) => !leaves.includes(name))
+  const arrows = rooms.flatMap((from) => direct(from).map((to) => `  ${from} --> ${to}`))
+  return ["```mermaid", "flowchart TD", ...arrows, "```"].join("\n")
+}
+
+const table = (): string =>
+  [
+    "| layer | holds |",
+    "| --- | --- |",
+    ...Object.entries(layers).map(([name, { holds }]) => `| \`${name}\` | ${holds} |`)
+  ]
+    .join("\n")
+
+/** The drawing in the first doc comment of a file: its indented lines and its table, with the words around them left out. */
+export const pictureOf = (source: string): string | undefined => {
+  const comment = /^\/\*\*\n([\s\S]*?)\n \*\//.exec(source)?.[1]
+  if (comment === undefined) return undefined
+  const lines = comment.split("\n").map((line) => line.replace(/^ \* ?/, ""))
+  const isDrawn = (line: string) => /^ {2,}\S/.test(line) || line.startsWith("|")
+  const first = lines.findIndex(isDrawn)
+  if (first < 0) return undefined
+  const last = lines.findLastIndex(isDrawn)
+  const drawn = lines.slice(first, last + 1).filter((line) => isDrawn(line) || line === "")
+  const width = Math.min(...drawn.filter((line) => line.startsWith(" ")).map((line) => line.search(/\S/)))
+  return drawn.map((line) => line.startsWith(" ") ? line.slice(width) : line).join("\n").replace(/\n{3,}/g, "\n\n")
+}
+
+/** The title of a file: the first sentence of its doc comment. */
+const titleOf = (source: string): string =>
+  (/^\/\*\*\n \* ([\s\S]*?[.:])(?:\s|$)/.exec(source)?.[1] ?? "").replaceAll("\n * ", " ").replace(/:$/, ".")
+
+/** The files that hold a machine: they export a step from one state to the next. */
+export const machines = (folder = root): ReadonlyArray<string> =>
+  Fs.globSync("packages/{protocol,actor,node}/src/**/*.ts", { cwd: folder }).map((name) =>
+    name.split(Path.sep).join("/")
+  )
+    .filter((name) => /^export const (?:step|[a-z]\w*Step)\b/m.test(Fs.readFileSync(Path.join(folder, name), "utf8")))
+    .sort()
+
+const drawnMachines = (): string =>
+  machines().map((name) => {
+    const source = Fs.readFileSync(Path.join(root, name), "utf8")
+    const picture = pictureOf(source)
+    if (picture === undefined) throw new Error(`${name} exports a step and draws no picture in its first comment`)
+    const parts = picture.split(/\n(?=\|)/)
+    const text = picture.startsWith("|") || parts.length === 1 ? parts : [parts[0]!, parts.slice(1).join("\n")]
+    const [drawn, rows] = picture.startsWith("|") ? [undefined, picture] : [text[0], text[1]]
+    return [
+      `### [\`${Path.basename(name, ".ts")}\`](../${name})`,
+      titleOf(source),
+      ...(drawn === undefined ? [] : ["```\n" + drawn.trimEnd() + "\n```"]),
+      ...(rows === undefined
+        ? []
+        : [rows.replace(/^(\|.*\|)\n(?!\| ?-)/, (_, head: string) => `${head}\n${rule(head)}\n`)])
+    ].join("\n\n")
+  }).join("\n\n")
+
+const rule = (head: string): string => head.split("|").slice(1, -1).map(() => "| --- ").join("") + "|"
+
+const sections: Readonly<Record<string, () => string>> = {
+  layers: () => `${drawing()}\n\n${table()}`,
+  machines: drawnMachines
+}
+
+/** The page with every section as the code says. */
+export const complete = (document: string): string =>
+  Object.entries(sections).reduce((text, [name, draw]) => {
+    const begin = `<!-- ${name}: drawn by scripts/architecture.ts -->`
+    const end = `<!-- end of ${name} -->`
+    const from = text.indexOf(begin)
+    const to = text.indexOf(end)
+    if (from < 0 || to < from) throw new Error(`docs/architecture.md must hold "${begin}" and "${end}"`)
+    return `${text.slice(0, from + begin.length)}\n\n${draw()}\n\n${text.slice(to)}`
+  }, document)
+
+if (import.meta.main) {
+  const document = Fs.readFileSync(file, "utf8")
+  const next = complete(document)
+  if (!process.argv.includes("--check")) Fs.writeFileSync(file, next)
+  else if (next !== document) {
+    console.error("docs/architecture.md: a picture is not what the code says (run npm run architecture)")
+    process.exitCode = 1
+  }
+  console.log(`docs/architecture.md: the pictures ${next === document ? "hold" : "differ"}`)
+}

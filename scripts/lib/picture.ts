@@ -1,0 +1,89 @@
+/**
+ * The layers of the runtime as data: what each holds, and what it may import. The check of the layers and the picture in
+ * docs/architecture.md are both made from it.
+ */
+
+export interface Layer {
+  /** What the layer holds, as the picture's table says it. */
+  readonly holds: string
+  /** The layers it may import, in values and in types. */
+  readonly imports: ReadonlyArray<string>
+}
+
+/** Layers that every layer may import. */
+export const leaves: ReadonlyArray<string> = ["contract", "settings", "inspect", "errors"]
+
+/** The layers of packages/actor/src/internal, from the top. */
+export const layers: Readonly<Record<string, Layer>> = {
+  api: {
+    holds: "the functions that programs call: Services, references, starts of Services",
+    imports: ["process", "supervision", "local", "discovery", "portal", "dialog", "channel", "spawn", ...leaves]
+  },
+  process: {
+    holds: "the three ways to be an actor: as a child process, as the root, inside another process",
+    imports: [
+      "supervision",
+      "local",
+      "platform",
+      "discovery",
+      "portal",
+      "logs",
+      "dialog",
+      "channel",
+      "transport",
+      "spawn",
+      ...leaves
+    ]
+  },
+  supervision: {
+    holds: "what an owner does: start a child, end it rung by rung, own it in a nursery",
+    imports: ["local", "portal", "logs", "dialog", "channel", "spawn", ...leaves]
+  },
+  local: {
+    holds: "what one actor knows of itself: its children, its ending, the way to other actors",
+    imports: ["discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves]
+  },
+  platform: {
+    holds: "plans of a platform as data, and how an actor builds its platform from them",
+    imports: ["spawn", "transport", ...leaves]
+  },
+  discovery: {
+    holds: "the registry of names, and the connections to actors that are no relatives",
+    imports: ["dialog", "channel", "transport", ...leaves]
+  },
+  portal: {
+    holds: "the handle on another actor: run, stream, open, cancel, wait",
+    imports: ["dialog", "channel", ...leaves]
+  },
+  logs: {
+    holds: "log lines of an actor on their way to the loggers of the root",
+    imports: ["dialog", "channel", ...leaves]
+  },
+  dialog: {
+    holds: "one call, stream or dialog, on the caller's side and on the callee's",
+    imports: ["stream", "channel", ...leaves]
+  },
+  stream: {
+    holds: "one direction of a stream: credit, chunks, readers and subscribers",
+    imports: ["channel", ...leaves]
+  },
+  spawn: {
+    holds: "the start of a process: what it is told, the greeting, the steps until it is ready",
+    imports: ["channel", "transport", ...leaves]
+  },
+  channel: {
+    holds: "a connection with its dialogs: reads frames, keeps the rules, writes in two lanes",
+    imports: ["transport", ...leaves]
+  },
+  transport: { holds: "how bytes get from one actor to another: listen, dial, in memory", imports: leaves },
+  contract: {
+    holds: "endpoints, calls and dialogs as data, with their schemas",
+    imports: ["settings", "errors"]
+  },
+  settings: {
+    holds: "references, timeouts, the runtime service: what everybody is told",
+    imports: ["errors"]
+  },
+  inspect: { holds: "events and snapshots", imports: ["errors"] },
+  errors: { holds: "the closed set of errors, boxes for foreign ones, exits", imports: [] }
+}

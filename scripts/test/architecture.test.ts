@@ -1,0 +1,55 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Architecture from "../architecture.ts"
+import { layers } from "../lib/picture.ts"
+
+describe("architecture", () => {
+  it("docs/architecture.md shows the pictures that the code says", () => {
+    const document = Fs.readFileSync(Architecture.file, "utf8")
+    assert.strictEqual(Architecture.complete(document), document)
+  })
+
+  it("the page shows every layer, and every file that exports a step", () => {
+    const document = Fs.readFileSync(Architecture.file, "utf8")
+    for (const name of Object.keys(layers)) assert.include(document, `| \`${name}\` |`)
+    const machines = Architecture.machines()
+    assert.includeMembers([...machines], [
+      "packages/protocol/src/Dialog.ts",
+      "packages/actor/src/internal/supervision/ShutdownLadder.ts"
+    ])
+    for (const name of machines) assert.include(document, `(../${name})`)
+  })
+
+  it("a picture that was changed by hand is drawn again", () => {
+    const document = Fs.readFileSync(Architecture.file, "utf8")
+    const changed = document.replace("dialog --> stream", "dialog --> transport")
+    assert.notStrictEqual(changed, document)
+    assert.strictEqual(Architecture.complete(changed), document)
+  })
+
+  it("a page without its marks is refused, with the mark that is missing", () => {
+    assert.throws(() => Architecture.complete("# Architecture"), /must hold "<!-- layers/)
+  })
+
+  it("the drawing of a comment keeps its indented lines and its table, and drops the words", () => {
+    const source = `/**
+ * A door, as a machine.
+ *
+ *   Open --push--> Closed
+ *     ^--pull------+
+ *
+ * | state | word |
+ * | Open  | come |
+ *
+ * Nothing else moves it.
+ */
+export const step = 1
+`
+    assert.strictEqual(
+      Architecture.pictureOf(source),
+      "Open --push--> Closed\n  ^--pull------+\n\n| state | word |\n| Open  | come |"
+    )
+    assert.isUndefined(Architecture.pictureOf("/**\n * Words alone.\n */\n"))
+    assert.isUndefined(Architecture.pictureOf("export const step = 1"))
+  })
+})
