@@ -196,7 +196,7 @@ export const startScoped: {
         Effect.gen(function*() {
           yield* endAsOwner(local, child, "scope closed")
           const exit = child.ended
-          const unseen = exit._tag === "Lost" && !looked && !channel.wasTold
+          const unseen = exit._tag === "Lost" && !looked && !channel.lossWasDelivered
           if (unseen) yield* Effect.logError(exit.error.message)
         })
       )

@@ -3,7 +3,7 @@
  *
  * The dialler opens odd dialogs, the acceptor even ones. Either end can be a real channel, or raw: bytes in, bytes out.
  */
-import { type Greeted, PeerChannel, type Router } from "@furrow/actor/internal/channel/PeerChannel"
+import { type HandshakeResult, PeerChannel, type Router } from "@furrow/actor/internal/channel/PeerChannel"
 import type { ActorError, ActorId } from "@furrow/actor/internal/errors/ActorError"
 import { type ActorEvent, makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
@@ -27,7 +27,7 @@ export class End {
   readonly channel: PeerChannel
   readonly events: Array<ActorEvent> = []
   readonly heard: Array<Message["_tag"]> = []
-  greeted: Greeted | undefined
+  greeted: HandshakeResult | undefined
   closed: ActorError | undefined
   /** Takes over what a `Start` does. */
   onStart: ((start: Start) => void) | undefined
@@ -36,7 +36,7 @@ export class End {
     const events = makeEvents()
     events.subscribe((event) => this.events.push(event))
     this.channel = new PeerChannel({ connection, handshake, events })
-    this.channel.whenGreeted((greeted) => {
+    this.channel.onHandshake((greeted) => {
       this.greeted = greeted
     })
     if (owner === "ready") this.route()
@@ -53,7 +53,7 @@ export class End {
       start: (start) => {
         this.heard.push("Start")
         if (this.onStart !== undefined) return this.onStart(start)
-        this.channel.adopt(start.dialog, this.callee())
+        this.channel.registerCallee(start.dialog, this.callee())
       },
       cancelActor: note("CancelActor"),
       cancelAck: note("CancelAck"),

@@ -70,7 +70,7 @@ type State =
   | { readonly _tag: "Closed"; readonly peer: Handshake.Peer | undefined; readonly error: ActorError }
 
 /** How the handshake ended. */
-export type Greeted =
+export type HandshakeResult =
   | { readonly _tag: "Open"; readonly peer: Handshake.Peer }
   | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Handshake.Refusal }
   | { readonly _tag: "Ended"; readonly error: ActorError }
@@ -102,10 +102,10 @@ export class PeerChannel {
   /** Dialogs of the peer that are open. */
   private adopted = 0
   private stuck = 0
-  private told = false
+  private lossDelivered = false
   private saidBye = false
   private readonly introduced = new WeakSet<object>()
-  private greeted: ((greeted: Greeted) => void) | undefined
+  private handshakeResult: ((result: HandshakeResult) => void) | undefined
 
   constructor(options: ChannelOptions) {
     this.options = options
@@ -122,10 +122,10 @@ export class PeerChannel {
   }
 
   /** Calls back once when the handshake is over. */
-  whenGreeted(callback: (greeted: Greeted) => void): void {
+  onHandshake(callback: (result: HandshakeResult) => void): void {
     if (this.state._tag === "Open") callback({ _tag: "Open", peer: this.state.peer })
     else if (this.state._tag === "Closed") callback({ _tag: "Ended", error: this.state.error })
-    else this.greeted = callback
+    else this.handshakeResult = callback
   }
 
   /** Words that arrived before the owner was ready are given to it now, in order. */
@@ -161,7 +161,7 @@ export class PeerChannel {
     this.nextId += 2
     if (this.state._tag === "Closed") {
       const { error } = this.state
-      this.told = true
+      this.lossDelivered = true
       // Not in this turn: whoever opens has nothing in place yet to be told with.
       void Promise.resolve().then(() => port.lost(error))
     } else this.ports.set(id, port)
@@ -169,18 +169,18 @@ export class PeerChannel {
   }
 
   /** Whether this is the first time that something (an endpoint) is spoken of here: it is introduced once. */
-  introduces(what: object): boolean {
+  mustSendDigest(what: object): boolean {
     if (this.introduced.has(what)) return false
     this.introduced.add(what)
     return true
   }
 
-  forgetIntroduction(what: object): void {
+  sendDigestAgain(what: object): void {
     this.introduced.delete(what)
   }
 
   /** A dialog of the peer, which is told at once where the connection is gone. */
-  adopt(id: number, port: CalleePort): void {
+  registerCallee(id: number, port: CalleePort): void {
     if (this.state._tag === "Closed") port.lost(this.state.error)
     else {
       this.ports.set(id, port)
@@ -193,7 +193,7 @@ export class PeerChannel {
   }
 
   /** Dialogs of the peer that are open, or ended and it has not read how. */
-  get served(): number {
+  get openDialogCount(): number {
     return this.adopted + this.writer.unread
   }
 
@@ -211,8 +211,8 @@ export class PeerChannel {
   }
 
   /** Whether anybody who used the channel has been told that it was lost. */
-  get wasTold(): boolean {
-    return this.told
+  get lossWasDelivered(): boolean {
+    return this.lossDelivered
   }
 
   /** Closes our side: what is queued is sent, every dialog ends with `ChannelClosed`. */
@@ -300,9 +300,9 @@ export class PeerChannel {
     switch (next._tag) {
       case "Open":
         this.state = { _tag: "Open", peer: next.peer }
-        return this.tellGreeted({ _tag: "Open", peer: next.peer })
+        return this.tellHandshake({ _tag: "Open", peer: next.peer })
       case "Refused":
-        this.tellGreeted({ _tag: "Refused", by: next.by, refusal: next.refusal })
+        this.tellHandshake({ _tag: "Refused", by: next.by, refusal: next.refusal })
         return this.close()
       case "Violated":
         return this.violate(next.violation)
@@ -311,10 +311,10 @@ export class PeerChannel {
     }
   }
 
-  private tellGreeted(greeted: Greeted): void {
-    const { greeted: callback } = this
-    this.greeted = undefined
-    callback?.(greeted)
+  private tellHandshake(result: HandshakeResult): void {
+    const { handshakeResult: callback } = this
+    this.handshakeResult = undefined
+    callback?.(result)
   }
 
   private dispatch(message: Message): void {
@@ -423,9 +423,9 @@ export class PeerChannel {
     this.writer.close()
     const ports = Array.from(this.ports.values())
     this.ports.clear()
-    this.told = ports.length > 0
+    this.lossDelivered = ports.length > 0
     this.early = []
-    this.tellGreeted({ _tag: "Ended", error })
+    this.tellHandshake({ _tag: "Ended", error })
     // A goodbye is for those who come later: a dialog that is still without its last word has lost its actor.
     const open = error._tag === "ChannelClosed" && error.side === "peer" ? this.connectionLost() : error
     for (const port of ports) port.lost(open)

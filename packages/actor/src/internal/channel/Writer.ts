@@ -1,5 +1,5 @@
 /**
- * The one writer of a connection: what is said in one turn of the event loop leaves in one write at its end. Where much
+ * The one writer of a connection: what is said in one turn of the event loop leaves in one write at its end. Where flushThresholdBytes
  * is said in one turn, it begins to leave earlier, so that the peer reads while we still speak.
  *
  * Two lanes. While the connection has room both go straight out, in order. Once it is full the words wait here, and
@@ -14,7 +14,7 @@ import { type Message, words } from "@furrow/protocol/Message"
 import type { Connection } from "../transport/Transport.ts"
 
 /** So many bytes leave without waiting for the end of the turn: a dozen calls, or two chunks of small items. */
-const much = 1024
+const flushThresholdBytes = 1024
 
 type Flow = "room" | "full" | "closed"
 
@@ -58,7 +58,7 @@ export class Writer {
     }
     this.outbox.push(parts)
     this.pending += size
-    if (this.pending < much) this.schedule()
+    if (this.pending < flushThresholdBytes) this.schedule()
     else this.flush()
   }
 

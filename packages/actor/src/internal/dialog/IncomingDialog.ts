@@ -116,7 +116,7 @@ export class Dispatcher {
     // Most calls end in the turn they begin: nobody else can have a word for them.
     if (dialog.isDone) return
     this.running.add(dialog)
-    this.channel.adopt(start.dialog, dialog)
+    this.channel.registerCallee(start.dialog, dialog)
     if (this.closing !== undefined) dialog.interrupt(this.closing)
   }
 
@@ -155,7 +155,7 @@ export class Dispatcher {
 
   private busy({ endpoint }: Message.Start): Protocol.Failure | undefined {
     const limit = endpoint.startsWith(internal) ? maxDialogs + reserve : maxDialogs
-    return this.channel.served < limit ? undefined : { _tag: "Busy", limit }
+    return this.channel.openDialogCount < limit ? undefined : { _tag: "Busy", limit }
   }
 
   private refusal(start: Message.Start, handler: Handler | undefined): Protocol.Failure | undefined {

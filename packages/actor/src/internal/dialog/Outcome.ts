@@ -38,7 +38,7 @@ export const outcome = (
     }
     case "Error":
       // A failure may be that of the contract: the next call says again which one it means.
-      channel.forgetIntroduction(endpoint)
+      channel.sendDigestAgain(endpoint)
       return withoutStack(() => toEffect(settled.payload, endpoint, channel.peer))
     case "Lost":
       return Effect.fail(settled.error)

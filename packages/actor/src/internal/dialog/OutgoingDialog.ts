@@ -177,7 +177,7 @@ export const start = (
     dialog: dialog.id,
     kind: endpoint.kind,
     endpoint: endpoint.name,
-    digest: channel.introduces(endpoint) ? Digest.digest(endpoint) : null,
+    digest: channel.mustSendDigest(endpoint) ? Digest.digest(endpoint) : null,
     meta: metaOf(fiber, env.level),
     window,
     payload
@@ -210,7 +210,7 @@ export const run = (
         nothing,
         (settled) => {
           if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
-          if (settled._tag === "Error") channel.forgetIntroduction(endpoint)
+          if (settled._tag === "Error") channel.sendDigestAgain(endpoint)
           // Made only where somebody looks: whoever interrupted the call does not.
           resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
         }

@@ -39,7 +39,7 @@ class Relay {
       lost: () => this.nearLost()
     }
     this.far = to.open(caller)
-    from.adopt(start.dialog, callee)
+    from.registerCallee(start.dialog, callee)
   }
 
   private onward(word: Message.FromCaller): void {

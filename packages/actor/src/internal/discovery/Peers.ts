@@ -22,7 +22,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { hello, welcome } from "../channel/Greeting.ts"
-import { type Greeted, PeerChannel } from "../channel/PeerChannel.ts"
+import { type HandshakeResult, PeerChannel } from "../channel/PeerChannel.ts"
 import { encodeFarewell } from "../dialog/Farewell.ts"
 import {
   type ActorError,
@@ -45,7 +45,7 @@ const maxStrangers = 64
 const greetingLimit = 16 * 1024
 
 /** Before a refused duplicate is dialled again: each side may have noticed the end of an older connection first. */
-const again = 50
+const duplicateRetryMillis = 50
 
 /** What an actor does with what its peers say. */
 export interface PeerRouter {
@@ -186,7 +186,7 @@ export class Peers {
         Effect.sync(() => drop("it did not prove itself in time"))
       )
     )
-    channel.whenGreeted((greeted) => {
+    channel.onHandshake((greeted) => {
       if (greeted._tag === "Open") {
         state = "known"
         drop()
@@ -276,7 +276,11 @@ export class Peers {
       Effect.catchIf(
         (why): why is Duplicate => why instanceof Duplicate,
         // The peer dials us too, and prefers its own: it will be here.
-        () => Effect.raceFirst(Deferred.await(arrival), Effect.andThen(Effect.sleep(again), this.attempt(ref, arrival)))
+        () =>
+          Effect.raceFirst(
+            Deferred.await(arrival),
+            Effect.andThen(Effect.sleep(duplicateRetryMillis), this.attempt(ref, arrival))
+          )
       )
     )
   }
@@ -296,7 +300,7 @@ export class Peers {
         events
       })
       let done = false
-      channel.whenGreeted((greeted) => {
+      channel.onHandshake((greeted) => {
         done = true
         // In this turn: an interruption that comes now finds the connection where it belongs.
         if (greeted._tag === "Open") return resume(Effect.succeed(this.opened(ref.actor, channel, connection)))
@@ -405,7 +409,8 @@ const ending = "this actor is ending"
 /** The peer does not want this connection: there is another one, or will be. */
 class Duplicate {}
 
-const isDuplicate = (greeted: Greeted): boolean => greeted._tag === "Refused" && greeted.refusal.reason === "duplicate"
+const isDuplicate = (greeted: HandshakeResult): boolean =>
+  greeted._tag === "Refused" && greeted.refusal.reason === "duplicate"
 
 const whyOf = ({ gone, why }: NotThere): Unreachability => gone ? "gone" : why ?? "transport"
 
@@ -415,5 +420,5 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
     new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
   )
 
-const refusalOf = (greeted: Exclude<Greeted, { readonly _tag: "Open" }>): string =>
+const refusalOf = (greeted: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
   greeted._tag === "Refused" ? greeted.refusal.detail : greeted.error.message

@@ -114,7 +114,7 @@ export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
 const greeted = (channel: PeerChannel): Effect.Effect<SpawnSpec | undefined> =>
   Effect.callback<SpawnSpec | undefined>((resume) => {
     const none = () => resume(Effect.succeed(undefined))
-    channel.whenGreeted((greeted) => {
+    channel.onHandshake((greeted) => {
       if (greeted._tag !== "Open") return none()
       channel.route({
         ...rejectWords(channel),

@@ -50,7 +50,7 @@ const channels = (
         handshake: { side: "dialler", hello: hello(far, "peer") },
         events
       })
-      dialler.whenGreeted(() => resume(Effect.succeed([acceptor, dialler])))
+      dialler.onHandshake(() => resume(Effect.succeed([acceptor, dialler])))
     }),
     ([acceptor, dialler]) =>
       Effect.sync(() => {

@@ -92,7 +92,7 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
     explain: options.explain
   })
   const booting = Effect.callback<PeerChannel, SpawnFailed>((resume) => {
-    channel.whenGreeted((greeted) => {
+    channel.onHandshake((greeted) => {
       if (greeted._tag === "Refused") {
         return resume(fail({ reason: greeted.refusal.detail, failure: null }, "handshake"))
       }
