@@ -1,5 +1,5 @@
 /**
- * The one writer of a connection: what is said in one turn of the event loop leaves in one write at its end. Where flushThresholdBytes
+ * The one writer of a connection: what is said in one turn of the event loop leaves in one write at its end. Where much
  * is said in one turn, it begins to leave earlier, so that the peer reads while we still speak.
  *
  * Two lanes. While the connection has room both go straight out, in order. Once it is full the words wait here, and
