@@ -23,7 +23,7 @@ const pipe = () => {
       ended = true
     },
     destroy: () => {}
-  })
+  }, (error) => assert.fail(String(error)))
   return {
     writer,
     words: said.words,

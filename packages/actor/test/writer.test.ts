@@ -42,7 +42,9 @@ const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 describe("Writer", () => {
   it("what is said in one turn leaves in one write, at its end", async () => {
     const { connection, writes } = listening()
-    const writer = new Writer(connection)
+    const writer = new Writer(connection, (error) => {
+      throw error
+    })
     for (const n of upTo(10)) writer.send(chunk(n))
     assert.deepStrictEqual(writes, [])
     await turn()
@@ -52,7 +54,9 @@ describe("Writer", () => {
 
   it("much that is said in one turn begins to leave in it, in order", async () => {
     const { connection, writes } = listening()
-    const writer = new Writer(connection)
+    const writer = new Writer(connection, (error) => {
+      throw error
+    })
     for (const n of upTo(100)) writer.send(chunk(n))
     assert.isAbove(writes.length, 1)
     assert.isBelow(writes.length, 20)
@@ -62,7 +66,9 @@ describe("Writer", () => {
 
   it("a connection that gets full in the middle of a turn is not written to again until there is room", async () => {
     const { connection, giveRoom, writes } = listening()
-    const writer = new Writer(connection)
+    const writer = new Writer(connection, (error) => {
+      throw error
+    })
     giveRoom(1)
     for (const n of upTo(100)) writer.send(chunk(n))
     await turn()

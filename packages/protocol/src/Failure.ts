@@ -30,11 +30,14 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
   path: Schema.Array(ActorId)
 })
 
+/** Whether the work of a call may have begun when its actor was lost. */
+export const Began = Schema.Literals(["no", "maybe"])
+
 /** How an actor was lost, as its parent could see it. */
 export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
-  Schema.TaggedStruct("ConnectionClosed", {})
+  Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) })
 ])
 
 export const Failure = Schema.Union([
@@ -58,7 +61,7 @@ export const Failure = Schema.Union([
   /** For dialog 0: an actor that is ending could not finish its cleanup, and ends all the same. */
   Schema.TaggedStruct("CleanupFailed", { boxed: Boxed }),
   /** Passed on by an actor between caller and callee, when the callee was lost. */
-  Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost })
+  Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost, began: Began })
 ])
 export type Failure = typeof Failure.Type
 

@@ -178,12 +178,28 @@ export type FieldType =
   | "window?"
 
 /**
- * The number, direction, lane and fields of every word. Words of the `control` lane overtake words of the `data` lane
+ * The time of a word on a connection: in the handshake alone; from its end on (`open`); before or after the `Spawn` of a
+ * child (`spawning`, `started`) and until its `Ready` (`booting`); when the side that hears it is ready; or always.
+ */
+export type Time = "handshake" | "open" | "spawning" | "booting" | "started" | "ready" | "always"
+
+/**
+ * The number, speaker, time, lane and fields of every word. Speaker and time are law: `Connection` judges by them. Words of the `control` lane overtake words of the `data` lane
  * when the connection is full: data can never hold up a cancel.
  */
 export interface Word {
   readonly code: number
-  readonly says: "dialler" | "acceptor" | "parent" | "child" | "caller" | "callee" | "both"
+  readonly says:
+    | "dialler"
+    | "acceptor"
+    | "parent"
+    | "child"
+    | "parent or peer"
+    | "child or peer"
+    | "caller"
+    | "callee"
+    | "both"
+  readonly when: Time
   readonly lane: "control" | "data"
   readonly fields: ReadonlyArray<readonly [name: string, type: FieldType]>
 }
@@ -192,6 +208,7 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
   Hello: {
     code: 1,
     says: "dialler",
+    when: "handshake",
     lane: "control",
     fields: [
       ["version", "version"],
@@ -205,6 +222,7 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
   Welcome: {
     code: 2,
     says: "acceptor",
+    when: "handshake",
     lane: "control",
     fields: [
       ["version", "version"],
@@ -214,14 +232,27 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
       ["proof", "bytes?"]
     ]
   },
-  Refuse: { code: 3, says: "acceptor", lane: "control", fields: [["reason", "reason"], ["detail", "text"]] },
-  Spawn: { code: 4, says: "parent", lane: "control", fields: [["payload", "bytes"]] },
-  Ready: { code: 5, says: "child", lane: "control", fields: [["payload", "bytes"]] },
-  Challenge: { code: 6, says: "acceptor", lane: "control", fields: [["uuid", "text"], ["nonce", "bytes"]] },
-  Proof: { code: 7, says: "dialler", lane: "control", fields: [["proof", "bytes"]] },
+  Refuse: {
+    code: 3,
+    says: "acceptor",
+    when: "handshake",
+    lane: "control",
+    fields: [["reason", "reason"], ["detail", "text"]]
+  },
+  Spawn: { code: 4, says: "parent", when: "spawning", lane: "control", fields: [["payload", "bytes"]] },
+  Ready: { code: 5, says: "child", when: "booting", lane: "control", fields: [["payload", "bytes"]] },
+  Challenge: {
+    code: 6,
+    says: "acceptor",
+    when: "handshake",
+    lane: "control",
+    fields: [["uuid", "text"], ["nonce", "bytes"]]
+  },
+  Proof: { code: 7, says: "dialler", when: "handshake", lane: "control", fields: [["proof", "bytes"]] },
   Start: {
     code: 10,
     says: "caller",
+    when: "ready",
     lane: "control",
     fields: [
       ["dialog", "uint"],
@@ -236,41 +267,61 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
   Started: {
     code: 11,
     says: "callee",
+    when: "started",
     lane: "data",
     fields: [["dialog", "uint"], ["window", "window?"], ["payload", "bytes"]]
   },
   Yield: {
     code: 12,
     says: "both",
+    when: "started",
     lane: "data",
     fields: [["dialog", "uint"], ["items", "uint"], ["payload", "bytes"]]
   },
   Credit: {
     code: 13,
     says: "both",
+    when: "started",
     lane: "control",
     fields: [["dialog", "uint"], ["items", "uint"], ["bytes", "uint"]]
   },
-  Stop: { code: 14, says: "both", lane: "data", fields: [["dialog", "uint"]] },
+  Stop: { code: 14, says: "both", when: "started", lane: "data", fields: [["dialog", "uint"]] },
   Cancel: {
     code: 15,
     says: "caller",
+    when: "started",
     lane: "control",
     fields: [["dialog", "uint"], ["by", "actor"], ["reason", "text"], ["deadline", "uint"]]
   },
-  Return: { code: 16, says: "callee", lane: "data", fields: [["dialog", "uint"], ["payload", "bytes"]] },
-  Error: { code: 17, says: "callee", lane: "control", fields: [["dialog", "uint"], ["payload", "bytes"]] },
+  Return: {
+    code: 16,
+    says: "callee",
+    when: "started",
+    lane: "data",
+    fields: [["dialog", "uint"], ["payload", "bytes"]]
+  },
+  Error: {
+    code: 17,
+    says: "callee",
+    when: "started",
+    lane: "control",
+    fields: [["dialog", "uint"], ["payload", "bytes"]]
+  },
   CancelActor: {
     code: 20,
-    says: "both",
+    says: "parent or peer",
+    when: "started",
     lane: "control",
     fields: [["by", "actor"], ["reason", "text"], ["deadline", "uint"]]
   },
-  CancelAck: { code: 21, says: "both", lane: "control", fields: [] },
+  CancelAck: { code: 21, says: "child or peer", when: "started", lane: "control", fields: [] },
   // Bye is the last word of an actor: it follows whatever is still queued.
-  Bye: { code: 22, says: "both", lane: "data", fields: [["payload", "bytes"]] },
-  Leave: { code: 23, says: "child", lane: "control", fields: [["reason", "text"]] },
-  Ping: { code: 30, says: "both", lane: "control", fields: [["n", "uint"]] },
-  Pong: { code: 31, says: "both", lane: "control", fields: [["n", "uint"]] },
-  Violation: { code: 40, says: "both", lane: "control", fields: [["rule", "text"], ["detail", "text"]] }
+  Bye: { code: 22, says: "child or peer", when: "started", lane: "data", fields: [["payload", "bytes"]] },
+  Leave: { code: 23, says: "child", when: "started", lane: "control", fields: [["reason", "text"]] },
+  Ping: { code: 30, says: "both", when: "open", lane: "control", fields: [["n", "uint"]] },
+  Pong: { code: 31, says: "both", when: "open", lane: "control", fields: [["n", "uint"]] },
+  Violation: { code: 40, says: "both", when: "always", lane: "control", fields: [["rule", "text"], ["detail", "text"]] }
 }
+
+/** An `Error` for dialog 0 is the failure of an actor, which its parent alone is told. */
+export const actorFailure: Pick<Word, "says" | "when"> = { says: "child", when: "started" }

@@ -25,7 +25,7 @@ const failures: ReadonlyArray<Failure.Failure> = [
   { _tag: "PayloadInvalid", part: "payload", issue: `Expected an integer\n  at ["n"]` },
   { _tag: "SpawnFailed", step: "import", boxed },
   { _tag: "CleanupFailed", boxed },
-  { _tag: "Lost", actor: worker, how: { _tag: "Signalled", signal: "SIGKILL" } }
+  { _tag: "Lost", actor: worker, how: { _tag: "Signalled", signal: "SIGKILL" }, began: "no" }
 ]
 
 const cross = (failure: Failure.Failure): unknown => {

@@ -3,7 +3,12 @@
  *
  * The dialler opens odd dialogs, the acceptor even ones. Either end can be a real channel, or raw: bytes in, bytes out.
  */
-import { type HandshakeResult, PeerChannel, type Router } from "@furrow/actor/internal/channel/PeerChannel"
+import {
+  type ChannelOptions,
+  type HandshakeResult,
+  type OwnerEvent,
+  PeerChannel
+} from "@furrow/actor/internal/channel/PeerChannel"
 import type { ActorError, ActorId } from "@furrow/actor/internal/errors/ActorError"
 import { type ActorEvent, makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
@@ -32,10 +37,21 @@ export class End {
   /** Takes over what a `Start` does. */
   onStart: ((start: Start) => void) | undefined
 
-  constructor(connection: Connection, handshake: Handshake.Config, owner: "ready" | "late" = "ready") {
+  constructor(
+    connection: Connection,
+    handshake: Handshake.Config,
+    owner: "ready" | "late" = "ready",
+    options: Partial<Pick<ChannelOptions, "role" | "explain">> = {}
+  ) {
     const events = makeEvents()
     events.subscribe((event) => this.events.push(event))
-    this.channel = new PeerChannel({ connection, handshake, events })
+    this.channel = new PeerChannel({
+      connection,
+      handshake,
+      events,
+      role: options.role ?? "peer",
+      explain: options.explain
+    })
     this.channel.onHandshake((greeted) => {
       this.greeted = greeted
     })
@@ -44,28 +60,19 @@ export class End {
 
   /** The owner is there: from now on it is told. */
   route(): void {
-    this.channel.route(this.router())
+    this.channel.route((event) => this.hear(event))
   }
 
-  private router(): Router {
-    const note = (word: Message["_tag"]) => () => void this.heard.push(word)
-    return {
-      start: (start) => {
-        this.heard.push("Start")
-        if (this.onStart !== undefined) return this.onStart(start)
-        this.channel.registerCallee(start.dialog, this.callee())
-      },
-      cancelActor: note("CancelActor"),
-      cancelAck: note("CancelAck"),
-      bye: note("Bye"),
-      failed: note("Error"),
-      spawn: note("Spawn"),
-      ready: note("Ready"),
-      closed: (error) => {
-        if (this.closed !== undefined) throw new Error("closed twice")
-        this.closed = error
-      }
+  private hear(event: OwnerEvent): void {
+    if (event._tag === "Closed") {
+      if (this.closed !== undefined) throw new Error("closed twice")
+      this.closed = event.error
+      return
     }
+    this.heard.push(event._tag)
+    if (event._tag !== "Start") return
+    if (this.onStart !== undefined) return this.onStart(event)
+    this.channel.registerCallee(event.dialog, this.callee())
   }
 
   /** The losses of the dialogs that were opened or adopted here, each said once. */

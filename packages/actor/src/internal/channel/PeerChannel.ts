@@ -1,207 +1,209 @@
 /**
- * One connection to one peer, and everything that is said over it.
+ * One connection to one peer: carries out what `Connection` decides, for a map of open dialogs and one owner.
  *
- *   Handshaking --Welcome | Hello--> Open --end of the connection--> Lost --why is known--> Closed
- *                                      |--close() | violation--------------------------------^
+ * One reader, one writer. A dialog hears its own words, the owner hears those of the connection and its end. When the
+ * connection ends, every dialog is told once, after a short wait in which the owner may find out why.
  *
- * One reader, one writer. The channel knows ids and the order of words on a connection; what a dialog does with its
- * words is the dialog layer's, and what an actor does when it is told to end is its owner's: both are handed in. When
- * the connection ends, every dialog is told once, with the same error, after a short wait in which the owner may find
- * out why (an exit code, the last lines on stderr).
- *
- * Nothing here blocks the reader, and nothing a peer sends can throw out of it.
+ * Nothing here blocks the reader. A driver, a dialog or an owner that throws costs the connection, never the runtime.
  *
  * @since 0.1.0
  */
+import * as Connection from "@furrow/protocol/Connection"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
-import * as Handshake from "@furrow/protocol/Handshake"
-import type { CancelActor, FromCallee, FromCaller, Message, Start } from "@furrow/protocol/Message"
+import type * as Handshake from "@furrow/protocol/Handshake"
+import type * as Message from "@furrow/protocol/Message"
 import * as Violation from "@furrow/protocol/Violation"
+import type * as Context from "effect/Context"
 import { type ActorError, type ActorId, ActorLost, ChannelClosed, ProtocolViolation } from "../errors/ActorError.ts"
+import { described } from "../errors/described.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
-import type { Connection } from "../transport/Transport.ts"
+import { nextTurn } from "../transport/nextTurn.ts"
+import type { Connection as Transported } from "../transport/Transport.ts"
+import { endOf } from "./Farewell.ts"
+import { report } from "./report.ts"
+import { Waiters } from "./Waiters.ts"
 import { Writer } from "./Writer.ts"
 
 /** A dialog, seen from the channel: one we opened hears its callee, one the peer opened hears its caller. */
 export type Port = CallerPort | CalleePort
 export interface CallerPort {
   readonly side: "caller"
-  readonly heard: (word: FromCallee) => void
+  readonly heard: (word: Message.FromCallee) => void
   /** The connection is gone: said once, then never anything again. */
   readonly lost: (error: ActorError) => void
 }
 export interface CalleePort {
   readonly side: "callee"
-  readonly heard: (word: FromCaller) => void
+  readonly heard: (word: Message.FromCaller) => void
   readonly lost: (error: ActorError) => void
 }
 
-/** What the channel's owner does with words that belong to no open dialog. */
-export interface Router {
-  readonly start: (message: Start) => void
-  readonly cancelActor: (message: CancelActor) => void
-  readonly cancelAck: () => void
-  readonly bye: () => void
-  /** An `Error` for dialog 0: the failure of the actor itself. */
-  readonly failed: (payload: Uint8Array) => void
-  readonly spawn: (payload: Uint8Array) => void
-  readonly ready: (payload: Uint8Array) => void
-  /** The channel is closed, and why. */
-  readonly closed: (error: ActorError) => void
-}
+/**
+ * A word for the owner of a connection, or its end. Only words arrive that the peer may say now, by its role: a parent
+ * hears no `CancelActor` of its child, and a child is told to `Spawn` once. An `Error` is the failure of the actor.
+ */
+export type OwnerEvent =
+  | Message.Start
+  | Message.Spawn
+  | Message.Ready
+  | Message.CancelActor
+  | Message.CancelAck
+  | Message.Leave
+  | Message.Bye
+  | Message.Error
+  | { readonly _tag: "Closed"; readonly error: ActorError }
 
 export interface ChannelOptions {
-  readonly connection: Connection
+  readonly connection: Transported
+  /** The actor at the other end. */
+  readonly role: Connection.Role
   readonly handshake: Handshake.Config
   readonly events: Events
+  /** Logs of the runtime itself go by this. Default: to the console. */
+  readonly context?: Context.Context<never> | undefined
   /** The largest frame that is read before the handshake is over. */
   readonly greetingLimit?: number | undefined
   /** Finds out why the connection ended; calls back once, soon. */
   readonly explain?: ((done: (error: ActorError) => void) => void) | undefined
 }
 
-type State =
-  | { readonly _tag: "Handshaking"; readonly handshake: Handshake.State }
-  | { readonly _tag: "Open"; readonly peer: Handshake.Peer }
-  | { readonly _tag: "Lost"; readonly peer: Handshake.Peer | undefined }
-  | { readonly _tag: "Closed"; readonly peer: Handshake.Peer | undefined; readonly error: ActorError }
-
 /** How the handshake ended. */
-export type HandshakeResult =
-  | { readonly _tag: "Open"; readonly peer: Handshake.Peer }
-  | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Handshake.Refusal }
-  | { readonly _tag: "Ended"; readonly error: ActorError }
+export type HandshakeResult = Connection.Greeted | { readonly _tag: "Ended"; readonly error: ActorError }
 
-const isFromCaller = (message: FromCallee | FromCaller): message is FromCaller =>
-  message._tag !== "Started" && message._tag !== "Return" && message._tag !== "Error"
+/** The largest greeting, which may be a stranger's; the words behind it may share its chunk. */
+const maxGreetingBytes = 1024 * 1024
 
-/** Greetings are short, and whoever sends one may be a stranger; the words behind it may share its chunk. */
-const greetingLimit = 1024 * 1024
-
-/** So many answers may wait for a peer that goes on asking. */
-const maxUnread = 250_000
-
-const nothing = new Uint8Array(0)
+const noBytes = new Uint8Array(0)
 
 const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
 
 export class PeerChannel {
-  private state: State
+  private state: Connection.State<ActorError>
   private frames: Frame.State = Frame.initial
   private readonly ports = new Map<number, Port>()
   private readonly options: ChannelOptions
   readonly writer: Writer
-  private router: Router | undefined
-  private early: Array<Message> = []
+  private tell: ((event: OwnerEvent) => void) | undefined
   private received = { frames: 0, bytes: 0 }
-  private nextId: number
-  private highest = 0
-  /** Dialogs of the peer that are open. */
-  private adopted = 0
   private stuck = 0
-  private lossDelivered = false
-  private saidBye = false
-  private readonly introduced = new WeakSet<object>()
-  private handshakeResult: ((result: HandshakeResult) => void) | undefined
+  private delivered = false
+  private reason: ActorError | undefined
+  /** A cache of what has crossed: it decides nothing. */
+  private readonly digested = new WeakSet<object>()
+  private readonly handshakes = new Waiters<HandshakeResult>()
+  private readonly closings = new Waiters()
 
   constructor(options: ChannelOptions) {
+    const { connection, explain, handshake, role } = options
     this.options = options
-    this.writer = new Writer(options.connection)
-    this.nextId = options.handshake.side === "dialler" ? 1 : 2
-    const [handshake, actions] = Handshake.start(options.handshake)
-    this.state = { _tag: "Handshaking", handshake }
-    options.connection.start({
-      data: (bytes) => this.data(bytes),
-      drain: () => this.writer.drain(),
-      end: () => this.ended()
-    })
-    for (const action of actions) this.writer.send(action.message)
+    this.writer = new Writer(connection, (error) => this.fault("the transport threw", error))
+    const [state, actions] = Connection.start<ActorError>({ role, handshake, explains: explain !== undefined })
+    this.state = state
+    this.guard("the transport threw", () =>
+      connection.start({
+        data: (bytes) => this.guard("a word could not be delivered", () => this.data(bytes)),
+        drain: () => this.guard("a sender failed", () => this.writer.drain()),
+        end: () => this.input({ _tag: "End" })
+      }))
+    this.run(actions)
   }
 
   /** Calls back once when the handshake is over. */
   onHandshake(callback: (result: HandshakeResult) => void): void {
-    if (this.state._tag === "Open") callback({ _tag: "Open", peer: this.state.peer })
-    else if (this.state._tag === "Closed") callback({ _tag: "Ended", error: this.state.error })
-    else this.handshakeResult = callback
+    const peer = Connection.peerOf(this.state)
+    const { error } = this
+    if (error !== undefined) callback({ _tag: "Ended", error })
+    else if (peer !== undefined && Connection.isOpen(this.state)) callback({ _tag: "Open", peer })
+    else this.handshakes.add(callback)
   }
 
-  /** Words that arrived before the owner was ready are given to it now, in order. */
-  route(router: Router): void {
-    this.router = router
-    const { early } = this
-    this.early = []
-    for (const message of early) this.dispatch(message)
-    if (this.state._tag === "Closed") router.closed(this.state.error)
+  /** From now on this owner is told. Words that came before there was one are told now, in order. */
+  route(tell: (event: OwnerEvent) => void): void {
+    this.tell = tell
+    this.input({ _tag: "Owned" })
+    const { error } = this
+    if (error !== undefined) this.guard("an owner failed", () => tell({ _tag: "Closed", error }))
   }
 
   get peer(): ActorId {
-    return this.state._tag === "Handshaking" ? nobody : this.state.peer?.actor ?? nobody
+    return Connection.peerOf(this.state)?.actor ?? nobody
   }
 
   get maxFrame(): number {
-    if (this.state._tag === "Handshaking") return this.options.greetingLimit ?? greetingLimit
-    return this.state.peer?.maxFrame ?? Frame.defaultMaxFrame
+    const peer = Connection.peerOf(this.state)
+    if (peer !== undefined) return peer.maxFrame
+    return this.isClosed ? Frame.defaultMaxFrame : this.options.greetingLimit ?? maxGreetingBytes
   }
 
   /** Why the channel cannot be used any more, if so. */
   get error(): ActorError | undefined {
-    return this.state._tag === "Closed" ? this.state.error : undefined
+    const { phase } = this.state
+    return phase._tag === "Closed" ? this.reason ??= errorOf(phase.why, this.peer) : undefined
   }
 
   get isOpen(): boolean {
-    return this.state._tag === "Open"
+    return Connection.isOpen(this.state)
   }
 
-  /** A new dialog of ours. Where the connection is gone the port is told, soon or as soon as it is known why. */
+  /** What the peer said of its end, in its last word. */
+  get bye(): Uint8Array | undefined {
+    return Connection.byeOf(this.state)
+  }
+
+  /** Calls back once when the channel is closed, and its dialogs and its owner have been told. */
+  whenClosed(callback: () => void): () => void {
+    if (!this.isClosed) return this.closings.add(callback)
+    callback()
+    return () => {}
+  }
+
+  /** A new dialog of ours. Where it can have no answer its port is told in the next turn of the event loop. */
   open(port: CallerPort): number {
-    const id = this.nextId
-    this.nextId += 2
-    if (this.state._tag === "Closed") {
-      const { error } = this.state
-      this.lossDelivered = true
-      // Not in this turn: whoever opens has nothing in place yet to be told with.
-      void Promise.resolve().then(() => port.lost(error))
-    } else this.ports.set(id, port)
+    const id = this.state.nextId
+    this.input(opened)
+    if (Connection.accepts(this.state)) this.ports.set(id, port)
+    else {
+      this.delivered = true
+      // Not in this turn: the opener has nothing in place yet, and one that tries again must not starve the loop.
+      nextTurn(() => this.tellLost(port, notBegun(this.error ?? this.farewell)))
+    }
     return id
   }
 
-  /** Whether this is the first time that something (an endpoint) is spoken of here: it is introduced once. */
-  mustSendDigest(what: object): boolean {
-    if (this.introduced.has(what)) return false
-    this.introduced.add(what)
+  /** Whether the contract of an endpoint is still to be compared here: it is sent once. */
+  mustSendDigest(endpoint: object): boolean {
+    if (this.digested.has(endpoint)) return false
+    this.digested.add(endpoint)
     return true
   }
 
-  sendDigestAgain(what: object): void {
-    this.introduced.delete(what)
+  sendDigestAgain(endpoint: object): void {
+    this.digested.delete(endpoint)
   }
 
   /** A dialog of the peer, which is told at once where the connection is gone. */
   registerCallee(id: number, port: CalleePort): void {
-    if (this.state._tag === "Closed") port.lost(this.state.error)
-    else {
-      this.ports.set(id, port)
-      this.adopted++
-    }
+    const { error } = this
+    if (error !== undefined) return port.lost(error)
+    this.ports.set(id, port)
+    this.input(registered)
   }
 
   forget(id: number): void {
-    if (this.ports.delete(id) && !this.isOurs(id)) this.adopted--
+    const port = this.ports.get(id)
+    if (this.ports.delete(id) && port!.side === "callee") this.input(forgotten)
   }
 
   /** Dialogs of the peer that are open, or ended and it has not read how. */
   get openDialogCount(): number {
-    return this.adopted + this.writer.unread
+    return this.state.served + this.writer.unread
   }
 
-  private isOurs(id: number): boolean {
-    return id % 2 === (this.options.handshake.side === "dialler" ? 1 : 0)
-  }
-
-  send(message: Message): void {
+  send(message: Message.Message): void {
+    if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
     this.writer.send(message)
   }
 
@@ -210,40 +212,40 @@ export class PeerChannel {
     this.stuck += change
   }
 
-  /** Whether anybody who used the channel has been told that it was lost. */
+  /** Whether a dialog has been told that the connection was lost. */
   get lossWasDelivered(): boolean {
-    return this.lossDelivered
+    return this.delivered
   }
 
   /** Closes our side: what is queued is sent, every dialog ends with `ChannelClosed`. */
   close(): void {
-    if (this.state._tag === "Closed") return
-    this.writer.end()
-    this.settle(new ChannelClosed({ side: "local", actor: this.peer }))
+    this.input({ _tag: "Close" })
+  }
+
+  /** Ends our half, whatever the peer's does. */
+  hangUp(): void {
+    this.guard("the transport threw", () => this.options.connection.end())
+  }
+
+  /** Cuts the connection: what is queued is lost. */
+  destroy(): void {
+    this.guard("the transport threw", () => this.options.connection.destroy())
   }
 
   /** The peer is known to be gone, whatever the connection says: every dialog ends with this error. */
   lose(error: ActorError): void {
-    if (this.state._tag === "Closed") return
-    this.writer.end()
-    this.settle(error)
+    this.input({ _tag: "Lose", error })
   }
 
   /** The peer broke a rule: tell it, tell the dialogs, close. */
   violate(violation: Violation.Violation): void {
-    if (this.state._tag === "Closed") return
-    const detail = Violation.describe(violation)
-    const peer = this.peer
-    this.writer.send({ _tag: "Violation", rule: violation._tag, detail })
-    this.writer.end()
-    this.options.events.publish({ _tag: "Violation", actor: peer, text: detail })
-    this.settle(new ProtocolViolation({ side: "peer", actor: peer, rule: violation._tag, detail }))
+    this.input({ _tag: "Violate", violation })
   }
 
   snapshot(): ChannelSnapshot {
     return {
-      peer: this.state._tag === "Handshaking" ? undefined : this.state.peer?.actor,
-      state: this.state._tag,
+      peer: Connection.peerOf(this.state)?.actor,
+      state: this.isOpen ? "Open" : this.state.phase._tag,
       dialogs: this.ports.size,
       sent: { frames: this.writer.frames, bytes: this.writer.bytes },
       received: { ...this.received },
@@ -254,25 +256,29 @@ export class PeerChannel {
 
   // ---- reading ----------------------------------------------------------------------------------------------------
 
+  private get isClosed(): boolean {
+    return this.state.phase._tag === "Closed"
+  }
+
   private data(bytes: Uint8Array): void {
     this.received.bytes += bytes.length
     let chunk = bytes
     // Greeting by greeting: what comes right behind the last one is held to another limit.
-    while (this.state._tag === "Handshaking") {
+    while (this.state.phase._tag === "Handshaking") {
       if (this.read(chunk, 1) === 0) return
-      chunk = nothing
+      chunk = noBytes
     }
     this.read(chunk)
   }
 
   /** How many frames there were. */
   private read(bytes: Uint8Array, count?: number): number {
-    if (this.state._tag === "Closed") return 0
+    if (this.isClosed) return 0
     const decoded = Frame.decode(this.frames, bytes, this.maxFrame, count)
     this.frames = decoded.state
     for (const frame of decoded.frames) {
       // A word may close the channel: what came behind it is not read.
-      if (this.isClosed()) break
+      if (this.isClosed) break
       this.received.frames++
       const word = Envelope.decode(frame)
       if (word._tag === "Violation") this.violate(word.violation)
@@ -282,153 +288,164 @@ export class PeerChannel {
     return decoded.frames.length
   }
 
-  /** A method, so that what a callback changed is seen. */
-  private isClosed(): boolean {
-    return this.state._tag === "Closed"
-  }
-
-  private heard(message: Message): void {
-    if (message._tag === "Violation") return this.accused(message.rule, message.detail)
-    if (this.state._tag === "Handshaking") return this.greet(this.state.handshake, message)
-    if (this.router === undefined) this.early.push(message)
-    else this.dispatch(message)
-  }
-
-  private greet(handshake: Handshake.State, message: Message): void {
-    const [next, actions] = Handshake.step(this.options.handshake, handshake, message)
-    for (const action of actions) this.writer.send(action.message)
-    switch (next._tag) {
-      case "Open":
-        this.state = { _tag: "Open", peer: next.peer }
-        return this.tellHandshake({ _tag: "Open", peer: next.peer })
-      case "Refused":
-        this.tellHandshake({ _tag: "Refused", by: next.by, refusal: next.refusal })
-        return this.close()
-      case "Violated":
-        return this.violate(next.violation)
-      default:
-        this.state = { _tag: "Handshaking", handshake: next }
+  private heard(message: Message.Message): void {
+    const port = "dialog" in message ? this.ports.get(message.dialog) : undefined
+    // Most words by far: nothing is made for them.
+    if (port !== undefined && Connection.delivers(this.state, port.side, message._tag)) {
+      return port.heard(message as Message.FromCallee & Message.FromCaller)
     }
+    const [state, actions] = Connection.hear(this.state, message, port?.side, this.writer.unread)
+    this.state = state
+    for (const action of actions) this.execute(action, message)
   }
 
-  private tellHandshake(result: HandshakeResult): void {
-    const { handshakeResult: callback } = this
-    this.handshakeResult = undefined
-    callback?.(result)
+  // ---- carrying out -----------------------------------------------------------------------------------------------
+
+  private input(input: Connection.Input<ActorError>): void {
+    const [state, actions] = Connection.step(this.state, input)
+    this.state = state
+    if (actions.length > 0) this.run(actions)
   }
 
-  private dispatch(message: Message): void {
-    const router = this.router!
-    switch (message._tag) {
-      case "Start":
-        return this.started(message)
-      case "Error":
-        return message.dialog === 0 ? router.failed(message.payload) : this.deliver(message)
-      case "Started":
-      case "Yield":
-      case "Credit":
-      case "Stop":
-      case "Cancel":
-      case "Return":
-        return this.deliver(message)
-      case "CancelActor":
-        return router.cancelActor(message)
-      case "CancelAck":
-        return router.cancelAck()
-      case "Bye":
-        this.saidBye = true
-        return router.bye()
-      case "Ping":
-        return this.answers() ? this.send({ _tag: "Pong", n: message.n }) : undefined
-      case "Pong":
-      case "Leave":
+  private run(actions: ReadonlyArray<Connection.Action>): void {
+    for (const action of actions) this.guard(`${action._tag} failed`, () => this.execute(action, undefined))
+  }
+
+  private execute(action: Connection.Action, message: Message.Message | undefined): void {
+    switch (action._tag) {
+      case "Send":
+        return this.writer.send(action.message)
+      case "Deliver":
+        return this.ports.get((message as Message.FromCallee).dialog)?.heard(message as never)
+      case "Tell":
+        return this.tell?.(message as OwnerEvent)
+      case "Replay":
+        for (const word of action.words) this.heard(word)
         return
-      case "Spawn":
-        return router.spawn(message.payload)
-      case "Ready":
-        return router.ready(message.payload)
-      case "Hello":
-      case "Welcome":
-      case "Refuse":
-      case "Challenge":
-      case "Proof":
-      case "Violation":
-        return this.violate({ _tag: "HandshakeOrder", word: message._tag, state: this.state._tag })
+      case "Greet":
+        return this.handshakes.wake(action.result)
+      case "Explain":
+        return this.explain()
+      case "EndWriting":
+        return this.writer.end()
+      case "StopWriting":
+        return this.writer.close()
+      case "EndCallers":
+        return this.endCallers()
+      case "Report": {
+        const text = Violation.describe(action.violation)
+        return this.options.events.publish({ _tag: "Violation", actor: this.peer, text })
+      }
+      case "Settle":
+        return this.settle(this.error!)
     }
   }
 
-  /** Whether the peer reads its answers, more or less. */
-  private answers(): boolean {
-    if (this.writer.unread < maxUnread) return true
-    this.violate({ _tag: "AnswersUnread", limit: maxUnread })
-    return false
-  }
-
-  private started(message: Start): void {
-    if (!this.answers()) return
-    if (this.isOurs(message.dialog) || message.dialog === 0) {
-      return this.violate({ _tag: "DialogId", dialog: message.dialog, issue: "the id belongs to the other side" })
-    }
-    if (message.dialog <= this.highest) {
-      return this.violate({ _tag: "DialogId", dialog: message.dialog, issue: "ids of one side must grow" })
-    }
-    this.highest = message.dialog
-    this.router!.start(message)
-  }
-
-  private deliver(message: FromCallee | FromCaller): void {
-    const port = this.ports.get(message.dialog)
-    if (port === undefined) return this.late(message)
-    if (port.side === "caller" && message._tag !== "Cancel") return port.heard(message)
-    if (port.side === "callee" && isFromCaller(message)) return port.heard(message)
-    this.violate({ _tag: "WrongSide", word: message._tag })
-  }
-
-  /** A late word for a settled dialog is normal; one for a dialog that never was is not. */
-  private late(message: FromCallee | FromCaller): void {
-    const known = this.isOurs(message.dialog) ? message.dialog < this.nextId : message.dialog <= this.highest
-    if (!known || message.dialog === 0) {
-      this.violate({ _tag: "UnknownDialog", dialog: message.dialog, word: message._tag })
+  private explain(): void {
+    try {
+      this.options.explain!((error) => this.input({ _tag: "Explained", error }))
+    } catch (error) {
+      this.fault("the end of a connection could not be explained", error)
     }
   }
 
-  // ---- ending -----------------------------------------------------------------------------------------------------
-
-  /** The peer says that we broke a rule. */
-  private accused(rule: string, detail: string): void {
-    this.writer.end()
-    this.settle(new ProtocolViolation({ side: "local", actor: this.peer, rule, detail }))
+  /** How a dialog ends that was open when the peer said goodbye. */
+  private get farewell(): ActorError {
+    return endOf(this.bye ?? noBytes, this.peer)
   }
 
-  private ended(): void {
-    if (this.state._tag === "Closed" || this.state._tag === "Lost") return
-    const peer = this.state._tag === "Open" ? this.state.peer : undefined
-    this.state = { _tag: "Lost", peer }
-    this.writer.close()
-    const { explain } = this.options
-    if (explain !== undefined) return explain((error) => this.settle(error))
-    this.settle(this.saidBye ? new ChannelClosed({ side: "peer", actor: this.peer }) : this.connectionLost())
-  }
-
-  private connectionLost(): ActorLost {
-    return withoutStack(() =>
-      new ActorLost({ actor: this.peer, how: { _tag: "ConnectionClosed" }, stderr: [], failure: null })
-    )
+  private endCallers(): void {
+    const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
+    for (const [id] of callers) this.ports.delete(id)
+    const error = this.farewell
+    for (const [, port] of callers) this.tellLost(port, error)
   }
 
   private settle(error: ActorError): void {
-    if (this.state._tag === "Closed") return
-    const peer = this.state._tag === "Handshaking" ? undefined : this.state.peer
-    this.state = { _tag: "Closed", peer, error }
-    this.writer.close()
-    const ports = Array.from(this.ports.values())
+    const ports = Array.from(this.ports)
     this.ports.clear()
-    this.lossDelivered = ports.length > 0
-    this.early = []
-    this.tellHandshake({ _tag: "Ended", error })
-    // A goodbye is for those who come later: a dialog that is still without its last word has lost its actor.
-    const open = error._tag === "ChannelClosed" && error.side === "peer" ? this.connectionLost() : error
-    for (const port of ports) port.lost(open)
-    this.router?.closed(error)
+    this.delivered ||= ports.length > 0
+    const held = this.writer.heldStarts()
+    const early = notBegun(error)
+    const began = (id: number) => !held.has(id) && !Connection.openedTooLate(this.state, id)
+    for (const [id, port] of ports) this.tellLost(port, port.side === "callee" || began(id) ? error : early)
+    this.guard("a handshake failed", () => this.handshakes.wake({ _tag: "Ended", error }))
+    this.guard("an owner failed", () => this.tell?.({ _tag: "Closed", error }))
+    this.guard("a waiter failed", () => this.closings.wake())
+  }
+
+  private tellLost(port: Port, error: ActorError): void {
+    this.guard("a dialog could not be ended", () => port.lost(error))
+  }
+
+  // ---- the last resort --------------------------------------------------------------------------------------------
+
+  private guard(what: string, f: () => void): void {
+    try {
+      f()
+    } catch (error) {
+      this.fault(what, error)
+    }
+  }
+
+  /** Something threw that must not: what is open ends with that reason, and it is said. */
+  private fault(what: string, thrown: unknown): void {
+    const reason = `${what}: ${described(thrown)}`
+    report(this.options, this.peer, reason, thrown)
+    this.lose(connectionLost(this.peer, reason))
+    // What is half written cannot be mended, and the other end is to notice.
+    try {
+      this.options.connection.destroy()
+    } catch {
+      // A driver that cannot even do that has been reported.
+    }
+  }
+}
+
+const opened = { _tag: "Opened" } as const
+const registered = { _tag: "Registered" } as const
+const forgotten = { _tag: "Forgotten" } as const
+
+const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
+  withoutStack(() =>
+    new ActorLost({
+      actor,
+      how: { _tag: "ConnectionClosed", ...(reason === undefined ? {} : { reason }) },
+      began: "maybe",
+      stderr: [],
+      failure: null
+    })
+  )
+
+/** The same loss, for a call that never left this process. */
+const notBegun = (error: ActorError): ActorError =>
+  error instanceof ActorLost && error.began === "maybe"
+    ? withoutStack(() => {
+      const { actor, failure, how, stderr } = error
+      return new ActorLost({ actor, how, began: "no", stderr, failure })
+    })
+    : error
+
+const errorOf = (why: Connection.Why<ActorError>, actor: ActorId): ActorError => {
+  switch (why._tag) {
+    case "Local":
+      return new ChannelClosed({ side: "local", actor })
+    case "Left":
+      return new ChannelClosed({ side: "peer", actor })
+    case "Cut":
+      return connectionLost(actor)
+    case "Known":
+      return why.error
+    case "Violated": {
+      const { violation } = why
+      return new ProtocolViolation({
+        side: "peer",
+        actor,
+        rule: violation._tag,
+        detail: Violation.describe(violation)
+      })
+    }
+    case "Accused":
+      return new ProtocolViolation({ side: "local", actor, rule: why.rule, detail: why.detail })
   }
 }

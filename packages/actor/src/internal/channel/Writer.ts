@@ -12,13 +12,14 @@ import * as Envelope from "@furrow/protocol/Envelope"
 import { Outbox, type Parts, sizeOf } from "@furrow/protocol/Frame"
 import { type Message, words } from "@furrow/protocol/Message"
 import type { Connection } from "../transport/Transport.ts"
+import { Waiters } from "./Waiters.ts"
 
-/** So many bytes leave without waiting for the end of the turn: a dozen calls, or two chunks of small items. */
+/** Bytes that leave before the end of the turn: a dozen calls, or two chunks of small items. */
 const flushThresholdBytes = 1024
 
 type Flow = "room" | "full" | "closed"
 
-/** What a peer is owed for what it said: it decides how many there are. */
+/** Words that a peer is owed for what it said: it decides how many there are. */
 const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong", "CancelAck"])
 
 export class Writer {
@@ -28,20 +29,30 @@ export class Writer {
   bytes = 0
   private flow: Flow = "room"
   private readonly connection: Connection
+  private readonly fault: (error: unknown) => void
   private readonly outbox = new Outbox()
   private readonly control: Array<Parts> = []
   private readonly data: Array<Parts> = []
-  private waiting: Array<() => void> = []
+  private readonly waiting = new Waiters()
+  /** Dialogs whose `Start` the connection has not been given yet. */
+  private readonly unsentStarts: Array<number> = []
   private scheduled = false
   /** Bytes in the outbox. */
   private pending = 0
 
-  constructor(connection: Connection) {
+  /** `fault` is told what the connection throws; nothing is written to it afterwards. */
+  constructor(connection: Connection, fault: (error: unknown) => void) {
     this.connection = connection
+    this.fault = fault
   }
 
   get isFull(): boolean {
     return this.flow === "full"
+  }
+
+  /** Dialogs whose peer has not seen a byte of them. */
+  heldStarts(): ReadonlySet<number> {
+    return new Set(this.unsentStarts)
   }
 
   send(message: Message): void {
@@ -50,6 +61,7 @@ export class Writer {
     const size = sizeOf(parts)
     this.frames++
     this.bytes += size
+    if (message._tag === "Start") this.unsentStarts.push(message.dialog)
     if (this.flow === "full") {
       const lane = words[message._tag].lane === "control" ? this.control : this.data
       lane.push(parts)
@@ -64,10 +76,7 @@ export class Writer {
 
   /** Calls back once when there is room, or the connection has closed. */
   whenRoom(callback: () => void): () => void {
-    this.waiting.push(callback)
-    return () => {
-      this.waiting = this.waiting.filter((waiter) => waiter !== callback)
-    }
+    return this.waiting.add(callback)
   }
 
   drain(): void {
@@ -79,28 +88,28 @@ export class Writer {
       lane.length = 0
     }
     this.flush()
-    if (this.flow === "room") this.wake()
+    if (this.flow === "room") this.waiting.wake()
   }
 
-  /** Sends what is queued, then ends. */
+  /** Sends what is queued, then ends our half. */
   end(): void {
     if (this.flow === "closed") return
     for (const parts of [...this.control, ...this.data]) this.outbox.push(parts)
-    if (!this.outbox.isEmpty) this.connection.write(this.outbox.take())
-    this.connection.end()
-    this.close()
+    const rest = this.outbox.isEmpty ? undefined : this.outbox.take()
+    this.flow = "closed"
+    try {
+      if (rest !== undefined) this.connection.write(rest)
+      this.connection.end()
+    } catch (error) {
+      this.fault(error)
+    }
+    this.waiting.wake()
   }
 
-  /** Nothing is said any more; whoever waits for room finds out. */
+  /** Nothing is said any more, and everybody who waits for room finds out. */
   close(): void {
     this.flow = "closed"
-    this.wake()
-  }
-
-  private wake(): void {
-    const { waiting } = this
-    this.waiting = []
-    for (const callback of waiting) callback()
+    this.waiting.wake()
   }
 
   private schedule(): void {
@@ -115,6 +124,12 @@ export class Writer {
   private flush(): void {
     if (this.flow !== "room" || this.outbox.isEmpty) return
     this.pending = 0
-    if (!this.connection.write(this.outbox.take())) this.flow = "full"
+    this.unsentStarts.length = 0
+    try {
+      if (!this.connection.write(this.outbox.take())) this.flow = "full"
+    } catch (error) {
+      this.flow = "closed"
+      this.fault(error)
+    }
   }
 }

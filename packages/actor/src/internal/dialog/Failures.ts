@@ -191,7 +191,7 @@ export const toActorError = (
     case "CleanupFailed":
       return new RemoteActorError({ actor: peer, boxed: failure.boxed, others: [] })
     case "Lost":
-      return new ActorLost({ actor: failure.actor, how: failure.how, stderr: [], failure: null })
+      return new ActorLost({ actor: failure.actor, how: failure.how, began: failure.began, stderr: [], failure: null })
   }
 }
 

@@ -102,8 +102,6 @@ export class Peers {
   private readonly options: PeersOptions
   private readonly links = new Map<string, Link>()
   private readonly strangers = new Set<(why?: string) => void>()
-  private readonly byes = new WeakSet<PeerChannel>()
-  private readonly waiters = new Map<PeerChannel, Set<() => void>>()
   private listener: Deferred.Deferred<Doors, NotThere> | undefined
   private closed = false
 
@@ -156,6 +154,8 @@ export class Peers {
     const auth = network.authenticator?.()
     const channel: PeerChannel = new PeerChannel({
       connection,
+      role: "peer",
+      context: this.options.context,
       handshake: {
         side: "acceptor",
         welcome: welcome(self),
@@ -291,6 +291,8 @@ export class Peers {
       const auth = network.authenticator?.()
       const channel: PeerChannel = new PeerChannel({
         connection,
+        role: "peer",
+        context: this.options.context,
         handshake: {
           side: "dialler",
           hello: hello(self, "peer"),
@@ -325,23 +327,21 @@ export class Peers {
     if (before?._tag === "Dialling") Deferred.doneUnsafe(before.done, Exit.succeed(channel))
     events.publish({ _tag: "PeerConnected", actor: peer })
     const router = serve(channel)
-    channel.route({
-      start: router.start,
-      cancelActor: (message) => cancelActor(message, channel),
-      cancelAck: () => {},
-      bye: () => void this.byes.add(channel),
-      failed: () => {},
-      spawn: () => channel.violate({ _tag: "WrongSide", word: "Spawn" }),
-      ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" }),
-      closed: (error) => {
-        if (this.links.get(peer.uuid) === link) this.links.delete(peer.uuid)
-        if (!this.byes.has(channel) && !this.closed) events.publish({ _tag: "PeerLost", actor: peer, error })
-        router.closed()
-        for (const waiter of this.waiters.get(channel) ?? []) waiter()
-        this.waiters.delete(channel)
-        // What we said last leaves; the peer's half is not waited for.
-        connection.end()
-        this.fork(Effect.andThen(Effect.sleep(this.timeouts.explain), Effect.sync(() => connection.destroy())))
+    channel.route((event) => {
+      switch (event._tag) {
+        case "Start":
+          return router.start(event)
+        case "CancelActor":
+          return cancelActor(event, channel)
+        case "Closed": {
+          const { error } = event
+          if (this.links.get(peer.uuid) === link) this.links.delete(peer.uuid)
+          if (channel.bye === undefined && !this.closed) events.publish({ _tag: "PeerLost", actor: peer, error })
+          router.closed()
+          // What we said last leaves; the peer's half is not waited for.
+          channel.hangUp()
+          this.fork(Effect.andThen(Effect.sleep(this.timeouts.explain), Effect.sync(() => channel.destroy())))
+        }
       }
     })
     return channel
@@ -349,14 +349,9 @@ export class Peers {
 
   /** When the connection to a peer has ended, and whether the peer had said goodbye. */
   ended(channel: PeerChannel): Effect.Effect<boolean> {
-    const bye = () => Effect.succeed(this.byes.has(channel))
-    return Effect.callback((resume) => {
-      if (channel.error !== undefined) return resume(bye())
-      const waiter = () => resume(bye())
-      const waiters = this.waiters.get(channel) ?? new Set()
-      this.waiters.set(channel, waiters.add(waiter))
-      return Effect.sync(() => void waiters.delete(waiter))
-    })
+    return Effect.callback((resume) =>
+      Effect.sync(channel.whenClosed(() => resume(Effect.sync(() => channel.bye !== undefined))))
+    )
   }
 
   // ---- ending -----------------------------------------------------------------------------------------------------

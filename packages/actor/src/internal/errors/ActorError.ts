@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { ActorId as ActorIdSchema, Boxed, Lost as LostSchema } from "@furrow/protocol/Failure"
+import { ActorId as ActorIdSchema, Began, Boxed, Lost as LostSchema } from "@furrow/protocol/Failure"
 import * as Schema from "effect/Schema"
 
 /**
@@ -98,14 +98,15 @@ export const formatLost = (how: Lost): string => {
     case "Signalled":
       return `its process was killed by ${how.signal}`
     case "ConnectionClosed":
-      return "its connection closed"
+      return how.reason === undefined ? "its connection closed" : `its connection closed (${how.reason})`
   }
 }
 
 /**
  * The actor is gone without a last word, and every open call on it fails with this at once.
  *
- * `stderr` holds its last lines where we are its parent. `failure` is what it could still say of an uncaught error.
+ * `began` is `"no"` where the call never left this process, so that it can be repeated elsewhere without doing anything
+ * twice; it is `"maybe"` where the actor may have begun it. `stderr` holds its last lines where we are its parent. `failure` is what it could still say of an uncaught error.
  *
  * @example
  * ```ts
@@ -113,6 +114,14 @@ export const formatLost = (how: Lost): string => {
  *   Effect.catchTag("ActorLost", (error) => Effect.as(Effect.logError(error.message), false))
  * )
  * answer // true
+ *
+ * const retried = frank.run(isPrime({ n: 7 })).pipe(
+ *   Effect.catchIf(
+ *     (error) => error._tag === "ActorLost" && error.began === "no",
+ *     () => Actor.runInActor(isPrime({ n: 7 }))
+ *   )
+ * )
+ * yield* retried // true
  * ```
  * @category errors
  * @since 0.1.0
@@ -120,12 +129,14 @@ export const formatLost = (how: Lost): string => {
 export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
   actor: ActorId,
   how: Lost,
+  began: Began,
   stderr: Schema.Array(Schema.String),
   failure: Schema.NullOr(Boxed)
 }) {
   override get message(): string {
+    const began = this.began === "no" ? "; this call had not begun" : ""
     const failure = this.failure === null ? "" : ` after an uncaught ${this.failure.type}: ${this.failure.message}`
-    return `${formatActor(this.actor)} is lost: ${formatLost(this.how)}${failure}${tail(this.stderr)}`
+    return `${formatActor(this.actor)} is lost: ${formatLost(this.how)}${failure}${began}${tail(this.stderr)}`
   }
   /** What the actor could still say, as an `Error` with the frames of the actor's own code. */
   override get cause(): Error | undefined {

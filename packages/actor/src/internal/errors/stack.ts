@@ -21,7 +21,12 @@ const limited = Error as unknown as { stackTraceLimit?: number }
 export const withoutStack = <A>(f: () => A): A => {
   const before = limited.stackTraceLimit
   if (before === undefined) return f()
-  limited.stackTraceLimit = 0
+  try {
+    limited.stackTraceLimit = 0
+  } catch {
+    // A program may freeze Error: its errors keep their stacks.
+    return f()
+  }
   try {
     return f()
   } finally {

@@ -32,6 +32,8 @@ export type ActorEvent =
   | { readonly _tag: "StrangerRefused"; readonly reason: string }
   /** The registry listed an actor that was gone. */
   | { readonly _tag: "RegistryStale"; readonly actor: ActorId }
+  /** A transport, or the runtime itself, threw where it must not: the connection was given up. */
+  | { readonly _tag: "ConnectionFailed"; readonly actor: ActorId; readonly text: string }
   | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }
 
 /** The events of one runtime. */

@@ -85,17 +85,6 @@ export interface Booted {
   readonly platformScope: Scope.Closeable
 }
 
-/** A router for words that have no place yet. */
-export const rejectWords = (channel: PeerChannel) => ({
-  start: () => channel.violate({ _tag: "HandshakeOrder", word: "Start", state: "not ready" }),
-  cancelActor: () => channel.close(),
-  cancelAck: () => {},
-  bye: () => {},
-  failed: () => {},
-  spawn: () => channel.violate({ _tag: "HandshakeOrder", word: "Spawn", state: "already told" }),
-  ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" })
-})
-
 /**
  * Boots, unless the actor is told to end before it is ready: then what is under construction is interrupted, and waited
  * for no longer than its bound, because an acquisition cannot be interrupted.
@@ -130,13 +119,12 @@ export const bootUp = (
 ): Effect.Effect<Booted, BootFailed> =>
   Effect.gen(function*() {
     const level = yield* References.MinimumLogLevel
-    channel.route({
-      ...rejectWords(channel),
-      cancelActor: ({ by, deadline, reason }) => {
-        channel.send({ _tag: "CancelAck" })
-        end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
-      },
-      closed: () => end({ _tag: "ParentLost" })
+    channel.route((event) => {
+      if (event._tag === "Closed") return end({ _tag: "ParentLost" })
+      if (event._tag !== "CancelActor") return
+      const { by, deadline, reason } = event
+      channel.send({ _tag: "CancelAck" })
+      end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
     })
     const platformScope = Scope.makeUnsafe()
     const platform = yield* platformOf(options, spec, channel, events, platformScope)

@@ -28,15 +28,7 @@ import { box } from "../errors/Boxing.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import { readyCodec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
-import {
-  type ActorMainOptions,
-  type Booted,
-  BootFailed,
-  bootUp,
-  type Ending,
-  rejectWords,
-  unlessEnding
-} from "./BootUp.ts"
+import { type ActorMainOptions, type Booted, BootFailed, bootUp, type Ending, unlessEnding } from "./BootUp.ts"
 import * as Teardown from "./Teardown.ts"
 
 export type { ActorMainOptions } from "./BootUp.ts"
@@ -81,6 +73,8 @@ export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
     })
     const channel = new PeerChannel({
       connection,
+      role: "parent",
+      context: yield* Effect.context<never>(),
       handshake: {
         side: "dialler",
         hello: hello(actor, "child")
@@ -116,15 +110,13 @@ const greeted = (channel: PeerChannel): Effect.Effect<SpawnSpec | undefined> =>
     const none = () => resume(Effect.succeed(undefined))
     channel.onHandshake((greeted) => {
       if (greeted._tag !== "Open") return none()
-      channel.route({
-        ...rejectWords(channel),
-        spawn: (payload) => {
-          const spec = specCodec.decode(payload)
-          if (spec.ok) return resume(Effect.succeed(spec.value))
-          channel.violate({ _tag: "Malformed", word: "Spawn", field: "payload" })
-          none()
-        },
-        closed: none
+      channel.route((event) => {
+        if (event._tag === "Closed") return none()
+        if (event._tag !== "Spawn") return
+        const spec = specCodec.decode(event.payload)
+        if (spec.ok) return resume(Effect.succeed(spec.value))
+        channel.violate({ _tag: "Malformed", word: "Spawn", field: "payload" })
+        none()
       })
     })
   })
@@ -160,14 +152,21 @@ const serve = (
     const { dispatcher, logs, platformScope, scope, local } = booted
     const ready = readyCodec.encode({ endpoints: Array.from(local.handlers.keys()) })
     if (!ready.ok) return yield* Effect.die(new Error(ready.issue))
-    channel.route({
-      ...rejectWords(channel),
-      start: (message) => dispatcher.start(message),
-      cancelActor: ({ by, deadline, reason }) => {
-        channel.send({ _tag: "CancelAck" })
-        Deferred.doneUnsafe(ending, Exit.succeed({ _tag: "Cancelled", cancellation: { by, reason, deadline } }))
-      },
-      closed: () => void Deferred.doneUnsafe(ending, Exit.succeed({ _tag: "ParentLost" }))
+    channel.route((event) => {
+      switch (event._tag) {
+        case "Start":
+          return dispatcher.start(event)
+        case "CancelActor": {
+          const { by, deadline, reason } = event
+          channel.send({ _tag: "CancelAck" })
+          return void Deferred.doneUnsafe(
+            ending,
+            Exit.succeed({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
+          )
+        }
+        case "Closed":
+          return void Deferred.doneUnsafe(ending, Exit.succeed({ _tag: "ParentLost" }))
+      }
     })
     channel.send({ _tag: "Ready", payload: ready.value })
     const why = yield* Deferred.await(ending)

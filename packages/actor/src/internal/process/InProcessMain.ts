@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { hello, welcome } from "../channel/Greeting.ts"
-import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
+import { PeerChannel } from "../channel/PeerChannel.ts"
 import { Dispatcher, type Handlers } from "../dialog/IncomingDialog.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
@@ -19,17 +19,6 @@ import { newUuid } from "../settings/ActorRef.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as MemoryTransport from "../transport/MemoryTransport.ts"
 import * as Served from "./ServiceImplementation.ts"
-
-const rejectWords = (channel: PeerChannel): Router => ({
-  start: () => channel.violate({ _tag: "WrongSide", word: "Start" }),
-  cancelActor: () => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
-  cancelAck: () => {},
-  bye: () => {},
-  failed: () => {},
-  spawn: () => channel.violate({ _tag: "WrongSide", word: "Spawn" }),
-  ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" }),
-  closed: () => {}
-})
 
 /** Two channels that talk to each other; both are open when this resolves, and closed with the Scope. */
 const channels = (
@@ -42,11 +31,13 @@ const channels = (
       const events = makeEvents()
       const acceptor = new PeerChannel({
         connection: left,
+        role: "in-process",
         handshake: { side: "acceptor", welcome: welcome(near), judge: () => undefined },
         events
       })
       const dialler = new PeerChannel({
         connection: right,
+        role: "in-process",
         handshake: { side: "dialler", hello: hello(far, "peer") },
         events
       })
@@ -81,8 +72,9 @@ export const serve = (
     served.refusal = "handlers that run here have no runtime to start actors with"
     served.handlers = yield* handlers(Context.make(ActorRuntime, { info: served.info, inside: served }))
     const dispatcher = new Dispatcher(theirs, served.env, served.handlers)
-    theirs.route({ ...rejectWords(theirs), start: (message) => dispatcher.start(message) })
-    ours.route(rejectWords(ours))
+    theirs.route((event) => event._tag === "Start" ? dispatcher.start(event) : undefined)
+    // Handlers that run here have no portal to us: they ask nothing.
+    ours.route((event) => event._tag === "Start" ? ours.violate({ _tag: "WrongSide", word: "Start" }) : undefined)
     yield* Effect.addFinalizer(() => {
       dispatcher.cancelAll({ by: near, reason: "scope closed", deadline: 0 })
       return dispatcher.awaitIdle

@@ -7,9 +7,10 @@
  * @since 0.1.0
  */
 import type { Start } from "@furrow/protocol/Message"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { welcome } from "../channel/Greeting.ts"
-import { PeerChannel, type Router } from "../channel/PeerChannel.ts"
+import { PeerChannel } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
 import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
@@ -22,6 +23,7 @@ export interface BootOptions {
   readonly self: ActorId
   readonly spec: SpawnSpec
   readonly events: Events
+  readonly context: Context.Context<never>
   readonly deadline: number
   readonly explain: (done: (error: ActorError) => void) => void
   /** A call of the actor before it is ready: of its layers, or its first logs. */
@@ -37,21 +39,6 @@ interface Told {
   readonly reason: string
   readonly failure: SpawnFailed["failure"]
 }
-
-const ignored = () => {}
-
-/** The router of a channel whose actor is not ready: it may already ask, everything else is too early. */
-const bootRouter = (on: Partial<Router>): Router => ({
-  start: ignored,
-  cancelActor: ignored,
-  cancelAck: ignored,
-  bye: ignored,
-  failed: ignored,
-  spawn: ignored,
-  ready: ignored,
-  closed: ignored,
-  ...on
-})
 
 const lostDuring = (error: ActorError): Pick<Told, "reason" | "failure"> => ({
   reason: error instanceof ActorLost && error.stderr.length > 0
@@ -80,6 +67,8 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
     ))
   const channel = new PeerChannel({
     connection: handle.connection,
+    role: "child",
+    context: options.context,
     handshake: {
       side: "acceptor",
       welcome: welcome(options.self),
@@ -98,21 +87,23 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
       }
       if (greeted._tag === "Ended") return resume(fail(lostDuring(greeted.error)))
       step = "import"
-      channel.route(bootRouter({
-        start: (message) => {
-          if (message.endpoint === building.endpoint.name) step = "layer"
-          options.start(message, channel)
-        },
-        ready: (payload) => {
-          const report = readyCodec.decode(payload)
-          resume(report.ok ? Effect.succeed(channel) : fail({ reason: report.issue, failure: null }, "ready"))
-        },
-        failed: (payload) => {
-          const told = options.failure(payload)
-          if (told !== undefined) resume(fail(told.error, told.step))
-        },
-        closed: (error) => resume(fail(lostDuring(error)))
-      }))
+      channel.route((event) => {
+        switch (event._tag) {
+          case "Start":
+            if (event.endpoint === building.endpoint.name) step = "layer"
+            return options.start(event, channel)
+          case "Ready": {
+            const report = readyCodec.decode(event.payload)
+            return resume(report.ok ? Effect.succeed(channel) : fail({ reason: report.issue, failure: null }, "ready"))
+          }
+          case "Error": {
+            const told = options.failure(event.payload)
+            return told === undefined ? undefined : resume(fail(told.error, told.step))
+          }
+          case "Closed":
+            return resume(fail(lostDuring(event.error)))
+        }
+      })
       const encoded = specCodec.encode(spec)
       if (!encoded.ok) return resume(fail({ reason: encoded.issue, failure: null }, "ready"))
       channel.send({ _tag: "Spawn", payload: encoded.value })

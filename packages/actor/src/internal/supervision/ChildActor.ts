@@ -48,7 +48,6 @@ export class ChildActor {
   /** What the actor could still say of an uncaught error. */
   private failure: Boxed | null = null
   private cancellation: Cancellation | undefined
-  private saidBye = false
   private loss: ActorError | undefined
   private channel: PeerChannel | undefined
   private readonly opened = Deferred.makeUnsafe<PeerChannel | undefined>()
@@ -112,19 +111,19 @@ export class ChildActor {
     this.channel = channel
     Deferred.doneUnsafe(this.opened, Exit.succeed(channel))
     const dispatcher = this.dispatcher(channel, relays)
-    channel.route({
-      start: (message) => dispatcher.start(message),
-      // A child may not end its parent.
-      cancelActor: () => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
-      cancelAck: () => this.input("ack"),
-      bye: () => {
-        this.saidBye = true
-        this.input("bye")
-      },
-      failed: (payload) => void this.told(payload),
-      spawn: () => channel.violate({ _tag: "WrongSide", word: "Spawn" }),
-      ready: () => channel.violate({ _tag: "WrongSide", word: "Ready" }),
-      closed: (error) => this.closed(error)
+    channel.route((event) => {
+      switch (event._tag) {
+        case "Start":
+          return dispatcher.start(event)
+        case "CancelAck":
+          return this.input("ack")
+        case "Bye":
+          return this.input("bye")
+        case "Error":
+          return void this.told(event.payload)
+        case "Closed":
+          return this.closed(event.error)
+      }
     })
   }
 
@@ -139,7 +138,9 @@ export class ChildActor {
       done(this.whyGone())
     }
     // One that has said why it fails, or goodbye, is on its way out: its exit is worth a longer wait.
-    const bound = this.failure === null && !this.saidBye ? this.timeouts.explain : this.timeouts.terminate
+    const bound = this.failure === null && this.channel?.bye === undefined
+      ? this.timeouts.explain
+      : this.timeouts.terminate
     const timer = Effect.runForkWith(this.context)(Effect.sleep(bound))
     this.explaining.push(finish)
     timer.addObserver(finish)
@@ -300,7 +301,7 @@ export class ChildActor {
 
   /** Somebody else asked it to end, and it did. */
   private get tookItsLeave(): boolean {
-    return this.saidBye && (this.exit === undefined || this.exit.code === 0)
+    return this.channel?.bye !== undefined && (this.exit === undefined || this.exit.code === 0)
   }
 
   private whyGone(): ActorError {
@@ -317,6 +318,7 @@ export class ChildActor {
           : exit.signal === null
           ? { _tag: "Exited", code: exit.code ?? -1 }
           : { _tag: "Signalled", signal: exit.signal },
+        began: "maybe",
         stderr: this.handle.lastLines(),
         failure: this.failure
       })

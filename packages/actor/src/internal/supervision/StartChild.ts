@@ -136,6 +136,7 @@ const started = (
       platform: reach.platform
     },
     events: local.events,
+    context: withoutCaller(fiber.context),
     deadline: timeouts.spawn,
     explain: (done) => child.explain(done),
     start: (message, channel) => {

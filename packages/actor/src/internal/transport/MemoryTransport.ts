@@ -9,19 +9,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { nextTurn } from "./nextTurn.ts"
 import { type Connection, type ConnectionHandlers, type TransportDriver, TransportError } from "./Transport.ts"
 
 const highWaterMark = 256 * 1024
 
 /** So many deliveries in microtasks, then the event loop turns once. */
 const deliveriesPerTurn = 256
-
-const { setImmediate, setTimeout } = globalThis as unknown as {
-  readonly setImmediate?: (f: () => void) => unknown
-  readonly setTimeout: (f: () => void, millis: number) => unknown
-}
-
-const nextTurn = (f: () => void): unknown => setImmediate === undefined ? setTimeout(f, 0) : setImmediate(f)
 
 class Pipe {
   private queue: Array<Uint8Array> = []

@@ -1,0 +1,61 @@
+/**
+ * The last word of an actor: how it ended, written into its `Bye` and read from it.
+ *
+ * @since 0.1.0
+ */
+import { Farewell } from "@furrow/protocol/Failure"
+import * as Payload from "@furrow/protocol/Payload"
+import {
+  type ActorError,
+  type ActorId,
+  ChannelClosed,
+  ContextCancelled,
+  RemoteActorError
+} from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
+import { withoutStack } from "../errors/stack.ts"
+
+export type { Farewell } from "@furrow/protocol/Failure"
+
+let derived: Payload.Codec<Farewell> | undefined
+const codec = (): Payload.Codec<Farewell> => derived ??= Payload.codec(Farewell)
+
+/** The farewell as bytes. A cleanup too long for one frame is told by its first failure alone, or not at all. */
+export const encodeFarewell = (farewell: Farewell, limit = Infinity): Uint8Array => {
+  const { cleanup, how } = farewell
+  for (const kept of [cleanup, cleanup.slice(0, 1), []]) {
+    const encoded = codec().encode({ how, cleanup: kept })
+    if (encoded.ok && encoded.value.length <= limit) return encoded.value
+  }
+  return encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] })
+}
+
+/** How the actor says it ended. */
+export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefined => {
+  const decoded = codec().decode(payload)
+  if (!decoded.ok) return undefined
+  const { cleanup, how } = decoded.value
+  switch (how._tag) {
+    case "Returned":
+      return { _tag: "Returned", cleanup }
+    case "Cancelled":
+      return { _tag: "Cancelled", by: how.by, reason: how.reason, cleanup }
+    case "Failed": {
+      const { boxed } = how
+      return { _tag: "Failed", error: withoutStack(() => new RemoteActorError({ actor, boxed, others: [] })), cleanup }
+    }
+  }
+}
+
+/** How a call ends whose actor said goodbye before it answered. */
+export const endOf = (payload: Uint8Array, actor: ActorId): ActorError => {
+  const exit = exitOf(payload, actor)
+  switch (exit?._tag) {
+    case "Cancelled":
+      return withoutStack(() => new ContextCancelled({ actor, by: exit.by, reason: exit.reason, acknowledged: true }))
+    case "Failed":
+      return exit.error
+    default:
+      return withoutStack(() => new ChannelClosed({ side: "peer", actor }))
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * The last resort says what happened: as an event, and as an Error log.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { ActorId } from "../errors/ActorError.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
+
+/** A connection failed inside the runtime: never throws, because nothing is above it. */
+export const report = (
+  { context, events }: { readonly events: Events; readonly context?: Context.Context<never> | undefined },
+  actor: ActorId,
+  text: string,
+  thrown: unknown
+): void => {
+  try {
+    events.publish({ _tag: "ConnectionFailed", actor, text })
+    Effect.runForkWith(context ?? Context.empty())(Effect.logError(text, thrown))
+  } catch {
+    // Where even that throws, what is open has an end all the same.
+  }
+}

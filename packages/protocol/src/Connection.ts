@@ -1,0 +1,427 @@
+/**
+ * One connection as a machine: who is at the other end, how far the two have come, and which word may be said now.
+ *
+ *   Handshaking --Welcome--> Spawning --Spawn--> Booting --Ready--> Serving --Bye--> Leaving --end--> Closed
+ *        |                      (a parent and its child)               ^                |
+ *        |--Welcome (peers, and both ends of one process)--------------+                |
+ *        +-- every phase: end of the connection --> Lost --explained--> Closed <--------+
+ *        +-- every phase: closed here, a violation, a loss that is known otherwise --> Closed
+ *
+ * Legality is data: `Message.words` says who may say a word and when, and `verdicts` is that table for every role, phase
+ * and word. A word is delivered, is a violation, or is late and dropped; there is no fourth way.
+ *
+ * Most words go to a dialog that is open. `delivers` answers for those with two look-ups and makes nothing new; `hear` is
+ * for all others.
+ *
+ * @since 0.1.0
+ */
+import * as Handshake from "./Handshake.ts"
+import { actorFailure, type Message, type Time, type Word, words } from "./Message.ts"
+import { describe, type Violation } from "./Violation.ts"
+
+/** The actor at the other end, seen from this one. */
+export type Role = "parent" | "child" | "peer" | "in-process"
+
+export const roles: ReadonlyArray<Role> = ["parent", "child", "peer", "in-process"]
+
+export type PhaseName = Phase<unknown>["_tag"]
+
+export const phases: ReadonlyArray<PhaseName> = [
+  "Handshaking",
+  "Spawning",
+  "Booting",
+  "Serving",
+  "Leaving",
+  "Lost",
+  "Closed"
+]
+
+/** Why a connection is closed. */
+export type Why<E> =
+  /** This side closed it. */
+  | { readonly _tag: "Local" }
+  /** The peer said `Bye`, and then the connection ended. */
+  | { readonly _tag: "Left" }
+  /** The connection ended, and nothing else is known. */
+  | { readonly _tag: "Cut" }
+  /** The owner knows why. */
+  | { readonly _tag: "Known"; readonly error: E }
+  /** The peer broke a rule. */
+  | { readonly _tag: "Violated"; readonly violation: Violation }
+  /** The peer says that this side broke a rule. */
+  | { readonly _tag: "Accused"; readonly rule: string; readonly detail: string }
+
+export type Phase<E> =
+  | { readonly _tag: "Handshaking"; readonly config: Handshake.Config; readonly handshake: Handshake.State }
+  | { readonly _tag: "Spawning" | "Booting" | "Serving"; readonly peer: Handshake.Peer }
+  | { readonly _tag: "Leaving"; readonly peer: Handshake.Peer; readonly bye: Uint8Array }
+  | { readonly _tag: "Lost"; readonly peer: Handshake.Peer | undefined; readonly bye: Uint8Array | undefined }
+  | {
+    readonly _tag: "Closed"
+    readonly peer: Handshake.Peer | undefined
+    readonly bye: Uint8Array | undefined
+    readonly why: Why<E>
+  }
+
+export interface State<E> {
+  readonly role: Role
+  readonly phase: Phase<E>
+  /** Words that came before somebody owns the connection; `undefined` once somebody does. */
+  readonly early: ReadonlyArray<Message> | undefined
+  /** The next dialog of this side. */
+  readonly nextId: number
+  /** The last dialog of the peer. */
+  readonly highestId: number
+  /** The first dialog of this side that was opened when the connection was gone. */
+  readonly lostFrom: number
+  /** Dialogs of the peer that are open. */
+  readonly served: number
+  /** Whether the machine knows how to find out why a connection ended. */
+  readonly explains: boolean
+}
+
+export interface Config {
+  readonly role: Role
+  readonly handshake: Handshake.Config
+  /** Whether the owner is asked why a connection ended. */
+  readonly explains: boolean
+}
+
+export type Input<E> =
+  /** Somebody owns the connection from now on. */
+  | { readonly _tag: "Owned" }
+  /** A dialog of this side. */
+  | { readonly _tag: "Opened" }
+  /** A dialog of the peer is open, or no longer. */
+  | { readonly _tag: "Registered" }
+  | { readonly _tag: "Forgotten" }
+  /** A word of this side that changes the phase. */
+  | { readonly _tag: "Said"; readonly word: "Spawn" | "Ready" }
+  | { readonly _tag: "End" }
+  | { readonly _tag: "Explained"; readonly error: E }
+  | { readonly _tag: "Close" }
+  | { readonly _tag: "Lose"; readonly error: E }
+  | { readonly _tag: "Violate"; readonly violation: Violation }
+
+/** How the handshake went, where the connection did not end in it. */
+export type Greeted =
+  | { readonly _tag: "Open"; readonly peer: Handshake.Peer }
+  | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Handshake.Refusal }
+
+export type Action =
+  | { readonly _tag: "Send"; readonly message: Message }
+  /** To the dialog that the word is for. */
+  | { readonly _tag: "Deliver" }
+  /** To the owner. */
+  | { readonly _tag: "Tell" }
+  | { readonly _tag: "Replay"; readonly words: ReadonlyArray<Message> }
+  | { readonly _tag: "Greet"; readonly result: Greeted }
+  /** Find out why the connection ended. */
+  | { readonly _tag: "Explain" }
+  /** Send what is queued, then end our half. */
+  | { readonly _tag: "EndWriting" }
+  /** Nothing can be sent any more. */
+  | { readonly _tag: "StopWriting" }
+  /** No dialog of this side gets an answer any more: the peer has said its last word. */
+  | { readonly _tag: "EndCallers" }
+  | { readonly _tag: "Report"; readonly violation: Violation }
+  /** Tell everybody, once: the state says why. */
+  | { readonly _tag: "Settle" }
+
+type Step<E> = readonly [State<E>, ReadonlyArray<Action>]
+
+const silence: ReadonlyArray<Action> = []
+const deliver: ReadonlyArray<Action> = [{ _tag: "Deliver" }]
+const tell: ReadonlyArray<Action> = [{ _tag: "Tell" }]
+const left: ReadonlyArray<Action> = [{ _tag: "EndCallers" }, { _tag: "Tell" }]
+const settle: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Settle" }]
+const finish: ReadonlyArray<Action> = [{ _tag: "EndWriting" }, { _tag: "Settle" }]
+const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explain" }]
+
+// ---- who may say what, now ----------------------------------------------------------------------------------------
+
+export type Verdict = "allowed" | "WrongSide" | "HandshakeOrder" | "late"
+
+type Tag = Message["_tag"]
+
+const tags = Object.keys(words) as ReadonlyArray<Tag>
+
+const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
+  // Who greets first is the handshake's to know: a peer may be either.
+  dialler: ["child", "peer", "in-process"],
+  acceptor: ["parent", "peer", "in-process"],
+  parent: ["parent"],
+  child: ["child"],
+  "parent or peer": ["parent", "peer"],
+  "child or peer": ["child", "peer"],
+  caller: roles,
+  callee: roles,
+  both: roles
+}
+
+/** The phases in which a word has its place, seen by the side that hears it. */
+const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } = {
+  handshake: () => ["Handshaking"],
+  open: () => ["Spawning", "Booting", "Serving"],
+  spawning: () => ["Spawning"],
+  booting: () => ["Booting"],
+  started: () => ["Booting", "Serving"],
+  // A child may ask while it boots. Nobody asks it anything before it is ready.
+  ready: (role) => role === "child" ? ["Booting", "Serving"] : ["Serving"],
+  always: () => phases
+}
+
+/** Whether `role` may say the word while the connection is in this phase. */
+export const judge = ({ says, when }: Pick<Word, "says" | "when">, role: Role, phase: PhaseName): Verdict => {
+  // Nothing is read of a connection that is gone, and nothing is said behind a `Bye`.
+  if (phase === "Lost" || phase === "Closed") return "late"
+  if (when === "always") return "allowed"
+  if (phase === "Handshaking" || when === "handshake") {
+    return phase === "Handshaking" && when === "handshake" ? "allowed" : "HandshakeOrder"
+  }
+  if (!speakers[says].includes(role)) return "WrongSide"
+  if (phase === "Leaving") return "late"
+  return times[when](role).includes(phase) ? "allowed" : "HandshakeOrder"
+}
+
+type Verdicts = { readonly [W in Tag]: Verdict }
+type Table<A> = { readonly [R in Role]: { readonly [P in PhaseName]: A } }
+
+const table = <A>(make: (role: Role, phase: PhaseName) => A): Table<A> =>
+  Object.fromEntries(
+    roles.map((role) => [role, Object.fromEntries(phases.map((phase) => [phase, make(role, phase)]))])
+  ) as Table<A>
+
+/** Every role, phase and word. */
+export const verdicts: Table<Verdicts> = table((role, phase) =>
+  Object.fromEntries(tags.map((tag) => [tag, judge(words[tag], role, phase)])) as Verdicts
+)
+
+const isDialogWord = (tag: Tag): boolean => tag !== "Start" && words[tag].fields[0]?.[0] === "dialog"
+
+const heardBy = (side: "caller" | "callee", tag: Tag): boolean => {
+  const { says } = words[tag]
+  return isDialogWord(tag) && (says === "both" || says !== side)
+}
+
+type Hearing = { readonly [W in Tag]: boolean }
+const hearing = (side: "caller" | "callee"): Hearing =>
+  Object.fromEntries(tags.map((tag) => [tag, heardBy(side, tag)])) as Hearing
+const hearings = { caller: hearing("caller"), callee: hearing("callee") }
+
+const deliveries: Table<{ readonly caller: Hearing; readonly callee: Hearing }> = table((role, phase) => {
+  const of = (side: "caller" | "callee"): Hearing =>
+    Object.fromEntries(
+      tags.map((tag) => [tag, hearings[side][tag] && verdicts[role][phase][tag] === "allowed"])
+    ) as Hearing
+  return { caller: of("caller"), callee: of("callee") }
+})
+
+/** Whether a word for an open dialog goes straight to it; `side` is this actor's in that dialog. */
+export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag): boolean =>
+  state.early === undefined && deliveries[state.role][state.phase._tag][side][tag]
+
+// ---- the machine --------------------------------------------------------------------------------------------------
+
+/** Answers that may wait for a peer that goes on asking. */
+export const maxUnreadAnswers = 250_000
+
+export const start = <E>({ explains, handshake, role }: Config): Step<E> => {
+  const [greeting, actions] = Handshake.start(handshake)
+  return [{
+    role,
+    phase: { _tag: "Handshaking", config: handshake, handshake: greeting },
+    early: [],
+    nextId: handshake.side === "dialler" ? 1 : 2,
+    highestId: 0,
+    lostFrom: Infinity,
+    served: 0,
+    explains
+  }, actions]
+}
+
+export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
+  phase._tag === "Handshaking" ? undefined : phase.peer
+
+/** The farewell of the peer, if it has said one. */
+export const byeOf = <E>({ phase }: State<E>): Uint8Array | undefined => "bye" in phase ? phase.bye : undefined
+
+export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
+  _tag === "Serving" || _tag === "Booting" || _tag === "Spawning"
+
+/** Whether a dialog of this side may still be answered, or is told later why not. */
+export const accepts = <E>({ phase: { _tag } }: State<E>): boolean => _tag !== "Leaving" && _tag !== "Closed"
+
+/** Whether a dialog was opened when the connection was gone already. */
+export const openedTooLate = <E>(state: State<E>, dialog: number): boolean => dialog >= state.lostFrom
+
+const isOurs = <E>(state: State<E>, dialog: number): boolean => dialog % 2 === state.nextId % 2
+
+const close = <E>(state: State<E>, why: Why<E>, actions: ReadonlyArray<Action>): Step<E> =>
+  state.phase._tag === "Closed" ? [state, silence] : [{
+    ...state,
+    phase: { _tag: "Closed", peer: peerOf(state), bye: byeOf(state), why },
+    early: state.early === undefined ? undefined : [],
+    lostFrom: Math.min(state.lostFrom, state.nextId)
+  }, actions]
+
+const violate = <E>(state: State<E>, violation: Violation): Step<E> =>
+  close(state, { _tag: "Violated", violation }, [
+    { _tag: "Send", message: { _tag: "Violation", rule: violation._tag, detail: describe(violation) } },
+    { _tag: "EndWriting" },
+    { _tag: "Report", violation },
+    { _tag: "Settle" }
+  ])
+
+const enter = <E>(state: State<E>, phase: "Booting" | "Serving"): State<E> =>
+  isOpen(state) ? { ...state, phase: { _tag: phase, peer: peerOf(state)! } } : state
+
+export const step = <E>(state: State<E>, input: Input<E>): Step<E> => {
+  switch (input._tag) {
+    case "Owned":
+      return state.early === undefined
+        ? [state, silence]
+        : [
+          { ...state, early: undefined },
+          state.early.length === 0 ? silence : [{
+            _tag: "Replay",
+            words: state.early
+          }]
+        ]
+    case "Opened":
+      return [{ ...state, nextId: state.nextId + 2 }, silence]
+    case "Registered":
+      return [{ ...state, served: state.served + 1 }, silence]
+    case "Forgotten":
+      return [{ ...state, served: state.served - 1 }, silence]
+    case "Said":
+      return [enter(state, input.word === "Spawn" ? "Booting" : "Serving"), silence]
+    case "End":
+      return ended(state)
+    case "Explained":
+      return state.phase._tag === "Lost"
+        ? close(state, { _tag: "Known", error: input.error }, settle)
+        : [state, silence]
+    case "Close":
+      return close(state, { _tag: "Local" }, finish)
+    case "Lose":
+      return close(state, { _tag: "Known", error: input.error }, finish)
+    case "Violate":
+      return violate(state, input.violation)
+  }
+}
+
+const ended = <E>(state: State<E>): Step<E> => {
+  if (state.phase._tag === "Closed" || state.phase._tag === "Lost") return [state, silence]
+  const bye = byeOf(state)
+  if (!state.explains) return close(state, bye === undefined ? { _tag: "Cut" } : { _tag: "Left" }, settle)
+  return [{ ...state, phase: { _tag: "Lost", peer: peerOf(state), bye }, lostFrom: state.nextId }, explain]
+}
+
+/**
+ * One word of the peer. `side` is this actor's side of the dialog that the word is for, `undefined` where no such dialog
+ * is open; `unread` counts the answers that wait for the peer.
+ */
+export const hear = <E>(
+  state: State<E>,
+  message: Message,
+  side: "caller" | "callee" | undefined,
+  unread: number
+): Step<E> => {
+  const { early, phase, role } = state
+  if (phase._tag === "Closed" || phase._tag === "Lost") return [state, silence]
+  if (message._tag === "Violation") {
+    return close(state, { _tag: "Accused", rule: message.rule, detail: message.detail }, finish)
+  }
+  if (phase._tag === "Handshaking") return greet(state, phase, message)
+  if (early !== undefined) return [{ ...state, early: [...early, message] }, silence]
+  const ofActor = message._tag === "Error" && message.dialog === 0
+  const verdict = ofActor ? judge(actorFailure, role, phase._tag) : verdicts[role][phase._tag][message._tag]
+  if (verdict === "late") return [state, silence]
+  if (verdict === "WrongSide") return violate(state, { _tag: "WrongSide", word: message._tag })
+  if (verdict === "HandshakeOrder") {
+    return violate(state, { _tag: "HandshakeOrder", word: message._tag, state: phase._tag })
+  }
+  if (ofActor) return [state, tell]
+  switch (message._tag) {
+    case "Start":
+      return unread < maxUnreadAnswers
+        ? started(state, message.dialog)
+        : violate(state, { _tag: "AnswersUnread", limit: maxUnreadAnswers })
+    case "Ping":
+      return unread < maxUnreadAnswers
+        ? [state, [{ _tag: "Send", message: { _tag: "Pong", n: message.n } }]]
+        : violate(state, { _tag: "AnswersUnread", limit: maxUnreadAnswers })
+    case "Pong":
+      return [state, silence]
+    case "Spawn":
+      return [enter(state, "Booting"), tell]
+    case "Ready":
+      return [enter(state, "Serving"), tell]
+    case "Bye":
+      return [{ ...state, phase: { _tag: "Leaving", peer: phase.peer!, bye: message.payload } }, left]
+    case "CancelActor":
+    case "CancelAck":
+    case "Leave":
+      return [state, tell]
+    case "Started":
+    case "Yield":
+    case "Credit":
+    case "Stop":
+    case "Cancel":
+    case "Return":
+    case "Error":
+      if (side === undefined) return late(state, message.dialog, message._tag)
+      return hearings[side][message._tag] ? [state, deliver] : violate(state, { _tag: "WrongSide", word: message._tag })
+    // The handshake is over: the table has refused these.
+    case "Hello":
+    case "Welcome":
+    case "Refuse":
+    case "Challenge":
+    case "Proof":
+      return [state, silence]
+  }
+}
+
+const greet = <E>(
+  state: State<E>,
+  { config, handshake }: Extract<Phase<E>, { readonly _tag: "Handshaking" }>,
+  message: Message
+): Step<E> => {
+  const [next, sends] = Handshake.step(config, handshake, message)
+  switch (next._tag) {
+    case "Open": {
+      const { peer } = next
+      const _tag = state.role === "parent" || state.role === "child" ? "Spawning" : "Serving"
+      return [{ ...state, phase: { _tag, peer } }, [...sends, { _tag: "Greet", result: { _tag: "Open", peer } }]]
+    }
+    case "Refused": {
+      const { by, refusal } = next
+      const result: Greeted = { _tag: "Refused", by, refusal }
+      return close(state, { _tag: "Local" }, [...sends, { _tag: "Greet", result }, ...finish])
+    }
+    case "Violated":
+      return violate(state, next.violation)
+    default:
+      return [{ ...state, phase: { _tag: "Handshaking", config, handshake: next } }, sends]
+  }
+}
+
+const started = <E>(state: State<E>, dialog: number): Step<E> => {
+  if (isOurs(state, dialog) || dialog === 0) {
+    return violate(state, { _tag: "DialogId", dialog, issue: "the id belongs to the other side" })
+  }
+  return dialog > state.highestId
+    ? [{ ...state, highestId: dialog }, tell]
+    : violate(state, { _tag: "DialogId", dialog, issue: "ids of one side must grow" })
+}
+
+/** A late word for a settled dialog is normal; one for a dialog that never was is not. */
+const late = <E>(
+  state: State<E>,
+  dialog: number,
+  word: string
+): Step<E> => {
+  const known = dialog !== 0 && (isOurs(state, dialog) ? dialog < state.nextId : dialog <= state.highestId)
+  return known ? [state, silence] : violate(state, { _tag: "UnknownDialog", dialog, word })
+}
