@@ -114,6 +114,33 @@ describe("every wait for a cancellation is bounded", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
+  it.effect("G72: an actor that has lost its parent ends within Timeouts.finalizers, though nobody kills it", () => {
+    let exited = false
+    let cut = () => {}
+    // A parent that is gone sends no signals.
+    const layer = MemoryActor.layer({
+      between: (process) => {
+        cut = () => process.connection.destroy()
+        process.whenExited(() => {
+          exited = true
+        })
+        return { ...process, signal: () => {} }
+      }
+    })
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(stuck())))
+      yield* settle
+      cut()
+      yield* pass(4700)
+      assert.isFalse(exited)
+      yield* pass(100)
+      assert.isTrue(exited)
+      assert.deepStrictEqual(journal, ["0 stuck"])
+      yield* Fiber.join(fiber)
+    }).pipe(drained, Effect.provide(layer))
+  })
+
   it.effect("G13: a deep tree of finalizers that never end is gone within the bound of one actor, leaves first", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {

@@ -158,8 +158,19 @@ describe("a peer that breaks the rules", () => {
     }))
 })
 
+describe("the numbers of dialogs", () => {
+  it.effect("WIRE-16: the numbers of dialogs grow by two: 1, 3, 5 from the dialler, 2, 4, 6 from the acceptor", () =>
+    Effect.gen(function*() {
+      const [left, right] = pair()
+      const opened = (end: End) => [end.open(), end.open(), end.open()]
+      assert.deepStrictEqual([opened(left), opened(right)], [[1, 3, 5], [2, 4, 6]])
+      yield* settle
+      assert.deepStrictEqual([left.open(), right.open()], [7, 8])
+    }))
+})
+
 describe("a peer that is only late", () => {
-  it.effect("a word for a dialog that has ended is dropped", () =>
+  it.effect("a word for a dialog that has ended is dropped; one for a dialog that never was breaks a rule", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       left.channel.forget(1)
@@ -169,6 +180,13 @@ describe("a peer that is only late", () => {
       right.channel.send(cancel(2))
       yield* settle
       assert.deepStrictEqual([left.channel.snapshot().state, left.lost.length, left.heard.length], ["Open", 0, 2])
+      // The next number of ours, and the next one of the peer's.
+      for (const unknown of [last(7), cancel(6)]) {
+        const [near, far] = yield* crowded
+        far.channel.send(unknown)
+        yield* settle
+        violated(near, far, "UnknownDialog")
+      }
     }))
 
   it.effect("Ping is answered, Pong is noted", () =>

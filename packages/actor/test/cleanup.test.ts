@@ -57,6 +57,7 @@ describe("an actor whose cleanup fails", () => {
         yield* settle
         theatre.puppet("frank").uncaught(new TypeError("beside"))
         yield* pass(millis + 50)
+        assert.isDefined(region.pollUnsafe())
         const error = yield* Fiber.join(region)
         assert.deepInclude(error, { _tag: "ActorLost" })
         assert.strictEqual((error as ActorError.ActorLost).failure?.message, "beside")

@@ -124,6 +124,29 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
+  it.effect("NUR-7: a failing job among daemons and sleeping jobs is the one error; the others are cancelled", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const fiber = yield* Effect.forkChild(Effect.exit(crowd(() =>
+        Effect.andThen(
+          Actor.forkInActor(fails({ name: "j4", after: 100 })),
+          Journal.finalized("body", 0, Effect.never)
+        )
+      )))
+      yield* pass(500)
+      assert.isDefined(fiber.pollUnsafe())
+      const exit = yield* Fiber.join(fiber)
+      assert.deepStrictEqual(failOf(exit), new Failed({ name: "j4" }))
+      assert.deepStrictEqual(others(exit), [])
+      assert.deepStrictEqual(journal.filter((line) => /cancelled/.test(line)).toSorted(), [
+        "100 body cancelled by nobody",
+        "100 j1 cancelled by root: nursery failed",
+        "100 j2 cancelled by root: nursery failed",
+        "100 j3 cancelled by root: nursery failed"
+      ])
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(inMemory))
+
   it.effect("a failing call that the body catches harms nobody", () =>
     Effect.gen(function*() {
       yield* Journal.fresh

@@ -3,7 +3,19 @@ import { Actor, ActorError, Timeouts } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { CounterLive, dying, endless, failing, first, helped, scoped, second, slow, third } from "./fixtures/layered.ts"
+import {
+  CounterLive,
+  dying,
+  endless,
+  failing,
+  first,
+  helped,
+  lasting,
+  scoped,
+  second,
+  slow,
+  third
+} from "./fixtures/layered.ts"
 import { collectEvents } from "./support/Events.ts"
 import { inMemory } from "./support/InMemory.ts"
 import * as Journal from "./support/Journal.ts"
@@ -72,6 +84,26 @@ describe("layers of an actor", () => {
         "500 releasing",
         "1000 released",
         "1000 nursery done"
+      ])
+    }).pipe(inMemory))
+
+  it.effect("ACT-11: a handler that ends with its actor uses its layer to the last, and only then is that released", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const region = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [lasting] })
+        yield* Effect.forkDetach(Effect.ignore(frank.run(lasting())))
+        yield* settle
+        yield* frank.cancel("enough")
+        yield* Journal.say("ended")
+      })))
+      yield* pass(1000)
+      yield* Fiber.join(region)
+      assert.deepStrictEqual(journal.map((line) => line.replace(/released \d+/, "released")), [
+        "200 lasting asked 1",
+        "200 releasing",
+        "200 released",
+        "200 ended"
       ])
     }).pipe(inMemory))
 

@@ -34,6 +34,18 @@ describe("streams", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(inMemory))
 
+  it.effect("WIRE-7: the items of a chunk share frames, and so do single items that are made at once", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [chunked] })
+      const frames = Effect.map(frank.statistics, ({ channel }) => channel.received.frames)
+      for (const chunk of [1, 64, 5000]) {
+        const before = yield* frames
+        assert.lengthOf(yield* Stream.runCollect(frank.stream(chunked({ items: 5000, chunk }))), 5000)
+        // Frames of 64 items, with room for the first ones and the last.
+        assert.isBelow((yield* frames) - before, 2 * 5000 / 64)
+      }
+    })).pipe(inMemory))
+
   it.effect("take(3) stops the producer, and the reader goes on when its finalizer has run", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -37,6 +37,9 @@ const hold = Actor.fn("hold", { module })(() =>
     }))
 )
 
+/** Its finalizer takes half a second. */
+const lingering = Actor.fn("lingering", { module })(() => Effect.onInterrupt(Effect.never, () => Effect.sleep(500)))
+
 const peer = { whom: Actor.ref([here, hold]) }
 const meet = Actor.fn("meet", { module, payload: peer, success: Schema.String })(({ whom }) =>
   Actor.orDie(Effect.flatMap(Actor.portal(whom), (portal) => portal.run(here())))
@@ -170,6 +173,36 @@ describe("peers", () => {
         for (const frames of sent) assert.isBelow(frames, 30)
       })).pipe(until(10_000))
     ))
+
+  it.effect("ACT-11: an actor that is ending takes no new connection, and keeps those it has until its handlers have ended", () => {
+    let dial: Effect.Effect<unknown, unknown> = Effect.void
+    const layer = MemoryActor.layer({
+      betweenPeers: (transport) => ({
+        ...transport,
+        listen: (actor, accept) =>
+          Effect.tap(transport.listen(actor, accept), ({ address }) =>
+            Effect.sync(() => {
+              if (actor.name === "ending") dial = transport.dial(address)
+            }))
+      })
+    })
+    return drained(
+      Actor.nursery(Effect.gen(function*() {
+        const start = (name: string) => Actor.start(name, { expose: [...expose, lingering] })
+        const [known, ending] = yield* Effect.all([start("known"), start("ending")])
+        assert.strictEqual(yield* known.run(meet({ whom: ending.ref })), "ending")
+        yield* dial
+        yield* Effect.forkChild(Effect.ignore(ending.run(lingering())))
+        yield* settle
+        const cancelling = yield* Effect.forkChild(ending.cancel("over"))
+        yield* settle
+        assert.match(String(yield* Effect.flip(dial)), /nobody listens at/)
+        assert.deepStrictEqual(yield* known.run(connections()), ["ending"])
+        yield* Fiber.join(cancelling)
+        assert.deepStrictEqual(yield* known.run(connections()), [])
+      })).pipe(until(10_000))
+    ).pipe(Effect.provide(layer))
+  })
 
   it.effect("G68: who does not know the secret is refused, and runs nothing", () => {
     ran.length = 0

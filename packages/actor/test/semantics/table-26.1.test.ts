@@ -222,6 +222,22 @@ describe("table 26.1, whole actors", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ))
 
+  it.effect("26.1 row 5: a third actor's cancel that comes before our own is raised: ours was called, and not acknowledged", () =>
+    inMemory(
+      Effect.gen(function*() {
+        const journal = yield* Journal.fresh
+        const third = yield* Sleeper
+        const fiber = yield* Effect.forkChild(Watcher.calls.joins())
+        yield* Effect.sleep(100)
+        yield* third.cancel("needed elsewhere")
+        assert.deepStrictEqual(yield* Fiber.join(fiber), ["root", "Sleeper", "needed elsewhere", "true", "false"])
+        assert.match(
+          journal.join(", "),
+          /dozer cancelled by root: needed elsewhere, \d+ watcher cancels, \d+ dozer finalized/
+        )
+      }).pipe(Effect.provide(graph), until(10_000))
+    ))
+
   it.effect("G59, 26.1 row 1: over a relay, an actor's cancel of its dialog with its sibling is absorbed as well", () =>
     inMemory(
       Effect.gen(function*() {
