@@ -9,7 +9,7 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { read, type TestFile } from "./lib/tests.ts"
+import { named, read, type TestFile } from "./lib/tests.ts"
 
 export const document = "docs/parity.md"
 
@@ -60,18 +60,8 @@ export const rows = (text: string): ReadonlyArray<Row> =>
   })
 
 const testProblem = (test: string, files: ReadonlyArray<TestFile>): string | undefined => {
-  const colon = test.indexOf(": ")
-  if (colon < 0) return `"${test}" is not "file: fragment of a title"`
-  const name = test.slice(0, colon)
-  const fragment = test.slice(colon + 2)
-  const candidates = files.filter(({ file }) => file.endsWith(`/${name}.test.ts`))
-  if (candidates.length !== 1) {
-    return `"${name}" names ${candidates.length} test files: ${candidates.map(({ file }) => file).join(", ")}`
-  }
-  if (fragment.length < 10) return `"${fragment}" is too short to name a test`
-  return candidates[0]!.titles.some((title) => title.includes(fragment))
-    ? undefined
-    : `${candidates[0]!.file} has no test "${fragment}"`
+  const found = named(test, files)
+  return typeof found === "string" ? found : undefined
 }
 
 const rowProblems = (row: Row, files: ReadonlyArray<TestFile>): ReadonlyArray<string> => {

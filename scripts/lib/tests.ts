@@ -23,3 +23,27 @@ export const read = (root: string): ReadonlyArray<TestFile> =>
     .map((file) => file.split(Path.sep).join("/"))
     .sort()
     .map((file) => ({ file, titles: titlesOf(Fs.readFileSync(Path.join(root, file), "utf8")) }))
+
+/** A test, found in the repository. */
+export interface Named {
+  readonly file: string
+  readonly fragment: string
+  /** The titles that hold the fragment. */
+  readonly titles: ReadonlyArray<string>
+}
+
+/** The test that `file: fragment` names, or why there is none. */
+export const named = (test: string, files: ReadonlyArray<TestFile>): Named | string => {
+  const colon = test.indexOf(": ")
+  if (colon < 0) return `"${test}" is not "file: fragment of a title"`
+  const name = test.slice(0, colon)
+  const fragment = test.slice(colon + 2)
+  const candidates = files.filter(({ file }) => file.endsWith(`/${name}.test.ts`))
+  if (candidates.length !== 1) {
+    return `"${name}" names ${candidates.length} test files: ${candidates.map(({ file }) => file).join(", ")}`
+  }
+  const [{ file, titles }] = candidates as [TestFile]
+  if (fragment.length < 10) return `"${fragment}" is too short to name a test`
+  const holding = titles.filter((title) => title.includes(fragment))
+  return holding.length === 0 ? `${file} has no test "${fragment}"` : { file, fragment, titles: holding }
+}

@@ -1,0 +1,145 @@
+/**
+ * Mutants: faults as data, each with the one test that must find it.
+ *
+ * An edit names a text and not a place: it is looked for in a whole folder, spaces and line breaks do not count, and it
+ * must be there exactly once. So a mutant survives a file that is moved or reformatted, and is stale when its code is gone.
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import type { Named } from "./tests.ts"
+
+/** One replacement in one file. */
+export interface Edit {
+  /** A file, or a folder of which one file holds the text. */
+  readonly in: string
+  readonly find: string
+  readonly replace: string
+}
+
+export interface Mutant {
+  /** Its file without the ending. */
+  readonly name: string
+  /** The fault in a sentence. */
+  readonly title: string
+  /** What it breaks: a row of docs/parity.md, a guarantee of docs/semantics.md, or a row of its table. */
+  readonly violates: string
+  readonly edits: ReadonlyArray<Edit>
+  /** `file: fragment of a title`, as in docs/parity.md. */
+  readonly test: string
+}
+
+const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
+  typeof u === "object" && u !== null && !Array.isArray(u)
+
+const isEdit = (u: unknown): u is Edit =>
+  isRecord(u) && ["in", "find", "replace"].every((key) => typeof u[key] === "string")
+
+/** A mutant, or what is wrong with its file. */
+export const parse = (name: string, text: string): Mutant | string => {
+  let data: unknown
+  try {
+    data = JSON.parse(text)
+  } catch (error) {
+    return `${name}: ${(error as Error).message}`
+  }
+  if (!isRecord(data)) return `${name}: is no object`
+  const { edits, test, title, violates } = data
+  const unknown = Object.keys(data).filter((key) => !["title", "violates", "edits", "test"].includes(key))
+  if (unknown.length > 0) return `${name}: has unknown fields: ${unknown.join(", ")}`
+  if (typeof title !== "string" || typeof violates !== "string" || typeof test !== "string") {
+    return `${name}: needs the texts title, violates and test`
+  }
+  if (!Array.isArray(edits) || edits.length === 0 || !edits.every(isEdit)) {
+    return `${name}: needs edits, a list of { in, find, replace }`
+  }
+  return { name, title, violates, edits, test }
+}
+
+const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
+
+/**
+ * A text, however it is laid out: words stay apart, everything else may be closer or further, and a list may end with a
+ * comma.
+ */
+export const pattern = (find: string): RegExp => {
+  const tokens = find.match(/\w+|[^\w\s]/g) ?? []
+  const parts = tokens.map((token, i) => {
+    const before = tokens[i - 1]
+    const apart = before === undefined ? "" : /^\w/.test(before) && /^\w/.test(token) ? "\\s+" : "\\s*"
+    return `${apart}${/^[)\]}]$/.test(token) ? "(?:,\\s*)?" : ""}${escape(token)}`
+  })
+  // Not in the middle of a longer word.
+  const start = /^\w/.test(tokens[0] ?? "") ? "(?<!\\w)" : ""
+  const end = /^\w/.test(tokens.at(-1) ?? "") ? "(?!\\w)" : ""
+  return new RegExp(`${start}${parts.join("")}${end}`, "g")
+}
+
+/** Texts by path, below the root and with slashes. */
+export type Files = ReadonlyMap<string, string>
+
+/** The sources of the packages. */
+export const sources = (root: string): Files =>
+  new Map(
+    Fs.globSync("packages/*/src/**/*.{ts,mjs}", { cwd: root })
+      .map((file) => file.split(Path.sep).join("/"))
+      .sort()
+      .map((file) => [file, Fs.readFileSync(Path.join(root, file), "utf8")])
+  )
+
+interface Place {
+  readonly file: string
+  readonly start: number
+  readonly end: number
+}
+
+const places = (edit: Edit, files: Files): ReadonlyArray<Place> =>
+  Array.from(files).flatMap(([file, text]) =>
+    file === edit.in || file.startsWith(`${edit.in}/`)
+      ? Array.from(text.matchAll(pattern(edit.find)), ({ 0: found, index }) => ({
+        file,
+        start: index,
+        end: index + found.length
+      }))
+      : []
+  )
+
+/** The files that change, with their new text, or why it does not apply. */
+export const apply = (mutant: Mutant, files: Files): Files | string => {
+  const changed = new Map(files)
+  for (const edit of mutant.edits) {
+    if (edit.find.trim().length < 8) return `${mutant.name}: "${edit.find}" is too short to be found once`
+    const found = places(edit, changed)
+    if (found.length !== 1) {
+      const where = found.map(({ file, start }) => `${file}:${changed.get(file)!.slice(0, start).split("\n").length}`)
+      return `${mutant.name}: stale: "${edit.find}" is ${found.length} times in ${edit.in}${
+        where.length === 0 ? "" : `: ${where.join(", ")}`
+      }`
+    }
+    const [{ end, file, start }] = found as [Place]
+    const text = changed.get(file)!
+    changed.set(file, text.slice(0, start) + edit.replace + text.slice(end))
+  }
+  const different = Array.from(changed).filter(([file, text]) => files.get(file) !== text)
+  return different.length === 0 ? `${mutant.name}: changes nothing` : new Map(different)
+}
+
+/** What a mutant breaks must be what its test is about: by the row of the parity page, or by the title. */
+export const claim = (
+  { name, test, violates }: Mutant,
+  found: Named,
+  rows: ReadonlyArray<{ readonly id: string; readonly tests: ReadonlyArray<string> }>
+): ReadonlyArray<string> => {
+  if (/^[A-Z]+-\d+$/.test(violates)) {
+    const row = rows.find(({ id }) => id === violates)
+    if (row === undefined) return [`${name}: ${violates} is no row of docs/parity.md`]
+    return row.tests.includes(test) ? [] : [`${name}: docs/parity.md does not name "${test}" for ${violates}`]
+  }
+  if (/^(?:G\d+|26\.1 rows? .*)$/.test(violates)) {
+    const word = new RegExp(`(?<![\\w.])${escape(violates)}(?!\\w)`)
+    return found.titles.some((title) => word.test(title)) ? [] : [`${name}: no title of its test says ${violates}`]
+  }
+  return [`${name}: "${violates}" is no row of docs/parity.md, no guarantee (G1) and no row of the table (26.1 row 1)`]
+}
+
+/** The name of a test as a pattern of Vitest, whose full names have the titles of the groups in front. */
+export const namePattern = (fragment: string): string => fragment.split(/\$\w+|%\w/).map(escape).join(".*")

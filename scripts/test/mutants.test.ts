@@ -1,0 +1,192 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import * as Mutants from "../lib/mutants.ts"
+import { read, type TestFile } from "../lib/tests.ts"
+import { copy, hunt, judge, prepare, readAll } from "../mutants.ts"
+
+const root = Path.resolve(import.meta.dirname, "..", "..")
+
+const sources: Mutants.Files = new Map([
+  ["packages/a/src/one.ts", "export const one = (a: number) => {\n  return sum(\n    a,\n    1\n  )\n}\n"],
+  ["packages/a/src/deep/two.ts", "const counter = 1\nconst count = 2\n"],
+  ["packages/b/src/one.ts", "const count = 2\n"]
+])
+const tests: ReadonlyArray<TestFile> = [
+  { file: "packages/a/test/one.test.ts", titles: ["G7: one is one more", "row 12 of something else"] }
+]
+const parity = "| ACT-1 | kept | Starts. | one: one is one more |\n"
+
+const mutant = { title: "Adds nothing.", violates: "G7", test: "one: one is one more" }
+const edit = { in: "packages/a/src", find: "return sum(a, 1)", replace: "return sum(a, 0)" }
+
+const prepared = (given: object) => prepare(new Map([["m", JSON.stringify(given)]]), sources, tests, parity)
+
+describe("a mutant", () => {
+  it("is found by its text in a folder, however the text is laid out", () => {
+    const { problems, ready } = prepared({ ...mutant, edits: [edit] })
+    assert.deepStrictEqual(problems, [])
+    assert.deepStrictEqual(Array.from(ready[0]!.changed), [
+      ["packages/a/src/one.ts", "export const one = (a: number) => {\n  return sum(a, 0)\n}\n"]
+    ])
+  })
+
+  it("changes several places, and takes a replacement as it is", () => {
+    const second = { in: "packages/a/src/deep/two.ts", find: "const count = 2", replace: "const count = '$&'" }
+    const { ready } = prepared({ ...mutant, edits: [edit, second] })
+    assert.deepStrictEqual(
+      ready[0]!.changed.get("packages/a/src/deep/two.ts"),
+      "const counter = 1\nconst count = '$&'\n"
+    )
+    assert.strictEqual(ready[0]!.changed.size, 2)
+  })
+
+  it("is stale where its text is gone, and where it is there twice, with the places", () => {
+    const gone = { ...edit, find: "return product(a, 1)" }
+    assert.deepStrictEqual(prepared({ ...mutant, edits: [gone] }).problems, [
+      `m: stale: "return product(a, 1)" is 0 times in packages/a/src`
+    ])
+    const twice = { in: "packages", find: "const count = 2", replace: "" }
+    assert.deepStrictEqual(prepared({ ...mutant, edits: [twice] }).problems, [
+      `m: stale: "const count = 2" is 2 times in packages: packages/a/src/deep/two.ts:2, packages/b/src/one.ts:1`
+    ])
+  })
+
+  it("does not match in the middle of a word", () => {
+    const words = { in: "packages/a/src", find: "const count = 2", replace: "" }
+    assert.deepStrictEqual(prepared({ ...mutant, edits: [words] }).problems, [])
+    assert.isFalse(Mutants.pattern("onst count").test("const count"))
+    assert.isFalse(Mutants.pattern("const count").test("const counter"))
+  })
+
+  it("names a test that exists and that is about what it breaks", () => {
+    const broken = (change: object) => prepared({ ...mutant, edits: [edit], ...change }).problems
+    assert.deepStrictEqual(broken({ test: "one: two is one more" }), [
+      `m: packages/a/test/one.test.ts has no test "two is one more"`
+    ])
+    assert.deepStrictEqual(broken({ test: "two: one is one more" }), [`m: "two" names 0 test files: `])
+    assert.deepStrictEqual(broken({ violates: "G8" }), ["m: no title of its test says G8"])
+    assert.deepStrictEqual(broken({ violates: "ACT-1" }), [])
+    assert.deepStrictEqual(broken({ violates: "ACT-2" }), ["m: ACT-2 is no row of docs/parity.md"])
+    assert.deepStrictEqual(broken({ violates: "ACT-1", test: "one: row 12 of something" }), [
+      `m: docs/parity.md does not name "one: row 12 of something" for ACT-1`
+    ])
+    assert.match(broken({ violates: "everything" })[0]!, /is no row of docs\/parity.md, no guarantee/)
+  })
+
+  it("has every field and no other, and changes something", () => {
+    assert.deepStrictEqual(prepare(new Map([["m", "{"]]), sources, tests, parity).problems.length, 1)
+    assert.deepStrictEqual(prepared({ ...mutant }).problems, ["m: needs edits, a list of { in, find, replace }"])
+    assert.deepStrictEqual(prepared({ ...mutant, edits: [edit], file: "x" }).problems, ["m: has unknown fields: file"])
+    assert.deepStrictEqual(prepared({ edits: [edit] }).problems, ["m: needs the texts title, violates and test"])
+    const same = { ...edit, find: "const counter = 1", replace: "const counter = 1" }
+    assert.deepStrictEqual(prepared({ ...mutant, edits: [same] }).problems, ["m: changes nothing"])
+  })
+
+  it("is killed only by a test that passes without it", () => {
+    assert.strictEqual(judge("passed", "failed"), "killed")
+    assert.strictEqual(judge("passed", "hung"), "killed")
+    assert.strictEqual(judge("passed", "passed"), "SURVIVED")
+    for (const shown of ["failed", "hung", "not run", "broken"] as const) {
+      assert.strictEqual(judge(shown, "failed"), "BROKEN")
+    }
+    assert.strictEqual(judge("passed", "not run"), "BROKEN")
+  })
+})
+
+describe("the mutants of this repository", () => {
+  it("apply exactly once, and name tests that exist and that are about what they break", () => {
+    const { problems, ready } = readAll(root)
+    assert.deepStrictEqual(problems, [])
+    assert.isAbove(ready.length, 0)
+  })
+})
+
+/** A checkout of one package with one test. */
+const checkout = (): string => {
+  const at = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-test-")))
+  const write = (file: string, text: string) => {
+    Fs.mkdirSync(Path.dirname(Path.join(at, file)), { recursive: true })
+    Fs.writeFileSync(Path.join(at, file), text)
+  }
+  write("package.json", JSON.stringify({ type: "module", private: true }))
+  write("vitest.workspace.ts", `export default { test: { include: ["packages/*/test/**/*.test.ts"] } }\n`)
+  write("packages/a/package.json", JSON.stringify({ name: "a", type: "module", exports: { "./*": "./src/*.ts" } }))
+  write(
+    "packages/a/src/more.ts",
+    "export const more = (a: number): number => a + 1\nexport const less = (a: number) => a - 1\n"
+  )
+  write(
+    "packages/a/test/more.test.ts",
+    `import { expect, test } from "vitest"
+import { more } from "a/more"
+test("G1: more is one more", () => expect(more(1)).toBe(2))
+test("something else fails all the time", () => expect(more(1)).toBe(5))
+`
+  )
+  Fs.mkdirSync(Path.join(at, "node_modules"))
+  for (const name of Fs.readdirSync(Path.join(root, "node_modules"))) {
+    Fs.symlinkSync(Path.join(root, "node_modules", name), Path.join(at, "node_modules", name))
+  }
+  Fs.symlinkSync("../packages/a", Path.join(at, "node_modules", "a"))
+  return at
+}
+
+describe("the hunt", () => {
+  it("applies each mutant in a copy, where packages import each other's copies, and leaves nothing", {
+    timeout: 120_000
+  }, () => {
+    const at = checkout()
+    const temporary = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-test-"))
+    const { TMPDIR } = process.env
+    process.env.TMPDIR = temporary
+    try {
+      const given = (find: string, replace: string, fragment = "G1: more is one more") =>
+        JSON.stringify({
+          title: "t",
+          violates: "G1",
+          edits: [{ in: "packages/a/src", find, replace }],
+          test: `more: ${fragment}`
+        })
+      const texts = new Map([
+        ["killed", given("number => a + 1", "number => a + 2")],
+        ["survives", given("=> a - 1", "=> a - 2")],
+        ["no-code", given("=> a - 1", "=> a -")]
+      ])
+      const sources = Mutants.sources(at)
+      const { problems, ready } = prepare(texts, sources, read(at), "")
+      assert.deepStrictEqual(problems, [])
+      const told: Array<string> = []
+      const verdicts = hunt(at, ready, ({ name }, verdict, why) => void told.push(`${name} ${verdict}: ${why}`))
+      assert.deepStrictEqual(verdicts, ["killed", "SURVIVED", "BROKEN"])
+      assert.deepStrictEqual(told, [
+        "killed killed: passed without it, failed with it",
+        "survives SURVIVED: passed without it, passed with it",
+        "no-code BROKEN: passed without it, not run with it"
+      ])
+      assert.deepStrictEqual(Mutants.sources(at), sources)
+      assert.deepStrictEqual(Fs.readdirSync(temporary), [])
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR
+      else process.env.TMPDIR = TMPDIR
+      Fs.rmSync(temporary, { recursive: true })
+      Fs.rmSync(at, { recursive: true })
+    }
+  })
+
+  it("copies links of the workspace as links into the copy", () => {
+    const at = checkout()
+    const made = copy(at)
+    try {
+      assert.strictEqual(Fs.realpathSync(Path.join(made, "node_modules/a")), Path.join(made, "packages/a"))
+      assert.strictEqual(
+        Fs.realpathSync(Path.join(made, "node_modules/vitest")),
+        Fs.realpathSync(Path.join(root, "node_modules/vitest"))
+      )
+    } finally {
+      Fs.rmSync(at, { recursive: true })
+      Fs.rmSync(made, { recursive: true })
+    }
+  })
+})
