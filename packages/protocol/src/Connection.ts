@@ -10,8 +10,8 @@
  * Legality is data: `Message.words` says who may say a word and when, and `verdicts` is that table for every role, phase
  * and word. A word is delivered, is a violation, or is late and dropped; there is no fourth way.
  *
- * Most words go to a dialog that is open. `delivers` answers for those with two look-ups and makes nothing new; `hear` is
- * for all others.
+ * Most words go to a dialog that is open, or open one. `delivers` and `takesStart` answer for those by look-ups and make
+ * nothing new; `hear` is for all others.
  *
  * @since 0.1.0
  */
@@ -35,6 +35,10 @@ export const phases: ReadonlyArray<PhaseName> = [
   "Lost",
   "Closed"
 ]
+
+/** Only a parent and its child wait for a start. */
+export const phasesOf = (role: Role): ReadonlyArray<PhaseName> =>
+  role === "parent" || role === "child" ? phases : phases.filter((phase) => phase !== "Spawning" && phase !== "Booting")
 
 /** Why a connection is closed. */
 export type Why<E> =
@@ -63,19 +67,24 @@ export type Phase<E> =
     readonly why: Why<E>
   }
 
+/** Owned by the state, which is used once, as any linear value: counting a call makes nothing new. */
+export interface Dialogs {
+  /** The next dialog of this side. */
+  next: number
+  /** The last dialog of the peer. */
+  highest: number
+  /** Dialogs of the peer that are open. */
+  served: number
+}
+
 export interface State<E> {
   readonly role: Role
   readonly phase: Phase<E>
   /** Words that came before somebody owns the connection; `undefined` once somebody does. */
   readonly early: ReadonlyArray<Message> | undefined
-  /** The next dialog of this side. */
-  readonly nextId: number
-  /** The last dialog of the peer. */
-  readonly highestId: number
+  readonly dialogs: Dialogs
   /** The first dialog of this side that was opened when the connection was gone. */
   readonly lostFrom: number
-  /** Dialogs of the peer that are open. */
-  readonly served: number
   /** Whether the machine knows how to find out why a connection ended. */
   readonly explains: boolean
 }
@@ -90,11 +99,6 @@ export interface Config {
 export type Input<E> =
   /** Somebody owns the connection from now on. */
   | { readonly _tag: "Owned" }
-  /** A dialog of this side. */
-  | { readonly _tag: "Opened" }
-  /** A dialog of the peer is open, or no longer. */
-  | { readonly _tag: "Registered" }
-  | { readonly _tag: "Forgotten" }
   /** A word of this side that changes the phase. */
   | { readonly _tag: "Said"; readonly word: "Spawn" | "Ready" }
   | { readonly _tag: "End" }
@@ -232,12 +236,29 @@ export const start = <E>({ explains, handshake, role }: Config): Step<E> => {
     role,
     phase: { _tag: "Handshaking", config: handshake, handshake: greeting },
     early: [],
-    nextId: handshake.side === "dialler" ? 1 : 2,
-    highestId: 0,
+    dialogs: { next: handshake.side === "dialler" ? 1 : 2, highest: 0, served: 0 },
     lostFrom: Infinity,
-    served: 0,
     explains
   }, actions]
+}
+
+/** The number of a new dialog of this side. */
+export const open = <E>({ dialogs }: State<E>): number => {
+  const id = dialogs.next
+  dialogs.next += 2
+  return id
+}
+
+/** A dialog of the peer is open, or no longer. */
+export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => void (dialogs.served += change)
+
+/** Whether the `Start` of a new dialog goes straight to the owner; then its number is used. `hear` says why not. */
+export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
+  const { dialogs, early, phase, role } = state
+  const takes = early === undefined && verdicts[role][phase._tag].Start === "allowed" && unread < maxUnreadAnswers &&
+    dialog > dialogs.highest && !isOurs(state, dialog)
+  if (takes) dialogs.highest = dialog
+  return takes
 }
 
 export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
@@ -255,14 +276,14 @@ export const accepts = <E>({ phase: { _tag } }: State<E>): boolean => _tag !== "
 /** Whether a dialog was opened when the connection was gone already. */
 export const openedTooLate = <E>(state: State<E>, dialog: number): boolean => dialog >= state.lostFrom
 
-const isOurs = <E>(state: State<E>, dialog: number): boolean => dialog % 2 === state.nextId % 2
+const isOurs = <E>(state: State<E>, dialog: number): boolean => dialog % 2 === state.dialogs.next % 2
 
 const close = <E>(state: State<E>, why: Why<E>, actions: ReadonlyArray<Action>): Step<E> =>
   state.phase._tag === "Closed" ? [state, silence] : [{
     ...state,
     phase: { _tag: "Closed", peer: peerOf(state), bye: byeOf(state), why },
     early: state.early === undefined ? undefined : [],
-    lostFrom: Math.min(state.lostFrom, state.nextId)
+    lostFrom: Math.min(state.lostFrom, state.dialogs.next)
   }, actions]
 
 const violate = <E>(state: State<E>, violation: Violation): Step<E> =>
@@ -273,8 +294,12 @@ const violate = <E>(state: State<E>, violation: Violation): Step<E> =>
     { _tag: "Settle" }
   ])
 
-const enter = <E>(state: State<E>, phase: "Booting" | "Serving"): State<E> =>
-  isOpen(state) ? { ...state, phase: { _tag: phase, peer: peerOf(state)! } } : state
+/** `Spawn` and `Ready` each lead one phase on, whichever side says them. */
+const lead = <E>(state: State<E>, word: "Spawn" | "Ready"): State<E> => {
+  const { phase } = state
+  if (phase._tag !== (word === "Spawn" ? "Spawning" : "Booting")) return state
+  return { ...state, phase: { _tag: word === "Spawn" ? "Booting" : "Serving", peer: phase.peer } }
+}
 
 export const step = <E>(state: State<E>, input: Input<E>): Step<E> => {
   switch (input._tag) {
@@ -288,14 +313,8 @@ export const step = <E>(state: State<E>, input: Input<E>): Step<E> => {
             words: state.early
           }]
         ]
-    case "Opened":
-      return [{ ...state, nextId: state.nextId + 2 }, silence]
-    case "Registered":
-      return [{ ...state, served: state.served + 1 }, silence]
-    case "Forgotten":
-      return [{ ...state, served: state.served - 1 }, silence]
     case "Said":
-      return [enter(state, input.word === "Spawn" ? "Booting" : "Serving"), silence]
+      return [lead(state, input.word), silence]
     case "End":
       return ended(state)
     case "Explained":
@@ -315,7 +334,7 @@ const ended = <E>(state: State<E>): Step<E> => {
   if (state.phase._tag === "Closed" || state.phase._tag === "Lost") return [state, silence]
   const bye = byeOf(state)
   if (!state.explains) return close(state, bye === undefined ? { _tag: "Cut" } : { _tag: "Left" }, settle)
-  return [{ ...state, phase: { _tag: "Lost", peer: peerOf(state), bye }, lostFrom: state.nextId }, explain]
+  return [{ ...state, phase: { _tag: "Lost", peer: peerOf(state), bye }, lostFrom: state.dialogs.next }, explain]
 }
 
 /**
@@ -355,9 +374,8 @@ export const hear = <E>(
     case "Pong":
       return [state, silence]
     case "Spawn":
-      return [enter(state, "Booting"), tell]
     case "Ready":
-      return [enter(state, "Serving"), tell]
+      return [lead(state, message._tag), tell]
     case "Bye":
       return [{ ...state, phase: { _tag: "Leaving", peer: phase.peer!, bye: message.payload } }, left]
     case "CancelActor":
@@ -411,9 +429,11 @@ const started = <E>(state: State<E>, dialog: number): Step<E> => {
   if (isOurs(state, dialog) || dialog === 0) {
     return violate(state, { _tag: "DialogId", dialog, issue: "the id belongs to the other side" })
   }
-  return dialog > state.highestId
-    ? [{ ...state, highestId: dialog }, tell]
-    : violate(state, { _tag: "DialogId", dialog, issue: "ids of one side must grow" })
+  if (dialog <= state.dialogs.highest) {
+    return violate(state, { _tag: "DialogId", dialog, issue: "ids of one side must grow" })
+  }
+  state.dialogs.highest = dialog
+  return [state, tell]
 }
 
 /** A late word for a settled dialog is normal; one for a dialog that never was is not. */
@@ -422,6 +442,6 @@ const late = <E>(
   dialog: number,
   word: string
 ): Step<E> => {
-  const known = dialog !== 0 && (isOurs(state, dialog) ? dialog < state.nextId : dialog <= state.highestId)
+  const known = dialog !== 0 && (isOurs(state, dialog) ? dialog < state.dialogs.next : dialog <= state.dialogs.highest)
   return known ? [state, silence] : violate(state, { _tag: "UnknownDialog", dialog, word })
 }

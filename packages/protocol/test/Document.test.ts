@@ -12,10 +12,12 @@ const text = Fs.readFileSync(Document.file, "utf8")
 describe("docs/protocol.md", () => {
   it("its table of words is what the code says", () => assert.include(text, Document.table()))
 
-  it("making the table again changes nothing", () => assert.strictEqual(Document.complete(text), text))
+  it("its table of who may say what is what the code says", () => assert.include(text, Document.law()))
+
+  it("making the tables again changes nothing", () => assert.strictEqual(Document.complete(text), text))
 
   it("a document whose table drifted is noticed", () => {
-    const drifted = text.replace("| 30 | `Ping` | both | control |", "| 30 | `Ping` | both | data |")
+    const drifted = text.replace("| 30 | `Ping` | both | open | control |", "| 30 | `Ping` | both | open | data |")
     assert.notStrictEqual(drifted, text)
     assert.strictEqual(Document.complete(drifted), text)
   })

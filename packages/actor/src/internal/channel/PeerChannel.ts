@@ -104,7 +104,7 @@ export class PeerChannel {
     this.state = state
     this.guard("the transport threw", () =>
       connection.start({
-        data: (bytes) => this.guard("a word could not be delivered", () => this.data(bytes)),
+        data: (bytes) => this.data(bytes),
         drain: () => this.guard("a sender failed", () => this.writer.drain()),
         end: () => this.input({ _tag: "End" })
       }))
@@ -162,8 +162,7 @@ export class PeerChannel {
 
   /** A new dialog of ours. Where it can have no answer its port is told in the next turn of the event loop. */
   open(port: CallerPort): number {
-    const id = this.state.nextId
-    this.input(opened)
+    const id = Connection.open(this.state)
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
@@ -189,17 +188,17 @@ export class PeerChannel {
     const { error } = this
     if (error !== undefined) return port.lost(error)
     this.ports.set(id, port)
-    this.input(registered)
+    Connection.countServed(this.state, 1)
   }
 
   forget(id: number): void {
     const port = this.ports.get(id)
-    if (this.ports.delete(id) && port!.side === "callee") this.input(forgotten)
+    if (this.ports.delete(id) && port!.side === "callee") Connection.countServed(this.state, -1)
   }
 
   /** Dialogs of the peer that are open, or ended and it has not read how. */
   get openDialogCount(): number {
-    return this.state.served + this.writer.unread
+    return this.state.dialogs.served + this.writer.unread
   }
 
   send(message: Message.Message): void {
@@ -263,12 +262,16 @@ export class PeerChannel {
   private data(bytes: Uint8Array): void {
     this.received.bytes += bytes.length
     let chunk = bytes
-    // Greeting by greeting: what comes right behind the last one is held to another limit.
-    while (this.state.phase._tag === "Handshaking") {
-      if (this.read(chunk, 1) === 0) return
-      chunk = noBytes
+    try {
+      // Greeting by greeting: what comes right behind the last one is held to another limit.
+      while (this.state.phase._tag === "Handshaking") {
+        if (this.read(chunk, 1) === 0) return
+        chunk = noBytes
+      }
+      this.read(chunk)
+    } catch (error) {
+      this.fault("a word could not be delivered", error)
     }
-    this.read(chunk)
   }
 
   /** How many frames there were. */
@@ -289,10 +292,13 @@ export class PeerChannel {
   }
 
   private heard(message: Message.Message): void {
-    const port = "dialog" in message ? this.ports.get(message.dialog) : undefined
+    const port = this.ports.get((message as Message.FromCallee).dialog)
     // Most words by far: nothing is made for them.
     if (port !== undefined && Connection.delivers(this.state, port.side, message._tag)) {
       return port.heard(message as Message.FromCallee & Message.FromCaller)
+    }
+    if (message._tag === "Start" && Connection.takesStart(this.state, message.dialog, this.writer.unread)) {
+      return this.tell?.(message)
     }
     const [state, actions] = Connection.hear(this.state, message, port?.side, this.writer.unread)
     this.state = state
@@ -401,10 +407,6 @@ export class PeerChannel {
     }
   }
 }
-
-const opened = { _tag: "Opened" } as const
-const registered = { _tag: "Registered" } as const
-const forgotten = { _tag: "Forgotten" } as const
 
 const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
   withoutStack(() =>
