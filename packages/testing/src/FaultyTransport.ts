@@ -23,6 +23,13 @@ import * as Effect from "effect/Effect"
 export type Cut = "both" | "incoming" | "outgoing"
 
 /**
+ * The functions of a connection that can be made to throw, as those of a broken driver do.
+ *
+ * @since 0.1.0
+ */
+export type Throws = "write" | "end" | "destroy"
+
+/**
  * What is to go wrong. Chances are between 0 and 1; without any the connection is as good as the inner one.
  *
  * @since 0.1.0
@@ -53,6 +60,8 @@ export interface Link {
   /** Nothing passes any more, in either direction, until `release`. */
   readonly hold: () => void
   readonly release: () => void
+  /** From now on these throw, which no driver may do. */
+  readonly throwIn: (...functions: ReadonlyArray<Throws>) => void
   readonly isCut: boolean
 }
 
@@ -215,6 +224,7 @@ class FaultyEnd implements Link {
   private told = false
   private owed = false
   private stalled = false
+  private readonly broken = new Set<Throws>()
   private over: { -readonly [K in "incoming" | "outgoing"]: boolean } = { incoming: false, outgoing: false }
 
   constructor(inner: Connection, faults: Faults) {
@@ -246,9 +256,9 @@ class FaultyEnd implements Link {
     })
     this.connection = {
       start: (handlers) => this.start(handlers),
-      write: (chunks) => this.write(chunks),
-      end: () => this.outgoing.end(),
-      destroy: () => this.destroy()
+      write: (chunks) => this.may("write") && this.write(chunks),
+      end: () => this.may("end") && this.outgoing.end(),
+      destroy: () => this.may("destroy") && this.destroy()
     }
   }
 
@@ -265,6 +275,15 @@ class FaultyEnd implements Link {
     this.incoming.resume()
     this.outgoing.resume()
     this.pay()
+  }
+
+  readonly throwIn = (...functions: ReadonlyArray<Throws>): void => {
+    for (const one of functions) this.broken.add(one)
+  }
+
+  private may(what: Throws): true {
+    if (this.broken.has(what)) throw new Error(`this ${what} is broken`)
+    return true
   }
 
   readonly cut = (how: Cut = "both"): void => {

@@ -1,0 +1,282 @@
+/** Drivers and callbacks that throw where nothing may: what is open ends, with the reason, and the runtime goes on. */
+import { assert, describe, it } from "@effect/vitest"
+import { ActorError } from "@furrow/actor"
+import { PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
+import { Waiters } from "@furrow/actor/internal/channel/Waiters"
+import { withoutStack } from "@furrow/actor/internal/errors/stack"
+import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
+import type { Message } from "@furrow/protocol/Message"
+import * as FaultyTransport from "@furrow/testing/FaultyTransport"
+import * as Effect from "effect/Effect"
+import { settle } from "./support/Time.ts"
+import { acceptor, dialler, End, pair } from "./support/Wire.ts"
+
+const start = (dialog: number, bytes = 0): Message => ({
+  _tag: "Start",
+  dialog,
+  kind: "call",
+  endpoint: "any",
+  digest: null,
+  meta: null,
+  window: null,
+  payload: new Uint8Array(bytes)
+})
+
+/** Two ends, of which the left one's driver throws when it is told to. */
+const throwing = (throws: ReadonlyArray<FaultyTransport.Throws>) => {
+  const [near, far] = MemoryTransport.pair()
+  const link = FaultyTransport.wrap(near, { seed: 1 })
+  const left = new End(link.connection, dialler("left"))
+  const right = new End(far, acceptor("right"))
+  return { left, right, throwNow: () => link.throwIn(...throws) }
+}
+
+const reasonOf = (error: ActorError.ActorError | undefined): string | undefined =>
+  error?._tag === "ActorLost" && error.how._tag === "ConnectionClosed" ? error.how.reason : undefined
+
+describe("a transport that throws", () => {
+  it.effect.each<readonly [when: string, bytes: number]>([
+    ["in the turn of the call", 4096],
+    ["at the end of the turn", 0]
+  ])(
+    "in write, $0, loses the connection with that reason: every dialog ends, and it is told",
+    ([, bytes]) =>
+      Effect.gen(function*() {
+        const { left, right, throwNow } = throwing(["write"])
+        yield* settle
+        left.channel.send(start(left.open()))
+        yield* settle
+        throwNow()
+        left.channel.send(start(left.open(), bytes))
+        yield* settle
+        assert.deepStrictEqual(left.lost.map(reasonOf), Array(2).fill("the transport threw: this write is broken"))
+        assert.strictEqual(reasonOf(left.closed), "the transport threw: this write is broken")
+        assert.deepStrictEqual(left.events.map(({ _tag }) => _tag), ["ConnectionFailed"])
+        // The other end is not left waiting.
+        assert.strictEqual(right.closed?._tag, "ActorLost")
+      })
+  )
+
+  it.effect("in every way at once, costs its connection and nothing else", () =>
+    Effect.gen(function*() {
+      const { left, throwNow } = throwing(["write", "end", "destroy"])
+      yield* settle
+      left.open()
+      throwNow()
+      left.channel.close()
+      left.channel.destroy()
+      left.channel.hangUp()
+      yield* settle
+      assert.strictEqual(left.closed?._tag, "ChannelClosed")
+      assert.strictEqual(left.lost.length, 1)
+    }))
+
+  it.effect("when it is started, is a connection that ended before it was greeted", () =>
+    Effect.gen(function*() {
+      const [near] = MemoryTransport.pair()
+      const end = new End({ ...near, start: () => assert.fail("no start today") }, dialler("left"))
+      yield* settle
+      assert.strictEqual(end.greeted?._tag, "Ended")
+      assert.strictEqual(reasonOf(end.closed), "the transport threw: no start today")
+    }))
+})
+
+describe("a callback that throws", () => {
+  const broken = (): never => {
+    throw new Error("out of luck")
+  }
+
+  it.effect("in a dialog's word, loses the connection; the other dialogs end, once", () =>
+    Effect.gen(function*() {
+      const [left, right] = pair()
+      yield* settle
+      left.channel.send(start(left.open()))
+      const id = left.channel.open({ side: "caller", heard: broken, lost: broken })
+      left.channel.send(start(id))
+      left.channel.send(start(left.open()))
+      yield* settle
+      right.channel.send({ _tag: "Return", dialog: id, payload: new Uint8Array() })
+      yield* settle
+      assert.deepStrictEqual(left.lost.map(reasonOf), Array(2).fill("a word could not be delivered: out of luck"))
+      assert.strictEqual(left.channel.snapshot().dialogs, 0)
+      assert.isDefined(right.closed)
+    }))
+
+  it.effect("when it hears of the loss, keeps nobody else from hearing of it", () =>
+    Effect.gen(function*() {
+      const [left, right] = pair()
+      yield* settle
+      left.open()
+      left.channel.open({ side: "caller", heard: broken, lost: broken })
+      left.open()
+      let woken = 0
+      left.channel.whenClosed(broken)
+      left.channel.whenClosed(() => woken++)
+      right.channel.destroy()
+      yield* settle
+      assert.deepStrictEqual([left.lost.length, left.closed?._tag, woken], [2, "ActorLost", 1])
+    }))
+
+  it.effect("in an owner, loses the connection with the reason", () =>
+    Effect.gen(function*() {
+      const [left, right] = pair()
+      yield* settle
+      left.onStart = broken
+      right.channel.send(start(right.open()))
+      yield* settle
+      assert.strictEqual(reasonOf(left.closed), "a word could not be delivered: out of luck")
+      assert.strictEqual(right.lost.length, 1)
+    }))
+
+  it.effect("where the end is to be explained, ends every dialog with the loss all the same", () =>
+    Effect.gen(function*() {
+      const [near, far] = MemoryTransport.pair()
+      const left = new End(near, dialler("left"), "ready", { explain: broken })
+      new End(far, acceptor("right"))
+      yield* settle
+      left.open()
+      far.destroy()
+      yield* settle
+      assert.deepStrictEqual(left.lost.map(reasonOf), ["the end of a connection could not be explained: out of luck"])
+    }))
+
+  it.effect("in a subscriber of events, hurts nobody", () =>
+    Effect.gen(function*() {
+      const [near, far] = MemoryTransport.pair()
+      new End(far, acceptor("right"))
+      const channel = new PeerChannel({
+        connection: near,
+        role: "peer",
+        handshake: dialler("left"),
+        events: { publish: broken, subscribe: () => () => {} }
+      })
+      yield* settle
+      const lost: Array<ActorError.ActorError> = []
+      channel.open({ side: "caller", heard: () => {}, lost: (error) => void lost.push(error) })
+      channel.violate({ _tag: "CreditOverrun", dialog: 1 })
+      yield* settle
+      assert.deepStrictEqual(lost.map(({ _tag }) => _tag), ["ProtocolViolation"])
+    }))
+
+  it("wakes every waiter, once, and not those who left", () => {
+    const waiters = new Waiters<number>()
+    const woken: Array<number> = []
+    waiters.add(broken)
+    const leave = waiters.add(() => assert.fail("it had left"))
+    waiters.add((n) => {
+      woken.push(n)
+      leaveLater()
+    })
+    const leaveLater = waiters.add(() => assert.fail("it was made to leave"))
+    leave()
+    assert.throws(() => waiters.wake(4), "out of luck")
+    waiters.wake(5)
+    assert.deepStrictEqual([woken, waiters.isEmpty], [[4], true])
+  })
+})
+
+describe("a program that froze Error", () => {
+  it("still gets errors, with the stacks that they have", () => {
+    const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!
+    Object.defineProperty(Error, "stackTraceLimit", { ...limit, writable: false })
+    try {
+      assert.strictEqual(
+        withoutStack(() => new ActorError.ChannelClosed({ side: "peer", actor: { name: "a", uuid: "a", pid: 1 } }))
+          ._tag,
+        "ChannelClosed"
+      )
+    } finally {
+      Object.defineProperty(Error, "stackTraceLimit", limit)
+    }
+  })
+
+  it.effect("still hears of a lost actor", () =>
+    Effect.gen(function*() {
+      const [left, right] = pair()
+      yield* settle
+      left.open()
+      const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!
+      Object.defineProperty(Error, "stackTraceLimit", { ...limit, writable: false })
+      yield* Effect.ensuring(
+        Effect.gen(function*() {
+          right.channel.destroy()
+          yield* settle
+          assert.deepStrictEqual(left.lost.map(({ _tag }) => _tag), ["ActorLost"])
+        }),
+        Effect.sync(() => Object.defineProperty(Error, "stackTraceLimit", limit))
+      )
+    }))
+})
+
+describe("a loss says whether a call can have begun", () => {
+  const beganOf = (error: ActorError.ActorError | undefined) => error?._tag === "ActorLost" ? error.began : undefined
+
+  it.effect("maybe, where its Start was handed over; no, where it still waited here or came later", () =>
+    Effect.gen(function*() {
+      const [near, far] = MemoryTransport.pair()
+      let room = true
+      const left = new End({ ...near, write: (chunks) => near.write(chunks) && room }, dialler("left"))
+      new End(far, acceptor("right"))
+      yield* settle
+      left.channel.send(start(left.open()))
+      yield* settle
+      room = false
+      left.channel.send(start(left.open()))
+      yield* settle
+      // The connection is full now: this one waits for room.
+      left.channel.send(start(left.open()))
+      yield* settle
+      far.destroy()
+      yield* settle
+      left.open()
+      yield* settle
+      assert.deepStrictEqual(left.lost.map(beganOf), ["maybe", "maybe", "no", "no"])
+      assert.strictEqual(beganOf(left.closed), "maybe")
+      assert.match(left.lost[2]!.message, /its connection closed; this call had not begun/)
+    }))
+
+  it.effect("no, where it was opened while the loss was being explained", () =>
+    Effect.gen(function*() {
+      const [near, far] = MemoryTransport.pair()
+      let done: ((error: ActorError.ActorError) => void) | undefined
+      const left = new End(near, dialler("left"), "ready", { explain: (explained) => void (done = explained) })
+      new End(far, acceptor("right"))
+      yield* settle
+      left.channel.send(start(left.open()))
+      yield* settle
+      far.destroy()
+      yield* settle
+      left.channel.send(start(left.open()))
+      yield* settle
+      assert.deepStrictEqual(left.lost, [])
+      const actor = { name: "right", uuid: "right", pid: 1 }
+      done!(
+        new ActorError.ActorLost({ actor, how: { _tag: "Exited", code: 3 }, began: "maybe", stderr: [], failure: null })
+      )
+      assert.deepStrictEqual(left.lost.map(beganOf), ["maybe", "no"])
+    }))
+})
+
+describe("a dialog on a closed channel", () => {
+  it.live("costs a turn of the event loop: a caller that tries again and again holds up no timer", () =>
+    Effect.gen(function*() {
+      const [left] = pair()
+      yield* settle
+      left.channel.close()
+      let tries = 0
+      let fired = false
+      setTimeout(() => {
+        fired = true
+      }, 5)
+      yield* Effect.callback<void>((resume) => {
+        const again = () => {
+          tries++
+          if (fired || tries > 1_000_000) return resume(Effect.void)
+          left.channel.open({ side: "caller", heard: () => {}, lost: again })
+        }
+        again()
+      })
+      assert.isTrue(fired)
+      assert.isBelow(tries, 1_000_000)
+    }))
+})
