@@ -1,29 +1,22 @@
 /**
  * The connections of an actor to actors that are neither its parent nor its children: one for each pair, made when it is
- * first needed, used for all dialogs of both sides.
+ * first needed, used for all dialogs of both sides. `Rendezvous` decides; this carries it out.
  *
- *   Dialling --Welcome--> Open --end of the connection--> (forgotten)
- *      |--refused as a duplicate: the peer's own dial is coming in--> Open
- *      |--nobody there, not let in, too late--> (forgotten, whoever waited hears why)
- *
- * An actor listens from the moment somebody asks for its address. When two dial each other at once the one with the
- * smaller uuid is the dialler: its peer takes that connection and gives its own up.
- *
- * Whoever dials in is a stranger until it has proven that it knows the secret of the tree. A stranger may say a greeting
- * of limited size, has a limited time for it, and there are never more than so many of them: a new one drives the oldest
- * out. None of them reaches a handler.
+ * An actor listens from the moment somebody asks for its address. An actor that dials in is a stranger until it has
+ * proven that it knows the secret of the tree: its greeting is of limited size, has a limited time, and reaches no
+ * handler.
  *
  * @since 0.1.0
  */
-import type * as Handshake from "@furrow/protocol/Handshake"
-import type { CancelActor, Hello, Start } from "@furrow/protocol/Message"
+import type { CancelActor, Start } from "@furrow/protocol/Message"
+import * as Rendezvous from "@furrow/protocol/Rendezvous"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { encodeFarewell } from "../channel/Farewell.ts"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { type HandshakeResult, PeerChannel } from "../channel/PeerChannel.ts"
-import { encodeFarewell } from "../dialog/Farewell.ts"
 import {
   type ActorError,
   type ActorId,
@@ -38,11 +31,8 @@ import { Timeouts } from "../settings/Timeouts.ts"
 import type { Doors, Network } from "../transport/Network.ts"
 import type { Address, Connection } from "../transport/Transport.ts"
 
-/** So many connections at once have not proven themselves yet. */
-const maxStrangers = 64
-
-/** A greeting is a few hundred bytes. Who dials reads more: the first words of the peer come right behind its own. */
-const greetingLimit = 16 * 1024
+/** A greeting is a few hundred bytes. A dialler reads more: the first words of its peer come right behind the greeting. */
+const maxGreetingBytes = 16 * 1024
 
 /** Before a refused duplicate is dialled again: each side may have noticed the end of an older connection first. */
 const duplicateRetryMillis = 50
@@ -79,14 +69,20 @@ export interface NotThere {
   readonly reason: string
 }
 
-type Link =
-  | {
-    readonly _tag: "Dialling"
-    readonly ref: ActorRefData
-    readonly done: Deferred.Deferred<PeerChannel, Unreachable>
-    readonly stop: () => void
-  }
-  | { readonly _tag: "Open"; readonly channel: PeerChannel; readonly connection: Connection }
+/** A dial that somebody waits for, and what there is to call off. */
+interface Dial {
+  readonly ref: ActorRefData
+  readonly done: Deferred.Deferred<PeerChannel, Unreachable>
+  timer: Running | undefined
+  attempt: Running | undefined
+}
+
+interface Running {
+  readonly interrupt: () => void
+}
+
+type Input = Rendezvous.Input<PeerChannel, Connection, Unreachable>
+type Action = Rendezvous.Action<PeerChannel, Connection, Unreachable>
 
 /** Why there is no connection; `gone` where the actor is. */
 export class Unreachable {
@@ -100,22 +96,105 @@ export class Unreachable {
 
 export class Peers {
   private readonly options: PeersOptions
-  private readonly links = new Map<string, Link>()
-  private readonly strangers = new Set<(why?: string) => void>()
+  private state: Rendezvous.State<PeerChannel, Connection>
+  private readonly dials = new Map<string, Dial>()
+  /** The bounds of strangers. */
+  private readonly bounds = new Map<Connection, Running>()
   private listener: Deferred.Deferred<Doors, NotThere> | undefined
-  private closed = false
 
   constructor(options: PeersOptions) {
     this.options = options
+    this.state = Rendezvous.initial(options.self.uuid)
   }
 
   private get timeouts(): Timeouts {
     return Context.get(this.options.context, Timeouts)
   }
 
-  private fork(effect: Effect.Effect<unknown, never>): { readonly interrupt: () => void } {
+  private fork(effect: Effect.Effect<unknown, never>): Running {
     const fiber = Effect.runForkWith(this.options.context)(effect)
     return { interrupt: () => fiber.interruptUnsafe() }
+  }
+
+  private after(millis: number, input: Input): Running {
+    return this.fork(Effect.andThen(Effect.sleep(millis), Effect.sync(() => this.input(input))))
+  }
+
+  private get isEnding(): boolean {
+    return this.state.phase !== "open"
+  }
+
+  // ---- carrying out -----------------------------------------------------------------------------------------------
+
+  private input(input: Input): void {
+    const [state, actions] = Rendezvous.step(this.state, input)
+    this.state = state
+    const thrown: Array<unknown> = []
+    for (const action of actions) {
+      try {
+        this.execute(action)
+      } catch (error) {
+        // The others wait for theirs all the same.
+        thrown.push(error)
+      }
+    }
+    if (thrown.length > 0) throw thrown[0]
+  }
+
+  private execute(action: Action): void {
+    const { events } = this.options
+    switch (action._tag) {
+      case "Dial":
+        return this.dial(action.peer)
+      case "AwaitRetry":
+        return void this.after(duplicateRetryMillis, { _tag: "RetryDue", peer: action.peer })
+      case "StopDial": {
+        const dial = this.dials.get(action.peer)
+        dial?.attempt?.interrupt()
+        return dial?.timer?.interrupt()
+      }
+      case "Answer":
+        return this.finish(action.peer, Exit.succeed(action.connection))
+      case "Fail":
+        return this.finish(action.peer, Exit.fail(this.failure(action.peer, action.why)))
+      case "Serve":
+        return this.serve(action.connection)
+      case "CloseStale":
+        return action.connection.close()
+      case "TakeLeave": {
+        const payload = encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] })
+        action.connection.send({ _tag: "Bye", payload })
+        return action.connection.close()
+      }
+      case "Cut":
+        return action.connection.destroy()
+      case "CutStranger":
+        this.forgetStranger(action.stranger)
+        return quietly(() => action.stranger.destroy())
+      case "ReportStranger":
+        return events.publish({ _tag: "StrangerRefused", reason: action.reason })
+    }
+  }
+
+  private forgetStranger(stranger: Connection): void {
+    this.bounds.get(stranger)?.interrupt()
+    this.bounds.delete(stranger)
+  }
+
+  private finish(peer: string, exit: Exit.Exit<PeerChannel, Unreachable>): void {
+    const dial = this.dials.get(peer)
+    if (dial === undefined) return
+    this.dials.delete(peer)
+    if (dial.attempt === undefined) dial.timer?.interrupt()
+    Deferred.doneUnsafe(dial.done, exit)
+  }
+
+  private failure(peer: string, why: Extract<Action, { readonly _tag: "Fail" }>["why"]): Unreachable {
+    if (typeof why === "object") return why.error
+    const { ref } = this.dials.get(peer)!
+    return why === "ending"
+      ? unreachable(ref, "closed", ending)
+      : unreachable(ref, "timeout", `no answer within ${this.timeouts.connect} ms (Timeouts.connect)`)
   }
 
   // ---- being reached ----------------------------------------------------------------------------------------------
@@ -123,7 +202,7 @@ export class Peers {
   /** Where we listen; from now on, if we did not. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, NotThere> = Effect.suspend(
     (): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
-      if (this.closed) return Effect.fail({ gone: true, reason: "it is ending" })
+      if (this.isEnding) return Effect.fail({ gone: true, reason: "it is ending" })
       let listener = this.listener
       if (listener === undefined) {
         const opened = listener = Deferred.makeUnsafe<Doors, NotThere>()
@@ -134,7 +213,7 @@ export class Peers {
           (exit) => {
             if (Exit.isFailure(exit)) this.listener = undefined
             // It ended while it began to listen.
-            else if (this.closed) exit.value.close()
+            else if (this.isEnding) exit.value.close()
             Deferred.doneUnsafe(opened, exit as Exit.Exit<Doors, NotThere>)
           }
         ))
@@ -145,73 +224,34 @@ export class Peers {
   )
 
   private accept(connection: Connection): void {
-    if (this.closed) return connection.destroy()
-    if (this.strangers.size >= maxStrangers) {
-      const [oldest] = this.strangers
-      oldest?.("too many strangers at once")
-    }
-    const { events, network, self } = this.options
-    const auth = network.authenticator?.()
+    this.input({ _tag: "StrangerCame", stranger: connection })
+    if (!this.state.strangers.has(connection)) return
+    this.bounds.set(connection, this.after(this.timeouts.handshake, { _tag: "StrangerLate", stranger: connection }))
+    const { context, events, network, self } = this.options
     const channel: PeerChannel = new PeerChannel({
       connection,
       role: "peer",
-      context: this.options.context,
+      context,
       handshake: {
         side: "acceptor",
         welcome: welcome(self),
-        judge: (hello) => this.judge(hello),
-        auth
+        judge: (hello) => Rendezvous.judge(this.state, hello, ({ isOpen }) => isOpen),
+        auth: network.authenticator?.()
       },
       events,
-      greetingLimit
+      greetingLimit: maxGreetingBytes
     })
-    let state: "stranger" | "told" | "known" = "stranger"
-    const refuse = (reason: string) => {
-      if (state !== "stranger") return
-      state = "told"
-      events.publish({ _tag: "StrangerRefused", reason })
-    }
-    const drop = (why?: string) => {
-      this.strangers.delete(drop)
-      timer.interrupt()
-      if (why !== undefined) refuse(why)
-      if (state === "known") return
-      state = "told"
-      connection.destroy()
-    }
-    this.strangers.add(drop)
-    const timer = this.fork(
-      Effect.andThen(
-        Effect.sleep(this.timeouts.handshake),
-        Effect.sync(() => drop("it did not prove itself in time"))
-      )
-    )
-    channel.onHandshake((greeted) => {
-      if (greeted._tag === "Open") {
-        state = "known"
-        drop()
-        this.opened(greeted.peer.actor, channel, connection)
-        return
+    channel.onHandshake((result) => {
+      if (result._tag === "Open") {
+        this.forgetStranger(connection)
+        const peer = result.peer.actor.uuid
+        return this.input({ _tag: "StrangerAdmitted", stranger: connection, peer, connection: channel })
       }
       // Two that dial each other at once are no strangers.
-      if (isDuplicate(greeted)) state = "told"
-      else refuse(refusalOf(greeted))
-      // What it is told leaves first: the bound of the greeting is also that of reading the refusal.
-      if (greeted._tag === "Ended") drop()
+      const reason = isDuplicate(result) ? undefined : refusalOf(result)
+      if (result._tag === "Refused") return this.input({ _tag: "StrangerRefused", stranger: connection, reason })
+      this.input({ _tag: "StrangerEnded", stranger: connection, reason: refusalOf(result) })
     })
-  }
-
-  /** Asked of who has proven itself. */
-  private judge(hello: Hello): Handshake.Refusal | undefined {
-    const { self } = this.options
-    if (this.closed) return { reason: "busy", detail: "this actor is ending" }
-    if (hello.role !== "peer") return { reason: "role", detail: "only peers dial: parents and children are connected" }
-    if (hello.actor.uuid === self.uuid) return { reason: "identity", detail: "this is you" }
-    const link = this.links.get(hello.actor.uuid)
-    if (link === undefined || (link._tag === "Open" ? !link.channel.isOpen : self.uuid > hello.actor.uuid)) {
-      return undefined
-    }
-    return { reason: "duplicate", detail: "there is a connection between the two already" }
   }
 
   // ---- reaching ---------------------------------------------------------------------------------------------------
@@ -228,104 +268,91 @@ export class Peers {
       if (near !== undefined) {
         return near.error === undefined ? Effect.succeed(near) : Effect.fail(new Unreachable(true, near.error))
       }
-      const link = this.links.get(uuid)
-      if (link?._tag === "Open" && link.channel.isOpen) return Effect.succeed(link.channel)
-      if (link?._tag === "Dialling") return Deferred.await(link.done)
-      if (this.closed) return Effect.fail(unreachable(ref, "closed", ending))
-      return Deferred.await(this.dial(ref))
+      const link = this.state.links.get(uuid)
+      const usable = link?._tag === "Open" && link.connection.isOpen
+      const dial = this.dials.get(uuid) ??
+        { ref, done: Deferred.makeUnsafe<PeerChannel, Unreachable>(), timer: undefined, attempt: undefined }
+      this.dials.set(uuid, dial)
+      this.input({ _tag: "Wanted", peer: uuid, usable })
+      return Deferred.await(dial.done)
     })
   }
 
-  private dial(ref: ActorRefData): Deferred.Deferred<PeerChannel, Unreachable> {
-    const done = Deferred.makeUnsafe<PeerChannel, Unreachable>()
-    const bound = this.timeouts.connect
-    const finish = (exit: Exit.Exit<PeerChannel, Unreachable>) => {
-      timer.interrupt()
-      // The peer's own dial may have come in meanwhile: that one is in place, and has been told of.
-      if (this.links.get(ref.actor.uuid) === link) this.links.delete(ref.actor.uuid)
-      Deferred.doneUnsafe(done, exit)
-    }
-    const stop = () => {
-      timer.interrupt()
-      fiber.interrupt()
-    }
-    const link: Link = { _tag: "Dialling", ref, done, stop }
-    this.links.set(ref.actor.uuid, link)
-    const tooLate = Effect.sync(() => {
-      // An actor on the way that does not answer does not hear this either: nobody waits for it to stop.
-      fiber.interrupt()
-      finish(Exit.fail(unreachable(ref, "timeout", `no answer within ${bound} ms (Timeouts.connect)`)))
+  private dial(peer: string): void {
+    const dial = this.dials.get(peer)!
+    dial.timer ??= this.after(this.timeouts.connect, { _tag: "DialLate", peer })
+    // Only while somebody waits for it: a dial that was overtaken has nothing to say of the next one.
+    const tell = (input: Input) => this.dials.get(peer) === dial ? this.input(input) : undefined
+    const attempt = Effect.matchEffect(this.attempt(dial.ref, tell), {
+      onSuccess: () => Effect.void,
+      onFailure: (why) =>
+        Effect.sync(() => {
+          dial.attempt = undefined
+          if (why instanceof Duplicate) return tell({ _tag: "RefusedAsDuplicate", peer })
+          const error = why instanceof Unreachable ? why : unreachable(dial.ref, whyOf(why), why.reason)
+          tell({ _tag: "DialFailed", peer, error })
+        })
     })
-    const timer = this.fork(Effect.andThen(Effect.sleep(bound), tooLate))
-    const attempt = Effect.mapError(
-      this.attempt(ref, done),
-      (why) => why instanceof Unreachable ? why : unreachable(ref, whyOf(why), why.reason)
-    )
-    const fiber = this.fork(Effect.map(Effect.exit(attempt), finish))
-    return done
+    let isOver = false
+    const running = this.fork(Effect.ensuring(
+      attempt,
+      Effect.sync(() => {
+        isOver = true
+        dial.attempt = undefined
+        if (this.dials.get(peer) !== dial) dial.timer?.interrupt()
+      })
+    ))
+    if (!isOver) dial.attempt = running
   }
 
   private attempt(
     ref: ActorRefData,
-    arrival: Deferred.Deferred<PeerChannel, Unreachable>
-  ): Effect.Effect<PeerChannel, NotThere | Unreachable> {
+    tell: (input: Input) => void
+  ): Effect.Effect<void, NotThere | Unreachable | Duplicate> {
     const { locate, network } = this.options
     return locate(ref).pipe(
       Effect.flatMap((addresses) => network.dial(addresses)),
-      Effect.flatMap((connection) => this.greet(ref, connection)),
-      Effect.catchIf(
-        (why): why is Duplicate => why instanceof Duplicate,
-        // The peer dials us too, and prefers its own: it will be here.
-        () =>
-          Effect.raceFirst(
-            Deferred.await(arrival),
-            Effect.andThen(Effect.sleep(duplicateRetryMillis), this.attempt(ref, arrival))
-          )
-      )
+      Effect.flatMap((connection) => {
+        tell({ _tag: "Connected", peer: ref.actor.uuid })
+        return this.greet(ref, connection)
+      })
     )
   }
 
-  private greet(ref: ActorRefData, connection: Connection): Effect.Effect<PeerChannel, NotThere | Duplicate> {
+  private greet(ref: ActorRefData, connection: Connection): Effect.Effect<void, NotThere | Duplicate> {
     return Effect.callback((resume) => {
-      const { events, network, self } = this.options
+      const { context, events, network, self } = this.options
       const auth = network.authenticator?.()
       const channel: PeerChannel = new PeerChannel({
         connection,
         role: "peer",
-        context: this.options.context,
-        handshake: {
-          side: "dialler",
-          hello: hello(self, "peer"),
-          auth,
-          to: ref.actor.uuid
-        },
+        context,
+        handshake: { side: "dialler", hello: hello(self, "peer"), auth, to: ref.actor.uuid },
         events
       })
       let done = false
-      channel.onHandshake((greeted) => {
+      channel.onHandshake((result) => {
         done = true
         // In this turn: an interruption that comes now finds the connection where it belongs.
-        if (greeted._tag === "Open") return resume(Effect.succeed(this.opened(ref.actor, channel, connection)))
-        connection.end()
-        if (isDuplicate(greeted)) return resume(Effect.fail(new Duplicate()))
-        const gone = greeted._tag === "Refused" && greeted.refusal.reason === "identity"
-        resume(Effect.fail({ gone, why: gone ? "gone" : "refused", reason: refusalOf(greeted) }))
+        if (result._tag === "Open") {
+          this.input({ _tag: "Welcomed", peer: ref.actor.uuid, connection: channel })
+          return resume(Effect.void)
+        }
+        channel.hangUp()
+        if (isDuplicate(result)) return resume(Effect.fail(new Duplicate()))
+        const gone = result._tag === "Refused" && result.refusal.reason === "identity"
+        resume(Effect.fail({ gone, why: gone ? "gone" : "refused", reason: refusalOf(result) }))
       })
       return Effect.sync(() => {
-        if (!done) connection.destroy()
+        if (!done) channel.destroy()
       })
     })
   }
 
-  private opened(peer: ActorId, channel: PeerChannel, connection: Connection): PeerChannel {
+  private serve(channel: PeerChannel): void {
     const { cancelActor, events, serve } = this.options
-    const before = this.links.get(peer.uuid)
-    const link: Link = { _tag: "Open", channel, connection }
-    this.links.set(peer.uuid, link)
-    // The peer has one connection to us: what we took for it is dead, and we have not seen its end yet.
-    if (before?._tag === "Open") before.channel.close()
-    if (before?._tag === "Dialling") Deferred.doneUnsafe(before.done, Exit.succeed(channel))
-    events.publish({ _tag: "PeerConnected", actor: peer })
+    const actor = channel.peer
+    events.publish({ _tag: "PeerConnected", actor })
     const router = serve(channel)
     channel.route((event) => {
       switch (event._tag) {
@@ -335,8 +362,8 @@ export class Peers {
           return cancelActor(event, channel)
         case "Closed": {
           const { error } = event
-          if (this.links.get(peer.uuid) === link) this.links.delete(peer.uuid)
-          if (channel.bye === undefined && !this.closed) events.publish({ _tag: "PeerLost", actor: peer, error })
+          this.input({ _tag: "Ended", peer: actor.uuid, connection: channel })
+          if (channel.bye === undefined && !this.isEnding) events.publish({ _tag: "PeerLost", actor, error })
           router.closed()
           // What we said last leaves; the peer's half is not waited for.
           channel.hangUp()
@@ -344,7 +371,6 @@ export class Peers {
         }
       }
     })
-    return channel
   }
 
   /** When the connection to a peer has ended, and whether the peer had said goodbye. */
@@ -358,8 +384,7 @@ export class Peers {
 
   /** No new connections: the actor is ending. */
   stopListening(): void {
-    this.closed = true
-    for (const drop of Array.from(this.strangers)) drop()
+    this.input({ _tag: "Ending" })
     const { listener } = this
     if (listener === undefined) return
     this.fork(Effect.ignore(Effect.map(Deferred.await(listener), (listener) => listener.close())))
@@ -368,34 +393,30 @@ export class Peers {
   /** Says goodbye to every peer and closes. */
   close(): void {
     this.stopListening()
-    for (const link of this.takeLinks()) {
-      link.channel.send({ _tag: "Bye", payload: encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] }) })
-      link.channel.close()
-    }
+    this.input({ _tag: "Close", how: "leave" })
   }
 
   /** As if the process had been killed: every connection is cut. */
   destroy(): void {
     this.stopListening()
-    for (const link of this.takeLinks()) link.connection.destroy()
+    this.input({ _tag: "Close", how: "cut" })
   }
 
-  /** Whoever waits for a connection hears that there will be none. */
-  private takeLinks(): ReadonlyArray<Extract<Link, { readonly _tag: "Open" }>> {
-    const links = Array.from(this.links.values())
-    this.links.clear()
-    return links.flatMap((link) => {
-      if (link._tag === "Open") return [link]
-      link.stop()
-      Deferred.doneUnsafe(link.done, Exit.fail(unreachable(link.ref, "closed", ending)))
-      return []
-    })
+  private get open(): ReadonlyArray<PeerChannel> {
+    return Array.from(this.state.links.values()).flatMap((link) => link._tag === "Open" ? [link.connection] : [])
   }
 
   snapshot(): ReadonlyArray<PeerSnapshot> {
-    return Array.from(this.links.values()).flatMap((link) =>
-      link._tag === "Open" ? [{ actor: link.channel.peer, channel: link.channel.snapshot() }] : []
-    )
+    return this.open.map((channel) => ({ actor: channel.peer, channel: channel.snapshot() }))
+  }
+}
+
+/** A driver that throws has no say in what comes next. */
+const quietly = (f: () => void): void => {
+  try {
+    f()
+  } catch {
+    // Nothing of the connection is needed any more.
   }
 }
 

@@ -1,0 +1,251 @@
+/**
+ * The connections of one actor to its peers as a machine: at most one for each pair, whoever dials and in whatever order.
+ *
+ *   (gone) --wanted--> Dialling --connected--> Greeting --welcome--> Open --end of the connection--> (gone)
+ *                         ^                        |--refused as a duplicate--> Duplicate
+ *                         +--------- a moment later, where the peer's own dial has not come in --------+
+ *   Dialling | Greeting | Duplicate   --the peer's dial comes in--> Open     --refused, nobody there, too late--> (gone)
+ *
+ * When two dial each other at once the one with the smaller uuid is the dialler: it refuses the other's connection as a
+ * duplicate, and the other takes its.
+ *
+ * A stranger is a connection that has not proven itself. There are never more than `maxStrangers`: a new one drives the
+ * oldest out. One that is refused stays among them for as long as it may read why.
+ *
+ * `C` is a connection that is open, `S` one that came in, `E` why a dial failed. Time comes in as inputs.
+ *
+ * @since 0.1.0
+ */
+import type { Refusal } from "./Handshake.ts"
+import type { Hello } from "./Message.ts"
+
+/** Connections at once that have not proven themselves. */
+export const maxStrangers = 64
+
+export type Link<C> =
+  | { readonly _tag: "Dialling" }
+  | { readonly _tag: "Greeting" }
+  /** The peer refused our connection, because its own is on its way, or is there. */
+  | { readonly _tag: "Duplicate" }
+  | { readonly _tag: "Open"; readonly connection: C }
+
+export interface State<C, S> {
+  readonly self: string
+  /** `ending`: nothing new is dialled, and nobody let in. `closed`: there is no connection any more. */
+  readonly phase: "open" | "ending" | "closed"
+  /** By the uuid of the peer; one that is not here is gone. */
+  readonly links: ReadonlyMap<string, Link<C>>
+  /** The oldest first. */
+  readonly strangers: ReadonlyMap<S, "unknown" | "refused">
+}
+
+export type Input<C, S, E> =
+  /** Somebody wants a connection. `usable` is false where the one that is open is on its way out. */
+  | { readonly _tag: "Wanted"; readonly peer: string; readonly usable: boolean }
+  | { readonly _tag: "Connected"; readonly peer: string }
+  | { readonly _tag: "Welcomed"; readonly peer: string; readonly connection: C }
+  | { readonly _tag: "RefusedAsDuplicate"; readonly peer: string }
+  | { readonly _tag: "RetryDue"; readonly peer: string }
+  | { readonly _tag: "DialFailed"; readonly peer: string; readonly error: E }
+  | { readonly _tag: "DialLate"; readonly peer: string }
+  | { readonly _tag: "Ended"; readonly peer: string; readonly connection: C }
+  | { readonly _tag: "StrangerCame"; readonly stranger: S }
+  | { readonly _tag: "StrangerAdmitted"; readonly stranger: S; readonly peer: string; readonly connection: C }
+  /** It was told why; `reason` is undefined where it is a peer that dialled at the same time. */
+  | { readonly _tag: "StrangerRefused"; readonly stranger: S; readonly reason: string | undefined }
+  | { readonly _tag: "StrangerEnded"; readonly stranger: S; readonly reason: string }
+  | { readonly _tag: "StrangerLate"; readonly stranger: S }
+  /** The actor is ending: no new connections. */
+  | { readonly _tag: "Ending" }
+  /** The actor has ended: none at all. `how` says whether it takes leave of its peers, or was killed. */
+  | { readonly _tag: "Close"; readonly how: "leave" | "cut" }
+
+export type Action<C, S, E> =
+  | { readonly _tag: "Dial"; readonly peer: string }
+  /** Says `RetryDue` after a moment. */
+  | { readonly _tag: "AwaitRetry"; readonly peer: string }
+  /** Calls the dial that runs off. */
+  | { readonly _tag: "StopDial"; readonly peer: string }
+  /** To everybody who waits for a connection. */
+  | { readonly _tag: "Answer"; readonly peer: string; readonly connection: C }
+  | { readonly _tag: "Fail"; readonly peer: string; readonly why: "late" | "ending" | { readonly error: E } }
+  /** Serve the peer over its new connection. */
+  | { readonly _tag: "Serve"; readonly peer: string; readonly connection: C }
+  /** It was in place of a new one, and is dead though its end has not been seen. */
+  | { readonly _tag: "CloseStale"; readonly connection: C }
+  | { readonly _tag: "TakeLeave"; readonly connection: C }
+  | { readonly _tag: "Cut"; readonly connection: C }
+  | { readonly _tag: "CutStranger"; readonly stranger: S }
+  | { readonly _tag: "ReportStranger"; readonly reason: string }
+
+type Step<C, S, E> = readonly [State<C, S>, ReadonlyArray<Action<C, S, E>>]
+
+const silence: ReadonlyArray<never> = []
+
+export const initial = <C, S>(self: string): State<C, S> => ({
+  self,
+  phase: "open",
+  links: new Map(),
+  strangers: new Map()
+})
+
+/** Whether a peer that has proven itself is let in, and why not. */
+export const judge = <C, S>(
+  { links, phase, self }: State<C, S>,
+  { actor, role }: Pick<Hello, "actor" | "role">,
+  usable: (connection: C) => boolean
+): Refusal | undefined => {
+  if (phase !== "open") return { reason: "busy", detail: "this actor is ending" }
+  if (role !== "peer") return { reason: "role", detail: "only peers dial: parents and children are connected" }
+  if (actor.uuid === self) return { reason: "identity", detail: "this is you" }
+  const link = links.get(actor.uuid)
+  if (link === undefined || (link._tag === "Open" ? !usable(link.connection) : self > actor.uuid)) return undefined
+  return { reason: "duplicate", detail: "there is a connection between the two already" }
+}
+
+const linked = <C, S>(state: State<C, S>, peer: string, link: Link<C> | undefined): State<C, S> => {
+  const links = new Map(state.links)
+  if (link === undefined) links.delete(peer)
+  else links.set(peer, link)
+  return { ...state, links }
+}
+
+const without = <C, S>(state: State<C, S>, stranger: S): State<C, S> => {
+  const strangers = new Map(state.strangers)
+  strangers.delete(stranger)
+  return { ...state, strangers }
+}
+
+export const step = <C, S, E>(state: State<C, S>, input: Input<C, S, E>): Step<C, S, E> => {
+  switch (input._tag) {
+    case "Wanted":
+    case "Connected":
+    case "Welcomed":
+    case "RefusedAsDuplicate":
+    case "RetryDue":
+    case "DialFailed":
+    case "DialLate":
+    case "Ended":
+      return linkStep(state, input)
+    case "StrangerCame":
+      return came(state, input.stranger)
+    case "StrangerAdmitted":
+      return state.strangers.has(input.stranger)
+        ? opened(without(state, input.stranger), input.peer, input.connection)
+        : [state, silence]
+    case "StrangerRefused":
+    case "StrangerEnded":
+    case "StrangerLate":
+      return strangerStep(state, input)
+    case "Ending":
+      return [
+        { ...state, phase: state.phase === "closed" ? "closed" : "ending", strangers: new Map() },
+        Array.from(state.strangers.keys(), (stranger): Action<C, S, E> => ({ _tag: "CutStranger", stranger }))
+      ]
+    case "Close":
+      return [
+        { ...state, phase: "closed", links: new Map() },
+        Array.from(state.links).flatMap(([peer, link]): ReadonlyArray<Action<C, S, E>> =>
+          link._tag === "Open"
+            ? [{ _tag: input.how === "leave" ? "TakeLeave" : "Cut", connection: link.connection }]
+            : [{ _tag: "StopDial", peer }, { _tag: "Fail", peer, why: "ending" }]
+        )
+      ]
+  }
+}
+
+type LinkInput<C, S, E> = Extract<Input<C, S, E>, { readonly peer: string }>
+
+const linkStep = <C, S, E>(
+  state: State<C, S>,
+  input: Exclude<LinkInput<C, S, E>, { readonly _tag: "StrangerAdmitted" }>
+): Step<C, S, E> => {
+  const { peer } = input
+  const link = state.links.get(peer)
+  switch (input._tag) {
+    case "Wanted":
+      if (link?._tag === "Open" && input.usable) {
+        return [state, [{ _tag: "Answer", peer, connection: link.connection }]]
+      }
+      if (link !== undefined && link._tag !== "Open") return [state, silence]
+      return state.phase !== "open"
+        ? [state, [{ _tag: "Fail", peer, why: "ending" }]]
+        : [linked(state, peer, { _tag: "Dialling" }), [{ _tag: "Dial", peer }]]
+    case "Connected":
+      return link?._tag === "Dialling" ? [linked(state, peer, { _tag: "Greeting" }), silence] : [state, silence]
+    case "Welcomed":
+      return opened(state, peer, input.connection)
+    case "RefusedAsDuplicate":
+      return link?._tag === "Greeting"
+        ? [linked(state, peer, { _tag: "Duplicate" }), [{ _tag: "AwaitRetry", peer }]]
+        : [state, silence]
+    case "RetryDue":
+      return link?._tag === "Duplicate"
+        ? [linked(state, peer, { _tag: "Dialling" }), [{ _tag: "Dial", peer }]]
+        : [state, silence]
+    case "DialFailed":
+      return link?._tag === "Dialling" || link?._tag === "Greeting"
+        ? [linked(state, peer, undefined), [{ _tag: "Fail", peer, why: { error: input.error } }]]
+        : [state, silence]
+    case "DialLate":
+      return link === undefined || link._tag === "Open" ? [state, silence] : [
+        linked(state, peer, undefined),
+        [{ _tag: "StopDial", peer }, { _tag: "Fail", peer, why: "late" }]
+      ]
+    case "Ended":
+      return link?._tag === "Open" && link.connection === input.connection
+        ? [linked(state, peer, undefined), silence]
+        : [state, silence]
+  }
+}
+
+/** The peer has one connection to us: what was taken for it is dead, though its end has not been seen. */
+const opened = <C, S, E>(state: State<C, S>, peer: string, connection: C): Step<C, S, E> => {
+  const before = state.links.get(peer)
+  const serve: Action<C, S, E> = { _tag: "Serve", peer, connection }
+  const actions: ReadonlyArray<Action<C, S, E>> = before === undefined
+    ? [serve]
+    : before._tag === "Open"
+    ? [{ _tag: "CloseStale", connection: before.connection }, serve]
+    : [serve, { _tag: "Answer", peer, connection }]
+  return state.phase === "closed"
+    ? [state, [{ _tag: "TakeLeave", connection }]]
+    : [linked(state, peer, { _tag: "Open", connection }), actions]
+}
+
+const came = <C, S, E>(state: State<C, S>, stranger: S): Step<C, S, E> => {
+  if (state.phase !== "open") return [state, [{ _tag: "CutStranger", stranger }]]
+  const [oldest] = state.strangers
+  const evicts = state.strangers.size >= maxStrangers && oldest !== undefined
+  const left = evicts ? without(state, oldest[0]) : state
+  return [
+    { ...left, strangers: new Map(left.strangers).set(stranger, "unknown") },
+    evicts ? cut(oldest, "too many strangers at once") : silence
+  ]
+}
+
+const cut = <S>([stranger, state]: readonly [S, "unknown" | "refused"], reason: string) => [
+  ...(state === "unknown" ? [{ _tag: "ReportStranger", reason } as const] : []),
+  { _tag: "CutStranger", stranger } as const
+]
+
+const strangerStep = <C, S, E>(
+  state: State<C, S>,
+  input: Extract<Input<C, S, E>, { readonly _tag: "StrangerRefused" | "StrangerEnded" | "StrangerLate" }>
+): Step<C, S, E> => {
+  const { stranger } = input
+  const known = state.strangers.get(stranger)
+  if (known === undefined) return [state, silence]
+  switch (input._tag) {
+    // What it is told leaves first: the bound of the greeting is also that of reading the refusal.
+    case "StrangerRefused":
+      return known === "refused" ? [state, silence] : [
+        { ...state, strangers: new Map(state.strangers).set(stranger, "refused") },
+        input.reason === undefined ? silence : [{ _tag: "ReportStranger", reason: input.reason }]
+      ]
+    case "StrangerEnded":
+      return [without(state, stranger), cut([stranger, known], input.reason)]
+    case "StrangerLate":
+      return [without(state, stranger), cut([stranger, known], "it did not prove itself in time")]
+  }
+}
