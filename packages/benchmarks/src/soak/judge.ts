@@ -1,0 +1,89 @@
+/**
+ * What a series of measurements says: whether a resource is back where it was.
+ *
+ * A process that does nothing still has noise above what it really holds, and none below. So each checkpoint counts with
+ * its floor, which is the least of several samples, and the first floor is what the process has when it is warm.
+ */
+
+export const resources = [
+  "heap",
+  "rss",
+  "fds",
+  "dialogs",
+  "stuck",
+  "peers",
+  "children",
+  "processes",
+  "socket files",
+  "names"
+] as const
+export type Resource = typeof resources[number]
+
+/** What one process holds at one moment: memory in MiB, everything else counted. */
+export type Sample = { readonly [R in Resource]?: number }
+
+/**
+ * How much more than at the first checkpoint is still where it was. Compiled code takes room once, and the allocator keeps
+ * pages of some large items; what is counted must be the same.
+ */
+export const allowed: Readonly<Record<Resource, number>> = {
+  heap: 16,
+  rss: 256,
+  fds: 0,
+  dialogs: 0,
+  stuck: 0,
+  peers: 0,
+  children: 0,
+  processes: 0,
+  "socket files": 0,
+  names: 0
+}
+
+/** So many checkpoints, each above the one before, are a leak that has not reached its allowance yet. */
+const creeping = 5
+
+export interface Judgement {
+  readonly resource: Resource
+  readonly first: number
+  readonly last: number
+  readonly problem: string | undefined
+}
+
+/** The least of several samples, by resource. */
+export const floor = (samples: ReadonlyArray<Sample>): Sample =>
+  Object.fromEntries(resources.flatMap((resource) => {
+    const values = samples.flatMap((sample) => sample[resource] ?? [])
+    return values.length === 0 ? [] : [[resource, Math.min(...values)]]
+  }))
+
+/** Whether everything is back where it was at `first`. */
+export const isBack = (first: Sample, now: Sample): boolean =>
+  resources.every((resource) => (now[resource] ?? 0) <= (first[resource] ?? 0) + allowed[resource])
+
+const problemOf = (resource: Resource, floors: ReadonlyArray<number>): string | undefined => {
+  const [first] = floors
+  const last = floors.at(-1)
+  if (first === undefined || last === undefined) return "was never measured"
+  const grown = last - first
+  if (grown > allowed[resource]) return `grew by ${round(grown)}, ${allowed[resource]} is allowed`
+  const tail = floors.slice(-creeping)
+  const climbs = tail.length === creeping && tail.every((value, i) => i === 0 || value > tail[i - 1]!)
+  const climbed = last - tail[0]!
+  return climbs && climbed > allowed[resource] / 4
+    ? `grew at each of the last ${creeping} checkpoints, by ${round(climbed)}`
+    : undefined
+}
+
+const round = (value: number): number => Math.round(value * 10) / 10
+
+/** The verdict on each resource of one process, from its floors, the first of which was taken when it was warm. */
+export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =>
+  resources.flatMap((resource) => {
+    const values = floors.flatMap((sample) => sample[resource] ?? [])
+    if (values.length === 0) return []
+    return [{ resource, first: values[0]!, last: values.at(-1)!, problem: problemOf(resource, values) }]
+  })
+
+/** MiB above the idle process that may be in use at once: some copies of each item that is on its way. */
+export const allowedPeak = ({ largest, lanes }: { readonly largest: number; readonly lanes: number }): number =>
+  256 + lanes * 12 * largest

@@ -1,0 +1,91 @@
+/**
+ * `npm run soak`: everything a program does with actors, for minutes, and whether everything is back where it was.
+ *
+ * A root and three actors call, stream, talk, subscribe, cancel, fail, kill, restart and look each other up, with items
+ * of 1 byte to 16 MiB. It fails where an act gets a wrong answer or none, where memory, descriptors, processes, socket
+ * files or entries of any table do not come back, and where a process needs more than some copies of what is on its way.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { NodeActor } from "@furrow/node"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as References from "effect/References"
+import * as Runtime from "effect/Runtime"
+import { setTimeout } from "node:timers/promises"
+import { acts } from "./acts.ts"
+import * as Options from "./options.ts"
+import * as Processes from "./processes.ts"
+import * as Report from "./report.ts"
+import { run } from "./run.ts"
+
+/** Ends the program with this exit code; what there was to say has been said. */
+class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
+  override readonly [Runtime.errorExitCode] = this.code
+  override readonly [Runtime.errorReported] = false
+}
+
+/** What is left when the runtime is closed, as soon as it is nothing, or after five seconds. */
+const left = async (folder: string, descriptors: number): Promise<ReadonlyArray<Report.Verdict>> => {
+  const look = () => [
+    { what: "processes", count: Processes.descendants(process.pid) },
+    { what: "socket files", count: Processes.files(folder) },
+    { what: "descriptors", count: Math.max(0, Processes.descriptors(process.pid) - descriptors) }
+  ]
+  for (let i = 0; i < 50 && look().some(({ count }) => count > 0); i++) await setTimeout(100)
+  return look().map(({ count, what }) => ({
+    what: `after the end: ${what}`,
+    figures: `${count}`,
+    problem: count === 0 ? undefined : "left"
+  }))
+}
+
+const soak = Effect.fnUntraced(function*(options: Options.Options) {
+  const fs = yield* FileSystem.FileSystem
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-soak-" })
+  // The runtime folder of this tree alone.
+  delete process.env.XDG_RUNTIME_DIR
+  process.env.TMPDIR = folder
+  // Node opens a pipe of its own with the first listener to a signal, and keeps it.
+  process.on("SIGWINCH", () => {})
+  const seed = options.seed ?? Date.now() % 1_000_000
+  yield* Console.log(`soak with seed ${seed}: each act alone, then ${options.minutes} minutes`)
+  const wanted = acts.filter(({ name }) => Options.isWanted(options, name))
+  if (wanted.length === 0) {
+    yield* Console.error(`no act has such a name: ${acts.map(({ name }) => name).join(", ")}`)
+    return yield* new Failed({ code: 2 })
+  }
+  const before = Processes.descriptors(process.pid)
+  const result = yield* run({ ...options, acts: wanted, seed, folder }).pipe(
+    Effect.provide(NodeActor.layer),
+    // Deaths and defects are planned: nobody needs to read of them.
+    Effect.provideService(References.MinimumLogLevel, "None")
+  )
+  const verdicts = [
+    ...Report.verdicts(result, options.largest),
+    ...yield* Effect.promise(() => left(folder, before))
+  ]
+  const failed = verdicts.filter(({ problem }) => problem !== undefined)
+  yield* Console.log(`\n${Report.peaks(result)}\n\n${Report.list(verdicts)}`)
+  yield* Console.log(
+    `\n${result.done} acts: ${
+      failed.length === 0 ? "everything is back where it was" : `${failed.length} FAILED (seed ${seed})`
+    }`
+  )
+  if (failed.length > 0) return yield* new Failed({ code: 1 })
+}, Effect.scoped)
+
+const command = Command.make("npm run soak --", Options.config, soak).pipe(
+  Command.withDescription("Does everything with actors for a while, and says whether everything is back where it was.")
+)
+
+Command.run(command, { version: "0.0.0" }).pipe(
+  Effect.catchTag("ShowHelp", () => Effect.fail(new Failed({ code: 2 }))),
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })]),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,47 @@
+/**
+ * What /proc says of the processes of the soak.
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+
+/** Megabytes in memory now, and at the highest since the peak was reset. */
+export const memory = (pid: number): { readonly rss: number; readonly peak: number } => {
+  const status = Fs.readFileSync(`/proc/${pid}/status`, "utf8")
+  const of = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) / 1024
+  return { rss: of("VmRSS"), peak: of("VmHWM") }
+}
+
+/** The peak begins anew (proc(5): clear_refs). */
+export const resetPeak = (pid: number): void => Fs.writeFileSync(`/proc/${pid}/clear_refs`, "5")
+
+/** Open descriptors; the one that reads the folder of this process is not counted. */
+export const descriptors = (pid: number): number =>
+  Fs.readdirSync(`/proc/${pid}/fd`).length - (pid === process.pid ? 1 : 0)
+
+/** How many processes are below one, those that are dead and not reaped included. */
+export const descendants = (root: number): number => {
+  const parents = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
+      return [[Number(pid), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])] as const]
+    } catch {
+      // It ended while we looked.
+      return []
+    }
+  })
+  const below = (pid: number): number =>
+    parents.filter(([, parent]) => parent === pid).reduce((sum, [child]) => sum + 1 + below(child), 0)
+  return below(root)
+}
+
+/** Everything below a folder that is no folder itself, but for what Node keeps there to start sooner. */
+export const files = (folder: string): number =>
+  Fs.readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
+    if (entry.name === "node-compile-cache") return sum
+    try {
+      return sum + (entry.isDirectory() ? files(Path.join(folder, entry.name)) : 1)
+    } catch {
+      // Removed while we looked.
+      return sum
+    }
+  }, 0)

@@ -1,0 +1,224 @@
+/**
+ * A root and its actors, all acts on them, and what they hold at each checkpoint.
+ *
+ *   warm up with small items -> first checkpoint -> each act alone with the largest -> all at once, any size -> the end
+ *
+ * An act alone shows its own peak; acts at once show what they do to each other. At a checkpoint nothing is going on.
+ */
+import { Actor, Registry } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { ask, expose, gauge, heap, type Worker } from "./actors.ts"
+import type { Act, Field } from "./acts.ts"
+import * as Judge from "./judge.ts"
+import * as Processes from "./processes.ts"
+
+export interface Plan {
+  readonly minutes: number
+  readonly acts: ReadonlyArray<Act>
+  /** MiB. */
+  readonly largest: number
+  readonly seed: number
+  /** The temporary files of the tree. */
+  readonly folder: string
+}
+
+/** The peak of every process while one act was on, in MiB: above what it had, and in all. */
+export interface Peak {
+  readonly act: string
+  readonly seconds: number
+  readonly above: ReadonlyArray<number>
+  readonly highest: ReadonlyArray<number>
+}
+
+export interface Result {
+  /** The root and the actors that last. */
+  readonly processes: ReadonlyArray<string>
+  readonly peaks: ReadonlyArray<Peak>
+  /** By process, in the order of `processes`. */
+  readonly floors: ReadonlyArray<ReadonlyArray<Judge.Sample>>
+  /** What an act got that it should not, and how often. */
+  readonly problems: ReadonlyMap<string, number>
+  readonly done: number
+}
+
+const mebibyte = 1024 * 1024
+
+/** How many acts are on at once. */
+export const lanes = 3
+
+/** How often everything stops for a checkpoint, and the milliseconds between two at least. */
+const mostSlices = 8
+const leastSlice = 10_000
+
+/** How long an act may take, on a busy machine; alone it takes a second or two. */
+const actLimit = "30 seconds"
+
+/** How many samples make a floor, and how long a resource may take to come back, in milliseconds. */
+const checkpoints = { samples: 6, every: "250 millis", patience: 10_000 } as const
+
+/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+const random = (seed: number) => {
+  let state = seed >>> 0
+  return () => {
+    state = state + 0x6d2b79f5 >>> 0
+    let t = Math.imul(state ^ state >>> 15, 1 | state)
+    t = t + Math.imul(t ^ t >>> 7, 61 | t) ^ t
+    return ((t ^ t >>> 14) >>> 0) / 4294967296
+  }
+}
+
+const sampleRoot = (workers: ReadonlyArray<Worker>, folder: string) =>
+  Effect.gen(function*() {
+    const channels = yield* Effect.forEach(
+      workers,
+      ({ statistics }) => Effect.map(statistics, ({ channel }) => channel)
+    )
+    const { children, peers } = yield* Actor.statistics
+    const names = yield* Registry.list()
+    return {
+      heap: yield* Effect.promise(heap),
+      rss: Processes.memory(process.pid).rss,
+      fds: Processes.descriptors(process.pid),
+      dialogs: channels.reduce((sum, { dialogs }) => sum + dialogs, 0),
+      stuck: channels.reduce((sum, { stuck }) => sum + stuck, 0),
+      peers: peers.length,
+      children: children.length,
+      processes: Processes.descendants(process.pid),
+      "socket files": Processes.files(folder),
+      names: names.length
+    } satisfies Judge.Sample
+  })
+
+const sampleWorker = (worker: Worker) =>
+  Effect.map(worker.run(gauge()), (inside): Judge.Sample => ({
+    ...inside,
+    rss: Processes.memory(worker.actor.pid).rss,
+    fds: Processes.descriptors(worker.actor.pid)
+  }))
+
+/**
+ * The floors of all processes, as soon as they are back where they were, or when the patience is over. What was not back
+ * at the checkpoint before is not waited for again.
+ */
+const checkpoint = (
+  workers: ReadonlyArray<Worker>,
+  folder: string,
+  before: ReadonlyArray<ReadonlyArray<Judge.Sample>>
+) =>
+  Effect.gen(function*() {
+    const samples: Array<ReadonlyArray<Judge.Sample>> = []
+    const floors = () => samples[0]!.map((_, i) => Judge.floor(samples.map((all) => all[i]!)))
+    const isBack = (all: ReadonlyArray<Judge.Sample>) => all.every((one, i) => Judge.isBack(before[0]![i]!, one))
+    const waits = before.length > 0 && isBack(before.at(-1)!)
+    const end = performance.now() + checkpoints.patience
+    for (;;) {
+      samples.push([yield* sampleRoot(workers, folder), ...yield* Effect.forEach(workers, sampleWorker)])
+      const enough = samples.length >= checkpoints.samples
+      if (enough && (!waits || isBack(floors()) || performance.now() > end)) return floors()
+      yield* Effect.sleep(checkpoints.every)
+    }
+  })
+
+/** Every two actors have their connection before the first checkpoint. */
+const introduce = (workers: ReadonlyArray<Worker>) =>
+  Effect.forEach(
+    workers,
+    (from) =>
+      Effect.forEach(
+        workers,
+        (to) => from === to ? Effect.void : from.run(ask({ whom: to.ref, what: "call", size: 1 }))
+      )
+  )
+
+const explain = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return text.split("\n", 1)[0]!.slice(0, 200)
+}
+
+/** Plays an act; it is left to itself where it does not end. */
+const play = (act: Act, field: Field, problems: Map<string, number>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkDetach(Effect.exit(Effect.scoped(act.run(field))))
+    const exit = yield* Effect.timeoutOption(Fiber.join(fiber), actLimit)
+    const problem = exit._tag === "None"
+      ? `did not end within ${actLimit}`
+      : Exit.isFailure(exit.value)
+      ? explain(exit.value.cause)
+      : undefined
+    // A hang is told, and given the chance to clean up.
+    if (exit._tag === "None") yield* Effect.timeoutOption(Fiber.interrupt(fiber), actLimit)
+    if (problem === undefined) return
+    const line = `${act.name}: ${problem.replaceAll(/@\d+|-\d+/g, "")}`
+    if (!problems.has(line)) yield* Console.log(`FAILED ${act.name} (items of ${field.size} bytes): ${problem}`)
+    problems.set(line, (problems.get(line) ?? 0) + 1)
+  })
+
+export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.ActorRuntime> =>
+  Actor.nursery(Effect.gen(function*() {
+    const { acts } = plan
+    const workers = yield* Effect.forEach(["one", "two", "three"], (name) => Actor.start(name, { expose }))
+    const pids = [process.pid, ...workers.map(({ actor }) => actor.pid)]
+    const problems = new Map<string, number>()
+    const floors: Array<ReadonlyArray<Judge.Sample>> = []
+    const peaks: Array<Peak> = []
+    const next = random(plan.seed)
+    let n = 0
+
+    const look = Effect.gen(function*() {
+      floors.push(yield* checkpoint(workers, plan.folder, floors))
+    })
+    const measured = <E>(name: string, work: Effect.Effect<unknown, E, Actor.ActorRuntime>) =>
+      Effect.gen(function*() {
+        // What the act before has left to the collector is not this one's.
+        yield* sampleRoot(workers, plan.folder)
+        yield* Effect.forEach(workers, sampleWorker)
+        const before = pids.map((pid) => Processes.memory(pid).rss)
+        pids.forEach(Processes.resetPeak)
+        const begin = performance.now()
+        yield* work
+        const seconds = (performance.now() - begin) / 1_000
+        const highest = pids.map((pid) => Processes.memory(pid).peak)
+        peaks.push({ act: name, seconds, above: highest.map((peak, i) => Math.max(0, peak - before[i]!)), highest })
+      })
+
+    yield* introduce(workers)
+    for (const act of acts) yield* play(act, { workers, size: 1000, n: n++ }, problems)
+    yield* look
+    yield* Console.log(`${acts.length} acts are warm`)
+    for (const act of acts) {
+      // The same pair each time: its peaks are not spread over all of them.
+      n += workers.length - n % workers.length
+      yield* measured(act.name, play(act, { workers, size: plan.largest * mebibyte, n: n++ }, problems))
+      yield* Console.log(`alone: ${act.name}`)
+    }
+    yield* look
+    const total = plan.minutes * 60_000
+    const slices = Math.max(1, Math.min(mostSlices, Math.round(total / leastSlice)))
+    for (let i = 0; i < slices; i++) {
+      const until = performance.now() + total / slices
+      const lane = Effect.gen(function*() {
+        while (performance.now() < until) {
+          const act = acts[Math.floor(next() * acts.length)]!
+          // As many of each length: 1 byte, 10, 100, ... up to the largest.
+          const size = Math.max(1, Math.round((plan.largest * mebibyte) ** next()))
+          yield* play(act, { workers, size, n: n++ }, problems)
+        }
+      })
+      yield* measured("all at once", Effect.all(Array.from({ length: lanes }, () => lane), { concurrency: lanes }))
+      yield* look
+      yield* Console.log(`${n} acts`)
+    }
+    const processes = ["root", ...workers.map(({ name }) => name)]
+    return {
+      processes,
+      peaks,
+      floors: processes.map((_, i) => floors.map((all) => all[i]!)),
+      problems,
+      done: n
+    }
+  }))
