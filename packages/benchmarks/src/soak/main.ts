@@ -31,17 +31,23 @@ class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
 }
 
 /** What is left when the runtime is closed, as soon as it is nothing, or after five seconds. */
-const left = async (folder: string, descriptors: number): Promise<ReadonlyArray<Report.Verdict>> => {
+const left = async (
+  folder: string,
+  before: ReadonlyMap<string, string>
+): Promise<ReadonlyArray<Report.Verdict>> => {
+  // The first stream of a process makes libuv keep /dev/null open, for the day when no descriptor is free.
+  const descriptors = () =>
+    Array.from(Processes.targets()).filter(([fd, target]) => target !== "/dev/null" && before.get(fd) !== target)
   const look = () => [
-    { what: "processes", count: Processes.descendants(process.pid) },
-    { what: "socket files", count: Processes.files(folder) },
-    { what: "descriptors", count: Math.max(0, Processes.descriptors(process.pid) - descriptors) }
+    { what: "processes", count: Processes.descendants(process.pid), names: [] },
+    { what: "socket files", count: Processes.files(folder), names: [] },
+    { what: "descriptors", count: descriptors().length, names: descriptors().map(([, target]) => target) }
   ]
   for (let i = 0; i < 50 && look().some(({ count }) => count > 0); i++) await setTimeout(100)
-  return look().map(({ count, what }) => ({
+  return look().map(({ count, names, what }) => ({
     what: `after the end: ${what}`,
     figures: `${count}`,
-    problem: count === 0 ? undefined : "left"
+    problem: count === 0 ? undefined : ["left", ...names].join(" ")
   }))
 }
 
@@ -60,7 +66,7 @@ const soak = Effect.fnUntraced(function*(options: Options.Options) {
     yield* Console.error(`no act has such a name: ${acts.map(({ name }) => name).join(", ")}`)
     return yield* new Failed({ code: 2 })
   }
-  const before = Processes.descriptors(process.pid)
+  const before = Processes.targets()
   const result = yield* run({ ...options, acts: wanted, seed, folder }).pipe(
     Effect.provide(NodeActor.layer),
     // Deaths and defects are planned: nobody needs to read of them.

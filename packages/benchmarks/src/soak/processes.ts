@@ -18,6 +18,19 @@ export const resetPeak = (pid: number): void => Fs.writeFileSync(`/proc/${pid}/c
 export const descriptors = (pid: number): number =>
   Fs.readdirSync(`/proc/${pid}/fd`).length - (pid === process.pid ? 1 : 0)
 
+/** What each open descriptor of this process leads to. */
+export const targets = (): ReadonlyMap<string, string> =>
+  new Map(
+    Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
+      try {
+        return [[fd, Fs.readlinkSync(`/proc/self/fd/${fd}`)] as const]
+      } catch {
+        // The one that read the folder.
+        return []
+      }
+    })
+  )
+
 /** How many processes are below one, those that are dead and not reaped included. */
 export const descendants = (root: number): number => {
   const parents = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
