@@ -6,7 +6,7 @@ import { settle } from "./support/Time.ts"
 import { acceptor, dialler, End, framed, reader } from "./support/Wire.ts"
 
 /** A connection whose peer speaks and reads only when it is told to. */
-const rejectWords = () => {
+const deaf = () => {
   const said = reader()
   let reads = true
   let handlers: ConnectionHandlers | undefined
@@ -52,7 +52,7 @@ const start = (dialog: number): Message => ({
 
 /** A peer that no longer reads, to which one word is on its way. */
 const silent = Effect.gen(function*() {
-  const peer = rejectWords()
+  const peer = deaf()
   yield* settle
   peer.stopReading()
   peer.say({ _tag: "Ping", n: 0 })

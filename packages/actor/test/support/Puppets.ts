@@ -61,7 +61,7 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
         const label = `${actor.name}@${actor.pid}`
         const [near, far] = MemoryTransport.pair()
         const signals: Array<string> = []
-        let rejectWords = false
+        let deaf = false
         let terminated = false
         let exited: ProcessExit | undefined
         let lines: ReadonlyArray<string> = []
@@ -103,7 +103,7 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
           uncaught: (error) => uncaught(error),
           unplug: () => far.destroy(),
           deafen: () => {
-            rejectWords = true
+            deaf = true
           },
           signals
         })
@@ -111,8 +111,8 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
           actor,
           connection: {
             ...near,
-            write: (chunks) => rejectWords || near.write(chunks),
-            end: () => rejectWords ? undefined : near.end()
+            write: (chunks) => deaf || near.write(chunks),
+            end: () => deaf ? undefined : near.end()
           },
           whenExited: (callback) => exited === undefined ? void callbacks.push(callback) : callback(exited),
           lastLines: () => lines,
