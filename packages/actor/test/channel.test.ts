@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ActorError } from "@furrow/actor"
+import { encodeFarewell, type Farewell } from "@furrow/actor/internal/channel/Farewell"
 import type { Message } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import { settle } from "./support/Time.ts"
@@ -245,6 +246,36 @@ describe("a connection that ends", () => {
       assert.strictEqual(right.lost.length, 5)
       for (const error of right.lost) assert.strictEqual(error._tag === "ChannelClosed" && error.side, "peer")
       assert.include(right.heard, "Bye")
+    }))
+})
+
+describe("a peer that takes its leave", () => {
+  const bye = (how: Farewell["how"]): Message => ({ _tag: "Bye", payload: encodeFarewell({ how, cleanup: [] }) })
+  const boxed = { type: "Error", message: "out of luck", stack: "", cause: null, origin: idOf("right"), path: [] }
+  it.effect.each<readonly [how: string, how: Farewell["how"], tag: ActorError.ActorError["_tag"], message: RegExp]>([
+    [
+      "cancelled",
+      { _tag: "Cancelled", by: idOf("boss"), reason: "closing time" },
+      "ContextCancelled",
+      /by boss@1: closing/
+    ],
+    ["failed", { _tag: "Failed", boxed }, "RemoteActorError", /out of luck/],
+    ["returned", { _tag: "Returned" }, "ChannelClosed", /it has ended/]
+  ])("G78: ends our open calls with its Bye, as it ended: $0", ([, how, tag, message]) =>
+    Effect.gen(function*() {
+      const [left, right] = yield* crowded
+      right.channel.send(bye(how))
+      yield* settle
+      // Its own calls on us go on until its connection ends.
+      assert.deepStrictEqual(left.lost.map(({ _tag }) => _tag), [tag, tag, tag])
+      assert.match(left.lost[0]!.message, message)
+      left.open()
+      yield* settle
+      assert.strictEqual(left.lost[3]?._tag, tag)
+      right.channel.close()
+      yield* settle
+      assert.strictEqual(left.closed?._tag === "ChannelClosed" && left.closed.side, "peer")
+      assert.strictEqual(left.lost.length, 6)
     }))
 })
 

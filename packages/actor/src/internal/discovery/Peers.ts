@@ -14,7 +14,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { encodeFarewell } from "../channel/Farewell.ts"
+import { encodeFarewell, type Farewell } from "../channel/Farewell.ts"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { type HandshakeResult, PeerChannel } from "../channel/PeerChannel.ts"
 import {
@@ -100,6 +100,7 @@ export class Peers {
   private readonly dials = new Map<string, Dial>()
   /** The bounds of strangers. */
   private readonly bounds = new Map<Connection, Running>()
+  private farewell: Farewell = { how: { _tag: "Returned" }, cleanup: [] }
   private listener: Deferred.Deferred<Doors, NotThere> | undefined
 
   constructor(options: PeersOptions) {
@@ -162,8 +163,7 @@ export class Peers {
       case "CloseStale":
         return action.connection.close()
       case "TakeLeave": {
-        const payload = encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] })
-        action.connection.send({ _tag: "Bye", payload })
+        action.connection.send({ _tag: "Bye", payload: encodeFarewell(this.farewell) })
         return action.connection.close()
       }
       case "Cut":
@@ -390,8 +390,9 @@ export class Peers {
     this.fork(Effect.ignore(Effect.map(Deferred.await(listener), (listener) => listener.close())))
   }
 
-  /** Says goodbye to every peer and closes. */
-  close(): void {
+  /** Says goodbye to every peer and closes; what a peer has asked and not heard the end of ends as the farewell says. */
+  close(farewell?: Farewell): void {
+    this.farewell = farewell ?? this.farewell
     this.stopListening()
     this.input({ _tag: "Close", how: "leave" })
   }

@@ -192,7 +192,10 @@ const serve = (
       const left = until - monotonicMillis(clock) - Teardown.margin / 2
       yield* Teardown.settled(Effect.promise(written), Math.max(0, left))
     }
-    local.reach?.peers.close()
+    const how = why._tag === "Cancelled"
+      ? { _tag: why._tag, by: cancellation.by, reason: cancellation.reason } as const
+      : { _tag: "Returned" } as const
+    local.reach?.peers.close({ how, cleanup: [] })
     if (platformScope.state._tag !== "Empty") {
       const left = until - monotonicMillis(clock) - Teardown.margin
       const cutOff = yield* Teardown.release(platformScope, Exit.void, Math.max(Teardown.margin / 2, left), "platform")
@@ -201,10 +204,7 @@ const serve = (
         yield* Teardown.settled(logs.flush, Teardown.margin / 2)
       }
     }
-    if (why._tag === "Cancelled") {
-      const { by, reason } = cancellation
-      channel.send({ _tag: "Bye", payload: encodeFarewell({ how: { _tag: "Cancelled", by, reason }, cleanup: [] }) })
-    }
+    if (why._tag === "Cancelled") channel.send({ _tag: "Bye", payload: encodeFarewell({ how, cleanup: [] }) })
     channel.close()
     return why._tag === "Cancelled" ? "done" : why._tag === "ParentLost" ? "parent-lost" : "uncaught"
   })
