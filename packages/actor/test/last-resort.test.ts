@@ -57,7 +57,7 @@ describe("a transport that throws", () => {
       })
   )
 
-  it.effect("in every way at once, costs its connection and nothing else", () =>
+  it.effect("G79: in every way at once, costs its connection and nothing else", () =>
     Effect.gen(function*() {
       const { left, throwNow } = throwing(["write", "end", "destroy"])
       yield* settle
@@ -86,7 +86,7 @@ describe("a callback that throws", () => {
     throw new Error("out of luck")
   }
 
-  it.effect("in a dialog's word, loses the connection; the other dialogs end, once", () =>
+  it.effect("G79: in a dialog's word, loses the connection; the other dialogs end, once", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -117,7 +117,7 @@ describe("a callback that throws", () => {
       assert.deepStrictEqual([left.lost.length, left.closed?._tag, woken], [2, "ActorLost", 1])
     }))
 
-  it.effect("in an owner, loses the connection with the reason", () =>
+  it.effect("G79: in an owner, loses the connection with the reason", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -140,7 +140,7 @@ describe("a callback that throws", () => {
       assert.deepStrictEqual(left.lost.map(reasonOf), ["the end of a connection could not be explained: out of luck"])
     }))
 
-  it.effect("in a subscriber of events, hurts nobody", () =>
+  it.effect("G79: in a subscriber of events, hurts nobody", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       new End(far, acceptor("right"))
@@ -211,7 +211,7 @@ describe("a program that froze Error", () => {
 describe("a loss says whether a call can have begun", () => {
   const beganOf = (error: ActorError.ActorError | undefined) => error?._tag === "ActorLost" ? error.began : undefined
 
-  it.effect("maybe, where its Start was handed over; no, where it still waited here or came later", () =>
+  it.effect("G80: maybe, where its Start was handed over; no, where it still waited here or came later", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let room = true
@@ -235,7 +235,7 @@ describe("a loss says whether a call can have begun", () => {
       assert.match(left.lost[2]!.message, /its connection closed; this call had not begun/)
     }))
 
-  it.effect("no, where it was opened while the loss was being explained", () =>
+  it.effect("G80: no, where it was opened while the loss was being explained", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       let done: ((error: ActorError.ActorError) => void) | undefined
@@ -258,7 +258,7 @@ describe("a loss says whether a call can have begun", () => {
 })
 
 describe("a dialog on a closed channel", () => {
-  it.live("costs a turn of the event loop: a caller that tries again and again holds up no timer", () =>
+  it.live("G81: costs a turn of the event loop: a caller that tries again and again holds up no timer", () =>
     Effect.gen(function*() {
       const [left] = pair()
       yield* settle
