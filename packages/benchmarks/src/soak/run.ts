@@ -55,7 +55,7 @@ const mostSlices = 8
 const leastSlice = 10_000
 
 /** How long an act may take, on a busy machine; alone it takes a second or two. */
-const actLimit = "30 seconds"
+const actLimit = "60 seconds"
 
 /** How many samples make a floor, and how long a resource may take to come back, in milliseconds. */
 const checkpoints = { samples: 6, every: "250 millis", patience: 10_000 } as const
