@@ -1,5 +1,5 @@
 /**
- * Breaks the code on purpose, one fault at a time, and looks whether the named test notices.
+ * Breaks the code on purpose, one fault at a time, and checks that the named test notices.
  *
  *     npm run mutants                      every mutant: about three seconds each
  *     npm run mutants -- --only act-11     those whose name holds a text
@@ -29,7 +29,7 @@ export interface Ready {
   readonly named: Named
 }
 
-/** Every mutant of the folder that could be used, and what is wrong with the others. */
+/** Reads the mutants of the folder, and the problems of those that cannot be used. */
 export const prepare = (
   texts: ReadonlyMap<string, string>,
   sources: Mutants.Files,
@@ -94,7 +94,7 @@ export const copy = (root: string): string => {
   return to
 }
 
-/** What a run of one test showed. */
+/** Outcome of a run of one test. */
 type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
 interface Report {

@@ -21,7 +21,7 @@ export interface Mutant {
   readonly name: string
   /** The fault in a sentence. */
   readonly title: string
-  /** What it breaks: a row of docs/parity.md, a guarantee of docs/semantics.md, or a row of its table. */
+  /** The promise that it breaks: a row of docs/parity.md, a guarantee of docs/semantics.md, or a row of its table. */
   readonly violates: string
   readonly edits: ReadonlyArray<Edit>
   /** `file: fragment of a title`, as in docs/parity.md. */
@@ -34,7 +34,7 @@ const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
 const isEdit = (u: unknown): u is Edit =>
   isRecord(u) && ["in", "find", "replace"].every((key) => typeof u[key] === "string")
 
-/** A mutant, or what is wrong with its file. */
+/** Reads a mutant, or the problem of its file. */
 export const parse = (name: string, text: string): Mutant | string => {
   let data: unknown
   try {
@@ -123,7 +123,7 @@ export const apply = (mutant: Mutant, files: Files): Files | string => {
   return different.length === 0 ? `${mutant.name}: changes nothing` : new Map(different)
 }
 
-/** What a mutant breaks must be what its test is about: by the row of the parity page, or by the title. */
+/** Checks that the test is about the broken promise: by the row of the parity page, or by its title. */
 export const claim = (
   { name, test, violates }: Mutant,
   found: Named,

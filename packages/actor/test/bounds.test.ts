@@ -114,7 +114,7 @@ describe("every wait for a cancellation is bounded", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G72: an actor that has lost its parent ends within Timeouts.finalizers, though nobody kills it", () => {
+  it.effect("G72: an actor that has lost its parent ends within Timeouts.finalizers without being killed", () => {
     let exited = false
     let cut = () => {}
     // A parent that is gone sends no signals.

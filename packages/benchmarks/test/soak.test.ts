@@ -100,7 +100,7 @@ describe("the command", () => {
   })
 
   test(
-    "measures root and actors around what is chosen, and ends with 0 where all is back",
+    "measures root and actors around the chosen acts, and ends with 0 if all is back",
     { timeout: 180_000 },
     async () => {
       const args = ["--minutes", "0.02", "--only", "registry,two-way,killed", "--largest", "1", "--seed", "3"]

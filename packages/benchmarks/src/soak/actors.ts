@@ -1,5 +1,5 @@
 /**
- * What the actors of the soak serve: everything that a program does with an actor, with payloads of any size.
+ * Endpoints of the soak: every use that a program makes of an actor, with payloads of any size.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -14,7 +14,7 @@ const module = import.meta.url
 /** An item: as many bytes, all the same. */
 export const item = (size: number, byte: number): Uint8Array => new Uint8Array(size).fill(byte)
 
-/** Whether an item arrived as it was made. */
+/** Tells if an item arrived as it was made. */
 export const isItem = (bytes: Uint8Array, size: number, byte: number): boolean =>
   bytes.length === size && bytes[0] === (byte & 255) && bytes[size - 1] === (byte & 255) &&
   bytes[size >> 1] === (byte & 255)
@@ -65,7 +65,7 @@ export const talk = Actor.dialog("talk", {
   return heard
 }, Actor.orDie))
 
-/** Waits for a word, then says so many items. */
+/** Waits for a word, then says `count` items. */
 export const feed = Actor.dialog("feed", {
   module,
   payload: { count: Schema.Int, size: Schema.Int },
@@ -164,7 +164,7 @@ export const heap = async (): Promise<number> => {
   return (heapUsed + external) / 1024 / 1024
 }
 
-/** What this actor holds, seen from inside. */
+/** Measures this actor from inside. */
 export const gauge = Actor.fn("gauge", {
   module,
   success: Schema.Struct({ heap: Schema.Number, peers: Schema.Int, dialogs: Schema.Int, stuck: Schema.Int })

@@ -1,5 +1,5 @@
 /**
- * What the root does with its actors, again and again. Each act checks what it gets and cleans up behind itself.
+ * Acts of the root on its actors. Each checks its answers and cleans up behind itself, so it can be repeated.
  */
 import { Actor, Registry } from "@furrow/actor"
 import * as Cause from "effect/Cause"
@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as A from "./actors.ts"
 
-/** With whom, and how large the items are. */
+/** The actors of an act, and the size of its items. */
 export interface Field {
   readonly workers: ReadonlyArray<A.Worker>
   /** Bytes of an item. */
@@ -36,7 +36,7 @@ const check = (holds: boolean, what: string): Effect.Effect<void, Wrong> =>
 const one = ({ n, workers }: Field): A.Worker => workers[n % workers.length]!
 const other = ({ n, workers }: Field): A.Worker => workers[(n + 1) % workers.length]!
 
-/** So many items of this size are at most 128 MiB. */
+/** Number of items of a size that are 128 MiB at most. */
 const manyOf = (size: number, most: number): number => Math.max(3, Math.min(most, Math.floor(128 * 1024 * 1024 / size)))
 
 const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
@@ -45,7 +45,7 @@ const tagged = (exit: Exit.Exit<unknown, unknown>): string => {
   return typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : String(error)
 }
 
-/** How the effect ends must be this. */
+/** Checks the tag that the effect ends with. */
 const endsWith = <A, E, R>(effect: Effect.Effect<A, E, R>, ...tags: ReadonlyArray<string>) =>
   Effect.flatMap(
     Effect.exit(effect),
@@ -152,7 +152,7 @@ const dialogs: Act = {
       }))
 }
 
-/** Reads a feed with several subscribers, each of which takes so many at most. */
+/** Reads a feed with several subscribers, each of which takes its limit at most. */
 const subscribed = (field: Field, limits: ReadonlyArray<number>) => {
   const count = Math.max(80, manyOf(field.size, 200))
   const size = Math.min(field.size, 256 * 1024)

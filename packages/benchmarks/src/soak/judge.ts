@@ -1,8 +1,8 @@
 /**
- * What a series of measurements says: whether a resource is back where it was.
+ * Judges series of measurements: a resource that is not back where it was is a problem.
  *
- * A process that does nothing still has noise above what it really holds, and none below. So each checkpoint counts with
- * its floor, which is the least of several samples, and the first floor is what the process has when it is warm.
+ * Noise of an idle process is above its real holdings, never below. So a checkpoint counts with its floor, which is the
+ * least of several samples; the first floor is that of the warm process.
  */
 
 export const resources = [
@@ -19,12 +19,12 @@ export const resources = [
 ] as const
 export type Resource = typeof resources[number]
 
-/** What one process holds at one moment: memory in MiB, everything else counted. */
+/** Holdings of one process at one moment: memory in MiB, the rest counted. */
 export type Sample = { readonly [R in Resource]?: number }
 
 /**
- * How much more than at the first checkpoint is still where it was. Compiled code takes room once, and the allocator keeps
- * pages of some large items; what is counted must be the same.
+ * Growth since the first checkpoint that is no problem. Compiled code takes room once, and the allocator keeps pages of
+ * some large items; counted resources must not grow.
  */
 export const allowed: Readonly<Record<Resource, number>> = {
   heap: 16,
@@ -39,7 +39,7 @@ export const allowed: Readonly<Record<Resource, number>> = {
   names: 0
 }
 
-/** So many checkpoints, each above the one before, are a leak that has not reached its allowance yet. */
+/** Number of checkpoints, each above the one before, that are a leak below its allowance. */
 const creeping = 5
 
 export interface Judgement {
@@ -56,7 +56,7 @@ export const floor = (samples: ReadonlyArray<Sample>): Sample =>
     return values.length === 0 ? [] : [[resource, Math.min(...values)]]
   }))
 
-/** Whether everything is back where it was at `first`. */
+/** Tells if everything is back where it was at `first`. */
 export const isBack = (first: Sample, now: Sample): boolean =>
   resources.every((resource) => (now[resource] ?? 0) <= (first[resource] ?? 0) + allowed[resource])
 
@@ -84,6 +84,6 @@ export const judge = (floors: ReadonlyArray<Sample>): ReadonlyArray<Judgement> =
     return [{ resource, first: values[0]!, last: values.at(-1)!, problem: problemOf(resource, values) }]
   })
 
-/** MiB above the idle process that may be in use at once: some copies of each item that is on its way. */
+/** MiB above the idle process that an act may need: some copies of each item that is on its way. */
 export const allowedPeak = ({ largest, lanes }: { readonly largest: number; readonly lanes: number }): number =>
   256 + lanes * 12 * largest

@@ -2,8 +2,8 @@
  * `npm run soak`: everything a program does with actors, for minutes, and whether everything is back where it was.
  *
  * A root and three actors call, stream, talk, subscribe, cancel, fail, kill, restart and look each other up, with items
- * of 1 byte to 16 MiB. It fails where an act gets a wrong answer or none, where memory, descriptors, processes, socket
- * files or entries of any table do not come back, and where a process needs more than some copies of what is on its way.
+ * of 1 byte to 16 MiB. Reasons to fail: an act with a wrong answer or none; memory, descriptors,
+ * processes, socket files or table entries that do not come back; a process that needs more than some copies of its items.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -30,7 +30,7 @@ class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorReported] = false
 }
 
-/** What is left when the runtime is closed, as soon as it is nothing, or after five seconds. */
+/** Looks for leftovers of the closed runtime, until there are none or five seconds have passed. */
 const left = async (
   folder: string,
   before: ReadonlyMap<string, string>
@@ -69,7 +69,7 @@ const soak = Effect.fnUntraced(function*(options: Options.Options) {
   const before = Processes.targets()
   const result = yield* run({ ...options, acts: wanted, seed, folder }).pipe(
     Effect.provide(NodeActor.layer),
-    // Deaths and defects are planned: nobody needs to read of them.
+    // Deaths and defects are planned, so their logs are noise.
     Effect.provideService(References.MinimumLogLevel, "None")
   )
   const verdicts = [

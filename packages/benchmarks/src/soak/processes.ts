@@ -1,5 +1,5 @@
 /**
- * What /proc says of the processes of the soak.
+ * Memory, descriptors and children of the soak's processes, read from /proc.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -18,7 +18,7 @@ export const resetPeak = (pid: number): void => Fs.writeFileSync(`/proc/${pid}/c
 export const descriptors = (pid: number): number =>
   Fs.readdirSync(`/proc/${pid}/fd`).length - (pid === process.pid ? 1 : 0)
 
-/** What each open descriptor of this process leads to. */
+/** Targets of the open descriptors of this process. */
 export const targets = (): ReadonlyMap<string, string> =>
   new Map(
     Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
@@ -31,7 +31,7 @@ export const targets = (): ReadonlyMap<string, string> =>
     })
   )
 
-/** How many processes are below one, those that are dead and not reaped included. */
+/** Counts the processes below one, with those that are dead and not reaped. */
 export const descendants = (root: number): number => {
   const parents = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
     try {

@@ -1,5 +1,5 @@
 /**
- * A root and its actors, all acts on them, and what they hold at each checkpoint.
+ * Runs a root, its actors and all acts on them, and measures their holdings at each checkpoint.
  *
  *   warm up with small items -> first checkpoint -> each act alone with the largest -> all at once, any size -> the end
  *
@@ -40,24 +40,24 @@ export interface Result {
   readonly peaks: ReadonlyArray<Peak>
   /** By process, in the order of `processes`. */
   readonly floors: ReadonlyArray<ReadonlyArray<Judge.Sample>>
-  /** What an act got that it should not, and how often. */
+  /** Wrong answers and hangs of acts, each with its count. */
   readonly problems: ReadonlyMap<string, number>
   readonly done: number
 }
 
 const mebibyte = 1024 * 1024
 
-/** How many acts are on at once. */
+/** Number of acts at once. */
 export const lanes = 3
 
-/** How often everything stops for a checkpoint, and the milliseconds between two at least. */
+/** Number of checkpoints at most, and the milliseconds between two at least. */
 const mostSlices = 8
 const leastSlice = 10_000
 
-/** How long an act may take, on a busy machine; alone it takes a second or two. */
+/** Bound of an act on a busy machine; on an idle one it takes a second or two. */
 const actLimit = "60 seconds"
 
-/** How many samples make a floor, and how long a resource may take to come back, in milliseconds. */
+/** Samples of a floor, and the milliseconds that a resource may take to come back. */
 const checkpoints = { samples: 6, every: "250 millis", patience: 10_000 } as const
 
 /** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
@@ -101,8 +101,8 @@ const sampleWorker = (worker: Worker) =>
   }))
 
 /**
- * The floors of all processes, as soon as they are back where they were, or when the patience is over. What was not back
- * at the checkpoint before is not waited for again.
+ * Measures the floors of all processes, until they are back where they were or the patience is over. A checkpoint after
+ * one that was not back does not wait.
  */
 const checkpoint = (
   workers: ReadonlyArray<Worker>,
@@ -174,7 +174,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     })
     const measured = <E>(name: string, work: Effect.Effect<unknown, E, Actor.ActorRuntime>) =>
       Effect.gen(function*() {
-        // What the act before has left to the collector is not this one's.
+        // Garbage of the act before must not count for this one.
         yield* sampleRoot(workers, plan.folder)
         yield* Effect.forEach(workers, sampleWorker)
         const before = pids.map((pid) => Processes.memory(pid).rss)
