@@ -87,6 +87,7 @@ describe("an actor whose cleanup fails", () => {
       yield* pass(4700)
       assert.isUndefined(fiber.pollUnsafe())
       yield* pass(50)
+      assert.isDefined(fiber.pollUnsafe())
       yield* Fiber.join(fiber)
       assert.match(failures(events)[0]!, cutOff)
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
