@@ -52,10 +52,41 @@ const derive = <S extends Data>(schema: S): Codec<S["Type"]> => {
         // At the first value, not before: a suspended schema may not be defined yet.
         check ??= jsonCheck(schema)
         check(value)
-        return encoder.encode(value)
+        const bytes = encoder.encode(value)
+        if (bytes.buffer.byteLength > keptArenaBytes) letGo()
+        return bytes
       }),
     decode: (bytes) => attempt(() => decode(bytes))
   }
+}
+
+// ---- writing ------------------------------------------------------------------------------------------------------
+
+/**
+ * All of `SchemaBinary` writes into one arena, and the next payload goes behind the last one: an arena above this size is
+ * not kept for it, or one large payload would be held in memory by every small one that follows.
+ */
+const keptArenaBytes = 1024 * 1024
+
+const Small = Schema.Struct({ inside: Schema.Boolean })
+
+let small: { readonly encoder: SchemaBinary.Encoder; readonly value: typeof Small["Type"] } | undefined
+
+/** A payload that is written while another one is being written gets an arena of its own, and that is kept. */
+const letGo = (): void => {
+  if (small === undefined) {
+    const encoder = SchemaBinary.encoder(Small)
+    const value = {
+      get inside(): boolean {
+        encoder.encode({ inside: true })
+        return true
+      }
+    }
+    small = { encoder, value }
+  }
+  small.encoder.encode(small.value)
+  // Once more, outside: the writer forgets the arena it wrote to last.
+  small.encoder.encode({ inside: true })
 }
 
 // ---- reading ------------------------------------------------------------------------------------------------------

@@ -306,6 +306,22 @@ const fidelity: ReadonlyArray<readonly [what: string, schema: Data, value: unkno
   ["undefined", Schema.UndefinedOr(Schema.Finite), undefined]
 ]
 
+describe("Payload, and the memory it is written into", () => {
+  it("lets go of a large arena, so that no small payload behind it keeps it", () => {
+    const bytes = Payload.codec(Schema.Uint8Array)
+    const number = Payload.codec(Schema.Int)
+    for (const size of [2 * 1024 * 1024, 16 * 1024 * 1024]) {
+      const large = bytes.encode(new Uint8Array(size))
+      assert(large.ok)
+      assert.isAtLeast(large.value.length, size)
+      const next = number.encode(1)
+      assert(next.ok)
+      assert.isAtMost(next.value.buffer.byteLength, 1024 * 1024)
+      assert.notStrictEqual(next.value.buffer, large.value.buffer)
+    }
+  })
+})
+
 describe("Payload, compared with simpler ways (docs/decisions/0002-payload-codec.md)", () => {
   const arrives = (way: string, schema: Data, value: unknown): boolean => {
     try {
