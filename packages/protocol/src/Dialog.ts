@@ -4,10 +4,13 @@
  *   caller   Opening --Started | Yield--> Open --Return | Error--> Done
  *               |                          |
  *               +--------- cancel ---------+--> Cancelling --Return | Error--> Done
+ *                                                   |
+ *                                                   +--bound passed--> Overdue --Return | Error--> Done
  *
  *   callee   Fresh --started()--> Open --exit--> Done
  *              |                   |
  *              +-- Cancel ---------+--> Cancelling --exit--> Done
+ *              +-- failed by us ---+--> Failing -----exit--> Done (with this failure, whatever the handler makes of it)
  *              +-- caller lost ----+--> Orphaned ----exit--> Done (nobody to tell)
  *
  * Whatever arrives in whatever order: a dialog settles at most once and is silent afterwards; a cancel travels at most
@@ -34,86 +37,126 @@ const order = (word: string, state: string): Violation => ({ _tag: "DialogOrder"
 
 // ---- the caller's side ------------------------------------------------------------------------------------------
 
-export type CallerState =
+/** Our cancel: `byUs` where the opener asked for it, and not its runtime (a reader that was overrun). */
+export interface OurCancel {
+  readonly cancellation: Cancellation
+  readonly byUs: boolean
+}
+
+/** `L` is what the loss of the connection is told with. */
+export type CallerState<L = unknown> =
   | { readonly _tag: "Opening"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
-  | { readonly _tag: "Cancelling"; readonly cancellation: Cancellation }
-  | { readonly _tag: "Done" }
+  | { readonly _tag: "Cancelling"; readonly cancel: OurCancel }
+  /** The bound of the cancel has passed: the dialog is settled, and its last word is still to come. */
+  | { readonly _tag: "Overdue"; readonly cancel: OurCancel }
+  | { readonly _tag: "Done"; readonly outcome: Outcome<L>; readonly cancel: OurCancel | undefined }
 
-export type CallerInput =
+export type CallerInput<L = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCallee }
-  | { readonly _tag: "Cancel"; readonly cancellation: Cancellation }
+  | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly byUs: boolean }
+  /** The bound of our cancel has passed. */
+  | { readonly _tag: "Elapsed" }
   | { readonly _tag: "Stop" }
-  | { readonly _tag: "Lost" }
+  | { readonly _tag: "Lost"; readonly error: L }
 
-export type CallerAction =
+export type CallerAction<L = unknown> =
   | { readonly _tag: "Deliver"; readonly word: Message.Started | Message.Yield | Message.Credit | Message.Stop }
   | { readonly _tag: "SendCancel"; readonly cancellation: Cancellation }
   | { readonly _tag: "SendStop" }
-  | { readonly _tag: "Settle"; readonly outcome: Outcome }
+  | { readonly _tag: "Settle"; readonly outcome: Outcome<L> }
+  /** The last word came after the bound: nobody waits for it. */
+  | { readonly _tag: "SettleLate"; readonly outcome: Outcome<L> }
 
 /** How a dialog ended, seen by the caller. */
-export type Outcome =
+export type Outcome<L = unknown> =
   | { readonly _tag: "Return"; readonly payload: Uint8Array }
   | { readonly _tag: "Error"; readonly payload: Uint8Array }
-  | { readonly _tag: "Lost" }
+  | { readonly _tag: "Lost"; readonly error: L }
   | { readonly _tag: "Violation"; readonly violation: Violation }
+  /** Our cancel was not answered within its bound. */
+  | { readonly _tag: "Unanswered"; readonly cancellation: Cancellation }
 
-type CallerStep = readonly [CallerState, ReadonlyArray<CallerAction>]
+type CallerStep<L> = readonly [CallerState<L>, ReadonlyArray<CallerAction<L>>]
 
-const callerDone: CallerState = { _tag: "Done" }
 const silence: ReadonlyArray<never> = []
 
-const openings: { readonly [K in Message.Kind]: CallerState } = {
+const openings: { readonly [K in Message.Kind]: CallerState<never> } = {
   call: { _tag: "Opening", kind: "call" },
   stream: { _tag: "Opening", kind: "stream" },
   dialog: { _tag: "Opening", kind: "dialog" }
 }
 
 /** The caller's state once its `Start` is on its way. */
-export const opening = (kind: Message.Kind): CallerState => openings[kind]
+export const opening = (kind: Message.Kind): CallerState<never> => openings[kind]
 
-const settle = (outcome: Outcome): CallerStep => [callerDone, [{ _tag: "Settle", outcome }]]
+/** Our own cancel of this dialog, the first one asked for. */
+export const cancelOf = (state: CallerState): OurCancel | undefined =>
+  state._tag === "Opening" || state._tag === "Open" ? undefined : state.cancel
 
-export const callerStep = (state: CallerState, input: CallerInput): CallerStep => {
+/** Whether nobody waits for the last word any more: it was said, or the bound of our cancel has passed. */
+export const isSettled = (state: CallerState): boolean => state._tag === "Done" || state._tag === "Overdue"
+
+type Unfinished = Exclude<CallerState, { readonly _tag: "Done" }>
+
+const settle = <L>(state: Unfinished, outcome: Outcome<L>): CallerStep<L> => {
+  const cancel = cancelOf(state)
+  if (state._tag !== "Overdue") return [{ _tag: "Done", outcome, cancel }, [{ _tag: "Settle", outcome }]]
+  const { cancellation } = state.cancel
+  return [
+    { _tag: "Done", outcome: { _tag: "Unanswered", cancellation }, cancel },
+    [{ _tag: "SettleLate", outcome }]
+  ]
+}
+
+export const callerStep = <L>(state: CallerState<L>, input: CallerInput<L>): CallerStep<L> => {
   if (state._tag === "Done") return [state, silence]
   switch (input._tag) {
     case "Heard":
       return callerHeard(state, input.word)
-    case "Cancel":
+    case "Cancel": {
       // Asking twice is normal (a timeout and a parent's interrupt race): only the first reason travels.
-      return state._tag === "Cancelling" ? [state, silence] : [
-        { _tag: "Cancelling", cancellation: input.cancellation },
-        [{ _tag: "SendCancel", cancellation: input.cancellation }]
-      ]
+      if (state._tag === "Cancelling" || state._tag === "Overdue") return [state, silence]
+      const { byUs, cancellation } = input
+      return [{ _tag: "Cancelling", cancel: { cancellation, byUs } }, [{ _tag: "SendCancel", cancellation }]]
+    }
+    case "Elapsed": {
+      if (state._tag !== "Cancelling") return [state, silence]
+      const { cancel } = state
+      const outcome = { _tag: "Unanswered", cancellation: cancel.cancellation } as const
+      return [{ _tag: "Overdue", cancel }, [{ _tag: "Settle", outcome }]]
+    }
     case "Stop":
       return state._tag === "Open" && state.kind === "dialog" && state.ours === "open"
         ? [{ ...state, ours: "stopped" }, [{ _tag: "SendStop" }]]
         : [state, silence]
     case "Lost":
-      return settle({ _tag: "Lost" })
+      return settle(state, { _tag: "Lost", error: input.error })
   }
 }
 
-const callerHeard = (state: Exclude<CallerState, { _tag: "Done" }>, word: Message.FromCallee): CallerStep => {
-  if (word._tag === "Error") return settle({ _tag: "Error", payload: word.payload })
+const callerHeard = <L>(state: Exclude<CallerState<L>, { _tag: "Done" }>, word: Message.FromCallee): CallerStep<L> => {
+  if (word._tag === "Error") return settle(state, { _tag: "Error", payload: word.payload })
   if (word._tag === "Return") {
     // A dialog's handler that ends without `started` says Error: its caller still waits for the first value.
     return state._tag === "Opening" && state.kind === "dialog"
-      ? settle({ _tag: "Violation", violation: order("Return", "Opening") })
-      : settle({ _tag: "Return", payload: word.payload })
+      ? settle(state, { _tag: "Violation", violation: order("Return", "Opening") })
+      : settle(state, { _tag: "Return", payload: word.payload })
   }
-  if (state._tag === "Cancelling") return [state, silence]
+  if (state._tag === "Cancelling" || state._tag === "Overdue") return [state, silence]
   const next = callerNext(state, word._tag)
   return next === undefined
-    ? settle({ _tag: "Violation", violation: order(word._tag, state._tag) })
+    ? settle(state, { _tag: "Violation", violation: order(word._tag, state._tag) })
     : [next, [{ _tag: "Deliver", word }]]
 }
 
 type Word = "Started" | "Yield" | "Credit" | "Stop"
 
 /** The state after a word that does not end the dialog, or `undefined` where the word has no place. */
-const callerNext = (state: Extract<CallerState, { kind: unknown }>, word: Word): CallerState | undefined => {
+const callerNext = (
+  state: Extract<CallerState, { kind: unknown }>,
+  word: Word
+): Extract<CallerState, { kind: unknown }> | undefined => {
   if (state._tag === "Opening") {
     const begins = state.kind === "dialog" ? word === "Started" : state.kind === "stream" && word === "Yield"
     return begins ? { _tag: "Open", kind: state.kind, ours: "open", theirs: "open" } : undefined
@@ -132,39 +175,46 @@ const callerNext = (state: Extract<CallerState, { kind: unknown }>, word: Word):
 
 // ---- the callee's side ------------------------------------------------------------------------------------------
 
-export type CalleeState =
+/** `F` is a failure that the runtime ends a handler with. */
+export type CalleeState<F = unknown> =
   | { readonly _tag: "Fresh"; readonly kind: Message.Kind }
   | { readonly _tag: "Open"; readonly kind: Message.Kind; readonly ours: Half; readonly theirs: Half }
   | { readonly _tag: "Cancelling"; readonly cancellation: Cancellation }
+  | { readonly _tag: "Failing"; readonly failure: F; readonly cancelled: boolean }
   | { readonly _tag: "Orphaned" }
   | { readonly _tag: "Done" }
 
-export type CalleeInput =
+export type CalleeInput<F = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCaller }
   | { readonly _tag: "Started" }
   | { readonly _tag: "Stop" }
+  /** What happened to the dialog outranks what its handler makes of it. */
+  | { readonly _tag: "Fail"; readonly failure: F; readonly cancellation: Cancellation }
   | { readonly _tag: "Exited" }
   | { readonly _tag: "Lost" }
 
-export type CalleeAction =
+export type CalleeAction<F = unknown> =
   | { readonly _tag: "Deliver"; readonly word: Message.Yield | Message.Credit | Message.Stop }
   | { readonly _tag: "SendStarted" }
   | { readonly _tag: "SendStop" }
   /** Interrupt the handler: on the caller's word, or because the caller is gone. */
   | { readonly _tag: "Interrupt"; readonly cancellation: Cancellation | "caller-lost" }
-  /** Say the last word. */
-  | { readonly _tag: "SendLast" }
+  /** Say the last word: the handler's exit, or this failure. */
+  | { readonly _tag: "SendLast"; readonly failure: F | undefined }
+  /** The handler has exited, and nobody is left to be told. */
+  | { readonly _tag: "Unheard" }
   | { readonly _tag: "Forget" }
   | { readonly _tag: "Violate"; readonly violation: Violation }
 
-type CalleeStep = readonly [CalleeState, ReadonlyArray<CalleeAction>]
+type CalleeStep<F> = readonly [CalleeState<F>, ReadonlyArray<CalleeAction<F>>]
 
-const calleeDone: CalleeState = { _tag: "Done" }
-const orphaned: CalleeState = { _tag: "Orphaned" }
-const lastWord: ReadonlyArray<CalleeAction> = [{ _tag: "SendLast" }, { _tag: "Forget" }]
-const forget: ReadonlyArray<CalleeAction> = [{ _tag: "Forget" }]
+const calleeDone: CalleeState<never> = { _tag: "Done" }
+const orphaned: CalleeState<never> = { _tag: "Orphaned" }
+const forget: CalleeAction<never> = { _tag: "Forget" }
+const lastWord: ReadonlyArray<CalleeAction<never>> = [{ _tag: "SendLast", failure: undefined }, forget]
+const unheard: ReadonlyArray<CalleeAction<never>> = [{ _tag: "Unheard" }, forget]
 
-const accepted: { readonly [K in Message.Kind]: CalleeState } = {
+const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
   // Only a dialog has a first value to say: the others are open from the start, one of them with nothing to yield.
   call: { _tag: "Open", kind: "call", ours: "stopped", theirs: "stopped" },
   stream: { _tag: "Open", kind: "stream", ours: "open", theirs: "stopped" },
@@ -172,20 +222,30 @@ const accepted: { readonly [K in Message.Kind]: CalleeState } = {
 }
 
 /** The callee's state once a `Start` was accepted. */
-export const accept = (kind: Message.Kind): CalleeState => accepted[kind]
+export const accept = (kind: Message.Kind): CalleeState<never> => accepted[kind]
 
 /** Whether the callee may yield now; its runtime asks before it encodes. */
 export const mayYield = (state: CalleeState): boolean => state._tag === "Open" && state.ours === "open"
 
-export const calleeStep = (state: CalleeState, input: CalleeInput): CalleeStep => {
+/** Whether the handler has been interrupted already. */
+const isInterrupted = (state: CalleeState): boolean => state._tag === "Cancelling" || state._tag === "Failing"
+
+export const calleeStep = <F>(state: CalleeState<F>, input: CalleeInput<F>): CalleeStep<F> => {
   if (state._tag === "Done") return [state, silence]
   switch (input._tag) {
     case "Exited":
-      return state._tag === "Orphaned" ? [calleeDone, forget] : [calleeDone, lastWord]
+      if (state._tag === "Orphaned") return [calleeDone, unheard]
+      return [calleeDone, state._tag === "Failing" ? [{ _tag: "SendLast", failure: state.failure }, forget] : lastWord]
     case "Lost":
       return state._tag === "Orphaned"
         ? [state, silence]
-        : [orphaned, state._tag === "Cancelling" ? silence : [{ _tag: "Interrupt", cancellation: "caller-lost" }]]
+        : [orphaned, isInterrupted(state) ? silence : [{ _tag: "Interrupt", cancellation: "caller-lost" }]]
+    case "Fail": {
+      if (state._tag === "Orphaned" || state._tag === "Failing") return [state, silence]
+      const cancelled = state._tag === "Cancelling"
+      const { cancellation, failure } = input
+      return [{ _tag: "Failing", failure, cancelled }, cancelled ? silence : [{ _tag: "Interrupt", cancellation }]]
+    }
     case "Started":
       return state._tag === "Fresh"
         ? [{ _tag: "Open", kind: state.kind, ours: "open", theirs: "open" }, [{ _tag: "SendStarted" }]]
@@ -199,23 +259,27 @@ export const calleeStep = (state: CalleeState, input: CalleeInput): CalleeStep =
   }
 }
 
-const calleeHeard = (state: Exclude<CalleeState, { _tag: "Done" }>, word: Message.FromCaller): CalleeStep => {
+const calleeHeard = <F>(
+  state: Exclude<CalleeState<F>, { _tag: "Done" }>,
+  word: Message.FromCaller
+): CalleeStep<F> => {
   if (state._tag === "Orphaned") return [state, silence]
-  const breach = (): CalleeStep => [
+  const breach = (): CalleeStep<F> => [
     orphaned,
     [
       { _tag: "Violate", violation: order(word._tag, state._tag) },
-      ...(state._tag === "Cancelling" ? silence : [{ _tag: "Interrupt", cancellation: "caller-lost" } as const])
+      ...(isInterrupted(state) ? silence : [{ _tag: "Interrupt", cancellation: "caller-lost" } as const])
     ]
   ]
   if (word._tag === "Cancel") {
+    if (state._tag === "Failing") return state.cancelled ? breach() : [{ ...state, cancelled: true }, silence]
     if (state._tag === "Cancelling") return breach()
     const { by, deadline, reason } = word
     const cancellation = { by, reason, deadline }
     return [{ _tag: "Cancelling", cancellation }, [{ _tag: "Interrupt", cancellation }]]
   }
   // Cancel takes the control lane: what the caller said before it may arrive after it, and nobody is left to read it.
-  if (state._tag === "Cancelling") return [state, silence]
+  if (state._tag === "Cancelling" || state._tag === "Failing") return [state, silence]
   if (state._tag === "Fresh" || state.kind === "call") return breach()
   switch (word._tag) {
     case "Credit":

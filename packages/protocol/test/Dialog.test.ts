@@ -32,10 +32,11 @@ const callerInputs = {
   "<Stop": { _tag: "Heard", word: words.Stop },
   "<Return": { _tag: "Heard", word: words.Return },
   "<Error": { _tag: "Heard", word: words.Error },
-  "cancel": { _tag: "Cancel", cancellation: first },
-  "cancel again": { _tag: "Cancel", cancellation: second },
+  "cancel": { _tag: "Cancel", cancellation: first, byUs: true },
+  "cancel again": { _tag: "Cancel", cancellation: second, byUs: true },
+  "elapsed": { _tag: "Elapsed" },
   "stop": { _tag: "Stop" },
-  "lost": { _tag: "Lost" }
+  "lost": { _tag: "Lost", error: "gone" }
 } as const satisfies Record<string, Dialog.CallerInput>
 type CallerInput = keyof typeof callerInputs
 
@@ -47,6 +48,8 @@ const showCaller = (action: Dialog.CallerAction): string => {
       return `Send Cancel (${action.cancellation.reason})`
     case "SendStop":
       return "Send Stop"
+    case "SettleLate":
+      return `Late ${action.outcome._tag}`
     case "Settle":
       return `Settle ${action.outcome._tag}` +
         (action.outcome._tag === "Violation" ? `: ${sentence(action.outcome.violation)}` : "")
@@ -54,7 +57,7 @@ const showCaller = (action: Dialog.CallerAction): string => {
 }
 
 const playCaller = (kind: Message.Kind, inputs: ReadonlyArray<CallerInput>) => {
-  let state = Dialog.opening(kind)
+  let state: Dialog.CallerState = Dialog.opening(kind)
   const actions: Array<string> = []
   for (const input of inputs) {
     const [next, out] = Dialog.callerStep(state, callerInputs[input])
@@ -140,6 +143,33 @@ const callerRows: ReadonlyArray<CallerRow> = [
   ], "Done"],
   ["a cancel after the end says nothing", "call", ["<Return", "cancel"], ["Settle Return"], "Done"],
 
+  ["a cancel whose bound passes settles, and its last word is heard late", "call", ["cancel", "elapsed", "<Error"], [
+    "Send Cancel (first)",
+    "Settle Unanswered",
+    "Late Error"
+  ], "Done"],
+  [
+    "nothing is said and delivered after the bound of a cancel",
+    "dialog",
+    [
+      "<Started",
+      "cancel",
+      "elapsed",
+      "<Yield",
+      "stop",
+      "cancel again",
+      "elapsed"
+    ],
+    ["Deliver Started", "Send Cancel (first)", "Settle Unanswered"],
+    "Overdue"
+  ],
+  ["losing the peer after the bound of a cancel ends it late", "stream", ["cancel", "elapsed", "lost"], [
+    "Send Cancel (first)",
+    "Settle Unanswered",
+    "Late Lost"
+  ], "Done"],
+  ["a bound has no place without a cancel", "call", ["elapsed", "<Return"], ["Settle Return"], "Done"],
+
   ["losing the peer settles while opening", "call", ["lost", "<Return"], ["Settle Lost"], "Done"],
   ["losing the peer settles while open", "dialog", ["<Started", "lost", "<Yield"], [
     "Deliver Started",
@@ -204,6 +234,7 @@ const calleeInputs = {
   "<Cancel": { _tag: "Heard", word: words.Cancel },
   "started": { _tag: "Started" },
   "stop": { _tag: "Stop" },
+  "fail": { _tag: "Fail", failure: "overrun", cancellation: second },
   "exited": { _tag: "Exited" },
   "lost": { _tag: "Lost" }
 } as const satisfies Record<string, Dialog.CalleeInput>
@@ -220,7 +251,9 @@ const showCallee = (action: Dialog.CalleeAction): string => {
     case "Interrupt":
       return `Interrupt (${action.cancellation === "caller-lost" ? "caller-lost" : action.cancellation.reason})`
     case "SendLast":
-      return "Send last word"
+      return action.failure === undefined ? "Send last word" : `Send last word: ${String(action.failure)}`
+    case "Unheard":
+      return "Unheard"
     case "Forget":
       return "Forget"
     case "Violate":
@@ -229,7 +262,7 @@ const showCallee = (action: Dialog.CalleeAction): string => {
 }
 
 const playCallee = (kind: Message.Kind, inputs: ReadonlyArray<CalleeInput>) => {
-  let state = Dialog.accept(kind)
+  let state: Dialog.CalleeState = Dialog.accept(kind)
   const actions: Array<string> = []
   for (const input of inputs) {
     const [next, out] = Dialog.calleeStep(state, calleeInputs[input])
@@ -248,6 +281,7 @@ type CalleeRow = readonly [
 ]
 
 const last = ["Send last word", "Forget"]
+const unheard = ["Unheard", "Forget"]
 
 const calleeRows: ReadonlyArray<CalleeRow> = [
   ["a call", "call", ["exited"], last, "Done"],
@@ -315,25 +349,66 @@ const calleeRows: ReadonlyArray<CalleeRow> = [
 
   ["a lost caller interrupts, and nobody is told the end", "call", ["lost", "exited"], [
     "Interrupt (caller-lost)",
-    "Forget"
+    ...unheard
   ], "Done"],
   ["a lost caller interrupts what has not started", "dialog", ["lost", "started", "exited"], [
     "Interrupt (caller-lost)",
-    "Forget"
+    ...unheard
   ], "Done"],
   ["a lost caller interrupts once", "stream", ["lost", "lost", "<Credit", "<Cancel"], [
     "Interrupt (caller-lost)"
   ], "Orphaned"],
   ["a caller lost after its Cancel does not interrupt again", "stream", ["<Cancel", "lost", "exited"], [
     "Interrupt (first)",
-    "Forget"
+    ...unheard
   ], "Done"],
   ["a caller lost after the end changes nothing", "call", ["exited", "lost"], last, "Done"],
+
+  [
+    "a failure of the runtime interrupts the handler, and outranks what it makes of it",
+    "dialog",
+    [
+      "started",
+      "fail",
+      "exited"
+    ],
+    ["Send Started", "Interrupt (second)", "Send last word: overrun", "Forget"],
+    "Done"
+  ],
+  ["the first failure of the runtime counts, also after a cancel", "dialog", ["<Cancel", "fail", "fail", "exited"], [
+    "Interrupt (first)",
+    "Send last word: overrun",
+    "Forget"
+  ], "Done"],
+  [
+    "words that cross a failure of the runtime are dropped",
+    "dialog",
+    [
+      "started",
+      "fail",
+      "<Yield",
+      "<Credit",
+      "<Stop",
+      "<Cancel",
+      "stop",
+      "exited"
+    ],
+    ["Send Started", "Interrupt (second)", "Send last word: overrun", "Forget"],
+    "Done"
+  ],
+  ["Cancel twice is a breach also while failing", "call", ["fail", "<Cancel", "<Cancel"], [
+    "Interrupt (second)",
+    "Violate: Cancel while the dialog is Failing"
+  ], "Orphaned"],
+  ["a caller lost while failing is not told", "call", ["fail", "lost", "exited"], [
+    "Interrupt (second)",
+    ...unheard
+  ], "Done"],
 
   ["a Yield has no place in a call", "call", ["<Yield", "exited"], [
     "Violate: Yield while the dialog is Open",
     "Interrupt (caller-lost)",
-    "Forget"
+    ...unheard
   ], "Done"],
   ["Credit has no place in a call", "call", ["<Credit"], [
     "Violate: Credit while the dialog is Open",
@@ -366,7 +441,7 @@ const calleeRows: ReadonlyArray<CalleeRow> = [
   ["Cancel twice does not interrupt twice", "call", ["<Cancel", "<Cancel", "exited"], [
     "Interrupt (first)",
     "Violate: Cancel while the dialog is Cancelling",
-    "Forget"
+    ...unheard
   ], "Done"]
 ]
 
@@ -392,8 +467,10 @@ describe("Dialog, the caller's side", () => {
       const { actions, state } = playCaller(kind, inputs)
       const settled = count(actions, "Settle")
       assert.isAtMost(settled, 1)
-      assert.strictEqual(state === "Done", settled === 1)
-      if (settled === 1) assert.match(actions.at(-1)!, /^Settle/)
+      assert.strictEqual(state === "Done" || state === "Overdue", settled === 1)
+      const after = settled === 0 ? [] : actions.slice(actions.findIndex((action) => action.startsWith("Settle")) + 1)
+      assert.isAtMost(after.length, 1)
+      assert.strictEqual(count(after, "Late"), after.length)
       assert.isAtMost(count(actions, "Send Cancel"), 1)
       assert.isAtMost(count(actions, "Send Stop"), 1)
       const cancelled = actions.findIndex((action) => action.startsWith("Send Cancel"))
@@ -433,7 +510,7 @@ describe("Dialog, the callee's side", () => {
       // A caller that is lost, or broke a rule, is told nothing more.
       const gone = actions.findIndex((action) => action === "Interrupt (caller-lost)" || action.startsWith("Violate"))
       if (gone >= 0) assert.strictEqual(count(actions.slice(gone), "Send"), 0)
-      const spoke = actions.indexOf("Send last word")
+      const spoke = actions.findIndex((action) => action.startsWith("Send last word"))
       if (spoke >= 0) assert.strictEqual(spoke, actions.length - 2)
       const interrupted = actions.findIndex((action) => action.startsWith("Interrupt"))
       if (interrupted >= 0) {
@@ -453,7 +530,10 @@ describe("Dialog, the callee's side", () => {
 
   it("only an open dialog or stream may yield, and not after its Stop or a Cancel", () => {
     const play = (kind: Message.Kind, ...inputs: ReadonlyArray<CalleeInput>) =>
-      inputs.reduce((state, input) => Dialog.calleeStep(state, calleeInputs[input])[0], Dialog.accept(kind))
+      inputs.reduce(
+        (state: Dialog.CalleeState, input) => Dialog.calleeStep(state, calleeInputs[input])[0],
+        Dialog.accept(kind)
+      )
     assert.deepStrictEqual(kinds.map((kind) => Dialog.mayYield(Dialog.accept(kind))), [false, true, false])
     assert.isTrue(Dialog.mayYield(play("dialog", "started")))
     assert.isFalse(Dialog.mayYield(play("dialog", "started", "stop")))
@@ -583,7 +663,7 @@ class World {
       case "caller stops":
         return this.callerStep({ _tag: "Stop" })
       case "caller cancels":
-        return this.callerStep({ _tag: "Cancel", cancellation: first })
+        return this.callerStep({ _tag: "Cancel", cancellation: first, byUs: true })
       case "callee starts":
         return this.calleeStep({ _tag: "Started" })
       case "callee stops":
@@ -643,7 +723,7 @@ class World {
     if (this.broken) return
     this.broken = true
     for (const lanes of [this.toCaller, this.toCallee]) lanes.control.length = lanes.data.length = 0
-    this.callerStep({ _tag: "Lost" })
+    this.callerStep({ _tag: "Lost", error: "gone" })
     this.calleeStep({ _tag: "Lost" })
   }
 

@@ -9,8 +9,14 @@ import * as Effect from "effect/Effect"
 import { vi } from "vitest"
 import * as Search from "./search.ts"
 
-type Callee = (typeof Dialog)["calleeStep"]
-type Caller = (typeof Dialog)["callerStep"]
+type Callee = (
+  state: Dialog.CalleeState,
+  input: Dialog.CalleeInput
+) => readonly [Dialog.CalleeState, ReadonlyArray<Dialog.CalleeAction>]
+type Caller = (
+  state: Dialog.CallerState,
+  input: Dialog.CallerInput
+) => readonly [Dialog.CallerState, ReadonlyArray<Dialog.CallerAction>]
 type Step = (typeof Ladder)["step"]
 
 interface Bug {
@@ -75,10 +81,8 @@ const bugs: { readonly [name: string]: Bug } = {
     caller: (real) => (state, input) => {
       const [next, actions] = real(state, input)
       if (actions[0]?._tag !== "SendCancel") return [next, actions]
-      return [{ _tag: "Done" }, [...actions, {
-        _tag: "Settle",
-        outcome: { _tag: "Return", payload: Uint8Array.of(0) }
-      }]]
+      const outcome = { _tag: "Return", payload: Uint8Array.of(0) } as const
+      return [{ _tag: "Done", outcome, cancel: undefined }, [...actions, { _tag: "Settle", outcome }]]
     }
   },
   "the caller never cancels": { caller: without("SendCancel") },

@@ -7,27 +7,24 @@
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
 import type * as Message from "@furrow/protocol/Message"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { DialogHandle, MsgStream, StreamOptions } from "../contract/DialogCall.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { ChannelClosed, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
 import { isA } from "../errors/Boxing.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
-import { Outlet, type Overflow, windowOf } from "../stream/Flow.ts"
+import { type Overflow, windowOf } from "../stream/Inbox.ts"
 import * as MsgStreamLive from "../stream/MsgStream.ts"
+import { Outlet } from "../stream/Outlet.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
 import type { DialogContext } from "./DialogContext.ts"
 
-export interface HeldOptions {
+export interface CalleeDialogOptions {
   readonly channel: PeerChannel
   readonly env: DialogContext
   readonly opened: Message.Start
   readonly endpoint: AnyEndpoint
-  readonly scope: Scope.Scope
-  readonly context: Context.Context<never>
   /** The dialog's machine, which decides what may be said. */
   readonly machine: {
     readonly isOver: () => boolean
@@ -36,18 +33,20 @@ export interface HeldOptions {
     readonly stop: () => void
     readonly interrupt: (cancellation: Cancellation) => void
     /** Ends the handler with this failure, whatever it makes of it. */
-    readonly overrule: (error: unknown) => void
+    readonly failWith: (error: unknown) => void
+    /** Our half has ended. */
+    readonly isStopped: () => boolean
   }
 }
 
-export class HeldDialog {
-  private readonly options: HeldOptions
-  private receiver: StreamReader | undefined
+export class CalleeDialogHandle {
+  private readonly options: CalleeDialogOptions
+  private reader: StreamReader | undefined
   private readonly outlet: Outlet
   private readonly invalids = new WeakSet<PayloadInvalid>()
   private first: { readonly payload: Uint8Array; readonly window: Message.Window } | undefined
 
-  constructor(options: HeldOptions) {
+  constructor(options: CalleeDialogOptions) {
     this.options = options
     const { channel, endpoint, opened } = options
     this.outlet = new Outlet({
@@ -71,9 +70,9 @@ export class HeldDialog {
   hear(word: Message.Yield | Message.Credit | Message.Stop): void {
     switch (word._tag) {
       case "Yield":
-        return this.receiver?.hear(word)
+        return this.reader?.hear(word)
       case "Stop":
-        return this.receiver?.finish()
+        return this.reader?.finish()
       case "Credit":
         if (!this.outlet.grant(word.items, word.bytes)) {
           this.options.channel.violate({ _tag: "CreditExcess", dialog: this.options.opened.dialog })
@@ -89,7 +88,7 @@ export class HeldDialog {
   private started(first: unknown, options: StreamOptions | undefined): Effect.Effect<MsgStream<any, any>, any> {
     return Effect.suspend(() => {
       const { endpoint, machine } = this.options
-      if (this.receiver !== undefined) {
+      if (this.reader !== undefined) {
         return Effect.die(new Error(`started was called twice in ${endpoint.name}: a dialog has one first value`))
       }
       const encoded = codecs(endpoint).started.encode(first)
@@ -97,17 +96,17 @@ export class HeldDialog {
       if (!encoded.ok) return Effect.fail(this.invalid("started", encoded.issue))
       const window = windowOf(options)
       this.first = { payload: encoded.value, window }
-      this.receiver = this.makeReceiver(window, options?.overflow)
+      this.reader = this.makeReader(window, options?.overflow)
       if (machine.isFresh()) machine.started()
-      return Effect.succeed(this.stream(this.receiver))
+      return Effect.succeed(this.stream(this.reader))
     })
   }
 
-  private makeReceiver(window: Message.Window, overflow: Overflow | undefined): StreamReader {
+  private makeReader(window: Message.Window, overflow: Overflow | undefined): StreamReader {
     const { channel, endpoint, env, machine, opened } = this.options
     return new StreamReader({
       channel,
-      dialog: opened.dialog,
+      dialog: { id: opened.dialog },
       endpoint: endpoint.name,
       actor: this.options.env.self,
       maker: "caller",
@@ -118,24 +117,23 @@ export class HeldDialog {
       isOver: machine.isOver,
       overrun: () => {
         const error = new StreamOverrun({ actor: env.self, endpoint: endpoint.name })
-        this.receiver!.fail(Effect.die(error))
-        machine.overrule(error)
+        this.reader!.fail(Effect.die(error))
+        machine.failWith(error)
       }
     })
   }
 
-  private stream(receiver: StreamReader): MsgStream<any, any> {
-    const { channel, context, endpoint, env, machine, scope } = this.options
+  private stream(reader: StreamReader): MsgStream<any, any> {
+    const { channel, endpoint, env, machine } = this.options
     return MsgStreamLive.make<any, any, never>({
-      receiver,
+      reader,
       outlet: this.outlet,
       peer: channel.peer,
       self: env.self,
       endpoint: endpoint.name,
       stop: machine.stop,
-      over: () => machine.isOver() ? Effect.fail(new ChannelClosed({ side: "peer", actor: channel.peer })) : undefined,
-      scope,
-      context
+      isStopped: machine.isStopped,
+      over: () => machine.isOver() ? Effect.fail(new ChannelClosed({ side: "peer", actor: channel.peer })) : undefined
     })
   }
 

@@ -10,28 +10,32 @@
  * @since 0.1.0
  */
 import * as Credit from "@furrow/protocol/Credit"
-import type { Cancellation } from "@furrow/protocol/Dialog"
+import type * as Protocol from "@furrow/protocol/Dialog"
+import { cancelOf } from "@furrow/protocol/Dialog"
 import type * as Message from "@furrow/protocol/Message"
-import type * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { Call } from "../contract/Call.ts"
 import type { Dialog, DialogState, MsgStream, StreamOptions } from "../contract/DialogCall.ts"
-import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
+import { type AnyEndpoint, type Codecs, codecs } from "../contract/Endpoint.ts"
 import { type ActorId, ChannelClosed, ContextCancelled, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
+import { box } from "../errors/Boxing.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
-import { Outlet, windowOf } from "../stream/Flow.ts"
+import { windowOf } from "../stream/Inbox.ts"
 import * as MsgStreamLive from "../stream/MsgStream.ts"
+import { Outlet } from "../stream/Outlet.ts"
 import { received, StreamReader } from "../stream/StreamReader.ts"
 import { cancellationOf, CurrentBodies, type DialogContext, type DialogInfo } from "./DialogContext.ts"
-import { outcome, type Settled } from "./Outcome.ts"
-import { CallerDialog, cancelAndWait, type Delivered, prepare, start } from "./OutgoingDialog.ts"
+import { OtherFailures } from "./Failures.ts"
+import { outcome, reportUnread, type Settled } from "./Outcome.ts"
+import { cancelAndWait, type Delivered, OutgoingDialog, prepare, type Prepared } from "./OutgoingDialog.ts"
 
 /** What is opened, where. */
 export interface Opening {
@@ -43,51 +47,54 @@ export interface Opening {
 }
 
 class OpenDialog {
-  readonly dialog: CallerDialog
+  private readonly dialog: OutgoingDialog
   /** Who answers: over a relay not the peer of our connection. */
   readonly callee: ActorId
   private readonly channel: PeerChannel
   private readonly env: DialogContext
-  private readonly call: Call<AnyEndpoint>
+  private readonly endpoint: AnyEndpoint
   private readonly info: DialogInfo
-  private readonly receiver: StreamReader
-  private readonly scope = Scope.makeUnsafe()
+  private readonly reader: StreamReader
   private readonly context: Context.Context<never>
+  /** From `Started` on. */
   private outlet: Outlet | undefined
-  /** Our own cancel, the first one asked for. */
-  private cancelled: Cancellation | undefined
-  private exit: Exit.Exit<unknown, unknown> | undefined
   private readonly firstValue = Deferred.makeUnsafe<unknown, unknown>()
+  /** The machine's outcome, decoded once. */
   private readonly last = Deferred.makeUnsafe<unknown, unknown>()
   /** What wakes the body: a failure from afar, or our own cancel from outside the body. */
   private readonly woken = Deferred.makeUnsafe<never, unknown>()
 
-  constructor({ call, callee, channel, env, options }: Opening, context: Context.Context<never>) {
+  constructor(
+    { call, callee, channel, env, options }: Opening,
+    prepared: Prepared,
+    context: Context.Context<never>
+  ) {
+    const { endpoint } = call
     this.callee = callee
     this.channel = channel
     this.env = env
-    this.call = call
+    this.endpoint = endpoint
     this.context = context
-    this.dialog = new CallerDialog(
+    const { input, items, started } = codecs(endpoint)
+    this.dialog = new OutgoingDialog(channel, "dialog", {
+      delivered: (word) => this.delivered(word, input, started),
+      settled: (settled) => this.settled(settled)
+    })
+    this.reader = new StreamReader({
       channel,
-      "dialog",
-      (word) => this.delivered(word),
-      (settled) => this.settled(settled)
-    )
-    this.receiver = new StreamReader({
-      channel,
-      dialog: this.dialog.id,
-      endpoint: call.endpoint.name,
-      actor: this.channel.peer,
+      dialog: this.dialog,
+      endpoint: endpoint.name,
+      actor: channel.peer,
       maker: "callee",
-      items: codecs(call.endpoint).items,
+      items,
       window: windowOf(options),
       overflow: options?.overflow,
       failFirst: true,
-      isOver: () => this.dialog.isDone,
+      isOver: () => this.dialog.isSettled,
       overrun: () => this.overrun()
     })
-    this.info = { side: "caller", endpoint: call.endpoint.name, peer: callee, id: this.dialog.id }
+    this.dialog.begin(prepared)
+    this.info = { side: "caller", endpoint: endpoint.name, peer: callee, id: this.dialog.id }
   }
 
   /** Runs the body as one that knows its dialog. */
@@ -112,9 +119,10 @@ class OpenDialog {
 
   /** What our own cancel of this dialog came to, if that is how it ended. */
   ownCancelOf(cause: Cause.Cause<unknown>): ContextCancelled | undefined {
-    if (this.cancelled === undefined) return undefined
+    const own = cancelOf(this.dialog.state)
+    if (own?.byUs !== true) return undefined
     const { error } = cause.reasons.find((reason) => reason._tag === "Fail") ?? { error: undefined }
-    return error instanceof ContextCancelled && error.by.uuid === this.cancelled.by.uuid &&
+    return error instanceof ContextCancelled && error.by.uuid === own.cancellation.by.uuid &&
         error.actor.uuid === this.callee.uuid
       ? error
       : undefined
@@ -125,31 +133,20 @@ class OpenDialog {
     return this.ownCancelOf(cause)?.acknowledged === true
   }
 
-  /** Nobody waits for its last word any more: it was said, or the bound of our cancel has passed. */
-  get isOver(): boolean {
-    return this.exit !== undefined
-  }
-
   /** Our half ends, and whatever the callee still sends is dropped and paid for. */
   readonly leave: Effect.Effect<void> = Effect.sync(() => {
-    if (this.dialog.isDone) return
+    if (this.dialog.isSettled) return
     this.dialog.stop()
-    this.receiver.close()
+    this.reader.close()
   })
 
-  /** The callee is told to stop, and waited for; whoever waits here is told when the bound has passed (DESIGN D22). */
-  cancelFor(cancellation: Cancellation): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      if (this.isOver) return Effect.void
-      this.cancelled ??= cancellation
-      return Effect.andThen(
-        cancelAndWait(this.dialog, this.channel, this.env, this.call.endpoint.name, cancellation),
-        Effect.sync(() => this.isOver ? undefined : this.ended(Exit.fail(this.ownCancel())))
-      )
-    })
+  /**
+   * The callee is told to stop, and waited for; whoever waits here is told when the bound has passed (DESIGN D22). Fails
+   * with what the far finalizers failed with.
+   */
+  cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
+    return cancelAndWait(this.dialog, this.channel, this.env, this.endpoint, cancellation)
   }
-
-  readonly close: Effect.Effect<void> = Effect.suspend(() => Scope.close(this.scope, Exit.void))
 
   handle(first: unknown): Dialog<any, any, any, any, any> {
     return {
@@ -163,68 +160,81 @@ class OpenDialog {
     }
   }
 
+  private get exit(): Exit.Exit<unknown, unknown> | undefined {
+    // A Deferred that was done with an Exit holds it as its effect.
+    return this.last.effect as Exit.Exit<unknown, unknown> | undefined
+  }
+
   private cancel(reason: string): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
-      if (this.isOver) return Effect.void
+      if (this.dialog.isSettled) return Effect.void
       const { by, deadline } = cancellationOf(fiber, this.env, fiber.getRef(Timeouts).cancel)
       // Somebody outside the body cancels it: the body, parked elsewhere, is woken (features CANC-13).
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
-        this.cancelFor({ by, reason, deadline }),
+        // Finalizers that failed are the dialog's outcome: `result` tells them.
+        Effect.exit(this.cancelFor({ by, reason, deadline })),
         Effect.sync(() => {
-          if (outside) Deferred.doneUnsafe(this.woken, Exit.fail(this.ownCancel()))
+          if (outside) Deferred.doneUnsafe(this.woken, Exit.fail(this.ownCancel(by, reason)))
         })
       )
     })
   }
 
-  private ownCancel(): ContextCancelled {
-    const { by, reason } = this.cancelled!
-    return new ContextCancelled({ actor: this.callee, by, reason, acknowledged: this.dialog.isDone })
+  private ownCancel(by: ActorId, reason: string): ContextCancelled {
+    const first = cancelOf(this.dialog.state)?.cancellation ?? { by, reason }
+    return new ContextCancelled({
+      actor: this.callee,
+      by: first.by,
+      reason: first.reason,
+      acknowledged: this.dialog.state._tag === "Done"
+    })
   }
 
   private state(): DialogState {
-    const cancelCalled = this.cancelled !== undefined
+    const { state } = this.dialog
+    const cancelCalled = cancelOf(state)?.byUs === true
     if (this.exit === undefined) {
       return { state: cancelCalled ? "cancelling" : "open", cancelCalled, cancelAcknowledged: false }
     }
     if (Exit.isSuccess(this.exit)) return { state: "returned", cancelCalled, cancelAcknowledged: false }
-    const own = this.isAcknowledged(this.exit.cause)
-    const isCancel = this.exit.cause.reasons.some((reason) =>
-      reason._tag === "Fail" && reason.error instanceof ContextCancelled
-    )
-    return { state: isCancel ? "cancelled" : "failed", cancelCalled, cancelAcknowledged: own }
+    const { cause } = this.exit
+    const isCancel = cause.reasons.some((reason) => reason._tag === "Fail" && isCancelled(reason.error))
+    return { state: isCancel ? "cancelled" : "failed", cancelCalled, cancelAcknowledged: this.isAcknowledged(cause) }
   }
 
   private stream(): MsgStream<any, any, any> {
     return MsgStreamLive.make<any, any, any>({
-      receiver: this.receiver,
+      reader: this.reader,
       outlet: this.outlet!,
       peer: this.channel.peer,
       self: this.env.self,
-      endpoint: this.call.endpoint.name,
+      endpoint: this.endpoint.name,
       stop: () => this.dialog.stop(),
-      over: () => this.over(),
-      scope: this.scope,
-      context: this.context
+      isStopped: () => this.dialog.state._tag === "Open" && this.dialog.state.ours === "stopped",
+      over: () => this.over()
     })
   }
 
   private over(): Effect.Effect<never, unknown> | undefined {
-    if (this.exit === undefined) return this.cancelled === undefined ? undefined : Effect.fail(this.ownCancel())
+    if (this.exit === undefined) {
+      const own = cancelOf(this.dialog.state)
+      if (own?.byUs !== true) return undefined
+      return Effect.fail(this.ownCancel(own.cancellation.by, own.cancellation.reason))
+    }
     return Exit.isFailure(this.exit)
       ? Effect.failCause(this.exit.cause)
       : Effect.fail(new ChannelClosed({ side: "peer", actor: this.channel.peer }))
   }
 
-  private delivered(word: Delivered): void {
+  private delivered(word: Delivered, input: Codecs["input"], started: Codecs["started"]): void {
     switch (word._tag) {
       case "Started":
-        return this.started(word)
+        return this.started(word, input, started)
       case "Yield":
-        return this.receiver.hear(word)
+        return this.reader.hear(word)
       case "Stop":
-        return this.receiver.finish()
+        return this.reader.finish()
       case "Credit":
         if (this.outlet?.grant(word.items, word.bytes) === false) {
           this.channel.violate({ _tag: "CreditExcess", dialog: this.dialog.id })
@@ -232,65 +242,78 @@ class OpenDialog {
     }
   }
 
-  private started(word: Message.Started): void {
-    const { endpoint } = this.call
+  private started(word: Message.Started, input: Codecs["input"], started: Codecs["started"]): void {
+    const { channel, endpoint } = this
     this.outlet = new Outlet({
-      channel: this.channel,
+      channel,
       dialog: this.dialog.id,
       window: word.window ?? Credit.defaultWindow,
-      items: codecs(endpoint).input,
+      items: input,
       invalid: (issue) =>
         Effect.fail(
-          new PayloadInvalid({
-            actor: this.channel.peer,
-            side: "caller",
-            endpoint: endpoint.name,
-            part: "input",
-            issue
-          })
+          new PayloadInvalid({ actor: channel.peer, side: "caller", endpoint: endpoint.name, part: "input", issue })
         ),
       ended: Effect.suspend(() => this.over() ?? Effect.never)
     })
-    const from = { actor: this.channel.peer, side: "callee", endpoint: endpoint.name, part: "started" } as const
-    const first = received(word.payload, codecs(endpoint).started, from)
+    const from = { actor: channel.peer, side: "callee", endpoint: endpoint.name, part: "started" } as const
+    const first = received(word.payload, started, from)
     Deferred.doneUnsafe(this.firstValue, first.ok ? Exit.succeed(first.value) : Exit.fail(first.error))
   }
 
   private settled(settled: Settled): void {
-    // Deciding how it ended is synchronous: decoding only.
-    if (!this.isOver) this.ended(Effect.runSyncExit(outcome(settled, this.call.endpoint, this.channel)))
-  }
-
-  private ended(exit: Exit.Exit<unknown, unknown>): void {
-    this.exit = exit
-    this.outlet?.release()
+    // Deciding how it ended is synchronous: decoding only. What throws in it is how it ended.
+    const exit = Effect.runSyncExit(Effect.suspend(() => outcome(settled, this.endpoint, this.channel, this.callee)))
     Deferred.doneUnsafe(this.last, exit)
-    if (Exit.isSuccess(exit)) return this.receiver.finish()
+    this.outlet?.release()
+    if (Exit.isSuccess(exit)) return this.reader.finish()
     Deferred.doneUnsafe(this.firstValue, exit as Exit.Exit<never, unknown>)
-    this.receiver.fail(exit as Exit.Exit<never, unknown>)
+    this.reader.fail(exit as Exit.Exit<never, unknown>)
     // Our own cancel does not interrupt the body that asked for it (features CANC-1).
     if (this.ownCancelOf(exit.cause) === undefined) Deferred.doneUnsafe(this.woken, exit as Exit.Exit<never, unknown>)
   }
 
   private overrun(): void {
-    const error = new StreamOverrun({ actor: this.env.self, endpoint: this.call.endpoint.name })
-    this.receiver.fail(Effect.fail(error))
+    const error = new StreamOverrun({ actor: this.env.self, endpoint: this.endpoint.name })
+    this.reader.fail(Effect.fail(error))
     Deferred.doneUnsafe(this.woken, Exit.fail(error))
-    this.dialog.cancel({ by: this.env.self, reason: "its stream overran its reader", deadline: 0 })
+    this.dialog.cancel({ by: this.env.self, reason: "its stream overran its reader", deadline: 0 }, false)
+  }
+
+  /** What a Scope's finalizer adds to its exit: failed finalizers, but for a typed error, which stays as it is. */
+  closed(exit: Exit.Exit<unknown, unknown>, cleanup: Exit.Exit<void>): Effect.Effect<void> {
+    if (Exit.isSuccess(exit) || !isTyped(exit.cause)) return cleanup
+    if (Exit.isFailure(cleanup)) this.report(cleanup.cause)
+    return Effect.void
+  }
+
+  /** The exit of whoever left, with what the far finalizers failed with after our cancel. */
+  withCleanup<A, E>(exit: Exit.Exit<A, E>, cleanup: Exit.Exit<void>): Effect.Effect<A, E> {
+    if (Exit.isSuccess(cleanup) || Exit.isSuccess(exit)) return exit
+    const { cause } = exit
+    if (!isTyped(cause)) return Effect.failCause(Cause.combine(cause, cleanup.cause))
+    // A typed error stays one that can be caught (DESIGN D19): what came with it rides along, and is told.
+    this.report(cleanup.cause)
+    const others = [box(Cause.squash(cleanup.cause), this.callee)]
+    return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))
+  }
+
+  private report(cause: Cause.Cause<unknown>): void {
+    reportUnread(this.env, this.context, this.callee, this.endpoint, cause)
   }
 }
 
+const isTyped = (cause: Cause.Cause<unknown>): boolean => cause.reasons.some((reason) => reason._tag === "Fail")
+
+const isCancelled = (error: unknown): boolean => error instanceof ContextCancelled
+
 const begin = (opening: Opening, fiber: Fiber.Fiber<unknown, unknown>): OpenDialog | PayloadInvalid => {
   const { call, channel, env, options } = opening
-  const payload = prepare(call, channel)
-  if (payload instanceof PayloadInvalid) return payload
-  const open = new OpenDialog(opening, fiber.context)
-  start(open.dialog, channel, fiber, env, call.endpoint, windowOf(options), payload)
-  return open
+  const prepared = prepare(call, channel, fiber, env, windowOf(options))
+  return prepared instanceof PayloadInvalid ? prepared : new OpenDialog(opening, prepared, fiber.context)
 }
 
 /** In whose name a caller that leaves early cancels. */
-const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Cancellation> =>
+const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Protocol.Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, env, fiber.getRef(Timeouts).cancel)
     const failed = Exit.isFailure(exit) && exit.cause.reasons.some((reason) => reason._tag !== "Interrupt")
@@ -317,11 +340,10 @@ export const open = (
           dialog.wake
         ))
       return Effect.flatMap(Effect.exit(restore(work)), (exit) =>
-        Effect.flatMap(leaving(opening.env, exit), (cancellation) =>
-          Effect.andThen(
-            dialog.cancelFor(cancellation),
-            Effect.andThen(dialog.close, exit)
-          )))
+        Effect.flatMap(
+          Effect.exit(Effect.flatMap(leaving(opening.env, exit), (cancellation) => dialog.cancelFor(cancellation))),
+          (cleanup) => dialog.withCleanup(exit, cleanup)
+        ))
     })
   )
 
@@ -344,8 +366,10 @@ export const openScoped = (
       const dialog = begin(opening, fiber)
       if (dialog instanceof PayloadInvalid) return Effect.fail(dialog)
       const end = (exit: Exit.Exit<unknown, unknown>) =>
-        Effect.flatMap(leaving(opening.env, exit), (cancellation) =>
-          Effect.andThen(dialog.cancelFor(cancellation), dialog.close))
+        Effect.flatMap(
+          Effect.exit(Effect.flatMap(leaving(opening.env, exit), (cancellation) => dialog.cancelFor(cancellation))),
+          (cleanup) => dialog.closed(exit, cleanup)
+        )
       return Effect.flatMap(Effect.exit(restore(dialog.first)), (exit) =>
         Exit.isFailure(exit)
           ? Effect.andThen(end(exit), Effect.failCause(exit.cause))

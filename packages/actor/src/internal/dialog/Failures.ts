@@ -160,6 +160,37 @@ export const toEffect = (
   return fail(toActorError(failure, endpoint.name, peer), others)
 }
 
+/**
+ * What the finalizers of a cancelled handler failed with, out of its last word; `undefined` for an interruption alone and
+ * for a refusal: then nothing ran there.
+ */
+export const cleanupFailureOf = (
+  payload: Uint8Array,
+  endpoint: AnyEndpoint,
+  peer: ActorId
+): Cause.Cause<never> | undefined => {
+  const decoded = codec().decode(payload)
+  if (!decoded.ok) return undefined
+  const failure = decoded.value
+  switch (failure._tag) {
+    case "Cancelled": {
+      const [boxed, ...others] = failure.others
+      return boxed === undefined ? undefined : Cause.die(new RemoteActorError({ actor: peer, boxed, others }))
+    }
+    case "Defect":
+      return Cause.die(new RemoteActorError({ actor: peer, boxed: failure.boxed, others: failure.others }))
+    case "Fail": {
+      const error = codecs(endpoint).error.decode(failure.error)
+      return error.ok
+        // As here: a finalizer that fails, which its type denies, adds its failure to the interruption.
+        ? Cause.fail(error.value) as Cause.Cause<never>
+        : Cause.die(new RemoteActorError({ actor: peer, boxed: failure.boxed, others: failure.others }))
+    }
+    default:
+      return undefined
+  }
+}
+
 const fail = (error: unknown, others: ReadonlyArray<Boxed>): Effect.Effect<never, unknown> =>
   others.length === 0
     ? Effect.fail(error)

@@ -1,17 +1,13 @@
 /**
- * The callee's side: finds the handler of a `Start`, runs it in a fiber of its own, and carries out what
- * `Dialog.calleeStep` decides. The handler's exit becomes the last word; a cancel from the caller, or its loss,
- * becomes an interruption that says who and why.
- *
- * One dialog's failure is that dialog's: nothing a handler or a payload does reaches another one.
+ * The callee's side of a dialog: runs its handler in a fiber of its own, and carries out what `Dialog.calleeStep`
+ * decides. The handler's exit becomes the last word; a cancel from the caller, or its loss, becomes an interruption
+ * that says who and why. A failure that no caller is left to read is an event and an Error log.
  *
  * @since 0.1.0
  */
-import * as Credit from "@furrow/protocol/Credit"
 import * as Dialog from "@furrow/protocol/Dialog"
 import type * as Protocol from "@furrow/protocol/Failure"
 import type * as Message from "@furrow/protocol/Message"
-import type * as Payload from "@furrow/protocol/Payload"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,194 +17,39 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { CalleePort, PeerChannel } from "../channel/PeerChannel.ts"
-import * as Digest from "../contract/Digest.ts"
-import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
+import { codecs } from "../contract/Endpoint.ts"
 import { aboveLimit } from "../errors/ActorError.ts"
-import { isA } from "../errors/Boxing.ts"
+import { box, isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { Batch } from "../stream/Batch.ts"
-import { Outlet } from "../stream/Flow.ts"
-import { received } from "../stream/StreamReader.ts"
-import { HeldDialog } from "./CalleeDialogHandle.ts"
+import { Outlet } from "../stream/Outlet.ts"
+import { CalleeDialogHandle } from "./CalleeDialogHandle.ts"
 import { CurrentDialog, type DialogContext, type Served, withMeta } from "./DialogContext.ts"
-import { encodeFailure, encodeFailureWithin, failureOf } from "./Failures.ts"
-import { relay } from "./Relay.ts"
-
-/** An endpoint as an actor serves it: its handler with everything the handler needs. */
-export interface Handler {
-  readonly endpoint: AnyEndpoint
-  /** An Effect of a call, a Stream of a stream. */
-  readonly handler: (payload: any, dialog?: any) => unknown
-  readonly context: Context.Context<never>
-}
-
-export type Handlers = ReadonlyMap<string, Handler>
-
-/** Endpoints of the runtime itself: served to children, shown to nobody. */
-const internal = "furrow/"
-
-/** So many dialogs of one peer at once: who wants more waits, or is refused. */
-const maxDialogs = 10_000
-
-/** More than that for what the runtime itself asks. */
-const reserve = 1_000
-
-/** A name that is sent back is no way to fill our memory. */
-const maxName = 256
-
-/** Where calls of a used Service go: the connection to its actor, and what its endpoints are called there. */
-export interface Relayed {
-  readonly channel: PeerChannel
-  readonly address: (endpoint: string) => string
-}
-
-/** How the endpoints of a used Service are called on the wire between a child and its parent. */
-export const relayPrefix = (key: string): string => `${key}/`
-
-/** Everything one actor serves over one channel. */
-export class Dispatcher {
-  private readonly channel: PeerChannel
-  private readonly env: DialogContext
-  private readonly handlers: Handlers
-  private readonly relays: ReadonlyMap<string, Relayed>
-  private readonly running = new Set<CalleeDialog>()
-  private idle: Array<() => void> = []
-  private closing: Dialog.Cancellation | undefined
-
-  constructor(
-    channel: PeerChannel,
-    env: DialogContext,
-    handlers: Handlers,
-    relays: ReadonlyMap<string, Relayed> = new Map()
-  ) {
-    this.channel = channel
-    this.env = env
-    this.handlers = handlers
-    this.relays = relays
-  }
-
-  get size(): number {
-    return this.running.size
-  }
-
-  /** The endpoints whose handlers run. */
-  get open(): ReadonlyArray<string> {
-    return Array.from(this.running, (dialog) => dialog.endpoint)
-  }
-
-  start(start: Message.Start): void {
-    const handler = this.handlers.get(start.endpoint)
-    const busy = this.busy(start)
-    if (busy === undefined && handler === undefined && this.passOn(start)) return
-    const refusal = busy ?? this.refusal(start, handler)
-    if (refusal !== undefined) {
-      return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(refusal) })
-    }
-    const from = { actor: this.env.self, side: "caller", endpoint: start.endpoint, part: "payload" } as const
-    const payload = received(start.payload, codecs(handler!.endpoint).payload, from)
-    if (!payload.ok) {
-      const { issue, part } = payload.error
-      const failure: Protocol.Failure = { _tag: "PayloadInvalid", part, issue }
-      return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(failure) })
-    }
-    const dialog = new CalleeDialog(this.channel, this.env, handler!, start, (ended) => this.ended(ended))
-    dialog.run(payload.value)
-    // Most calls end in the turn they begin: nobody else can have a word for them.
-    if (dialog.isDone) return
-    this.running.add(dialog)
-    this.channel.registerCallee(start.dialog, dialog)
-    if (this.closing !== undefined) dialog.interrupt(this.closing)
-  }
-
-  /** Interrupts every handler, and refuses new ones in the same name. */
-  cancelAll(cancellation: Dialog.Cancellation): void {
-    this.closing ??= cancellation
-    for (const dialog of Array.from(this.running)) dialog.interrupt(cancellation)
-  }
-
-  /** Ends every handler with an error that nobody caught: it is what their callers are told. */
-  failAll(error: unknown, cancellation: Dialog.Cancellation): void {
-    this.closing ??= cancellation
-    for (const dialog of Array.from(this.running)) dialog.overrule(error, cancellation)
-  }
-
-  /** When the last handler has ended. */
-  readonly awaitIdle: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    if (this.running.size === 0) return resume(Effect.void)
-    const callback = () => resume(Effect.void)
-    this.idle.push(callback)
-    return Effect.sync(() => {
-      this.idle = this.idle.filter((waiter) => waiter !== callback)
-    })
-  })
-
-  /** A call of a Service that we gave to the peer goes on to it. */
-  private passOn(start: Message.Start): boolean {
-    for (const [key, { address, channel }] of this.relays) {
-      const prefix = relayPrefix(key)
-      if (!start.endpoint.startsWith(prefix)) continue
-      relay(this.channel, channel, start, address(start.endpoint.slice(prefix.length)), this.env.self)
-      return true
-    }
-    return false
-  }
-
-  private busy({ endpoint }: Message.Start): Protocol.Failure | undefined {
-    const limit = endpoint.startsWith(internal) ? maxDialogs + reserve : maxDialogs
-    return this.channel.openDialogCount < limit ? undefined : { _tag: "Busy", limit }
-  }
-
-  private refusal(start: Message.Start, handler: Handler | undefined): Protocol.Failure | undefined {
-    if (this.closing !== undefined) {
-      const { by, reason } = this.closing
-      return { _tag: "Cancelled", by, reason, actor: this.env.self, path: [], others: [] }
-    }
-    if (handler === undefined || handler.endpoint.kind !== start.kind) {
-      const exposed = Array.from(this.handlers.values(), ({ endpoint }) => `${endpoint.name} (${endpoint.kind})`)
-        .filter((name) => !name.startsWith(internal))
-      return { _tag: "EndpointUnknown", endpoint: `${start.endpoint.slice(0, maxName)} (${start.kind})`, exposed }
-    }
-    if (start.kind !== "call" && (start.window === null || !Credit.isWindow(start.window))) {
-      return { _tag: "PayloadInvalid", part: "window", issue: "a stream needs a window of at least one item" }
-    }
-    if (start.digest !== null && start.digest !== Digest.digest(handler.endpoint)) {
-      const representation = Digest.representation(handler.endpoint)
-      return { _tag: "ContractMismatch", endpoint: start.endpoint, representation }
-    }
-    return undefined
-  }
-
-  private ended(dialog: CalleeDialog): void {
-    this.running.delete(dialog)
-    if (this.running.size > 0 || this.idle.length === 0) return
-    const { idle } = this
-    this.idle = []
-    for (const callback of idle) callback()
-  }
-}
+import type { Handler } from "./Dispatcher.ts"
+import { encodeFailureWithin, failureOf } from "./Failures.ts"
+import { reportUnread } from "./Outcome.ts"
 
 /** One dialog of the peer. */
-class CalleeDialog implements CalleePort {
+export class IncomingDialog implements CalleePort {
   readonly side = "callee"
-  private state: Dialog.CalleeState
+  private state: Dialog.CalleeState<Exit.Failure<unknown, unknown>>
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private exit: Exit.Exit<unknown, unknown> | undefined
   private outlet: Outlet | undefined
-  private held: HeldDialog | undefined
-  private overruled: Exit.Exit<never, never> | undefined
+  private handle: CalleeDialogHandle | undefined
   private readonly served: Served
   private readonly channel: PeerChannel
   private readonly env: DialogContext
   private readonly handler: Handler
   private readonly opened: Message.Start
-  private readonly ended: (dialog: CalleeDialog) => void
+  private readonly ended: (dialog: IncomingDialog) => void
 
   constructor(
     channel: PeerChannel,
     env: DialogContext,
     handler: Handler,
     opened: Message.Start,
-    ended: (dialog: CalleeDialog) => void
+    ended: (dialog: IncomingDialog) => void
   ) {
     this.state = Dialog.accept(opened.kind)
     this.channel = channel
@@ -264,9 +105,12 @@ class CalleeDialog implements CalleePort {
   }
 
   /** What happened to the dialog outranks what its handler makes of it (features ERR-15). */
-  overrule(error: unknown, cancellation?: Dialog.Cancellation): void {
-    this.overruled = Exit.die(error)
-    this.interrupt(cancellation ?? { by: this.env.self, reason: String(error), deadline: 0 })
+  failWith(error: unknown, cancellation?: Dialog.Cancellation): void {
+    this.input({
+      _tag: "Fail",
+      failure: Exit.die(error) as Exit.Failure<unknown, unknown>,
+      cancellation: cancellation ?? { by: this.env.self, reason: String(error), deadline: 0 }
+    })
   }
 
   private work(payload: unknown): Effect.Effect<unknown, unknown, Scope.Scope> {
@@ -277,24 +121,23 @@ class CalleeDialog implements CalleePort {
       case "stream":
         return this.produce(handler(payload) as Stream.Stream<unknown, unknown, Scope.Scope>)
       case "dialog":
-        return Effect.flatMap(Effect.scope, (scope) => {
-          this.held = new HeldDialog({
+        return Effect.suspend(() => {
+          this.handle = new CalleeDialogHandle({
             channel: this.channel,
             env: this.env,
             opened: this.opened,
             endpoint: this.handler.endpoint,
-            scope,
-            context: this.handler.context,
             machine: {
               isOver: () => this.state._tag !== "Open" && this.state._tag !== "Fresh",
               isFresh: () => this.state._tag === "Fresh",
+              isStopped: () => this.state._tag === "Open" && this.state.ours === "stopped",
               started: () => this.input({ _tag: "Started" }),
               stop: () => this.input({ _tag: "Stop" }),
               interrupt: (cancellation) => this.interrupt(cancellation),
-              overrule: (error) => this.overrule(error)
+              failWith: (error) => this.failWith(error)
             }
           })
-          return handler(payload, this.held.handle) as Effect.Effect<unknown, unknown, Scope.Scope>
+          return handler(payload, this.handle.handle) as Effect.Effect<unknown, unknown, Scope.Scope>
         })
     }
   }
@@ -309,7 +152,7 @@ class CalleeDialog implements CalleePort {
       invalid: (issue) => Effect.die(new InvalidResult("item", issue))
     })
     this.outlet = outlet
-    const batch = new Batch({ outlet, failed: (exit) => this.overrule(unsendable(exit)) })
+    const batch = new Batch({ outlet, failed: (exit) => this.failWith(unsendable(exit)) })
     return Effect.matchCauseEffect(Stream.runForEachArray(stream, (items) => batch.add(items)), {
       onSuccess: () => batch.rest,
       // What was made before the failure arrives before it.
@@ -320,19 +163,19 @@ class CalleeDialog implements CalleePort {
 
   private exited(exit: Exit.Exit<unknown, unknown>): void {
     const early = this.state._tag === "Fresh" && Exit.isSuccess(exit)
-    this.exit = this.overruled ?? (early ? Exit.die(neverStarted(this.handler.endpoint.name)) : exit)
+    this.exit = early ? Exit.die(neverStarted(this.handler.endpoint.name)) : exit
     this.outlet?.release()
     this.input({ _tag: "Exited" })
     this.ended(this)
   }
 
-  private input(input: Dialog.CalleeInput): void {
+  private input(input: Dialog.CalleeInput<Exit.Failure<unknown, unknown>>): void {
     const [state, actions] = Dialog.calleeStep(this.state, input)
     this.state = state
     for (const action of actions) this.execute(action)
   }
 
-  private execute(action: Dialog.CalleeAction): void {
+  private execute(action: Dialog.CalleeAction<Exit.Failure<unknown, unknown>>): void {
     switch (action._tag) {
       case "Interrupt":
         return this.interrupt(
@@ -343,46 +186,59 @@ class CalleeDialog implements CalleePort {
       case "Deliver":
         return this.deliver(action.word)
       case "SendLast":
-        return this.channel.send(this.lastWord())
+        return this.channel.send(this.lastWord(action.failure))
+      case "Unheard":
+        return this.unheard()
       case "Forget":
         return this.channel.forget(this.opened.dialog)
       case "Violate":
         return this.channel.violate(action.violation)
       case "SendStarted":
-        return this.held?.sendStarted()
+        return this.handle?.sendStarted()
       case "SendStop":
         return this.channel.send({ _tag: "Stop", dialog: this.opened.dialog })
     }
   }
 
   private deliver(word: Message.Yield | Message.Credit | Message.Stop): void {
-    if (this.held !== undefined) return this.held.hear(word)
+    if (this.handle !== undefined) return this.handle.hear(word)
     if (word._tag === "Credit" && this.outlet?.grant(word.items, word.bytes) === false) {
       this.channel.violate({ _tag: "CreditExcess", dialog: this.opened.dialog })
     }
   }
 
-  private lastWord(): Message.Return | Message.Error {
+  private lastWord(failure: Exit.Failure<unknown, unknown> | undefined): Message.Return | Message.Error {
+    const { dialog } = this.opened
+    const limit = this.channel.maxFrame - 64
+    try {
+      const exit = failure === undefined ? this.exit! : withCleanup(failure, this.exit!)
+      return this.say(exit, limit)
+    } catch (defect) {
+      // A contract whose errors have no codec: what the handler failed with cannot be said, and that is what is said.
+      const said: Protocol.Failure = { _tag: "Defect", boxed: box(defect, this.env.self), others: [] }
+      return { _tag: "Error", dialog, payload: encodeFailureWithin(said, limit) }
+    }
+  }
+
+  private say(exit: Exit.Exit<unknown, unknown>, limit: number): Message.Return | Message.Error {
     const { dialog } = this.opened
     const { endpoint } = this.handler
-    const exit = this.exit!
-    const encoded: Payload.Result<Uint8Array> | undefined = Exit.isSuccess(exit)
-      ? codecs(endpoint).success.encode(endpoint.kind === "stream" ? undefined : exit.value)
-      : undefined
-    const limit = this.channel.maxFrame - 64
-    if (encoded?.ok === true && encoded.value.length <= limit) {
-      return { _tag: "Return", dialog, payload: encoded.value }
+    if (Exit.isFailure(exit)) {
+      return { _tag: "Error", dialog, payload: encodeFailureWithin(this.failure(exit), limit) }
     }
-    const failure: Protocol.Failure = encoded === undefined
-      ? this.failure(exit as Exit.Failure<unknown, unknown>)
-      : {
-        _tag: "PayloadInvalid",
-        part: "success",
-        issue: encoded.ok
-          ? aboveLimit(encoded.value.length, limit)
-          : encoded.issue
-      }
+    const encoded = codecs(endpoint).success.encode(endpoint.kind === "stream" ? undefined : exit.value)
+    if (encoded.ok && encoded.value.length <= limit) return { _tag: "Return", dialog, payload: encoded.value }
+    const issue = encoded.ok ? aboveLimit(encoded.value.length, limit) : encoded.issue
+    const failure: Protocol.Failure = { _tag: "PayloadInvalid", part: "success", issue }
     return { _tag: "Error", dialog, payload: encodeFailureWithin(failure, limit) }
+  }
+
+  private unheard(): void {
+    const exit = this.exit!
+    if (Exit.isSuccess(exit)) return
+    const cause = withoutInterrupts(exit.cause)
+    if (cause.reasons.length === 0) return
+    reportUnread(this.env, this.handler.context, this.env.self, this.handler.endpoint, cause)
   }
 
   private failure(exit: Exit.Failure<unknown, unknown>): Protocol.Failure {
@@ -390,12 +246,24 @@ class CalleeDialog implements CalleePort {
       if (reason._tag === "Interrupt") continue
       const thrown = reason._tag === "Die" ? reason.defect : reason.error
       // Its own illegal payload, which the handler did not catch, is the caller's `PayloadInvalid` too (features PLD-2).
-      const invalid = isA(thrown, InvalidResult) ? thrown : this.held?.invalidOf(thrown)
+      const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }
     return failureOf(exit.cause, this.handler.endpoint, this.env.self)
   }
 }
+
+const withoutInterrupts = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
+  Cause.fromReasons(cause.reasons.filter((reason) => reason._tag !== "Interrupt"))
+
+/** A failure of the runtime, and what the handler's finalizers failed with after it. */
+const withCleanup = (
+  failure: Exit.Failure<unknown, unknown>,
+  exit: Exit.Exit<unknown, unknown>
+): Exit.Failure<unknown, unknown> =>
+  Exit.isSuccess(exit)
+    ? failure
+    : Exit.failCause(Cause.combine(failure.cause, withoutInterrupts(exit.cause))) as Exit.Failure<unknown, unknown>
 
 const neverStarted = (endpoint: string): Error =>
   new Error(

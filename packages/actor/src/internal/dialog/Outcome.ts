@@ -5,23 +5,32 @@
  */
 import type * as Dialog from "@furrow/protocol/Dialog"
 import { describe } from "@furrow/protocol/Violation"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
-import { type ActorError, PayloadInvalid, ProtocolViolation } from "../errors/ActorError.ts"
+import {
+  type ActorError,
+  type ActorId,
+  ContextCancelled,
+  formatActor,
+  PayloadInvalid,
+  ProtocolViolation
+} from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
-import { toEffect } from "./Failures.ts"
+import type { DialogContext } from "./DialogContext.ts"
+import { cleanupFailureOf, toEffect } from "./Failures.ts"
 
 /** How a dialog ended, with the channel's error where the connection did. */
-export type Settled =
-  | Exclude<Dialog.Outcome, { readonly _tag: "Lost" }>
-  | { readonly _tag: "Lost"; readonly error: ActorError }
+export type Settled = Dialog.Outcome<ActorError>
 
 /** What a dialog's last word means to whoever called: the value, the endpoint's own error, or an `ActorError`. */
 export const outcome = (
   settled: Settled,
   endpoint: AnyEndpoint,
-  channel: PeerChannel
+  channel: PeerChannel,
+  callee: ActorId = channel.peer
 ): Effect.Effect<unknown, unknown> => {
   switch (settled._tag) {
     case "Return": {
@@ -42,6 +51,10 @@ export const outcome = (
       return withoutStack(() => toEffect(settled.payload, endpoint, channel.peer))
     case "Lost":
       return Effect.fail(settled.error)
+    case "Unanswered": {
+      const { by, reason } = settled.cancellation
+      return Effect.fail(new ContextCancelled({ actor: callee, by, reason, acknowledged: false }))
+    }
     case "Violation":
       return Effect.fail(
         new ProtocolViolation({
@@ -52,4 +65,30 @@ export const outcome = (
         })
       )
   }
+}
+
+/**
+ * What a callee that was cancelled failed with besides its interruption: a finalizer that failed, or a failure that
+ * crossed the cancel. `undefined` where it answered cleanly.
+ */
+export const cleanupFailure = (
+  settled: Settled,
+  endpoint: AnyEndpoint,
+  channel: PeerChannel
+): Cause.Cause<never> | undefined =>
+  settled._tag === "Error" ? withoutStack(() => cleanupFailureOf(settled.payload, endpoint, channel.peer)) : undefined
+
+/** Says that a handler failed where nobody is left to read it: an event, and an Error log with its stack. */
+export const reportUnread = (
+  env: DialogContext,
+  context: Context.Context<never>,
+  actor: ActorId,
+  endpoint: AnyEndpoint,
+  cause: Cause.Cause<unknown>
+): void => {
+  const error = Cause.squash(cause)
+  const text = `${endpoint.name}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
+  env.events.publish({ _tag: "FailureRelegated", actor, text })
+  const line = `a failure of ${endpoint.name} in ${formatActor(actor)} that no caller reads`
+  Effect.runForkWith(context)(Effect.logError(line, cause))
 }

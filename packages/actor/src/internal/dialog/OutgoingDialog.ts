@@ -5,7 +5,9 @@
  *
  * Interrupting either sends one Cancel and waits for the callee's last word: the caller resumes when the far
  * finalizers have run, or when the bound has passed (then the dialog is listed as stuck, and whoever owns the actor
- * climbs the shutdown ladder).
+ * climbs the shutdown ladder). A finalizer that failed there is part of the caller's cause, as one of its own would be.
+ *
+ * A call is checked, encoded and given its state before its dialog is registered: nothing can throw in between.
  *
  * @since 0.1.0
  */
@@ -26,36 +28,60 @@ import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorErro
 import { Timeouts } from "../settings/Timeouts.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
 import { cancellationOf, type DialogContext, metaOf, wireMillis } from "./DialogContext.ts"
-import { outcome, type Settled } from "./Outcome.ts"
+import { cleanupFailure, outcome, reportUnread, type Settled } from "./Outcome.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
-/** One dialog of ours. */
-export class CallerDialog implements CallerPort {
-  readonly side = "caller"
-  readonly id: number
-  private state: Dialog.CallerState
-  private readonly channel: PeerChannel
-  private readonly deliver: (word: Delivered) => void
-  private readonly settle: (settled: Settled) => void
-  private loss: ActorError | undefined
-  private ended: Array<() => void> = []
+/** What a dialog tells its owner: words to read, and once how it ended. */
+export interface Listener {
+  readonly delivered: (word: Delivered) => void
+  readonly settled: (settled: Settled) => void
+}
 
-  constructor(
-    channel: PeerChannel,
-    kind: Message.Kind,
-    deliver: (word: Delivered) => void,
-    settle: (settled: Settled) => void
-  ) {
+/** Everything that a `Start` says, made before there is a dialog. */
+export interface Prepared {
+  readonly endpoint: AnyEndpoint
+  readonly digest: string | null
+  readonly meta: Message.Meta | null
+  readonly window: Message.Window | null
+  readonly payload: Uint8Array
+}
+
+/** One dialog of ours. */
+export class OutgoingDialog implements CallerPort {
+  readonly side = "caller"
+  /** 0 until it has begun. */
+  id = 0
+  state: Dialog.CallerState<ActorError>
+  private readonly channel: PeerChannel
+  private readonly listener: Listener
+  private waiting: Array<(settled: Settled) => void> = []
+  private late: (settled: Settled) => void = () => {}
+
+  constructor(channel: PeerChannel, kind: Message.Kind, listener: Listener) {
     this.state = Dialog.opening(kind)
     this.channel = channel
-    this.deliver = deliver
-    this.settle = settle
-    this.id = channel.open(this)
+    this.listener = listener
   }
 
-  get isDone(): boolean {
-    return this.state._tag === "Done"
+  /** Registers the dialog and says `Start`. */
+  begin({ digest, endpoint, meta, payload, window }: Prepared): void {
+    this.id = this.channel.open(this)
+    this.channel.send({
+      _tag: "Start",
+      dialog: this.id,
+      kind: endpoint.kind,
+      endpoint: endpoint.name,
+      digest,
+      meta,
+      window,
+      payload
+    })
+  }
+
+  /** Whether nobody waits for its last word: it was said, or the bound of our cancel has passed. */
+  get isSettled(): boolean {
+    return Dialog.isSettled(this.state)
   }
 
   heard(word: Message.FromCallee): void {
@@ -63,17 +89,23 @@ export class CallerDialog implements CallerPort {
   }
 
   lost(error: ActorError): void {
-    this.loss = error
-    this.input({ _tag: "Lost" })
+    this.input({ _tag: "Lost", error })
   }
 
-  cancel(cancellation: Dialog.Cancellation): void {
-    this.input({ _tag: "Cancel", cancellation })
+  /** `byUs` where the opener asks for it, and not the runtime. */
+  cancel(cancellation: Dialog.Cancellation, byUs: boolean): void {
+    this.input({ _tag: "Cancel", cancellation, byUs })
   }
 
-  whenDone(callback: () => void): void {
-    if (this.isDone) callback()
-    else this.ended.push(callback)
+  /** The bound of our cancel has passed; `late` is told what comes after it. */
+  elapsed(late: (settled: Settled) => void): void {
+    if (this.isSettled) return
+    this.late = late
+    this.input({ _tag: "Elapsed" })
+  }
+
+  whenSettled(callback: (settled: Settled) => void): void {
+    this.waiting.push(callback)
   }
 
   /** Ends our half. */
@@ -81,69 +113,111 @@ export class CallerDialog implements CallerPort {
     this.input({ _tag: "Stop" })
   }
 
-  private input(input: Dialog.CallerInput): void {
+  private input(input: Dialog.CallerInput<ActorError>): void {
     const [state, actions] = Dialog.callerStep(this.state, input)
     this.state = state
     for (const action of actions) this.execute(action)
   }
 
-  private execute(action: Dialog.CallerAction): void {
+  private execute(action: Dialog.CallerAction<ActorError>): void {
     switch (action._tag) {
       case "Deliver":
-        return this.deliver(action.word)
+        return this.listener.delivered(action.word)
       case "SendCancel": {
         const { by, deadline, reason } = action.cancellation
         return this.channel.send({ _tag: "Cancel", dialog: this.id, by, reason, deadline: wireMillis(deadline) })
       }
       case "SendStop":
         return this.channel.send({ _tag: "Stop", dialog: this.id })
-      case "Settle": {
-        const { outcome } = action
-        this.channel.forget(this.id)
-        if (outcome._tag === "Violation") this.channel.violate(outcome.violation)
-        this.settle(outcome._tag === "Lost" ? { _tag: "Lost", error: this.loss! } : outcome)
-        const { ended } = this
-        this.ended = []
-        for (const callback of ended) callback()
-      }
+      case "Settle":
+        return this.settle(action.outcome)
+      case "SettleLate":
+        this.forget(action.outcome)
+        this.channel.countStuck(-1)
+        return this.late(action.outcome)
     }
+  }
+
+  private settle(outcome: Settled): void {
+    if (outcome._tag === "Unanswered") this.channel.countStuck(1)
+    else this.forget(outcome)
+    const { waiting } = this
+    this.waiting = []
+    this.listener.settled(outcome)
+    for (const callback of waiting) callback(outcome)
+  }
+
+  private forget(outcome: Settled): void {
+    this.channel.forget(this.id)
+    if (outcome._tag === "Violation") this.channel.violate(outcome.violation)
   }
 }
 
-/** Sends the cancel and waits for the last word, no longer than the bound. */
+/**
+ * Sends the cancel and waits for the last word, no longer than the bound. Fails with what the far finalizers failed
+ * with.
+ */
 export const cancelAndWait = (
-  dialog: CallerDialog,
+  dialog: OutgoingDialog,
   channel: PeerChannel,
   env: DialogContext,
-  endpoint: string,
+  endpoint: AnyEndpoint,
   cancellation?: Dialog.Cancellation
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    if (dialog.isDone) return Effect.void
+    if (dialog.isSettled) return Effect.void
     const bound = fiber.getRef(Timeouts).cancel
     return Effect.callback<void>((resume) => {
       // Forked beside this fiber, which is being interrupted: a sleep of its own would end at once.
       const timer = Effect.runForkWith(fiber.context)(Effect.sleep(bound))
-      let waiting = true
-      dialog.whenDone(() => {
-        if (!waiting) return channel.countStuck(-1)
-        waiting = false
+      dialog.whenSettled((settled) => {
         timer.interruptUnsafe()
-        resume(Effect.void)
+        resume(cleanupOf(settled, endpoint, channel))
       })
       timer.addObserver(() => {
-        if (!waiting) return
-        waiting = false
-        channel.countStuck(1)
-        env.events.publish({ _tag: "CancelUnacknowledged", actor: channel.peer, endpoint })
-        resume(Effect.void)
+        if (dialog.isSettled) return
+        dialog.elapsed((settled) => {
+          const failure = cleanupFailure(settled, endpoint, channel)
+          if (failure !== undefined) reportUnread(env, fiber.context, channel.peer, endpoint, failure)
+        })
+        env.events.publish({ _tag: "CancelUnacknowledged", actor: channel.peer, endpoint: endpoint.name })
       })
-      dialog.cancel(cancellation ?? cancellationOf(fiber, env, bound))
+      dialog.cancel(cancellation ?? cancellationOf(fiber, env, bound), true)
     })
   })
 
-/** Checks and encodes a call's payload, before anything is sent. */
-export const prepare = (call: Call<AnyEndpoint>, channel: PeerChannel): Uint8Array | PayloadInvalid => {
+const cleanupOf = (settled: Settled, endpoint: AnyEndpoint, channel: PeerChannel): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const failure = cleanupFailure(settled, endpoint, channel)
+    return failure === undefined ? Effect.void : Effect.failCause(failure)
+  })
+
+/** Ends all of the actor, and waits for the dialog's last word as it comes on the way. */
+const endAndWait = (
+  dialog: OutgoingDialog,
+  channel: PeerChannel,
+  endpoint: AnyEndpoint,
+  end: Effect.Effect<void>
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    let last: Settled | undefined
+    dialog.whenSettled((settled) => {
+      last = settled
+    })
+    return Effect.andThen(
+      end,
+      Effect.suspend(() => last === undefined ? Effect.void : cleanupOf(last, endpoint, channel))
+    )
+  })
+
+/** Checks and encodes a call, before anything is registered or sent. */
+export const prepare = (
+  call: Call<AnyEndpoint>,
+  channel: PeerChannel,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  env: DialogContext,
+  window: Message.Window | null
+): Prepared | PayloadInvalid => {
   const { endpoint } = call
   const invalid = (issue: string) =>
     new PayloadInvalid({ actor: channel.peer, side: "caller", endpoint: endpoint.name, part: "payload", issue })
@@ -155,33 +229,14 @@ export const prepare = (call: Call<AnyEndpoint>, channel: PeerChannel): Uint8Arr
   }
   const encoded = codecs(endpoint).payload.encode(value)
   if (!encoded.ok) return invalid(encoded.issue)
+  const payload = encoded.value
   // The envelope around a payload is small; its name and meta are ours.
   const limit = channel.maxFrame - 64 * 1024
-  return encoded.value.length <= limit
-    ? encoded.value
-    : invalid(aboveLimit(encoded.value.length, limit))
-}
-
-export const start = (
-  dialog: CallerDialog,
-  channel: PeerChannel,
-  fiber: Fiber.Fiber<unknown, unknown>,
-  env: DialogContext,
-  endpoint: AnyEndpoint,
-  window: Message.Window | null,
-  payload: Uint8Array
-): void => {
-  if (dialog.isDone) return
-  channel.send({
-    _tag: "Start",
-    dialog: dialog.id,
-    kind: endpoint.kind,
-    endpoint: endpoint.name,
-    digest: channel.mustSendDigest(endpoint) ? Digest.digest(endpoint) : null,
-    meta: metaOf(fiber, env.level),
-    window,
-    payload
-  })
+  if (payload.length > limit) return invalid(aboveLimit(payload.length, limit))
+  const meta = metaOf(fiber, env.level)
+  // Derived before it is asked for: whatever throws here throws before the contract counts as introduced.
+  const digest = Digest.digest(endpoint)
+  return { endpoint, digest: channel.mustSendDigest(endpoint) ? digest : null, meta, window, payload }
 }
 
 const nothing = () => {}
@@ -200,23 +255,25 @@ export const run = (
   onInterrupt?: OnInterrupt
 ): Effect.Effect<unknown, unknown> =>
   Effect.withFiber((fiber) => {
-    const payload = prepare(call, channel)
-    if (payload instanceof PayloadInvalid) return Effect.fail(payload)
     const { endpoint } = call
+    const prepared = prepare(call, channel, fiber, env, null)
+    if (prepared instanceof PayloadInvalid) return Effect.fail(prepared)
     return Effect.callback<unknown, unknown>((resume) => {
-      const dialog = new CallerDialog(
-        channel,
-        "call",
-        nothing,
-        (settled) => {
+      const dialog = new OutgoingDialog(channel, "call", {
+        delivered: nothing,
+        settled: (settled) => {
           if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
           if (settled._tag === "Error") channel.sendDigestAgain(endpoint)
           // Made only where somebody looks: whoever interrupted the call does not.
           resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
         }
+      })
+      dialog.begin(prepared)
+      return Effect.suspend(() =>
+        onInterrupt === undefined
+          ? cancelAndWait(dialog, channel, env, endpoint)
+          : endAndWait(dialog, channel, endpoint, onInterrupt())
       )
-      start(dialog, channel, fiber, env, endpoint, null, payload)
-      return onInterrupt === undefined ? cancelAndWait(dialog, channel, env, endpoint.name) : onInterrupt()
     })
   })
 
@@ -229,40 +286,38 @@ export const stream = (
   onInterrupt?: OnInterrupt
 ): Stream.Stream<unknown, unknown> =>
   Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
-    const payload = prepare(call, channel)
-    if (payload instanceof PayloadInvalid) return Effect.fail(payload)
     const { endpoint } = call
-    const dialog: CallerDialog = new CallerDialog(
+    const prepared = prepare(call, channel, fiber, env, window)
+    if (prepared instanceof PayloadInvalid) return Effect.fail(prepared)
+    const dialog: OutgoingDialog = new OutgoingDialog(channel, "stream", {
+      delivered: (word) => word._tag === "Yield" ? reader.hear(word) : undefined,
+      settled: (settled) =>
+        settled._tag === "Return"
+          ? reader.finish()
+          : reader.fail(Effect.suspend(() => outcome(settled, endpoint, channel)) as Effect.Effect<never, unknown>)
+    })
+    const reader = new StreamReader({
       channel,
-      "stream",
-      (word) => word._tag === "Yield" ? receiver.hear(word) : undefined,
-      (settled) =>
-        settled._tag === "Return" ? receiver.finish() : receiver.fail(
-          outcome(settled, endpoint, channel) as Effect.Effect<never, unknown>
-        )
-    )
-    const receiver = new StreamReader({
-      channel,
-      dialog: dialog.id,
+      dialog,
       endpoint: endpoint.name,
       actor: channel.peer,
       maker: "callee",
       items: codecs(endpoint).items,
       window,
       failFirst: false,
-      isOver: () => dialog.isDone
+      isOver: () => dialog.isSettled
     })
-    start(dialog, channel, fiber, env, endpoint, window, payload)
+    const end = Effect.suspend(() =>
+      onInterrupt === undefined || dialog.isSettled
+        ? cancelAndWait(dialog, channel, env, endpoint)
+        : endAndWait(dialog, channel, endpoint, onInterrupt())
+    )
     const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
-    return Effect.as(
-      Scope.addFinalizer(
-        scope,
-        Effect.suspend(() =>
-          onInterrupt === undefined || dialog.isDone
-            ? cancelAndWait(dialog, channel, env, endpoint.name)
-            : onInterrupt()
-        )
-      ),
-      Stream.fromPull(Effect.succeed(receiver.pull as never)) as Stream.Stream<unknown, unknown>
+    return Effect.andThen(
+      Scope.addFinalizer(scope, end),
+      Effect.sync(() => {
+        dialog.begin(prepared)
+        return Stream.fromPull(Effect.succeed(reader.pull as never)) as Stream.Stream<unknown, unknown>
+      })
     )
   }))

@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
-import type { Handler } from "../dialog/IncomingDialog.ts"
+import type { Handler } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import { formatActor } from "../errors/ActorError.ts"
 

@@ -17,7 +17,7 @@ import type { AnyCallEndpoint, AnyDialogEndpoint, AnyEndpoint, AnyStreamEndpoint
 import type { Misused } from "../contract/Mistake.ts"
 import * as OpenDialog from "../dialog/CallerDialogHandle.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
-import type { Relayed } from "../dialog/IncomingDialog.ts"
+import type { Relayed } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import { type ActorError, type ActorId, EndpointUnknown } from "../errors/ActorError.ts"
 import type { PortalSnapshot } from "../inspect/Snapshot.ts"

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import type { Handler, Handlers } from "../dialog/IncomingDialog.ts"
+import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 
 /** Two endpoints of one name: a mistake of whoever wrote `expose`, found before anything starts. */

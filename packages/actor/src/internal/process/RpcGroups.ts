@@ -13,7 +13,7 @@ import type * as Rpc from "effect/rpc/Rpc"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Endpoint from "../contract/Endpoint.ts"
-import type { Handler, Handlers } from "../dialog/IncomingDialog.ts"
+import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
 
 /** Names by which Effect marks its own. An import of effect/rpc at run time would cost every actor its modules. */
 export const marks = {

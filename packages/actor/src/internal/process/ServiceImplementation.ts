@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import type { Handler, Handlers } from "../dialog/IncomingDialog.ts"
+import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as RpcGroups from "./RpcGroups.ts"
 

@@ -9,10 +9,11 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { Outlet } from "./Flow.ts"
+import { chunkBytes, type Outlet } from "./Outlet.ts"
+import { weigh } from "./Weight.ts"
 
-/** From so many items on, a chunk costs little more than its items. */
-const enough = 64
+/** From this many items on, a chunk costs little more than its items. */
+const maxBatchItems = 64
 
 export interface BatchOptions {
   readonly outlet: Outlet
@@ -23,6 +24,7 @@ export interface BatchOptions {
 export class Batch {
   private readonly options: BatchOptions
   private items: Array<unknown> = []
+  private weight = 0
   private state: "open" | "scheduled" | "failing" = "open"
 
   constructor(options: BatchOptions) {
@@ -34,9 +36,13 @@ export class Batch {
     return Effect.suspend(() => {
       if (this.state === "failing") return Effect.never
       const { outlet } = this.options
-      if (this.items.length === 0 && items.length >= enough) return outlet.send(items)
-      for (const item of items) this.items.push(item)
-      if (this.items.length >= Math.min(enough, outlet.affordable)) return this.rest
+      if (this.items.length === 0 && items.length >= maxBatchItems) return outlet.send(items)
+      for (const item of items) {
+        this.items.push(item)
+        this.weight += weigh(item, chunkBytes)
+      }
+      const count = this.items.length
+      if (count >= maxBatchItems || outlet.isChunk(count, this.weight)) return this.rest
       this.schedule()
       return Effect.void
     })
@@ -46,9 +52,14 @@ export class Batch {
   readonly rest: Effect.Effect<void, unknown> = Effect.suspend(() => {
     const { items } = this
     if (items.length === 0) return Effect.void
-    this.items = []
+    this.clear()
     return this.options.outlet.send(items)
   })
+
+  private clear(): void {
+    this.items = []
+    this.weight = 0
+  }
 
   private schedule(): void {
     if (this.state !== "open") return
@@ -61,10 +72,9 @@ export class Batch {
     const { failed, outlet } = this.options
     this.state = "open"
     if (this.items.length === 0) return
-    switch (outlet.sendNow(this.items)) {
+    switch (outlet.sendNow(this.items, this.weight)) {
       case "sent":
-        this.items = []
-        return
+        return this.clear()
       case "no-credit":
         return outlet.whenGranted(this.paused)
       case "invalid":

@@ -1,63 +1,159 @@
 /**
- * A dialog's two-way stream: a `PayloadReceiver` for one direction, an `Outlet` for the other, and the conversions to
+ * A dialog's two-way stream: a `StreamReader` for one direction, an `Outlet` for the other, and the conversions to
  * Effect's own Stream and Sink.
  *
- * After the first `subscribe` one fiber reads and hands every item to every reader; `receive` is then only one of them
- * (features STRM-9). How a slow reader is treated is its own choice.
+ * While anybody is subscribed, `FanOut` hands every item to every reader, and `receive` is only one of them (features
+ * STRM-9). How a slow reader is treated is its own choice.
  *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
-import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { MsgStream, SubscribeOptions } from "../contract/DialogCall.ts"
 import { type ActorError, type ActorId, ChannelClosed, StreamOverrun } from "../errors/ActorError.ts"
-import type { Outlet } from "./Flow.ts"
-import type { StreamReader } from "./StreamReader.ts"
+import * as FanOut from "./FanOut.ts"
+import type { Outlet } from "./Outlet.ts"
+import { none, type Pull, type StreamReader } from "./StreamReader.ts"
 
 export interface MsgStreamOptions {
-  readonly receiver: StreamReader
+  readonly reader: StreamReader
   readonly outlet: Outlet
   readonly peer: ActorId
   readonly self: ActorId
   readonly endpoint: string
   /** Says `Stop`. */
   readonly stop: () => void
+  /** Our half has ended. */
+  readonly isStopped: () => boolean
   /** Why nothing can be sent any more because of the other side, if so: the dialog's failure, or that it has ended. */
   readonly over: () => Effect.Effect<never, unknown> | undefined
-  /** The scope of the dialog, and the context of its owner: where the fan-out runs. */
-  readonly scope: Scope.Scope
-  readonly context: Context.Context<never>
 }
 
-type Ours = "open" | "stopped"
+/** The number of the owner among the members. */
+const owner = 0
 
-/** One reader among several. */
-interface Subscriber {
-  readonly queue: Queue.Queue<unknown, unknown>
-  readonly policy: "wait" | "lag" | "drop"
-  readonly capacity: number
-  lagged: boolean
+/** How many items a subscriber may be behind, unless it says so. */
+const defaultCapacity = 64
+
+/** Carries out what `FanOut.step` decides: reads for the members, and wakes them. */
+class Shared {
+  private state = FanOut.initial
+  private lastId = owner
+  private isScheduled = false
+  private readonly reader: StreamReader
+  private readonly overrun: () => unknown
+
+  constructor(reader: StreamReader, overrun: () => unknown) {
+    this.reader = reader
+    this.overrun = overrun
+  }
+
+  get isShared(): boolean {
+    return FanOut.isShared(this.state)
+  }
+
+  /** Whether a member has nothing to take. */
+  hasRead(id: number): boolean {
+    return FanOut.unreadBy(this.state, id) === 0
+  }
+
+  join(policy: FanOut.Policy, capacity: number): number {
+    const id = policy === "owner" ? owner : ++this.lastId
+    if (policy !== "owner" || !this.state.members.has(owner)) this.input({ _tag: "Join", id, policy, capacity })
+    this.reader.share(this.read)
+    // What waits for an item of its own waits as a member from now on.
+    this.reader.notify()
+    this.read()
+    return id
+  }
+
+  leave(id: number): void {
+    const outcome = this.input({ _tag: "Leave", id })
+    if (outcome._tag === "Gone") return
+    if (outcome._tag !== "GiveBack") return this.schedule()
+    this.reader.share(undefined)
+    this.reader.putBack(outcome.items, outcome.lagged ? this.overrun : undefined)
+    this.reader.notify()
+  }
+
+  /** The next item of a member; `gone` where it is none any more. */
+  take(id: number, gone: () => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    return Effect.suspend(() => {
+      const failure = this.reader.failure
+      if (failure !== undefined) return failure
+      const outcome = this.input({ _tag: "Take", id })
+      switch (outcome._tag) {
+        case "Item": {
+          this.schedule()
+          const error = this.reader.errorOf(outcome.item)
+          return error === undefined ? Effect.succeed(outcome.item) : Effect.fail(error)
+        }
+        case "Lagged":
+          return Effect.fail(this.overrun())
+        case "Gone":
+          return gone()
+        default: {
+          const over = this.reader.over
+          if (over !== undefined) return over
+          this.schedule()
+          return Effect.flatMap(this.reader.changed, () => this.take(id, gone))
+        }
+      }
+    })
+  }
+
+  private input(input: FanOut.Input): FanOut.Outcome {
+    const [state, outcome] = FanOut.step(this.state, input)
+    this.state = state
+    return outcome
+  }
+
+  /** Members that run in one turn take what is there before more is read: none is outrun by the others. */
+  private schedule(): void {
+    if (this.isScheduled) return
+    this.isScheduled = true
+    void Promise.resolve().then(() => {
+      this.isScheduled = false
+      if (this.read()) this.reader.notify()
+    })
+  }
+
+  /** Reads what the members have room for, chunk by chunk; whether there was anything. */
+  private readonly read = (): boolean => {
+    let found = false
+    for (let room = FanOut.wanted(this.state); room > 0; room = FanOut.wanted(this.state)) {
+      const items: Array<unknown> = []
+      do {
+        const item = this.reader.poll()
+        if (item === none) break
+        items.push(item)
+      } while (items.length < room && this.reader.hasDecoded)
+      if (items.length === 0) break
+      this.input({ _tag: "Push", items })
+      found = true
+    }
+    return found
+  }
 }
 
 class MsgStreamLive {
   private readonly options: MsgStreamOptions
-  private ours: Ours = "open"
-  private subscribers: Set<Subscriber> | undefined
-  private own: Subscriber | undefined
-  private finished: Exit.Exit<never, unknown> | undefined
+  private readonly shared: Shared
 
   constructor(options: MsgStreamOptions) {
     this.options = options
+    this.shared = new Shared(
+      options.reader,
+      () => new StreamOverrun({ actor: options.self, endpoint: options.endpoint })
+    )
   }
 
   send(message: unknown): Effect.Effect<void, unknown> {
@@ -68,26 +164,29 @@ class MsgStreamLive {
     return Effect.suspend(() => {
       const over = this.options.over()
       if (over !== undefined) return over
-      if (this.ours === "stopped") return Effect.fail(this.closedHere())
+      if (this.options.isStopped()) return Effect.fail(this.closedHere())
       return this.options.outlet.send(Array.isArray(messages) ? messages : Array.from(messages))
     })
   }
 
   readonly receive: Effect.Effect<unknown, unknown> = Effect.suspend(() =>
-    this.subscribers === undefined ? this.options.receiver.receive : this.fromOwn((own) => take(own, this.overrun()))
+    this.shared.isShared
+      ? this.shared.take(this.shared.join("owner", defaultCapacity), () => this.receive)
+      : this.options.reader.receiveOr(() => this.receive)
   )
 
-  readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() =>
-    this.subscribers === undefined
-      ? this.options.receiver.receiveNow
-      : this.fromOwn((own) => Queue.poll(own.queue))
-  )
+  readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() => {
+    const { reader } = this.options
+    if (!this.shared.isShared) return reader.receiveNow
+    const id = this.shared.join("owner", defaultCapacity)
+    const waits = this.shared.hasRead(id) && reader.over === undefined
+    return waits ? Effect.succeed(Option.none()) : Effect.map(this.receive, Option.some)
+  })
 
-  readonly toStream: Stream.Stream<unknown, unknown> = Stream.suspend(() =>
-    this.subscribers === undefined
-      ? Stream.fromPull(Effect.succeed(this.options.receiver.pull as never)) as Stream.Stream<unknown, unknown>
-      : Stream.unwrap(this.subscribe({}))
-  )
+  readonly toStream: Stream.Stream<unknown, unknown> = Stream.suspend(() => {
+    const { leave, pull } = this.plainOrMember()
+    return streamOf(pull, leave)
+  })
 
   readonly toSink: Sink.Sink<void, unknown, never, unknown> = Sink.mapEffect(
     Sink.forEachArray((items: ReadonlyArray<unknown>) => this.sendAll(items)),
@@ -108,99 +207,72 @@ class MsgStreamLive {
           return this.end
         }
       )
-      const pull = this.subscribers === undefined
-        ? this.options.receiver.pull
-        : Effect.map(this.receive, (item) => [item] as const)
-      return Effect.as(Effect.forkIn(send, scope), Effect.raceFirst(pull, Deferred.await(failed)) as never)
+      const { leave, pull } = this.plainOrMember()
+      return Effect.andThen(
+        Scope.addFinalizer(scope, leave),
+        Effect.as(Effect.forkIn(send, scope), Effect.raceFirst(pull, Deferred.await(failed)) as never)
+      )
     })
 
-  subscribe(options: SubscribeOptions): Effect.Effect<Stream.Stream<unknown, unknown>, never, Scope.Scope> {
+  subscribe({ capacity = defaultCapacity, policy = "wait" }: SubscribeOptions): Effect.Effect<
+    Stream.Stream<unknown, unknown>,
+    never,
+    Scope.Scope
+  > {
     return Effect.acquireRelease(
-      Effect.sync(() => this.add(options)),
-      (subscriber) =>
-        Effect.suspend(() => {
-          this.subscribers?.delete(subscriber)
-          return Queue.shutdown(subscriber.queue)
-        })
-    ).pipe(Effect.map((subscriber) =>
-      Stream.fromPull(Effect.succeed(
-        Effect.map(take(subscriber, this.overrun()), (item) => [item] as const) as never
-      )) as Stream.Stream<unknown, unknown>
-    ))
+      Effect.sync(() => this.shared.join(policy, Math.max(1, Math.floor(capacity)))),
+      (id) => Effect.sync(() => this.shared.leave(id))
+    ).pipe(
+      Effect.map((id) =>
+        streamOf(Effect.map(this.shared.take(id, () => Cause.done()), one), Effect.sync(() => this.shared.leave(id)))
+      )
+    )
   }
 
   readonly end: Effect.Effect<void> = Effect.sync(() => {
-    if (this.ours === "stopped") return
-    this.ours = "stopped"
     if (this.options.over() === undefined) this.options.stop()
   })
 
   readonly close: Effect.Effect<ReadonlyArray<unknown>> = Effect.suspend(() =>
-    Effect.map(this.end, () => this.options.receiver.close())
+    Effect.map(this.end, () => {
+      this.shared.leave(owner)
+      return this.options.reader.close()
+    })
   )
 
-  readonly closed: Effect.Effect<boolean> = Effect.sync(() => this.options.receiver.isEnded)
+  readonly closed: Effect.Effect<boolean> = Effect.sync(() => this.options.reader.isEnded && this.shared.hasRead(owner))
+
+  /** Reads alone, and from the first subscribe of somebody on as a member like any other, until it leaves. */
+  private plainOrMember(): { readonly pull: Pull; readonly leave: Effect.Effect<void> } {
+    const { shared } = this
+    let id: number | undefined
+    const pull: Pull = Effect.suspend(() => {
+      if (id === undefined && shared.isShared) id = shared.join("wait", defaultCapacity)
+      return id === undefined
+        ? this.options.reader.pullOr(() => pull)
+        : Effect.map(shared.take(id, () => Cause.done()), one)
+    })
+    return { pull, leave: Effect.sync(() => id === undefined ? undefined : shared.leave(id)) }
+  }
 
   private closedHere(): ActorError {
     return new ChannelClosed({ side: "local", actor: this.options.peer })
   }
-
-  private overrun(): StreamOverrun {
-    return new StreamOverrun({ actor: this.options.self, endpoint: this.options.endpoint })
-  }
-
-  private fromOwn<A>(use: (own: Subscriber) => Effect.Effect<A, unknown>): Effect.Effect<A, unknown> {
-    return use(this.own ??= this.add({}))
-  }
-
-  private add({ capacity = 64, policy = "wait" }: SubscribeOptions): Subscriber {
-    const first = this.subscribers === undefined
-    this.subscribers ??= new Set()
-    const queue = Effect.runSync(
-      policy === "wait" ? Queue.bounded<unknown, unknown>(capacity) : Queue.sliding<unknown, unknown>(capacity)
-    )
-    const subscriber: Subscriber = { queue, policy, capacity, lagged: false }
-    this.subscribers.add(subscriber)
-    if (this.finished !== undefined) finish(subscriber, this.finished)
-    if (first) this.pump()
-    return subscriber
-  }
-
-  /** The one fiber that reads once there are several readers. */
-  private pump(): void {
-    const { receiver, scope } = this.options
-    const each = (item: unknown): Effect.Effect<void> =>
-      Effect.forEach(Array.from(this.subscribers ?? []), (subscriber) => {
-        if (subscriber.policy === "lag" && Queue.sizeUnsafe(subscriber.queue) >= subscriber.capacity) {
-          subscriber.lagged = true
-        }
-        return Queue.offer(subscriber.queue, item)
-      }, { discard: true })
-    const loop: Effect.Effect<never, unknown> = Effect.forever(Effect.flatMap(receiver.receive, each))
-    const fiber = Effect.runForkWith(this.options.context)(Effect.onExit(loop, (exit) =>
-      Effect.sync(() => {
-        this.finished = exit
-        for (const subscriber of this.subscribers ?? []) finish(subscriber, exit)
-      })))
-    Effect.runSync(Scope.addFinalizer(scope, Effect.sync(() => fiber.interruptUnsafe())))
-  }
 }
+
+const one = (item: unknown): readonly [unknown] => [item]
+
+/** A failed pull may be repeated, so the reader leaves with the stream's scope and not with the first failure. */
+const streamOf = (pull: Pull, leave: Effect.Effect<void>): Stream.Stream<unknown, unknown> =>
+  Stream.fromChannel(
+    Channel.fromTransform((_, scope) => Effect.as(Scope.addFinalizer(scope, leave), pull as never)) as Channel.Channel<
+      readonly [unknown, ...Array<unknown>],
+      unknown
+    >
+  ) as Stream.Stream<unknown, unknown>
 
 const isDone = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => reason._tag === "Fail" && Cause.isDone(reason.error))
-
-/** The next item of one reader; a reader that lagged is told once. */
-const take = (subscriber: Subscriber, overrun: StreamOverrun): Effect.Effect<unknown, unknown> =>
-  Effect.suspend(() => {
-    if (!subscriber.lagged) return Queue.take(subscriber.queue)
-    subscriber.lagged = false
-    return Effect.fail(overrun)
-  })
-
-const finish = (subscriber: Subscriber, exit: Exit.Exit<never, unknown>): void => {
-  const cause = Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? exit.cause : Cause.fail(Cause.Done())
-  Effect.runSync(Queue.failCause(subscriber.queue, cause))
-}
 
 /** Builds the stream of one side. */
 export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Send, Receive, E> => {
@@ -220,7 +292,7 @@ export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Sen
     narrow: (schema: Schema.Top) =>
       Effect.as(
         Effect.acquireRelease(
-          Effect.sync(() => options.receiver.narrow(issueWith(schema))),
+          Effect.sync(() => options.reader.narrow(issueWith(schema))),
           (restore) => Effect.sync(restore)
         ),
         self

@@ -17,11 +17,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type ActorId, PayloadInvalid } from "../errors/ActorError.ts"
-import { Inbox, type Overflow } from "./Flow.ts"
+import { Inbox, type Overflow } from "./Inbox.ts"
 
-export interface ReceiverOptions {
+export interface ReaderOptions {
   readonly channel: PeerChannel
-  readonly dialog: number
+  /** The dialog, whose id is known once something can arrive. */
+  readonly dialog: { readonly id: number }
   readonly endpoint: string
   /** Who serves the endpoint. */
   readonly actor: ActorId
@@ -69,16 +70,30 @@ export type Pull = Effect.Effect<readonly [unknown, ...Array<unknown>], unknown>
 
 const done: Effect.Effect<never, Cause.Done> = Cause.done()
 
+/** Stands among the items where none can be read: its reader fails once, and the next item follows. */
+class Unreadable {
+  readonly error: () => unknown
+  constructor(error: () => unknown) {
+    this.error = error
+  }
+}
+
+/** No item is there now. */
+export const none: unique symbol = Symbol("none")
+
 export class StreamReader {
-  private readonly options: ReceiverOptions
+  private readonly options: ReaderOptions
   private readonly inbox: Inbox
   private end: End = { _tag: "Open" }
-  private checks: ReadonlyArray<(item: unknown) => string | undefined> = []
-  /** Decoded and not yet given out one by one. */
+  /** Of the chunk that is being read: `next` is the first that was not. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
+  /** Whether something unreadable may be among them. */
+  private mixed = false
+  private checks: ReadonlyArray<(item: unknown) => string | undefined> = []
+  private arrival: (() => void) | undefined
 
-  constructor(options: ReceiverOptions) {
+  constructor(options: ReaderOptions) {
     this.options = options
     this.inbox = new Inbox(options.window, options.overflow)
   }
@@ -87,32 +102,38 @@ export class StreamReader {
     return this.end._tag !== "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
   }
 
-  hear(chunk: Message.Yield): void {
-    const [pushed, grant] = this.inbox.push(chunk)
+  /** A chunk arrived. More than was granted ends the connection. */
+  hear(word: Message.Yield): void {
+    const [pushed, grant] = this.inbox.push(word)
     if (pushed === "breach") {
-      return this.options.channel.violate({ _tag: "CreditOverrun", dialog: this.options.dialog })
+      return this.options.channel.violate({ _tag: "CreditOverrun", dialog: this.options.dialog.id })
     }
     this.grant(grant)
     if (pushed === "overrun") this.options.overrun?.()
+    this.arrived()
   }
 
   /** The peer ended its half, or the dialog ended well: what is unread stays readable. */
   finish(): void {
     if (this.end._tag === "Open") this.end = { _tag: "Done" }
-    this.inbox.notify()
+    this.arrived()
   }
 
   /** The dialog failed. */
   fail(failure: Effect.Effect<never, unknown>): void {
     if (this.end._tag !== "Failed") this.end = { _tag: "Failed", failure }
-    this.inbox.notify()
+    this.arrived()
   }
 
   /** Nobody reads any more; what comes is dropped and paid for. Answers with what was unread and readable. */
   close(): ReadonlyArray<unknown> {
-    const unread: Array<unknown> = this.decoded.slice(this.next)
-    for (let chunk = this.take(); chunk !== undefined; chunk = this.take()) {
-      if (chunk.ok) unread.push(...chunk.value)
+    const unread: Array<unknown> = []
+    while (this.isFilled()) {
+      for (let i = this.next; i < this.decoded.length; i++) {
+        const item = this.decoded[i]
+        if (this.errorOf(item) === undefined) unread.push(item)
+      }
+      this.next = this.decoded.length
     }
     this.decoded = []
     this.next = 0
@@ -129,26 +150,43 @@ export class StreamReader {
     }
   }
 
-  /** The next chunk. */
-  readonly pull: Pull = Effect.suspend(() => {
-    if (this.next < this.decoded.length) {
-      const rest = this.decoded.slice(this.next)
-      this.next = this.decoded.length
-      return Effect.succeed(rest as unknown as readonly [unknown, ...Array<unknown>])
-    }
-    return this.chunk((items) => Effect.succeed(items as readonly [unknown, ...Array<unknown>]), () => this.pull)
-  })
+  // ---- one reader -------------------------------------------------------------------------------------------------
+
+  /** The next chunk: the items up to one that cannot be read, which fails the reader that finds it first. */
+  readonly pull: Pull = this.pullOr(() => this.pull)
+
+  /** The same; `again` is what a reader does that had to wait. */
+  pullOr(again: () => Pull): Pull {
+    return Effect.suspend(() => {
+      const over = this.over
+      if (over !== undefined) return over
+      if (!this.isFilled()) return Effect.flatMap(this.inbox.changed, again)
+      const { decoded, next } = this
+      let end = decoded.length
+      if (this.mixed || this.checks.length > 0) {
+        for (end = next; end < decoded.length && this.errorOf(decoded[end]) === undefined;) end++
+      }
+      if (end === next) return this.failNext()
+      this.next = end
+      const items = next === 0 && end === decoded.length ? decoded : decoded.slice(next, end)
+      return Effect.succeed(items as readonly [unknown, ...Array<unknown>])
+    })
+  }
 
   /** The next item. */
-  readonly receive: Effect.Effect<unknown, unknown> = Effect.suspend(() => {
-    if (this.end._tag === "Failed" && this.options.failFirst) return this.end.failure
-    if (this.next < this.decoded.length) return Effect.succeed(this.decoded[this.next++])
-    return this.chunk((items) => {
-      this.decoded = items
-      this.next = 1
-      return Effect.succeed(items[0])
-    }, () => this.receive)
-  })
+  readonly receive: Effect.Effect<unknown, unknown> = this.receiveOr(() => this.receive)
+
+  receiveOr(again: () => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    return Effect.suspend(() => {
+      const over = this.over
+      if (over !== undefined) return over
+      if (!this.isFilled()) return Effect.flatMap(this.inbox.changed, again)
+      const item = this.decoded[this.next]
+      if ((this.mixed || this.checks.length > 0) && this.errorOf(item) !== undefined) return this.failNext()
+      this.next++
+      return Effect.succeed(item)
+    })
+  }
 
   /** The next item if there is one now. */
   readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() => {
@@ -156,45 +194,100 @@ export class StreamReader {
     return waits ? Effect.succeed(Option.none()) : Effect.map(this.receive, Option.some)
   })
 
-  /** Gives the next chunk to `use`, or ends, or waits for a change and looks again. */
-  private chunk<A>(
-    use: (items: ReadonlyArray<unknown>) => Effect.Effect<A, unknown>,
-    again: () => Effect.Effect<A, unknown>
-  ): Effect.Effect<A, unknown> {
-    const { end } = this
-    if (end._tag === "Failed" && this.options.failFirst) return end.failure
-    const items = this.take()
-    if (items !== undefined) return items.ok ? use(items.value) : Effect.fail(this.invalid(items.issue))
-    switch (end._tag) {
-      case "Open":
-        return Effect.flatMap(this.inbox.changed, again)
-      case "Done":
-        return done
-      case "Failed":
-        return end.failure
-    }
+  // ---- several readers --------------------------------------------------------------------------------------------
+
+  /** Calls `arrival` when there is something new, before anybody who waits for it; `undefined` to stop. */
+  share(arrival: (() => void) | undefined): void {
+    this.arrival = arrival
   }
 
-  private take(): Payload.Result<ReadonlyArray<unknown>> | undefined {
+  /** Takes an item as it came, readable or not, or `none`. */
+  poll(): unknown {
+    return this.isFilled() ? this.decoded[this.next++] : none
+  }
+
+  /** The rest of the chunk that is being read is at hand: no more memory is needed to have it. */
+  get hasDecoded(): boolean {
+    return this.next < this.decoded.length
+  }
+
+  /** Puts items back that were taken and that nobody has read; and in front of them, what a reader is to be told. */
+  putBack(items: ReadonlyArray<unknown>, error: (() => unknown) | undefined): void {
+    if (items.length === 0 && error === undefined) return
+    this.decoded = [
+      ...(error === undefined ? [] : [new Unreadable(error)]),
+      ...items,
+      ...this.decoded.slice(this.next)
+    ]
+    this.next = 0
+    this.mixed = true
+    this.arrived()
+  }
+
+  /** Why this item cannot be read, if so. */
+  errorOf(item: unknown): unknown {
+    if (item instanceof Unreadable) return item.error()
+    for (const check of this.checks) {
+      const issue = check(item)
+      if (issue !== undefined) return this.invalid(issue)
+    }
+    return undefined
+  }
+
+  /** What a reader with nothing left to read fails with, if it is time for that. */
+  get over(): Effect.Effect<never, unknown> | undefined {
+    const { end } = this
+    if (end._tag === "Open") return undefined
+    if (end._tag === "Failed" && this.options.failFirst) return end.failure
+    if (this.next < this.decoded.length || !this.inbox.isEmpty) return undefined
+    return end._tag === "Failed" ? end.failure : done
+  }
+
+  /** A failure that is told before what is unread, if there is one. */
+  get failure(): Effect.Effect<never, unknown> | undefined {
+    return this.end._tag === "Failed" && this.options.failFirst ? this.end.failure : undefined
+  }
+
+  /** Waits for the next change. */
+  get changed(): Effect.Effect<void> {
+    return this.inbox.changed
+  }
+
+  /** Readers look again. */
+  notify(): void {
+    this.inbox.notify()
+  }
+
+  // ---- inside -----------------------------------------------------------------------------------------------------
+
+  private arrived(): void {
+    this.arrival?.()
+    this.inbox.notify()
+  }
+
+  /** The next item fails its reader, once. */
+  private failNext(): Effect.Effect<never, unknown> {
+    return Effect.fail(this.errorOf(this.decoded[this.next++]))
+  }
+
+  /** Whether there is an item; decodes the next chunk where it is its turn. */
+  private isFilled(): boolean {
+    if (this.next < this.decoded.length) return true
     const [chunk, grant] = this.inbox.take()
     this.grant(grant)
-    if (chunk === undefined) return undefined
+    if (chunk === undefined) return false
     const decoded = this.options.items.decode(chunk.payload)
-    if (!decoded.ok) return decoded
-    if (decoded.value.length === 0) return { ok: false, issue: "an empty chunk" }
-    for (const check of this.checks) {
-      for (const item of decoded.value) {
-        const issue = check(item)
-        if (issue !== undefined) return { ok: false, issue }
-      }
-    }
-    return decoded
+    const issue = decoded.ok ? decoded.value.length === 0 ? "an empty chunk" : undefined : decoded.issue
+    this.decoded = decoded.ok && issue === undefined ? decoded.value : [new Unreadable(() => this.invalid(issue!))]
+    this.mixed = issue !== undefined
+    this.next = 0
+    return true
   }
 
   private grant(grant: Message.Window | undefined): void {
     const { channel, dialog, isOver } = this.options
     if (grant === undefined || isOver()) return
-    channel.send({ _tag: "Credit", dialog, items: grant.items, bytes: grant.bytes })
+    channel.send({ _tag: "Credit", dialog: dialog.id, items: grant.items, bytes: grant.bytes })
   }
 
   private invalid(issue: string): PayloadInvalid {

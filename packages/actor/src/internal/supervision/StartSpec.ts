@@ -5,7 +5,7 @@
  */
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import type { Relayed } from "../dialog/IncomingDialog.ts"
+import type { Relayed } from "../dialog/Dispatcher.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import { type Entry, newUuid } from "../settings/ActorRef.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"

@@ -1,0 +1,184 @@
+/**
+ * Everything one actor serves over one channel: finds the handler of a `Start`, refuses what it must, and keeps the
+ * dialogs that run, so that all of them can be interrupted and waited for.
+ *
+ * One dialog's failure is that dialog's: nothing a handler, a payload or a contract does reaches another one.
+ *
+ * @since 0.1.0
+ */
+import * as Credit from "@furrow/protocol/Credit"
+import type * as Dialog from "@furrow/protocol/Dialog"
+import type * as Protocol from "@furrow/protocol/Failure"
+import type * as Message from "@furrow/protocol/Message"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import * as Digest from "../contract/Digest.ts"
+import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
+import { box } from "../errors/Boxing.ts"
+import { received } from "../stream/StreamReader.ts"
+import type { DialogContext } from "./DialogContext.ts"
+import { encodeFailure } from "./Failures.ts"
+import { IncomingDialog } from "./IncomingDialog.ts"
+import { relay } from "./Relay.ts"
+
+/** An endpoint as an actor serves it: its handler with everything the handler needs. */
+export interface Handler {
+  readonly endpoint: AnyEndpoint
+  /** An Effect of a call, a Stream of a stream. */
+  readonly handler: (payload: any, dialog?: any) => unknown
+  readonly context: Context.Context<never>
+}
+
+export type Handlers = ReadonlyMap<string, Handler>
+
+/** Endpoints of the runtime itself: served to children, shown to nobody. */
+const internal = "furrow/"
+
+/** So many dialogs of one peer at once: who wants more waits, or is refused. */
+const maxDialogs = 10_000
+
+/** More than that for what the runtime itself asks. */
+const reserve = 1_000
+
+/** A name that is sent back is no way to fill our memory. */
+const maxName = 256
+
+/** Where calls of a used Service go: the connection to its actor, and what its endpoints are called there. */
+export interface Relayed {
+  readonly channel: PeerChannel
+  readonly address: (endpoint: string) => string
+}
+
+/** How the endpoints of a used Service are called on the wire between a child and its parent. */
+export const relayPrefix = (key: string): string => `${key}/`
+
+/** Everything one actor serves over one channel. */
+export class Dispatcher {
+  private readonly channel: PeerChannel
+  private readonly env: DialogContext
+  private readonly handlers: Handlers
+  private readonly relays: ReadonlyMap<string, Relayed>
+  private readonly running = new Set<IncomingDialog>()
+  private idle: Array<() => void> = []
+  private closing: Dialog.Cancellation | undefined
+
+  constructor(
+    channel: PeerChannel,
+    env: DialogContext,
+    handlers: Handlers,
+    relays: ReadonlyMap<string, Relayed> = new Map()
+  ) {
+    this.channel = channel
+    this.env = env
+    this.handlers = handlers
+    this.relays = relays
+  }
+
+  get size(): number {
+    return this.running.size
+  }
+
+  /** The endpoints whose handlers run. */
+  get open(): ReadonlyArray<string> {
+    return Array.from(this.running, (dialog) => dialog.endpoint)
+  }
+
+  start(start: Message.Start): void {
+    const handler = this.handlers.get(start.endpoint)
+    const busy = this.busy(start)
+    if (busy === undefined && handler === undefined && this.passOn(start)) return
+    const accepted = busy ?? this.accept(start, handler)
+    if ("_tag" in accepted) {
+      return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(accepted) })
+    }
+    const dialog = new IncomingDialog(this.channel, this.env, handler!, start, (ended) => this.ended(ended))
+    dialog.run(accepted.value)
+    // Most calls end in the turn they begin: nobody else can have a word for them.
+    if (dialog.isDone) return
+    this.running.add(dialog)
+    this.channel.registerCallee(start.dialog, dialog)
+    if (this.closing !== undefined) dialog.interrupt(this.closing)
+  }
+
+  /** The payload of a call that is answered, or why it is refused. A contract that has no codecs refuses every call. */
+  private accept(start: Message.Start, handler: Handler | undefined): { readonly value: unknown } | Protocol.Failure {
+    try {
+      const refusal = this.refusal(start, handler)
+      if (refusal !== undefined) return refusal
+      const from = { actor: this.env.self, side: "caller", endpoint: start.endpoint, part: "payload" } as const
+      const payload = received(start.payload, codecs(handler!.endpoint).payload, from)
+      if (payload.ok) return { value: payload.value }
+      const { issue, part } = payload.error
+      return { _tag: "PayloadInvalid", part, issue }
+    } catch (defect) {
+      return { _tag: "Defect", boxed: box(defect, this.env.self), others: [] }
+    }
+  }
+
+  /** Interrupts every handler, and refuses new ones in the same name. */
+  cancelAll(cancellation: Dialog.Cancellation): void {
+    this.closing ??= cancellation
+    for (const dialog of Array.from(this.running)) dialog.interrupt(cancellation)
+  }
+
+  /** Ends every handler with an error that nobody caught: it is what their callers are told. */
+  failAll(error: unknown, cancellation: Dialog.Cancellation): void {
+    this.closing ??= cancellation
+    for (const dialog of Array.from(this.running)) dialog.failWith(error, cancellation)
+  }
+
+  /** When the last handler has ended. */
+  readonly awaitIdle: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    if (this.running.size === 0) return resume(Effect.void)
+    const callback = () => resume(Effect.void)
+    this.idle.push(callback)
+    return Effect.sync(() => {
+      this.idle = this.idle.filter((waiter) => waiter !== callback)
+    })
+  })
+
+  /** A call of a Service that we gave to the peer goes on to it. */
+  private passOn(start: Message.Start): boolean {
+    for (const [key, { address, channel }] of this.relays) {
+      const prefix = relayPrefix(key)
+      if (!start.endpoint.startsWith(prefix)) continue
+      relay(this.channel, channel, start, address(start.endpoint.slice(prefix.length)), this.env.self)
+      return true
+    }
+    return false
+  }
+
+  private busy({ endpoint }: Message.Start): Protocol.Failure | undefined {
+    const limit = endpoint.startsWith(internal) ? maxDialogs + reserve : maxDialogs
+    return this.channel.openDialogCount < limit ? undefined : { _tag: "Busy", limit }
+  }
+
+  private refusal(start: Message.Start, handler: Handler | undefined): Protocol.Failure | undefined {
+    if (this.closing !== undefined) {
+      const { by, reason } = this.closing
+      return { _tag: "Cancelled", by, reason, actor: this.env.self, path: [], others: [] }
+    }
+    if (handler === undefined || handler.endpoint.kind !== start.kind) {
+      const exposed = Array.from(this.handlers.values(), ({ endpoint }) => `${endpoint.name} (${endpoint.kind})`)
+        .filter((name) => !name.startsWith(internal))
+      return { _tag: "EndpointUnknown", endpoint: `${start.endpoint.slice(0, maxName)} (${start.kind})`, exposed }
+    }
+    if (start.kind !== "call" && (start.window === null || !Credit.isWindow(start.window))) {
+      return { _tag: "PayloadInvalid", part: "window", issue: "a stream needs a window of at least one item" }
+    }
+    if (start.digest !== null && start.digest !== Digest.digest(handler.endpoint)) {
+      const representation = Digest.representation(handler.endpoint)
+      return { _tag: "ContractMismatch", endpoint: start.endpoint, representation }
+    }
+    return undefined
+  }
+
+  private ended(dialog: IncomingDialog): void {
+    this.running.delete(dialog)
+    if (this.running.size > 0 || this.idle.length === 0) return
+    const { idle } = this
+    this.idle = []
+    for (const callback of idle) callback()
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * One stream read by several: who has read how far, and who holds back whom. Nothing here does IO.
+ *
+ *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
+ *                 ^ slowest member     ^ the first that nobody has read
+ *
+ * A member begins with the oldest item that nobody has read, and takes items in order. One that waits holds back the
+ * reading once it is its capacity behind; the others lose their oldest items instead, and all but `drop` are told. When
+ * the last member leaves, what nobody has read goes back, so that the next reader has it: nothing is lost by anybody's
+ * coming or going, and nothing is read for nobody.
+ *
+ * `owner` is the stream's own `receive` while others are subscribed: it holds back nobody, is told what it lost, and is
+ * no reason to read on.
+ *
+ * @since 0.1.0
+ */
+export type Policy = "wait" | "lag" | "drop" | "owner"
+
+export interface Member {
+  readonly policy: Policy
+  /** How many items it may be behind. */
+  readonly capacity: number
+  /** The number of the next item it takes. */
+  readonly cursor: number
+  /** Items were lost, and it has not been told. */
+  readonly lagged: boolean
+}
+
+export interface State {
+  /** The number of the oldest item that is kept. */
+  readonly base: number
+  readonly items: ReadonlyArray<unknown>
+  /** The number of the first item that no member has taken. */
+  readonly delivered: number
+  readonly members: ReadonlyMap<number, Member>
+  /** A member waits for the next item. */
+  readonly hungry: boolean
+}
+
+export type Input =
+  | { readonly _tag: "Join"; readonly id: number; readonly policy: Policy; readonly capacity: number }
+  | { readonly _tag: "Leave"; readonly id: number }
+  | { readonly _tag: "Take"; readonly id: number }
+  | { readonly _tag: "Push"; readonly items: ReadonlyArray<unknown> }
+
+export type Outcome =
+  | { readonly _tag: "Nothing" }
+  | { readonly _tag: "Item"; readonly item: unknown }
+  /** There is no item for this member yet. */
+  | { readonly _tag: "Empty" }
+  /** This member has lost items: said once. */
+  | { readonly _tag: "Lagged" }
+  /** This is no member, or not any more. */
+  | { readonly _tag: "Gone" }
+  /** The last member has left: these items go back to the reader; `lagged` where the owner was not told what it lost. */
+  | { readonly _tag: "GiveBack"; readonly items: ReadonlyArray<unknown>; readonly lagged: boolean }
+
+type Step = readonly [State, Outcome]
+
+export const initial: State = { base: 0, items: [], delivered: 0, members: new Map(), hungry: false }
+
+const nothing: Outcome = { _tag: "Nothing" }
+const empty: Outcome = { _tag: "Empty" }
+const gone: Outcome = { _tag: "Gone" }
+const lagged: Outcome = { _tag: "Lagged" }
+
+const headOf = (state: State): number => state.base + state.items.length
+
+/** Whether anybody has subscribed: then the stream's own `receive` is only one of the readers. */
+export const isShared = (state: State): boolean => state.members.size > 0
+
+/** How many items of the dialog are to be read now. */
+export const wanted = (state: State): number => {
+  let room = Infinity
+  let eager = false
+  for (const { capacity, cursor, policy } of state.members.values()) {
+    if (policy === "wait") room = Math.min(room, capacity - (headOf(state) - cursor))
+    // Who does not hold back its writer is read for whether it comes or not.
+    else if (policy !== "owner") eager = true
+  }
+  return state.members.size > 0 && (eager || state.hungry) ? Math.max(0, room) : 0
+}
+
+/** How many items a member has not taken. */
+export const unreadBy = (state: State, id: number): number => {
+  const member = state.members.get(id)
+  return member === undefined ? 0 : headOf(state) - member.cursor
+}
+
+/** Forgets what every member has taken, once it is worth a copy. */
+const trimmed = (state: State): State => {
+  let oldest = headOf(state)
+  for (const { cursor } of state.members.values()) oldest = Math.min(oldest, cursor)
+  const count = oldest - state.base
+  return count === 0 || count < state.items.length / 2
+    ? state
+    : { ...state, base: oldest, items: state.items.slice(count) }
+}
+
+const withMember = (state: State, id: number, member: Member): State => ({
+  ...state,
+  members: new Map(state.members).set(id, member)
+})
+
+export const step = (state: State, input: Input): Step => {
+  switch (input._tag) {
+    case "Join": {
+      const { capacity, id, policy } = input
+      const cursor = Math.max(state.base, state.delivered)
+      return [withMember(state, id, { policy, capacity, cursor, lagged: false }), nothing]
+    }
+    case "Leave":
+      return left(state, input.id)
+    case "Take":
+      return taken(state, input.id)
+    case "Push":
+      return [pushed(state, input.items), nothing]
+  }
+}
+
+const taken = (state: State, id: number): Step => {
+  const member = state.members.get(id)
+  if (member === undefined) return [state, gone]
+  if (member.lagged) return [withMember(state, id, { ...member, lagged: false }), lagged]
+  if (member.cursor === headOf(state)) return [state.hungry ? state : { ...state, hungry: true }, empty]
+  const item = state.items[member.cursor - state.base]
+  const cursor = member.cursor + 1
+  const next = withMember(state, id, { ...member, cursor })
+  return [trimmed({ ...next, delivered: Math.max(state.delivered, cursor) }), { _tag: "Item", item }]
+}
+
+const pushed = (state: State, items: ReadonlyArray<unknown>): State => {
+  if (items.length === 0) return state
+  const grown: State = { ...state, items: [...state.items, ...items], hungry: false }
+  const head = headOf(grown)
+  const members = new Map(state.members)
+  for (const [id, member] of members) {
+    const oldest = head - member.capacity
+    if (member.policy === "wait" || member.cursor >= oldest) continue
+    members.set(id, { ...member, cursor: oldest, lagged: member.policy !== "drop" })
+  }
+  return trimmed({ ...grown, members })
+}
+
+const left = (state: State, id: number): Step => {
+  if (!state.members.has(id)) return [state, gone]
+  const members = new Map(state.members)
+  members.delete(id)
+  const others = Array.from(members.values())
+  if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
+  // An owner that reads has not read what others have: all of it is its own again.
+  const owner = others[0]
+  const from = Math.max(state.base, owner?.cursor ?? state.delivered)
+  const items = state.items.slice(from - state.base)
+  const head = headOf(state)
+  return [
+    { base: head, items: [], delivered: head, members: new Map(), hungry: false },
+    { _tag: "GiveBack", items, lagged: owner?.lagged === true }
+  ]
+}

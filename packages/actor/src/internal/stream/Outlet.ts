@@ -1,0 +1,180 @@
+/**
+ * The sending end of one direction of a stream: spends credit and makes its writer wait.
+ *
+ * Items are weighed before they are encoded: a chunk holds about `chunkBytes`, and an item that is larger stands alone,
+ * is paid for, and only then encoded. So a writer holds no more encoded bytes than one chunk or one item.
+ *
+ * @since 0.1.0
+ */
+import * as Credit from "@furrow/protocol/Credit"
+import type { Window } from "@furrow/protocol/Message"
+import type * as Payload from "@furrow/protocol/Payload"
+import * as Effect from "effect/Effect"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { aboveLimit } from "../errors/ActorError.ts"
+import { weigh } from "./Weight.ts"
+
+/** The weight at which a chunk is cut. */
+export const chunkBytes = 64 * 1024
+
+/** Room in a frame for what surrounds the items. */
+const envelopeBytes = 64
+
+export interface OutletOptions {
+  readonly channel: PeerChannel
+  readonly dialog: number
+  readonly window: Window
+  readonly items: Payload.Codec<ReadonlyArray<unknown>>
+  /** Where an item does not match its schema. */
+  readonly invalid: (issue: string) => Effect.Effect<never, unknown>
+  /** What sending into a dialog that has ended fails with; without it, whoever sends is being interrupted anyway. */
+  readonly ended?: Effect.Effect<never, unknown>
+}
+
+/** What a sender may still send. */
+export class Outlet {
+  private credit: Credit.Sender
+  private readonly options: OutletOptions
+  private waiting: Array<() => void> = []
+  private over = false
+
+  constructor(options: OutletOptions) {
+    this.options = options
+    this.credit = Credit.sender(options.window)
+  }
+
+  /** `false` where the peer granted more than its window. */
+  grant(items: number, bytes: number): boolean {
+    const credit = Credit.granted(this.credit, items, bytes)
+    if (credit === undefined) return false
+    this.credit = credit
+    const { waiting } = this
+    this.waiting = []
+    for (const wake of waiting) wake()
+    return true
+  }
+
+  /** The dialog is over: whoever waits for credit looks again, and finds out. */
+  release(): void {
+    this.over = true
+    const { waiting } = this
+    this.waiting = []
+    for (const wake of waiting) wake()
+  }
+
+  /** Whether so much is a chunk, or all that can be paid for now. */
+  isChunk(count: number, weight: number): boolean {
+    const { bytes, items, window } = this.credit
+    return weight >= Math.min(chunkBytes, bytes) || count >= Math.min(items, Credit.largestChunk(window))
+  }
+
+  /** Calls back once when there may be more credit, or the dialog is over. */
+  whenGranted(callback: () => void): void {
+    this.waiting.push(callback)
+  }
+
+  /** Sends everything, which weighs so much, as one chunk, or nothing. */
+  sendNow(items: ReadonlyArray<unknown>, weight: number): "sent" | "no-credit" | "invalid" {
+    if (this.over) return "sent"
+    if (!Credit.canSpend(this.credit, items.length, weight)) return "no-credit"
+    const encoded = this.encode(items, weight)
+    if (!encoded.ok) return "invalid"
+    if (!Credit.canSpend(this.credit, items.length, encoded.value.length)) return "no-credit"
+    this.say(items.length, encoded.value)
+    return "sent"
+  }
+
+  /** Sends in order, in as few chunks as the window and the size allow; waits where the reader is slow. */
+  send(items: ReadonlyArray<unknown>): Effect.Effect<void, unknown> {
+    return Effect.suspend(() => this.from(items, 0, false))
+  }
+
+  /** `admitted` where the connection had room: one chunk may go, whoever filled it since. */
+  private from(items: ReadonlyArray<unknown>, start: number, admitted: boolean): Effect.Effect<void, unknown> {
+    let at = start
+    let mayPass = admitted
+    let alone = false
+    while (at < items.length) {
+      if (this.over) return this.options.ended ?? Effect.never
+      if (!mayPass && this.options.channel.writer.isFull) {
+        return Effect.flatMap(this.room, () => this.from(items, at, true))
+      }
+      if (this.credit.items === 0) return Effect.flatMap(this.granted, () => this.from(items, at, false))
+      const [count, weight] = this.cut(items, at, alone)
+      if (!Credit.canSpend(this.credit, count, weight)) {
+        return Effect.flatMap(this.granted, () => this.from(items, at, false))
+      }
+      const encoded = this.encode(at === 0 && count === items.length ? items : items.slice(at, at + count), weight)
+      if (!encoded.ok) {
+        if (count === 1) return this.options.invalid(encoded.issue)
+        // The items before the wrong one still arrive.
+        alone = true
+        continue
+      }
+      if (!Credit.canSpend(this.credit, count, encoded.value.length)) return this.later(items, at, count, encoded.value)
+      this.say(count, encoded.value)
+      at += count
+      mayPass = false
+    }
+    return Effect.void
+  }
+
+  /** A chunk that cannot be paid for yet: it waits encoded, and is sent as it is. */
+  private later(
+    items: ReadonlyArray<unknown>,
+    at: number,
+    count: number,
+    payload: Uint8Array
+  ): Effect.Effect<void, unknown> {
+    return Effect.flatMap(this.granted, () => {
+      if (this.over) return this.from(items, at, false)
+      if (!Credit.canSpend(this.credit, count, payload.length)) return this.later(items, at, count, payload)
+      this.say(count, payload)
+      return this.from(items, at + count, false)
+    })
+  }
+
+  /** How many items from `at` on make the next chunk, and what they weigh. */
+  private cut(items: ReadonlyArray<unknown>, at: number, alone: boolean): readonly [count: number, weight: number] {
+    const most = alone
+      ? 1
+      : Math.min(items.length - at, this.credit.items, Credit.largestChunk(this.credit.window))
+    let weight = weigh(items[at], chunkBytes)
+    let count = 1
+    while (count < most) {
+      const more = weight + weigh(items[at + count], chunkBytes)
+      if (more > chunkBytes) break
+      weight = more
+      count++
+    }
+    return [count, weight]
+  }
+
+  private encode(items: ReadonlyArray<unknown>, weight: number): Payload.Result<Uint8Array> {
+    const { maxFrame } = this.options.channel
+    // What weighs too much is too large: it is not encoded to find out.
+    if (weight > maxFrame) return { ok: false, issue: aboveLimit(weight, maxFrame) }
+    const encoded = this.options.items.encode(items)
+    if (!encoded.ok) return encoded
+    const size = encoded.value.length
+    return size > maxFrame - envelopeBytes ? { ok: false, issue: aboveLimit(size, maxFrame) } : encoded
+  }
+
+  private say(items: number, payload: Uint8Array): void {
+    this.credit = Credit.spend(this.credit, items, payload.length)!
+    this.options.channel.send({ _tag: "Yield", dialog: this.options.dialog, items, payload })
+  }
+
+  private readonly granted: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    const wake = () => resume(Effect.void)
+    this.waiting.push(wake)
+    return Effect.sync(() => {
+      this.waiting = this.waiting.filter((other) => other !== wake)
+    })
+  })
+
+  private readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    const forget = this.options.channel.writer.whenRoom(() => resume(Effect.void))
+    return Effect.sync(forget)
+  })
+}

@@ -1,0 +1,57 @@
+/**
+ * What a value will take at least when it is encoded, before it is: the length of its texts and bytes, and one for
+ * everything else.
+ *
+ * Values that cross are data, so they can be looked through. Looking stops at the limit: a value above it is large, and
+ * how large matters only where it is one text or one block of bytes.
+ *
+ * @since 0.1.0
+ */
+
+/** Values are not followed further down: what is below weighs nothing. */
+const maxDepth = 32
+
+/** The weight of a value in bytes; counting stops once it is above `limit`. */
+export const weigh = (value: unknown, limit: number): number => {
+  switch (typeof value) {
+    case "string":
+      return value.length
+    case "object":
+      return value === null ? 1 : weighObject(value, limit, 0)
+    default:
+      return 1
+  }
+}
+
+const weighInside = (value: unknown, limit: number, depth: number): number => {
+  switch (typeof value) {
+    case "string":
+      return value.length + 1
+    case "object":
+      return value === null ? 1 : weighObject(value, limit, depth)
+    default:
+      return 1
+  }
+}
+
+const weighObject = (value: object, limit: number, depth: number): number => {
+  if (ArrayBuffer.isView(value)) return value.byteLength
+  if (depth > maxDepth) return 1
+  let weight = 1
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length && weight <= limit; i++) weight += weighInside(value[i], limit, depth + 1)
+    return weight
+  }
+  if (value instanceof Map || value instanceof Set) {
+    for (const entry of value) {
+      weight += weighInside(entry, limit, depth + 1)
+      if (weight > limit) return weight
+    }
+    return weight
+  }
+  for (const key in value) {
+    weight += weighInside((value as Readonly<Record<string, unknown>>)[key], limit, depth + 1)
+    if (weight > limit) return weight
+  }
+  return weight
+}

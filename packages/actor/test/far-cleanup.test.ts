@@ -1,0 +1,127 @@
+/** What a caller sees of finalizers that fail in the actor it calls: what it would see of its own. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, ActorError, Timeouts } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { broke, spills, Spilt, tidy, untidy, untidyCount, untidyTalk } from "./fixtures/far-cleanup.ts"
+import { collectEvents } from "./support/Events.ts"
+import { inMemory } from "./support/InMemory.ts"
+import { captureLogs, type Line } from "./support/Logs.ts"
+import { settle, until } from "./support/Time.ts"
+
+const expose = [untidy, tidy, spills, untidyCount, untidyTalk] as const
+type Portal = Actor.Portal<typeof expose[number]>
+
+const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
+  inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
+
+/** The reasons of an exit, in a few words. */
+const reasons = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
+  Exit.isSuccess(exit) ? ["Success"] : exit.cause.reasons.map((reason) => {
+    if (reason._tag === "Interrupt") return "Interrupt"
+    const error = reason._tag === "Die" ? reason.defect : reason.error
+    if (error instanceof ActorError.RemoteActorError) return `${reason._tag} ${error.boxed.message}`
+    return `${reason._tag} ${error instanceof Error ? error.message : String(error)}`
+  })
+
+/** How work ends that is interrupted after a while. */
+const interrupted = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(work)
+    yield* Effect.sleep(50)
+    yield* Fiber.interrupt(fiber)
+    return reasons(yield* Fiber.await(fiber))
+  })
+
+/** Whether an Error line names the endpoint. */
+const told = (lines: ReadonlyArray<Line>, endpoint: string): boolean =>
+  lines.some(({ level, message }) => level === "Error" && String(message).includes(endpoint))
+
+const untidied = ["Interrupt", `Die ${broke}`]
+
+describe("a finalizer that dies after a cancel", () => {
+  it.effect("G82: is in the cause of a call's caller, as it would be here", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      assert.deepStrictEqual(yield* interrupted(untidy({ millis: 0 })), untidied)
+      assert.deepStrictEqual(yield* interrupted(bob.run(untidy({ millis: 0 }))), untidied)
+      assert.deepStrictEqual(yield* interrupted(bob.run(untidy({ millis: 100 }))), untidied)
+      assert.deepStrictEqual(yield* interrupted(Actor.runInActor(untidy({ millis: 0 }))), untidied)
+      assert.deepStrictEqual(yield* interrupted(bob.run(tidy())), ["Interrupt"])
+    })))
+
+  it.effect("G82: a failure of what cannot be interrupted is beside the interruption, as itself", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const fiber = yield* Effect.forkChild(bob.run(spills()))
+      yield* Effect.sleep(50)
+      yield* Fiber.interrupt(fiber)
+      const exit = yield* Fiber.await(fiber)
+      assert.deepStrictEqual(reasons(exit).map((reason) => reason.split(" ")[0]), ["Interrupt", "Fail"])
+      assert(Exit.isFailure(exit))
+      assert.instanceOf(exit.cause.reasons.find(Cause.isFailReason)?.error, Spilt)
+    })))
+
+  it.effect("G82: makes a stream die that was left early, as it would here", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const first = <E, R>(stream: Stream.Stream<number, E, R>) =>
+        Effect.map(Effect.exit(Stream.runCollect(Stream.take(stream, 1))), reasons)
+      assert.deepStrictEqual(yield* first(untidyCount()), [`Die ${broke}`])
+      assert.deepStrictEqual(yield* first(bob.stream(untidyCount())), [`Die ${broke}`])
+      assert.deepStrictEqual(yield* first(Actor.streamInActor(untidyCount())), [`Die ${broke}`])
+    })))
+
+  it.effect("G82: is in the cause of whoever held the dialog and was interrupted, or died", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      assert.deepStrictEqual(yield* interrupted(bob.open(untidyTalk(), () => Effect.never)), untidied)
+      const exit = yield* Effect.exit(bob.open(untidyTalk(), () => Effect.die("the body")))
+      assert.deepStrictEqual(reasons(exit), ["Die the body", `Die ${broke}`])
+      const scoped = yield* Effect.exit(Effect.scoped(bob.openScoped(untidyTalk())))
+      assert.deepStrictEqual(reasons(scoped), [`Die ${broke}`])
+    })))
+
+  it.effect("G82: rides along with the body's own error, which can be caught, and is told", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const logs = captureLogs()
+      const events = yield* collectEvents
+      const exit = yield* Effect.exit(bob.open(untidyTalk(), () => Effect.fail("the body" as const))).pipe(
+        Effect.provide(logs.layer)
+      )
+      assert.deepStrictEqual(reasons(exit), ["Fail the body"])
+      assert(Exit.isFailure(exit))
+      const others = Context.get(
+        Cause.annotations(exit.cause) as Context.Context<ActorError.OtherFailures>,
+        ActorError.OtherFailures
+      )
+      assert.include(others[0]!.message, broke)
+      yield* settle
+      assert.lengthOf(events.filter(({ _tag }) => _tag === "FailureRelegated"), 1)
+      assert.isTrue(told(logs.lines, "untidyTalk"))
+    })))
+
+  it.effect("G82: is the result of a dialog that was cancelled in its body, and raised", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const exit = yield* Effect.exit(bob.open(untidyTalk(), (dialog) => dialog.cancel("enough")))
+      assert.deepStrictEqual(reasons(exit), [`Fail ${broke}`])
+    })))
+})
+
+describe("a finalizer that dies where nobody is left to be told", () => {
+  it.effect("G83: is an event and an Error log, where it answers after the bound of the cancel", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const logs = captureLogs()
+      const events = yield* collectEvents
+      const call = Effect.provide(bob.run(untidy({ millis: 500 })), logs.layer)
+      const ended = yield* Timeouts.provide(interrupted(call), { cancel: 100 })
+      assert.deepStrictEqual(ended, ["Interrupt"])
+      yield* settle
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["CancelUnacknowledged"])
+      yield* Effect.sleep(1000)
+      yield* settle
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["CancelUnacknowledged", "FailureRelegated"])
+      assert.isTrue(told(logs.lines, "untidy"))
+      assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+    })))
+})

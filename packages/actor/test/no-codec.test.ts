@@ -1,0 +1,44 @@
+/** A contract whose schemas have no codec: what cannot be derived fails the call that needs it, and nothing else. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
+import { page, pages, read, tearing, turn, write } from "./fixtures/far-cleanup.ts"
+import { isPrime } from "./fixtures/prime.ts"
+import { inMemory } from "./support/InMemory.ts"
+import { until } from "./support/Time.ts"
+
+describe("a contract without a codec", () => {
+  const expose = [page, pages, read, tearing, turn, write, isPrime] as const
+  type Portal = Actor.Portal<typeof expose[number]>
+
+  const calls: ReadonlyArray<readonly [what: string, call: (bob: Portal) => Effect.Effect<unknown, unknown>]> = [
+    ["a call's payload", (bob) => bob.run(turn({ to: { a: 1 } }))],
+    ["a call's result", (bob) => bob.run(page())],
+    ["a call's error", (bob) => bob.run(tearing())],
+    ["a stream's items", (bob) => Stream.runCollect(bob.stream(pages()))],
+    ["what a dialog's caller receives", (bob) => bob.open(read(), () => Effect.void)],
+    ["what a dialog's caller sends", (bob) => bob.open(write(), () => Effect.void)],
+    ["what a held dialog's caller receives", (bob) => Effect.scoped(bob.openScoped(read()))]
+  ]
+
+  for (const [what, call] of calls) {
+    it.effect(`G84: ${what}: the call fails, and its actor and its caller go on and end as always`, () =>
+      inMemory(
+        Effect.gen(function*() {
+          yield* Actor.nursery(Effect.gen(function*() {
+            const bob = yield* Actor.start("bob", { expose })
+            for (let n = 0; n < 2; n++) {
+              const exit = yield* Effect.exit(call(bob))
+              assert(Exit.isFailure(exit))
+              assert.isFalse(exit.cause.reasons.some(({ _tag }) => _tag === "Interrupt"), String(exit.cause))
+              assert.match(String(exit.cause), /uniquely identifiable/)
+              assert.isTrue(yield* bob.run(isPrime({ n: 7 })))
+              assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+            }
+          }))
+        }).pipe(until(30_000))
+      ))
+  }
+})

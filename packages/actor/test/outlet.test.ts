@@ -1,0 +1,141 @@
+/** The sending end of a stream: what it encodes, and when. */
+import { assert, describe, it } from "@effect/vitest"
+import type { PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
+import { Batch } from "@furrow/actor/internal/stream/Batch"
+import { chunkBytes, Outlet } from "@furrow/actor/internal/stream/Outlet"
+import { weigh } from "@furrow/actor/internal/stream/Weight"
+import * as Credit from "@furrow/protocol/Credit"
+import type { Message } from "@furrow/protocol/Message"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+
+const MiB = 1024 * 1024
+
+/** An outlet whose codec counts, and what it has said. */
+const make = (window = Credit.defaultWindow, maxFrame = 64 * MiB) => {
+  const sent: Array<number> = []
+  const encoded: Array<number> = []
+  let full = false
+  let wake: () => void = () => {}
+  const channel = {
+    maxFrame,
+    writer: {
+      get isFull() {
+        return full
+      },
+      whenRoom: (callback: () => void) => {
+        wake = callback
+        return () => {}
+      }
+    },
+    send: (message: Message) => {
+      if (message._tag === "Yield") sent.push(message.items)
+    }
+  } as unknown as PeerChannel
+  const outlet = new Outlet({
+    channel,
+    dialog: 1,
+    window,
+    items: {
+      encode: (items) => {
+        const list = items as ReadonlyArray<Uint8Array | number>
+        encoded.push(list.length)
+        return { ok: true, value: new Uint8Array(list.reduce<number>((sum, it) => sum + weigh(it, Infinity), 0)) }
+      },
+      decode: () => ({ ok: false, issue: "not here" })
+    },
+    invalid: (issue) => Effect.fail(issue)
+  })
+  return { outlet, sent, encoded, setFull: (is: boolean) => full = is, wake: () => wake() }
+}
+
+const page = (bytes: number) => new Uint8Array(bytes)
+
+describe("Outlet", () => {
+  it.effect("encodes no more large items than it can pay for, and goes on where the reader pays back", () =>
+    Effect.gen(function*() {
+      const { encoded, outlet, sent } = make()
+      const fiber = yield* Effect.forkChild(outlet.send(Array.from({ length: 64 }, () => page(16 * MiB))))
+      yield* Effect.yieldNow
+      assert.deepStrictEqual([encoded, sent], [[1, 1], [1, 1]])
+      outlet.grant(1, MiB / 2)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual([encoded, sent], [[1, 1, 1], [1, 1, 1]])
+      yield* Fiber.interrupt(fiber)
+    }))
+
+  it.effect("measures each item: what follows a small one is not taken for small", () =>
+    Effect.gen(function*() {
+      const { encoded, outlet } = make()
+      const fiber = yield* Effect.forkChild(outlet.send([page(8), ...Array.from({ length: 512 }, () => page(2 * MiB))]))
+      yield* Effect.yieldNow
+      // The small one alone, and one page: for the second there is no credit any more.
+      assert.deepStrictEqual(encoded, [1, 1])
+      yield* Fiber.interrupt(fiber)
+    }))
+
+  it.effect("small items travel in chunks as large as the window allows", () =>
+    Effect.gen(function*() {
+      const { outlet, sent } = make()
+      yield* outlet.send(Array.from({ length: 1000 }, (_, n) => n))
+      assert.deepStrictEqual(sent, [512, 488])
+    }))
+
+  it.effect("an item above the frame limit is refused and not encoded", () =>
+    Effect.gen(function*() {
+      const { encoded, outlet, sent } = make(Credit.defaultWindow, MiB)
+      const issue = yield* Effect.flip(outlet.send([1, page(2 * MiB)]))
+      assert.match(String(issue), /2097152/)
+      assert.deepStrictEqual([encoded, sent], [[1], [1]])
+    }))
+
+  it.effect("a connection that is full lets one chunk pass each time it had room", () =>
+    Effect.gen(function*() {
+      const { outlet, sent, setFull, wake } = make()
+      setFull(true)
+      const fiber = yield* Effect.forkChild(outlet.send([page(chunkBytes), page(chunkBytes)]))
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(sent, [])
+      // Somebody else was quicker, and it is full again.
+      wake()
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(sent, [1])
+      wake()
+      yield* Fiber.join(fiber)
+      assert.deepStrictEqual(sent, [1, 1])
+    }))
+})
+
+describe("Batch", () => {
+  it.effect("collects no more than a chunk, or than the reader has paid for", () =>
+    Effect.gen(function*() {
+      const { outlet, sent } = make()
+      const batch = new Batch({ outlet, failed: () => {} })
+      for (let n = 0; n < 3; n++) {
+        const fiber = yield* Effect.forkChild(batch.add([page(2 * MiB)]))
+        yield* Effect.yieldNow
+        assert.deepStrictEqual(sent, n === 0 ? [1] : [1, 1])
+        if (n === 2) assert.isUndefined(fiber.pollUnsafe(), "it waits")
+        yield* Fiber.interrupt(fiber)
+      }
+    }))
+})
+
+describe("weigh", () => {
+  it("counts texts, bytes and parts, and stops at its limit", () => {
+    assert.strictEqual(weigh(page(500), 10), 500)
+    assert.strictEqual(weigh("x".repeat(500), 10), 500)
+    assert.strictEqual(weigh({ a: "12345", b: [1, 2, page(100)] }, 1000), 1 + 6 + 1 + 2 + 100)
+    assert.isAbove(weigh(new Map([["key", "x".repeat(100)]]), 1000), 100)
+    assert.isBelow(weigh(Array.from({ length: 1_000_000 }, () => 1), 100), 200)
+  })
+
+  it("does not follow what refers to itself for ever", () => {
+    const loop: Array<unknown> = []
+    loop.push(loop, loop)
+    assert.isAbove(weigh(loop, 1000), 1000)
+    const chain: { next?: unknown } = {}
+    chain.next = chain
+    assert.isBelow(weigh(chain, 1000), 100)
+  })
+})
