@@ -167,9 +167,11 @@ export const cancelAndWait = (
   Effect.withFiber((fiber) => {
     if (dialog.isSettled) return Effect.void
     const bound = fiber.getRef(Timeouts).cancel
+    // Its context now: a fiber that has ended has lost the loggers of its last work.
+    const { context } = fiber
     return Effect.callback<void>((resume) => {
       // Forked beside this fiber, which is being interrupted: a sleep of its own would end at once.
-      const timer = Effect.runForkWith(fiber.context)(Effect.sleep(bound))
+      const timer = Effect.runForkWith(context)(Effect.sleep(bound))
       dialog.whenSettled((settled) => {
         timer.interruptUnsafe()
         resume(cleanupOf(settled, endpoint, channel))
@@ -178,7 +180,7 @@ export const cancelAndWait = (
         if (dialog.isSettled) return
         dialog.elapsed((settled) => {
           const failure = cleanupFailure(settled, endpoint, channel)
-          if (failure !== undefined) reportUnread(env, fiber.context, channel.peer, endpoint, failure)
+          if (failure !== undefined) reportUnread(env, context, channel.peer, endpoint, failure)
         })
         env.events.publish({ _tag: "CancelUnacknowledged", actor: channel.peer, endpoint: endpoint.name })
       })
