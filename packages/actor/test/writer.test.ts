@@ -81,4 +81,61 @@ describe("Writer", () => {
     await turn()
     assert.deepStrictEqual(writes.at(-1), [last])
   })
+
+  it("G86: dialogs begin in order, and only while little is unwritten; each drain lets one of each kind pass", async () => {
+    const { connection, giveRoom, writes } = listening()
+    const writer = new Writer(connection, () => {})
+    const begun: Array<string> = []
+    const start = (n: number): Message => ({
+      _tag: "Start",
+      dialog: n,
+      kind: "call",
+      endpoint: "big",
+      digest: null,
+      meta: null,
+      window: null,
+      payload: new Uint8Array(200 * 1024)
+    })
+    assert.isTrue(writer.admitsStart)
+    giveRoom(1)
+    writer.send(start(1))
+    await turn()
+    assert.isTrue(writer.isFull)
+    // It is full, and nothing waits yet.
+    assert.isTrue(writer.admitsStart)
+    writer.send(start(3))
+    writer.send(start(5))
+    assert.isFalse(writer.admitsStart)
+    const stop = [7, 9, 11].map((n) =>
+      writer.whenAdmitted(() => {
+        begun.push(`start ${n}`)
+        writer.send(start(n))
+      })
+    )
+    for (const n of [1, 2]) writer.whenRoom(() => void begun.push(`data ${n}`))
+    stop[1]!()
+    giveRoom(1)
+    writer.drain()
+    assert.deepStrictEqual(begun, ["data 1", "start 7", "start 11"])
+    // What waits here comes to the connection with the next drain, and no sooner.
+    assert.strictEqual(writes.length, 2)
+    giveRoom(Infinity)
+    writer.drain()
+    assert.deepStrictEqual(begun.slice(3), ["data 2"])
+    assert.deepStrictEqual(dialogs(writes), [1, 3, 5, 7, 11])
+  })
+
+  it("whoever waits to begin is told when the connection closes", () => {
+    const { connection, giveRoom } = listening()
+    const writer = new Writer(connection, () => {})
+    giveRoom(1)
+    writer.send({ ...chunk(1), payload: new Uint8Array(2000) } as Message)
+    writer.send({ ...chunk(1), payload: new Uint8Array(400 * 1024) } as Message)
+    assert.isFalse(writer.admitsStart)
+    let told = 0
+    writer.whenAdmitted(() => told++)
+    writer.close()
+    assert.strictEqual(told, 1)
+    assert.isTrue(writer.admitsStart)
+  })
 })

@@ -9,11 +9,25 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { isPrime } from "./fixtures/arithmetic.ts"
-import { deaf, gush, held, memory, ping, pour, progress, Told } from "./fixtures/flows.ts"
+import { deaf, gush, held, memory, pages, ping, pour, progress, spin, swallow, Told } from "./fixtures/flows.ts"
 import { batches, counting, echo } from "./fixtures/talks.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
-const expose = [pour, gush, deaf, memory, progress, ping, counting, batches, echo, isPrime] as const
+const expose = [
+  pour,
+  gush,
+  deaf,
+  memory,
+  progress,
+  ping,
+  pages,
+  swallow,
+  spin,
+  counting,
+  batches,
+  echo,
+  isPrime
+] as const
 type Portal = Actor.Portal<typeof expose[number]>
 
 const withBob = <A, E>(body: (bob: Portal, file: string) => Effect.Effect<A, E, Actor.ActorRuntime>) =>
@@ -166,6 +180,59 @@ describe("memory stays flat", () => {
           yield* cancel("never read")
           assert.isTrue(Exit.isFailure(yield* Fiber.join(writer)))
         }))
+    ))
+})
+
+describe("memory follows what is read, and not what there is", () => {
+  for (
+    const [what, small, largest] of [["64 items of 16 MiB", 0, 16], [
+      "pages of 2 MiB behind small items",
+      3,
+      2
+    ]] as const
+  ) {
+    it.live(`G85: three of ${what}: the writer holds two of them, and gives them back`, () =>
+      withBob((bob) =>
+        Effect.gen(function*() {
+          const before = yield* bob.run(memory())
+          let during = 0
+          yield* bob.stream(pages({ small })).pipe(
+            Stream.drop(small),
+            Stream.take(3),
+            Stream.runForEach(() =>
+              Effect.map(bob.run(memory()), ({ used }) => {
+                during = Math.max(during, used - before.used)
+              })
+            )
+          )
+          // The page itself, two in flight, and the windows.
+          assert.isBelow(during, 64 * MiB + 2 * largest * MiB)
+          const after = yield* bob.run(memory())
+          assert.isBelow(after.used - before.used, bound, "kept by the writer")
+        })
+      ))
+  }
+
+  it.live("G86: 300 calls with 1 MiB each to an actor that is busy: few of them are encoded, and all are answered", () =>
+    withBob((bob) =>
+      Effect.gen(function*() {
+        const bytes = new Uint8Array(MiB)
+        yield* bob.run(swallow({ bytes }))
+        const before = held()
+        const busy = yield* Effect.forkChild(bob.run(spin({ millis: 1000 })))
+        yield* Effect.yieldNow
+        const calls = yield* Effect.forkChild(
+          Effect.forEach(Array.from({ length: 300 }), () => bob.run(swallow({ bytes })), { concurrency: "unbounded" })
+        )
+        // One that is interrupted while it waits leaves nothing behind, and nothing has been sent.
+        const waits = yield* Effect.forkChild(bob.run(swallow({ bytes })))
+        yield* Effect.sleep(100)
+        assert.isBelow(held().used - before.used, 32 * MiB)
+        yield* Fiber.interrupt(waits)
+        assert.isUndefined(busy.pollUnsafe(), "it is still busy")
+        assert.deepStrictEqual(new Set(yield* Fiber.join(calls)), new Set([MiB]))
+        yield* callable(bob)
+      })
     ))
 })
 

@@ -6,19 +6,23 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { ticks } from "../fixtures/cancelling.ts"
 import { inMemory } from "../support/InMemory.ts"
 import * as Journal from "../support/Journal.ts"
 import { until } from "../support/Time.ts"
 import { fall } from "./fixtures/linked.ts"
-import { aggregate, crowd, echo, feed, flash, gush, peek, room, tell } from "./fixtures/talks.ts"
+import { aggregate, crowd, echo, feed, flash, gush, lump, peek, room, tell } from "./fixtures/talks.ts"
 
-const expose = [echo, feed, flash, gush, peek, room, crowd, tell, aggregate, fall, ticks] as const
+const expose = [echo, feed, flash, gush, lump, peek, room, crowd, tell, aggregate, fall, ticks] as const
 type Portal = Actor.Portal<typeof expose[number]>
 
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
+
+const errorTag = (exit: Exit.Failure<unknown, unknown>): unknown =>
+  (Cause.squash(exit.cause) as { readonly _tag?: string })._tag
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
@@ -324,6 +328,105 @@ describe("several readers", () => {
           }))
       )
       assert.deepStrictEqual(seen, [numbers(6, 10), []])
+    })))
+
+  it.effect("G31, G50: nothing is lost by a reader's coming and going, and nothing is read for nobody", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const heard = yield* bob.open(
+        echo(),
+        Effect.fnUntraced(function*({ stream }) {
+          yield* stream.sendAll([1, 2])
+          const one = yield* Effect.scoped(
+            Effect.flatMap(stream.subscribe(), (it) => Stream.runCollect(Stream.take(it, 1)))
+          )
+          assert.deepStrictEqual(one, [1])
+          yield* stream.sendAll([3, 4, 5])
+          yield* Effect.sleep(10)
+          yield* stream.send(6)
+          assert.strictEqual(yield* stream.receive, 2)
+          const two = yield* Effect.scoped(
+            Effect.flatMap(stream.subscribe(), (it) => Stream.runCollect(Stream.take(it, 2)))
+          )
+          assert.deepStrictEqual(two, [3, 4])
+          yield* stream.end
+          return yield* Stream.runCollect(stream.toStream)
+        })
+      )
+      assert.deepStrictEqual(heard, [5, 6])
+    })))
+
+  it.effect("G50: a reader whose stream has ended holds up nobody, though its Scope lives on; read again it is empty", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(tell({ count: 500 }), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const brief = yield* stream.subscribe()
+          const stays = yield* stream.subscribe()
+          const three = yield* Stream.runCollect(Stream.take(brief, 3))
+          return [three, yield* Stream.runCollect(stays), yield* Stream.runCollect(brief)]
+        })))
+      assert.deepStrictEqual(seen, [numbers(1, 3), numbers(1, 500), []])
+    })))
+
+  it.effect("G50: the owner's own receive is one of the readers and holds up nobody: it is told once what it lost", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const [all, told, rest] = yield* bob.open(
+        tell({ count: 500, linger: 1000 }),
+        ({ stream }) =>
+          Effect.scoped(Effect.gen(function*() {
+            const other = yield* stream.subscribe()
+            const reads = yield* Effect.forkChild(Stream.runCollect(other))
+            assert.strictEqual(yield* stream.receive, 1)
+            const all = yield* Fiber.join(reads)
+            const told = yield* Effect.flip(stream.receive)
+            return [all, told, yield* Stream.runCollect(stream.toStream)] as const
+          }))
+      )
+      assert.deepStrictEqual(all, numbers(1, 500))
+      assert(!Cause.isDone(told) && told._tag === "StreamOverrun" && told.actor.name === "root", String(told))
+      assert.deepStrictEqual(rest, numbers(437, 500))
+    })))
+
+  it.effect("G50: a reader that began alone goes on as one of several, and ends its part with its stream", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(
+        tell({ count: 100, every: 10 }),
+        ({ stream }) =>
+          Effect.gen(function*() {
+            const plain = yield* Effect.forkChild(Stream.runCollect(Stream.take(stream.toStream, 50)))
+            const received = yield* Effect.forkChild(Effect.sleep(5))
+            yield* Fiber.join(received)
+            yield* Effect.sleep(100)
+            const other = yield* Effect.scoped(Effect.flatMap(stream.subscribe(), Stream.runCollect))
+            return [yield* Fiber.join(plain), other.at(0), other.at(-1)]
+          })
+      )
+      assert.deepStrictEqual(seen[0], numbers(1, 50))
+      assert.isAbove(seen[1] as number, 1)
+      assert.strictEqual(seen[2], 100)
+    })))
+
+  it.effect("G50: narrowed, every reader gets the items that match, and one failure for each that does not", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const notThree = Schema.Int.check(Schema.makeFilter((n: number) => n !== 3))
+      const read = (pull: Effect.Effect<unknown, unknown>) =>
+        Effect.map(Effect.exit(pull), (exit) => Exit.isSuccess(exit) ? exit.value : errorTag(exit))
+      const expected = [1, 2, "PayloadInvalid", 4, 5]
+      const five = (pull: Effect.Effect<unknown, unknown>) => Effect.forEach(expected, () => read(pull))
+      for (const how of ["receive", "toStream", "subscribe"] as const) {
+        const seen = yield* bob.open(
+          lump({ count: 5 }),
+          Effect.fnUntraced(function*({ stream }) {
+            const narrowed = yield* stream.narrow(notThree)
+            // All five are here, in one chunk.
+            yield* Effect.sleep(10)
+            if (how === "receive") return yield* five(narrowed.receive)
+            const pull = yield* Stream.toPull(how === "toStream" ? narrowed.toStream : yield* narrowed.subscribe())
+            if (how === "subscribe") return (yield* five(pull)).flat()
+            return [yield* read(pull), yield* read(pull), yield* read(pull)].flat()
+          }, Effect.scoped)
+        )
+        assert.deepStrictEqual(seen, expected, how)
+      }
     })))
 
   it.effect("a failure reaches every reader", () =>

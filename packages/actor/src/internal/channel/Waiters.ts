@@ -17,6 +17,14 @@ export class Waiters<A = void> {
     return this.waiting.size === 0
   }
 
+  /** Calls who has waited longest. */
+  wakeFirst(value: A): void {
+    for (const waiter of this.waiting) {
+      this.waiting.delete(waiter)
+      return waiter.callback(value)
+    }
+  }
+
   /** Calls everybody, also where one of them throws; the first error is thrown afterwards. */
   wake(value: A): void {
     if (this.waiting.size === 0) return

@@ -4,7 +4,7 @@
  *
  * Two lanes. While the connection has room both go straight out, in order. Once it is full the words wait here, and
  * when there is room again the control lane goes first: data can never hold up a cancel. Senders of data wait for room
- * before they queue more, so what waits here is bounded by what is in flight.
+ * before they queue more, and dialogs before they begin, so what waits here is bounded.
  *
  * @since 0.1.0
  */
@@ -16,6 +16,9 @@ import { Waiters } from "./Waiters.ts"
 
 /** Bytes that leave before the end of the turn: a dozen calls, or two chunks of small items. */
 const flushThresholdBytes = 1024
+
+/** While this many bytes wait for room no dialog begins: its payload would only wait with them. */
+const maxQueuedBytes = 256 * 1024
 
 type Flow = "room" | "full" | "closed"
 
@@ -34,6 +37,9 @@ export class Writer {
   private readonly control: Array<Parts> = []
   private readonly data: Array<Parts> = []
   private readonly waiting = new Waiters()
+  private readonly waitingStarts = new Waiters()
+  /** Bytes in both lanes. */
+  private queued = 0
   /** Dialogs whose `Start` the connection has not been given yet. */
   private readonly unsentStarts: Array<number> = []
   private scheduled = false
@@ -65,6 +71,7 @@ export class Writer {
     if (this.flow === "full") {
       const lane = words[message._tag].lane === "control" ? this.control : this.data
       lane.push(parts)
+      this.queued += size
       if (answers.has(message._tag)) this.unread++
       return
     }
@@ -74,9 +81,19 @@ export class Writer {
     else this.flush()
   }
 
-  /** Calls back once when there is room, or the connection has closed. */
+  /** Calls back once when it is this one's turn to send, or the connection has closed. */
   whenRoom(callback: () => void): () => void {
     return this.waiting.add(callback)
+  }
+
+  /** Whether another dialog may begin now: what is unwritten is bounded. */
+  get admitsStart(): boolean {
+    return this.flow !== "full" || this.queued < maxQueuedBytes
+  }
+
+  /** Calls back once when a dialog may begin, or the connection has closed; in the order of asking, one by one. */
+  whenAdmitted(callback: () => void): () => void {
+    return this.waitingStarts.add(callback)
   }
 
   drain(): void {
@@ -87,8 +104,12 @@ export class Writer {
       for (const parts of lane) this.outbox.push(parts)
       lane.length = 0
     }
+    this.queued = 0
     this.flush()
-    if (this.flow === "room") this.waiting.wake()
+    // At least one of each kind, however full it is again: neither waits for the other for ever.
+    do this.waiting.wakeFirst()
+    while (this.flow === "room" && !this.waiting.isEmpty)
+    while (this.admitsStart && !this.waitingStarts.isEmpty) this.waitingStarts.wakeFirst()
   }
 
   /** Sends what is queued, then ends our half. */
@@ -103,13 +124,18 @@ export class Writer {
     } catch (error) {
       this.fault(error)
     }
-    this.waiting.wake()
+    this.wakeAll()
   }
 
   /** Nothing is said any more, and everybody who waits for room finds out. */
   close(): void {
     this.flow = "closed"
+    this.wakeAll()
+  }
+
+  private wakeAll(): void {
     this.waiting.wake()
+    this.waitingStarts.wake()
   }
 
   private schedule(): void {

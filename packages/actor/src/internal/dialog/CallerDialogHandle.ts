@@ -35,7 +35,14 @@ import { received, StreamReader } from "../stream/StreamReader.ts"
 import { cancellationOf, CurrentBodies, type DialogContext, type DialogInfo } from "./DialogContext.ts"
 import { OtherFailures } from "./Failures.ts"
 import { outcome, reportUnread, type Settled } from "./Outcome.ts"
-import { cancelAndWait, type Delivered, OutgoingDialog, prepare, type Prepared } from "./OutgoingDialog.ts"
+import {
+  cancelAndWait,
+  type Delivered,
+  OutgoingDialog,
+  prepare,
+  type Prepared,
+  whenAdmitted
+} from "./OutgoingDialog.ts"
 
 /** What is opened, where. */
 export interface Opening {
@@ -327,24 +334,27 @@ export const open = (
   opening: Opening,
   body: (dialog: Dialog<any, any, any, any, any>) => Effect.Effect<unknown, unknown>
 ): Effect.Effect<unknown, unknown> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.withFiber((fiber) => {
-      const dialog = begin(opening, fiber)
-      if (dialog instanceof PayloadInvalid) return Effect.fail(dialog)
-      const work = Effect.flatMap(dialog.first, (first) =>
-        Effect.raceFirst(
+  whenAdmitted(
+    opening.channel,
+    Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        const dialog = begin(opening, fiber)
+        if (dialog instanceof PayloadInvalid) return Effect.fail(dialog)
+        const work = Effect.flatMap(dialog.first, (first) =>
+          Effect.raceFirst(
+            Effect.flatMap(
+              dialog.inside(Effect.suspend(() => body(dialog.handle(first)))),
+              (value) => Effect.as(joined(dialog), value)
+            ),
+            dialog.wake
+          ))
+        return Effect.flatMap(Effect.exit(restore(work)), (exit) =>
           Effect.flatMap(
-            dialog.inside(Effect.suspend(() => body(dialog.handle(first)))),
-            (value) => Effect.as(joined(dialog), value)
-          ),
-          dialog.wake
-        ))
-      return Effect.flatMap(Effect.exit(restore(work)), (exit) =>
-        Effect.flatMap(
-          Effect.exit(Effect.flatMap(leaving(opening.env, exit), (cancellation) => dialog.cancelFor(cancellation))),
-          (cleanup) => dialog.withCleanup(exit, cleanup)
-        ))
-    })
+            Effect.exit(Effect.flatMap(leaving(opening.env, exit), (cancellation) => dialog.cancelFor(cancellation))),
+            (cleanup) => dialog.withCleanup(exit, cleanup)
+          ))
+      })
+    )
   )
 
 /** The body is done: our half ends, and the callee's result is waited for; our own cancel is absorbed. */
@@ -361,18 +371,21 @@ const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
 export const openScoped = (
   opening: Opening
 ): Effect.Effect<Dialog<any, any, any, any, any>, unknown, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.withFiber((fiber) => {
-      const dialog = begin(opening, fiber)
-      if (dialog instanceof PayloadInvalid) return Effect.fail(dialog)
-      const end = (exit: Exit.Exit<unknown, unknown>) =>
-        Effect.flatMap(
-          Effect.exit(Effect.flatMap(leaving(opening.env, exit), (cancellation) => dialog.cancelFor(cancellation))),
-          (cleanup) => dialog.closed(exit, cleanup)
-        )
-      return Effect.flatMap(Effect.exit(restore(dialog.first)), (exit) =>
-        Exit.isFailure(exit)
-          ? Effect.andThen(end(exit), Effect.failCause(exit.cause))
-          : Effect.as(Effect.addFinalizer(end), dialog.handle(exit.value)))
-    })
+  whenAdmitted(
+    opening.channel,
+    Effect.uninterruptibleMask((restore) =>
+      Effect.withFiber((fiber) => {
+        const dialog = begin(opening, fiber)
+        if (dialog instanceof PayloadInvalid) return Effect.fail(dialog)
+        const end = (exit: Exit.Exit<unknown, unknown>) =>
+          Effect.flatMap(
+            Effect.exit(Effect.flatMap(leaving(opening.env, exit), (cancellation) => dialog.cancelFor(cancellation))),
+            (cleanup) => dialog.closed(exit, cleanup)
+          )
+        return Effect.flatMap(Effect.exit(restore(dialog.first)), (exit) =>
+          Exit.isFailure(exit)
+            ? Effect.andThen(end(exit), Effect.failCause(exit.cause))
+            : Effect.as(Effect.addFinalizer(end), dialog.handle(exit.value)))
+      })
+    )
   )

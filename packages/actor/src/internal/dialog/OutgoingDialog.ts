@@ -241,6 +241,22 @@ export const prepare = (
   return { endpoint, digest: channel.mustSendDigest(endpoint) ? digest : null, meta, window, payload }
 }
 
+/**
+ * Runs what begins a dialog once the connection admits it: payloads wait unencoded, in order, and one that is
+ * interrupted meanwhile costs nothing.
+ */
+export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    const { writer } = channel
+    if (writer.admitsStart) return begin
+    // Resumed within the callback: the dialog has begun before the next one is asked.
+    const turn = Effect.callback<void>((resume) => {
+      const stopWaiting = writer.whenAdmitted(() => resume(Effect.void))
+      return Effect.sync(stopWaiting)
+    })
+    return Effect.andThen(turn, begin)
+  })
+
 const nothing = () => {}
 
 /**
@@ -255,29 +271,46 @@ export const run = (
   env: DialogContext,
   call: Call<AnyEndpoint>,
   onInterrupt?: OnInterrupt
-): Effect.Effect<unknown, unknown> =>
-  Effect.withFiber((fiber) => {
-    const { endpoint } = call
-    const prepared = prepare(call, channel, fiber, env, null)
-    if (prepared instanceof PayloadInvalid) return Effect.fail(prepared)
-    return Effect.callback<unknown, unknown>((resume) => {
-      const dialog = new OutgoingDialog(channel, "call", {
-        delivered: nothing,
-        settled: (settled) => {
-          if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
-          if (settled._tag === "Error") channel.sendDigestAgain(endpoint)
-          // Made only where somebody looks: whoever interrupted the call does not.
-          resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
-        }
-      })
-      dialog.begin(prepared)
-      return Effect.suspend(() =>
-        onInterrupt === undefined
-          ? cancelAndWait(dialog, channel, env, endpoint)
-          : endAndWait(dialog, channel, endpoint, onInterrupt())
-      )
-    })
+): Effect.Effect<unknown, unknown> => {
+  const begin = (fiber: Fiber.Fiber<unknown, unknown>) => runNow(channel, env, call, onInterrupt, fiber)
+  return Effect.withFiber((fiber) => {
+    if (channel.writer.admitsStart) return begin(fiber)
+    const turn = whenAdmitted(channel, Effect.void)
+    return Effect.andThen(
+      onInterrupt === undefined ? turn : Effect.onInterrupt(turn, onInterrupt),
+      Effect.withFiber(begin)
+    )
   })
+}
+
+const runNow = (
+  channel: PeerChannel,
+  env: DialogContext,
+  call: Call<AnyEndpoint>,
+  onInterrupt: OnInterrupt | undefined,
+  fiber: Fiber.Fiber<unknown, unknown>
+): Effect.Effect<unknown, unknown> => {
+  const { endpoint } = call
+  const prepared = prepare(call, channel, fiber, env, null)
+  if (prepared instanceof PayloadInvalid) return Effect.fail(prepared)
+  return Effect.callback<unknown, unknown>((resume) => {
+    const dialog = new OutgoingDialog(channel, "call", {
+      delivered: nothing,
+      settled: (settled) => {
+        if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
+        if (settled._tag === "Error") channel.sendDigestAgain(endpoint)
+        // Made only where somebody looks: whoever interrupted the call does not.
+        resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
+      }
+    })
+    dialog.begin(prepared)
+    return Effect.suspend(() =>
+      onInterrupt === undefined
+        ? cancelAndWait(dialog, channel, env, endpoint)
+        : endAndWait(dialog, channel, endpoint, onInterrupt())
+    )
+  })
+}
 
 /** One payload, many answers. Closing the stream stops the producer, and waits for it. */
 export const stream = (
@@ -287,39 +320,44 @@ export const stream = (
   window: Message.Window = Credit.defaultWindow,
   onInterrupt?: OnInterrupt
 ): Stream.Stream<unknown, unknown> =>
-  Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
-    const { endpoint } = call
-    const prepared = prepare(call, channel, fiber, env, window)
-    if (prepared instanceof PayloadInvalid) return Effect.fail(prepared)
-    const dialog: OutgoingDialog = new OutgoingDialog(channel, "stream", {
-      delivered: (word) => word._tag === "Yield" ? reader.hear(word) : undefined,
-      settled: (settled) =>
-        settled._tag === "Return"
-          ? reader.finish()
-          : reader.fail(Effect.suspend(() => outcome(settled, endpoint, channel)) as Effect.Effect<never, unknown>)
-    })
-    const reader = new StreamReader({
+  Stream.unwrap(
+    whenAdmitted(
       channel,
-      dialog,
-      endpoint: endpoint.name,
-      actor: channel.peer,
-      maker: "callee",
-      items: codecs(endpoint).items,
-      window,
-      failFirst: false,
-      isOver: () => dialog.isSettled
-    })
-    const end = Effect.suspend(() =>
-      onInterrupt === undefined || dialog.isSettled
-        ? cancelAndWait(dialog, channel, env, endpoint)
-        : endAndWait(dialog, channel, endpoint, onInterrupt())
-    )
-    const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
-    return Effect.andThen(
-      Scope.addFinalizer(scope, end),
-      Effect.sync(() => {
-        dialog.begin(prepared)
-        return Stream.fromPull(Effect.succeed(reader.pull as never)) as Stream.Stream<unknown, unknown>
+      Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
+        const { endpoint } = call
+        const prepared = prepare(call, channel, fiber, env, window)
+        if (prepared instanceof PayloadInvalid) return Effect.fail(prepared)
+        const dialog: OutgoingDialog = new OutgoingDialog(channel, "stream", {
+          delivered: (word) => word._tag === "Yield" ? reader.hear(word) : undefined,
+          settled: (settled) =>
+            settled._tag === "Return"
+              ? reader.finish()
+              : reader.fail(Effect.suspend(() => outcome(settled, endpoint, channel)) as Effect.Effect<never, unknown>)
+        })
+        const reader = new StreamReader({
+          channel,
+          dialog,
+          endpoint: endpoint.name,
+          actor: channel.peer,
+          maker: "callee",
+          items: codecs(endpoint).items,
+          window,
+          failFirst: false,
+          isOver: () => dialog.isSettled
+        })
+        const end = Effect.suspend(() =>
+          onInterrupt === undefined || dialog.isSettled
+            ? cancelAndWait(dialog, channel, env, endpoint)
+            : endAndWait(dialog, channel, endpoint, onInterrupt())
+        )
+        const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
+        return Effect.andThen(
+          Scope.addFinalizer(scope, end),
+          Effect.sync(() => {
+            dialog.begin(prepared)
+            return Stream.fromPull(Effect.succeed(reader.pull as never)) as Stream.Stream<unknown, unknown>
+          })
+        )
       })
     )
-  }))
+  )
