@@ -1,6 +1,7 @@
 /** What a caller sees of finalizers that fail in the actor it calls: what it would see of its own. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, Timeouts } from "@furrow/actor"
+import { codecs } from "@furrow/actor/internal/contract/Endpoint"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -8,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { broke, spills, Spilt, tidy, untidy, untidyCount, untidyTalk } from "./fixtures/far-cleanup.ts"
+import { callee, startOf } from "./support/Callee.ts"
 import { collectEvents } from "./support/Events.ts"
 import { inMemory } from "./support/InMemory.ts"
 import { captureLogs, type Line } from "./support/Logs.ts"
@@ -124,4 +126,20 @@ describe("a finalizer that dies where nobody is left to be told", () => {
       assert.isTrue(told(logs.lines, "untidy"))
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
+
+  it.effect("G83: is an event and an Error log, where the caller is gone", () =>
+    Effect.gen(function*() {
+      const logs = captureLogs()
+      const { cut, dispatcher, events, say } = yield* Effect.provide(callee([untidy]), logs.layer)
+      const payload = codecs(untidy.endpoint).payload.encode({ millis: 0 })
+      assert(payload.ok)
+      say(startOf(untidy, 1, payload.value))
+      yield* settle
+      assert.strictEqual(dispatcher.size, 1)
+      cut()
+      yield* settle
+      assert.strictEqual(dispatcher.size, 0)
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["FailureRelegated"])
+      assert.isTrue(told(logs.lines, "untidy"))
+    }))
 })

@@ -1,13 +1,18 @@
 /** A contract whose schemas have no codec: what cannot be derived fails the call that needs it, and nothing else. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
+import { codecs } from "@furrow/actor/internal/contract/Endpoint"
+import { decodeFailure } from "@furrow/actor/internal/dialog/Failures"
+import * as Payload from "@furrow/protocol/Payload"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { page, pages, read, tearing, turn, write } from "./fixtures/far-cleanup.ts"
 import { isPrime } from "./fixtures/prime.ts"
+import { callee, startOf } from "./support/Callee.ts"
 import { inMemory } from "./support/InMemory.ts"
-import { until } from "./support/Time.ts"
+import { settle, until } from "./support/Time.ts"
 
 describe("a contract without a codec", () => {
   const expose = [page, pages, read, tearing, turn, write, isPrime] as const
@@ -41,4 +46,30 @@ describe("a contract without a codec", () => {
         }).pipe(until(30_000))
       ))
   }
+
+  it.effect("G84: a contract only the callee cannot derive is its caller's failure, and the next call is answered", () =>
+    Effect.gen(function*() {
+      const definitions = [page, pages, turn, tearing, read, isPrime] as const
+      const { end, said, say } = yield* callee(definitions)
+      const prime = codecs(isPrime.endpoint).payload.encode({ n: 7 })
+      const empty = Payload.codec(Schema.Void).encode(undefined)
+      assert(prime.ok && empty.ok)
+      for (const [i, definition] of definitions.entries()) {
+        say(startOf(definition, 2 * i + 1, definition === isPrime ? prime.value : empty.value))
+      }
+      yield* settle
+      const last = new Map(
+        said.flatMap((word) => word._tag === "Return" || word._tag === "Error" ? [[word.dialog, word] as const] : [])
+      )
+      assert.deepStrictEqual(Array.from(last.keys()).sort((a, b) => a - b), [1, 3, 5, 7, 9, 11])
+      for (const word of last.values()) {
+        if (word._tag === "Return") assert.strictEqual(word.dialog, 11)
+        else {
+          const failure = decodeFailure(word.payload)
+          assert(failure.ok && failure.value._tag === "Defect", JSON.stringify(failure))
+          assert.match(failure.value.boxed.message, /uniquely identifiable/)
+        }
+      }
+      assert.isTrue(end.channel.isOpen)
+    }))
 })

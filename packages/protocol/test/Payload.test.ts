@@ -307,7 +307,7 @@ const fidelity: ReadonlyArray<readonly [what: string, schema: Data, value: unkno
 ]
 
 describe("Payload, and the memory it is written into", () => {
-  it("lets go of a large arena, so that no small payload behind it keeps it", () => {
+  it("G85: lets go of a large arena, so that no small payload behind it keeps it", () => {
     const bytes = Payload.codec(Schema.Uint8Array)
     const number = Payload.codec(Schema.Int)
     for (const size of [2 * 1024 * 1024, 16 * 1024 * 1024]) {

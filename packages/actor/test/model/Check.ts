@@ -86,6 +86,11 @@ const outcome = (world: World, call: Call): void => {
       return end === "die" || call.what._tag === "Hop" || neverGreets(call)
         ? undefined
         : problem("its handler does not die")
+    case "die RemoteActorError":
+      // What its handler died of after the cancel, beside the interruption.
+      return cancelled && (end === "die" || call.what._tag === "Hop" || neverGreets(call))
+        ? undefined
+        : problem("its handler does not die after a cancel")
     case "fail ActorLost":
     case "fail ChannelClosed":
       return cancelled ? undefined : problem("its actor was neither lost nor ended")

@@ -74,7 +74,11 @@ export interface MsgStream<in Send, out Receive, out E = never> {
     InErr,
     unknown
   >
-  /** Everything to come, shared: from the first call on, `receive` too is only one of the readers. */
+  /**
+   * Everything that nobody has read yet, shared with the other readers, until the stream or the Scope ends. The stream is
+   * read once. Meanwhile `receive` is one of the readers: it holds up nobody, and fails once with `StreamOverrun` where it
+   * was 64 messages behind.
+   */
   readonly subscribe: (
     options?: SubscribeOptions
   ) => Effect.Effect<Stream.Stream<Receive, E | ActorError>, never, Scope.Scope>
@@ -84,7 +88,7 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
    * The same stream, reading only what also matches `schema`, until the Scope closes: anything else is `PayloadInvalid`
-   * in the task that reads (features PLD-6).
+   * in the task that reads it, once, and the messages around it arrive (features PLD-6).
    */
   readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
     schema: S
