@@ -67,7 +67,7 @@ describe("Outlet", () => {
   it.effect("G85: measures each item: what follows a small one is not taken for small", () =>
     Effect.gen(function*() {
       const { encoded, outlet } = make()
-      const fiber = yield* Effect.forkChild(outlet.send([page(8), ...Array.from({ length: 512 }, () => page(2 * MiB))]))
+      const fiber = yield* Effect.forkChild(outlet.send([page(8), ...Array.from({ length: 16 }, () => page(2 * MiB))]))
       yield* Effect.yieldNow
       // The small one alone, and one page: for the second there is no credit any more.
       assert.deepStrictEqual(encoded, [1, 1])

@@ -353,6 +353,15 @@ describe("several readers", () => {
         })
       )
       assert.deepStrictEqual(heard, [5, 6])
+      // The same where all of it came in one chunk.
+      const rest = yield* bob.open(lump({ count: 5 }), ({ stream }) =>
+        Effect.gen(function*() {
+          const first = yield* Effect.scoped(
+            Effect.flatMap(stream.subscribe(), (it) => Stream.runCollect(Stream.take(it, 1)))
+          )
+          return [first, yield* stream.receive, yield* Stream.runCollect(stream.toStream)]
+        }))
+      assert.deepStrictEqual(rest, [[1], 2, [3, 4, 5]])
     })))
 
   it.effect("G50: a reader whose stream has ended holds up nobody, though its Scope lives on; read again it is empty", () =>
