@@ -29,7 +29,7 @@ export interface DialogContext {
 }
 
 /** One handler's dialog: nested calls find there who cancelled it, so that the author survives the hop (CANC-9). */
-export interface Served {
+export interface RunningHandler {
   cancellation: Cancellation | undefined
   readonly info: DialogInfo
 }
@@ -54,7 +54,9 @@ export const CurrentBodies: Context.Reference<ReadonlyArray<DialogInfo>> = Conte
   { defaultValue: () => [] }
 )
 
-export const CurrentDialog: Context.Reference<Served | undefined> = Context.Reference<Served | undefined>(
+export const CurrentDialog: Context.Reference<RunningHandler | undefined> = Context.Reference<
+  RunningHandler | undefined
+>(
   "@furrow/actor/CurrentDialog",
   {
     defaultValue: () => undefined

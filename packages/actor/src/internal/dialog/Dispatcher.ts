@@ -16,7 +16,6 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { box } from "../errors/Boxing.ts"
-import { received } from "../stream/StreamReader.ts"
 import type { DialogContext } from "./DialogContext.ts"
 import { encodeFailure } from "./Failures.ts"
 import { IncomingDialog } from "./IncomingDialog.ts"
@@ -33,16 +32,16 @@ export interface Handler {
 export type Handlers = ReadonlyMap<string, Handler>
 
 /** Endpoints of the runtime itself: served to children, shown to nobody. */
-const internal = "furrow/"
+const runtimePrefix = "furrow/"
 
-/** So many dialogs of one peer at once: who wants more waits, or is refused. */
+/** The dialogs of one peer at once; another one is refused. */
 const maxDialogs = 10_000
 
-/** More than that for what the runtime itself asks. */
-const reserve = 1_000
+/** Dialogs beyond that for what the runtime itself asks. */
+const runtimeReserve = 1_000
 
 /** A name that is sent back is no way to fill our memory. */
-const maxName = 256
+const maxNameChars = 256
 
 /** Where calls of a used Service go: the connection to its actor, and what its endpoints are called there. */
 export interface Relayed {
@@ -52,6 +51,13 @@ export interface Relayed {
 
 /** How the endpoints of a used Service are called on the wire between a child and its parent. */
 export const relayPrefix = (key: string): string => `${key}/`
+
+/** The payload of a call, or why there is no answer to it. */
+type Accepted =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly failure: Protocol.Failure }
+
+const refused = (failure: Protocol.Failure): Accepted => ({ ok: false, failure })
 
 /** Everything one actor serves over one channel. */
 export class Dispatcher {
@@ -88,12 +94,12 @@ export class Dispatcher {
     const handler = this.handlers.get(start.endpoint)
     const busy = this.busy(start)
     if (busy === undefined && handler === undefined && this.passOn(start)) return
-    const accepted = busy ?? this.accept(start, handler)
-    if ("_tag" in accepted) {
-      return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(accepted) })
+    const payload = busy === undefined ? this.accept(start, handler) : refused(busy)
+    if (!payload.ok) {
+      return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(payload.failure) })
     }
-    const dialog = new IncomingDialog(this.channel, this.env, handler!, start, (ended) => this.ended(ended))
-    dialog.run(accepted.value)
+    const dialog = new IncomingDialog(this.channel, this.env, handler!, start, this.ended)
+    dialog.run(payload.value)
     // Most calls end in the turn they begin: nobody else can have a word for them.
     if (dialog.isDone) return
     this.running.add(dialog)
@@ -102,17 +108,14 @@ export class Dispatcher {
   }
 
   /** The payload of a call that is answered, or why it is refused. A contract that has no codecs refuses every call. */
-  private accept(start: Message.Start, handler: Handler | undefined): { readonly value: unknown } | Protocol.Failure {
+  private accept(start: Message.Start, handler: Handler | undefined): Accepted {
     try {
       const refusal = this.refusal(start, handler)
-      if (refusal !== undefined) return refusal
-      const from = { actor: this.env.self, side: "caller", endpoint: start.endpoint, part: "payload" } as const
-      const payload = received(start.payload, codecs(handler!.endpoint).payload, from)
-      if (payload.ok) return { value: payload.value }
-      const { issue, part } = payload.error
-      return { _tag: "PayloadInvalid", part, issue }
+      if (refusal !== undefined) return refused(refusal)
+      const payload = codecs(handler!.endpoint).payload.decode(start.payload)
+      return payload.ok ? payload : refused({ _tag: "PayloadInvalid", part: "payload", issue: payload.issue })
     } catch (defect) {
-      return { _tag: "Defect", boxed: box(defect, this.env.self), others: [] }
+      return refused({ _tag: "Defect", boxed: box(defect, this.env.self), others: [] })
     }
   }
 
@@ -150,7 +153,7 @@ export class Dispatcher {
   }
 
   private busy({ endpoint }: Message.Start): Protocol.Failure | undefined {
-    const limit = endpoint.startsWith(internal) ? maxDialogs + reserve : maxDialogs
+    const limit = endpoint.startsWith(runtimePrefix) ? maxDialogs + runtimeReserve : maxDialogs
     return this.channel.openDialogCount < limit ? undefined : { _tag: "Busy", limit }
   }
 
@@ -161,8 +164,8 @@ export class Dispatcher {
     }
     if (handler === undefined || handler.endpoint.kind !== start.kind) {
       const exposed = Array.from(this.handlers.values(), ({ endpoint }) => `${endpoint.name} (${endpoint.kind})`)
-        .filter((name) => !name.startsWith(internal))
-      return { _tag: "EndpointUnknown", endpoint: `${start.endpoint.slice(0, maxName)} (${start.kind})`, exposed }
+        .filter((name) => !name.startsWith(runtimePrefix))
+      return { _tag: "EndpointUnknown", endpoint: `${start.endpoint.slice(0, maxNameChars)} (${start.kind})`, exposed }
     }
     if (start.kind !== "call" && (start.window === null || !Credit.isWindow(start.window))) {
       return { _tag: "PayloadInvalid", part: "window", issue: "a stream needs a window of at least one item" }
@@ -174,7 +177,7 @@ export class Dispatcher {
     return undefined
   }
 
-  private ended(dialog: IncomingDialog): void {
+  private readonly ended = (dialog: IncomingDialog): void => {
     this.running.delete(dialog)
     if (this.running.size > 0 || this.idle.length === 0) return
     const { idle } = this

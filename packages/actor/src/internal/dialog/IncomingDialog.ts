@@ -24,7 +24,7 @@ import { annotation } from "../errors/CancelledBy.ts"
 import { Batch } from "../stream/Batch.ts"
 import { Outlet } from "../stream/Outlet.ts"
 import { CalleeDialogHandle } from "./CalleeDialogHandle.ts"
-import { CurrentDialog, type DialogContext, type Served, withMeta } from "./DialogContext.ts"
+import { CurrentDialog, type DialogContext, type RunningHandler, withMeta } from "./DialogContext.ts"
 import type { Handler } from "./Dispatcher.ts"
 import { encodeFailureWithin, failureOf } from "./Failures.ts"
 import { reportUnread } from "./Outcome.ts"
@@ -37,7 +37,7 @@ export class IncomingDialog implements CalleePort {
   private exit: Exit.Exit<unknown, unknown> | undefined
   private outlet: Outlet | undefined
   private handle: CalleeDialogHandle | undefined
-  private readonly served: Served
+  private readonly running: RunningHandler
   private readonly channel: PeerChannel
   private readonly env: DialogContext
   private readonly handler: Handler
@@ -57,7 +57,7 @@ export class IncomingDialog implements CalleePort {
     this.handler = handler
     this.opened = opened
     this.ended = ended
-    this.served = {
+    this.running = {
       cancellation: undefined,
       info: { side: "callee", endpoint: opened.endpoint, peer: channel.peer, id: opened.dialog }
     }
@@ -73,7 +73,7 @@ export class IncomingDialog implements CalleePort {
 
   run(payload: unknown): void {
     const { handler, opened } = this
-    const context = Context.add(withMeta(handler.context, opened.meta), CurrentDialog, this.served)
+    const context = Context.add(withMeta(handler.context, opened.meta), CurrentDialog, this.running)
     let effect = Effect.scoped(
       Effect.suspend(() => this.work(payload))
     )
@@ -86,7 +86,7 @@ export class IncomingDialog implements CalleePort {
     if (exit !== undefined) return this.exited(exit)
     this.fiber = fiber
     // A cancel may have arrived while the handler was starting.
-    if (this.served.cancellation !== undefined) fiber.interruptUnsafe(undefined, annotation(this.served.cancellation))
+    if (this.running.cancellation !== undefined) fiber.interruptUnsafe(undefined, annotation(this.running.cancellation))
     fiber.addObserver((exit) => this.exited(exit))
   }
 
@@ -100,8 +100,8 @@ export class IncomingDialog implements CalleePort {
 
   /** The first author counts; interrupting again only repeats it. */
   interrupt(cancellation: Dialog.Cancellation): void {
-    this.served.cancellation ??= cancellation
-    this.fiber?.interruptUnsafe(undefined, annotation(this.served.cancellation))
+    this.running.cancellation ??= cancellation
+    this.fiber?.interruptUnsafe(undefined, annotation(this.running.cancellation))
   }
 
   /** What happened to the dialog outranks what its handler makes of it (features ERR-15). */

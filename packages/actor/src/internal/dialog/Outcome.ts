@@ -67,6 +67,9 @@ export const outcome = (
   }
 }
 
+/** The last clean answer to a cancel on each connection: the next one is the same, byte by byte. */
+const clean = new WeakMap<PeerChannel, Uint8Array>()
+
 /**
  * What a callee that was cancelled failed with besides its interruption: a finalizer that failed, or a failure that
  * crossed the cancel. `undefined` where it answered cleanly.
@@ -75,8 +78,23 @@ export const cleanupFailure = (
   settled: Settled,
   endpoint: AnyEndpoint,
   channel: PeerChannel
-): Cause.Cause<never> | undefined =>
-  settled._tag === "Error" ? withoutStack(() => cleanupFailureOf(settled.payload, endpoint, channel.peer)) : undefined
+): Cause.Cause<never> | undefined => {
+  if (settled._tag !== "Error") return undefined
+  const { payload } = settled
+  const known = clean.get(channel)
+  if (known !== undefined && isSame(known, payload)) return undefined
+  const failure = withoutStack(() => cleanupFailureOf(payload, endpoint, channel.peer))
+  if (failure === undefined && payload.length <= keptAnswerBytes) clean.set(channel, payload.slice())
+  return failure
+}
+
+const keptAnswerBytes = 1024
+
+const isSame = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
 
 /** Says that a handler failed where nobody is left to read it: an event, and an Error log with its stack. */
 export const reportUnread = (

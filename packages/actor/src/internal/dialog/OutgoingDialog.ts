@@ -55,8 +55,8 @@ export class OutgoingDialog implements CallerPort {
   state: Dialog.CallerState<ActorError>
   private readonly channel: PeerChannel
   private readonly listener: Listener
-  private waiting: Array<(settled: Settled) => void> = []
-  private late: (settled: Settled) => void = () => {}
+  private waiting: Array<(settled: Settled) => void> | undefined
+  private late: ((settled: Settled) => void) | undefined
 
   constructor(channel: PeerChannel, kind: Message.Kind, listener: Listener) {
     this.state = Dialog.opening(kind)
@@ -105,6 +105,7 @@ export class OutgoingDialog implements CallerPort {
   }
 
   whenSettled(callback: (settled: Settled) => void): void {
+    this.waiting ??= []
     this.waiting.push(callback)
   }
 
@@ -134,7 +135,7 @@ export class OutgoingDialog implements CallerPort {
       case "SettleLate":
         this.forget(action.outcome)
         this.channel.countStuck(-1)
-        return this.late(action.outcome)
+        return this.late?.(action.outcome)
     }
   }
 
@@ -142,9 +143,9 @@ export class OutgoingDialog implements CallerPort {
     if (outcome._tag === "Unanswered") this.channel.countStuck(1)
     else this.forget(outcome)
     const { waiting } = this
-    this.waiting = []
+    this.waiting = undefined
     this.listener.settled(outcome)
-    for (const callback of waiting) callback(outcome)
+    if (waiting !== undefined) { for (const callback of waiting) callback(outcome) }
   }
 
   private forget(outcome: Settled): void {
@@ -235,10 +236,18 @@ export const prepare = (
   // The envelope around a payload is small; its name and meta are ours.
   const limit = channel.maxFrame - 64 * 1024
   if (payload.length > limit) return invalid(aboveLimit(payload.length, limit))
-  const meta = metaOf(fiber, env.level)
-  // Derived before it is asked for: whatever throws here throws before the contract counts as introduced.
-  const digest = Digest.digest(endpoint)
-  return { endpoint, digest: channel.mustSendDigest(endpoint) ? digest : null, meta, window, payload }
+  const digest = channel.mustSendDigest(endpoint) ? digestFor(endpoint, channel) : null
+  return { endpoint, digest, meta: metaOf(fiber, env.level), window, payload }
+}
+
+/** Where the digest cannot be made it has not been sent. */
+const digestFor = (endpoint: AnyEndpoint, channel: PeerChannel): string => {
+  try {
+    return Digest.digest(endpoint)
+  } catch (defect) {
+    channel.sendDigestAgain(endpoint)
+    throw defect
+  }
 }
 
 /**
@@ -271,17 +280,15 @@ export const run = (
   env: DialogContext,
   call: Call<AnyEndpoint>,
   onInterrupt?: OnInterrupt
-): Effect.Effect<unknown, unknown> => {
-  const begin = (fiber: Fiber.Fiber<unknown, unknown>) => runNow(channel, env, call, onInterrupt, fiber)
-  return Effect.withFiber((fiber) => {
-    if (channel.writer.admitsStart) return begin(fiber)
+): Effect.Effect<unknown, unknown> =>
+  Effect.withFiber((fiber) => {
+    if (channel.writer.admitsStart) return runNow(channel, env, call, onInterrupt, fiber)
     const turn = whenAdmitted(channel, Effect.void)
     return Effect.andThen(
       onInterrupt === undefined ? turn : Effect.onInterrupt(turn, onInterrupt),
-      Effect.withFiber(begin)
+      Effect.withFiber((again) => runNow(channel, env, call, onInterrupt, again))
     )
   })
-}
 
 const runNow = (
   channel: PeerChannel,
