@@ -139,6 +139,8 @@ export class Outbox {
     this.cut()
     const { chunks } = this
     this.chunks = []
+    // One that grew for a large head is not kept.
+    if (this.arena.length > arenaSize) this.renew(0)
     return chunks
   }
 
