@@ -9,7 +9,8 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
-import { boundOf, type Cell, isAbrupt, unpromised } from "./matrix.ts"
+import { boundOf, type Cell, isAbrupt, unplayable } from "./matrix.ts"
+import * as Privileged from "./privileged.ts"
 import {
   describe,
   type Found,
@@ -20,6 +21,7 @@ import {
   signal,
   stateOf,
   until,
+  userOf,
   variable
 } from "./processes.ts"
 import { awaitedSleep, detachedSleep } from "./tree/actors.ts"
@@ -32,8 +34,8 @@ export interface Verdict {
   readonly millis: number | undefined
   /** What is wrong: the cell failed. */
   readonly problems: ReadonlyArray<string>
-  /** Why nothing was promised, where nothing was. */
-  readonly unpromised: string | undefined
+  /** Why it was not played: this machine cannot. */
+  readonly skipped: string | undefined
   /** Subprocesses that had left the group of their actor, and lived on. */
   readonly detached: number
 }
@@ -58,9 +60,13 @@ class Scene {
   constructor(cell: Cell) {
     this.cell = cell
     const flags = cell.who === "root" && cell.how === "oom" ? [`--max-old-space-size=${smallHeap}`] : []
-    const argv = [process.execPath, ...process.execArgv, ...flags, root, JSON.stringify(cell), this.folder]
+    const argv = [...process.execArgv, ...flags, root, JSON.stringify(cell), this.folder]
     // Not even a killed matrix may leave a root behind.
-    this.child = ChildProcess.spawn("setpriv", ["--pdeathsig", "KILL", "--", ...argv], {
+    const [file, ...args] = cell.rights === "capable"
+      ? [...Privileged.asNobody, "--pdeathsig", "KILL", "--", Privileged.shared().file]
+      : ["setpriv", "--pdeathsig", "KILL", "--", process.execPath]
+    if (cell.rights === "capable") Fs.chownSync(this.folder, Privileged.nobody, Privileged.nobody)
+    this.child = ChildProcess.spawn(file!, [...args, ...argv], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, [variable]: this.mark }
     })
@@ -98,6 +104,10 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
   }
   if (scene.exit !== undefined) return "the root ended while the tree was starting"
   giveGo(scene.folder)
+  const { pid } = scene.child
+  if (scene.cell.rights === "changed" && !await until(() => userOf(pid!) === Privileged.nobody, startBound)) {
+    return "not another user in time"
+  }
   const inState = where === "all" ? depth : 1
   if (!await until(() => scene.all("In").length === inState, startBound)) return "not in its state in time"
   if (state === "blocked" && where === "all") {
@@ -126,7 +136,8 @@ const kill = async (scene: Scene): Promise<number> => {
 /** What of the tree must be gone and is not. */
 const left = (scene: Scene): { readonly tree: ReadonlyArray<Found>; readonly detached: number } => {
   const staying = scene.cell.who === "inner"
-    ? (found: Found) => found.pid === scene.child.pid || /furrow-warden|^furrow\[sibling@/.test(found.command)
+    ? (found: Found) =>
+      found.pid === scene.child.pid || /furrow-warden|furrow-watch|^furrow\[sibling@/.test(found.command)
     : () => false
   const found = marked(scene.mark).filter((found) => !staying(found))
   const tree = found.filter(({ command }) => !command.includes(`sleep ${detachedSleep}`))
@@ -172,7 +183,7 @@ const checkInner = async (scene: Scene): Promise<ReadonlyArray<string>> => {
   ]
 }
 
-const measure = async (scene: Scene): Promise<Omit<Verdict, "cell" | "unpromised">> => {
+const measure = async (scene: Scene): Promise<Omit<Verdict, "cell" | "skipped">> => {
   const bound = boundOf(scene.cell)
   const start = await kill(scene)
   const patience = start + bound + slack
@@ -204,13 +215,17 @@ const judge = async (scene: Scene): Promise<Verdict> => {
     ? await measure(scene)
     : { millis: undefined, problems: [unprepared], detached: 0 }
   const said = measured.problems.length > 0 && scene.said !== "" ? [`it said: ${scene.said}`] : []
-  return { cell, unpromised: unpromised(cell), ...measured, problems: [...measured.problems, ...said] }
+  return { cell, skipped: undefined, ...measured, problems: [...measured.problems, ...said] }
 }
 
 /** An interrupt ends the scene, too: nothing of it is left behind. */
 export const play = (cell: Cell): Effect.Effect<Verdict> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => new Scene(cell)),
-    (scene) => Effect.promise(() => judge(scene)),
-    (scene) => Effect.promise(() => scene.end())
-  )
+  Effect.suspend(() => {
+    const skipped = unplayable(cell)
+    if (skipped !== undefined) return Effect.succeed({ cell, millis: undefined, problems: [], skipped, detached: 0 })
+    return Effect.acquireUseRelease(
+      Effect.sync(() => new Scene(cell)),
+      (scene) => Effect.promise(() => judge(scene)),
+      (scene) => Effect.promise(() => scene.end())
+    )
+  })

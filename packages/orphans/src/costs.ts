@@ -72,10 +72,10 @@ export const run = async (rounds: number): Promise<string> => {
       if (round >= 0) samples.get(modes[i]!)!.push(taken)
     }
   }
-  const warden = marked(mark).find(({ command }) => command.includes("furrow-warden"))
-  const shell = warden === undefined
-    ? ""
-    : `\n\nthe warden's shell: ${privateMiB(warden.pid).toFixed(1)} MiB, once per tree`
+  // Two of the three have one.
+  const shells = marked(mark).filter(({ command }) => /furrow-(warden|watch)/.test(command))
+  const mib = shells.reduce((sum, { pid }) => sum + privateMiB(pid), 0) / 2
+  const shell = shells.length === 0 ? "" : `\n\nthe warden and its watch: ${mib.toFixed(1)} MiB, once per tree`
   await Promise.all(runtimes.map((runtime) => runtime.dispose()))
   const rows = modes.map((mode) => rowOf(mode, samples.get(mode)!, samples.get("none")!))
   return table([["guard", "start to ready", "ratio", "private memory", "ratio"], ...rows]) + shell

@@ -2,8 +2,8 @@
  * `npm run orphans`: what is left of a tree of processes when one of them dies.
  *
  * Every cell of the matrix is a tree of real processes. It fails where anything of Furrow is left after the bound, where
- * a root does not go on after the death of one of its actors, or where somebody hears the wrong thing. What a guard
- * does not promise is measured and shown, and fails nothing; neither do the peers.
+ * a root does not go on after the death of one of its actors, or where somebody hears the wrong thing. What the
+ * machine cannot play is skipped with a reason. The peers are measured and shown, and fail nothing.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -24,14 +24,14 @@ import { pairwise } from "./pairwise.ts"
 import * as Peers from "./peers/run.ts"
 import * as Tables from "./tables.ts"
 
-const line = ({ cell, detached, millis, problems, unpromised }: Verdict): string => {
-  const time = millis === undefined ? "left" : `${Math.ceil(millis)} ms`
+const line = ({ cell, detached, millis, problems, skipped }: Verdict): string => {
+  const time = skipped !== undefined ? "" : millis === undefined ? "left" : `${Math.ceil(millis)} ms`
   const notes = [
-    ...unpromised === undefined ? [] : [`not promised: ${unpromised}`],
+    ...skipped === undefined ? [] : [`skipped: ${skipped}`],
     ...detached === 0 ? [] : [`${detached} detached subprocesses live on`],
     ...problems
   ]
-  const word = problems.length === 0 ? "ok" : unpromised === undefined ? "FAILED" : "--"
+  const word = problems.length > 0 ? "FAILED" : skipped === undefined ? "ok" : "--"
   return [`${word.padEnd(6)} ${time.padStart(8)}  ${describe(cell)}`, ...notes.map((note) => `       ${note}`)].join(
     "\n"
   )
@@ -61,10 +61,13 @@ const runMatrix = Effect.fnUntraced(function*(options: Options.Options) {
     const own = verdicts.filter(({ cell }) => cell.guard === guard)
     if (own.length > 0) yield* show(options, guard, `the guard ${guard}`, Tables.matrix(own))
   }
-  const failed = verdicts.filter(({ problems, unpromised }) => problems.length > 0 && unpromised === undefined)
+  const failed = verdicts.filter(({ problems }) => problems.length > 0)
   const seconds = Math.round((performance.now() - start) / 1_000)
+  const skipped = verdicts.filter(({ skipped }) => skipped !== undefined).length
   yield* Console.log(
-    `\n${verdicts.length} cells in ${seconds} s: ${failed.length === 0 ? "nothing is left" : `${failed.length} FAILED`}`
+    `\n${verdicts.length} cells in ${seconds} s${skipped === 0 ? "" : `, ${skipped} skipped`}: ${
+      failed.length === 0 ? "nothing is left" : `${failed.length} FAILED`
+    }`
   )
   for (const verdict of failed) yield* Console.log(line(verdict))
   return failed.length === 0

@@ -6,14 +6,25 @@
  *   state   what the actors below the one that dies are doing; blocked is in synchronous IO or in Atomics.wait
  *   where   all of them, or only the last one: then those between must still bring its end about
  *   depth   levels of actors below the one that dies
+ *   rights  the usual ones; a program that the kernel takes for a privileged one; a root that has changed its user
  */
 import type { GuardMode } from "@furrow/node/NodeSpawner"
+import * as Privileged from "./privileged.ts"
 
 export const whos = ["root", "inner"] as const
 export const hows = ["SIGKILL", "oom", "exit", "SIGTERM", "SIGINT", "SIGHUP", "pipe", "throw"] as const
-export const states = ["idle", "spinning", "blocked", "stopped", "subprocesses"] as const
+export const states = [
+  "idle",
+  "spinning",
+  "blocked",
+  "stopped",
+  "subprocesses",
+  "release fails",
+  "release hangs"
+] as const
 export const wheres = ["all", "leaf"] as const
 export const depths = [1, 2, 3, 4] as const
+export const rights = ["usual", "capable", "changed"] as const
 export const guards = ["warden", "thread"] as const satisfies ReadonlyArray<GuardMode>
 
 export interface Cell {
@@ -22,6 +33,7 @@ export interface Cell {
   readonly state: typeof states[number]
   readonly where: typeof wheres[number]
   readonly depth: typeof depths[number]
+  readonly rights: typeof rights[number]
   readonly guard: typeof guards[number]
 }
 
@@ -44,30 +56,47 @@ export const isAbrupt = ({ how }: Pick<Cell, "how">): boolean => how === "SIGKIL
  */
 export const boundOf = (cell: Cell): number => isAbrupt(cell) ? 1_000 : 6_000
 
-/** Why the guard does not promise this one; it is measured and shown, and fails nothing. */
-export const unpromised = (cell: Cell): string | undefined => {
-  if (cell.guard !== "thread" || cell.state !== "stopped") return undefined
-  // Whoever is between the one that dies and the stopped one can still kill it.
-  const killer = !isAbrupt(cell) && (cell.depth === 1 || cell.where === "leaf")
-  return killer ? undefined : "the thread of a stopped actor is stopped too"
+/** What a row of a table says of the one that dies. */
+export const whoOf = ({ rights, who }: Pick<Cell, "rights" | "who">): string =>
+  ({ usual: who, capable: `${who}, with file capabilities`, changed: `${who} that changed its user` })[rights]
+
+/** Why a cell cannot be played on this machine. */
+export const unplayable = ({ rights }: Cell): string | undefined => {
+  if (rights === "usual") return undefined
+  const capable = rights === "capable" ? Privileged.capableNode() : undefined
+  return capable !== undefined && "problem" in capable ? capable.problem : Privileged.rootless()
 }
 
-const makesSense = ({ depth, how, state, where, who }: Cell): boolean => {
+/** A release is one however its end was brought about: some of the ways, and no more than one actor below another. */
+const releasing: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM", "throw"]
+/** What the kernel does with signals, and what the guard does then. */
+const signalling: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM"]
+const reached: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "subprocesses"]
+
+const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boolean => {
   // An actor's stdout is read by its parent.
   if (who === "inner" && how === "pipe") return false
+  if (rights !== "usual") {
+    // Where the program is privileged both guards are the same one.
+    if (rights === "capable" && guard === "thread") return false
+    if (who === "inner" || depth > 2 || !signalling.includes(how) || !reached.includes(state)) return false
+  }
+  if (state.startsWith("release")) return where === "all" && depth <= 2 && releasing.includes(how)
   return where === "all" || depth > 1 && state !== "idle" && state !== "subprocesses"
 }
 
 /** Every cell, in a fixed order. */
 export const cells: ReadonlyArray<Cell> = guards.flatMap((guard) =>
-  whos.flatMap((who) =>
-    hows.flatMap((how) =>
-      states.flatMap((state) =>
-        wheres.flatMap((where) => depths.map((depth): Cell => ({ who, how, state, where, depth, guard })))
+  rights.flatMap((rights) =>
+    whos.flatMap((who) =>
+      hows.flatMap((how) =>
+        states.flatMap((state) =>
+          wheres.flatMap((where) => depths.map((depth): Cell => ({ who, how, state, where, depth, rights, guard })))
+        )
       )
     )
   )
 ).filter(makesSense)
 
-export const describe = ({ depth, guard, how, state, where, who }: Cell): string =>
-  `${guard}: ${who} ${how}, ${where === "all" ? "" : "leaf "}${state}, depth ${depth}`
+export const describe = (cell: Cell): string =>
+  `${cell.guard}: ${whoOf(cell)} ${cell.how}, ${cell.where === "all" ? "" : "leaf "}${cell.state}, depth ${cell.depth}`

@@ -31,6 +31,12 @@ export const stateOf = (pid: number): string | undefined => {
   return stat === undefined ? undefined : stat.charAt(stat.lastIndexOf(")") + 2)
 }
 
+/** The user it runs as. */
+export const userOf = (pid: number): number | undefined => {
+  const [, user] = /^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? "") ?? []
+  return user === undefined ? undefined : Number(user)
+}
+
 export const isAlive = (pid: number): boolean => {
   const state = stateOf(pid)
   return state !== undefined && state !== "Z" && state !== "X"

@@ -3,7 +3,7 @@
  * stands in it is the longest of all depths and places.
  */
 import type { Verdict } from "./cell.ts"
-import { boundOf, explained, hows, states, whos } from "./matrix.ts"
+import { boundOf, explained, hows, rights, states, whoOf, whos } from "./matrix.ts"
 
 export const table = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
   const [head, ...rows] = lines as [ReadonlyArray<string>, ...Array<ReadonlyArray<string>>]
@@ -15,23 +15,23 @@ export const table = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
 /** The worst of several cells. */
 const worst = (verdicts: ReadonlyArray<Verdict>): string => {
   if (verdicts.length === 0) return ""
-  if (verdicts.some(({ problems, unpromised }) => problems.length > 0 && unpromised === undefined)) return "FAILED"
-  const promised = verdicts.filter(({ unpromised }) => unpromised === undefined)
-  const outside = promised.length === verdicts.length
-    ? []
-    : [verdicts.some(({ millis }) => millis === undefined) ? "not promised, left" : "not promised"]
-  const longest = Math.max(0, ...promised.map(({ millis }) => millis ?? 0))
-  return [...promised.length === 0 ? [] : [`${Math.ceil(longest)} ms`], ...outside].join("; ")
+  if (verdicts.some(({ problems }) => problems.length > 0)) return "FAILED"
+  const played = verdicts.filter(({ skipped }) => skipped === undefined)
+  if (played.length === 0) return "skipped"
+  return `${Math.ceil(Math.max(...played.map(({ millis }) => millis ?? 0)))} ms`
 }
 
 export const matrix = (verdicts: ReadonlyArray<Verdict>): string => {
-  const rows = whos.flatMap((who) =>
+  const kinds = rights.flatMap((rights) => whos.map((who) => ({ who, rights })))
+  const rows = kinds.flatMap((kind) =>
     hows.flatMap((how) => {
-      const row = verdicts.filter(({ cell }) => cell.who === who && cell.how === how)
+      const row = verdicts.filter(({ cell }) =>
+        cell.who === kind.who && cell.rights === kind.rights && cell.how === how
+      )
       if (row.length === 0) return []
       const bound = `${boundOf(row[0]!.cell) / 1_000} s`
       return [[
-        who,
+        whoOf(kind),
         `${how} (${explained[how]})`,
         bound,
         ...states.map((state) => worst(row.filter(({ cell }) => cell.state === state)))

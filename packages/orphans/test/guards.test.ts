@@ -61,12 +61,28 @@ describe("The warden", () => {
       )
       assert.match(
         program.stdout() + program.stderr(),
-        /The guard "thread" is used: it holds unless an actor is stopped/
+        /The guard "thread" is used: it costs about 8 MB an actor/
       )
-      assert.deepStrictEqual(program.left().filter(({ command }) => command.includes("furrow-warden")), [])
+      assert.strictEqual(program.left().filter(({ command }) => command.includes("furrow-warden")).length, 1)
       yield* program.signal("SIGKILL")
       yield* nothingLeft(program)
     })))
+})
+
+describe("The subprocess of an actor that was killed while the root computed", () => {
+  for (const guard of ["warden", "thread"]) {
+    it.live(`G77: ends when the root does (${guard})`, () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(fixture("computing.ts"), { args: [guard] })
+        const [, pid] = yield* program.says(/computing beside (\d+)/, patient)
+        process.kill(Number(pid), "SIGKILL")
+        const left = () => program.left().filter(({ state }) => state !== "Z")
+        yield* Eventually.holds("the actor is dead", () => !left().some((found) => found.pid === Number(pid)))
+        assert.isTrue(left().some(({ command }) => command.startsWith("/bin/sleep")))
+        yield* program.signal("SIGKILL")
+        yield* nothingLeft(program)
+      })))
+  }
 })
 
 describe("No guard at all", () => {

@@ -1,5 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { boundOf, type Cell, cells, depths, describe as described, guards, hows, states, whos } from "../src/matrix.ts"
+import {
+  boundOf,
+  type Cell,
+  cells,
+  depths,
+  describe as described,
+  guards,
+  hows,
+  states,
+  unplayable,
+  whos
+} from "../src/matrix.ts"
 import { pairwise } from "../src/pairwise.ts"
 import { matrix } from "../src/tables.ts"
 
@@ -15,11 +26,11 @@ describe("The matrix", () => {
     for (const guard of guards) {
       for (const who of whos) {
         for (const how of hows) {
-          for (const state of states) {
+          for (const state of states.filter((state) => !state.startsWith("release"))) {
             for (const depth of depths) {
               const found = cells.some((cell) =>
                 cell.guard === guard && cell.who === who && cell.how === how && cell.state === state &&
-                cell.depth === depth
+                cell.depth === depth && cell.rights === "usual"
               )
               assert.strictEqual(
                 found,
@@ -30,6 +41,28 @@ describe("The matrix", () => {
           }
         }
       }
+    }
+  })
+
+  it("has a release that fails and one that hangs, file capabilities and a changed user, under each guard they are for", () => {
+    for (const guard of guards) {
+      for (const state of ["release fails", "release hangs"]) {
+        for (const who of whos) {
+          assert.isTrue(cells.some((cell) => cell.guard === guard && cell.state === state && cell.who === who))
+        }
+      }
+      for (const how of ["SIGKILL", "SIGTERM"]) {
+        const found = cells.filter((cell) => cell.guard === guard && cell.how === how && cell.state === "spinning")
+        assert.isTrue(found.some(({ rights }) => rights === "changed"))
+        assert.strictEqual(found.some(({ rights }) => rights === "capable"), guard === "warden")
+      }
+    }
+  })
+
+  it("says why it does not play a cell, and plays the usual ones everywhere", () => {
+    for (const cell of cells) {
+      const reason = unplayable(cell)
+      assert.isTrue(reason === undefined || cell.rights !== "usual" && reason.length > 0)
     }
   })
 
@@ -54,18 +87,36 @@ describe("The matrix", () => {
 })
 
 describe("The table", () => {
-  const cell: Cell = { who: "root", how: "SIGKILL", state: "idle", where: "all", depth: 1, guard: "thread" }
-  const verdict = { cell, millis: 12.2, problems: [], unpromised: undefined, detached: 0 }
+  const cell: Cell = {
+    who: "root",
+    how: "SIGKILL",
+    state: "idle",
+    where: "all",
+    depth: 1,
+    rights: "usual",
+    guard: "thread"
+  }
+  const verdict = { cell, millis: 12.2, problems: [], skipped: undefined, detached: 0 }
   const cellsOf = (text: string) => text.split("\n")[2]!.split("|").map((part) => part.trim()).slice(2, -1)
 
   it("shows the longest of all depths", () => {
     const table = matrix([verdict, { ...verdict, cell: { ...cell, depth: 2 }, millis: 40.1 }])
-    assert.deepStrictEqual(cellsOf(table), ["SIGKILL (killed from outside)", "1 s", "41 ms", "", "", "", ""])
+    assert.deepStrictEqual(cellsOf(table), ["SIGKILL (killed from outside)", "1 s", "41 ms", "", "", "", "", "", ""])
   })
 
-  it("shows a failure over everything else, and what was never promised beside the rest", () => {
-    const left = { ...verdict, millis: undefined, problems: ["left: 7"], unpromised: "the thread is stopped too" }
-    assert.strictEqual(cellsOf(matrix([verdict, left]))[2], "13 ms; not promised, left")
-    assert.strictEqual(cellsOf(matrix([verdict, left, { ...left, unpromised: undefined }]))[2], "FAILED")
+  it("shows a failure over everything else, and what was skipped where nothing was played", () => {
+    const skipped = { ...verdict, millis: undefined, skipped: "it needs root" }
+    assert.strictEqual(cellsOf(matrix([verdict, skipped]))[2], "13 ms")
+    assert.strictEqual(cellsOf(matrix([skipped]))[2], "skipped")
+    assert.strictEqual(
+      cellsOf(matrix([verdict, { ...verdict, millis: undefined, problems: ["left: 7"] }]))[2],
+      "FAILED"
+    )
+  })
+
+  it("has a row of its own for other rights", () => {
+    const changed = { ...verdict, cell: { ...cell, rights: "changed" as const } }
+    const rows = matrix([verdict, changed]).split("\n").slice(2).map((row) => row.split("|")[1]!.trim())
+    assert.deepStrictEqual(rows, ["root", "root that changed its user"])
   })
 })

@@ -4,14 +4,15 @@
  *
  * `warden` (Linux, the default there). Every actor is started through `setpriv --pdeathsig KILL`: the kernel kills it
  * when its parent dies, however busy, blocked or stopped it is, and so down the tree. What actors started themselves is
- * in their process groups; those are registered with one small shell per tree, the warden, over a pipe that every
- * actor inherits. When the last writer of the pipe is dead, so is the tree: the warden reads end of file and kills the
- * groups that are left and removes the tree's folder. When an inner actor dies while the root lives, its parent tells the
- * warden, which kills the groups below it.
+ * in their process groups.
  *
  * `thread` (elsewhere, or by request). A thread in every actor watches a pipe from its parent and kills the actor's
  * group at its end. It works while the main thread is busy or blocked, not while the process is stopped, and it costs
  * memory and start-up time (docs/lifetimes.md).
+ *
+ * Under both one small shell per tree, the warden (warden.ts), knows every process group. It kills those that are left
+ * when the root is gone, those below an actor that ended while the root lives, and those that their parents may not
+ * signal any more. The kernel drops its signal where an actor or its parent changes user: the warden is not asked by it.
  *
  * `none`. An actor notices the end of its channel as long as its event loop runs.
  *
@@ -20,6 +21,9 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Builtins from "./builtins.ts"
+import * as GuardThread from "./guardThread.ts"
+import { send } from "./signals.ts"
+import * as Warden from "./warden.ts"
 
 /**
  * The ways to end actors whose parent no longer can:
@@ -36,29 +40,9 @@ export type GuardMode = "warden" | "thread" | "none"
 export interface Command {
   readonly file: string
   readonly args: ReadonlyArray<string>
-  /** What the child finds on fd 4. */
-  readonly fd4: ReadonlyArray<number | "pipe">
+  /** What the child finds from fd 4 on. */
+  readonly fds: ReadonlyArray<number | "pipe">
 }
-
-/**
- * The warden. It reads `+ group parent` (an actor was started), `- group` (it has ended: kill what is below it, and
- * forget it all, because the kernel will use the numbers again), `s` and `c` (stop and continue everything). Its arguments
- * are the folders that go with the tree: not where a link leads to one, and none need exist.
- */
-const wardenScript = `p=
-below() { for e in $p; do case $e in *:$1) kill -KILL "-\${e%%:*}" 2>/dev/null; drop "\${e%%:*}";; esac; done; }
-drop() { below "$1"; n=; for e in $p; do case $e in $1:*) ;; *) n="$n $e";; esac; done; p=$n; }
-each() { for e in $p; do kill "-$1" "-\${e%%:*}" 2>/dev/null; done; }
-trap '' HUP INT TERM TSTP
-while read -r op g q; do case $op in
-+) p="$p $g:$q";;
--) drop "$g";;
-s) each STOP;;
-c) each CONT;;
-esac; done
-each KILL
-PATH=$PATH:/usr/bin:/bin
-for d in "$@"; do [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf -- "$d"; done`
 
 /** Where a program is: an actor may be given another PATH, or none, and must find it all the same. */
 const locate = (name: string): string | undefined =>
@@ -81,13 +65,36 @@ const setprivHere = (): string | undefined => {
   return status === 0 ? file : undefined
 }
 
-type Warden = { readonly setpriv: string } | { readonly problem: string }
+/** The entry of /proc/self/auxv that says whether the kernel took this program for a privileged one. */
+const secureEntry = 23n
 
-/** What the warden needs here, or why it cannot hold. */
-const probe = (): Warden => {
+/**
+ * Whether the kernel forgets the death signal of our actors when they begin to run: it does so where the program has file
+ * capabilities, or runs as the user or group of its file. They run the same program as we do.
+ */
+export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
+  let bytes: Buffer
+  try {
+    bytes = Fs.readFileSync(file)
+  } catch (error) {
+    // It belongs to root then, because the program is a privileged one.
+    return (error as NodeJS.ErrnoException).code === "EACCES"
+  }
+  const words = new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~15)))
+  const at = words.findIndex((word, i) => i % 2 === 0 && word === secureEntry)
+  return at >= 0 && words[at + 1] !== 0n
+}
+
+type Probed = { readonly setpriv: string } | { readonly problem: string }
+
+/** What the guard `warden` needs here, or why it cannot hold. */
+const probe = (): Probed => {
   if (process.platform !== "linux") return { problem: `it needs Linux, and this is ${process.platform}` }
   // The kernel's signal comes when the thread that spawned ends, not the process.
   if (!Builtins.workerThreads().isMainThread) return { problem: "actors are being started from a worker thread" }
+  if (losesDeathSignal()) {
+    return { problem: `${process.execPath} has file capabilities, or is setuid, and the kernel drops the signal then` }
+  }
   const setpriv = setprivHere()
   return setpriv === undefined
     ? { problem: "`setpriv --pdeathsig` is not available (util-linux has it, busybox does not)" }
@@ -100,28 +107,41 @@ export interface Chosen {
   readonly warning: string | undefined
 }
 
-const holdless = "an actor that is busy or blocked when its parent is killed will be left behind"
+const warningNoGuard = "an actor that is busy or blocked when its parent is killed will be left behind"
 
 /** The guard of a root: the one asked for, or the best this platform has. */
 export const choose = (wanted: GuardMode | undefined): Chosen => {
-  if (wanted === "none") return { guard: new Guard("none"), warning: `guard "none": ${holdless}` }
-  if (wanted === "thread") return { guard: new Guard("thread"), warning: undefined }
-  const warden = probe()
-  if ("setpriv" in warden) return { guard: new Guard("warden", warden.setpriv), warning: undefined }
+  if (wanted === "none") return { guard: new Guard({ mode: "none" }), warning: `guard "none": ${warningNoGuard}` }
+  const thread = () => new Guard({ mode: "thread", registry: Warden.isPossible() ? "own" : undefined })
+  if (wanted === "thread") return { guard: thread(), warning: undefined }
+  const probed = probe()
+  if ("setpriv" in probed) {
+    return { guard: new Guard({ mode: "warden", registry: "own", setpriv: probed.setpriv }), warning: undefined }
+  }
   return {
-    guard: new Guard("thread"),
+    guard: thread(),
     warning: wanted === "warden" || process.platform === "linux"
-      ? `the guard "warden" cannot hold here: ${warden.problem}. The guard "thread" is used: it holds unless an actor is ` +
-        "stopped (SIGSTOP), and costs about 8 MB an actor"
+      ? `the guard "warden" cannot hold here: ${probed.problem}. The guard "thread" is used: it costs about 8 MB an actor`
       : undefined
   }
 }
 
+/** The registry in an actor: behind the channel, and behind the pipe that its thread watches. */
+const registryOf = { warden: 4, thread: 5 } as const
+
+/** What an actor is told of its guard on its command line: the mode, and where its registry comes from. */
+const tell = ({ mode, registry, setpriv }: Options): string =>
+  setpriv !== undefined ? `${mode}=${setpriv}` : registry === undefined ? mode : `${mode}=registry`
+
+/** Whether an actor that was told this has to watch its parent by a thread. */
+export const watches = (told: string | undefined): boolean => told?.split("=")[0] === "thread"
+
 /** The guard of an actor, as its parent told it on its command line; `watch` where it has a thread of its own. */
 export const inherited = (told: string | undefined, watch?: Watch): Guard => {
-  const [mode, setpriv] = told?.split("=") ?? []
-  if (mode === "warden" && setpriv !== undefined) return new Guard(mode, setpriv, 4)
-  return new Guard(mode === "thread" ? mode : "none", undefined, undefined, watch)
+  const [mode, more] = told?.split("=") ?? []
+  if (mode === "warden") return new Guard({ mode, setpriv: more, registry: registryOf.warden })
+  if (mode !== "thread") return new Guard({ mode: "none" })
+  return new Guard({ mode, registry: more === undefined ? undefined : registryOf.thread, watch })
 }
 
 /** Processes by their parent, from the one tool that every Unix has. */
@@ -141,159 +161,118 @@ const descendants = (): ReadonlyArray<number> => {
   return under(process.pid)
 }
 
-const send = (pid: number, signal: "SIGSTOP" | "SIGCONT"): void => {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It ended before.
-  }
+interface Options {
+  readonly mode: GuardMode
+  /** Where the kernel's death signal is used: the program that asks for it. */
+  readonly setpriv?: string | undefined
+  /** The write end of the warden's registry that was inherited, or `own`: made when the first actor is started. */
+  readonly registry?: number | "own" | undefined
+  readonly watch?: Watch | undefined
 }
 
-/** How often and how long (milliseconds) a line is offered to a warden that has not read the last ones yet. */
-const offers = { times: 100, pause: 1 }
-
 export class Guard {
-  readonly mode: GuardMode
-  private readonly setpriv: string | undefined
-  /** The write end of the warden's pipe: inherited, or made when the first actor is started. */
-  private pipe: number | undefined
-  /** Closes the write end we made. */
-  private closePipe = () => {}
+  /** What an actor is told of it on its command line. */
+  readonly told: string
+  private readonly options: Options
+  private registry: number | undefined
+  /** The warden we have started. */
+  private warden: Warden.Warden | undefined
   /** Folders that the warden removes in the end. */
   private readonly removes: Array<string> = []
   /** Stopped by us: without a warden. */
   private stopped: ReadonlyArray<number> = []
 
-  private readonly watch: Watch | undefined
-
-  constructor(mode: GuardMode, setpriv?: string, pipe?: number, watch?: Watch) {
-    this.mode = mode
-    this.setpriv = setpriv
-    this.pipe = pipe
-    this.watch = watch
+  constructor(options: Options) {
+    this.options = options
+    this.told = tell(options)
+    this.registry = typeof options.registry === "number" ? options.registry : undefined
   }
 
   /**
    * The root's word, before the first actor is started: this folder goes with the tree, however the tree ends. Only the
-   * warden can do that; under the other guards a killed root leaves it.
+   * warden can do that; without one a killed root leaves it.
    */
   folder(path: string): void {
-    if (this.pipe === undefined && Path.isAbsolute(path)) this.removes.push(path)
-  }
-
-  /** What an actor is told of it on its command line. */
-  get told(): string {
-    return this.setpriv === undefined ? this.mode : `${this.mode}=${this.setpriv}`
+    if (this.registry === undefined && Path.isAbsolute(path)) this.removes.push(path)
   }
 
   /** How to start an actor under this guard. */
   command(argv: ReadonlyArray<string>): Command {
-    if (this.setpriv === undefined) {
-      const [file, ...args] = argv
-      return { file: file!, args, fd4: this.mode === "thread" ? ["pipe"] : [] }
-    }
-    return { file: this.setpriv, args: ["--pdeathsig", "KILL", "--", ...argv], fd4: [this.openPipe()] }
+    const { mode, registry, setpriv } = this.options
+    const fds = [...mode === "thread" ? ["pipe" as const] : [], ...registry === undefined ? [] : [this.openRegistry()]]
+    if (setpriv !== undefined) return { file: setpriv, args: ["--pdeathsig", "KILL", "--", ...argv], fds }
+    const [file, ...args] = argv
+    return { file: file!, args, fds }
   }
 
   /** An actor was started: its group is in the tree below us. */
   started(group: number): void {
-    this.watch?.started(group)
-    this.tell(`+ ${group} ${process.pid}`)
+    this.options.watch?.say({ group, began: true })
+    if (this.registry !== undefined) this.tell(`+ ${group} ${process.pid} ${Warden.startOf(group)}`)
   }
 
   /** It was reaped: what it had started, and what that had started, is killed with it. */
   ended(group: number): void {
-    this.watch?.ended(group)
+    this.options.watch?.say({ group, began: false })
     this.tell(`- ${group}`)
+  }
+
+  get hasWarden(): boolean {
+    return this.registry !== undefined
+  }
+
+  /** Has the warden send a signal that is refused to us. */
+  signal(group: number, signal: "SIGTERM" | "SIGKILL"): void {
+    this.tell(`k ${group} ${signal.slice(3)}`)
   }
 
   /** Stops every process of the tree: Ctrl-Z reaches the root alone. */
   stopAll(): void {
-    if (this.mode === "warden") return this.tell("s")
+    if (this.options.registry !== undefined) return void this.tell("s")
     this.stopped = descendants()
     for (const pid of this.stopped) send(pid, "SIGSTOP")
   }
 
   continueAll(): void {
-    if (this.mode === "warden") return this.tell("c")
+    if (this.options.registry !== undefined) return void this.tell("c")
     for (const pid of this.stopped) send(pid, "SIGCONT")
     this.stopped = []
   }
 
   /** The runtime of the root has ended: the warden kills the groups that are left, and ends. */
   release(): void {
-    this.closePipe()
+    const { warden } = this
+    this.warden = undefined
+    if (warden === undefined) return
+    this.registry = undefined
+    warden.close()
   }
 
-  private openPipe(): number {
-    if (this.pipe !== undefined) return this.pipe
-    const warden = Builtins.childProcess().spawn("/bin/sh", ["-c", wardenScript, "furrow-warden", ...this.removes], {
-      stdio: ["pipe", "ignore", "ignore"],
-      detached: true,
-      cwd: "/"
-    })
-    warden.on("error", () => {})
-    if (warden.pid === undefined) {
-      // Without descriptors left not even its streams are made.
-      const code = (warden.stdin as unknown) === undefined ? "EMFILE" : undefined
-      throw Object.assign(new Error("the warden of the tree (/bin/sh) could not be started"), { code })
-    }
-    warden.stdin.on("error", () => {})
-    warden.unref()
-    const handle = (warden.stdin as unknown as { readonly _handle: { readonly fd: number; unref(): void } })._handle
-    handle.unref()
-    this.pipe = handle.fd
-    this.closePipe = () => {
-      this.pipe = undefined
-      this.closePipe = () => {}
-      warden.stdin.destroy()
-    }
-    return this.pipe
+  private openRegistry(): number {
+    if (this.registry !== undefined) return this.registry
+    this.warden = Warden.open(this.removes)
+    return this.registry = this.warden.registry
   }
 
-  private tell(line: string): void {
-    if (this.mode !== "warden" || this.pipe === undefined) return
-    for (let i = 0; i < offers.times; i++) {
-      try {
-        Fs.writeSync(this.pipe, `${line}\n`)
-        return
-      } catch (error) {
-        // The warden was killed by somebody: the kernel's signal still holds.
-        if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, offers.pause)
-      }
-    }
+  private tell(line: string): boolean {
+    return this.registry !== undefined && Warden.tell(this.registry, line)
   }
 }
 
-/** What the thread of an actor knows of the actors it has started. */
+/** The thread of an actor, which has to know of the actors it has started. */
 export interface Watch {
-  readonly started: (group: number) => void
-  readonly ended: (group: number) => void
+  readonly say: (told: GuardThread.Told) => void
 }
 
-/**
- * The `thread` guard's side in the actor: watches fd 4 from a thread of its own, and kills the group at its end; before
- * that the groups of the actors it has started: one that was just ending may have left something in its own, and we
- * are not there any more to kill that. Resolves when it is watching.
- */
+/** The `thread` guard's side in the actor; resolves when its thread is watching. */
 export const watchParent = async (): Promise<Watch> => {
   const { Worker } = await import("node:worker_threads")
-  const source = `const { parentPort } = require("node:worker_threads")
-const below = new Set()
-parentPort.on("message", (group) => group > 0 ? below.add(group) : below.delete(-group))
-const send = (pid) => { try { process.kill(pid, "SIGKILL"); return true } catch { return false } }
-const kill = () => { for (const group of below) send(-group); send(-process.pid) || send(process.pid) }
-const socket = new (require("node:net").Socket)({ fd: 4 })
-socket.on("close", kill)
-socket.on("error", () => {})
-socket.resume()
-parentPort.postMessage("watching")`
-  const thread = new Worker(source, { eval: true, execArgv: [], stdin: false })
-  await new Promise((resolve) => thread.once("message", resolve))
+  const thread = new Worker(GuardThread.source, { eval: true, execArgv: [], stdin: false })
+  await new Promise((resolve, reject) => {
+    thread.once("message", resolve)
+    thread.once("error", reject)
+  })
+  thread.removeAllListeners("error")
   thread.unref()
-  return {
-    started: (group) => thread.postMessage(group),
-    ended: (group) => thread.postMessage(-group)
-  }
+  return { say: (told) => thread.postMessage(told) }
 }

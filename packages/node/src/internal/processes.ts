@@ -10,6 +10,7 @@
 import { SpawnFailed } from "@furrow/actor/ActorError"
 import { mark, withoutStack } from "@furrow/actor/ActorProcess"
 import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -22,6 +23,7 @@ import { environment, inheritedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import type { Guard } from "./guard.ts"
 import { copyLines, Tail } from "./output.ts"
+import { killLeftIn, send } from "./signals.ts"
 
 /** The ending of this file: source in the repository, JavaScript where it is installed. */
 const ending = import.meta.url.endsWith(".ts") ? "ts" : "js"
@@ -61,16 +63,34 @@ const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> =
   ]
 }
 
+/** So long (milliseconds) SIGKILL may take, which the kernel does not put off but for a call that it cannot break off. */
+const unkillableAfter = 10_000
+
+/** What a process asks of those around it. */
+interface Surroundings {
+  readonly guard: Guard
+  /** It has ended, and the kernel may use its number again. */
+  readonly reaped: () => void
+  readonly log: (line: Effect.Effect<void>) => void
+}
+
 class NodeProcess implements ProcessHandle {
   readonly actor: ProcessHandle["actor"]
   readonly connection: ProcessHandle["connection"]
+  private readonly child: ChildProcess.ChildProcess
+  private readonly around: Surroundings
   private readonly tail = new Tail()
   private exit: ProcessExit | undefined
   private callbacks: Array<(exit: ProcessExit) => void> = []
   private reaped = false
+  /** We may not signal it: said once. */
+  private isForbidden = false
+  private unkillable: NodeJS.Timeout | undefined
 
-  constructor(actor: SpawnRequest["actor"], child: ChildProcess.ChildProcess, onReaped: () => void) {
+  constructor(actor: SpawnRequest["actor"], child: ChildProcess.ChildProcess, around: Surroundings) {
     this.actor = { ...actor, pid: child.pid! }
+    this.child = child
+    this.around = around
     const socket = child.stdio[3] as unknown as Net.Socket
     this.connection = SocketConnection.make(socket)
     const rest = [
@@ -79,12 +99,15 @@ class NodeProcess implements ProcessHandle {
     ]
     child.once("exit", (code, signal) => {
       this.reaped = true
-      onReaped()
-      for (const read of rest) read()
       // What it started and left behind goes with it.
-      this.signalGroup("SIGKILL")
+      const left = killLeftIn(this.actor.pid)
+      around.reaped()
+      if (left === "forbidden") this.refused("SIGKILL to what it has left in its group")
+      for (const read of rest) read()
       const finish = () => {
         clearTimeout(timer)
+        // Once more: what was being started while its group was killed may have come into it only then.
+        killLeftIn(this.actor.pid)
         this.finish({ code, signal })
       }
       // Output that is already here is read first, also where we were too busy to read it in time.
@@ -102,22 +125,51 @@ class NodeProcess implements ProcessHandle {
   readonly lastLines = (): ReadonlyArray<string> => this.tail.last
 
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
-    if (!this.reaped) this.signalGroup(signal)
+    if (this.reaped) return
+    if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => this.giveUp(), unkillableAfter)
+    if (send(-this.actor.pid, signal) !== "forbidden") return
+    this.around.guard.signal(this.actor.pid, signal)
+    this.refused(signal)
   }
 
-  private signalGroup(signal: "SIGTERM" | "SIGKILL"): void {
-    try {
-      process.kill(-this.actor.pid, signal)
-    } catch {
-      // The group is empty: there is nobody left to tell.
-    }
+  private get described(): string {
+    return `actor "${this.actor.name}" (process ${this.actor.pid})`
+  }
+
+  /** The kernel refused us a signal; the warden has been asked where there is one. */
+  private refused(signal: string): void {
+    if (this.isForbidden) return
+    this.isForbidden = true
+    const why =
+      `${this.described} was refused ${signal} (EPERM): this process is user ${process.geteuid?.()} now, and ` +
+      "may not signal it"
+    this.around.log(
+      this.around.guard.hasWarden
+        ? Effect.logWarning(`${why}. The warden is asked to send it. Start actors after process.setuid, not before`)
+        : Effect.logError(`${why}, and there is no warden to ask. End it as its user: kill -9 -${this.actor.pid}`)
+    )
+  }
+
+  /** Nobody waits for ever: its owner goes on, and hears that the process is still there. */
+  private giveUp(): void {
+    const why = this.isForbidden
+      ? "this process may not signal it (EPERM), and no warden has"
+      : "it is in a call of the kernel that cannot be broken off, or was stopped by a tracer"
+    const line =
+      `${this.described} is still there ${unkillableAfter / 1000} s after SIGKILL: ${why}. Its owner goes on; ` +
+      `end it by hand: kill -9 -${this.actor.pid}`
+    this.tail.push(line)
+    this.around.log(Effect.logError(line))
+    this.child.unref()
+    this.child.stdout?.destroy()
+    this.child.stderr?.destroy()
+    this.finish({ code: null, signal: null })
   }
 
   private finish(exit: ProcessExit): void {
     if (this.exit !== undefined) return
     this.exit = exit
-    // Once more: what was being started while its group was killed may have come into it only then.
-    this.signalGroup("SIGKILL")
+    clearTimeout(this.unkillable)
     // A stopped or lost process cannot close its end: ours must not wait for it.
     this.connection.destroy()
     const { callbacks } = this
@@ -186,7 +238,7 @@ const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProc
     ...programOf(options)
   ])
   return Builtins.childProcess().spawn(command.file, command.args, {
-    stdio: ["ignore", stdio, stdio, "pipe", ...command.fd4],
+    stdio: ["ignore", stdio, stdio, "pipe", ...command.fds],
     detached: true,
     env: environment(process.env, options.env, isTerminal),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd })
@@ -195,20 +247,16 @@ const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProc
 
 /** The actors this process has started and not yet reaped: what a forced end has to kill. */
 export class Living {
-  private readonly groups = new Set<number>()
+  private readonly groups = new Map<number, Guard>()
 
-  add(pid: number): () => void {
-    this.groups.add(pid)
+  add(pid: number, guard: Guard): () => void {
+    this.groups.set(pid, guard)
     return () => void this.groups.delete(pid)
   }
 
   killAll(): void {
-    for (const pid of this.groups) {
-      try {
-        process.kill(-pid, "SIGKILL")
-      } catch {
-        // Already gone.
-      }
+    for (const [pid, guard] of this.groups) {
+      if (send(-pid, "SIGKILL") === "forbidden") guard.signal(pid, "SIGKILL")
     }
   }
 }
@@ -223,27 +271,30 @@ const atOnce = 2 * availableParallelism()
 export const make = (guard: Guard, living: Living, limited = false): SpawnerDriver["Service"] => ({
   atOnce,
   spawn: (request) =>
-    Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
-      const problem = unusable(request)
-      if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
-      let child: ChildProcess.ChildProcess
-      try {
-        child = start(request, guard, limited)
-      } catch (error) {
-        return resume(Effect.fail(failed(request, "process", reasonOf(error as Error, request.options))))
-      }
-      // `error` comes instead of a pid, in the same turn or a later one.
-      child.on("error", (error) => {
-        if (child.pid === undefined) resume(Effect.fail(failed(request, "process", reasonOf(error, request.options))))
-      })
-      if (child.pid === undefined) return
-      const reaped = living.add(child.pid)
-      guard.started(child.pid)
-      resume(Effect.succeed(
-        new NodeProcess(request.actor, child, () => {
-          reaped()
-          guard.ended(child.pid!)
+    Effect.contextWith((context: Context.Context<never>) =>
+      Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
+        const problem = unusable(request)
+        if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
+        let child: ChildProcess.ChildProcess
+        try {
+          child = start(request, guard, limited)
+        } catch (error) {
+          return resume(Effect.fail(failed(request, "process", reasonOf(error as Error, request.options))))
+        }
+        // `error` comes instead of a pid, in the same turn or a later one.
+        child.on("error", (error) => {
+          if (child.pid === undefined) resume(Effect.fail(failed(request, "process", reasonOf(error, request.options))))
         })
-      ))
-    })
+        if (child.pid === undefined) return
+        const { pid } = child
+        const forget = living.add(pid, guard)
+        guard.started(pid)
+        const reaped = () => {
+          forget()
+          guard.ended(pid)
+        }
+        const log = (line: Effect.Effect<void>) => void Effect.runForkWith(context)(line)
+        resume(Effect.succeed(new NodeProcess(request.actor, child, { guard, reaped, log })))
+      })
+    )
 })

@@ -13,7 +13,7 @@ import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { authenticator } from "./authenticate.ts"
 import { type Child, markChild } from "./child.ts"
-import { inherited, watchParent } from "./guard.ts"
+import { inherited, watches, watchParent } from "./guard.ts"
 import { importModule, load } from "./load.ts"
 import { limitedHeap, Living, make } from "./processes.ts"
 
@@ -76,7 +76,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
   }
   // A parent that died before the guard was in place has left us to somebody else.
   if (process.ppid !== Number(parent)) process.exit(1)
-  const watch = mode === "thread" ? await watchParent() : undefined
+  const watch = watches(mode) ? await watchParent() : undefined
   process.title = `furrow[${name}@${process.pid}]`
   const child = markChild()
   const reader = SocketConnection.makeReader()

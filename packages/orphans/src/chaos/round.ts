@@ -25,7 +25,7 @@ const patience = "40 seconds"
 
 /** The processes of a round, by the mark of its actors; the warden is not among them. */
 const targets = (mark: string): ReadonlyArray<Found> =>
-  marked(mark).filter(({ command }) => !command.includes("furrow-warden")).toSorted((a, b) => a.pid - b.pid)
+  marked(mark).filter(({ command }) => !/furrow-(warden|watch)/.test(command)).toSorted((a, b) => a.pid - b.pid)
 
 const strike = (mark: string, { kind, target }: Fault): Effect.Effect<void> =>
   Effect.suspend(() => {

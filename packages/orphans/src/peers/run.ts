@@ -104,6 +104,7 @@ const ours = (how: "SIGKILL" | "SIGTERM", state: Job["state"]): Effect.Effect<st
       state: state === "busy" ? "spinning" : "idle",
       where: "all",
       depth: 1,
+      rights: "usual",
       guard: "warden"
     }),
     ({ millis }) => millis === undefined ? "left" : `${Math.ceil(millis)} ms`

@@ -6,12 +6,14 @@ import * as Actor from "@furrow/actor/Actor"
 import type * as Endpoint from "@furrow/actor/Endpoint"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as ChildProcess from "node:child_process"
+import { states } from "../matrix.ts"
 import { die } from "./dying.ts"
 import { isGo, report } from "./report.ts"
 
-const Doing = Schema.Literals(["idle", "spinning", "blocked", "stopped", "subprocesses"])
+const Doing = Schema.Literals(states)
 
 const payload = {
   folder: Schema.String,
@@ -54,10 +56,12 @@ const block = (state: typeof Doing.Type, depth: number): void => {
 const started = (folder: string): Effect.Effect<void> =>
   Effect.suspend(() => isGo(folder) ? Effect.void : Effect.andThen(Effect.sleep("10 millis"), started(folder)))
 
-export const live: Actor.Fn<
-  Endpoint.CallEndpoint<"live", Schema.Struct<typeof payload>, typeof Schema.Void, typeof Schema.Never>,
+type Live = Actor.Fn<
+  Endpoint.CallEndpoint<string, Schema.Struct<typeof payload>, typeof Schema.Void, typeof Schema.Never>,
   Actor.ActorRuntime
-> = Actor.fn("live", { module: import.meta.url, payload })(Effect.fnUntraced(function*(given) {
+>
+
+const handler = Effect.fnUntraced(function*(given: Schema.Struct<typeof payload>["Type"]) {
   const { depth, dies, folder, state, where } = given
   const { id } = yield* Actor.current
   report(folder, { _tag: "Up", name: id.name, pid: id.pid, subprocesses: subprocesses(state) })
@@ -65,7 +69,7 @@ export const live: Actor.Fn<
   const below = depth === 0
     ? undefined
     : yield* Effect.forkChild(
-      Actor.runInActor(live({ ...given, depth: depth - 1, dies: null }), { name: `below-${depth}` })
+      Actor.runInActor(liveIn(state)({ ...given, depth: depth - 1, dies: null }), { name: `below-${depth}` })
     )
   yield* started(folder)
   if (dies === null && (where === "all" || depth === 0)) {
@@ -74,7 +78,23 @@ export const live: Actor.Fn<
   }
   if (below !== undefined) yield* Effect.orDie(Fiber.join(below))
   return yield* Effect.never
-}))
+})
+
+/** An endpoint whose layer is released like this when its actor ends. */
+const released = (name: string, release: Effect.Effect<void>): Live =>
+  Actor.fn(name, {
+    module: import.meta.url,
+    payload,
+    layer: Layer.effectDiscard(Effect.acquireRelease(Effect.void, () => release))
+  })(handler)
+
+export const live = released("live", Effect.void)
+export const liveFailing = released("liveFailing", Effect.die(new Error("the release fails")))
+export const liveHanging = released("liveHanging", Effect.never)
+
+/** The endpoint of an actor that is to be in this state. */
+export const liveIn = (state: typeof Doing.Type): Live =>
+  state === "release fails" ? liveFailing : state === "release hangs" ? liveHanging : live
 
 /** The other actor of the root, which must notice nothing. */
 export const ping = Actor.fn("ping", { module: import.meta.url, success: Schema.Int })(() =>

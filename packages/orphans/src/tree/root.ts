@@ -9,14 +9,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { Cell } from "../matrix.ts"
-import { live, ping } from "./actors.ts"
+import { nobody } from "../privileged.ts"
+import { liveIn, ping } from "./actors.ts"
 import { die, smallHeap } from "./dying.ts"
-import { report } from "./report.ts"
+import { isGo, report } from "./report.ts"
 
 const [cellText, folder] = process.argv.slice(2) as [string, string]
-const { depth, guard, how, state, where, who } = JSON.parse(cellText) as Cell
+const { depth, guard, how, rights, state, where, who } = JSON.parse(cellText) as Cell
 
-const call = live({ folder, state, where, depth: depth - 1, dies: null })
+const call = liveIn(state)({ folder, state, where, depth: depth - 1, dies: null })
 
 const dying = Effect.suspend(() => {
   process.on("SIGUSR2", () => die(how))
@@ -41,14 +42,22 @@ const words = (error: unknown): string =>
 const watching = Effect.scoped(Effect.gen(function*() {
   const sibling = yield* Actor.startScoped("sibling", { expose: [ping] })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
-  const victim = yield* Actor.startScoped("victim", { expose: [live], ...memory })
-  const call = yield* Effect.flip(victim.run(live({ folder, state, where, depth, dies: how })))
+  const victim = yield* Actor.startScoped("victim", { expose: [liveIn("idle")], ...memory })
+  const call = yield* Effect.flip(victim.run(liveIn("idle")({ folder, state, where, depth, dies: how })))
   const end = yield* victim.wait
   report(folder, { _tag: "Heard", call: words(call), end: end._tag === "Lost" ? words(end.error) : end._tag })
   const answer = yield* Effect.exit(sibling.run(ping()))
   report(folder, { _tag: "Sibling", answers: Exit.isSuccess(answer) && answer.value === sibling.actor.pid })
   return yield* Effect.never
 }))
+
+if (rights === "changed") {
+  const changing = setInterval(() => {
+    if (!isGo(folder)) return
+    clearInterval(changing)
+    process.setuid!(nobody)
+  }, 10)
+}
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
 NodeActor.runMain(who === "root" ? dying : watching, {

@@ -1,0 +1,52 @@
+/**
+ * The thread by which an actor under the guard `thread` notices that its parent is gone, however busy its main thread is.
+ *
+ * A program bundled into one file has no file that a thread could be started from. So the thread is given the text of the
+ * function below, which therefore uses nothing but its parameters and what every thread of Node has.
+ */
+import type * as Net from "node:net"
+import type { MessagePort } from "node:worker_threads"
+
+/** What the thread is told: a group below us has begun, or its leader was reaped. */
+export interface Told {
+  readonly group: number
+  readonly began: boolean
+}
+
+/** What the thread says once it is watching. */
+export const watching = "watching"
+
+/** The descriptor by which a parent's end is noticed. */
+export const lifeOfParent = 4
+
+/**
+ * Waits for the end of the pipe from the parent. Then it kills the groups of the actors below, and at last its own: one
+ * that was just ending may have left something in its group, and nobody else of the tree may know of it.
+ *
+ * Nothing in it has a name that could be kept: bundlers that keep names call a helper for it, which is not there.
+ */
+export function guardThread(port: MessagePort, net: typeof Net, fd: number, word: string): void {
+  const below = new Set<number>()
+  port.on("message", ({ began, group }: Told) => {
+    if (began) below.add(group)
+    else below.delete(group)
+  })
+  const parent = new net.Socket({ fd })
+  parent.on("error", () => {})
+  parent.on("close", () => {
+    for (const pid of [...Array.from(below, (group) => -group), -process.pid, process.pid]) {
+      try {
+        process.kill(pid, "SIGKILL")
+      } catch {
+        // Nobody is there, or the warden has to do it: nobody is left here who could be told.
+      }
+    }
+  })
+  parent.resume()
+  port.postMessage(word)
+}
+
+/** The thread as text. */
+export const source = `"use strict";(${guardThread.toString()})(${
+  [`require("node:worker_threads").parentPort`, `require("node:net")`, lifeOfParent, JSON.stringify(watching)].join()
+})`

@@ -1,0 +1,145 @@
+/**
+ * The warden: a shell beside the tree, one for each, which knows the process group of every actor and kills those that
+ * are left when the root is gone.
+ *
+ *   root, actors ── registry: + group parent start ... ──► warden
+ *   root alone ──── life ──► watch ── e ─────────────────────┘
+ *
+ * The registry is a pipe whose write end every actor inherits, because each registers what it starts itself. Its end
+ * comes only when the last writer is dead, and an orphan that computes is one. So a second shell, the watch, reads a pipe
+ * that the root alone holds, and says at its end that the root is gone (docs/decisions/0012-two-pipes-to-the-warden.md).
+ *
+ * The kernel uses numbers again. A group is registered with the start time of its leader, and killed only where no other
+ * process has that number by then.
+ */
+import * as Fs from "node:fs"
+import * as Builtins from "./builtins.ts"
+
+const shell = "/bin/sh"
+
+/** Whether there is a shell for it. */
+export const isPossible = (): boolean => process.platform !== "win32" && Fs.existsSync(shell)
+
+/** Both outlive what the terminal and the service manager send to everybody. */
+const deaf = "trap '' HUP INT TERM TSTP\n"
+
+/**
+ * It reads:
+ *
+ *   + group parent start   an actor was started; `start` is its start time, or `-` where that is not known. One that is
+ *                          known by this number has ended unseen
+ *   - group                it has ended: kills what is in the group and below it, and forgets it
+ *   k group signal         sends a signal that the actor's parent may not send any more
+ *   s, c                   stops and continues everything
+ *   e                      the root is gone: kills everything, also what is registered from now on
+ *
+ * Its arguments are the folders that go with the tree: not where a link leads to one, and none need exist. An entry is
+ * `group:parent:start`. The start time is the 22nd field of /proc/PID/stat, the 20th behind the name in brackets. A group
+ * without its leader has no such file, and its number is not used again before it is empty.
+ */
+const script = `${deaf}p= gone=
+ours() { [ "$2" = - ] && return 0; read -r l 2>/dev/null <"/proc/$1/stat" || return 0; at "$2" \${l##*) }; }
+at() { [ "$1" = "\${21}" ]; }
+hit() { t=\${2%%:*}; ours "$t" "\${2##*:}" && kill "-$1" "-$t" 2>/dev/null; }
+below() { for e in $p; do case $e in *:$1:*) hit KILL "$e"; drop "\${e%%:*}";; esac; done; }
+drop() { below "$1"; n=; for e in $p; do case $e in $1:*) ;; *) n="$n $e";; esac; done; p=$n; }
+one() { for e in $p; do case $e in $2:*) hit "$1" "$e";; esac; done; }
+each() { for e in $p; do hit "$1" "$e"; done; }
+while read -r op g q s; do case $op in
++) case $p in *" $g:"*) drop "$g";; esac; p="$p $g:$q:\${s:--}"; [ -z "$gone" ] || one KILL "$g";;
+-) one KILL "$g"; drop "$g";;
+k) one "$q" "$g";;
+s) each STOP;;
+c) each CONT;;
+e) gone=1; each KILL;;
+esac; done
+each KILL
+PATH=$PATH:/usr/bin:/bin
+for d in "$@"; do [ ! -L "\${d%/*}" ] && [ ! -L "$d" ] && [ -d "$d" ] && rm -rf -- "$d"; done`
+
+/** The registry is a pipe that does not wait: what has no room in it is said again. */
+const watchScript = `${deaf}read -r x
+until echo e; do :; done`
+
+interface Started {
+  /** Our end of the pipe that is its stdin. */
+  readonly fd: number
+  readonly close: () => void
+}
+
+const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: number | "ignore"): Started => {
+  const child = Builtins.childProcess().spawn(shell, ["-c", code, name, ...args], {
+    stdio: ["pipe", stdout, "ignore"],
+    detached: true,
+    cwd: "/"
+  })
+  child.on("error", () => {})
+  // Without descriptors left not even its streams are made.
+  const stdin = child.stdin as typeof child.stdin | undefined
+  if (child.pid === undefined || stdin === undefined || stdin === null) {
+    stdin?.destroy()
+    const code = stdin === undefined ? "EMFILE" : undefined
+    throw Object.assign(new Error(`the warden of the tree (${shell}) could not be started`), { code })
+  }
+  stdin.on("error", () => {})
+  child.unref()
+  const handle = (stdin as unknown as { readonly _handle: { readonly fd: number; unref(): void } })._handle
+  handle.unref()
+  return { fd: handle.fd, close: () => void stdin.destroy() }
+}
+
+/** A warden of our own. */
+export interface Warden {
+  /** The write end of its registry, for us and for every actor. */
+  readonly registry: number
+  /** As if we were gone: it kills what is left, and ends. */
+  readonly close: () => void
+}
+
+/** Starts the warden of a tree, which removes these folders in the end; throws where there are no processes left. */
+export const open = (folders: ReadonlyArray<string>): Warden => {
+  const warden = start("furrow-warden", script, folders, "ignore")
+  try {
+    const watch = start("furrow-watch", watchScript, [], warden.fd)
+    return {
+      registry: warden.fd,
+      close: () => {
+        watch.close()
+        warden.close()
+      }
+    }
+  } catch (error) {
+    warden.close()
+    throw error
+  }
+}
+
+/** When a process was started, in the kernel's ticks; `-` where that is not to be known here. */
+export const startOf = (pid: number): string => {
+  if (process.platform !== "linux") return "-"
+  try {
+    const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
+    // The name in brackets may hold anything, so fields are counted behind the last one.
+    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-"
+  } catch {
+    return "-"
+  }
+}
+
+/** How often and how long (milliseconds) a line is offered to a warden that has not read the last ones yet. */
+const offers = { times: 100, pause: 1 }
+
+/** Says one line; `false` where there is no warden to hear it. */
+export const tell = (registry: number, line: string): boolean => {
+  for (let i = 0; i < offers.times; i++) {
+    try {
+      Fs.writeSync(registry, `${line}\n`)
+      return true
+    } catch (error) {
+      // The warden was killed by somebody.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return false
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, offers.pause)
+    }
+  }
+  return false
+}

@@ -1,0 +1,194 @@
+/** The warden and its watch, as shells of their own: the groups here are not actors, but any processes. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { losesDeathSignal } from "../src/internal/guard.ts"
+import { killLeftIn, send } from "../src/internal/signals.ts"
+import * as Warden from "../src/internal/warden.ts"
+import "./support.ts"
+
+const linux = process.platform === "linux"
+
+/** A warden of the test's own, gone with the Scope. */
+const warden = Effect.acquireRelease(Effect.sync(() => Warden.open([])), (warden) => Effect.sync(() => warden.close()))
+
+/** A process that leads a group, killed with the Scope; what else it is told to do comes first. */
+const leader = (script = "exec sleep 1000", ...fds: ReadonlyArray<number>) =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      ChildProcess.spawn("/bin/sh", ["-c", script], { detached: true, stdio: ["ignore", "ignore", "ignore", ...fds] })
+        .pid!
+    ),
+    (pid) =>
+      Effect.sync(() => {
+        for (const target of [pid, -pid]) {
+          if (linux || target > 0) send(target, "SIGKILL")
+        }
+      })
+  )
+
+/** The registration of a group: below this parent, and as it is or as an older process of that number was. */
+const registration = (group: number, parent: number, start = Warden.startOf(group)) => `+ ${group} ${parent} ${start}`
+
+/** A parent that is nobody. */
+const parent = 7
+
+/** The last line that was said has been heard when this one has been. */
+const heard = (warden: Warden.Warden) =>
+  Effect.gen(function*() {
+    const sign = yield* leader()
+    Warden.tell(warden.registry, registration(sign, parent))
+    Warden.tell(warden.registry, `k ${sign} KILL`)
+    yield* Processes.gone([sign])
+  })
+
+const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.live.skipIf(!linux)(title, () => Leaks.withoutLeaks(Effect.scoped(body)))
+
+describe("The warden", () => {
+  test(
+    "kills what is below an actor that has ended, and nothing else",
+    Effect.gen(function*() {
+      const { registry } = yield* warden
+      const [child, below, other] = yield* Effect.all([leader(), leader(), leader()])
+      Warden.tell(registry, registration(child, parent))
+      Warden.tell(registry, registration(below, child))
+      Warden.tell(registry, registration(other, parent + 1))
+      Warden.tell(registry, `- ${parent}`)
+      yield* Processes.gone([child, below])
+      assert.isTrue(Processes.isAlive(other))
+    })
+  )
+
+  test(
+    "G75: leaves a group alone whose number has become somebody else's",
+    Effect.gen(function*() {
+      const own = yield* warden
+      const [innocent, stillOurs] = yield* Effect.all([leader(), leader()])
+      Warden.tell(own.registry, registration(innocent, parent, "1"))
+      Warden.tell(own.registry, registration(stillOurs, parent))
+      Warden.tell(own.registry, `k ${innocent} KILL`)
+      Warden.tell(own.registry, `- ${parent}`)
+      yield* Processes.gone([stillOurs])
+      Warden.tell(own.registry, registration(innocent, parent, "1"))
+      yield* heard(own)
+      own.close()
+      yield* Eventually.holds("the warden has ended", () => Processes.titled("furrow-warden").length === 0)
+      assert.isTrue(Processes.isAlive(innocent))
+    })
+  )
+
+  test(
+    "tells two actors of one number apart: what the first had started is killed when the second comes",
+    Effect.gen(function*() {
+      const own = yield* warden
+      const [reused, belowFirst, belowSecond] = yield* Effect.all([leader(), leader(), leader()])
+      Warden.tell(own.registry, registration(reused, parent, "1"))
+      Warden.tell(own.registry, registration(belowFirst, reused))
+      Warden.tell(own.registry, registration(reused, parent))
+      Warden.tell(own.registry, registration(belowSecond, reused))
+      yield* Processes.gone([belowFirst])
+      yield* heard(own)
+      assert.isTrue(Processes.isAlive(reused) && Processes.isAlive(belowSecond))
+      Warden.tell(own.registry, `- ${reused}`)
+      yield* Processes.gone([reused, belowSecond])
+    })
+  )
+
+  test(
+    "kills what a leader has left in its group when it is gone itself",
+    Effect.gen(function*() {
+      const { registry } = yield* warden
+      const group = yield* leader("sleep 1000 & sleep 1")
+      const start = Warden.startOf(group)
+      yield* Processes.gone([group])
+      assert.strictEqual(send(-group, 0), "sent")
+      Warden.tell(registry, registration(group, parent, start))
+      Warden.tell(registry, `- ${group}`)
+      yield* Eventually.holds("the group is empty", () => send(-group, 0) === "nobody")
+    })
+  )
+
+  test(
+    "sends what a parent may not send any more",
+    Effect.gen(function*() {
+      const { registry } = yield* warden
+      const polite = yield* leader("trap 'exit 0' TERM; sleep 1000 & wait")
+      yield* Eventually.holds("it waits", () => Processes.descendants(polite).length === 1)
+      Warden.tell(registry, registration(polite, parent))
+      Warden.tell(registry, `k ${polite} TERM`)
+      yield* Processes.gone([polite])
+    })
+  )
+
+  test(
+    "kills everything when the root is gone, though somebody computes and holds its registry",
+    Effect.gen(function*() {
+      const own = yield* warden
+      const orphan = yield* leader("while :; do :; done", own.registry)
+      Warden.tell(own.registry, registration(orphan, parent))
+      own.close()
+      yield* Processes.gone([orphan])
+    })
+  )
+
+  test(
+    "kills at once what is registered when the root is gone already",
+    Effect.gen(function*() {
+      const own = yield* warden
+      const late = yield* leader()
+      // It waits for the end of the root, and then registers that other one, as an actor does whose start was under way.
+      const script = `while [ -e /proc/$1 ]; do sleep 0.05; done; echo "+ $2 ${parent} -" >&3; exec sleep 1000`
+      const watch = Processes.titled("furrow-watch")[0]!.pid
+      yield* leader(script.replace("$1", String(watch)).replace("$2", String(late)), own.registry)
+      own.close()
+      yield* Processes.gone([late])
+    })
+  )
+})
+
+describe("A group whose leader was reaped", () => {
+  test(
+    "G75: is not killed where its number has become somebody else's",
+    Effect.gen(function*() {
+      const innocent = yield* leader()
+      assert.strictEqual(killLeftIn(innocent), "nobody")
+      assert.isTrue(Processes.isAlive(innocent))
+    })
+  )
+
+  test(
+    "is killed where something is left in it",
+    Effect.gen(function*() {
+      const group = yield* leader("sleep 1000 & sleep 1")
+      yield* Eventually.holds("the leader is reaped", () => send(group, 0) === "nobody")
+      assert.strictEqual(killLeftIn(group), "sent")
+      yield* Eventually.holds("the group is empty", () => send(-group, 0) === "nobody")
+      assert.strictEqual(killLeftIn(group), "nobody")
+    })
+  )
+})
+
+describe("A program that the kernel takes for a privileged one", () => {
+  const auxv = (secure: bigint | undefined) => {
+    const file = Path.join(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-auxv-")), "auxv")
+    const entries = [[6n, 4096n], ...secure === undefined ? [] : [[23n, secure]], [0n, 0n]]
+    Fs.writeFileSync(file, new Uint8Array(BigUint64Array.from(entries.flat()).buffer))
+    return file
+  }
+
+  it("loses the death signal, and no other does", () => {
+    assert.isTrue(losesDeathSignal(auxv(1n)))
+    assert.isFalse(losesDeathSignal(auxv(0n)))
+    assert.isFalse(losesDeathSignal(auxv(undefined)))
+    assert.isFalse(losesDeathSignal("/nowhere/auxv"))
+    assert.isFalse(losesDeathSignal())
+  })
+})

@@ -1,0 +1,87 @@
+/**
+ * A Node with file capabilities, and a user without any: for the trees whose processes the kernel treats as privileged
+ * programs. Neither can be had everywhere.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+
+/** Nobody, who may do nothing, and whose processes root may end. */
+export const nobody = 65_534
+
+/** The command that becomes nobody. */
+export const asNobody = ["setpriv", "--reuid", String(nobody), "--regid", String(nobody), "--clear-groups"] as const
+
+/** Why no tree can change its user here. */
+export const rootless = (): string | undefined => process.geteuid?.() === 0 ? undefined : "it needs root"
+
+export interface Tools {
+  readonly setcap: string
+}
+
+const found = (name: string): string | undefined =>
+  [...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"].map((folder) => Path.join(folder, name)).find((
+    file
+  ) => Fs.existsSync(file))
+
+/** A folder that is in nobody's way: everybody may enter it, and a test of its own is not below it. */
+const everybodys = "/tmp"
+
+/** Whether a file system keeps capabilities, and the kernel heeds them: tried with a copy of a small program. */
+const heeded = (setcap: string): string | undefined => {
+  const folder = Fs.mkdtempSync(Path.join(everybodys, "furrow-capable-"))
+  try {
+    Fs.chmodSync(folder, 0o755)
+    const file = Path.join(folder, "cat")
+    Fs.copyFileSync("/bin/cat", file)
+    const set = ChildProcess.spawnSync(setcap, ["cap_net_bind_service+ep", file], { encoding: "utf8" })
+    if (set.status !== 0) return `setcap failed: ${set.stderr?.trim()}`
+    const [as, ...args] = asNobody
+    const { stdout } = ChildProcess.spawnSync(as, [...args, file, "/proc/self/status"], { encoding: "utf8" })
+    return /^CapPrm:\s*0*400$/m.test(stdout ?? "") ? undefined : "file capabilities are not heeded here"
+  } finally {
+    Fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** What makes a Node with file capabilities, or why there is none here. */
+export const capableNode = (): Tools | { readonly problem: string } => known ??= lookForTools()
+
+let known: Tools | { readonly problem: string } | undefined
+
+const lookForTools = (): Tools | { readonly problem: string } => {
+  if (process.platform !== "linux") return { problem: "file capabilities are Linux's" }
+  const problem = rootless()
+  if (problem !== undefined) return { problem }
+  const setcap = found("setcap")
+  if (setcap === undefined) return { problem: "there is no setcap (Debian has it in libcap2-bin)" }
+  if (!Fs.existsSync(process.execPath)) return { problem: "this Node has no file" }
+  const unheeded = heeded(setcap)
+  return unheeded === undefined ? { setcap } : { problem: unheeded }
+}
+
+/** A copy of this Node that has a capability, in a folder of nobody's. */
+export const install = (
+  tools: Tools | { readonly problem: string }
+): { readonly file: string; readonly folder: string } => {
+  if ("problem" in tools) throw new Error(tools.problem)
+  const folder = Fs.mkdtempSync(Path.join(everybodys, "furrow-capable-"))
+  Fs.chmodSync(folder, 0o755)
+  Fs.chownSync(folder, nobody, nobody)
+  const file = Path.join(folder, "node")
+  Fs.copyFileSync(process.execPath, file)
+  Fs.chmodSync(file, 0o755)
+  ChildProcess.execFileSync(tools.setcap, ["cap_net_bind_service+ep", file])
+  return { file, folder }
+}
+
+/** One for the whole of a run. */
+export const shared = (() => {
+  let installed: { readonly file: string; readonly folder: string } | undefined
+  return () => {
+    if (installed !== undefined) return installed
+    const { folder } = installed = install(capableNode())
+    process.on("exit", () => Fs.rmSync(folder, { recursive: true, force: true }))
+    return installed
+  }
+})()
