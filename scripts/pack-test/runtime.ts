@@ -3,8 +3,9 @@
  * the URL of another module with the same endpoint.
  */
 import { Actor } from "@furrow/actor"
-import { NodeActor } from "@furrow/node"
+import { NodeActor, NodeSpawner } from "@furrow/node"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import assert from "node:assert/strict"
 import { identity, stack } from "./identity.js"
@@ -18,6 +19,9 @@ const other = Actor.fn("identity", {
   success: Schema.Struct({ effect: Schema.String, actor: Schema.String, differ: Schema.Array(Schema.String) })
 })(() => Effect.die("this one is not served"))
 
+/** Actors that have a thread, whatever this platform's guard is. */
+const underThreads = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard: "thread" })))
+
 NodeActor.runMain(Effect.gen(function*() {
   const found = yield* Actor.runInActor(elsewhere === undefined ? identity() : other())
   assert.deepEqual(found.differ, [])
@@ -29,5 +33,7 @@ NodeActor.runMain(Effect.gen(function*() {
   assert.match(thrown, /at FiberImpl\.runLoop /)
   const error = yield* Effect.flip(Actor.runInActor(divide({ a: 1, b: 0 })))
   assert.ok(error instanceof DividedByZero)
+  const alike = yield* Effect.provide(Actor.runInActor(elsewhere === undefined ? identity() : other()), underThreads)
+  assert.deepEqual(alike, found)
   console.log(`ran on the ${expected}`)
 }))
