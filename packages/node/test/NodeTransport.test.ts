@@ -49,9 +49,13 @@ const transports = {
   "a transport of the program's": TransportSuite.fromLayer(Loop({ host: "127.0.0.1" }))
 }
 
+/** As the end of a login does: with all that is around it. */
+const takeAway = (address: string) => Fs.rmSync(Path.dirname(socketOf(address)), { recursive: true })
+
 for (const [transport, make] of Object.entries(transports)) {
   describe(`Actors that listen with ${transport}`, () => {
-    for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => Leaks.withoutLeaks(run))
+    const options = transport === "unix" ? { takeAway } : {}
+    for (const { run, title } of TransportSuite.contract(make, options)) it.live(title, () => Leaks.withoutLeaks(run))
   })
 
   describe(`A connection that was dialled over ${transport}`, () => {
@@ -458,12 +462,13 @@ describe("The warden", () => {
       }
     })))
 
-  it.live("is missed under another guard: the next tree removes what a killed root left", () =>
+  it.live("is missed where it was killed: the next tree removes what a killed root left", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["thread", runtimeFolder] })
       const folder = (yield* root.says(/folder (.*)\n/))[1]!
       yield* Eventually.holds("root and actor listen", () => sockets(folder) === 2)
+      process.kill(root.left().find(({ command }) => command.includes("furrow-warden"))!.pid, "SIGKILL")
       yield* root.signal("SIGKILL")
       yield* root.ended()
       yield* Eventually.holds("nobody is left", () => root.left().length === 0)

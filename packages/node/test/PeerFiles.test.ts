@@ -75,6 +75,26 @@ describe("The folder of a tree", () => {
         )
       })))
 
+  for (const lost of ["the socket of an actor", "the folder"]) {
+    it.live(`G76: is made again where ${lost} was deleted, as soon as somebody looks for an actor`, () =>
+      inTree(["a", "b", "p", "p/c"], (tree) =>
+        Effect.gen(function*() {
+          const [a, b] = [yield* tree.at("a"), yield* tree.at("b")]
+          const c = (yield* tree.at("c")).actor
+          yield* a.run(meet({ name: "c", file: tree.file }))
+          const folder = treeFolder(tree.runtime)
+          if (lost === "the folder") Fs.rmSync(tree.runtime, { recursive: true })
+          else for (const name of entries(folder)) Fs.rmSync(Path.join(folder, name))
+          const met = yield* b.run(meet({ name: "c", file: tree.file }))
+          assert.strictEqual(met.pid, c.pid)
+          // The connection that was there before is the same one still.
+          assert.strictEqual((yield* a.run(meet({ name: "c", file: tree.file }))).pid, c.pid)
+          assert.deepStrictEqual(mode(treeFolder(tree.runtime)), "700")
+          assert.include(listening(treeFolder(tree.runtime)), "c")
+          yield* listsOnly(["root", "a", "b", "p", "c"])
+        })))
+  }
+
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     test(
       `is gone after ${signal} to the root, and so was everybody's name before that (S114)`,

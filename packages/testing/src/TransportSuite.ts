@@ -8,7 +8,14 @@
  * @since 0.1.0
  */
 import type { ActorId } from "@furrow/actor/ActorError"
-import { type Connection, type Listener, Transport, TransportDriver, TransportError } from "@furrow/actor/Transport"
+import {
+  type Address,
+  type Connection,
+  type Listener,
+  Transport,
+  TransportDriver,
+  TransportError
+} from "@furrow/actor/Transport"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -131,6 +138,13 @@ const cases = {
       yield* carries(near, atFar, "there")
       yield* carries(far, atNear, "and back")
     }),
+  "a listener that can say whether it is reachable says so while it is": (transport) =>
+    Effect.gen(function*() {
+      const { listener } = yield* door(transport)
+      Assert.ok([undefined, true].includes(listener.isReachable?.()), "it says that nobody gets there")
+      yield* dial(transport, listener.address)
+      Assert.ok([undefined, true].includes(listener.isReachable?.()), "it says that nobody gets there any more")
+    }),
   "every dial is a connection of its own": (transport) =>
     Effect.gen(function*() {
       const here = yield* door(transport)
@@ -235,12 +249,56 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
+ * What a transport can do besides, and how the suite brings it about.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * Takes a door away from outside, as a cleaner does that deletes a socket's file. Give it where listeners have
+   * `isReachable`: the listener has to notice, and its actor has to be able to listen again.
+   */
+  readonly takeAway?: ((address: Address) => void) | undefined
+}
+
+/** For transports whose doors can be taken away. */
+const takenAway = (takeAway: (address: Address) => void) => ({
+  "a door that was taken away is noticed by its listener, and by who dials": (transport) =>
+    Effect.gen(function*() {
+      const { listener } = yield* door(transport)
+      Assert.ok(listener.isReachable !== undefined, "its listeners do not say whether they are reachable")
+      equal(listener.isReachable(), true)
+      takeAway(listener.address)
+      equal(listener.isReachable(), false)
+      const error = yield* failure(dial(transport, listener.address))
+      Assert.ok(error.message.includes(listener.address), error.message)
+    }),
+  "an actor whose door was taken away may listen again, and who is there stays": (transport) =>
+    Effect.gen(function*() {
+      const actor = newActor("away")
+      const before = yield* door(transport, actor)
+      const near = yield* dial(transport, before.listener.address)
+      const far = new Recorder(yield* before.guest()).start()
+      takeAway(before.listener.address)
+      before.listener.close()
+      const here = yield* door(transport, actor)
+      equal(here.listener.isReachable?.(), true)
+      const again = yield* dial(transport, here.listener.address)
+      yield* carries(again, new Recorder(yield* here.guest()).start(), "again")
+      yield* carries(near, far, "still here")
+    })
+} satisfies Record<string, Body>)
+
+/**
  * The contract of `listen` and `dial`, for the transport that is made here.
  *
  * @since 0.1.0
  */
-export const contract = (make: MakeTransport): Contract =>
-  Object.entries<Body>(cases).map(([title, body]): Case => ({
+export const contract = (make: MakeTransport, { takeAway }: Options = {}): Contract =>
+  Object.entries<Body>({ ...cases, ...takeAway === undefined ? {} : takenAway(takeAway) }).map((
+    [title, body]
+  ): Case => ({
     title,
     run: Effect.scoped(Effect.flatMap(make, body))
   }))

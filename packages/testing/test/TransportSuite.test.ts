@@ -52,6 +52,13 @@ describe("The contract of listening and dialling", () => {
     it.live(`can be kept: ${title}`, () => run)
   }
 
+  it.live("notices a listener that says of itself that nobody gets there", () =>
+    refuted(({ listen, ...kept }) => ({
+      ...kept,
+      listen: (actor, accept) =>
+        Effect.map(listen(actor, accept), (listener) => ({ ...listener, isReachable: () => false }))
+    }), "says so while it is"))
+
   it.live("notices two actors behind one address", () =>
     refuted(({ listen, ...kept }) => {
       const only = { address: "" }

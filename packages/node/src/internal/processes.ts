@@ -126,7 +126,8 @@ class NodeProcess implements ProcessHandle {
 
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (this.reaped) return
-    if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => this.giveUp(), unkillableAfter)
+    // An exit that we were too busy, or stopped, to notice comes first.
+    if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), unkillableAfter)
     if (send(-this.actor.pid, signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
     this.refused(signal)
@@ -152,6 +153,7 @@ class NodeProcess implements ProcessHandle {
 
   /** Nobody waits for ever: its owner goes on, and hears that the process is still there. */
   private giveUp(): void {
+    if (this.reaped) return
     const why = this.isForbidden
       ? "this process may not signal it (EPERM), and no warden has"
       : "it is in a call of the kernel that cannot be broken off, or was stopped by a tracer"

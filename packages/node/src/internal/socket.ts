@@ -63,7 +63,9 @@ const cannotDial = (address: string, error: SystemError): TransportError => {
     case "ECONNREFUSED":
       return new TransportError({
         gone: true,
-        reason: `nobody listens at ${address} any more (${error.code}): its actor has ended. Ask for its address again`
+        reason:
+          `nobody listens at ${address} any more (${error.code}): its actor has ended, or its socket was deleted. ` +
+          "Ask for its address again"
       })
     case "EMFILE":
     case "ENFILE":

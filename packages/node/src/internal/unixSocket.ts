@@ -65,6 +65,16 @@ const bind = (tree: string, path: string, accept: (connection: Connection) => vo
   )
 }
 
+/** Cleaners of temporary files delete sockets, and the end of a login its runtime folder: those who listen notice nothing. */
+const isThere = (path: string, dev: number, ino: number): boolean => {
+  try {
+    const found = Fs.lstatSync(path, { throwIfNoEntry: false })
+    return found?.dev === dev && found.ino === ino
+  } catch {
+    return false
+  }
+}
+
 /** Listens at a path in the tree's folder, which is there already. */
 export const listen = (
   tree: string,
@@ -75,7 +85,8 @@ export const listen = (
     Effect.try({
       try: () => {
         Fs.chmodSync(path, 0o600)
-        return Socket.listenerOf(server, addressOf(path))
+        const { dev, ino } = Fs.lstatSync(path)
+        return { ...Socket.listenerOf(server, addressOf(path)), isReachable: () => isThere(path, dev, ino) }
       },
       catch: (error) => {
         server.close()

@@ -219,7 +219,7 @@ export class Peers {
         ))
       }
       // Not the field: a transport that refuses at once has emptied it.
-      return Effect.map(Deferred.await(listener), ({ addresses }) => addresses)
+      return Effect.flatMap(Deferred.await(listener), ({ addresses }) => addresses)
     }
   )
 

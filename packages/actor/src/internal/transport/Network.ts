@@ -6,13 +6,15 @@
  */
 import type { Authenticator } from "@furrow/protocol/Handshake"
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import type { ActorId } from "../errors/ActorError.ts"
 import { described } from "../errors/described.ts"
 import { type Address, type Connection, type Listener, type TransportDriver, TransportError } from "./Transport.ts"
 
 /** The open doors of one actor. */
 export interface Doors {
-  readonly addresses: ReadonlyArray<Address>
+  /** Where they are; one that is not to be reached any more is opened again first. */
+  readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
   readonly close: () => void
 }
 
@@ -64,6 +66,15 @@ const each = <A>(all: ReadonlyArray<A>, act: (one: A) => void): void => {
   if (thrown.length > 0) throw thrown[0]
 }
 
+/** A driver that cannot say it has listeners that stay where they are. */
+const isReachable = (listener: Listener): boolean => {
+  try {
+    return listener.isReachable?.() !== false
+  } catch {
+    return true
+  }
+}
+
 /** All listen, or none: an actor is not to be reachable in some places only. */
 const listenAll = (
   drivers: ReadonlyArray<Driver>,
@@ -71,19 +82,39 @@ const listenAll = (
   accept: (connection: Connection) => void
 ): Effect.Effect<Doors, TransportError> =>
   Effect.suspend(() => {
-    const open: Array<Listener> = []
-    const close = () => each(open, (listener) => listener.close())
-    const listening = Effect.forEach(drivers, (driver) =>
+    const open = new Map<Driver, Listener>()
+    let closed = false
+    const close = () => {
+      closed = true
+      each(Array.from(open.values()), (listener) => listener.close())
+    }
+    const isOpen = (driver: Driver): boolean => {
+      const listener = open.get(driver)
+      return listener !== undefined && isReachable(listener)
+    }
+    const listen = (driver: Driver) =>
       Effect.map(
-        asked("listen", () => driver.listen(actor, accept), isListener),
+        asked("listen", () => {
+          const before = open.get(driver)
+          open.delete(driver)
+          before?.close()
+          return driver.listen(actor, accept)
+        }, isListener),
         (listener) => {
-          open.push(listener)
+          open.set(driver, listener)
+          if (closed) listener.close()
         }
-      ))
-    return Effect.map(Effect.onError(listening, () => Effect.sync(close)), () => ({
-      addresses: open.map(({ address }) => address),
-      close
-    }))
+      )
+    const listening = Effect.suspend(() =>
+      Effect.forEach(closed ? [] : drivers.filter((driver) => !isOpen(driver)), listen, { discard: true })
+    )
+    // Two that ask at once find the same door shut, and it is opened once.
+    const oneAtATime = Semaphore.makeUnsafe(1).withPermits(1)
+    const addresses = Effect.suspend(() => {
+      const all = Effect.sync(() => Array.from(drivers, (driver) => open.get(driver)?.address ?? []).flat())
+      return drivers.every(isOpen) ? all : Effect.andThen(oneAtATime(listening), all)
+    })
+    return Effect.as(Effect.onError(listening, () => Effect.sync(close)), { addresses, close })
   })
 
 /** In the order of the transports, which is that of preference; each address by the transport whose it is. */

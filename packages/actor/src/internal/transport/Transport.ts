@@ -64,11 +64,17 @@ export interface Listener {
   readonly address: Address
   /** Takes no new connections, and leaves no trace in the file system. Those that are open stay open. */
   readonly close: () => void
+  /**
+   * Whether who dials the address still gets here, for a door that can be taken away from outside (a file that is deleted).
+   * Asked each time the address is given out, so it is cheap, and it never throws. Where the answer is no the actor
+   * closes this listener and listens again. Default: yes.
+   */
+  readonly isReachable?: (() => boolean) | undefined
 }
 
 /**
- * An actor cannot listen at all, or there is no answer at an address. `gone` is true where the actor that listened
- * there has ended; `reason` says what to do.
+ * An actor cannot listen at all, or there is no answer at an address. `gone` is true where nobody listens there any more;
+ * `reason` says what to do.
  *
  * @example
  * ```ts
@@ -80,7 +86,7 @@ export interface Listener {
  * @since 0.1.0
  */
 export class TransportError extends Data.TaggedError("TransportError")<{
-  /** Nobody listens there any more: whoever did is gone. */
+  /** Nobody listens there any more: who did has ended, or listens elsewhere by now. Its parent knows which. */
   readonly gone: boolean
   readonly reason: string
 }> {
