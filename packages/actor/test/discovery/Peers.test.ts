@@ -100,7 +100,7 @@ describe("Peers", () => {
       assert.strictEqual(b.peers.snapshot().length, 1)
     }))
 
-  it.effect("nobody there, or somebody else: gone", () =>
+  it.effect("somebody else answers: gone; nobody listens where its parent says it is: unreachable, and not gone", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const c = add("c")
@@ -110,10 +110,33 @@ describe("Peers", () => {
       assert.isTrue(other.gone)
       assert.match(other.error.message, /^b@1 cannot be reached: another actor answers here/)
       const nobody = unreachable(yield* Effect.flip(a.channelTo("d")))
-      assert.isTrue(nobody.gone)
+      assert.isFalse(nobody.gone)
       assert.match(nobody.error.message, /nobody listens at \/memory\/999/)
       yield* settle
       assert.deepStrictEqual([a.peers.snapshot(), c.started, open(a)], [[], [], 0])
+    }))
+
+  it.effect("where nobody listens any more its parent is asked again: it listens elsewhere, or has ended", () =>
+    Effect.gen(function*() {
+      const { add } = yield* mesh
+      const b = add("b")
+      const now = yield* Effect.orDie(b.peers.addresses)
+      const ended = { gone: true, ended: true, reason: "root@1 has no such child any more" }
+      let asked = 0
+      const locate = ({ actor }: { readonly actor: { readonly name: string } }) =>
+        Effect.suspend(() =>
+          ++asked % 2 === 1
+            ? Effect.succeed(["/memory/999"])
+            : actor.name === "b"
+            ? Effect.succeed(now)
+            : Effect.fail(ended)
+        )
+      const a = add("a", { locate })
+      assert.isTrue((yield* a.channelTo("b")).isOpen)
+      const { error, gone } = unreachable(yield* Effect.flip(a.channelTo("d")))
+      assert.isTrue(gone)
+      assert.match(error.message, /no such child any more/)
+      assert.strictEqual(asked, 4)
     }))
 
   it.effect("an actor has no connection to itself", () =>

@@ -29,7 +29,7 @@ import type { PeerSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { Doors, Network } from "../transport/Network.ts"
-import type { Address, Connection } from "../transport/Transport.ts"
+import { type Address, type Connection, TransportError } from "../transport/Transport.ts"
 
 /** A greeting is a few hundred bytes. A dialler reads more: the first words of its peer come right behind the greeting. */
 const maxGreetingBytes = 16 * 1024
@@ -310,8 +310,13 @@ export class Peers {
     tell: (input: Input) => void
   ): Effect.Effect<void, NotThere | Unreachable | Duplicate> {
     const { locate, network } = this.options
-    return locate(ref).pipe(
-      Effect.flatMap((addresses) => network.dial(addresses)),
+    const dialled = Effect.flatMap(locate(ref), (addresses) => network.dial(addresses))
+    return dialled.pipe(
+      // Its door was taken away, or it has just ended: only its parent knows, and it listens again where it is asked.
+      Effect.catchIf(
+        isNobodyThere,
+        () => Effect.mapError(dialled, (why) => isNobodyThere(why) ? { gone: false, reason: why.reason } : why)
+      ),
       Effect.flatMap((connection) => {
         tell({ _tag: "Connected", peer: ref.actor.uuid })
         return this.greet(ref, connection)
@@ -428,6 +433,10 @@ class Duplicate {}
 
 const isDuplicate = (greeted: HandshakeResult): boolean =>
   greeted._tag === "Refused" && greeted.refusal.reason === "duplicate"
+
+/** Said of an address, not of the actor that listened there. */
+const isNobodyThere = (why: NotThere | TransportError): why is TransportError =>
+  why instanceof TransportError && why.gone
 
 const whyOf = ({ gone, why }: NotThere): Unreachability => gone ? "gone" : why ?? "transport"
 
