@@ -3,7 +3,9 @@ import { Peers } from "@furrow/actor/internal/discovery/Peers"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import * as Network from "@furrow/actor/internal/transport/Network"
 import { type Listener, TransportError } from "@furrow/actor/internal/transport/Transport"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { idOf } from "./support/Wire.ts"
 
 /** An actor whose transport listens when this says so. */
@@ -45,5 +47,74 @@ describe("an actor that cannot listen", () => {
       // It may have been helped meanwhile: the next one who asks makes it try again.
       assert.strictEqual((yield* Effect.flip(peers.addresses)).reason, refused.reason)
       assert.strictEqual(attempts, 2)
+    }))
+})
+
+/** A transport whose doors are numbered; those in `away` are not to be reached any more. */
+const doors = (listening: Effect.Effect<void> = Effect.void) => {
+  const away = new Set<string>()
+  const closed: Array<string> = []
+  let last = 0
+  const listen = () =>
+    Effect.andThen(
+      listening,
+      Effect.sync((): Listener => {
+        const address = `/door/${++last}`
+        return { address, close: () => void closed.push(address), isReachable: () => !away.has(address) }
+      })
+    )
+  return { away, closed, listen }
+}
+
+describe("an actor whose door was taken away", () => {
+  it.effect("opens it once for all who ask where it listens, and closes what it had", () =>
+    Effect.gen(function*() {
+      const { away, closed, listen } = doors(Effect.yieldNow)
+      const peers = yield* listening(listen)
+      assert.deepStrictEqual(yield* peers.addresses, ["/door/1"])
+      assert.deepStrictEqual(yield* peers.addresses, ["/door/1"])
+      away.add("/door/1")
+      const asked = yield* Effect.all([peers.addresses, peers.addresses, peers.addresses], { concurrency: "unbounded" })
+      assert.deepStrictEqual(asked, [["/door/2"], ["/door/2"], ["/door/2"]])
+      assert.deepStrictEqual(closed, ["/door/1"])
+    }))
+
+  it.effect("tries once for who asks, where a transport says of every door that nobody gets there", () =>
+    Effect.gen(function*() {
+      const { away, listen } = doors()
+      for (let n = 1; n <= 3; n++) away.add(`/door/${n}`)
+      const peers = yield* listening(listen)
+      assert.deepStrictEqual(yield* peers.addresses, ["/door/2"])
+      assert.deepStrictEqual(yield* peers.addresses, ["/door/3"])
+    }))
+
+  it.effect("hears nothing of a transport that throws when it is asked: its door stays", () =>
+    Effect.gen(function*() {
+      const { listen } = doors()
+      const throwing = () => {
+        throw new Error("not to be asked")
+      }
+      const peers = yield* listening(() => Effect.map(listen(), (door) => ({ ...door, isReachable: throwing })))
+      assert.deepStrictEqual([yield* peers.addresses, yield* peers.addresses], [["/door/1"], ["/door/1"]])
+    }))
+
+  it.effect("leaves no door open that is opened again while it ends", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      let first = true
+      const { away, closed, listen } = doors(Effect.suspend(() => {
+        if (!first) return Deferred.await(gate)
+        first = false
+        return Effect.void
+      }))
+      const peers = yield* listening(listen)
+      yield* peers.addresses
+      away.add("/door/1")
+      const asking = yield* Effect.forkChild(peers.addresses, { startImmediately: true })
+      peers.stopListening()
+      yield* Effect.yieldNow
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.await(asking)
+      assert.deepStrictEqual(closed, ["/door/1", "/door/2"])
     }))
 })
