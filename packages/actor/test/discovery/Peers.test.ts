@@ -100,7 +100,7 @@ describe("Peers", () => {
       assert.strictEqual(b.peers.snapshot().length, 1)
     }))
 
-  it.effect("somebody else answers: gone; nobody listens where its parent says it is: unreachable, and not gone", () =>
+  it.effect("somebody else answers: gone, nobody listens where its parent says it is: unreachable", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const c = add("c")
