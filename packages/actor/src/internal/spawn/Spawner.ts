@@ -66,7 +66,8 @@ export interface SpawnRequest {
 }
 
 /**
- * The end of a process: one of the two is set.
+ * The end of a process: one of the two is set. Neither is where the process is still there, because nobody could kill it:
+ * its owner goes on all the same.
  *
  * @category models
  * @since 0.1.0

@@ -263,7 +263,8 @@ export class ChildActor {
   private done(): void {
     this.stopTimer()
     // An exit that nobody asked for is a loss. One that took its leave and ended well was asked for by somebody else.
-    if (this.cancellation === undefined && !this.tookItsLeave) this.lose(this.lost())
+    // One that could not be killed is a loss to everybody.
+    if (this.isStillThere || this.cancellation === undefined && !this.tookItsLeave) this.lose(this.lost())
     // The exit may be known before the end of the connection is: whoever waits for a word hears of the loss.
     if (this.cancellation === undefined) this.channel?.lose(this.whyGone())
     else if (this.loss === undefined) this.channel?.close()
@@ -299,6 +300,10 @@ export class ChildActor {
     this.local.events.publish({ _tag: "ActorLost", actor: this.actor, error })
   }
 
+  private get isStillThere(): boolean {
+    return this.exit !== undefined && this.exit.code === null && this.exit.signal === null
+  }
+
   /** Somebody else asked it to end, and it did. */
   private get tookItsLeave(): boolean {
     return this.channel?.bye !== undefined && (this.exit === undefined || this.exit.code === 0)
@@ -313,7 +318,7 @@ export class ChildActor {
     return withoutStack(() =>
       new ActorLost({
         actor: this.actor,
-        how: exit === undefined
+        how: exit === undefined || this.isStillThere
           ? { _tag: "ConnectionClosed" }
           : exit.signal === null
           ? { _tag: "Exited", code: exit.code ?? -1 }
