@@ -34,10 +34,10 @@ describe("Ctrl-Z, which the terminal sends to the root alone,", () => {
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("main.ts"), { args: [guard] })
         yield* program.says(/tick 3/, patient)
-        // The warden itself must go on: it ends the tree if the root is killed now.
+        // The warden and its watch must go on: they end the tree if the root is killed now.
         const tree = [
           program.pid,
-          ...program.left().filter(({ command }) => !command.includes("warden")).map((p) => p.pid)
+          ...program.left().filter(({ command }) => !/furrow-(warden|watch)/.test(command)).map((p) => p.pid)
         ]
         assert.isAtLeast(tree.length, 4, "root, outer, inner and its subprocess")
         const states = () => tree.map((pid) => Processes.find(pid)?.state)

@@ -28,9 +28,11 @@ import * as Warden from "./warden.ts"
 /**
  * The ways to end actors whose parent no longer can:
  *
- * - `warden`: a process beside the tree
- * - `thread`: a thread of each actor
+ * - `warden`: the kernel ends an actor when its parent dies (Linux)
+ * - `thread`: a thread of each actor ends it then
  * - `none`: nothing; an actor that is busy when its parent is killed is left behind
+ *
+ * Under the first two a shell beside the tree ends what is left when the root is gone, wherever there is `/bin/sh`.
  *
  * @category models
  * @since 0.1.0
