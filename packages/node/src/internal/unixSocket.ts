@@ -65,11 +65,13 @@ const bind = (tree: string, path: string, accept: (connection: Connection) => vo
   )
 }
 
-/** Cleaners of temporary files delete sockets, and the end of a login its runtime folder: those who listen notice nothing. */
-const isThere = (path: string, dev: number, ino: number): boolean => {
+/**
+ * Cleaners of temporary files delete sockets, and the end of a login its runtime folder: those who listen notice nothing.
+ * A socket that somebody else has put there is left alone: who dials it hears from the proof that it is another's.
+ */
+const isThere = (path: string): boolean => {
   try {
-    const found = Fs.lstatSync(path, { throwIfNoEntry: false })
-    return found?.dev === dev && found.ino === ino
+    return Fs.lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
   } catch {
     return false
   }
@@ -85,8 +87,7 @@ export const listen = (
     Effect.try({
       try: () => {
         Fs.chmodSync(path, 0o600)
-        const { dev, ino } = Fs.lstatSync(path)
-        return { ...Socket.listenerOf(server, addressOf(path)), isReachable: () => isThere(path, dev, ino) }
+        return { ...Socket.listenerOf(server, addressOf(path)), isReachable: () => isThere(path) }
       },
       catch: (error) => {
         server.close()
