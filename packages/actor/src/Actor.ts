@@ -27,10 +27,11 @@ import type { Misused, Unexposed, Unnamed } from "./internal/contract/Mistake.ts
 import { Deadline } from "./internal/dialog/DialogContext.ts"
 import * as Caller from "./internal/dialog/OutgoingDialog.ts"
 import { type ActorError, isActorError } from "./internal/errors/ActorError.ts"
+import { type ActorExit, cleanupFailures } from "./internal/errors/ActorExit.ts"
 import type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
 import type { ActorSnapshot } from "./internal/inspect/Snapshot.ts"
 import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
-import { endAsOwner, portalOf } from "./internal/local/Owner.ts"
+import { endAsOwner, endWithScope, portalOf, withCleanupFailures } from "./internal/local/Owner.ts"
 import type * as Portal from "./internal/portal/Portal.ts"
 import { duplicate } from "./internal/process/BuildHandlers.ts"
 import { type ActorInfo, ActorRuntime } from "./internal/settings/ActorRuntime.ts"
@@ -61,9 +62,10 @@ export type { Handlers, Served } from "./internal/api/Service.ts"
 export type { Call, EffectCall, Fn, StreamCall, StreamFn } from "./internal/contract/Call.ts"
 export type { Dialog, DialogCall, DialogFn, DialogHandle } from "./internal/contract/DialogCall.ts"
 export type { ActorError, ActorId } from "./internal/errors/ActorError.ts"
+export type { ActorExit } from "./internal/errors/ActorExit.ts"
 export type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
 export type { ActorSnapshot } from "./internal/inspect/Snapshot.ts"
-export type { ActorExit, Portal } from "./internal/portal/Portal.ts"
+export type { Portal } from "./internal/portal/Portal.ts"
 export type { ActorInfo, ActorRuntime } from "./internal/settings/ActorRuntime.ts"
 export type { SpawnOptions } from "./internal/spawn/Spawner.ts"
 export type { Nursery } from "./internal/supervision/Nursery.ts"
@@ -112,7 +114,7 @@ const portalOfAny = (
   options: any,
   child: ChildActor,
   channel: PeerChannel,
-  wait?: Effect.Effect<Portal.ActorExit>
+  wait?: Effect.Effect<ActorExit>
 ): Portal.Portal<any> =>
   typeof what === "string"
     ? portalOf(local, child, channel, exposedBy(options.expose), wait)
@@ -192,12 +194,13 @@ export const startScoped: {
       const local = yield* currentLocal
       const { channel, child } = yield* startAny(local, what, options, restore)
       let looked = false
-      yield* Effect.addFinalizer(() =>
+      yield* Effect.addFinalizer((closing) =>
         Effect.gen(function*() {
           yield* endAsOwner(local, child, "scope closed")
-          const exit = child.ended
-          const unseen = exit._tag === "Lost" && !looked && !channel.lossWasDelivered
+          const exit = yield* child.wait
+          const unseen = (exit._tag === "Lost" || exit._tag === "Failed") && !looked && !channel.lossWasDelivered
           if (unseen) yield* Effect.logError(exit.error.message)
+          yield* endWithScope(local, child, "scope closed")(closing)
         })
       )
       const wait = Effect.map(child.wait, (exit) => {
@@ -223,7 +226,12 @@ const inOwnActor = <A>(
       startChild(local, options.name ?? call.endpoint.name, { ...options, expose: [call.definition] }, restore),
       ({ channel, child }) => {
         const end = (reason: string) => endAsOwner(local, child, reason)
-        return Effect.onExit(restore(use(channel, end("interrupted"))), () => end("done"))
+        const used = Effect.exit(restore(use(channel, end("interrupted"))))
+        return Effect.flatMap(used, (exit) =>
+          Effect.flatMap(
+            Effect.andThen(end("done"), child.wait),
+            (ended) => withCleanupFailures(exit, cleanupFailures(ended))
+          ))
       }
     )
   )
@@ -274,7 +282,7 @@ export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpo
       const name = options.name ?? endpoint.name
       const { channel, child } = yield* startChild(local, name, { ...options, expose }, restore)
       const end = endAsOwner(local, child, "stream closed")
-      yield* Effect.addFinalizer(() => end)
+      yield* Effect.addFinalizer(endWithScope(local, child, "stream closed"))
       return Caller.stream(channel, local.env, call as OwnCall, undefined, () => end)
     })
   )) as Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime>
@@ -321,7 +329,7 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
       return Effect.flatMap(startChild(local, name, { ...options, expose }, restore), ({ channel, child }) => {
         inside.own(child, false)
         if (!inside.isOpen) return Effect.andThen(child.discard, Effect.interrupt)
-        const job: Job = { done: Deferred.makeUnsafe<void>(), dismissed: false }
+        const job: Job = { done: Deferred.makeUnsafe<void>() }
         const result = Deferred.makeUnsafe<unknown, unknown>()
         inside.job(job)
         const end = (reason: string) => endAsOwner(local, child, reason)
@@ -339,7 +347,7 @@ export const forkInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint>
             wait: Effect.asVoid(Effect.exit(Deferred.await(job.done))),
             cancel: (reason = "cancelled") =>
               Effect.suspend(() => {
-                job.dismissed = true
+                inside.dismiss(job)
                 return end(reason)
               })
           })

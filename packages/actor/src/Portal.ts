@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export type { ActorExit } from "./internal/errors/ActorExit.ts"
 export type { ChannelSnapshot, PortalSnapshot } from "./internal/inspect/Snapshot.ts"
 export { isPortal } from "./internal/portal/Portal.ts"
-export type { ActorExit, DialogOf, EndpointsOf, Portal } from "./internal/portal/Portal.ts"
+export type { DialogOf, EndpointsOf, Portal } from "./internal/portal/Portal.ts"

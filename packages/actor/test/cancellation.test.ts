@@ -178,7 +178,7 @@ describe("who cancelled, and why", () => {
       ])
       const error = yield* Fiber.join(call)
       assert.strictEqual(error._tag === "ContextCancelled" && error.reason, "first")
-      assert.deepStrictEqual(yield* frank.wait, { _tag: "Ended" })
+      assert.deepInclude(yield* frank.wait, { _tag: "Cancelled", reason: "first", cleanup: [] })
     })).pipe(Effect.provide(MemoryActor.layer)))
 
   it.effect("26.1 row 6: a handler that interrupts itself is cancelled by itself", () =>

@@ -18,7 +18,7 @@ const spell = (event: Actor.ActorEvent): string => {
     case "ActorEnding":
       return `ending ${event.rung}`
     case "ActorEnded":
-      return `ended ${event.how}`
+      return `ended ${event.exit._tag}`
     case "ActorReady":
       return `ready ${event.actor.name}`
     case "ActorSpawning":
@@ -43,7 +43,7 @@ describe("events", () => {
         "ending Finalizing",
         "ending Leaving",
         "ending Gone",
-        "ended ended"
+        "ended Cancelled"
       ])
     }).pipe(inMemory))
 
@@ -59,7 +59,7 @@ describe("events", () => {
       const lost = events.find((event) => event._tag === "ActorLost")
       assert(lost?._tag === "ActorLost" && lost.error._tag === "ActorLost")
       assert.deepStrictEqual(lost.error.how, { _tag: "Exited", code: 3 })
-      assert.deepStrictEqual(events.map(spell).slice(-1), ["ended ActorLost"])
+      assert.deepStrictEqual(events.map(spell).slice(-1), ["ended Lost"])
       yield* Effect.exit(Actor.runInActor(failing()))
       yield* settle
       const failed = events.find((event) => event._tag === "ActorSpawnFailed")

@@ -102,7 +102,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(failOf(exit), new Failed({ name: "job" }))
       assert.deepStrictEqual(others(exit), [])
       yield* settle
-      assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "FailureRelegated"), [])
+      assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "FailureSuppressed"), [])
     }).pipe(inMemory))
 
   it.effect("G53, S042, NUR-7: a failing call on one of three daemons is the one error; sleeping jobs are cancelled", () =>
@@ -192,7 +192,7 @@ describe("D19: the first failure wins, the others ride along as data", () => {
       assert.deepStrictEqual(failOf(exit), new Failed({ name: "first" }))
       assert.deepStrictEqual(others(exit), [`Failed: {"_tag":"Failed","name":"second"}`])
       assert.deepStrictEqual(
-        events.flatMap((event) => event._tag === "FailureRelegated" ? [[event.actor.name, event.text]] : []),
+        events.flatMap((event) => event._tag === "FailureSuppressed" ? [[event.actor.name, event.text]] : []),
         [["root", `Failed: {"_tag":"Failed","name":"second"}`]]
       )
     }).pipe(inMemory))
@@ -214,7 +214,7 @@ describe("D19: the first failure wins, the others ride along as data", () => {
       assert.instanceOf(first, Failed)
       const text = (name: string) => `Failed: {"_tag":"Failed","name":"${name}"}`
       assert.deepStrictEqual(others(exit), names.filter((name) => name !== first.name).map(text).sort())
-      assert.strictEqual(events.filter(({ _tag }) => _tag === "FailureRelegated").length, 24)
+      assert.strictEqual(events.filter(({ _tag }) => _tag === "FailureSuppressed").length, 24)
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
@@ -259,7 +259,7 @@ describe("D19: the first failure wins, the others ride along as data", () => {
       const exit = yield* Fiber.join(fiber)
       assert.strictEqual(failOf(exit), "body")
       assert.deepStrictEqual(others(exit), [])
-      assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "FailureRelegated"), [])
+      assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "FailureSuppressed"), [])
     }).pipe(inMemory))
 
   it.effect("a job that fails while the nursery is closing rides along with the body's failure", () =>

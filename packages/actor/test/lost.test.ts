@@ -66,7 +66,7 @@ describe("an actor that is lost", () => {
         const later = yield* Effect.flip(frank.run(isPrime({ n: 7 })))
         assert(later._tag === "ActorLost")
         assert.deepStrictEqual([later.how, later.began], [{ _tag: "Signalled", signal: "SIGKILL" }, "no"])
-        assert.deepStrictEqual(yield* frank.wait, { _tag: "Lost", error: errors[0]! })
+        assert.deepStrictEqual(yield* frank.wait, { _tag: "Lost", error: errors[0]!, cleanup: [] })
       }))
       yield* scoped
     }).pipe(drained, Effect.provide(theatre.layer))
@@ -132,7 +132,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("D23: without a call there, an uncaught error is the nursery's ActorLost with its failure", () => {
+  it.effect("D23: without a call there, an uncaught error is the nursery's failure, as itself", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -143,11 +143,10 @@ describe("an actor that is lost", () => {
       theatre.puppet("frank").uncaught(new TypeError("x is not a function", { cause: "typo" }))
       yield* pass(1000)
       const error = failOf(yield* Fiber.join(fiber))
-      assert.instanceOf(error, ActorError.ActorLost)
-      assert.deepStrictEqual(error.how, { _tag: "Exited", code: 70 })
-      assert.strictEqual(error.failure?.type, "TypeError")
-      assert.strictEqual(error.failure?.cause?.message, "typo")
-      assert.match(error.message, /exited with code 70 after an uncaught TypeError: x is not a function$/)
+      assert.instanceOf(error, ActorError.RemoteActorError)
+      assert.strictEqual(error.type, "TypeError")
+      assert.strictEqual(error.boxed.cause?.message, "typo")
+      assert.match(error.message, /^TypeError in frank@\d+: x is not a function$/)
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 

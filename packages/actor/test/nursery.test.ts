@@ -218,7 +218,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual(closing.children.map(({ actor, state }) => [actor.name, state]), [["frank", "Finalizing"]])
       yield* pass(500)
       yield* Fiber.join(fiber)
-      assert.deepStrictEqual(yield* look, { state: "closing", children: [], jobs: 0 })
+      assert.deepStrictEqual(yield* look, { state: "done", children: [], jobs: 0 })
     }).pipe(inMemory))
 
   it.effect("G8: a portal used after its nursery ended fails with ChannelClosed on our side", () =>
@@ -232,7 +232,7 @@ describe("a nursery owns its actors", () => {
         assert.strictEqual(error.side, "local")
         assert.match(error.message, /^the portal to frank@\d+ is closed here: /)
       }
-      assert.deepStrictEqual(yield* frank.wait, { _tag: "Ended" })
+      assert.deepInclude(yield* frank.wait, { _tag: "Cancelled", reason: "nursery done", cleanup: [] })
       yield* frank.cancel("again")
       assert.strictEqual((yield* frank.statistics).channel.state, "Closed")
     }).pipe(inMemory))

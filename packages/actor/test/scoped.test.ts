@@ -29,7 +29,7 @@ describe("an actor in a plain Scope", () => {
         "1300 frank finalized",
         "1300 closed"
       ])
-      assert.deepStrictEqual(yield* frank.wait, { _tag: "Ended" })
+      assert.deepInclude(yield* frank.wait, { _tag: "Cancelled", reason: "scope closed", cleanup: [] })
       const error = yield* Effect.flip(frank.run(isPrime({ n: 7 })))
       assert.strictEqual(error._tag === "ChannelClosed" && error.side, "local")
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
@@ -48,7 +48,7 @@ describe("an actor in a plain Scope", () => {
         yield* settle
         const error = yield* Fiber.join(call)
         assert.instanceOf(error, ActorError.ActorLost)
-        assert.deepStrictEqual(yield* Fiber.join(exit), { _tag: "Lost", error })
+        assert.deepStrictEqual(yield* Fiber.join(exit), { _tag: "Lost", error, cleanup: [] })
         yield* Effect.yieldNow
       })).pipe(Effect.provide(logs.layer))
       assert.deepStrictEqual(logs.lines, [])
@@ -78,7 +78,7 @@ describe("an actor in a plain Scope", () => {
       yield* Effect.scoped(Effect.gen(function*() {
         const frank = yield* Actor.startScoped("frank", { expose: [hang] })
         yield* frank.cancel("not needed")
-        assert.deepStrictEqual(yield* frank.wait, { _tag: "Ended" })
+        assert.deepInclude(yield* frank.wait, { _tag: "Cancelled", reason: "not needed", cleanup: [] })
       })).pipe(Effect.provide(logs.layer))
       assert.deepStrictEqual(logs.lines, [])
     }).pipe(inMemory))

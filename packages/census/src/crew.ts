@@ -56,6 +56,8 @@ const howLost = ({ how }: ActorError.ActorLost): string => {
       return how.signal
     case "ConnectionClosed":
       return "its connection closed"
+    case "Unreported":
+      return "its exit was never reported"
   }
 }
 

@@ -131,7 +131,7 @@ describe("Cancelling an actor", () => {
         assert.isFalse(Processes.isAlive(frank.actor.pid))
         const error = yield* Fiber.join(call)
         assert.deepInclude(error, { _tag: "ContextCancelled", reason: "done for today", acknowledged: true })
-        assert.deepStrictEqual(yield* frank.wait, { _tag: "Ended" })
+        assert.deepInclude(yield* frank.wait, { _tag: "Cancelled", reason: "done for today", cleanup: [] })
         yield* frank.cancel("again")
       }))
     })))

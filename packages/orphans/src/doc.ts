@@ -52,8 +52,14 @@ const said = (action: Ladder.Action): ReadonlyArray<string> => {
   }
 }
 
+const atMost = (bound: Ladder.Bound): string => {
+  const millis = seconds(Ladder.boundOf(defaultTimeouts, bound))
+  return bound in defaultTimeouts ? `${millis} (\`Timeouts.${bound}\`)` : millis
+}
+
 /** How each rung is reached from the one below, and what is waited for there. */
 const rungs: ReadonlyArray<readonly [Ladder.Rung, Ladder.Rung, Ladder.Input, string]> = [
+  ["LeaveRequested", "Running", "leave", "its owner ends it, in the owner's order"],
   ["Asked", "Running", "end", "`CancelAck`: its event loop is alive"],
   ["Finalizing", "Asked", "ack", "`Bye`: its finalizers have run"],
   ["Leaving", "Finalizing", "bye", "its exit"],
@@ -72,7 +78,7 @@ export const ladder = (): string => {
       rung,
       actions.flatMap(said).join("; ") || "nothing: it works",
       waited,
-      wait === undefined ? "none" : `${seconds(defaultTimeouts[wait.bound])} (\`Timeouts.${wait.bound}\`)`,
+      wait === undefined ? "none" : atMost(wait.bound),
       next === rung ? "-" : next
     ]
   })

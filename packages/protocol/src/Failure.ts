@@ -37,7 +37,9 @@ export const Began = Schema.Literals(["no", "maybe"])
 export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
-  Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) })
+  Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
+  /** It was killed, and its spawner never said that it is gone. */
+  Schema.TaggedStruct("Unreported", {})
 ])
 
 export const Failure = Schema.Union([

@@ -272,7 +272,7 @@ describe("peers", () => {
         const error = yield* Fiber.join(call)
         assert(error._tag === "ContextCancelled", error.message)
         assert.deepStrictEqual([error.by.name, error.reason], ["a", "time to go"])
-        assert.deepStrictEqual(yield* b.wait, { _tag: "Ended" })
+        assert.deepInclude(yield* b.wait, { _tag: "Cancelled", reason: "time to go", cleanup: [] })
         assert.strictEqual(yield* a.run(here()), "a")
       })).pipe(until(10_000))
     ))

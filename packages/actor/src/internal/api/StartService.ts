@@ -10,8 +10,9 @@ import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
 import type { ActorError } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
-import { endAsOwner, portalOf } from "../local/Owner.ts"
+import { endWithScope, portalOf } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
 import * as HereActor from "../process/InProcessMain.ts"
 import type { AnyService, Implementation, ServedInside } from "../process/ServiceImplementation.ts"
@@ -89,7 +90,7 @@ export const portal = (
   service: AnyService,
   child: ChildActor,
   channel: PeerChannel,
-  wait?: Effect.Effect<Portal.ActorExit>
+  wait?: Effect.Effect<ActorExit>
 ): Portal.Portal<any> =>
   portalOf(local, child, channel, new Map(service.endpoints.map(({ name }) => [name, undefined])), wait)
 
@@ -102,10 +103,10 @@ export const layer = (service: AnyService, options: StartOptions): Layer.Layer<a
         const local = yield* currentLocal
         const lost = yield* Losses
         const { channel, child } = yield* start(local, service, options, restore)
-        child.whenGone(() => {
-          if (child.ended._tag === "Lost") lost?.(child.ended.error)
+        child.whenGone((exit) => {
+          if (exit._tag === "Lost" || exit._tag === "Failed") lost?.(exit.error)
         })
-        yield* Effect.addFinalizer(() => endAsOwner(local, child, "layer closed"))
+        yield* Effect.addFinalizer(endWithScope(local, child, "layer closed"))
         return portal(local, service, child, channel)
       })
     ) as Effect.Effect<never, ActorError, ActorRuntime | Scope.Scope>

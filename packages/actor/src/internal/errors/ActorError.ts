@@ -99,6 +99,8 @@ export const formatLost = (how: Lost): string => {
       return `its process was killed by ${how.signal}`
     case "ConnectionClosed":
       return how.reason === undefined ? "its connection closed" : `its connection closed (${how.reason})`
+    case "Unreported":
+      return "it was killed, and its spawner never reported the exit of its process"
   }
 }
 

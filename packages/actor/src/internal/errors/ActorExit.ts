@@ -28,3 +28,10 @@ export type ActorExit =
   }
   /** Its process or its connection went away without a last word. */
   | { readonly _tag: "Lost"; readonly error: ActorError; readonly cleanup: ReadonlyArray<Boxed> }
+
+/** The type of a cleanup that did not end within its bound, wherever it was cut off. */
+export const cleanupUnfinished = "CleanupUnfinished"
+
+/** What failed in a cleanup. One that was cut off is told by the exit and by events: nothing was raised in it. */
+export const cleanupFailures = (exit: ActorExit): ReadonlyArray<Boxed> =>
+  exit.cleanup.filter(({ type }) => type !== cleanupUnfinished)

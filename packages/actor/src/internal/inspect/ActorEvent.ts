@@ -7,6 +7,7 @@
  */
 import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 
 /**
  * One thing that happened in an actor or to its children, as `Actor.events` tells it.
@@ -19,12 +20,12 @@ export type ActorEvent =
   | { readonly _tag: "ActorReady"; readonly actor: ActorId; readonly millis: number }
   | { readonly _tag: "ActorSpawnFailed"; readonly name: string; readonly error: ActorError }
   | { readonly _tag: "ActorEnding"; readonly actor: ActorId; readonly rung: string }
-  | { readonly _tag: "ActorEnded"; readonly actor: ActorId; readonly how: string }
+  | { readonly _tag: "ActorEnded"; readonly actor: ActorId; readonly exit: ActorExit }
   | { readonly _tag: "ActorLost"; readonly actor: ActorId; readonly error: ActorError }
   /** A finalizer of an ending actor failed, or did not end within its bound. */
   | { readonly _tag: "ActorCleanupFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
-  | { readonly _tag: "FailureRelegated"; readonly actor: ActorId; readonly text: string }
+  | { readonly _tag: "FailureSuppressed"; readonly actor: ActorId; readonly text: string }
   /** A connection between this actor and another one that is neither its parent nor its child. */
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
   | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }

@@ -80,7 +80,7 @@ export interface ActorSnapshot {
  * @since 0.1.0
  */
 export interface NurserySnapshot {
-  readonly state: "open" | "closing"
+  readonly state: "open" | "closing" | "done"
   readonly children: ReadonlyArray<ChildSnapshot>
   readonly jobs: number
 }

@@ -8,8 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { wireMillis } from "../dialog/DialogContext.ts"
+import { exitOf } from "../channel/Farewell.ts"
 import { Unreachable } from "../discovery/Peers.ts"
 import { type ActorError, ActorUnreachable, ChannelClosed } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 import * as Portal from "../portal/Portal.ts"
 import { type ActorRefData, isBelow } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
@@ -54,16 +56,20 @@ export const borrowed = (
   return scope === undefined ? Effect.succeed(portal) : Effect.as(Scope.addFinalizer(scope, close), portal)
 }
 
-const wait = (local: LocalActor, channel: PeerChannel): Effect.Effect<Portal.ActorExit> =>
+const wait = (local: LocalActor, channel: PeerChannel): Effect.Effect<ActorExit> =>
   Effect.suspend(() => {
     // An ancestor outlives us: there is nothing to wait for while we run.
     if (local.parent === channel || local.reach === undefined) return Effect.never
-    return Effect.map(
-      local.reach.peers.ended(channel),
-      (bye): Portal.ActorExit =>
-        bye || channel.error === undefined ? { _tag: "Ended" } : { _tag: "Lost", error: channel.error }
-    )
+    return Effect.map(local.reach.peers.ended(channel), (farewell) => exitOfPeer(channel, farewell))
   })
+
+/** Its last word, or that the connection ended without one. */
+const exitOfPeer = (channel: PeerChannel, farewell: Uint8Array | undefined): ActorExit => {
+  const exit = farewell === undefined ? undefined : exitOf(farewell, channel.peer)
+  if (exit !== undefined) return exit
+  const error = channel.error ?? new ChannelClosed({ side: "peer", actor: channel.peer })
+  return { _tag: "Lost", error, cleanup: [] }
+}
 
 /** Asks the actor to end. Whoever owns it could make it: we wait no longer than that would take. */
 const cancel = (

@@ -13,9 +13,9 @@ import { Dispatcher, type Handler, type Handlers } from "../dialog/Dispatcher.ts
 import type { Directory } from "../discovery/Directory.ts"
 import type { Peers } from "../discovery/Peers.ts"
 import type { ActorId } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ActorSnapshot, ChildSnapshot } from "../inspect/Snapshot.ts"
-import type { ActorExit } from "../portal/Portal.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
@@ -84,6 +84,8 @@ export class LocalActor {
   /** None for handlers that run in somebody else's process. */
   reach: PeerNetwork | undefined
   ending: Ending | undefined
+  /** Ending was asked of it and is about to begin: of a root's program, or of an actor that its parent is to end. */
+  isLeaving = false
   private readonly dispatchers = new Set<Dispatcher>()
   private built: Handlers | undefined
   private early: Array<Map<string, Handler>> = []
@@ -123,6 +125,11 @@ export class LocalActor {
     for (const served of early) {
       for (const [name, handler] of handlers) if (!served.has(name)) served.set(name, handler)
     }
+  }
+
+  /** Whether what it owns is ended by the scopes that own it, now or soon. */
+  get isEnding(): boolean {
+    return this.ending !== undefined || this.isLeaving
   }
 
   /** What one connection serves: a connection that our layers have made while they were built serves the rest later. */

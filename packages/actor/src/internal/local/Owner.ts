@@ -4,9 +4,18 @@
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
+import type { Boxed } from "@furrow/protocol/Failure"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { cancellationOf } from "../dialog/DialogContext.ts"
+import { OtherFailures } from "../dialog/Failures.ts"
+import { RemoteActorError } from "../errors/ActorError.ts"
+import { type ActorExit, cleanupFailures } from "../errors/ActorExit.ts"
+import { withoutStack } from "../errors/stack.ts"
 import * as Portal from "../portal/Portal.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { ChildEntry, LocalActor } from "./LocalActor.ts"
@@ -22,13 +31,46 @@ export const ownerCancellation = (local: LocalActor, reason: string): Effect.Eff
 export const endAsOwner = (local: LocalActor, child: ChildEntry, reason: string): Effect.Effect<void> =>
   Effect.flatMap(ownerCancellation(local, reason), (cancellation) => child.end(cancellation))
 
+/** The failure with others beside it, as data (DESIGN D19). */
+export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray<Boxed>): Exit.Exit<A, unknown> => {
+  if (others.length === 0 || Exit.isSuccess(exit)) return exit
+  const known = Context.getOption(Cause.annotations(exit.cause) as Context.Context<OtherFailures>, OtherFailures)
+  const all = [...Option.getOrElse(known, () => []), ...others]
+  return Exit.failCause(Cause.annotate(exit.cause, Context.make(OtherFailures, all) as Context.Context<never>))
+}
+
+/**
+ * What becomes of work whose actors could not clean up, as it would here of a finalizer that dies: work that succeeded
+ * fails with it, work that was interrupted has died of it besides. A failure stays what it is, and has it as data.
+ */
+export const withCleanupFailures = <A>(
+  exit: Exit.Exit<A, unknown>,
+  cleanup: ReadonlyArray<Boxed>
+): Exit.Exit<A, unknown> => {
+  const [first, ...rest] = cleanup
+  if (first === undefined) return exit
+  const error = withoutStack(() => new RemoteActorError({ actor: first.origin, boxed: first, others: rest }))
+  if (Exit.isSuccess(exit)) return withOthers(Exit.fail(error), rest)
+  if (!Cause.hasInterruptsOnly(exit.cause)) return withOthers(exit, cleanup)
+  return withOthers(Exit.failCause(Cause.combine(exit.cause, Cause.die(error))), rest)
+}
+
+/** Ends what a Scope owns, when it closes. Its cleanup fails as a finalizer does, where the Scope has no failure yet. */
+export const endWithScope =
+  (local: LocalActor, child: ChildEntry, reason: string) => (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Effect.flatMap(Effect.andThen(endAsOwner(local, child, reason), child.wait), (ended) => {
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return Effect.void
+      const closed = withCleanupFailures(Exit.void, cleanupFailures(ended))
+      return Effect.orDie(closed)
+    })
+
 /** The portal of whoever owns an actor: its `cancel` ends the actor, and waits until it is gone. */
 export const portalOf = (
   local: LocalActor,
   child: ChildEntry,
   channel: PeerChannel,
   exposed: Portal.PortalOptions["exposed"],
-  wait: Effect.Effect<Portal.ActorExit> = child.wait
+  wait: Effect.Effect<ActorExit> = child.wait
 ): Portal.Portal<any> =>
   Portal.make({
     channel,

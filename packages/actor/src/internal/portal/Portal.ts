@@ -20,6 +20,7 @@ import type { DialogContext } from "../dialog/DialogContext.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import { type ActorError, type ActorId, EndpointUnknown } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 import type { PortalSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRef, ActorRefData } from "../settings/ActorRef.ts"
 
@@ -51,18 +52,6 @@ export type DialogOf<Ep extends AnyDialogEndpoint> = Dialog<
 type DialogEndpointOf<C> = C extends Call<infer Ep extends AnyDialogEndpoint> ? Ep : never
 /** The dialog of a call: one that is generic has its methods, too. */
 export type Opened<C> = DialogOf<DialogEndpointOf<C>>
-
-/**
- * The end of an actor, seen by its owner or by another actor that waits for it. It is a value, never an exception.
- *
- * @category models
- * @since 0.1.0
- */
-export type ActorExit =
-  /** Ended because its owner wanted it to. */
-  | { readonly _tag: "Ended" }
-  /** Its process or connection went away. */
-  | { readonly _tag: "Lost"; readonly error: ActorError }
 
 /**
  * A portal to an actor that exposes `X`: calls, streams, dialogs.

@@ -15,6 +15,7 @@ import { endpoint } from "../contract/Call.ts"
 import { type ActorError, type ActorId, ActorLost, SpawnFailed, type SpawnStep } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
+import { elapsed } from "../settings/Elapsed.ts"
 import type { ProcessHandle } from "./Spawner.ts"
 import { readyCodec, type SpawnSpec, specCodec } from "./SpawnSpec.ts"
 
@@ -97,9 +98,11 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
             return resume(report.ok ? Effect.succeed(channel) : fail({ reason: report.issue, failure: null }, "ready"))
           }
           case "Error": {
-            const told = options.failure(event.payload)
-            return told === undefined ? undefined : resume(fail(told.error, told.step))
+            const report = options.failure(event.payload)
+            return report === undefined ? undefined : resume(fail(report.error, report.step))
           }
+          case "Leave":
+            return resume(fail({ reason: `its process was told to end: ${event.reason}`, failure: null }))
           case "Closed":
             return resume(fail(lostDuring(event.error)))
         }
@@ -112,7 +115,7 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
   return Effect.raceFirst(
     booting,
     Effect.flatMap(
-      Effect.sleep(deadline),
+      elapsed(deadline),
       () =>
         fail({
           reason: `it was not ready after ${deadline} ms; raise Timeouts.spawn if it needs longer`,

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { SpawnFailed } from "../errors/ActorError.ts"
 import { described } from "../errors/described.ts"
+import { elapsed } from "../settings/Elapsed.ts"
 import type { ProcessHandle, SpawnerDriver, SpawnRequest } from "./Spawner.ts"
 
 const failed = ({ actor }: SpawnRequest, reason: string): SpawnFailed =>
@@ -49,7 +50,7 @@ export const spawn = (
     Effect.flatMap(
       Effect.raceFirst(
         Effect.interruptible(Fiber.await(fiber)),
-        Effect.interruptible(Effect.as(Effect.sleep(bound), undefined))
+        Effect.interruptible(Effect.as(elapsed(bound), undefined))
       ),
       (exit) => exit ?? Effect.andThen(discard(fiber), Effect.fail(failed(request, late)))
     )

@@ -2,27 +2,34 @@
  * How an actor is ended by its owner, rung by rung, as a pure table (DESIGN section 5).
  *
  *   Running --end--> Asked --ack--> Finalizing --bye--> Leaving --exit--> Gone
- *                      |               |                   |
- *                      |               |                   +--elapsed--> Killed --exit--> Gone
- *                      +---- elapsed --+--> Terminating --elapsed--------^
+ *     |                |               |                   |
+ *     |leave           |               |                   +--elapsed--> Killed --exit | elapsed--> Gone
+ *     v                +---- elapsed --+--> Terminating --elapsed--------^
+ *   LeaveRequested --end | elapsed--> Asked
  *
- * | rung        | what                                    | bound                  |
- * | Asked       | CancelActor: is its event loop alive?   | `Timeouts.cancelAck`   |
- * | Finalizing  | its finalizers run                      | `Timeouts.finalizers`  |
- * | Leaving     | it said Bye: channel closed, it exits   | `Timeouts.terminate`   |
- * | Terminating | channel closed, SIGTERM to its group    | `Timeouts.terminate`   |
- * | Killed      | SIGKILL to its group, until reaped      | -                      |
+ * | rung           | what                                            | bound                  |
+ * | LeaveRequested | it was told from outside to end, and waits      | `leaveGraceMillis`     |
+ * | Asked          | CancelActor: is its event loop alive?           | `Timeouts.cancelAck`   |
+ * | Finalizing     | its finalizers run                              | `Timeouts.finalizers`  |
+ * | Leaving        | it said Bye: channel closed, it exits           | `Timeouts.terminate`   |
+ * | Terminating    | channel closed, SIGTERM to its group            | `Timeouts.terminate`   |
+ * | Killed         | SIGKILL to its group, until reaped              | `reapBoundMillis`      |
  *
  * An exit ends it from any rung. Nothing climbs down. An actor that said Bye has nothing left to finalize: it is not
- * terminated but killed, so that no way up is longer than the three bounds together.
+ * terminated but killed, so that no way up is longer than the three bounds together. A kill is reaped by the system; the
+ * bound of that rung is for a spawner that never reports it.
  *
  * @since 0.1.0
  */
-export type Rung = "Running" | "Asked" | "Finalizing" | "Leaving" | "Terminating" | "Killed" | "Gone"
+import type { Timeouts } from "../settings/Timeouts.ts"
+
+export type Rung = "Running" | "LeaveRequested" | "Asked" | "Finalizing" | "Leaving" | "Terminating" | "Killed" | "Gone"
 
 export type Input =
   /** The owner wants it gone. */
   | "end"
+  /** The actor was told from outside to end, and asks to be ended. */
+  | "leave"
   /** Its connection is lost while its process may live: asking is no use. */
   | "lost"
   | "ack"
@@ -30,7 +37,17 @@ export type Input =
   | "elapsed"
   | "exit"
 
-export type Bound = "cancelAck" | "finalizers" | "terminate"
+export type Bound = "leave" | "cancelAck" | "finalizers" | "terminate" | "reap"
+
+/** Milliseconds in which an actor that asks to leave may still be ended in the order of its owner. */
+export const leaveGraceMillis = 1_000
+
+/** Milliseconds from a SIGKILL to its exit, as the spawner reports it: far more than any system needs. */
+export const reapBoundMillis = 30_000
+
+/** How long a rung waits at most, in milliseconds. */
+export const boundOf = (timeouts: Timeouts, bound: Bound): number =>
+  bound === "leave" ? leaveGraceMillis : bound === "reap" ? reapBoundMillis : timeouts[bound]
 
 export type Action =
   | { readonly _tag: "Ask" }
@@ -42,21 +59,32 @@ export type Action =
 type Step = readonly [Rung, ReadonlyArray<Action>]
 
 const wait = (bound: Bound): Action => ({ _tag: "Wait", bound })
+const ask: Step = ["Asked", [{ _tag: "Ask" }, wait("cancelAck")]]
 const terminate: Step = [
   "Terminating",
   [{ _tag: "CloseChannel" }, { _tag: "Signal", signal: "SIGTERM" }, wait("terminate")]
 ]
+const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap")]]
+const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
 /** Nobody hears more of it: whoever still uses its portal learns that we closed it, not that it was lost. */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]
 
+/** It ended in its own time: what it said is still read to its end. */
+const tookLeave: Step = ["Leaving", [wait("terminate")]]
+
 export const step = (rung: Rung, input: Input): Step => {
   if (rung === "Gone") return [rung, []]
-  if (input === "exit") return ["Gone", [{ _tag: "Done" }]]
+  if (input === "exit") return gone
   switch (rung) {
     case "Running":
-      if (input === "end") return ["Asked", [{ _tag: "Ask" }, wait("cancelAck")]]
-      if (input === "bye") return ["Leaving", [wait("terminate")]]
+      if (input === "end") return ask
+      if (input === "leave") return ["LeaveRequested", [wait("leave")]]
+      if (input === "bye") return tookLeave
+      return input === "lost" ? terminate : [rung, []]
+    case "LeaveRequested":
+      if (input === "end" || input === "elapsed") return ask
+      if (input === "bye") return tookLeave
       return input === "lost" ? terminate : [rung, []]
     case "Asked":
       if (input === "ack") return ["Finalizing", [wait("finalizers")]]
@@ -67,8 +95,8 @@ export const step = (rung: Rung, input: Input): Step => {
       return input === "elapsed" || input === "lost" ? terminate : [rung, []]
     case "Leaving":
     case "Terminating":
-      return input === "elapsed" ? ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }]] : [rung, []]
+      return input === "elapsed" ? kill : [rung, []]
     case "Killed":
-      return [rung, []]
+      return input === "elapsed" ? gone : [rung, []]
   }
 }

@@ -143,11 +143,11 @@ const started = (
       turn.end()
       child.dispatcher(channel, spec.relays).start(message)
     },
-    failure: (payload) => child.told(payload)
+    failure: (payload) => child.reportOf(payload)
   })
   // Known by its name from the moment it serves (DESIGN D9).
   const ready = Effect.tap(booting, (channel) => {
-    child.adopt(channel, spec.relays)
+    child.attachChannel(channel, spec.relays)
     return reach.directory.ready(handle.actor.uuid, handle.actor.pid)
   })
   return Effect.matchCauseEffect(restore(ready), {

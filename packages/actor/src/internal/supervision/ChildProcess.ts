@@ -1,0 +1,87 @@
+/**
+ * The process of one child: its handle, and its end. A spawner may be anybody's: whatever a handle throws is logged, and
+ * the owner goes on with what it has.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import { Waiters } from "../channel/Waiters.ts"
+import { formatActor } from "../errors/ActorError.ts"
+import { elapsed } from "../settings/Elapsed.ts"
+import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
+import type { End } from "./OwnedActor.ts"
+
+export class ChildProcess {
+  private readonly handle: ProcessHandle
+  private readonly context: Context.Context<never>
+  private readonly ends = new Waiters<End>()
+  private hasEnded = false
+
+  constructor(handle: ProcessHandle, context: Context.Context<never>) {
+    this.handle = handle
+    this.context = context
+  }
+
+  /** Begins to listen for its end. */
+  watch(): void {
+    const ended = (exit: ProcessExit) => {
+      if (this.hasEnded) return
+      this.hasEnded = true
+      this.attempt("a callback for the exit", () => this.ends.wake(endOf(exit)))
+    }
+    this.attempt("whenExited", () => this.handle.whenExited(ended))
+  }
+
+  /** Calls back once it is reaped and its last output is read; said before `watch`. */
+  whenEnded(callback: (end: End) => void): void {
+    this.ends.add(callback)
+  }
+
+  /** To the process and everything in its group. */
+  signal(signal: "SIGTERM" | "SIGKILL"): void {
+    this.attempt("signal", () => this.handle.signal(signal))
+  }
+
+  /** The last lines of its stderr, oldest first. */
+  lastLines(): ReadonlyArray<string> {
+    const lines = this.attempt("lastLines", () => this.handle.lastLines())
+    return Array.isArray(lines) ? lines.map(String) : []
+  }
+
+  /** Waits for its end no longer than the bound. */
+  awaitEnd(millis: number, done: () => void): void {
+    let waiting = true
+    const finish = () => {
+      if (!waiting) return
+      waiting = false
+      timer.interruptUnsafe()
+      done()
+    }
+    const timer = Effect.runForkWith(this.context)(elapsed(millis))
+    timer.addObserver(finish)
+    this.ends.add(finish)
+  }
+
+  /** Runs what may be anybody's code: what it throws is logged, and it has no result then. */
+  attempt<A>(what: string, f: () => A): A | undefined {
+    try {
+      return f()
+    } catch (error) {
+      const text = `${what} of ${formatActor(this.handle.actor)} threw; the runtime goes on`
+      Effect.runForkWith(this.context)(Effect.logError(text, error))
+      return undefined
+    }
+  }
+
+
+  /** Says so where the root's loggers read it. */
+  logError(text: string): void {
+    Effect.runForkWith(this.context)(Effect.logError(text))
+  }
+}
+
+const endOf = (exit: ProcessExit | undefined): End =>
+  typeof exit?.signal === "string"
+    ? { _tag: "Signalled", signal: exit.signal }
+    : { _tag: "Exited", code: typeof exit?.code === "number" ? exit.code : -1 }

@@ -1,0 +1,190 @@
+/**
+ * A region that owns actors, as one value that one pure step changes (DESIGN D4, D19, D21):
+ *
+ *   Open --body returned--> Joining --jobs and awaited actors are done--> Closing --body over, everybody reaped--> Done
+ *     |                        |                                             ^
+ *     +--body failed, or interrupted; an actor failed or was lost; a job failed
+ *
+ * The first failure is the region's, and interrupts the body. Later ones are data, and so is what only answers our own
+ * cancel. A cleanup that failed is the region's failure where nothing else is: as a finalizer's that dies in a Scope.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import type { Boxed } from "@furrow/protocol/Failure"
+import * as Cause from "effect/Cause"
+import { ChannelClosed, ContextCancelled } from "../errors/ActorError.ts"
+import { type ActorExit, cleanupFailures } from "../errors/ActorExit.ts"
+
+/** A region that lives long keeps the first of the cleanups that failed; events have told all of them. */
+const maxCleanupFailures = 100
+
+/** Why everybody in it ends, and in whose name where it is not ours. */
+export interface Closing {
+  readonly reason: string
+  readonly author: Cancellation | undefined
+}
+
+export type Phase =
+  | { readonly _tag: "Open" }
+  | { readonly _tag: "Joining" }
+  | { readonly _tag: "Closing"; readonly why: Closing; readonly bodyIsOver: boolean }
+  | { readonly _tag: "Done" }
+
+/** `Child` and `Job` are whatever their owner knows them by. */
+export interface State<Child, Job> {
+  readonly phase: Phase
+  readonly children: ReadonlyMap<Child, { readonly awaited: boolean }>
+  /** Whether its owner dismissed it: that it answers so is no failure. */
+  readonly jobs: ReadonlyMap<Job, { readonly dismissed: boolean }>
+  readonly first: Cause.Cause<unknown> | undefined
+  /** What was raised after the first, as it was raised. */
+  readonly others: ReadonlyArray<unknown>
+  /** What failed in the cleanup of its actors. */
+  readonly cleanup: ReadonlyArray<Boxed>
+}
+
+export const initial = <Child, Job>(): State<Child, Job> => ({
+  phase: { _tag: "Open" },
+  children: new Map(),
+  jobs: new Map(),
+  first: undefined,
+  others: [],
+  cleanup: []
+})
+
+export type Input<Child, Job> =
+  /** An actor is ready, and is the region's from now on. */
+  | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
+  | { readonly _tag: "ChildGone"; readonly child: Child; readonly exit: ActorExit }
+  | { readonly _tag: "JobStarted"; readonly job: Job }
+  | { readonly _tag: "JobDismissed"; readonly job: Job }
+  | { readonly _tag: "JobFailed"; readonly job: Job; readonly cause: Cause.Cause<unknown> }
+  /** It has answered, and its actor is gone. */
+  | { readonly _tag: "JobEnded"; readonly job: Job }
+  | { readonly _tag: "BodyReturned" }
+  | { readonly _tag: "BodyFailed"; readonly cause: Cause.Cause<unknown> }
+  | { readonly _tag: "BodyInterrupted"; readonly why: Closing }
+  /** Body and joining are over, whatever came of them. */
+  | { readonly _tag: "BodyOver" }
+
+export type Action<Child> =
+  | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
+  /** It became ready too late: nobody has a portal to it. */
+  | { readonly _tag: "Discard"; readonly child: Child }
+  /** Something that the region owns has failed: the body hears of it. */
+  | { readonly _tag: "InterruptBody"; readonly cause: Cause.Cause<unknown> }
+  /** It failed after the first: told by an event. */
+  | { readonly _tag: "TellSuppressed"; readonly failure: unknown }
+  /** Nothing is left to be waited for before the daemons are ended. */
+  | { readonly _tag: "Joined" }
+  /** Nothing of the region is left. */
+  | { readonly _tag: "Reaped" }
+
+export type Step<Child, Job> = readonly [State<Child, Job>, ReadonlyArray<Action<Child>>]
+
+export const isOpen = ({ phase }: State<any, any>): boolean => phase._tag === "Open" || phase._tag === "Joining"
+
+export const step = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>): Step<Child, Job> => {
+  const [changed, actions] = change(state, input)
+  const [settled, more] = settle(changed)
+  return [settled, [...actions, ...more]]
+}
+
+const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>): Step<Child, Job> => {
+  switch (input._tag) {
+    case "ChildReady": {
+      if (state.phase._tag === "Done") return [state, [{ _tag: "Discard", child: input.child }]]
+      const children = new Map(state.children).set(input.child, { awaited: input.awaited })
+      return [{ ...state, children }, isOpen(state) ? [] : [{ _tag: "Discard", child: input.child }]]
+    }
+    case "ChildGone":
+      return childGone(state, input.child, input.exit)
+    case "JobStarted":
+      return [{ ...state, jobs: new Map(state.jobs).set(input.job, { dismissed: false }) }, []]
+    case "JobDismissed":
+      return state.jobs.has(input.job)
+        ? [{ ...state, jobs: new Map(state.jobs).set(input.job, { dismissed: true }) }, []]
+        : [state, []]
+    case "JobFailed": {
+      const dismissed = state.jobs.get(input.job)?.dismissed === true
+      const none = Cause.hasInterruptsOnly(input.cause) || dismissed && isAnswer(input.cause)
+      return none ? [state, []] : fail(state, input.cause)
+    }
+    case "JobEnded": {
+      const jobs = new Map(state.jobs)
+      jobs.delete(input.job)
+      return [{ ...state, jobs }, []]
+    }
+    case "BodyReturned":
+      return state.phase._tag === "Open" ? [{ ...state, phase: { _tag: "Joining" } }, []] : [state, []]
+    case "BodyFailed":
+      return fail(state, input.cause)
+    case "BodyInterrupted":
+      return close(state, input.why)
+    case "BodyOver": {
+      const [closing, actions] = close(state, { reason: "nursery done", author: undefined })
+      const { phase } = closing
+      return phase._tag === "Closing" ? [{ ...closing, phase: { ...phase, bodyIsOver: true } }, actions] : [closing, []]
+    }
+  }
+}
+
+/** What follows from the state alone: joining ends, and so does the region. */
+const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
+  const { children, jobs, phase } = state
+  if (phase._tag === "Closing" && phase.bodyIsOver && children.size === 0) {
+    return [{ ...state, phase: { _tag: "Done" } }, [{ _tag: "Reaped" }]]
+  }
+  if (phase._tag !== "Joining" || jobs.size > 0) return [state, []]
+  for (const { awaited } of children.values()) if (awaited) return [state, []]
+  const [closing, actions] = close(state, { reason: "nursery done", author: undefined })
+  return [closing, [...actions, { _tag: "Joined" }]]
+}
+
+/** Asks every child to end, at once: what the body's own finalizers still wait for ends with them. */
+const close = <Child, Job>(state: State<Child, Job>, why: Closing): Step<Child, Job> =>
+  isOpen(state)
+    ? [
+      { ...state, phase: { _tag: "Closing", why, bodyIsOver: false } },
+      Array.from(state.children.keys(), (child): Action<Child> => ({ _tag: "End", child, why }))
+    ]
+    : [state, []]
+
+const childGone = <Child, Job>(state: State<Child, Job>, child: Child, exit: ActorExit): Step<Child, Job> => {
+  const children = new Map(state.children)
+  children.delete(child)
+  const left = {
+    ...state,
+    children,
+    cleanup: [...state.cleanup, ...cleanupFailures(exit)].slice(0, maxCleanupFailures)
+  }
+  return exit._tag === "Lost" || exit._tag === "Failed" ? fail(left, Cause.fail(exit.error)) : [left, []]
+}
+
+const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
+  if (state.first !== undefined || !isOpen(state)) return suppress(state, cause)
+  const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
+  return [closing, [...actions, { _tag: "InterruptBody", cause }]]
+}
+
+/** What failed besides the first: data, unless it only answered our cancel. */
+const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
+  if (isAnswer(cause)) return [state, []]
+  const known = new Set(state.first?.reasons.map(raisedBy))
+  const raised = cause.reasons.filter((reason) => reason._tag !== "Interrupt").map(raisedBy)
+    .filter((failure) => !known.has(failure))
+  const others = [...state.others, ...raised]
+  return [{ ...state, others }, raised.map((failure): Action<Child> => ({ _tag: "TellSuppressed", failure }))]
+}
+
+/** What a reason is about: reasons are copied when they are annotated, what was raised is not. */
+const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
+  reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason
+
+/** A failure that is only the echo of our own cancel. */
+const isAnswer = (cause: Cause.Cause<unknown>): boolean =>
+  cause.reasons.every((reason) =>
+    reason._tag === "Interrupt" ||
+    reason._tag === "Fail" && (reason.error instanceof ContextCancelled || reason.error instanceof ChannelClosed)
+  )

@@ -1,0 +1,209 @@
+/**
+ * What an owner knows of an actor it started, as one value that one pure step changes: how far up the ladder it is, who
+ * wants its end, what it said last, and how its process ended. How it ended as a whole (`ActorExit`) is derived here and
+ * nowhere else, so that everybody is told the same.
+ *
+ * What decides, first to last:
+ *
+ *   1. its exit was never reported        -> Lost: it may still live
+ *   2. its Bye                            -> what it says there
+ *   3. an uncaught error it told of       -> Failed
+ *   4. a loss before anybody ended it     -> Lost
+ *   5. somebody here ended it             -> Cancelled, and its cleanup was cut off
+ *   6. its process ended without a word   -> Lost
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import type { Boxed } from "@furrow/protocol/Failure"
+import {
+  type ActorError,
+  type ActorId,
+  ActorLost,
+  ChannelClosed,
+  formatLost,
+  type Lost,
+  RemoteActorError
+} from "../errors/ActorError.ts"
+import { type ActorExit, cleanupUnfinished } from "../errors/ActorExit.ts"
+import { withoutStack } from "../errors/stack.ts"
+import * as Ladder from "./ShutdownLadder.ts"
+
+/** The process of an actor, as its spawner reports it. `Disconnected`: its connection ended, its exit is not known yet. */
+export type End =
+  | { readonly _tag: "Running" }
+  | { readonly _tag: "Disconnected" }
+  | { readonly _tag: "Exited"; readonly code: number }
+  | { readonly _tag: "Signalled"; readonly signal: string }
+  /** It was killed, and its spawner never said that it is gone. */
+  | { readonly _tag: "Unreported" }
+
+export interface State {
+  readonly actor: ActorId
+  readonly rung: Ladder.Rung
+  readonly end: End
+  /** Who wants its end here, and why: its owner, or itself where it asked to leave. */
+  readonly cancellation: Cancellation | undefined
+  /** Why it asks to leave, if it does. */
+  readonly leave: string | undefined
+  /** CancelActor was sent: its finalizers were to run. */
+  readonly asked: boolean
+  /** Its last word. */
+  readonly farewell: ActorExit | undefined
+  /** What it told of an error that nobody caught, or of a start that failed. */
+  readonly failure: Boxed | undefined
+  /** What it told of its cleanup. */
+  readonly cleanup: ReadonlyArray<Boxed>
+  /** It went away before anybody wanted its end. */
+  readonly loss: ActorError | undefined
+  /** How it ended; set with the last rung. */
+  readonly exit: ActorExit | undefined
+}
+
+export const initial = (actor: ActorId): State => ({
+  actor,
+  rung: "Running",
+  end: { _tag: "Running" },
+  cancellation: undefined,
+  leave: undefined,
+  asked: false,
+  farewell: undefined,
+  failure: undefined,
+  cleanup: [],
+  loss: undefined,
+  exit: undefined
+})
+
+export type Input =
+  /** Its owner wants it gone. */
+  | { readonly _tag: "End"; readonly cancellation: Cancellation }
+  /** It is not ready: there is nobody to ask. */
+  | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
+  /** It was told from outside to end. */
+  | { readonly _tag: "Leave"; readonly reason: string }
+  | { readonly _tag: "Ack" }
+  | { readonly _tag: "Bye"; readonly farewell: ActorExit }
+  | { readonly _tag: "Failed"; readonly boxed: Boxed }
+  | { readonly _tag: "CleanupFailed"; readonly boxed: Boxed }
+  | { readonly _tag: "ConnectionEnded"; readonly error: ActorError }
+  /** The bound of a rung is over. `ending`: the actor we are in is being ended itself. */
+  | { readonly _tag: "Elapsed"; readonly ending: boolean; readonly lines: ReadonlyArray<string> }
+  | { readonly _tag: "ProcessEnded"; readonly end: End; readonly lines: ReadonlyArray<string> }
+
+export type Action = Ladder.Action | { readonly _tag: "TellLoss"; readonly error: ActorError }
+
+export type Step = readonly [State, ReadonlyArray<Action>]
+
+const climb = (state: State, input: Ladder.Input): Step => {
+  const [rung, actions] = Ladder.step(state.rung, input)
+  const asked = state.asked || actions.some(({ _tag }) => _tag === "Ask")
+  return [{ ...state, rung, asked }, actions]
+}
+
+export const step = (state: State, input: Input): Step => {
+  if (state.rung === "Gone") return [state, []]
+  switch (input._tag) {
+    case "End":
+      return climb({ ...state, cancellation: state.cancellation ?? input.cancellation }, "end")
+    case "Discard":
+      return climb({ ...state, cancellation: state.cancellation ?? input.cancellation }, "lost")
+    case "Leave":
+      return state.rung === "Running" ? climb({ ...state, leave: input.reason }, "leave") : [state, []]
+    case "Ack":
+      return climb(state, "ack")
+    case "Bye":
+      return climb({ ...state, farewell: state.farewell ?? input.farewell }, "bye")
+    case "Failed":
+      return [{ ...state, failure: state.failure ?? input.boxed }, []]
+    case "CleanupFailed":
+      return [{ ...state, cleanup: [...state.cleanup, input.boxed] }, []]
+    case "ConnectionEnded":
+      return disconnected(state, input.error)
+    case "Elapsed":
+      return elapsed(state, input)
+    case "ProcessEnded":
+      return ended(state, input.end, input.lines)
+  }
+}
+
+/** Nobody here wanted it to go, and it did not say that it would. */
+const isUnexpected = ({ cancellation, farewell }: State): boolean =>
+  cancellation === undefined && farewell === undefined
+
+const lose = (state: State, error: ActorError): Step =>
+  state.loss === undefined ? [{ ...state, loss: error }, [{ _tag: "TellLoss", error }]] : [state, []]
+
+const disconnected = (state: State, error: ActorError): Step => {
+  const end: End = state.end._tag === "Running" ? { _tag: "Disconnected" } : state.end
+  const known = { ...state, end }
+  const [lost, told] = isUnexpected(known) && known.failure === undefined ? lose(known, error) : [known, []]
+  const [next, actions] = climb(lost, "lost")
+  return [next, [...told, ...actions]]
+}
+
+const elapsed = (state: State, { ending, lines }: Extract<Input, { readonly _tag: "Elapsed" }>): Step => {
+  if (state.rung === "Killed") return ended(state, { _tag: "Unreported" }, lines)
+  if (state.rung !== "LeaveRequested") return climb(state, "elapsed")
+  // What depends on it ends first: the scope that owns it is closing, and will end it.
+  if (ending) return [state, [{ _tag: "Wait", bound: "leave" }]]
+  const own: Cancellation = { by: state.actor, reason: state.leave ?? "leaving", deadline: 0 }
+  return climb({ ...state, cancellation: state.cancellation ?? own }, "elapsed")
+}
+
+const ended = (state: State, end: End, lines: ReadonlyArray<string>): Step => {
+  const known = { ...state, end }
+  const unexpected = end._tag === "Unreported" || isUnexpected(known) && known.failure === undefined
+  const [lost, told] = unexpected ? lose(known, lostOf(known, lines)) : [known, []]
+  const [next, actions] = climb(lost, "exit")
+  return [{ ...next, exit: exitOf(next, lines) }, [...told, ...actions]]
+}
+
+/** How its process went, in the words of an error. */
+const howOf = (end: End): Lost =>
+  end._tag === "Running" || end._tag === "Disconnected" ? { _tag: "ConnectionClosed" } : end
+
+const lostOf = ({ actor, end, failure }: State, lines: ReadonlyArray<string>): ActorLost =>
+  withoutStack(() => new ActorLost({ actor, how: howOf(end), began: "maybe", stderr: lines, failure: failure ?? null }))
+
+/** Why nobody can talk to it any more. */
+export const whyGone = (state: State, lines: ReadonlyArray<string>): ActorError => {
+  const { actor, farewell, loss } = state
+  if (loss !== undefined) return loss
+  if (farewell === undefined) return lostOf(state, lines)
+  // An actor that failed has not taken its leave of those who use it.
+  return farewell._tag === "Failed"
+    ? lostOf({ ...state, failure: state.failure ?? farewell.error.boxed }, lines)
+    : new ChannelClosed({ side: "peer", actor })
+}
+
+const cutOff = ({ actor, end }: State): Boxed => ({
+  type: cleanupUnfinished,
+  message: `it ended before it had said how its cleanup went: ${formatLost(howOf(end))}`,
+  stack: "",
+  cause: null,
+  origin: actor,
+  path: []
+})
+
+const isSame = (a: Boxed) => (b: Boxed): boolean => a.type === b.type && a.message === b.message && a.stack === b.stack
+
+/** What was told while it ended, and what its last word has besides. */
+const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): ReadonlyArray<Boxed> => [
+  ...told,
+  ...farewell.filter((boxed) => !told.some(isSame(boxed)))
+]
+
+/** How the actor ended, of everything that is known of it. */
+export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit => {
+  const { actor, cancellation, cleanup, end, failure, farewell, loss } = state
+  if (end._tag === "Unreported") return { _tag: "Lost", error: lostOf(state, lines), cleanup }
+  if (farewell !== undefined) return { ...farewell, cleanup: allOf(cleanup, farewell.cleanup) }
+  if (failure !== undefined) {
+    const error = withoutStack(() => new RemoteActorError({ actor, boxed: failure, others: [] }))
+    return { _tag: "Failed", error, cleanup }
+  }
+  if (loss !== undefined) return { _tag: "Lost", error: loss, cleanup }
+  if (cancellation === undefined) return { _tag: "Lost", error: lostOf(state, lines), cleanup }
+  const { by, reason } = cancellation
+  return { _tag: "Cancelled", by, reason, cleanup: state.asked ? [...cleanup, cutOff(state)] : cleanup }
+}

@@ -1,0 +1,168 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Actor } from "@furrow/actor"
+import { ActorError } from "@furrow/actor"
+import * as Machine from "@furrow/actor/internal/supervision/NurseryMachine"
+import { Cause, Schema } from "effect"
+
+const actor = { name: "frank", uuid: "f", pid: 7 }
+const boxed = (type: string) => ({ type, message: "broke", stack: "", cause: null, origin: actor, path: [] })
+const lost = new ActorError.ActorLost({ actor, how: { _tag: "ConnectionClosed" }, began: "maybe", stderr: [], failure: null })
+const answer = new ActorError.ContextCancelled({ actor, by: actor, reason: "nursery failed", acknowledged: true })
+
+const cancelled = (...cleanup: ReadonlyArray<string>): Actor.ActorExit => ({
+  _tag: "Cancelled",
+  by: actor,
+  reason: "nursery done",
+  cleanup: cleanup.map(boxed)
+})
+
+type Input = Machine.Input<string, string>
+type Action = Machine.Action<string>
+
+const gone = (child: string, exit: Actor.ActorExit = cancelled()): Input => ({ _tag: "ChildGone", child, exit })
+const ready = (child: string, awaited = false): Input => ({ _tag: "ChildReady", child, awaited })
+
+/** What happens to a nursery of the actors a and b and the job j, by a short name. */
+const inputs: Record<string, Input> = {
+  a: ready("a"),
+  b: ready("b"),
+  "a awaited": ready("a", true),
+  "a gone": gone("a"),
+  "b gone": gone("b"),
+  "a returned": gone("a", { _tag: "Returned", cleanup: [] }),
+  "a lost": gone("a", { _tag: "Lost", error: lost, cleanup: [] }),
+  "a failed": gone("a", {
+    _tag: "Failed",
+    error: new ActorError.RemoteActorError({ actor, boxed: boxed("TypeError"), others: [] }),
+    cleanup: []
+  }),
+  "b unclean": gone("b", cancelled("Error")),
+  "b cut off": gone("b", cancelled("CleanupUnfinished")),
+  j: { _tag: "JobStarted", job: "j" },
+  "j dismissed": { _tag: "JobDismissed", job: "j" },
+  "j failed": { _tag: "JobFailed", job: "j", cause: Cause.fail("j failed") },
+  "j answered": { _tag: "JobFailed", job: "j", cause: Cause.fail(answer) },
+  "j interrupted": { _tag: "JobFailed", job: "j", cause: Cause.interrupt(1) },
+  "j over": { _tag: "JobEnded", job: "j" },
+  returned: { _tag: "BodyReturned" },
+  failed: { _tag: "BodyFailed", cause: Cause.fail("body failed") },
+  interrupted: { _tag: "BodyInterrupted", why: { reason: "interrupted", author: undefined } },
+  over: { _tag: "BodyOver" }
+}
+
+const run = (given: ReadonlyArray<string>) => {
+  const actions: Array<Action> = []
+  const states = [Machine.initial<string, string>()]
+  for (const name of given) {
+    const [state, more] = Machine.step(states.at(-1)!, inputs[name]!)
+    states.push(state)
+    actions.push(...more)
+  }
+  return { state: states.at(-1)!, states, actions }
+}
+
+const spell = (action: Action): string =>
+  action._tag === "End"
+    ? `end ${action.child} (${action.why.reason})`
+    : action._tag === "Discard"
+    ? `discard ${action.child}`
+    : action._tag
+
+const failureOf = ({ first }: Machine.State<string, string>): string => {
+  const [reason] = first?.reasons ?? []
+  if (reason?._tag !== "Fail") return "-"
+  return typeof reason.error === "string" ? reason.error : (reason.error as { readonly _tag: string })._tag
+}
+
+/** What happened, what was done for it, and `phase, failure` at the end. */
+const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
+  ["returned; over", ["Joined", "Reaped"], "Done, -"],
+  ["a; returned", ["end a (nursery done)", "Joined"], "Closing, -"],
+  ["a; returned; over", ["end a (nursery done)", "Joined"], "Closing, -"],
+  ["a; returned; over; a gone", ["end a (nursery done)", "Joined", "Reaped"], "Done, -"],
+  ["a; returned; a gone; over", ["end a (nursery done)", "Joined", "Reaped"], "Done, -"],
+  // Joining.
+  ["a awaited; b; returned", [], "Joining, -"],
+  ["a awaited; b; returned; a gone", ["end b (nursery done)", "Joined"], "Closing, -"],
+  ["a awaited; returned; a returned; over", ["Joined", "Reaped"], "Done, -"],
+  ["j; returned", [], "Joining, -"],
+  ["j; returned; j over", ["Joined"], "Closing, -"],
+  ["j; b; returned; j failed", ["end b (nursery failed)", "InterruptBody"], "Closing, j failed"],
+  // Failures: the first one wins.
+  ["a; b; a lost", ["end b (nursery failed)", "InterruptBody"], "Closing, ActorLost"],
+  ["a; b; a failed", ["end b (nursery failed)", "InterruptBody"], "Closing, RemoteActorError"],
+  ["a; a gone", [], "Open, -"],
+  ["a; a returned", [], "Open, -"],
+  [
+    "a; failed; a lost; over",
+    ["end a (nursery failed)", "InterruptBody", "TellSuppressed", "Reaped"],
+    "Done, body failed"
+  ],
+  ["a; j; a lost; j failed", ["InterruptBody", "TellSuppressed"], "Closing, ActorLost"],
+  ["a; interrupted; a lost; over", ["end a (interrupted)", "TellSuppressed", "Reaped"], "Done, -"],
+  // What only answers our cancel does not count.
+  ["j; j interrupted", [], "Open, -"],
+  ["j; j answered", ["InterruptBody"], "Closing, ContextCancelled"],
+  ["j; j dismissed; j answered", [], "Open, -"],
+  ["j; j dismissed; j failed", ["InterruptBody"], "Closing, j failed"],
+  ["j; failed; j answered", ["InterruptBody"], "Closing, body failed"],
+  // Too late.
+  ["returned; a; over; a gone", ["Joined", "discard a", "Reaped"], "Done, -"],
+  ["returned; over; a", ["Joined", "Reaped", "discard a"], "Done, -"]
+]
+
+describe("A nursery", () => {
+  for (const [given, expected, end] of table) {
+    it(`G96: ${given.replaceAll(";", ",")}: ${end}`, () => {
+      const { actions, state } = run(given.split("; "))
+      assert.deepStrictEqual(actions.map(spell), expected)
+      assert.strictEqual(`${state.phase._tag}, ${failureOf(state)}`, end)
+    })
+  }
+
+  it("G94: keeps the cleanup that failed, and not the one that was cut off", () => {
+    const kept = (...given: ReadonlyArray<string>) => run(given).state.cleanup.map(({ type }) => type)
+    assert.deepStrictEqual(kept("b", "returned", "b unclean"), ["Error"])
+    assert.deepStrictEqual(kept("b", "returned", "b cut off"), [])
+  })
+})
+
+describe("Whatever happens to a nursery, in any order,", () => {
+  const names = Object.keys(inputs)
+  const any = Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(24))
+
+  it.prop("the first failure stays the first", { given: any }, ({ given }) => {
+    let first: unknown
+    for (const state of run(given).states) {
+      if (first !== undefined) assert.strictEqual(state.first, first)
+      first = state.first
+    }
+  })
+
+  it.prop("it is left once, with its body over and nobody in it", { given: any }, ({ given }) => {
+    const { actions, states } = run(given)
+    assert.isAtMost(actions.filter(({ _tag }) => _tag === "Reaped").length, 1)
+    const done = states.findIndex(({ phase }) => phase._tag === "Done")
+    if (done < 0) return
+    assert.include(given.slice(0, done), "over")
+    assert.strictEqual(states[done]!.children.size, 0)
+    // It stays so: whoever comes later is turned away.
+    for (const { children, phase } of states.slice(done)) {
+      assert.deepStrictEqual([phase._tag, children.size], ["Done", 0])
+    }
+  })
+
+  it.prop("every actor that is in it when it closes is told to end, once", { given: any }, ({ given }) => {
+    const { states } = run(given)
+    const at = states.findIndex((state, i) => i > 0 && !Machine.isOpen(state) && Machine.isOpen(states[i - 1]!))
+    if (at < 0) return
+    const [, actions] = Machine.step(states[at - 1]!, inputs[given[at - 1]!]!)
+    const told = actions.flatMap((action) => action._tag === "End" ? [action.child] : [])
+    assert.deepStrictEqual(told.toSorted(), Array.from(states[at]!.children.keys()).toSorted())
+  })
+
+  it.prop("it is left once everybody is gone", { given: any }, ({ given }) => {
+    const { state } = run([...given, "a gone", "b gone", "j over", "returned", "over", "a gone", "b gone"])
+    assert.strictEqual(state.phase._tag, "Done")
+  })
+})

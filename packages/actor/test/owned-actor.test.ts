@@ -1,0 +1,186 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Actor } from "@furrow/actor"
+import { ActorError } from "@furrow/actor"
+import * as OwnedActor from "@furrow/actor/internal/supervision/OwnedActor"
+import { Schema } from "effect"
+
+const actor = { name: "frank", uuid: "f", pid: 7 }
+const owner = { name: "root", uuid: "r", pid: 1 }
+const third = { name: "third", uuid: "t", pid: 2 }
+
+const boxed = (type: string, message = "broke") => ({
+  type,
+  message,
+  stack: "",
+  cause: null,
+  origin: actor,
+  path: []
+})
+
+const bye = (exit: Actor.ActorExit): OwnedActor.Input => ({ _tag: "Bye", farewell: exit })
+
+/** Everything that an owner hears of an actor, by a short name. */
+const inputs = {
+  end: { _tag: "End", cancellation: { by: owner, reason: "done", deadline: 0 } },
+  discard: { _tag: "Discard", cancellation: { by: owner, reason: "not ready", deadline: 0 } },
+  leave: { _tag: "Leave", reason: "SIGTERM" },
+  ack: { _tag: "Ack" },
+  returned: bye({ _tag: "Returned", cleanup: [] }),
+  cancelled: bye({ _tag: "Cancelled", by: third, reason: "asked", cleanup: [boxed("Error")] }),
+  failed: bye({
+    _tag: "Failed",
+    error: new ActorError.RemoteActorError({ actor, boxed: boxed("TypeError"), others: [] }),
+    cleanup: []
+  }),
+  uncaught: { _tag: "Failed", boxed: boxed("RangeError") },
+  cleanup: { _tag: "CleanupFailed", boxed: boxed("Error") },
+  cut: {
+    _tag: "ConnectionEnded",
+    error: new ActorError.ActorLost({ actor, how: { _tag: "ConnectionClosed" }, began: "maybe", stderr: [], failure: null })
+  },
+  elapsed: { _tag: "Elapsed", ending: false, lines: [] },
+  elapsedWhileEnding: { _tag: "Elapsed", ending: true, lines: [] },
+  exit0: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 0 }, lines: ["last line"] },
+  exit3: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 3 }, lines: ["last line"] },
+  killed: { _tag: "ProcessEnded", end: { _tag: "Signalled", signal: "SIGKILL" }, lines: ["last line"] }
+} as const satisfies Record<string, OwnedActor.Input>
+
+type Word = keyof typeof inputs
+const words = Object.keys(inputs) as ReadonlyArray<Word>
+
+const live = (given: ReadonlyArray<Word>) => {
+  const actions: Array<OwnedActor.Action> = []
+  const states: Array<OwnedActor.State> = [OwnedActor.initial(actor)]
+  for (const word of given) {
+    const [state, more] = OwnedActor.step(states.at(-1)!, inputs[word])
+    states.push(state)
+    actions.push(...more)
+  }
+  return { state: states.at(-1)!, states, actions }
+}
+
+const exitAfter = (given: string): Actor.ActorExit => live(given.split(" ") as ReadonlyArray<Word>).state.exit!
+
+/** An exit as rows spell it. */
+const spell = (exit: Actor.ActorExit): string => {
+  const cleanup = exit.cleanup.length === 0 ? "" : ` + ${exit.cleanup.map(({ type }) => type).join(", ")}`
+  switch (exit._tag) {
+    case "Returned":
+      return `Returned${cleanup}`
+    case "Failed":
+      return `Failed ${exit.error.type}${cleanup}`
+    case "Cancelled":
+      return `Cancelled by ${exit.by.name}: ${exit.reason}${cleanup}`
+    case "Lost":
+      return `Lost ${exit.error._tag === "ActorLost" ? exit.error.how._tag : exit.error._tag}${cleanup}`
+  }
+}
+
+/** What an owner hears, in order, and how the actor ended for everybody. */
+const table: ReadonlyArray<readonly [string, string]> = [
+  // Its own last word.
+  ["returned exit0", "Returned"],
+  ["failed exit3", "Failed TypeError"],
+  ["cancelled exit0", "Cancelled by third: asked + Error"],
+  ["end ack returned exit0", "Returned"],
+  ["end ack cancelled exit0", "Cancelled by third: asked + Error"],
+  ["cut returned exit0", "Returned"],
+  // A process that has said its last word may end as it likes.
+  ["returned exit3", "Returned"],
+  ["cancelled elapsed killed", "Cancelled by third: asked + Error"],
+  // A cleanup that was told as it failed is the one of the last word.
+  ["end ack cleanup cancelled exit0", "Cancelled by third: asked + Error"],
+  ["end ack cleanup returned exit0", "Returned + Error"],
+  // An uncaught error whose actor was cut off before its last word.
+  ["uncaught exit3", "Failed RangeError"],
+  ["uncaught cut exit3", "Failed RangeError"],
+  ["uncaught end killed", "Failed RangeError"],
+  // Its owner ended it.
+  ["end ack exit0", "Cancelled by root: done + CleanupUnfinished"],
+  ["end elapsed elapsed killed", "Cancelled by root: done + CleanupUnfinished"],
+  ["end cut killed", "Cancelled by root: done + CleanupUnfinished"],
+  ["end ack cleanup elapsed killed", "Cancelled by root: done + Error, CleanupUnfinished"],
+  ["discard killed", "Cancelled by root: not ready"],
+  // It was told to end from outside, and its owner ended it, or had no time to.
+  ["leave elapsed ack exit0", "Cancelled by frank: SIGTERM + CleanupUnfinished"],
+  ["leave end ack exit0", "Cancelled by root: done + CleanupUnfinished"],
+  ["leave cancelled exit0", "Cancelled by third: asked + Error"],
+  ["leave exit3", "Lost Exited"],
+  // Nobody asked.
+  ["exit0", "Lost Exited"],
+  ["killed", "Lost Signalled"],
+  ["cut killed", "Lost ConnectionClosed"],
+  ["cut end killed", "Lost ConnectionClosed"],
+  // Its exit was never reported.
+  ["end elapsed elapsed elapsed", "Lost Unreported"],
+  ["returned elapsed elapsed", "Lost Unreported"]
+]
+
+describe("An owned actor", () => {
+  for (const [given, expected] of table) {
+    it(`G93: ${given}: ${expected}`, () => {
+      assert.strictEqual(spell(exitAfter(given)), expected)
+    })
+  }
+
+  it("G93: that is lost is told with its last lines, and its error is the one of the loss", () => {
+    const { actions, state } = live(["killed"])
+    const [told] = actions
+    if (told?._tag !== "TellLoss" || state.exit?._tag !== "Lost") return assert.fail("no loss was told")
+    assert.strictEqual(told.error, state.exit.error)
+    assert.deepInclude(told.error, { stderr: ["last line"] })
+  })
+
+  it("G95: that asks to leave is waited for as long as its owner is ending", () => {
+    const { state } = live(["leave", "elapsedWhileEnding", "elapsedWhileEnding"])
+    assert.deepInclude(state, { rung: "LeaveRequested", cancellation: undefined })
+    const [asked, actions] = OwnedActor.step(state, inputs.end)
+    assert.deepInclude(asked, { rung: "Asked", cancellation: inputs.end.cancellation })
+    assert.strictEqual(actions[0]!._tag, "Ask")
+  })
+
+  it("G95: that asks to leave is asked in its own name when the grace is over", () => {
+    const { actions, state } = live(["leave", "elapsed"])
+    assert.deepStrictEqual(state.cancellation, { by: actor, reason: "SIGTERM", deadline: 0 })
+    assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["Wait", "Ask", "Wait"])
+  })
+})
+
+describe("Whatever an owner hears, in any order,", () => {
+  const any = Schema.Array(Schema.Literals(words)).check(Schema.isMaxLength(16))
+
+  it.prop("its actor ends once, and what is heard later changes nothing", { before: any, after: any }, (given) => {
+    const ended = live([...given.before, "killed"])
+    const later = live([...given.before, "killed", ...given.after])
+    assert.strictEqual(later.state, later.states[ended.states.length - 1])
+    assert.strictEqual(later.actions.filter(({ _tag }) => _tag === "Done").length, 1)
+  })
+
+  it.prop("an exit is there with the last rung and not before", { given: any }, ({ given }) => {
+    for (const { exit, rung } of live(given).states) assert.strictEqual(exit !== undefined, rung === "Gone")
+  })
+
+  it.prop("its first last word is how it ended", { given: any }, ({ given }) => {
+    const { states } = live([...given, "killed"])
+    const gone = states.findIndex(({ rung }) => rung === "Gone")
+    const said = given.slice(0, gone).find((word) => ["returned", "cancelled", "failed"].includes(word))
+    const exit = states.at(-1)!.exit!
+    if (said === undefined || states.at(-1)!.end._tag === "Unreported") return
+    assert.strictEqual(exit._tag, said[0]!.toUpperCase() + said.slice(1))
+  })
+
+  it.prop(
+    "a loss is told at most once, and an actor that somebody ended first is no loss",
+    { given: any },
+    ({ given }) => {
+      const { actions } = live(["end", ...given, "killed"])
+      const reaped = live(["end", ...given, "killed"]).state.end._tag !== "Unreported"
+      assert.isAtMost(live([...given, "killed"]).actions.filter(({ _tag }) => _tag === "TellLoss").length, 1)
+      if (reaped) assert.isFalse(actions.some(({ _tag }) => _tag === "TellLoss"))
+    }
+  )
+
+  it.prop("whoever asks it to end is named", { given: any }, ({ given }) => {
+    for (const { asked, cancellation } of live(given).states) if (asked) assert.isDefined(cancellation)
+  })
+})
