@@ -100,6 +100,8 @@ const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
   ],
   ["a; j; a lost; j failed", ["InterruptBody", "TellSuppressed"], "Closing, ActorLost"],
   ["a; interrupted; a lost; over", ["end a (interrupted)", "TellSuppressed", "Reaped"], "Done, -"],
+  // One that fails while everybody ends has no body to interrupt any more.
+  ["a; returned; a lost; over", ["end a (nursery done)", "Joined", "Reaped"], "Done, ActorLost"],
   // What only answers our cancel does not count.
   ["j; j interrupted", [], "Open, -"],
   ["j; j answered", ["InterruptBody"], "Closing, ContextCancelled"],

@@ -172,6 +172,7 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
   const end = (why: number) => {
     if (code !== undefined) return
     code = why
+    control()?.beginEnd()
     interrupt()
   }
   const listeners: Array<readonly [string, (...args: Array<any>) => void]> = []

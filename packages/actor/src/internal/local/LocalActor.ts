@@ -63,6 +63,8 @@ export interface Control {
   readonly killAll: () => void
   readonly stopAll: () => void
   readonly continueAll: () => void
+  /** The program is being ended: an actor that asks to leave is left to the scope that owns it. */
+  readonly beginEnd: () => void
 }
 
 export class LocalActor {
@@ -80,7 +82,7 @@ export class LocalActor {
   /** Who may be starting at the same time. */
   readonly starts: Semaphore.Semaphore
   /** What a main program may do to the whole tree without asking it; in a root alone. */
-  control: Control | undefined
+  control: Omit<Control, "beginEnd"> | undefined
   /** None for handlers that run in somebody else's process. */
   reach: PeerNetwork | undefined
   ending: Ending | undefined
@@ -187,5 +189,11 @@ export const current: Effect.Effect<LocalActor, never, ActorRuntime> = Effect.ma
  * @category platforms
  * @since 0.1.0
  */
-export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined =>
-  (runtime.inside as LocalActor).control
+export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined => {
+  const local = runtime.inside as LocalActor
+  if (local.control === undefined) return undefined
+  const beginEnd = () => {
+    local.isLeaving = true
+  }
+  return { ...local.control, beginEnd }
+}

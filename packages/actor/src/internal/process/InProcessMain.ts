@@ -5,13 +5,16 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
 import { Dispatcher, type Handlers } from "../dialog/Dispatcher.ts"
 import type { ActorId } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import { LocalActor } from "../local/LocalActor.ts"
 import * as Portal from "../portal/Portal.ts"
@@ -75,21 +78,21 @@ export const serve = (
     theirs.route((event) => event._tag === "Start" ? dispatcher.start(event) : undefined)
     // Handlers that run here have no portal to us: they ask nothing.
     ours.route((event) => event._tag === "Start" ? ours.violate({ _tag: "WrongSide", word: "Start" }) : undefined)
-    yield* Effect.addFinalizer(() => {
-      dispatcher.cancelAll({ by: near, reason: "scope closed", deadline: 0 })
-      return dispatcher.awaitIdle
-    })
+    const ended = Deferred.makeUnsafe<ActorExit>()
+    const end = (reason: string) =>
+      Effect.suspend(() => {
+        dispatcher.cancelAll({ by: near, reason, deadline: 0 })
+        const exit: ActorExit = { _tag: "Cancelled", by: near, reason, cleanup: [] }
+        return Effect.map(dispatcher.awaitIdle, () => void Deferred.doneUnsafe(ended, Exit.succeed(exit)))
+      })
+    yield* Effect.addFinalizer(() => end("scope closed"))
     return Portal.make({
       channel: ours,
       env: local(near).env,
       actor: far,
       exposed: new Map(Array.from(served.handlers.keys(), (endpoint) => [endpoint, undefined])),
-      cancel: (reason) =>
-        Effect.sync(() => dispatcher.cancelAll({ by: near, reason, deadline: 0 })).pipe(
-          Effect.andThen(dispatcher.awaitIdle),
-          Effect.andThen(Effect.sync(() => ours.close()))
-        ),
-      wait: Effect.never
+      cancel: (reason) => Effect.map(end(reason), () => ours.close()),
+      wait: Deferred.await(ended)
     })
   })
 

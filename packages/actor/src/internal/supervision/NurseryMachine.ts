@@ -28,7 +28,7 @@ export interface Closing {
 export type Phase =
   | { readonly _tag: "Open" }
   | { readonly _tag: "Joining" }
-  | { readonly _tag: "Closing"; readonly why: Closing; readonly bodyIsOver: boolean }
+  | { readonly _tag: "Closing"; readonly why: Closing; readonly interrupted: boolean; readonly bodyIsOver: boolean }
   | { readonly _tag: "Done" }
 
 /** `Child` and `Job` are whatever their owner knows them by. */
@@ -121,7 +121,7 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
     case "BodyFailed":
       return fail(state, input.cause)
     case "BodyInterrupted":
-      return close(state, input.why)
+      return close(state, input.why, true)
     case "BodyOver": {
       const [closing, actions] = close(state, { reason: "nursery done", author: undefined })
       const { phase } = closing
@@ -143,10 +143,10 @@ const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
 }
 
 /** Asks every child to end, at once: what the body's own finalizers still wait for ends with them. */
-const close = <Child, Job>(state: State<Child, Job>, why: Closing): Step<Child, Job> =>
+const close = <Child, Job>(state: State<Child, Job>, why: Closing, interrupted = false): Step<Child, Job> =>
   isOpen(state)
     ? [
-      { ...state, phase: { _tag: "Closing", why, bodyIsOver: false } },
+      { ...state, phase: { _tag: "Closing", why, interrupted, bodyIsOver: false } },
       Array.from(state.children.keys(), (child): Action<Child> => ({ _tag: "End", child, why }))
     ]
     : [state, []]
@@ -163,7 +163,12 @@ const childGone = <Child, Job>(state: State<Child, Job>, child: Child, exit: Act
 }
 
 const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
-  if (state.first !== undefined || !isOpen(state)) return suppress(state, cause)
+  const { first, phase } = state
+  if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
+    return suppress(state, cause)
+  }
+  // The body has returned: there is nobody left to be interrupted, but the region has failed.
+  if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]
 }
