@@ -66,7 +66,7 @@ describe("A process handle", () => {
         yield* pass(Ladder.reapBoundMillis, 1000)
         assert.isDefined(region.pollUnsafe())
         assert.deepStrictEqual((yield* Actor.statistics).children, [])
-        assert.match(errorsOf(logs).join("\n"), new RegExp(`${member} of frank@\\d+ threw`))
+        assert.match(errorsOf(logs).join("\n"), new RegExp(`${member} of its process threw for frank@\\d+`))
       }).pipe(drained, Effect.provide(broken({ [member]: throws }, () => deaf)), Effect.provide(logs.layer))
     })
   }
@@ -106,7 +106,7 @@ describe("What hears of the end of an actor", () => {
       yield* Fiber.join(region)
       assert.deepStrictEqual(heard, ["the second", "Cancelled"])
       const errors = errorsOf(logs).join("\n")
-      for (const what of ["a callback for the end", "the transport's memory"]) assert.include(errors, what)
+      for (const what of ["a callback for its end threw", "forget of a transport threw"]) assert.include(errors, what)
     }).pipe(Effect.scoped, drained, Effect.provide(MemoryActor.layer), Effect.provide(logs.layer))
   })
 })

@@ -6,7 +6,13 @@ import { Cause, Schema } from "effect"
 
 const actor = { name: "frank", uuid: "f", pid: 7 }
 const boxed = (type: string) => ({ type, message: "broke", stack: "", cause: null, origin: actor, path: [] })
-const lost = new ActorError.ActorLost({ actor, how: { _tag: "ConnectionClosed" }, began: "maybe", stderr: [], failure: null })
+const lost = new ActorError.ActorLost({
+  actor,
+  how: { _tag: "ConnectionClosed" },
+  began: "maybe",
+  stderr: [],
+  failure: null
+})
 const answer = new ActorError.ContextCancelled({ actor, by: actor, reason: "nursery failed", acknowledged: true })
 
 const cancelled = (...cleanup: ReadonlyArray<string>): Actor.ActorExit => ({

@@ -36,7 +36,13 @@ const inputs = {
   cleanup: { _tag: "CleanupFailed", boxed: boxed("Error") },
   cut: {
     _tag: "ConnectionEnded",
-    error: new ActorError.ActorLost({ actor, how: { _tag: "ConnectionClosed" }, began: "maybe", stderr: [], failure: null })
+    error: new ActorError.ActorLost({
+      actor,
+      how: { _tag: "ConnectionClosed" },
+      began: "maybe",
+      stderr: [],
+      failure: null
+    })
   },
   elapsed: { _tag: "Elapsed", ending: false, lines: [] },
   elapsedWhileEnding: { _tag: "Elapsed", ending: true, lines: [] },

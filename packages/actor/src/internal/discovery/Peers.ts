@@ -380,9 +380,7 @@ export class Peers {
 
   /** When the connection to a peer has ended: what it said last, if it did. */
   ended(channel: PeerChannel): Effect.Effect<Uint8Array | undefined> {
-    return Effect.callback((resume) =>
-      Effect.sync(channel.whenClosed(() => resume(Effect.sync(() => channel.bye))))
-    )
+    return Effect.callback((resume) => Effect.sync(channel.whenClosed(() => resume(Effect.sync(() => channel.bye)))))
   }
 
   // ---- ending -----------------------------------------------------------------------------------------------------

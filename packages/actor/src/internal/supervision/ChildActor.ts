@@ -14,12 +14,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import { exitOf } from "../channel/Farewell.ts"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { Waiters } from "../channel/Waiters.ts"
 import { wireMillis } from "../dialog/DialogContext.ts"
 import { Dispatcher, type Relayed } from "../dialog/Dispatcher.ts"
 import { decodeFailure } from "../dialog/Failures.ts"
-import { exitOf } from "../channel/Farewell.ts"
 import { type ActorError, type ActorId, formatActor, type SpawnStep } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
@@ -202,7 +202,7 @@ export class ChildActor {
   whenGone(callback: (exit: ActorExit) => void): () => void {
     const { exit } = this.state
     if (exit === undefined) return this.exits.add(callback)
-    this.process.attempt("a callback for the end", () => callback(exit))
+    this.process.attempt("a callback for its end", () => callback(exit))
     return () => {}
   }
 
@@ -215,7 +215,7 @@ export class ChildActor {
       this.stopTimer()
       this.local.events.publish({ _tag: "ActorEnding", actor: this.actor, rung: next.rung })
     }
-    for (const action of actions) this.process.attempt(`"${action._tag}"`, () => this.execute(action))
+    for (const action of actions) this.process.attempt(`the step ${action._tag}`, () => this.execute(action))
   }
 
   private execute(action: OwnedActor.Action): void {
@@ -272,16 +272,19 @@ export class ChildActor {
     }
     // The exit may be known before the end of the connection is: whoever waits for a word hears of the loss.
     const error = cancellation === undefined ? this.whyGone() : loss
-    this.process.attempt("its channel", () => error === undefined ? this.channel?.close() : this.channel?.lose(error))
+    this.process.attempt(
+      "the end of its connection",
+      () => error === undefined ? this.channel?.close() : this.channel?.lose(error)
+    )
     Deferred.doneUnsafe(this.opened, Exit.succeed(undefined))
     this.local.events.publish({ _tag: "ActorEnded", actor: this.actor, exit: exit! })
-    this.process.attempt("a callback for the end", () => this.exits.wake(exit!))
+    this.process.attempt("a callback for its end", () => this.exits.wake(exit!))
   }
 
   private freeName(): void {
     const { reach } = this.local
     if (reach === undefined) return
     Effect.runForkWith(this.context)(reach.directory.gone(this.actor.uuid))
-    this.process.attempt("the transport's memory", () => reach.forget(this.actor))
+    this.process.attempt("forget of a transport", () => reach.forget(this.actor))
   }
 }

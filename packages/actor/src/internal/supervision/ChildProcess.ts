@@ -28,9 +28,9 @@ export class ChildProcess {
     const ended = (exit: ProcessExit) => {
       if (this.hasEnded) return
       this.hasEnded = true
-      this.attempt("a callback for the exit", () => this.ends.wake(endOf(exit)))
+      this.attempt("a callback for its exit", () => this.ends.wake(endOf(exit)))
     }
-    this.attempt("whenExited", () => this.handle.whenExited(ended))
+    this.attempt("whenExited of its process", () => this.handle.whenExited(ended))
   }
 
   /** Calls back once it is reaped and its last output is read; said before `watch`. */
@@ -40,12 +40,12 @@ export class ChildProcess {
 
   /** To the process and everything in its group. */
   signal(signal: "SIGTERM" | "SIGKILL"): void {
-    this.attempt("signal", () => this.handle.signal(signal))
+    this.attempt("signal of its process", () => this.handle.signal(signal))
   }
 
   /** The last lines of its stderr, oldest first. */
   lastLines(): ReadonlyArray<string> {
-    const lines = this.attempt("lastLines", () => this.handle.lastLines())
+    const lines = this.attempt("lastLines of its process", () => this.handle.lastLines())
     return Array.isArray(lines) ? lines.map(String) : []
   }
 
@@ -68,12 +68,11 @@ export class ChildProcess {
     try {
       return f()
     } catch (error) {
-      const text = `${what} of ${formatActor(this.handle.actor)} threw; the runtime goes on`
+      const text = `${what} threw for ${formatActor(this.handle.actor)}; the runtime goes on`
       Effect.runForkWith(this.context)(Effect.logError(text, error))
       return undefined
     }
   }
-
 
   /** Says so where the root's loggers read it. */
   logError(text: string): void {
