@@ -13,6 +13,8 @@ interface Told {
   /** The error of the open call, and what it says of the cause. */
   readonly call: string
   readonly how: ActorError.ActorLost["how"]
+  /** How it ended for its owner: lost, unless it could still say why. */
+  readonly exit?: "Failed" | "Cancelled"
   /** A line among its last ones on stderr. */
   readonly stderr?: RegExp
   /** The type of the error that nobody caught. */
@@ -30,12 +32,14 @@ const told: { readonly [W in Way]: Told } = {
   throw: {
     call: "RemoteActorError: RangeError",
     how: exited(70),
+    exit: "Failed",
     stderr: /^RangeError: nobody/,
     failure: "RangeError"
   },
   reject: {
     call: "RemoteActorError: RangeError",
     how: exited(70),
+    exit: "Failed",
     stderr: /^RangeError: nobody/,
     failure: "RangeError"
   },
@@ -45,10 +49,11 @@ const told: { readonly [W in Way]: Told } = {
   // Node's own report is longer than what is kept.
   abort: { call: "ActorLost", how: signalled("SIGABRT"), stderr: /^----- JavaScript stack trace/ },
   SIGKILL: { call: "ActorLost", how: signalled("SIGKILL") },
-  SIGTERM: { call: "ContextCancelled: SIGTERM", how: exited(143) },
+  SIGTERM: { call: "ContextCancelled: SIGTERM", how: exited(143), exit: "Cancelled" },
   descriptors: {
     call: "RemoteActorError: Error",
     how: exited(70),
+    exit: "Failed",
     stderr: /^Error: EMFILE: too many/,
     failure: "Error"
   },
@@ -67,7 +72,7 @@ const summary = (error: unknown): string => {
 
 const dying = (way: Way) =>
   Effect.gen(function*() {
-    const { call, failure, how, stderr = /^about to die/ } = told[way]
+    const { call, exit = "Lost", failure, how, stderr = /^about to die/ } = told[way]
     const other = yield* Actor.startScoped("other", { expose: [pid] })
     const options = way === "memory" ? { memoryLimit: 64 } : {}
     const victim = yield* Actor.startScoped("victim", { expose: [die, isDying, pid], ...options })
@@ -86,16 +91,21 @@ const dying = (way: Way) =>
     assert.strictEqual(summary(error), call)
     const [ended, rest] = yield* timed(victim.wait)
     assert.isBelow(rest, atOnce)
-    const loss = ended._tag === "Lost" ? ended.error : assert.fail("it was not lost")
-    if (!(loss instanceof ActorError.ActorLost)) return assert.fail(loss.message)
-    assert.deepStrictEqual(loss.how, how)
-    assert.strictEqual(loss.actor.uuid, victim.actor.uuid)
-    assert.isTrue(loss.stderr.some((line) => stderr.test(line)), `its last lines: ${loss.stderr.join("\n")}`)
-    assert.strictEqual(loss.failure?.type, failure)
+    assert.strictEqual(ended._tag, exit)
+    const late = yield* Effect.flip(victim.run(pid()))
+    if (ended._tag === "Cancelled") assert.deepStrictEqual([ended.by, ended.reason], [victim.actor, way])
+    if (ended._tag === "Failed") assert.strictEqual(ended.error.type, failure)
+    if (ended._tag === "Lost") {
+      if (!(ended.error instanceof ActorError.ActorLost)) return assert.fail(ended.error.message)
+      const { actor, how: found, stderr: lines } = ended.error
+      assert.deepStrictEqual(found, how)
+      assert.strictEqual(actor.uuid, victim.actor.uuid)
+      assert.isTrue(lines.some((line) => stderr.test(line)), `its last lines: ${lines.join("\n")}`)
+      // A call that comes too late hears the same.
+      assert.deepInclude(late, { _tag: "ActorLost", how })
+    } else assert.isTrue(Actor.isActorError(late))
     if (error instanceof ActorError.ActorLost) assert.deepStrictEqual(error.how, how)
     assert.isTrue(Actor.isActorError(yield* Fiber.join(bystander)))
-    // Whoever comes too late hears the same.
-    assert.deepInclude(yield* Effect.flip(victim.run(pid())), { _tag: "ActorLost", how })
     assert.isFalse(Processes.isAlive(victim.actor.pid))
     assert.strictEqual(yield* other.run(pid()), other.actor.pid)
   })
