@@ -27,7 +27,7 @@ import type { Misused, Unexposed, Unnamed } from "./internal/contract/Mistake.ts
 import { Deadline } from "./internal/dialog/DialogContext.ts"
 import * as Caller from "./internal/dialog/OutgoingDialog.ts"
 import { type ActorError, isActorError } from "./internal/errors/ActorError.ts"
-import { type ActorExit, cleanupFailures } from "./internal/errors/ActorExit.ts"
+import type { ActorExit } from "./internal/errors/ActorExit.ts"
 import type { ActorEvent } from "./internal/inspect/ActorEvent.ts"
 import type { ActorSnapshot } from "./internal/inspect/Snapshot.ts"
 import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
@@ -227,11 +227,10 @@ const inOwnActor = <A>(
       ({ channel, child }) => {
         const end = (reason: string) => endAsOwner(local, child, reason)
         const used = Effect.exit(restore(use(channel, end("interrupted"))))
-        return Effect.flatMap(used, (exit) =>
-          Effect.flatMap(
-            Effect.andThen(end("done"), child.wait),
-            (ended) => withCleanupFailures(exit, cleanupFailures(ended))
-          ))
+        return Effect.flatMap(
+          used,
+          (exit) => Effect.flatMap(end("done"), () => withCleanupFailures(exit, child.raised))
+        )
       }
     )
   )

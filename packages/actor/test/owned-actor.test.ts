@@ -48,6 +48,7 @@ const inputs = {
   elapsedWhileEnding: { _tag: "Elapsed", ending: true, lines: [] },
   exit0: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 0 }, lines: ["last line"] },
   exit3: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 3 }, lines: ["last line"] },
+  exit143: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 143 }, lines: [] },
   killed: { _tag: "ProcessEnded", end: { _tag: "Signalled", signal: "SIGKILL" }, lines: ["last line"] }
 } as const satisfies Record<string, OwnedActor.Input>
 
@@ -91,9 +92,12 @@ const table: ReadonlyArray<readonly [string, string]> = [
   ["end ack returned exit0", "Returned"],
   ["end ack cancelled exit0", "Cancelled by third: asked + Error"],
   ["cut returned exit0", "Returned"],
-  // A process that has said its last word may end as it likes.
-  ["returned exit3", "Returned"],
-  ["cancelled elapsed killed", "Cancelled by third: asked + Error"],
+  // What its process does after its last word is a part of its cleanup.
+  ["returned exit3", "Returned + ActorLost"],
+  ["returned killed", "Returned + ActorLost"],
+  ["cancelled exit3", "Cancelled by third: asked + Error, ActorLost"],
+  ["cancelled exit143", "Cancelled by third: asked + Error"],
+  ["cancelled elapsed killed", "Cancelled by third: asked + Error, CleanupUnfinished"],
   // A cleanup that was told as it failed is the one of the last word.
   ["end ack cleanup cancelled exit0", "Cancelled by third: asked + Error"],
   ["end ack cleanup returned exit0", "Returned + Error"],
@@ -128,6 +132,16 @@ describe("An owned actor", () => {
       assert.strictEqual(spell(exitAfter(given)), expected)
     })
   }
+
+  it("G94: raises its cleanup where its owner ended it, and nowhere else", () => {
+    const raised = (given: string) =>
+      OwnedActor.raisedBy(live(given.split(" ") as ReadonlyArray<Word>).state).map(({ type }) => type)
+    assert.deepStrictEqual(raised("end ack cancelled exit0"), ["Error"])
+    assert.deepStrictEqual(raised("end ack cleanup elapsed killed"), ["Error"])
+    for (const given of ["cancelled exit0", "cleanup returned exit0", "leave elapsed ack cleanup returned exit0"]) {
+      assert.deepStrictEqual(raised(given), [], given)
+    }
+  })
 
   it("G93: that is lost is told with its last lines, and its error is the one of the loss", () => {
     const { actions, state } = live(["killed"])

@@ -8,6 +8,7 @@ import * as Leaks from "@furrow/testing/Leaks"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
@@ -54,10 +55,15 @@ describe("An actor whose release", () => {
               Effect.forkScoped({ startImmediately: true })
             )
             for (const [name, end] of Object.entries(ways)) {
-              const portal = yield* Actor.startScoped(name, { expose: [endpoint, escape, square] })
-              yield* end(portal)
-              const gone = yield* Effect.timeout(portal.wait, "15 seconds")
-              assert.isFalse(Processes.isAlive(portal.actor.pid), `${name}: ${gone._tag}`)
+              const life = Effect.gen(function*() {
+                const portal = yield* Actor.startScoped(name, { expose: [endpoint, escape, square] })
+                yield* end(portal)
+                const gone = yield* Effect.timeout(portal.wait, "15 seconds")
+                assert.isFalse(Processes.isAlive(portal.actor.pid), `${name}: ${gone._tag}`)
+              })
+              // What failed after its owner had ended it fails the owner's Scope.
+              const closed = yield* Effect.exit(Effect.scoped(life))
+              assert.strictEqual(Exit.isFailure(closed), how === "dies" && name === "portal.cancel", name)
             }
             yield* Eventually.holds("every failure is heard", () => heard.size === Object.keys(ways).length)
             for (const [name, text] of heard) assert.match(text, message, name)
@@ -97,9 +103,10 @@ describe("An actor whose runtime fails at the end", () => {
       yield* portal.run(throwAtExit())
       process.kill(portal.actor.pid, "SIGTERM")
       const exit = yield* Effect.timeout(portal.wait, "15 seconds")
-      assert.isTrue(exit._tag === "Lost" && exit.error._tag === "ActorLost")
-      if (exit._tag !== "Lost" || exit.error._tag !== "ActorLost") return
-      assert.deepStrictEqual(exit.error.how, { _tag: "Exited", code: 70 })
-      assert.include(exit.error.message, "an actor's runtime failed: Error: at exit")
+      // It had said its last word: what its process does after it is a part of its cleanup.
+      assert.deepInclude(exit, { _tag: "Cancelled", reason: "SIGTERM" })
+      assert.strictEqual(exit.cleanup.length, 1)
+      assert.match(exit.cleanup[0]!.message, /its process exited with code 70/)
+      assert.include(exit.cleanup[0]!.message, "an actor's runtime failed: Error: at exit")
     })))
 })

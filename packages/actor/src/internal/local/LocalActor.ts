@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
+import type { Boxed } from "@furrow/protocol/Failure"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
@@ -32,6 +33,8 @@ export interface ChildEntry {
   /** Ends it in somebody's name, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
+  /** What failed in its cleanup after we had ended it; known once it is gone. */
+  readonly raised: ReadonlyArray<Boxed>
   readonly snapshot: () => ChildSnapshot
 }
 

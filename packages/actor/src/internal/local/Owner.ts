@@ -14,7 +14,7 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { cancellationOf } from "../dialog/DialogContext.ts"
 import { OtherFailures } from "../dialog/Failures.ts"
 import { RemoteActorError } from "../errors/ActorError.ts"
-import { type ActorExit, cleanupFailures } from "../errors/ActorExit.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 import { withoutStack } from "../errors/stack.ts"
 import * as Portal from "../portal/Portal.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
@@ -58,9 +58,9 @@ export const withCleanupFailures = <A>(
 /** Ends what a Scope owns, when it closes. Its cleanup fails as a finalizer does, where the Scope has no failure yet. */
 export const endWithScope =
   (local: LocalActor, child: ChildEntry, reason: string) => (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
-    Effect.flatMap(Effect.andThen(endAsOwner(local, child, reason), child.wait), (ended) => {
+    Effect.flatMap(endAsOwner(local, child, reason), () => {
       if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) return Effect.void
-      const closed = withCleanupFailures(Exit.void, cleanupFailures(ended))
+      const closed = withCleanupFailures(Exit.void, child.raised)
       return Effect.orDie(closed)
     })
 

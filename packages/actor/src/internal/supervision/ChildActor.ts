@@ -198,6 +198,11 @@ export class ChildActor {
 
   readonly gone: Effect.Effect<void> = Effect.asVoid(this.wait)
 
+  /** What failed in its cleanup after its owner had ended it; known once it is reaped. */
+  get raised(): ReadonlyArray<Boxed> {
+    return OwnedActor.raisedBy(this.state)
+  }
+
   /** Calls back once the process is reaped. */
   whenGone(callback: (exit: ActorExit) => void): () => void {
     const { exit } = this.state

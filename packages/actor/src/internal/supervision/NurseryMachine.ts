@@ -14,7 +14,7 @@ import type { Cancellation } from "@furrow/protocol/Dialog"
 import type { Boxed } from "@furrow/protocol/Failure"
 import * as Cause from "effect/Cause"
 import { ChannelClosed, ContextCancelled } from "../errors/ActorError.ts"
-import { type ActorExit, cleanupFailures } from "../errors/ActorExit.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 
 /** A region that lives long keeps the first of the cleanups that failed; events have told all of them. */
 const maxCleanupFailures = 100
@@ -56,7 +56,13 @@ export const initial = <Child, Job>(): State<Child, Job> => ({
 export type Input<Child, Job> =
   /** An actor is ready, and is the region's from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
-  | { readonly _tag: "ChildGone"; readonly child: Child; readonly exit: ActorExit }
+  /** `raised` failed in its cleanup after the region had ended it. */
+  | {
+    readonly _tag: "ChildGone"
+    readonly child: Child
+    readonly exit: ActorExit
+    readonly raised: ReadonlyArray<Boxed>
+  }
   | { readonly _tag: "JobStarted"; readonly job: Job }
   | { readonly _tag: "JobDismissed"; readonly job: Job }
   | { readonly _tag: "JobFailed"; readonly job: Job; readonly cause: Cause.Cause<unknown> }
@@ -99,7 +105,7 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
       return [{ ...state, children }, isOpen(state) ? [] : [{ _tag: "Discard", child: input.child }]]
     }
     case "ChildGone":
-      return childGone(state, input.child, input.exit)
+      return childGone(state, input)
     case "JobStarted":
       return [{ ...state, jobs: new Map(state.jobs).set(input.job, { dismissed: false }) }, []]
     case "JobDismissed":
@@ -151,13 +157,16 @@ const close = <Child, Job>(state: State<Child, Job>, why: Closing, interrupted =
     ]
     : [state, []]
 
-const childGone = <Child, Job>(state: State<Child, Job>, child: Child, exit: ActorExit): Step<Child, Job> => {
+const childGone = <Child, Job>(
+  state: State<Child, Job>,
+  { child, exit, raised }: Extract<Input<Child, Job>, { readonly _tag: "ChildGone" }>
+): Step<Child, Job> => {
   const children = new Map(state.children)
   children.delete(child)
   const left = {
     ...state,
     children,
-    cleanup: [...state.cleanup, ...cleanupFailures(exit)].slice(0, maxCleanupFailures)
+    cleanup: [...state.cleanup, ...raised].slice(0, maxCleanupFailures)
   }
   return exit._tag === "Lost" || exit._tag === "Failed" ? fail(left, Cause.fail(exit.error)) : [left, []]
 }

@@ -25,7 +25,7 @@ import {
   type Lost,
   RemoteActorError
 } from "../errors/ActorError.ts"
-import { type ActorExit, cleanupUnfinished } from "../errors/ActorExit.ts"
+import { type ActorExit, cleanupFailures, cleanupUnfinished } from "../errors/ActorExit.ts"
 import { withoutStack } from "../errors/stack.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
@@ -155,7 +155,7 @@ const ended = (state: State, end: End, lines: ReadonlyArray<string>): Step => {
   const unexpected = end._tag === "Unreported" || isUnexpected(known) && known.failure === undefined
   const [lost, told] = unexpected ? lose(known, lostOf(known, lines)) : [known, []]
   const [next, actions] = climb(lost, "exit")
-  return [{ ...next, exit: exitOf(next, lines) }, [...told, ...actions]]
+  return [{ ...next, exit: exitOf(lost, lines) }, [...told, ...actions]]
 }
 
 /** How its process went, in the words of an error. */
@@ -185,6 +185,19 @@ const cutOff = ({ actor, end }: State): Boxed => ({
   path: []
 })
 
+/** What became of its process after its last word, where that is not what was to come. */
+const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<string>): ReadonlyArray<Boxed> => {
+  const { end, rung } = state
+  if (rung === "Killed") return [cutOff(state)]
+  if (end._tag === "Exited" && isExpected(farewell, end.code)) return []
+  const { message } = lostOf({ ...state, failure: undefined }, lines)
+  return [{ ...cutOff(state), type: "ActorLost", message }]
+}
+
+/** The exit code of a process that ended in order, failed, or was told to end by a signal. */
+const isExpected = (farewell: ActorExit, code: number): boolean =>
+  code === 0 || farewell._tag === "Failed" || farewell._tag === "Cancelled" && code > 128
+
 const isSame = (a: Boxed) => (b: Boxed): boolean => a.type === b.type && a.message === b.message && a.stack === b.stack
 
 /** What was told while it ended, and what its last word has besides. */
@@ -193,11 +206,17 @@ const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): Read
   ...farewell.filter((boxed) => !told.some(isSame(boxed)))
 ]
 
+/** What failed in the cleanup of an actor that its owner had ended: it is raised there. */
+export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
+  exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
+
 /** How the actor ended, of everything that is known of it. */
 export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit => {
   const { actor, cancellation, cleanup, end, failure, farewell, loss } = state
   if (end._tag === "Unreported") return { _tag: "Lost", error: lostOf(state, lines), cleanup }
-  if (farewell !== undefined) return { ...farewell, cleanup: allOf(cleanup, farewell.cleanup) }
+  if (farewell !== undefined) {
+    return { ...farewell, cleanup: [...allOf(cleanup, farewell.cleanup), ...aftermath(state, farewell, lines)] }
+  }
   if (failure !== undefined) {
     const error = withoutStack(() => new RemoteActorError({ actor, boxed: failure, others: [] }))
     return { _tag: "Failed", error, cleanup }
