@@ -231,16 +231,15 @@ describe("Peers", () => {
       const { add } = yield* mesh
       const [a, b, c] = [add("a"), add("b"), add("c")]
       const [toA, toC] = [yield* b.channelTo("a"), yield* b.channelTo("c")]
-      const saidBye = (channel: typeof toA) => Effect.map(b.peers.ended(channel), (bye) => bye !== undefined)
-      const polite = yield* Effect.forkChild(saidBye(toA))
-      const lost = yield* Effect.forkChild(saidBye(toC))
+      const polite = yield* Effect.forkChild(b.peers.ended(toA))
+      const lost = yield* Effect.forkChild(b.peers.ended(toC))
       yield* settle
       assert.deepStrictEqual([polite.pollUnsafe(), lost.pollUnsafe()], [undefined, undefined])
       a.peers.close()
       c.peers.destroy()
       assert.deepStrictEqual([yield* Fiber.join(polite), yield* Fiber.join(lost)], [true, false])
       // Asked afterwards it says the same.
-      assert.deepStrictEqual([yield* saidBye(toA), yield* saidBye(toC)], [true, false])
+      assert.deepStrictEqual([yield* b.peers.ended(toA), yield* b.peers.ended(toC)], [true, false])
       assert.deepStrictEqual(b.tags(), ["PeerConnected", "PeerConnected", "PeerLost"])
       assert.deepStrictEqual([b.closed(), b.peers.snapshot()], [2, []])
       // Who closes has lost nobody.

@@ -378,9 +378,11 @@ export class Peers {
     })
   }
 
-  /** When the connection to a peer has ended: what it said last, if it did. */
-  ended(channel: PeerChannel): Effect.Effect<Uint8Array | undefined> {
-    return Effect.callback((resume) => Effect.sync(channel.whenClosed(() => resume(Effect.sync(() => channel.bye)))))
+  /** When the connection to a peer has ended, and whether the peer had said goodbye. */
+  ended(channel: PeerChannel): Effect.Effect<boolean> {
+    return Effect.callback((resume) =>
+      Effect.sync(channel.whenClosed(() => resume(Effect.sync(() => channel.bye !== undefined))))
+    )
   }
 
   // ---- ending -----------------------------------------------------------------------------------------------------

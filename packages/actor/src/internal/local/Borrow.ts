@@ -60,12 +60,12 @@ const wait = (local: LocalActor, channel: PeerChannel): Effect.Effect<ActorExit>
   Effect.suspend(() => {
     // An ancestor outlives us: there is nothing to wait for while we run.
     if (local.parent === channel || local.reach === undefined) return Effect.never
-    return Effect.map(local.reach.peers.ended(channel), (farewell) => exitOfPeer(channel, farewell))
+    return Effect.map(local.reach.peers.ended(channel), () => exitOfPeer(channel))
   })
 
 /** Its last word, or that the connection ended without one. */
-const exitOfPeer = (channel: PeerChannel, farewell: Uint8Array | undefined): ActorExit => {
-  const exit = farewell === undefined ? undefined : exitOf(farewell, channel.peer)
+const exitOfPeer = (channel: PeerChannel): ActorExit => {
+  const exit = channel.bye === undefined ? undefined : exitOf(channel.bye, channel.peer)
   if (exit !== undefined) return exit
   const error = channel.error ?? new ChannelClosed({ side: "peer", actor: channel.peer })
   return { _tag: "Lost", error, cleanup: [] }
