@@ -15,7 +15,7 @@ import { type ActorError, SpawnFailed } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { LocalActor, PeerNetwork } from "../local/LocalActor.ts"
 import type { Entry } from "../settings/ActorRef.ts"
-import { Timeouts } from "../settings/Timeouts.ts"
+import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import { boot } from "../spawn/Boot.ts"
 import * as Guarded from "../spawn/Guarded.ts"
 import type { ProcessHandle } from "../spawn/Spawner.ts"
@@ -120,7 +120,7 @@ const started = (
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> => {
   const timeouts = fiber.getRef(Timeouts)
   const clock = fiber.getRef(Clock.Clock)
-  const startedAt = clock.currentTimeMillisUnsafe()
+  const startedAt = monotonicMillis(clock)
   const child = new ChildActor(local, handle, entry, timeouts, withoutCaller(fiber.context))
   local.children.add(child)
   const booting = boot({
@@ -152,7 +152,7 @@ const started = (
   })
   return Effect.matchCauseEffect(restore(ready), {
     onSuccess: (channel) => {
-      const millis = clock.currentTimeMillisUnsafe() - startedAt
+      const millis = Math.round(monotonicMillis(clock) - startedAt)
       local.events.publish({ _tag: "ActorReady", actor: child.actor, millis })
       return Effect.succeed({ child, channel })
     },
