@@ -16,7 +16,6 @@ export class ChildProcess {
   private readonly handle: ProcessHandle
   private readonly context: Context.Context<never>
   private readonly ends = new Waiters<End>()
-  private hasEnded = false
 
   constructor(handle: ProcessHandle, context: Context.Context<never>) {
     this.handle = handle
@@ -25,11 +24,7 @@ export class ChildProcess {
 
   /** Begins to listen for its end. */
   watch(): void {
-    const ended = (exit: ProcessExit) => {
-      if (this.hasEnded) return
-      this.hasEnded = true
-      this.attempt("a callback for its exit", () => this.ends.wake(endOf(exit)))
-    }
+    const ended = (exit: ProcessExit) => this.attempt("a callback for its exit", () => this.ends.wake(endOf(exit)))
     this.attempt("whenExited of its process", () => this.handle.whenExited(ended))
   }
 
