@@ -157,7 +157,7 @@ describe("A borrowed portal", () => {
       yield* b.cancel()
       theatre.puppet("c").die({ signal: "SIGKILL" })
       yield* pass(200)
-      assert.notStrictEqual(yield* Fiber.join(polite), "Lost")
+      assert.strictEqual(yield* Fiber.join(polite), "Cancelled")
       assert.strictEqual(yield* Fiber.join(lost), "Lost")
     })).pipe(drained, Effect.provide(theatre.layer))
   })
