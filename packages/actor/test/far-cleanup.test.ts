@@ -99,7 +99,7 @@ describe("a finalizer that dies after a cancel", () => {
       )
       assert.include(others[0]!.message, broke)
       yield* settle
-      assert.lengthOf(events.filter(({ _tag }) => _tag === "FailureRelegated"), 1)
+      assert.lengthOf(events.filter(({ _tag }) => _tag === "FailureSuppressed"), 1)
       assert.isTrue(told(logs.lines, "untidyTalk"))
     })))
 
@@ -122,7 +122,7 @@ describe("a finalizer that dies where nobody is left to be told", () => {
       assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["CancelUnacknowledged"])
       yield* Effect.sleep(1000)
       yield* settle
-      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["CancelUnacknowledged", "FailureRelegated"])
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["CancelUnacknowledged", "FailureSuppressed"])
       assert.isTrue(told(logs.lines, "untidy"))
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
@@ -139,7 +139,7 @@ describe("a finalizer that dies where nobody is left to be told", () => {
       cut()
       yield* settle
       assert.strictEqual(dispatcher.size, 0)
-      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["FailureRelegated"])
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["FailureSuppressed"])
       assert.isTrue(told(logs.lines, "untidy"))
     }))
 })

@@ -106,7 +106,7 @@ export const reportUnread = (
 ): void => {
   const error = Cause.squash(cause)
   const text = `${endpoint.name}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
-  env.events.publish({ _tag: "FailureRelegated", actor, text })
+  env.events.publish({ _tag: "FailureSuppressed", actor, text })
   const line = `a failure of ${endpoint.name} in ${formatActor(actor)} that no caller reads`
   Effect.runForkWith(context)(Effect.logError(line, cause))
 }
