@@ -40,7 +40,7 @@ describe("A root that changes its user (skipped where the tests do not run as ro
         const start = performance.now()
         assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null }, program.stderr())
         assert.isBelow(performance.now() - start, 4_000)
-        assert.match(program.stdout(), /the nursery has ended: Ended/)
+        assert.match(program.stdout(), /the nursery has ended: Cancelled/)
         const said = program.stdout() + program.stderr()
         assert.match(said, /WARN.*actor "busy" \(process \d+\) was refused SIGTERM \(EPERM\): .* user 65534 now/)
         assert.match(said, /The warden is asked to send it\. Start actors after process\.setuid/)

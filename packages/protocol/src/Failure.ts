@@ -38,7 +38,7 @@ export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
-  /** It was killed, and its spawner never said that it is gone. */
+  /** It was killed, and nobody has seen its exit: it may still be there. */
   Schema.TaggedStruct("Unreported", {})
 ])
 

@@ -100,7 +100,7 @@ export const formatLost = (how: Lost): string => {
     case "ConnectionClosed":
       return how.reason === undefined ? "its connection closed" : `its connection closed (${how.reason})`
     case "Unreported":
-      return "it was killed, and its spawner never reported the exit of its process"
+      return "it was killed, and nobody has seen the exit of its process: it may still be there"
   }
 }
 

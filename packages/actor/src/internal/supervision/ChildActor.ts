@@ -273,7 +273,9 @@ export class ChildActor {
     const { cancellation, end, exit, loss } = this.state
     this.local.children.delete(this)
     if (end._tag === "Unreported") {
-      this.process.logError(`${formatActor(this.actor)} was killed, and its spawner never reported its exit`)
+      this.process.logError(
+        `${formatActor(this.actor)} was killed, and nobody has seen its exit: it may still be there`
+      )
     }
     // The exit may be known before the end of the connection is: whoever waits for a word hears of the loss.
     const error = cancellation === undefined ? this.whyGone() : loss

@@ -75,7 +75,9 @@ export class ChildProcess {
   }
 }
 
-const endOf = (exit: ProcessExit | undefined): End =>
-  typeof exit?.signal === "string"
-    ? { _tag: "Signalled", signal: exit.signal }
-    : { _tag: "Exited", code: typeof exit?.code === "number" ? exit.code : -1 }
+const endOf = (exit: ProcessExit | undefined): End => {
+  if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }
+  if (typeof exit?.code === "number") return { _tag: "Exited", code: exit.code }
+  // Neither: the process is still there, because nobody could kill it.
+  return exit?.code === null && exit.signal === null ? { _tag: "Unreported" } : { _tag: "Exited", code: -1 }
+}

@@ -35,7 +35,7 @@ export type End =
   | { readonly _tag: "Disconnected" }
   | { readonly _tag: "Exited"; readonly code: number }
   | { readonly _tag: "Signalled"; readonly signal: string }
-  /** It was killed, and its spawner never said that it is gone. */
+  /** It was killed, and its spawner never said that it is gone, or said that it is not. */
   | { readonly _tag: "Unreported" }
 
 export interface State {
