@@ -42,7 +42,11 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
       return { _tag: "Cancelled", by: how.by, reason: how.reason, cleanup }
     case "Failed": {
       const { boxed } = how
-      return { _tag: "Failed", error: withoutStack(() => new RemoteActorError({ actor, boxed, others: [] })), cleanup }
+      return {
+        _tag: "Failed",
+        error: withoutStack(() => new RemoteActorError({ actor, boxed, others: [], ending: true })),
+        cleanup
+      }
     }
   }
 }

@@ -160,7 +160,8 @@ export class Dispatcher {
   private refusal(start: Message.Start, handler: Handler | undefined): Protocol.Failure | undefined {
     if (this.closing !== undefined) {
       const { by, reason } = this.closing
-      return { _tag: "Cancelled", by, reason, actor: this.env.self, path: [], others: [] }
+      const ending = this.env.cancellation() !== undefined
+      return { _tag: "Cancelled", by, reason, actor: this.env.self, path: [], others: [], ending }
     }
     if (handler === undefined || handler.endpoint.kind !== start.kind) {
       const exposed = Array.from(this.handlers.values(), ({ endpoint }) => `${endpoint.name} (${endpoint.kind})`)

@@ -249,7 +249,7 @@ export class IncomingDialog implements CalleePort {
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }
-    return failureOf(exit.cause, this.handler.endpoint, this.env.self)
+    return failureOf(exit.cause, this.handler.endpoint, this.env.self, this.env.cancellation() !== undefined)
   }
 }
 

@@ -83,12 +83,13 @@ export class LocalActor {
   control: Control | undefined
   /** None for handlers that run in somebody else's process. */
   reach: PeerNetwork | undefined
-  ending: Ending | undefined
+  /** The end of this actor as its life knows it; a root and handlers in process have none. */
+  private readonly life: () => Ending | undefined
   private readonly dispatchers = new Set<Dispatcher>()
   private built: Handlers | undefined
   private early: Array<Map<string, Handler>> = []
-  /** Why starting actors is refused now, if it is. */
-  refusal: string | undefined
+  /** Why starting actors is refused here at any time, if it is. */
+  refused: string | undefined
 
   constructor(options: {
     readonly info: ActorInfo
@@ -96,6 +97,7 @@ export class LocalActor {
     readonly spawner: SpawnerDriver["Service"]
     readonly parent: PeerChannel | undefined
     readonly level: DialogContext["level"]
+    readonly ending?: () => Ending | undefined
   }) {
     this.info = options.info
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
@@ -103,12 +105,22 @@ export class LocalActor {
     this.spawner = options.spawner
     this.starts = Semaphore.makeUnsafe(options.spawner.atOnce ?? Number.MAX_SAFE_INTEGER)
     this.parent = options.parent
+    this.life = options.ending ?? (() => undefined)
     this.env = {
       self: options.info.id,
       events: options.events,
       level: options.level,
       cancellation: () => this.ending?.cancellation
     }
+  }
+
+  get ending(): Ending | undefined {
+    return this.life()
+  }
+
+  /** Why starting actors is refused now, if it is. */
+  get refusal(): string | undefined {
+    return this.ending === undefined ? this.refused : `this actor is ending: ${this.ending.cancellation.reason}`
   }
 
   /** What we serve to whoever is connected, built before we are ready. */
