@@ -41,6 +41,17 @@ export interface Ending {
   readonly until: number
 }
 
+/** The life of an actor, as what it owns needs to know it. */
+export interface Life {
+  /** It is past serving. */
+  readonly ending: () => Ending | undefined
+  /** It was told from outside to end, and its parent is to end it. */
+  readonly isLeaving: () => boolean
+}
+
+/** Nothing of the runtime ends a root, or handlers in somebody's process, but their program. */
+const endless: Life = { ending: () => undefined, isLeaving: () => false }
+
 /** How this actor reaches others, and is reached. */
 export interface PeerNetwork {
   readonly platform: PlatformSpec
@@ -83,8 +94,7 @@ export class LocalActor {
   control: Control | undefined
   /** None for handlers that run in somebody else's process. */
   reach: PeerNetwork | undefined
-  /** The end of this actor as its life knows it; a root and handlers in process have none. */
-  private readonly life: () => Ending | undefined
+  private readonly life: Life
   private readonly dispatchers = new Set<Dispatcher>()
   private built: Handlers | undefined
   private early: Array<Map<string, Handler>> = []
@@ -97,7 +107,7 @@ export class LocalActor {
     readonly spawner: SpawnerDriver["Service"]
     readonly parent: PeerChannel | undefined
     readonly level: DialogContext["level"]
-    readonly ending?: () => Ending | undefined
+    readonly life?: Life
   }) {
     this.info = options.info
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
@@ -105,7 +115,7 @@ export class LocalActor {
     this.spawner = options.spawner
     this.starts = Semaphore.makeUnsafe(options.spawner.atOnce ?? Number.MAX_SAFE_INTEGER)
     this.parent = options.parent
-    this.life = options.ending ?? (() => undefined)
+    this.life = options.life ?? endless
     this.env = {
       self: options.info.id,
       events: options.events,
@@ -115,7 +125,12 @@ export class LocalActor {
   }
 
   get ending(): Ending | undefined {
-    return this.life()
+    return this.life.ending()
+  }
+
+  /** Whether what it owns is ended by the scopes that own it, now or soon. */
+  get isEnding(): boolean {
+    return this.ending !== undefined || this.life.isLeaving()
   }
 
   /** Why starting actors is refused now, if it is. */

@@ -12,6 +12,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { encodeFailureWithin } from "../dialog/Failures.ts"
 import { box } from "../errors/Boxing.ts"
@@ -41,7 +42,7 @@ class Finalizers extends Map<{}, Finalizer> {
 
   private watch(fiber: Fiber.Fiber<unknown, unknown>): void {
     fiber.addObserver((exit) => {
-      if (Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause)) this.failed(exit.cause)
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.failed(exit.cause)
     })
   }
 }
@@ -53,14 +54,37 @@ const observe = (scope: Scope.Scope, failed: Failed): void => {
   scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers: new Finalizers(failed) }
 }
 
-/** A Scope below this one: what fails in its background is told, with the loggers of the context. */
-export const forkScope = (
-  scope: Scope.Scope,
-  local: LocalActor,
-  context: Context.Context<never>
-): Scope.Closeable => {
+/** A Scope below the given one, and layers that are built in it: what fails in the background of either is told. */
+export interface Foreground {
+  readonly scope: Scope.Closeable
+  readonly build: <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<Context.Context<A>, E, R>
+}
+
+/** Failures are logged with the loggers of the context. */
+export const open = (scope: Scope.Scope, local: LocalActor, context: Context.Context<never>): Foreground => {
+  const failed = (cause: Cause.Cause<unknown>) => tell(local, context, cause)
   const observed = Scope.forkUnsafe(scope, scope.strategy)
-  observe(observed, (cause) => tell(local, context, cause))
+  observe(observed, failed)
+  const memoMap = observedMemoMap(failed)
+  return { scope: observed, build: (layer) => Layer.buildWithMemoMap(layer, memoMap, observed) }
+}
+
+/** Each layer of a graph has a Scope of its own, which its memo map makes. */
+const observedMemoMap = (failed: Failed): Layer.MemoMap => {
+  const memoMap = Layer.makeMemoMapUnsafe()
+  const observed: Layer.MemoMap = Object.create(memoMap, {
+    getOrElseMemoize: {
+      value: (
+        layer: Layer.Layer<unknown, unknown, unknown>,
+        scope: Scope.Scope,
+        build: Parameters<Layer.MemoMap["getOrElseMemoize"]>[2]
+      ) =>
+        memoMap.getOrElseMemoize(layer, scope, (_, own) => {
+          observe(own, failed)
+          return build(observed, own)
+        })
+    }
+  })
   return observed
 }
 

@@ -20,7 +20,7 @@ import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { borrowedPortal } from "../local/Borrow.ts"
-import { type Ending, LocalActor } from "../local/LocalActor.ts"
+import { type Life, LocalActor } from "../local/LocalActor.ts"
 import { attachPeers } from "../local/PeerNetwork.ts"
 import { type LogForwarder, makeForwarder, withLogger } from "../logs/Logs.ts"
 import type { Platform } from "../platform/Platform.ts"
@@ -82,9 +82,8 @@ export class BootFailed {
   }
 }
 
-/** The way a boot asks about and ends the life it belongs to. */
-export interface Life {
-  readonly ending: () => Ending | undefined
+/** The life that a boot begins, and how it hears of a wish to end it. */
+export interface Beginning extends Life {
   readonly cancelled: (message: CancelActor, from: PeerChannel) => void
 }
 
@@ -105,7 +104,7 @@ export const bootUp = (
   spec: SpawnSpec,
   channel: PeerChannel,
   events: DialogContext["events"],
-  life: Life
+  life: Beginning
 ): Effect.Effect<Booted, BootFailed> =>
   Effect.gen(function*() {
     const level = yield* References.MinimumLogLevel
@@ -117,7 +116,7 @@ export const bootUp = (
       spawner: platform.spawner,
       parent: channel,
       level,
-      ending: life.ending
+      life
     })
     local.service = spec.service?.key
     const context = Context.merge(yield* Effect.context<never>(), platform.ambient)

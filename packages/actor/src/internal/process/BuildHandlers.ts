@@ -5,7 +5,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
@@ -42,17 +42,13 @@ export const build = (
     const error = duplicate(definitions)
     if (error !== undefined) return yield* Effect.die(error)
     const given = yield* Effect.context<ActorRuntime | Scope.Scope>()
-    const scope = Background.forkScope(yield* Effect.scope, yield* current, given)
+    const { build, scope } = Background.open(yield* Effect.scope, yield* current, given)
     const base = Context.add(given, Scope.Scope, scope)
-    const memoMap = Layer.makeMemoMapUnsafe()
     const handlers = new Map<string, Handler>()
     for (const { endpoint, handler, layer } of definitions) {
       const services = layer === undefined
         ? Context.empty()
-        : yield* Effect.provideContext(
-          Layer.buildWithMemoMap(layer as Layer.Layer<never, unknown, ActorRuntime>, memoMap, scope),
-          base
-        )
+        : yield* Effect.provideContext(build(layer as Layer.Layer<never, unknown, ActorRuntime>), base)
       handlers.set(endpoint.name, {
         endpoint,
         handler,

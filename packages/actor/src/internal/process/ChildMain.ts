@@ -217,7 +217,11 @@ class Living {
 
   private boot(spec: SpawnSpec): void {
     const { channel } = this
-    const life = { ending: () => this.end, cancelled: this.cancelled }
+    const life = {
+      ending: () => this.end,
+      isLeaving: () => this.state._tag === "Leaving",
+      cancelled: this.cancelled
+    }
     this.booting = this.fork(bootUp(this.options, spec, channel, this.events, life), (exit) => {
       if (Exit.isFailure(exit)) return this.input({ _tag: "BootFailed", cause: exit.cause })
       this.booted = exit.value
@@ -280,6 +284,8 @@ class Living {
       if (why._tag === "Failed" && why.of === "actor") dispatcher.failAll(why.error, cancellation)
       else dispatcher.cancelAll(cancellation)
     }
+    // A main that has ended is the reason of this end, not a part of it.
+    if (this.main?.pollUnsafe() !== undefined) this.main = undefined
     this.main?.interruptUnsafe(undefined, annotation(cancellation))
   }
 

@@ -6,7 +6,7 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
@@ -82,13 +82,10 @@ export const build = (
     const { endpoints } = service
     const { build, layer, main, rpc } = yield* Effect.promise(() => served.load())
     const given = (yield* Effect.context<never>()) as Context.Context<never>
-    const scope = Background.forkScope(yield* Effect.scope, yield* current, given)
-    const memoMap = Layer.makeMemoMapUnsafe()
-    const base = Context.add(given, Scope.Scope, scope) as Context.Context<never>
+    const opened = Background.open(yield* Effect.scope, yield* current, given)
+    const base = Context.add(given, Scope.Scope, opened.scope) as Context.Context<never>
     const built = (layer: Layer.Layer<never, unknown, never> | undefined) =>
-      layer === undefined
-        ? Effect.succeed(Context.empty())
-        : Effect.provideContext(Layer.buildWithMemoMap(layer, memoMap, scope), base)
+      layer === undefined ? Effect.succeed(Context.empty()) : Effect.provideContext(opened.build(layer), base)
     if (rpc !== undefined) {
       return { handlers: RpcGroups.handlersOf(service, yield* built(rpc), base), main: undefined }
     }

@@ -82,9 +82,8 @@ export const awaitHandlers = (
     const ended = yield* settled(idle, millis)
     if (ended === undefined) return Cause.die(unfinished(running(serving), millis))
     const exit = main?.pollUnsafe()
-    if (exit === undefined || Exit.isSuccess(exit)) return undefined
-    // Its failure beside an interruption is the failure of a finalizer.
-    return Cause.hasInterrupts(exit.cause) && !Cause.hasInterruptsOnly(exit.cause) ? exit.cause : undefined
+    // It was interrupted: what else it fails with is the failure of a finalizer.
+    return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
   })
 
 /** Closes a scope within what is left of the bound; the message says what it holds, and the whole bound. */
