@@ -26,8 +26,8 @@ describe("The last word of an actor", () => {
     Effect.gen(function*() {
       const actor = yield* serving(releaseDies)
       actor.cancel(parent, "done for today")
-      // Nobody takes its logs here.
-      yield* pass(1000)
+      // Nobody takes its logs here, before and after its platform.
+      yield* pass(2000)
       assert.deepStrictEqual(yield* actor.ended, { how: "cancelled", code: 0 })
       yield* settle
       const exit = actor.farewell()
