@@ -56,7 +56,9 @@ export const endOf = (payload: Uint8Array, actor: ActorId): ActorError => {
   const exit = exitOf(payload, actor)
   switch (exit?._tag) {
     case "Cancelled":
-      return withoutStack(() => new ContextCancelled({ actor, by: exit.by, reason: exit.reason, acknowledged: true }))
+      return withoutStack(() =>
+        new ContextCancelled({ actor, by: exit.by, reason: exit.reason, acknowledged: true, ending: true })
+      )
     case "Failed":
       return exit.error
     default:
