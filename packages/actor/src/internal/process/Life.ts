@@ -44,7 +44,12 @@ export type Why =
 export const parts = ["handlers", "layers", "logs", "output", "platform", "farewell"] as const
 export type Part = typeof parts[number]
 
-/** The end of an actor's runtime: of `code` the platform makes the exit code of its process. */
+/**
+ * The end of an actor's runtime: of `code` the platform makes the exit code of its process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Ended {
   readonly how: "cancelled" | "returned" | "failed" | "boot-failed" | "parent-lost"
   readonly code: number
