@@ -100,13 +100,13 @@ describe("An actor with a main", () => {
     }))).run)
 
   it.effect("G72: tells what failed in the cleanup of its main", () =>
-    stage(Effect.scoped(Effect.gen(function*() {
+    stage(Effect.gen(function*() {
       const events = yield* collectEvents
-      const broken = yield* until(1000)(Actor.startScoped(Broken))
-      yield* broken.cancel("done")
+      const region = Effect.scoped(Effect.flatMap(Actor.startScoped(Broken), (broken) => broken.cancel("done")))
+      yield* until(1000)(Effect.exit(region))
       yield* settle
       assert.deepStrictEqual(cleanups(events), ["main broke"])
-    }))).run)
+    })).run)
 })
 
 describe("A fiber in the background of an actor", () => {
