@@ -115,7 +115,7 @@ export class Dispatcher {
       const payload = codecs(handler!.endpoint).payload.decode(start.payload)
       return payload.ok ? payload : refused({ _tag: "PayloadInvalid", part: "payload", issue: payload.issue })
     } catch (defect) {
-      return refused({ _tag: "Defect", boxed: box(defect, this.env.self), others: [] })
+      return refused({ _tag: "Defect", boxed: box(defect, this.env.self), others: [], ending: false })
     }
   }
 

@@ -215,7 +215,12 @@ export class IncomingDialog implements CalleePort {
       return this.say(exit, limit)
     } catch (defect) {
       // A contract whose errors have no codec: what the handler failed with cannot be said, and that is what is said.
-      const said: Protocol.Failure = { _tag: "Defect", boxed: box(defect, this.env.self), others: [] }
+      const said: Protocol.Failure = {
+        _tag: "Defect",
+        boxed: box(defect, this.env.self),
+        others: [],
+        ending: this.env.cancellation() !== undefined
+      }
       return { _tag: "Error", dialog, payload: encodeFailureWithin(said, limit) }
     }
   }
