@@ -35,6 +35,7 @@ import { endAsOwner, endWithScope, portalOf, withCleanupFailures } from "./inter
 import type * as Portal from "./internal/portal/Portal.ts"
 import { duplicate } from "./internal/process/BuildHandlers.ts"
 import { type ActorInfo, ActorRuntime } from "./internal/settings/ActorRuntime.ts"
+import { monotonicMillis } from "./internal/settings/Timeouts.ts"
 import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
 import type { ChildActor } from "./internal/supervision/ChildActor.ts"
 import { type Job, Nursery, type Raises } from "./internal/supervision/Nursery.ts"
@@ -448,7 +449,7 @@ export const timeout: {
   <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input): Effect.Effect<A, E | Cause.TimeoutError, R>
 } = dual(2, <A, E, R>(self: Effect.Effect<A, E, R>, duration: Duration.Input) =>
   Effect.withFiber((fiber) => {
-    const at = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe() + Duration.toMillis(duration)
+    const at = monotonicMillis(fiber.getRef(Clock.Clock)) + Duration.toMillis(duration)
     const around = fiber.getRef(Deadline)
     const deadline = around === undefined ? at : Math.min(around, at)
     return Effect.timeout(Effect.provideService(self, Deadline, deadline), duration)

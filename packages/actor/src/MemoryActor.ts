@@ -35,13 +35,6 @@ import { TransportDriver } from "./internal/transport/Transport.ts"
 
 type Plans = Platform.Plans
 
-const exits: { readonly [E in ActorMain.Ended]: number } = {
-  "done": 0,
-  "boot-failed": 1,
-  "parent-lost": 0,
-  "uncaught": 70
-}
-
 const find = (request: SpawnRequest) => (exposed: ReadonlyArray<Exposed>): ReadonlyArray<Implemented<AnyEndpoint>> =>
   exposed.map(({ module, name }) => {
     const found = request.definitions.find(({ endpoint, module: from }) => endpoint.name === name && from === module)
@@ -74,7 +67,7 @@ class MemoryProcess implements ProcessHandle {
       // hears nothing more: its handlers are interrupted, and no new one starts in it.
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
-      const code = exit._tag === "Success" ? exits[exit.value] : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
+      const code = exit._tag === "Success" ? exit.value.code : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
       this.finish(this.killed === undefined ? { code, signal: null } : { code: null, signal: this.killed })
     })
   }

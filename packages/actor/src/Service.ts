@@ -11,6 +11,7 @@ export type {
   Handlers,
   SelfOf,
   Served,
+  ServeOptions,
   ServiceCall,
   ServiceClass,
   ServiceStreamCall

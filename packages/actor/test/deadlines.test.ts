@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, MemoryActor, Timeouts } from "@furrow/actor"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -16,6 +17,41 @@ describe("D17: deadlines travel", () => {
       yield* pass(500)
       assert.strictEqual(yield* Fiber.join(fiber), 800)
     }).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("G92: a wall clock that is set forward by an hour takes nothing of a deadline or of finalizers", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const clock = yield* Clock.Clock
+      let ahead = 0
+      const wall = () => clock.currentTimeMillisUnsafe() + ahead
+      const jumping: Clock.Clock = {
+        ...clock,
+        currentTimeMillisUnsafe: wall,
+        currentTimeMillis: Effect.sync(wall),
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+        sleep: (duration) => clock.sleep(duration)
+      }
+      const program = Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [remaining, work] })
+        const deadline = Actor.timeout("1 minute")(Effect.andThen(
+          Effect.sync(() => {
+            ahead += 3_600_000
+          }),
+          frank.run(remaining({ hops: 0 }))
+        ))
+        assert.strictEqual(yield* deadline, 60_000)
+        yield* Effect.forkChild(Effect.ignore(frank.run(work({ cleanup: 4000 }))), { startImmediately: true })
+        const cancelling = yield* Effect.forkChild(frank.cancel("done"), { startImmediately: true })
+        ahead += 3_600_000
+        yield* Fiber.join(cancelling)
+      }))
+      const fiber = yield* Effect.forkChild(
+        program.pipe(Effect.provide(MemoryActor.layer), Effect.provideService(Clock.Clock, jumping))
+      )
+      yield* pass(5000)
+      yield* Fiber.join(fiber)
+      assert.include(journal.at(-1), "work finalized")
+    }))
 
   it.effect("without a deadline there is none anywhere", () =>
     Effect.gen(function*() {

@@ -373,13 +373,22 @@ const needsDb = Effect.gen(function*() {
   const db = yield* Db
   return { increment: () => db.get("a"), ticks: () => Stream.empty }
 })
-Counter.serve(needsDb, DbLive)
+Counter.serve(needsDb, { layer: DbLive })
+Counter.serve(needsDb, { layer: DbLive, main: Effect.forever(Effect.flatMap(Db, (db) => db.get("a"))) })
+Worker.serve({ increment: ({ by }) => Effect.succeed(by) }, { main: Effect.scoped(Counter.calls.increment({ by: 1 })) })
 Counter.serve({ increment: ({ by }) => Effect.succeed(by), ticks: ({ n }) => Stream.range(1, n) })
-Counter.serve({ increment: () => Effect.flatMap(Db, (db) => db.get("a")), ticks: () => Stream.empty }, DbLive)
+Counter.serve({ increment: () => Effect.flatMap(Db, (db) => db.get("a")), ticks: () => Stream.empty }, {
+  layer: DbLive
+})
 // @ts-expect-error TS2345 R (Db) is open; says "~furrow: the implementation needs test/Db, and its `layer` does not close it"
 Counter.serve(needsDb)
-// @ts-expect-error TS2379 the layer is not closed
-Counter.serve(needsDb, OpenLayer)
+// @ts-expect-error TS2375 the layer is not closed
+Counter.serve(needsDb, { layer: OpenLayer })
+const plain = { increment: () => Effect.succeed(1), ticks: () => Stream.empty }
+// @ts-expect-error TS2375 R of main is open; says "~furrow: the implementation needs test/Db, and its `layer` does not close it"
+Counter.serve(plain, { main: Effect.asVoid(Db) })
+// @ts-expect-error TS2375 Web does not use Counter; says "~furrow: the implementation needs the Service Counter, which"
+Web.serve(plain, { main: Counter.calls.increment({ by: 1 }) })
 // @ts-expect-error TS2375 R of a handler is open; says "~furrow: the implementation needs test/Db, and its `layer` does not"
 Counter.serve({ increment: () => Effect.as(Db, 1), ticks: () => Stream.empty })
 // @ts-expect-error TS2345 a handler is missing

@@ -29,7 +29,7 @@ export const survey = Actor.fn("survey", { module: import.meta.url, ...job })(
   Effect.fnUntraced(function*({ endless }) {
     if (endless) return yield* Effect.never
     const deadline = yield* Timeouts.Deadline
-    const left = deadline === undefined ? Infinity : deadline - (yield* Clock.currentTimeMillis)
+    const left = deadline === undefined ? Infinity : deadline - Number(yield* Clock.monotonicTimeNanos) / 1_000_000
     return left > 60_000 ? "thorough" : "quick"
   })
 )

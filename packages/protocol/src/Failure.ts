@@ -45,13 +45,16 @@ export const Lost = Schema.Union([
 export const Failure = Schema.Union([
   /** The endpoint's own error, encoded by its schema, and the same as text. */
   Schema.TaggedStruct("Fail", { error: Schema.Uint8Array, boxed: Boxed, others: Schema.Array(Boxed) }),
-  Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed) }),
+  /** `ending`: the actor does not outlive this failure. */
+  Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed), ending: Schema.Boolean }),
+  /** `ending`: not the work alone is cancelled, but the whole of `actor`. */
   Schema.TaggedStruct("Cancelled", {
     by: ActorId,
     reason: Schema.String,
     actor: ActorId,
     path: Schema.Array(ActorId),
-    others: Schema.Array(Boxed)
+    others: Schema.Array(Boxed),
+    ending: Schema.Boolean
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
   /** Nothing was run: so many dialogs of the caller are open on this connection, or answered and unread. */
@@ -62,6 +65,8 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("SpawnFailed", { step: Schema.String, boxed: Boxed }),
   /** For dialog 0: an actor that is ending could not finish its cleanup, and ends all the same. */
   Schema.TaggedStruct("CleanupFailed", { boxed: Boxed }),
+  /** For dialog 0: a fiber in the background of an actor failed, and the actor goes on. */
+  Schema.TaggedStruct("BackgroundFailed", { boxed: Boxed }),
   /** Passed on by an actor between caller and callee, when the callee was lost. */
   Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost, began: Began })
 ])

@@ -17,14 +17,15 @@ const boxed: Failure.Boxed = {
 
 const failures: ReadonlyArray<Failure.Failure> = [
   { _tag: "Fail", error: Uint8Array.of(1, 2, 3), boxed, others: [boxed, boxed] },
-  { _tag: "Defect", boxed, others: [] },
-  { _tag: "Cancelled", by: root, reason: "timeout", actor: worker, path: [worker], others: [boxed] },
+  { _tag: "Defect", boxed, others: [], ending: false },
+  { _tag: "Cancelled", by: root, reason: "timeout", actor: worker, path: [worker], others: [boxed], ending: true },
   { _tag: "EndpointUnknown", endpoint: "isPrime", exposed: ["count", "chat"] },
   { _tag: "Busy", limit: 10_000 },
   { _tag: "ContractMismatch", endpoint: "isPrime", representation: "{}" },
   { _tag: "PayloadInvalid", part: "payload", issue: `Expected an integer\n  at ["n"]` },
   { _tag: "SpawnFailed", step: "import", boxed },
   { _tag: "CleanupFailed", boxed },
+  { _tag: "BackgroundFailed", boxed },
   { _tag: "Lost", actor: worker, how: { _tag: "Signalled", signal: "SIGKILL" }, began: "no" }
 ]
 
@@ -49,8 +50,9 @@ describe("Failure", () => {
   it("a chain of causes crosses at any length that occurs", () => {
     let chain = boxed
     for (let i = 0; i < 100; i++) chain = { ...boxed, cause: chain }
-    assert.deepStrictEqual(cross({ _tag: "Defect", boxed: chain, others: [] }), {
+    assert.deepStrictEqual(cross({ _tag: "Defect", boxed: chain, others: [], ending: false }), {
       _tag: "Defect",
+      ending: false,
       boxed: chain,
       others: []
     })

@@ -48,7 +48,8 @@ const cancelled = (word: Word<"Cancel">): Uint8Array => {
     reason: word.reason,
     actor: word.by,
     path: [],
-    others: []
+    others: [],
+    ending: false
   }
   return encodeFailure(failure)
 }

@@ -40,8 +40,6 @@ export interface Theatre {
   readonly living: () => ReadonlyArray<string>
 }
 
-const exits = { "done": 0, "boot-failed": 1, "parent-lost": 1, "uncaught": 70 } as const
-
 interface Options {
   /** Names of actors that answer no signal but SIGKILL. */
   readonly stubborn?: ReadonlyArray<string>
@@ -95,7 +93,7 @@ export const make = (options: Options = {}, root: RootRuntime.RootOptions = {}):
         main.addObserver((ended) => {
           far.end()
           if (terminated) exit({ code: null, signal: "SIGTERM" })
-          exit({ code: ended._tag === "Success" ? exits[ended.value] : 1, signal: null })
+          exit({ code: ended._tag === "Success" ? ended.value.code : 1, signal: null })
         })
         puppets.set(actor.name, {
           die,

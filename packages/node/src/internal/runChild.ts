@@ -1,8 +1,8 @@
 /**
  * An actor's process, from its command line to its exit code.
  *
- * Exit codes: 0 ended as it was told, 1 not ready or its parent was lost, 70 an error that nobody caught (sysexits'
- * EX_SOFTWARE), 143 and 129 ended by SIGTERM and SIGHUP from outside.
+ * Exit codes: 0 ended as it was told or its main returned, 1 not ready or its parent was lost, 70 an error that nobody
+ * caught or a main that failed (sysexits' EX_SOFTWARE), 143, 129 and 130 ended by SIGTERM, SIGHUP and SIGINT alone.
  */
 import { bundledArguments, exported, platformOf, run, takeOwnArguments } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
@@ -44,7 +44,8 @@ const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importi
   return found
 }
 
-const exitCodes = { "done": 0, "boot-failed": 1, "parent-lost": 1, "uncaught": 70 } as const
+/** The exit code of a runtime that itself fails. */
+const failed = 70
 
 /** How an actor finds what it is to serve. */
 export interface Sources {
@@ -66,7 +67,7 @@ export const runChild = (sources: Sources = modules): Promise<never> =>
   live(sources.args(), sources).catch((error: unknown) => {
     // Nobody else would end this process: its timers and its errors are kept from doing so.
     process.stderr.write(`an actor's runtime failed: ${format(error)}\n`)
-    process.exit(exitCodes.uncaught)
+    process.exit(failed)
   })
 
 const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sources: Sources): Promise<never> => {
@@ -82,7 +83,6 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
   const reader = SocketConnection.makeReader()
   const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
   const living = new Living()
-  let signalled: number | undefined
   // A handler that waits for nothing must not end the process: how it ends is decided below.
   setInterval(() => {}, 2 ** 30)
   const ended = await Effect.runPromise(run({
@@ -107,10 +107,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
       process.on("uncaughtException", caught)
       process.on("unhandledRejection", caught)
       for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGINT", 130]] as const) {
-        process.on(signal, () => {
-          signalled = code
-          end(signal)
-        })
+        process.on(signal, () => end(signal, code))
       }
     },
     onReady: () => {
@@ -126,6 +123,6 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
   ])
   // What the actor started is in its group. Its parent would kill that now, but is gone itself: its end of the channel is
   // closed a moment before it is nobody's parent any more.
-  if (ended === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
-  process.exit(signalled ?? exitCodes[ended])
+  if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
+  process.exit(ended.code)
 }

@@ -80,6 +80,22 @@ export interface Served<out Self> {
   readonly key: string
 }
 
+/**
+ * The parts of an implementation beside its handlers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ServeOptions<L, Uses, R> {
+  /** Services that the implementation needs, built once in the actor before it is ready. */
+  readonly layer?: Layer.Layer<L, any, Uses | ActorRuntime> | undefined
+  /**
+   * Work of the actor's own, which begins when the actor is ready. The actor ends as it does: it returned, it failed, or
+   * it was interrupted. Default: none, and the actor serves until somebody ends it.
+   */
+  readonly main?: Effect.Effect<unknown, unknown, R> | undefined
+}
+
 type FromRpc<R> = R extends Rpc.Rpc<infer Name, infer P, infer S, infer E, any, any>
   ? S extends RpcSchema.Stream<infer A extends Schema.Top, infer EE extends Schema.Top> ?
     StreamEndpoint<Name, P, A, E | EE>
@@ -138,15 +154,19 @@ export interface ServiceClass<
    * value: used twice in one graph it is one actor. Each call of the second is another actor.
    */
   readonly layer: OptionalLayer<Start.StartOptions, Self, ActorError, ActorRuntime | Uses>
-  /** Implements it: `build` runs once, in the actor, before it is ready; `layer` closes what is still open. */
+  /**
+   * Implements it: `build` runs once, in the actor, before it is ready. `layer` closes what is still open of it, of its
+   * handlers and of `main`.
+   */
   readonly serve: <
     H extends Handlers<Eps, L | Uses | HandlerServices | LeftUnserved<ServicesOf<H>, L | Uses | HandlerServices>>,
     L = never,
     EX = never,
-    RX extends L | Uses | HandlerServices | LeftUnserved<RX, L | Uses | HandlerServices> = never
+    RX extends L | Uses | HandlerServices | LeftUnserved<RX, L | Uses | HandlerServices> = never,
+    RM extends L | Uses | HandlerServices | LeftUnserved<RM, L | Uses | HandlerServices> = never
   >(
     build: H | Effect.Effect<H, EX, RX>,
-    layer?: Layer.Layer<L, any, Uses | ActorRuntime>
+    options?: ServeOptions<L, Uses, RM>
   ) => Served<Self>
   /**
    * Implements it with the handlers Layer of its RpcGroup. A handler that answers with anything but an Effect for a
@@ -256,7 +276,8 @@ export const Service = <Self>(): Make<Self> =>
       rpcs,
       uses,
       calls: callsOf(service, endpoints),
-      serve: (build: any, layer: any) => Start.served(service, () => Promise.resolve({ build, layer, rpc: undefined })),
+      serve: (build: any, { layer, main }: ServeOptions<any, any, any> = {}) =>
+        Start.served(service, () => Promise.resolve({ build, layer: layer as any, main: main as any, rpc: undefined })),
       serveRpc: (layer: any) =>
         Start.served(service, () => Promise.resolve({ build: undefined, layer: undefined, rpc: layer })),
       layerTest: (build: any) => Start.layerTest(service, build)

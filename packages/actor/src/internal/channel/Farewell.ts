@@ -42,7 +42,11 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
       return { _tag: "Cancelled", by: how.by, reason: how.reason, cleanup }
     case "Failed": {
       const { boxed } = how
-      return { _tag: "Failed", error: withoutStack(() => new RemoteActorError({ actor, boxed, others: [] })), cleanup }
+      return {
+        _tag: "Failed",
+        error: withoutStack(() => new RemoteActorError({ actor, boxed, others: [], ending: true })),
+        cleanup
+      }
     }
   }
 }
@@ -52,7 +56,9 @@ export const endOf = (payload: Uint8Array, actor: ActorId): ActorError => {
   const exit = exitOf(payload, actor)
   switch (exit?._tag) {
     case "Cancelled":
-      return withoutStack(() => new ContextCancelled({ actor, by: exit.by, reason: exit.reason, acknowledged: true }))
+      return withoutStack(() =>
+        new ContextCancelled({ actor, by: exit.by, reason: exit.reason, acknowledged: true, ending: true })
+      )
     case "Failed":
       return exit.error
     default:

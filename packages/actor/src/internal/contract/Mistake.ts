@@ -27,7 +27,7 @@ type OpenService<Key extends string> =
 type UnusedService<Key extends string> =
   `the implementation needs the Service ${Key}, which is not in \`uses\`. Add it to \`uses\``
 type UnservedService<Key extends string> =
-  `the implementation needs ${Key}, and its \`layer\` does not close it. Pass its Layer to \`serve\`, behind the handlers`
+  `the implementation needs ${Key}, and its \`layer\` does not close it. Pass its Layer to \`serve\`: { layer }`
 
 /** Services of a handler that nothing closes. */
 export type Unclosed<R> = Wrong<OpenService<KeyOf<R>>, R>

@@ -17,6 +17,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
+import { monotonicMillis } from "../settings/Timeouts.ts"
 
 /** The actor a dialog runs in. */
 export interface DialogContext {
@@ -81,14 +82,15 @@ export const currentDialog: Effect.Effect<Option.Option<DialogInfo>> = Effect.wi
 )
 
 /**
- * The point in time by which the current work must be done, in milliseconds of the Clock; `undefined` where there is
- * none. `Actor.timeout` sets it, and it travels with every call.
+ * The point in time by which the current work must be done, in milliseconds of the Clock's monotonic time, which no
+ * change of the wall clock moves; `undefined` where there is none. `Actor.timeout` sets it, and it travels with every
+ * call.
  *
  * @example
  * ```ts
  * yield* Timeouts.Deadline // undefined
  * const deadline = yield* Timeouts.Deadline.pipe(Actor.timeout("1 minute"))
- * const left = (deadline ?? Infinity) - (yield* Clock.currentTimeMillis)
+ * const left = (deadline ?? Infinity) - Number(yield* Clock.monotonicTimeNanos) / 1_000_000
  * left > 59_000 && left <= 60_000 // true
  * ```
  * @category references
@@ -159,7 +161,7 @@ export const metaOf = (fiber: Fiber.Fiber<unknown, unknown>, baseLevel: LogLevel
   }
 }
 
-const now = (fiber: Fiber.Fiber<unknown, unknown>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+const now = (fiber: Fiber.Fiber<unknown, unknown>): number => monotonicMillis(fiber.getRef(Clock.Clock))
 
 const levels: ReadonlyArray<string> = ["All", "Fatal", "Error", "Warn", "Info", "Debug", "Trace", "None"]
 
@@ -168,7 +170,7 @@ export const withMeta = <R>(base: Context.Context<R>, meta: Meta | null): Contex
   if (meta === null) return base
   let context = base
   if (meta.deadline !== undefined) {
-    context = Context.add(context, Deadline, Context.get(base, Clock.Clock).currentTimeMillisUnsafe() + meta.deadline)
+    context = Context.add(context, Deadline, monotonicMillis(Context.get(base, Clock.Clock)) + meta.deadline)
   }
   if (meta.trace !== undefined) {
     const [traceId, spanId, sampled] = meta.trace

@@ -115,7 +115,7 @@ export class Dispatcher {
       const payload = codecs(handler!.endpoint).payload.decode(start.payload)
       return payload.ok ? payload : refused({ _tag: "PayloadInvalid", part: "payload", issue: payload.issue })
     } catch (defect) {
-      return refused({ _tag: "Defect", boxed: box(defect, this.env.self), others: [] })
+      return refused({ _tag: "Defect", boxed: box(defect, this.env.self), others: [], ending: false })
     }
   }
 
@@ -160,7 +160,8 @@ export class Dispatcher {
   private refusal(start: Message.Start, handler: Handler | undefined): Protocol.Failure | undefined {
     if (this.closing !== undefined) {
       const { by, reason } = this.closing
-      return { _tag: "Cancelled", by, reason, actor: this.env.self, path: [], others: [] }
+      const ending = this.env.cancellation() !== undefined
+      return { _tag: "Cancelled", by, reason, actor: this.env.self, path: [], others: [], ending }
     }
     if (handler === undefined || handler.endpoint.kind !== start.kind) {
       const exposed = Array.from(this.handlers.values(), ({ endpoint }) => `${endpoint.name} (${endpoint.kind})`)

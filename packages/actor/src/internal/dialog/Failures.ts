@@ -68,7 +68,9 @@ export const encodeFailureWithin = (failure: Failure, limit: number): Uint8Array
   if (failure._tag === "Cancelled") return encodeFailure({ ...failure, others: [] })
   if (!("boxed" in failure)) return encodeFailure({ _tag: "PayloadInvalid", part: "failure", issue })
   const { boxed } = failure
-  return encodeFailure({ _tag: "Defect", boxed: { ...boxed, message: `${boxed.message} (${issue})` }, others: [] })
+  const ending = failure._tag === "Defect" && failure.ending
+  const cut = { ...boxed, message: `${boxed.message} (${issue})` }
+  return encodeFailure({ _tag: "Defect", boxed: cut, others: [], ending })
 }
 
 export const decodeFailure = (payload: Uint8Array): Payload.Result<Failure> => codec().decode(payload)
@@ -84,8 +86,13 @@ const boxReason = (reason: Cause.Reason<unknown>, self: ActorId): Boxed => {
   }
 }
 
-/** The failure of a handler, seen by its own actor. */
-export const failureOf = (cause: Cause.Cause<unknown>, endpoint: AnyEndpoint, self: ActorId): Failure => {
+/** The failure of a handler, seen by its own actor; `ending` where that actor is past serving. */
+export const failureOf = (
+  cause: Cause.Cause<unknown>,
+  endpoint: AnyEndpoint,
+  self: ActorId,
+  ending = false
+): Failure => {
   const { reasons } = cause
   const main = reasons.find(Cause.isFailReason) ?? reasons.find(Cause.isDieReason)
   const others = reasons.filter((reason) => reason !== main && reason._tag !== "Interrupt")
@@ -98,10 +105,11 @@ export const failureOf = (cause: Cause.Cause<unknown>, endpoint: AnyEndpoint, se
       reason: cancellation?.reason ?? "interrupted",
       actor: self,
       path: [],
-      others
+      others,
+      ending
     }
   }
-  if (main._tag === "Die") return defectOf(main.defect, self, others)
+  if (main._tag === "Die") return defectOf(main.defect, self, others, ending)
   const boxed = box(main.error, self)
   const error = codecs(endpoint).error.encode(main.error)
   if (error.ok) return { _tag: "Fail", error: error.value, boxed, others }
@@ -112,16 +120,18 @@ export const failureOf = (cause: Cause.Cause<unknown>, endpoint: AnyEndpoint, se
       ...boxed,
       message: `${boxed.message} (it does not match the error schema of ${endpoint.name}: ${error.issue})`
     },
-    others
+    others,
+    ending
   }
 }
 
-const defectOf = (defect: unknown, self: ActorId, others: ReadonlyArray<Boxed>): Failure => {
-  // A cancellation that came from further away keeps its author on every hop.
+const defectOf = (defect: unknown, self: ActorId, others: ReadonlyArray<Boxed>, ending: boolean): Failure => {
+  // A cancellation that came from further away keeps its author on every hop: `ending` is of the actor it names.
   if (isA(defect, ContextCancelled)) {
-    return { _tag: "Cancelled", by: defect.by, reason: defect.reason, actor: defect.actor, path: [self], others }
+    const { actor, by, reason } = defect
+    return { _tag: "Cancelled", by, reason, actor, path: [self], others, ending: defect.ending }
   }
-  return { _tag: "Defect", boxed: box(defect, self), others }
+  return { _tag: "Defect", boxed: box(defect, self), others, ending }
 }
 
 /** What a failed call fails with. */
@@ -204,13 +214,19 @@ export const toActorError = (
 ): ActorError => {
   switch (failure._tag) {
     case "Defect":
-      return new RemoteActorError({ actor: peer, boxed: failure.boxed, others: failure.others })
+      return new RemoteActorError({
+        actor: peer,
+        boxed: failure.boxed,
+        others: failure.others,
+        ending: failure.ending
+      })
     case "Cancelled":
       return new ContextCancelled({
         actor: failure.actor,
         by: failure.by,
         reason: failure.reason,
-        acknowledged: true
+        acknowledged: true,
+        ending: failure.ending
       })
     case "EndpointUnknown":
       return new EndpointUnknown({ actor: peer, endpoint: failure.endpoint, exposed: failure.exposed })
@@ -220,6 +236,7 @@ export const toActorError = (
       return new PayloadInvalid({ actor: peer, side: "callee", endpoint, part: failure.part, issue: failure.issue })
     case "SpawnFailed":
     case "CleanupFailed":
+    case "BackgroundFailed":
       return new RemoteActorError({ actor: peer, boxed: failure.boxed, others: [] })
     case "Lost":
       return new ActorLost({ actor: failure.actor, how: failure.how, began: failure.began, stderr: [], failure: null })

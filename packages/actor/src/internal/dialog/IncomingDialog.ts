@@ -215,7 +215,12 @@ export class IncomingDialog implements CalleePort {
       return this.say(exit, limit)
     } catch (defect) {
       // A contract whose errors have no codec: what the handler failed with cannot be said, and that is what is said.
-      const said: Protocol.Failure = { _tag: "Defect", boxed: box(defect, this.env.self), others: [] }
+      const said: Protocol.Failure = {
+        _tag: "Defect",
+        boxed: box(defect, this.env.self),
+        others: [],
+        ending: this.env.cancellation() !== undefined
+      }
       return { _tag: "Error", dialog, payload: encodeFailureWithin(said, limit) }
     }
   }
@@ -249,7 +254,7 @@ export class IncomingDialog implements CalleePort {
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }
-    return failureOf(exit.cause, this.handler.endpoint, this.env.self)
+    return failureOf(exit.cause, this.handler.endpoint, this.env.self, this.env.cancellation() !== undefined)
   }
 }
 

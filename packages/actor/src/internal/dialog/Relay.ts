@@ -56,7 +56,7 @@ class Relay {
     if (this.phase === "open") {
       const failure = error instanceof ActorLost
         ? { _tag: "Lost", actor: error.actor, how: error.how, began: error.began } as const
-        : { _tag: "Defect", boxed: box(error, this.self), others: [] } as const
+        : { _tag: "Defect", boxed: box(error, this.self), others: [], ending: false } as const
       this.from.send({ _tag: "Error", dialog: this.start.dialog, payload: encodeFailure(failure) })
     }
     this.end()

@@ -163,7 +163,8 @@ export class Peers {
       case "CloseStale":
         return action.connection.close()
       case "TakeLeave": {
-        action.connection.send({ _tag: "Bye", payload: encodeFarewell(this.farewell) })
+        const payload = encodeFarewell(this.farewell, action.connection.maxFrame - 64)
+        action.connection.send({ _tag: "Bye", payload })
         return action.connection.close()
       }
       case "Cut":

@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import { ActorId as ActorIdSchema, Began, Boxed, Lost as LostSchema } from "@furrow/protocol/Failure"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
 /**
@@ -37,12 +38,17 @@ export type ActorId = typeof ActorId.Type
  */
 export const formatActor = (actor: ActorId): string => `${actor.name}@${actor.pid}`
 
+/** Whether the actor is past serving; it lives on where nothing is said. */
+const endingField = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
+
 const tail = (stderr: ReadonlyArray<string>): string =>
   stderr.length === 0 ? "" : `\nits last lines on stderr:\n${stderr.map((line) => `  | ${line}`).join("\n")}`
 
 /**
  * The work was cancelled, and not by us alone: `by` asked first, for `reason`. `acknowledged` is false where the far
  * finalizers did not end within their bound (`Timeouts.cancel`).
+ *
+ * `ending` is true where the whole of `actor` is being ended: nothing more can be asked of it.
  *
  * @example
  * ```ts
@@ -58,7 +64,8 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
   actor: ActorId,
   by: ActorId,
   reason: Schema.String,
-  acknowledged: Schema.Boolean
+  acknowledged: Schema.Boolean,
+  ending: endingField
 }) {
   override get message(): string {
     const who = this.by.uuid === this.actor.uuid ? "itself" : formatActor(this.by)
@@ -457,6 +464,8 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelC
  *
  * `boxed.origin` is where it happened, `boxed.path` lists the actors that passed it on. `others` failed beside it.
  *
+ * `ending` is true where `actor` does not outlive the failure: nothing more can be asked of it.
+ *
  * @example
  * ```ts
  * const message = yield* frank.run(broken()).pipe(
@@ -471,7 +480,8 @@ export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelC
 export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("RemoteActorError", {
   actor: ActorId,
   boxed: Boxed,
-  others: Schema.Array(Boxed)
+  others: Schema.Array(Boxed),
+  ending: endingField
 }) {
   override get message(): string {
     const { boxed } = this

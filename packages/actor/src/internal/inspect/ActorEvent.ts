@@ -24,6 +24,8 @@ export type ActorEvent =
   | { readonly _tag: "ActorLost"; readonly actor: ActorId; readonly error: ActorError }
   /** A finalizer of an ending actor failed, or did not end within its bound. */
   | { readonly _tag: "ActorCleanupFailed"; readonly actor: ActorId; readonly failure: Boxed }
+  /** A fiber failed that an actor's layer, `build` or main had forked into its Scope, or an actor's child tells of one. */
+  | { readonly _tag: "BackgroundFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
   | { readonly _tag: "FailureSuppressed"; readonly actor: ActorId; readonly text: string }
   /** A connection between this actor and another one that is neither its parent nor its child. */

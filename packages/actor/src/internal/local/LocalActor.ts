@@ -44,6 +44,17 @@ export interface Ending {
   readonly until: number
 }
 
+/** The life of an actor, as what it owns needs to know it. */
+export interface Life {
+  /** It is past serving. */
+  readonly ending: () => Ending | undefined
+  /** It was told from outside to end, and its parent is to end it. */
+  readonly isLeaving: () => boolean
+}
+
+/** Nothing of the runtime ends a root, or handlers in somebody's process, but their program. */
+const endless: Life = { ending: () => undefined, isLeaving: () => false }
+
 /** How this actor reaches others, and is reached. */
 export interface PeerNetwork {
   readonly platform: PlatformSpec
@@ -88,14 +99,14 @@ export class LocalActor {
   control: Omit<Control, "beginEnd"> | undefined
   /** None for handlers that run in somebody else's process. */
   reach: PeerNetwork | undefined
-  ending: Ending | undefined
-  /** Ending was asked of it and is about to begin: of a root's program, or of an actor that its parent is to end. */
+  private readonly life: Life
+  /** The program of this root is being ended from outside. */
   isLeaving = false
   private readonly dispatchers = new Set<Dispatcher>()
   private built: Handlers | undefined
   private early: Array<Map<string, Handler>> = []
-  /** Why starting actors is refused now, if it is. */
-  refusal: string | undefined
+  /** Why starting actors is refused here at any time, if it is. */
+  refused: string | undefined
 
   constructor(options: {
     readonly info: ActorInfo
@@ -103,6 +114,7 @@ export class LocalActor {
     readonly spawner: SpawnerDriver["Service"]
     readonly parent: PeerChannel | undefined
     readonly level: DialogContext["level"]
+    readonly life?: Life
   }) {
     this.info = options.info
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
@@ -110,12 +122,27 @@ export class LocalActor {
     this.spawner = options.spawner
     this.starts = Semaphore.makeUnsafe(options.spawner.atOnce ?? Number.MAX_SAFE_INTEGER)
     this.parent = options.parent
+    this.life = options.life ?? endless
     this.env = {
       self: options.info.id,
       events: options.events,
       level: options.level,
       cancellation: () => this.ending?.cancellation
     }
+  }
+
+  get ending(): Ending | undefined {
+    return this.life.ending()
+  }
+
+  /** Whether what it owns is ended by the scopes that own it, now or soon. */
+  get isEnding(): boolean {
+    return this.ending !== undefined || this.isLeaving || this.life.isLeaving()
+  }
+
+  /** Why starting actors is refused now, if it is. */
+  get refusal(): string | undefined {
+    return this.ending === undefined ? this.refused : `this actor is ending: ${this.ending.cancellation.reason}`
   }
 
   /** What we serve to whoever is connected, built before we are ready. */
@@ -130,11 +157,6 @@ export class LocalActor {
     for (const served of early) {
       for (const [name, handler] of handlers) if (!served.has(name)) served.set(name, handler)
     }
-  }
-
-  /** Whether what it owns is ended by the scopes that own it, now or soon. */
-  get isEnding(): boolean {
-    return this.ending !== undefined || this.isLeaving
   }
 
   /** What one connection serves: a connection that our layers have made while they were built serves the rest later. */

@@ -4,13 +4,11 @@
  *
  * @since 0.1.0
  */
-import type { Cancellation } from "@furrow/protocol/Dialog"
+import type { CancelActor } from "@furrow/protocol/Message"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as References from "effect/References"
 import * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
@@ -22,7 +20,7 @@ import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { borrowedPortal } from "../local/Borrow.ts"
-import { LocalActor } from "../local/LocalActor.ts"
+import { type Life, LocalActor } from "../local/LocalActor.ts"
 import { attachPeers } from "../local/PeerNetwork.ts"
 import { type LogForwarder, makeForwarder, withLogger } from "../logs/Logs.ts"
 import type { Platform } from "../platform/Platform.ts"
@@ -34,6 +32,22 @@ import type { Connection } from "../transport/Transport.ts"
 import * as Handlers from "./BuildHandlers.ts"
 import * as Served from "./ServiceImplementation.ts"
 import * as Teardown from "./Teardown.ts"
+
+/**
+ * The ways for a platform to end an actor that runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Started {
+  /** An error that nobody caught. */
+  readonly uncaught: (error: unknown) => void
+  /**
+   * A signal from outside: the actor asks its parent to end it in order. `code` is its exit code where nobody else
+   * asked it to end.
+   */
+  readonly end: (reason: string, code: number) => void
+}
 
 /**
  * The part of a platform in the life of one actor.
@@ -50,21 +64,13 @@ export interface ActorMainOptions {
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
   /** Builds what this actor runs on, as its parent told it; it is closed with the Scope, after everything else. */
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
-  /** Hands out a function that ends the actor because of an error nobody caught. */
-  readonly onStart?:
-    | ((actor: { readonly uncaught: (error: unknown) => void; readonly end: (reason: string) => void }) => void)
-    | undefined
+  /** Hands out what ends the actor from outside of its connections. */
+  readonly onStart?: ((actor: Started) => void) | undefined
   /** The actor serves from now on. */
   readonly onReady?: (() => void) | undefined
   /** When what has been written to stdout and stderr has left the process: a slow reader keeps it waiting. */
   readonly written?: (() => Promise<void>) | undefined
 }
-
-/** Why it ends. */
-export type Ending =
-  | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation }
-  | { readonly _tag: "ParentLost" }
-  | { readonly _tag: "Uncaught"; readonly error: unknown }
 
 /** How far it came, and what it failed with. */
 export class BootFailed {
@@ -76,56 +82,32 @@ export class BootFailed {
   }
 }
 
+/** The life that a boot begins, and how it hears of a wish to end it. */
+export interface Beginning extends Life {
+  readonly cancelled: (message: CancelActor, from: PeerChannel) => void
+}
+
 export interface Booted {
   readonly local: LocalActor
   readonly dispatcher: Dispatcher
   readonly logs: LogForwarder
   readonly scope: Scope.Closeable
+  readonly main: Effect.Effect<unknown, unknown> | undefined
+  /** Context of handlers: its loggers reach the root. */
+  readonly context: Context.Context<never>
   /** Of the platform: closed when handlers, layers and logs are done. */
   readonly platformScope: Scope.Closeable
 }
-
-/**
- * Boots, unless the actor is told to end before it is ready: then what is under construction is interrupted, and waited
- * for no longer than its bound, because an acquisition cannot be interrupted.
- */
-export const unlessEnding = <A>(
-  boot: Effect.Effect<A, BootFailed>,
-  ending: Deferred.Deferred<Ending>,
-  bound: number
-): Effect.Effect<A, BootFailed> =>
-  Effect.flatMap(Effect.forkDetach(boot, { startImmediately: true }), (booting) => {
-    const told = Effect.raceFirst(Effect.as(Fiber.await(booting), undefined), Deferred.await(ending))
-    return Effect.flatMap(
-      Effect.onInterrupt(told, () => Effect.sync(() => booting.interruptUnsafe())),
-      (why) =>
-        why === undefined
-          ? Fiber.join(booting)
-          : Effect.andThen(
-            Teardown.settled(Fiber.interrupt(booting), bound),
-            Effect.fail(
-              new BootFailed("import", why._tag === "Uncaught" ? why.error : new Error("ended before it was ready"))
-            )
-          )
-    )
-  })
 
 export const bootUp = (
   options: ActorMainOptions,
   spec: SpawnSpec,
   channel: PeerChannel,
   events: DialogContext["events"],
-  end: (why: Ending) => void
+  life: Beginning
 ): Effect.Effect<Booted, BootFailed> =>
   Effect.gen(function*() {
     const level = yield* References.MinimumLogLevel
-    channel.route((event) => {
-      if (event._tag === "Closed") return end({ _tag: "ParentLost" })
-      if (event._tag !== "CancelActor") return
-      const { by, deadline, reason } = event
-      channel.send({ _tag: "CancelAck" })
-      end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
-    })
     const platformScope = Scope.makeUnsafe()
     const platform = yield* platformOf(options, spec, channel, events, platformScope)
     const local = new LocalActor({
@@ -133,7 +115,8 @@ export const bootUp = (
       events,
       spawner: platform.spawner,
       parent: channel,
-      level
+      level,
+      life
     })
     local.service = spec.service?.key
     const context = Context.merge(yield* Effect.context<never>(), platform.ambient)
@@ -141,10 +124,7 @@ export const bootUp = (
       platform: spec.platform,
       network: platform.network,
       context: withoutCaller(context),
-      cancelActor: ({ by, deadline, reason }, from) => {
-        from.send({ _tag: "CancelAck" })
-        end({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
-      }
+      cancelActor: life.cancelled
     })
     const logs = makeForwarder(channel, local.env)
     const scope = Scope.makeUnsafe("parallel")
@@ -155,24 +135,25 @@ export const bootUp = (
       })
       // Only where it takes time: an error of a layer says itself what it is.
       if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
-      local.handlers = yield* Effect.mapError(
+      const { handlers, main } = yield* Effect.mapError(
         "served" in definitions
           ? Effect.flatMap(
             definitions.uses(channel, local),
             (portals) => Effect.provideContext(Served.build(definitions.served), portals)
           )
-          : Handlers.build(definitions),
+          : Effect.map(Handlers.build(definitions), (handlers): Served.Built => ({ handlers, main: undefined })),
         (error) => new BootFailed("layer", error)
       )
-      return local.serve(channel, local.reach!.toRelatives).dispatcher
+      local.handlers = handlers
+      return { dispatcher: local.serve(channel, local.reach!.toRelatives).dispatcher, main }
     })
     const inside = withLogger(context, logs.logger).pipe(
       Context.add(ActorRuntime, { info: local.info, inside: local }),
       Context.add(Scope.Scope, scope)
     )
-    const dispatcher = yield* Effect.onExit(Effect.provideContext(boot, inside), (exit) =>
+    const { dispatcher, main } = yield* Effect.onExit(Effect.provideContext(boot, inside), (exit) =>
       Exit.isSuccess(exit) ? Effect.void : undone({ local, logs, scope, platformScope }, channel, exit.cause, spec))
-    return { local, dispatcher, logs, scope, platformScope }
+    return { local, dispatcher, logs, scope, platformScope, main, context: Context.omit(Scope.Scope)(inside) }
   })
 
 /** The platform, before anything of the user's: where it fails, what was built of it is released again. */
@@ -204,7 +185,7 @@ const sayBuilding = (channel: PeerChannel, self: ActorId, events: DialogContext[
 
 /** Nothing is left of a boot that failed. The first failure is the boot's; each other one is reported beside it. */
 const undone = (
-  { logs, platformScope, scope, local }: Omit<Booted, "dispatcher">,
+  { logs, platformScope, scope, local }: Pick<Booted, "local" | "logs" | "platformScope" | "scope">,
   channel: PeerChannel,
   cause: Cause.Cause<unknown>,
   { timeouts }: SpawnSpec
@@ -218,7 +199,7 @@ const undone = (
       yield* Teardown.report(failed, { actor: local.info.id, channel, logs })
       yield* Teardown.settled(logs.flush, timeouts.logs)
     }
-    local.reach?.peers.close()
+    local.reach?.peers.close({ how: { _tag: "Cancelled", by: local.info.id, reason: "it did not start" }, cleanup: [] })
     yield* Teardown.settled(Scope.close(platformScope, Exit.failCause(cause)), bound)
   })
 

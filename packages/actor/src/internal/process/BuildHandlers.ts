@@ -5,12 +5,14 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import type * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
+import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import * as Background from "./Background.ts"
 
 /** Two endpoints of one name: a mistake of whoever wrote `expose`, found before anything starts. */
 export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>): Error | undefined => {
@@ -39,14 +41,14 @@ export const build = (
   Effect.gen(function*() {
     const error = duplicate(definitions)
     if (error !== undefined) return yield* Effect.die(error)
-    const base = yield* Effect.context<ActorRuntime | Scope.Scope>()
-    const scope = yield* Effect.scope
-    const memoMap = Layer.makeMemoMapUnsafe()
+    const given = yield* Effect.context<ActorRuntime | Scope.Scope>()
+    const { build, scope } = Background.open(yield* Effect.scope, yield* current, given)
+    const base = Context.add(given, Scope.Scope, scope)
     const handlers = new Map<string, Handler>()
     for (const { endpoint, handler, layer } of definitions) {
       const services = layer === undefined
         ? Context.empty()
-        : yield* Layer.buildWithMemoMap(layer as Layer.Layer<never, unknown, ActorRuntime>, memoMap, scope)
+        : yield* Effect.provideContext(build(layer as Layer.Layer<never, unknown, ActorRuntime>), base)
       handlers.set(endpoint.name, {
         endpoint,
         handler,

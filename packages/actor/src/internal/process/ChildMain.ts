@@ -1,45 +1,41 @@
 /**
- * The life of an actor below the root, on any platform:
+ * An actor below the root, on any platform: carries out what the table of its life says (Life.ts).
  *
- *   connect -> greet -> Spawn arrives -> import -> layers -> Ready -> serve -> ending -> finalizers -> Bye -> exit
- *
- * It ends because its parent says so, because its parent is gone, or because something in it was not caught. Whatever
- * the reason, the order is the same (features ACT-11): handlers are interrupted in parallel and their last words are
- * sent, then its scope closes, then its last logs and what it has written leave, then it says Bye. Its own children
- * belong to its handlers and are gone before those end. Every step has a bound that nothing in the actor can break.
+ * It ends because it is told to, because its parent is gone, because its main ended, or because something in it was not
+ * caught. The order is the same each time (features ACT-11), and every step has a bound that nothing in it can break.
  *
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
-import type * as Cause from "effect/Cause"
+import type { CancelActor } from "@furrow/protocol/Message"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import { hello } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
+import { withoutCaller } from "../dialog/DialogContext.ts"
 import { encodeFailure } from "../dialog/Failures.ts"
-import { encodeFarewell } from "../dialog/Farewell.ts"
+import { encodeFarewell, type Farewell } from "../dialog/Farewell.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
+import { annotation } from "../errors/CancelledBy.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
+import type { Ending } from "../local/LocalActor.ts"
+import { Countdown, elapsed } from "../settings/Elapsed.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import { readyCodec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
-import { type ActorMainOptions, type Booted, BootFailed, bootUp, type Ending, unlessEnding } from "./BootUp.ts"
+import { type ActorMainOptions, type Booted, BootFailed, bootUp } from "./BootUp.ts"
+import * as Life from "./Life.ts"
 import * as Teardown from "./Teardown.ts"
 
-export type { ActorMainOptions } from "./BootUp.ts"
-
-/**
- * The end of an actor, of which the platform makes an exit code.
- *
- * @category models
- * @since 0.1.0
- */
-export type Ended = "done" | "boot-failed" | "parent-lost" | "uncaught"
+export type { ActorMainOptions, Started } from "./BootUp.ts"
+export type { Ended } from "./Life.ts"
 
 /**
  * Runs an actor until it has ended, over the connection to its parent. It never fails, and is not interrupted from
@@ -56,168 +52,330 @@ export type Ended = "done" | "boot-failed" | "parent-lost" | "uncaught"
  *   loadModule: native.importModule,
  *   platform: (spec) => ActorProcess.platformOf(spec, native)
  * })
- * ended // "done"
+ * ended.code // 0
  * ```
  * @category platforms
  * @since 0.1.0
  */
-export const run = (options: ActorMainOptions): Effect.Effect<Ended> =>
-  Effect.gen(function*() {
-    const { actor, connection } = options
-    const events = makeEvents()
-    const ending = Deferred.makeUnsafe<Ending>()
-    const end = (why: Ending) => void Deferred.doneUnsafe(ending, Exit.succeed(why))
-    options.onStart?.({
-      uncaught: (error) => end({ _tag: "Uncaught", error }),
-      end: (reason) => end({ _tag: "Cancelled", cancellation: { by: actor, reason, deadline: 0 } })
-    })
-    const channel = new PeerChannel({
-      connection,
-      role: "parent",
-      context: yield* Effect.context<never>(),
-      handshake: {
-        side: "dialler",
-        hello: hello(actor, "child")
-      },
-      events
-    })
-    const spec = yield* greeted(channel)
-    if (spec === undefined) return "boot-failed"
-    const settings = Context.mergeAll(
-      yield* Effect.context<never>(),
-      Context.make(References.MinimumLogLevel, spec.level as LogLevel.LogLevel),
-      Context.make(Timeouts, spec.timeouts)
-    )
-    const life = Effect.gen(function*() {
-      const booted = yield* Effect.exit(
-        unlessEnding(bootUp(options, spec, channel, events, end), ending, spec.timeouts.finalizers)
-      )
-      if (Exit.isFailure(booted)) return yield* bootFailed(channel, options.actor, booted.cause)
-      options.onReady?.()
-      const { reach } = booted.value.local
-      return yield* Effect.onInterrupt(
-        serve(booted.value, channel, options, ending, spec),
-        // Killed: where no process goes, nobody else cuts its connections.
-        () => Effect.sync(() => reach?.peers.destroy())
-      )
-    })
-    return yield* Effect.provideContext(life, settings)
+export const run = (options: ActorMainOptions): Effect.Effect<Life.Ended> =>
+  Effect.flatMap(Effect.context<never>(), (context) => {
+    const living = new Living(options, context)
+    return Effect.onExit(Deferred.await(living.ended), (exit) =>
+      Effect.sync(() => {
+        if (Exit.isFailure(exit)) living.kill()
+        else living.release()
+      }))
   })
 
-/** The spec, once the parent has let us in; nothing if it did not. */
-const greeted = (channel: PeerChannel): Effect.Effect<SpawnSpec | undefined> =>
-  Effect.callback<SpawnSpec | undefined>((resume) => {
-    const none = () => resume(Effect.succeed(undefined))
-    channel.onHandshake((greeted) => {
-      if (greeted._tag !== "Open") return none()
+type Failed = Cause.Cause<unknown>
+
+/** One life: the state is the table's, everything else is what it holds. */
+class Living {
+  readonly ended = Deferred.makeUnsafe<Life.Ended>()
+  private state: Life.State<Failed> = Life.initial
+  private context: Context.Context<never>
+  private readonly options: ActorMainOptions
+  private readonly channel: PeerChannel
+  private readonly events = makeEvents()
+  private spec: SpawnSpec | undefined
+  private booted: Booted | undefined
+  private booting: Fiber.Fiber<Booted, BootFailed> | undefined
+  private main: Fiber.Fiber<unknown, unknown> | undefined
+  private end: (Ending & { readonly countdown: Countdown }) | undefined
+  /** Fibers that run for this life. */
+  private readonly fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  private isKilled = false
+
+  constructor(options: ActorMainOptions, context: Context.Context<never>) {
+    this.options = options
+    this.context = context
+    options.onStart?.({
+      uncaught: (error) => this.input({ _tag: "Uncaught", error, cause: Cause.die(error) }),
+      end: (reason, code) => this.input({ _tag: "Signal", signal: { reason, code } })
+    })
+    this.channel = new PeerChannel({
+      connection: options.connection,
+      role: "parent",
+      context,
+      handshake: { side: "dialler", hello: hello(options.actor, "child") },
+      events: this.events
+    })
+    this.greet()
+  }
+
+  /** As if its process was killed: nothing more is said, and everything it runs is interrupted. */
+  kill(): void {
+    this.isKilled = true
+    this.release()
+    // Where no process goes, nobody else cuts its connections.
+    this.booted?.local.reach?.peers.destroy()
+  }
+
+  release(): void {
+    for (const fiber of this.fibers) fiber.interruptUnsafe()
+  }
+
+  private input(input: Life.Input<Failed>, from = this.channel): void {
+    if (this.isKilled) return
+    try {
+      const [state, actions] = Life.step(this.state, input)
+      this.state = state
+      for (const action of actions) this.execute(action, from)
+      if (state._tag === "Ended") Deferred.doneUnsafe(this.ended, Exit.succeed(state.ended))
+    } catch (defect) {
+      // A life that cannot go on ends as a failure of its runtime, which its platform reports.
+      Deferred.doneUnsafe(this.ended, Exit.die(defect))
+    }
+  }
+
+  private execute(action: Life.Action<Failed>, from: PeerChannel): void {
+    const { channel } = this
+    switch (action._tag) {
+      case "Boot":
+        return this.boot(this.spec!)
+      case "Ack":
+        return from.send({ _tag: "CancelAck" })
+      case "Serve":
+        return this.serve(this.booted!)
+      case "AbandonBoot":
+        return this.abandon()
+      case "SayBootFailed":
+        return this.sayBootFailed(bootErrorOf(action.cause, action.why))
+      case "SayLeave":
+        channel.send({ _tag: "Leave", reason: action.reason })
+        this.fork(elapsed(this.spec!.timeouts.finalizers), () => this.input({ _tag: "Elapsed" }))
+        return
+      case "BeginEnd":
+        return this.beginEnd(action.why, this.booted!)
+      case "Run":
+        this.fork(this.part(action.part, action.why, this.booted!), (exit) => {
+          if (Exit.isSuccess(exit)) this.input({ _tag: "Settled", failed: exit.value })
+          else if (!this.isKilled) Deferred.doneUnsafe(this.ended, Exit.failCause(exit.cause))
+        })
+        return
+      case "Report":
+        return this.report(action.failed, this.booted!)
+      case "SayBye":
+        if (!channel.isOpen) return
+        return channel.send({
+          _tag: "Bye",
+          payload: encodeFarewell(this.farewell(action.why, action.cleanup), channel.maxFrame - 64)
+        })
+      case "Close":
+        return channel.close()
+    }
+  }
+
+  private fork<A, E>(effect: Effect.Effect<A, E>, ended: (exit: Exit.Exit<A, E>) => void): Fiber.Fiber<A, E> {
+    const fiber = Effect.runForkWith(this.context)(effect)
+    this.fibers.add(fiber)
+    fiber.addObserver((exit) => {
+      this.fibers.delete(fiber)
+      ended(exit)
+    })
+    return fiber
+  }
+
+  // ---- from the greeting to ready ---------------------------------------------------------------------------------
+
+  private greet(): void {
+    const { channel } = this
+    const refused = () => this.input({ _tag: "Refused" })
+    channel.onHandshake((result) => {
+      if (result._tag !== "Open") return refused()
       channel.route((event) => {
-        if (event._tag === "Closed") return none()
-        if (event._tag !== "Spawn") return
-        const spec = specCodec.decode(event.payload)
-        if (spec.ok) return resume(Effect.succeed(spec.value))
-        channel.violate({ _tag: "Malformed", word: "Spawn", field: "payload" })
-        none()
+        switch (event._tag) {
+          case "Spawn":
+            return this.told(event.payload)
+          case "Start":
+            return this.booted?.dispatcher.start(event)
+          case "CancelActor":
+            return this.cancelled(event, channel)
+          case "Closed":
+            return this.input({ _tag: "ParentLost" })
+        }
       })
     })
-  })
+  }
 
-const bootFailed = (
-  channel: PeerChannel,
-  actor: ActorId,
-  cause: Cause.Cause<BootFailed>
-): Effect.Effect<Ended> =>
-  Effect.sync(() => {
-    const reason = cause.reasons.find((reason) => reason._tag !== "Interrupt")
-    const failed = reason?._tag === "Fail"
-      ? reason.error
-      : new BootFailed("layer", reason?._tag === "Die" ? reason.defect : new Error("interrupted"))
-    channel.send({
+  private told(payload: Uint8Array): void {
+    const spec = specCodec.decode(payload)
+    if (!spec.ok) return this.channel.violate({ _tag: "Malformed", word: "Spawn", field: "payload" })
+    this.spec = spec.value
+    this.context = Context.mergeAll(
+      this.context,
+      Context.make(References.MinimumLogLevel, spec.value.level as LogLevel.LogLevel),
+      Context.make(Timeouts, spec.value.timeouts)
+    )
+    this.input({ _tag: "Spec" })
+  }
+
+  private readonly cancelled = ({ by, deadline, reason }: CancelActor, from: PeerChannel): void => {
+    const own = by.uuid === this.options.actor.uuid
+    this.input({ _tag: "Cancel", cancellation: { by, reason, deadline }, own }, from)
+  }
+
+  private boot(spec: SpawnSpec): void {
+    const { channel } = this
+    const life = {
+      ending: () => this.end,
+      isLeaving: () => this.state._tag === "Leaving",
+      cancelled: this.cancelled
+    }
+    this.booting = this.fork(bootUp(this.options, spec, channel, this.events, life), (exit) => {
+      if (Exit.isFailure(exit)) return this.input({ _tag: "BootFailed", cause: exit.cause })
+      this.booted = exit.value
+      this.input({ _tag: "Booted" })
+    })
+  }
+
+  /** An acquisition cannot be interrupted, so the wait for it is bounded. */
+  private abandon(): void {
+    const { booting, spec } = this
+    this.fork(elapsed(spec!.timeouts.finalizers), (exit) => {
+      if (Exit.isSuccess(exit)) this.input({ _tag: "BootFailed", cause: Cause.interrupt() })
+    })
+    booting?.interruptUnsafe()
+  }
+
+  private sayBootFailed(failed: BootFailed): void {
+    const boxed = box(failed.error, this.options.actor)
+    this.channel.send({
       _tag: "Error",
       dialog: 0,
-      payload: encodeFailure({ _tag: "SpawnFailed", step: failed.step, boxed: box(failed.error, actor) })
+      payload: encodeFailure({ _tag: "SpawnFailed", step: failed.step, boxed })
     })
-    channel.close()
-    return "boot-failed"
-  })
+  }
 
-/** Serves until something ends it, then tears down in order. */
-const serve = (
-  booted: Booted,
-  channel: PeerChannel,
-  { actor, written }: ActorMainOptions,
-  ending: Deferred.Deferred<Ending>,
-  spec: SpawnSpec
-): Effect.Effect<Ended> =>
-  Effect.gen(function*() {
-    const { dispatcher, logs, platformScope, scope, local } = booted
+  private serve({ context, local, main }: Booted): void {
     const ready = readyCodec.encode({ endpoints: Array.from(local.handlers.keys()) })
-    if (!ready.ok) return yield* Effect.die(new Error(ready.issue))
-    channel.route((event) => {
-      switch (event._tag) {
-        case "Start":
-          return dispatcher.start(event)
-        case "CancelActor": {
-          const { by, deadline, reason } = event
-          channel.send({ _tag: "CancelAck" })
-          return void Deferred.doneUnsafe(
-            ending,
-            Exit.succeed({ _tag: "Cancelled", cancellation: { by, reason, deadline } })
-          )
-        }
-        case "Closed":
-          return void Deferred.doneUnsafe(ending, Exit.succeed({ _tag: "ParentLost" }))
+    if (!ready.ok) throw new Error(ready.issue)
+    this.channel.send({ _tag: "Ready", payload: ready.value })
+    this.options.onReady?.()
+    if (main === undefined) return
+    this.main = this.fork(Effect.provideContext(main, withoutCaller(context)), (exit) => this.input(mainEnded(exit)))
+  }
+
+  // ---- the end ----------------------------------------------------------------------------------------------------
+
+  private beginEnd(why: Life.Why, { context, local }: Booted): void {
+    const { actor } = this.options
+    const cancellation = cancellationOf(why, actor, this.spec!.timeouts.finalizers)
+    const clock = Context.get(this.context, Clock.Clock)
+    const countdown = new Countdown(clock, cancellation.deadline)
+    this.fork(countdown.run, () => {})
+    this.end = {
+      cancellation,
+      countdown,
+      get until() {
+        return monotonicMillis(clock) + countdown.left
       }
-    })
-    channel.send({ _tag: "Ready", payload: ready.value })
-    const why = yield* Deferred.await(ending)
-    const { finalizers } = spec.timeouts
-    const cancellation = cancellationFor(why, actor, finalizers)
-    const clock = yield* Clock.Clock
-    const until = monotonicMillis(clock) + cancellation.deadline
-    local.ending = { cancellation, until }
-    local.refusal = `this actor is ending: ${cancellation.reason}`
-    if (why._tag === "Uncaught") {
+    }
+    if (why._tag === "Failed") {
       const boxed = box(why.error, actor)
-      channel.send({ _tag: "Error", dialog: 0, payload: encodeFailure({ _tag: "Defect", boxed, others: [] }) })
+      const payload = encodeFailure({ _tag: "Defect", boxed, others: [], ending: true })
+      this.channel.send({ _tag: "Error", dialog: 0, payload })
+      if (why.of === "main") {
+        Effect.runForkWith(context)(Effect.logError("the main of this actor failed", Cause.fail(why.error)))
+      }
     }
     local.reach?.peers.stopListening()
     for (const dispatcher of local.serving) {
-      if (why._tag === "Uncaught") dispatcher.failAll(why.error, cancellation)
+      if (why._tag === "Failed" && why.of === "actor") dispatcher.failAll(why.error, cancellation)
       else dispatcher.cancelAll(cancellation)
     }
-    const failed = yield* Teardown.cleanUp(local.serving, scope, Teardown.cleanupBound(cancellation.deadline))
-    if (failed !== undefined) yield* Teardown.report(failed, { actor, channel, logs })
-    yield* Teardown.settled(logs.flush, spec.timeouts.logs)
-    if (written !== undefined && why._tag !== "ParentLost") {
-      const left = until - monotonicMillis(clock) - Teardown.margin / 2
-      yield* Teardown.settled(Effect.promise(written), Math.max(0, left))
+    // A main that has ended is the reason of this end, not a part of it.
+    if (this.main?.pollUnsafe() !== undefined) this.main = undefined
+    this.main?.interruptUnsafe(undefined, annotation(cancellation))
+  }
+
+  private part(part: Life.Part, why: Life.Why, booted: Booted): Effect.Effect<Failed | undefined> {
+    const { local, logs, platformScope, scope } = booted
+    const { countdown, cancellation: { deadline } } = this.end!
+    const bound = Teardown.cleanupBound(deadline)
+    const reserve = deadline - bound
+    const { margin } = Teardown
+    switch (part) {
+      case "handlers":
+        return Teardown.awaitHandlers(local.serving, this.main, bound)
+      case "layers":
+        return Teardown.release(scope, Exit.void, Math.max(margin / 2, countdown.left - reserve), "layers", bound)
+      case "logs":
+        return Effect.as(Teardown.settled(logs.flush, this.spec!.timeouts.logs), undefined)
+      case "output": {
+        const { written } = this.options
+        if (written === undefined || why._tag === "ParentLost") return Effect.succeed(undefined)
+        const left = Math.max(0, countdown.left - margin / 2)
+        return Effect.as(Teardown.settled(Effect.promise(written), left), undefined)
+      }
+      case "platform": {
+        const { cleanup } = this.state as Extract<Life.State<Failed>, { readonly _tag: "Ending" }>
+        local.reach?.peers.close(this.farewell(why, cleanup))
+        if (platformScope.state._tag === "Empty") return Effect.succeed(undefined)
+        return Teardown.release(platformScope, Exit.void, Math.max(margin / 2, countdown.left - margin), "platform")
+      }
+      case "farewell":
+        return Effect.as(Teardown.settled(logs.flush, margin / 2), undefined)
     }
-    const how = why._tag === "Cancelled"
-      ? { _tag: why._tag, by: cancellation.by, reason: cancellation.reason } as const
-      : { _tag: "Returned" } as const
-    local.reach?.peers.close({ how, cleanup: [] })
-    if (platformScope.state._tag !== "Empty") {
-      const left = until - monotonicMillis(clock) - Teardown.margin
-      const cutOff = yield* Teardown.release(platformScope, Exit.void, Math.max(Teardown.margin / 2, left), "platform")
-      if (cutOff !== undefined) {
-        yield* Teardown.report(cutOff, { actor, channel, logs })
-        yield* Teardown.settled(logs.flush, Teardown.margin / 2)
+  }
+
+  private report(failed: ReadonlyArray<Failed>, { logs }: Booted): void {
+    const cause = Cause.fromReasons(failed.flatMap(({ reasons }) => reasons))
+    const options = { actor: this.options.actor, channel: this.channel, logs }
+    Effect.runForkWith(this.context)(Teardown.report(cause, options))
+  }
+
+  private farewell(why: Life.Why, failed: ReadonlyArray<Failed>): Farewell {
+    const { actor } = this.options
+    const cleanup = failed.flatMap(({ reasons }) => reasons).flatMap((reason) =>
+      reason._tag === "Interrupt" ? [] : [box(reason._tag === "Die" ? reason.defect : reason.error, actor)]
+    ).slice(0, Life.maxFailures)
+    switch (why._tag) {
+      case "Returned":
+        return { how: { _tag: "Returned" }, cleanup }
+      case "Failed":
+        return { how: { _tag: "Failed", boxed: box(why.error, actor) }, cleanup }
+      default: {
+        const { by, reason } = this.end!.cancellation
+        return { how: { _tag: "Cancelled", by, reason }, cleanup }
       }
     }
-    if (why._tag === "Cancelled") channel.send({ _tag: "Bye", payload: encodeFarewell({ how, cleanup: [] }) })
-    channel.close()
-    return why._tag === "Cancelled" ? "done" : why._tag === "ParentLost" ? "parent-lost" : "uncaught"
-  })
+  }
+}
 
-const cancellationFor = (why: Ending, actor: ActorId, finalizers: number): Cancellation => {
+const mainEnded = (exit: Exit.Exit<unknown, unknown>): Life.Input<Failed> => {
+  if (Exit.isSuccess(exit)) return { _tag: "MainReturned" }
+  const reason = exit.cause.reasons.find((reason) => reason._tag !== "Interrupt")
+  if (reason === undefined) return { _tag: "MainInterrupted" }
+  return { _tag: "MainFailed", error: Cause.isDieReason(reason) ? reason.defect : reason.error }
+}
+
+/** The failure of a start: what ended it before it was ready, or what it failed with itself. */
+const bootErrorOf = (cause: Failed, why: Life.Why | undefined): BootFailed => {
+  if (why !== undefined) {
+    return new BootFailed("import", why._tag === "Failed" ? why.error : new Error("ended before it was ready"))
+  }
+  const reason = cause.reasons.find((reason) => reason._tag !== "Interrupt")
+  return reason?._tag === "Fail" && reason.error instanceof BootFailed
+    ? reason.error
+    : new BootFailed("layer", reason?._tag === "Die" ? reason.defect : new Error("interrupted"))
+}
+
+/** The name in which handlers are interrupted, and the time that the end has. */
+const cancellationOf = (why: Life.Why, by: ActorId, deadline: number): Cancellation => {
   switch (why._tag) {
     case "Cancelled":
-      return why.cancellation.deadline > 0 ? why.cancellation : { ...why.cancellation, deadline: finalizers }
+      return why.cancellation.deadline > 0 ? why.cancellation : { ...why.cancellation, deadline }
+    case "Self":
+      return { by, reason: why.reason, deadline }
     case "ParentLost":
-      return { by: actor, reason: "parent-lost", deadline: finalizers }
-    case "Uncaught": {
-      const { message, type } = box(why.error, actor)
-      return { by: actor, reason: `uncaught ${type}: ${message}`, deadline: finalizers }
+      return { by, reason: "parent-lost", deadline }
+    case "Returned":
+      return { by, reason: "its main has ended", deadline }
+    case "Failed": {
+      if (why.of === "main") return { by, reason: "its main has ended", deadline }
+      const { message, type } = box(why.error, by)
+      return { by, reason: `uncaught ${type}: ${message}`, deadline }
     }
   }
 }

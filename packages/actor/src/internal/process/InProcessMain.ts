@@ -72,7 +72,7 @@ export const serve = (
         level
       })
     const served = local(far)
-    served.refusal = "handlers that run here have no runtime to start actors with"
+    served.refused = "handlers that run here have no runtime to start actors with"
     served.handlers = yield* handlers(Context.make(ActorRuntime, { info: served.info, inside: served }))
     const dispatcher = new Dispatcher(theirs, served.env, served.handlers)
     theirs.route((event) => event._tag === "Start" ? dispatcher.start(event) : undefined)
@@ -104,11 +104,14 @@ export const portal = (
   serve(service.key, (runtime) =>
     Effect.flatMap(Effect.context<Scope.Scope>(), (context) =>
       Effect.provideContext(
-        Served.build({
-          "~furrow/Served": () => undefined as never,
-          key: service.key,
-          service: () => service,
-          load: () => Promise.resolve(implementation)
-        }),
+        Effect.map(
+          Served.build({
+            "~furrow/Served": () => undefined as never,
+            key: service.key,
+            service: () => service,
+            load: () => Promise.resolve(implementation)
+          }),
+          ({ handlers }) => handlers
+        ),
         Context.merge(context, runtime)
       )))

@@ -4,8 +4,10 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
@@ -15,9 +17,12 @@ import type { Implemented } from "../contract/Call.ts"
 import { Credentials, make as newCredentials, type TreeCredentials } from "../contract/Credentials.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { withoutCaller } from "../dialog/DialogContext.ts"
+import type { Farewell } from "../dialog/Farewell.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import { Discovery, type DiscoveryTree } from "../discovery/Discovery.ts"
 import { RegistrarService, serveDirectory } from "../discovery/RegistrarService.ts"
+import type { ActorId } from "../errors/ActorError.ts"
+import { box } from "../errors/Boxing.ts"
 import { described } from "../errors/described.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
@@ -137,6 +142,17 @@ const openDiscovery = (
     )
   })
 
+/** The last word of a root to its peers: its program has ended. */
+const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell => {
+  if (Exit.isSuccess(exit)) return { how: { _tag: "Returned" }, cleanup: [] }
+  const reason = exit.cause.reasons.find((reason) => reason._tag !== "Interrupt")
+  if (reason === undefined) return { how: { _tag: "Cancelled", by: self, reason: "interrupted" }, cleanup: [] }
+  return {
+    how: { _tag: "Failed", boxed: box(Cause.isDieReason(reason) ? reason.defect : reason.error, self) },
+    cleanup: []
+  }
+}
+
 /** A root on this platform. A layer of an exposed endpoint that fails is a defect. */
 const runtimeOn = (
   options: RootOptions,
@@ -151,7 +167,7 @@ const runtimeOn = (
       parent: undefined,
       level: yield* References.MinimumLogLevel
     })
-    local.refusal = native.refusal
+    local.refused = native.refusal
     local.control = native
     const context = withoutCaller(yield* Effect.context<never>())
     const root = {
@@ -178,7 +194,7 @@ const runtimeOn = (
       registrar: registrar.directory,
       isGone: (entry) => isGone(local, entry)
     })
-    yield* Effect.addFinalizer(() => Effect.sync(() => peers.close()))
+    yield* Effect.addFinalizer((exit) => Effect.sync(() => peers.close(farewellOf(exit, local.info.id))))
     const runtime = { info: local.info, inside: local }
     local.handlers = yield* Effect.orDie(
       Effect.provideContext(

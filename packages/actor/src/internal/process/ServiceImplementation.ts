@@ -6,20 +6,32 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import type * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
+import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import * as Background from "./Background.ts"
 import * as RpcGroups from "./RpcGroups.ts"
 
 type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unknown>>
 
-/** How a Service is implemented: handlers or an Effect of them and a layer that closes them, or an RpcGroup's layer. */
+/**
+ * How a Service is implemented: handlers or an Effect of them, a main, and a layer that closes both; or an RpcGroup's
+ * layer.
+ */
 export interface Implementation {
   readonly build: AnyHandlers | Effect.Effect<AnyHandlers, unknown, never> | undefined
   readonly layer: Layer.Layer<never, unknown, never> | undefined
   readonly rpc: Layer.Layer<never, unknown, never> | undefined
+  readonly main?: Effect.Effect<unknown, unknown, never> | undefined
+}
+
+/** What an actor serves, and its main, if it has one. */
+export interface Built {
+  readonly handlers: Handlers
+  readonly main: Effect.Effect<unknown, unknown> | undefined
 }
 
 /** A Service's class, seen from inside. */
@@ -64,24 +76,29 @@ export const find = (module: string, exported: Readonly<Record<string, unknown>>
 /** Builds a Service's handlers once, in the actor: they live as long as the scope. */
 export const build = (
   served: ServedInside
-): Effect.Effect<Handlers, unknown, ActorRuntime | Scope.Scope> =>
+): Effect.Effect<Built, unknown, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
     const service = served.service()
     const { endpoints } = service
-    const { build, layer, rpc } = yield* Effect.promise(() => served.load())
-    const scope = yield* Effect.scope
-    const memoMap = Layer.makeMemoMapUnsafe()
-    const base = (yield* Effect.context<never>()) as Context.Context<never>
+    const { build, layer, main, rpc } = yield* Effect.promise(() => served.load())
+    const given = (yield* Effect.context<never>()) as Context.Context<never>
+    const opened = Background.open(yield* Effect.scope, yield* current, given)
+    const base = Context.add(given, Scope.Scope, opened.scope) as Context.Context<never>
+    const built = (layer: Layer.Layer<never, unknown, never> | undefined) =>
+      layer === undefined ? Effect.succeed(Context.empty()) : Effect.provideContext(opened.build(layer), base)
     if (rpc !== undefined) {
-      const built = yield* Layer.buildWithMemoMap(rpc, memoMap, scope)
-      return RpcGroups.handlersOf(service, built, base)
+      return { handlers: RpcGroups.handlersOf(service, yield* built(rpc), base), main: undefined }
     }
-    const services = layer === undefined ? Context.empty() : yield* Layer.buildWithMemoMap(layer, memoMap, scope)
+    const services = yield* built(layer)
     const context = Context.merge(base, services) as Context.Context<never>
     const handlers = Effect.isEffect(build) ? yield* Effect.provideContext(build, context) : build!
-    return new Map(endpoints.map((endpoint): [string, Handler] => {
+    const bound = new Map(endpoints.map((endpoint): [string, Handler] => {
       const handler = handlers[endpoint.name]
       if (handler === undefined) throw new Error(`"${served.key}" has no handler for ${endpoint.name}`)
       return [endpoint.name, { endpoint, handler, context }]
     }))
+    return {
+      handlers: bound,
+      main: main && Effect.provideContext(Background.scoped(main, yield* current, given), context)
+    }
   })

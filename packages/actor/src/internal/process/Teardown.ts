@@ -7,10 +7,10 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { Dispatcher } from "../dialog/Dispatcher.ts"
@@ -19,7 +19,7 @@ import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { withoutStack } from "../errors/stack.ts"
 import { type LogForwarder, withLogger } from "../logs/Logs.ts"
-import { monotonicMillis } from "../settings/Timeouts.ts"
+import { elapsed } from "../settings/Elapsed.ts"
 
 /** Milliseconds that an actor keeps of its deadline for its last words. */
 export const margin = 250
@@ -39,7 +39,7 @@ export const settled = <A, E, R>(
     Effect.callback((resume) => {
       const context = fiber.context as Context.Context<R>
       const work = Effect.runForkWith(context)(effect)
-      const timer = Effect.runForkWith(context)(Effect.sleep(millis))
+      const timer = Effect.runForkWith(context)(elapsed(millis))
       const stop = () => {
         work.interruptUnsafe()
         timer.interruptUnsafe()
@@ -70,26 +70,20 @@ const unfinished = (what: string, millis: number): Error =>
 /** What failed or was cut off while an actor ended: the first is told to its owner, all of it is logged. */
 export type Failed = Cause.Cause<unknown> | undefined
 
-/** Both, where there are two. */
-const both = (a: Failed, b: Failed): Failed => a === undefined ? b : b === undefined ? a : Cause.combine(a, b)
-
-/** Waits for the handlers, then closes the scope of the layers. Never fails, and never takes longer than the bound. */
-export const cleanUp = (
+/** Waits for the handlers and the main, which are interrupted already. Layers are released also under those that do not end. */
+export const awaitHandlers = (
   serving: ReadonlyArray<Dispatcher>,
-  scope: Scope.Closeable,
+  main: Fiber.Fiber<unknown, unknown> | undefined,
   millis: number
 ): Effect.Effect<Failed> =>
   Effect.gen(function*() {
-    const clock = yield* Clock.Clock
-    const until = monotonicMillis(clock) + millis
-    const idle = Effect.forEach(serving, (dispatcher) => dispatcher.awaitIdle, { discard: true })
-    const handled = yield* settled(idle, millis)
-    const late: Failed = handled === undefined
-      ? Cause.die(unfinished(`the handler of ${running(serving)}`, millis))
-      : undefined
-    // Layers are released also under handlers that do not end: some of it may still be done.
-    const left = handled === undefined ? margin / 2 : until - monotonicMillis(clock)
-    return both(late, yield* release(scope, Exit.void, Math.max(margin / 2, left), "layers", millis))
+    const handlers = Effect.forEach(serving, (dispatcher) => dispatcher.awaitIdle, { discard: true })
+    const idle = main === undefined ? handlers : Effect.andThen(handlers, Fiber.await(main))
+    const ended = yield* settled(idle, millis)
+    if (ended === undefined) return Cause.die(unfinished(running(serving), millis))
+    const exit = main?.pollUnsafe()
+    // It was interrupted: what else it fails with is the failure of a finalizer.
+    return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
   })
 
 /** Closes a scope within what is left of the bound; the message says what it holds, and the whole bound. */
@@ -105,8 +99,10 @@ export const release = (
     return Exit.isFailure(closed) && !Cause.hasInterruptsOnly(closed.cause) ? closed.cause : undefined
   })
 
-const running = (serving: ReadonlyArray<Dispatcher>): string =>
-  Array.from(new Set(serving.flatMap((dispatcher) => dispatcher.open))).join(", ")
+const running = (serving: ReadonlyArray<Dispatcher>): string => {
+  const open = Array.from(new Set(serving.flatMap((dispatcher) => dispatcher.open)))
+  return open.length === 0 ? "its main" : `the handler of ${open.join(", ")}`
+}
 
 /** Tells the owner each failure of the cleanup, and logs it: to the root's loggers, or here where nobody listens any more. */
 export const report = (

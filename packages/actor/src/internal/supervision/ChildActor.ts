@@ -156,6 +156,10 @@ export class ChildActor {
       this.local.events.publish({ _tag: "ActorCleanupFailed", actor: this.actor, failure: failure.boxed })
       return undefined
     }
+    if (failure._tag === "BackgroundFailed") {
+      this.local.events.publish({ _tag: "BackgroundFailed", actor: this.actor, failure: failure.boxed })
+      return undefined
+    }
     if ("boxed" in failure) this.input({ _tag: "Failed", boxed: failure.boxed })
     return {
       step: failure._tag === "SpawnFailed" ? failure.step as SpawnStep : "ready",

@@ -1,0 +1,115 @@
+/**
+ * Fibers in the background of an actor: forked into the Scope of its layers or of its `build`, where nobody waits for
+ * them. One that fails or dies is logged as an Error, and is an event here and at the owner.
+ *
+ * Effect tells nobody how such a fiber exits, but its Scope lists it under the fiber itself. The Scope that is handed
+ * to layers and `build` reads its own list.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { encodeFailureWithin } from "../dialog/Failures.ts"
+import { box } from "../errors/Boxing.ts"
+import type { LocalActor } from "../local/LocalActor.ts"
+
+type Finalizer = (exit: Exit.Exit<any, any>) => Effect.Effect<void>
+type Failed = (cause: Cause.Cause<unknown>) => void
+
+const keep = {}
+
+/** The finalizers of an open Scope, by what they belong to: a fiber, a Scope below, or nothing known. */
+class Finalizers extends Map<{}, Finalizer> {
+  private readonly failed: Failed
+
+  constructor(failed: Failed) {
+    super()
+    this.failed = failed
+    // An empty list is replaced by its Scope.
+    super.set(keep, () => Effect.void)
+  }
+
+  override set(owner: {}, finalizer: Finalizer): this {
+    if (Fiber.isFiber(owner)) this.watch(owner)
+    else if (isScope(owner)) observe(owner, this.failed)
+    return super.set(owner, finalizer)
+  }
+
+  private watch(fiber: Fiber.Fiber<unknown, unknown>): void {
+    fiber.addObserver((exit) => {
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) this.failed(exit.cause)
+    })
+  }
+}
+
+const isScope = (value: object): value is Scope.Scope => "~effect/Scope" in value
+
+const observe = (scope: Scope.Scope, failed: Failed): void => {
+  if (scope.state._tag !== "Empty") return
+  scope.state = { _tag: "Open", finalizerKey: undefined, finalizer: undefined, finalizers: new Finalizers(failed) }
+}
+
+/** A Scope below the given one, and layers that are built in it: what fails in the background of either is told. */
+export interface Foreground {
+  readonly scope: Scope.Closeable
+  readonly build: <A, E, R>(layer: Layer.Layer<A, E, R>) => Effect.Effect<Context.Context<A>, E, R>
+}
+
+/** Failures are logged with the loggers of the context. */
+export const open = (scope: Scope.Scope, local: LocalActor, context: Context.Context<never>): Foreground => {
+  const failed = (cause: Cause.Cause<unknown>) => tell(local, context, cause)
+  const observed = Scope.forkUnsafe(scope, scope.strategy)
+  observe(observed, failed)
+  const memoMap = observedMemoMap(failed)
+  return { scope: observed, build: (layer) => Layer.buildWithMemoMap(layer, memoMap, observed) }
+}
+
+/** Each layer of a graph has a Scope of its own, which its memo map makes. */
+const observedMemoMap = (failed: Failed): Layer.MemoMap => {
+  const memoMap = Layer.makeMemoMapUnsafe()
+  const observed: Layer.MemoMap = Object.create(memoMap, {
+    getOrElseMemoize: {
+      value: (
+        layer: Layer.Layer<unknown, unknown, unknown>,
+        scope: Scope.Scope,
+        build: Parameters<Layer.MemoMap["getOrElseMemoize"]>[2]
+      ) =>
+        memoMap.getOrElseMemoize(layer, scope, (_, own) => {
+          observe(own, failed)
+          return build(observed, own)
+        })
+    }
+  })
+  return observed
+}
+
+const tell = (local: LocalActor, context: Context.Context<never>, cause: Cause.Cause<unknown>): void => {
+  const actor = local.info.id
+  Effect.runForkWith(context)(Effect.logError("a fiber in the background of this actor failed", cause))
+  for (const reason of cause.reasons) {
+    if (reason._tag === "Interrupt") continue
+    const failure = box(reason._tag === "Die" ? reason.defect : reason.error, actor)
+    local.events.publish({ _tag: "BackgroundFailed", actor, failure })
+    const { parent } = local
+    if (parent === undefined || !parent.isOpen) continue
+    const payload = encodeFailureWithin({ _tag: "BackgroundFailed", boxed: failure }, parent.maxFrame - 64)
+    parent.send({ _tag: "Error", dialog: 0, payload })
+  }
+}
+
+/** A main with a Scope of its own, whose background is told as well. */
+export const scoped = <A, E>(
+  main: Effect.Effect<A, E, never>,
+  local: LocalActor,
+  context: Context.Context<never>
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const scope = Scope.makeUnsafe()
+    observe(scope, (cause) => tell(local, context, cause))
+    return Effect.onExit(Effect.provideService(main, Scope.Scope, scope), (exit) => Scope.close(scope, exit))
+  })

@@ -1,0 +1,244 @@
+/**
+ * The life of an actor below the root, as a pure table.
+ *
+ *   Greeting --spec--> Booting --booted--> Serving --signal--> Leaving
+ *                         |                   |                   |
+ *            any end      |       any end     |      any end, or  |
+ *        or a boot failed |                   |       no answer   |
+ *                         v                   v                   v
+ *   Ended <---------- Abandoning           Ending <---------------+
+ *     ^                                       |
+ *     +-- Bye -- platform -- output -- logs -- layers -- handlers
+ *
+ * | state      | what                                             | bound                                     |
+ * | Booting    | platform, imports and layers are built           | the parent's `Timeouts.spawn`             |
+ * | Serving    | calls are answered, its main runs                | -                                         |
+ * | Leaving    | a signal came: the parent ends it in its order   | `Timeouts.finalizers`                     |
+ * | Abandoning | what was being built is interrupted              | `Timeouts.finalizers`, less the last words |
+ * | Ending     | part by part, each failure or cut kept           | the deadline of whoever ends it           |
+ *
+ * An end is never undone: the first reason counts. A part of the end that fails or is cut off is followed by the next.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+
+/** What told the actor from outside to end: its name, and the exit code of a process that ends because of it alone. */
+export interface Signal {
+  readonly reason: string
+  readonly code: number
+}
+
+/** Why an actor ends. */
+export type Why =
+  /** Another actor asked, or its parent answered its wish to leave: then with the signal it was told. */
+  | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
+  /** It cancels itself. */
+  | { readonly _tag: "Self"; readonly reason: string; readonly signal: Signal | undefined }
+  /** An error that nobody caught, or the failure of its main. */
+  | { readonly _tag: "Failed"; readonly error: unknown; readonly of: "actor" | "main" }
+  | { readonly _tag: "Returned" }
+  | { readonly _tag: "ParentLost"; readonly signal: Signal | undefined }
+
+/** The parts of an end, in their order. */
+export const parts = ["handlers", "layers", "logs", "output", "platform", "farewell"] as const
+export type Part = typeof parts[number]
+
+/**
+ * The end of an actor's runtime: of `code` the platform makes the exit code of its process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ended {
+  readonly how: "cancelled" | "returned" | "failed" | "boot-failed" | "parent-lost"
+  readonly code: number
+}
+
+/** `F` is a failure of a cleanup. */
+export type State<F> =
+  | { readonly _tag: "Greeting" }
+  | { readonly _tag: "Booting" }
+  | { readonly _tag: "Abandoning"; readonly why: Why }
+  | { readonly _tag: "Serving" }
+  | { readonly _tag: "Leaving"; readonly signal: Signal }
+  | { readonly _tag: "Ending"; readonly why: Why; readonly part: Part; readonly cleanup: ReadonlyArray<F> }
+  | { readonly _tag: "Ended"; readonly ended: Ended }
+
+export type Input<F> =
+  | { readonly _tag: "Spec" }
+  | { readonly _tag: "Refused" }
+  | { readonly _tag: "Booted" }
+  | { readonly _tag: "BootFailed"; readonly cause: F }
+  /** `CancelActor` was heard. `own` where the parent answers our own wish to leave. */
+  | { readonly _tag: "Cancel"; readonly cancellation: Cancellation; readonly own: boolean }
+  | { readonly _tag: "Signal"; readonly signal: Signal }
+  /** `cause` is the same error as a failure of a cleanup. */
+  | { readonly _tag: "Uncaught"; readonly error: unknown; readonly cause: F }
+  | { readonly _tag: "MainReturned" }
+  | { readonly _tag: "MainFailed"; readonly error: unknown }
+  | { readonly _tag: "MainInterrupted" }
+  | { readonly _tag: "ParentLost" }
+  /** Nobody answered `Leave` in time. */
+  | { readonly _tag: "Elapsed" }
+  /** The part that runs is done, or was cut off. */
+  | { readonly _tag: "Settled"; readonly failed: F | undefined }
+
+export type Action<F> =
+  | { readonly _tag: "Boot" }
+  | { readonly _tag: "Ack" }
+  /** Says Ready, answers calls, and runs the main. */
+  | { readonly _tag: "Serve" }
+  | { readonly _tag: "AbandonBoot"; readonly why: Why }
+  | { readonly _tag: "SayBootFailed"; readonly cause: F; readonly why: Why | undefined }
+  | { readonly _tag: "SayLeave"; readonly reason: string }
+  /** Interrupts or fails the handlers, and takes nothing new. */
+  | { readonly _tag: "BeginEnd"; readonly why: Why }
+  | { readonly _tag: "Run"; readonly part: Part; readonly why: Why }
+  /** Tells the owner what failed, and logs it. */
+  | { readonly _tag: "Report"; readonly failed: ReadonlyArray<F> }
+  | { readonly _tag: "SayBye"; readonly why: Why; readonly cleanup: ReadonlyArray<F> }
+  | { readonly _tag: "Close" }
+
+export type Step<F> = readonly [State<F>, ReadonlyArray<Action<F>>]
+
+/** Failures of one cleanup that are kept for the last word. */
+export const maxFailures = 16
+
+/** The exit code of an actor that failed (sysexits' EX_SOFTWARE). */
+export const failedCode = 70
+/** The exit code of an actor that did not become ready, or whose parent is gone. */
+export const lostCode = 1
+
+export const initial: State<never> = { _tag: "Greeting" }
+
+/** The exit of an actor that ended for this reason. */
+export const endedBy = (why: Why): Ended => {
+  switch (why._tag) {
+    case "Cancelled":
+    case "Self":
+      return { how: "cancelled", code: why.signal?.code ?? 0 }
+    case "Failed":
+      return { how: "failed", code: failedCode }
+    case "Returned":
+      return { how: "returned", code: 0 }
+    case "ParentLost":
+      return { how: "parent-lost", code: why.signal?.code ?? lostCode }
+  }
+}
+
+/** The exit of an actor that ends before it is ready. */
+const bootEnded = (why: Why | undefined): Ended => ({
+  how: "boot-failed",
+  code: why?._tag === "Self" ? why.signal?.code ?? lostCode : lostCode
+})
+
+/** The reason to end that an input is, if it is one. `leaving` is the signal that came before. */
+const reasonOf = <F>(input: Input<F>, leaving: Signal | undefined): Why | undefined => {
+  switch (input._tag) {
+    case "Cancel":
+      return { _tag: "Cancelled", cancellation: input.cancellation, signal: input.own ? leaving : undefined }
+    case "Uncaught":
+      return { _tag: "Failed", error: input.error, of: "actor" }
+    case "MainReturned":
+      return { _tag: "Returned" }
+    case "MainFailed":
+      return { _tag: "Failed", error: input.error, of: "main" }
+    case "MainInterrupted":
+      return { _tag: "Self", reason: "its main was interrupted", signal: undefined }
+    case "ParentLost":
+      return { _tag: "ParentLost", signal: leaving }
+    default:
+      return undefined
+  }
+}
+
+const signalled = (signal: Signal): Why => ({ _tag: "Self", reason: signal.reason, signal })
+
+const ackOf = <F>(input: Input<F>): ReadonlyArray<Action<F>> => input._tag === "Cancel" ? [{ _tag: "Ack" }] : []
+
+const abandon = <F>(why: Why, input: Input<F>): Step<F> => [
+  { _tag: "Abandoning", why },
+  [...ackOf(input), { _tag: "AbandonBoot", why }]
+]
+
+const begin = <F>(why: Why, input: Input<F>): Step<F> => [
+  { _tag: "Ending", why, part: "handlers", cleanup: [] },
+  [...ackOf(input), { _tag: "BeginEnd", why }, { _tag: "Run", part: "handlers", why }]
+]
+
+const ungreeted = <F>(why: Why | undefined): Step<F> => [{ _tag: "Ended", ended: bootEnded(why) }, [{ _tag: "Close" }]]
+
+const bootFailed = <F>(cause: F, why: Why | undefined): Step<F> => [
+  { _tag: "Ended", ended: bootEnded(why) },
+  [{ _tag: "SayBootFailed", cause, why }, { _tag: "Close" }]
+]
+
+/** The next part. What failed is reported before the logs leave, and what the platform adds after that at once. */
+const settled = <F>(state: Extract<State<F>, { readonly _tag: "Ending" }>, failed: F | undefined): Step<F> => {
+  const { part, why } = state
+  const cleanup = kept(state.cleanup, failed)
+  if (part === "farewell") {
+    return [{ _tag: "Ended", ended: endedBy(why) }, [{ _tag: "SayBye", why, cleanup }, { _tag: "Close" }]]
+  }
+  const next = parts[parts.indexOf(part) + 1]!
+  const report: ReadonlyArray<F> = part === "layers"
+    ? cleanup
+    : part === "handlers" || failed === undefined
+    ? []
+    : [failed]
+  return [
+    { _tag: "Ending", why, part: next, cleanup },
+    [...reported(report), { _tag: "Run", part: next, why }]
+  ]
+}
+
+const kept = <F>(cleanup: ReadonlyArray<F>, failed: F | undefined): ReadonlyArray<F> =>
+  failed === undefined || cleanup.length >= maxFailures ? cleanup : [...cleanup, failed]
+
+const reported = <F>(failed: ReadonlyArray<F>): ReadonlyArray<Action<F>> =>
+  failed.length === 0 ? [] : [{ _tag: "Report", failed }]
+
+export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
+  const stay: Step<F> = [state, ackOf(input)]
+  switch (state._tag) {
+    case "Greeting":
+      if (input._tag === "Spec") return [{ _tag: "Booting" }, [{ _tag: "Boot" }]]
+      if (input._tag === "Signal") return ungreeted(signalled(input.signal))
+      return input._tag === "Refused" || input._tag === "ParentLost" || input._tag === "Uncaught"
+        ? ungreeted(undefined)
+        : stay
+    case "Booting": {
+      if (input._tag === "Booted") return [{ _tag: "Serving" }, [{ _tag: "Serve" }]]
+      if (input._tag === "BootFailed") return bootFailed(input.cause, undefined)
+      const why = input._tag === "Signal" ? signalled(input.signal) : reasonOf(input, undefined)
+      return why === undefined ? stay : abandon(why, input)
+    }
+    case "Abandoning":
+      if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
+      // It could not be interrupted, and came up: it ends as one that served.
+      return input._tag === "Booted" ? begin(state.why, input) : stay
+    case "Serving": {
+      if (input._tag === "Signal") {
+        return [{ _tag: "Leaving", signal: input.signal }, [{ _tag: "SayLeave", reason: input.signal.reason }]]
+      }
+      const why = reasonOf(input, undefined)
+      return why === undefined ? stay : begin(why, input)
+    }
+    case "Leaving": {
+      const why = input._tag === "Elapsed" ? signalled(state.signal) : reasonOf(input, state.signal)
+      return why === undefined ? stay : begin(why, input)
+    }
+    case "Ending":
+      if (input._tag === "Settled") return settled(state, input.failed)
+      if (input._tag !== "Uncaught") return stay
+      return [
+        { ...state, cleanup: kept(state.cleanup, input.cause) },
+        state.part === "handlers" || state.part === "layers"
+          ? []
+          : reported([input.cause])
+      ]
+    case "Ended":
+      return [state, []]
+  }
+}

@@ -1,0 +1,169 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { ActorError } from "@furrow/actor"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { Background, Broken, causes, greet, hold, Name, Poller, strings, Stubborn } from "./fixtures/lives.ts"
+import { collectEvents } from "./support/Events.ts"
+import * as Journal from "./support/Journal.ts"
+import { captureLogs } from "./support/Logs.ts"
+import { drained, pass, settle, until } from "./support/Time.ts"
+
+type Events = ReadonlyArray<Actor.ActorEvent>
+
+const background = (events: Events) =>
+  events.flatMap((event) => event._tag === "BackgroundFailed" ? [event.failure.message] : [])
+const cleanups = (events: Events) =>
+  events.flatMap((event) => event._tag === "ActorCleanupFailed" ? [event.failure.message.replace(/ \(.*/, "")] : [])
+/** What happened without when: importing takes the time it takes. */
+const steps = (journal: ReadonlyArray<string>) => journal.map((line) => line.replace(/^\d+ /, ""))
+const codes = (events: Events) => events.flatMap((event) => event._tag === "ActorLost" ? [event.error] : [])
+
+const stage = <A, E>(test: Effect.Effect<A, E, any>) => {
+  const { layer, lines } = captureLogs()
+  const errors = () => lines.filter(({ level }) => level === "Error").map(({ message }) => String(message))
+  return {
+    errors,
+    run: drained(test as Effect.Effect<A, E>).pipe(Effect.provide(MemoryActor.layer), Effect.provide(layer))
+  }
+}
+
+describe("An actor with a main", () => {
+  it.effect("G88: runs it when it is ready, with the services of its layer, and answers calls meanwhile", () =>
+    stage(Effect.scoped(Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const poller = yield* until(1000)(Actor.startScoped(Poller))
+      assert.strictEqual(yield* poller.run(greet()), "I am poller")
+      assert.deepStrictEqual(steps(journal), ["main starts", "poller"])
+    }))).run)
+
+  it.effect("G88: ends when its main returns, and interrupts its handlers in its own name", () => {
+    const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const poller = yield* until(1000)(Actor.startScoped(Poller))
+      const call = yield* Effect.forkChild(Effect.flip(poller.run(hold())))
+      const waiting = yield* Effect.forkChild(poller.wait)
+      yield* settle
+      strings.main(causes.returns)
+      yield* pass(200)
+      const error = (yield* Fiber.join(call)) as ActorError.ContextCancelled
+      assert.deepInclude(error, { _tag: "ContextCancelled", reason: "its main has ended", ending: true })
+      assert.strictEqual(error.by.uuid, poller.actor.uuid)
+      assert.isDefined(waiting.pollUnsafe())
+      assert.deepStrictEqual(steps(journal).slice(2), [
+        "hold starts",
+        "main done",
+        "hold cancelled by Poller: its main has ended",
+        "hold finalized",
+        "layer released"
+      ])
+    })))
+    return Effect.map(run, () => assert.deepStrictEqual(errors(), []))
+  })
+
+  it.effect("G88: fails when its main fails, with an Error log and the failure at its owner", () => {
+    const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
+      const events = yield* collectEvents
+      const poller = yield* until(1000)(Actor.startScoped(Poller))
+      const call = yield* Effect.forkChild(Effect.flip(poller.run(hold())))
+      yield* settle
+      strings.main(causes.dies)
+      yield* pass(200)
+      assert.deepInclude(yield* Fiber.join(call), { _tag: "ContextCancelled", reason: "its main has ended" })
+      assert.notStrictEqual((yield* poller.wait)._tag, "Cancelled")
+      const [lost] = codes(events)
+      if (lost?._tag === "ActorLost") assert.strictEqual(lost.failure?.message, "out of ink")
+    })))
+    return Effect.map(run, () => assert.include(errors()[0], "the main of this actor failed"))
+  })
+
+  it.effect("G88: interrupts its main in the name of who ends it, before its layers are released", () =>
+    stage(Effect.scoped(Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const poller = yield* until(1000)(Actor.startScoped(Poller))
+      yield* poller.cancel("done for today")
+      assert.deepStrictEqual(steps(journal).slice(2), [
+        "main cancelled by root: done for today",
+        "layer released"
+      ])
+    }))).run)
+
+  it.effect("G72: ends within its bound though its main cannot be interrupted, and names it", () =>
+    stage(Effect.scoped(Effect.gen(function*() {
+      const events = yield* collectEvents
+      const stubborn = yield* until(1000)(Actor.startScoped(Stubborn))
+      const cancelling = yield* Effect.forkChild(stubborn.cancel("done"))
+      yield* pass(5000)
+      assert.isDefined(cancelling.pollUnsafe())
+      assert.deepStrictEqual(cleanups(events), ["its main did not end within 4750 ms"])
+    }))).run)
+
+  it.effect("G72: tells what failed in the cleanup of its main", () =>
+    stage(Effect.gen(function*() {
+      const events = yield* collectEvents
+      const region = Effect.scoped(Effect.flatMap(Actor.startScoped(Broken), (broken) => broken.cancel("done")))
+      yield* until(1000)(Effect.exit(region))
+      yield* settle
+      assert.deepStrictEqual(cleanups(events), ["main broke"])
+    })).run)
+})
+
+describe("A fiber in the background of an actor", () => {
+  for (const where of ["build", "layer"] as const) {
+    for (const [how, message] of [["dies", "out of ink"], ["fails", "no paper"]] as const) {
+      it.effect(`G89: that its ${where} forked is logged and an event of its owner where it ${how}, once`, () => {
+        const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
+          const events = yield* collectEvents
+          const actor = yield* until(1000)(Actor.startScoped(Background))
+          strings[where](causes[how])
+          yield* settle
+          assert.deepStrictEqual(background(events), [message])
+          assert.strictEqual(yield* actor.run(greet()), "I am poller")
+        })))
+        return Effect.map(run, () =>
+          assert.deepStrictEqual(errors().map((line) => line.split(",")[0]), [
+            "a fiber in the background of this actor failed"
+          ]))
+      })
+    }
+
+    for (const how of ["is interrupted", "returns"] as const) {
+      it.effect(`G89: that its ${where} forked is nobody's failure where it ${how}`, () => {
+        const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
+          const events = yield* collectEvents
+          yield* until(1000)(Actor.startScoped(Background))
+          strings[where](causes[how])
+          yield* settle
+          assert.deepStrictEqual(background(events), [])
+        })))
+        return Effect.map(run, () => assert.deepStrictEqual(errors(), []))
+      })
+    }
+  }
+
+  it.effect("G89: is told by a Service that is served in this process, too", () => {
+    const { errors, run } = stage(Effect.gen(function*() {
+      const build = Effect.as(Effect.forkScoped(causes.dies), {
+        greet: () => Effect.succeed("here"),
+        hold: () => Effect.never
+      })
+      const greeting = yield* Effect.provide(Effect.andThen(settle, Poller.calls.greet()), Poller.layerTest(build))
+      yield* settle
+      assert.strictEqual(greeting, "here")
+    }))
+    return Effect.map(run, () => assert.strictEqual(errors().length, 1))
+  })
+
+  it.effect("G89: is told by a root, of the layers of what it exposes", () => {
+    const { layer, lines } = captureLogs()
+    const exposed = Actor.fn("exposed", {
+      module: import.meta.url,
+      layer: Layer.effect(Name, Effect.as(Effect.forkScoped(causes.dies), "root"))
+    })(() => Effect.void)
+    return Effect.provide(settle, MemoryActor.layer({ expose: [exposed] })).pipe(
+      Effect.andThen(Effect.sync(() => assert.strictEqual(lines.filter(({ level }) => level === "Error").length, 1))),
+      Effect.provide(layer)
+    )
+  })
+})
