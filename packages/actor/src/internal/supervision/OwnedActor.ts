@@ -218,7 +218,7 @@ export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit =>
     return { ...farewell, cleanup: [...allOf(cleanup, farewell.cleanup), ...aftermath(state, farewell, lines)] }
   }
   if (failure !== undefined) {
-    const error = withoutStack(() => new RemoteActorError({ actor, boxed: failure, others: [] }))
+    const error = withoutStack(() => new RemoteActorError({ actor, boxed: failure, others: [], ending: true }))
     return { _tag: "Failed", error, cleanup }
   }
   if (loss !== undefined) return { _tag: "Lost", error: loss, cleanup }
