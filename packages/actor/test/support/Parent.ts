@@ -1,9 +1,9 @@
 /** An actor whose parent is the test: it hears every word, and says what it wants. */
+import { exitOf } from "@furrow/actor/internal/channel/Farewell"
 import { welcome } from "@furrow/actor/internal/channel/Greeting"
 import { type OwnerEvent, PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
 import type { Implemented } from "@furrow/actor/internal/contract/Call"
 import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
-import { exitOf } from "@furrow/actor/internal/dialog/Farewell"
 import * as Outgoing from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import { type Ended, run, type Started } from "@furrow/actor/internal/process/ChildMain"
