@@ -181,6 +181,9 @@ export class Guard {
   private warden: Warden.Warden | undefined
   /** Folders that the warden removes in the end. */
   private readonly removes: Array<string> = []
+  /** The groups of our own actors that have not ended. */
+  private readonly running = new Set<number>()
+  private released = false
   /** Stopped by us: without a warden. */
   private stopped: ReadonlyArray<number> = []
 
@@ -209,6 +212,7 @@ export class Guard {
 
   /** An actor was started: its group is in the tree below us. */
   started(group: number): void {
+    this.running.add(group)
     this.options.watch?.say({ group, began: true })
     if (this.registry !== undefined) this.tell(`+ ${group} ${process.pid} ${Warden.startOf(group)}`)
   }
@@ -217,6 +221,8 @@ export class Guard {
   ended(group: number): void {
     this.options.watch?.say({ group, began: false })
     this.tell(`- ${group}`)
+    this.running.delete(group)
+    this.closeWarden()
   }
 
   get hasWarden(): boolean {
@@ -241,11 +247,19 @@ export class Guard {
     this.stopped = []
   }
 
-  /** The runtime of the root has ended: the warden kills the groups that are left, and ends. */
+  /**
+   * The runtime of the root has ended. Its actors may still be ending, for a nursery in a fiber of its own: the warden,
+   * which kills all groups that are left, is let go with the last of them, or with the process.
+   */
   release(): void {
+    this.released = true
+    this.closeWarden()
+  }
+
+  private closeWarden(): void {
     const { warden } = this
+    if (!this.released || this.running.size > 0 || warden === undefined) return
     this.warden = undefined
-    if (warden === undefined) return
     this.registry = undefined
     warden.close()
   }
