@@ -11,7 +11,7 @@
  *     after 10: 11
  *     after 100: 111
  *     the actor in one line: counter, 0 calls open
- *     cancelled; the actor has ended
+ *     cancelled; its exit: Cancelled
  *     a call that comes too late: ChannelClosed
  */
 import { Actor } from "@furrow/actor"
@@ -48,7 +48,7 @@ NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
 
   yield* counter.cancel("done for today")
   const exit = yield* counter.wait
-  yield* Console.log(`cancelled; the actor has ${exit._tag.toLowerCase()}`)
+  yield* Console.log(`cancelled; its exit: ${exit._tag}`)
   const error = yield* Effect.flip(counter.run(add({ n: 1 })))
   yield* Console.log(`a call that comes too late: ${error._tag}`)
 })))

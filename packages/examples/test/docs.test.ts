@@ -142,7 +142,7 @@ describe("docs/errors.md", () => {
     const classes = Object.entries(ActorErrors).filter(([, value]) =>
       typeof value === "function" && value.prototype instanceof Error
     )
-    const section = page.text.slice(page.text.indexOf("## The twelve"))
+    const section = page.text.slice(page.text.indexOf("## The twelve"), page.text.indexOf("## How an actor ended"))
     const explained = Array.from(section.matchAll(/^\| `(\w+)` \|/gm), ([, name]) => name!)
     assert.sameMembers(explained, classes.map(([name]) => name))
   })

@@ -300,7 +300,7 @@ describe("A module that brings a copy of Effect of its own", () => {
     }))))
 })
 
-describe("Cause.pretty of an actor that did not start or was lost", () => {
+describe("Cause.pretty of an actor that did not start or failed", () => {
   it.live("shows the frames of the user's code over there, and none of the runtime's", () =>
     withActors(Effect.gen(function*() {
       const layer = yield* Effect.exit(Actor.runInActor(dying()))
@@ -310,7 +310,7 @@ describe("Cause.pretty of an actor that did not start or was lost", () => {
       const imported = yield* Effect.exit(
         Actor.runInActor(at(pathToFileURL(Path.join(folder, "thrower.mjs")).href)())
       )
-      const lost = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
+      const failed = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
         yield* Actor.start("escaping", { expose: [escape] }).pipe(Effect.flatMap((actor) => actor.run(escape())))
         return yield* Effect.never
       })))
@@ -319,7 +319,7 @@ describe("Cause.pretty of an actor that did not start or was lost", () => {
         const [text, tag, frame] of [
           [shown(layer), "SpawnFailed", /fixtures\/wrong\/layers\.ts:\d+/],
           [shown(imported), "SpawnFailed", /at fail .*thrower\.mjs:1/],
-          [shown(lost), "ActorLost", /fixtures\/cleanup\.ts:\d+/]
+          [shown(failed), "RemoteActorError", /fixtures\/cleanup\.ts:\d+/]
         ] as const
       ) {
         assert.include(text, tag)
