@@ -53,7 +53,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   portal: {
     holds: "the handle on another actor: run, stream, open, cancel, wait",
-    imports: ["dialog", "channel", ...leaves]
+    imports: ["dialog", "stream", "channel", ...leaves]
   },
   logs: {
     holds: "log lines of an actor on their way to the loggers of the root",

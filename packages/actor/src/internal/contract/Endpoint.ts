@@ -173,6 +173,9 @@ export interface DialogContract<P, First, In, Out, A, E> extends Contract<P, A, 
 const toSchema = (payload: Wire | Fields | undefined): Schema.Top =>
   payload === undefined ? Schema.Void : Schema.isSchema(payload) ? payload as Wire : Schema.Struct(payload as Fields)
 
+/** Whether an endpoint is the runtime's own: it is served, and shown to nobody. */
+export const isInternal = (name: string): boolean => name.startsWith("furrow/")
+
 /** Builds the endpoint of a contract. */
 export const make = (
   kind: AnyEndpoint["kind"],

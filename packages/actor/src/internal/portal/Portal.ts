@@ -13,7 +13,14 @@ import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { type Call, type Failure, isCall, type Success } from "../contract/Call.ts"
 import type { Dialog, StreamOptions } from "../contract/DialogCall.ts"
-import type { AnyCallEndpoint, AnyDialogEndpoint, AnyEndpoint, AnyStreamEndpoint, Type } from "../contract/Endpoint.ts"
+import {
+  type AnyCallEndpoint,
+  type AnyDialogEndpoint,
+  type AnyEndpoint,
+  type AnyStreamEndpoint,
+  isInternal,
+  type Type
+} from "../contract/Endpoint.ts"
 import type { Misused } from "../contract/Mistake.ts"
 import * as OpenDialog from "../dialog/CallerDialogHandle.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
@@ -23,6 +30,7 @@ import { type ActorError, type ActorId, EndpointUnknown } from "../errors/ActorE
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { PortalSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRef, ActorRefData } from "../settings/ActorRef.ts"
+import { windowOf } from "../stream/Flow.ts"
 
 /**
  * The endpoints of what an actor was started with.
@@ -78,10 +86,11 @@ export interface Portal<in X> {
   ) => Effect.Effect<Success<C>, Failure<C> | ActorError>
   /**
    * Reads a stream from there, paid for by credit: a slow reader slows the producer. Leaving the stream early stops
-   * the producer and waits for its finalizers.
+   * the producer and waits for its finalizers. `window` is the room for items on the way.
    */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
-    call: C
+    call: C,
+    options?: Pick<StreamOptions, "window">
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError>
   /**
    * Opens a dialog and runs `body` in it: a linked pair of tasks. A far failure interrupts the body and is raised;
@@ -180,6 +189,9 @@ const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
       "Effect, Stream or function cannot cross"
   )
 
+/** What is shown of what an actor exposes. */
+const shown = (exposed: PortalOptions["exposed"]) => Array.from(exposed).filter(([name]) => !isInternal(name))
+
 /** Why a call cannot go this way: the actor does not expose it, or this is not how it is asked. */
 const unknown = (
   options: PortalOptions,
@@ -194,7 +206,7 @@ const unknown = (
     return new EndpointUnknown({
       actor: options.actor,
       endpoint: `${name} as a ${kind}`,
-      exposed: Array.from(exposed.keys(), (known) => known === name ? `${known} as a ${call.endpoint.kind}` : known)
+      exposed: shown(exposed).map(([known]) => known === name ? `${known} as a ${call.endpoint.kind}` : known)
     })
   }
   const there = exposed.get(name)
@@ -203,9 +215,8 @@ const unknown = (
   return new EndpointUnknown({
     actor: options.actor,
     endpoint: exposed.has(name) && call.module !== undefined ? `${name} of ${call.module}` : name,
-    exposed: Array.from(
-      exposed,
-      ([known, module]) => known === name && module !== undefined ? `${known} of ${module}` : known
+    exposed: shown(exposed).map(([known, module]) =>
+      known === name && module !== undefined ? `${known} of ${module}` : known
     )
   })
 }
@@ -230,10 +241,12 @@ export const make = (options: PortalOptions): Portal<any> => {
       const error = unknown(options, call, "call")
       return error === undefined ? Caller.run(channel, env, address(call)) : Effect.fail(error)
     },
-    stream: (call: Call<AnyEndpoint>) => {
+    stream: (call: Call<AnyEndpoint>, streamOptions?: Pick<StreamOptions, "window">) => {
       if (!isCall(call)) return Stream.die(noCall("stream"))
       const error = unknown(options, call, "stream")
-      return error === undefined ? Caller.stream(channel, env, address(call)) : Stream.fail(error)
+      return error === undefined
+        ? Caller.stream(channel, env, address(call), windowOf(streamOptions))
+        : Stream.fail(error)
     },
     open: (call: Call<AnyEndpoint>, body: (dialog: any) => Effect.Effect<any, any>, streamOptions?: StreamOptions) => {
       if (!isCall(call)) return Effect.die(noCall("dialog"))
@@ -253,7 +266,7 @@ export const make = (options: PortalOptions): Portal<any> => {
     wait: options.wait,
     statistics: Effect.sync(() => ({
       actor,
-      exposed: Array.from(options.exposed.keys()),
+      exposed: shown(options.exposed).map(([name]) => name),
       channel: channel.snapshot()
     }))
   }
