@@ -56,10 +56,13 @@ const lean: Plugin = {
       .replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
+/** Loaded where a group is served or called, and nowhere else: with all it needs it would be a sixth of the bundle. */
+const rpc = /^effect\/rpc\//
+
 const options: InputOptions = {
   platform: "node",
   preserveEntrySignatures: "strict",
-  external: [/^node:/],
+  external: [/^node:/, rpc],
   resolve: { conditionNames: ["import", "node"] },
   plugins: [lean]
 }
@@ -106,6 +109,8 @@ const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
     throw new Error(`the bundle is not one file: ${output.map(({ fileName }) => fileName).join(", ")}`)
   }
   if (/^import\b/m.test(bundle.code)) throw new Error("the bundle imports something in a way that is not known here")
+  const unwanted = bundle.moduleIds.filter((id) => id.includes("/effect/dist/rpc/"))
+  if (unwanted.length > 0) throw new Error(`in the bundle, though few actors need it: ${unwanted.join(", ")}`)
   const known = new Set(input.map(([, id]) => id))
   const second = bundle.moduleIds.filter((id) => locate(id).length > 0 && !known.has(id))
   if (second.length > 0) throw new Error(`in the bundle, and loaded once more when imported: ${second.join(", ")}`)

@@ -15,10 +15,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Queue from "effect/Queue"
-import type * as Rpc from "effect/rpc/Rpc"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { ServiceClass } from "./internal/api/Service.ts"
+import type { Startable } from "./internal/api/Service.ts"
 import * as StartService from "./internal/api/StartService.ts"
 import type { PeerChannel } from "./internal/channel/PeerChannel.ts"
 import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from "./internal/contract/Call.ts"
@@ -58,7 +57,6 @@ export { cancelledBy } from "./internal/errors/CancelledBy.ts"
 
 // ---- types that stand in the signatures of programs -----------------------------------------------------------------
 export type { ActorRef } from "./internal/api/Refs.ts"
-export type { GroupClient } from "./internal/api/RpcClients.ts"
 export type { Handlers, Served } from "./internal/api/Service.ts"
 export type { Call, EffectCall, Fn, StreamCall, StreamFn } from "./internal/contract/Call.ts"
 export type { Dialog, DialogCall, DialogFn, DialogHandle } from "./internal/contract/DialogCall.ts"
@@ -139,8 +137,8 @@ const portalOfAny = (
  * @since 0.1.0
  */
 export const start: {
-  <Self, Name extends string, Eps extends AnyEndpoint, Uses, Rpcs extends Rpc.Any>(
-    service: ServiceClass<Self, Name, Eps, Uses, Rpcs>,
+  <Self, Name extends string, Uses>(
+    service: Startable<Self, Name, Uses>,
     options?: StartService.StartOptions & { readonly await?: boolean | undefined }
   ): Effect.Effect<Portal.Portal<Self>, ActorError, Nursery | Uses>
   <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>>, Name extends string | Unnamed<Name> = string>(
@@ -181,8 +179,8 @@ const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => o
  * @since 0.1.0
  */
 export const startScoped: {
-  <Self, Name extends string, Eps extends AnyEndpoint, Uses, Rpcs extends Rpc.Any>(
-    service: ServiceClass<Self, Name, Eps, Uses, Rpcs>,
+  <Self, Name extends string, Uses>(
+    service: Startable<Self, Name, Uses>,
     options?: StartService.StartOptions
   ): Effect.Effect<Portal.Portal<Self>, ActorError, ActorRuntime | Scope.Scope | Uses>
   <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>>, Name extends string | Unnamed<Name> = string>(

@@ -4,9 +4,9 @@
  *
  * @since 0.1.0
  */
-export type { GroupClient } from "./internal/api/RpcClients.ts"
 export type {
   AnyServiceClass,
+  GroupServiceClass,
   Handler,
   Handlers,
   SelfOf,
@@ -14,5 +14,6 @@ export type {
   ServeOptions,
   ServiceCall,
   ServiceClass,
-  ServiceStreamCall
+  ServiceStreamCall,
+  Startable
 } from "./internal/api/Service.ts"

@@ -37,11 +37,11 @@ describe("a Service", () => {
     ))
 
   it.effect("G60: can be an existing RpcGroup with its handlers Layer", () =>
-    Actor.nursery(Effect.gen(function*() {
+    Effect.scoped(Actor.nursery(Effect.gen(function*() {
       const old = yield* Actor.start(Old)
-      const client = Actor.rpcClient(old, Group)
+      const client = yield* Actor.rpcClient(old, Group)
       assert.strictEqual(yield* client.Inc({ by: 2 }), 2)
       assert.strictEqual(yield* client.Inc({ by: 2 }), 4)
       assert.deepStrictEqual(yield* Stream.runCollect(client.Ticks()), [1, 2, 3])
-    })).pipe(Effect.provide(MemoryActor.layer)))
+    }))).pipe(Effect.provide(MemoryActor.layer)))
 })

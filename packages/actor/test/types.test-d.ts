@@ -12,9 +12,11 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
+import type * as Queue from "effect/Queue"
 import type * as Rpc from "effect/rpc/Rpc"
 import type { RpcClient } from "effect/rpc/RpcClient"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
+import type * as RpcMiddleware from "effect/rpc/RpcMiddleware"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -353,9 +355,10 @@ is<Actor.Portal<T.Counter>, never, T.Counter>()(Counter)
 is<number, AE, T.Counter>()(Counter.calls.increment({ by: 1 }))
 isS<number, AE, T.Counter>()(Counter.calls.ticks({ n: 1 }))
 is<number, AE, T.Counter>()(Counter.use((counter) => counter.run(increment({ by: 1 }))))
-is<number, AE, T.Old>()(Old.calls.Inc({ by: 1 }))
-isS<number, AE, T.Old>()(Old.calls.Ticks())
-is<number, AE, T.Old>()(Old.use((old) => old.run(Old.calls.Inc({ by: 1 }))))
+isL<T.Old, AE, AR>()(Old.layer)
+isL<T.User, AE, AR | T.Old>()(T.User.layer)
+is<Actor.Portal<T.User>, AE, AR | Scope.Scope | T.Old>()(Actor.startScoped(T.User))
+is<Actor.Portal<T.Old>, AE, AR | Scope.Scope>()(Actor.startScoped(Old, { name: "old" }))
 isL<T.Web | T.Worker, AE, AR>()(Layer.mergeAll(Web.layer, Worker.layer).pipe(Layer.provide(Counter.layer)))
 is<never, AE, AR>()(Actor.launch(Worker.layer.pipe(Layer.provide(Counter.layer))))
 runMain(Actor.launch(Worker.layer.pipe(Layer.provide(Counter.layer))))
@@ -407,32 +410,56 @@ is<Dialog.Dialog<number, string, number, void, never>, AE, T.Rooms | Scope.Scope
 
 declare const answering: Actor.Portal<T.Old>
 type Answers = RpcGroup.Rpcs<typeof T.Group>
-const client = Actor.rpcClient(answering, T.Group)
-is<number, AE, never>()(client.Inc({ by: 1 }))
+const connecting = Actor.rpcClient(answering, T.Group)
+is<RpcClient<Answers, AE>, AE, Scope.Scope>()(connecting)
+declare const client: Effect.Success<typeof connecting>
+is<number, AE, never>()(client.Inc({ by: 1 }, { headers: { user: "frank" } }))
 is<void, AE, never>()(client.Inc({ by: 1 }, { discard: true }))
-isS<number, AE, never>()(client.Ticks())
+isS<number, AE, never>()(client.Ticks(undefined, { streamBufferSize: 1 }))
+is<Queue.Dequeue<number, AE | Cause.Done>, never, Scope.Scope>()(client.Ticks(undefined, { asQueue: true }))
 is<number, T.Denied | AE, never>()(client.Delete({ id: "a" }))
 is<void, AE, never>()(client.Delete({ id: "a" }, { discard: true }))
 // It is what a program takes that is written for Effect's own client.
 declare const program: <E>(client: RpcClient<Answers, E>) => Effect.Effect<number, E>
 is<number, AE, never>()(program(client))
-export const same: RpcClient<Answers, AE> = client
 
-// @ts-expect-error TS2353 headers do not reach an actor; says "'headers' does not exist in type 'CallOptions"
-client.Inc({ by: 1 }, { headers: { user: "frank" } })
-// @ts-expect-error TS2353 a context of the request does not either
-client.Inc({ by: 1 }, { context: Context.empty() })
-// @ts-expect-error TS2554 a stream takes no options
-client.Ticks(undefined, { asQueue: true })
-const guarded = { module: "", endpoints: T.Guarded }
-// @ts-expect-error TS2769 middleware is refused; says "no middleware of an RpcGroup runs in an actor. Put its work into"
-Actor.Service<never>()("x", guarded)
-// @ts-expect-error TS2769 each is named, where a single procedure has it; says "own RpcServer": "Auth" | "Timing"; }'"
-Actor.Service<never>()("x", guarded)
-// @ts-expect-error TS2769 a class of a group is no way around it; says "no middleware of an RpcGroup runs in an actor"
-Actor.Service<never>()("x", { module: "", endpoints: T.GuardedClass })
-// @ts-expect-error TS2345 nor is there a client of such a group; says "no middleware of an RpcGroup runs in an actor"
-Actor.rpcClient(answering, T.Guarded)
+// @ts-expect-error TS2339 a Service of a group is called by its client
+void Old.calls
+// @ts-expect-error TS2551 and implemented by its Layer
+Old.serve({})
+// @ts-expect-error TS2339 a list of endpoints is no group
+Counter.serveRpc(T.GroupLive)
+// @ts-expect-error TS2345 a procedure is asked by the client alone
+answering.run(increment({ by: 1 }))
+
+Old.serveRpc(T.GroupLive)
+// @ts-expect-error TS2379 a handler is missing; says "~furrow: the Layer lacks a handler for Inc. Add it, or merge the Layer that has it"
+Old.serveRpc(Layer.empty)
+T.Guard.serveRpc(Layer.merge(T.GuardedLive, T.MiddlewareLive))
+// @ts-expect-error TS2379 the middleware is missing; says "~furrow: the Layer lacks the middleware Auth of the group. Merge its Layer with"
+T.Guard.serveRpc(T.GuardedLive)
+// @ts-expect-error TS2379 that of one procedure, too; says "~furrow: the Layer lacks the middleware Timing of the group"
+T.Guard.serveRpc(Layer.merge(T.GuardedLive, T.AuthLive))
+// @ts-expect-error TS2379 what a Layer needs is closed in it
+T.Guard.serveRpc(Layer.merge(T.GuardedLive, T.MiddlewareOfDb))
+T.Guard.serveRpc(Layer.merge(T.GuardedLive, Layer.provide(T.MiddlewareOfDb, T.DbLive)))
+isL<T.Guard, never, never>()(T.Guard.layerTest(Layer.merge(T.GuardedLive, T.MiddlewareLive)))
+isL<T.Guard, never, T.Db>()(T.Guard.layerTest(Layer.merge(T.GuardedLive, T.MiddlewareOfDb)))
+// @ts-expect-error TS2379 here as there; says "~furrow: the Layer lacks the middleware Auth of the group"
+T.Guard.layerTest(T.GuardedLive)
+// A layer that uses another Service is closed by `uses`.
+T.User.serveRpc(Layer.effectContext(Effect.as(Old, Context.empty() as Context.Context<Rpc.ToHandler<Answers>>)))
+
+declare const guard: Actor.Portal<T.Guard>
+const guarded = Effect.flatMap(Actor.rpcClient(guard, T.Guarded), (client) => client.A())
+is<void, T.Denied | AE, Scope.Scope | RpcMiddleware.ForClient<T.Auth>>()(guarded)
+const provided = Effect.provide(guarded, T.AuthClient)
+is<void, T.Denied | AE, Scope.Scope>()(provided)
+// @ts-expect-error TS2379 the client's middleware is missing
+runMain(Effect.scoped(guarded))
+runMain(Effect.scoped(provided))
+// @ts-expect-error TS2375 the error of the middleware is forgotten
+export const forgotten: Effect.Effect<void, AE, Scope.Scope | RpcMiddleware.ForClient<T.Auth>> = guarded
 declare const erased: RpcGroup.RpcGroup<Rpc.Any>
 Actor.Service<never>()("x", { module: "", endpoints: erased })
 

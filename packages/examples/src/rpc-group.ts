@@ -52,11 +52,12 @@ const program = <E>(client: RpcClient<RpcGroup.Rpcs<typeof TodoRpcs>, E>) =>
 export class Todos extends Actor.Service<Todos>()("Todos", { module: import.meta.url, endpoints: TodoRpcs }) {}
 export default Todos.serveRpc(TodosLive)
 
-NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
+NodeActor.runMain(Actor.nursery(Effect.scoped(Effect.gen(function*() {
   const local = Effect.flatMap(RpcTest.makeClient(TodoRpcs), program).pipe(Effect.provide(TodosLive))
-  yield* Console.log(`here: ${yield* Effect.scoped(local)}`)
+  yield* Console.log(`here: ${yield* local}`)
 
   const todos = yield* Actor.start(Todos)
-  yield* Console.log(`in an actor: ${yield* program(Actor.rpcClient(todos, TodoRpcs))}`)
+  const remote = Effect.flatMap(Actor.rpcClient(todos, TodoRpcs), program)
+  yield* Console.log(`in an actor: ${yield* remote}`)
   yield* Console.log(`the actor is another process: ${todos.actor.pid !== process.pid}`)
-})))
+}))))

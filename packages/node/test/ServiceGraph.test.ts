@@ -9,8 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Stream from "effect/Stream"
-import { Accounts, Bank, Client, Db, keep, NotFound, Spawner, Store, tail, talk, Web, work } from "./fixtures/graph.ts"
-import { Answers, Called } from "./fixtures/rpcs.ts"
+import { Client, Db, keep, NotFound, Spawner, Store, tail, talk, Web, work } from "./fixtures/graph.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
 const App = Web.layer.pipe(Layer.provideMerge(Store.layer), Layer.provideMerge(Db.layer))
@@ -192,53 +191,6 @@ describe("Actor.launch", () => {
           "Db closes"
         ])
       })
-    ))
-})
-
-describe("An RpcGroup served by an actor", () => {
-  it.live("is called through its own client: values, typed errors, streams, and an acknowledged cancel", () =>
-    withDiary(() =>
-      Effect.gen(function*() {
-        const bank = yield* Bank
-        const client = Actor.rpcClient(bank, Accounts)
-        assert.deepStrictEqual([yield* client.Deposit({ amount: 1 }), yield* client.Deposit({ amount: 2 })], [1, 3])
-        assert.instanceOf(yield* Effect.flip(client.Deposit({ amount: -1 })), NotFound)
-        assert.strictEqual(yield* Stream.runCount(client.History()), 1000)
-        const call = yield* Effect.forkChild(client.Deposit({ amount: 0 }))
-        yield* Eventually.succeeds(
-          Effect.map(bank.statistics, ({ channel }) => assert.strictEqual(channel.dialogs, 1))
-        )
-        yield* Fiber.interrupt(call)
-        assert.strictEqual((yield* bank.statistics).channel.dialogs, 0)
-        process.kill(bank.actor.pid, "SIGKILL")
-        const lost = yield* Effect.flip(client.Deposit({ amount: 1 }))
-        assert.strictEqual(lost._tag, "ActorLost")
-      }).pipe(Effect.provide(Bank.layer))
-    ))
-
-  it.live("G60: is refused call by call where it means more: the error says what to do, and the actor lives on", () =>
-    withActors(
-      Effect.gen(function*() {
-        const client = Actor.rpcClient(yield* Answers, Called)
-        const pid = yield* client.Pid()
-        assert.notStrictEqual(pid, process.pid)
-        let ticks = 0
-        const ticking = yield* Effect.forkChild(Stream.runForEach(client.Clock(), () => Effect.sync(() => ticks++)))
-        const refused = [client.Later(), client.Uninterruptible(), client.Who(), client.Break(), client.Missing()]
-        const errors = yield* Effect.forEach(refused, (call) => Effect.flip<unknown, Actor.ActorError, never>(call))
-        const messages = errors.map(({ message }) => message)
-        assert.include(messages[0], "its handler returned a Promise, and a call is answered by an Effect")
-        assert.include(messages[1], "Wrap the work in `Effect.uninterruptible` inside the handler")
-        assert.include(messages[2], "its handler read `options.headers`, which does not reach an actor")
-        assert.include(messages[3], "broken")
-        assert.deepStrictEqual(errors.slice(0, 4).map(({ _tag }) => _tag), Array(4).fill("RemoteActorError"))
-        assert.strictEqual(errors[4]!._tag, "EndpointUnknown")
-        // The Promise fails meanwhile, and the stream that was there before goes on.
-        const before = ticks
-        yield* Eventually.holds("more ticks", () => ticks > before + 5)
-        assert.strictEqual(yield* client.Pid(), pid)
-        yield* Fiber.interrupt(ticking)
-      }).pipe(Effect.provide(Answers.layer))
     ))
 })
 

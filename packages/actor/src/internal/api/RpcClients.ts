@@ -1,120 +1,170 @@
 /**
- * A client of an Effect RpcGroup over a portal.
+ * A client of an Effect RpcGroup over a portal: Effect's own RpcClient, each of whose requests is one Furrow call or
+ * stream. The send of a request is the call itself: interrupted, it waits for the far finalizers; lost, it fails the
+ * request.
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Queue from "effect/Queue"
+import * as Exit from "effect/Exit"
+import * as Queue from "effect/Queue"
 import type * as Rpc from "effect/rpc/Rpc"
+import type { RpcClient } from "effect/rpc/RpcClient"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
-import type * as RpcSchema from "effect/rpc/RpcSchema"
+import type { FromClient, FromServer } from "effect/rpc/RpcMessage"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type * as Struct from "effect/Struct"
+import { type Call, issueOf } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import { type ActorError, isActorError } from "../errors/ActorError.ts"
+import * as RpcEndpoints from "../contract/RpcEndpoints.ts"
+import { type ActorError, ChannelClosed, EndpointUnknown, isActorError, PayloadInvalid } from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
-import * as RpcGroups from "../process/RpcGroups.ts"
 
-/** Options of a call, beside its payload. */
-interface CallOptions<Discard> {
-  /** Answers nothing, and keeps an error of the procedure itself to the log. It waits until the handler has ended. */
-  readonly discard?: Discard | undefined
-}
+/** Items on the way of one stream, unless it asks for another number: as many as RpcClient itself buffers. */
+const defaultWindowItems = 16
 
-type ServicesOf<P extends Rpc.Any> = P extends
-  Rpc.Rpc<infer _Tag, infer Payload, infer A, infer E, infer _Middleware, infer _Requires>
-  ? Payload["EncodingServices"] | A["DecodingServices"] | E["DecodingServices"]
-  : never
+/** The window of a stream, from its options to its request. */
+const WindowItems: Context.Reference<number> = Context.Reference<number>("@furrow/actor/RpcWindowItems", {
+  defaultValue: () => defaultWindowItems
+})
 
-/**
- * The client of an RpcGroup whose calls go to an actor: a method for each procedure. It fits where Effect's own
- * `RpcClient<Rpcs, ActorError>` is asked for, and takes fewer options.
- *
- * @category models
- * @since 0.1.0
- */
-export type GroupClient<Rpcs extends Rpc.Any> = Struct.Simplify<
-  {
-    readonly [P in Rpcs as P["_tag"]]: P extends
-      Rpc.Rpc<infer _Tag, infer _Payload, infer S, infer E, infer _Middleware, infer _Requires>
-      ? [S] extends [RpcSchema.Stream<infer A, infer EE>]
-        // A stream takes no options; its type parameters are those of Effect's client, so that it fits there.
-        ? <const AsQueue extends boolean = false, const _Discard = false>(
-          payload: Rpc.PayloadConstructor<P>
-        ) => AsQueue extends true ? Effect.Effect<
-            Queue.Dequeue<A["Type"], EE["Type"] | E["Type"] | ActorError | Cause.Done>,
-            never,
-            Scope.Scope | ServicesOf<P>
-          >
-          : Stream.Stream<A["Type"], EE["Type"] | E["Type"] | ActorError, ServicesOf<P>>
-      : <const _AsQueue extends boolean = false, const Discard = false>(
-        payload: Rpc.PayloadConstructor<P>,
-        options?: CallOptions<Discard>
-      ) => Effect.Effect<
-        Discard extends true ? void : S["Type"],
-        (Discard extends true ? never : E["Type"]) | ActorError,
-        ServicesOf<P>
-      >
-      : never
-  }
->
+type Endpoints = ReadonlyMap<string, AnyEndpoint>
+type Write = (message: FromServer<Rpc.Any>) => Effect.Effect<void>
+type Request = Extract<FromClient<Rpc.Any>, { readonly _tag: "Request" }>
 
-/** Advice for each option of Effect's client that an actor would not be told. */
-const instead: Readonly<Record<string, string>> = {
-  headers: "Pass what the handler needs of them in the payload",
-  context: "Pass what the handler needs of it in the payload",
-  asQueue: "Read the stream, or make a Queue of it by `Stream.toQueue`",
-  streamBufferSize: "Use `Stream.buffer` on the stream"
-}
+const callOf = (endpoint: AnyEndpoint, input: unknown): Call<AnyEndpoint> => ({
+  "~furrow/Call": "~furrow/Call",
+  endpoint,
+  module: undefined,
+  input
+})
 
-/** Reason to refuse a call with these options; `undefined` if every one of them is kept. */
-const refusal = (endpoint: AnyEndpoint, options: object | undefined): Error | undefined => {
-  for (const [option, value] of Object.entries(options ?? {})) {
-    const kept = value === undefined ||
-      (endpoint.kind === "stream" ? option === "asQueue" && value === false : option === "discard")
-    if (kept) continue
-    return new Error(
-      `Actor.rpcClient refuses this call of ${endpoint.name}: its option \`${option}\` has no meaning over a portal. ` +
-        (instead[option] ?? "Leave it out")
-    )
-  }
+const headersOf = (headers: Request["headers"]): Readonly<Record<string, string>> | undefined => {
+  for (const _ in headers) return { ...headers }
   return undefined
 }
 
-const refusedHeaders = (endpoint: AnyEndpoint): Error =>
-  new Error(
-    `Actor.rpcClient refuses this call of ${endpoint.name}: the headers of \`RpcClient.withHeaders\` do not reach an ` +
-      "actor. Pass what the handler needs of them in the payload, and make the call outside of it"
+const payloadOf = (session: number, { discard, headers, payload }: Request): RpcEndpoints.RequestPayload => {
+  const sent = headersOf(headers)
+  return {
+    session,
+    ...(sent === undefined ? {} : { headers: sent }),
+    ...(discard === true ? { discard } : {}),
+    value: payload
+  }
+}
+
+/** Gives a failed request to its client: the Cause of the procedure as it is, or an `ActorError`. */
+const failed = (
+  portal: Portal<any>,
+  { id, tag }: Request,
+  write: Write,
+  error: RpcEndpoints.Failure | ActorError
+): Effect.Effect<void, ActorError> => {
+  if (isActorError(error)) return Effect.fail(error)
+  const { actor } = portal
+  switch (error._tag) {
+    case "RpcFailed":
+      return write({ _tag: "Exit", clientId: 0, requestId: id, exit: Exit.failCause(error.cause) as never })
+    case "RpcUndeclared":
+      return Effect.fail(
+        new PayloadInvalid({ actor, side: "callee", endpoint: tag, part: "error", issue: error.issue })
+      )
+    case "RpcNoSession":
+      return Effect.fail(new ChannelClosed({ side: "peer", actor }))
+  }
+}
+
+/** Sends a request, and gives its client whatever comes of it. */
+const send = (
+  portal: Portal<any>,
+  endpoint: AnyEndpoint,
+  request: Request,
+  session: number,
+  windowItems: number,
+  write: Write
+): Effect.Effect<void, ActorError> => {
+  const { id } = request
+  const call = callOf(endpoint, payloadOf(session, request)) as never
+  const end = (exit: Exit.Exit<unknown>) => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never })
+  const onFailure = (error: unknown) => failed(portal, request, write, error as RpcEndpoints.Failure | ActorError)
+  if (endpoint.kind === "call") {
+    const answer = portal.run(call) as Effect.Effect<RpcEndpoints.Answer, unknown>
+    return Effect.matchEffect(answer, { onSuccess: ({ value }) => end(Exit.succeed(value)), onFailure })
+  }
+  const items = portal.stream(call, { window: { items: windowItems } }) as Stream.Stream<unknown, unknown>
+  const read = Stream.runForEachArray(
+    items,
+    (values) => write({ _tag: "Chunk", clientId: 0, requestId: id, values: values as never })
   )
+  return Effect.matchEffect(read, { onSuccess: () => end(Exit.void), onFailure })
+}
 
-/** Refuses the headers around a call: the actor would not be told of them either. */
-const withoutHeaders = <A, E, R>(endpoint: AnyEndpoint, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiber((fiber) => {
-    const headers = fiber.context.mapUnsafe.get(RpcGroups.marks.headers) as object | undefined
-    return headers === undefined || Object.keys(headers).length === 0 ? effect : Effect.die(refusedHeaders(endpoint))
-  })
+interface MethodOptions {
+  readonly asQueue?: boolean
+  readonly streamBufferSize?: number
+  readonly context?: Context.Context<never>
+}
+type Method = (
+  payload: unknown,
+  options?: MethodOptions
+) => Effect.Effect<unknown, unknown, any> | Stream.Stream<unknown, unknown>
 
-const discarded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<void, E, R> =>
-  Effect.catch(
-    Effect.asVoid(effect),
-    (error) => isActorError(error) ? Effect.fail(error) : Effect.logDebug("the error of a discarded call", error)
+/** A method whose payload is checked when it is called, and which fails then as every call of an actor does. */
+const checked = (portal: Portal<any>, endpoint: AnyEndpoint, method: Method): Method => (payload, options = {}) => {
+  try {
+    const { context = Context.empty(), streamBufferSize } = options
+    return method(
+      payload,
+      streamBufferSize === undefined
+        ? options
+        : { ...options, context: Context.add(context, WindowItems, streamBufferSize) as Context.Context<never> }
+    )
+  } catch (cause) {
+    const invalid = new PayloadInvalid({
+      actor: portal.actor,
+      side: "caller",
+      endpoint: endpoint.name,
+      part: "payload",
+      issue: issueOf(cause)
+    })
+    if (endpoint.kind === "call") return Effect.fail(invalid)
+    return options.asQueue === true
+      ? Effect.tap(Queue.bounded<unknown, ActorError>(1), (queue) => Queue.fail(queue, invalid))
+      : Stream.fail(invalid)
+  }
+}
+
+const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Scope.Scope> =>
+  Effect.mapError(
+    Effect.map(
+      portal.openScoped(callOf(RpcEndpoints.session, undefined) as never) as Effect.Effect<
+        { readonly first: number },
+        ActorError,
+        Scope.Scope
+      >,
+      ({ first }) => first
+    ),
+    (error) =>
+      error._tag === "EndpointUnknown"
+        ? new EndpointUnknown({ actor: error.actor, endpoint: "an RpcGroup", exposed: error.exposed })
+        : error
   )
 
 /**
- * A client of an Effect RpcGroup over a portal: a method for each procedure. Cancellation is acknowledged, streams are
- * paid for by credit, and `ActorError` stands beside the procedures' own errors.
+ * Makes a client of an Effect RpcGroup over a portal: Effect's own `RpcClient` with `ActorError` in every error channel.
+ * Middleware of the group that is required for clients stands in R.
  *
- * A group with middleware does not compile and throws here, as does one with a `defect` schema or `Rpc.ParseOptions`:
- * Effect's own RpcClient would keep them.
+ * An interrupted call waits for the far finalizers. A stream asks for 16 items at a time, or for its
+ * `streamBufferSize`. The client lives as long as the Scope: its end interrupts what it still asks for, and waits.
  *
- * A call with headers, `context`, `asQueue` or `streamBufferSize` dies and says what to do. `discard: true` answers
- * nothing, but waits until the handler has ended.
+ * It fails with `EndpointUnknown` where the actor serves no group. A group with `Rpc.ParseOptions` is a defect.
  *
  * @example
  * ```ts
- * const client = Actor.rpcClient(todos, TodoRpcs)
+ * const todos = yield* Actor.start(Todos)
+ * const client = yield* Actor.rpcClient(todos, TodoRpcs)
  * yield* client.Add({ title: "sow" }) // 1
  * ```
  * @category reaching actors
@@ -122,21 +172,31 @@ const discarded = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<void,
  */
 export const rpcClient = <Self, Rpcs extends Rpc.Any>(
   portal: Portal<Self>,
-  group: RpcGroup.RpcGroup<Rpcs> & RpcGroups.WithoutMiddleware<Rpcs>
-): GroupClient<Rpcs> => {
-  const { requests } = group as unknown as { readonly requests: RpcGroups.Rpcs }
-  const client: Record<string, unknown> = {}
-  for (const endpoint of RpcGroups.endpointsOf("Actor.rpcClient", { requests }, "RpcClient")) {
-    const streams = endpoint.kind === "stream"
-    client[endpoint.name] = (input: unknown, options?: { readonly asQueue?: boolean; readonly discard?: boolean }) => {
-      const refused = refusal(endpoint, options)
-      // A caller that asks for a Queue runs an Effect.
-      if (refused !== undefined) return streams && options?.asQueue !== true ? Stream.die(refused) : Effect.die(refused)
-      const call = { "~furrow/Call": "~furrow/Call", endpoint, module: undefined, input } as never
-      if (streams) return Stream.unwrap(withoutHeaders(endpoint, Effect.sync(() => portal.stream(call))))
-      const answer = withoutHeaders(endpoint, portal.run(call))
-      return options?.discard === true ? discarded(answer) : answer
+  group: RpcGroup.RpcGroup<Rpcs>
+): Effect.Effect<RpcClient<Rpcs, ActorError>, ActorError, Scope.Scope | Rpc.MiddlewareClient<Rpcs>> =>
+  Effect.gen(function*() {
+    const endpoints: Endpoints = RpcEndpoints.endpointsOf("Actor.rpcClient", group as unknown as RpcEndpoints.Group)
+    // Imported where a client is made: its modules would cost every actor their load.
+    const { makeNoSerialization } = yield* Effect.promise(() => import("effect/rpc/RpcClient"))
+    const session = yield* openSession(portal)
+    const made: { readonly client: object; readonly write: Write } = yield* makeNoSerialization<Rpcs, ActorError>(
+      group,
+      {
+        supportsAck: false,
+        // A call has its span already.
+        disableTracing: true,
+        onFromClient: ({ context, message }) => {
+          // An interrupt is the interruption of the send, and credit is the acknowledgement.
+          if (message._tag !== "Request") return Effect.void
+          const request = message as Request
+          const windowItems = Context.get(context, WindowItems)
+          return send(portal, endpoints.get(request.tag)!, request, session, windowItems, made.write)
+        }
+      }
+    )
+    const client: Record<string, Method> = {}
+    for (const [name, method] of Object.entries(made.client) as ReadonlyArray<[string, Method]>) {
+      client[name] = checked(portal, endpoints.get(name)!, method)
     }
-  }
-  return client as unknown as GroupClient<Rpcs>
-}
+    return client as unknown as RpcClient<Rpcs, ActorError>
+  })

@@ -12,8 +12,6 @@ import * as Effectable from "effect/Effectable"
 import type * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
-import type * as RpcSchema from "effect/rpc/RpcSchema"
-import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Call, HandlerServices } from "../contract/Call.ts"
@@ -28,12 +26,12 @@ import type {
   StreamEndpoint,
   Type
 } from "../contract/Endpoint.ts"
-import type { LeftUnserved } from "../contract/Mistake.ts"
+import type { LeftUnprovided, LeftUnserved } from "../contract/Mistake.ts"
 import { optional, type OptionalLayer } from "../contract/OptionalLayer.ts"
+import * as RpcEndpoints from "../contract/RpcEndpoints.ts"
 import type { ActorError } from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
-import * as RpcGroups from "../process/RpcGroups.ts"
-import { type AnyService, isServed } from "../process/ServiceImplementation.ts"
+import { type AnyService, type Implementation, isServed } from "../process/ServiceImplementation.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Start from "./StartService.ts"
 
@@ -96,12 +94,6 @@ export interface ServeOptions<L, Uses, R> {
   readonly main?: Effect.Effect<unknown, unknown, R> | undefined
 }
 
-type FromRpc<R> = R extends Rpc.Rpc<infer Name, infer P, infer S, infer E, any, any>
-  ? S extends RpcSchema.Stream<infer A extends Schema.Top, infer EE extends Schema.Top> ?
-    StreamEndpoint<Name, P, A, E | EE>
-  : CallEndpoint<Name, P, S, E>
-  : never
-
 /**
  * A call of a Service: data, and an Effect that runs in the Service of the context.
  *
@@ -130,30 +122,38 @@ type Calls<Eps extends AnyEndpoint, Self> = {
 }
 
 /**
- * The class of a Service: its key in the context, whose value is a portal to the actor.
+ * A Service, whatever its contract is written in: all that starting it needs. It is its key in the context, whose value
+ * is a portal to the actor.
  *
  * @category models
  * @since 0.1.0
  */
-export interface ServiceClass<
-  in out Self,
-  Name extends string,
-  Eps extends AnyEndpoint,
-  Uses,
-  Rpcs extends Rpc.Any = never
-> extends Context.Service<Self, Portal<Self>> {
-  new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": Eps }
+export interface Startable<in out Self, Name extends string, out Uses> extends Context.Service<Self, Portal<Self>> {
   readonly key: Name
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
   readonly uses: ReadonlyArray<AnyServiceClass>
-  /** A call for every endpoint, run in the Service of the context. */
-  readonly calls: Calls<Eps, Self>
   /**
    * The actor, as long as the Layer: `Counter.layer`, or `Counter.layer({ name: "c1", unique: true })`. The first is one
    * value: used twice in one graph it is one actor. Each call of the second is another actor.
    */
   readonly layer: OptionalLayer<Start.StartOptions, Self, ActorError, ActorRuntime | Uses>
+  /** For types alone. */
+  readonly "~uses": Uses
+}
+
+/**
+ * The class of a Service whose contract is a list of endpoints.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ServiceClass<in out Self, Name extends string, Eps extends AnyEndpoint, Uses>
+  extends Startable<Self, Name, Uses>
+{
+  new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": Eps }
+  /** A call for every endpoint, run in the Service of the context. */
+  readonly calls: Calls<Eps, Self>
   /**
    * Implements it: `build` runs once, in the actor, before it is ready. `layer` closes what is still open of it, of its
    * handlers and of `main`.
@@ -168,15 +168,34 @@ export interface ServiceClass<
     build: H | Effect.Effect<H, EX, RX>,
     options?: ServeOptions<L, Uses, RM>
   ) => Served<Self>
-  /**
-   * Implements it with the handlers Layer of its RpcGroup. A handler that answers with anything but an Effect for a
-   * call or a Stream for a stream fails that call, and so does `Rpc.uninterruptible`: `RemoteActorError` says what to do.
-   */
-  readonly serveRpc: (layer: Layer.Layer<Rpc.ToHandler<Rpcs>, any, Uses | ActorRuntime>) => Served<Self>
   /** The same handlers in this process behind the same portal, through the codec: for tests and small programs. */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: H | Effect.Effect<H, EX, RX>
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
+}
+
+/** What Effect's own server of a group needs: its handlers and its middleware. */
+type Provided<Rpcs extends Rpc.Any> = Rpc.ToHandler<Rpcs> | Rpc.Middleware<Rpcs>
+
+/**
+ * The class of a Service whose contract is an RpcGroup of Effect. `Actor.rpcClient` makes the client that its procedures
+ * are called by.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs extends Rpc.Any>
+  extends Startable<Self, Name, Uses>
+{
+  new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
+  /** Implements it with the Layer of its handlers and of its middleware, as Effect's own RpcServer takes it. */
+  readonly serveRpc: <L>(
+    layer: Layer.Layer<L, any, Uses | ActorRuntime> & LeftUnprovided<Provided<Rpcs>, L>
+  ) => Served<Self>
+  /** The same Layer in this process behind the same portal, through the codec: for tests and small programs. */
+  readonly layerTest: <L, EX = never, RX = never>(
+    layer: Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>
+  ) => Layer.Layer<Self, EX, Exclude<RX, Scope.Scope | ActorRuntime>>
 }
 
 /**
@@ -211,12 +230,12 @@ interface Make<Self> {
   ): ServiceClass<Self, Name, D[number]["endpoint"], SelfOf<U[number]>>
   <const Name extends string, R extends Rpc.Any, const U extends ReadonlyArray<AnyServiceClass> = []>(
     name: Name,
-    options: Options<U> & { readonly endpoints: RpcGroup.RpcGroup<R> & RpcGroups.WithoutMiddleware<R> }
-  ): ServiceClass<Self, Name, FromRpc<R>, SelfOf<U[number]>, R>
+    options: Options<U> & { readonly endpoints: RpcGroup.RpcGroup<R> }
+  ): GroupServiceClass<Self, Name, SelfOf<U[number]>, R>
 }
 
 /** A contract: definitions, or an RpcGroup. */
-type Given = ReadonlyArray<{ readonly endpoint: AnyEndpoint }> | { readonly requests: RpcGroups.Rpcs }
+type Given = ReadonlyArray<{ readonly endpoint: AnyEndpoint }> | RpcEndpoints.Group
 
 const CallProto: object = Effectable.Prototype<Effect.Effect<unknown, unknown, unknown>>({
   label: "Furrow.ServiceCall",
@@ -241,12 +260,37 @@ const callsOf = (service: any, endpoints: ReadonlyArray<AnyEndpoint>): Record<st
     }
   }]))
 
+const implementedBy = (implementation: Partial<Implementation>): Implementation => ({
+  build: undefined,
+  layer: undefined,
+  rpc: undefined,
+  ...implementation
+})
+
+const endpointStatics = (service: any, given: ReadonlyArray<{ readonly endpoint: AnyEndpoint }>) => {
+  const endpoints = given.map(({ endpoint }) => endpoint)
+  return {
+    endpoints,
+    calls: callsOf(service, endpoints),
+    serve: (build: any, { layer, main }: ServeOptions<any, any, any> = {}) =>
+      Start.served(service, () => Promise.resolve(implementedBy({ build, layer: layer as any, main: main as any }))),
+    layerTest: (build: any) => Start.layerTest(service, implementedBy({ build }))
+  }
+}
+
+const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => ({
+  endpoints: [RpcEndpoints.session, ...RpcEndpoints.endpointsOf(`Service "${name}"`, group).values()],
+  group,
+  serveRpc: (rpc: any) => Start.served(service, () => Promise.resolve(implementedBy({ rpc }))),
+  layerTest: (rpc: any) => Start.layerTest(service, implementedBy({ rpc }))
+})
+
 /**
  * Declares a stateful actor: a class that is its key in the context, with `layer` to run it and `serve` to implement
  * it. `endpoints` are definitions, or an Effect RpcGroup; `uses` lists the Services that it calls.
  *
- * A group with middleware does not compile, and throws here. One with a `defect` schema or `Rpc.ParseOptions` throws
- * here, because nothing of it would be kept.
+ * A group is served whole, by Effect's own RpcServer: middleware, headers, annotations and wrappers mean there what they
+ * mean elsewhere. One with `Rpc.ParseOptions` throws here, because the codec of an actor has none.
  *
  * @example
  * ```ts
@@ -265,23 +309,9 @@ export const Service = <Self>(): Make<Self> =>
   ((name: string, options: Options<ReadonlyArray<AnyServiceClass>> & { readonly endpoints: any }) => {
     const service: any = Context.Service<Self, Portal<Self>>()(name as never)
     const given: Given = options.endpoints
-    const rpcs = "requests" in given ? given.requests : undefined
-    const endpoints = "requests" in given
-      ? RpcGroups.endpointsOf(`Service "${name}"`, given, "RpcServer")
-      : given.map(({ endpoint }) => endpoint)
     const uses = options.uses ?? []
-    const statics = {
-      module: options.module,
-      endpoints,
-      rpcs,
-      uses,
-      calls: callsOf(service, endpoints),
-      serve: (build: any, { layer, main }: ServeOptions<any, any, any> = {}) =>
-        Start.served(service, () => Promise.resolve({ build, layer: layer as any, main: main as any, rpc: undefined })),
-      serveRpc: (layer: any) =>
-        Start.served(service, () => Promise.resolve({ build: undefined, layer: undefined, rpc: layer })),
-      layerTest: (build: any) => Start.layerTest(service, build)
-    }
+    const contract = "requests" in given ? groupStatics(service, name, given) : endpointStatics(service, given)
+    const statics = { module: options.module, uses, ...contract }
     for (const [property, value] of Object.entries(statics)) {
       Object.defineProperty(service, property, { value, enumerable: true, configurable: true })
     }

@@ -113,8 +113,8 @@ export const layer = (service: AnyService, options: StartOptions): Layer.Layer<a
   )
 
 /** The same handlers here, behind the same portal and the same codecs, connected by memory. */
-export const layerTest = (service: AnyService, build: Implementation["build"]): Layer.Layer<any, unknown> =>
+export const layerTest = (service: AnyService, implementation: Implementation): Layer.Layer<any, unknown> =>
   Layer.effect(
     service as never,
-    HereActor.portal(service, { build, layer: undefined, rpc: undefined }) as Effect.Effect<never, unknown, Scope.Scope>
+    HereActor.portal(service, implementation) as Effect.Effect<never, unknown, Scope.Scope>
   )

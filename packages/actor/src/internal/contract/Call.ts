@@ -182,14 +182,21 @@ const EffectCallProto: object = Object.assign(
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
+/** The mismatch that a schema's `make` has thrown. Effect's own message only says that something failed. */
+export const issueOf = (error: unknown): string => {
+  const issue: unknown = error instanceof Error ? error.cause : undefined
+  if (SchemaIssue.isIssue(issue)) return formatIssue(issue)
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Applies the schema's defaults and checks the type side; throws an error that says what does not match, and where. */
 export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return (endpoint.payload as unknown as { readonly make: (input: unknown) => unknown }).make(input)
   } catch (error) {
-    // Effect's own message only says that something failed; the issue is its cause.
-    const issue: unknown = error instanceof Error ? error.cause : undefined
-    throw SchemaIssue.isIssue(issue) ? new Error(formatIssue(issue), { cause: error }) : error
+    throw error instanceof Error && SchemaIssue.isIssue(error.cause)
+      ? new Error(issueOf(error), { cause: error })
+      : error
   }
 }
 

@@ -40,6 +40,19 @@ export type Unserved<R> = Wrong<
 >
 export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
 
+type MissingMiddleware<Key extends string> =
+  `the Layer lacks the middleware ${Key} of the group. Merge its Layer with that of the handlers`
+type MissingHandler<Tag extends string> = `the Layer lacks a handler for ${Tag}. Add it, or merge the Layer that has it`
+
+/** Parts of an RpcGroup's implementation that its Layer does not provide. Such a Layer belongs to no parameter. */
+export type LeftUnprovided<Needed, Given> = [Needed] extends [Given] ? unknown : Unprovided<Exclude<Needed, Given>>
+type Unprovided<R> = Wrong<
+  R extends { readonly tag: infer Tag extends string; readonly handler: unknown }
+    ? MissingHandler<Literal<Tag, "a procedure">>
+    : MissingMiddleware<KeyOf<R>>,
+  never
+>
+
 /** Sentences on a call of another kind. */
 interface OfKind {
   readonly actor: {

@@ -30,7 +30,7 @@ import { type ActorError, type ActorId, EndpointUnknown } from "../errors/ActorE
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { PortalSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRef, ActorRefData } from "../settings/ActorRef.ts"
-import { windowOf } from "../stream/Flow.ts"
+import { windowOf } from "../stream/Inbox.ts"
 
 /**
  * The endpoints of what an actor was started with.

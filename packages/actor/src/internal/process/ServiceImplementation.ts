@@ -9,11 +9,12 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import type * as RpcEndpoints from "../contract/RpcEndpoints.ts"
 import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
 import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Background from "./Background.ts"
-import * as RpcGroups from "./RpcGroups.ts"
+import * as RpcServing from "./RpcServing.ts"
 
 type AnyHandlers = Readonly<Record<string, (payload: any, dialog?: any) => unknown>>
 
@@ -39,8 +40,8 @@ export interface AnyService {
   readonly key: string
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
-  /** The procedures of the RpcGroup that is its contract. */
-  readonly rpcs?: RpcGroups.Rpcs
+  /** The RpcGroup that is its contract. */
+  readonly group?: RpcEndpoints.Group | undefined
   readonly uses: ReadonlyArray<{ readonly key: string; readonly endpoints: ReadonlyArray<AnyEndpoint> }>
 }
 
@@ -87,7 +88,8 @@ export const build = (
     const built = (layer: Layer.Layer<never, unknown, never> | undefined) =>
       layer === undefined ? Effect.succeed(Context.empty()) : Effect.provideContext(opened.build(layer), base)
     if (rpc !== undefined) {
-      return { handlers: RpcGroups.handlersOf(service, yield* built(rpc), base), main: undefined }
+      const provided = (yield* built(rpc)) as Context.Context<never>
+      return { handlers: yield* RpcServing.handlersOf(served.key, service.group, provided, base), main: undefined }
     }
     const services = yield* built(layer)
     const context = Context.merge(base, services) as Context.Context<never>

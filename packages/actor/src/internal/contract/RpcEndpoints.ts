@@ -1,0 +1,118 @@
+/**
+ * The endpoints behind an RpcGroup of Effect: one for each procedure, with the group's own schemas, and the session that
+ * a client holds. Effect's RpcServer and RpcClient say what a request means; here is only how it crosses.
+ *
+ *   payload   the session, headers, discard, and the procedure's own payload
+ *   answer    the procedure's own success, or nothing where the caller discards it
+ *   failure   the whole Cause that Effect's client is given, or why there is none
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type * as Rpc from "effect/rpc/Rpc"
+import * as Schema from "effect/Schema"
+import * as Endpoint from "./Endpoint.ts"
+
+/** Names by which Effect marks its own. An import of effect/rpc at run time would cost every actor its modules. */
+export const marks = {
+  streamSchema: "~effect/rpc/RpcSchema/StreamSchema",
+  parseOptions: "effect/rpc/Rpc/ParseOptions"
+} as const
+
+/** The procedures of a group, by their names. */
+export type Rpcs = ReadonlyMap<string, Rpc.AnyWithProps>
+
+/** A group as its procedures alone. */
+export interface Group {
+  readonly requests: Rpcs
+}
+
+/** A request on its way to the actor. */
+export interface RequestPayload {
+  readonly session: number
+  readonly headers?: Readonly<Record<string, string>>
+  readonly discard?: boolean
+  readonly value: unknown
+}
+
+/** The answer of a call. */
+export interface Answer {
+  readonly value?: unknown
+}
+
+/** The end of a request that has no answer, as the actor says it. */
+export type Failure =
+  /** The request failed, with what its client is to fail with. */
+  | { readonly _tag: "RpcFailed"; readonly cause: Cause.Cause<unknown> }
+  /** It failed with something that its schemas do not declare. */
+  | { readonly _tag: "RpcUndeclared"; readonly issue: string }
+  /** Its session is no session of the caller: nothing has run. */
+  | { readonly _tag: "RpcNoSession" }
+
+/** The dialog of one client, as long as it lives. Its first value is the client's id. */
+export const session: Endpoint.AnyEndpoint = Endpoint.make("dialog", "furrow/rpc/session", { started: Schema.Int })
+
+const isStream = (schema: object): schema is { readonly success: Endpoint.Wire; readonly error: Endpoint.Wire } =>
+  marks.streamSchema in schema
+
+/** The Cause of a failed request: through JSON, because the union of its errors has no binary layout of its own. */
+export const causeOf = ({ defectSchema, errorSchema, middlewares, successSchema }: Rpc.AnyWithProps): Endpoint.Wire => {
+  const failures = new Set<Schema.Top>([errorSchema])
+  if (isStream(successSchema)) failures.add(successSchema.error)
+  for (const { error } of middlewares) failures.add(error)
+  const cause = Schema.Cause(Schema.Union([...failures]), defectSchema)
+  return Schema.fromJsonString(Schema.toCodecJson(cause)) as unknown as Endpoint.Wire
+}
+
+const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
+  const { _tag, payloadSchema, successSchema } = rpc
+  const payload = Schema.Struct({
+    // A check of its own would cost more than the rest of the payload: another number is no session.
+    session: Schema.Number,
+    headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+    discard: Schema.optionalKey(Schema.Boolean),
+    value: payloadSchema as Endpoint.Wire
+  })
+  // RpcClient has made the value: it is checked once, and encoded.
+  Object.defineProperty(payload, "make", { value: (made: RequestPayload) => made })
+  const error = Schema.Union([
+    Schema.TaggedStruct("RpcFailed", { cause: causeOf(rpc) }),
+    Schema.TaggedStruct("RpcUndeclared", { issue: Schema.String }),
+    Schema.TaggedStruct("RpcNoSession", {})
+  ])
+  return isStream(successSchema)
+    ? Endpoint.make("stream", _tag, { payload, success: successSchema.success, error })
+    : Endpoint.make("call", _tag, {
+      payload,
+      success: Schema.Struct({ value: Schema.optionalKey(successSchema as Endpoint.Wire) }),
+      error
+    })
+}
+
+const known = new WeakMap<Rpc.AnyWithProps, Endpoint.AnyEndpoint>()
+
+/** The endpoint of a procedure: one value for each, because its codecs hang on it. */
+const knownEndpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
+  const found = known.get(rpc)
+  if (found !== undefined) return found
+  const made = endpointOf(rpc)
+  known.set(rpc, made)
+  return made
+}
+
+/**
+ * The endpoints of a group, by the names of its procedures. Throws where a procedure has parse options: the codecs of an
+ * actor have none. `who` names the one it was given to.
+ */
+export const endpointsOf = (who: string, { requests }: Group): ReadonlyMap<string, Endpoint.AnyEndpoint> => {
+  const parsed = Array.from(requests.values()).filter(({ annotations }) =>
+    annotations.mapUnsafe.has(marks.parseOptions)
+  )
+  if (parsed.length > 0) {
+    throw new Error(
+      `${who} refuses the RpcGroup: values cross without the \`Rpc.ParseOptions\` of ` +
+        `${parsed.map(({ _tag }) => `"${_tag}"`).join(", ")}. Leave the annotation out and check in the handlers`
+    )
+  }
+  return new Map(Array.from(requests, ([name, rpc]) => [name, knownEndpointOf(rpc)]))
+}

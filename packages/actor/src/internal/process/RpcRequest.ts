@@ -1,0 +1,57 @@
+/**
+ * One request of an RpcGroup in its actor, from its arrival until nothing of it runs any more. Effect's RpcServer answers
+ * a request before its Scope is closed, and a handler may leave its answer to a Deferred: a request is over when it has
+ * its answer and its fiber has ended.
+ *
+ *   Waiting --Begun--> Running --Answered--> Closing --Ended--> Settled
+ *      |                  |                                        ^
+ *      |                Ended                                      |
+ *      |                  v                                        |
+ *      |              Deferring ------------Answered---------------+
+ *      +-----------------------Answered----------------------------+
+ *
+ * @since 0.1.0
+ */
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+
+export type AnyExit = Exit.Exit<unknown, unknown>
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+export type State =
+  /** It has no permit yet, where the server's requests have a limit. */
+  | { readonly _tag: "Waiting" }
+  | { readonly _tag: "Running"; readonly fiber: AnyFiber }
+  /** Its handler has ended with a Deferred, whose value is the answer. */
+  | { readonly _tag: "Deferring" }
+  /** It is answered, and its Scope is being closed; a discarded one may have just begun. */
+  | { readonly _tag: "Closing"; readonly fiber: AnyFiber; readonly exit: AnyExit }
+  | { readonly _tag: "Settled"; readonly exit: AnyExit }
+
+export type Input =
+  | { readonly _tag: "Begun"; readonly fiber: AnyFiber }
+  | { readonly _tag: "Answered"; readonly exit: AnyExit }
+  /** Its fiber has ended, finalizers included. */
+  | { readonly _tag: "Ended"; readonly exit: AnyExit }
+
+export const waiting: State = { _tag: "Waiting" }
+
+/** Where a request stands after an input. What has no meaning in a state changes nothing. */
+export const step = (state: State, input: Input): State => {
+  switch (state._tag) {
+    case "Waiting":
+      if (input._tag === "Begun") return { _tag: "Running", fiber: input.fiber }
+      return input._tag === "Answered" ? { _tag: "Settled", exit: input.exit } : state
+    case "Running":
+      if (input._tag === "Answered") return { _tag: "Closing", fiber: state.fiber, exit: input.exit }
+      return input._tag === "Ended" ? { _tag: "Deferring" } : state
+    case "Deferring":
+      return input._tag === "Answered" ? { _tag: "Settled", exit: input.exit } : state
+    case "Closing":
+      // A finalizer of its Scope may have failed after the answer.
+      if (input._tag !== "Ended") return state
+      return { _tag: "Settled", exit: Exit.isFailure(input.exit) ? input.exit : state.exit }
+    case "Settled":
+      return state
+  }
+}

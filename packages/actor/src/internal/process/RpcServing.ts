@@ -1,0 +1,374 @@
+/**
+ * An RpcGroup as the handlers of an actor. Effect's own RpcServer does what a group means, once for the whole actor; each
+ * request is one Furrow call or stream, which ends when nothing of the request runs any more.
+ *
+ *   a client's session opens -> its id            a request -> RpcServer -> its answer, after its Scope is closed
+ *   the session ends -> its requests are interrupted and waited for, and no other request of it is let in
+ *
+ * RpcServer is imported where a group is served, and nowhere else: its modules would cost every actor their load.
+ *
+ * @since 0.1.0
+ */
+import type { Cancellation } from "@furrow/protocol/Dialog"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import * as References from "effect/References"
+import type * as Rpc from "effect/rpc/Rpc"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
+import type { FromClient, FromServer, RequestId } from "effect/rpc/RpcMessage"
+import type * as RpcServer from "effect/rpc/RpcServer"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Tracer from "effect/Tracer"
+import type { DialogHandle } from "../contract/DialogCall.ts"
+import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
+import * as RpcEndpoints from "../contract/RpcEndpoints.ts"
+import { CurrentDialog, Deadline } from "../dialog/DialogContext.ts"
+import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
+import { annotation } from "../errors/CancelledBy.ts"
+import * as RpcRequest from "./RpcRequest.ts"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** What the requests of a group have in common: one RpcServer, the sessions, and the requests that are not over. */
+class Serving {
+  server: RpcServer.RpcServer<Rpc.Any> | undefined
+  readonly sessions = new Map<number, Session>()
+  readonly open = new Map<RequestId, Request>()
+  /** The context of the actor's handlers. RpcServer joins it with that of each handler once, and not at every request. */
+  private readonly base: Context.Context<never>
+  private readonly abort: Context.Context<never>
+  private clients = 0
+  private requests = 0
+
+  constructor(base: Context.Context<never>, abort: Context.Context<never>) {
+    this.base = base
+    this.abort = abort
+  }
+
+  /** Words of RpcServer to the clients. It runs in the fiber of the request, or in the one that wrote it. */
+  readonly onFromServer = (message: FromServer<Rpc.Any>): Effect.Effect<void> => {
+    switch (message._tag) {
+      case "Chunk": {
+        const request = this.open.get(message.requestId)
+        return request === undefined ? Effect.void : Effect.asVoid(Queue.offer(request.chunks!, message.values))
+      }
+      case "Exit":
+        return Effect.sync(() =>
+          this.open.get(message.requestId)?.input({ _tag: "Answered", exit: message.exit as RpcRequest.AnyExit })
+        )
+      case "Defect":
+        // Middleware that throws where it is applied: of all that is open only what was being written.
+        return Effect.withFiber((fiber) => {
+          for (const request of Array.from(this.open.values())) {
+            if (request.writer !== fiber) continue
+            request.input({ _tag: "Answered", exit: Exit.die(message.defect) })
+          }
+          return Effect.void
+        })
+      case "ClientEnd":
+        return Effect.void
+    }
+  }
+
+  /** Serves the session of one client until its dialog ends. */
+  readonly session = (_: void, dialog: DialogHandle<number, never, never>): Effect.Effect<void, unknown> =>
+    Effect.withFiber((fiber) => {
+      const session = new Session(this.clients++, dialog.caller.uuid)
+      this.sessions.set(session.id, session)
+      return Effect.onExit(
+        Effect.andThen(dialog.started(session.id), Effect.never),
+        () => this.end(session, cancellationOf(fiber))
+      )
+    })
+
+  /** The session that a request names, if it is the caller's own. */
+  sessionOf(fiber: AnyFiber, { session }: RpcEndpoints.RequestPayload): Session | undefined {
+    const found = this.sessions.get(session)
+    return found?.caller === fiber.getRef(CurrentDialog)?.info.peer.uuid ? found : undefined
+  }
+
+  /** Takes a request in: it belongs to its session until it is over. */
+  request(session: Session, endpoint: AnyEndpoint, discard: boolean, writer: AnyFiber): Request {
+    const id = this.requests++ as RequestId
+    const over = () => {
+      this.open.delete(id)
+      session.over(request)
+    }
+    const request: Request = new Request(id, session, endpoint, discard, writer, over)
+    this.open.set(id, request)
+    session.requests.add(request)
+    return request
+  }
+
+  /** Hands a request to RpcServer. */
+  write(request: Request, { headers, value }: RpcEndpoints.RequestPayload): Effect.Effect<void> {
+    const message = {
+      _tag: "Request",
+      id: request.id,
+      tag: request.endpoint.name,
+      payload: value,
+      headers: headers ?? {},
+      ...(request.discard ? { discard: true } : {})
+    } as unknown as FromClient<Rpc.Any>
+    const written = this.server!.write(request.session.id, message, { onRequest: request.observed })
+    return Effect.updateContext(written, () => this.base)
+  }
+
+  /** Interrupts a request that is not over and waits for its end. A cleanup that failed fails the one who waits. */
+  leave(request: Request, fiber: AnyFiber): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (request.exit !== undefined) return Effect.void
+      const { session } = request
+      // RpcServer would make a client anew that is gone.
+      const interrupted = this.interrupt(request, cancellationOf(fiber)) || !this.sessions.has(session.id)
+        ? Effect.void
+        : this.server!.write(session.id, { _tag: "Interrupt", requestId: request.id, interruptors: [] })
+      return Effect.flatMap(Effect.andThen(interrupted, request.settled), cleanedUp)
+    })
+  }
+
+  /** Interrupts the fiber of a request, which learns who cancelled it; false where it has none. */
+  private interrupt(request: Request, cancellation: Cancellation | undefined): boolean {
+    request.cancellation ??= cancellation
+    const { state } = request
+    if (state._tag !== "Running" && state._tag !== "Closing") return false
+    const { cancellation: author, writer } = request
+    const annotations = author === undefined ? this.abort : Context.merge(this.abort, annotation(author))
+    state.fiber.interruptUnsafe(writer.id, annotations)
+    return true
+  }
+
+  private end(session: Session, cancellation: Cancellation | undefined): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.sessions.delete(session.id)
+      for (const request of Array.from(session.requests)) this.interrupt(request, cancellation)
+      // What waits for a permit or a Deferred has no other fiber that is known here.
+      return Effect.andThen(this.server!.disconnect(session.id), session.idle)
+    })
+  }
+}
+
+/** What each call brings along. */
+const ofCall: ReadonlyArray<Context.Key<any, any>> = [
+  CurrentDialog,
+  Deadline,
+  Tracer.ParentSpan,
+  References.MinimumLogLevel,
+  References.CurrentLogAnnotations
+]
+
+/** The context of a handler with what came with its call. */
+const withCall = <R>(context: Context.Context<R>, call: Context.Context<never>): Context.Context<R> => {
+  let own = context
+  for (const key of ofCall) {
+    const value = Context.getOrUndefined(call, key)
+    if (value === undefined || value === Context.getOrUndefined(own as Context.Context<never>, key)) continue
+    own = Context.add(own, key, value) as Context.Context<R>
+  }
+  return own
+}
+
+const cleanedUp = (exit: RpcRequest.AnyExit): Effect.Effect<void> => {
+  const dies = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason) : []
+  return dies.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons(dies))
+}
+
+const cancellationOf = (fiber: AnyFiber): Cancellation | undefined => fiber.getRef(CurrentDialog)?.cancellation
+
+/** One client of the group. */
+class Session {
+  readonly id: number
+  /** Identity of the actor that opened it: nobody else may name it. */
+  readonly caller: string
+  readonly requests = new Set<Request>()
+  private resume: (() => void) | undefined
+
+  constructor(id: number, caller: string) {
+    this.id = id
+    this.caller = caller
+  }
+
+  over(request: Request): void {
+    this.requests.delete(request)
+    if (this.requests.size === 0) this.resume?.()
+  }
+
+  /** When none of its requests runs any more. */
+  readonly idle: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    if (this.requests.size === 0) return resume(Effect.void)
+    this.resume = () => resume(Effect.void)
+  })
+}
+
+/** Carries out what `RpcRequest.step` decides for one request. */
+class Request {
+  readonly id: RequestId
+  readonly session: Session
+  readonly endpoint: AnyEndpoint
+  readonly discard: boolean
+  /** The fiber of the call or stream that brought it, and what came with that. */
+  readonly writer: AnyFiber
+  private readonly context: Context.Context<never>
+  /** The items of a stream on their way to the caller, chunk by chunk. */
+  chunks: Queue.Queue<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done> | undefined
+  /** Who cancelled it, and why. */
+  cancellation: Cancellation | undefined
+  state: RpcRequest.State = RpcRequest.waiting
+  private ended: ((exit: RpcRequest.AnyExit) => void) | undefined
+  private readonly over: () => void
+
+  constructor(
+    id: RequestId,
+    session: Session,
+    endpoint: AnyEndpoint,
+    discard: boolean,
+    writer: AnyFiber,
+    over: () => void
+  ) {
+    this.id = id
+    this.session = session
+    this.endpoint = endpoint
+    this.discard = discard
+    this.writer = writer
+    this.context = writer.context
+    this.over = over
+  }
+
+  input(input: RpcRequest.Input): void {
+    const { state } = this
+    this.state = RpcRequest.step(state, input)
+    if (this.state === state) return
+    if (this.state._tag === "Settled") this.over()
+    if (this.exit !== undefined) this.ended?.(this.exit)
+  }
+
+  /** How it ended for its caller: one that discards the answer goes at the acknowledgement. */
+  get exit(): RpcRequest.AnyExit | undefined {
+    return this.state._tag === "Settled" || this.discard && this.state._tag === "Closing" ? this.state.exit : undefined
+  }
+
+  /** The work of the request, observed: its fiber, and the end of it with all finalizers. */
+  readonly observed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.withFiber((fiber) => {
+      // What was acknowledged stays so, whatever becomes of it.
+      fiber.addObserver((exit) => this.input({ _tag: "Ended", exit: this.discard ? Exit.void : exit }))
+      this.input({ _tag: "Begun", fiber })
+      return Effect.updateContext(effect, (context: Context.Context<R>) => withCall(context, this.context))
+    })
+
+  /** Calls back when it has ended for its caller; one callback, the last one. */
+  whenEnded(callback: (exit: RpcRequest.AnyExit) => void): void {
+    if (this.exit === undefined) this.ended = callback
+    else callback(this.exit)
+  }
+
+  readonly settled: Effect.Effect<RpcRequest.AnyExit> = Effect.callback<RpcRequest.AnyExit>((resume) =>
+    this.whenEnded((exit) => resume(Effect.succeed(exit)))
+  )
+
+  /** The end of the request, as it crosses. */
+  readonly crossing = (exit: RpcRequest.AnyExit): Exit.Exit<RpcEndpoints.Answer, RpcEndpoints.Failure> => {
+    if (Exit.isSuccess(exit)) return Exit.succeed(this.discard ? {} : { value: exit.value })
+    const { cause } = exit
+    // The caller is told who cancelled it, and not of an interruption that looks like its own.
+    return this.cancellation !== undefined && Cause.hasInterruptsOnly(cause)
+      ? Exit.failCause(Cause.annotate(Cause.interrupt(), annotation(this.cancellation)))
+      : Exit.fail(failureOf(this.endpoint, cause))
+  }
+}
+
+const failureOf = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>): RpcEndpoints.Failure => {
+  const failure: RpcEndpoints.Failure = { _tag: "RpcFailed", cause }
+  const encoded = codecs(endpoint).error.encode(failure)
+  return encoded.ok ? failure : { _tag: "RpcUndeclared", issue: encoded.issue }
+}
+
+const noSession: RpcEndpoints.Failure = { _tag: "RpcNoSession" }
+
+/** The handler of a call. */
+const call = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints.RequestPayload) =>
+  Effect.withFiber<RpcEndpoints.Answer, unknown>((fiber) => {
+    const session = serving.sessionOf(fiber, payload)
+    if (session === undefined) return Effect.fail(noSession)
+    const request = serving.request(session, endpoint, payload.discard === true, fiber)
+    return Effect.onInterrupt(
+      Effect.andThen(serving.write(request, payload), Effect.flatMap(request.settled, request.crossing)),
+      () => serving.leave(request, fiber)
+    )
+  })
+
+/** The handler of a stream. */
+const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints.RequestPayload) =>
+  Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
+    const session = serving.sessionOf(fiber, payload)
+    if (session === undefined) return Effect.fail(noSession)
+    const request = serving.request(session, endpoint, false, fiber)
+    const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
+    const closing = Effect.suspend(() => {
+      // Nobody reads any more: work that cannot be interrupted goes on without a reader.
+      Queue.shutdownUnsafe(request.chunks!)
+      return serving.leave(request, fiber)
+    })
+    return Effect.gen(function*() {
+      const chunks = yield* Queue.bounded<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done>(1)
+      request.chunks = chunks
+      yield* Scope.addFinalizer(scope, closing)
+      yield* serving.write(request, payload)
+      request.whenEnded((exit) => {
+        const crossing = request.crossing(exit)
+        if (Exit.isSuccess(crossing)) Queue.endUnsafe(chunks)
+        else Queue.failCauseUnsafe(chunks, crossing.cause)
+      })
+      return Stream.fromPull(Effect.succeed(Queue.take(chunks) as never)) as Stream.Stream<unknown, unknown>
+    })
+  }))
+
+/** What a group's Layer has to provide, checked for programs without types. */
+const checkLayer = (key: string, rpcs: RpcEndpoints.Rpcs, built: Context.Context<never>): void => {
+  for (const [name, rpc] of rpcs) {
+    if (!built.mapUnsafe.has(rpc.key)) throw new Error(`the Layer of "${key}" has no handler for ${name}`)
+    for (const { key: middleware } of rpc.middlewares) {
+      if (built.mapUnsafe.has(middleware)) continue
+      throw new Error(`the Layer of "${key}" has no "${middleware}", which is the middleware of ${name}`)
+    }
+  }
+}
+
+/** The handlers of a group, over one RpcServer that lives as long as the Scope. */
+export const handlersOf = (
+  key: string,
+  group: RpcEndpoints.Group | undefined,
+  built: Context.Context<never>,
+  base: Context.Context<never>
+): Effect.Effect<Handlers, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    if (group === undefined) throw new Error(`"${key}" has no RpcGroup: implement it with \`serve\``)
+    checkLayer(key, group.requests, built)
+    const [server, { ClientAbort }] = yield* Effect.promise(() =>
+      Promise.all([import("effect/rpc/RpcServer"), import("effect/rpc/RpcSchema")])
+    )
+    const serving = new Serving(base, ClientAbort.annotation)
+    serving.server = yield* Effect.provideContext(
+      server.makeNoSerialization(group as unknown as RpcGroup.RpcGroup<Rpc.Any>, {
+        onFromServer: serving.onFromServer,
+        disableClientAcks: true,
+        disableFatalDefects: true,
+        // A call has its span already.
+        disableTracing: true
+      }),
+      built as Context.Context<never>
+    ) as Effect.Effect<RpcServer.RpcServer<Rpc.Any>, never, Scope.Scope>
+    const handlers = new Map<string, Handler>([
+      [RpcEndpoints.session.name, { endpoint: RpcEndpoints.session, handler: serving.session, context: base }]
+    ])
+    for (const [name, endpoint] of RpcEndpoints.endpointsOf(`Service "${key}"`, group)) {
+      const handler = endpoint.kind === "stream" ? stream(serving, endpoint) : call(serving, endpoint)
+      handlers.set(name, { endpoint, handler, context: base })
+    }
+    return handlers
+  })
