@@ -204,8 +204,9 @@ describe("a request", () => {
 describe("the endpoints of a group", () => {
   it("carry the failures that Effect's own exit of a procedure has", () => {
     const group = RpcGroup.make(
-      Rpc.make("Call", { success: Schema.Int, error: Denied }).middleware(Auth),
-      Rpc.make("Stream", { success: Schema.Int, error: Denied, stream: true, defect: Schema.Unknown }).middleware(Auth)
+      Rpc.make("Call", { success: Schema.Int, error: Schema.String }).middleware(Auth),
+      Rpc.make("Stream", { success: Schema.Int, error: Schema.String, stream: true, defect: Schema.Unknown })
+        .middleware(Auth)
     )
     for (const rpc of group.requests.values()) {
       const { defect, error } = Rpc.exitSchema(rpc) as unknown as { defect: Schema.Top; error: Schema.Top }
