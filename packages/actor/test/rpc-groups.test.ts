@@ -96,7 +96,7 @@ describe("a group", () => {
       const client = yield* Actor.rpcClient(yield* Asking, newer)
       const error = yield* Effect.flip(client.Add({ by: 1, to: "a" }))
       assert(error instanceof ActorError.PayloadInvalid)
-      assert.include(error.issue, "payload.value.to: only here")
+      assert.include(error.issue, "payload.to: only here")
       assert.deepStrictEqual(yield* client.Ended(), [])
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
@@ -125,14 +125,14 @@ describe("the session of a client", () => {
   it.effect("G112: that is unknown, gone or another caller's is refused, and nothing runs", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
-      const add = (session: number) => Effect.flip(said(portal, endpoints.get("Add")!, { session, value: { by: 1 } }))
+      const add = (session: number) => Effect.flip(said(portal, endpoints.get("Add")!, [session, { by: 1 }, {}, false]))
       const gone = yield* Effect.scoped(Effect.gen(function*() {
         const client = yield* Actor.rpcClient(portal, Asked)
         yield* client.Add({ by: 0 })
         // Sessions count up from 0.
         assert.strictEqual(
-          yield* said(portal, endpoints.get("Add")!, { session: 0, value: { by: 0 } }).pipe(
-            Effect.map((answer) => (answer as { readonly value: number }).value)
+          yield* said(portal, endpoints.get("Add")!, [0, { by: 0 }, {}, false]).pipe(
+            Effect.map((answer) => (answer as readonly [number])[0])
           ),
           0
         )

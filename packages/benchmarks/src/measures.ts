@@ -5,7 +5,16 @@
  * machine, the same second, the same cores.
  */
 
-export type Name = "call" | "flight" | "stream-single" | "stream-chunks" | "cancel" | "spawn" | "memory"
+export type Name =
+  | "call"
+  | "flight"
+  | "stream-single"
+  | "stream-chunks"
+  | "cancel"
+  | "group-call"
+  | "group-flight"
+  | "spawn"
+  | "memory"
 /**
  * Calls and streams run pinned to one core, or free. Actors start from TypeScript sources, from the built packages with
  * the user's own TypeScript module, or from a bundle of the whole program.
@@ -52,6 +61,16 @@ export const measures: ReadonlyArray<Measure> = [
   { name: "stream-chunks", place: "free", title: "stream, chunks of 64", unit: "k/s", gate: atLeast(0.7) },
   { name: "cancel", place: "pinned", title: "cancel to acknowledged, one core", unit: "us", gate: atMost(1.5) },
   { name: "cancel", place: "free", title: "cancel to acknowledged, free", unit: "us", gate: undefined },
+  // Their baseline is the plain call of an actor with the same handler.
+  {
+    name: "group-call",
+    place: "pinned",
+    title: "call of a group to a plain call, one core",
+    unit: "us",
+    gate: atMost(1.8)
+  },
+  { name: "group-call", place: "free", title: "call of a group to a plain call, free", unit: "us", gate: atMost(1.8) },
+  { name: "group-flight", place: "free", title: "64 calls of a group to plain calls", unit: "us", gate: atMost(2.7) },
   { name: "spawn", place: "source", title: "cold spawn to ready, sources", unit: "ms", gate: undefined },
   { name: "spawn", place: "built", title: "cold spawn to ready, built", unit: "ms", gate: atMost(2.3) },
   { name: "spawn", place: "bundled", title: "cold spawn to ready, bundled", unit: "ms", gate: atMost(1.4) },

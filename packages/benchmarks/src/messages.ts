@@ -8,7 +8,7 @@ import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import { echo, hang, items, user } from "./furrow/endpoints.ts"
+import { Echo, echo, Echoes, hang, items, user } from "./furrow/endpoints.ts"
 import { givenJob, type Job, report } from "./job.ts"
 import type { Amounts, Name } from "./measures.ts"
 import * as Raw from "./raw/client.ts"
@@ -18,7 +18,7 @@ const window = 1024
 
 /** One sample of each side. */
 interface Twins {
-  readonly raw: Effect.Effect<number>
+  readonly raw: Effect.Effect<number, unknown>
   readonly furrow: Effect.Effect<number, unknown>
 }
 
@@ -58,16 +58,17 @@ const rawStream = async (client: Raw.Client, count: number, chunk: number): Prom
 // ---- Furrow ---------------------------------------------------------------------------------------------------------
 
 type Portal = Actor.Portal<typeof echo | typeof items | typeof hang>
+type Echoing = () => Effect.Effect<typeof user, Actor.ActorError>
 
-const calls = Effect.fnUntraced(function*(portal: Portal, count: number) {
-  for (let i = 0; i < count; i++) expect((yield* portal.run(echo(user))).limit === user.limit, "answer")
+const calls = Effect.fnUntraced(function*(call: Echoing, count: number) {
+  for (let i = 0; i < count; i++) expect((yield* call()).limit === user.limit, "answer")
 })
 
-const flights = (portal: Portal, count: number) => {
+const flights = (call: Echoing, count: number) => {
   let left = count
   const worker = Effect.whileLoop({
     while: () => left-- > 0,
-    body: () => portal.run(echo(user)),
+    body: call,
     step: (answer) => expect(answer.limit === user.limit, "answer")
   })
   return Effect.all(Array.from({ length: width }, () => worker), { concurrency: "unbounded", discard: true })
@@ -98,7 +99,13 @@ const cancels = Effect.fnUntraced(function*(portal: Portal, count: number) {
 
 // ---- together -------------------------------------------------------------------------------------------------------
 
-const twins = (client: Raw.Client, portal: Portal, amounts: Amounts): { readonly [N in Name]?: Twins } => {
+const twins = (
+  client: Raw.Client,
+  portal: Portal,
+  procedure: Echoing,
+  amounts: Amounts
+): { readonly [N in Name]?: Twins } => {
+  const plain = () => portal.run(echo(user))
   const raw = (work: () => Promise<unknown>) => Effect.promise(work)
   const roundTrip = micros(amounts.calls, raw(() => rawCalls(client, amounts.calls)))
   const streams = (count: number, chunk: number): Twins => ({
@@ -106,15 +113,23 @@ const twins = (client: Raw.Client, portal: Portal, amounts: Amounts): { readonly
     furrow: thousands(count, stream(portal, count, chunk))
   })
   return {
-    "call": { raw: roundTrip, furrow: micros(amounts.calls, calls(portal, amounts.calls)) },
+    "call": { raw: roundTrip, furrow: micros(amounts.calls, calls(plain, amounts.calls)) },
     "flight": {
       raw: thousands(amounts.flights, raw(() => rawFlights(client, amounts.flights))),
-      furrow: thousands(amounts.flights, Effect.suspend(() => flights(portal, amounts.flights)))
+      furrow: thousands(amounts.flights, Effect.suspend(() => flights(plain, amounts.flights)))
     },
     "stream-single": streams(amounts.singles, 1),
     "stream-chunks": streams(amounts.chunked, 64),
     // The bare minimum of an acknowledged cancel is one round trip.
-    "cancel": { raw: roundTrip, furrow: cancels(portal, amounts.cancels) }
+    "cancel": { raw: roundTrip, furrow: cancels(portal, amounts.cancels) },
+    "group-call": {
+      raw: micros(amounts.calls, calls(plain, amounts.calls)),
+      furrow: micros(amounts.calls, calls(procedure, amounts.calls))
+    },
+    "group-flight": {
+      raw: micros(amounts.flights, Effect.suspend(() => flights(plain, amounts.flights))),
+      furrow: micros(amounts.flights, Effect.suspend(() => flights(procedure, amounts.flights)))
+    }
   }
 }
 
@@ -130,10 +145,18 @@ const warmUp = Effect.fnUntraced(function*(both: Twins, millis: number) {
   }
 })
 
+/** The procedure of a group, where it is measured: another actor would not leave the others alone. */
+const procedureOf = (job: Job) =>
+  Effect.gen(function*() {
+    if (!job.run.names.some((name) => name.startsWith("group"))) return () => Effect.never
+    const echoes = yield* Actor.rpcClient(yield* Actor.start(Echo, { execArgv: job.flags }), Echoes)
+    return () => echoes.echo(user)
+  })
+
 const measure = (job: Job, client: Raw.Client) =>
-  Actor.nursery(Effect.gen(function*() {
+  Effect.scoped(Actor.nursery(Effect.gen(function*() {
     const portal = yield* Actor.start("measured", { expose: [echo, items, hang], execArgv: job.flags })
-    const all = twins(client, portal, job.amounts)
+    const all = twins(client, portal, yield* procedureOf(job), job.amounts)
     yield* warmUp(all.flight!, job.amounts.warmUp)
     for (const name of job.run.names) yield* warmUp(all[name]!, job.amounts.warmUp)
     for (let round = 0; round < job.rounds; round++) {
@@ -145,7 +168,7 @@ const measure = (job: Job, client: Raw.Client) =>
         report({ name, raw, furrow })
       }
     }
-  }))
+  })))
 
 const program = Effect.suspend(() => {
   const job = givenJob()

@@ -40,20 +40,19 @@ const callOf = (endpoint: AnyEndpoint, input: unknown): Call<AnyEndpoint> => ({
   input
 })
 
-const headersOf = (headers: Request["headers"]): Readonly<Record<string, string>> | undefined => {
+const noHeaders: Readonly<Record<string, string>> = {}
+
+const headersOf = (headers: Request["headers"]): Readonly<Record<string, string>> => {
   for (const _ in headers) return { ...headers }
-  return undefined
+  return noHeaders
 }
 
-const payloadOf = (session: number, { discard, headers, payload }: Request): RpcEndpoints.RequestPayload => {
-  const sent = headersOf(headers)
-  return {
-    session,
-    ...(sent === undefined ? {} : { headers: sent }),
-    ...(discard === true ? { discard } : {}),
-    value: payload
-  }
-}
+const payloadOf = (session: number, { discard, headers, payload }: Request): RpcEndpoints.RequestPayload => [
+  session,
+  payload,
+  headersOf(headers),
+  discard === true
+]
 
 /** Gives a failed request to its client: the Cause of the procedure as it is, or an `ActorError`. */
 const failed = (
@@ -91,7 +90,7 @@ const send = (
   const onFailure = (error: unknown) => failed(portal, request, write, error as RpcEndpoints.Failure | ActorError)
   if (endpoint.kind === "call") {
     const answer = portal.run(call) as Effect.Effect<RpcEndpoints.Answer, unknown>
-    return Effect.matchEffect(answer, { onSuccess: ({ value }) => end(Exit.succeed(value)), onFailure })
+    return Effect.matchEffect(answer, { onSuccess: ([value]) => end(Exit.succeed(value)), onFailure })
   }
   const items = portal.stream(call, { window: { items: windowItems } }) as Stream.Stream<unknown, unknown>
   const read = Stream.runForEachArray(
@@ -163,7 +162,6 @@ const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Sco
  *
  * @example
  * ```ts
- * const todos = yield* Actor.start(Todos)
  * const client = yield* Actor.rpcClient(todos, TodoRpcs)
  * yield* client.Add({ title: "sow" }) // 1
  * ```

@@ -27,18 +27,16 @@ export interface Group {
   readonly requests: Rpcs
 }
 
-/** A request on its way to the actor. */
-export interface RequestPayload {
-  readonly session: number
-  readonly headers?: Readonly<Record<string, string>>
-  readonly discard?: boolean
-  readonly value: unknown
-}
+/** A request on its way to the actor. A tuple, because each name of a field would cross with each request. */
+export type RequestPayload = readonly [
+  session: number,
+  value: unknown,
+  headers: Readonly<Record<string, string>>,
+  discard: boolean
+]
 
-/** The answer of a call. */
-export interface Answer {
-  readonly value?: unknown
-}
+/** The answer of a call; an empty one where the caller discards it. */
+export type Answer = readonly [] | readonly [value: unknown]
 
 /** The end of a request that has no answer, as the actor says it. */
 export type Failure =
@@ -66,13 +64,13 @@ export const causeOf = ({ defectSchema, errorSchema, middlewares, successSchema 
 
 const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
   const { _tag, payloadSchema, successSchema } = rpc
-  const payload = Schema.Struct({
+  const payload = Schema.Tuple([
     // A check of its own would cost more than the rest of the payload: another number is no session.
-    session: Schema.Number,
-    headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
-    discard: Schema.optionalKey(Schema.Boolean),
-    value: payloadSchema as Endpoint.Wire
-  })
+    Schema.Number,
+    payloadSchema as Endpoint.Wire,
+    Schema.Record(Schema.String, Schema.String),
+    Schema.Boolean
+  ])
   // RpcClient has made the value: it is checked once, and encoded.
   Object.defineProperty(payload, "make", { value: (made: RequestPayload) => made })
   const error = Schema.Union([
@@ -84,7 +82,7 @@ const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
     ? Endpoint.make("stream", _tag, { payload, success: successSchema.success, error })
     : Endpoint.make("call", _tag, {
       payload,
-      success: Schema.Struct({ value: Schema.optionalKey(successSchema as Endpoint.Wire) }),
+      success: Schema.Tuple([Schema.optionalKey(successSchema as Endpoint.Wire)]),
       error
     })
 }

@@ -15,13 +15,14 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Headers from "effect/http/Headers"
 import * as Queue from "effect/Queue"
 import * as References from "effect/References"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type { FromClient, FromServer, RequestId } from "effect/rpc/RpcMessage"
 import type * as RpcServer from "effect/rpc/RpcServer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { DialogHandle } from "../contract/DialogCall.ts"
@@ -39,14 +40,17 @@ class Serving {
   server: RpcServer.RpcServer<Rpc.Any> | undefined
   readonly sessions = new Map<number, Session>()
   readonly open = new Map<RequestId, Request>()
-  /** The context of the actor's handlers. RpcServer joins it with that of each handler once, and not at every request. */
-  private readonly base: Context.Context<never>
+  /** The request that is being handed to RpcServer. */
+  private written: Request | undefined
+  /** Runs in the context of the actor itself: RpcServer joins that with each handler's own only once. */
+  private readonly run: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
+  /** The annotation by which Effect marks an interruption that a client asked for. */
   private readonly abort: Context.Context<never>
   private clients = 0
   private requests = 0
 
   constructor(base: Context.Context<never>, abort: Context.Context<never>) {
-    this.base = base
+    this.run = Effect.runForkWith(base)
     this.abort = abort
   }
 
@@ -62,14 +66,8 @@ class Serving {
           this.open.get(message.requestId)?.input({ _tag: "Answered", exit: message.exit as RpcRequest.AnyExit })
         )
       case "Defect":
-        // Middleware that throws where it is applied: of all that is open only what was being written.
-        return Effect.withFiber((fiber) => {
-          for (const request of Array.from(this.open.values())) {
-            if (request.writer !== fiber) continue
-            request.input({ _tag: "Answered", exit: Exit.die(message.defect) })
-          }
-          return Effect.void
-        })
+        // Middleware that throws where it is applied: of all that is open only what is being written.
+        return Effect.sync(() => this.written?.input({ _tag: "Answered", exit: Exit.die(message.defect) }))
       case "ClientEnd":
         return Effect.void
     }
@@ -87,7 +85,7 @@ class Serving {
     })
 
   /** The session that a request names, if it is the caller's own. */
-  sessionOf(fiber: AnyFiber, { session }: RpcEndpoints.RequestPayload): Session | undefined {
+  sessionOf(fiber: AnyFiber, [session]: RpcEndpoints.RequestPayload): Session | undefined {
     const found = this.sessions.get(session)
     return found?.caller === fiber.getRef(CurrentDialog)?.info.peer.uuid ? found : undefined
   }
@@ -105,18 +103,28 @@ class Serving {
     return request
   }
 
-  /** Hands a request to RpcServer. */
-  write(request: Request, { headers, value }: RpcEndpoints.RequestPayload): Effect.Effect<void> {
+  /** Hands a request to RpcServer, which begins it now: most requests are over when this returns. */
+  write(request: Request, [, value, headers]: RpcEndpoints.RequestPayload): void {
     const message = {
       _tag: "Request",
       id: request.id,
       tag: request.endpoint.name,
       payload: value,
-      headers: headers ?? {},
+      headers: this.headersOf(headers),
       ...(request.discard ? { discard: true } : {})
     } as unknown as FromClient<Rpc.Any>
-    const written = this.server!.write(request.session.id, message, { onRequest: request.observed })
-    return Effect.updateContext(written, () => this.base)
+    const outer = this.written
+    this.written = request
+    const writing = this.run(this.server!.write(request.session.id, message, { onRequest: request.observed }))
+    this.written = outer
+    const exit = writing.pollUnsafe()
+    // The server is closed.
+    if (exit !== undefined && Exit.isFailure(exit)) request.input({ _tag: "Answered", exit })
+  }
+
+  private headersOf(sent: Readonly<Record<string, string>>): Headers.Headers {
+    for (const _ in sent) return Headers.fromRecordUnsafe(sent)
+    return Headers.empty
   }
 
   /** Interrupts a request that is not over and waits for its end. A cleanup that failed fails the one who waits. */
@@ -273,7 +281,7 @@ class Request {
 
   /** The end of the request, as it crosses. */
   readonly crossing = (exit: RpcRequest.AnyExit): Exit.Exit<RpcEndpoints.Answer, RpcEndpoints.Failure> => {
-    if (Exit.isSuccess(exit)) return Exit.succeed(this.discard ? {} : { value: exit.value })
+    if (Exit.isSuccess(exit)) return Exit.succeed(this.discard ? [] : [exit.value])
     const { cause } = exit
     // The caller is told who cancelled it, and not of an interruption that looks like its own.
     return this.cancellation !== undefined && Cause.hasInterruptsOnly(cause)
@@ -295,11 +303,11 @@ const call = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoints
   Effect.withFiber<RpcEndpoints.Answer, unknown>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
     if (session === undefined) return Effect.fail(noSession)
-    const request = serving.request(session, endpoint, payload.discard === true, fiber)
-    return Effect.onInterrupt(
-      Effect.andThen(serving.write(request, payload), Effect.flatMap(request.settled, request.crossing)),
-      () => serving.leave(request, fiber)
-    )
+    const request = serving.request(session, endpoint, payload[3], fiber)
+    serving.write(request, payload)
+    return request.exit !== undefined
+      ? request.crossing(request.exit)
+      : Effect.onInterrupt(Effect.flatMap(request.settled, request.crossing), () => serving.leave(request, fiber))
   })
 
 /** The handler of a stream. */
@@ -307,25 +315,24 @@ const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoin
   Stream.unwrap(Effect.withFiber<Stream.Stream<unknown, unknown>, unknown, Scope.Scope>((fiber) => {
     const session = serving.sessionOf(fiber, payload)
     if (session === undefined) return Effect.fail(noSession)
-    const request = serving.request(session, endpoint, false, fiber)
-    const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
-    const closing = Effect.suspend(() => {
-      // Nobody reads any more: work that cannot be interrupted goes on without a reader.
-      Queue.shutdownUnsafe(request.chunks!)
-      return serving.leave(request, fiber)
-    })
-    return Effect.gen(function*() {
+    // A request that is taken in has its finalizer, whatever comes between.
+    return Effect.uninterruptible(Effect.gen(function*() {
       const chunks = yield* Queue.bounded<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done>(1)
+      const request = serving.request(session, endpoint, false, fiber)
       request.chunks = chunks
-      yield* Scope.addFinalizer(scope, closing)
-      yield* serving.write(request, payload)
+      yield* Effect.addFinalizer(() => {
+        // Nobody reads any more: work that cannot be interrupted goes on without a reader.
+        Queue.shutdownUnsafe(chunks)
+        return serving.leave(request, fiber)
+      })
+      serving.write(request, payload)
       request.whenEnded((exit) => {
         const crossing = request.crossing(exit)
         if (Exit.isSuccess(crossing)) Queue.endUnsafe(chunks)
         else Queue.failCauseUnsafe(chunks, crossing.cause)
       })
       return Stream.fromPull(Effect.succeed(Queue.take(chunks) as never)) as Stream.Stream<unknown, unknown>
-    })
+    }))
   }))
 
 /** What a group's Layer has to provide, checked for programs without types. */
