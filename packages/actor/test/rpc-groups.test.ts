@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as References from "effect/References"
 import * as Rpc from "effect/rpc/Rpc"
+import type { RpcClient } from "effect/rpc/RpcClient"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Schema from "effect/Schema"
@@ -27,6 +28,8 @@ import {
   Unguarded,
   Unhandled
 } from "./fixtures/rpcs.ts"
+import { captureLogs } from "./support/Logs.ts"
+import { settle } from "./support/Time.ts"
 
 const endpoints = RpcEndpoints.endpointsOf("the test", Asked as unknown as RpcEndpoints.Group)
 
@@ -119,6 +122,39 @@ describe("a group", () => {
         expected: found.expected
       })
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
+})
+
+describe("a failure of a request", () => {
+  const failing = (
+    program: (client: RpcClient<RpcGroup.Rpcs<typeof Asked>, Actor.ActorError>) => Effect.Effect<unknown>
+  ) =>
+    Effect.gen(function*() {
+      const { layer, lines } = captureLogs()
+      yield* Effect.gen(function*() {
+        const client = yield* Actor.rpcClient(yield* Asking, Asked)
+        yield* program(client)
+      }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer), Effect.provide(layer))
+      return lines.filter(({ level }) => level === "Error").map(({ message }) => String(message))
+    })
+
+  it.live("is its client's, and no failure in the background of the actor", () =>
+    Effect.gen(function*() {
+      const errors = yield* failing((client) =>
+        Effect.all([Effect.exit(client.Fail({ when: "now" })), Effect.exit(client.Fail({ when: "later" }))])
+      )
+      assert.deepStrictEqual(errors, [])
+    }))
+
+  it.live("that nobody reads, because it was discarded, is logged as an Error", () =>
+    Effect.gen(function*() {
+      const errors = yield* failing((client) =>
+        Effect.orDie(
+          Effect.andThen(client.Fail({ when: "later" }, { discard: true }), Effect.andThen(client.Ended(), settle))
+        )
+      )
+      assert.strictEqual(errors.length, 1)
+      assert.match(errors[0]!, /^a failure of Fail in Asking@\S+ that no caller reads/)
+    }))
 })
 
 describe("the session of a client", () => {

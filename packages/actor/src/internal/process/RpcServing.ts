@@ -30,10 +30,16 @@ import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import * as RpcEndpoints from "../contract/RpcEndpoints.ts"
 import { CurrentDialog, Deadline } from "../dialog/DialogContext.ts"
 import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
+import { reportUnread } from "../dialog/Outcome.ts"
 import { annotation } from "../errors/CancelledBy.ts"
+import { current } from "../local/LocalActor.ts"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as RpcRequest from "./RpcRequest.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** Says that a discarded request has failed after its acknowledgement. */
+type Unread = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>) => void
 
 /** What the requests of a group have in common: one RpcServer, the sessions, and the requests that are not over. */
 class Serving {
@@ -49,9 +55,12 @@ class Serving {
   private clients = 0
   private requests = 0
 
-  constructor(base: Context.Context<never>, abort: Context.Context<never>) {
+  private readonly unread: Unread
+
+  constructor(base: Context.Context<never>, abort: Context.Context<never>, unread: Unread) {
     this.run = Effect.runForkWith(base)
     this.abort = abort
+    this.unread = unread
   }
 
   /** Words of RpcServer to the clients. It runs in the fiber of the request, or in the one that wrote it. */
@@ -97,7 +106,7 @@ class Serving {
       this.open.delete(id)
       session.over(request)
     }
-    const request: Request = new Request(id, session, endpoint, discard, writer, over)
+    const request: Request = new Request(id, session, endpoint, discard, writer, over, this.unread)
     this.open.set(id, request)
     session.requests.add(request)
     return request
@@ -229,6 +238,7 @@ class Request {
   state: RpcRequest.State = RpcRequest.waiting
   private ended: ((exit: RpcRequest.AnyExit) => void) | undefined
   private readonly over: () => void
+  private readonly unread: Unread
 
   constructor(
     id: RequestId,
@@ -236,7 +246,8 @@ class Request {
     endpoint: AnyEndpoint,
     discard: boolean,
     writer: AnyFiber,
-    over: () => void
+    over: () => void,
+    unread: Unread
   ) {
     this.id = id
     this.session = session
@@ -245,6 +256,7 @@ class Request {
     this.writer = writer
     this.context = writer.context
     this.over = over
+    this.unread = unread
   }
 
   input(input: RpcRequest.Input): void {
@@ -263,11 +275,20 @@ class Request {
   /** The work of the request, observed: its fiber, and the end of it with all finalizers. */
   readonly observed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.withFiber((fiber) => {
-      // What was acknowledged stays so, whatever becomes of it.
-      fiber.addObserver((exit) => this.input({ _tag: "Ended", exit: this.discard ? Exit.void : exit }))
+      fiber.addObserver((exit) => this.fiberEnded(exit))
       this.input({ _tag: "Begun", fiber })
       return Effect.updateContext(effect, (context: Context.Context<R>) => withCall(context, this.context))
     })
+
+  private fiberEnded(exit: RpcRequest.AnyExit): void {
+    if (!this.discard) return this.input({ _tag: "Ended", exit })
+    const { state } = this
+    // What was acknowledged stays so, whatever becomes of it.
+    this.input({ _tag: "Ended", exit: Exit.void })
+    if (Exit.isSuccess(exit) || state._tag !== "Closing" || Exit.isFailure(state.exit)) return
+    const reasons = exit.cause.reasons.filter((reason) => reason._tag !== "Interrupt")
+    if (reasons.length > 0) this.unread(this.endpoint, Cause.fromReasons(reasons))
+  }
 
   /** Calls back when it has ended for its caller; one callback, the last one. */
   whenEnded(callback: (exit: RpcRequest.AnyExit) => void): void {
@@ -352,14 +373,16 @@ export const handlersOf = (
   group: RpcEndpoints.Group | undefined,
   built: Context.Context<never>,
   base: Context.Context<never>
-): Effect.Effect<Handlers, never, Scope.Scope> =>
+): Effect.Effect<Handlers, never, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
     if (group === undefined) throw new Error(`"${key}" has no RpcGroup: implement it with \`serve\``)
     checkLayer(key, group.requests, built)
     const [server, { ClientAbort }] = yield* Effect.promise(() =>
       Promise.all([import("effect/rpc/RpcServer"), import("effect/rpc/RpcSchema")])
     )
-    const serving = new Serving(base, ClientAbort.annotation)
+    const { env } = yield* current
+    const unread: Unread = (endpoint, cause) => reportUnread(env, base, env.self, endpoint, cause)
+    const serving = new Serving(base, ClientAbort.annotation, unread)
     serving.server = yield* Effect.provideContext(
       server.makeNoSerialization(group as unknown as RpcGroup.RpcGroup<Rpc.Any>, {
         onFromServer: serving.onFromServer,
