@@ -47,7 +47,7 @@ const everything = {
   bytes: Uint8Array.of(0, 255)
 }
 
-/** What a client asks, by what is told about it. Everything but the client's error is the same on both sides. */
+/** Questions of a client, by their titles. Their answers are the same on both sides. */
 const rows = <E>(client: Client<E>): Readonly<Record<string, Effect.Effect<unknown, unknown, Scope.Scope>>> => ({
   "middleware lets in and provides a service": client.Who(),
   "middleware refuses": Effect.provideService(client.Who(), Token, "wrong"),
@@ -124,7 +124,7 @@ const rows = <E>(client: Client<E>): Readonly<Record<string, Effect.Effect<unkno
 const ended = <A, E>(queue: Queue.Dequeue<A, E>) =>
   Effect.map(Effect.exit(Queue.take(queue)), (exit) => Exit.isFailure(exit) && Cause.hasFails(exit.cause))
 
-/** What came of a stream before its failure, and the failure. */
+/** Items of a stream before its failure, and the failure. */
 const collected = <A, E>(stream: Stream.Stream<A, E>) => {
   const items: Array<A> = []
   return Effect.map(

@@ -174,7 +174,7 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
 }
 
-/** What Effect's own server of a group needs: its handlers and its middleware. */
+/** Services that Effect's own server of a group needs: its handlers and its middleware. */
 type Provided<Rpcs extends Rpc.Any> = Rpc.ToHandler<Rpcs> | Rpc.Middleware<Rpcs>
 
 /**

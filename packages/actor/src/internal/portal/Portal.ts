@@ -189,7 +189,7 @@ const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
       "Effect, Stream or function cannot cross"
   )
 
-/** What is shown of what an actor exposes. */
+/** Endpoints to show of those that an actor exposes: its own, and not the runtime's. */
 const shown = (exposed: PortalOptions["exposed"]) => Array.from(exposed).filter(([name]) => !isInternal(name))
 
 /** Why a call cannot go this way: the actor does not expose it, or this is not how it is asked. */

@@ -36,7 +36,7 @@ export type Input =
 
 export const waiting: State = { _tag: "Waiting" }
 
-/** Where a request stands after an input. What has no meaning in a state changes nothing. */
+/** State of a request after an input. An input without meaning in a state changes nothing. */
 export const step = (state: State, input: Input): State => {
   switch (state._tag) {
     case "Waiting":

@@ -41,7 +41,7 @@ type AnyFiber = Fiber.Fiber<unknown, unknown>
 /** Says that a discarded request has failed after its acknowledgement. */
 type Unread = (endpoint: AnyEndpoint, cause: Cause.Cause<unknown>) => void
 
-/** What the requests of a group have in common: one RpcServer, the sessions, and the requests that are not over. */
+/** Parts that the requests of a group share: one RpcServer, the sessions, and the requests that are not over. */
 class Serving {
   server: RpcServer.RpcServer<Rpc.Any> | undefined
   readonly sessions = new Map<number, Session>()
@@ -164,13 +164,13 @@ class Serving {
     return Effect.suspend(() => {
       this.sessions.delete(session.id)
       for (const request of Array.from(session.requests)) this.interrupt(request, cancellation)
-      // What waits for a permit or a Deferred has no other fiber that is known here.
+      // A request that waits for a permit or a Deferred has a fiber that RpcServer alone knows.
       return Effect.andThen(this.server!.disconnect(session.id), session.idle)
     })
   }
 }
 
-/** What each call brings along. */
+/** References that each call brings along. */
 const ofCall: ReadonlyArray<Context.Key<any, any>> = [
   CurrentDialog,
   Deadline,
@@ -233,7 +233,7 @@ class Request {
   private readonly context: Context.Context<never>
   /** The items of a stream on their way to the caller, chunk by chunk. */
   chunks: Queue.Queue<ReadonlyArray<unknown>, RpcEndpoints.Failure | Cause.Done> | undefined
-  /** Who cancelled it, and why. */
+  /** Author and reason of its cancel. */
   cancellation: Cancellation | undefined
   state: RpcRequest.State = RpcRequest.waiting
   private ended: ((exit: RpcRequest.AnyExit) => void) | undefined
@@ -283,7 +283,7 @@ class Request {
   private fiberEnded(exit: RpcRequest.AnyExit): void {
     if (!this.discard) return this.input({ _tag: "Ended", exit })
     const { state } = this
-    // What was acknowledged stays so, whatever becomes of it.
+    // An acknowledgement stands, whatever becomes of the request.
     this.input({ _tag: "Ended", exit: Exit.void })
     if (Exit.isSuccess(exit) || state._tag !== "Closing" || Exit.isFailure(state.exit)) return
     const reasons = exit.cause.reasons.filter((reason) => reason._tag !== "Interrupt")
@@ -342,7 +342,7 @@ const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoin
       const request = serving.request(session, endpoint, false, fiber)
       request.chunks = chunks
       yield* Effect.addFinalizer(() => {
-        // Nobody reads any more: work that cannot be interrupted goes on without a reader.
+        // The reader has left: work that cannot be interrupted goes on without one.
         Queue.shutdownUnsafe(chunks)
         return serving.leave(request, fiber)
       })
@@ -356,7 +356,7 @@ const stream = (serving: Serving, endpoint: AnyEndpoint) => (payload: RpcEndpoin
     }))
   }))
 
-/** What a group's Layer has to provide, checked for programs without types. */
+/** Checks what a group's Layer provides, for programs without types. */
 const checkLayer = (key: string, rpcs: RpcEndpoints.Rpcs, built: Context.Context<never>): void => {
   for (const [name, rpc] of rpcs) {
     if (!built.mapUnsafe.has(rpc.key)) throw new Error(`the Layer of "${key}" has no handler for ${name}`)
