@@ -158,7 +158,7 @@ describe("a failure of a request", () => {
 })
 
 describe("the session of a client", () => {
-  it.effect("G112: that is unknown, gone or another caller's is refused, and nothing runs", () =>
+  it.effect("G100: that is unknown, gone or another caller's is refused, and nothing runs", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const add = (session: number) => Effect.flip(said(portal, endpoints.get("Add")!, [session, { by: 1 }, {}, false]))

@@ -196,7 +196,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("G114: dies as its schema of defects says, and one request's defect is its own", () =>
+  it.live("G102: dies as its schema of defects says, and one request's defect is its own", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const streaming = yield* Effect.forkChild(Stream.runDrain(client.ScopedStream({ key: "beside" })))
@@ -212,7 +212,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("G114: fails as PayloadInvalid where a payload or a failure does not match its schema", () =>
+  it.live("G102: fails as PayloadInvalid where a payload or a failure does not match its schema", () =>
     withClient((client) =>
       Effect.gen(function*() {
         const undeclared = yield* Effect.flip(client.Undeclared())
@@ -249,7 +249,7 @@ describe("An RpcGroup in an actor", () => {
 })
 
 describe("A request that is interrupted", () => {
-  it.live("G110: has run its finalizers, those of its Scope and what is uninterruptible when its caller goes on", () =>
+  it.live("G98: has run its finalizers, those of its Scope and what is uninterruptible when its caller goes on", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const requests = [
@@ -276,7 +276,7 @@ describe("A request that is interrupted", () => {
       })
     ))
 
-  it.live("G110: tells its handler who interrupted it", () =>
+  it.live("G98: tells its handler who interrupted it", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const running = yield* Effect.forkChild(client.Slow({ key: "a", finalizer: 0 }))
@@ -286,7 +286,7 @@ describe("A request that is interrupted", () => {
       })
     ))
 
-  it.live("G110: is not answered before its Scope is closed, and a Scope that dies fails it", () =>
+  it.live("G98: is not answered before its Scope is closed, and a Scope that dies fails it", () =>
     withClient((client) =>
       Effect.gen(function*() {
         yield* client.Scoped({ key: "closed" })
@@ -296,7 +296,7 @@ describe("A request that is interrupted", () => {
     ))
 
   it.live(
-    "G110: at random leaves nothing running and holds nobody up",
+    "G98: at random leaves nothing running and holds nobody up",
     () =>
       withClient((client, portal) =>
         Effect.gen(function*() {
@@ -330,7 +330,7 @@ describe("A request that is interrupted", () => {
 })
 
 describe("The actor of a client", () => {
-  it.live("G111: that is killed fails the killing call, a call in flight and a stream with ActorLost", () =>
+  it.live("G99: that is killed fails the killing call, a call in flight and a stream with ActorLost", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(client.Slow({ key: "lost", finalizer: 0 })))
@@ -347,7 +347,7 @@ describe("The actor of a client", () => {
       })
     ))
 
-  it.live("G111: that is ended by its owner tells what is open by whom, and refuses what comes later", () =>
+  it.live("G99: that is ended by its owner tells what is open by whom, and refuses what comes later", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(client.Slow({ key: "ended", finalizer: 0 })))
@@ -365,7 +365,7 @@ describe("The actor of a client", () => {
 })
 
 describe("Two clients of one actor", () => {
-  it.live("G112: are told apart by handlers that are built once", () =>
+  it.live("G100: are told apart by handlers that are built once", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const two = yield* Actor.rpcClient(portal, Everything)
@@ -375,7 +375,7 @@ describe("Two clients of one actor", () => {
       })
     ))
 
-  it.live("G112: are apart at their ends: the Scope of one waits for what it asked for, and the other goes on", () =>
+  it.live("G100: are apart at their ends: the Scope of one waits for what it asked for, and the other goes on", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const staying = yield* Effect.forkChild(one.Slow({ key: "staying", finalizer: 0 }))
@@ -414,7 +414,7 @@ describe("The reader of a stream", () => {
       return settled - before - read
     })
 
-  it.live("G113: is a few windows of 16 items behind its producer at most, or of the size it asks for", () =>
+  it.live("G101: is a few windows of 16 items behind its producer at most, or of the size it asks for", () =>
     withClient((client) =>
       Effect.gen(function*() {
         // RpcClient buffers as many, and as many are on the way; each step between them holds half a window at most.
@@ -428,7 +428,7 @@ describe("The reader of a stream", () => {
 })
 
 describe("Effect's modules of a server and of a client", () => {
-  it.live("G115: are loaded by an actor that serves a group or makes a client, and by no other", () =>
+  it.live("G103: are loaded by an actor that serves a group or makes a client, and by no other", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const options = { execArgv: [...process.execArgv, "--import", fixture("recordModules.mjs")] }
       const of = (modules: ReadonlyArray<string>) =>
