@@ -27,13 +27,18 @@ export const pass = (millis: number, step = 50): Effect.Effect<void> =>
 const importing = 10_000
 
 /** Lets time pass until the effect has ended: nothing in it may need longer than `limit`, but for importing. */
-export const until = (limit: number) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const until = (limit: number) => passing(limit, importing)
+
+/** The same for an effect that imports nothing: where it hangs, the test fails soon. */
+export const within = (limit: number) => passing(limit, 0)
+
+const passing = (limit: number, real: number) => <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)
     yield* settle
     const startedAt = performance.now()
     let passed = 0
-    while (fiber.pollUnsafe() === undefined && (passed < limit || performance.now() - startedAt < importing)) {
+    while (fiber.pollUnsafe() === undefined && (passed < limit || performance.now() - startedAt < real)) {
       yield* pass(50)
       passed += 50
     }
