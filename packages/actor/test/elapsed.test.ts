@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor, Timeouts } from "@furrow/actor"
 import { Countdown, elapsed } from "@furrow/actor/internal/settings/Elapsed"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/testing/TestClock"
+import { slow } from "./fixtures/layered.ts"
+import * as Journal from "./support/Journal.ts"
+import { settle } from "./support/Time.ts"
 
 /** A clock whose process is stopped for a while during the `nth` sleep. */
 const stoppedClock = (nth: number, stopMillis: number) => {
@@ -23,6 +27,42 @@ const stoppedClock = (nth: number, stopMillis: number) => {
       })
   }
   return { clock, now: () => millis }
+}
+
+/** A clock that the test sets. A stop wakes at once everybody who was due in it, earliest first. */
+const settableClock = () => {
+  let millis = 0
+  const sleepers = new Set<{ readonly due: number; readonly wake: () => void }>()
+  const nanos = () => BigInt(Math.round(millis * 1e6))
+  const clock: Clock.Clock = {
+    currentTimeMillisUnsafe: () => millis,
+    currentTimeMillis: Effect.sync(() => millis),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
+    sleep: (duration) =>
+      Effect.callback<void>((resume) => {
+        const sleeper = { due: millis + Duration.toMillis(duration), wake: () => resume(Effect.void) }
+        sleepers.add(sleeper)
+        return Effect.sync(() => sleepers.delete(sleeper))
+      })
+  }
+  const stop = (length: number) =>
+    Effect.suspend(() => {
+      millis += length
+      const due = Array.from(sleepers).filter((sleeper) => sleeper.due <= millis).sort((a, b) => a.due - b.due)
+      for (const sleeper of due) {
+        sleepers.delete(sleeper)
+        sleeper.wake()
+      }
+      return settle
+    })
+  return {
+    clock,
+    stop,
+    run: (length: number) => Effect.andThen(settle, Effect.repeat(stop(10), { times: length / 10 - 1 }))
+  }
 }
 
 describe("A bound of this process", () => {
@@ -48,6 +88,25 @@ describe("A bound of this process", () => {
       yield* Effect.provideService(elapsed(30_000), Clock.Clock, clock)
       assert.isAtLeast(now(), 64_900)
       assert.isAtMost(now(), 65_000)
+    }))
+
+  it.effect("G92: ends no start that was stopped for longer than its bound", () =>
+    Effect.gen(function*() {
+      yield* Journal.fresh
+      const { clock, run, stop } = settableClock()
+      const start = yield* Effect.forkChild(
+        Effect.scoped(Actor.startScoped("frank", { expose: [slow] })).pipe(
+          Timeouts.provide({ spawn: 1000 }),
+          Effect.provide(MemoryActor.layer),
+          Effect.provideService(Clock.Clock, clock)
+        )
+      )
+      // Its layer takes half a second.
+      yield* run(250)
+      assert.isUndefined(start.pollUnsafe())
+      yield* stop(35_000)
+      yield* run(2000)
+      assert.strictEqual((yield* Fiber.join(start)).actor.name, "frank")
     }))
 
   it.effect("shows what is left of it", () =>

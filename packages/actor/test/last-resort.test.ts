@@ -39,7 +39,7 @@ describe("a transport that throws", () => {
     ["in the turn of the call", 4096],
     ["at the end of the turn", 0]
   ])(
-    "in write, $0, loses the connection with that reason: every dialog ends, and it is told",
+    "G79: in write, $0, loses the connection with that reason: every dialog ends, and it is told",
     ([, bytes]) =>
       Effect.gen(function*() {
         const { left, right, throwNow } = throwing(["write"])
@@ -71,7 +71,7 @@ describe("a transport that throws", () => {
       assert.strictEqual(left.lost.length, 1)
     }))
 
-  it.effect("when it is started, is a connection that ended before it was greeted", () =>
+  it.effect("G79: when it is started, is a connection that ended before it was greeted", () =>
     Effect.gen(function*() {
       const [near] = MemoryTransport.pair()
       const end = new End({ ...near, start: () => assert.fail("no start today") }, dialler("left"))
@@ -102,7 +102,7 @@ describe("a callback that throws", () => {
       assert.isDefined(right.closed)
     }))
 
-  it.effect("when it hears of the loss, keeps nobody else from hearing of it", () =>
+  it.effect("G79: when it hears of the loss, keeps nobody else from hearing of it", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -128,7 +128,7 @@ describe("a callback that throws", () => {
       assert.strictEqual(right.lost.length, 1)
     }))
 
-  it.effect("where the end is to be explained, ends every dialog with the loss all the same", () =>
+  it.effect("G79: where the end is to be explained, ends every dialog with the loss all the same", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       const left = new End(near, dialler("left"), "ready", { explain: broken })
@@ -190,7 +190,7 @@ describe("a program that froze Error", () => {
     }
   })
 
-  it.effect("still hears of a lost actor", () =>
+  it.effect("G79: still hears of a lost actor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle

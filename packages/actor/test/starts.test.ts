@@ -1,6 +1,7 @@
 /** Dialogs that begin while their connection takes nothing. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
+import * as Opened from "@furrow/actor/internal/dialog/CallerDialogHandle"
 import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
 import * as Outgoing from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
@@ -10,10 +11,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { drained, settle } from "./support/Time.ts"
 import { acceptor, dialler, End, framed, idOf, reader } from "./support/Wire.ts"
 
-const take = Actor.endpoint("take", { payload: { bytes: Schema.Uint8Array } })
+const payload = { bytes: Schema.Uint8Array }
+const take = Actor.endpoint("take", { payload })
+const watch = Actor.streamEndpoint("watch", { payload })
+const talk = Actor.dialogEndpoint("talk", { payload })
+
+const bytes = (kib: number) => ({ bytes: new Uint8Array(kib * 1024) })
 
 /** A caller whose peer takes one write each time it is told to. */
 const slow = Effect.gen(function*() {
@@ -35,9 +42,13 @@ const slow = Effect.gen(function*() {
   if (config.side === "acceptor") handlers!.data(framed(config.welcome))
   yield* settle
   const env: DialogContext = { self: idOf("left"), events: makeEvents(), level: "Info", cancellation: () => undefined }
+  const opening = { channel, env, callee: idOf("right"), options: undefined }
   return {
     channel,
-    call: (kib: number) => Outgoing.run(channel, env, take({ bytes: new Uint8Array(kib * 1024) })),
+    call: (kib: number) => Outgoing.run(channel, env, take(bytes(kib))),
+    stream: (kib: number) => Stream.runDrain(Outgoing.stream(channel, env, watch(bytes(kib)))),
+    open: (kib: number) => Opened.open({ ...opening, call: talk(bytes(kib)) }, () => Effect.void),
+    openScoped: (kib: number) => Effect.scoped(Opened.openScoped({ ...opening, call: talk(bytes(kib)) })),
     starts: () => said.words.filter(({ _tag }) => _tag === "Start").length,
     cancels: () => said.words.filter(({ _tag }) => _tag === "Cancel").length,
     drain: () => handlers!.drain(),
@@ -62,6 +73,24 @@ describe("a connection that takes nothing", () => {
       cut()
       yield* settle
     })))
+
+  it.effect.each(["stream", "open", "openScoped"] as const)(
+    "G86: has few dialogs of any kind begun on it: $0",
+    (kind) =>
+      drained(Effect.gen(function*() {
+        const actor = yield* slow
+        for (let n = 0; n < 5; n++) yield* Effect.forkChild(actor[kind](200), { startImmediately: true })
+        yield* settle
+        assert.isBelow(actor.channel.snapshot().dialogs, 4)
+        for (let n = 0; n < 5; n++) {
+          actor.drain()
+          yield* settle
+        }
+        assert.strictEqual(actor.channel.snapshot().dialogs, 5)
+        actor.cut()
+        yield* settle
+      }))
+  )
 
   it.effect("G86: a call that is interrupted before it begins has said nothing, and leaves nothing", () =>
     drained(Effect.gen(function*() {

@@ -11,7 +11,7 @@ import * as Stream from "effect/Stream"
 import { ticks } from "../fixtures/cancelling.ts"
 import { inMemory } from "../support/InMemory.ts"
 import * as Journal from "../support/Journal.ts"
-import { until } from "../support/Time.ts"
+import { within } from "../support/Time.ts"
 import { fall } from "./fixtures/linked.ts"
 import { aggregate, crowd, echo, feed, flash, gush, lump, peek, room, tell } from "./fixtures/talks.ts"
 
@@ -19,7 +19,7 @@ const expose = [echo, feed, flash, gush, lump, peek, room, crowd, tell, aggregat
 type Portal = Actor.Portal<typeof expose[number]>
 
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
-  inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
+  inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(within(30_000)))
 
 const errorTag = (exit: Exit.Failure<unknown, unknown>): unknown =>
   (Cause.squash(exit.cause) as { readonly _tag?: string })._tag
@@ -328,6 +328,14 @@ describe("several readers", () => {
           }))
       )
       assert.deepStrictEqual(seen, [numbers(6, 10), []])
+      // The same where all of it came in one chunk.
+      const late = yield* bob.open(lump({ count: 5 }), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const first = yield* Stream.toPull(yield* stream.subscribe())
+          assert.deepStrictEqual([...(yield* first), ...(yield* first)], [1, 2])
+          return yield* Stream.runCollect(yield* stream.subscribe())
+        })))
+      assert.deepStrictEqual(late, [3, 4, 5])
     })))
 
   it.effect("G31, G50: nothing is lost by a reader's coming and going, and nothing is read for nobody", () =>
