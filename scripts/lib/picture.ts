@@ -81,7 +81,7 @@ export const layers: Readonly<Record<string, Layer>> = {
     imports: ["settings", "errors"]
   },
   settings: {
-    holds: "references, timeouts, the runtime service: what everybody is told",
+    holds: "references, timeouts, the runtime service, waiting callbacks: what every layer uses",
     imports: ["errors"]
   },
   inspect: { holds: "events and snapshots", imports: ["errors"] },

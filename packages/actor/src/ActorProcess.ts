@@ -15,4 +15,5 @@ export type { Builtin, NativeProcess, Platform } from "./internal/platform/Platf
 export { run } from "./internal/process/ChildMain.ts"
 export type { ActorMainOptions, Ended, Started } from "./internal/process/ChildMain.ts"
 export { bundledArguments, exported, isBundledActor, mark, takeOwnArguments } from "./internal/settings/Definitions.ts"
+export { Waiters } from "./internal/settings/Waiters.ts"
 export type { Exposed, PlatformSpec } from "./internal/spawn/SpawnSpec.ts"

@@ -28,6 +28,7 @@ import { Transport, type TransportPlan } from "./internal/platform/Transport.ts"
 import * as ActorMain from "./internal/process/ChildMain.ts"
 import { ambientsOf, layer as rootLayer, type RootOptions } from "./internal/process/RootMain.ts"
 import type { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
+import { Waiters } from "./internal/settings/Waiters.ts"
 import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnRequest } from "./internal/spawn/Spawner.ts"
 import type { Exposed } from "./internal/spawn/SpawnSpec.ts"
 import * as MemoryTransport from "./internal/transport/MemoryTransport.ts"
@@ -49,7 +50,7 @@ class MemoryProcess implements ProcessHandle {
   private readonly far: ProcessHandle["connection"]
   private fiber: Fiber.Fiber<ActorMain.Ended> | undefined
   private exit: ProcessExit | undefined
-  private callbacks: Array<(exit: ProcessExit) => void> = []
+  private readonly exits = new Waiters<ProcessExit>()
   private killed: string | undefined
 
   constructor(actor: ActorId) {
@@ -75,17 +76,13 @@ class MemoryProcess implements ProcessHandle {
   private finish(exit: ProcessExit): void {
     if (this.exit !== undefined) return
     this.exit = exit
-    const { callbacks } = this
-    this.callbacks = []
-    void Promise.resolve().then(() => {
-      for (const callback of callbacks) callback(exit)
-    })
+    void Promise.resolve().then(() => this.exits.wake(exit))
   }
 
   // Functions of the handle itself: a spawner of the program's may copy it, and replace some.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined) callback(this.exit)
-    else this.callbacks.push(callback)
+    else this.exits.add(callback)
   }
 
   readonly lastLines = (): ReadonlyArray<string> => []

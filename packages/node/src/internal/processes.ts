@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import { SpawnFailed } from "@furrow/actor/ActorError"
-import { mark, withoutStack } from "@furrow/actor/ActorProcess"
+import { mark, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
 import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -81,7 +81,7 @@ class NodeProcess implements ProcessHandle {
   private readonly around: Surroundings
   private readonly tail = new Tail()
   private exit: ProcessExit | undefined
-  private callbacks: Array<(exit: ProcessExit) => void> = []
+  private readonly exits = new Waiters<ProcessExit>()
   private reaped = false
   /** We may not signal it: said once. */
   private isForbidden = false
@@ -119,7 +119,7 @@ class NodeProcess implements ProcessHandle {
   // Functions of the handle itself: a spawner of the program's may copy it, and replace some.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
     if (this.exit !== undefined) callback(this.exit)
-    else this.callbacks.push(callback)
+    else this.exits.add(callback)
   }
 
   readonly lastLines = (): ReadonlyArray<string> => this.tail.last
@@ -174,9 +174,7 @@ class NodeProcess implements ProcessHandle {
     clearTimeout(this.unkillable)
     // A stopped or lost process cannot close its end: ours must not wait for it.
     this.connection.destroy()
-    const { callbacks } = this
-    this.callbacks = []
-    for (const callback of callbacks) callback(exit)
+    this.exits.wake(exit)
   }
 }
 

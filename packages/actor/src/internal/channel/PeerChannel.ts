@@ -20,11 +20,11 @@ import { described } from "../errors/described.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
+import { Waiters } from "../settings/Waiters.ts"
 import { nextTurn } from "../transport/nextTurn.ts"
 import type { Connection as Transported } from "../transport/Transport.ts"
 import { endOf } from "./Farewell.ts"
 import { report } from "./report.ts"
-import { Waiters } from "./Waiters.ts"
 import { Writer } from "./Writer.ts"
 
 /** A dialog, seen from the channel: one we opened hears its callee, one the peer opened hears its caller. */

@@ -11,8 +11,8 @@
 import * as Envelope from "@furrow/protocol/Envelope"
 import { Outbox, type Parts, sizeOf } from "@furrow/protocol/Frame"
 import { type Message, words } from "@furrow/protocol/Message"
+import { Waiters } from "../settings/Waiters.ts"
 import type { Connection } from "../transport/Transport.ts"
-import { Waiters } from "./Waiters.ts"
 
 /** Bytes that leave before the end of the turn: a dozen calls, or two chunks of small items. */
 const flushThresholdBytes = 1024

@@ -16,6 +16,7 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { box } from "../errors/Boxing.ts"
+import { Waiters } from "../settings/Waiters.ts"
 import type { DialogContext } from "./DialogContext.ts"
 import { encodeFailure } from "./Failures.ts"
 import { IncomingDialog } from "./IncomingDialog.ts"
@@ -66,7 +67,7 @@ export class Dispatcher {
   private readonly handlers: Handlers
   private readonly relays: ReadonlyMap<string, Relayed>
   private readonly running = new Set<IncomingDialog>()
-  private idle: Array<() => void> = []
+  private readonly idle = new Waiters()
   private closing: Dialog.Cancellation | undefined
 
   constructor(
@@ -134,11 +135,7 @@ export class Dispatcher {
   /** When the last handler has ended. */
   readonly awaitIdle: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.running.size === 0) return resume(Effect.void)
-    const callback = () => resume(Effect.void)
-    this.idle.push(callback)
-    return Effect.sync(() => {
-      this.idle = this.idle.filter((waiter) => waiter !== callback)
-    })
+    return Effect.sync(this.idle.add(() => resume(Effect.void)))
   })
 
   /** A call of a Service that we gave to the peer goes on to it. */
@@ -180,9 +177,6 @@ export class Dispatcher {
 
   private readonly ended = (dialog: IncomingDialog): void => {
     this.running.delete(dialog)
-    if (this.running.size > 0 || this.idle.length === 0) return
-    const { idle } = this
-    this.idle = []
-    for (const callback of idle) callback()
+    if (this.running.size === 0) this.idle.wake()
   }
 }

@@ -26,6 +26,7 @@ import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
+import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
 import { cancellationOf, type DialogContext, metaOf, wireMillis } from "./DialogContext.ts"
 import { cleanupFailure, outcome, reportUnread, type Settled } from "./Outcome.ts"
@@ -55,7 +56,7 @@ export class OutgoingDialog implements CallerPort {
   state: Dialog.CallerState<ActorError>
   private readonly channel: PeerChannel
   private readonly listener: Listener
-  private waiting: Array<(settled: Settled) => void> | undefined
+  private waiting: Waiters<Settled> | undefined
   private late: ((settled: Settled) => void) | undefined
 
   constructor(channel: PeerChannel, kind: Message.Kind, listener: Listener) {
@@ -105,8 +106,8 @@ export class OutgoingDialog implements CallerPort {
   }
 
   whenSettled(callback: (settled: Settled) => void): void {
-    this.waiting ??= []
-    this.waiting.push(callback)
+    this.waiting ??= new Waiters()
+    this.waiting.add(callback)
   }
 
   /** Ends our half. */
@@ -145,7 +146,7 @@ export class OutgoingDialog implements CallerPort {
     const { waiting } = this
     this.waiting = undefined
     this.listener.settled(outcome)
-    if (waiting !== undefined) { for (const callback of waiting) callback(outcome) }
+    waiting?.wake(outcome)
   }
 
   private forget(outcome: Settled): void {

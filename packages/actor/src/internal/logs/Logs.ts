@@ -22,6 +22,7 @@ import type { DialogContext } from "../dialog/DialogContext.ts"
 import type { Handler } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import { formatActor } from "../errors/ActorError.ts"
+import { Waiters } from "../settings/Waiters.ts"
 
 const LogRecord = Schema.Struct({
   level: Schema.Literals(["Fatal", "Error", "Warn", "Info", "Debug", "Trace"]),
@@ -75,14 +76,11 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
   let queue: Array<LogRecord> = []
   let dropped = 0
   let sending = false
-  let idle: Array<() => void> = []
+  const idle = new Waiters()
   const next = (): void => {
     if (queue.length === 0 || !channel.isOpen) {
       sending = false
-      const waiting = idle
-      idle = []
-      for (const callback of waiting) callback()
-      return
+      return idle.wake()
     }
     let count = 0
     for (let size = 0; count < Math.min(batch, queue.length) && size < batchSize; count++) size += sizeOf(queue[count]!)
@@ -115,7 +113,7 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
   })
   const flush = Effect.callback<void>((resume) => {
     if (!sending) return resume(Effect.void)
-    idle.push(() => resume(Effect.void))
+    return Effect.sync(idle.add(() => resume(Effect.void)))
   })
   return { logger, flush }
 }

@@ -10,6 +10,7 @@ import * as Credit from "@furrow/protocol/Credit"
 import type { Window, Yield } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import type { StreamOptions } from "../contract/DialogCall.ts"
+import { Waiters } from "../settings/Waiters.ts"
 
 /** The window our side asks for. */
 export const windowOf = (options: StreamOptions | undefined): Window => ({
@@ -37,7 +38,7 @@ export class Inbox {
   private reading: Yield | undefined
   private kept = 0
   private discarding = false
-  private waiting: Array<() => void> = []
+  private readonly waiting = new Waiters()
 
   constructor(window: Window, overflow: Overflow = "wait") {
     this.window = window
@@ -99,19 +100,12 @@ export class Inbox {
 
   /** Something changed: a chunk came, or the dialog ended. */
   notify(): void {
-    const { waiting } = this
-    if (waiting.length === 0) return
-    this.waiting = []
-    for (const wake of waiting) wake()
+    this.waiting.wake()
   }
 
   /** Waits for the next change. */
   readonly changed: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    const wake = () => resume(Effect.void)
-    this.waiting.push(wake)
-    return Effect.sync(() => {
-      this.waiting = this.waiting.filter((other) => other !== wake)
-    })
+    return Effect.sync(this.waiting.add(() => resume(Effect.void)))
   })
 
   private keep(chunk: Yield): void {

@@ -12,6 +12,7 @@ import type * as Payload from "@furrow/protocol/Payload"
 import * as Effect from "effect/Effect"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { aboveLimit } from "../errors/ActorError.ts"
+import { Waiters } from "../settings/Waiters.ts"
 import { weigh } from "./Weight.ts"
 
 /** The weight at which a chunk is cut. */
@@ -35,7 +36,7 @@ export interface OutletOptions {
 export class Outlet {
   private credit: Credit.Sender
   private readonly options: OutletOptions
-  private waiting: Array<() => void> = []
+  private readonly waiting = new Waiters()
   private over = false
 
   constructor(options: OutletOptions) {
@@ -48,18 +49,14 @@ export class Outlet {
     const credit = Credit.granted(this.credit, items, bytes)
     if (credit === undefined) return false
     this.credit = credit
-    const { waiting } = this
-    this.waiting = []
-    for (const wake of waiting) wake()
+    this.waiting.wake()
     return true
   }
 
   /** The dialog is over: whoever waits for credit looks again, and finds out. */
   release(): void {
     this.over = true
-    const { waiting } = this
-    this.waiting = []
-    for (const wake of waiting) wake()
+    this.waiting.wake()
   }
 
   /** Whether so much is a chunk, or all that can be paid for now. */
@@ -70,7 +67,7 @@ export class Outlet {
 
   /** Calls back once when there may be more credit, or the dialog is over. */
   whenGranted(callback: () => void): void {
-    this.waiting.push(callback)
+    this.waiting.add(callback)
   }
 
   /** Sends everything, which weighs so much, as one chunk, or nothing. */
@@ -166,15 +163,10 @@ export class Outlet {
   }
 
   private readonly granted: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    const wake = () => resume(Effect.void)
-    this.waiting.push(wake)
-    return Effect.sync(() => {
-      this.waiting = this.waiting.filter((other) => other !== wake)
-    })
+    return Effect.sync(this.waiting.add(() => resume(Effect.void)))
   })
 
   private readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    const forget = this.options.channel.writer.whenRoom(() => resume(Effect.void))
-    return Effect.sync(forget)
+    return Effect.sync(this.options.channel.writer.whenRoom(() => resume(Effect.void)))
   })
 }

@@ -6,9 +6,9 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { Waiters } from "../channel/Waiters.ts"
 import { formatActor } from "../errors/ActorError.ts"
 import { elapsed } from "../settings/Elapsed.ts"
+import { Waiters } from "../settings/Waiters.ts"
 import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
 import type { End } from "./OwnedActor.ts"
 

@@ -1,23 +1,38 @@
 /**
  * Callbacks that wait for one thing, and are called once when it happens.
  *
+ * A callback that throws keeps no other one from being called: `wake` throws the first error when all have been called.
+ *
+ * @example
+ * ```ts
+ * const exits = new ActorProcess.Waiters<number>()
+ * const heard: Array<number> = []
+ * exits.add((code) => void heard.push(code))
+ * const forget = exits.add((code) => void heard.push(-code))
+ * forget()
+ * exits.wake(7)
+ * exits.isEmpty // true
+ * heard // [7]
+ * ```
+ * @category platforms
  * @since 0.1.0
  */
 export class Waiters<A = void> {
   private waiting = new Set<{ readonly callback: (value: A) => void }>()
 
-  /** Answers with the way to stop waiting. */
+  /** Returns the function that takes the callback away again. */
   add(callback: (value: A) => void): () => void {
     const waiter = { callback }
     this.waiting.add(waiter)
     return () => void this.waiting.delete(waiter)
   }
 
+  /** True while no callback waits. */
   get isEmpty(): boolean {
     return this.waiting.size === 0
   }
 
-  /** Calls who has waited longest. */
+  /** Calls the callback that has waited longest. */
   wakeFirst(value: A): void {
     for (const waiter of this.waiting) {
       this.waiting.delete(waiter)
@@ -25,7 +40,7 @@ export class Waiters<A = void> {
     }
   }
 
-  /** Calls everybody, also where one of them throws; the first error is thrown afterwards. */
+  /** Calls every callback, also when one of them throws; the first error is thrown afterwards. */
   wake(value: A): void {
     if (this.waiting.size === 0) return
     const thrown: Array<unknown> = []
