@@ -10,7 +10,7 @@ import { layers } from "./lib/picture.ts"
 import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
 
-/** What each published package may import besides its own files. Private packages may import anything but testing. */
+/** The imports of each published package besides its own files. Private packages may import anything but testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
   protocol: ["effect", "msgpackr"],
   actor: ["effect", "@furrow/protocol"],
@@ -101,7 +101,7 @@ const reachesIn = (module: Module, specifier: string): string | undefined =>
     ? `${specifier} is closed where the package is installed: use its public modules`
     : undefined
 
-/** Whether the sources alone may use it, and nobody who has installed the package. */
+/** True when the sources alone may use it, and not the users of the installed package. */
 const isClosed = (target: unknown): boolean =>
   target === null ||
   typeof target === "object" && target !== null &&

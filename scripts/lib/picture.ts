@@ -4,7 +4,7 @@
  */
 
 export interface Layer {
-  /** What the layer holds, as the picture's table says it. */
+  /** The contents of the layer, as the picture's table says it. */
   readonly holds: string
   /** The layers it may import, in values and in types. */
   readonly imports: ReadonlyArray<string>

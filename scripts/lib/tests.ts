@@ -1,5 +1,5 @@
 /**
- * What the tests of this repository are called: every text in a test file that can be a title.
+ * The titles of the tests of this repository: every text in a test file that can be a title.
  *
  * Titles stand in calls of `it`, in tables and in helpers; so every string literal of a test file counts.
  */

@@ -1,5 +1,5 @@
 /**
- * What the actors of a project run on. The first argument says what that must be: `bundle` or `modules`. A second one is
+ * The runtime of a project's actors. The first argument says what that must be: `bundle` or `modules`. A second one is
  * the URL of another module with the same endpoint.
  */
 import { Actor } from "@furrow/actor"

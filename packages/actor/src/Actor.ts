@@ -80,11 +80,11 @@ type AnyImplemented = Implemented<AnyEndpoint>
 export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOptions {
   /** The endpoints it serves: nothing else can be called. */
   readonly expose: X
-  /** Nobody else in the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
+  /** No other actor of the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
   readonly unique?: boolean | undefined
 }
 
-/** What every start does, whoever owns the result. */
+/** The part of a start that is the same for every owner. */
 const startChild = (
   local: LocalActor,
   name: string,
@@ -97,7 +97,7 @@ const startChild = (
     : Effect.die(error)
 }
 
-/** What a portal may be asked for, with the module of each. */
+/** The endpoints of a portal, with the module of each. */
 const exposedBy = (expose: ReadonlyArray<AnyImplemented>) =>
   new Map(expose.map(({ endpoint, module }) => [endpoint.name, module]))
 

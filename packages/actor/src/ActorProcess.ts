@@ -1,5 +1,5 @@
 /**
- * What a package needs that brings a platform: the life of an actor over a connection to its parent, how its definitions
+ * Parts for a package that brings a platform: the life of an actor over a connection to its parent, how its definitions
  * are found, and what a main program may do to a tree. Programs do not need it.
  *
  * @since 0.1.0

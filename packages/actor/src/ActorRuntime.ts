@@ -1,7 +1,7 @@
 /**
- * What an actor program needs from outside, as one service: who this actor is and how it starts others. `layer` makes it of a
- * transport, a discovery and a spawner; `NodeActor.layer` and `MemoryActor.layer` are the same over defaults. An actor
- * provides it to its handlers.
+ * The surroundings of an actor program, as one service: its identity and its way to start other actors. `layer` makes
+ * it of a transport, a discovery and a spawner; `NodeActor.layer` and `MemoryActor.layer` are the same over defaults.
+ * An actor provides it to its handlers.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Who is found by name, and how: `Registry` asks it from every actor, and parents tell it of their children.
+ * Finding actors by name: `Registry` asks it from every actor, and parents tell it of their children.
  *
  * The default is the tree's own registrar (`layerTree`). A program supplies another by a Layer of `Discovery`, which wraps or
  * follows that registrar: it stays authoritative for its tree. A Discovery lives in the root alone; actors ask the root.

@@ -64,8 +64,8 @@ class MemoryProcess implements ProcessHandle {
     const fiber = main(this.far)
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // What it said last is still on its way: its end of the connection goes after that. One that was killed says and
-      // hears nothing more: its handlers are interrupted, and no new one starts in it.
+      // Its last word is still on its way: its end of the connection goes after that. A killed actor says and hears
+      // nothing more: its handlers are interrupted, and no new one starts in it.
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
       const code = exit._tag === "Success" ? exit.value.code : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
@@ -160,7 +160,7 @@ const proofOf = (
   wanted: NativeControl["authenticator"]
 ): Effect.Effect<NativeControl["authenticator"], RuntimeLayerError> =>
   Effect.suspend(() => {
-    // Nobody outside of this process can dial its memory: there is nothing to prove.
+    // No other process can dial this memory: there is nothing to prove.
     if (wanted !== undefined || transport === undefined) return Effect.succeed(wanted)
     const { process } = globalThis as { readonly process?: { getBuiltinModule?: (name: string) => unknown } }
     const crypto = process?.getBuiltinModule?.("node:crypto") as Crypto | undefined
@@ -224,7 +224,7 @@ const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) => {
     const given = Context.getOption(context, Transport)
     const transport = Option.getOrElse(given, () => memoryTransport(options.betweenPeers))
-    // What is around the platform's own spawner is around ours; the platform's own part of it is not used.
+    // A program's part around the platform's spawner is put around ours; the platform's own part of it is not used.
     const plan = Option.getOrUndefined(Context.getOption(context, Spawner))?.plan
     const plans: Plans = {
       ambient: ambientsOf(options),

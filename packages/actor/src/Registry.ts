@@ -75,7 +75,7 @@ const open = (
 
 /**
  * The first of the entries that is what was asked for, and there: one after the other, because each costs a connection.
- * Where there is none, why the first one could not be had.
+ * Without any, the reason why the first one could not be reached.
  */
 const first = (
   local: LocalActor,

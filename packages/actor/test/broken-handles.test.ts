@@ -85,7 +85,7 @@ describe("A process handle", () => {
   })
 })
 
-describe("What hears of the end of an actor", () => {
+describe("A listener for the end of an actor", () => {
   it.effect("G97: may throw: everybody else hears it, and the nursery is left", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {

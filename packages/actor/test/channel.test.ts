@@ -34,7 +34,7 @@ const crowded = Effect.gen(function*() {
   return [left, right] as const
 })
 
-/** Everybody on the left was told that the peer broke this rule, once; everybody on the right, that we did. */
+/** Each dialog on the left hears once that the peer broke this rule; each on the right, that we did. */
 const violated = (left: End, right: End, rule: string) => {
   for (const [end, side, peer] of [[left, "peer", "right@1"], [right, "local", "left@1"]] as const) {
     assert.strictEqual(end.lost.length, 5)
@@ -128,7 +128,7 @@ describe("a peer that breaks the rules", () => {
           rule
         ])
       }
-      // What came behind it was not read.
+      // Later bytes were not read.
       assert.deepStrictEqual(peer.end.heard, ["Start"])
       const told = peer.said.at(-1)
       assert.strictEqual(told?._tag === "Violation" && told.rule, rule)

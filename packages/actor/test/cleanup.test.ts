@@ -10,7 +10,7 @@ import { drained, pass, settle } from "./support/Time.ts"
 
 type Events = ReadonlyArray<Actor.ActorEvent>
 
-/** What the owner heard of cleanups that failed. */
+/** The failed cleanups that the owner heard of. */
 const failures = (events: Events) =>
   events.flatMap((event) => event._tag === "ActorCleanupFailed" ? [event.failure.message] : [])
 

@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { startBelow } from "./fixtures/below.ts"
 
-/** What starts the actors of a root in memory. */
+/** The spawner of a root in memory. */
 const memorySpawner: SpawnerSuite.MakeSpawner = Effect.gen(function*() {
   const context = yield* Layer.buildWithScope(MemoryActor.layer, yield* Effect.scope)
   return (yield* Effect.provide(LocalActor.current, context)).spawner

@@ -17,7 +17,7 @@ import { drained, pass, settle } from "./support/Time.ts"
 
 const start = (name: string) => Actor.start(name, { expose: [releaseDies] })
 
-/** What a cause says, reason by reason. */
+/** The reasons of a cause, one by one. */
 const reasonsOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
   Exit.isSuccess(exit) ? [] : exit.cause.reasons.map((reason) => {
     if (reason._tag === "Interrupt") return "Interrupt"

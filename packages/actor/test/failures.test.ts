@@ -23,7 +23,7 @@ import { inMemory } from "./support/InMemory.ts"
 import * as Journal from "./support/Journal.ts"
 import { pass, settle } from "./support/Time.ts"
 
-/** What rode along with a failure: `type: message`, sorted. */
+/** The companions of a failure: `type: message`, sorted. */
 const others = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> => {
   assert(Exit.isFailure(exit))
   const boxed = Context.getOption(
@@ -182,7 +182,7 @@ describe("D19: the first failure wins, the others ride along as data", () => {
     Effect.gen(function*() {
       const events = yield* collectEvents
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
-        // What counts is when a failure arrives: this one has a finalizer to run before.
+        // The arrival of a failure decides: this one has a finalizer to run before.
         yield* Actor.forkInActor(fails({ name: "second", after: 1000, cleanup: 100 }))
         yield* Actor.forkInActor(fails({ name: "first", after: 1050 }))
         yield* Effect.never

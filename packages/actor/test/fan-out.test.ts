@@ -6,7 +6,7 @@ import { Arbitrary, Schema } from "effect"
 /** A feed of the numbers from 1 on, its readers, and what each of them was given. */
 class World {
   state = FanOut.initial
-  /** What the dialog still has, the oldest first. */
+  /** The items that the dialog still has, the oldest first. */
   feed: Array<unknown> = []
   readonly taken = new Map<number, Array<unknown>>()
   private lastId = 0
@@ -183,7 +183,7 @@ describe("FanOut", () => {
         }
       }
       if (lossy) return
-      // Everybody leaves: what nobody was given is what the next reader has.
+      // All readers leave: the next reader gets the items that none was given.
       for (const id of Array.from(world.state.members.keys())) world.leave(id)
       const given = Math.max(0, ...Array.from(world.taken.values(), (taken) => taken.at(-1) as number ?? 0))
       if (world.feed.length > 0) assert.strictEqual(world.feed[0], given + 1)

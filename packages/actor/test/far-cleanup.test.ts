@@ -1,4 +1,4 @@
-/** What a caller sees of finalizers that fail in the actor it calls: what it would see of its own. */
+/** A caller sees failed finalizers of the actor it calls as it would see its own. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, Timeouts } from "@furrow/actor"
 import { codecs } from "@furrow/actor/internal/contract/Endpoint"
@@ -39,7 +39,7 @@ const interrupted = <A, E, R>(work: Effect.Effect<A, E, R>) =>
     return reasons(yield* Fiber.await(fiber))
   })
 
-/** Whether an Error line names the endpoint. */
+/** True when an Error line names the endpoint. */
 const told = (lines: ReadonlyArray<Line>, endpoint: string): boolean =>
   lines.some(({ level, message }) => level === "Error" && String(message).includes(endpoint))
 

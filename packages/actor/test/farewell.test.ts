@@ -26,7 +26,7 @@ describe("The last word of an actor", () => {
     drained(Effect.gen(function*() {
       const actor = yield* serving(releaseDies)
       actor.cancel(parent, "done for today")
-      // Nobody takes its logs here, before and after its platform.
+      // Its logs have no reader here, before and after its platform.
       yield* pass(2000)
       assert.deepStrictEqual(yield* actor.ended, { how: "cancelled", code: 0 })
       yield* settle

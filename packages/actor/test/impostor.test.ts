@@ -23,7 +23,7 @@ const registrar = Effect.gen(function*() {
     isGone: () => Effect.succeed(false)
   })
   const handlers = serveDirectory(service, service, Context.empty())
-  /** What `who` says over a connection of its own; whether it was heard. */
+  /** The answer of `who` over a connection of its own; true when it was heard. */
   const says = (who: string, what: "claim" | "ready" | "gone", payload: object) => {
     const served = {
       cancellation: undefined,

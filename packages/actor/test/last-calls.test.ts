@@ -53,7 +53,7 @@ describe("the last calls on an actor that is ended", () => {
           yield* right.cancel("done for today")
           return yield* Effect.forEach(calls, (call) => Fiber.join(call))
         }))
-        // One that is opened when the connection is closed already has not begun, and nobody has cancelled it.
+        // A dialog opened on a closed connection has not begun, and no one has cancelled it.
         for (const last of said) assert.include(["cancelled by root: done for today", "ChannelClosed"], last)
       }
     }).pipe(Effect.provide(slow)))

@@ -119,7 +119,7 @@ describe("layers of an actor", () => {
       assert.strictEqual(error.failure?.type, "NoDatabase")
       assert.strictEqual(error.failure?.origin.name, "failing")
       assert.match(error.message, /^actor "failing" did not start \(step: layer\): .*nowhere/)
-      // What was built before it is released.
+      // The layers built before it are released.
       assert.strictEqual(count(journal, "built"), 1)
       assert.strictEqual(count(journal, "released"), 1)
       assert.deepStrictEqual(theatre.living(), [])

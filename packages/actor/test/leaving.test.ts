@@ -72,7 +72,7 @@ describe("An actor that asks to leave", () => {
         return yield* Effect.never
       })))
       yield* settle
-      // What a service manager does: everybody at once, the root as well.
+      // As a service manager does: all processes at once, the root as well.
       const local = yield* current
       leave("store")
       leave("web")

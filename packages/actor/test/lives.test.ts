@@ -16,7 +16,7 @@ const background = (events: Events) =>
   events.flatMap((event) => event._tag === "BackgroundFailed" ? [event.failure.message] : [])
 const cleanups = (events: Events) =>
   events.flatMap((event) => event._tag === "ActorCleanupFailed" ? [event.failure.message.replace(/ \(.*/, "")] : [])
-/** What happened without when: importing takes the time it takes. */
+/** The events without their times: importing takes the time it takes. */
 const steps = (journal: ReadonlyArray<string>) => journal.map((line) => line.replace(/^\d+ /, ""))
 
 const stage = <A, E>(test: Effect.Effect<A, E, any>) => {

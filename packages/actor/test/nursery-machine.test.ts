@@ -33,7 +33,7 @@ const gone = (child: string, exit: Actor.ActorExit = cancelled()): Input => ({
 })
 const ready = (child: string, awaited = false): Input => ({ _tag: "ChildReady", child, awaited })
 
-/** What happens to a nursery of the actors a and b and the job j, by a short name. */
+/** The inputs of a nursery of the actors a and b and the job j, by a short name. */
 const inputs: Record<string, Input> = {
   a: ready("a"),
   b: ready("b"),
@@ -84,7 +84,7 @@ const failureOf = ({ first }: Machine.State<string, string>): string => {
   return typeof reason.error === "string" ? reason.error : (reason.error as { readonly _tag: string })._tag
 }
 
-/** What happened, what was done for it, and `phase, failure` at the end. */
+/** The inputs, the actions for them, and `phase, failure` at the end. */
 const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
   ["returned; over", ["Joined", "Reaped"], "Done, -"],
   ["a; returned", ["end a (nursery done)", "Joined"], "Closing, -"],
@@ -110,9 +110,9 @@ const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
   ],
   ["a; j; a lost; j failed", ["InterruptBody", "TellSuppressed"], "Closing, ActorLost"],
   ["a; interrupted; a lost; over", ["end a (interrupted)", "TellSuppressed", "Reaped"], "Done, -"],
-  // One that fails while everybody ends has no body to interrupt any more.
+  // An actor that fails while all end has no body to interrupt any more.
   ["a; returned; a lost; over", ["end a (nursery done)", "Joined", "Reaped"], "Done, ActorLost"],
-  // What only answers our cancel does not count.
+  // An answer to our own cancel does not count.
   ["j; j interrupted", [], "Open, -"],
   ["j; j answered", ["InterruptBody"], "Closing, ContextCancelled"],
   ["j; j dismissed; j answered", [], "Open, -"],

@@ -96,7 +96,7 @@ describe("Outlet", () => {
       const fiber = yield* Effect.forkChild(outlet.send([page(chunkBytes), page(chunkBytes)]))
       yield* Effect.yieldNow
       assert.deepStrictEqual(sent, [])
-      // Somebody else was quicker, and it is full again.
+      // Another sender was quicker, and it is full again.
       wake()
       yield* Effect.yieldNow
       assert.deepStrictEqual(sent, [1])

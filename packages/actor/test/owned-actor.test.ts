@@ -83,7 +83,7 @@ const spell = (exit: Actor.ActorExit): string => {
   }
 }
 
-/** What an owner hears, in order, and how the actor ended for everybody. */
+/** The owner's inputs, in order, and the exit of the actor. */
 const table: ReadonlyArray<readonly [string, string]> = [
   // Its own last word.
   ["returned exit0", "Returned"],
@@ -92,7 +92,7 @@ const table: ReadonlyArray<readonly [string, string]> = [
   ["end ack returned exit0", "Returned"],
   ["end ack cancelled exit0", "Cancelled by third: asked + Error"],
   ["cut returned exit0", "Returned"],
-  // What its process does after its last word is a part of its cleanup.
+  // The end of its process after its last word is a part of its cleanup.
   ["returned exit3", "Returned + ActorLost"],
   ["returned killed", "Returned + ActorLost"],
   ["cancelled exit3", "Cancelled by third: asked + Error, ActorLost"],

@@ -153,7 +153,7 @@ describe("a slow reader slows the producer", () => {
         )
       )
       yield* settle
-      // What fits into the window is on its way; one more is in the producer's hands.
+      // The items that fit into the window are on their way; one more is in the producer's hands.
       const ahead = (): number => produced.get("slow")! - seen.length
       assert.isAtLeast(ahead(), 2)
       assert.isAtMost(ahead(), defaultWindow.items + 1)

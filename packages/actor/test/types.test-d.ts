@@ -1,5 +1,5 @@
 /**
- * What the types promise, and what they refuse: compiled by `tsc -b`, never run.
+ * The promises and the refusals of the types: compiled by `tsc -b`, never run.
  *
  * A and E and R are compared both ways, and `any` is refused. Every rejection stands alone on the line below its
  * directive, with the code of the error it is refused with.

@@ -117,7 +117,7 @@ describe("Writer", () => {
     giveRoom(1)
     writer.drain()
     assert.deepStrictEqual(begun, ["data 1", "start 7", "start 11"])
-    // What waits here comes to the connection with the next drain, and no sooner.
+    // Waiting words come to the connection with the next drain, and no sooner.
     assert.strictEqual(writes.length, 2)
     giveRoom(Infinity)
     writer.drain()

@@ -13,7 +13,7 @@ import type { Target } from "./wire.ts"
 
 const program = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
-/** What the watched actors count in a calm tree: anvil two, left, right and the root one each. */
+/** The counts of the watched actors in a calm tree: anvil two, left, right and the root one each. */
 const connections = 5
 
 export type Transport = "unix" | "tcp"
@@ -43,7 +43,7 @@ export class Victim {
   private readonly arrivals = new Map<number, Extract<Line, { _tag: "Newcomer" }>>()
   private readonly process: ChildProcess.ChildProcess
   private readonly runtime: string
-  /** What was written that is no line of ours. */
+  /** The lines that are not ours. */
   private text = ""
   private next = 0
 
@@ -112,7 +112,7 @@ export class Victim {
     return Path.join(this.folder, `${name}@${this.member(name).pid}.sock`)
   }
 
-  /** Where an actor can be dialled, as somebody finds out who has looked around. */
+  /** The address of an actor, as an intruder finds it out. */
   target(name: string): Target {
     if (this.transport === "unix") return { path: this.socket(name) }
     const [port] = Processes.ports(this.member(name).pid)
@@ -140,7 +140,7 @@ export class Victim {
     return Array.from(latest.values()).reduce((sum, peers) => sum + peers, 0)
   }
 
-  /** Whether the secret stands anywhere in what the tree says, or in what can be read of its processes. */
+  /** True when the secret stands anywhere in what the tree says, or in what can be read of its processes. */
   get leaks(): ReadonlyArray<string> {
     const places: Array<readonly [string, string]> = [
       ["what it writes", this.text],

@@ -14,7 +14,7 @@ export type Target = { readonly path: string } | { readonly host: string; readon
 
 export const random = (size: number): Uint8Array => new Uint8Array(Crypto.randomBytes(size))
 
-/** Somebody who does not exist. */
+/** An actor that does not exist. */
 export const nobody = (name = "traitor"): ActorId => ({ name, uuid: Crypto.randomUUID(), pid: process.pid })
 
 export const hello = (actor: ActorId, nonce: Uint8Array | null, rest: Partial<Hello> = {}): Hello => ({
@@ -130,7 +130,7 @@ export class Client {
     return this.until(() => this.words.find((word): word is Extract<Message, { _tag: T }> => word._tag === tag), within)
   }
 
-  /** Whether the other side closes in time. */
+  /** True when the other side closes in time. */
   async closes(within = 3_000): Promise<boolean> {
     await this.until(() => false, within)
     return this.ended
@@ -158,7 +158,7 @@ export class Client {
 export const mac = (secret: Uint8Array, data: Uint8Array): Uint8Array =>
   new Uint8Array(Crypto.createHmac("sha256", secret).update(data).digest())
 
-/** Hello, Challenge, Proof: with whatever secret. What comes then is to be heard. */
+/** Hello, Challenge, Proof: with whatever secret. Words that come then are to be heard. */
 export const greet = async (client: Client, secret: Uint8Array, actor = nobody(), nonce = random(32)) => {
   const said = hello(actor, nonce)
   client.say(said)

@@ -1,5 +1,5 @@
 /**
- * What is measured, and the gate each ratio has to pass (the project's design, section 6).
+ * The measures, and the gate that each ratio has to pass (the project's design, section 6).
  *
  * A run is one process with the baseline and Furrow side by side, so that every sample has its partner: the same
  * machine, the same second, the same cores.
@@ -24,7 +24,7 @@ export type Place = "pinned" | "free" | "source" | "built" | "bundled"
 /** One process to measure in. */
 export interface Run {
   readonly place: Place
-  /** Whether Effect compiles the schemas of both ends. */
+  /** True when Effect compiles the schemas of both ends. */
   readonly jit: boolean
   readonly names: ReadonlyArray<Name>
 }
@@ -97,7 +97,7 @@ export const amounts: { readonly full: Amounts; readonly quick: Amounts } = {
 
 const starts: ReadonlyArray<Place> = ["source", "built", "bundled"]
 
-/** Whether processes are started here, and not only talked to. */
+/** True when processes are started here, and not only talked to. */
 export const isStart = (place: Place): boolean => starts.includes(place)
 
 /** The runs that cover the wanted measures, most telling first. */

@@ -38,7 +38,7 @@ export interface Census {
 
 type Member = Actor.Portal<typeof measureFiles>
 
-/** A place in the crew. Who fills it changes when its actor dies. */
+/** A place in the crew. Its actor changes when one dies. */
 interface Place {
   readonly name: string
   portal: Member | undefined
@@ -130,7 +130,7 @@ class Count {
 
   private readonly lost = (place: Place, portal: Member, batch: Batch, error: ActorError.ActorLost) =>
     Effect.gen({ self: this }, function*() {
-      // Whoever waits for an actor has seen its end; otherwise the Scope would log it.
+      // A waiter for an actor has seen its end; otherwise the Scope would log it.
       yield* portal.wait
       const { condemned } = place
       place.portal = undefined

@@ -19,9 +19,9 @@ export interface File {
   readonly name: string
   readonly text: string
   readonly run: boolean
-  /** What it prints, where the page says so. */
+  /** Its output, if the page says so. */
   prints: ReadonlyArray<string> | undefined
-  /** What it writes on stderr. */
+  /** Its lines on stderr. */
   complains: ReadonlyArray<string> | undefined
 }
 

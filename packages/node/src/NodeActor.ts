@@ -119,7 +119,7 @@ export const runMain = <A, E, E2 = never>(
 ): void => {
   if (childOf() !== undefined) return
   if (isBundledActor) {
-    // What is defined below this line is still to come.
+    // Definitions below this line are still to come.
     setImmediate(() => void runChild(bundle))
     return
   }
@@ -195,7 +195,7 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
     try {
       process.stderr.write(`${format(error)}\n`)
     } catch {
-      // Nobody reads it.
+      // It has no reader.
     }
     end(uncaught)
   }

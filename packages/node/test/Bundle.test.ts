@@ -28,7 +28,7 @@ const bundled = (output: OutputOptions) =>
   )
 
 const plain = { minify: false } as const
-/** What bundlers do to functions whose names are to stay is a call of a helper inside of them. */
+/** Bundlers keep the names of functions by a call of a helper inside of them. */
 const minified = { minify: true, keepNames: true } as const
 
 const runs = [

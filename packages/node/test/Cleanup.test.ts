@@ -61,7 +61,7 @@ describe("An actor whose release", () => {
                 const gone = yield* Effect.timeout(portal.wait, "15 seconds")
                 assert.isFalse(Processes.isAlive(portal.actor.pid), `${name}: ${gone._tag}`)
               })
-              // What failed after its owner had ended it fails the owner's Scope.
+              // A failure after its owner had ended it fails the owner's Scope.
               const closed = yield* Effect.exit(Effect.scoped(life))
               assert.strictEqual(Exit.isFailure(closed), how === "dies" && name === "portal.cancel", name)
             }

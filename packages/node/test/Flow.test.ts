@@ -40,7 +40,7 @@ const MiB = 1024 * 1024
 const block = 64 * 1024
 /** More than anybody reads. */
 const endless = 1_000_000_000
-/** What a window of 1 MiB lets be on its way, at both ends, with room for what is being made or decoded. */
+/** The bytes that a window of 1 MiB lets be on their way, at both ends, with room for items being made or decoded. */
 const bound = 8 * MiB
 
 /** Watches both processes: no sample may hold more than the first one and the window. */
@@ -97,7 +97,7 @@ describe("memory stays flat", () => {
     /** Reads everything, and looks at both processes ten times on the way. */
     const read = <E>(bob: Portal, stream: Stream.Stream<unknown, E>) =>
       Effect.gen(function*() {
-        // What both sides compile and keep is not what they hold for a stream.
+        // Compiled code that both sides keep is not held for a stream.
         yield* Stream.runDrain(bob.stream(pour({ items: Math.floor(items / 50), size })))
         const { check, sample } = yield* watch(bob)
         let seen = 0
@@ -224,7 +224,7 @@ describe("memory follows what is read, and not what there is", () => {
         const calls = yield* Effect.forkChild(
           Effect.forEach(Array.from({ length: 300 }), () => bob.run(swallow({ bytes })), { concurrency: "unbounded" })
         )
-        // One that is interrupted while it waits leaves nothing behind, and nothing has been sent.
+        // A start that is interrupted while it waits leaves nothing behind, and nothing has been sent.
         const waits = yield* Effect.forkChild(bob.run(swallow({ bytes })))
         yield* Effect.sleep(100)
         assert.isBelow(held().used - before.used, 32 * MiB)
@@ -357,7 +357,7 @@ describe("S084, S085: overruns, where only one item fits the window of the slow 
   const sizes = { batches: 2, size: 10 }
   type Side = "opener" | "responder"
 
-  /** What the slow side is granted: `wait` waits for it, `error` fails it. */
+  /** The grants to the slow side: `wait` waits for it, `error` fails it. */
   const run = (bob: Portal, slow: Side, allowed: ReadonlyArray<Side>, parks: boolean) => {
     const overflow = (side: Side) => allowed.includes(side) ? "wait" as const : "error" as const
     const window = (side: Side) => slow === side ? 1 : sizes.size

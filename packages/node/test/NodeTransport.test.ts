@@ -220,7 +220,7 @@ describe("A dial", () => {
           transport.dial(`/unix${path}`),
           (connection) => Effect.sync(() => connection.destroy())
         )
-        // What fits into its queue is connected; what does not waits, and gets in when there is room.
+        // A dial that fits into its queue is connected; another waits, and gets in when there is room.
         let [connected, failed] = [0, 0]
         yield* Effect.forkScoped(
           Effect.forEach(
@@ -311,7 +311,7 @@ describe("A connection that nobody has started to read", () => {
   }
 })
 
-describe("What dead actors leave", () => {
+describe("Leftovers of dead actors", () => {
   const dead = () => ChildProcess.spawnSync("true").pid
 
   /** The socket of a process that had no time to remove it. */

@@ -1,4 +1,4 @@
-/** What a tree whose actors dial each other leaves for others to see: its folder, its sockets, and never its secret. */
+/** The visible traces of a tree whose actors dial each other: its folder, its sockets, and never its secret. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"

@@ -1,5 +1,5 @@
 /**
- * Who sees what when an actor is ended by somebody who does not own it, between real processes: the rows of table 26.1
+ * The views of an actor's end by a third party that does not own it, between real processes: the rows of table 26.1
  * that need three of them.
  */
 import { assert, describe, it } from "@effect/vitest"

@@ -1,4 +1,4 @@
-/** What every test of real processes needs around it. */
+/** The surroundings of every test of real processes. */
 import { afterAll } from "@effect/vitest"
 import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import * as NodeActor from "@furrow/node/NodeActor"

@@ -32,7 +32,7 @@ export interface Verdict {
   readonly cell: Cell
   /** Until everything was gone, in milliseconds; `undefined` where something never was. */
   readonly millis: number | undefined
-  /** What is wrong: the cell failed. */
+  /** The faults: the cell failed. */
   readonly problems: ReadonlyArray<string>
   /** Why it was not played: this machine cannot. */
   readonly skipped: string | undefined
@@ -44,7 +44,7 @@ const root = fileURLToPath(new URL("./tree/root.ts", import.meta.url))
 
 /** A tree of six processes on a busy machine. */
 const startBound = 60_000
-/** What lives longer than this after its bound is left for good. */
+/** A process that lives longer than this after its bound is left for good. */
 const slack = 4_000
 
 type Tagged<Tag extends Report["_tag"]> = Extract<Report, { readonly _tag: Tag }>
@@ -133,7 +133,7 @@ const kill = async (scene: Scene): Promise<number> => {
   return performance.now()
 }
 
-/** What of the tree must be gone and is not. */
+/** The processes of the tree that must be gone and are not. */
 const left = (scene: Scene): { readonly tree: ReadonlyArray<Found>; readonly detached: number } => {
   const staying = scene.cell.who === "inner"
     ? (found: Found) =>
@@ -162,7 +162,9 @@ const checkRoot = async (scene: Scene): Promise<ReadonlyArray<string>> => {
   return ended === expected ? [] : [`the root ended with ${ended}, not ${expected}`]
 }
 
-/** What the caller of an actor that died must hear, and what its owner: whoever could still speak said why itself. */
+/**
+ * The words that the caller of a dead actor must hear, and its owner: an actor that could still speak said why itself.
+ */
 const heardOf = ({ how }: Cell): { readonly call: string; readonly end: string } => {
   const code = exitCodes[how]
   const end = `ActorLost: ${typeof code === "string" ? code : `exit ${code}`}`

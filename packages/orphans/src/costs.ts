@@ -1,6 +1,6 @@
 /**
- * What each guard costs: from starting an actor until it is ready, and the memory it has for itself while it does
- * nothing. The three are measured in turns in one process, so that the machine's moods hit them alike.
+ * The costs of each guard: the time from the start of an actor until it is ready, and the memory it has for itself
+ * while it does nothing. The three are measured in turns in one process, so that the machine's moods hit them alike.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"

@@ -23,7 +23,7 @@ const place = (document: string, section: Section): readonly [number, number] =>
   return [from + begin(section).length, to]
 }
 
-/** What stands in a section. */
+/** The text of a section. */
 export const read = (document: string, section: Section): string => document.slice(...place(document, section)).trim()
 
 export const replace = (document: string, section: Section, text: string): string => {

@@ -56,7 +56,7 @@ export const isAbrupt = ({ how }: Pick<Cell, "how">): boolean => how === "SIGKIL
  */
 export const boundOf = (cell: Cell): number => isAbrupt(cell) ? 1_000 : 6_000
 
-/** What a row of a table says of the one that dies. */
+/** The name of the dying process in a row of a table. */
 export const whoOf = ({ rights, who }: Pick<Cell, "rights" | "who">): string =>
   ({ usual: who, capable: `${who}, with file capabilities`, changed: `${who} that changed its user` })[rights]
 
@@ -69,7 +69,7 @@ export const unplayable = ({ rights }: Cell): string | undefined => {
 
 /** A release is one however its end was brought about: some of the ways, and no more than one actor below another. */
 const releasing: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM", "throw"]
-/** What the kernel does with signals, and what the guard does then. */
+/** The kernel's treatment of signals, and the guard's answer to it. */
 const signalling: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM"]
 const reached: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "subprocesses"]
 
@@ -77,7 +77,7 @@ const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boo
   // An actor's stdout is read by its parent.
   if (who === "inner" && how === "pipe") return false
   if (rights !== "usual") {
-    // Where the program is privileged both guards are the same one.
+    // In a privileged program both guards are the same one.
     if (rights === "capable" && guard === "thread") return false
     if (who === "inner" || depth > 2 || !signalling.includes(how) || !reached.includes(state)) return false
   }

@@ -6,7 +6,7 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** Nobody, who may do nothing, and whose processes root may end. */
+/** The user `nobody`, who has no rights, and whose processes root may end. */
 export const nobody = 65_534
 
 /** The command that becomes nobody. */
@@ -27,7 +27,7 @@ const found = (name: string): string | undefined =>
 /** A folder that is in nobody's way: everybody may enter it, and a test of its own is not below it. */
 const everybodys = "/tmp"
 
-/** Whether a file system keeps capabilities, and the kernel heeds them: tried with a copy of a small program. */
+/** True when a file system keeps capabilities, and the kernel heeds them: tried with a copy of a small program. */
 const heeded = (setcap: string): string | undefined => {
   const folder = Fs.mkdtempSync(Path.join(everybodys, "furrow-capable-"))
   try {
@@ -44,7 +44,7 @@ const heeded = (setcap: string): string | undefined => {
   }
 }
 
-/** What makes a Node with file capabilities, or why there is none here. */
+/** The maker of a Node with file capabilities, or the reason why there is none here. */
 export const capableNode = (): Tools | { readonly problem: string } => known ??= lookForTools()
 
 let known: Tools | { readonly problem: string } | undefined

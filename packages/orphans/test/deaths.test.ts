@@ -25,7 +25,7 @@ const exited = (code: number) => ({ _tag: "Exited", code }) as const
 const signalled = (signal: string) => ({ _tag: "Signalled", signal }) as const
 
 /**
- * What the caller hears, and what the owner: an actor that could still speak says itself why it ended, and its owner
+ * The words to the caller and to the owner: an actor that could still speak says itself why it ended, and its owner
  * learns how.
  */
 const told: { readonly [W in Way]: Told } = {

@@ -15,7 +15,7 @@ const named = (program: Program.Program, name: string): Processes.Process => {
 
 const counted = (program: Program.Program): number => program.stdout().split("tick ").length
 
-/** Whoever counts is alive: root, actor and the actor's actor. */
+/** All that count are alive: root, actor and the actor's actor. */
 const goesOn = (program: Program.Program) =>
   Effect.suspend(() => {
     const before = counted(program)

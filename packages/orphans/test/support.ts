@@ -1,4 +1,4 @@
-/** What every test of real processes needs around it. */
+/** The surroundings of every test of real processes. */
 import type { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import type { GuardMode } from "@furrow/node/NodeSpawner"

@@ -1,9 +1,9 @@
 /**
- * Where an actor listens, as text that says how to get there: multiaddrs.
+ * The address of an actor as text that says how to get there: a multiaddr.
  *
  *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
  *
- * Hosts are literals: an address means one place, and no resolver is asked on the way. What was parsed is kept letter
+ * Hosts are literals: an address means one place, and no resolver is asked on the way. A parsed address is kept letter
  * by letter, so `format` gives back the text that was read.
  *
  * @since 0.1.0
@@ -77,7 +77,7 @@ export const format = (address: Address): string => {
 }
 
 /**
- * Whether only this machine reaches it: sockets in the file system, this process, and the loopback network.
+ * True when only this machine reaches it: sockets in the file system, this process, and the loopback network.
  *
  * @since 0.1.0
  */

@@ -85,19 +85,19 @@ export interface State<E> {
   readonly dialogs: Dialogs
   /** The first dialog of this side that was opened when the connection was gone. */
   readonly lostFrom: number
-  /** Whether the machine knows how to find out why a connection ended. */
+  /** True when the machine knows how to find out why a connection ended. */
   readonly explains: boolean
 }
 
 export interface Config {
   readonly role: Role
   readonly handshake: Handshake.Config
-  /** Whether the owner is asked why a connection ended. */
+  /** True when the owner is asked why a connection ended. */
   readonly explains: boolean
 }
 
 export type Input<E> =
-  /** Somebody owns the connection from now on. */
+  /** The connection has an owner from now on. */
   | { readonly _tag: "Owned" }
   /** A word of this side that changes the phase. */
   | { readonly _tag: "Said"; readonly word: "Spawn" | "Ready" }
@@ -151,7 +151,7 @@ type Tag = Message["_tag"]
 const tags = Object.keys(words) as ReadonlyArray<Tag>
 
 const speakers: { readonly [S in Word["says"]]: ReadonlyArray<Role> } = {
-  // Who greets first is the handshake's to know: a peer may be either.
+  // The handshake knows the side that greets first: a peer may be either.
   dialler: ["child", "peer", "in-process"],
   acceptor: ["parent", "peer", "in-process"],
   parent: ["parent"],
@@ -170,12 +170,12 @@ const times: { readonly [T in Time]: (role: Role) => ReadonlyArray<PhaseName> } 
   spawning: () => ["Spawning"],
   booting: () => ["Booting"],
   started: () => ["Booting", "Serving"],
-  // A child may ask while it boots. Nobody asks it anything before it is ready.
+  // A child may ask while it boots. No request reaches it before it is ready.
   ready: (role) => role === "child" ? ["Booting", "Serving"] : ["Serving"],
   always: () => phases
 }
 
-/** Whether `role` may say the word while the connection is in this phase. */
+/** True when `role` may say the word while the connection is in this phase. */
 export const judge = ({ says, when }: Pick<Word, "says" | "when">, role: Role, phase: PhaseName): Verdict => {
   // Nothing is read of a connection that is gone, and nothing is said behind a `Bye`.
   if (phase === "Lost" || phase === "Closed") return "late"
@@ -221,7 +221,7 @@ const deliveries: Table<{ readonly caller: Hearing; readonly callee: Hearing }> 
   return { caller: of("caller"), callee: of("callee") }
 })
 
-/** Whether a word for an open dialog goes straight to it; `side` is this actor's in that dialog. */
+/** True when a word for an open dialog goes straight to it; `side` is this actor's in that dialog. */
 export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag): boolean =>
   state.early === undefined && deliveries[state.role][state.phase._tag][side][tag]
 
@@ -252,7 +252,7 @@ export const open = <E>({ dialogs }: State<E>): number => {
 /** A dialog of the peer is open, or no longer. */
 export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => void (dialogs.served += change)
 
-/** Whether the `Start` of a new dialog goes straight to the owner; then its number is used. `hear` says why not. */
+/** True when the `Start` of a new dialog goes straight to the owner; then its number is used. `hear` says why not. */
 export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
   const { dialogs, early, phase, role } = state
   const takes = early === undefined && verdicts[role][phase._tag].Start === "allowed" && unread < maxUnreadAnswers &&
@@ -270,10 +270,10 @@ export const byeOf = <E>({ phase }: State<E>): Uint8Array | undefined => "bye" i
 export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Serving" || _tag === "Booting" || _tag === "Spawning"
 
-/** Whether a dialog of this side may still be answered, or is told later why not. */
+/** True when a dialog of this side may still be answered, or is told later why not. */
 export const accepts = <E>({ phase: { _tag } }: State<E>): boolean => _tag !== "Leaving" && _tag !== "Closed"
 
-/** Whether a dialog was opened when the connection was gone already. */
+/** True when a dialog was opened when the connection was gone already. */
 export const openedTooLate = <E>(state: State<E>, dialog: number): boolean => dialog >= state.lostFrom
 
 const isOurs = <E>(state: State<E>, dialog: number): boolean => dialog % 2 === state.dialogs.next % 2

@@ -22,13 +22,13 @@ export const isWindow = (window: Window): boolean =>
 
 const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 
-/** What the bytes of a chunk cost in this window. */
+/** The price of the bytes of a chunk in this window. */
 export const price = (window: Window, bytes: number): number => Math.min(bytes, half(window.bytes))
 
 /** Chunks of up to this many items cost what they hold: a sender that makes no larger ones stays within the window. */
 export const largestChunk = (window: Window): number => half(window.items)
 
-/** What the items of a chunk cost in this window: at least one, so that nothing is free. */
+/** The price of the items of a chunk in this window: at least one, so that nothing is free. */
 export const itemPrice = (window: Window, items: number): number => Math.max(1, Math.min(items, half(window.items)))
 
 export interface Sender {
@@ -39,7 +39,7 @@ export interface Sender {
 
 export const sender = (window: Window): Sender => ({ window, items: window.items, bytes: window.bytes })
 
-/** Whether a chunk may go now. */
+/** True when a chunk may go now. */
 export const canSpend = (state: Sender, items: number, bytes: number): boolean =>
   itemPrice(state.window, items) <= state.items && price(state.window, bytes) <= state.bytes
 

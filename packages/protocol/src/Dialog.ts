@@ -94,7 +94,7 @@ export const opening = (kind: Message.Kind): CallerState<never> => openings[kind
 export const cancelOf = (state: CallerState): OurCancel | undefined =>
   state._tag === "Opening" || state._tag === "Open" ? undefined : state.cancel
 
-/** Whether nobody waits for the last word any more: it was said, or the bound of our cancel has passed. */
+/** True when no last word is awaited any more: it was said, or the bound of our cancel has passed. */
 export const isSettled = (state: CallerState): boolean => state._tag === "Done" || state._tag === "Overdue"
 
 type Unfinished = Exclude<CallerState, { readonly _tag: "Done" }>
@@ -188,7 +188,7 @@ export type CalleeInput<F = unknown> =
   | { readonly _tag: "Heard"; readonly word: Message.FromCaller }
   | { readonly _tag: "Started" }
   | { readonly _tag: "Stop" }
-  /** What happened to the dialog outranks what its handler makes of it. */
+  /** An event of the dialog outranks the result of its handler. */
   | { readonly _tag: "Fail"; readonly failure: F; readonly cancellation: Cancellation }
   | { readonly _tag: "Exited" }
   | { readonly _tag: "Lost" }
@@ -224,10 +224,10 @@ const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
 /** The callee's state once a `Start` was accepted. */
 export const accept = (kind: Message.Kind): CalleeState<never> => accepted[kind]
 
-/** Whether the callee may yield now; its runtime asks before it encodes. */
+/** True when the callee may yield now; its runtime asks before it encodes. */
 export const mayYield = (state: CalleeState): boolean => state._tag === "Open" && state.ours === "open"
 
-/** Whether the handler has been interrupted already. */
+/** True when the handler has been interrupted already. */
 const isInterrupted = (state: CalleeState): boolean => state._tag === "Cancelling" || state._tag === "Failing"
 
 export const calleeStep = <F>(state: CalleeState<F>, input: CalleeInput<F>): CalleeStep<F> => {

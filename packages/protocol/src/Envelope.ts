@@ -90,7 +90,7 @@ interface Layout {
   readonly code: number
   readonly names: ReadonlyArray<string>
   readonly checks: ReadonlyArray<(v: unknown) => boolean>
-  /** Whether the last field is a payload that travels behind the head. */
+  /** True when the last field is a payload that travels behind the head. */
   readonly payload: boolean
 }
 

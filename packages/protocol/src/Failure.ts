@@ -30,7 +30,7 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
   path: Schema.Array(ActorId)
 })
 
-/** Whether the work of a call may have begun when its actor was lost. */
+/** True when the work of a call may have begun when its actor was lost. */
 export const Began = Schema.Literals(["no", "maybe"])
 
 /** How an actor was lost, as its parent could see it. */

@@ -83,7 +83,7 @@ const split = (bytes: Uint8Array, frames: Array<Uint8Array>, maxFrame: number, c
   return { state: at === bytes.length ? initial : { _tag: "Between", rest: bytes.slice(at) }, frames }
 }
 
-/** What a frame is made of: written one after the other, the tail uncopied when it is large. */
+/** The parts of a frame: written one after the other, the tail uncopied when it is large. */
 export interface Parts {
   readonly head: Uint8Array
   readonly tail: Uint8Array | undefined
@@ -139,7 +139,7 @@ export class Outbox {
     this.cut()
     const { chunks } = this
     this.chunks = []
-    // One that grew for a large head is not kept.
+    // A scratch that grew for a large head is not kept.
     if (this.arena.length > arenaSize) this.renew(0)
     return chunks
   }

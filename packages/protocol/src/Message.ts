@@ -25,7 +25,7 @@ export interface Version {
   readonly minor: number
 }
 
-/** Who an actor is: `uuid` alone decides equality, name and pid are for people. */
+/** The identity of an actor: `uuid` alone decides equality, name and pid are for people. */
 export interface ActorId {
   readonly name: string
   readonly uuid: string
@@ -38,7 +38,7 @@ export interface Window {
   readonly bytes: number
 }
 
-/** What travels beside a payload: remaining milliseconds, trace parent, log context. */
+/** The data beside a payload: remaining milliseconds, trace parent, log context. */
 export interface Meta {
   readonly deadline?: number
   readonly trace?: readonly [traceId: string, spanId: string, sampled: boolean]
@@ -46,7 +46,7 @@ export interface Meta {
   readonly annotations?: Readonly<Record<string, unknown>>
 }
 
-/** What kind of conversation a `Start` opens; it decides which words may follow. */
+/** The kind of conversation that a `Start` opens; it decides which words may follow. */
 export type Kind = "call" | "stream" | "dialog"
 
 export type Hello = {

@@ -91,7 +91,7 @@ const letGo = (): void => {
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-/** What a parser has read it holds on to: it is kept for the next payload only while that is little. */
+/** A parser holds on to its last payload: it is kept for the next one only while that is small. */
 const keepBelow = 64 * 1024
 
 /**

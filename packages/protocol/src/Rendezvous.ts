@@ -10,7 +10,7 @@
  * duplicate, and the other takes its.
  *
  * A stranger is a connection that has not proven itself. There are never more than `maxStrangers`: a new one drives the
- * oldest out. One that is refused stays among them for as long as it may read why.
+ * oldest out. A refused stranger stays among them for as long as it may read why.
  *
  * `C` is a connection that is open, `S` one that came in, `E` why a dial failed. Time comes in as inputs.
  *
@@ -40,7 +40,7 @@ export interface State<C, S> {
 }
 
 export type Input<C, S, E> =
-  /** Somebody wants a connection. `usable` is false where the one that is open is on its way out. */
+  /** A caller wants a connection. `usable` is false where the one that is open is on its way out. */
   | { readonly _tag: "Wanted"; readonly peer: string; readonly usable: boolean }
   | { readonly _tag: "Connected"; readonly peer: string }
   | { readonly _tag: "Welcomed"; readonly peer: string; readonly connection: C }
@@ -89,7 +89,7 @@ export const initial = <C, S>(self: string): State<C, S> => ({
   strangers: new Map()
 })
 
-/** Whether a peer that has proven itself is let in, and why not. */
+/** The verdict on a peer that has proven itself: let in, or the reason why not. */
 export const judge = <C, S>(
   { links, phase, self }: State<C, S>,
   { actor, role }: Pick<Hello, "actor" | "role">,
@@ -237,7 +237,7 @@ const strangerStep = <C, S, E>(
   const known = state.strangers.get(stranger)
   if (known === undefined) return [state, silence]
   switch (input._tag) {
-    // What it is told leaves first: the bound of the greeting is also that of reading the refusal.
+    // The refusal leaves first: the bound of the greeting is also that of reading the refusal.
     case "StrangerRefused":
       return known === "refused" ? [state, silence] : [
         { ...state, strangers: new Map(state.strangers).set(stranger, "refused") },

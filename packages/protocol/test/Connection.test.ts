@@ -97,7 +97,7 @@ const inPhase = (role: Connection.Role, phase: Connection.PhaseName): State => {
 const phasesOf = (role: Connection.Role) =>
   Connection.phasesOf(role).filter((phase) => phase !== "Leaving" || role === "child" || role === "peer")
 
-/** What one word does: it is passed on, is a violation, or does nothing. */
+/** The effect of one word: it is passed on, is a violation, or does nothing. */
 const outcome = (state: State, message: Message, side?: "caller" | "callee"): string => {
   const [next, actions] = Connection.hear(state, message, side, 0)
   const report = actions.find((action) => action._tag === "Report")

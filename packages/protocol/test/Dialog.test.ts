@@ -545,7 +545,7 @@ describe("Dialog, the callee's side", () => {
 
 // ---- the story ----------------------------------------------------------------------------------------------------
 
-/** What can happen next. Each has an effect only where an honest side, or the wire, can do it then. */
+/** The inputs that may come next. Each has an effect only where an honest side, or the wire, can do it then. */
 const moves = [
   "caller hears control",
   "caller hears data",
@@ -594,7 +594,7 @@ class Flow {
     assert.isDefined(next, "an honest grant exceeded the window")
     this.sender = next
   }
-  /** What to grant after reading one chunk. */
+  /** The grant after reading one chunk. */
   read() {
     this.unread--
     const [next, grant] = Credit.consumed(this.receiver, chunk.items, chunk.payload.length)
@@ -769,7 +769,7 @@ class World {
 }
 
 describe("Dialog, both sides over one wire", () => {
-  // What ends a dialog is rare, so that long conversations are tried too.
+  // Inputs that end a dialog are rare, so that long conversations are tried too.
   const endings: ReadonlyArray<Move> = ["caller cancels", "callee returns", "callee fails"]
   const usual = moves.filter((move) => move !== "wire breaks" && !endings.includes(move))
   const wholeWire = [...usual, ...usual, ...usual, ...endings]
@@ -795,7 +795,7 @@ describe("Dialog, both sides over one wire", () => {
         if (seen.has(world.key)) continue
         seen.add(world.key)
         checkHonest(world)
-        // Whoever exits is heard: with the callee done and the wire empty, nobody waits.
+        // Every exit is heard: with the callee done and the wire empty, no side waits.
         if (world.callee._tag === "Done" && world.inFlight === 0) {
           assert.strictEqual(world.caller._tag, "Done", world.log.join("\n"))
         }

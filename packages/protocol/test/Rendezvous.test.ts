@@ -20,7 +20,7 @@ const other = (name: Name): Name => name === "a" ? "b" : "a"
 
 class Side {
   state: State
-  /** Somebody waits for a connection. */
+  /** A caller waits for a connection. */
   waiting = false
   dials = 0
   retries = 0
@@ -161,7 +161,7 @@ class World {
     }
   }
 
-  /** Nobody wants anything new: what is on its way arrives. */
+  /** Without new wishes, words on their way arrive. */
   settle(): void {
     for (let round = 0; round < 200; round++) {
       for (const side of ["a", "b"] as const) {
@@ -265,7 +265,7 @@ describe("Rendezvous", () => {
     ]
     assert.deepStrictEqual(play(...refused, ...came), ["Serve", "Answer"])
     assert.deepStrictEqual(play(...refused, ...came, { _tag: "RetryDue", peer }), [])
-    // What it had taken for the connection is dead, though its end was not seen.
+    // Its supposed connection is dead, though the end was not seen.
     assert.deepStrictEqual(play(...came, { _tag: "Welcomed", peer, connection: 2 }), ["CloseStale", "Serve"])
   })
 

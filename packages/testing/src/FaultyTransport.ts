@@ -8,7 +8,7 @@
  * that there is no room though there is, and the connection ends at any byte, in both directions or in one. The same
  * seed does the same again.
  *
- * Whoever holds the link can also stop both lanes and let them go on, or cut it now: partitions of a test's own choice.
+ * The holder of the link can also stop both lanes and let them go on, or cut it now: partitions of a test's own choice.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export type Cut = "both" | "incoming" | "outgoing"
 export type Throws = "write" | "end" | "destroy"
 
 /**
- * What is to go wrong. Chances are between 0 and 1; without any the connection is as good as the inner one.
+ * The faults to happen. Chances are between 0 and 1; without any the connection is as good as the inner one.
  *
  * @since 0.1.0
  */
@@ -149,7 +149,7 @@ class Lane {
     this.pump()
   }
 
-  /** What waits is lost, and nothing passes any more. */
+  /** Waiting bytes are lost, and nothing passes any more. */
   drop(): void {
     this.queue = []
     this.queued = 0
@@ -290,7 +290,7 @@ class FaultyEnd implements Link {
     if (how !== "incoming" && !this.over.outgoing) {
       this.over.outgoing = true
       this.outgoing.drop()
-      // What reached the inner connection arrives; the peer sees the end behind it.
+      // Bytes that reached the inner connection arrive; the peer sees the end behind them.
       this.inner.end()
     }
     if (how !== "outgoing" && !this.over.incoming) {

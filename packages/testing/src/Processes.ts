@@ -94,7 +94,7 @@ export const find = (pid: number): Process | undefined =>
   hasProc ? fromProc(pid) : allFromPs().find((found) => found.pid === pid)
 
 /**
- * Whether it can still do anything.
+ * True when it can still do anything.
  *
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * What every `TransportDriver` owes: an address is one actor's, whoever dials it is handed over, a closed door is not answered,
- * and nobody who is alive is said to be gone.
+ * The duties of every `TransportDriver`: an address is one actor's, each dial of it is handed over, a closed door is
+ * not answered, and no living actor is said to be gone.
  *
  * A new transport is tested by two lines: this contract with a maker of it, and `ConnectionSuite` with `dialled` of the
  * same maker, for the connections it makes. Each case gets a transport of its own.
@@ -96,7 +96,7 @@ const door = (transport: TransportDriver["Service"], actor = newActor()) => new 
 const dial = (transport: TransportDriver["Service"], address: string) =>
   Effect.acquireRelease(transport.dial(address), (connection) => Effect.sync(() => connection.destroy()))
 
-/** What goes in at one end comes out at the other. */
+/** Bytes that go in at one end come out at the other. */
 const carries = (from: Connection, to: Recorder, text: string) =>
   Effect.gen(function*() {
     const before = to.received
@@ -249,7 +249,7 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
- * What a transport can do besides, and how the suite brings it about.
+ * The further abilities of a transport, and the way in which the suite tries them.
  *
  * @category models
  * @since 0.1.0

@@ -16,7 +16,7 @@ import * as Naive from "./fixtures/naive.ts"
 
 type Driver = SpawnerDriver["Service"]
 
-/** What starts the actors of a root in memory: it keeps what it owes. */
+/** The spawner of a root in memory: it keeps its duties. */
 const memory: SpawnerSuite.MakeSpawner = Effect.gen(function*() {
   const context = yield* Layer.buildWithScope(MemoryActor.layer, yield* Effect.scope)
   return (yield* Effect.provide(LocalActor.current, context)).spawner
@@ -38,7 +38,7 @@ const refuted = (make: SpawnerSuite.MakeSpawner, word: string, change: (driver: 
     const contract = SpawnerSuite.contract(Effect.map(make, change))
     const found = contract.find(({ title }) => title.includes(word))
     assert.isDefined(found, `no case about "${word}"`)
-    // Where it holds it is done within a second or two; where it waits for what does not come it would wait much longer.
+    // A spawner that holds is done within a second or two; one that waits in vain would take much longer.
     const exit = yield* Effect.exit(Effect.timeout(found.run, make === memory ? "1 second" : "8 seconds"))
     assert.isTrue(Exit.isFailure(exit), `"${found.title}" does not notice`)
   })

@@ -42,7 +42,7 @@ const refuted = (change: (kept: Service) => Service, word: string) =>
     const contract = TransportSuite.contract(Effect.sync(() => change(keeping())))
     const found = contract.find(({ title }) => title.includes(word))
     assert.isDefined(found, `no case about "${word}"`)
-    // Where it holds it is done within milliseconds; where it waits for what does not come it would wait much longer.
+    // A transport that holds is done within milliseconds; one that waits in vain would take much longer.
     const exit = yield* Effect.exit(Effect.timeout(found.run, "1 second"))
     assert.isTrue(Exit.isFailure(exit), `"${found.title}" does not notice`)
   })

@@ -59,7 +59,7 @@ describe("Peers", () => {
         for (const [name, actor] of actors) {
           const listed = actor.peers.snapshot().map(({ actor }) => actor.uuid).toSorted()
           assert.deepStrictEqual(listed, names.filter((other) => other !== name), `seed ${seed}: ${name}`)
-          // What was crossed out is neither a loss nor a stranger.
+          // A connection that was crossed out is neither a loss nor a stranger.
           assert.deepStrictEqual(actor.tags(), names.slice(1).map(() => "PeerConnected"), `seed ${seed}: ${name}`)
         }
         const total = Array.from(actors.values(), open).reduce((a, b) => a + b)
@@ -242,7 +242,7 @@ describe("Peers", () => {
       assert.deepStrictEqual([yield* b.peers.ended(toA), yield* b.peers.ended(toC)], [true, false])
       assert.deepStrictEqual(b.tags(), ["PeerConnected", "PeerConnected", "PeerLost"])
       assert.deepStrictEqual([b.closed(), b.peers.snapshot()], [2, []])
-      // Who closes has lost nobody.
+      // The side that closes has lost no peer.
       assert.deepStrictEqual([a.tags(), c.tags()], [["PeerConnected"], ["PeerConnected"]])
     }))
 

@@ -109,7 +109,7 @@ describe("Registrar", () => {
   })
 })
 
-/** Where each of these actors stands: every uuid is the child of another one, three deep. */
+/** The path of each actor: every uuid is the child of another one, three deep. */
 const places = ["r/a", "r/b", "r/a/c", "r/a/d", "r/b/e", "r/a/c/f", "r/b/e/g", "r/h"]
 const Ops = Schema.Array(Schema.Struct({
   what: Schema.Literals(["Claim", "Claim", "Ready", "Ready", "Gone"]),

@@ -151,7 +151,7 @@ describe("A stale entry", () => {
     }))
 })
 
-/** What the tree asks over connections, in the name of whoever is at the other end. */
+/** The tree's requests over connections, in the name of the peer. */
 const asked = (registrar: RegistrarService, by: string, name: string, payload: unknown) => {
   const { handler } = serveDirectory(registrar, registrar, Context.empty()).get(name)!
   return Effect.provideService(handler(payload) as Effect.Effect<unknown, unknown>, CurrentDialog, {

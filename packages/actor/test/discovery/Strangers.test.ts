@@ -1,4 +1,4 @@
-/** Whoever dials in is a stranger until it has proven itself: nothing it says reaches a handler. */
+/** A dialling peer is a stranger until it has proven itself: none of its words reaches a handler. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Message } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"

@@ -166,7 +166,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   }
 }
 
-/** What a peer may do wrong without harm: a late word for a settled dialog is dropped. */
+/** A peer's harmless fault: a late word for a settled dialog is dropped. */
 export const harmless: { readonly [name: string]: () => Saboteur } = {
   "the last word is said twice": twice("Return", "Error"),
   "an item comes after the last word": () => (word) =>

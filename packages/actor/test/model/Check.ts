@@ -62,7 +62,7 @@ const relayed = (world: World, call: Call, how: string): boolean =>
 /** A handler that ends before it has said its first value is a defect. */
 const neverGreets = ({ what }: Call): boolean => what._tag === "Talk" && what.starts < 0 && what.end === "return"
 
-/** Whether a call may end like this. */
+/** True when a call may end like this. */
 const outcome = (world: World, call: Call): void => {
   if (typeof call.caller !== "object") return
   const { how } = call.caller
@@ -87,7 +87,7 @@ const outcome = (world: World, call: Call): void => {
         ? undefined
         : problem("its handler does not die")
     case "die RemoteActorError":
-      // What its handler died of after the cancel, beside the interruption.
+      // The defect of its handler after the cancel, beside the interruption.
       return cancelled && (end === "die" || call.what._tag === "Hop" || neverGreets(call))
         ? undefined
         : problem("its handler does not die after a cancel")

@@ -382,7 +382,7 @@ export const run = (program: Program, plan?: Plan): Effect.Effect<World> =>
     return Effect.gen(function*() {
       const clock = yield* Clock.clockWith((clock) => Effect.succeed(clock as TestClock.TestClock))
       world.now = () => clock.currentTimeMillisUnsafe()
-      // Nobody is to be warned that time stands still.
+      // The warning that time stands still is left out.
       yield* TestClock.adjust(0)
       const exit = yield* Effect.exit(
         drive(program, runner).pipe(

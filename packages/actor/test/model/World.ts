@@ -1,5 +1,5 @@
 /**
- * What happens in one run of a program, written down where it happens: by handlers, bodies and callers, all in this
+ * The record of one run of a program, written down on the spot: by handlers, bodies and callers, all in this
  * process. Rules that can be checked at once are checked here; the rest is `Check`'s.
  */
 import * as Context from "effect/Context"
@@ -32,7 +32,7 @@ export interface Call {
   /** The call whose handler makes this one. */
   readonly outer: Call | undefined
   caller: "idle" | "running" | Ended
-  /** What the body of a dialog is at. */
+  /** The state of a dialog's body. */
   body: "none" | "opening" | "moving" | "hanging" | "left"
   handler: "none" | "running" | Ended
   handlerStarts: number
@@ -63,7 +63,7 @@ export class World {
   readonly log: Array<string> = []
   /** Actors whose process or connection was taken away. */
   readonly lost = new Set<string>()
-  /** Whether the connection of an actor has ended at a byte of its own choice. */
+  /** True when the connection of an actor has ended at a byte of its own choice. */
   isCut: (actor: string) => boolean = () => false
   /** Actors whose connection stood still for a while. */
   readonly held = new Set<string>()
@@ -121,7 +121,7 @@ export class World {
     return outer === undefined ? call.cancelledAt : Math.min(call.cancelledAt, outer)
   }
 
-  /** Whether a connection between its caller and its handler, or further up, was lost. */
+  /** True when a connection between its caller and its handler, or further up, was lost. */
   isLost(call: Call): boolean {
     return this.lost.has(call.actor) || this.isCut(call.actor) || (call.outer !== undefined && this.isLost(call.outer))
   }
@@ -155,10 +155,10 @@ export class World {
 
   /** Items that were sent and not read: what credit bounds. */
   ahead(call: Call, flow: Flow): void {
-    // Whoever has left reads no more: what comes is dropped, and paid for.
+    // A side that has left reads no more: later items are dropped, and paid for.
     if (call.body === "left" || call.handler !== "running") return
     const ahead = flow.said - flow.heard
-    // What a stream has made is counted before it leaves, and what its reader has taken before it looks at it.
+    // An item of a stream is counted before it leaves, and again before its reader looks at it.
     const chunks = call.what._tag === "Talk" ? 0 : 2 * 64
     if (ahead > flow.window + chunks) {
       this.problem(`${call.key}: ${ahead} items are ahead of a reader with a window of ${flow.window}`)

@@ -1,5 +1,5 @@
 /**
- * What the actors of a model run serve, and how they are called: both ends write into the `World`.
+ * The endpoints of the actors of a model run, and their calls: both ends write into the `World`.
  */
 import type { Dialog } from "@furrow/actor"
 import { Actor, ActorError } from "@furrow/actor"
@@ -180,7 +180,7 @@ const moves = (
     back.hearing = false
   })))
 
-/** What an effect fails with, if it does. */
+/** The error of an effect, if it fails. */
 const outcome = (effect: Effect.Effect<void, unknown>): Effect.Effect<unknown> =>
   Effect.match(effect, { onSuccess: () => undefined, onFailure: (error: unknown) => error })
 
@@ -237,7 +237,7 @@ export const hop = Actor.fn("hop", {
 )
 
 export const definitions = [job, feed, talk, hop] as const
-/** What every actor serves. */
+/** The endpoints of every actor. */
 export type Simple = Actor.Portal<typeof job | typeof feed | typeof talk>
 export type Portal = Actor.Portal<typeof job | typeof feed | typeof talk | typeof hop>
 
@@ -368,7 +368,7 @@ export const reaped = (w: World, call: Call, since: number): void => {
   if (passed < cleanup) w.problem(`${call.key}: its owner resumed after ${passed} ms, and its handler still runs`)
 }
 
-/** Somebody resumed before the far finalizers ran: only where the peer was lost, or the bound has passed. */
+/** A caller resumed before the far finalizers ran: only where the peer was lost, or the bound has passed. */
 export const acknowledged = (w: World, call: Call, what: string): void => {
   if (call.handler !== "running" || w.isLost(call)) return
   const since = w.cancelledAt(call)

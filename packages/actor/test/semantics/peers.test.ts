@@ -1,4 +1,4 @@
-/** What is promised of actors that are neither parent nor child of each other. */
+/** The guarantees for actors that are neither parent nor child of each other. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, MemoryActor, Registry } from "@furrow/actor"
 import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
@@ -44,7 +44,7 @@ const peer = { whom: Actor.ref([here, hold]) }
 const meet = Actor.fn("meet", { module, payload: peer, success: Schema.String })(({ whom }) =>
   Actor.orDie(Effect.flatMap(Actor.portal(whom), (portal) => portal.run(here())))
 )
-/** What comes of a call that lasts. */
+/** The exit of a call that lasts. */
 const wait = Actor.fn("wait", { module, payload: peer, success: Schema.String })(({ whom }) =>
   Effect.gen(function*() {
     const portal = yield* Actor.orDie(Actor.portal(whom))
@@ -78,7 +78,7 @@ const upward = Actor.fn("upward", { module, payload: { levels: Schema.Int }, suc
       return [yield* root.run(here()), yield* found.run(here()), `${ancestors.length}`]
     })))
 )
-/** What is left of a borrowed portal when its Scope has closed. */
+/** The rest of a borrowed portal when its Scope has closed. */
 const letGo = Actor.fn("letGo", { module, payload: peer, success: Schema.Array(Schema.String) })(({ whom }) =>
   Actor.orDie(Effect.gen(function*() {
     const portal = yield* Effect.scoped(Actor.portal(whom))

@@ -22,7 +22,7 @@ export interface Puppet {
   readonly die: (exit: Partial<ProcessExit>, lines?: ReadonlyArray<string>) => void
   /** Its process is reaped, and nobody has seen the end of its connection yet. */
   readonly reap: (exit: Partial<ProcessExit>) => void
-  /** Somebody else's error reaches the top of its process. */
+  /** A foreign error reaches the top of its process. */
   readonly uncaught: (error: unknown) => void
   /** Its connection ends; its process stays. */
   readonly unplug: () => void

@@ -27,7 +27,7 @@ import {
 
 export const idOf = (name: string): ActorId => ({ name, uuid: name, pid: 1 })
 
-/** What one end heard, and how it ended. */
+/** The words that one end heard, and its end. */
 export class End {
   readonly channel: PeerChannel
   readonly events: Array<ActorEvent> = []

@@ -24,7 +24,7 @@ export const count = Actor.stream("count", { module, payload: { to: Schema.Int }
 
 let opened = 0
 
-/** Nobody of the tree calls it: it counts strangers that came through. */
+/** No member of the tree calls it: it counts strangers that came through. */
 export const door = Actor.fn("door", { module, success: Schema.Int })(() => Effect.sync(() => ++opened))
 
 export const hang = Actor.fn("hang", { module })(() => Effect.never)
@@ -125,7 +125,7 @@ const SeenSchema = Schema.Struct({
   dialogs: Schema.Int
 })
 
-/** What this actor sees, in slices. */
+/** This actor's observations, in slices. */
 export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effect.gen(function*() {
   let events: Record<string, number> = {}
   let reasons = new Set<string>()
@@ -155,7 +155,7 @@ export const seen: Stream.Stream<Seen, never, ActorRuntime> = Stream.unwrap(Effe
 
 export const watch = Actor.stream("watch", { module, success: SeenSchema })(() => seen)
 
-/** What a member that turns bad gives away. */
+/** The secrets that a member gives away when it turns bad. */
 export const betray = Actor.fn("betray", { module, success: Schema.String })(() =>
   Effect.map(ActorRuntime, ({ inside }) => Buffer.from((inside as LocalActor).reach!.platform.secret).toString("hex"))
 )

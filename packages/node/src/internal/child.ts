@@ -1,14 +1,14 @@
 /**
- * Whether this process is an actor, known to whatever it imports: `runMain` in a module that a child imports again must
- * do nothing. It is a property of the process, so it lives on the global object; an environment variable would leak
- * into the actor's own subprocesses.
+ * The mark of a process that is an actor, known to whatever it imports: `runMain` in a module that a child imports
+ * again must do nothing. It is a property of the process, so it lives on the global object; an environment variable
+ * would leak into the actor's own subprocesses.
  */
 import { isBundledActor } from "@furrow/actor/ActorProcess"
 
 export interface Child {
   /** Modules are still being imported: nothing may be started yet. */
   importing: boolean
-  /** What was started nevertheless: the module cannot be served from. */
+  /** The start that was tried nevertheless: the module cannot be served from. */
   refused: string | undefined
 }
 

@@ -1,10 +1,10 @@
 /**
- * What ends an actor when its parent can no longer do it: no actor outlives the process that started it, not even
+ * The guard ends an actor when its parent can no longer do it: no actor outlives the process that started it, not even
  * after `kill -9` of the root (DESIGN D10).
  *
  * `warden` (Linux, the default there). Every actor is started through `setpriv --pdeathsig KILL`: the kernel kills it
- * when its parent dies, however busy, blocked or stopped it is, and so down the tree. What actors started themselves is
- * in their process groups.
+ * when its parent dies, however busy, blocked or stopped it is, and so down the tree. Processes that actors started
+ * themselves are in their process groups.
  *
  * `thread` (elsewhere, or by request). A thread in every actor watches a pipe from its parent and kills the actor's
  * group at its end. It works while the main thread is busy or blocked, not while the process is stopped, and it costs
@@ -42,11 +42,11 @@ export type GuardMode = "warden" | "thread" | "none"
 export interface Command {
   readonly file: string
   readonly args: ReadonlyArray<string>
-  /** What the child finds from fd 4 on. */
+  /** The child's descriptors from fd 4 on. */
   readonly fds: ReadonlyArray<number | "pipe">
 }
 
-/** Where a program is: an actor may be given another PATH, or none, and must find it all the same. */
+/** The path of a program: an actor may be given another PATH, or none, and must find it all the same. */
 const locate = (name: string): string | undefined =>
   (process.env["PATH"] ?? "/usr/bin:/bin").split(":").map((folder) => `${folder}/${name}`).find((file) => {
     try {
@@ -71,8 +71,8 @@ const setprivHere = (): string | undefined => {
 const secureEntry = 23n
 
 /**
- * Whether the kernel forgets the death signal of our actors when they begin to run: it does so where the program has file
- * capabilities, or runs as the user or group of its file. They run the same program as we do.
+ * True when the kernel forgets the death signal of our actors when they begin to run: it does so where the program has
+ * file capabilities, or runs as the user or group of its file. They run the same program as we do.
  */
 export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   let bytes: Buffer
@@ -89,7 +89,7 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
 
 type Probed = { readonly setpriv: string } | { readonly problem: string }
 
-/** What the guard `warden` needs here, or why it cannot hold. */
+/** The needs of the guard `warden` here, or the reason why it cannot hold. */
 const probe = (): Probed => {
   if (process.platform !== "linux") return { problem: `it needs Linux, and this is ${process.platform}` }
   // The kernel's signal comes when the thread that spawned ends, not the process.
@@ -105,7 +105,7 @@ const probe = (): Probed => {
 
 export interface Chosen {
   readonly guard: Guard
-  /** What is not as it was asked for, to be said once. */
+  /** The difference from the guard that was asked for, to be said once. */
   readonly warning: string | undefined
 }
 
@@ -131,11 +131,11 @@ export const choose = (wanted: GuardMode | undefined): Chosen => {
 /** The registry in an actor: behind the channel, and behind the pipe that its thread watches. */
 const registryOf = { warden: 4, thread: 5 } as const
 
-/** What an actor is told of its guard on its command line: the mode, and where its registry comes from. */
+/** The guard on an actor's command line: the mode, and where its registry comes from. */
 const tell = ({ mode, registry, setpriv }: Options): string =>
   setpriv !== undefined ? `${mode}=${setpriv}` : registry === undefined ? mode : `${mode}=registry`
 
-/** Whether an actor that was told this has to watch its parent by a thread. */
+/** True when an actor that was told this has to watch its parent by a thread. */
 export const watches = (told: string | undefined): boolean => told?.split("=")[0] === "thread"
 
 /** The guard of an actor, as its parent told it on its command line; `watch` where it has a thread of its own. */
@@ -165,7 +165,7 @@ const descendants = (): ReadonlyArray<number> => {
 
 interface Options {
   readonly mode: GuardMode
-  /** Where the kernel's death signal is used: the program that asks for it. */
+  /** The program that asks for the kernel's death signal, if it is used. */
   readonly setpriv?: string | undefined
   /** The write end of the warden's registry that was inherited, or `own`: made when the first actor is started. */
   readonly registry?: number | "own" | undefined
@@ -173,7 +173,7 @@ interface Options {
 }
 
 export class Guard {
-  /** What an actor is told of it on its command line. */
+  /** Its text on an actor's command line. */
   readonly told: string
   private readonly options: Options
   private registry: number | undefined

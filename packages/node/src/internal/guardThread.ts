@@ -7,13 +7,13 @@
 import type * as Net from "node:net"
 import type { MessagePort } from "node:worker_threads"
 
-/** What the thread is told: a group below us has begun, or its leader was reaped. */
+/** The words to the thread: a group below us has begun, or its leader was reaped. */
 export interface Told {
   readonly group: number
   readonly began: boolean
 }
 
-/** What the thread says once it is watching. */
+/** The word of the thread once it is watching. */
 export const watching = "watching"
 
 /** The descriptor by which a parent's end is noticed. */
@@ -38,7 +38,7 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
       try {
         process.kill(pid, "SIGKILL")
       } catch {
-        // Nobody is there, or the warden has to do it: nobody is left here who could be told.
+        // The group is empty, or the warden has to do it: there is no one left here to tell.
       }
     }
   })

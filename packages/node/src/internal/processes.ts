@@ -66,7 +66,7 @@ const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> =
 /** So long (milliseconds) SIGKILL may take, which the kernel does not put off but for a call that it cannot break off. */
 const unkillableAfter = 10_000
 
-/** What a process asks of those around it. */
+/** A process's requests of its surroundings. */
 interface Surroundings {
   readonly guard: Guard
   /** It has ended, and the kernel may use its number again. */
@@ -99,7 +99,7 @@ class NodeProcess implements ProcessHandle {
     ]
     child.once("exit", (code, signal) => {
       this.reaped = true
-      // What it started and left behind goes with it.
+      // Processes that it left behind go with it.
       const left = killLeftIn(this.actor.pid)
       around.reaped()
       if (left === "forbidden") this.refused("SIGKILL to what it has left in its group")
@@ -151,7 +151,7 @@ class NodeProcess implements ProcessHandle {
     )
   }
 
-  /** Nobody waits for ever: its owner goes on, and hears that the process is still there. */
+  /** No wait is endless: its owner goes on, and hears that the process is still there. */
   private giveUp(): void {
     if (this.reaped) return
     const why = this.isForbidden
@@ -218,7 +218,7 @@ const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptio
   }
 }
 
-/** What an actor is told on its command line: its heap limit is its own. */
+/** The flags on an actor's command line: its heap limit is its own. */
 export const limitedHeap = "limited-heap"
 
 const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProcess.ChildProcess => {

@@ -17,7 +17,7 @@ import { inherited, watches, watchParent } from "./guard.ts"
 import { importModule, load } from "./load.ts"
 import { limitedHeap, Living, make } from "./processes.ts"
 
-/** What is written after the last word may still be on its way: nothing waits longer than this for it. */
+/** Output after the last word may still be on its way: nothing waits longer than this for it. */
 const flushBound = 500
 
 const flushed = (write: (done: () => void) => void): Promise<void> =>
@@ -65,7 +65,7 @@ export const bundle: Sources = {
 /** Runs the actor of this process, which ends with it: also where the runtime itself fails. */
 export const runChild = (sources: Sources = modules): Promise<never> =>
   live(sources.args(), sources).catch((error: unknown) => {
-    // Nobody else would end this process: its timers and its errors are kept from doing so.
+    // This is the only end of the process: its timers and its errors are kept from doing so.
     process.stderr.write(`an actor's runtime failed: ${format(error)}\n`)
     process.exit(failed)
   })
@@ -98,7 +98,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed, sources.importModule)),
     loadModule: (module) => imported(child, [module], sources.importModule(module)),
     onStart: ({ end, uncaught }) => {
-      // Where nobody reads any more, writing fails: that is no error of the actor, and reporting it would be the next.
+      // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
       const caught = (error: unknown) => {
         process.stderr.write(`${format(error)}\n`)
@@ -121,8 +121,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
     flushed((done) => process.stdout.write("", done)),
     flushed((done) => process.stderr.write("", done))
   ])
-  // What the actor started is in its group. Its parent would kill that now, but is gone itself: its end of the channel is
-  // closed a moment before it is nobody's parent any more.
+  // Processes that the actor started are in its group. Its parent would kill that now, but is gone itself: its end of
+  // the channel is closed a moment before it is nobody's parent any more.
   if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(ended.code)
 }

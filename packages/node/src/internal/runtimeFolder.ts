@@ -6,8 +6,8 @@
  *   socket           <name>@<pid>.sock
  *
  * Both folders are ours and open to us alone, or they are not used: whoever can put a socket of his own there is taken
- * for an actor by those that dial. What is not safe is refused and left as it is, with an error that says what to do.
- * The folder is the first lock; the second is the secret that both ends of every connection have to prove.
+ * for an actor by those that dial. A folder that is not safe is refused and left as it is, with an error that says what
+ * to do. The folder is the first lock; the second is the secret that both ends of every connection have to prove.
  *
  * Nothing here waits: these are a few calls to the file system when an actor starts or ends.
  */
@@ -32,7 +32,7 @@ const lstat = (path: string): Fs.Stats | undefined => {
 /** A link to a folder is none. */
 const isFolder = (path: string): boolean => lstat(path)?.isDirectory() === true
 
-/** Where the folders of this user's trees are, unless somebody says otherwise. */
+/** The place of the folders of this user's trees, unless an option says otherwise. */
 export const defaultRuntimeFolder = (): string => {
   const given = process.env["XDG_RUNTIME_DIR"]
   // After `su` or `sudo` it may still be that of another user.
@@ -70,7 +70,7 @@ const failedAt = (path: string, error: unknown): Error => {
   return refusal(path, (error as Error).message, "Make it usable for this process")
 }
 
-/** Whether it did not exist before. */
+/** True when it did not exist before. */
 const makeFolder = (path: string): boolean => {
   try {
     Fs.mkdirSync(path, { mode: 0o700 })
@@ -129,7 +129,7 @@ const checkOwned = (path: string, found: Fs.Stats): void => {
   )
 }
 
-/** Makes it or takes it over, for us alone. Whether it did not exist before. */
+/** Makes it or takes it over, for us alone. Returns true when it did not exist before. */
 const claim = (path: string): boolean => {
   const made = makeFolder(path)
   const found = lstat(path)
@@ -139,7 +139,7 @@ const claim = (path: string): boolean => {
   try {
     const fd = Fs.openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     try {
-      // What was opened is what is changed, whatever the path stands for meanwhile.
+      // The opened file is changed, whatever the path stands for meanwhile.
       const opened = Fs.fstatSync(fd)
       if (opened.ino !== found.ino || opened.dev !== found.dev) {
         throw refusal(path, "somebody replaced it while it was looked at", "Find out who")
@@ -157,7 +157,7 @@ const claim = (path: string): boolean => {
 /** How often others may remove the runtime folder while we make ours in it: the last one of theirs, when it is empty. */
 const attempts = 5
 
-/** The tree's folder is there and ours alone. Whether it did not exist before; throws a `TransportError`. */
+/** The tree's folder is there and ours alone. True when it did not exist before; throws a `TransportError`. */
 export const prepare = (tree: string): boolean => {
   const runtime = Path.dirname(tree)
   for (let attempt = 1;; attempt++) {
@@ -202,7 +202,7 @@ export const socketPath = (
   })
 }
 
-/** Whether nobody has this process number. The dead that nobody has reaped do nothing any more either. */
+/** True when no process has this number. The dead that nobody has reaped do nothing any more either. */
 export const isDead = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -277,7 +277,7 @@ export const removeTree = (tree: string): void => {
   }
 }
 
-/** Removes the folder of all trees when the last one is gone. One that was asked for is its owner's. */
+/** Removes the folder of all trees when the last one is gone. A folder that was asked for is its owner's. */
 export const removeIfLast = (tree: string): void => {
   const runtime = Path.dirname(tree)
   if (runtime !== defaultRuntimeFolder()) return

@@ -1,5 +1,5 @@
 /**
- * What Unix and tcp sockets have in common: a server that hands its connections over, and a dialler.
+ * Common parts of Unix and tcp sockets: a server that hands its connections over, and a dialler.
  *
  * A server keeps no process alive: an open door is no work. The connections through it do, like those between parents and
  * children, until they are closed. Time is real time here, whatever Clock the program has.
@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"
 
-/** What Node says when it cannot listen or connect. */
+/** Node's error when it cannot listen or connect. */
 export type SystemError = NodeJS.ErrnoException
 
 /** A server that listens; it does not wait for anybody, and is not to be interrupted. */
@@ -39,7 +39,7 @@ export const listenerOf = (server: Net.Server, address: string): Listener => ({
   }
 })
 
-/** What to do about it. */
+/** The advice for it. */
 export const tooManyFiles = "too many open files; every actor needs a handful (see `ulimit -n`)"
 
 /** Why nobody can dial us. */

@@ -16,7 +16,7 @@ const addressOf = (path: string): string => Address.format({ _tag: "Unix", path 
 
 const nobody = ["ECONNREFUSED", "ENOENT", "ENOTSOCK", "ENOTDIR"]
 
-/** Whether somebody listens there. In doubt somebody does. */
+/** True when the socket has a listener. In doubt somebody does. */
 export const answers = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const socket = Net.connect({ path })

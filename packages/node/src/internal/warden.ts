@@ -17,7 +17,7 @@ import * as Builtins from "./builtins.ts"
 
 const shell = "/bin/sh"
 
-/** Whether there is a shell for it. */
+/** True when there is a shell for it. */
 export const isPossible = (): boolean => process.platform !== "win32" && Fs.existsSync(shell)
 
 /** Both outlive what the terminal and the service manager send to everybody. */
@@ -26,8 +26,8 @@ const deaf = "trap '' HUP INT TERM TSTP\n"
 /**
  * It reads:
  *
- *   + group parent start   an actor was started; `start` is its start time, or `-` where that is not known. One that is
- *                          known by this number has ended unseen
+ *   + group parent start   an actor was started; `start` is its start time, or `-` where that is not known. An
+ *                          earlier group of this number has ended unseen
  *   - group                it has ended: kills what is in the group and below it, and forgets it
  *   k group signal         sends a signal that the actor's parent may not send any more
  *   s, c                   stops and continues everything

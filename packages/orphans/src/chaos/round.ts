@@ -14,13 +14,13 @@ import type { Fault, Plan } from "./plan.ts"
 
 export type Outcome = "value" | "error" | "interrupt"
 
-/** What has gone wrong in a round. */
+/** The faults of a round. */
 export class Wrong extends Error {}
 
 /** Short, so that many rounds run into them. */
 export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, finalizers: 1_000 }
 
-/** What an owner needs at most: a slow start, the ladder, and a busy machine. */
+/** The longest time of an owner: a slow start, the ladder, and a busy machine. */
 const patience = "40 seconds"
 
 /** The processes of a round, by the mark of its actors; the warden is not among them. */
@@ -89,7 +89,7 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<Outcome, Wr
     : Effect.fail(new Wrong(`a defect: ${Cause.pretty(exit.cause)}`))
 }
 
-/** Whoever resumes finds nobody; what a killed actor had started itself may take the kernel a moment. */
+/** A resumed owner finds no actor; the processes of a killed actor may take the kernel a moment. */
 const nothingLeft = (mark: string): Effect.Effect<void, Wrong> =>
   Effect.flatMap(
     Effect.promise(() => until(() => targets(mark).length === 0, 1_000)),

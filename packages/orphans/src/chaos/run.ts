@@ -15,7 +15,7 @@ import { type Outcome, play, type Wrong } from "./round.ts"
 
 const size = ({ below }: Shape): number => below.reduce((sum, shape) => sum + size(shape), 1)
 
-/** What each open descriptor points at, without its number: pipes and sockets are all alike. */
+/** The target of each open descriptor, without its number: pipes and sockets are all alike. */
 const descriptors = (): ReadonlyArray<string> =>
   Fs.readdirSync("/proc/self/fd").flatMap((fd) => {
     try {
@@ -73,7 +73,7 @@ const nothing = (): Tally => ({
 /** Node keeps compiled modules for the next start: they are meant to stay. */
 const compileCache = "node-compile-cache"
 
-/** What is there more often than before. */
+/** The targets that are there more often than before. */
 const more = (before: ReadonlyArray<string>, after: ReadonlyArray<string>): ReadonlyArray<string> => {
   const counts = new Map<string, number>()
   for (const target of before) counts.set(target, (counts.get(target) ?? 0) + 1)

@@ -16,7 +16,7 @@ import type { Job } from "./work.ts"
 
 interface Peer {
   readonly name: string
-  /** Where it comes from; nothing for what Node has. */
+  /** Its origin; nothing for a builtin of Node. */
   readonly package: string | undefined
 }
 

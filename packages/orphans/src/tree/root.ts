@@ -21,7 +21,7 @@ const call = liveIn(state)({ folder, state, where, depth: depth - 1, dies: null 
 
 const dying = Effect.suspend(() => {
   process.on("SIGUSR2", () => die(how))
-  // Whoever writes finds out that nobody reads.
+  // A writer finds out that there is no reader.
   if (how === "pipe") setInterval(() => process.stdout.write("still here\n"), 20).unref()
   return Actor.runInActor(call, { name: "below" })
 })

@@ -1,5 +1,5 @@
 /**
- * What Effect programs are composed of, for actors: launching a graph of Layers, a dialog in this process.
+ * Composition of programs from actors: launching a graph of Layers, a dialog in this process.
  *
  * @since 0.1.0
  */

@@ -30,16 +30,16 @@ export type { ActorRef } from "../settings/ActorRef.ts"
  */
 export type Exposed = ReadonlyArray<{ readonly endpoint: AnyEndpoint; readonly module?: string | undefined }>
 
-/** What somebody expects of an actor: to be this Service, or to expose these. */
+/** The expectation of an actor: to be this Service, or to expose these. */
 export type Expected = AnyServiceClass | Exposed
 
 export const isExposed = (expected: Expected): expected is Exposed => Array.isArray(expected)
 
-/** What a reference says of these. */
+/** The part of a reference that names these. */
 const listed = (exposed: Exposed): ActorRefData["exposed"] =>
   exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
-/** What is missing for an actor to be what is expected of it. */
+/** The endpoints or the Service that an actor lacks to be the expected one. */
 export const unmet = (ref: ActorRefData, expected: Expected): string | undefined => {
   if (!isExposed(expected)) {
     return ref.service === expected.key

@@ -2,7 +2,8 @@
  * A stateful actor: a contract here, an implementation that is built only in the child.
  *
  * A Service is a Layer: the actor lives as long as the Layer, so actors compose as a Layer graph and stop in reverse
- * order. What it `uses` stands in R: the parent hands over the address, the child provides the portal to its handlers.
+ * order. Services it `uses` stand in R: the parent hands over the address, the child provides the portal to its
+ * handlers.
  *
  * @since 0.1.0
  */

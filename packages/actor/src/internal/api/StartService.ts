@@ -26,11 +26,11 @@ import * as StartChild from "../supervision/StartChild.ts"
 export type StartOptions = SpawnOptions & {
   /** How the actor is called. Default: the key of its Service. */
   readonly name?: string | undefined
-  /** Nobody else in the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
+  /** No other actor of the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
   readonly unique?: boolean | undefined
 }
 
-/** What a module exports to be the actor of a Service. */
+/** The export that makes a module the actor of a Service. */
 export const served = (service: AnyService, load: () => Promise<Implementation>): ServedInside =>
   note({
     "~furrow/Served": () => undefined as never,

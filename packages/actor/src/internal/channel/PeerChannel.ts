@@ -148,7 +148,7 @@ export class PeerChannel {
     return Connection.isOpen(this.state)
   }
 
-  /** What the peer said of its end, in its last word. */
+  /** The peer's own account of its end, in its last word. */
   get bye(): Uint8Array | undefined {
     return Connection.byeOf(this.state)
   }
@@ -160,7 +160,7 @@ export class PeerChannel {
     return () => {}
   }
 
-  /** A new dialog of ours. Where it can have no answer its port is told in the next turn of the event loop. */
+  /** A new dialog of ours. A dialog that can have no answer is told so in the next turn of the event loop. */
   open(port: CallerPort): number {
     const id = Connection.open(this.state)
     if (Connection.accepts(this.state)) this.ports.set(id, port)
@@ -172,7 +172,7 @@ export class PeerChannel {
     return id
   }
 
-  /** Whether the contract of an endpoint is still to be compared here: it is sent once. */
+  /** True when the contract of an endpoint is still to be compared here: it is sent once. */
   mustSendDigest(endpoint: object): boolean {
     if (this.digested.has(endpoint)) return false
     this.digested.add(endpoint)
@@ -211,7 +211,7 @@ export class PeerChannel {
     this.stuck += change
   }
 
-  /** Whether a dialog has been told that the connection was lost. */
+  /** True when a dialog has been told that the connection was lost. */
   get lossWasDelivered(): boolean {
     return this.delivered
   }
@@ -399,7 +399,7 @@ export class PeerChannel {
     const reason = `${what}: ${described(thrown)}`
     report(this.options, this.peer, reason, thrown)
     this.lose(connectionLost(this.peer, reason))
-    // What is half written cannot be mended, and the other end is to notice.
+    // A half-written frame cannot be mended, and the other end is to notice.
     try {
       this.options.connection.destroy()
     } catch {

@@ -1,5 +1,5 @@
 /**
- * The one writer of a connection: what is said in one turn of the event loop leaves in one write at its end. Where much
+ * The one writer of a connection: what is said in one turn of the event loop leaves in one write at its end. When much
  * is said in one turn, it begins to leave earlier, so that the peer reads while we still speak.
  *
  * Two lanes. While the connection has room both go straight out, in order. Once it is full the words wait here, and
@@ -86,7 +86,7 @@ export class Writer {
     return this.waiting.add(callback)
   }
 
-  /** Whether another dialog may begin now: what is unwritten is bounded. */
+  /** True when another dialog may begin now: unwritten bytes are bounded. */
   get admitsStart(): boolean {
     return this.flow !== "full" || this.queued < maxQueuedBytes
   }

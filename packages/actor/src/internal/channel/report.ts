@@ -19,6 +19,6 @@ export const report = (
     events.publish({ _tag: "ConnectionFailed", actor, text })
     Effect.runForkWith(context ?? Context.empty())(Effect.logError(text, thrown))
   } catch {
-    // Where even that throws, what is open has an end all the same.
+    // If even that throws, the open dialogs end all the same.
   }
 }

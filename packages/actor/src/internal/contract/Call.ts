@@ -145,7 +145,7 @@ export interface StreamFn<Ep extends AnyStreamEndpoint, out R> extends Implement
   (payload: Input<Ep>): StreamCall<Type<Ep["success"]>, Type<Ep["error"]>, R, Ep>
 }
 
-/** Where a handler lives and what closes its R. */
+/** The module of a handler, and the Layer that closes its R. */
 export interface Home<L> {
   /** `import.meta.url` of the file the handler is exported from: the actor imports it. */
   readonly module: string
@@ -156,7 +156,7 @@ export interface Home<L> {
 type V = typeof Schema.Void
 type N = typeof Schema.Never
 
-/** What a call shows of itself: its name, never its payload twice. */
+/** A call shows this of itself: its name, never its payload twice. */
 const shown = (call: Call<AnyEndpoint>) => ({ _id: "Furrow.Call", name: call.endpoint.name, payload: call.input })
 
 const EffectCallProto: object = Object.assign(

@@ -93,7 +93,7 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
     schema: S
   ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
-  /** Whether nothing more can be received. */
+  /** True when nothing more can be received. */
   readonly closed: Effect.Effect<boolean>
 }
 
@@ -106,7 +106,7 @@ export interface MsgStream<in Send, out Receive, out E = never> {
 export interface StreamOptions {
   /** Room for this direction: items and bytes on the way. Default: 1024 items, 1 MiB. */
   readonly window?: { readonly items?: number | undefined; readonly bytes?: number | undefined } | undefined
-  /** What happens when we read too slowly. Default: `wait`. */
+  /** The policy for a reader that is too slow. Default: `wait`. */
   readonly overflow?: "wait" | "error" | "drop-oldest" | "drop-newest" | undefined
 }
 
@@ -122,7 +122,7 @@ export interface DialogHandle<in First, in Send, out Receive> {
   readonly started: (first: First, options?: StreamOptions) => Effect.Effect<MsgStream<Send, Receive>, ActorError>
   /** Cancels our own side: the caller gets `ContextCancelled` by this actor. */
   readonly cancel: (reason?: string) => Effect.Effect<void>
-  /** Who opened it. */
+  /** The actor that opened it. */
   readonly caller: ActorId
 }
 
@@ -147,7 +147,7 @@ export interface DialogState {
  * @since 0.1.0
  */
 export interface Dialog<out First, in Send, out Receive, out A, out E> {
-  /** What the callee said first. */
+  /** The first value of the callee. */
   readonly first: First
   readonly stream: MsgStream<Send, Receive, E>
   /** The callee's result, as often as it is asked for. After our own cancel it fails with our `ContextCancelled`. */

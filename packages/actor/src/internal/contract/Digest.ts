@@ -1,5 +1,5 @@
 /**
- * Whether two sides mean the same contract: a digest of every schema of an endpoint, said with its first call on a
+ * The comparison of a contract at both sides: a digest of every schema of an endpoint, said with its first call on a
  * connection, and the representation behind it, from which a difference can be named.
  *
  * Descriptions and other annotations do not count: only what decides which bytes are valid does.

@@ -66,7 +66,7 @@ export class CalleeDialogHandle {
     }
   }
 
-  /** What the machine lets through from the caller. */
+  /** Receives the caller's words that the machine lets through. */
   hear(word: Message.Yield | Message.Credit | Message.Stop): void {
     switch (word._tag) {
       case "Yield":
@@ -146,7 +146,7 @@ export class CalleeDialogHandle {
     })
   }
 
-  /** What the handler said that does not match its contract, if this error is about that. */
+  /** The handler's value that does not match its contract, if this error is about that. */
   invalidOf(error: unknown): PayloadInvalid | undefined {
     return isA(error, PayloadInvalid) && this.invalids.has(error) ? error : undefined
   }

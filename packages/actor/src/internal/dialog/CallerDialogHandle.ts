@@ -44,7 +44,7 @@ import {
   whenAdmitted
 } from "./OutgoingDialog.ts"
 
-/** What is opened, where. */
+/** The call to open, and its actor. */
 export interface Opening {
   readonly channel: PeerChannel
   readonly env: DialogContext
@@ -55,7 +55,7 @@ export interface Opening {
 
 class OpenDialog {
   private readonly dialog: OutgoingDialog
-  /** Who answers: over a relay not the peer of our connection. */
+  /** The actor that answers: over a relay it is not the peer of our connection. */
   readonly callee: ActorId
   private readonly channel: PeerChannel
   private readonly env: DialogContext
@@ -68,7 +68,7 @@ class OpenDialog {
   private readonly firstValue = Deferred.makeUnsafe<unknown, unknown>()
   /** The machine's outcome, decoded once. */
   private readonly last = Deferred.makeUnsafe<unknown, unknown>()
-  /** What wakes the body: a failure from afar, or our own cancel from outside the body. */
+  /** The race that wakes the body: a failure from afar, or our own cancel from outside the body. */
   private readonly woken = Deferred.makeUnsafe<never, unknown>()
 
   constructor(
@@ -124,7 +124,7 @@ class OpenDialog {
     return Deferred.await(this.last)
   }
 
-  /** What our own cancel of this dialog came to, if that is how it ended. */
+  /** The outcome of our own cancel of this dialog, if that is how it ended. */
   ownCancelOf(cause: Cause.Cause<unknown>): ContextCancelled | undefined {
     const own = cancelOf(this.dialog.state)
     if (own?.byUs !== true) return undefined
@@ -135,7 +135,7 @@ class OpenDialog {
       : undefined
   }
 
-  /** Whether the callee answered our own cancel: table 26.1, "acked". */
+  /** True when the callee answered our own cancel: table 26.1, "acked". */
   isAcknowledged(cause: Cause.Cause<unknown>): boolean {
     return this.ownCancelOf(cause)?.acknowledged === true
   }
@@ -176,7 +176,7 @@ class OpenDialog {
     return Effect.withFiber((fiber) => {
       if (this.dialog.isSettled) return Effect.void
       const { by, deadline } = cancellationOf(fiber, this.env, fiber.getRef(Timeouts).cancel)
-      // Somebody outside the body cancels it: the body, parked elsewhere, is woken (features CANC-13).
+      // A cancel from outside the body: the body, parked elsewhere, is woken (features CANC-13).
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
         // Finalizers that failed are the dialog's outcome: `result` tells them.
@@ -268,7 +268,7 @@ class OpenDialog {
   }
 
   private settled(settled: Settled): void {
-    // Deciding how it ended is synchronous: decoding only. What throws in it is how it ended.
+    // Deciding how it ended is synchronous: decoding only. An error thrown in it is its end.
     const exit = Effect.runSyncExit(Effect.suspend(() => outcome(settled, this.endpoint, this.channel, this.callee)))
     Deferred.doneUnsafe(this.last, exit)
     this.outlet?.release()
@@ -286,7 +286,9 @@ class OpenDialog {
     this.dialog.cancel({ by: this.env.self, reason: "its stream overran its reader", deadline: 0 }, false)
   }
 
-  /** What a Scope's finalizer adds to its exit: failed finalizers, but for a typed error, which stays as it is. */
+  /**
+   * The part that a Scope's finalizers add to its exit: failed finalizers, but for a typed error, which stays as it is.
+   */
   closed(exit: Exit.Exit<unknown, unknown>, cleanup: Exit.Exit<void>): Effect.Effect<void> {
     if (Exit.isSuccess(exit) || !isTyped(exit.cause)) return cleanup
     if (Exit.isFailure(cleanup)) this.report(cleanup.cause)

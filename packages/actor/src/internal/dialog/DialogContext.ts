@@ -1,6 +1,6 @@
 /**
- * What a dialog needs to know of the actor it runs in, and what crosses beside a payload: who cancels, the remaining
- * time, the trace parent, the log context.
+ * A dialog's knowledge of the actor it runs in, and the data that crosses beside a payload: the author of a cancel, the
+ * remaining time, the trace parent, the log context.
  *
  * @since 0.1.0
  */
@@ -104,8 +104,8 @@ export const Deadline: Context.Reference<number | undefined> = Context.Reference
 )
 
 /**
- * What whoever starts an actor leaves to it and to what is done for it later: the context without what belongs to the
- * call or the fiber of the start. Each call brings its own.
+ * The context that a start leaves to its actor and to later work for it: everything but the values of the call or the
+ * fiber of the start. Each call brings its own.
  */
 export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<never> = Context.omit(
   CurrentDialog,
@@ -116,7 +116,7 @@ export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<
   Scope.Scope
 ) as <R>(context: Context.Context<R>) => Context.Context<never>
 
-/** What the runtime asks on its own account, whoever's fiber it is in: no part of the caller's trace, log or deadline. */
+/** Runs a request of the runtime itself, in any fiber: no part of the caller's trace, log or deadline. */
 export const onOwnAccount = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(effect, withoutCaller as (context: Context.Context<R>) => Context.Context<R>)
 
@@ -140,7 +140,7 @@ const portable = (value: unknown): unknown => {
   }
 }
 
-/** What crosses beside the payload, or `null` where there is nothing: most calls. */
+/** The data that crosses beside the payload, or `null` when there is none, as in most calls. */
 export const metaOf = (fiber: Fiber.Fiber<unknown, unknown>, baseLevel: LogLevel.LogLevel): Meta | null => {
   const at = fiber.getRef(Deadline)
   const deadline = at === Infinity ? undefined : at

@@ -44,7 +44,7 @@ const runtimeReserve = 1_000
 /** A name that is sent back is no way to fill our memory. */
 const maxNameChars = 256
 
-/** Where calls of a used Service go: the connection to its actor, and what its endpoints are called there. */
+/** The route of calls of a used Service: the connection to its actor, and the names of its endpoints there. */
 export interface Relayed {
   readonly channel: PeerChannel
   readonly address: (endpoint: string) => string

@@ -113,7 +113,7 @@ export const failureOf = (
   const boxed = box(main.error, self)
   const error = codecs(endpoint).error.encode(main.error)
   if (error.ok) return { _tag: "Fail", error: error.value, boxed, others }
-  // What has no schema still arrives, as text.
+  // An error without a schema still arrives, as text.
   return {
     _tag: "Defect",
     boxed: {
@@ -134,7 +134,7 @@ const defectOf = (defect: unknown, self: ActorId, others: ReadonlyArray<Boxed>, 
   return { _tag: "Defect", boxed: box(defect, self), others, ending }
 }
 
-/** What a failed call fails with. */
+/** The error of a failed call. */
 export const toEffect = (
   payload: Uint8Array,
   endpoint: AnyEndpoint,
@@ -171,7 +171,7 @@ export const toEffect = (
 }
 
 /**
- * What the finalizers of a cancelled handler failed with, out of its last word; `undefined` for an interruption alone and
+ * The finalizer failures of a cancelled handler, out of its last word; `undefined` for an interruption alone and
  * for a refusal: then nothing ran there.
  */
 export const cleanupFailureOf = (

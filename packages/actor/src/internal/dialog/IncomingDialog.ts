@@ -104,7 +104,7 @@ export class IncomingDialog implements CalleePort {
     this.fiber?.interruptUnsafe(undefined, annotation(this.running.cancellation))
   }
 
-  /** What happened to the dialog outranks what its handler makes of it (features ERR-15). */
+  /** An event of the dialog outranks the result of its handler (features ERR-15). */
   failWith(error: unknown, cancellation?: Dialog.Cancellation): void {
     this.input({
       _tag: "Fail",
@@ -155,7 +155,7 @@ export class IncomingDialog implements CalleePort {
     const batch = new Batch({ outlet, failed: (exit) => this.failWith(unsendable(exit)) })
     return Effect.matchCauseEffect(Stream.runForEachArray(stream, (items) => batch.add(items)), {
       onSuccess: () => batch.rest,
-      // What was made before the failure arrives before it.
+      // Items made before the failure arrive before it.
       onFailure: (cause) =>
         Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.andThen(batch.rest, Effect.failCause(cause))
     })

@@ -25,7 +25,7 @@ import { cleanupFailureOf, toEffect } from "./Failures.ts"
 /** How a dialog ended, with the channel's error where the connection did. */
 export type Settled = Dialog.Outcome<ActorError>
 
-/** What a dialog's last word means to whoever called: the value, the endpoint's own error, or an `ActorError`. */
+/** The meaning of a dialog's last word for its caller: the value, the endpoint's own error, or an `ActorError`. */
 export const outcome = (
   settled: Settled,
   endpoint: AnyEndpoint,
@@ -71,7 +71,7 @@ export const outcome = (
 const clean = new WeakMap<PeerChannel, Uint8Array>()
 
 /**
- * What a callee that was cancelled failed with besides its interruption: a finalizer that failed, or a failure that
+ * The failure of a cancelled callee besides its interruption: a finalizer that failed, or a failure that
  * crossed the cancel. `undefined` where it answered cleanly.
  */
 export const cleanupFailure = (

@@ -33,7 +33,7 @@ import { cleanupFailure, outcome, reportUnread, type Settled } from "./Outcome.t
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
-/** What a dialog tells its owner: words to read, and once how it ended. */
+/** A dialog's reports to its owner: words to read, and once its outcome. */
 export interface Listener {
   readonly delivered: (word: Delivered) => void
   readonly settled: (settled: Settled) => void
@@ -80,7 +80,7 @@ export class OutgoingDialog implements CallerPort {
     })
   }
 
-  /** Whether nobody waits for its last word: it was said, or the bound of our cancel has passed. */
+  /** True when no last word is awaited: it was said, or the bound of our cancel has passed. */
   get isSettled(): boolean {
     return Dialog.isSettled(this.state)
   }
@@ -241,7 +241,7 @@ export const prepare = (
   return { endpoint, digest, meta: metaOf(fiber, env.level), window, payload }
 }
 
-/** Where the digest cannot be made it has not been sent. */
+/** A digest that cannot be made has not been sent. */
 const digestFor = (endpoint: AnyEndpoint, channel: PeerChannel): string => {
   try {
     return Digest.digest(endpoint)
@@ -270,8 +270,8 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
 const nothing = () => {}
 
 /**
- * What an interrupted caller does: cancel the dialog and wait for its last word, unless it owns the actor and ends all
- * of it.
+ * The steps of an interrupted caller: cancel the dialog and wait for its last word, unless it owns the actor and ends
+ * all of it.
  */
 type OnInterrupt = () => Effect.Effect<void>
 

@@ -28,7 +28,7 @@ const ChangeSchema = Schema.Union([
 
 const filter = { name: Schema.NullOr(Schema.String) }
 
-/** Where the engine behind the root's directory does not answer, actors hear the same as the root. */
+/** When the engine behind the root's directory does not answer, actors hear the same as the root. */
 const error = ActorUnreachable
 
 export const contract = {

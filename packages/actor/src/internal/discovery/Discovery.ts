@@ -1,6 +1,6 @@
 /**
- * Who is found by name, as a service that a program can supply: finding, waiting, watching and claiming go through it, from
- * every actor of the tree.
+ * Discovery by name, as a service that a program can supply: finding, waiting, watching and claiming go through it,
+ * from every actor of the tree.
  *
  * @since 0.1.0
  */
@@ -28,7 +28,7 @@ export interface DiscoveryTree {
    * not claimed there is unknown to parents and children.
    */
   readonly registrar: Directory
-  /** Whether an actor of this tree has ended, asked of its own ancestors. Bounded by `Timeouts.connect`. */
+  /** True when an actor of this tree has ended, asked of its own ancestors. Bounded by `Timeouts.connect`. */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
 }
 

@@ -37,7 +37,7 @@ const maxGreetingBytes = 16 * 1024
 /** Before a refused duplicate is dialled again: each side may have noticed the end of an older connection first. */
 const duplicateRetryMillis = 50
 
-/** What an actor does with what its peers say. */
+/** An actor's treatment of its peers' words. */
 export interface PeerRouter {
   readonly start: (message: Start) => void
   /** The connection is gone, and everything that was said over it has been told so. */
@@ -48,9 +48,9 @@ export interface PeersOptions {
   readonly self: ActorId
   readonly network: Network
   readonly events: Events
-  /** What everything that is done for nobody in particular runs with: clock, bounds. */
+  /** The context of work that has no caller: clock, bounds. */
   readonly context: Context.Context<never>
-  /** Where the actor listens: asked of the tree, which makes it listen. */
+  /** The address of the actor: asked of the tree, which makes it listen. */
   readonly locate: (ref: ActorRefData) => Effect.Effect<ReadonlyArray<Address>, NotThere>
   /** The connection we have anyway: to our parent, or to a child. */
   readonly relative: (uuid: string) => PeerChannel | undefined
@@ -59,7 +59,7 @@ export interface PeersOptions {
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
 }
 
-/** Nobody is there any more or will be soon (`gone`), or it cannot be reached. */
+/** The actor has gone or is about to go (`gone`), or it cannot be reached. */
 export interface NotThere {
   readonly gone: boolean
   /** Its parent has seen the end of it, or the end of one above it. */
@@ -200,7 +200,7 @@ export class Peers {
 
   // ---- being reached ----------------------------------------------------------------------------------------------
 
-  /** Where we listen; from now on, if we did not. */
+  /** Our address; we begin to listen now, if we did not. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, NotThere> = Effect.suspend(
     (): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
       if (this.isEnding) return Effect.fail({ gone: true, reason: "it is ending" })
@@ -371,7 +371,7 @@ export class Peers {
           this.input({ _tag: "Ended", peer: actor.uuid, connection: channel })
           if (channel.bye === undefined && !this.isEnding) events.publish({ _tag: "PeerLost", actor, error })
           router.closed()
-          // What we said last leaves; the peer's half is not waited for.
+          // Our last word leaves; the peer's half is not waited for.
           channel.hangUp()
           this.fork(Effect.andThen(Effect.sleep(this.timeouts.explain), Effect.sync(() => channel.destroy())))
         }

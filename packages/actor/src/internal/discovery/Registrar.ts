@@ -4,8 +4,8 @@
  *   (absent) --Claim--> starting --Ready--> ready          Gone, from either: absent, and everybody below it too
  *
  * Names are shared unless somebody asks to be the only one: then nobody else can have the name, whoever came first. A
- * claim holds a name from before the process exists, so that of two that want it alone only one is ever started. What
- * is starting is not shown. Who has no parent here any more cannot come: what such an actor still says arrives late.
+ * claim holds a name from before the process exists, so that of two that want it alone only one is ever started. Actors
+ * that are starting are not shown. An actor without a parent here cannot be added: its words arrive late.
  *
  * @since 0.1.0
  */
@@ -36,7 +36,7 @@ interface Held {
 export interface State {
   readonly held: HashMap.HashMap<string, Held>
   readonly names: HashMap.HashMap<string, ReadonlyArray<string>>
-  /** Who has started somebody: only below them is anything to look for when they end. */
+  /** Parents of actors: only below a parent is anything to look for when it ends. */
   readonly parents: HashMap.HashMap<string, true>
   readonly order: number
 }
@@ -142,7 +142,7 @@ export const step = (state: State, input: Input): readonly [State, Outcome] => {
   }
 }
 
-/** Who is ready, of one name or of all, the one that came last first. */
+/** The ready actors, of one name or of all, the one that came last first. */
 export const entries = (state: State, name?: string): ReadonlyArray<Entry> => {
   const all = name === undefined
     ? Array.from(HashMap.values(state.held))
@@ -150,5 +150,5 @@ export const entries = (state: State, name?: string): ReadonlyArray<Entry> => {
   return all.filter(({ phase }) => phase === "ready").sort((a, b) => b.order - a.order).map(({ entry }) => entry)
 }
 
-/** Where it stands in the tree, if it is there. */
+/** Its path in the tree, if it is there. */
 export const pathOf = (state: State, uuid: string): ReadonlyArray<string> | undefined => heldOf(state, uuid)?.entry.path

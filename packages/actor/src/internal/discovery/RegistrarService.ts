@@ -18,7 +18,7 @@ import type { Entry } from "../settings/ActorRef.ts"
 import { contract, type Directory } from "./Directory.ts"
 import * as Registrar from "./Registrar.ts"
 
-/** So many changes wait for a watcher. */
+/** The most changes that wait for a watcher. */
 const capacity = 1024
 
 class Watcher {
@@ -61,7 +61,7 @@ export interface RegistrarOptions {
   /** The root itself: always listed. */
   readonly root: Entry
   readonly events: Events
-  /** Whether the actor is really gone, asked of its own ancestors; bounded. */
+  /** True when the actor is really gone, asked of its own ancestors; bounded. */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
 }
 
@@ -100,7 +100,7 @@ export class RegistrarService implements Directory {
     })
   }
 
-  /** One that is starting has no process number yet that anybody could look for. */
+  /** A starting actor has no process number yet to look for. */
   private holder({ actor }: Entry): ActorId {
     const isReady = Registrar.entries(this.state, actor.name).some((ready) => ready.actor.uuid === actor.uuid)
     return isReady ? actor : { ...actor, pid: 0 }
@@ -164,8 +164,8 @@ export class RegistrarService implements Directory {
 }
 
 /**
- * What the tree can ask of a directory. Only a parent speaks of its children: that is known from the tree's own registrar,
- * whatever the directory is.
+ * The requests that the tree can make of a directory. Only a parent speaks of its children: that is known from the
+ * tree's own registrar, whatever the directory is.
  */
 export const serveDirectory = (
   registrar: RegistrarService,
@@ -205,7 +205,7 @@ const crosses = (error: ActorError): boolean => error._tag === "ActorUnreachable
 const answered = <A>(effect: Effect.Effect<A, ActorError>): Effect.Effect<A, ActorError> =>
   Effect.catchIf(effect, (error) => !crosses(error), Effect.die)
 
-/** Who asks, as the connection knows it. */
+/** The asking actor, as the connection knows it. */
 const asker = <A, E>(f: (uuid: string | undefined) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => f(fiber.getRef(CurrentDialog)?.info.peer.uuid))
 

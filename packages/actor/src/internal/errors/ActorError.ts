@@ -38,7 +38,7 @@ export type ActorId = typeof ActorId.Type
  */
 export const formatActor = (actor: ActorId): string => `${actor.name}@${actor.pid}`
 
-/** Whether the actor is past serving; it lives on where nothing is said. */
+/** True when the actor is past serving; without it the actor lives on. */
 const endingField = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
 
 const tail = (stderr: ReadonlyArray<string>): string =>
@@ -147,7 +147,7 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
     const failure = this.failure === null ? "" : ` after an uncaught ${this.failure.type}: ${this.failure.message}`
     return `${formatActor(this.actor)} is lost: ${formatLost(this.how)}${failure}${began}${tail(this.stderr)}`
   }
-  /** What the actor could still say, as an `Error` with the frames of the actor's own code. */
+  /** The actor's last report, as an `Error` with the frames of the actor's own code. */
   override get cause(): Error | undefined {
     return this.failure === null ? undefined : unbox(this.failure)
   }
@@ -375,7 +375,9 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
   override get message(): string {
     return `actor "${this.actor.name}" did not start (step: ${this.step}): ${this.reason}${tail(this.stderr)}`
   }
-  /** What stopped the start over there, as an `Error` with the frames of the module or layer that threw it. */
+  /**
+   * The failure that stopped the start over there, as an `Error` with the frames of the module or layer that threw it.
+   */
   override get cause(): Error | undefined {
     return this.failure === null ? undefined : unbox(this.failure)
   }
@@ -488,7 +490,7 @@ export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("Re
     const relays = boxed.path.length === 0 ? "" : ` (passed on by ${boxed.path.map(formatActor).join(", ")})`
     return `${boxed.type} in ${formatActor(boxed.origin)}${relays}: ${boxed.message}`
   }
-  /** Where it happened. */
+  /** The actor in which it happened. */
   get origin(): ActorId {
     return this.boxed.origin
   }

@@ -32,6 +32,8 @@ export type ActorExit =
 /** The type of a cleanup that did not end within its bound, wherever it was cut off. */
 export const cleanupUnfinished = "CleanupUnfinished"
 
-/** What failed in a cleanup. One that was cut off is told by the exit and by events: nothing was raised in it. */
+/**
+ * The failures of a cleanup. A cleanup that was cut off is told by the exit and by events: nothing was raised in it.
+ */
 export const cleanupFailures = (exit: ActorExit): ReadonlyArray<Boxed> =>
   exit.cleanup.filter(({ type }) => type !== cleanupUnfinished)

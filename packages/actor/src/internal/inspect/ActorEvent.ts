@@ -1,5 +1,5 @@
 /**
- * What happens in a tree of actors, as values. Layers publish; observers only read.
+ * Events of a tree of actors, as values. Layers publish; observers only read.
  *
  * Publishing with nobody subscribed is one comparison: events can stay on.
  *
@@ -31,7 +31,7 @@ export type ActorEvent =
   /** A connection between this actor and another one that is neither its parent nor its child. */
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }
   | { readonly _tag: "PeerLost"; readonly actor: ActorId; readonly error: ActorError }
-  /** Somebody who dialled us was not let in. */
+  /** A peer that dialled us was not let in. */
   | { readonly _tag: "StrangerRefused"; readonly reason: string }
   /** The registry listed an actor that was gone. */
   | { readonly _tag: "RegistryStale"; readonly actor: ActorId }

@@ -17,7 +17,7 @@ export interface ChannelSnapshot {
   readonly dialogs: number
   readonly sent: { readonly frames: number; readonly bytes: number }
   readonly received: { readonly frames: number; readonly bytes: number }
-  /** Whether the connection is full, so that senders wait. */
+  /** True when the connection is full, so that senders wait. */
   readonly full: boolean
   /** Dialogs we cancelled that did not end within their bound. */
   readonly stuck: number

@@ -71,7 +71,7 @@ const exitOfPeer = (channel: PeerChannel): ActorExit => {
   return { _tag: "Lost", error, cleanup: [] }
 }
 
-/** Asks the actor to end. Whoever owns it could make it: we wait no longer than that would take. */
+/** Asks the actor to end. Its owner could make it: we wait no longer than that would take. */
 const cancel = (
   local: LocalActor,
   ref: ActorRefData,

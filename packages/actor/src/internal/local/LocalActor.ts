@@ -1,5 +1,5 @@
 /**
- * What one actor knows of itself: the inside of `ActorRuntime`. One value per actor, never per process: two runtimes
+ * An actor's knowledge of itself: the inside of `ActorRuntime`. One value per actor, never per process: two runtimes
  * can live in one process.
  *
  * @since 0.1.0
@@ -33,7 +33,7 @@ export interface ChildEntry {
   /** Ends it in somebody's name, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** What failed in its cleanup after we had ended it; known once it is gone. */
+  /** The failures of its cleanup after we had ended it; known once it is gone. */
   readonly raised: ReadonlyArray<Boxed>
   readonly snapshot: () => ChildSnapshot
 }
@@ -60,7 +60,7 @@ export interface PeerNetwork {
   readonly platform: PlatformSpec
   readonly peers: Peers
   readonly directory: Directory
-  /** What the runtime itself serves: to our parent and children, and to peers. */
+  /** Endpoints of the runtime itself: to our parent and children, and to peers. */
   readonly toRelatives: Handlers
   readonly toPeers: Handlers
   /** An actor below us is gone: removes what it left. */
@@ -93,9 +93,9 @@ export class LocalActor {
   readonly children = new Set<ChildEntry>()
   /** The key of the Service we are, if we are one. */
   service: string | undefined
-  /** Who may be starting at the same time. */
+  /** The starts that may run at the same time. */
   readonly starts: Semaphore.Semaphore
-  /** What a main program may do to the whole tree without asking it; in a root alone. */
+  /** Means of a main program against the whole tree, without asking it; in a root alone. */
   control: Omit<Control, "beginEnd"> | undefined
   /** None for handlers that run in somebody else's process. */
   reach: PeerNetwork | undefined
@@ -135,7 +135,7 @@ export class LocalActor {
     return this.life.ending()
   }
 
-  /** Whether what it owns is ended by the scopes that own it, now or soon. */
+  /** True when what it owns is ended by the scopes that own it, now or soon. */
   get isEnding(): boolean {
     return this.ending !== undefined || this.isLeaving || this.life.isLeaving()
   }
@@ -145,7 +145,7 @@ export class LocalActor {
     return this.ending === undefined ? this.refused : `this actor is ending: ${this.ending.cancellation.reason}`
   }
 
-  /** What we serve to whoever is connected, built before we are ready. */
+  /** The handlers for every connection, built before we are ready. */
   get handlers(): Handlers {
     return this.built ?? new Map()
   }
@@ -159,7 +159,9 @@ export class LocalActor {
     }
   }
 
-  /** What one connection serves: a connection that our layers have made while they were built serves the rest later. */
+  /**
+   * The handlers of one connection: a connection that our layers have made while they were built serves the rest later.
+   */
   served(besides: Handlers): Handlers {
     const served = new Map([...this.handlers, ...besides])
     if (this.built === undefined) this.early.push(served)

@@ -1,5 +1,5 @@
 /**
- * What an owner has of an actor: its portal, and in whose name it ends it.
+ * An owner's hold of an actor: its portal, and the name in which the owner ends it.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray
 }
 
 /**
- * What becomes of work whose actors could not clean up, as it would here of a finalizer that dies: work that succeeded
+ * The exit of work whose actors could not clean up, as after a local finalizer that dies: work that succeeded
  * fails with it, work that was interrupted has died of it besides. A failure stays what it is, and has it as data.
  */
 export const withCleanupFailures = <A>(

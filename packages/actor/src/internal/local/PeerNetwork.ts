@@ -1,10 +1,10 @@
 /**
  * How an actor reaches any other one of its tree: the tree itself knows the way.
  *
- * Whoever wants to dial an actor asks its parent or a child where it listens; the question goes up to the actor both are
- * below, and down to the one that is meant, which begins to listen when it is first asked. From then on the two have a
- * connection of their own, and nobody between them takes part. A parent that has no such child any more says so: that is
- * how it is known for certain that an actor is gone.
+ * An actor that wants to dial another asks its parent or a child for the address; the question goes up to the actor
+ * both are below, and down to the one that is meant, which begins to listen when it is first asked. From then on the
+ * two have a connection of their own, and nobody between them takes part. A parent that has no such child any more says
+ * so: that is how it is known for certain that an actor is gone.
  *
  * @since 0.1.0
  */
@@ -42,7 +42,7 @@ const locate = endpoint("furrow/locate", {
   error: NotLocated
 })
 
-/** Where the actor at `path` listens. */
+/** The address of the actor at `path`. */
 const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
   Effect.suspend((): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
     const { parent, path: own, reach } = local
@@ -60,11 +60,11 @@ const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Eff
       reason: `${formatActor(local.info.id)} has no such child any more`
     })
     if (child === undefined) return none
-    // Somebody below an actor may be ready before that one is: whoever looks for it waits.
+    // An actor may be ready before its parent is: a search for it waits.
     return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(local, channel, path, true))
   })
 
-/** Who is below a lost actor is gone with it; who is above one is not. */
+/** Actors below a lost actor are gone with it; actors above it are not. */
 const ask = (
   local: LocalActor,
   channel: PeerChannel,
@@ -79,7 +79,7 @@ const ask = (
     (error) => error._tag === "NotLocated" ? error : { gone: down, reason: error.message }
   )
 
-/** Whether the actor has ended, as its ancestors know: one that is still ending, or that does not answer, has not. */
+/** True when the actor has ended, as its ancestors know: one that is still ending, or that does not answer, has not. */
 export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) =>
     addressesOf(local, entry.path).pipe(
@@ -89,10 +89,10 @@ export const isGone = (local: LocalActor, entry: Entry): Effect.Effect<boolean> 
   )
 
 export interface ReachOptions {
-  /** What actors started here are told of the platform. */
+  /** The platform, as it is told to actors started here. */
   readonly platform: PlatformSpec
   readonly network: Network
-  /** What is done for nobody in particular runs with this. */
+  /** The context of work that has no caller. */
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
   /** The registrar where this is the root, and what it serves. */

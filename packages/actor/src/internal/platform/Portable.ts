@@ -18,7 +18,7 @@ import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { note } from "../settings/Definitions.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 
-/** What a plan is of. */
+/** The kind of a plan. */
 export type Kind = "transport" | "spawner" | "ambient"
 
 /** Schemas of settings: they need no services, and their values are JSON once they are encoded. */
@@ -28,12 +28,12 @@ export type Settings = Schema.Codec<any, any>
 export interface Plan<out Layered> {
   readonly key: string
   readonly module: string
-  /** What an actor is told of it. Settings are encoded when they are first needed: defining a plan never throws. */
+  /** Its description for an actor. Settings are encoded when they are first needed: defining a plan never throws. */
   readonly data: Effect.Effect<PortableData, RuntimeLayerError>
   readonly layer: Layered
 }
 
-/** What a module exports, and what an actor looks for there. */
+/** The export of a module that an actor looks for. */
 export interface Definition<out Layered> {
   readonly "~furrow/Portable": Kind
   readonly key: string
@@ -51,7 +51,7 @@ export interface PortableOptions<C> {
   readonly config?: C
 }
 
-/** Where a plan has no settings. */
+/** The settings of a plan that has none. */
 const noSettings = "null"
 
 /**

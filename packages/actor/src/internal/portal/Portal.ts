@@ -69,11 +69,11 @@ export type Opened<C> = DialogOf<DialogEndpointOf<C>>
  */
 export interface Portal<in X> {
   readonly "~furrow/Portal": (_: X) => void
-  /** Who is at the other end. */
+  /** The actor at the other end. */
   readonly actor: ActorId
   readonly name: string
   /**
-   * Where the actor is, as data: what to send where a portal is meant (`Actor.ref`, `Actor.portal`). A portal to
+   * The reference of the actor, as data: send it in place of a portal (`Actor.ref`, `Actor.portal`). A portal to
    * handlers that run in this process has none: reading it throws.
    */
   readonly ref: ActorRef<X>
@@ -134,11 +134,11 @@ export interface PortalOptions {
   readonly exposed: ReadonlyMap<string, string | undefined>
   readonly cancel: (reason: string) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** Where the actor is; a portal to handlers of this process has no reference. */
+  /** The reference of the actor; a portal to handlers of this process has none. */
   readonly ref?: ActorRefData | undefined
   /** Why the portal must not be used any more, though the connection may be. */
   readonly closed?: (() => ActorError | undefined) | undefined
-  /** What goes before the name of an endpoint on the wire, where the actor is reached through another one. */
+  /** The prefix of endpoint names on the wire, when the actor is reached through another one. */
   readonly prefix?: string | undefined
 }
 
@@ -157,10 +157,10 @@ const insides = new WeakMap<object, PortalOptions>()
  */
 export const isPortal = (u: unknown): u is Portal<never> => typeof u === "object" && u !== null && insides.has(u)
 
-/** Where the actor behind a portal is, if others can reach it. */
+/** The reference of the actor behind a portal, if others can reach it. */
 export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.get(portal)?.ref
 
-/** Where the calls of a portal go: to pass them on for somebody else. */
+/** The destination of a portal's calls: to relay them for another actor. */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
   const options = insides.get(portal)
   return options === undefined

@@ -107,7 +107,7 @@ class Living {
   kill(): void {
     this.isKilled = true
     this.release()
-    // Where no process goes, nobody else cuts its connections.
+    // Without a process that exits, its connections must be cut here.
     this.booted?.local.reach?.peers.destroy()
   }
 

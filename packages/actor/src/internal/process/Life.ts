@@ -23,7 +23,10 @@
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
 
-/** What told the actor from outside to end: its name, and the exit code of a process that ends because of it alone. */
+/**
+ * The outside signal that told the actor to end: its name, and the exit code of a process that ends because of it
+ * alone.
+ */
 export interface Signal {
   readonly reason: string
   readonly code: number
@@ -79,7 +82,7 @@ export type Input<F> =
   | { readonly _tag: "MainFailed"; readonly error: unknown }
   | { readonly _tag: "MainInterrupted" }
   | { readonly _tag: "ParentLost" }
-  /** Nobody answered `Leave` in time. */
+  /** `Leave` had no answer in time. */
   | { readonly _tag: "Elapsed" }
   /** The part that runs is done, or was cut off. */
   | { readonly _tag: "Settled"; readonly failed: F | undefined }
@@ -174,7 +177,9 @@ const bootFailed = <F>(cause: F, why: Why | undefined): Step<F> => [
   [{ _tag: "SayBootFailed", cause, why }, { _tag: "Close" }]
 ]
 
-/** The next part. What failed is reported before the logs leave, and what the platform adds after that at once. */
+/**
+ * The next part. Failures are reported before the logs leave; those that the platform adds later are reported at once.
+ */
 const settled = <F>(state: Extract<State<F>, { readonly _tag: "Ending" }>, failed: F | undefined): Step<F> => {
   const { part, why } = state
   const cleanup = kept(state.cleanup, failed)

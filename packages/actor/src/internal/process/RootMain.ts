@@ -48,11 +48,11 @@ import * as Handlers from "./BuildHandlers.ts"
 export interface RootOptions {
   /** How the root is called. Default: `root`. */
   readonly name?: string | undefined
-  /** What the root serves to its children. */
+  /** Endpoints that the root serves to its children. */
   readonly expose?: ReadonlyArray<Implemented<AnyEndpoint>> | undefined
   /** The name and the secret of the tree. Default: a secret that is new for every runtime. */
   readonly credentials?: TreeCredentials | undefined
-  /** What every actor of the tree builds before the modules it serves, in this order. Default: nothing. */
+  /** The Layers that every actor of the tree builds before the modules it serves, in this order. Default: nothing. */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
 }
 
@@ -97,8 +97,8 @@ const platformOf = (
   })
 
 /**
- * A directory as a plain value, so that it can be spread, over one that is looked up at each call. What it throws is a defect
- * of that call alone; the end of an actor is told whatever the directory makes of it.
+ * A directory as a plain value, so that it can be spread, over one that is looked up at each call. An error that it
+ * throws is a defect of that call alone; the end of an actor is told all the same.
  */
 const deferred = (directory: () => Directory): Directory => ({
   claim: (entry) => Effect.suspend(() => directory().claim(entry)),
@@ -113,7 +113,7 @@ const deferred = (directory: () => Directory): Directory => ({
   watch: (name) => Stream.suspend(() => directory().watch(name))
 })
 
-/** Opens it for a tree. What it throws, and that it does not answer, is the failure of a Layer of the platform. */
+/** Opens it for a tree. Its error, or its silence, is the failure of a Layer of the platform. */
 const openDiscovery = (
   discovery: Discovery["Service"],
   local: DiscoveryTree

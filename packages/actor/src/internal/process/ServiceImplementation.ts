@@ -29,7 +29,7 @@ export interface Implementation {
   readonly main?: Effect.Effect<unknown, unknown, never> | undefined
 }
 
-/** What an actor serves, and its main, if it has one. */
+/** The handlers of an actor, and its main, if it has one. */
 export interface Built {
   readonly handlers: Handlers
   readonly main: Effect.Effect<unknown, unknown> | undefined

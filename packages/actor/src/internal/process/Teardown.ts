@@ -28,8 +28,8 @@ export const margin = 250
 export const cleanupBound = (deadline: number): number => deadline - Math.min(margin, deadline / 2)
 
 /**
- * Waits for an effect no longer than the bound, also where it cannot be interrupted. What is late is interrupted and left
- * to itself: `undefined`.
+ * Waits for an effect no longer than the bound, also where it cannot be interrupted. A finalizer that is late is
+ * interrupted and left to itself: `undefined`.
  */
 export const settled = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
@@ -67,7 +67,7 @@ const unfinished = (what: string, millis: number): Error =>
     return error
   })
 
-/** What failed or was cut off while an actor ended: the first is told to its owner, all of it is logged. */
+/** Failures and cut-off work of an actor that ended: the first is told to its owner, all of it is logged. */
 export type Failed = Cause.Cause<unknown> | undefined
 
 /** Waits for the handlers and the main, which are interrupted already. Layers are released also under those that do not end. */

@@ -1,5 +1,5 @@
 /**
- * Where an actor is, as data: what a portal can be opened with, and what crosses where a portal cannot. It says who the
+ * The place of an actor, as data: a portal can be opened with it, and it crosses where a portal cannot. It says who the
  * actor is, where it stands in its tree, and what it serves; it grants nothing: whoever opens it is held to what the
  * actor exposes.
  *
@@ -20,7 +20,7 @@ export const ActorRefData = Schema.Struct({
   path: Schema.Array(Schema.String),
   /** The key of the Service it is, if it is one. */
   service: Schema.NullOr(Schema.String),
-  /** What it serves; the module is not told where a Service implements it. */
+  /** The endpoints it serves; without their modules if it is a Service. */
   exposed: Schema.Array(Schema.Struct({ name: Schema.String, module: Schema.NullOr(Schema.String) }))
 })
 export type ActorRefData = typeof ActorRefData.Type
@@ -43,12 +43,12 @@ export interface ActorRef<in X> extends ActorRefData {
  */
 export const Entry = Schema.Struct({
   ...ActorRefData.fields,
-  /** Nobody else may be called this while it lives. */
+  /** No other actor may have this name while it lives. */
   unique: Schema.Boolean
 })
 export type Entry = typeof Entry.Type
 
-/** Whether `path` leads to the actor at `root`, or to one below it. */
+/** True when `path` leads to the actor at `root`, or to one below it. */
 export const isBelow = (path: ReadonlyArray<string>, root: ReadonlyArray<string>): boolean =>
   path.length >= root.length && root.every((uuid, i) => path[i] === uuid)
 

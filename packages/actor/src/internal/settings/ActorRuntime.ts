@@ -1,9 +1,9 @@
 /**
- * What an actor program needs from outside, as one service: who this actor is, how it starts others, its clock and
+ * The surroundings of an actor program, as one service: its identity, its way to start other actors, its clock and
  * limits. `NodeActor` and `MemoryActor` provide it; a child provides it to its handlers for free.
  *
- * The contract layer only knows that it exists, because it stands in the types of calls. What is inside belongs to
- * the supervision layer.
+ * The contract layer only knows that it exists, because it stands in the types of calls. Its inside belongs to the
+ * supervision layer.
  *
  * @since 0.1.0
  */

@@ -49,7 +49,7 @@ const lostDuring = (error: ActorError): Pick<Told, "reason" | "failure"> => ({
   failure: error instanceof ActorLost ? error.failure : null
 })
 
-/** What an actor says when everything is imported and its layers are to be built. */
+/** The word of an actor when everything is imported and its layers are to be built. */
 export const building = endpoint("furrow/building")
 
 /** Ends with an open channel to a ready actor, or with why not. The process is the caller's to end. */

@@ -28,7 +28,7 @@ const discard = (fiber: Asked): Effect.Effect<void> =>
     fiber.interruptUnsafe()
   })
 
-/** Asks for a process. What is asked is not interrupted by its caller: a handle on its way would be lost. */
+/** Asks for a process. A request is not interrupted by its caller: a handle on its way would be lost. */
 export const spawn = (
   spawner: SpawnerDriver["Service"],
   request: SpawnRequest,

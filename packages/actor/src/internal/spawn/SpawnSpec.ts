@@ -1,5 +1,5 @@
 /**
- * What a parent tells a new actor, and what it hears back: the payloads of `Spawn` and `Ready`.
+ * The words of a parent to a new actor, and the answer: the payloads of `Spawn` and `Ready`.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Starts the process of an actor. Whoever asks owns what comes back, and must end it: a handle is not a scope.
+ * Starts the process of an actor. The caller owns the handle that comes back, and must end it: a handle is not a scope.
  *
  * A spawner knows processes, pipes and signals. It knows nothing of dialogs or supervision.
  *
@@ -37,7 +37,7 @@ export interface SpawnOptions {
    */
   readonly inspect?: boolean | number | undefined
   /**
-   * What the actor finds in `process.argv` behind the path of the program. Default: the arguments of its parent.
+   * The actor's `process.argv` behind the path of the program. Default: the arguments of its parent.
    */
   readonly argv?: ReadonlyArray<string> | undefined
   /** More arguments for the JavaScript runtime, after those it inherits. */
@@ -58,7 +58,7 @@ export interface SpawnOptions {
 export interface SpawnRequest {
   /** Name and uuid are decided by the parent; the pid is the spawner's to add. */
   readonly actor: { readonly name: string; readonly uuid: string }
-  /** What will be served there: for spawners that need no import. */
+  /** The definitions to serve there: for spawners that need no import. */
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
   /** The module of the Service it is to be, if it is one. */
   readonly module: string | undefined

@@ -4,10 +4,10 @@
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
  *                 ^ slowest member     ^ the first that nobody has read
  *
- * A member begins with the oldest item that nobody has read, and takes items in order. One that waits holds back the
- * reading once it is its capacity behind; the others lose their oldest items instead, and all but `drop` are told. When
- * the last member leaves, what nobody has read goes back, so that the next reader has it: nothing is lost by anybody's
- * coming or going, and nothing is read for nobody.
+ * A member begins with the oldest item that nobody has read, and takes items in order. A member that waits holds back
+ * the reading once it is its capacity behind; the others lose their oldest items instead, and all but `drop` are told.
+ * When the last member leaves, what nobody has read goes back, so that the next reader has it: nothing is lost by
+ * anybody's coming or going, and nothing is read for nobody.
  *
  * `owner` is the stream's own `receive` while others are subscribed: it holds back nobody, is told what it lost, and is
  * no reason to read on.
@@ -66,7 +66,7 @@ const lagged: Outcome = { _tag: "Lagged" }
 
 const headOf = (state: State): number => state.base + state.items.length
 
-/** Whether anybody has subscribed: then the stream's own `receive` is only one of the readers. */
+/** True when there is a subscriber: then the stream's own `receive` is only one of the readers. */
 export const isShared = (state: State): boolean => state.members.size > 0
 
 /** How many items of the dialog are to be read now. */
@@ -75,7 +75,7 @@ export const wanted = (state: State): number => {
   let eager = false
   for (const { capacity, cursor, policy } of state.members.values()) {
     if (policy === "wait") room = Math.min(room, capacity - (headOf(state) - cursor))
-    // Who does not hold back its writer is read for whether it comes or not.
+    // A member that does not hold back its writer is read for, even when it does not take.
     else if (policy !== "owner") eager = true
   }
   return state.members.size > 0 && (eager || state.hungry) ? Math.max(0, room) : 0

@@ -19,17 +19,17 @@ export const windowOf = (options: StreamOptions | undefined): Window => ({
 })
 
 /**
- * What happens when the reader is slow (features OVR-1 to OVR-9, DESIGN D6). `wait`: the writer waits, nothing is lost.
+ * The policy for a slow reader (features OVR-1 to OVR-9, DESIGN D6). `wait`: the writer waits, nothing is lost.
  * The others never slow the writer: `error` ends the dialog, the two `drop` policies lose items.
  *
  * @since 0.1.0
  */
 export type Overflow = "wait" | "error" | "drop-oldest" | "drop-newest"
 
-/** What became of a chunk that arrived. */
+/** The fate of a chunk that arrived. */
 export type Pushed = "kept" | "breach" | "overrun"
 
-/** What a receiver has and has not read. */
+/** The unread chunks of a receiver, and its credit. */
 export class Inbox {
   private readonly window: Window
   private readonly overflow: Overflow
@@ -81,7 +81,7 @@ export class Inbox {
     return [chunk, reading === undefined ? undefined : this.consume(reading)]
   }
 
-  /** Nobody reads any more: what is here and what comes is dropped, and paid back so that the sender can finish. */
+  /** Reading is over: chunks that are here or still come are dropped, and paid back so that the sender can finish. */
   discard(): Window | undefined {
     this.discarding = true
     let items = 0

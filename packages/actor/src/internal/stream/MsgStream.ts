@@ -60,7 +60,7 @@ class Shared {
     return FanOut.isShared(this.state)
   }
 
-  /** Whether a member has nothing to take. */
+  /** True when a member has nothing to take. */
   hasRead(id: number): boolean {
     return FanOut.unreadBy(this.state, id) === 0
   }
@@ -69,7 +69,7 @@ class Shared {
     const id = policy === "owner" ? owner : ++this.lastId
     if (policy !== "owner" || !this.state.members.has(owner)) this.input({ _tag: "Join", id, policy, capacity })
     this.reader.share(this.read)
-    // What waits for an item of its own waits as a member from now on.
+    // A reader that waits for its own item waits as a member from now on.
     this.reader.notify()
     this.read()
     return id

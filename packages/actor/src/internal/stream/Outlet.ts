@@ -26,13 +26,13 @@ export interface OutletOptions {
   readonly dialog: number
   readonly window: Window
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
-  /** Where an item does not match its schema. */
+  /** The error of an item that does not match its schema. */
   readonly invalid: (issue: string) => Effect.Effect<never, unknown>
-  /** What sending into a dialog that has ended fails with; without it, whoever sends is being interrupted anyway. */
+  /** The error of sending into a dialog that has ended; without it, the sender is being interrupted anyway. */
   readonly ended?: Effect.Effect<never, unknown>
 }
 
-/** What a sender may still send. */
+/** The credit of a sender, and the writers that wait for more. */
 export class Outlet {
   private credit: Credit.Sender
   private readonly options: OutletOptions
@@ -59,7 +59,7 @@ export class Outlet {
     this.waiting.wake()
   }
 
-  /** Whether so much is a chunk, or all that can be paid for now. */
+  /** True when this count and weight make a chunk, or are all that can be paid for now. */
   isChunk(count: number, weight: number): boolean {
     const { bytes, items, window } = this.credit
     return weight >= Math.min(chunkBytes, bytes) || count >= Math.min(items, Credit.largestChunk(window))
@@ -149,7 +149,7 @@ export class Outlet {
 
   private encode(items: ReadonlyArray<unknown>, weight: number): Payload.Result<Uint8Array> {
     const { maxFrame } = this.options.channel
-    // What weighs too much is too large: it is not encoded to find out.
+    // Items that weigh too much are too large: they are not encoded to find out.
     if (weight > maxFrame) return { ok: false, issue: aboveLimit(weight, maxFrame) }
     const encoded = this.options.items.encode(items)
     if (!encoded.ok) return encoded

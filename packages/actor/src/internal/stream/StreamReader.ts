@@ -24,9 +24,9 @@ export interface ReaderOptions {
   /** The dialog, whose id is known once something can arrive. */
   readonly dialog: { readonly id: number }
   readonly endpoint: string
-  /** Who serves the endpoint. */
+  /** The actor that serves the endpoint. */
   readonly actor: ActorId
-  /** Who makes what arrives here. */
+  /** The actor that makes the items. */
   readonly maker: "caller" | "callee"
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
   readonly window: Message.Window
@@ -88,7 +88,7 @@ export class StreamReader {
   /** Of the chunk that is being read: `next` is the first that was not. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
-  /** Whether something unreadable may be among them. */
+  /** True when something unreadable may be among them. */
   private mixed = false
   private checks: ReadonlyArray<(item: unknown) => string | undefined> = []
   private arrival: (() => void) | undefined
@@ -125,7 +125,7 @@ export class StreamReader {
     this.arrived()
   }
 
-  /** Nobody reads any more; what comes is dropped and paid for. Answers with what was unread and readable. */
+  /** Reading is over; items that still come are dropped and paid for. Answers with what was unread and readable. */
   close(): ReadonlyArray<unknown> {
     const unread: Array<unknown> = []
     while (this.isFilled()) {
@@ -234,7 +234,7 @@ export class StreamReader {
     return undefined
   }
 
-  /** What a reader with nothing left to read fails with, if it is time for that. */
+  /** The error of a reader with nothing left to read, if it is time for that. */
   get over(): Effect.Effect<never, unknown> | undefined {
     const { end } = this
     if (end._tag === "Open") return undefined
@@ -270,7 +270,7 @@ export class StreamReader {
     return Effect.fail(this.errorOf(this.decoded[this.next++]))
   }
 
-  /** Whether there is an item; decodes the next chunk where it is its turn. */
+  /** True when there is an item; decodes the next chunk where it is its turn. */
   private isFilled(): boolean {
     if (this.next < this.decoded.length) return true
     const [chunk, grant] = this.inbox.take()

@@ -1,5 +1,5 @@
 /**
- * What a value will take at least when it is encoded, before it is: the length of its texts and bytes, and one for
+ * A lower bound of the encoded size of a value, before it is encoded: the length of its texts and bytes, and one for
  * everything else.
  *
  * Values that cross are data, so they can be looked through. Looking stops at the limit: a value above it is large, and

@@ -39,7 +39,7 @@ import * as Ladder from "./ShutdownLadder.ts"
  */
 const deadlineMarginMillis = 500
 
-/** What an actor tells of a start that failed. */
+/** An actor's report of a start that failed. */
 export interface BootReport {
   readonly step: SpawnStep
   readonly error: { readonly reason: string; readonly failure: Boxed | null }
@@ -94,8 +94,8 @@ export class ChildActor {
   }
 
   /**
-   * What the actor may ask of us: what we serve, our logs, the Services it uses. From the first moment on, because its
-   * layers are built before it is ready and may ask as well.
+   * The requests that the actor may make of us: our endpoints, our logs, the Services it uses. From the first moment
+   * on, because its layers are built before it is ready and may ask as well.
    */
   dispatcher(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): Dispatcher {
     if (this.dispatching !== undefined) return this.dispatching
@@ -136,7 +136,7 @@ export class ChildActor {
   explain(done: (error: ActorError) => void): void {
     const { exit, failure, farewell } = this.state
     if (exit !== undefined) return done(this.whyGone())
-    // One that has said why it fails, or goodbye, is on its way out: its exit is worth a longer wait.
+    // An actor that has told its failure, or said goodbye, is on its way out: its exit is worth a longer wait.
     const { explain, terminate } = this.timeouts
     const bound = failure === undefined && farewell === undefined ? explain : terminate
     this.process.awaitEnd(bound, () => done(this.whyGone()))
@@ -146,7 +146,7 @@ export class ChildActor {
     return OwnedActor.whyGone(this.state, this.process.lastLines())
   }
 
-  /** What the actor tells of its own failure; nothing where only its cleanup failed. */
+  /** The actor's report of its own failure; nothing if only its cleanup failed. */
   reportOf(payload: Uint8Array): BootReport | undefined {
     const decoded = decodeFailure(payload)
     if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null } }
@@ -202,7 +202,7 @@ export class ChildActor {
 
   readonly gone: Effect.Effect<void> = Effect.asVoid(this.wait)
 
-  /** What failed in its cleanup after its owner had ended it; known once it is reaped. */
+  /** The failures of its cleanup after its owner had ended it; known once it is reaped. */
   get raised(): ReadonlyArray<Boxed> {
     return OwnedActor.raisedBy(this.state)
   }

@@ -35,12 +35,12 @@ export type Phase =
 export interface State<Child, Job> {
   readonly phase: Phase
   readonly children: ReadonlyMap<Child, { readonly awaited: boolean }>
-  /** Whether its owner dismissed it: that it answers so is no failure. */
+  /** True when its owner dismissed it: such an answer is no failure. */
   readonly jobs: ReadonlyMap<Job, { readonly dismissed: boolean }>
   readonly first: Cause.Cause<unknown> | undefined
-  /** What was raised after the first, as it was raised. */
+  /** The failures after the first, as they were raised. */
   readonly others: ReadonlyArray<unknown>
-  /** What failed in the cleanup of its actors. */
+  /** The cleanup failures of its actors. */
   readonly cleanup: ReadonlyArray<Boxed>
 }
 
@@ -136,7 +136,7 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
   }
 }
 
-/** What follows from the state alone: joining ends, and so does the region. */
+/** The consequences of the state alone: joining ends, and so does the region. */
 const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   const { children, jobs, phase } = state
   if (phase._tag === "Closing" && phase.bodyIsOver && children.size === 0) {
@@ -182,7 +182,7 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]
 }
 
-/** What failed besides the first: data, unless it only answered our cancel. */
+/** The failures besides the first, as data; an answer to our own cancel is none. */
 const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
   if (isAnswer(cause)) return [state, []]
   const known = new Set(state.first?.reasons.map(raisedBy))
@@ -192,7 +192,7 @@ const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unkno
   return [{ ...state, others }, raised.map((failure): Action<Child> => ({ _tag: "TellSuppressed", failure }))]
 }
 
-/** What a reason is about: reasons are copied when they are annotated, what was raised is not. */
+/** The error behind a reason: reasons are copied when they are annotated, what was raised is not. */
 const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
   reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason
 

@@ -1,9 +1,9 @@
 /**
- * What an owner knows of an actor it started, as one value that one pure step changes: how far up the ladder it is, who
- * wants its end, what it said last, and how its process ended. How it ended as a whole (`ActorExit`) is derived here and
- * nowhere else, so that everybody is told the same.
+ * The owner's knowledge of an actor it started, as one value that one pure step changes: how far up the ladder it is,
+ * who wants its end, what it said last, and how its process ended. How it ended as a whole (`ActorExit`) is derived
+ * here and nowhere else, so that everybody is told the same.
  *
- * What decides, first to last:
+ * The exit is decided by, first to last:
  *
  *   1. its exit was never reported        -> Lost: it may still live
  *   2. its Bye                            -> what it says there
@@ -42,7 +42,7 @@ export interface State {
   readonly actor: ActorId
   readonly rung: Ladder.Rung
   readonly end: End
-  /** Who wants its end here, and why: its owner, or itself where it asked to leave. */
+  /** The author of its end here, with the reason: its owner, or itself where it asked to leave. */
   readonly cancellation: Cancellation | undefined
   /** Why it asks to leave, if it does. */
   readonly leave: string | undefined
@@ -50,9 +50,9 @@ export interface State {
   readonly asked: boolean
   /** Its last word. */
   readonly farewell: ActorExit | undefined
-  /** What it told of an error that nobody caught, or of a start that failed. */
+  /** Its report of an uncaught error, or of a start that failed. */
   readonly failure: Boxed | undefined
-  /** What it told of its cleanup. */
+  /** Its report of its cleanup. */
   readonly cleanup: ReadonlyArray<Boxed>
   /** It went away before anybody wanted its end. */
   readonly loss: ActorError | undefined
@@ -126,7 +126,7 @@ export const step = (state: State, input: Input): Step => {
   }
 }
 
-/** Nobody here wanted it to go, and it did not say that it would. */
+/** It ends unasked, and it did not say that it would. */
 const isUnexpected = ({ cancellation, farewell }: State): boolean =>
   cancellation === undefined && farewell === undefined
 
@@ -144,7 +144,7 @@ const disconnected = (state: State, error: ActorError): Step => {
 const elapsed = (state: State, { ending, lines }: Extract<Input, { readonly _tag: "Elapsed" }>): Step => {
   if (state.rung === "Killed") return ended(state, { _tag: "Unreported" }, lines)
   if (state.rung !== "LeaveRequested") return climb(state, "elapsed")
-  // What depends on it ends first: the scope that owns it is closing, and will end it.
+  // Its dependents end first: the scope that owns it is closing, and will end it.
   if (ending) return [state, [{ _tag: "Wait", bound: "leave" }]]
   const own: Cancellation = { by: state.actor, reason: state.leave ?? "leaving", deadline: 0 }
   return climb({ ...state, cancellation: state.cancellation ?? own }, "elapsed")
@@ -185,7 +185,7 @@ const cutOff = ({ actor, end }: State): Boxed => ({
   path: []
 })
 
-/** What became of its process after its last word, where that is not what was to come. */
+/** The end of its process after its last word, when that is not the end that was to come. */
 const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<string>): ReadonlyArray<Boxed> => {
   const { end, rung } = state
   if (rung === "Killed") return [cutOff(state)]
@@ -200,13 +200,13 @@ const isExpected = (farewell: ActorExit, code: number): boolean =>
 
 const isSame = (a: Boxed) => (b: Boxed): boolean => a.type === b.type && a.message === b.message && a.stack === b.stack
 
-/** What was told while it ended, and what its last word has besides. */
+/** The reports that came while it ended, and those in its last word. */
 const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): ReadonlyArray<Boxed> => [
   ...told,
   ...farewell.filter((boxed) => !told.some(isSame(boxed)))
 ]
 
-/** What failed in the cleanup of an actor that its owner had ended: it is raised there. */
+/** The cleanup failures of an actor that its owner had ended: they are raised there. */
 export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
   exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
 

@@ -67,7 +67,7 @@ const terminate: Step = [
 const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap")]]
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
-/** Nobody hears more of it: whoever still uses its portal learns that we closed it, not that it was lost. */
+/** Its connection is closed: a later use of its portal fails with that, not with a loss. */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]
 
 /** It ended in its own time: what it said is still read to its end. */

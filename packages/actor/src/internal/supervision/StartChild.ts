@@ -1,6 +1,6 @@
 /**
- * Starts an actor: claims its name, waits for a turn, starts its process, and boots it until it is ready. What does not
- * become ready is ended and reaped before its start fails.
+ * Starts an actor: claims its name, waits for a turn, starts its process, and boots it until it is ready. An actor that
+ * does not become ready is ended and reaped before its start fails.
  *
  * @since 0.1.0
  */
@@ -69,7 +69,8 @@ export const start = (
       Effect.onError(handled, () =>
         Effect.sync(() => {
           turn.end()
-          // An interrupted claim may have arrived all the same. What is said after this arrives after it: nobody waits.
+          // An interrupted claim may have arrived all the same. Later words arrive after this one: it is not waited
+          // for.
           Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
         })),
       (handle) =>
@@ -173,7 +174,7 @@ const abandon = (
   return child.discard
 }
 
-/** What it wrote before it failed may be read only after its failure was heard: the two come on different pipes. */
+/** Its last output may be read only after its failure was heard: the two come on different pipes. */
 const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: ProcessHandle): Cause.Cause<ActorError> =>
   Cause.map(cause, (error) => {
     if (!(error instanceof SpawnFailed) || error.actor.uuid !== actor.uuid) return error

@@ -1,5 +1,5 @@
 /**
- * What an owner wants to be started, and what the registry is told of it before there is a process.
+ * The actor that an owner wants, and its entry for the registry before there is a process.
  *
  * @since 0.1.0
  */
@@ -17,9 +17,9 @@ export interface StartSpec {
   readonly options: SpawnOptions
   /** The Service it is to be, and where the calls of the Services it uses go. */
   readonly service?: ServiceSpec | undefined
-  /** What the Service serves: an actor of functions serves its definitions. */
+  /** The Service that it serves: an actor of functions serves its definitions. */
   readonly endpoints?: ReadonlyArray<string> | undefined
-  /** Nobody else in the tree may have its name. */
+  /** No other actor of the tree may have its name. */
   readonly unique?: boolean | undefined
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }

@@ -14,7 +14,7 @@ import { type Connection, type ConnectionHandlers, type TransportDriver, Transpo
 
 const highWaterMark = 256 * 1024
 
-/** So many deliveries in microtasks, then the event loop turns once. */
+/** After this many deliveries in microtasks the event loop turns once. */
 const deliveriesPerTurn = 256
 
 class Pipe {
@@ -122,7 +122,7 @@ export const hub = (): TransportDriver["Service"] => {
       Effect.suspend(() => {
         const accept = listening.get(address)
         if (accept === undefined) {
-          // What is no address says nothing of anybody.
+          // A text that is no address proves no actor gone.
           const gone = /^\/memory\/\d+$/.test(address)
           return Effect.fail(new TransportError({ gone, reason: `nobody listens at ${address}` }))
         }

@@ -13,7 +13,7 @@ import { type Address, type Connection, type Listener, type TransportDriver, Tra
 
 /** The open doors of one actor. */
 export interface Doors {
-  /** Where they are; one that is not to be reached any more is opened again first. */
+  /** The addresses of the doors; a door that cannot be reached any more is opened again first. */
   readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
   readonly close: () => void
 }
@@ -31,7 +31,7 @@ type Driver = TransportDriver["Service"]
 
 const broken = (reason: string): TransportError => new TransportError({ gone: false, reason })
 
-/** What a driver throws, or dies of, is told like any other failure of it: to whoever asked, with its reason. */
+/** A driver that throws or dies fails the request with its reason, like any other failure of it. */
 const asked = <A>(
   what: string,
   ask: () => Effect.Effect<A, TransportError>,
@@ -133,7 +133,7 @@ const dialFirst = (
       "Transport.merge"
     return Effect.fail(new TransportError({ gone: false, reason }))
   }
-  // Where nobody answers on one way, the next may do: it is gone only where all say so.
+  // A dial that finds no answer tries the next way: the actor is gone only if all say so.
   return others.reduce(
     (before, next) =>
       Effect.catch(

@@ -65,9 +65,9 @@ export interface Listener {
   /** Takes no new connections, and leaves no trace in the file system. Those that are open stay open. */
   readonly close: () => void
   /**
-   * Whether who dials the address still gets here, for a door that can be taken away from outside (a file that is deleted).
-   * Asked each time the address is given out, so it is cheap, and it never throws. Where the answer is no the actor
-   * closes this listener and listens again. Default: yes.
+   * True when a dial of the address still gets here, for a door that can be taken away from outside (a file that is
+   * deleted). Asked each time the address is given out, so it is cheap, and it never throws. If not, the actor closes
+   * this listener and listens again. Default: yes.
    */
   readonly isReachable?: (() => boolean) | undefined
 }
@@ -86,7 +86,7 @@ export interface Listener {
  * @since 0.1.0
  */
 export class TransportError extends Data.TaggedError("TransportError")<{
-  /** Nobody listens there any more: who did has ended, or listens elsewhere by now. Its parent knows which. */
+  /** The address has no listener any more: its actor has ended, or listens elsewhere by now. Its parent knows which. */
   readonly gone: boolean
   readonly reason: string
 }> {
@@ -110,7 +110,7 @@ export class TransportError extends Data.TaggedError("TransportError")<{
  * @since 0.1.0
  */
 export class TransportDriver extends Context.Service<TransportDriver, {
-  /** Whether an address is one of its own: who dials takes the first transport that says so. */
+  /** True when an address is one of its own: a dial takes the first transport that says so. */
   readonly dials: (address: Address) => boolean
   /** Every connection is handed over unread. */
   readonly listen: (
