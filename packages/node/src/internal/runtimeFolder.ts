@@ -17,6 +17,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import * as Builtins from "./builtins.ts"
+import { codeOf } from "./signals.ts"
 import { tooManyFiles } from "./socket.ts"
 
 const ownUid = (): number => process.geteuid?.() ?? -1
@@ -58,8 +59,6 @@ const refusal = (path: string, problem: string, next: string): TransportError =>
 
 /** The folder went away while it was made: the last tree before us has just removed it. */
 class Vanished extends Error {}
-
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
 const failedAt = (path: string, error: unknown): Error => {
   if (error instanceof TransportError) return error

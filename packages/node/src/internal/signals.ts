@@ -7,7 +7,8 @@
 
 export type Answer = "sent" | "nobody" | "forbidden"
 
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
+/** The system's name of an error, as `ESRCH`. */
+export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
 /** Darwin answers EPERM for a group in which all are dead and not reaped; then its leader is not found either. */
 const isDeadGroup = (pid: number): boolean => process.platform === "darwin" && pid < 0 && send(-pid, 0) !== "forbidden"

@@ -24,7 +24,6 @@ import {
   ActorLost,
   ContextCancelled,
   EndpointUnknown,
-  formatActor,
   PayloadInvalid,
   RemoteActorError
 } from "../errors/ActorError.ts"
@@ -207,7 +206,7 @@ const fail = (error: unknown, others: ReadonlyArray<Boxed>): Effect.Effect<never
     : Effect.failCause(Cause.annotate(Cause.fail(error), Context.make(OtherFailures, others) as Context.Context<never>))
 
 /** A failure that is not the endpoint's own. */
-export const toActorError = (
+const toActorError = (
   failure: Exclude<Failure, { readonly _tag: "Fail" | "ContractMismatch" }>,
   endpoint: string,
   peer: ActorId
@@ -242,7 +241,3 @@ export const toActorError = (
       return new ActorLost({ actor: failure.actor, how: failure.how, began: failure.began, stderr: [], failure: null })
   }
 }
-
-/** Names a failure in one line, for logs. */
-export const describeFailure = (failure: Failure, self: ActorId): string =>
-  "boxed" in failure ? `${failure.boxed.type}: ${failure.boxed.message}` : `${failure._tag} in ${formatActor(self)}`

@@ -127,7 +127,7 @@ const record = (level: LogRecord["level"], message: ReadonlyArray<string>): LogR
 })
 
 /** The annotation that names the actor a record comes from. */
-export const actorAnnotation = "actor"
+const actorAnnotation = "actor"
 
 /** The endpoint that every actor serves to its children: their logs, logged here. */
 export const handler = (context: Context.Context<never>, channel: PeerChannel): Handler => ({

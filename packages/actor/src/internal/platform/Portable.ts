@@ -41,7 +41,7 @@ export interface Definition<out Layered> {
   readonly revive: (settings: string) => Effect.Effect<Layered, unknown>
 }
 
-export const isDefinition = (u: unknown): u is Definition<unknown> =>
+const isDefinition = (u: unknown): u is Definition<unknown> =>
   (typeof u === "object" || typeof u === "function") && u !== null && "~furrow/Portable" in u
 
 export interface PortableOptions<C> {

@@ -109,9 +109,9 @@ export type Step<F> = readonly [State<F>, ReadonlyArray<Action<F>>]
 export const maxFailures = 16
 
 /** The exit code of an actor that failed (sysexits' EX_SOFTWARE). */
-export const failedCode = 70
+const failedCode = 70
 /** The exit code of an actor that did not become ready, or whose parent is gone. */
-export const lostCode = 1
+const lostCode = 1
 
 export const initial: State<never> = { _tag: "Greeting" }
 

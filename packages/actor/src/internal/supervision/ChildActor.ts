@@ -81,10 +81,6 @@ export class ChildActor {
     process.watch()
   }
 
-  get isRunning(): boolean {
-    return this.state.rung === "Running"
-  }
-
   get connection(): PeerChannel | undefined {
     return this.channel
   }
