@@ -20,7 +20,7 @@ import { document, rows } from "./parity.ts"
 export const folder = "scripts/mutants"
 
 /** Milliseconds for one test with its start: a test that hangs has noticed too. */
-const testLimit = 120_000
+const testLimitMillis = 120_000
 
 /** A mutant with everything that was found for it. */
 export interface Ready {
@@ -140,12 +140,12 @@ const shownBy = (report: Report | "hung" | "broken", { file, fragment }: Named):
   return found.some(({ status }) => status === "passed") ? "passed" : "not run"
 }
 
-const runTest = (root: string, test: Named): Shown => shownBy(run(root, [test], testLimit), test)
+const runTest = (root: string, test: Named): Shown => shownBy(run(root, [test], testLimitMillis), test)
 
 /** The tests without a fault, all in one run. One that does not pass there runs again alone: it may only have been late. */
 const runSound = (root: string, ready: ReadonlyArray<Ready>): ReadonlyMap<string, Shown> => {
   const tests = new Map(ready.map(({ mutant, named }) => [mutant.test, named]))
-  const report = run(root, Array.from(tests.values()), 3 * testLimit)
+  const report = run(root, Array.from(tests.values()), 3 * testLimitMillis)
   return new Map(Array.from(tests, ([name, test]) => {
     const shown = shownBy(report, test)
     return [name, shown === "passed" ? shown : runTest(root, test)]

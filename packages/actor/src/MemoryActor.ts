@@ -25,7 +25,7 @@ import { RuntimeLayerError } from "./internal/errors/RuntimeLayerError.ts"
 import * as Platform from "./internal/platform/Platform.ts"
 import { type NativeControl, Spawner, type SpawnerPlan } from "./internal/platform/Spawner.ts"
 import { Transport, type TransportPlan } from "./internal/platform/Transport.ts"
-import * as ActorMain from "./internal/process/ChildMain.ts"
+import * as ChildMain from "./internal/process/ChildMain.ts"
 import { ambientsOf, layer as rootLayer, type RootOptions } from "./internal/process/RootMain.ts"
 import type { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
 import { Waiters } from "./internal/settings/Waiters.ts"
@@ -48,7 +48,7 @@ class MemoryProcess implements ProcessHandle {
   readonly actor: ActorId
   readonly connection: ProcessHandle["connection"]
   private readonly far: ProcessHandle["connection"]
-  private fiber: Fiber.Fiber<ActorMain.Ended> | undefined
+  private fiber: Fiber.Fiber<ChildMain.Ended> | undefined
   private exit: ProcessExit | undefined
   private readonly exits = new Waiters<ProcessExit>()
   private killed: string | undefined
@@ -60,7 +60,7 @@ class MemoryProcess implements ProcessHandle {
     this.far = far
   }
 
-  run(main: (connection: ProcessHandle["connection"]) => Fiber.Fiber<ActorMain.Ended>): void {
+  run(main: (connection: ProcessHandle["connection"]) => Fiber.Fiber<ChildMain.Ended>): void {
     const fiber = main(this.far)
     this.fiber = fiber
     fiber.addObserver((exit) => {
@@ -184,7 +184,7 @@ const makeSpawner = (
         const process = new MemoryProcess(actor)
         process.run((connection) =>
           Effect.runForkWith(withoutCaller(fiber.context))(
-            ActorMain.run({
+            ChildMain.run({
               actor,
               connection,
               load: async (exposed) => find(request)(exposed),

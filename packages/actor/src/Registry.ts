@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type Expected, type Exposed, isExposed, unmet } from "./internal/api/Refs.ts"
+import { type Expected, type Exposed, isExposed, mismatch } from "./internal/api/Refs.ts"
 import type { AnyServiceClass, SelfOf } from "./internal/api/Service.ts"
 import type { Directory } from "./internal/discovery/Directory.ts"
 import type { Change } from "./internal/discovery/Registrar.ts"
@@ -51,7 +51,7 @@ const nameOf = (expected: Expected, name: string | undefined): string | undefine
   name ?? (isExposed(expected) ? undefined : expected.key)
 
 /** An actor of that name that serves something else is a mistake to be told of. */
-const otherwise = (entry: Entry, exposed: Exposed): EndpointUnknown =>
+const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
   new EndpointUnknown({
     actor: entry.actor,
     endpoint: exposed.map(({ endpoint }) => endpoint.name).join(", "),
@@ -86,9 +86,9 @@ const first = (
   Effect.gen(function*() {
     let failure: ActorError | undefined
     for (const entry of entries) {
-      if (unmet(entry, expected) !== undefined) {
+      if (mismatch(entry, expected) !== undefined) {
         // Another Service may share the name; whoever names endpoints means the actors of this name.
-        if (isExposed(expected)) failure ??= otherwise(entry, expected)
+        if (isExposed(expected)) failure ??= wrongEndpointError(entry, expected)
         continue
       }
       const found = yield* Effect.result(open(local, directory, entry))

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import { codecs } from "@furrow/actor/internal/contract/Endpoint"
 import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
-import { Dispatcher, type Handlers } from "@furrow/actor/internal/dialog/Dispatcher"
+import { type BoundHandlers, Dispatcher } from "@furrow/actor/internal/dialog/Dispatcher"
 import { decodeFailure, encodeFailure } from "@furrow/actor/internal/dialog/Failures"
 import * as Caller from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
@@ -66,7 +66,7 @@ const caller = Effect.gen(function*() {
 /** An actor whose caller is played by the test. */
 const callee = Effect.gen(function*() {
   const peer = raw(acceptor("right"))
-  const served: Handlers = new Map(
+  const served: BoundHandlers = new Map(
     [hang, isPrime, numbers, idle].map(({ endpoint, handler }) => [
       endpoint.name,
       { endpoint, handler, context: Context.empty() }

@@ -74,9 +74,9 @@ export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = op
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 /** As if SIGPIPE had ended us, which Node ignores: nobody reads what we write any more. */
-const brokenPipe = 141
+const brokenPipeCode = 141
 /** An error that nobody caught (sysexits' EX_SOFTWARE). */
-const uncaught = 70
+const uncaughtCode = 70
 
 /**
  * The platform of a main program: any Layer of an `ActorRuntime`, or the options of `NodeActor.layer`.
@@ -163,7 +163,7 @@ interface RootWatch {
 }
 
 /** Milliseconds in which a second SIGINT is the same Ctrl-C: npm and tsx pass on what the terminal sends as well. */
-const sameKeypress = 1000
+const sameKeypressMillis = 1000
 
 /** Everything that can end a root from outside its program: the first interrupts it, a second SIGINT kills the tree. */
 const watchRoot = (control: () => Control | undefined, interrupt: () => void): RootWatch => {
@@ -186,7 +186,7 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
       const before = pressedAt
       pressedAt ??= performance.now()
       if (code === undefined) return end(exitCode)
-      if (before !== undefined && performance.now() - before < sameKeypress) return
+      if (before !== undefined && performance.now() - before < sameKeypressMillis) return
       control()?.killAll()
       process.exit(code)
     })
@@ -197,7 +197,7 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
     } catch {
       // It has no reader.
     }
-    end(uncaught)
+    end(uncaughtCode)
   }
   on("uncaughtException", caught)
   on("unhandledRejection", caught)
@@ -207,7 +207,7 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
   })
   on("SIGCONT", () => control()?.continueAll())
   const onPipe = (error: Error & { readonly code?: string }) => {
-    if (error.code === "EPIPE") end(brokenPipe)
+    if (error.code === "EPIPE") end(brokenPipeCode)
     else caught(error)
   }
   process.stdout.on("error", onPipe)

@@ -14,9 +14,9 @@ import type { Violation } from "./Violation.ts"
 /** Default limit of one frame: 64 MiB. */
 export const defaultMaxFrame = 64 * 1024 * 1024
 
-const headerSize = 4
+const headerBytes = 4
 /** Below this a started frame is kept as it came; above it the whole body is reserved at once and filled. */
-const fillThreshold = 64 * 1024
+const fillThresholdBytes = 64 * 1024
 
 export type State =
   | { readonly _tag: "Between"; readonly rest: Uint8Array }
@@ -64,15 +64,15 @@ export const decode = (state: State, chunk: Uint8Array, maxFrame = defaultMaxFra
 
 const split = (bytes: Uint8Array, frames: Array<Uint8Array>, maxFrame: number, count: number): Decoded => {
   let at = 0
-  while (bytes.length - at >= headerSize && frames.length < count) {
+  while (bytes.length - at >= headerBytes && frames.length < count) {
     const size = (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
     if (size === 0) return { state: { _tag: "Failed", violation: { _tag: "FrameEmpty" } }, frames }
     if (size > maxFrame) {
       return { state: { _tag: "Failed", violation: { _tag: "FrameTooLarge", size, limit: maxFrame } }, frames }
     }
-    const start = at + headerSize
+    const start = at + headerBytes
     if (bytes.length - start < size) {
-      if (size < fillThreshold) break
+      if (size < fillThresholdBytes) break
       const body = new Uint8Array(size)
       body.set(bytes.subarray(start))
       return { state: { _tag: "Filling", body, filled: bytes.length - start }, frames }
@@ -91,9 +91,9 @@ export interface Parts {
 
 export const sizeOf = (parts: Parts): number => parts.head.length + (parts.tail === undefined ? 0 : parts.tail.length)
 
-const arenaSize = 64 * 1024
+const arenaBytes = 64 * 1024
 /** Tails below this are copied behind their head: one write is cheaper than two. */
-const copyBelow = 16 * 1024
+const maxCopiedBytes = 16 * 1024
 
 /**
  * Collects frames until the transport takes them: small ones share an arena, large tails stand alone.
@@ -101,14 +101,14 @@ const copyBelow = 16 * 1024
  */
 export class Outbox {
   private chunks: Array<Uint8Array> = []
-  private arena = new Uint8Array(arenaSize)
+  private arena = new Uint8Array(arenaBytes)
   private from = 0
   private to = 0
 
   push(parts: Parts): void {
     const { head, tail } = parts
-    const copied = tail !== undefined && tail.length <= copyBelow
-    const needed = headerSize + head.length + (copied ? tail.length : 0)
+    const copied = tail !== undefined && tail.length <= maxCopiedBytes
+    const needed = headerBytes + head.length + (copied ? tail.length : 0)
     if (this.to + needed > this.arena.length) this.renew(needed)
     const size = sizeOf(parts)
     const { arena } = this
@@ -140,7 +140,7 @@ export class Outbox {
     const { chunks } = this
     this.chunks = []
     // A scratch that grew for a large head is not kept.
-    if (this.arena.length > arenaSize) this.renew(0)
+    if (this.arena.length > arenaBytes) this.renew(0)
     return chunks
   }
 
@@ -152,7 +152,7 @@ export class Outbox {
   private renew(atLeast: number): void {
     this.cut()
     // The old arena may still be on its way through the kernel: it is never written again.
-    this.arena = new Uint8Array(Math.max(arenaSize, atLeast))
+    this.arena = new Uint8Array(Math.max(arenaBytes, atLeast))
     this.from = 0
     this.to = 0
   }

@@ -92,7 +92,7 @@ const letGo = (): void => {
 // ---- reading ------------------------------------------------------------------------------------------------------
 
 /** A parser holds on to its last payload: it is kept for the next one only while that is small. */
-const keepBelow = 64 * 1024
+const maxKeptParserBytes = 64 * 1024
 
 /**
  * A `SchemaBinary.parser` reads faster than the codec does, but it keeps a cut-off payload and joins it to the next one.
@@ -109,7 +109,7 @@ const decoder = <S extends Data>(schema: S): (bytes: Uint8Array) => S["Type"] =>
       idle = undefined
       try {
         const values = parser.feedSync(bytes)
-        if (bytes.length < keepBelow) idle = parser
+        if (bytes.length < maxKeptParserBytes) idle = parser
         return values[0]!
       } catch {
         // Said below, in the codec's words.

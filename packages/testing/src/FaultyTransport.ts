@@ -81,7 +81,7 @@ export const random = (seed: number): () => number => {
 }
 
 /** As much as a lane takes before its writer is told to wait: more than the connections below, so that they decide. */
-const highWaterMark = 1024 * 1024
+const highWaterBytes = 1024 * 1024
 
 const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
   const out = new Uint8Array(a.length + b.length)
@@ -128,7 +128,7 @@ class Lane {
   }
 
   get isFull(): boolean {
-    return this.blocked || this.queued >= highWaterMark
+    return this.blocked || this.queued >= highWaterBytes
   }
 
   /** Everything has gone on, and there is room behind. */

@@ -22,20 +22,20 @@ export const markChild = (): Child => {
   return child
 }
 
-const importing =
+const errorStartedWhileImporting =
   "an actor was started while a child was importing this file. The child imports the file to find its " +
   "endpoints, so the main program must not run there: start it with NodeActor.runMain, or guard it with " +
   "`if (import.meta.main)`"
 
-const unguarded =
+const errorUnguardedMain =
   "this process is an actor of a single-file bundle, started from it again: the main program must not run " +
   "here. Start it with NodeActor.runMain, which serves the actor instead"
 
 /** Why no root may be made in this process now, if so. A child remembers it: its module cannot be served from. */
 export const refusalOf = (): string | undefined => {
   const child = childOf()
-  if (child === undefined) return isBundledActor ? unguarded : undefined
+  if (child === undefined) return isBundledActor ? errorUnguardedMain : undefined
   if (!child.importing) return undefined
-  child.refused ??= importing
-  return importing
+  child.refused ??= errorStartedWhileImporting
+  return errorStartedWhileImporting
 }

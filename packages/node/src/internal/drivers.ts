@@ -53,7 +53,7 @@ const isOf = (tag: "Unix" | "Tcp") => (address: string): boolean => {
 }
 
 /** After the death of an actor its own actors die: so long (milliseconds) until what they leave is looked for. */
-const below = 1000
+const orphanSweepMillis = 1000
 
 /** Removes what the dead leave in a tree's folder: at once, and once more when what was below them is dead too. */
 const cleaner = (tree: string) => {
@@ -66,7 +66,7 @@ const cleaner = (tree: string) => {
   }
   const look = () => {
     more = false
-    timer = setTimeout(again, below).unref()
+    timer = setTimeout(again, orphanSweepMillis).unref()
   }
   return (actor: ActorId): void => {
     RuntimeFolder.removeSocket(tree, actor)

@@ -136,11 +136,11 @@ const tell = ({ mode, registry, setpriv }: Options): string =>
   setpriv !== undefined ? `${mode}=${setpriv}` : registry === undefined ? mode : `${mode}=registry`
 
 /** True when an actor that was told this has to watch its parent by a thread. */
-export const watches = (told: string | undefined): boolean => told?.split("=")[0] === "thread"
+export const watches = (argument: string | undefined): boolean => argument?.split("=")[0] === "thread"
 
 /** The guard of an actor, as its parent told it on its command line; `watch` where it has a thread of its own. */
-export const inherited = (told: string | undefined, watch?: Watch): Guard => {
-  const [mode, more] = told?.split("=") ?? []
+export const inherited = (argument: string | undefined, watch?: Watch): Guard => {
+  const [mode, more] = argument?.split("=") ?? []
   if (mode === "warden") return new Guard({ mode, setpriv: more, registry: registryOf.warden })
   if (mode !== "thread") return new Guard({ mode: "none" })
   return new Guard({ mode, registry: more === undefined ? undefined : registryOf.thread, watch })
@@ -174,7 +174,7 @@ interface Options {
 
 export class Guard {
   /** Its text on an actor's command line. */
-  readonly told: string
+  readonly commandLineArgument: string
   private readonly options: Options
   private registry: number | undefined
   /** The warden we have started. */
@@ -189,7 +189,7 @@ export class Guard {
 
   constructor(options: Options) {
     this.options = options
-    this.told = tell(options)
+    this.commandLineArgument = tell(options)
     this.registry = typeof options.registry === "number" ? options.registry : undefined
   }
 
@@ -277,7 +277,7 @@ export class Guard {
 
 /** The thread of an actor, which has to know of the actors it has started. */
 export interface Watch {
-  readonly say: (told: GuardThread.Told) => void
+  readonly say: (notice: GuardThread.GroupNotice) => void
 }
 
 /** The `thread` guard's side in the actor; resolves when its thread is watching. */
@@ -290,5 +290,5 @@ export const watchParent = async (): Promise<Watch> => {
   })
   thread.removeAllListeners("error")
   thread.unref()
-  return { say: (told) => thread.postMessage(told) }
+  return { say: (notice) => thread.postMessage(notice) }
 }

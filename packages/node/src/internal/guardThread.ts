@@ -8,7 +8,7 @@ import type * as Net from "node:net"
 import type { MessagePort } from "node:worker_threads"
 
 /** The words to the thread: a group below us has begun, or its leader was reaped. */
-export interface Told {
+export interface GroupNotice {
   readonly group: number
   readonly began: boolean
 }
@@ -17,7 +17,7 @@ export interface Told {
 export const watching = "watching"
 
 /** The descriptor by which a parent's end is noticed. */
-export const lifeOfParent = 4
+export const parentLifeFd = 4
 
 /**
  * Waits for the end of the pipe from the parent. Then it kills the groups of the actors below, and at last its own: one
@@ -27,7 +27,7 @@ export const lifeOfParent = 4
  */
 export function guardThread(port: MessagePort, net: typeof Net, fd: number, word: string): void {
   const below = new Set<number>()
-  port.on("message", ({ began, group }: Told) => {
+  port.on("message", ({ began, group }: GroupNotice) => {
     if (began) below.add(group)
     else below.delete(group)
   })
@@ -48,5 +48,5 @@ export function guardThread(port: MessagePort, net: typeof Net, fd: number, word
 
 /** The thread as text. */
 export const source = `"use strict";(${guardThread.toString()})(${
-  [`require("node:worker_threads").parentPort`, `require("node:net")`, lifeOfParent, JSON.stringify(watching)].join()
+  [`require("node:worker_threads").parentPort`, `require("node:net")`, parentLifeFd, JSON.stringify(watching)].join()
 })`

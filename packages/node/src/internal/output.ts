@@ -8,17 +8,17 @@ import type { Readable, Writable } from "node:stream"
 import { StringDecoder } from "node:string_decoder"
 
 /** A line without an end is copied in pieces of this size. */
-const maxLine = 64 * 1024
-const keepLines = 20
-const keepLineLength = 1024
+const maxLineChars = 64 * 1024
+const keptLines = 20
+const keptLineChars = 1024
 
 /** The last lines of a stream. */
 export class Tail {
   private readonly lines: Array<string> = []
 
   push(line: string): void {
-    this.lines.push(line.length <= keepLineLength ? line : `${line.slice(0, keepLineLength)}…`)
-    if (this.lines.length > keepLines) this.lines.shift()
+    this.lines.push(line.length <= keptLineChars ? line : `${line.slice(0, keptLineChars)}…`)
+    if (this.lines.length > keptLines) this.lines.shift()
   }
 
   get last(): ReadonlyArray<string> {
@@ -63,7 +63,7 @@ export const copyLines = (source: Readable, target: Writable, tail?: Tail): () =
     const end = text.lastIndexOf("\n") + 1
     const whole = text.slice(0, end)
     rest = text.slice(end)
-    if (rest.length > maxLine) {
+    if (rest.length > maxLineChars) {
       write(`${whole}${rest}\n`)
       tail?.push(rest)
       rest = ""

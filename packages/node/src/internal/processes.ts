@@ -44,7 +44,7 @@ const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
   argv === undefined ? process.argv.slice(1) : [process.argv[1] ?? "", ...argv]
 
 /** After a process ended, for the rest of its output. */
-const outputGrace = 50
+const outputGraceMillis = 50
 
 /** The debugger's id lets anybody run code in the actor: it is said on the actor's stderr, and to nobody else. */
 const secretInspector = "--inspect-publish-uid=stderr"
@@ -64,7 +64,7 @@ const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> =
 }
 
 /** So long (milliseconds) SIGKILL may take, which the kernel does not put off but for a call that it cannot break off. */
-const unkillableAfter = 10_000
+const killBoundMillis = 10_000
 
 /** A process's requests of its surroundings. */
 interface Surroundings {
@@ -111,7 +111,7 @@ class NodeProcess implements ProcessHandle {
         this.finish({ code, signal })
       }
       // Output that is already here is read first, also where we were too busy to read it in time.
-      const timer = setTimeout(() => setImmediate(finish), outputGrace)
+      const timer = setTimeout(() => setImmediate(finish), outputGraceMillis)
       child.once("close", finish)
     })
   }
@@ -127,7 +127,7 @@ class NodeProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (this.reaped) return
     // An exit that we were too busy, or stopped, to notice comes first.
-    if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), unkillableAfter)
+    if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), killBoundMillis)
     if (send(-this.actor.pid, signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
     this.refused(signal)
@@ -158,7 +158,7 @@ class NodeProcess implements ProcessHandle {
       ? "this process may not signal it (EPERM), and no warden has"
       : "it is in a call of the kernel that cannot be broken off, or was stopped by a tracer"
     const line =
-      `${this.described} is still there ${unkillableAfter / 1000} s after SIGKILL: ${why}. Its owner goes on; ` +
+      `${this.described} is still there ${killBoundMillis / 1000} s after SIGKILL: ${why}. Its owner goes on; ` +
       `end it by hand: kill -9 -${this.actor.pid}`
     this.tail.push(line)
     this.around.log(Effect.logError(line))
@@ -231,7 +231,7 @@ const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProc
     ...script(),
     actor.name,
     actor.uuid,
-    guard.told,
+    guard.commandLineArgument,
     String(process.pid),
     options.memoryLimit === undefined ? "-" : limitedHeap,
     padding,

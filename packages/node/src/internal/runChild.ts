@@ -18,11 +18,11 @@ import { importModule, load } from "./load.ts"
 import { limitedHeap, Living, make } from "./processes.ts"
 
 /** Output after the last word may still be on its way: nothing waits longer than this for it. */
-const flushBound = 500
+const flushBoundMillis = 500
 
 const flushed = (write: (done: () => void) => void): Promise<void> =>
   new Promise((resolve) => {
-    const timer = setTimeout(resolve, flushBound)
+    const timer = setTimeout(resolve, flushBoundMillis)
     write(() => {
       clearTimeout(timer)
       resolve()
@@ -45,7 +45,7 @@ const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importi
 }
 
 /** The exit code of a runtime that itself fails. */
-const failed = 70
+const failedCode = 70
 
 /** How an actor finds what it is to serve. */
 export interface Sources {
@@ -67,7 +67,7 @@ export const runChild = (sources: Sources = modules): Promise<never> =>
   live(sources.args(), sources).catch((error: unknown) => {
     // This is the only end of the process: its timers and its errors are kept from doing so.
     process.stderr.write(`an actor's runtime failed: ${format(error)}\n`)
-    process.exit(failed)
+    process.exit(failedCode)
   })
 
 const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sources: Sources): Promise<never> => {

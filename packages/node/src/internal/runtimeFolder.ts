@@ -81,7 +81,7 @@ const makeFolder = (path: string): boolean => {
 }
 
 /** As many as the kernel follows. */
-const mostLinks = 40
+const maxLinks = 40
 
 const names = (path: string): ReadonlyArray<string> => path.split(Path.sep).filter((name) => name !== "")
 
@@ -104,7 +104,7 @@ const walkTo = (path: string): void => {
       continue
     }
     if (found.isSymbolicLink()) {
-      if (found.uid !== 0 || ++links > mostLinks) {
+      if (found.uid !== 0 || ++links > maxLinks) {
         throw refusal(path, `${next} is a symbolic link, and not one of root's`, "Use the path it stands for")
       }
       const target = Fs.readlinkSync(next)
@@ -154,7 +154,7 @@ const claim = (path: string): boolean => {
 }
 
 /** How often others may remove the runtime folder while we make ours in it: the last one of theirs, when it is empty. */
-const attempts = 5
+const maxAttempts = 5
 
 /** The tree's folder is there and ours alone. True when it did not exist before; throws a `TransportError`. */
 export const prepare = (tree: string): boolean => {
@@ -166,7 +166,7 @@ export const prepare = (tree: string): boolean => {
       return claim(tree)
     } catch (error) {
       if (!(error instanceof Vanished)) throw failedAt(tree, error)
-      if (attempt === attempts) throw refusal(tree, "it is removed again and again", "Find out who does it")
+      if (attempt === maxAttempts) throw refusal(tree, "it is removed again and again", "Find out who does it")
     }
   }
 }

@@ -53,7 +53,7 @@ export const cannotListen = (at: string, error: SystemError): TransportError => 
 }
 
 /** How long a listener may take to answer, and how long to wait before asking a full one again (milliseconds). */
-const bounds = { answer: 10_000, full: 20 }
+const dialTimeouts = { answerMillis: 10_000, fullMillis: 20 }
 
 const cannotDial = (address: string, error: SystemError): TransportError => {
   const failed = (next: string) =>
@@ -82,7 +82,7 @@ const cannotDial = (address: string, error: SystemError): TransportError => {
 }
 
 const noAnswer = (): SystemError =>
-  Object.assign(new Error(`no answer within ${bounds.answer / 1000} seconds`), { code: "ETIMEDOUT" })
+  Object.assign(new Error(`no answer within ${dialTimeouts.answerMillis / 1000} seconds`), { code: "ETIMEDOUT" })
 
 /** One connection to whoever listens there. Interrupting it gives it up. */
 export const connect = (address: string, target: Net.NetConnectOpts): Effect.Effect<Connection, TransportError> =>
@@ -98,14 +98,14 @@ export const connect = (address: string, target: Net.NetConnectOpts): Effect.Eff
       stop()
       resume(Effect.fail(cannotDial(address, error)))
     }
-    const deadline = setTimeout(() => fail(noAnswer()), bounds.answer)
+    const deadline = setTimeout(() => fail(noAnswer()), dialTimeouts.answerMillis)
     const attempt = () => {
       const reader = SocketConnection.makeReader()
       const trying = Net.connect({ ...target, noDelay: true, onread: reader.onread } as Net.NetConnectOpts)
       socket = trying
       const failed = (error: SystemError) => {
         // The queue of a Unix listener is full: it waits in no line, as tcp does.
-        if (error.code === "EAGAIN") again = setTimeout(attempt, bounds.full)
+        if (error.code === "EAGAIN") again = setTimeout(attempt, dialTimeouts.fullMillis)
         else fail(error)
       }
       trying.once("error", failed)

@@ -127,18 +127,18 @@ export const startOf = (pid: number): string => {
 }
 
 /** How often and how long (milliseconds) a line is offered to a warden that has not read the last ones yet. */
-const offers = { times: 100, pause: 1 }
+const writeRetry = { times: 100, pauseMillis: 1 }
 
 /** Says one line; `false` where there is no warden to hear it. */
 export const tell = (registry: number, line: string): boolean => {
-  for (let i = 0; i < offers.times; i++) {
+  for (let i = 0; i < writeRetry.times; i++) {
     try {
       Fs.writeSync(registry, `${line}\n`)
       return true
     } catch (error) {
       // The warden was killed by somebody.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return false
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, offers.pause)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, writeRetry.pauseMillis)
     }
   }
   return false

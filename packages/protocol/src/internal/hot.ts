@@ -32,8 +32,8 @@ const bin32 = 0xc6
 const map3 = 0x83
 const text8 = 0xd9
 /** Texts up to this many letters have their length in their token, up to the other in the byte behind it. */
-const shortText = 31
-const maxText = 255
+const shortTextBytes = 31
+const maxTextBytes = 255
 
 // ---- writing ------------------------------------------------------------------------------------------------------
 
@@ -73,11 +73,11 @@ export const putBin = (b: Uint8Array, at: number, size: number): number => {
   return putU32(b, at + 1, size)
 }
 
-const sizeOfText = (text: string): number => text.length <= shortText ? 1 + text.length : 2 + text.length
+const sizeOfText = (text: string): number => text.length <= shortTextBytes ? 1 + text.length : 2 + text.length
 
 const putText = (b: Uint8Array, start: number, text: string): number => {
   let at = start
-  if (text.length <= shortText) b[at++] = 0xa0 + text.length
+  if (text.length <= shortTextBytes) b[at++] = 0xa0 + text.length
   else {
     b[at++] = text8
     b[at++] = text.length
@@ -87,7 +87,7 @@ const putText = (b: Uint8Array, start: number, text: string): number => {
 }
 
 const isAscii = (text: string): boolean => {
-  if (text.length > maxText) return false
+  if (text.length > maxTextBytes) return false
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false
   return true
 }
@@ -218,7 +218,7 @@ class Cursor {
   text(): string | undefined {
     const { b } = this
     const token = b[this.at++]!
-    const size = token === text8 ? b[this.at++]! : token >= 0xa0 && token <= 0xa0 + shortText ? token - 0xa0 : -1
+    const size = token === text8 ? b[this.at++]! : token >= 0xa0 && token <= 0xa0 + shortTextBytes ? token - 0xa0 : -1
     if (size < 0) return undefined
     const start = this.at
     this.at += size

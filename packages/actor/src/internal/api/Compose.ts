@@ -14,7 +14,7 @@ import type { AnyDialogEndpoint, Type } from "../contract/Endpoint.ts"
 import type { Handler } from "../dialog/Dispatcher.ts"
 import type { ActorError } from "../errors/ActorError.ts"
 import type { DialogOf } from "../portal/Portal.ts"
-import * as HereActor from "../process/InProcessMain.ts"
+import * as InProcessMain from "../process/InProcessMain.ts"
 import { Losses } from "./StartService.ts"
 
 /**
@@ -60,7 +60,7 @@ export const openTest = <R, Ep extends AnyDialogEndpoint>(
     const { endpoint, handler } = call.definition
     const base = (yield* Effect.context<never>()) as Context.Context<never>
     const served: Handler = { endpoint, handler, context: base }
-    const portal = yield* Effect.orDie(HereActor.serve(
+    const portal = yield* Effect.orDie(InProcessMain.serve(
       endpoint.name,
       (runtime) =>
         Effect.succeed(new Map([[endpoint.name, { ...served, context: Context.merge(runtime, base) as typeof base }]]))

@@ -40,7 +40,7 @@ const listed = (exposed: Exposed): ActorRefData["exposed"] =>
   exposed.map(({ endpoint, module }) => ({ name: endpoint.name, module: module ?? null }))
 
 /** The endpoints or the Service that an actor lacks to be the expected one. */
-export const unmet = (ref: ActorRefData, expected: Expected): string | undefined => {
+export const mismatch = (ref: ActorRefData, expected: Expected): string | undefined => {
   if (!isExposed(expected)) {
     return ref.service === expected.key
       ? undefined
@@ -90,7 +90,7 @@ export const ref: {
   <S extends AnyServiceClass>(service: S): RefOf<SelfOf<S>>
   <const X extends Exposed>(exposed: X): RefOf<X[number]>
 } = (expected: Expected): RefOf<any> =>
-  RefSchema.check(Schema.makeFilter((value) => unmet(value, expected))) as RefOf<any>
+  RefSchema.check(Schema.makeFilter((value) => mismatch(value, expected))) as RefOf<any>
 
 /**
  * Opens a portal to the actor behind a reference, for as long as the Scope. One connection serves all portals between
@@ -145,7 +145,7 @@ export const self: {
     const served = Array.from(local.handlers.keys(), (name) => ({ name, module: null }))
     // While its layers are built nothing is served yet: what they say of it is believed.
     const known = served.length === 0 && isExposed(expected) ? exposed : served
-    const problem = unmet({ actor: info.id, path, service: service ?? null, exposed: known }, expected)
+    const problem = mismatch({ actor: info.id, path, service: service ?? null, exposed: known }, expected)
     return problem === undefined
       ? Effect.succeed({ actor: info.id, path, service: service ?? null, exposed })
       : Effect.die(new Error(`${info.name} has no such reference to itself: ${problem}`))

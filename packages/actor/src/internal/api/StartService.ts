@@ -14,7 +14,7 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
 import { endWithScope, portalOf } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
-import * as HereActor from "../process/InProcessMain.ts"
+import * as InProcessMain from "../process/InProcessMain.ts"
 import type { AnyService, Implementation, ServedInside } from "../process/ServiceImplementation.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { note } from "../settings/Definitions.ts"
@@ -116,5 +116,5 @@ export const layer = (service: AnyService, options: StartOptions): Layer.Layer<a
 export const layerTest = (service: AnyService, implementation: Implementation): Layer.Layer<any, unknown> =>
   Layer.effect(
     service as never,
-    HereActor.portal(service, implementation) as Effect.Effect<never, unknown, Scope.Scope>
+    InProcessMain.portal(service, implementation) as Effect.Effect<never, unknown, Scope.Scope>
   )

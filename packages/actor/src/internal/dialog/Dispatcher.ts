@@ -30,7 +30,7 @@ export interface Handler {
   readonly context: Context.Context<never>
 }
 
-export type Handlers = ReadonlyMap<string, Handler>
+export type BoundHandlers = ReadonlyMap<string, Handler>
 
 /** Endpoints of the runtime itself: served to children, shown to nobody. */
 const runtimePrefix = "furrow/"
@@ -64,7 +64,7 @@ const refused = (failure: Protocol.Failure): Accepted => ({ ok: false, failure }
 export class Dispatcher {
   private readonly channel: PeerChannel
   private readonly env: DialogContext
-  private readonly handlers: Handlers
+  private readonly handlers: BoundHandlers
   private readonly relays: ReadonlyMap<string, Relayed>
   private readonly running = new Set<IncomingDialog>()
   private readonly idle = new Waiters()
@@ -73,7 +73,7 @@ export class Dispatcher {
   constructor(
     channel: PeerChannel,
     env: DialogContext,
-    handlers: Handlers,
+    handlers: BoundHandlers,
     relays: ReadonlyMap<string, Relayed> = new Map()
   ) {
     this.channel = channel
@@ -94,7 +94,7 @@ export class Dispatcher {
   start(start: Message.Start): void {
     const handler = this.handlers.get(start.endpoint)
     const busy = this.busy(start)
-    if (busy === undefined && handler === undefined && this.passOn(start)) return
+    if (busy === undefined && handler === undefined && this.relayStart(start)) return
     const payload = busy === undefined ? this.accept(start, handler) : refused(busy)
     if (!payload.ok) {
       return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(payload.failure) })
@@ -139,7 +139,7 @@ export class Dispatcher {
   })
 
   /** A call of a Service that we gave to the peer goes on to it. */
-  private passOn(start: Message.Start): boolean {
+  private relayStart(start: Message.Start): boolean {
     for (const [key, { address, channel }] of this.relays) {
       const prefix = relayPrefix(key)
       if (!start.endpoint.startsWith(prefix)) continue

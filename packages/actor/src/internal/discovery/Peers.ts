@@ -32,7 +32,7 @@ import type { Doors, Network } from "../transport/Network.ts"
 import { type Address, type Connection, TransportError } from "../transport/Transport.ts"
 
 /** A greeting is a few hundred bytes. A dialler reads more: the first words of its peer come right behind the greeting. */
-const maxGreetingBytes = 16 * 1024
+const maxStrangerGreetingBytes = 16 * 1024
 
 /** Before a refused duplicate is dialled again: each side may have noticed the end of an older connection first. */
 const duplicateRetryMillis = 50
@@ -240,7 +240,7 @@ export class Peers {
         auth: network.authenticator?.()
       },
       events,
-      greetingLimit: maxGreetingBytes
+      greetingLimit: maxStrangerGreetingBytes
     })
     channel.onHandshake((result) => {
       if (result._tag === "Open") {
@@ -432,8 +432,8 @@ const ending = "this actor is ending"
 /** The peer does not want this connection: there is another one, or will be. */
 class Duplicate {}
 
-const isDuplicate = (greeted: HandshakeResult): boolean =>
-  greeted._tag === "Refused" && greeted.refusal.reason === "duplicate"
+const isDuplicate = (result: HandshakeResult): boolean =>
+  result._tag === "Refused" && result.refusal.reason === "duplicate"
 
 /** Said of an address, not of the actor that listened there. */
 const isNobodyThere = (why: NotThere | TransportError): why is TransportError =>
@@ -447,5 +447,5 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
     new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
   )
 
-const refusalOf = (greeted: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
-  greeted._tag === "Refused" ? greeted.refusal.detail : greeted.error.message
+const refusalOf = (result: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
+  result._tag === "Refused" ? result.refusal.detail : result.error.message

@@ -19,7 +19,7 @@ import { contract, type Directory } from "./Directory.ts"
 import * as Registrar from "./Registrar.ts"
 
 /** The most changes that wait for a watcher. */
-const capacity = 1024
+const maxPendingChanges = 1024
 
 class Watcher {
   private readonly name: string | undefined
@@ -38,7 +38,7 @@ class Watcher {
       if (change._tag === "Snapshot" || this.name !== undefined && change.entry.actor.name !== this.name) continue
       this.pending.push(change)
     }
-    if (this.pending.length > capacity) this.pending = [this.snapshot()]
+    if (this.pending.length > maxPendingChanges) this.pending = [this.snapshot()]
     if (this.pending.length > 0) this.waiting?.()
   }
 

@@ -9,9 +9,9 @@ import { type ActorId, RemoteActorError } from "./ActorError.ts"
 /** A chain longer than this is cut: errors can refer to themselves. */
 const maxDepth = 8
 /** One text of an error longer than this is cut: an error is no way around the frame limit. */
-const maxText = 64 * 1024
+const maxTextChars = 64 * 1024
 
-const cut = (text: string): string => text.length <= maxText ? text : `${text.slice(0, maxText)}… (cut)`
+const cut = (text: string): string => text.length <= maxTextChars ? text : `${text.slice(0, maxTextChars)}… (cut)`
 
 const read = (f: () => unknown, otherwise: string): string => {
   try {

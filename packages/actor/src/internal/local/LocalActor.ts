@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
-import { Dispatcher, type Handler, type Handlers } from "../dialog/Dispatcher.ts"
+import { type BoundHandlers, Dispatcher, type Handler } from "../dialog/Dispatcher.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import type { Peers } from "../discovery/Peers.ts"
 import type { ActorId } from "../errors/ActorError.ts"
@@ -61,8 +61,8 @@ export interface PeerNetwork {
   readonly peers: Peers
   readonly directory: Directory
   /** Endpoints of the runtime itself: to our parent and children, and to peers. */
-  readonly toRelatives: Handlers
-  readonly toPeers: Handlers
+  readonly toRelatives: BoundHandlers
+  readonly toPeers: BoundHandlers
   /** An actor below us is gone: removes what it left. */
   readonly forget: (actor: ActorId) => void
 }
@@ -103,7 +103,7 @@ export class LocalActor {
   /** The program of this root is being ended from outside. */
   isLeaving = false
   private readonly dispatchers = new Set<Dispatcher>()
-  private built: Handlers | undefined
+  private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
   /** Why starting actors is refused here at any time, if it is. */
   refused: string | undefined
@@ -146,11 +146,11 @@ export class LocalActor {
   }
 
   /** The handlers for every connection, built before we are ready. */
-  get handlers(): Handlers {
+  get handlers(): BoundHandlers {
     return this.built ?? new Map()
   }
 
-  set handlers(handlers: Handlers) {
+  set handlers(handlers: BoundHandlers) {
     this.built = handlers
     const { early } = this
     this.early = []
@@ -162,14 +162,17 @@ export class LocalActor {
   /**
    * The handlers of one connection: a connection that our layers have made while they were built serves the rest later.
    */
-  served(besides: Handlers): Handlers {
+  served(besides: BoundHandlers): BoundHandlers {
     const served = new Map([...this.handlers, ...besides])
     if (this.built === undefined) this.early.push(served)
     return served
   }
 
   /** Serves what we expose over a connection: to our parent, to a peer. */
-  serve(channel: PeerChannel, besides: Handlers): { readonly dispatcher: Dispatcher; readonly release: () => void } {
+  serve(
+    channel: PeerChannel,
+    besides: BoundHandlers
+  ): { readonly dispatcher: Dispatcher; readonly release: () => void } {
     const dispatcher = new Dispatcher(channel, this.env, this.served(besides))
     this.dispatchers.add(dispatcher)
     if (this.ending !== undefined) dispatcher.cancelAll(this.ending.cancellation)

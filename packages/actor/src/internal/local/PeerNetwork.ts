@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
 import { onOwnAccount } from "../dialog/DialogContext.ts"
-import type { Handlers } from "../dialog/Dispatcher.ts"
+import type { BoundHandlers } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import * as Remote from "../discovery/Directory.ts"
@@ -96,7 +96,7 @@ export interface ReachOptions {
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
   /** The registrar where this is the root, and what it serves. */
-  readonly registrar?: { readonly directory: Directory; readonly handlers: Handlers } | undefined
+  readonly registrar?: { readonly directory: Directory; readonly handlers: BoundHandlers } | undefined
 }
 
 /** From here on the actor can reach others and be reached. */
@@ -118,7 +118,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
     },
     cancelActor
   })
-  const located: Handlers = new Map([[locate.endpoint.name, {
+  const located: BoundHandlers = new Map([[locate.endpoint.name, {
     endpoint: locate.endpoint,
     context,
     handler: ({ path }: { readonly path: ReadonlyArray<string> }) =>

@@ -36,11 +36,11 @@ type LogRecord = typeof LogRecord.Type
 const logs = endpoint("furrow/logs", { payload: { records: Schema.Array(LogRecord) } })
 
 /** A text longer than this is cut: one line is no way around the frame limit. */
-const maxText = 64 * 1024
+const maxTextChars = 64 * 1024
 
 const text = (value: unknown): string => {
   const shown = typeof value === "string" ? value : read(() => format(value))
-  return shown.length <= maxText ? shown : `${shown.slice(0, maxText)}… (cut)`
+  return shown.length <= maxTextChars ? shown : `${shown.slice(0, maxTextChars)}… (cut)`
 }
 
 /** A logger never throws: what cannot be read is said to be so. */
@@ -60,10 +60,10 @@ const sizeOf = ({ annotations, cause, message }: LogRecord): number => {
 }
 
 /** How many records wait for a slow parent before new ones are dropped. */
-const capacity = 4096
+const maxQueuedRecords = 4096
 /** How many records travel together, and how many characters of them. */
-const batch = 256
-const batchSize = 1024 * 1024
+const maxBatchRecords = 256
+const maxBatchChars = 1024 * 1024
 
 export interface LogForwarder {
   readonly logger: Logger.Logger<unknown, void>
@@ -83,7 +83,9 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
       return idle.wake()
     }
     let count = 0
-    for (let size = 0; count < Math.min(batch, queue.length) && size < batchSize; count++) size += sizeOf(queue[count]!)
+    for (let size = 0; count < Math.min(maxBatchRecords, queue.length) && size < maxBatchChars; count++) {
+      size += sizeOf(queue[count]!)
+    }
     const records = queue.slice(0, count)
     queue = queue.slice(count)
     if (dropped > 0) {
@@ -94,7 +96,7 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
     Effect.runFork(Caller.run(channel, env, logs({ records }))).addObserver(next)
   }
   const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
-    if (queue.length >= capacity) {
+    if (queue.length >= maxQueuedRecords) {
       dropped++
       return
     }

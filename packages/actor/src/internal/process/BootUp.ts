@@ -29,8 +29,8 @@ import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { building } from "../spawn/Boot.ts"
 import type { Exposed, PlatformSpec, ServiceSpec, SpawnSpec } from "../spawn/SpawnSpec.ts"
 import type { Connection } from "../transport/Transport.ts"
-import * as Handlers from "./BuildHandlers.ts"
-import * as Served from "./ServiceImplementation.ts"
+import * as BuildHandlers from "./BuildHandlers.ts"
+import * as ServiceImplementation from "./ServiceImplementation.ts"
 import * as Teardown from "./Teardown.ts"
 
 /**
@@ -139,9 +139,12 @@ export const bootUp = (
         "served" in definitions
           ? Effect.flatMap(
             definitions.uses(channel, local),
-            (portals) => Effect.provideContext(Served.build(definitions.served), portals)
+            (portals) => Effect.provideContext(ServiceImplementation.build(definitions.served), portals)
           )
-          : Effect.map(Handlers.build(definitions), (handlers): Served.Built => ({ handlers, main: undefined })),
+          : Effect.map(
+            BuildHandlers.build(definitions),
+            (handlers): ServiceImplementation.Built => ({ handlers, main: undefined })
+          ),
         (error) => new BootFailed("layer", error)
       )
       local.handlers = handlers
@@ -210,7 +213,7 @@ const hasLayers = (definitions: Awaited<ReturnType<typeof loaded>>): boolean =>
 const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const { service } = spec
   if (service === null) return options.load(spec.expose)
-  const served = Served.find(service.module, await options.loadModule(service.module), service.key)
+  const served = ServiceImplementation.find(service.module, await options.loadModule(service.module), service.key)
   // A module that serves from another one is loaded now: its errors are import errors.
   const implementation = await served.load()
   return {
@@ -224,7 +227,7 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
  * the last finalizer.
  */
 const usedPortals = (
-  served: Served.ServedInside,
+  served: ServiceImplementation.ServedInside,
   service: ServiceSpec,
   channel: PeerChannel,
   local: LocalActor
@@ -243,7 +246,7 @@ const usedPortals = (
   })
 
 const relayedPortal = (
-  used: Served.AnyService["uses"][number],
+  used: ServiceImplementation.AnyService["uses"][number],
   actor: ActorId,
   channel: PeerChannel,
   local: LocalActor

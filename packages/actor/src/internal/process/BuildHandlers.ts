@@ -9,7 +9,7 @@ import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
-import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
+import type { BoundHandlers, Handler } from "../dialog/Dispatcher.ts"
 import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Background from "./Background.ts"
@@ -37,7 +37,7 @@ export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>):
 /** Builds the layers and binds the handlers to them; they live as long as the scope. */
 export const build = (
   definitions: ReadonlyArray<Implemented<AnyEndpoint>>
-): Effect.Effect<Handlers, unknown, ActorRuntime | Scope.Scope> =>
+): Effect.Effect<BoundHandlers, unknown, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
     const error = duplicate(definitions)
     if (error !== undefined) return yield* Effect.die(error)

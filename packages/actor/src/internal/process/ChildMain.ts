@@ -186,7 +186,7 @@ class Living {
       channel.route((event) => {
         switch (event._tag) {
           case "Spawn":
-            return this.told(event.payload)
+            return this.acceptSpec(event.payload)
           case "Start":
             return this.booted?.dispatcher.start(event)
           case "CancelActor":
@@ -198,7 +198,7 @@ class Living {
     })
   }
 
-  private told(payload: Uint8Array): void {
+  private acceptSpec(payload: Uint8Array): void {
     const spec = specCodec.decode(payload)
     if (!spec.ok) return this.channel.violate({ _tag: "Malformed", word: "Spawn", field: "payload" })
     this.spec = spec.value
@@ -294,28 +294,33 @@ class Living {
     const { countdown, cancellation: { deadline } } = this.end!
     const bound = Teardown.cleanupBound(deadline)
     const reserve = deadline - bound
-    const { margin } = Teardown
+    const { marginMillis } = Teardown
     switch (part) {
       case "handlers":
         return Teardown.awaitHandlers(local.serving, this.main, bound)
       case "layers":
-        return Teardown.release(scope, Exit.void, Math.max(margin / 2, countdown.left - reserve), "layers", bound)
+        return Teardown.release(scope, Exit.void, Math.max(marginMillis / 2, countdown.left - reserve), "layers", bound)
       case "logs":
         return Effect.as(Teardown.settled(logs.flush, this.spec!.timeouts.logs), undefined)
       case "output": {
         const { written } = this.options
         if (written === undefined || why._tag === "ParentLost") return Effect.succeed(undefined)
-        const left = Math.max(0, countdown.left - margin / 2)
+        const left = Math.max(0, countdown.left - marginMillis / 2)
         return Effect.as(Teardown.settled(Effect.promise(written), left), undefined)
       }
       case "platform": {
         const { cleanup } = this.state as Extract<Life.State<Failed>, { readonly _tag: "Ending" }>
         local.reach?.peers.close(this.farewell(why, cleanup))
         if (platformScope.state._tag === "Empty") return Effect.succeed(undefined)
-        return Teardown.release(platformScope, Exit.void, Math.max(margin / 2, countdown.left - margin), "platform")
+        return Teardown.release(
+          platformScope,
+          Exit.void,
+          Math.max(marginMillis / 2, countdown.left - marginMillis),
+          "platform"
+        )
       }
       case "farewell":
-        return Effect.as(Teardown.settled(logs.flush, margin / 2), undefined)
+        return Effect.as(Teardown.settled(logs.flush, marginMillis / 2), undefined)
     }
   }
 

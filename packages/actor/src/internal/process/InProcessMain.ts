@@ -12,7 +12,7 @@ import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
-import { Dispatcher, type Handlers } from "../dialog/Dispatcher.ts"
+import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
@@ -21,7 +21,7 @@ import * as Portal from "../portal/Portal.ts"
 import { newUuid } from "../settings/ActorRef.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as MemoryTransport from "../transport/MemoryTransport.ts"
-import * as Served from "./ServiceImplementation.ts"
+import * as ServiceImplementation from "./ServiceImplementation.ts"
 
 /** Two channels that talk to each other; both are open when this resolves, and closed with the Scope. */
 const channels = (
@@ -56,7 +56,7 @@ const channels = (
 /** A portal to handlers that run here. */
 export const serve = (
   name: string,
-  handlers: (runtime: Context.Context<ActorRuntime>) => Effect.Effect<Handlers, unknown, Scope.Scope>
+  handlers: (runtime: Context.Context<ActorRuntime>) => Effect.Effect<BoundHandlers, unknown, Scope.Scope>
 ): Effect.Effect<Portal.Portal<any>, unknown, Scope.Scope> =>
   Effect.gen(function*() {
     const near: ActorId = { name: "here", uuid: newUuid(), pid: 0 }
@@ -98,14 +98,14 @@ export const serve = (
 
 /** A portal to a Service whose handlers run here. */
 export const portal = (
-  service: Served.AnyService,
-  implementation: Served.Implementation
+  service: ServiceImplementation.AnyService,
+  implementation: ServiceImplementation.Implementation
 ): Effect.Effect<Portal.Portal<any>, unknown, Scope.Scope> =>
   serve(service.key, (runtime) =>
     Effect.flatMap(Effect.context<Scope.Scope>(), (context) =>
       Effect.provideContext(
         Effect.map(
-          Served.build({
+          ServiceImplementation.build({
             "~furrow/Served": () => undefined as never,
             key: service.key,
             service: () => service,

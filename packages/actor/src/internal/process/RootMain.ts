@@ -37,7 +37,7 @@ import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 import * as Network from "../transport/Network.ts"
-import * as Handlers from "./BuildHandlers.ts"
+import * as BuildHandlers from "./BuildHandlers.ts"
 
 /**
  * The options of a root: its name, what it serves, and what all of its tree has.
@@ -198,7 +198,7 @@ const runtimeOn = (
     const runtime = { info: local.info, inside: local }
     local.handlers = yield* Effect.orDie(
       Effect.provideContext(
-        Handlers.build(options.expose ?? []),
+        BuildHandlers.build(options.expose ?? []),
         Context.add(yield* Effect.context<never>(), ActorRuntime, runtime) as Context.Context<any>
       ) as Effect.Effect<LocalActor["handlers"], unknown>
     )

@@ -29,7 +29,7 @@ import type { DialogHandle } from "../contract/DialogCall.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import * as RpcEndpoints from "../contract/RpcEndpoints.ts"
 import { CurrentDialog, Deadline } from "../dialog/DialogContext.ts"
-import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
+import type { BoundHandlers, Handler } from "../dialog/Dispatcher.ts"
 import { reportUnread } from "../dialog/Outcome.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { current } from "../local/LocalActor.ts"
@@ -373,7 +373,7 @@ export const handlersOf = (
   group: RpcEndpoints.Group | undefined,
   built: Context.Context<never>,
   base: Context.Context<never>
-): Effect.Effect<Handlers, never, ActorRuntime | Scope.Scope> =>
+): Effect.Effect<BoundHandlers, never, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
     if (group === undefined) throw new Error(`"${key}" has no RpcGroup: implement it with \`serve\``)
     checkLayer(key, group.requests, built)

@@ -10,7 +10,7 @@ import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type * as RpcEndpoints from "../contract/RpcEndpoints.ts"
-import type { Handler, Handlers } from "../dialog/Dispatcher.ts"
+import type { BoundHandlers, Handler } from "../dialog/Dispatcher.ts"
 import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Background from "./Background.ts"
@@ -31,7 +31,7 @@ export interface Implementation {
 
 /** The handlers of an actor, and its main, if it has one. */
 export interface Built {
-  readonly handlers: Handlers
+  readonly handlers: BoundHandlers
   readonly main: Effect.Effect<unknown, unknown> | undefined
 }
 

@@ -22,10 +22,10 @@ import { type LogForwarder, withLogger } from "../logs/Logs.ts"
 import { elapsed } from "../settings/Elapsed.ts"
 
 /** Milliseconds that an actor keeps of its deadline for its last words. */
-export const margin = 250
+export const marginMillis = 250
 
 /** How much of a deadline its cleanup may take, in milliseconds. A short deadline is halved. */
-export const cleanupBound = (deadline: number): number => deadline - Math.min(margin, deadline / 2)
+export const cleanupBound = (deadline: number): number => deadline - Math.min(marginMillis, deadline / 2)
 
 /**
  * Waits for an effect no longer than the bound, also where it cannot be interrupted. A finalizer that is late is

@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import { monotonicMillis } from "./Timeouts.ts"
 
 /** A bound is slept in this many slices: a stop takes no more of it than one of them. */
-const slices = 10
+const sliceCount = 10
 const minSliceMillis = 25
 const maxSliceMillis = 500
 /** A slice this much longer than planned was late, not stopped. */
@@ -30,7 +30,7 @@ export class Countdown {
   constructor(clock: Clock.Clock, millis: number) {
     this.clock = clock
     this.counted = millis
-    this.slice = Math.min(Math.max(millis / slices, minSliceMillis), maxSliceMillis)
+    this.slice = Math.min(Math.max(millis / sliceCount, minSliceMillis), maxSliceMillis)
     this.since = monotonicMillis(clock)
   }
 

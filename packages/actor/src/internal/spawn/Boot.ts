@@ -32,16 +32,16 @@ export interface BootOptions {
   /** Reads the payload of an `Error` for dialog 0; nothing where it is not about the start. */
   readonly failure: (
     payload: Uint8Array
-  ) => { readonly step: SpawnStep; readonly error: Omit<Told, "step"> } | undefined
+  ) => { readonly step: SpawnStep; readonly error: Omit<StartFailure, "step"> } | undefined
 }
 
-interface Told {
+interface StartFailure {
   readonly step: SpawnStep
   readonly reason: string
   readonly failure: SpawnFailed["failure"]
 }
 
-const lostDuring = (error: ActorError): Pick<Told, "reason" | "failure"> => ({
+const lostDuring = (error: ActorError): Pick<StartFailure, "reason" | "failure"> => ({
   reason: error instanceof ActorLost && error.stderr.length > 0
     // The lines are shown below the message anyway.
     ? error.message.split("\nits last lines")[0]!
@@ -56,14 +56,14 @@ export const building = endpoint("furrow/building")
 export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
   const { deadline, handle, spec } = options
   let step: SpawnStep = "process"
-  const fail = (told: Omit<Told, "step">, at: SpawnStep = step) =>
+  const fail = (failure: Omit<StartFailure, "step">, at: SpawnStep = step) =>
     Effect.fail(withoutStack(() =>
       new SpawnFailed({
         actor: spec.actor,
         step: at,
-        reason: told.reason,
+        reason: failure.reason,
         stderr: handle.lastLines(),
-        failure: told.failure
+        failure: failure.failure
       })
     ))
   const channel = new PeerChannel({
@@ -82,11 +82,11 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
     explain: options.explain
   })
   const booting = Effect.callback<PeerChannel, SpawnFailed>((resume) => {
-    channel.onHandshake((greeted) => {
-      if (greeted._tag === "Refused") {
-        return resume(fail({ reason: greeted.refusal.detail, failure: null }, "handshake"))
+    channel.onHandshake((result) => {
+      if (result._tag === "Refused") {
+        return resume(fail({ reason: result.refusal.detail, failure: null }, "handshake"))
       }
-      if (greeted._tag === "Ended") return resume(fail(lostDuring(greeted.error)))
+      if (result._tag === "Ended") return resume(fail(lostDuring(result.error)))
       step = "import"
       channel.route((event) => {
         switch (event._tag) {

@@ -41,7 +41,7 @@ export interface MsgStreamOptions {
 const owner = 0
 
 /** How many items a subscriber may be behind, unless it says so. */
-const defaultCapacity = 64
+const defaultCapacityItems = 64
 
 /** Carries out what `FanOut.step` decides: reads for the members, and wakes them. */
 class Shared {
@@ -171,14 +171,14 @@ class MsgStreamLive {
 
   readonly receive: Effect.Effect<unknown, unknown> = Effect.suspend(() =>
     this.shared.isShared
-      ? this.shared.take(this.shared.join("owner", defaultCapacity), () => this.receive)
+      ? this.shared.take(this.shared.join("owner", defaultCapacityItems), () => this.receive)
       : this.options.reader.receiveOr(() => this.receive)
   )
 
   readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() => {
     const { reader } = this.options
     if (!this.shared.isShared) return reader.receiveNow
-    const id = this.shared.join("owner", defaultCapacity)
+    const id = this.shared.join("owner", defaultCapacityItems)
     const waits = this.shared.hasRead(id) && reader.over === undefined
     return waits ? Effect.succeed(Option.none()) : Effect.map(this.receive, Option.some)
   })
@@ -214,7 +214,7 @@ class MsgStreamLive {
       )
     })
 
-  subscribe({ capacity = defaultCapacity, policy = "wait" }: SubscribeOptions): Effect.Effect<
+  subscribe({ capacity = defaultCapacityItems, policy = "wait" }: SubscribeOptions): Effect.Effect<
     Stream.Stream<unknown, unknown>,
     never,
     Scope.Scope
@@ -247,7 +247,7 @@ class MsgStreamLive {
     const { shared } = this
     let id: number | undefined
     const pull: Pull = Effect.suspend(() => {
-      if (id === undefined && shared.isShared) id = shared.join("wait", defaultCapacity)
+      if (id === undefined && shared.isShared) id = shared.join("wait", defaultCapacityItems)
       return id === undefined
         ? this.options.reader.pullOr(() => pull)
         : Effect.map(shared.take(id, () => Cause.done()), one)

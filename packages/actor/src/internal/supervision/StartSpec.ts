@@ -38,12 +38,12 @@ export const entryOf = (local: LocalActor, { definitions, endpoints, name, servi
 }
 
 /** As long as a name may be: it stands on command lines and in every message about the actor. */
-const longest = 1024
+const maxNameChars = 1024
 
 /** Why nobody can be called that. */
 export const problemOfName = (name: string): string | undefined =>
-  name.length > longest
-    ? `its name has ${name.length} characters: names have at most ${longest}`
+  name.length > maxNameChars
+    ? `its name has ${name.length} characters: names have at most ${maxNameChars}`
     : name.includes("\0") || !(name as unknown as { isWellFormed(): boolean }).isWellFormed()
     ? "its name holds a NUL or half of a surrogate pair: names are ordinary text"
     : undefined

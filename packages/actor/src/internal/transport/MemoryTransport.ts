@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import { nextTurn } from "./nextTurn.ts"
 import { type Connection, type ConnectionHandlers, type TransportDriver, TransportError } from "./Transport.ts"
 
-const highWaterMark = 256 * 1024
+const highWaterBytes = 256 * 1024
 
 /** After this many deliveries in microtasks the event loop turns once. */
 const deliveriesPerTurn = 256
@@ -43,7 +43,7 @@ class Pipe {
       this.queued += chunk.length
     }
     this.schedule()
-    if (this.queued < highWaterMark) return true
+    if (this.queued < highWaterBytes) return true
     this.wasFull = true
     return false
   }
@@ -76,7 +76,7 @@ class Pipe {
     this.queue = []
     this.queued = 0
     for (const chunk of queue) reader.data(chunk)
-    if (this.wasFull && this.queued < highWaterMark) {
+    if (this.wasFull && this.queued < highWaterBytes) {
       this.wasFull = false
       this.drained()
     }
