@@ -4,7 +4,7 @@
  * For tests and for programs that want the semantics but not the processes. Everything is as between processes: values
  * cross through their codecs, cancellation is acknowledged, a lost actor is lost. Time is the program's own Clock, so
  * a whole tree runs under TestClock. Not here: the isolation. A blocked event loop blocks every actor, and a killed
- * actor is interrupted: nobody waits for its finalizers, but they run.
+ * actor is interrupted: its finalizers run, without a wait for them.
  *
  * @since 0.1.0
  */
@@ -97,7 +97,7 @@ class MemoryProcess implements ProcessHandle {
   }
 }
 
-/** Above every pid a system hands out: a signal sent to an actor in memory hits nobody. */
+/** Above every pid a system hands out: a signal sent to an actor in memory hits no process. */
 const firstPid = 10_000_000
 
 /**
@@ -125,7 +125,7 @@ export type BetweenPeers = (transport: TransportDriver["Service"]) => TransportD
 export interface Options extends RootOptions {
   readonly between?: Between | undefined
   readonly betweenPeers?: BetweenPeers | undefined
-  /** How members prove themselves to each other. Default: not at all, where nobody outside of this process can dial. */
+  /** How members prove themselves to each other. Default: not at all, because no other process can dial. */
   readonly authenticator?: NativeControl["authenticator"]
 }
 
@@ -149,7 +149,7 @@ interface Crypto {
   }
 }
 
-/** Proof of membership, where somebody else's transport could let anybody dial. */
+/** Proof of membership, for a transport of the program's own that any process could dial. */
 const authenticatorOver = (crypto: Crypto) => (secret: Uint8Array): Authenticator => ({
   nonce: new Uint8Array(crypto.randomBytes(32)),
   mac: (data) => new Uint8Array(crypto.createHmac("sha256", secret).update(data).digest())

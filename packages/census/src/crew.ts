@@ -106,7 +106,7 @@ class Count {
       if (place.condemned) yield* this.needless(place)
     })
 
-  /** Killed so late that all its rows were on their way: nobody is missed. */
+  /** Killed so late that all its rows were on their way: no actor is missed. */
   private readonly needless = ({ portal }: Place) =>
     portal === undefined ? Effect.void : Effect.andThen(
       portal.wait,

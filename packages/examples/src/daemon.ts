@@ -1,7 +1,7 @@
 /**
  * An actor that stays: started once, called again and again, ended when we say so.
  *
- * What it remembers lives in a `layer`, which is built once in the actor and closed when the actor ends. The program
+ * Its memory lives in a `layer`, which is built once in the actor and closed when the actor ends. The program
  * that calls it never builds it.
  *
  * Prints:

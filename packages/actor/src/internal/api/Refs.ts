@@ -114,8 +114,8 @@ export const portal = <X>(
   })
 
 /**
- * A reference to ourselves, to send to whoever should open a portal to us. It dies where we do not expose what it says,
- * or are not that Service.
+ * A reference to ourselves, to send to an actor that should open a portal to us. It dies where we do not expose what it
+ * says, or are not that Service.
  *
  * @example
  * ```ts
@@ -221,7 +221,7 @@ export const root = <const X extends Exposed>(
     )
   })
 
-/** A portal to an actor above us: it outlives us, so nobody has to let go of it. */
+/** A portal to an actor above us: it outlives us, so it needs no release. */
 const above = (
   local: LocalActor,
   channel: PeerChannel,

@@ -90,7 +90,7 @@ export interface ServeOptions<L, Uses, R> {
   readonly layer?: Layer.Layer<L, any, Uses | ActorRuntime> | undefined
   /**
    * Work of the actor's own, which begins when the actor is ready. The actor ends as it does: it returned, it failed, or
-   * it was interrupted. Default: none, and the actor serves until somebody ends it.
+   * it was interrupted. Default: none, and the actor serves until it is ended.
    */
   readonly main?: Effect.Effect<unknown, unknown, R> | undefined
 }

@@ -216,7 +216,7 @@ export class PeerChannel {
     return this.delivered
   }
 
-  /** Closes our side: what is queued is sent, every dialog ends with `ChannelClosed`. */
+  /** Closes our side: queued words are sent, every dialog ends with `ChannelClosed`. */
   close(): void {
     this.input({ _tag: "Close" })
   }
@@ -226,7 +226,7 @@ export class PeerChannel {
     this.guard("the transport threw", () => this.options.connection.end())
   }
 
-  /** Cuts the connection: what is queued is lost. */
+  /** Cuts the connection: queued words are lost. */
   destroy(): void {
     this.guard("the transport threw", () => this.options.connection.destroy())
   }
@@ -394,7 +394,7 @@ export class PeerChannel {
     }
   }
 
-  /** Something threw that must not: what is open ends with that reason, and it is said. */
+  /** Something threw that must not: all that is open ends with that reason, which is reported. */
   private fault(what: string, thrown: unknown): void {
     const reason = `${what}: ${described(thrown)}`
     report(this.options, this.peer, reason, thrown)

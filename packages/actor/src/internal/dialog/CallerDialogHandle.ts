@@ -4,7 +4,7 @@
  *   open -> Start -> Started arrives -> body runs -> our half stops -> the callee's last word -> open resolves
  *
  * The body is raced with the far end: a far failure interrupts it and is what `open` fails with. Leaving the body
- * normally waits for the callee and drops what nobody read; leaving it by a failure or an interruption cancels the
+ * normally waits for the callee and drops unread items; leaving it by a failure or an interruption cancels the
  * callee and waits for its last word. Our own acknowledged cancel is absorbed; everybody else's is raised.
  *
  * @since 0.1.0
@@ -148,7 +148,7 @@ class OpenDialog {
   })
 
   /**
-   * The callee is told to stop, and waited for; whoever waits here is told when the bound has passed (DESIGN D22). Fails
+   * The callee is told to stop, and waited for; the waiter here is told when the bound has passed (DESIGN D22). Fails
    * with what the far finalizers failed with.
    */
   cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
@@ -295,7 +295,7 @@ class OpenDialog {
     return Effect.void
   }
 
-  /** The exit of whoever left, with what the far finalizers failed with after our cancel. */
+  /** The exit of the leaving side, with the failures of the far finalizers after our cancel. */
   withCleanup<A, E>(exit: Exit.Exit<A, E>, cleanup: Exit.Exit<void>): Effect.Effect<A, E> {
     if (Exit.isSuccess(cleanup) || Exit.isSuccess(exit)) return exit
     const { cause } = exit
@@ -369,7 +369,7 @@ const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
     })
   )
 
-/** The same without a body: the dialog is cancelled when the Scope closes, and a far failure wakes nobody. */
+/** The same without a body: the dialog is cancelled when the Scope closes, and a far failure wakes no fiber. */
 export const openScoped = (
   opening: Opening
 ): Effect.Effect<Dialog<any, any, any, any, any>, unknown, Scope.Scope> =>

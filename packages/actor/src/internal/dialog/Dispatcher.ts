@@ -32,7 +32,7 @@ export interface Handler {
 
 export type BoundHandlers = ReadonlyMap<string, Handler>
 
-/** Endpoints of the runtime itself: served to children, shown to nobody. */
+/** Endpoints of the runtime itself: served to children, and never shown. */
 const runtimePrefix = "furrow/"
 
 /** The dialogs of one peer at once; another one is refused. */
@@ -101,7 +101,7 @@ export class Dispatcher {
     }
     const dialog = new IncomingDialog(this.channel, this.env, handler!, start, this.ended)
     dialog.run(payload.value)
-    // Most calls end in the turn they begin: nobody else can have a word for them.
+    // Most calls end in the turn they begin: no other word can come for them.
     if (dialog.isDone) return
     this.running.add(dialog)
     this.channel.registerCallee(start.dialog, dialog)
@@ -126,7 +126,7 @@ export class Dispatcher {
     for (const dialog of Array.from(this.running)) dialog.interrupt(cancellation)
   }
 
-  /** Ends every handler with an error that nobody caught: it is what their callers are told. */
+  /** Ends every handler with an uncaught error: their callers are told of it. */
   failAll(error: unknown, cancellation: Dialog.Cancellation): void {
     this.closing ??= cancellation
     for (const dialog of Array.from(this.running)) dialog.failWith(error, cancellation)

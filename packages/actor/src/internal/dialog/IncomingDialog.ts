@@ -214,7 +214,7 @@ export class IncomingDialog implements CalleePort {
       const exit = failure === undefined ? this.exit! : withCleanup(failure, this.exit!)
       return this.say(exit, limit)
     } catch (defect) {
-      // A contract whose errors have no codec: what the handler failed with cannot be said, and that is what is said.
+      // A contract whose errors have no codec: the handler's error cannot be encoded, and the caller is told that.
       const said: Protocol.Failure = {
         _tag: "Defect",
         boxed: box(defect, this.env.self),

@@ -96,7 +96,7 @@ const isSame = (a: Uint8Array, b: Uint8Array): boolean => {
   return true
 }
 
-/** Says that a handler failed where nobody is left to read it: an event, and an Error log with its stack. */
+/** Reports a handler's failure that no caller is left to read: an event, and an Error log with its stack. */
 export const reportUnread = (
   env: DialogContext,
   context: Context.Context<never>,

@@ -307,7 +307,7 @@ const runNow = (
       settled: (settled) => {
         if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
         if (settled._tag === "Error") channel.sendDigestAgain(endpoint)
-        // Made only where somebody looks: whoever interrupted the call does not.
+        // Made only for a fiber that looks: an interrupted caller does not.
         resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
       }
     })

@@ -44,7 +44,7 @@ export const contract = {
 }
 
 /**
- * The registrar, wherever it is: what parents tell of their children, and what anybody asks.
+ * The registrar, wherever it is: the reports of parents about their children, and the questions of all.
  *
  * @category models
  * @since 0.1.0

@@ -2,7 +2,7 @@
  * The connections of an actor to actors that are neither its parent nor its children: one for each pair, made when it is
  * first needed, used for all dialogs of both sides. `Rendezvous` decides; this carries it out.
  *
- * An actor listens from the moment somebody asks for its address. An actor that dials in is a stranger until it has
+ * An actor listens from the first request for its address. An actor that dials in is a stranger until it has
  * proven that it knows the secret of the tree: its greeting is of limited size, has a limited time, and reaches no
  * handler.
  *
@@ -69,7 +69,7 @@ export interface NotThere {
   readonly reason: string
 }
 
-/** A dial that somebody waits for, and what there is to call off. */
+/** A dial that callers wait for, and the work to call off. */
 interface Dial {
   readonly ref: ActorRefData
   readonly done: Deferred.Deferred<PeerChannel, Unreachable>
@@ -282,7 +282,7 @@ export class Peers {
   private dial(peer: string): void {
     const dial = this.dials.get(peer)!
     dial.timer ??= this.after(this.timeouts.connect, { _tag: "DialLate", peer })
-    // Only while somebody waits for it: a dial that was overtaken has nothing to say of the next one.
+    // Only while a caller waits for it: a dial that was overtaken has nothing to say of the next one.
     const tell = (input: Input) => this.dials.get(peer) === dial ? this.input(input) : undefined
     const attempt = Effect.matchEffect(this.attempt(dial.ref, tell), {
       onSuccess: () => Effect.void,

@@ -115,7 +115,7 @@ const gone = (state: State, uuid: string, why: "ended" | "stale"): readonly [Sta
   const ending = HashMap.has(state.parents, uuid)
     ? Array.from(HashMap.values(state.held)).filter(({ entry }) => isBelow(entry.path, held.entry.path))
     : [held]
-  // The deepest first: nobody is listed whose parent is not.
+  // The deepest first: no actor is listed whose parent is not.
   ending.sort((a, b) => b.entry.path.length - a.entry.path.length || b.order - a.order)
   return [ending.reduce(remove, state), {
     _tag: "Changed",

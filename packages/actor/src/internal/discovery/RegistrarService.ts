@@ -1,5 +1,5 @@
 /**
- * The registrar of a tree, in its root: carries out what `Registrar.step` decides, tells whoever watches, and serves it
+ * The registrar of a tree, in its root: carries out what `Registrar.step` decides, tells the watchers, and serves it
  * all to the tree.
  *
  * A watcher that reads slowly costs a bounded amount of memory: what it has not read yet is replaced by a new snapshot
@@ -147,7 +147,7 @@ export class RegistrarService implements Directory {
     ))
   }
 
-  /** Whose child an actor is; `undefined` where it is not known here. The root is nobody's. */
+  /** Whose child an actor is; `undefined` where it is not known here. The root has no parent. */
   parentOf(uuid: string): { readonly uuid: string | undefined } | undefined {
     const path = Registrar.pathOf(this.state, uuid)
     return path === undefined ? undefined : { uuid: path.at(-2) }

@@ -1,7 +1,7 @@
 /**
  * Events of a tree of actors, as values. Layers publish; observers only read.
  *
- * Publishing with nobody subscribed is one comparison: events can stay on.
+ * Publishing without a subscriber is one comparison: events can stay on.
  *
  * @since 0.1.0
  */
@@ -55,7 +55,7 @@ export const makeEvents = (): Events => {
         try {
           listener(event)
         } catch {
-          // An observer that throws hurts nobody but itself (features P-27).
+          // An observer that throws hurts only itself (features P-27).
         }
       }
     },

@@ -1,5 +1,5 @@
 /**
- * Portals to actors that somebody else owns: good for as long as a Scope, and without the power to make the actor end.
+ * Portals to actors of other owners: good for as long as a Scope, and without the power to make the actor end.
  *
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ export const borrowed = (
   channel: PeerChannel,
   scope: Scope.Scope | undefined
 ): Effect.Effect<Portal.Portal<any>> => {
-  // A child is known from now on: it may have ended when somebody asks.
+  // A child is known from now on: it may have ended by the time of a question.
   const child = local.child(ref.actor.uuid)
   let closed: ActorError | undefined
   const portal = Portal.make({

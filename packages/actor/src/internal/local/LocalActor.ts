@@ -30,7 +30,7 @@ export interface ChildEntry {
   readonly connection: PeerChannel | undefined
   /** Waits for that; nothing where it has ended before. */
   readonly connected: Effect.Effect<PeerChannel | undefined>
-  /** Ends it in somebody's name, and waits until it is gone. */
+  /** Ends it in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
   /** The failures of its cleanup after we had ended it; known once it is gone. */
@@ -97,7 +97,7 @@ export class LocalActor {
   readonly starts: Semaphore.Semaphore
   /** Means of a main program against the whole tree, without asking it; in a root alone. */
   control: Omit<Control, "beginEnd"> | undefined
-  /** None for handlers that run in somebody else's process. */
+  /** None for handlers that run in another actor's process. */
   reach: PeerNetwork | undefined
   private readonly life: Life
   /** The program of this root is being ended from outside. */

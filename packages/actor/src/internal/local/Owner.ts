@@ -20,7 +20,7 @@ import * as Portal from "../portal/Portal.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { ChildEntry, LocalActor } from "./LocalActor.ts"
 
-/** Ours, for `reason`; or, when we are ending ourselves, the name and reason of whoever wants us to. */
+/** Ours, for `reason`; or, when we are ending ourselves, the name and reason of the actor that ends us. */
 export const ownerCancellation = (local: LocalActor, reason: string): Effect.Effect<Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, local.env, fiber.getRef(Timeouts).finalizers)
@@ -64,7 +64,7 @@ export const endWithScope =
       return Effect.orDie(closed)
     })
 
-/** The portal of whoever owns an actor: its `cancel` ends the actor, and waits until it is gone. */
+/** The portal of an actor's owner: its `cancel` ends the actor, and waits until it is gone. */
 export const portalOf = (
   local: LocalActor,
   child: ChildEntry,

@@ -3,8 +3,8 @@
  *
  * An actor that wants to dial another asks its parent or a child for the address; the question goes up to the actor
  * both are below, and down to the one that is meant, which begins to listen when it is first asked. From then on the
- * two have a connection of their own, and nobody between them takes part. A parent that has no such child any more says
- * so: that is how it is known for certain that an actor is gone.
+ * two have a connection of their own, and no actor between them takes part. A parent that has no such child any more
+ * says so: that is how it is known for certain that an actor is gone.
  *
  * @since 0.1.0
  */

@@ -67,7 +67,7 @@ const maxBatchChars = 1024 * 1024
 
 export interface LogForwarder {
   readonly logger: Logger.Logger<unknown, void>
-  /** Sends what is left, and waits for it. */
+  /** Sends the remaining records, and waits for that. */
   readonly flush: Effect.Effect<void>
 }
 
@@ -92,7 +92,7 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
       records.push(record("Warn", [`${dropped} log records were dropped: the parent is too slow`]))
       dropped = 0
     }
-    // A failure means that the parent is gone: nobody is left to read.
+    // A failure means that the parent is gone, and no reader is left.
     Effect.runFork(Caller.run(channel, env, logs({ records }))).addObserver(next)
   }
   const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {

@@ -108,7 +108,7 @@ export interface Portal<in X> {
     options?: StreamOptions
   ) => Effect.Effect<B, Failure<C> | E2 | ActorError, R>
   /**
-   * Opens a dialog that lives as long as the Scope, which cancels it when it closes. A far failure wakes nobody: it
+   * Opens a dialog that lives as long as the Scope, which cancels it when it closes. A far failure wakes no fiber: it
    * shows at the next `receive`, `send` or `result`.
    */
   readonly openScoped: <C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">>(

@@ -1,9 +1,9 @@
 /**
- * Fibers in the background of an actor: forked into the Scope of its layers or of its `build`, where nobody waits for
+ * Fibers in the background of an actor: forked into the Scope of its layers or of its `build`, where no fiber waits for
  * them. A fiber that fails or dies is logged as an Error, and is an event here and at the owner.
  *
- * Effect tells nobody how such a fiber exits, but its Scope lists it under the fiber itself. The Scope that is handed
- * to layers and `build` reads its own list.
+ * Effect does not report how such a fiber exits, but its Scope lists it under the fiber itself. The Scope that is
+ * handed to layers and `build` reads its own list.
  *
  * @since 0.1.0
  */

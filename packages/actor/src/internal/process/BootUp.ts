@@ -40,7 +40,7 @@ import * as Teardown from "./Teardown.ts"
  * @since 0.1.0
  */
 export interface Started {
-  /** An error that nobody caught. */
+  /** An uncaught error. */
   readonly uncaught: (error: unknown) => void
   /**
    * A signal from outside: the actor asks its parent to end it in order. `code` is its exit code where nobody else
@@ -58,7 +58,7 @@ export interface Started {
 export interface ActorMainOptions {
   readonly actor: ActorId
   readonly connection: Connection
-  /** Imports what is to be served. Rejects with an error that says what is wrong and what to do. */
+  /** Imports the modules to be served. Rejects with an error that names the mistake and the remedy. */
   readonly load: (exposed: ReadonlyArray<Exposed>) => Promise<ReadonlyArray<Implemented<AnyEndpoint>>>
   /** Imports a module whose export serves a Service. */
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>

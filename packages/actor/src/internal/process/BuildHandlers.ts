@@ -14,7 +14,7 @@ import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import * as Background from "./Background.ts"
 
-/** Two endpoints of one name: a mistake of whoever wrote `expose`, found before anything starts. */
+/** Two endpoints of one name: a mistake in `expose`, found before anything starts. */
 export const duplicate = (definitions: ReadonlyArray<Implemented<AnyEndpoint>>): Error | undefined => {
   const seen = new Map<string, Implemented<AnyEndpoint>>()
   for (const definition of definitions) {

@@ -38,7 +38,7 @@ export type Why =
   | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
   /** It cancels itself. */
   | { readonly _tag: "Self"; readonly reason: string; readonly signal: Signal | undefined }
-  /** An error that nobody caught, or the failure of its main. */
+  /** An uncaught error, or the failure of its main. */
   | { readonly _tag: "Failed"; readonly error: unknown; readonly of: "actor" | "main" }
   | { readonly _tag: "Returned" }
   | { readonly _tag: "ParentLost"; readonly signal: Signal | undefined }

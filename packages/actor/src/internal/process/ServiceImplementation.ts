@@ -56,7 +56,7 @@ export interface ServedInside {
 
 export const isServed = (u: unknown): u is ServedInside => typeof u === "object" && u !== null && "~furrow/Served" in u
 
-/** Finds a Service's implementation among a module's exports; says what is wrong where it cannot. */
+/** Finds a Service's implementation among a module's exports; without one, names the mistake. */
 export const find = (module: string, exported: Readonly<Record<string, unknown>>, key: string): ServedInside => {
   const all = new Set(Object.values(exported).filter(isServed))
   const found = [...all].filter((served) => served.key === key)

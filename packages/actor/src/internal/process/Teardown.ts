@@ -86,7 +86,7 @@ export const awaitHandlers = (
     return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
   })
 
-/** Closes a scope within what is left of the bound; the message says what it holds, and the whole bound. */
+/** Closes a scope within the rest of the bound; the message says what it holds, and the whole bound. */
 export const release = (
   scope: Scope.Closeable,
   exit: Exit.Exit<unknown, unknown>,
@@ -104,7 +104,9 @@ const running = (serving: ReadonlyArray<Dispatcher>): string => {
   return open.length === 0 ? "its main" : `the handler of ${open.join(", ")}`
 }
 
-/** Tells the owner each failure of the cleanup, and logs it: to the root's loggers, or here where nobody listens any more. */
+/**
+ * Tells the owner each failure of the cleanup, and logs it: to the root's loggers, or here if no one listens any more.
+ */
 export const report = (
   failed: Cause.Cause<unknown>,
   options: { readonly channel: PeerChannel; readonly logs: LogForwarder; readonly actor: ActorId }

@@ -1,7 +1,7 @@
 /**
  * The place of an actor, as data: a portal can be opened with it, and it crosses where a portal cannot. It says who the
- * actor is, where it stands in its tree, and what it serves; it grants nothing: whoever opens it is held to what the
- * actor exposes.
+ * actor is, where it stands in its tree, and what it serves; it grants nothing: its opener is held to the endpoints
+ * that the actor exposes.
  *
  * @since 0.1.0
  */

@@ -63,7 +63,7 @@ export const defaults: Timeouts = {
 }
 
 /**
- * The bounds in force, as a reference of the context; actors inherit them from whoever starts them.
+ * The bounds in force, as a reference of the context; actors inherit them from their starters.
  *
  * @example
  * ```ts

@@ -21,7 +21,7 @@ const isHandle = (u: Partial<ProcessHandle> | undefined | null): u is ProcessHan
 
 type Asked = Fiber.Fiber<ProcessHandle, SpawnFailed>
 
-/** A handle that comes too late is nobody's: its process is killed. */
+/** A handle that comes too late has no owner: its process is killed. */
 const discard = (fiber: Asked): Effect.Effect<void> =>
   Effect.sync(() => {
     fiber.addObserver((exit) => Exit.isSuccess(exit) && exit.value.signal("SIGKILL"))

@@ -66,8 +66,8 @@ export interface SpawnRequest {
 }
 
 /**
- * The end of a process: one of the two is set. Neither is where the process is still there, because nobody could kill it:
- * its owner goes on all the same.
+ * The end of a process: one of the two is set. Both are null when the process is still there, because it could not be
+ * killed: its owner goes on all the same.
  *
  * @category models
  * @since 0.1.0

@@ -48,7 +48,7 @@ export class Batch {
     })
   }
 
-  /** Sends what is collected; waits where the reader is slow. */
+  /** Sends the collected items; waits where the reader is slow. */
   readonly rest: Effect.Effect<void, unknown> = Effect.suspend(() => {
     const { items } = this
     if (items.length === 0) return Effect.void

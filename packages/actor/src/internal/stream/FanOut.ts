@@ -6,11 +6,11 @@
  *
  * A member begins with the oldest item that nobody has read, and takes items in order. A member that waits holds back
  * the reading once it is its capacity behind; the others lose their oldest items instead, and all but `drop` are told.
- * When the last member leaves, what nobody has read goes back, so that the next reader has it: nothing is lost by
- * anybody's coming or going, and nothing is read for nobody.
+ * When the last member leaves, unread items go back, so that the next reader has them: nothing is lost by a coming or a
+ * going, and nothing is read without a reader.
  *
- * `owner` is the stream's own `receive` while others are subscribed: it holds back nobody, is told what it lost, and is
- * no reason to read on.
+ * `owner` is the stream's own `receive` while others are subscribed: it holds back no other, is told of its loss, and
+ * is no reason to read on.
  *
  * @since 0.1.0
  */

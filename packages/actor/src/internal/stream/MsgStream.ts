@@ -2,7 +2,7 @@
  * A dialog's two-way stream: a `StreamReader` for one direction, an `Outlet` for the other, and the conversions to
  * Effect's own Stream and Sink.
  *
- * While anybody is subscribed, `FanOut` hands every item to every reader, and `receive` is only one of them (features
+ * While there is a subscriber, `FanOut` hands every item to every reader, and `receive` is only one of them (features
  * STRM-9). How a slow reader is treated is its own choice.
  *
  * @since 0.1.0
@@ -116,7 +116,7 @@ class Shared {
     return outcome
   }
 
-  /** Members that run in one turn take what is there before more is read: none is outrun by the others. */
+  /** Members that run in one turn take the items at hand before more is read: none is outrun by the others. */
   private schedule(): void {
     if (this.isScheduled) return
     this.isScheduled = true
@@ -242,7 +242,7 @@ class MsgStreamLive {
 
   readonly closed: Effect.Effect<boolean> = Effect.sync(() => this.options.reader.isEnded && this.shared.hasRead(owner))
 
-  /** Reads alone, and from the first subscribe of somebody on as a member like any other, until it leaves. */
+  /** Reads alone, and from the first subscribe on as a member like any other, until it leaves. */
   private plainOrMember(): { readonly pull: Pull; readonly leave: Effect.Effect<void> } {
     const { shared } = this
     let id: number | undefined

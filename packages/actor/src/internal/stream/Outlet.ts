@@ -53,7 +53,7 @@ export class Outlet {
     return true
   }
 
-  /** The dialog is over: whoever waits for credit looks again, and finds out. */
+  /** The dialog is over: writers that wait for credit look again, and find out. */
   release(): void {
     this.over = true
     this.waiting.wake()
@@ -86,7 +86,7 @@ export class Outlet {
     return Effect.suspend(() => this.from(items, 0, false))
   }
 
-  /** `admitted` where the connection had room: one chunk may go, whoever filled it since. */
+  /** `admitted` where the connection had room: one chunk may go, even if it was filled since. */
   private from(items: ReadonlyArray<unknown>, start: number, admitted: boolean): Effect.Effect<void, unknown> {
     let at = start
     let mayPass = admitted

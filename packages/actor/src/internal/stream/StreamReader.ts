@@ -5,7 +5,7 @@
  *   the dialog ends -> the readers learn how, once what they may still read is read
  *
  * Calls, streams and dialogs all receive here: one place decides what a wrong payload, a broken rule, a slow reader or
- * the end of a dialog means to a reader. A payload that does not match is its reader's failure and nobody else's
+ * the end of a dialog means to a reader. A payload that does not match is its reader's failure alone
  * (features PLD-5, WIRE-15).
  *
  * @since 0.1.0
@@ -31,9 +31,9 @@ export interface ReaderOptions {
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
   readonly window: Message.Window
   readonly overflow?: Overflow | undefined
-  /** A failure is told before what is still unread: dialogs, whose messages mean nothing after one (features OVR-7). */
+  /** A failure is told before the unread items: dialogs, whose messages mean nothing after one (features OVR-7). */
   readonly failFirst: boolean
-  /** The dialog has ended: nobody waits for credit. */
+  /** The dialog has ended: no writer waits for credit. */
   readonly isOver: () => boolean
   /** The reader was too slow for its policy. */
   readonly overrun?: (() => void) | undefined
@@ -42,7 +42,7 @@ export interface ReaderOptions {
 /** How far the stream has come, seen by its reader. */
 type End =
   | { readonly _tag: "Open" }
-  /** No more items: what is unread is still to be read. */
+  /** No more items: unread ones are still to be read. */
   | { readonly _tag: "Done" }
   | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
 
@@ -113,7 +113,7 @@ export class StreamReader {
     this.arrived()
   }
 
-  /** The peer ended its half, or the dialog ended well: what is unread stays readable. */
+  /** The peer ended its half, or the dialog ended well: unread items stay readable. */
   finish(): void {
     if (this.end._tag === "Open") this.end = { _tag: "Done" }
     this.arrived()
@@ -196,7 +196,7 @@ export class StreamReader {
 
   // ---- several readers --------------------------------------------------------------------------------------------
 
-  /** Calls `arrival` when there is something new, before anybody who waits for it; `undefined` to stop. */
+  /** Calls `arrival` when there is something new, before every waiting reader; `undefined` to stop. */
   share(arrival: (() => void) | undefined): void {
     this.arrival = arrival
   }
@@ -211,7 +211,7 @@ export class StreamReader {
     return this.next < this.decoded.length
   }
 
-  /** Puts items back that were taken and that nobody has read; and in front of them, what a reader is to be told. */
+  /** Puts back items that were taken and not read; and in front of them, the error for the next reader. */
   putBack(items: ReadonlyArray<unknown>, error: (() => unknown) | undefined): void {
     if (items.length === 0 && error === undefined) return
     this.decoded = [
@@ -243,7 +243,7 @@ export class StreamReader {
     return end._tag === "Failed" ? end.failure : done
   }
 
-  /** A failure that is told before what is unread, if there is one. */
+  /** The failure that is told before the unread items, if there is one. */
   get failure(): Effect.Effect<never, unknown> | undefined {
     return this.end._tag === "Failed" && this.options.failFirst ? this.end.failure : undefined
   }

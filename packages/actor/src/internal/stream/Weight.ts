@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 
-/** Values are not followed further down: what is below weighs nothing. */
+/** Values are not followed further down: deeper values weigh nothing. */
 const maxDepth = 32
 
 /** The weight of a value in bytes; counting stops once it is above `limit`. */

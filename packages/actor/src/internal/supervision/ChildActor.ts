@@ -1,7 +1,7 @@
 /**
  * One child of this actor, from the start of its process to its last trace: carries out what `OwnedActor` decides.
  *
- * The child belongs to whoever started it. `end` may be called by several at once and twice: the ladder is climbed
+ * The child belongs to its starter. `end` may be called by several at once and twice: the ladder is climbed
  * once, everybody waits for the same end. It never fails and is always bounded.
  *
  * @since 0.1.0
@@ -75,7 +75,7 @@ export class ChildActor {
     this.context = context
     this.state = OwnedActor.initial(handle.actor)
     const process = this.process = new ChildProcess(handle, context)
-    // First: whoever hears of the end may start it again in that instant, and its name is free.
+    // First: a listener of the end may start it again in that instant, and its name is free.
     process.whenEnded(() => this.freeName())
     process.whenEnded((end) => this.input({ _tag: "ProcessEnded", end, lines: process.lastLines() }))
     process.watch()
@@ -128,7 +128,9 @@ export class ChildActor {
     })
   }
 
-  /** Finds out why the connection ended: waits a moment for the process to end, and says what is known then. */
+  /**
+   * Finds out why the connection ended: waits a moment for the process to end, and reports the knowledge of that time.
+   */
   explain(done: (error: ActorError) => void): void {
     const { exit, failure, farewell } = this.state
     if (exit !== undefined) return done(this.whyGone())
@@ -166,7 +168,7 @@ export class ChildActor {
     }
   }
 
-  /** Ends the actor in somebody's name, and waits until it is reaped. */
+  /** Ends the actor in the name of a cancellation, and waits until it is reaped. */
   end(cancellation: Cancellation): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.beginEnd(cancellation)
@@ -179,7 +181,7 @@ export class ChildActor {
     this.input({ _tag: "End", cancellation })
   }
 
-  /** Starts ending an actor that is not ready: there is nobody to ask, and nothing of it is a loss to anybody. */
+  /** Starts ending an actor that is not ready: it cannot be asked, and nothing of it is a loss. */
   beginDiscard(): void {
     this.input({ _tag: "Discard", cancellation: { by: this.local.info.id, reason: "not ready", deadline: 0 } })
   }
@@ -277,7 +279,7 @@ export class ChildActor {
         `${formatActor(this.actor)} was killed, and nobody has seen its exit: it may still be there`
       )
     }
-    // The exit may be known before the end of the connection is: whoever waits for a word hears of the loss.
+    // The exit may be known before the end of the connection is: callers that wait for a word hear of the loss.
     const error = cancellation === undefined ? this.whyGone() : loss
     this.process.attempt(
       "the end of its connection",

@@ -1,6 +1,6 @@
 /**
- * The process of one child: its handle, and its end. A spawner may be anybody's: whatever a handle throws is logged, and
- * the owner goes on with what it has.
+ * The process of one child: its handle, and its end. A spawner may be the program's own: whatever a handle throws is
+ * logged, and the owner goes on.
  *
  * @since 0.1.0
  */
@@ -58,7 +58,7 @@ export class ChildProcess {
     this.ends.add(finish)
   }
 
-  /** Runs what may be anybody's code: what it throws is logged, and it has no result then. */
+  /** Runs code that may be the program's own: its error is logged, and there is no result then. */
   attempt<A>(what: string, f: () => A): A | undefined {
     try {
       return f()
@@ -78,6 +78,6 @@ export class ChildProcess {
 const endOf = (exit: ProcessExit | undefined): End => {
   if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }
   if (typeof exit?.code === "number") return { _tag: "Exited", code: exit.code }
-  // Neither: the process is still there, because nobody could kill it.
+  // Neither: the process is still there, because it could not be killed.
   return exit?.code === null && exit.signal === null ? { _tag: "Unreported" } : { _tag: "Exited", code: -1 }
 }

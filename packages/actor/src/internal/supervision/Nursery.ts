@@ -105,7 +105,7 @@ export class OpenNursery {
     return Deferred.await(this.joined)
   })
 
-  /** The body failed, or its fiber is interrupted: everybody ends in the name of whoever interrupted it. */
+  /** The body failed, or its fiber is interrupted: all actors end in the name of the interrupter. */
   bodyFailed(cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): void {
     if (!Cause.hasInterruptsOnly(cause)) return this.input({ _tag: "BodyFailed", cause })
     this.interrupted(fiber)

@@ -76,7 +76,7 @@ export type Input<Child, Job> =
 
 export type Action<Child> =
   | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
-  /** It became ready too late: nobody has a portal to it. */
+  /** It became ready too late: no portal to it is out. */
   | { readonly _tag: "Discard"; readonly child: Child }
   /** Something that the region owns has failed: the body hears of it. */
   | { readonly _tag: "InterruptBody"; readonly cause: Cause.Cause<unknown> }
@@ -176,7 +176,7 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
     return suppress(state, cause)
   }
-  // The body has returned: there is nobody left to be interrupted, but the region has failed.
+  // The body has returned: no fiber is left to interrupt, but the region has failed.
   if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]

@@ -54,7 +54,7 @@ export interface State {
   readonly failure: Boxed | undefined
   /** Its report of its cleanup. */
   readonly cleanup: ReadonlyArray<Boxed>
-  /** It went away before anybody wanted its end. */
+  /** It went away before its end was wanted. */
   readonly loss: ActorError | undefined
   /** How it ended; set with the last rung. */
   readonly exit: ActorExit | undefined
@@ -77,7 +77,7 @@ export const initial = (actor: ActorId): State => ({
 export type Input =
   /** Its owner wants it gone. */
   | { readonly _tag: "End"; readonly cancellation: Cancellation }
-  /** It is not ready: there is nobody to ask. */
+  /** It is not ready: it cannot be asked. */
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
   /** It was told from outside to end. */
   | { readonly _tag: "Leave"; readonly reason: string }
@@ -165,7 +165,7 @@ const howOf = (end: End): Lost =>
 const lostOf = ({ actor, end, failure }: State, lines: ReadonlyArray<string>): ActorLost =>
   withoutStack(() => new ActorLost({ actor, how: howOf(end), began: "maybe", stderr: lines, failure: failure ?? null }))
 
-/** Why nobody can talk to it any more. */
+/** The reason why its portal can no longer be used. */
 export const whyGone = (state: State, lines: ReadonlyArray<string>): ActorError => {
   const { actor, farewell, loss } = state
   if (loss !== undefined) return loss

@@ -40,7 +40,7 @@ export const entryOf = (local: LocalActor, { definitions, endpoints, name, servi
 /** As long as a name may be: it stands on command lines and in every message about the actor. */
 const maxNameChars = 1024
 
-/** Why nobody can be called that. */
+/** The reason why this cannot be a name. */
 export const problemOfName = (name: string): string | undefined =>
   name.length > maxNameChars
     ? `its name has ${name.length} characters: names have at most ${maxNameChars}`

@@ -22,7 +22,7 @@ export interface Network {
   readonly listen: (actor: ActorId, accept: (connection: Connection) => void) => Effect.Effect<Doors, TransportError>
   /** Connects to the first of these that can be dialled. */
   readonly dial: (addresses: ReadonlyArray<Address>) => Effect.Effect<Connection, TransportError>
-  /** For one connection. `undefined` where nobody outside of this process can dial: no proof is asked for then. */
+  /** For one connection. `undefined` if no other process can dial: no proof is asked for then. */
   readonly authenticator: (() => Authenticator) | undefined
   readonly forget: (actor: ActorId) => void
 }

@@ -39,9 +39,9 @@ export interface Connection {
   readonly start: (handlers: ConnectionHandlers) => void
   /** Queues the chunks in order; `false` when full. The connection owns the bytes from here on. */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
-  /** Sends what is queued, then ends our half. */
+  /** Sends the queued bytes, then ends our half. */
   readonly end: () => void
-  /** Ends both halves at once; what is queued is lost. */
+  /** Ends both halves at once; queued bytes are lost. */
   readonly destroy: () => void
 }
 
@@ -73,8 +73,8 @@ export interface Listener {
 }
 
 /**
- * An actor cannot listen at all, or there is no answer at an address. `gone` is true where nobody listens there any more;
- * `reason` says what to do.
+ * An actor cannot listen at all, or there is no answer at an address. `gone` is true when the address has no listener
+ * any more; `reason` says what to do.
  *
  * @example
  * ```ts
