@@ -20,7 +20,7 @@ interface Source {
   readonly probe: Manifest["packages"][number]["probe"]
 }
 
-/** What users import themselves: their imports have to meet what is in the bundle. */
+/** Modules that users import themselves: their imports have to meet what is in the bundle. */
 const sources: ReadonlyArray<Source> = [
   { name: "effect", folder: at("node_modules/effect"), probe: ["effect/Effect", "dist/Effect.js"] },
   { name: "@furrow/protocol", folder: at("packages/protocol"), probe: ["@furrow/protocol/Frame", "dist/Frame.js"] },
@@ -39,8 +39,8 @@ const roots = [
 const pureMsgpackr = at("node_modules/msgpackr/index.js")
 
 /**
- * What keeps the bundle cheap to load. Importing a module of Node reads all its properties, and some of them load much.
- * One character that is not ASCII could double what the source takes in memory: two bytes for each.
+ * Settings that keep the bundle cheap to load. Importing a module of Node reads all its properties, and some of them
+ * load much. One character that is not ASCII could double what the source takes in memory: two bytes for each.
  */
 const lean: Plugin = {
   name: "lean",

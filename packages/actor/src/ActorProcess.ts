@@ -1,6 +1,6 @@
 /**
- * Parts for a package that brings a platform: the life of an actor over a connection to its parent, how its definitions
- * are found, and what a main program may do to a tree. Programs do not need it.
+ * Parts for a package that brings a platform: the life of an actor over a connection to its parent, the search for its
+ * definitions, and the means of a main program. Programs do not need it.
  *
  * @since 0.1.0
  */

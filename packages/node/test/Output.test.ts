@@ -26,7 +26,7 @@ const check = (text: string, count: number, step: number, last: boolean) => {
   return lines
 }
 
-describe("What actors write", () => {
+describe("The output of actors", () => {
   it.live(
     "is copied through line by line: two that write at once never tear each other's lines",
     () =>

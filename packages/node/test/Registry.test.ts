@@ -17,7 +17,7 @@ import { doomed, late } from "./fixtures/peersBooting.ts"
 import { inTree, listsOnly, names, type Planted, type Station, wrote } from "./fixtures/peersTree.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
-/** What the registry tells an actor somewhere in the tree, as it comes. */
+/** The changes that the registry tells an actor somewhere in the tree, as they come. */
 const watched = (portal: Station) =>
   Effect.gen(function*() {
     const heard: Array<string> = []
@@ -128,7 +128,7 @@ describe("An actor is listed", () => {
     }))))
 })
 
-describe("Everybody leaves the registry", () => {
+describe("Each actor leaves the registry", () => {
   for (const streaming of [false, true]) {
     for (const how of ["fails", "is interrupted"] as const) {
       it.live(`when a body ${how} whose three actors ${streaming ? "are read from" : "do nothing"} (S114)`, () =>

@@ -95,13 +95,13 @@ describe("An actor whose parent is still starting", () => {
       assert.strictEqual(yield* portal.run(N.poke()), "early")
       assert.strictEqual(yield* Fiber.join(far), "early")
       assert.strictEqual(yield* portal.run(N.lookup({ name: "a" })), "a")
-      // What it may ask of its parent is there, though it was connected before that was ready.
+      // The parent's endpoints are there, though it was connected before that was ready.
       const built = yield* Fiber.join(starting)
       assert.strictEqual(yield* built.run(asksParent()), "Site")
     })).pipe(Effect.scoped, drained, Effect.provide(MemoryActor.layer({ expose: [N.poke] }))))
 })
 
-describe("What the runtime asks on its own account", () => {
+describe("A request of the runtime on its own account", () => {
   it.effect("is no part of the caller's trace", () => {
     const spans: Array<string> = []
     const tracer = Tracer.make({

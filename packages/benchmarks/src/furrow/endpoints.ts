@@ -1,5 +1,5 @@
 /**
- * What the measured actor serves.
+ * The endpoints of the measured actor.
  */
 import { Actor } from "@furrow/actor"
 import * as Cause from "effect/Cause"

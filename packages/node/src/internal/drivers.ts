@@ -6,10 +6,10 @@
  *   close(folder)             forget(child)
  *
  * The root decides and makes nothing yet: the first actor that listens makes the folder, and removes folders beside it
- * whose root is dead and where nobody answers any more. What an actor leaves is removed by its parent (`forget`), what a
- * tree leaves by its root (`close`); after `kill -9` of the root the warden does it (`Guard.folder`). Without a warden
- * (the guards `thread` and `none`, a root that had started no actor yet) a killed root's folder stays until the next tree
- * of this user listens.
+ * whose root is dead and where nobody answers any more. Leftovers of an actor are removed by its parent (`forget`),
+ * those of a tree by its root (`close`); after `kill -9` of the root the warden does it (`Guard.folder`). Without a
+ * warden (the guards `thread` and `none`, a root that had started no actor yet) a killed root's folder stays until the
+ * next tree of this user listens.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
@@ -27,7 +27,10 @@ const refused = (reason: string) => Effect.fail(new TransportError({ gone: false
 const attempt = <A>(look: () => A): Effect.Effect<A, TransportError> =>
   Effect.try({ try: look, catch: (error) => error as TransportError })
 
-/** Removes what trees left whose root is dead. Where somebody answers it only looks dead from here, as from a container. */
+/**
+ * Removes what trees left whose root is dead. If a process answers, the actor only looks dead from here, as from a
+ * container.
+ */
 const sweep = (tree: string): Effect.Effect<void> =>
   Effect.forEach(RuntimeFolder.deadBeside(tree), (dead) =>
     Effect.gen(function*() {
@@ -44,7 +47,7 @@ const listenUnix = (tree: string, actor: ActorId, accept: (connection: Connectio
     return yield* UnixSocket.listen(tree, path, accept)
   })
 
-/** What an address is one of, or why it is none. */
+/** The kind of an address, or the reason why it is none. */
 const parsed = (address: string) => Address.parse(address)
 
 const isOf = (tag: "Unix" | "Tcp") => (address: string): boolean => {

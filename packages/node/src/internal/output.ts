@@ -1,5 +1,5 @@
 /**
- * What an actor writes, copied through line by line: lines of several actors are never torn, and the last lines of
+ * The output of an actor, copied through line by line: lines of several actors are never torn, and the last lines of
  * stderr are kept for the error that may need them.
  *
  * A parent that cannot write as fast pauses the pipe, so the actor's writes wait in the kernel: nothing grows here.
@@ -29,7 +29,7 @@ export class Tail {
 /** The sources that wait for a target: it is listened to once, however many there are. */
 const waiting = new WeakMap<Writable, Set<Readable>>()
 
-/** Until the target has room again. One that nobody reads any more has room for everything: it is thrown away. */
+/** Until the target has room again. A stream without a reader has room for everything: it is thrown away. */
 const pause = (source: Readable, target: Writable): void => {
   source.pause()
   const others = waiting.get(target)

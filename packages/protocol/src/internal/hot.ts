@@ -1,8 +1,8 @@
 /**
  * The words that calls, streams and cancels are made of, written and read by hand: no parser, nothing allocated but the result.
  *
- * A shortcut and not a second language. What it writes is what msgpackr would write; what it cannot read at a glance,
- * sound or not, is `undefined` and left to the ordinary way, which also says what is wrong with it.
+ * A shortcut and not a second language. It writes the bytes that msgpackr would write; a payload it cannot read at a
+ * glance, sound or not, is `undefined` and left to the ordinary way, which also says what is wrong with it.
  */
 import type { Parts } from "../Frame.ts"
 import {

@@ -2,8 +2,8 @@
  * References to actors: how one is sent in a payload, and how a portal is opened with it. Within a tree every actor can
  * open a portal to every other one it has a reference to, and call what that one exposes; nothing else.
  *
- * A portal opened here is borrowed: it is good for as long as its Scope, it owns nothing, and cancelling through it asks
- * the actor to end without the power to make it (DESIGN D22).
+ * A portal opened here is borrowed: it is good for as long as its Scope, and owns nothing. A cancel through it asks the
+ * actor to end, without the power to make it (DESIGN D22).
  *
  * @since 0.1.0
  */

@@ -173,7 +173,7 @@ export interface DialogContract<P, First, In, Out, A, E> extends Contract<P, A, 
 const toSchema = (payload: Wire | Fields | undefined): Schema.Top =>
   payload === undefined ? Schema.Void : Schema.isSchema(payload) ? payload as Wire : Schema.Struct(payload as Fields)
 
-/** Whether an endpoint is the runtime's own: it is served, and shown to nobody. */
+/** True when an endpoint is the runtime's own: it is served, and never shown. */
 export const isInternal = (name: string): boolean => name.startsWith("furrow/")
 
 /** Builds the endpoint of a contract. */

@@ -1,6 +1,6 @@
 /**
- * A dialog's knowledge of the actor it runs in, and the data that crosses beside a payload: the author of a cancel, the
- * remaining time, the trace parent, the log context.
+ * A dialog's knowledge of the actor it runs in, and the data beside a payload: the author of a cancel, the remaining
+ * time, trace and log context.
  *
  * @since 0.1.0
  */

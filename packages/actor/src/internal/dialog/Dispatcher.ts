@@ -1,6 +1,6 @@
 /**
- * Everything one actor serves over one channel: finds the handler of a `Start`, refuses what it must, and keeps the
- * dialogs that run, so that all of them can be interrupted and waited for.
+ * Everything one actor serves over one channel: finds the handler of a `Start`, or refuses it. It keeps the dialogs
+ * that run, so that all of them can be interrupted and waited for.
  *
  * One dialog's failure is that dialog's: nothing a handler, a payload or a contract does reaches another one.
  *

@@ -2,9 +2,8 @@
  * The connections of an actor to actors that are neither its parent nor its children: one for each pair, made when it is
  * first needed, used for all dialogs of both sides. `Rendezvous` decides; this carries it out.
  *
- * An actor listens from the first request for its address. An actor that dials in is a stranger until it has
- * proven that it knows the secret of the tree: its greeting is of limited size, has a limited time, and reaches no
- * handler.
+ * An actor listens from the first request for its address. An actor that dials in is a stranger until it has proven
+ * that it knows the secret of the tree. Its greeting has a limited size and time, and reaches no handler.
  *
  * @since 0.1.0
  */

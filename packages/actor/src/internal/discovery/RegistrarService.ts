@@ -2,8 +2,7 @@
  * The registrar of a tree, in its root: carries out what `Registrar.step` decides, tells the watchers, and serves it
  * all to the tree.
  *
- * A watcher that reads slowly costs a bounded amount of memory: what it has not read yet is replaced by a new snapshot
- * when it becomes too much.
+ * A watcher that reads slowly costs bounded memory: too many unread changes are replaced by a new snapshot.
  *
  * @since 0.1.0
  */

@@ -40,8 +40,8 @@ export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray
 }
 
 /**
- * The exit of work whose actors could not clean up, as after a local finalizer that dies: work that succeeded
- * fails with it, work that was interrupted has died of it besides. A failure stays what it is, and has it as data.
+ * The exit of work whose actors could not clean up, as after a local finalizer that dies. Work that succeeded fails
+ * with it; interrupted work has died of it besides. A failure stays what it is, and has it as data.
  */
 export const withCleanupFailures = <A>(
   exit: Exit.Exit<A, unknown>,

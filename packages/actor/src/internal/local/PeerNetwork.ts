@@ -1,10 +1,10 @@
 /**
  * How an actor reaches any other one of its tree: the tree itself knows the way.
  *
- * An actor that wants to dial another asks its parent or a child for the address; the question goes up to the actor
- * both are below, and down to the one that is meant, which begins to listen when it is first asked. From then on the
- * two have a connection of their own, and no actor between them takes part. A parent that has no such child any more
- * says so: that is how it is known for certain that an actor is gone.
+ * An actor that wants to dial another asks its parent or a child for the address. The question goes up to their common
+ * ancestor, and down to the wanted actor, which begins to listen when it is first asked. From then on the two have a
+ * connection of their own, and no actor between them takes part. A parent that has no such child any more says so: that
+ * is how it is known for certain that an actor is gone.
  *
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
- * The owner's knowledge of an actor it started, as one value that one pure step changes: how far up the ladder it is,
- * who wants its end, what it said last, and how its process ended. How it ended as a whole (`ActorExit`) is derived
- * here and nowhere else, so that everybody is told the same.
+ * The owner's knowledge of an actor it started, as one value that one pure step changes: its rung of the ladder, the
+ * author of its end, its last word, and the end of its process. How it ended as a whole (`ActorExit`) is derived here
+ * and nowhere else, so that everybody is told the same.
  *
  * The exit is decided by, first to last:
  *
