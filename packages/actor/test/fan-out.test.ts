@@ -127,6 +127,36 @@ describe("FanOut", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
+  it("what nobody has read is the owner's when the others leave, however far it fell behind", () => {
+    const world = new World()
+    const slow = world.join("wait", 8)
+    const owner = world.join("owner", 2)
+    world.arrive(1)
+    assert.deepStrictEqual([world.take(slow), world.take(owner)], [1, 1])
+    world.arrive(8)
+    assert.strictEqual(world.take(slow), 2)
+    const outcome = world.leave(slow)
+    assert(outcome._tag === "GiveBack" && outcome.lagged)
+    assert.deepStrictEqual(world.feed, [3, 4, 5, 6, 7, 8, 9])
+  })
+
+  it("a stream that reads alone is a member that waits from the first join on, and none where it left before", () => {
+    const world = new World()
+    world.input({ _tag: "Attach", id: 8, capacity: 2 })
+    world.input({ _tag: "Attach", id: 9, capacity: 2 })
+    world.arrive(5)
+    assert.isFalse(FanOut.isShared(world.state))
+    assert.strictEqual(FanOut.wanted(world.state), 0)
+    world.leave(9)
+    const member = world.join("wait")
+    assert.deepStrictEqual(times(3, () => world.take(member)), [1, 2, "Empty"])
+    assert.strictEqual(world.take(9), "Gone")
+    assert.deepStrictEqual(times(2, () => world.take(8)), [1, 2])
+    world.leave(member)
+    assert.deepStrictEqual(times(4, () => world.take(8)), [3, 4, 5, "Empty"])
+    assert.strictEqual(world.leave(8)._tag, "GiveBack")
+  })
+
   const anyMove = Schema.Union([
     Schema.Struct({ move: Schema.Literal("arrive"), count: Schema.Literals([1, 2, 5]) }),
     Schema.Struct({

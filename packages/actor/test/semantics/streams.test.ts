@@ -422,6 +422,61 @@ describe("several readers", () => {
       assert.strictEqual(seen[2], 100)
     })))
 
+  it.effect("G50: a reader whose Scope closes while it waits ends, though others stay", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(echo(), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const stays = yield* stream.subscribe()
+          const reading = yield* Effect.scoped(Effect.gen(function*() {
+            const leaves = yield* stream.subscribe()
+            const reading = yield* Effect.forkDetach(Stream.runCollect(leaves), { startImmediately: true })
+            yield* Effect.sleep(10)
+            return reading
+          }))
+          const left = yield* Fiber.join(reading)
+          yield* stream.send(1)
+          yield* stream.end
+          return [left, yield* Stream.runCollect(stays)]
+        })))
+      assert.deepStrictEqual(seen, [[], [1]])
+    })))
+
+  it.effect("G50: a stream that is at work while others subscribe and read misses nothing of what they read", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen: Array<number> = []
+      yield* bob.open(echo(), ({ stream }) =>
+        Effect.gen(function*() {
+          yield* stream.send(1)
+          const own = yield* Effect.forkChild(
+            Stream.runForEach(stream.toStream, (n) => Effect.andThen(Effect.sleep(50), Effect.sync(() => seen.push(n))))
+          )
+          yield* Effect.sleep(10)
+          yield* Effect.scoped(Effect.gen(function*() {
+            const brief = yield* stream.subscribe()
+            yield* stream.sendAll([2, 3, 4])
+            assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(brief, 3)), [2, 3, 4])
+          }))
+          yield* stream.send(5)
+          yield* stream.end
+          yield* Fiber.join(own)
+        }))
+      assert.deepStrictEqual(seen, [1, 2, 3, 4, 5])
+    })))
+
+  it.effect("G50, STRM-11: receiveNow gives what has arrived where a subscriber stands still", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const seen = yield* bob.open(echo(), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          const idle = yield* stream.subscribe()
+          yield* stream.sendAll([1, 2])
+          yield* Effect.sleep(10)
+          const now = yield* Effect.all([stream.receiveNow, stream.receiveNow, stream.receiveNow])
+          yield* stream.end
+          return [now.map(Option.getOrUndefined), yield* Stream.runCollect(idle)]
+        })))
+      assert.deepStrictEqual(seen, [[1, 2, undefined], [1, 2]])
+    })))
+
   it.effect("G50: narrowed, every reader gets the items that match, and one failure for each that does not", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const notThree = Schema.Int.check(Schema.makeFilter((n: number) => n !== 3))

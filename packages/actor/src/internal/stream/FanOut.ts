@@ -12,6 +12,8 @@
  * `owner` is the stream's own `receive` while others are subscribed: it holds back no other, is told of its loss, and
  * is no reason to read on.
  *
+ * Streams of their own (`toStream`) read alone until somebody joins: from then on each is a member that waits.
+ *
  * @since 0.1.0
  */
 export type Policy = "wait" | "lag" | "drop" | "owner"
@@ -20,10 +22,8 @@ export interface Member {
   readonly policy: Policy
   /** How many items it may be behind. */
   readonly capacity: number
-  /** The number of the next item it takes. */
+  /** The number of the next item it takes; of one that does not wait, items from there on may be lost. */
   readonly cursor: number
-  /** Items were lost, and it has not been told. */
-  readonly lagged: boolean
 }
 
 export interface State {
@@ -33,12 +33,16 @@ export interface State {
   /** The number of the first item that no member has taken. */
   readonly delivered: number
   readonly members: ReadonlyMap<number, Member>
+  /** Streams that read alone, and the capacity each has once it is a member. Empty where there are members. */
+  readonly alone: ReadonlyMap<number, number>
   /** A member waits for the next item. */
   readonly hungry: boolean
 }
 
 export type Input =
   | { readonly _tag: "Join"; readonly id: number; readonly policy: Policy; readonly capacity: number }
+  /** A stream of its own begins to read. */
+  | { readonly _tag: "Attach"; readonly id: number; readonly capacity: number }
   | { readonly _tag: "Leave"; readonly id: number }
   | { readonly _tag: "Take"; readonly id: number }
   | { readonly _tag: "Push"; readonly items: ReadonlyArray<unknown> }
@@ -57,7 +61,14 @@ export type Outcome =
 
 type Step = readonly [State, Outcome]
 
-export const initial: State = { base: 0, items: [], delivered: 0, members: new Map(), hungry: false }
+export const initial: State = {
+  base: 0,
+  items: [],
+  delivered: 0,
+  members: new Map(),
+  alone: new Map(),
+  hungry: false
+}
 
 const nothing: Outcome = { _tag: "Nothing" }
 const empty: Outcome = { _tag: "Empty" }
@@ -87,10 +98,14 @@ export const unreadBy = (state: State, id: number): number => {
   return member === undefined ? 0 : headOf(state) - member.cursor
 }
 
+/** The next item that a member can have: one that does not wait has lost what is more than its capacity behind. */
+const oldestFor = (state: State, { capacity, cursor, policy }: Member): number =>
+  Math.max(state.base, policy === "wait" ? cursor : Math.max(cursor, headOf(state) - capacity))
+
 /** Forgets what every member has taken, once it is worth a copy. */
 const trimmed = (state: State): State => {
   let oldest = headOf(state)
-  for (const { cursor } of state.members.values()) oldest = Math.min(oldest, cursor)
+  for (const member of state.members.values()) oldest = Math.min(oldest, oldestFor(state, member))
   const count = oldest - state.base
   return count === 0 || count < state.items.length / 2
     ? state
@@ -104,11 +119,15 @@ const withMember = (state: State, id: number, member: Member): State => ({
 
 export const step = (state: State, input: Input): Step => {
   switch (input._tag) {
-    case "Join": {
-      const { capacity, id, policy } = input
-      const cursor = Math.max(state.base, state.delivered)
-      return [withMember(state, id, { policy, capacity, cursor, lagged: false }), nothing]
-    }
+    case "Join":
+      return [joined(state, input.id, input.policy, input.capacity), nothing]
+    case "Attach":
+      return [
+        isShared(state)
+          ? joined(state, input.id, "wait", input.capacity)
+          : { ...state, alone: new Map(state.alone).set(input.id, input.capacity) },
+        nothing
+      ]
     case "Leave":
       return left(state, input.id)
     case "Take":
@@ -118,43 +137,47 @@ export const step = (state: State, input: Input): Step => {
   }
 }
 
+const joined = (state: State, id: number, policy: Policy, capacity: number): State => {
+  const cursor = Math.max(state.base, state.delivered)
+  const members = new Map(state.members)
+  for (const [other, capacity] of state.alone) members.set(other, { policy: "wait", capacity, cursor })
+  members.set(id, { policy, capacity, cursor })
+  return { ...state, members, alone: new Map() }
+}
+
 const taken = (state: State, id: number): Step => {
   const member = state.members.get(id)
   if (member === undefined) return [state, gone]
-  if (member.lagged) return [withMember(state, id, { ...member, lagged: false }), lagged]
-  if (member.cursor === headOf(state)) return [state.hungry ? state : { ...state, hungry: true }, empty]
-  const item = state.items[member.cursor - state.base]
-  const cursor = member.cursor + 1
+  const at = oldestFor(state, member)
+  if (at > member.cursor && member.policy !== "drop") return [withMember(state, id, { ...member, cursor: at }), lagged]
+  if (at === headOf(state)) return [state.hungry ? state : { ...state, hungry: true }, empty]
+  const item = state.items[at - state.base]
+  const cursor = at + 1
   const next = withMember(state, id, { ...member, cursor })
   return [trimmed({ ...next, delivered: Math.max(state.delivered, cursor) }), { _tag: "Item", item }]
 }
 
-const pushed = (state: State, items: ReadonlyArray<unknown>): State => {
-  if (items.length === 0) return state
-  const grown: State = { ...state, items: [...state.items, ...items], hungry: false }
-  const head = headOf(grown)
-  const members = new Map(state.members)
-  for (const [id, member] of members) {
-    const oldest = head - member.capacity
-    if (member.policy === "wait" || member.cursor >= oldest) continue
-    members.set(id, { ...member, cursor: oldest, lagged: member.policy !== "drop" })
-  }
-  return trimmed({ ...grown, members })
-}
+const pushed = (state: State, items: ReadonlyArray<unknown>): State =>
+  items.length === 0 ? state : trimmed({ ...state, items: [...state.items, ...items], hungry: false })
 
 const left = (state: State, id: number): Step => {
+  if (state.alone.has(id)) {
+    const alone = new Map(state.alone)
+    alone.delete(id)
+    return [{ ...state, alone }, nothing]
+  }
   if (!state.members.has(id)) return [state, gone]
   const members = new Map(state.members)
   members.delete(id)
   const others = Array.from(members.values())
   if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
-  // An owner that reads has not read what others have: all of it is its own again.
+  // What an owner has not read is its own again, also what it would have lost and nobody has read.
   const owner = others[0]
-  const from = Math.max(state.base, owner?.cursor ?? state.delivered)
+  const from = Math.max(state.base, Math.min(state.delivered, owner === undefined ? Infinity : oldestFor(state, owner)))
   const items = state.items.slice(from - state.base)
   const head = headOf(state)
   return [
-    { base: head, items: [], delivered: head, members: new Map(), hungry: false },
-    { _tag: "GiveBack", items, lagged: owner?.lagged === true }
+    { ...initial, base: head, delivered: head },
+    { _tag: "GiveBack", items, lagged: owner !== undefined && owner.cursor < from }
   ]
 }

@@ -75,12 +75,21 @@ class Shared {
     return id
   }
 
+  /** A stream of its own reads alone, and is a member from the first `join` of somebody on. */
+  attach(capacity: number): number {
+    const id = ++this.lastId
+    this.input({ _tag: "Attach", id, capacity })
+    return id
+  }
+
   leave(id: number): void {
     const outcome = this.input({ _tag: "Leave", id })
     if (outcome._tag === "Gone") return
-    if (outcome._tag !== "GiveBack") return this.schedule()
-    this.reader.share(undefined)
-    this.reader.putBack(outcome.items, outcome.lagged ? this.overrun : undefined)
+    if (outcome._tag === "GiveBack") {
+      this.reader.share(undefined)
+      this.reader.putBack(outcome.items, outcome.lagged ? this.overrun : undefined)
+    } else this.schedule()
+    // It may be waiting itself: its Scope has closed.
     this.reader.notify()
   }
 
@@ -108,6 +117,17 @@ class Shared {
         }
       }
     })
+  }
+
+  /** The next item of the owner, if there is one now: what has arrived and the members have room for is read for it. */
+  takeNow(): Effect.Effect<Option.Option<unknown>, unknown> {
+    const id = this.join("owner", defaultCapacityItems)
+    if (this.hasRead(id)) {
+      this.input({ _tag: "Take", id })
+      if (this.read()) this.reader.notify()
+    }
+    const waits = this.hasRead(id) && this.reader.over === undefined
+    return waits ? Effect.succeed(Option.none()) : Effect.map(this.take(id, () => this.reader.receive), Option.some)
   }
 
   private input(input: FanOut.Input): FanOut.Outcome {
@@ -175,13 +195,9 @@ class MsgStreamLive {
       : this.options.reader.receiveOr(() => this.receive)
   )
 
-  readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() => {
-    const { reader } = this.options
-    if (!this.shared.isShared) return reader.receiveNow
-    const id = this.shared.join("owner", defaultCapacityItems)
-    const waits = this.shared.hasRead(id) && reader.over === undefined
-    return waits ? Effect.succeed(Option.none()) : Effect.map(this.receive, Option.some)
-  })
+  readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() =>
+    this.shared.isShared ? this.shared.takeNow() : this.options.reader.receiveNow
+  )
 
   readonly toStream: Stream.Stream<unknown, unknown> = Stream.suspend(() => {
     const { leave, pull } = this.plainOrMember()
@@ -247,10 +263,10 @@ class MsgStreamLive {
     const { shared } = this
     let id: number | undefined
     const pull: Pull = Effect.suspend(() => {
-      if (id === undefined && shared.isShared) id = shared.join("wait", defaultCapacityItems)
-      return id === undefined
-        ? this.options.reader.pullOr(() => pull)
-        : Effect.map(shared.take(id, () => Cause.done()), one)
+      const member = id ??= shared.attach(defaultCapacityItems)
+      return shared.isShared
+        ? Effect.map(shared.take(member, () => Cause.done()), one)
+        : this.options.reader.pullOr(() => pull)
     })
     return { pull, leave: Effect.sync(() => id === undefined ? undefined : shared.leave(id)) }
   }
