@@ -13,7 +13,8 @@ import { type ActorError, type ActorId, ActorLost } from "../errors/ActorError.t
 import { box } from "../errors/Boxing.ts"
 import { encodeFailure } from "./Failures.ts"
 
-type Phase = "open" | "caller-gone" | "over"
+/** `cancelled`: the caller has asked for the end, which is asked for once. */
+type Phase = "open" | "cancelled" | "caller-gone" | "over"
 
 class Relay {
   private phase: Phase = "open"
@@ -42,18 +43,25 @@ class Relay {
     from.registerCallee(start.dialog, callee)
   }
 
+  /** Whether the caller is there. */
+  private get isHeard(): boolean {
+    return this.phase === "open" || this.phase === "cancelled"
+  }
+
   private onward(word: Message.FromCaller): void {
-    if (this.phase === "open") this.to.send({ ...word, dialog: this.far })
+    if (!this.isHeard) return
+    if (word._tag === "Cancel") this.phase = "cancelled"
+    this.to.send({ ...word, dialog: this.far })
   }
 
   private back(word: Message.FromCallee): void {
     const last = word._tag === "Return" || word._tag === "Error"
-    if (this.phase === "open") this.from.send({ ...word, dialog: this.start.dialog })
+    if (this.isHeard) this.from.send({ ...word, dialog: this.start.dialog })
     if (last) this.end()
   }
 
   private farLost(error: ActorError): void {
-    if (this.phase === "open") {
+    if (this.isHeard) {
       const failure = error instanceof ActorLost
         ? { _tag: "Lost", actor: error.actor, how: error.how, began: error.began } as const
         : { _tag: "Defect", boxed: box(error, this.self), others: [], ending: false } as const
@@ -63,8 +71,10 @@ class Relay {
   }
 
   private nearLost(): void {
-    if (this.phase !== "open") return
+    if (!this.isHeard) return
+    const isAsked = this.phase === "cancelled"
     this.phase = "caller-gone"
+    if (isAsked) return
     this.to.send({ _tag: "Cancel", dialog: this.far, by: this.self, reason: "caller-lost", deadline: 0 })
   }
 
