@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { relay } from "@furrow/actor/internal/dialog/Relay"
 import * as Effect from "effect/Effect"
-import { idOf, pair } from "./support/Wire.ts"
 import { settle } from "./support/Time.ts"
+import { idOf, pair } from "./support/Wire.ts"
 
 /** A caller, and an actor that hears what is passed on to it. */
 const passedOn = Effect.gen(function*() {

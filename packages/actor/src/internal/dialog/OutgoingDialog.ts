@@ -359,13 +359,14 @@ export const stream = (
             : endAndWait(dialog, channel, endpoint, onInterrupt())
         )
         const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
-        return Effect.andThen(
-          Scope.addFinalizer(scope, end),
-          Effect.sync(() => {
-            dialog.begin(prepared)
-            return Stream.fromPull(Effect.succeed(reader.pull as never)) as Stream.Stream<unknown, unknown>
-          })
-        )
+        // One step: a dialog that has begun is ended, and one that has not is not.
+        return Effect.uninterruptible(Effect.suspend(() => {
+          dialog.begin(prepared)
+          return Effect.as(
+            Scope.addFinalizer(scope, end),
+            Stream.fromPull(Effect.succeed(reader.pull as never)) as Stream.Stream<unknown, unknown>
+          )
+        }))
       })
     )
   )
