@@ -7,15 +7,16 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { broke, spills, Spilt, tidy, untidy, untidyCount, untidyTalk } from "./fixtures/far-cleanup.ts"
+import { broke, spills, spillsLater, Spilt, tidy, untidy, untidyCount, untidyTalk } from "./fixtures/far-cleanup.ts"
 import { callee, startOf } from "./support/Callee.ts"
 import { collectEvents } from "./support/Events.ts"
 import { inMemory } from "./support/InMemory.ts"
 import { captureLogs, type Line } from "./support/Logs.ts"
 import { settle, until } from "./support/Time.ts"
 
-const expose = [untidy, tidy, spills, untidyCount, untidyTalk] as const
+const expose = [untidy, tidy, spills, spillsLater, untidyCount, untidyTalk] as const
 type Portal = Actor.Portal<typeof expose[number]>
 
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
@@ -82,6 +83,31 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(reasons(exit), ["Die the body", `Die ${broke}`])
       const scoped = yield* Effect.exit(Effect.scoped(bob.openScoped(untidyTalk())))
       assert.deepStrictEqual(reasons(scoped), [`Die ${broke}`])
+    })))
+
+  it.effect("G41, G82: of a body that was interrupted is in the cause beside the far one's, or rides along", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const dirty = Effect.ensuring(Effect.never, Effect.andThen(Effect.sleep(10), Effect.die("here")))
+      const both = ["Interrupt", "Die here", `Die ${broke}`]
+      assert.deepStrictEqual(yield* interrupted(bob.open(untidyTalk(), () => dirty)), both)
+      const exit = yield* Effect.exit(bob.open(spillsLater(), () => dirty))
+      assert.deepStrictEqual(reasons(exit), ["Fail "])
+      assert(Exit.isFailure(exit))
+      const others = Context.getOption(Cause.annotations(exit.cause), ActorError.OtherFailures)
+      assert.deepStrictEqual(Option.map(others, (all) => all.map(({ message }) => message)), Option.some(["here"]))
+    })))
+
+  it.effect("G82: of a call in a nursery that is interrupted is in the cause, whoever ends first", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const nursery = Actor.nursery(Effect.gen(function*() {
+        const own = yield* Actor.start("own", { expose: [untidy] })
+        yield* own.run(untidy({ millis: 10 }))
+      }))
+      assert.deepStrictEqual(new Set(yield* interrupted(nursery)), new Set(untidied))
+      assert.deepStrictEqual(
+        new Set(yield* interrupted(Actor.nursery(bob.run(untidy({ millis: 10 }))))),
+        new Set(untidied)
+      )
     })))
 
   it.effect("G82: rides along with the body's own error, which can be caught, and is told", () =>

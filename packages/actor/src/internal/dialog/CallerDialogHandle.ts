@@ -68,6 +68,7 @@ class OpenDialog {
   private readonly firstValue = Deferred.makeUnsafe<unknown, unknown>()
   /** The machine's outcome, decoded once. */
   private readonly last = Deferred.makeUnsafe<unknown, unknown>()
+  private bodyExit: Exit.Exit<unknown, unknown> | undefined
   /** The race that wakes the body: a failure from afar, or our own cancel from outside the body. */
   private readonly woken = Deferred.makeUnsafe<never, unknown>()
 
@@ -104,10 +105,13 @@ class OpenDialog {
     this.info = { side: "caller", endpoint: endpoint.name, peer: callee, id: this.dialog.id }
   }
 
-  /** Runs the body as one that knows its dialog. */
+  /** Runs the body as one that knows its dialog; how it ended is kept, whatever its race makes of that. */
   inside<A, E>(body: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.withFiber((fiber) =>
-      Effect.provideService(body, CurrentBodies, [this.info, ...fiber.getRef(CurrentBodies)])
+      Effect.onExit(Effect.provideService(body, CurrentBodies, [this.info, ...fiber.getRef(CurrentBodies)]), (exit) => {
+        this.bodyExit = exit
+        return Effect.void
+      })
     )
   }
 
@@ -295,21 +299,44 @@ class OpenDialog {
     return Effect.void
   }
 
-  /** The exit of the leaving side, with the failures of the far finalizers after our cancel. */
-  withCleanup<A, E>(exit: Exit.Exit<A, E>, cleanup: Exit.Exit<void>): Effect.Effect<A, E> {
-    if (Exit.isSuccess(cleanup) || Exit.isSuccess(exit)) return exit
+  /**
+   * The exit of the leaving side, with the failures of the body's own finalizers after its interruption, and of the far
+   * ones after our cancel.
+   */
+  withCleanup<A, E>(exit: Exit.Exit<A, E>, far: Exit.Exit<void>): Effect.Effect<A, E> {
+    if (Exit.isSuccess(exit)) return exit
     const { cause } = exit
-    if (!isTyped(cause)) return Effect.failCause(Cause.combine(cause, cleanup.cause))
+    const own = this.unsaid(cause)
+    const failed: ReadonlyArray<readonly [at: ActorId, cause: Cause.Cause<never>]> = [
+      ...(own === undefined ? [] : [[this.env.self, own] as const]),
+      ...(Exit.isSuccess(far) ? [] : [[this.callee, far.cause] as const])
+    ]
+    if (failed.length === 0) return exit
+    if (!isTyped(cause)) {
+      return Effect.failCause(failed.reduce((all: Cause.Cause<E>, [, more]) => Cause.combine(all, more), cause))
+    }
     // A typed error stays one that can be caught (DESIGN D19): what came with it rides along, and is told.
-    this.report(cleanup.cause)
-    const others = [box(Cause.squash(cleanup.cause), this.callee)]
+    for (const [at, more] of failed) this.report(more, at)
+    const others = failed.map(([at, more]) => box(Cause.squash(more), at))
     return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))
   }
 
-  private report(cause: Cause.Cause<unknown>): void {
-    reportUnread(this.env, this.context, this.callee, this.endpoint, cause)
+  /** What the body raised that the race it lost has not told. */
+  private unsaid(told: Cause.Cause<unknown>): Cause.Cause<never> | undefined {
+    if (this.bodyExit === undefined || Exit.isSuccess(this.bodyExit)) return undefined
+    const known = new Set(told.reasons.map(raisedBy))
+    const reasons = this.bodyExit.cause.reasons.filter((it) => it._tag !== "Interrupt" && !known.has(raisedBy(it)))
+    return reasons.length === 0 ? undefined : Cause.fromReasons(reasons) as Cause.Cause<never>
+  }
+
+  private report(cause: Cause.Cause<unknown>, at: ActorId = this.callee): void {
+    reportUnread(this.env, this.context, at, this.endpoint, cause)
   }
 }
+
+/** What a reason is about: reasons are copied when they are annotated, what was raised is not. */
+const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
+  reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason
 
 const isTyped = (cause: Cause.Cause<unknown>): boolean => cause.reasons.some((reason) => reason._tag === "Fail")
 

@@ -125,9 +125,10 @@ export class OpenNursery {
 
   /** The first failure, though the body may have ended otherwise, with what else went wrong beside it. */
   conclude<A>(exit: Exit.Exit<A, unknown>): Exit.Exit<A, unknown> {
-    const { cleanup, first, others } = this.state
+    const { body, cleanup, first, others } = this.state
     const { id } = this.local.info
-    const own = first === undefined ? exit : Exit.failCause(first)
+    const raised = first ?? body
+    const own = raised === undefined ? exit : Exit.failCause(raised)
     return withCleanupFailures(withOthers(own, others.map((failure) => box(failure, id))), cleanup)
   }
 
@@ -239,7 +240,7 @@ const watched = <A>(work: Effect.Effect<A, unknown>, state: OpenNursery): Effect
     Effect.withFiber((fiber) => {
       ended = true
       // Fibers that the body forked are interrupted after this: what they still wait for ends with its actor.
-      if (Exit.isFailure(exit) && state.isOpen) state.bodyFailed(exit.cause, fiber)
+      if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
       return Effect.void
     }))
   const interruption = Effect.onInterrupt(Effect.never, () =>

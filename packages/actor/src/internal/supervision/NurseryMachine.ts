@@ -38,6 +38,8 @@ export interface State<Child, Job> {
   /** True when its owner dismissed it: such an answer is no failure. */
   readonly jobs: ReadonlyMap<Job, { readonly dismissed: boolean }>
   readonly first: Cause.Cause<unknown> | undefined
+  /** The cause of a body that was interrupted and failed in its cleanup. */
+  readonly body: Cause.Cause<unknown> | undefined
   /** The failures after the first, as they were raised. */
   readonly others: ReadonlyArray<unknown>
   /** The cleanup failures of its actors. */
@@ -49,6 +51,7 @@ export const initial = <Child, Job>(): State<Child, Job> => ({
   children: new Map(),
   jobs: new Map(),
   first: undefined,
+  body: undefined,
   others: [],
   cleanup: []
 })
@@ -124,8 +127,11 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
     }
     case "BodyReturned":
       return state.phase._tag === "Open" ? [{ ...state, phase: { _tag: "Joining" } }, []] : [state, []]
-    case "BodyFailed":
-      return fail(state, input.cause)
+    case "BodyFailed": {
+      const { first, phase } = state
+      const late = first === undefined && phase._tag === "Closing" && phase.interrupted
+      return late ? [{ ...state, body: input.cause }, []] : fail(state, input.cause)
+    }
     case "BodyInterrupted":
       return close(state, input.why, true)
     case "BodyOver": {
@@ -185,7 +191,7 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
 /** The failures besides the first, as data; an answer to our own cancel is none. */
 const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
   if (isAnswer(cause)) return [state, []]
-  const known = new Set(state.first?.reasons.map(raisedBy))
+  const known = new Set([...state.first?.reasons.map(raisedBy) ?? [], ...state.others])
   const raised = cause.reasons.filter((reason) => reason._tag !== "Interrupt").map(raisedBy)
     .filter((failure) => !known.has(failure))
   const others = [...state.others, ...raised]
