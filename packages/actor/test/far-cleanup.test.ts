@@ -9,14 +9,24 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { broke, spills, spillsLater, Spilt, tidy, untidy, untidyCount, untidyTalk } from "./fixtures/far-cleanup.ts"
+import {
+  broke,
+  runsAhead,
+  spills,
+  spillsLater,
+  Spilt,
+  tidy,
+  untidy,
+  untidyCount,
+  untidyTalk
+} from "./fixtures/far-cleanup.ts"
 import { callee, startOf } from "./support/Callee.ts"
 import { collectEvents } from "./support/Events.ts"
 import { inMemory } from "./support/InMemory.ts"
 import { captureLogs, type Line } from "./support/Logs.ts"
 import { settle, until } from "./support/Time.ts"
 
-const expose = [untidy, tidy, spills, spillsLater, untidyCount, untidyTalk] as const
+const expose = [untidy, tidy, runsAhead, spills, spillsLater, untidyCount, untidyTalk] as const
 type Portal = Actor.Portal<typeof expose[number]>
 
 const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
@@ -74,6 +84,16 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(yield* first(untidyCount()), [`Die ${broke}`])
       assert.deepStrictEqual(yield* first(bob.stream(untidyCount())), [`Die ${broke}`])
       assert.deepStrictEqual(yield* first(Actor.streamInActor(untidyCount())), [`Die ${broke}`])
+    })))
+
+  it.effect("G82, G83: is told apart from a producer that failed ahead of its reader: that is a log, and no failure", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const logs = captureLogs()
+      const first = (stream: Stream.Stream<number, unknown>) =>
+        Effect.map(Effect.exit(Stream.runCollect(Stream.take(stream, 1))), reasons)
+      assert.deepStrictEqual(yield* first(runsAhead()), ["Success"])
+      assert.deepStrictEqual(yield* Effect.provide(first(bob.stream(runsAhead())), logs.layer), ["Success"])
+      assert.isTrue(told(logs.lines, "runsAhead"))
     })))
 
   it.effect("G82: is in the cause of whoever held the dialog and was interrupted, or died", () =>

@@ -199,8 +199,8 @@ export type CalleeAction<F = unknown> =
   | { readonly _tag: "SendStop" }
   /** Interrupt the handler: on the caller's word, or because the caller is gone. */
   | { readonly _tag: "Interrupt"; readonly cancellation: Cancellation | "caller-lost" }
-  /** Say the last word: the handler's exit, or this failure. */
-  | { readonly _tag: "SendLast"; readonly failure: F | undefined }
+  /** Say the last word: the handler's exit, or this failure. `asked`: the caller has cancelled, and this answers it. */
+  | { readonly _tag: "SendLast"; readonly failure: F | undefined; readonly asked: boolean }
   /** The handler has exited, and nobody is left to be told. */
   | { readonly _tag: "Unheard" }
   | { readonly _tag: "Forget" }
@@ -211,7 +211,8 @@ type CalleeStep<F> = readonly [CalleeState<F>, ReadonlyArray<CalleeAction<F>>]
 const calleeDone: CalleeState<never> = { _tag: "Done" }
 const orphaned: CalleeState<never> = { _tag: "Orphaned" }
 const forget: CalleeAction<never> = { _tag: "Forget" }
-const lastWord: ReadonlyArray<CalleeAction<never>> = [{ _tag: "SendLast", failure: undefined }, forget]
+const lastWord: ReadonlyArray<CalleeAction<never>> = [{ _tag: "SendLast", failure: undefined, asked: false }, forget]
+const answer: ReadonlyArray<CalleeAction<never>> = [{ _tag: "SendLast", failure: undefined, asked: true }, forget]
 const unheard: ReadonlyArray<CalleeAction<never>> = [{ _tag: "Unheard" }, forget]
 
 const accepted: { readonly [K in Message.Kind]: CalleeState<never> } = {
@@ -234,8 +235,16 @@ export const calleeStep = <F>(state: CalleeState<F>, input: CalleeInput<F>): Cal
   if (state._tag === "Done") return [state, silence]
   switch (input._tag) {
     case "Exited":
-      if (state._tag === "Orphaned") return [calleeDone, unheard]
-      return [calleeDone, state._tag === "Failing" ? [{ _tag: "SendLast", failure: state.failure }, forget] : lastWord]
+      switch (state._tag) {
+        case "Orphaned":
+          return [calleeDone, unheard]
+        case "Failing":
+          return [calleeDone, [{ _tag: "SendLast", failure: state.failure, asked: false }, forget]]
+        case "Cancelling":
+          return [calleeDone, answer]
+        default:
+          return [calleeDone, lastWord]
+      }
     case "Lost":
       return state._tag === "Orphaned"
         ? [state, silence]

@@ -85,6 +85,20 @@ const boxReason = (reason: Cause.Reason<unknown>, self: ActorId): Boxed => {
   }
 }
 
+/** An interruption with its author, and what failed beside it. */
+export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending: boolean): Failure => {
+  const cancellation = Option.getOrUndefined(cancelledBy(cause))
+  return {
+    _tag: "Cancelled",
+    by: cancellation?.by ?? self,
+    reason: cancellation?.reason ?? "interrupted",
+    actor: self,
+    path: [],
+    others: cause.reasons.filter((reason) => reason._tag !== "Interrupt").map((reason) => boxReason(reason, self)),
+    ending
+  }
+}
+
 /** The failure of a handler, seen by its own actor; `ending` where that actor is past serving. */
 export const failureOf = (
   cause: Cause.Cause<unknown>,
@@ -96,18 +110,7 @@ export const failureOf = (
   const main = reasons.find(Cause.isFailReason) ?? reasons.find(Cause.isDieReason)
   const others = reasons.filter((reason) => reason !== main && reason._tag !== "Interrupt")
     .map((reason) => boxReason(reason, self))
-  if (main === undefined) {
-    const cancellation = Option.getOrUndefined(cancelledBy(cause))
-    return {
-      _tag: "Cancelled",
-      by: cancellation?.by ?? self,
-      reason: cancellation?.reason ?? "interrupted",
-      actor: self,
-      path: [],
-      others,
-      ending
-    }
-  }
+  if (main === undefined) return cancelledWith(cause, self, ending)
   if (main._tag === "Die") return defectOf(main.defect, self, others, ending)
   const boxed = box(main.error, self)
   const error = codecs(endpoint).error.encode(main.error)
@@ -167,6 +170,15 @@ export const toEffect = (
     )
   }
   return fail(toActorError(failure, endpoint.name, peer), others)
+}
+
+/**
+ * True when a last word that answers a cancel is a failure that crossed it: its producer had run ahead of the reader.
+ */
+export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean => {
+  if (endpoint.kind !== "stream") return false
+  const decoded = codec().decode(payload)
+  return decoded.ok && decoded.value._tag !== "Cancelled"
 }
 
 /**

@@ -26,7 +26,7 @@ import { Outlet } from "../stream/Outlet.ts"
 import { CalleeDialogHandle } from "./CalleeDialogHandle.ts"
 import { CurrentDialog, type DialogContext, type RunningHandler, withMeta } from "./DialogContext.ts"
 import type { Handler } from "./Dispatcher.ts"
-import { encodeFailureWithin, failureOf } from "./Failures.ts"
+import { cancelledWith, encodeFailureWithin, failureOf } from "./Failures.ts"
 import { reportUnread } from "./Outcome.ts"
 
 /** One dialog of the peer. */
@@ -186,7 +186,7 @@ export class IncomingDialog implements CalleePort {
       case "Deliver":
         return this.deliver(action.word)
       case "SendLast":
-        return this.channel.send(this.lastWord(action.failure))
+        return this.channel.send(this.lastWord(action.failure, action.asked))
       case "Unheard":
         return this.unheard()
       case "Forget":
@@ -207,12 +207,15 @@ export class IncomingDialog implements CalleePort {
     }
   }
 
-  private lastWord(failure: Exit.Failure<unknown, unknown> | undefined): Message.Return | Message.Error {
+  private lastWord(
+    failure: Exit.Failure<unknown, unknown> | undefined,
+    asked: boolean
+  ): Message.Return | Message.Error {
     const { dialog } = this.opened
     const limit = this.channel.maxFrame - 64
     try {
       const exit = failure === undefined ? this.exit! : withCleanup(failure, this.exit!)
-      return this.say(exit, limit)
+      return this.say(exit, limit, asked)
     } catch (defect) {
       // A contract whose errors have no codec: the handler's error cannot be encoded, and the caller is told that.
       const said: Protocol.Failure = {
@@ -225,11 +228,11 @@ export class IncomingDialog implements CalleePort {
     }
   }
 
-  private say(exit: Exit.Exit<unknown, unknown>, limit: number): Message.Return | Message.Error {
+  private say(exit: Exit.Exit<unknown, unknown>, limit: number, asked: boolean): Message.Return | Message.Error {
     const { dialog } = this.opened
     const { endpoint } = this.handler
     if (Exit.isFailure(exit)) {
-      return { _tag: "Error", dialog, payload: encodeFailureWithin(this.failure(exit), limit) }
+      return { _tag: "Error", dialog, payload: encodeFailureWithin(this.failure(exit, asked), limit) }
     }
     const encoded = codecs(endpoint).success.encode(endpoint.kind === "stream" ? undefined : exit.value)
     if (encoded.ok && encoded.value.length <= limit) return { _tag: "Return", dialog, payload: encoded.value }
@@ -246,7 +249,13 @@ export class IncomingDialog implements CalleePort {
     reportUnread(this.env, this.handler.context, this.env.self, this.handler.endpoint, cause)
   }
 
-  private failure(exit: Exit.Failure<unknown, unknown>): Protocol.Failure {
+  private failure(exit: Exit.Failure<unknown, unknown>, asked: boolean): Protocol.Failure {
+    const { endpoint } = this.handler
+    const ending = this.env.cancellation() !== undefined
+    // A producer runs ahead: only what fails after the interruption is a finalizer's, and it says so.
+    if (asked && endpoint.kind === "stream" && Cause.hasInterrupts(exit.cause)) {
+      return cancelledWith(exit.cause, this.env.self, ending)
+    }
     for (const reason of exit.cause.reasons) {
       if (reason._tag === "Interrupt") continue
       const thrown = reason._tag === "Die" ? reason.defect : reason.error
@@ -254,7 +263,7 @@ export class IncomingDialog implements CalleePort {
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }
-    return failureOf(exit.cause, this.handler.endpoint, this.env.self, this.env.cancellation() !== undefined)
+    return failureOf(exit.cause, endpoint, this.env.self, ending)
   }
 }
 

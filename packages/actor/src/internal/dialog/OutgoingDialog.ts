@@ -14,6 +14,7 @@
 import * as Credit from "@furrow/protocol/Credit"
 import * as Dialog from "@furrow/protocol/Dialog"
 import type * as Message from "@furrow/protocol/Message"
+import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -29,6 +30,7 @@ import { Timeouts } from "../settings/Timeouts.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
 import { cancellationOf, type DialogContext, metaOf, wireMillis } from "./DialogContext.ts"
+import { ranAhead } from "./Failures.ts"
 import { cleanupFailure, outcome, reportUnread, type Settled } from "./Outcome.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
@@ -171,18 +173,19 @@ export const cancelAndWait = (
     const bound = fiber.getRef(Timeouts).cancel
     // Its context now: a fiber that has ended has lost the loggers of its last work.
     const { context } = fiber
+    const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
       // Forked beside this fiber, which is being interrupted: a sleep of its own would end at once.
       const timer = Effect.runForkWith(context)(Effect.sleep(bound))
       dialog.whenSettled((settled) => {
         timer.interruptUnsafe()
-        resume(cleanupOf(settled, endpoint, channel))
+        resume(cleanupOf(settled, endpoint, channel, unheard))
       })
       timer.addObserver(() => {
         if (dialog.isSettled) return
         dialog.elapsed((settled) => {
           const failure = cleanupFailure(settled, endpoint, channel)
-          if (failure !== undefined) reportUnread(env, context, channel.peer, endpoint, failure)
+          if (failure !== undefined) unheard(failure)
         })
         env.events.publish({ _tag: "CancelUnacknowledged", actor: channel.peer, endpoint: endpoint.name })
       })
@@ -190,10 +193,21 @@ export const cancelAndWait = (
     })
   })
 
-const cleanupOf = (settled: Settled, endpoint: AnyEndpoint, channel: PeerChannel): Effect.Effect<void> =>
+/** `unheard` is told what only crossed the cancel: here it would not have happened, so nobody fails with it. */
+const cleanupOf = (
+  settled: Settled,
+  endpoint: AnyEndpoint,
+  channel: PeerChannel,
+  unheard?: (failure: Cause.Cause<unknown>) => void
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     const failure = cleanupFailure(settled, endpoint, channel)
-    return failure === undefined ? Effect.void : Effect.failCause(failure)
+    if (failure === undefined) return Effect.void
+    if (unheard === undefined || settled._tag !== "Error" || !ranAhead(settled.payload, endpoint)) {
+      return Effect.failCause(failure)
+    }
+    unheard(failure)
+    return Effect.void
   })
 
 /** Ends all of the actor, and waits for the dialog's last word as it comes on the way. */
