@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { answersAndDies, releaseDies } from "./fixtures/cleanup.ts"
+import { answersAndDies, releaseDies, releasesElsewhere } from "./fixtures/cleanup.ts"
 import { Counter } from "./fixtures/counter.ts"
 import { collectEvents } from "./support/Events.ts"
 import * as Puppets from "./support/Puppets.ts"
@@ -81,6 +81,17 @@ describe("A cleanup that fails, of an actor that its owner ended,", () => {
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(answersAndDies()))
       assert.deepStrictEqual(reasonsOf(exit), ["Fail the release broke"])
+    }).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("G91: says of that actor that it does not live on, also where a finalizer passes on what broke elsewhere", () =>
+    Effect.gen(function*() {
+      const own = yield* Effect.flip(Actor.runInActor(answersAndDies(), { name: "frank" }))
+      assert.deepInclude(own, { _tag: "RemoteActorError", ending: true })
+      assert.strictEqual(own.actor?.name, "frank")
+      const passedOn = yield* Effect.flip(Actor.runInActor(releasesElsewhere(), { name: "bob" }))
+      if (passedOn._tag !== "RemoteActorError") return assert.fail(passedOn.message)
+      assert.isTrue(passedOn.ending)
+      assert.deepStrictEqual([passedOn.actor.name, passedOn.origin.name], ["bob", "below"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
   it.effect("G94: fails the nursery that had succeeded, when everybody is reaped", () =>

@@ -196,10 +196,11 @@ export const cleanupFailureOf = (
   switch (failure._tag) {
     case "Cancelled": {
       const [boxed, ...others] = failure.others
-      return boxed === undefined ? undefined : Cause.die(new RemoteActorError({ actor: peer, boxed, others }))
+      if (boxed === undefined) return undefined
+      return Cause.die(new RemoteActorError({ actor: peer, boxed, others, ending: failure.ending }))
     }
     case "Defect":
-      return Cause.die(new RemoteActorError({ actor: peer, boxed: failure.boxed, others: failure.others }))
+      return Cause.die(toActorError(failure, endpoint.name, peer))
     case "Fail": {
       const error = codecs(endpoint).error.decode(failure.error)
       return error.ok

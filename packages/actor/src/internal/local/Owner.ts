@@ -49,7 +49,9 @@ export const withCleanupFailures = <A>(
 ): Exit.Exit<A, unknown> => {
   const [first, ...rest] = cleanup
   if (first === undefined) return exit
-  const error = withoutStack(() => new RemoteActorError({ actor: first.origin, boxed: first, others: rest }))
+  // The last on its path is the actor that ended: what failed may have come to it from further down.
+  const actor = first.path.at(-1) ?? first.origin
+  const error = withoutStack(() => new RemoteActorError({ actor, boxed: first, others: rest, ending: true }))
   if (Exit.isSuccess(exit)) return withOthers(Exit.fail(error), rest)
   if (!Cause.hasInterruptsOnly(exit.cause)) return withOthers(exit, cleanup)
   return withOthers(Exit.failCause(Cause.combine(exit.cause, Cause.die(error))), rest)
