@@ -116,6 +116,17 @@ describe("Peers", () => {
       assert.deepStrictEqual([a.peers.snapshot(), c.started, open(a)], [[], [], 0])
     }))
 
+  it.effect("an actor that hangs up in the greeting has refused nobody: unreachable, in its own name", () =>
+    Effect.gen(function*() {
+      const { add, hub } = yield* mesh
+      const door = yield* Effect.orDie(hub.listen(idOf("b"), (connection) => connection.destroy()))
+      const a = add("a", { locate: () => Effect.succeed([door.address]) })
+      const { error, gone } = unreachable(yield* Effect.flip(a.channelTo("b")))
+      assert.isFalse(gone)
+      assert.deepInclude(error, { why: "transport" })
+      assert.match(error.message, /^b@1 cannot be reached: its connection ended before it had answered/)
+    }))
+
   it.effect("where nobody listens any more its parent is asked again: it listens elsewhere, or has ended", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh

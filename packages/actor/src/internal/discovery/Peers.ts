@@ -19,6 +19,7 @@ import { type HandshakeResult, PeerChannel } from "../channel/PeerChannel.ts"
 import {
   type ActorError,
   type ActorId,
+  ActorLost,
   ActorUnreachable,
   formatActor,
   type Unreachability
@@ -345,7 +346,8 @@ export class Peers {
         }
         channel.hangUp()
         if (isDuplicate(result)) return resume(Effect.fail(new Duplicate()))
-        const gone = result._tag === "Refused" && result.refusal.reason === "identity"
+        if (result._tag === "Ended") return resume(Effect.fail({ gone: false, reason: hungUp(result.error) }))
+        const gone = result.refusal.reason === "identity"
         resume(Effect.fail({ gone, why: gone ? "gone" : "refused", reason: refusalOf(result) }))
       })
       return Effect.sync(() => {
@@ -445,6 +447,10 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
     why === "gone",
     new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
   )
+
+/** A connection that ends in its greeting has no name yet: the error of its loss would speak of nobody. */
+const hungUp = (error: ActorError): string =>
+  error instanceof ActorLost ? "its connection ended before it had answered: it may be ending" : error.message
 
 const refusalOf = (result: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
   result._tag === "Refused" ? result.refusal.detail : result.error.message
