@@ -16,9 +16,9 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
-import { format } from "node:util"
 import { childOf } from "./internal/child.ts"
 import { bundle, runChild } from "./internal/runChild.ts"
+import { tell } from "./internal/told.ts"
 import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 
@@ -192,11 +192,7 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
     })
   }
   const caught = (error: unknown) => {
-    try {
-      process.stderr.write(`${format(error)}\n`)
-    } catch {
-      // It has no reader.
-    }
+    tell(error)
     end(uncaughtCode)
   }
   on("uncaughtException", caught)

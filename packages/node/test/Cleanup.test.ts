@@ -12,9 +12,10 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
-import { dies, escape, hangs, throwAtExit } from "./fixtures/cleanup.ts"
+import * as Fs from "node:fs"
+import { dies, escape, escapeUnshowable, hangs, throwAtExit } from "./fixtures/cleanup.ts"
 import { dismiss, square } from "./fixtures/peers.ts"
-import { fixture, withActors } from "./support.ts"
+import { evidence, fixture, withActors } from "./support.ts"
 
 const patient = { within: "20 seconds" } as const
 const guards: ReadonlyArray<GuardMode> = ["warden", "thread", "none"]
@@ -108,5 +109,20 @@ describe("An actor whose runtime fails at the end", () => {
       assert.strictEqual(exit.cleanup.length, 1)
       assert.match(exit.cleanup[0]!.message, /its process exited with code 70/)
       assert.include(exit.cleanup[0]!.message, "an actor's runtime failed: Error: at exit")
+    })))
+})
+
+describe("An actor with an uncaught error that throws where it is shown", () => {
+  it.live("has failed with it after its finalizers, as with any other (G87)", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const env = { set: { FURROW_TEST_FILE: file } }
+      const portal = yield* Actor.startScoped("unshowable", { env, expose: [escapeUnshowable] })
+      const error = yield* Effect.flip(portal.run(escapeUnshowable()))
+      assert.deepInclude(error, { _tag: "RemoteActorError", ending: true })
+      const exit = yield* Effect.timeout(portal.wait, "15 seconds")
+      if (exit._tag !== "Failed") return assert.fail(exit._tag)
+      assert.strictEqual(exit.error.boxed.message, "beside everything")
+      assert.strictEqual(Fs.readFileSync(file, "utf8"), "released")
     })))
 })

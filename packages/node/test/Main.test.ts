@@ -148,6 +148,15 @@ describe("A main program", () => {
   )
 
   test(
+    "says what it can of an error that throws where it is shown, and exits with 70",
+    Effect.gen(function*() {
+      const { program } = yield* start("uncaughtUnshowable")
+      assert.deepStrictEqual(yield* program.ended(patient), { code: 70, signal: null })
+      assert.include(program.stderr(), "RangeError: beside everything")
+    })
+  )
+
+  test(
     "exits with 141 when nobody reads its output any more, after the finalizers of every actor",
     Effect.gen(function*() {
       const { file, program } = yield* start("chatter")

@@ -8,7 +8,6 @@ import { bundledArguments, exported, platformOf, run, takeOwnArguments } from "@
 import * as Effect from "effect/Effect"
 import * as Module from "node:module"
 import * as Net from "node:net"
-import { format } from "node:util"
 import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { authenticator } from "./authenticate.ts"
@@ -16,6 +15,7 @@ import { type Child, markChild } from "./child.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
 import { importModule, load } from "./load.ts"
 import { limitedHeap, Living, make } from "./processes.ts"
+import { tell } from "./told.ts"
 
 /** Output after the last word may still be on its way: nothing waits longer than this for it. */
 const flushBoundMillis = 500
@@ -66,7 +66,7 @@ export const bundle: Sources = {
 export const runChild = (sources: Sources = modules): Promise<never> =>
   live(sources.args(), sources).catch((error: unknown) => {
     // This is the only end of the process: its timers and its errors are kept from doing so.
-    process.stderr.write(`an actor's runtime failed: ${format(error)}\n`)
+    tell(error, "an actor's runtime failed: ")
     process.exit(failedCode)
   })
 
@@ -101,7 +101,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
       // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
       const caught = (error: unknown) => {
-        process.stderr.write(`${format(error)}\n`)
+        tell(error)
         uncaught(error)
       }
       process.on("uncaughtException", caught)

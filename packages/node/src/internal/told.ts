@@ -1,0 +1,30 @@
+/**
+ * An error that nobody caught, on stderr. It may be any value: one that throws where it is looked at must not end the
+ * process before its finalizers have run.
+ *
+ * @since 0.1.0
+ */
+import { format, inspect } from "node:util"
+
+const shown = (error: unknown): string => {
+  try {
+    return format(error)
+  } catch {
+    return inspect(error, { customInspect: false, getters: false })
+  }
+}
+
+/** Writes it down; it throws neither where it cannot be shown nor where it has no reader. */
+export const tell = (error: unknown, before = ""): void => {
+  let text: string
+  try {
+    text = shown(error)
+  } catch {
+    text = "an error that cannot be shown"
+  }
+  try {
+    process.stderr.write(`${before}${text}\n`)
+  } catch {
+    // It has no reader.
+  }
+}
