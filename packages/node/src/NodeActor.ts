@@ -93,7 +93,7 @@ export type MainOptions<E> =
  * waits for its finalizers. It does nothing in a child that imports this file again to find its endpoints.
  *
  * The program is interrupted at the first SIGINT, SIGTERM or SIGHUP, at an uncaught error, and when its output is
- * closed. A second SIGINT kills the tree; it counts from a second after the first.
+ * closed. A further SIGINT kills the tree, from a second after that on.
  *
  * Ctrl-Z stops the whole tree, and `fg` continues it. It works as PID 1.
  *
@@ -162,16 +162,17 @@ interface RootWatch {
   readonly release: () => void
 }
 
-/** Milliseconds in which a second SIGINT is the same Ctrl-C: npm and tsx pass on what the terminal sends as well. */
-const sameKeypressMillis = 1000
+/** Milliseconds in which a SIGINT is what ends the root already: npm and others pass on, as whatever signal, what the terminal sends. */
+const sameWishMillis = 1000
 
-/** Everything that can end a root from outside its program: the first interrupts it, a second SIGINT kills the tree. */
+/** Everything that can end a root from outside its program: the first interrupts it, a later SIGINT kills the tree. */
 const watchRoot = (control: () => Control | undefined, interrupt: () => void): RootWatch => {
   let code: number | undefined
-  let pressedAt: number | undefined
+  let endedAt = 0
   const end = (why: number) => {
     if (code !== undefined) return
     code = why
+    endedAt = performance.now()
     control()?.beginEnd()
     interrupt()
   }
@@ -182,11 +183,8 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
   }
   for (const [signal, exitCode] of Object.entries(signals)) {
     on(signal, () => {
-      if (signal !== "SIGINT") return end(exitCode)
-      const before = pressedAt
-      pressedAt ??= performance.now()
-      if (code === undefined) return end(exitCode)
-      if (before !== undefined && performance.now() - before < sameKeypressMillis) return
+      if (signal !== "SIGINT" || code === undefined) return end(exitCode)
+      if (performance.now() - endedAt < sameWishMillis) return
       control()?.killAll()
       process.exit(code)
     })

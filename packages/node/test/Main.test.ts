@@ -137,6 +137,21 @@ describe("A main program", () => {
   )
 
   test(
+    "G64: takes a SIGINT within a second of a SIGTERM for the same wish, and runs every finalizer",
+    Effect.gen(function*() {
+      const { file, program } = yield* start("tree")
+      yield* program.says(/ready/, patient)
+      yield* program.signal("SIGTERM")
+      yield* Eventually.pause("30 millis")
+      yield* program.signal("SIGINT")
+      assert.deepStrictEqual(yield* program.ended(patient), { code: 143, signal: null })
+      assert.strictEqual(Folder.lines(file).filter((line) => line.includes("ended by root")).length, 3)
+      assert.include(program.stdout(), "the root's finalizer ran")
+      yield* gone(program)
+    })
+  )
+
+  test(
     "exits with 70 at an error that nobody caught, after the finalizers of every actor",
     Effect.gen(function*() {
       const { file, program } = yield* start("uncaught")
