@@ -3,7 +3,7 @@ import { ActorError } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { short, work } from "./fixtures/cancelling.ts"
-import { handlerHangs, releaseDies } from "./fixtures/cleanup.ts"
+import { acquireHangs, handlerHangs, releaseDies } from "./fixtures/cleanup.ts"
 import * as Journal from "./support/Journal.ts"
 import { child, parent, start } from "./support/Parent.ts"
 import { drained, pass, settle } from "./support/Time.ts"
@@ -164,5 +164,23 @@ describe("An actor that is told from outside to end", () => {
       actor.channel.destroy()
       yield* settle
       assert.deepStrictEqual(yield* actor.ended, { how: "parent-lost", code: 143 })
+    })))
+
+  it.effect("says what told it to end where it is not ready yet, and who", () =>
+    drained(Effect.gen(function*() {
+      const told = (actor: Effect.Success<ReturnType<typeof start>>) =>
+        actor.failures().map((failure) => "boxed" in failure ? failure.boxed.message : failure._tag)
+      const signalled = yield* start([acquireHangs])
+      yield* settle
+      signalled.signal("SIGTERM", 143)
+      yield* pass(6000)
+      assert.deepStrictEqual(yield* signalled.ended, { how: "boot-failed", code: 143 })
+      assert.deepStrictEqual(told(signalled), ["ended before it was ready: SIGTERM"])
+      const cancelled = yield* start([acquireHangs])
+      yield* settle
+      cancelled.cancel(parent, "changed its mind")
+      yield* pass(6000)
+      assert.deepStrictEqual(yield* cancelled.ended, { how: "boot-failed", code: 1 })
+      assert.deepStrictEqual(told(cancelled), ["ended before it was ready by parent@1: changed its mind"])
     })))
 })

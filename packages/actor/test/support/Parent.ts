@@ -4,6 +4,7 @@ import { welcome } from "@furrow/actor/internal/channel/Greeting"
 import { type OwnerEvent, PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
 import type { Implemented } from "@furrow/actor/internal/contract/Call"
 import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
+import { decodeFailure } from "@furrow/actor/internal/dialog/Failures"
 import * as Outgoing from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import { type Ended, run, type Started } from "@furrow/actor/internal/process/ChildMain"
@@ -66,6 +67,12 @@ export const start = (definitions: ReadonlyArray<Implemented<any>>, service: Spa
       life,
       /** The words that are no part of a dialog, in order. */
       said: () => events.map(({ _tag }) => _tag),
+      /** What it tells of its own failures. */
+      failures: () =>
+        events.flatMap((event) => {
+          const failure = event._tag === "Error" ? decodeFailure(event.payload) : undefined
+          return failure?.ok === true ? [failure.value] : []
+        }),
       call: (call: unknown) => Outgoing.run(channel, env, call as never),
       signal: (reason: string, code: number) => started!.end(reason, code),
       uncaught: (error: unknown) => started!.uncaught(error),

@@ -22,7 +22,7 @@ import { hello } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
 import { withoutCaller } from "../dialog/DialogContext.ts"
 import { encodeFailure } from "../dialog/Failures.ts"
-import type { ActorId } from "../errors/ActorError.ts"
+import { type ActorId, formatActor } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
@@ -358,12 +358,24 @@ const mainEnded = (exit: Exit.Exit<unknown, unknown>): Life.Input<Failed> => {
 /** The failure of a start: what ended it before it was ready, or what it failed with itself. */
 const bootErrorOf = (cause: Failed, why: Life.Why | undefined): BootFailed => {
   if (why !== undefined) {
-    return new BootFailed("import", why._tag === "Failed" ? why.error : new Error("ended before it was ready"))
+    return new BootFailed("import", why._tag === "Failed" ? why.error : new Error(endedEarly(why)))
   }
   const reason = cause.reasons.find((reason) => reason._tag !== "Interrupt")
   return reason?._tag === "Fail" && reason.error instanceof BootFailed
     ? reason.error
     : new BootFailed("layer", reason?._tag === "Die" ? reason.defect : new Error("interrupted"))
+}
+
+/** Why a start was broken off. */
+const endedEarly = (why: Life.Why): string => {
+  switch (why._tag) {
+    case "Self":
+      return `ended before it was ready: ${why.reason}`
+    case "Cancelled":
+      return `ended before it was ready by ${formatActor(why.cancellation.by)}: ${why.cancellation.reason}`
+    default:
+      return "ended before it was ready"
+  }
 }
 
 /** The name in which handlers are interrupted, and the time that the end has. */
