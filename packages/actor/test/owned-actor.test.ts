@@ -127,6 +127,14 @@ const table: ReadonlyArray<readonly [string, string]> = [
 ]
 
 describe("An owned actor", () => {
+  it("that is killed says what it had not done: said goodbye, or exited after it", () => {
+    const messages = (given: string) => exitAfter(given).cleanup.map(({ message }) => message)
+    assert.match(messages("end ack elapsed elapsed killed").join(), /^it ended before it had said how its cleanup went/)
+    assert.deepStrictEqual(messages("returned elapsed killed"), [
+      "its process did not exit within Timeouts.terminate after its last word, and was killed"
+    ])
+  })
+
   for (const [given, expected] of table) {
     it(`G93: ${given}: ${expected}`, () => {
       assert.strictEqual(spell(exitAfter(given)), expected)

@@ -185,10 +185,12 @@ const cutOff = ({ actor, end }: State): Boxed => ({
   path: []
 })
 
+const stayed = "its process did not exit within Timeouts.terminate after its last word, and was killed"
+
 /** The end of its process after its last word, when that is not the end that was to come. */
 const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<string>): ReadonlyArray<Boxed> => {
   const { end, rung } = state
-  if (rung === "Killed") return [cutOff(state)]
+  if (rung === "Killed") return [{ ...cutOff(state), message: stayed }]
   if (end._tag === "Exited" && isExpected(farewell, end.code)) return []
   const { message } = lostOf({ ...state, failure: undefined }, lines)
   return [{ ...cutOff(state), type: "ActorLost", message }]
