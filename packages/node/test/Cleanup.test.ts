@@ -13,9 +13,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
-import { dies, escape, escapeUnshowable, hangs, throwAtExit } from "./fixtures/cleanup.ts"
+import { captures, dies, escape, escapeUnshowable, hangs, throwAtExit } from "./fixtures/cleanup.ts"
 import { dismiss, square } from "./fixtures/peers.ts"
-import { evidence, fixture, withActors } from "./support.ts"
+import { evidence, fixture, timed, withActors } from "./support.ts"
 
 const patient = { within: "20 seconds" } as const
 const guards: ReadonlyArray<GuardMode> = ["warden", "thread", "none"]
@@ -125,4 +125,17 @@ describe("An actor with an uncaught error that throws where it is shown", () => 
       assert.strictEqual(exit.error.boxed.message, "beside everything")
       assert.strictEqual(Fs.readFileSync(file, "utf8"), "released")
     })))
+})
+
+describe("An actor that has replaced the write of its output", () => {
+  for (const how of ["keeps", "throws"] as const) {
+    it.live(`by one that ${how} ends in order, and at once (G72)`, () =>
+      withActors(Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("capturing", { expose: [captures] })
+        yield* portal.run(captures({ how }))
+        const [, millis] = yield* timed(portal.cancel("done"))
+        assert.deepInclude(yield* portal.wait, { _tag: "Cancelled", reason: "done", cleanup: [] })
+        assert.isBelow(millis, 3000)
+      })))
+  }
 })

@@ -8,6 +8,7 @@ import { bundledArguments, exported, platformOf, run, takeOwnArguments } from "@
 import * as Effect from "effect/Effect"
 import * as Module from "node:module"
 import * as Net from "node:net"
+import { Writable } from "node:stream"
 import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { authenticator } from "./authenticate.ts"
@@ -17,8 +18,11 @@ import { importModule, load } from "./load.ts"
 import { limitedHeap, Living, make } from "./processes.ts"
 import { tell } from "./told.ts"
 
-/** Output after the last word may still be on its way: nothing waits longer than this for it. */
-const flushBoundMillis = 500
+/**
+ * Milliseconds that what is still on its way after the last word is waited for: half of what an owner gives a process to
+ * exit (`Timeouts.terminate`), so that a reader that stands still is no reason to kill it.
+ */
+const flushBoundMillis = 250
 
 const flushed = (write: (done: () => void) => void): Promise<void> =>
   new Promise((resolve) => {
@@ -29,10 +33,18 @@ const flushed = (write: (done: () => void) => void): Promise<void> =>
     })
   })
 
-/** When all that has been written so far has left, or nobody reads it any more. */
+/**
+ * Calls back when all that has been written to it so far has left, or nobody reads it any more. A program that captures
+ * its output has replaced `write` by a function that never calls back: the stream itself is asked.
+ */
+const whenWritten = (stream: Writable, done: () => void): void => {
+  const write: (this: Writable, chunk: string, done: () => void) => boolean = Writable.prototype.write
+  write.call(stream, "", done)
+}
+
 const written = async (): Promise<void> => {
   await Promise.all(
-    [process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.write("", () => resolve())))
+    [process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => whenWritten(stream, resolve)))
   )
 }
 
@@ -118,8 +130,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
   }))
   await Promise.all([
     flushed((done) => socket.writableFinished || socket.destroyed ? done() : socket.end(done)),
-    flushed((done) => process.stdout.write("", done)),
-    flushed((done) => process.stderr.write("", done))
+    flushed((done) => whenWritten(process.stdout, done)),
+    flushed((done) => whenWritten(process.stderr, done))
   ])
   // Processes that the actor started are in its group. Its parent would kill that now, but is gone itself: its end of
   // the channel is closed a moment before it is nobody's parent any more.
