@@ -167,9 +167,11 @@ const checkRoot = async (scene: Scene): Promise<ReadonlyArray<string>> => {
  */
 const heardOf = ({ how }: Cell): { readonly call: string; readonly end: string } => {
   const code = exitCodes[how]
-  const end = `ActorLost: ${typeof code === "string" ? code : `exit ${code}`}`
-  if (isAbrupt({ how })) return { call: end, end }
-  return { call: how === "throw" ? "RemoteActorError: RangeError" : `ContextCancelled by victim: ${how}`, end }
+  const lost = `ActorLost: ${typeof code === "string" ? code : `exit ${code}`}`
+  if (isAbrupt({ how })) return { call: lost, end: lost }
+  const failed = "RemoteActorError: RangeError"
+  if (how === "throw") return { call: failed, end: failed }
+  return { call: `ContextCancelled by victim: ${how}`, end: `Cancelled by victim: ${how}` }
 }
 
 const checkInner = async (scene: Scene): Promise<ReadonlyArray<string>> => {

@@ -4,6 +4,7 @@
  */
 import * as Actor from "@furrow/actor/Actor"
 import * as ActorError from "@furrow/actor/ActorError"
+import type * as Portal from "@furrow/actor/Portal"
 import { NodeActor, NodeSpawner } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -39,13 +40,25 @@ const words = (error: unknown): string =>
     ? `RemoteActorError: ${error.type}`
     : String(error)
 
+/** The end of an actor in a few words. */
+const wordsOf = (end: Portal.ActorExit): string => {
+  switch (end._tag) {
+    case "Returned":
+      return "Returned"
+    case "Cancelled":
+      return `Cancelled by ${end.by.name}: ${end.reason}`
+    default:
+      return words(end.error)
+  }
+}
+
 const watching = Effect.scoped(Effect.gen(function*() {
   const sibling = yield* Actor.startScoped("sibling", { expose: [ping] })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
   const victim = yield* Actor.startScoped("victim", { expose: [liveIn("idle")], ...memory })
   const call = yield* Effect.flip(victim.run(liveIn("idle")({ folder, state, where, depth, dies: how })))
   const end = yield* victim.wait
-  report(folder, { _tag: "Heard", call: words(call), end: end._tag === "Lost" ? words(end.error) : end._tag })
+  report(folder, { _tag: "Heard", call: words(call), end: wordsOf(end) })
   const answer = yield* Effect.exit(sibling.run(ping()))
   report(folder, { _tag: "Sibling", answers: Exit.isSuccess(answer) && answer.value === sibling.actor.pid })
   return yield* Effect.never
