@@ -79,6 +79,61 @@ describe("whatever is thrown arrives", () => {
       assert.strictEqual((round.cause.cause as Error).message, "and round")
     }).pipe(inMemory))
 
+  it.effect("G104: own properties that are plain data arrive in it and in its cause", () =>
+    Effect.gen(function*() {
+      const system = { code: "ENOENT", errno: -2, syscall: "open", path: "/nope/x" }
+      const error = yield* remote(Actor.runInActor(throwing({ what: "a system error" })))
+      assert.deepStrictEqual(error.boxed.properties, system)
+      assert.deepInclude(error.cause as object, system)
+      const response = yield* remote(Actor.runInActor(throwing({ what: "an error with a response" })))
+      const said = { status: 503, body: { retry: [1, 2, null], why: "busy" }, errors: ["a", "b"] }
+      assert.deepStrictEqual(response.boxed.properties, said)
+      assert.deepStrictEqual({ ...response.cause, name: undefined, stack: undefined } as object, {
+        ...said,
+        name: undefined,
+        stack: undefined
+      })
+      const bare = yield* remote(Actor.runInActor(throwing({ what: "an empty string" })))
+      assert.notProperty(bare.boxed, "properties")
+    }).pipe(inMemory))
+
+  it.effect("G104: a property that is cyclic, huge, deep, no data or that throws is left out, and the others stay", () =>
+    Effect.gen(function*() {
+      const { boxed } = yield* remote(Actor.runInActor(throwing({ what: "an error with odd properties" })))
+      assert.strictEqual(boxed.type, "Odd")
+      assert.deepStrictEqual(boxed.properties, { code: "EODD", last: true })
+    }).pipe(inMemory))
+
+  it.effect("G104: the parts of an aggregate arrive as errors of their own, and are shown with it", () =>
+    Effect.gen(function*() {
+      const error = yield* remote(Actor.runInActor(throwing({ what: "an aggregate with causes" })))
+      assert.deepStrictEqual(error.boxed.parts?.map(({ message, type }) => [type, message]), [
+        ["TypeError", "one"],
+        ["Error", "two"],
+        ["string", "three"]
+      ])
+      assert.deepStrictEqual(error.boxed.parts?.[0]?.properties, { code: "E1" })
+      assert.strictEqual(error.boxed.parts?.[1]?.cause?.message, "below two")
+      const aggregate = error.cause as AggregateError & { readonly cause: Error }
+      assert.instanceOf(aggregate, AggregateError)
+      assert.strictEqual(aggregate.cause.message, "why")
+      assert.deepStrictEqual(aggregate.errors.map((part: Error) => part.message), ["one", "two", "three"])
+      assert.match(
+        Cause.pretty(Cause.fail(error)),
+        /\[errors 0\]: TypeError: one\n.*throwing\.ts[^]*\[errors 1\]: Error: two/
+      )
+    }).pipe(inMemory))
+
+  it.effect("G104: the parts of one failure are bounded, however deep and round they are", () =>
+    Effect.gen(function*() {
+      const count = (boxed: ActorError.RemoteActorError["boxed"]): number =>
+        (boxed.parts ?? []).reduce((sum, part) => sum + 1 + count(part), 0)
+      const many = yield* remote(Actor.runInActor(throwing({ what: "aggregates of aggregates" })))
+      assert.strictEqual(count(many.boxed), 32)
+      const round = yield* remote(Actor.runInActor(throwing({ what: "an aggregate in a circle" })))
+      assert.strictEqual(count(round.boxed), 8)
+    }).pipe(inMemory))
+
   it.effect("a huge message is cut, and says so", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(throwing({ what: "a long message" })))

@@ -3,7 +3,7 @@
  *
  * A cause crosses with all its reasons. One of them decides the tag (the endpoint's own error first, then a defect,
  * then a cancellation); the others ride along in `others`. Whatever has no schema is boxed: type, message, stack and
- * the chain of causes as text, with the actor it comes from and the actors that passed it on.
+ * the chain of causes as text, its own plain data, with the actor it comes from and the actors that passed it on.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,10 @@ import * as Schema from "effect/Schema"
 
 export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
 
-/** A failure as text. `path` lists the actors that passed it on, the nearest last. */
+/**
+ * A failure as text. `path` lists the actors that passed it on, the nearest last. `properties` are its own where they are
+ * plain data, `parts` the errors that it holds (an AggregateError); neither is there where there is nothing of it.
+ */
 export interface Boxed {
   readonly type: string
   readonly message: string
@@ -19,6 +22,8 @@ export interface Boxed {
   readonly cause: Boxed | null
   readonly origin: typeof ActorId.Type
   readonly path: ReadonlyArray<typeof ActorId.Type>
+  readonly properties?: { readonly [key: string]: Schema.Json }
+  readonly parts?: ReadonlyArray<Boxed>
 }
 
 export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
@@ -27,7 +32,9 @@ export const Boxed: Schema.Codec<Boxed> = Schema.Struct({
   stack: Schema.String,
   cause: Schema.NullOr(Schema.suspend((): Schema.Codec<Boxed> => Boxed)),
   origin: ActorId,
-  path: Schema.Array(ActorId)
+  path: Schema.Array(ActorId),
+  properties: Schema.optionalKey(Schema.Record(Schema.String, Schema.Json)),
+  parts: Schema.optionalKey(Schema.Array(Schema.suspend((): Schema.Codec<Boxed> => Boxed)))
 })
 
 /** True when the work of a call may have begun when its actor was lost. */

@@ -42,6 +42,25 @@ describe("Failure", () => {
     it(`${failure._tag} crosses whole`, () => assert.deepStrictEqual(cross(failure), failure))
   }
 
+  it("own properties and parts cross with it, and a failure without these fields is read as well", () => {
+    const full = { ...boxed, properties: { code: "ENOENT", at: [1, { deep: null }] }, parts: [boxed, boxed] }
+    const failure = { _tag: "Defect", boxed: full, others: [full], ending: false } as const
+    assert.deepStrictEqual(cross(failure), failure)
+
+    const Earlier: Schema.Codec<Failure.Boxed> = Schema.Struct({
+      type: Schema.String,
+      message: Schema.String,
+      stack: Schema.String,
+      cause: Schema.NullOr(Schema.suspend((): Schema.Codec<Failure.Boxed> => Earlier)),
+      origin: Failure.ActorId,
+      path: Schema.Array(Failure.ActorId)
+    })
+    const earlier = Payload.codec(Earlier).encode(boxed)
+    assert(earlier.ok)
+    const read = Payload.codec(Failure.Boxed).decode(earlier.value)
+    assert.deepStrictEqual(read, { ok: true, value: boxed })
+  })
+
   it("every kind of failure is tried above", () => {
     const known = Failure.Failure.members.map((member) => member.fields._tag.schema.literal)
     assert.deepStrictEqual(failures.map(({ _tag }) => _tag), known)

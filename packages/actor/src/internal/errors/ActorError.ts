@@ -10,6 +10,7 @@
 import { ActorId as ActorIdSchema, Began, Boxed, Lost as LostSchema } from "@furrow/protocol/Failure"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { unbox } from "./unbox.ts"
 
 /**
  * The identity of an actor, as a schema: it may stand in a payload. `uuid` alone decides equality; name and pid are for
@@ -510,13 +511,6 @@ export class RemoteActorError extends Schema.TaggedError<RemoteActorError>()("Re
   override get cause(): Error {
     return unbox(this.boxed)
   }
-}
-
-const unbox = (boxed: Boxed): Error => {
-  const error = new Error(boxed.message, boxed.cause === null ? undefined : { cause: unbox(boxed.cause) })
-  error.name = boxed.type
-  error.stack = boxed.stack
-  return error
 }
 
 /**

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import type { Boxed } from "@furrow/protocol/Failure"
+import type * as Schema from "effect/Schema"
 import { type ActorId, RemoteActorError } from "./ActorError.ts"
+import { reservedProperties } from "./unbox.ts"
 
 /** A chain longer than this is cut: errors can refer to themselves. */
 const maxDepth = 8
@@ -50,19 +52,26 @@ const plainText = (value: unknown): string =>
     : read(() => value, "(a value that cannot be shown)")
 
 /** Boxes a value where it was thrown, or passes an already boxed one on with this actor added to its path. */
-export const box = (value: unknown, origin: ActorId, depth = 0): Boxed => {
+export const box = (value: unknown, origin: ActorId): Boxed => boxWithin(value, origin, 0, { parts: maxParts })
+
+const boxWithin = (value: unknown, origin: ActorId, depth: number, left: { parts: number }): Boxed => {
   if (isA(value, RemoteActorError)) {
     return { ...value.boxed, path: [...value.boxed.path, origin] }
   }
   const isError = isA(value, Error)
+  const within = (inner: unknown): Boxed => boxWithin(inner, origin, depth + 1, left)
   const cause = isError && depth < maxDepth ? causeOf(value) : undefined
+  const parts = isError && depth < maxDepth ? partsOf(value) : []
+  const properties = isError ? propertiesOf(value, parts.length > 0) : {}
   return {
     type: typeOf(value),
     message: isError ? read(() => messageOf(value), "(its message cannot be read)") : plainText(value),
     stack: isError ? read(() => value.stack ?? "", "") : "",
-    cause: cause === undefined ? null : box(cause, origin, depth + 1),
+    cause: cause === undefined ? null : within(cause),
     origin,
-    path: []
+    path: [],
+    ...(Object.keys(properties).length === 0 ? {} : { properties }),
+    ...(parts.length === 0 || left.parts === 0 ? {} : { parts: boxParts(parts, left, within) })
   }
 }
 
@@ -72,4 +81,120 @@ const causeOf = (error: Error): unknown => {
   } catch {
     return undefined
   }
+}
+
+// ---- parts --------------------------------------------------------------------------------------------------------
+
+/** Parts of one failure, at all depths together: aggregates of aggregates multiply. */
+const maxParts = 32
+
+/** The errors that an error holds; a list of other things is a property like others. */
+const partsOf = (error: Error): ReadonlyArray<unknown> => {
+  try {
+    const { errors } = error as { readonly errors?: unknown }
+    if (!Array.isArray(errors)) return []
+    const first = errors.slice(0, maxParts)
+    return isA(error, AggregateError) || first.some((part) => isA(part, Error)) ? first : []
+  } catch {
+    return []
+  }
+}
+
+const boxParts = (
+  parts: ReadonlyArray<unknown>,
+  left: { parts: number },
+  within: (part: unknown) => Boxed
+): ReadonlyArray<Boxed> => {
+  const boxed: Array<Boxed> = []
+  for (const part of parts) {
+    if (left.parts === 0) break
+    left.parts--
+    boxed.push(within(part))
+  }
+  return boxed
+}
+
+// ---- properties ---------------------------------------------------------------------------------------------------
+
+/** Own properties of one error that are looked at. */
+const maxProperties = 64
+/** Characters of all properties of one error, with their names. */
+const maxPropertyText = 16 * 1024
+/** Levels of one property. */
+const maxPropertyDepth = 4
+
+/** Own properties that are plain data. One is kept whole or left out: half a value would be another value. */
+const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Json> => {
+  const kept: Record<string, Schema.Json> = {}
+  try {
+    let left = maxPropertyText
+    for (const key of Object.keys(error).slice(0, maxProperties)) {
+      if (reservedProperties.has(key) || hasParts && key === "errors") continue
+      const budget = { text: left - key.length }
+      const value = plain(() => (error as unknown as Record<string, unknown>)[key], budget)
+      if (value === undefined) continue
+      kept[key] = value
+      left = budget.text
+    }
+  } catch {
+    // Its keys cannot be read.
+  }
+  return kept
+}
+
+/** A value as JSON has it, or `undefined` where it is none, is too deep, or is more than is left. */
+const plain = (get: () => unknown, budget: { text: number }): Schema.Json | undefined => {
+  try {
+    return plainValue(get(), maxPropertyDepth, budget)
+  } catch {
+    return undefined
+  }
+}
+
+const plainValue = (value: unknown, depth: number, budget: { text: number }): Schema.Json | undefined => {
+  budget.text -= typeof value === "string" ? value.length : 8
+  if (budget.text < 0) return undefined
+  switch (typeof value) {
+    case "string":
+      return value.toWellFormed()
+    case "boolean":
+      return value
+    case "number":
+      return Number.isFinite(value) ? value : undefined
+    case "object":
+      if (value === null) return null
+      if (depth === 0) return undefined
+      return Array.isArray(value) ? plainArray(value, depth, budget) : plainObject(value, depth, budget)
+    default:
+      return undefined
+  }
+}
+
+const plainArray = (
+  values: ReadonlyArray<unknown>,
+  depth: number,
+  budget: { text: number }
+): Schema.Json | undefined => {
+  const kept: Array<Schema.Json> = []
+  for (const value of values) {
+    const item = plainValue(value, depth - 1, budget)
+    if (item === undefined) return undefined
+    kept.push(item)
+  }
+  return kept
+}
+
+const plainObject = (value: object, depth: number, budget: { text: number }): Schema.Json | undefined => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return undefined
+  const kept: Record<string, Schema.Json> = {}
+  for (const key of Object.keys(value)) {
+    const inner = (value as Record<string, unknown>)[key]
+    if (inner === undefined) continue
+    budget.text -= key.length
+    const item = key === "__proto__" ? undefined : plainValue(inner, depth - 1, budget)
+    if (item === undefined) return undefined
+    kept[key] = item
+  }
+  return kept
 }

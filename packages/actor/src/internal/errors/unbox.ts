@@ -1,0 +1,43 @@
+/**
+ * A `Boxed` text -> an `Error` that shows it: name, message, far stack, causes, parts and own properties.
+ *
+ * @since 0.1.0
+ */
+import type { Boxed } from "@furrow/protocol/Failure"
+
+/** What an error says elsewhere: these are no properties of its own, whoever sends them as such. */
+export const reservedProperties: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "__proto__"])
+
+export const unbox = (boxed: Boxed): Error => {
+  const { message, parts = [], properties = {} } = boxed
+  const cause = boxed.cause === null ? undefined : { cause: unbox(boxed.cause) }
+  const errors = parts.map(unbox)
+  const error = errors.length === 0 ? new Error(message, cause) : new AggregateError(errors, message, cause)
+  error.name = boxed.type
+  error.stack = errors.length === 0 ? boxed.stack : withParts(boxed.stack, errors)
+  for (const [key, value] of Object.entries(properties)) {
+    // Not by assignment: a property that only the prototype has may have a setter.
+    if (!reservedProperties.has(key) && !(key === "errors" && errors.length > 0)) {
+      Object.defineProperty(error, key, { value, enumerable: true, writable: true, configurable: true })
+    }
+  }
+  return error
+}
+
+/**
+ * `Cause.pretty` shows of an error its stack and its cause alone, and the stack only down to the first frame of Effect: so
+ * the parts are said in the stack, and what it would not show is left out of it.
+ */
+const withParts = (stack: string, parts: ReadonlyArray<Error>): string =>
+  parts.reduce(
+    (text, part, i) => `${text}\n  [errors ${i}]: ${userFrames(part.stack ?? "").replaceAll("\n", "\n  ")}`,
+    userFrames(stack)
+  )
+
+const effectFrame = /^\s*at .*(?:Generator\.next|~effect\/(?:Effect|Utils))/
+
+const userFrames = (stack: string): string => {
+  const lines = stack.split("\n")
+  const end = lines.findIndex((line) => effectFrame.test(line))
+  return end < 0 ? stack : lines.slice(0, end).join("\n")
+}
