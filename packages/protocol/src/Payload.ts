@@ -13,6 +13,7 @@
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
+import { explain, explainRead, mayBeDeep } from "./internal/Shape.ts"
 
 /** Either a value or, as text, why not. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
@@ -39,26 +40,34 @@ const derive = <S extends Data>(schema: S): Codec<S["Type"]> => {
   const encoder = SchemaBinary.encoder(schema)
   let check: ((value: unknown) => void) | undefined
   const decode = decoder(schema)
-  const attempt = <A>(f: () => A): Result<A> => {
-    try {
-      return { ok: true, value: f() }
-    } catch (cause) {
-      return { ok: false, issue: cause instanceof Error ? cause.message : String(cause) }
-    }
-  }
+  let recursive: boolean | undefined
   return {
     encode: (value) =>
-      attempt(() => {
+      attempt((cause) => explain(cause, value), () => {
         // At the first value, not before: a suspended schema may not be defined yet.
         check ??= jsonCheck(schema)
         check(value)
         const bytes = encoder.encode(value)
         if (bytes.buffer.byteLength > keptArenaBytes) letGo()
+        recursive ??= contains(Schema.toEncoded(schema).ast, ({ _tag }) => _tag === "Suspend")
+        // It is written at any depth, and read down to a limit: what the reader would refuse is refused here.
+        if (recursive && mayBeDeep(value, bytes.length)) decode(bytes)
         return bytes
       }),
-    decode: (bytes) => attempt(() => decode(bytes))
+    decode: (bytes) => attempt(explainRead, () => decode(bytes))
   }
 }
+
+const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> => {
+  try {
+    return { ok: true, value: f() }
+  } catch (cause) {
+    return { ok: false, issue: issueOf(cause) }
+  }
+}
+
+/** What `Schema` has thrown of a value, in words: also where the value contains itself or is too deep. */
+export const issueOf = explain
 
 // ---- writing ------------------------------------------------------------------------------------------------------
 
@@ -138,13 +147,13 @@ type Visitable = SchemaAST.AST & { readonly recur?: (visit: (ast: SchemaAST.AST)
 const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
-const hasOpen = (root: SchemaAST.AST): boolean => {
+const contains = (root: SchemaAST.AST, isWanted: (ast: SchemaAST.AST) => boolean): boolean => {
   const seen = new Set<SchemaAST.AST>()
   let found = false
   const visit = (ast: Visitable): SchemaAST.AST => {
     if (found || seen.has(ast)) return ast
     seen.add(ast)
-    if (isOpen(ast)) found = true
+    if (isWanted(ast)) found = true
     else if (ast._tag === "Suspend") visit(ast.thunk())
     else ast.recur?.(visit)
     return ast
@@ -169,7 +178,7 @@ const noCheck = (): void => {}
 /** Throws, and says where, if a value at an `Unknown` or `Any` is not JSON. Schemas without one pay nothing. */
 const jsonCheck = (schema: Data): (value: unknown) => void => {
   const encoded = Schema.toEncoded(schema).ast
-  if (!hasOpen(encoded)) return noCheck
+  if (!contains(encoded, isOpen)) return noCheck
   const encode = Schema.encodeUnknownSync(schema as Schema.Codec<unknown, unknown>)
   const validate = Schema.decodeUnknownSync(Schema.make<Schema.Codec<unknown>>(close(encoded)))
   return (value) => void validate(encode(value))

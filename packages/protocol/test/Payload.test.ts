@@ -234,6 +234,54 @@ describe("Payload, when something is wrong", () => {
     }
   )
 
+  describe("of its shape", () => {
+    class Link extends Schema.Class<Link>("Link")({
+      next: Schema.NullOr(Schema.suspend((): Schema.Codec<unknown> => Link as unknown as Schema.Codec<unknown>))
+    }) {}
+    const link = (next: unknown): Link => Object.assign(Object.create(Link.prototype) as object, { next }) as Link
+    const nested = (levels: number, wrap: (inner: unknown) => unknown, inner: unknown): unknown => {
+      let value = inner
+      for (let i = 1; i < levels; i++) value = wrap(value)
+      return value
+    }
+    const leaf = { value: 0n, children: [] }
+    const kinds: ReadonlyArray<readonly [string, Data, (levels: number) => unknown, (value: any) => void]> = [
+      ["structs", Tree, (n) => nested(n, (tree) => ({ value: 0n, children: [tree] }), leaf), (tree) => {
+        tree.children[0].children[0].children = [tree]
+      }],
+      ["classes", Link, (n) => nested(n, link, link(null)), (list) => {
+        list.next.next.next = list
+      }],
+      ["JSON", Schema.Json, (n) => nested(n, (json) => ({ json }), null), (json) => {
+        json.json.json.json = json
+      }],
+      ["unknown values", Schema.Struct({ any: Schema.Unknown }), (n) => ({ any: nested(n, (x) => [x], 1) }), (x) => {
+        x.any[0][0] = x.any
+      }]
+    ]
+    for (const [name, schema, make, tie] of kinds) {
+      it(`${name} 20,000 levels deep fail at the sender, and the issue says where`, () => {
+        const encoded = Payload.codec(schema).encode(make(20_000))
+        assert(!encoded.ok)
+        assert.match(encoded.issue, /^Expected a value of fewer levels\n {2}at \[.*… \(\d+ steps\)$/)
+      })
+      it(`${name} that contain themselves fail at the sender, and the issue says where`, () => {
+        const value = make(10)
+        tie(value)
+        const encoded = Payload.codec(schema).encode(value)
+        assert(!encoded.ok)
+        assert.match(encoded.issue, /^Expected a value that does not contain itself\n {2}at \[/)
+      })
+      it(`${name} of any depth either fail at the sender or are read`, () => {
+        for (const levels of [200, 255, 256, 257, 300, 510, 511, 512, 513, 600, 1000]) {
+          const encoded = Payload.codec(schema).encode(make(levels))
+          if (encoded.ok) received(schema, encoded.value)
+          else assert.match(encoded.issue, /^Expected a value of fewer levels\n {2}at \[/)
+        }
+      })
+    }
+  })
+
   for (const [name, schema] of Object.entries(schemas)) {
     it.prop(
       `${name}: bytes cut off, or bytes behind the end, are refused, and the codec works afterwards`,

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import * as Payload from "@furrow/protocol/Payload"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as Layer from "effect/Layer"
@@ -194,9 +195,10 @@ export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return (endpoint.payload as unknown as { readonly make: (input: unknown) => unknown }).make(input)
   } catch (error) {
-    throw error instanceof Error && SchemaIssue.isIssue(error.cause)
-      ? new Error(issueOf(error), { cause: error })
-      : error
+    const issue = error instanceof Error && SchemaIssue.isIssue(error.cause)
+      ? issueOf(error)
+      : Payload.issueOf(error, input)
+    throw new Error(issue, { cause: error })
   }
 }
 

@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, ActorError } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { deep, grow, growAll, measure, round, tangle, Tangled } from "./fixtures/deep.ts"
+import { inMemory } from "./support/InMemory.ts"
+
+const expected = {
+  deep: /^Expected a value of fewer levels\n {2}at .*\["children"\]\[0\].*… \(\d+ steps\)$/,
+  round: /^Expected a value that does not contain itself\n {2}at .*\["children"\]\[0\]\["children"\]\[0\]$/
+}
+
+const invalid = (error: unknown): ActorError.PayloadInvalid => {
+  assert.instanceOf(error, ActorError.PayloadInvalid)
+  return error as ActorError.PayloadInvalid
+}
+
+describe("a value that is too deep, or contains itself,", () => {
+  for (const shape of ["deep", "round"] as const) {
+    it.effect(`G105: as a payload is the caller's PayloadInvalid with its place (${shape})`, () =>
+      Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [measure] })
+        const tree = shape === "deep" ? deep(1000) : round()
+        const error = invalid(yield* Effect.flip(frank.run(measure({ tree }))))
+        assert.deepInclude(error, { side: "caller", endpoint: "measure", part: "payload" })
+        assert.match(error.issue, expected[shape])
+        assert.strictEqual(yield* frank.run(measure({ tree: deep(100) })), 100)
+      })).pipe(inMemory))
+
+    it.effect(`G105: as an answer is the callee's PayloadInvalid with its place (${shape})`, () =>
+      Actor.nursery(Effect.gen(function*() {
+        const frank = yield* Actor.start("frank", { expose: [grow] })
+        const error = invalid(yield* Effect.flip(frank.run(grow({ shape }))))
+        assert.deepInclude(error, { side: "callee", endpoint: "grow", part: "success" })
+        assert.match(error.issue, expected[shape])
+        assert.deepStrictEqual(yield* frank.run(grow({ shape: "fine" })), deep(100))
+      })).pipe(inMemory))
+
+    it.effect(`G105: as an item of a stream is the callee's PayloadInvalid with its place (${shape})`, () =>
+      Effect.gen(function*() {
+        const error = invalid(yield* Effect.flip(Stream.runDrain(Actor.streamInActor(growAll({ shape })))))
+        assert.deepInclude(error, { side: "callee", endpoint: "growAll" })
+        assert.match(error.issue, expected[shape])
+      }).pipe(inMemory))
+
+    it.effect(`G105: in a declared error arrives as text with the reason (${shape})`, () =>
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Actor.runInActor(tangle({ shape })))
+        assert.instanceOf(error, ActorError.RemoteActorError)
+        assert.match(
+          (error as ActorError.RemoteActorError).message,
+          shape === "deep"
+            ? /error schema of tangle: Expected a value of fewer levels\n {2}at \["tree"\]/
+            : /error schema of tangle: Expected a value that does not contain itself\n {2}at \["tree"\]/
+        )
+        assert.instanceOf(yield* Effect.flip(Actor.runInActor(tangle({ shape: "fine" }))), Tangled)
+      }).pipe(inMemory))
+  }
+})

@@ -1,0 +1,122 @@
+/**
+ * Values that are too deep or contain themselves: a codec runs out of stack on them, and says nothing of use then. Nothing
+ * here recurses, and nothing throws.
+ *
+ * @since 0.1.0
+ */
+
+/** Levels of structs, lists and class instances that `SchemaBinary` reads. */
+const maxLevels = 512
+/** Values below this many levels are never refused: of a class instance each level counts several times. */
+const shallowLevels = 100
+/** Values that are looked at to say what is wrong. */
+const maxVisited = 1_000_000
+/** Steps of a path that are shown. */
+const shownSteps = 12
+
+interface Place {
+  readonly value: object
+  readonly entries: Iterator<readonly [unknown, unknown]>
+}
+
+function* entriesOf(value: object): Generator<readonly [unknown, unknown]> {
+  if (value instanceof Map) yield* value.entries()
+  else if (Array.isArray(value) || value instanceof Set) yield* [...value].entries()
+  else if (!ArrayBuffer.isView(value)) { for (const key of Object.keys(value)) yield [key, Reflect.get(value, key)] }
+}
+
+const placeOf = (value: object): Place => ({ value, entries: entriesOf(value) })
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
+
+/** Visits the values inside a value, depth first, until `found` says so of one of them, or `limit` have been visited. */
+const search = <A>(
+  root: unknown,
+  limit: number,
+  found: (value: object, keys: ReadonlyArray<unknown>, open: ReadonlySet<object>) => A | undefined
+): A | "limit" | undefined => {
+  if (!isObject(root)) return undefined
+  const places = [placeOf(root)]
+  const keys: Array<unknown> = []
+  const open = new Set<object>([root])
+  for (let visited = 0; places.length > 0; visited++) {
+    if (visited > limit) return "limit"
+    const place = places.at(-1)!
+    const next = place.entries.next()
+    if (next.done === true) {
+      open.delete(place.value)
+      places.pop()
+      keys.pop()
+      continue
+    }
+    const [key, value] = next.value
+    if (!isObject(value)) continue
+    keys.push(key)
+    const answer = found(value, keys, open)
+    if (answer !== undefined) return answer
+    open.add(value)
+    places.push(placeOf(value))
+  }
+  return undefined
+}
+
+const attempt = <A>(f: () => A, otherwise: A): A => {
+  try {
+    return f()
+  } catch {
+    return otherwise
+  }
+}
+
+const step = (key: unknown): string => attempt(() => `[${JSON.stringify(key) ?? String(key)}]`, "[…]")
+
+const path = (steps: ReadonlyArray<string>): string => {
+  const rest = steps.length > shownSteps ? `… (${steps.length} steps)` : ""
+  return `\n  at ${steps.slice(0, shownSteps).join("")}${rest}`
+}
+
+const at = (keys: ReadonlyArray<unknown>): string => path(keys.map(step))
+
+/** Says where a value contains itself, or becomes deep; `undefined` where it does neither. */
+const shapeIssue = (value: unknown): string | undefined => {
+  const issue = attempt(
+    () =>
+      search(value, maxVisited, (inner, keys, open) => {
+        if (open.has(inner)) return `Expected a value that does not contain itself${at(keys)}`
+        return keys.length > maxLevels ? `Expected a value of fewer levels${at(keys)}` : undefined
+      }),
+    undefined
+  )
+  return issue === "limit" ? undefined : issue
+}
+
+/** Whether a value of this many bytes may have more levels than its reader accepts. */
+export const mayBeDeep = (value: unknown, bytes: number): boolean =>
+  bytes > maxLevels &&
+  attempt(() => search(value, bytes, (_, keys) => keys.length > shallowLevels ? true : undefined), true) !== undefined
+
+const depthIssue = /call stack|Sync adapter|Constructor adapter|acyclic|^Expected JSON value|JSON-serializable/
+const nestingIssue = /^Expected nesting depth at most \d+/
+
+/** What a codec has thrown, in words that help where the shape of the value is the reason. */
+export const explain = (cause: unknown, value: unknown): string => {
+  const message = textOf(cause)
+  if (!depthIssue.test(message)) return message
+  const issue = shapeIssue(value)
+  const [, place = ""] = message.split("\n  at ")
+  return issue?.includes(place) ? issue : message
+}
+
+/** The same of bytes, of which there is no value to look at. */
+export const explainRead = (cause: unknown): string => {
+  const message = textOf(cause)
+  return /call stack|Sync adapter/.test(message) ? "Expected a value of fewer levels" : message
+}
+
+/** The path to a value that is too deep says enough with its first steps. */
+const textOf = (cause: unknown): string => {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  if (!nestingIssue.test(message)) return message
+  const steps = message.match(/\[[^\]]*\]/g) ?? []
+  return `Expected a value of fewer levels${path(steps)}`
+}
