@@ -19,6 +19,13 @@ const boxed = (type: string, message = "broke") => ({
 
 const bye = (exit: Actor.ActorExit): OwnedActor.Input => ({ _tag: "Bye", farewell: exit })
 
+const fullHeap = [
+  "[622:0x27618000]      203 ms: Mark-Compact 34.5 (51.5) -> 34.1 (67.3) MB, pooled: 0 MB",
+  "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory",
+  "----- Native stack trace -----",
+  " 1: 0x931db0  [node]"
+]
+
 /** Everything that an owner hears of an actor, by a short name. */
 const inputs = {
   end: { _tag: "End", cancellation: { by: owner, reason: "done", deadline: 0 } },
@@ -49,6 +56,10 @@ const inputs = {
   exit0: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 0 }, lines: ["last line"] },
   exit3: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 3 }, lines: ["last line"] },
   exit143: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 143 }, lines: [] },
+  aborted: { _tag: "ProcessEnded", end: { _tag: "Signalled", signal: "SIGABRT" }, lines: ["last line"] },
+  heapFull: { _tag: "ProcessEnded", end: { _tag: "Signalled", signal: "SIGABRT" }, lines: fullHeap },
+  heapFull134: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 134 }, lines: fullHeap },
+  saysHeapFull: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 1 }, lines: fullHeap },
   killed: { _tag: "ProcessEnded", end: { _tag: "Signalled", signal: "SIGKILL" }, lines: ["last line"] }
 } as const satisfies Record<string, OwnedActor.Input>
 
@@ -119,6 +130,10 @@ const table: ReadonlyArray<readonly [string, string]> = [
   // Nobody asked.
   ["exit0", "Lost Exited"],
   ["killed", "Lost Signalled"],
+  ["aborted", "Lost Signalled"],
+  ["heapFull", "Lost OutOfMemory"],
+  ["heapFull134", "Lost OutOfMemory"],
+  ["saysHeapFull", "Lost Exited"],
   ["cut killed", "Lost ConnectionClosed"],
   ["cut end killed", "Lost ConnectionClosed"],
   // Its exit was never reported.
@@ -157,6 +172,20 @@ describe("An owned actor", () => {
     if (told?._tag !== "TellLoss" || state.exit?._tag !== "Lost") return assert.fail("no loss was told")
     assert.strictEqual(told.error, state.exit.error)
     assert.deepInclude(told.error, { stderr: ["last line"] })
+  })
+
+  it("G106: that ran out of memory says its limit where it was started with one", () => {
+    for (
+      const [limit, how] of [[64, { _tag: "OutOfMemory", limit: 64 }], [undefined, { _tag: "OutOfMemory" }]] as const
+    ) {
+      const [{ exit }] = OwnedActor.step(OwnedActor.initial(actor, limit), inputs.heapFull)
+      assert(exit?._tag === "Lost" && exit.error._tag === "ActorLost")
+      assert.deepStrictEqual(exit.error.how, how)
+      assert.include(
+        exit.error.message,
+        limit === undefined ? "`memoryLimit` sets another" : "its `memoryLimit` of 64 MiB"
+      )
+    }
   })
 
   it("G95: that asks to leave is waited for as long as its owner is ending", () => {

@@ -127,11 +127,11 @@ describe("An error that nobody caught beside a handler", () => {
 })
 
 describe("An actor over its memory limit", () => {
-  it.live("is lost, and says so on stderr; its siblings go on", () =>
+  it.live("G106: is lost out of memory, with its limit, and says so on stderr; its siblings go on", () =>
     withActors(Effect.gen(function*() {
       const other = yield* Actor.startScoped("other", { expose: [count] })
       const error = lost(yield* Effect.flip(Actor.runInActor(hoard(), { memoryLimit: 64 })))
-      assert.deepStrictEqual(error.how, { _tag: "Signalled", signal: "SIGABRT" })
+      assert.deepStrictEqual(error.how, { _tag: "OutOfMemory", limit: 64 })
       assert.include(error.stderr.join("\n"), "heap out of memory")
       assert.strictEqual(yield* Stream.runCount(other.stream(count({ to: 1000 }))), 1000)
     })))

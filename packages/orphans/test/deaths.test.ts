@@ -44,7 +44,7 @@ const told: { readonly [W in Way]: Told } = {
     failure: "RangeError"
   },
   exit: { call: "ActorLost", how: exited(0) },
-  memory: { call: "ActorLost", how: signalled("SIGABRT"), stderr: /heap out of memory/ },
+  memory: { call: "ActorLost", how: { _tag: "OutOfMemory", limit: 64 }, stderr: /heap out of memory/ },
   SIGSEGV: { call: "ActorLost", how: signalled("SIGSEGV") },
   // Node's own report is longer than what is kept.
   abort: { call: "ActorLost", how: signalled("SIGABRT"), stderr: /^----- JavaScript stack trace/ },

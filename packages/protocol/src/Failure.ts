@@ -44,6 +44,8 @@ export const Began = Schema.Literals(["no", "maybe"])
 export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
+  /** Its heap was full; `limit` is the one it was started with, in MiB. */
+  Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
   /** It was killed, and nobody has seen its exit: it may still be there. */
   Schema.TaggedStruct("Unreported", {})

@@ -12,11 +12,15 @@ const maxLineChars = 64 * 1024
 const keptLines = 20
 const keptLineChars = 1024
 
-/** The last lines of a stream. */
+/** A native frame: the runtime writes its addresses below the reason of its end. */
+const nativeFrame = /^ *\d+: 0x[0-9a-f]+ /
+
+/** The last lines of a stream, without the native frames of the runtime: those alone would fill them. */
 export class Tail {
   private readonly lines: Array<string> = []
 
   push(line: string): void {
+    if (nativeFrame.test(line)) return
     this.lines.push(line.length <= keptLineChars ? line : `${line.slice(0, keptLineChars)}…`)
     if (this.lines.length > keptLines) this.lines.shift()
   }

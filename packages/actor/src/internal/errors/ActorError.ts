@@ -76,7 +76,8 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
 }
 
 /**
- * The ways to lose an actor, as a schema: its process exited, a signal killed it, or its connection closed.
+ * The ways to lose an actor, as a schema: its process exited, a signal killed it, it ran out of memory, or its
+ * connection closed.
  *
  * @example
  * ```ts
@@ -105,6 +106,10 @@ export const formatLost = (how: Lost): string => {
       return `its process exited with code ${how.code}`
     case "Signalled":
       return `its process was killed by ${how.signal}`
+    case "OutOfMemory":
+      return how.limit === undefined
+        ? "its process ran out of memory: its heap reached the runtime's limit, and `memoryLimit` sets another"
+        : `its process ran out of memory: its heap reached its \`memoryLimit\` of ${how.limit} MiB`
     case "ConnectionClosed":
       return how.reason === undefined ? "its connection closed" : `its connection closed (${how.reason})`
     case "Unreported":

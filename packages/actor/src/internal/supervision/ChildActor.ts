@@ -64,7 +64,7 @@ export class ChildActor {
     local: LocalActor,
     handle: ProcessHandle,
     entry: Entry,
-    timeouts: Timeouts,
+    { memoryLimit, timeouts }: { readonly memoryLimit: number | undefined; readonly timeouts: Timeouts },
     context: Context.Context<never>
   ) {
     this.local = local
@@ -73,7 +73,7 @@ export class ChildActor {
     this.ref = { actor: handle.actor, path, service, exposed }
     this.timeouts = timeouts
     this.context = context
-    this.state = OwnedActor.initial(handle.actor)
+    this.state = OwnedActor.initial(handle.actor, memoryLimit)
     const process = this.process = new ChildProcess(handle, context)
     // First: a listener of the end may start it again in that instant, and its name is free.
     process.whenEnded(() => this.freeName())

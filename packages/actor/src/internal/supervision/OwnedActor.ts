@@ -40,6 +40,8 @@ export type End =
 
 export interface State {
   readonly actor: ActorId
+  /** What its heap was limited to, in MiB. */
+  readonly memoryLimit: number | undefined
   readonly rung: Ladder.Rung
   readonly end: End
   /** The author of its end here, with the reason: its owner, or itself where it asked to leave. */
@@ -60,8 +62,9 @@ export interface State {
   readonly exit: ActorExit | undefined
 }
 
-export const initial = (actor: ActorId): State => ({
+export const initial = (actor: ActorId, memoryLimit?: number): State => ({
   actor,
+  memoryLimit,
   rung: "Running",
   end: { _tag: "Running" },
   cancellation: undefined,
@@ -159,11 +162,25 @@ const ended = (state: State, end: End, lines: ReadonlyArray<string>): Step => {
 }
 
 /** How its process went, in the words of an error. */
-const howOf = (end: End): Lost =>
-  end._tag === "Running" || end._tag === "Disconnected" ? { _tag: "ConnectionClosed" } : end
+const howOf = ({ end, memoryLimit }: State, lines: ReadonlyArray<string>): Lost => {
+  if (end._tag === "Running" || end._tag === "Disconnected") return { _tag: "ConnectionClosed" }
+  if (isAbort(end) && lines.some((line) => outOfMemory.test(line))) {
+    return { _tag: "OutOfMemory", ...(memoryLimit === undefined ? {} : { limit: memoryLimit }) }
+  }
+  return end
+}
 
-const lostOf = ({ actor, end, failure }: State, lines: ReadonlyArray<string>): ActorLost =>
-  withoutStack(() => new ActorLost({ actor, how: howOf(end), began: "maybe", stderr: lines, failure: failure ?? null }))
+const isAbort = (end: End): boolean =>
+  end._tag === "Signalled" && end.signal === "SIGABRT" || end._tag === "Exited" && end.code === 134
+
+/** What V8 writes before it aborts; a program that writes the same and is not aborted has its own end. */
+const outOfMemory = /^FATAL ERROR: .*out of memory/
+
+const lostOf = (state: State, lines: ReadonlyArray<string>): ActorLost => {
+  const { actor, failure } = state
+  const how = howOf(state, lines)
+  return withoutStack(() => new ActorLost({ actor, how, began: "maybe", stderr: lines, failure: failure ?? null }))
+}
 
 /** The reason why its portal can no longer be used. */
 export const whyGone = (state: State, lines: ReadonlyArray<string>): ActorError => {
@@ -176,12 +193,12 @@ export const whyGone = (state: State, lines: ReadonlyArray<string>): ActorError 
     : new ChannelClosed({ side: "peer", actor })
 }
 
-const cutOff = ({ actor, end }: State): Boxed => ({
+const cutOff = (state: State, lines: ReadonlyArray<string>): Boxed => ({
   type: cleanupUnfinished,
-  message: `it ended before it had said how its cleanup went: ${formatLost(howOf(end))}`,
+  message: `it ended before it had said how its cleanup went: ${formatLost(howOf(state, lines))}`,
   stack: "",
   cause: null,
-  origin: actor,
+  origin: state.actor,
   path: []
 })
 
@@ -190,10 +207,10 @@ const stayed = "its process did not exit within Timeouts.terminate after its las
 /** The end of its process after its last word, when that is not the end that was to come. */
 const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<string>): ReadonlyArray<Boxed> => {
   const { end, rung } = state
-  if (rung === "Killed") return [{ ...cutOff(state), message: stayed }]
+  if (rung === "Killed") return [{ ...cutOff(state, lines), message: stayed }]
   if (end._tag === "Exited" && isExpected(farewell, end.code)) return []
   const { message } = lostOf({ ...state, failure: undefined }, lines)
-  return [{ ...cutOff(state), type: "ActorLost", message }]
+  return [{ ...cutOff(state, lines), type: "ActorLost", message }]
 }
 
 /** The exit code of a process that ended in order, failed, or was told to end by a signal. */
@@ -226,5 +243,5 @@ export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit =>
   if (loss !== undefined) return { _tag: "Lost", error: loss, cleanup }
   if (cancellation === undefined) return { _tag: "Lost", error: lostOf(state, lines), cleanup }
   const { by, reason } = cancellation
-  return { _tag: "Cancelled", by, reason, cleanup: state.asked ? [...cleanup, cutOff(state)] : cleanup }
+  return { _tag: "Cancelled", by, reason, cleanup: state.asked ? [...cleanup, cutOff(state, lines)] : cleanup }
 }

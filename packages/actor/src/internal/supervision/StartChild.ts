@@ -122,7 +122,13 @@ const started = (
   const timeouts = fiber.getRef(Timeouts)
   const clock = fiber.getRef(Clock.Clock)
   const startedAt = monotonicMillis(clock)
-  const child = new ChildActor(local, handle, entry, timeouts, withoutCaller(fiber.context))
+  const child = new ChildActor(
+    local,
+    handle,
+    entry,
+    { memoryLimit: spec.options.memoryLimit, timeouts },
+    withoutCaller(fiber.context)
+  )
   local.children.add(child)
   const booting = boot({
     handle,
