@@ -60,6 +60,7 @@ const inputs = {
   heapFull: { _tag: "ProcessEnded", end: { _tag: "Signalled", signal: "SIGABRT" }, lines: fullHeap },
   heapFull134: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 134 }, lines: fullHeap },
   saysHeapFull: { _tag: "ProcessEnded", end: { _tag: "Exited", code: 1 }, lines: fullHeap },
+  terminated: { _tag: "ProcessEnded", end: { _tag: "Signalled", signal: "SIGTERM" }, lines: [] },
   killed: { _tag: "ProcessEnded", end: { _tag: "Signalled", signal: "SIGKILL" }, lines: ["last line"] }
 } as const satisfies Record<string, OwnedActor.Input>
 
@@ -172,6 +173,53 @@ describe("An owned actor", () => {
     if (told?._tag !== "TellLoss" || state.exit?._tag !== "Lost") return assert.fail("no loss was told")
     assert.strictEqual(told.error, state.exit.error)
     assert.deepInclude(told.error, { stderr: ["last line"] })
+  })
+
+  const endings: ReadonlyArray<readonly [string, ActorError.ActorLost["how"]]> = [
+    ["killed", { _tag: "Signalled", signal: "SIGKILL" }],
+    ["uncaught cut elapsed killed", {
+      _tag: "Killed",
+      signal: "SIGKILL",
+      reason: "nobody could ask it to end, because it had no connection, and SIGTERM did not end it"
+    }],
+    ["uncaught cut terminated", {
+      _tag: "Killed",
+      signal: "SIGTERM",
+      reason: "nobody could ask it to end, because it had no connection"
+    }],
+    ["uncaught cut killed", { _tag: "Signalled", signal: "SIGKILL" }],
+    ["end elapsed elapsed killed", {
+      _tag: "Killed",
+      signal: "SIGKILL",
+      reason: "it did not acknowledge that it was to end (`Timeouts.cancelAck`), and SIGTERM did not end it"
+    }],
+    ["end ack elapsed terminated", {
+      _tag: "Killed",
+      signal: "SIGTERM",
+      reason: "its finalizers did not end in time (`Timeouts.finalizers`)"
+    }],
+    ["failed elapsed killed", {
+      _tag: "Killed",
+      signal: "SIGKILL",
+      reason: "it did not exit in time after its last word (`Timeouts.terminate`)"
+    }],
+    ["end exit3", { _tag: "Exited", code: 3 }]
+  ]
+  for (const [given, how] of endings) {
+    it(`G107: ${given}: says whether its owner killed it, and why`, () => {
+      const error = OwnedActor.whyGone(live(given.split(" ") as ReadonlyArray<Word>).state, [])
+      assert(error._tag === "ActorLost")
+      assert.deepStrictEqual(error.how, how)
+    })
+  }
+
+  it("G107: whose cleanup was cut off says who killed it, and why", () => {
+    const [cutOff] = exitAfter("end ack elapsed elapsed killed").cleanup
+    assert.strictEqual(
+      cutOff!.message,
+      "it ended before it had said how its cleanup went: its owner killed its process by SIGKILL: its finalizers did " +
+        "not end in time (`Timeouts.finalizers`), and SIGTERM did not end it"
+    )
   })
 
   it("G106: that ran out of memory says its limit where it was started with one", () => {

@@ -54,6 +54,8 @@ const howLost = ({ how }: ActorError.ActorLost): string => {
       return `it exited with code ${how.code}`
     case "Signalled":
       return how.signal
+    case "Killed":
+      return `we killed it: ${how.reason}`
     case "OutOfMemory":
       return "it ran out of memory"
     case "ConnectionClosed":

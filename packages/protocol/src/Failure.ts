@@ -44,6 +44,8 @@ export const Began = Schema.Literals(["no", "maybe"])
 export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
+  /** Its owner sent the signal, for this reason. */
+  Schema.TaggedStruct("Killed", { signal: Schema.String, reason: Schema.String }),
   /** Its heap was full; `limit` is the one it was started with, in MiB. */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),

@@ -76,8 +76,8 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
 }
 
 /**
- * The ways to lose an actor, as a schema: its process exited, a signal killed it, it ran out of memory, or its
- * connection closed.
+ * The ways to lose an actor, as a schema: its process exited, a signal killed it (`Killed`: one of its
+ * owner), it ran out of memory, or its connection closed.
  *
  * @example
  * ```ts
@@ -106,6 +106,8 @@ export const formatLost = (how: Lost): string => {
       return `its process exited with code ${how.code}`
     case "Signalled":
       return `its process was killed by ${how.signal}`
+    case "Killed":
+      return `its owner killed its process by ${how.signal}: ${how.reason}`
     case "OutOfMemory":
       return how.limit === undefined
         ? "its process ran out of memory: its heap reached the runtime's limit, and `memoryLimit` sets another"

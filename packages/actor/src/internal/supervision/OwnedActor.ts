@@ -58,6 +58,8 @@ export interface State {
   readonly cleanup: ReadonlyArray<Boxed>
   /** It went away before its end was wanted. */
   readonly loss: ActorError | undefined
+  /** The last signal that was sent to it, and why it came to that. */
+  readonly forced: { readonly signal: string; readonly reason: string } | undefined
   /** How it ended; set with the last rung. */
   readonly exit: ActorExit | undefined
 }
@@ -74,6 +76,7 @@ export const initial = (actor: ActorId, memoryLimit?: number): State => ({
   failure: undefined,
   cleanup: [],
   loss: undefined,
+  forced: undefined,
   exit: undefined
 })
 
@@ -100,7 +103,32 @@ export type Step = readonly [State, ReadonlyArray<Action>]
 const climb = (state: State, input: Ladder.Input): Step => {
   const [rung, actions] = Ladder.step(state.rung, input)
   const asked = state.asked || actions.some(({ _tag }) => _tag === "Ask")
-  return [{ ...state, rung, asked }, actions]
+  return [{ ...state, rung, asked, forced: forcedBy(state, input, actions) }, actions]
+}
+
+const forcedBy = (state: State, input: Ladder.Input, actions: ReadonlyArray<Ladder.Action>): State["forced"] => {
+  const sent = actions.find((action) => action._tag === "Signal")
+  if (sent === undefined) return state.forced
+  const { forced, rung } = state
+  return {
+    signal: sent.signal,
+    reason: forced === undefined
+      ? reasonOf(rung, input)
+      : `${forced.reason}, and ${forced.signal} did not end it`
+  }
+}
+
+/** What a signal is sent for, by the rung it is sent from. */
+const reasonOf = (rung: Ladder.Rung, input: Ladder.Input): string => {
+  if (input === "lost") return "nobody could ask it to end, because it had no connection"
+  switch (rung) {
+    case "Asked":
+      return "it did not acknowledge that it was to end (`Timeouts.cancelAck`)"
+    case "Finalizing":
+      return "its finalizers did not end in time (`Timeouts.finalizers`)"
+    default:
+      return "it did not exit in time after its last word (`Timeouts.terminate`)"
+  }
 }
 
 export const step = (state: State, input: Input): Step => {
@@ -162,13 +190,17 @@ const ended = (state: State, end: End, lines: ReadonlyArray<string>): Step => {
 }
 
 /** How its process went, in the words of an error. */
-const howOf = ({ end, memoryLimit }: State, lines: ReadonlyArray<string>): Lost => {
+const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>): Lost => {
   if (end._tag === "Running" || end._tag === "Disconnected") return { _tag: "ConnectionClosed" }
   if (isAbort(end) && lines.some((line) => outOfMemory.test(line))) {
     return { _tag: "OutOfMemory", ...(memoryLimit === undefined ? {} : { limit: memoryLimit }) }
   }
-  return end
+  return forced !== undefined && isOurs(end, forced.signal) ? { _tag: "Killed", ...forced } : end
 }
+
+/** The signal that was sent last, or the one before it that took its time. */
+const isOurs = (end: End, sent: string): boolean =>
+  end._tag === "Signalled" && (end.signal === sent || end.signal === "SIGTERM")
 
 const isAbort = (end: End): boolean =>
   end._tag === "Signalled" && end.signal === "SIGABRT" || end._tag === "Exited" && end.code === 134
