@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { deep, grow, growAll, measure, round, tangle, Tangled } from "./fixtures/deep.ts"
+import { deep, echo, grow, growAll, measure, round, tangle, Tangled } from "./fixtures/deep.ts"
 import { inMemory } from "./support/InMemory.ts"
 
 const expected = {
@@ -56,4 +56,20 @@ describe("a value that is too deep, or contains itself,", () => {
         assert.instanceOf(yield* Effect.flip(Actor.runInActor(tangle({ shape: "fine" }))), Tangled)
       }).pipe(inMemory))
   }
+})
+
+describe("text with half of a surrogate pair", () => {
+  it.effect("G108: is PayloadInvalid on the side that made it, with its place, and all other text arrives whole", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [echo] })
+      const sent = invalid(yield* Effect.flip(frank.run(echo({ text: "a\ud83db", json: null, breaks: false }))))
+      assert.deepInclude(sent, { side: "caller", part: "payload" })
+      assert.strictEqual(sent.issue, `Expected text without half of a surrogate pair\n  at ["text"]`)
+      const made = invalid(yield* Effect.flip(frank.run(echo({ text: "", json: null, breaks: true }))))
+      assert.deepInclude(made, { side: "callee", part: "success" })
+      assert.strictEqual(made.issue, `Expected text without half of a surrogate pair\n  at ["texts"][0]`)
+      for (const [text, json] of [["\ufffd", "\ufffd"], ["😀\ufffd", { "\ud83d": ["\ude00"] }]] as const) {
+        assert.deepStrictEqual(yield* frank.run(echo({ text, json, breaks: false })), { texts: [text], json })
+      }
+    })).pipe(inMemory))
 })

@@ -13,7 +13,7 @@
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
-import { explain, explainRead, mayBeDeep } from "./internal/Shape.ts"
+import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 
 /** Either a value or, as text, why not. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
@@ -68,6 +68,36 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
 
 /** What `Schema` has thrown of a value, in words: also where the value contains itself or is too deep. */
 export const issueOf = explain
+
+/**
+ * The same for what people send: text that UTF-8 cannot hold is refused. The codec alone would write U+FFFD in its place,
+ * which is good enough for a message or a log.
+ */
+export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
+  const { decode, encode } = codec(schema)
+  return {
+    decode,
+    encode: (value) => {
+      const encoded = encode(value)
+      if (!encoded.ok || !holdsReplacement(encoded.value)) return encoded
+      const issue = textIssue(value, () => {
+        const read = decode(encoded.value)
+        return read.ok ? read.value : undefined
+      })
+      return issue === undefined ? encoded : { ok: false, issue }
+    }
+  }
+}
+
+/** U+FFFD in UTF-8: of a payload without it all text is whole. */
+const holdsReplacement = (bytes: Uint8Array): boolean => {
+  const first = bytes.indexOf(0xef)
+  if (first < 0) return false
+  for (let at = first; at < bytes.length - 2; at++) {
+    if (bytes[at] === 0xef && bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true
+  }
+  return false
+}
 
 // ---- writing ------------------------------------------------------------------------------------------------------
 

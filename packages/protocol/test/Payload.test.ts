@@ -5,7 +5,7 @@ import { Packr, Unpackr } from "msgpackr"
 
 type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
 
-/** UTF-8 has no lone surrogates: text that holds one arrives with U+FFFD in its place. */
+/** UTF-8 has no lone surrogates: `codec` puts U+FFFD in its place, `faithful` refuses it. */
 const Text = Schema.String.check(Schema.makeFilter((s: string) => s.isWellFormed()))
 
 class Point extends Schema.Class<Point>("Point")({ x: Schema.Finite, y: Schema.Finite }) {

@@ -95,6 +95,31 @@ export const mayBeDeep = (value: unknown, bytes: number): boolean =>
   bytes > maxLevels &&
   attempt(() => search(value, bytes, (_, keys) => keys.length > shallowLevels ? true : undefined), true) !== undefined
 
+/** Says where a value holds text with half of a surrogate pair, as a value or as a key; none where it is read as written. */
+export const textIssue = (value: unknown, read: () => unknown): string | undefined =>
+  attempt(() => {
+    const broken = brokenTexts({ value })
+    // JSON escapes them: what arrives whole is no loss.
+    return broken.length === 0 || brokenTexts({ value: read() }).length >= broken.length
+      ? undefined
+      : `Expected text without half of a surrogate pair${broken[0]}`
+  }, undefined)
+
+const brokenTexts = (root: object): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const seen = new Set<object>()
+  const look = (value: object, keys: ReadonlyArray<unknown>): void => {
+    seen.add(value)
+    for (const [key, inner] of entriesOf(value)) {
+      const isBroken = [key, inner].some((text) => typeof text === "string" && !text.isWellFormed())
+      if (isBroken) found.push(keys.length === 0 && value === root ? "" : at([...keys.slice(1), key]))
+      else if (isObject(inner) && !seen.has(inner)) look(inner, [...keys, key])
+    }
+  }
+  look(root, [])
+  return found
+}
+
 const depthIssue = /call stack|Sync adapter|Constructor adapter|acyclic|^Expected JSON value|JSON-serializable/
 const nestingIssue = /^Expected nesting depth at most \d+/
 

@@ -207,7 +207,7 @@ export interface Codecs {
 }
 
 const chunks = (schema: Schema.Top): Payload.Codec<ReadonlyArray<unknown>> =>
-  Payload.codec(Schema.Array(schema) as unknown as Wire) as Payload.Codec<ReadonlyArray<unknown>>
+  Payload.faithful(Schema.Array(schema) as unknown as Wire) as Payload.Codec<ReadonlyArray<unknown>>
 
 const known = new WeakMap<AnyEndpoint, Codecs>()
 
@@ -221,8 +221,9 @@ export const codecs = (endpoint: AnyEndpoint): Codecs => {
   let started: Codecs["started"] | undefined
   let error: Codecs["error"] | undefined
   const derived: Codecs = {
-    payload: Payload.codec(endpoint.payload as Wire),
-    success: endpoint.kind === "stream" ? Payload.codec(Schema.Void) : Payload.codec(success),
+    // What the runtime says itself, as logs, is better read with U+FFFD in it than lost.
+    payload: (isInternal(endpoint.name) ? Payload.codec : Payload.faithful)(endpoint.payload as Wire),
+    success: endpoint.kind === "stream" ? Payload.codec(Schema.Void) : Payload.faithful(success),
     get items() {
       return items ??= chunks(endpoint.kind === "dialog" ? endpoint.output! : success)
     },
@@ -230,10 +231,10 @@ export const codecs = (endpoint: AnyEndpoint): Codecs => {
       return input ??= chunks(endpoint.input ?? Schema.Never)
     },
     get started() {
-      return started ??= Payload.codec((endpoint.started ?? Schema.Void) as Wire)
+      return started ??= Payload.faithful((endpoint.started ?? Schema.Void) as Wire)
     },
     get error() {
-      return error ??= Payload.codec(endpoint.error as Wire)
+      return error ??= Payload.faithful(endpoint.error as Wire)
     }
   }
   known.set(endpoint, derived)
