@@ -66,7 +66,7 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
   }
 }
 
-/** What `Schema` has thrown of a value, in words: also where the value contains itself or is too deep. */
+/** Says what `Schema` has thrown of a value, in words: also where the value contains itself or is too deep. */
 export const issueOf = explain
 
 /**

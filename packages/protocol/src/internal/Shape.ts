@@ -123,7 +123,7 @@ const brokenTexts = (root: object): ReadonlyArray<string> => {
 const depthIssue = /call stack|Sync adapter|Constructor adapter|acyclic|^Expected JSON value|JSON-serializable/
 const nestingIssue = /^Expected nesting depth at most \d+/
 
-/** What a codec has thrown, in words that help where the shape of the value is the reason. */
+/** Says what a codec has thrown, in words that help where the shape of the value is the reason. */
 export const explain = (cause: unknown, value: unknown): string => {
   const message = textOf(cause)
   if (!depthIssue.test(message)) return message
@@ -132,7 +132,7 @@ export const explain = (cause: unknown, value: unknown): string => {
   return issue?.includes(place) ? issue : message
 }
 
-/** The same of bytes, of which there is no value to look at. */
+/** Says the same of bytes: there is no value to look at. */
 export const explainRead = (cause: unknown): string => {
   const message = textOf(cause)
   return /call stack|Sync adapter/.test(message) ? "Expected a value of fewer levels" : message

@@ -221,7 +221,7 @@ export const codecs = (endpoint: AnyEndpoint): Codecs => {
   let started: Codecs["started"] | undefined
   let error: Codecs["error"] | undefined
   const derived: Codecs = {
-    // What the runtime says itself, as logs, is better read with U+FFFD in it than lost.
+    // Text of the runtime itself, as in logs, is better read with U+FFFD in it than lost.
     payload: (isInternal(endpoint.name) ? Payload.codec : Payload.faithful)(endpoint.payload as Wire),
     success: endpoint.kind === "stream" ? Payload.codec(Schema.Void) : Payload.faithful(success),
     get items() {

@@ -5,7 +5,7 @@
  */
 import type { Boxed } from "@furrow/protocol/Failure"
 
-/** What an error says elsewhere: these are no properties of its own, whoever sends them as such. */
+/** Fields that every error has: they travel in fields of their own, and are no properties. */
 export const reservedProperties: ReadonlySet<string> = new Set(["name", "message", "stack", "cause", "__proto__"])
 
 export const unbox = (boxed: Boxed): Error => {

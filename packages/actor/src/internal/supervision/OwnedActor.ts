@@ -40,7 +40,7 @@ export type End =
 
 export interface State {
   readonly actor: ActorId
-  /** What its heap was limited to, in MiB. */
+  /** The limit of its heap, in MiB. */
   readonly memoryLimit: number | undefined
   readonly rung: Ladder.Rung
   readonly end: End
@@ -118,7 +118,7 @@ const forcedBy = (state: State, input: Ladder.Input, actions: ReadonlyArray<Ladd
   }
 }
 
-/** What a signal is sent for, by the rung it is sent from. */
+/** Names the reason of a signal, by the rung it is sent from. */
 const reasonOf = (rung: Ladder.Rung, input: Ladder.Input): string => {
   if (input === "lost") return "nobody could ask it to end, because it had no connection"
   switch (rung) {
@@ -205,7 +205,7 @@ const isOurs = (end: End, sent: string): boolean =>
 const isAbort = (end: End): boolean =>
   end._tag === "Signalled" && end.signal === "SIGABRT" || end._tag === "Exited" && end.code === 134
 
-/** What V8 writes before it aborts; a program that writes the same and is not aborted has its own end. */
+/** The line that V8 writes before it aborts; a program that writes the same and is not aborted has its own end. */
 const outOfMemory = /^FATAL ERROR: .*out of memory/
 
 const lostOf = (state: State, lines: ReadonlyArray<string>): ActorLost => {
