@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import { PassThrough } from "node:stream"
 import { environment, inheritedFlags } from "../src/internal/arguments.ts"
-import { copyLines, Tail } from "../src/internal/output.ts"
+import { copy, maxHoldMillis, maxLineBytes, Tail, unfinishedLineMillis } from "../src/internal/output.ts"
 import { flood, line, mumble, shout } from "./fixtures/talking.ts"
 import { evidence, fixture, withActors } from "./support.ts"
 
@@ -52,10 +53,10 @@ describe("The output of actors", () => {
 
   it.live("is put together again where it arrives in pieces of characters", () =>
     withActors(Effect.gen(function*() {
-      const written: Array<string> = []
+      const written: Array<Buffer> = []
       const write = process.stderr.write.bind(process.stderr)
-      process.stderr.write = ((chunk: string) => {
-        written.push(String(chunk))
+      process.stderr.write = ((chunk: Buffer) => {
+        written.push(chunk)
         return true
       }) as typeof process.stderr.write
       yield* Effect.ensuring(
@@ -64,7 +65,7 @@ describe("The output of actors", () => {
           process.stderr.write = write
         })
       )
-      assert.deepStrictEqual(written, ["první řádek 🐎\n", "druhý řádek 🦄\n"])
+      assert.strictEqual(Buffer.concat(written).toString(), "první řádek 🐎\ndruhý řádek 🦄\n")
     })))
 
   it.live("arrives whole where it is read slowly: an actor that has answered waits for what it wrote to leave", () =>
@@ -86,6 +87,21 @@ describe("The output of actors", () => {
       assert.strictEqual(lines, 5000)
     })))
 
+  it.live("G109: is passed on as it is: a line of 200 KB, bytes that are no text, progress without an end", () =>
+    Effect.gen(function*() {
+      const print = (what: string) => Program.start(fixture("mains/print.ts"), { args: [what] })
+      const long = yield* print("long")
+      assert.deepStrictEqual(yield* long.ended(), { code: 0, signal: null })
+      assert.strictEqual(long.stdout(), `${"x".repeat(200_000)}\n`)
+      const binary = yield* print("binary")
+      assert.deepStrictEqual(yield* binary.ended(), { code: 0, signal: null })
+      assert.strictEqual(binary.stdout(), Buffer.from([0x1f, 0x8b, 0xff, 0xfe, 0x80, 0x00]).toString())
+      const progress = yield* print("progress")
+      yield* Eventually.holds("progress is seen", () => progress.stdout() === "20%" || undefined)
+      assert.deepStrictEqual(yield* progress.ended(), { code: 0, signal: null })
+      assert.strictEqual(progress.stdout(), "20%")
+    }).pipe(Effect.scoped))
+
   it.live("stays known by its last twenty lines on stderr", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 50 })))
@@ -97,12 +113,26 @@ describe("The output of actors", () => {
     })))
 })
 
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
+
+/** Sources that are copied to one target, and what has arrived there. */
+const joined = (count: number) => {
+  const target = new PassThrough()
+  let arrived = Buffer.alloc(0)
+  target.on("data", (chunk: Buffer) => {
+    arrived = Buffer.concat([arrived, chunk])
+  })
+  const sources = Array.from({ length: count }, () => new PassThrough())
+  for (const source of sources) copy(source, target)
+  return { sources, bytes: () => arrived, text: () => arrived.toString() }
+}
+
 describe("Copying lines", () => {
   it.live("slows the source when the target is slow, and keeps no more than one line and a piece", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
-      copyLines(source, target)
+      copy(source, target)
       source.write("a line that is longer than the target takes\n")
       await new Promise((resolve) => setImmediate(resolve))
       assert.isTrue(source.isPaused())
@@ -116,7 +146,7 @@ describe("Copying lines", () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
       const tail = new Tail()
-      const readTheRest = copyLines(source, target, tail)
+      const readTheRest = copy(source, target, tail)
       source.write("a line that is longer than the target takes\n")
       await new Promise((resolve) => setImmediate(resolve))
       source.write("the last words\n")
@@ -132,7 +162,7 @@ describe("Copying lines", () => {
       const target = new PassThrough({ highWaterMark: 16 })
       const sources = Array.from({ length: 20 }, () => new PassThrough())
       for (const source of sources) {
-        copyLines(source, target)
+        copy(source, target)
         source.write("a line that is longer than the target takes\n")
       }
       await new Promise((resolve) => setImmediate(resolve))
@@ -145,21 +175,99 @@ describe("Copying lines", () => {
       assert.strictEqual(listening(), 0)
     }))
 
-  it.live("cuts a line without an end into pieces, and long lines of the tail", () =>
-    Effect.promise(async () => {
-      const source = new PassThrough()
-      const target = new PassThrough()
-      const tail = new Tail()
-      copyLines(source, target, tail)
-      source.end("x".repeat(200_000))
-      const out: Array<Buffer> = []
-      for await (const chunk of target) {
-        out.push(chunk as Buffer)
-        if (Buffer.concat(out).length >= 200_000) break
+  it.live("G109: leaves lines of 100 KB whole where two sources write them at once in pieces", () =>
+    Effect.gen(function*() {
+      const { text, sources: [a, b] } = joined(2)
+      const lines = ["a", "b"].map((letter) => letter.repeat(100_000))
+      for (let at = 0; at < 100_000; at += 10_000) {
+        a!.write(lines[0]!.slice(at, at + 10_000))
+        b!.write(lines[1]!.slice(at, at + 10_000))
+        yield* Effect.promise(turn)
       }
-      assert.strictEqual(Buffer.concat(out).toString().replaceAll("\n", ""), "x".repeat(200_000))
-      assert.isTrue(tail.last.every((line) => line.length <= 1025))
+      a!.end("\n")
+      b!.end("\n")
+      yield* Eventually.holds("both lines are there", () => text().length === 200_002 || undefined)
+      assert.sameMembers(text().slice(0, -1).split("\n"), lines)
     }))
+
+  it.live("G109: keeps bytes that are no text, and adds none at the end", () =>
+    Effect.gen(function*() {
+      const { bytes, sources: [source] } = joined(1)
+      const written = Buffer.from([0x1f, 0x8b, 0xff, 0x0a, 0xfe, 0x80, 0x00])
+      for (const byte of written) {
+        source!.write(Buffer.from([byte]))
+        yield* Effect.promise(turn)
+      }
+      source!.end()
+      yield* Eventually.holds("all bytes are there", () => bytes().length >= written.length || undefined)
+      yield* Effect.promise(turn)
+      assert.deepStrictEqual(bytes(), written)
+    }))
+
+  it.live("G109: passes on an unfinished line soon", () =>
+    Effect.gen(function*() {
+      const { sources: [source], text } = joined(1)
+      const start = performance.now()
+      source!.write("20%")
+      yield* Effect.promise(turn)
+      assert.strictEqual(text(), "")
+      yield* Eventually.holds("the unfinished line is there", () => text() === "20%" || undefined)
+      assert.isAtLeast(performance.now() - start, unfinishedLineMillis - 1)
+      source!.write("\r40%")
+      yield* Eventually.holds("so is what follows it", () => text() === "20%\r40%" || undefined)
+    }))
+
+  it.live("G109: keeps no more than a bounded part of a line, and lets others wait until it ends", () =>
+    Effect.gen(function*() {
+      const { sources: [long, short], text } = joined(2)
+      long!.write("x".repeat(maxLineBytes + 1))
+      yield* Eventually.holds("the part is there", () => text().length > maxLineBytes || undefined)
+      short!.write("short\n")
+      yield* Effect.promise(turn)
+      long!.write("x".repeat(maxLineBytes))
+      long!.write("\nnext\n")
+      yield* Eventually.holds("all lines are there", () => text().endsWith("short\n") || undefined)
+      assert.strictEqual(text(), `${"x".repeat(2 * maxLineBytes + 1)}\nnext\nshort\n`)
+    }))
+
+  it.live("G109: lets others write when a line that was passed on does not end", () =>
+    Effect.gen(function*() {
+      const { sources: [prompt, other], text } = joined(2)
+      prompt!.write("Password: ")
+      yield* Eventually.holds("the prompt is there", () => text() === "Password: " || undefined)
+      const start = performance.now()
+      other!.write("a line\n")
+      yield* Eventually.holds("the line is there", () => text() === "Password: a line\n" || undefined)
+      assert.isAtLeast(performance.now() - start, maxHoldMillis - 1)
+      assert.isFalse(other!.isPaused())
+    }))
+
+  it.live("G109: passes on the lines that wait when the source of an unfinished line ends", () =>
+    Effect.gen(function*() {
+      const { sources: [first, second], text } = joined(2)
+      first!.write("unfinished")
+      yield* Eventually.holds("the beginning is there", () => text() === "unfinished" || undefined)
+      const start = performance.now()
+      second!.write("a line\n")
+      yield* Effect.promise(turn)
+      assert.strictEqual(text(), "unfinished")
+      first!.end(" no more")
+      yield* Eventually.holds("the line is there", () => text() === "unfinished no morea line\n" || undefined)
+      assert.isBelow(performance.now() - start, maxHoldMillis)
+    }))
+})
+
+describe("The tail of a stream", () => {
+  it("keeps twenty lines, the unfinished one among them, and cuts long ones", () => {
+    const tail = new Tail()
+    for (const byte of Buffer.from("kůň\n")) tail.write(Buffer.from([byte]))
+    assert.deepStrictEqual(tail.last, ["kůň"])
+    tail.write(Buffer.from(`${"x".repeat(5000)}\n`))
+    for (let i = 0; i < 5; i++) tail.write(Buffer.from("y".repeat(1000)))
+    assert.deepStrictEqual(tail.last, ["kůň", `${"x".repeat(1024)}…`, `${"y".repeat(1024)}…`])
+    tail.write(Buffer.from("\n".repeat(100)))
+    assert.strictEqual(tail.last.length, 20)
+  })
 })
 
 describe("The command line of an actor", () => {

@@ -22,7 +22,7 @@ import * as SocketConnection from "../SocketConnection.ts"
 import { environment, inheritedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import type { Guard } from "./guard.ts"
-import { copyLines, Tail } from "./output.ts"
+import { copy, Tail } from "./output.ts"
 import { killLeftIn, send } from "./signals.ts"
 
 /** The ending of this file: source in the repository, JavaScript where it is installed. */
@@ -94,8 +94,8 @@ class NodeProcess implements ProcessHandle {
     const socket = child.stdio[3] as unknown as Net.Socket
     this.connection = SocketConnection.make(socket)
     const rest = [
-      ...child.stdout === null ? [] : [copyLines(child.stdout as Readable, process.stdout)],
-      ...child.stderr === null ? [] : [copyLines(child.stderr as Readable, process.stderr, this.tail)]
+      ...child.stdout === null ? [] : [copy(child.stdout as Readable, process.stdout)],
+      ...child.stderr === null ? [] : [copy(child.stderr as Readable, process.stderr, this.tail)]
     ]
     child.once("exit", (code, signal) => {
       this.reaped = true
