@@ -9,4 +9,4 @@
 export { NativeSpawner, portable, Spawner } from "./internal/platform/Spawner.ts"
 export type { NativeControl, SpawnerLayer, SpawnerPlan } from "./internal/platform/Spawner.ts"
 export { SpawnerDriver } from "./internal/spawn/Spawner.ts"
-export type { ProcessExit, ProcessHandle, SpawnOptions, SpawnRequest } from "./internal/spawn/Spawner.ts"
+export type { Output, ProcessExit, ProcessHandle, SpawnOptions, SpawnRequest } from "./internal/spawn/Spawner.ts"

@@ -5,7 +5,7 @@
  */
 import { optional } from "@furrow/actor/ActorProcess"
 import { type OptionalLayer, RuntimeLayerError } from "@furrow/actor/ActorRuntime"
-import { type NativeControl, Spawner } from "@furrow/actor/Spawner"
+import { type NativeControl, type Output, Spawner } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -29,10 +29,17 @@ export interface Options {
    * `setpriv`, `thread` elsewhere. One that cannot hold here is replaced, and the root logs a warning.
    */
   readonly guard?: GuardMode | undefined
+  /**
+   * The place where the stdout of the whole tree goes, unless a start says otherwise. Default: the root's stdout. An actor
+   * passes on what its own actors write, so it is the root that decides.
+   */
+  readonly stdout?: Output | undefined
+  /** The same for stderr. Default: the root's stderr. */
+  readonly stderr?: Output | undefined
 }
 
 const native = (
-  { guard: wanted }: Options,
+  { guard: wanted, stderr, stdout }: Options,
   residue: ReadonlyArray<string>
 ): Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -47,7 +54,7 @@ const native = (
     yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
     if (warning !== undefined) yield* Effect.logWarning(warning)
     return {
-      spawner: make(guard, living),
+      spawner: make(guard, living, { stdout, stderr }),
       pid: process.pid,
       refusal: refusalOf(),
       authenticator: Authenticate.authenticator,

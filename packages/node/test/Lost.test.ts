@@ -96,7 +96,7 @@ describe("An actor that exits", () => {
 
   it.live("has no last lines where its streams are inherited", () =>
     withActors(Effect.gen(function*() {
-      const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }), { stdio: "inherit" })))
+      const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }), { stderr: "inherit" })))
       assert.deepStrictEqual([error.how, error.stderr], [{ _tag: "Exited", code: 3 }, []])
     })))
 })

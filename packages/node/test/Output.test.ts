@@ -3,10 +3,13 @@ import { Actor, ActorError } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as References from "effect/References"
 import { PassThrough } from "node:stream"
 import { environment, inheritedFlags } from "../src/internal/arguments.ts"
+import { open } from "../src/internal/outlet.ts"
 import { copy, maxHoldMillis, maxLineBytes, Tail, unfinishedLineMillis } from "../src/internal/output.ts"
-import { flood, line, mumble, shout } from "./fixtures/talking.ts"
+import { flood, line, mumble, print, shout } from "./fixtures/talking.ts"
 import { evidence, fixture, withActors } from "./support.ts"
 
 const many = 10_000
@@ -126,6 +129,126 @@ const joined = (count: number) => {
   for (const source of sources) copy(source, target)
   return { sources, bytes: () => arrived, text: () => arrived.toString() }
 }
+
+describe("The options stdout and stderr", () => {
+  /** The output of a root whose actor says "said" on stdout and "complained" on stderr. */
+  const outputOf = (start: object, tree: object = {}) =>
+    Effect.gen(function*() {
+      const args = ["lines", JSON.stringify(start), JSON.stringify(tree)]
+      const program = yield* Program.start(fixture("mains/print.ts"), { args })
+      assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null })
+      return { stdout: program.stdout(), stderr: program.stderr() }
+    })
+
+  it.live("G110: send each stream through, to the other one, or nowhere", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* outputOf({}), { stdout: "said\n", stderr: "complained\n" })
+      assert.deepStrictEqual(yield* outputOf({ stdout: "stderr", stderr: "stdout" }), {
+        stdout: "complained\n",
+        stderr: "said\n"
+      })
+      assert.deepStrictEqual(yield* outputOf({ stdout: "ignore", stderr: "ignore" }), { stdout: "", stderr: "" })
+    }).pipe(Effect.scoped), 30_000)
+
+  it.live("G110: hold for the whole tree in the layer, and a start may say otherwise", () =>
+    Effect.gen(function*() {
+      const tree = { stdout: "stderr", stderr: "ignore" }
+      assert.deepStrictEqual(yield* outputOf({}, tree), { stdout: "", stderr: "said\n" })
+      assert.deepStrictEqual(yield* outputOf({ stderr: "stdout" }, tree), { stdout: "complained\n", stderr: "said\n" })
+    }).pipe(Effect.scoped), 30_000)
+
+  it.live("G110: log each line with the actor it comes from, stderr as a warning", () =>
+    withActors(Effect.gen(function*() {
+      const logged: Array<readonly [level: string, message: unknown, actor: unknown]> = []
+      const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
+        const { actor } = fiber.getRef(References.CurrentLogAnnotations)
+        logged.push([logLevel, message, String(actor).replace(/\d+$/, "<pid>")])
+      })
+      yield* Actor.runInActor(print({ what: "lines" }), { stdout: "log", stderr: "log" }).pipe(
+        Effect.provide(Logger.layer([logger]))
+      )
+      assert.sameDeepMembers(logged, [
+        ["Info", ["said"], "print@<pid>"],
+        ["Warn", ["complained"], "print@<pid>"]
+      ])
+    })))
+
+  it.live("G110: hand all bytes to a function", () =>
+    withActors(Effect.gen(function*() {
+      const pieces: Array<Uint8Array> = []
+      let busy = 0
+      let most = 0
+      const stdout = async (bytes: Uint8Array) => {
+        most = Math.max(most, ++busy)
+        pieces.push(bytes)
+        await turn()
+        busy--
+      }
+      yield* Actor.runInActor(print({ what: "long" }), { stdout })
+      yield* Eventually.holds("all bytes are there", () => Buffer.concat(pieces).length === 200_001 || undefined)
+      assert.strictEqual(Buffer.concat(pieces).toString(), `${"x".repeat(200_000)}\n`)
+      assert.strictEqual(most, 1)
+    })))
+
+  it.live("G110: hand one piece after the other to a function: the next is not read before its promise is fulfilled", () =>
+    Effect.promise(async () => {
+      const source = new PassThrough()
+      const pieces: Array<string> = []
+      let fulfil = () => {}
+      const sink = (bytes: Uint8Array) => {
+        pieces.push(Buffer.from(bytes).toString())
+        return new Promise<void>((resolve) => (fulfil = resolve))
+      }
+      open(source, sink, { tail: undefined, line: () => {}, failed: () => {} })
+      source.write("first")
+      await turn()
+      source.write("second")
+      await turn()
+      assert.deepStrictEqual(pieces, ["first"])
+      assert.isTrue(source.isPaused())
+      fulfil()
+      await turn()
+      assert.deepStrictEqual(pieces, ["first", "second"])
+    }))
+
+  it.live("G110: give nothing more to a function that fails, and log that once; the actor goes on", () =>
+    withActors(Effect.gen(function*() {
+      const logged: Array<unknown> = []
+      const logger = Logger.make<unknown, void>(({ message }) => void logged.push(message))
+      let calls = 0
+      const stdout = () => {
+        calls++
+        throw new Error("full")
+      }
+      yield* Actor.runInActor(print({ what: "long" }), { stdout }).pipe(Effect.provide(Logger.layer([logger])))
+      assert.strictEqual(calls, 1)
+      assert.strictEqual(logged.length, 1)
+      assert.match(
+        String(logged[0]),
+        /^The option stdout of actor "print" \(process \d+\) is a function that has failed: what else it writes is dropped/
+      )
+    })))
+
+  it.live("keep the last lines of stderr for errors, wherever they go", () =>
+    withActors(Effect.gen(function*() {
+      for (const stderr of ["ignore", "log", () => {}] as const) {
+        const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr })).pipe(
+          Effect.provide(Logger.layer([]))
+        )
+        assert.deepStrictEqual((error as ActorError.ActorLost).stderr, ["line 1", "line 2"])
+      }
+    })))
+
+  it.live("are refused where they say nothing that is known", () =>
+    withActors(Effect.gen(function*() {
+      const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr: "pipe" as "log" }))
+      assert.instanceOf(error, ActorError.SpawnFailed)
+      assert.strictEqual(
+        (error as ActorError.SpawnFailed).reason,
+        "the option stderr is \"pipe\": use one of stdout, stderr, log, ignore, inherit, or a function of bytes"
+      )
+    })))
+})
 
 describe("Copying lines", () => {
   it.live("slows the source when the target is slow, and keeps no more than one line and a piece", () =>

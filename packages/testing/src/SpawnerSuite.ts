@@ -49,12 +49,12 @@ export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
  * What a spawner can do beside starting actors. `process`: each actor is a process of this machine, in a group of its own.
- * `stderr`: its last lines are kept. The others are options of a start that it honours.
+ * The others are options of a start that it honours; `stderr` is also that its last lines are kept.
  *
  * @category models
  * @since 0.1.0
  */
-export type Ability = "process" | "stderr" | Exclude<keyof SpawnOptions, "stdio">
+export type Ability = "process" | keyof SpawnOptions
 
 /**
  * Everything that a process can be asked for: the default.
@@ -64,6 +64,7 @@ export type Ability = "process" | "stderr" | Exclude<keyof SpawnOptions, "stdio"
  */
 export const everything: ReadonlyArray<Ability> = [
   "process",
+  "stdout",
   "stderr",
   "cwd",
   "env",
@@ -359,8 +360,29 @@ const processes: Record<string, Body> = {
 
 const lines = Array.from({ length: 5 }, (_, i) => `the last words, line ${i}`)
 
+/** The option hands over what the actor writes there, byte by byte. */
+const handsOver = (stream: "stdout" | "stderr"): Body => (driver) =>
+  inTree(driver, () =>
+    Effect.gen(function*() {
+      const written: Array<Uint8Array> = []
+      const portal = yield* begin("printing", {
+        stdout: "ignore",
+        stderr: "ignore",
+        [stream]: (bytes: Uint8Array) => void written.push(bytes)
+      })
+      const bytes = Uint8Array.from([0x1f, 0x8b, 0x0a, 0xff, 0xfe, 0x80, 0x00])
+      yield* portal.run(Spawned.print({ bytes }))
+      const read = () => Array.from(Buffer.concat(written))
+      yield* Eventually.holds("all bytes are there", () => read().length >= bytes.length || undefined)
+      equal(read(), Array.from(bytes))
+      yield* portal.cancel()
+      yield* portal.wait
+    }))
+
 const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
+  stdout: { "the option stdout hands what the actor writes there to a function": handsOver("stdout") },
   stderr: {
+    "the option stderr hands what the actor writes there to a function": handsOver("stderr"),
     "the last lines of stderr are there when the exit is said, oldest first": (driver) =>
       inTree(driver, (handle) =>
         Effect.gen(function*() {

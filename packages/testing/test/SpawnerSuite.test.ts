@@ -174,7 +174,7 @@ describe("The contract of starting", () => {
       const all = SpawnerSuite.contract(memory).length
       const without = SpawnerSuite.contract(memory, { abilities: ["process", "cwd"] }).length
       const none = SpawnerSuite.contract(memory, { abilities: [] }).length
-      assert.deepStrictEqual([all - without, without - none], [6, 8])
+      assert.deepStrictEqual([all - without, without - none], [8, 8])
     }))
 })
 
@@ -240,7 +240,7 @@ describe("The contract of starting processes", () => {
       assert.strictEqual(left.length, 1)
     }))
 
-  for (const option of ["cwd", "env", "argv", "execArgv", "memoryLimit", "inspect"] as const) {
+  for (const option of ["cwd", "env", "argv", "execArgv", "memoryLimit", "inspect", "stdout", "stderr"] as const) {
     it.live(`notices that the option ${option} is dropped`, () =>
       refuted(processes, `the option ${option} `, without(option)))
   }

@@ -7,9 +7,17 @@
  *
  * @since 0.1.0
  */
-import { SpawnFailed } from "@furrow/actor/ActorError"
-import { mark, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
-import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
+import { formatActor, SpawnFailed } from "@furrow/actor/ActorError"
+import { actorAnnotation, mark, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
+import type {
+  Output,
+  ProcessExit,
+  ProcessHandle,
+  SpawnerDriver,
+  SpawnOptions,
+  SpawnRequest
+} from "@furrow/actor/Spawner"
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as ChildProcess from "node:child_process"
@@ -22,7 +30,8 @@ import * as SocketConnection from "../SocketConnection.ts"
 import { environment, inheritedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import type { Guard } from "./guard.ts"
-import { copy, Tail } from "./output.ts"
+import { isPassedThrough, open, type Outputs, outputsOf, stdioOf, unknownOutput } from "./outlet.ts"
+import { Tail } from "./output.ts"
 import { killLeftIn, send } from "./signals.ts"
 
 /** The ending of this file: source in the repository, JavaScript where it is installed. */
@@ -72,6 +81,7 @@ interface Surroundings {
   /** It has ended, and the kernel may use its number again. */
   readonly reaped: () => void
   readonly log: (line: Effect.Effect<void>) => void
+  readonly outputs: Outputs
 }
 
 class NodeProcess implements ProcessHandle {
@@ -93,10 +103,7 @@ class NodeProcess implements ProcessHandle {
     this.around = around
     const socket = child.stdio[3] as unknown as Net.Socket
     this.connection = SocketConnection.make(socket)
-    const rest = [
-      ...child.stdout === null ? [] : [copy(child.stdout as Readable, process.stdout)],
-      ...child.stderr === null ? [] : [copy(child.stderr as Readable, process.stderr, this.tail)]
-    ]
+    const rest = (["stdout", "stderr"] as const).map((stream) => this.read(stream))
     child.once("exit", (code, signal) => {
       this.reaped = true
       // Processes that it left behind go with it.
@@ -113,6 +120,23 @@ class NodeProcess implements ProcessHandle {
       // Output that is already here is read first, also where we were too busy to read it in time.
       const timer = setTimeout(() => setImmediate(finish), outputGraceMillis)
       child.once("close", finish)
+    })
+  }
+
+  /** Reads one of its streams; the result is called when it has exited. */
+  private read(stream: "stdout" | "stderr"): () => void {
+    const source = this.child[stream]
+    if (source === null) return () => {}
+    const { log, outputs } = this.around
+    const write = stream === "stdout" ? Effect.logInfo : Effect.logWarning
+    return open(source as Readable, outputs[stream], {
+      tail: stream === "stderr" ? this.tail : undefined,
+      line: (text) => log(Effect.annotateLogs(write(text), { [actorAnnotation]: formatActor(this.actor) })),
+      failed: (error) =>
+        log(Effect.logWarning(
+          `The option ${stream} of ${this.described} is a function that has failed: what else it writes is dropped`,
+          Cause.die(error)
+        ))
     })
   }
 
@@ -221,10 +245,13 @@ const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptio
 /** The flags on an actor's command line: its heap limit is its own. */
 export const limitedHeap = "limited-heap"
 
-const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProcess.ChildProcess => {
-  const { actor, options } = request
-  const stdio = options.stdio ?? "pipe"
-  const isTerminal = process.stdout.isTTY === true
+const start = (
+  { actor, options }: SpawnRequest,
+  guard: Guard,
+  limited: boolean,
+  outputs: Outputs
+): ChildProcess.ChildProcess => {
+  const isTerminal = process.stdout.isTTY === true && isPassedThrough(outputs)
   const command = guard.command([
     process.execPath,
     ...flags(options, limited),
@@ -238,7 +265,7 @@ const start = (request: SpawnRequest, guard: Guard, limited: boolean): ChildProc
     ...programOf(options)
   ])
   return Builtins.childProcess().spawn(command.file, command.args, {
-    stdio: ["ignore", stdio, stdio, "pipe", ...command.fds],
+    stdio: ["ignore", ...stdioOf(outputs), "pipe", ...command.fds],
     detached: true,
     env: environment(process.env, options.env, isTerminal),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd })
@@ -264,20 +291,33 @@ export class Living {
 /** Booting is work of the processor: twice as many as there are cores leave none of them idle. */
 const atOnce = 2 * availableParallelism()
 
+interface Settings {
+  /** This process is an actor with a heap limit of its own. */
+  readonly limited?: boolean
+  readonly stdout?: Output | undefined
+  readonly stderr?: Output | undefined
+}
+
 /**
- * The spawner over a guard; `living` sees every process it starts. `limited` where this process is an actor with a heap
- * limit of its own.
+ * The spawner over a guard; `living` sees every process it starts.
  */
-export const make = (guard: Guard, living: Living, limited = false): SpawnerDriver["Service"] => ({
+export const make = (
+  guard: Guard,
+  living: Living,
+  { limited = false, ...defaults }: Settings = {}
+): SpawnerDriver["Service"] => ({
   atOnce,
   spawn: (request) =>
     Effect.contextWith((context: Context.Context<never>) =>
       Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
         const problem = unusable(request)
         if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
+        const outputs = outputsOf(request.options, defaults)
+        const wrong = unknownOutput(outputs)
+        if (wrong !== undefined) return resume(Effect.fail(failed(request, "process", wrong)))
         let child: ChildProcess.ChildProcess
         try {
-          child = start(request, guard, limited)
+          child = start(request, guard, limited, outputs)
         } catch (error) {
           return resume(Effect.fail(failed(request, "process", reasonOf(error as Error, request.options))))
         }
@@ -294,7 +334,7 @@ export const make = (guard: Guard, living: Living, limited = false): SpawnerDriv
           guard.ended(pid)
         }
         const log = (line: Effect.Effect<void>) => void Effect.runForkWith(context)(line)
-        resume(Effect.succeed(new NodeProcess(request.actor, child, { guard, reaped, log })))
+        resume(Effect.succeed(new NodeProcess(request.actor, child, { guard, reaped, log, outputs })))
       })
     )
 })

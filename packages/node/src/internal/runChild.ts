@@ -102,7 +102,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
     connection: SocketConnection.make(socket, reader),
     platform: (spec) =>
       platformOf(spec, {
-        spawner: make(inherited(mode, watch), living, heap === limitedHeap),
+        spawner: make(inherited(mode, watch), living, { limited: heap === limitedHeap }),
         authenticator,
         builtin: NodeTransport.builtin,
         importModule: sources.importModule

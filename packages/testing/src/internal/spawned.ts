@@ -45,6 +45,14 @@ export const exit = Actor.fn("furrow/testing/exit", {
   })
 )
 
+/** Writes the same bytes to both of its streams: no text, and no end of a line. */
+export const print = Actor.fn("furrow/testing/print", { module, payload: { bytes: Schema.Uint8Array } })(({ bytes }) =>
+  Effect.sync(() => {
+    process.stdout.write(bytes)
+    process.stderr.write(bytes)
+  })
+)
+
 /** Never lets the event loop turn again. */
 export const block = Actor.fn("furrow/testing/block", { module })(() =>
   Effect.sync(() => {
@@ -57,4 +65,4 @@ export const subprocess = Actor.fn("furrow/testing/subprocess", { module, succes
   Effect.sync(() => ChildProcess.spawn("sleep", ["3600"], { stdio: "ignore" }).pid ?? 0)
 )
 
-export const all = [echo, surroundings, exit, block, subprocess] as const
+export const all = [echo, surroundings, exit, print, block, subprocess] as const

@@ -128,8 +128,17 @@ const record = (level: LogRecord["level"], message: ReadonlyArray<string>): LogR
   millis: 0
 })
 
-/** The annotation that names the actor a record comes from. */
-const actorAnnotation = "actor"
+/**
+ * The annotation of a log record that names the actor it comes from.
+ *
+ * @example
+ * ```ts
+ * ActorProcess.actorAnnotation // "actor"
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
+export const actorAnnotation = "actor"
 
 /** The endpoint that every actor serves to its children: their logs, logged here. */
 export const handler = (context: Context.Context<never>, channel: PeerChannel): Handler => ({

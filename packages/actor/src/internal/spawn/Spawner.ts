@@ -13,6 +13,32 @@ import type { ActorId, SpawnFailed } from "../errors/ActorError.ts"
 import type { Connection } from "../transport/Transport.ts"
 
 /**
+ * The place where a stream of an actor goes.
+ *
+ * - `stdout`, `stderr`: that stream of its parent. Bytes arrive unchanged, lines of several actors whole.
+ * - `log`: each line is logged by its parent with the annotation `actor`, stdout as Info and stderr as Warning.
+ * - `ignore`: nowhere.
+ * - `inherit`: the parent's stream of the same name itself. Lines may be torn, and the last ones of stderr are not kept.
+ * - a function: it gets the bytes in pieces of any size. More is read when the promise it may return is fulfilled. One
+ *   that throws or rejects gets no more, and its parent logs a warning.
+ *
+ * @example
+ * ```ts
+ * const written: Array<Uint8Array> = []
+ * yield* Actor.runInActor(isPrime({ n: 7 }), { stdout: (bytes) => void written.push(bytes), stderr: "log" }) // true
+ * ```
+ * @category models
+ * @since 0.1.0
+ */
+export type Output =
+  | "stdout"
+  | "stderr"
+  | "log"
+  | "ignore"
+  | "inherit"
+  | ((bytes: Uint8Array) => void | PromiseLike<void>)
+
+/**
  * The way the process of an actor is to be started. A spawner ignores the options that have no meaning for it.
  *
  * @category models
@@ -42,11 +68,13 @@ export interface SpawnOptions {
   readonly argv?: ReadonlyArray<string> | undefined
   /** More arguments for the JavaScript runtime, after those it inherits. */
   readonly execArgv?: ReadonlyArray<string> | undefined
+  /** The place where its stdout goes. Default: that of its spawner, else its parent's stdout. */
+  readonly stdout?: Output | undefined
   /**
-   * `pipe` (default) copies the actor's output through, line by line, and keeps the last lines of stderr for errors.
-   * `inherit` hands out the parent's own streams: a death then comes without its last lines.
+   * The place where its stderr goes. Default: that of its spawner, else its parent's stderr. Its last lines are kept for
+   * errors, unless it is inherited.
    */
-  readonly stdio?: "pipe" | "inherit" | undefined
+  readonly stderr?: Output | undefined
 }
 
 /**
