@@ -1,12 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { PassThrough } from "node:stream"
-import { environment, inheritedFlags } from "../src/internal/arguments.ts"
+import { promisify } from "node:util"
+import { environment, inheritedFlags, resolvedFlags } from "../src/internal/arguments.ts"
 import { open } from "../src/internal/outlet.ts"
 import { copy, maxHoldMillis, maxLineBytes, Tail, unfinishedLineMillis } from "../src/internal/output.ts"
 import { flood, line, mumble, print, shout } from "./fixtures/talking.ts"
@@ -445,20 +450,70 @@ describe("The command line of an actor", () => {
     )
   })
 
+  it("resolves relative paths in the folder where the parent was started", () => {
+    const flags = [
+      "--env-file=my.env",
+      "--env-file-if-exists",
+      "other.env",
+      "--import=./pre.mjs",
+      "--import",
+      "../pre.mjs",
+      "--import",
+      "a-package",
+      "-r",
+      "./hook.cjs",
+      "--conditions=./as-it-is"
+    ]
+    assert.deepStrictEqual(resolvedFlags(flags, "/started/in"), [
+      "--env-file=/started/in/my.env",
+      "--env-file-if-exists",
+      "/started/in/other.env",
+      "--import=file:///started/in/pre.mjs",
+      "--import",
+      "file:///started/pre.mjs",
+      "--import",
+      "a-package",
+      "-r",
+      "/started/in/hook.cjs",
+      "--conditions=./as-it-is"
+    ])
+    const options = { NODE_OPTIONS: "--import ./pre.mjs --enable-source-maps" }
+    assert.deepStrictEqual(environment(options, undefined, false, "/started/in"), {
+      NODE_OPTIONS: "--import file:///started/in/pre.mjs --enable-source-maps"
+    })
+  })
+
+  it.live("has the flags of the parent in a folder of its own too", () =>
+    Effect.gen(function*() {
+      const cwd = yield* Folder.make()
+      const elsewhere = yield* Folder.make()
+      Fs.writeFileSync(Path.join(cwd, "my.env"), "FROM_FILE=yes")
+      Fs.writeFileSync(Path.join(cwd, "pre.mjs"), "globalThis.loaded = process.cwd()")
+      const flags = [...process.execArgv, "--env-file=my.env", "--import", "./pre.mjs"]
+      const args = [...flags, fixture("mains/elsewhere.ts"), elsewhere]
+      const { stdout } = yield* Effect.promise(() =>
+        promisify(ChildProcess.execFile)(process.execPath, args, { cwd, timeout: 20_000 })
+      )
+      assert.strictEqual(stdout, `yes ${elsewhere}\n`)
+    }).pipe(Effect.scoped))
+
   it("has the environment that is allowed, what is set, and colours where we have a terminal", () => {
     const ours = { PATH: "/bin", SECRET: "s", NOTHING: undefined }
-    assert.deepStrictEqual(environment(ours, undefined, false), ours)
-    assert.deepStrictEqual(environment(ours, { inherit: ["PATH"], set: { A: "1" } }, false), { PATH: "/bin", A: "1" })
-    assert.deepStrictEqual(environment({}, undefined, true), { FORCE_COLOR: "1" })
-    assert.deepStrictEqual(environment({ NO_COLOR: "1" }, undefined, true), { NO_COLOR: "1" })
-    assert.deepStrictEqual(environment({}, { set: { FORCE_COLOR: "0" } }, true), { FORCE_COLOR: "0" })
+    assert.deepStrictEqual(environment(ours, undefined, false, "/started"), ours)
+    assert.deepStrictEqual(environment(ours, { inherit: ["PATH"], set: { A: "1" } }, false, "/started"), {
+      PATH: "/bin",
+      A: "1"
+    })
+    assert.deepStrictEqual(environment({}, undefined, true, "/started"), { FORCE_COLOR: "1" })
+    assert.deepStrictEqual(environment({ NO_COLOR: "1" }, undefined, true, "/started"), { NO_COLOR: "1" })
+    assert.deepStrictEqual(environment({}, { set: { FORCE_COLOR: "0" } }, true, "/started"), { FORCE_COLOR: "0" })
     const debugged = "--inspect-brk=0 --conditions=a --inspect --enable-source-maps --inspect-port=1"
     assert.deepStrictEqual(
-      environment({ NODE_OPTIONS: debugged }, undefined, false),
+      environment({ NODE_OPTIONS: debugged }, undefined, false, "/started"),
       { NODE_OPTIONS: "--conditions=a --enable-source-maps" }
     )
     assert.deepStrictEqual(
-      environment({ NODE_OPTIONS: debugged }, { set: { NODE_OPTIONS: "--inspect" } }, false),
+      environment({ NODE_OPTIONS: debugged }, { set: { NODE_OPTIONS: "--inspect" } }, false, "/started"),
       { NODE_OPTIONS: "--inspect" }
     )
   })

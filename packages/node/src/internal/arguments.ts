@@ -1,6 +1,8 @@
 /**
  * What a child's command line and environment are made of.
  */
+import * as Path from "node:path"
+import { pathToFileURL } from "node:url"
 
 /** Flags that belong to this process alone. */
 const ownFlags =
@@ -29,6 +31,36 @@ export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<stri
   return out
 }
 
+/** Flags with the path of a file. */
+const fileFlags = new Set(["--env-file", "--env-file-if-exists", "--experimental-config-file"])
+/** Flags with a module: a path only where it begins with a dot. */
+const moduleFlags = new Set(["--import", "--require", "-r", "--loader", "--experimental-loader"])
+
+const resolved = (flag: string, value: string, folder: string): string => {
+  if (fileFlags.has(flag)) return Path.resolve(folder, value)
+  if (!/^\.\.?(?:[/\\]|$)/.test(value)) return value
+  const path = Path.resolve(folder, value)
+  return flag === "--require" || flag === "-r" ? path : pathToFileURL(path).href
+}
+
+/** The same flags for a process in any folder: a relative path means the folder where this process was started. */
+export const resolvedFlags = (flags: ReadonlyArray<string>, folder: string): ReadonlyArray<string> =>
+  flags.map((flag, i) => {
+    const before = flags[i - 1]
+    if (before !== undefined && (fileFlags.has(before) || moduleFlags.has(before))) {
+      return resolved(before, flag, folder)
+    }
+    const at = flag.indexOf("=")
+    const name = flag.slice(0, at)
+    return at > 0 && (fileFlags.has(name) || moduleFlags.has(name))
+      ? `${name}=${resolved(name, flag.slice(at + 1), folder)}`
+      : flag
+  })
+
+/** The flags of NODE_OPTIONS, resolved. One with a quoted value is left as it is. */
+const resolvedOptions = (options: string, folder: string): string =>
+  options.includes("\"") ? options : resolvedFlags(options.split(/\s+/), folder).join(" ")
+
 const heap = /^--max[-_]old[-_]space[-_]size=/
 
 /** Without the heap limit that an actor was given for itself: its own actors have the one above it, if there is one. */
@@ -52,7 +84,8 @@ interface EnvRules {
 export const environment = (
   ours: Readonly<Record<string, string | undefined>>,
   rules: EnvRules | undefined,
-  isTerminal: boolean
+  isTerminal: boolean,
+  startedIn: string
 ): Record<string, string | undefined> => {
   const inherit = rules?.inherit ?? "all"
   const base = inherit === "all" ? ours : Object.fromEntries(inherit.map((name) => [name, ours[name]]))
@@ -61,6 +94,6 @@ export const environment = (
     ? { FORCE_COLOR: "1" }
     : {}
   const nodeOptions = base["NODE_OPTIONS"]
-  const options = nodeOptions === undefined ? {} : { NODE_OPTIONS: undebugged(nodeOptions) }
+  const options = nodeOptions === undefined ? {} : { NODE_OPTIONS: resolvedOptions(undebugged(nodeOptions), startedIn) }
   return { ...base, ...options, ...colour, ...rules?.set }
 }

@@ -27,7 +27,7 @@ import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import * as SocketConnection from "../SocketConnection.ts"
-import { environment, inheritedFlags, withoutOwnHeap } from "./arguments.ts"
+import { environment, inheritedFlags, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import type { Guard } from "./guard.ts"
 import { isPassedThrough, open, type Outputs, outputsOf, stdioOf, unknownOutput } from "./outlet.ts"
@@ -44,6 +44,9 @@ const entry = [`../childMain.${ending}`, `./childMain.${ending}`]
 
 /** In a program bundled into one file there is no entry: the actor is the bundle, started again with a mark. */
 const script = (): ReadonlyArray<string> => entry === undefined ? [process.argv[1]!, mark] : [entry]
+
+/** The folder in which Node has read our own flags: the program may have left it since. */
+const startedIn = process.cwd()
 
 /** A process title cannot be longer than the command line was. */
 const padding = "-".repeat(64)
@@ -64,7 +67,7 @@ const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> =
   const asked = inspect === false ? [] : [`--inspect=${inspect === true ? 0 : inspect}`]
   const opened = [...asked, ...execArgv, options.env?.set?.["NODE_OPTIONS"] ?? ""].some((flag) => inspects.test(flag))
   return [
-    ...inheritedFlags(limited ? withoutOwnHeap(process.execArgv) : process.execArgv),
+    ...resolvedFlags(inheritedFlags(limited ? withoutOwnHeap(process.execArgv) : process.execArgv), startedIn),
     ...(options.memoryLimit === undefined ? [] : [`--max-old-space-size=${Math.ceil(options.memoryLimit)}`]),
     ...(opened ? [secretInspector] : []),
     ...asked,
@@ -267,7 +270,7 @@ const start = (
   return Builtins.childProcess().spawn(command.file, command.args, {
     stdio: ["ignore", ...stdioOf(outputs), "pipe", ...command.fds],
     detached: true,
-    env: environment(process.env, options.env, isTerminal),
+    env: environment(process.env, options.env, isTerminal, startedIn),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd })
   })
 }

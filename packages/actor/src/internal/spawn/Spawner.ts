@@ -66,7 +66,10 @@ export interface SpawnOptions {
    * The actor's `process.argv` behind the path of the program. Default: the arguments of its parent.
    */
   readonly argv?: ReadonlyArray<string> | undefined
-  /** More arguments for the JavaScript runtime, after those it inherits. */
+  /**
+   * More arguments for the JavaScript runtime, after those it inherits. A relative path among them means the actor's working
+   * directory; in those it inherits, the directory where the parent was started.
+   */
   readonly execArgv?: ReadonlyArray<string> | undefined
   /** The place where its stdout goes. Default: that of its spawner, else its parent's stdout. */
   readonly stdout?: Output | undefined
