@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, ActorError } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
@@ -83,6 +83,21 @@ describe("The process of an actor", () => {
       ])
       // V8 adds room for young objects to the limit of old ones.
       assert.isBelow(child.heapLimit, 2 * 200 * 1024 * 1024)
+    })))
+
+  it.live("is not started with a heap limit that is not positive and finite", () =>
+    withActors(Effect.gen(function*() {
+      for (const memoryLimit of [-5, 0, NaN, Infinity, "200" as unknown as number]) {
+        const error = yield* Effect.flip(Actor.runInActor(process_(), { memoryLimit }))
+        assert.instanceOf(error, ActorError.SpawnFailed)
+        const { reason, step } = error as ActorError.SpawnFailed
+        assert.strictEqual(step, "process")
+        assert.strictEqual(
+          reason,
+          `its parent gave it the memoryLimit ${memoryLimit}: use a positive, finite number of MiB, or leave it out for ` +
+            "the runtime's own limit"
+        )
+      }
     })))
 
   it.live("keeps its heap limit to itself: its own actors have the runtime's", () =>

@@ -226,6 +226,13 @@ const unusable = (request: SpawnRequest): string | undefined => {
   return undefined
 }
 
+/** Programs in JavaScript may ask for anything, and a sum may be NaN. */
+const wrongLimit = ({ memoryLimit }: SpawnOptions): string | undefined =>
+  memoryLimit === undefined || Number.isFinite(memoryLimit) && memoryLimit > 0
+    ? undefined
+    : `its parent gave it the memoryLimit ${memoryLimit}: use a positive, finite number of MiB, or leave it out for the ` +
+      "runtime's own limit"
+
 const failed = (request: SpawnRequest, step: "process" | "import", reason: string) =>
   withoutStack(() => new SpawnFailed({ actor: { ...request.actor, pid: 0 }, step, reason, stderr: [], failure: null }))
 
@@ -316,7 +323,7 @@ export const make = (
         const problem = unusable(request)
         if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
         const outputs = outputsOf(request.options, defaults)
-        const wrong = unknownOutput(outputs)
+        const wrong = unknownOutput(outputs) ?? wrongLimit(request.options)
         if (wrong !== undefined) return resume(Effect.fail(failed(request, "process", wrong)))
         let child: ChildProcess.ChildProcess
         try {

@@ -55,7 +55,10 @@ export interface SpawnOptions {
     readonly inherit?: "all" | ReadonlyArray<string> | undefined
     readonly set?: { readonly [name: string]: string } | undefined
   } | undefined
-  /** Limit of the JavaScript heap in MiB. Default: the runtime's own. */
+  /**
+   * Limit of the JavaScript heap in MiB: positive and finite, `SpawnFailed` otherwise. Default: the runtime's own. It counts
+   * objects that have lived for a while (V8's old space). Buffers, WebAssembly memory and native code are not limited.
+   */
   readonly memoryLimit?: number | undefined
   /**
    * Listen for a debugger on a free port, or on this one. Port and id are said on the actor's stderr alone: whoever knows
