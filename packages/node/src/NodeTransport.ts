@@ -36,17 +36,8 @@ const unixOfRoot = (base: string) =>
       const { run } = yield* Credentials
       const folder = RuntimeFolder.treeFolder(base, run)
       yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          // A root that is not waited for (a second Ctrl-C) leaves nothing either.
-          const close = () => Drivers.close(folder)
-          process.on("exit", close)
-          return close
-        }),
-        (close) =>
-          Effect.sync(() => {
-            process.off("exit", close)
-            close()
-          })
+        Effect.sync(() => Drivers.closeWithProcess(folder)),
+        (close) => Effect.sync(close)
       )
       return Drivers.unix(folder)
     })

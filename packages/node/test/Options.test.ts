@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
+import * as NodeActor from "@furrow/node/NodeActor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as ManagedRuntime from "effect/ManagedRuntime"
 import * as Fs from "node:fs"
 import { delegate } from "./fixtures/evidence.ts"
 import { process_, processBelow } from "./fixtures/identity.ts"
@@ -133,4 +135,16 @@ describe("The process of an actor", () => {
       ),
       { ignore: (description) => description.startsWith("socket:") }
     ))
+})
+
+describe("Several runtimes in one process", () => {
+  it.live("add one listener for its exit, and none when they are gone", () =>
+    Effect.promise(async () => {
+      const before = process.listenerCount("exit")
+      const runtimes = Array.from({ length: 11 }, () => ManagedRuntime.make(NodeActor.layer))
+      for (const runtime of runtimes) await runtime.runPromise(Effect.void)
+      assert.isAtMost(process.listenerCount("exit"), before + 1)
+      for (const runtime of runtimes) await runtime.dispose()
+      assert.strictEqual(process.listenerCount("exit"), before)
+    }))
 })

@@ -126,3 +126,21 @@ export const close = (folder: string): void => {
   RuntimeFolder.removeTree(folder)
   RuntimeFolder.removeIfLast(folder)
 }
+
+/** The folders of the roots in this process: it has one listener for its exit, however many they are. */
+const ours = new Set<string>()
+
+const closeOurs = (): void => {
+  for (const folder of ours) close(folder)
+}
+
+/** Removes the folder with the process: a root that is not waited for leaves nothing either. The result removes it now. */
+export const closeWithProcess = (folder: string): () => void => {
+  if (ours.size === 0) process.on("exit", closeOurs)
+  ours.add(folder)
+  return () => {
+    ours.delete(folder)
+    if (ours.size === 0) process.off("exit", closeOurs)
+    close(folder)
+  }
+}
