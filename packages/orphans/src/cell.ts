@@ -167,7 +167,8 @@ const checkRoot = async (scene: Scene): Promise<ReadonlyArray<string>> => {
  */
 const heardOf = ({ how }: Cell): { readonly call: string; readonly end: string } => {
   const code = exitCodes[how]
-  const lost = `ActorLost: ${typeof code === "string" ? code : `exit ${code}`}`
+  const died = how === "oom" ? "OutOfMemory" : typeof code === "string" ? code : `exit ${code}`
+  const lost = `ActorLost: ${died}`
   if (isAbrupt({ how })) return { call: lost, end: lost }
   const failed = "RemoteActorError: RangeError"
   if (how === "throw") return { call: failed, end: failed }
