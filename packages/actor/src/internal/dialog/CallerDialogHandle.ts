@@ -27,6 +27,7 @@ import type { Dialog, DialogState, MsgStream, StreamOptions } from "../contract/
 import { type AnyEndpoint, type Codecs, codecs } from "../contract/Endpoint.ts"
 import { type ActorId, ChannelClosed, ContextCancelled, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
+import { raisedBy } from "../errors/raised.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { windowOf } from "../stream/Inbox.ts"
 import * as MsgStreamLive from "../stream/MsgStream.ts"
@@ -321,7 +322,7 @@ class OpenDialog {
     return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))
   }
 
-  /** What the body raised that the race it lost has not told. */
+  /** The failures of the body that the race it lost has not told. */
   private unsaid(told: Cause.Cause<unknown>): Cause.Cause<never> | undefined {
     if (this.bodyExit === undefined || Exit.isSuccess(this.bodyExit)) return undefined
     const known = new Set(told.reasons.map(raisedBy))
@@ -334,10 +335,6 @@ class OpenDialog {
   }
 }
 
-/** What a reason is about: reasons are copied when they are annotated, what was raised is not. */
-const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
-  reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason
-
 const isTyped = (cause: Cause.Cause<unknown>): boolean => cause.reasons.some((reason) => reason._tag === "Fail")
 
 const isCancelled = (error: unknown): boolean => error instanceof ContextCancelled
@@ -348,7 +345,7 @@ const begin = (opening: Opening, fiber: Fiber.Fiber<unknown, unknown>): OpenDial
   return prepared instanceof PayloadInvalid ? prepared : new OpenDialog(opening, prepared, fiber.context)
 }
 
-/** In whose name a caller that leaves early cancels. */
+/** The name in which a caller that leaves early cancels. */
 const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Protocol.Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, env, fiber.getRef(Timeouts).cancel)
@@ -357,6 +354,14 @@ const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.
       inherited.reason === "interrupted" && failed ? { ...inherited, reason: "the caller failed" } : inherited
     )
   })
+
+/** Cancels the dialog of a caller that leaves, and answers with the end of its far finalizers. */
+const cancelled = (
+  dialog: OpenDialog,
+  env: DialogContext,
+  exit: Exit.Exit<unknown, unknown>
+): Effect.Effect<Exit.Exit<void>> =>
+  Effect.exit(Effect.flatMap(leaving(env, exit), (cancellation) => dialog.cancelFor(cancellation)))
 
 /** Opens a dialog, runs the body in it, and leaves nothing of it behind. */
 export const open = (
@@ -379,7 +384,7 @@ export const open = (
           ))
         return Effect.flatMap(Effect.exit(restore(work)), (exit) =>
           Effect.flatMap(
-            Effect.exit(Effect.flatMap(leaving(opening.env, exit), (cancellation) => dialog.cancelFor(cancellation))),
+            cancelled(dialog, opening.env, exit),
             (cleanup) => dialog.withCleanup(exit, cleanup)
           ))
       })
@@ -408,7 +413,7 @@ export const openScoped = (
         if (dialog instanceof PayloadInvalid) return Effect.fail(dialog)
         const end = (exit: Exit.Exit<unknown, unknown>) =>
           Effect.flatMap(
-            Effect.exit(Effect.flatMap(leaving(opening.env, exit), (cancellation) => dialog.cancelFor(cancellation))),
+            cancelled(dialog, opening.env, exit),
             (cleanup) => dialog.closed(exit, cleanup)
           )
         return Effect.flatMap(Effect.exit(restore(dialog.first)), (exit) =>

@@ -29,6 +29,7 @@ import {
 } from "../errors/ActorError.ts"
 import { box, isA } from "../errors/Boxing.ts"
 import { cancelledBy } from "../errors/CancelledBy.ts"
+import { raisedBy, raisedIn } from "../errors/raised.ts"
 
 /**
  * The failures that came with the first one, as an annotation on the cause of a failed call or nursery. Absent where
@@ -74,17 +75,6 @@ export const encodeFailureWithin = (failure: Failure, limit: number): Uint8Array
 
 export const decodeFailure = (payload: Uint8Array): Payload.Result<Failure> => codec().decode(payload)
 
-const boxReason = (reason: Cause.Reason<unknown>, self: ActorId): Boxed => {
-  switch (reason._tag) {
-    case "Fail":
-      return box(reason.error, self)
-    case "Die":
-      return box(reason.defect, self)
-    case "Interrupt":
-      return box(new Error("interrupted"), self)
-  }
-}
-
 /** An interruption with its author, and what failed beside it. */
 export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending: boolean): Failure => {
   const cancellation = Option.getOrUndefined(cancelledBy(cause))
@@ -94,7 +84,7 @@ export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending
     reason: cancellation?.reason ?? "interrupted",
     actor: self,
     path: [],
-    others: cause.reasons.filter((reason) => reason._tag !== "Interrupt").map((reason) => boxReason(reason, self)),
+    others: raisedIn(cause).map((error) => box(error, self)),
     ending
   }
 }
@@ -109,7 +99,7 @@ export const failureOf = (
   const { reasons } = cause
   const main = reasons.find(Cause.isFailReason) ?? reasons.find(Cause.isDieReason)
   const others = reasons.filter((reason) => reason !== main && reason._tag !== "Interrupt")
-    .map((reason) => boxReason(reason, self))
+    .map((reason) => box(raisedBy(reason), self))
   if (main === undefined) return cancelledWith(cause, self, ending)
   if (main._tag === "Die") return defectOf(main.defect, self, others, ending)
   const boxed = box(main.error, self)

@@ -21,6 +21,7 @@ import { codecs } from "../contract/Endpoint.ts"
 import { aboveLimit } from "../errors/ActorError.ts"
 import { box, isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
+import { raisedIn } from "../errors/raised.ts"
 import { Batch } from "../stream/Batch.ts"
 import { Outlet } from "../stream/Outlet.ts"
 import { CalleeDialogHandle } from "./CalleeDialogHandle.ts"
@@ -256,9 +257,7 @@ export class IncomingDialog implements CalleePort {
     if (asked && endpoint.kind === "stream" && Cause.hasInterrupts(exit.cause)) {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
-    for (const reason of exit.cause.reasons) {
-      if (reason._tag === "Interrupt") continue
-      const thrown = reason._tag === "Die" ? reason.defect : reason.error
+    for (const thrown of raisedIn(exit.cause)) {
       // Its own illegal payload, which the handler did not catch, is the caller's `PayloadInvalid` too (features PLD-2).
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }

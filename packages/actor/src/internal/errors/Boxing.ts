@@ -10,10 +10,11 @@ import { reservedProperties } from "./unbox.ts"
 
 /** A chain longer than this is cut: errors can refer to themselves. */
 const maxDepth = 8
-/** One text of an error longer than this is cut: an error is no way around the frame limit. */
+/** A text of an error or a log line longer than this is cut: neither is a way around the frame limit. */
 const maxTextChars = 64 * 1024
 
-const cut = (text: string): string => text.length <= maxTextChars ? text : `${text.slice(0, maxTextChars)}… (cut)`
+export const cut = (text: string): string =>
+  text.length <= maxTextChars ? text : `${text.slice(0, maxTextChars)}… (cut)`
 
 const read = (f: () => unknown, otherwise: string): string => {
   try {

@@ -22,6 +22,7 @@ import type { DialogContext } from "../dialog/DialogContext.ts"
 import type { Handler } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import { formatActor } from "../errors/ActorError.ts"
+import { cut } from "../errors/Boxing.ts"
 import { Waiters } from "../settings/Waiters.ts"
 
 const LogRecord = Schema.Struct({
@@ -35,13 +36,7 @@ type LogRecord = typeof LogRecord.Type
 
 const logs = endpoint("furrow/logs", { payload: { records: Schema.Array(LogRecord) } })
 
-/** A text longer than this is cut: one line is no way around the frame limit. */
-const maxTextChars = 64 * 1024
-
-const text = (value: unknown): string => {
-  const shown = typeof value === "string" ? value : read(() => format(value))
-  return shown.length <= maxTextChars ? shown : `${shown.slice(0, maxTextChars)}… (cut)`
-}
+const text = (value: unknown): string => cut(typeof value === "string" ? value : read(() => format(value)))
 
 /** A logger never throws: what cannot be read is said to be so. */
 const read = (f: () => string): string => {

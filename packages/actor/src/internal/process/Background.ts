@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { encodeFailureWithin } from "../dialog/Failures.ts"
 import { box } from "../errors/Boxing.ts"
+import { raisedIn } from "../errors/raised.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 
 type Finalizer = (exit: Exit.Exit<any, any>) => Effect.Effect<void>
@@ -91,9 +92,8 @@ const observedMemoMap = (failed: Failed): Layer.MemoMap => {
 const tell = (local: LocalActor, context: Context.Context<never>, cause: Cause.Cause<unknown>): void => {
   const actor = local.info.id
   Effect.runForkWith(context)(Effect.logError("a fiber in the background of this actor failed", cause))
-  for (const reason of cause.reasons) {
-    if (reason._tag === "Interrupt") continue
-    const failure = box(reason._tag === "Die" ? reason.defect : reason.error, actor)
+  for (const error of raisedIn(cause)) {
+    const failure = box(error, actor)
     local.events.publish({ _tag: "BackgroundFailed", actor, failure })
     const { parent } = local
     if (parent === undefined || !parent.isOpen) continue

@@ -25,6 +25,7 @@ import { encodeFailure } from "../dialog/Failures.ts"
 import { type ActorId, formatActor } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
+import { raisedIn } from "../errors/raised.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import type { Ending } from "../local/LocalActor.ts"
 import { Countdown, elapsed } from "../settings/Elapsed.ts"
@@ -332,9 +333,7 @@ class Living {
 
   private farewell(why: Life.Why, failed: ReadonlyArray<Failed>): Farewell {
     const { actor } = this.options
-    const cleanup = failed.flatMap(({ reasons }) => reasons).flatMap((reason) =>
-      reason._tag === "Interrupt" ? [] : [box(reason._tag === "Die" ? reason.defect : reason.error, actor)]
-    ).slice(0, Life.maxFailures)
+    const cleanup = failed.flatMap(raisedIn).slice(0, Life.maxFailures).map((error) => box(error, actor))
     switch (why._tag) {
       case "Returned":
         return { how: { _tag: "Returned" }, cleanup }

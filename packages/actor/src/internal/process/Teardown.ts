@@ -17,6 +17,7 @@ import type { Dispatcher } from "../dialog/Dispatcher.ts"
 import { encodeFailureWithin } from "../dialog/Failures.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
+import { raisedIn } from "../errors/raised.ts"
 import { withoutStack } from "../errors/stack.ts"
 import { type LogForwarder, withLogger } from "../logs/Logs.ts"
 import { elapsed } from "../settings/Elapsed.ts"
@@ -115,9 +116,8 @@ export const report = (
     const { actor, channel, logs } = options
     const logged = Effect.logError("the cleanup of this actor failed", failed)
     if (!channel.isOpen) return logged
-    for (const reason of failed.reasons) {
-      if (reason._tag === "Interrupt") continue
-      const boxed = box(reason._tag === "Die" ? reason.defect : reason.error, actor)
+    for (const error of raisedIn(failed)) {
+      const boxed = box(error, actor)
       const payload = encodeFailureWithin({ _tag: "CleanupFailed", boxed }, channel.maxFrame - 64)
       channel.send({ _tag: "Error", dialog: 0, payload })
     }

@@ -15,6 +15,7 @@ import type { Boxed } from "@furrow/protocol/Failure"
 import * as Cause from "effect/Cause"
 import { ChannelClosed, ContextCancelled } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
+import { raisedBy, raisedIn } from "../errors/raised.ts"
 
 /** A region that lives long keeps the first of the cleanups that failed; events have told all of them. */
 const maxCleanupFailures = 100
@@ -192,15 +193,10 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
 const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
   if (isAnswer(cause)) return [state, []]
   const known = new Set([...state.first?.reasons.map(raisedBy) ?? [], ...state.others])
-  const raised = cause.reasons.filter((reason) => reason._tag !== "Interrupt").map(raisedBy)
-    .filter((failure) => !known.has(failure))
+  const raised = raisedIn(cause).filter((failure) => !known.has(failure))
   const others = [...state.others, ...raised]
   return [{ ...state, others }, raised.map((failure): Action<Child> => ({ _tag: "TellSuppressed", failure }))]
 }
-
-/** The error behind a reason: reasons are copied when they are annotated, what was raised is not. */
-const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
-  reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason
 
 /** A failure that is only the echo of our own cancel. */
 const isAnswer = (cause: Cause.Cause<unknown>): boolean =>

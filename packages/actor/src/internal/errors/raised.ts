@@ -1,0 +1,14 @@
+/**
+ * The failures and defects of a cause, as they were raised.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+
+/** The error behind a reason: reasons are copied when they are annotated, errors and defects are not. */
+export const raisedBy = (reason: Cause.Reason<unknown>): unknown =>
+  reason._tag === "Fail" ? reason.error : reason._tag === "Die" ? reason.defect : reason
+
+/** Every failure and defect of a cause, in order; an interruption is neither. */
+export const raisedIn = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> =>
+  cause.reasons.filter((reason) => reason._tag !== "Interrupt").map(raisedBy)
