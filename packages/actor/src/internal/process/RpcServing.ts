@@ -34,6 +34,7 @@ import { reportUnread } from "../dialog/Outcome.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { Waiters } from "../settings/Waiters.ts"
 import * as RpcRequest from "./RpcRequest.ts"
 
 type AnyFiber = Fiber.Fiber<unknown, unknown>
@@ -203,7 +204,7 @@ class Session {
   /** Identity of the actor that opened it: nobody else may name it. */
   readonly caller: string
   readonly requests = new Set<Request>()
-  private resume: (() => void) | undefined
+  private readonly idlers = new Waiters()
 
   constructor(id: number, caller: string) {
     this.id = id
@@ -212,13 +213,14 @@ class Session {
 
   over(request: Request): void {
     this.requests.delete(request)
-    if (this.requests.size === 0) this.resume?.()
+    if (this.requests.size === 0) this.idlers.wake()
   }
 
   /** When none of its requests runs any more. */
   readonly idle: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.requests.size === 0) return resume(Effect.void)
-    this.resume = () => resume(Effect.void)
+    const forget = this.idlers.add(() => resume(Effect.void))
+    return Effect.sync(forget)
   })
 }
 
