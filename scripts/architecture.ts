@@ -8,6 +8,7 @@
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { layers, leaves } from "./lib/picture.ts"
+import * as Section from "./lib/section.ts"
 
 export const root = Path.join(import.meta.dirname, "..")
 export const file = Path.join(root, "docs", "architecture.md")
@@ -63,14 +64,13 @@ const drawnMachines = (): string =>
     const source = Fs.readFileSync(Path.join(root, name), "utf8")
     const picture = pictureOf(source)
     if (picture === undefined) throw new Error(`${name} exports a step and draws no picture in its first comment`)
-    const parts = picture.split(/\n(?=\|)/)
-    const text = picture.startsWith("|") || parts.length === 1 ? parts : [parts[0]!, parts.slice(1).join("\n")]
-    const [drawn, rows] = picture.startsWith("|") ? [undefined, picture] : [text[0], text[1]]
+    const tableAt = picture.search(/^\|/m)
+    const [drawn, rows] = tableAt < 0 ? [picture, ""] : [picture.slice(0, tableAt), picture.slice(tableAt)]
     return [
       `### [\`${Path.basename(name, ".ts")}\`](../${name})`,
       titleOf(source),
-      ...(drawn === undefined ? [] : ["```\n" + drawn.trimEnd() + "\n```"]),
-      ...(rows === undefined
+      ...(drawn === "" ? [] : ["```\n" + drawn.trimEnd() + "\n```"]),
+      ...(rows === ""
         ? []
         : [rows.replace(/^(\|.*\|)\n(?!\| ?-)/, (_, head: string) => `${head}\n${rule(head)}\n`)])
     ].join("\n\n")
@@ -88,19 +88,10 @@ export const complete = (document: string): string =>
   Object.entries(sections).reduce((text, [name, draw]) => {
     const begin = `<!-- ${name}: drawn by scripts/architecture.ts -->`
     const end = `<!-- end of ${name} -->`
-    const from = text.indexOf(begin)
-    const to = text.indexOf(end)
-    if (from < 0 || to < from) throw new Error(`docs/architecture.md must hold "${begin}" and "${end}"`)
-    return `${text.slice(0, from + begin.length)}\n\n${draw()}\n\n${text.slice(to)}`
+    return Section.fill(text, { begin, end, text: `\n\n${draw()}\n\n` })
   }, document)
 
 if (import.meta.main) {
-  const document = Fs.readFileSync(file, "utf8")
-  const next = complete(document)
-  if (!process.argv.includes("--check")) Fs.writeFileSync(file, next)
-  else if (next !== document) {
-    console.error("docs/architecture.md: a picture is not what the code says (run npm run architecture)")
-    process.exitCode = 1
-  }
-  console.log(`docs/architecture.md: the pictures ${next === document ? "hold" : "differ"}`)
+  const problem = "docs/architecture.md: a picture is not what the code says (run npm run architecture)"
+  console.log(`docs/architecture.md: the pictures ${Section.writeOrCheck(file, complete, problem) ? "hold" : "differ"}`)
 }

@@ -7,8 +7,8 @@
  */
 import * as Connection from "@furrow/protocol/Connection"
 import { actorFailure, words } from "@furrow/protocol/Message"
-import * as Fs from "node:fs"
 import * as Path from "node:path"
+import * as Section from "./lib/section.ts"
 
 const marks = {
   words: ["<!-- words: made by scripts/protocol-doc.ts -->", "<!-- end of words -->"],
@@ -57,24 +57,15 @@ export const law = (): string => {
   ])
 }
 
-const filled = (document: string, [begin, end]: readonly [string, string], text: string): string => {
-  const from = document.indexOf(begin)
-  const to = document.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`the document must hold "${begin}" and "${end}"`)
-  return `${document.slice(0, from + begin.length)}\n${text}\n${document.slice(to)}`
-}
+const filled = (document: string, [begin, end]: readonly [string, string], text: string): string =>
+  Section.fill(document, { begin, end, text: `\n${text}\n` })
 
 /** The document with the tables the code says. */
 export const complete = (document: string): string => filled(filled(document, marks.words, table()), marks.law, law())
 
 if (import.meta.main) {
-  const document = Fs.readFileSync(file, "utf8")
-  const next = complete(document)
-  const drifted = next !== document
-  if (!process.argv.includes("--check")) Fs.writeFileSync(file, next)
-  else if (drifted) {
-    console.error("docs/protocol.md: a table is not what the code says (run scripts/protocol-doc.ts)")
-    process.exitCode = 1
-  }
-  console.log(`docs/protocol.md: the tables of words ${drifted ? "differs" : "holds"}`)
+  const problem = "docs/protocol.md: a table is not what the code says (run scripts/protocol-doc.ts)"
+  console.log(
+    `docs/protocol.md: the tables of words ${Section.writeOrCheck(file, complete, problem) ? "hold" : "differ"}`
+  )
 }

@@ -1,0 +1,31 @@
+/**
+ * A section of a document that a script writes, between a mark where it begins and one where it ends.
+ */
+import * as Fs from "node:fs"
+
+export interface Section {
+  readonly begin: string
+  readonly end: string
+  readonly text: string
+}
+
+/** The document with this text in the section; throws if it has no such section. */
+export const fill = (document: string, { begin, end, text }: Section): string => {
+  const from = document.indexOf(begin)
+  const to = document.indexOf(end)
+  if (from < 0 || to < from) throw new Error(`the document must hold "${begin}" and "${end}"`)
+  return `${document.slice(0, from + begin.length)}${text}${document.slice(to)}`
+}
+
+/** Writes the document as the code says; with `--check` only compares, and fails with this problem if it differs. */
+export const writeOrCheck = (file: string, complete: (document: string) => string, problem: string): boolean => {
+  const document = Fs.readFileSync(file, "utf8")
+  const next = complete(document)
+  const holds = next === document
+  if (!process.argv.includes("--check")) Fs.writeFileSync(file, next)
+  else if (!holds) {
+    console.error(problem)
+    process.exitCode = 1
+  }
+  return holds
+}
