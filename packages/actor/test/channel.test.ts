@@ -4,19 +4,9 @@ import { encodeFarewell, type Farewell } from "@furrow/actor/internal/channel/Fa
 import type { Message } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import { settle } from "./support/Time.ts"
-import { acceptor, dialler, type End, framed, idOf, pair, raw } from "./support/Wire.ts"
+import { acceptor, dialler, type End, framed, idOf, pair, raw, start } from "./support/Wire.ts"
 
 const nothing = new Uint8Array(0)
-const start = (dialog: number): Message => ({
-  _tag: "Start",
-  dialog,
-  kind: "call",
-  endpoint: "any",
-  digest: null,
-  meta: null,
-  window: null,
-  payload: nothing
-})
 const cancel = (dialog: number): Message => ({ _tag: "Cancel", dialog, by: idOf("x"), reason: "r", deadline: 0 })
 const last = (dialog: number): Message => ({ _tag: "Return", dialog, payload: nothing })
 

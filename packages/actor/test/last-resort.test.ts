@@ -5,22 +5,10 @@ import { PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
 import { withoutStack } from "@furrow/actor/internal/errors/stack"
 import { Waiters } from "@furrow/actor/internal/settings/Waiters"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
-import type { Message } from "@furrow/protocol/Message"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"
 import * as Effect from "effect/Effect"
 import { settle } from "./support/Time.ts"
-import { acceptor, dialler, End, pair } from "./support/Wire.ts"
-
-const start = (dialog: number, bytes = 0): Message => ({
-  _tag: "Start",
-  dialog,
-  kind: "call",
-  endpoint: "any",
-  digest: null,
-  meta: null,
-  window: null,
-  payload: new Uint8Array(bytes)
-})
+import { acceptor, dialler, End, pair, start } from "./support/Wire.ts"
 
 /** Two ends, of which the left one's driver throws when it is told to. */
 const throwing = (throws: ReadonlyArray<FaultyTransport.Throws>) => {

@@ -5,7 +5,6 @@ import * as Opened from "@furrow/actor/internal/dialog/CallerDialogHandle"
 import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
 import * as Outgoing from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
-import type { Connection, ConnectionHandlers } from "@furrow/actor/internal/transport/Transport"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -13,7 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { drained, settle } from "./support/Time.ts"
-import { acceptor, dialler, End, framed, idOf, reader } from "./support/Wire.ts"
+import { acceptor, dialler, End, idOf, puppet } from "./support/Wire.ts"
 
 const payload = { bytes: Schema.Uint8Array }
 const take = Actor.endpoint("take", { payload })
@@ -24,22 +23,10 @@ const bytes = (kib: number) => ({ bytes: new Uint8Array(kib * 1024) })
 
 /** A caller whose peer takes one write each time it is told to. */
 const slow = Effect.gen(function*() {
-  const said = reader()
-  let handlers: ConnectionHandlers | undefined
-  const connection: Connection = {
-    start: (given) => {
-      handlers = given
-    },
-    write: (chunks) => {
-      for (const chunk of chunks) said.read(chunk)
-      return false
-    },
-    end: () => {},
-    destroy: () => {}
-  }
+  const { connection, cut, drain, said, say } = puppet(() => false)
   const { channel } = new End(connection, dialler("left"))
   const config = acceptor("right")
-  if (config.side === "acceptor") handlers!.data(framed(config.welcome))
+  if (config.side === "acceptor") say(config.welcome)
   yield* settle
   const env: DialogContext = { self: idOf("left"), events: makeEvents(), level: "Info", cancellation: () => undefined }
   const opening = { channel, env, callee: idOf("right"), options: undefined }
@@ -49,10 +36,10 @@ const slow = Effect.gen(function*() {
     stream: (kib: number) => Stream.runDrain(Outgoing.stream(channel, env, watch(bytes(kib)))),
     open: (kib: number) => Opened.open({ ...opening, call: talk(bytes(kib)) }, () => Effect.void),
     openScoped: (kib: number) => Effect.scoped(Opened.openScoped({ ...opening, call: talk(bytes(kib)) })),
-    starts: () => said.words.filter(({ _tag }) => _tag === "Start").length,
-    cancels: () => said.words.filter(({ _tag }) => _tag === "Cancel").length,
-    drain: () => handlers!.drain(),
-    cut: () => handlers!.end(undefined)
+    starts: () => said.filter(({ _tag }) => _tag === "Start").length,
+    cancels: () => said.filter(({ _tag }) => _tag === "Cancel").length,
+    drain,
+    cut
   }
 })
 

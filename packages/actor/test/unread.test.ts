@@ -1,55 +1,32 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Connection, ConnectionHandlers } from "@furrow/actor/internal/transport/Transport"
 import type { Message } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import { settle } from "./support/Time.ts"
-import { acceptor, dialler, End, framed, reader } from "./support/Wire.ts"
+import { acceptor, dialler, End, framed, puppet, start } from "./support/Wire.ts"
 
 /** A connection whose peer speaks and reads only when it is told to. */
 const deaf = () => {
-  const said = reader()
   let reads = true
-  let handlers: ConnectionHandlers | undefined
-  const connection: Connection = {
-    start: (given) => {
-      handlers = given
-    },
-    write: (chunks) => {
-      for (const chunk of chunks) said.read(chunk)
-      return reads
-    },
-    end: () => {},
-    destroy: () => {}
-  }
-  const end = new End(connection, acceptor("right"))
+  const peer = puppet(() => reads)
+  const end = new End(peer.connection, acceptor("right"))
   const config = dialler("left")
-  if (config.side === "dialler") handlers!.data(framed(config.hello))
+  if (config.side === "dialler") peer.say(config.hello)
   return {
     end,
-    said: said.words,
-    say: (message: Message) => handlers!.data(framed(message)),
-    sayBytes: (bytes: Uint8Array) => handlers!.data(bytes),
+    said: peer.said,
+    say: peer.say,
+    sayBytes: peer.sayBytes,
     stopReading: () => {
       reads = false
     },
     readAll: () => {
       reads = true
-      handlers!.drain()
+      peer.drain()
     }
   }
 }
 
 const error = (dialog: number): Message => ({ _tag: "Error", dialog, payload: new Uint8Array(1) })
-const start = (dialog: number): Message => ({
-  _tag: "Start",
-  dialog,
-  kind: "call",
-  endpoint: "any",
-  digest: null,
-  meta: null,
-  window: null,
-  payload: new Uint8Array(0)
-})
 
 /** A peer that no longer reads, to which one word is on its way. */
 const silent = Effect.gen(function*() {

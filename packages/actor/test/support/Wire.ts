@@ -12,7 +12,7 @@ import {
 import type { ActorError, ActorId } from "@furrow/actor/internal/errors/ActorError"
 import { type ActorEvent, makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
-import type { Connection } from "@furrow/actor/internal/transport/Transport"
+import type { Connection, ConnectionHandlers } from "@furrow/actor/internal/transport/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type * as Handshake from "@furrow/protocol/Handshake"
@@ -190,3 +190,40 @@ export const raw = (config: Handshake.Config, owner: "ready" | "late" = "ready")
     cut: () => far.destroy()
   }
 }
+
+/** A connection whose other end is the test: it says what it is told to, and takes a write or not. */
+export const puppet = (takes: () => boolean) => {
+  const { read, words } = reader()
+  let handlers: ConnectionHandlers | undefined
+  const connection: Connection = {
+    start: (given) => {
+      handlers = given
+    },
+    write: (chunks) => {
+      for (const chunk of chunks) read(chunk)
+      return takes()
+    },
+    end: () => {},
+    destroy: () => {}
+  }
+  return {
+    connection,
+    said: words,
+    say: (message: Message) => handlers!.data(framed(message)),
+    sayBytes: (bytes: Uint8Array) => handlers!.data(bytes),
+    drain: () => handlers!.drain(),
+    cut: () => handlers!.end(undefined)
+  }
+}
+
+/** The first word of a call that no endpoint answers. */
+export const start = (dialog: number, bytes = 0): Start => ({
+  _tag: "Start",
+  dialog,
+  kind: "call",
+  endpoint: "any",
+  digest: null,
+  meta: null,
+  window: null,
+  payload: new Uint8Array(bytes)
+})
