@@ -4,7 +4,7 @@ import { Actor, MemoryActor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { Background, Broken, causes, greet, hold, Name, Poller, strings, Stubborn } from "./fixtures/lives.ts"
+import { Background, Broken, causes, detach, greet, hold, Name, Poller, strings, Stubborn } from "./fixtures/lives.ts"
 import { collectEvents } from "./support/Events.ts"
 import * as Journal from "./support/Journal.ts"
 import { captureLogs } from "./support/Logs.ts"
@@ -107,12 +107,14 @@ describe("An actor with a main", () => {
 })
 
 describe("A fiber in the background of an actor", () => {
-  for (const [where, string] of [["build", "build"], ["layer", "layer"], ["main", "beside"]] as const) {
+  const places = [["build", "build"], ["layer", "layer"], ["main", "beside"], ["handler", "handler"]] as const
+  for (const [where, string] of places) {
     for (const [how, message] of [["dies", "out of ink"], ["fails", "no paper"]] as const) {
       it.effect(`G89: that its ${where} forked is logged and an event of its owner where it ${how}, once`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))
+          yield* actor.run(detach())
           strings[string](causes[how])
           yield* settle
           assert.deepStrictEqual(background(events), [message])
@@ -129,7 +131,8 @@ describe("A fiber in the background of an actor", () => {
       it.effect(`G89: that its ${where} forked is nobody's failure where it ${how}`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
-          yield* until(1000)(Actor.startScoped(Background))
+          const actor = yield* until(1000)(Actor.startScoped(Background))
+          yield* actor.run(detach())
           strings[string](causes[how])
           yield* settle
           assert.deepStrictEqual(background(events), [])
