@@ -89,11 +89,14 @@ describe("a finalizer that dies after a cancel", () => {
   it.effect("G82, G83: is told apart from a producer that failed ahead of its reader: that is a log, and no failure", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
-      const first = (stream: Stream.Stream<number, unknown>) =>
+      const first = <R>(stream: Stream.Stream<number, unknown, R>) =>
         Effect.map(Effect.exit(Stream.runCollect(Stream.take(stream, 1))), reasons)
       assert.deepStrictEqual(yield* first(runsAhead()), ["Success"])
       assert.deepStrictEqual(yield* Effect.provide(first(bob.stream(runsAhead())), logs.layer), ["Success"])
       assert.isTrue(told(logs.lines, "runsAhead"))
+      const own = captureLogs()
+      assert.deepStrictEqual(yield* Effect.provide(first(Actor.streamInActor(runsAhead())), own.layer), ["Success"])
+      assert.isTrue(told(own.lines, "runsAhead"))
     })))
 
   it.effect("G82: is in the cause of whoever held the dialog and was interrupted, or died", () =>

@@ -163,12 +163,13 @@ export const toEffect = (
 }
 
 /**
- * True when a last word that answers a cancel is a failure that crossed it: its producer had run ahead of the reader.
+ * True when a last word that answers a cancel, or the end of its actor, is a failure that crossed it: its producer had
+ * run ahead of the reader. An actor that was ending says so.
  */
 export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean => {
   if (endpoint.kind !== "stream") return false
   const decoded = codec().decode(payload)
-  return decoded.ok && decoded.value._tag !== "Cancelled"
+  return decoded.ok && decoded.value._tag !== "Cancelled" && !("ending" in decoded.value && decoded.value.ending)
 }
 
 /**

@@ -198,12 +198,12 @@ const cleanupOf = (
   settled: Settled,
   endpoint: AnyEndpoint,
   channel: PeerChannel,
-  unheard?: (failure: Cause.Cause<unknown>) => void
+  unheard: (failure: Cause.Cause<unknown>) => void
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const failure = cleanupFailure(settled, endpoint, channel)
     if (failure === undefined) return Effect.void
-    if (unheard === undefined || settled._tag !== "Error" || !ranAhead(settled.payload, endpoint)) {
+    if (settled._tag !== "Error" || !ranAhead(settled.payload, endpoint)) {
       return Effect.failCause(failure)
     }
     unheard(failure)
@@ -214,17 +214,19 @@ const cleanupOf = (
 const endAndWait = (
   dialog: OutgoingDialog,
   channel: PeerChannel,
+  env: DialogContext,
   endpoint: AnyEndpoint,
   end: Effect.Effect<void>
 ): Effect.Effect<void> =>
-  Effect.suspend(() => {
+  Effect.withFiber(({ context }) => {
+    const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     let last: Settled | undefined
     dialog.whenSettled((settled) => {
       last = settled
     })
     return Effect.andThen(
       end,
-      Effect.suspend(() => last === undefined ? Effect.void : cleanupOf(last, endpoint, channel))
+      Effect.suspend(() => last === undefined ? Effect.void : cleanupOf(last, endpoint, channel, unheard))
     )
   })
 
@@ -329,7 +331,7 @@ const runNow = (
     return Effect.suspend(() =>
       onInterrupt === undefined
         ? cancelAndWait(dialog, channel, env, endpoint)
-        : endAndWait(dialog, channel, endpoint, onInterrupt())
+        : endAndWait(dialog, channel, env, endpoint, onInterrupt())
     )
   })
 }
@@ -370,7 +372,7 @@ export const stream = (
         const end = Effect.suspend(() =>
           onInterrupt === undefined || dialog.isSettled
             ? cancelAndWait(dialog, channel, env, endpoint)
-            : endAndWait(dialog, channel, endpoint, onInterrupt())
+            : endAndWait(dialog, channel, env, endpoint, onInterrupt())
         )
         const scope = Context.get(fiber.context as Context.Context<Scope.Scope>, Scope.Scope)
         // One step: a dialog that has begun is ended, and one that has not is not.
