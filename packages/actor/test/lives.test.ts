@@ -75,6 +75,19 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.include(errors()[0], "the main of this actor failed"))
   })
 
+  it.effect("G88: is an Error log of its owner at once, where it fails in a Layer that nothing launched", () => {
+    const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
+      yield* until(1000)(Layer.build(Poller.layer))
+      strings.main(causes.fails)
+      yield* pass(200)
+      assert.deepStrictEqual(errors(), [
+        "the main of this actor failed,Error: no paper",
+        "the Layer of \"Poller\" has lost its actor. string in Poller@10000001: no paper"
+      ])
+    })))
+    return run
+  })
+
   it.effect("G88: interrupts its main in the name of who ends it, before its layers are released", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh

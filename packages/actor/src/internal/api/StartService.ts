@@ -40,7 +40,8 @@ export const served = (service: AnyService, load: () => Promise<Implementation>)
   })
 
 /**
- * Told when an actor of a Layer is lost after it was built: a Layer itself cannot fail then. `Actor.launch` listens.
+ * Told when an actor of a Layer is lost after it was built: a Layer itself cannot fail then. `Actor.launch` listens;
+ * where there is no listener, the loss is an Error log.
  */
 export const Losses: Context.Reference<((error: ActorError) => void) | undefined> = Context.Reference<
   ((error: ActorError) => void) | undefined
@@ -103,8 +104,14 @@ export const layer = (service: AnyService, options: StartOptions): Layer.Layer<a
         const local = yield* currentLocal
         const lost = yield* Losses
         const { channel, child } = yield* start(local, service, options, restore)
+        const { context } = yield* Effect.withFiber(Effect.succeed)
+        // Without a listener, its users hear of it only when they call.
+        const log = ({ message }: ActorError) =>
+          void Effect.runForkWith(context)(
+            Effect.logError(`the Layer of "${service.key}" has lost its actor. ${message}`)
+          )
         child.whenGone((exit) => {
-          if (exit._tag === "Lost" || exit._tag === "Failed") lost?.(exit.error)
+          if (exit._tag === "Lost" || exit._tag === "Failed") (lost ?? log)(exit.error)
         })
         yield* Effect.addFinalizer(endWithScope(local, child, "layer closed"))
         return portal(local, service, child, channel)
