@@ -23,6 +23,7 @@ import type { PeerChannel } from "./internal/channel/PeerChannel.ts"
 import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from "./internal/contract/Call.ts"
 import type { AnyCallEndpoint, AnyEndpoint, AnyStreamEndpoint } from "./internal/contract/Endpoint.ts"
 import type { Misused, Unexposed, Unnamed } from "./internal/contract/Mistake.ts"
+import type { Argument, Configured } from "./internal/contract/Settings.ts"
 import { Deadline } from "./internal/dialog/DialogContext.ts"
 import * as Caller from "./internal/dialog/OutgoingDialog.ts"
 import { type ActorError, isActorError } from "./internal/errors/ActorError.ts"
@@ -137,9 +138,9 @@ const portalOfAny = (
  * @since 0.1.0
  */
 export const start: {
-  <Self, Name extends string, Uses>(
-    service: Startable<Self, Name, Uses>,
-    options?: StartService.StartOptions & { readonly await?: boolean | undefined }
+  <Self, Name extends string, Uses, Config>(
+    service: Startable<Self, Name, Uses, Config>,
+    ...options: Argument<StartService.StartOptions & Configured<Config> & { readonly await?: boolean | undefined }>
   ): Effect.Effect<Portal.Portal<Self>, ActorError, Nursery | Uses>
   <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>>, Name extends string | Unnamed<Name> = string>(
     name: Name,
@@ -179,9 +180,9 @@ const ownedOrGone = (open: boolean, child: ChildActor): Effect.Effect<void> => o
  * @since 0.1.0
  */
 export const startScoped: {
-  <Self, Name extends string, Uses>(
-    service: Startable<Self, Name, Uses>,
-    options?: StartService.StartOptions
+  <Self, Name extends string, Uses, Config>(
+    service: Startable<Self, Name, Uses, Config>,
+    ...options: Argument<StartService.StartOptions & Configured<Config>>
   ): Effect.Effect<Portal.Portal<Self>, ActorError, ActorRuntime | Scope.Scope | Uses>
   <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>>, Name extends string | Unnamed<Name> = string>(
     name: Name,

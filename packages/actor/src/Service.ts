@@ -6,6 +6,9 @@
  */
 export type {
   AnyServiceClass,
+  ConfiguredGroupServiceClass,
+  ConfiguredServeOptions,
+  ConfiguredServiceClass,
   GroupServiceClass,
   Handler,
   Handlers,
@@ -17,3 +20,4 @@ export type {
   ServiceStreamCall,
   Startable
 } from "./internal/api/Service.ts"
+export type { Configured, SettingsInput, SettingsSchema } from "./internal/contract/Settings.ts"

@@ -7,12 +7,14 @@
 import type { ActorError, Dialog, Portal } from "@furrow/actor"
 import { Actor, MemoryActor, Nursery, Registry } from "@furrow/actor"
 import type { AnyCallEndpoint, Call, StreamEndpoint } from "@furrow/actor/Endpoint"
+import type { Configured, Startable } from "@furrow/actor/Service"
 import type * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Option from "effect/Option"
 import type * as Queue from "effect/Queue"
+import * as Ref from "effect/Ref"
 import type * as Rpc from "effect/rpc/Rpc"
 import type { RpcClient } from "effect/rpc/RpcClient"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
@@ -25,7 +27,7 @@ import { count, isPrime, type TooSmall } from "./fixtures/prime.ts"
 import * as T from "./fixtures/typed.ts"
 
 const { Counter, Db, DbLive, deep, fib, half, increment, isPrimeContract, lookup, Old, ping, room, rows, ticks } = T
-const { Rooms, Web, Worker } = T
+const { Eased, Geared, Rooms, Tuned, Web, Worker } = T
 
 type Same<A, B> = 0 extends 1 & A ? false
   : [A] extends [B] ? [B] extends [A] ? true : false
@@ -405,6 +407,90 @@ isL<T.Counter, never, T.Db>()(Counter.layerTest(needsDb))
 Rooms.serve({ room: (_, dialog) => Effect.orDie(Effect.asVoid(dialog.started(1))) })
 const opened = Effect.flatMap(Rooms, (rooms) => rooms.openScoped(room()))
 is<Dialog.Dialog<number, string, number, void, never>, AE, T.Rooms | Scope.Scope>()(opened)
+
+// ---- settings of Services -------------------------------------------------------------------------------------------
+
+const config = { start: 7 }
+isL<T.Tuned, AE, AR>()(Tuned.layer({ config }))
+isL<T.Tuned, AE, AR>()(Tuned.layer({ name: "t1", unique: true, memoryLimit: 64, config: { start: 7, step: 2 } }))
+is<Actor.Portal<T.Tuned>, AE, Actor.Nursery>()(Actor.start(Tuned, { config, await: true }))
+is<Actor.Portal<T.Tuned>, AE, AR | Scope.Scope>()(Actor.startScoped(Tuned, { config, name: "t1" }))
+is<number, AE, T.Tuned>()(Tuned.calls.increment({ by: 1 }))
+isL<T.Eased, AE, AR>()(Eased.layer)
+isL<T.Eased, AE, AR>()(Eased.layer({ name: "e1" }))
+isL<T.Eased, AE, AR>()(Eased.layer({ config: { step: 2 } }))
+is<Actor.Portal<T.Eased>, AE, Actor.Nursery>()(Actor.start(Eased))
+is<Actor.Portal<T.Eased>, AE, AR | Scope.Scope>()(Actor.startScoped(Eased, { name: "e1" }))
+isL<T.Geared, AE, AR | T.Tuned>()(Geared.layer({ config: new T.Gear({ teeth: 8 }) }))
+is<Actor.Portal<T.Geared>, AE, Actor.Nursery | T.Tuned>()(Actor.start(Geared, { config: new T.Gear({ teeth: 8 }) }))
+isL<T.OldTuned, AE, AR>()(T.OldTuned.layer({ config }))
+isL<T.Geared, AE, AR>()(
+  Geared.layer({ config: new T.Gear({ teeth: 8 }) }).pipe(Layer.provide(Tuned.layer({ config })))
+)
+Registry.find(Tuned)
+/** As a pool takes a Service: whatever its settings are, they stand in the options. */
+declare const pooled: <Self, Name extends string, Uses, Config>(
+  service: Startable<Self, Name, Uses, Config>,
+  options: { readonly size: number } & Configured<Config>
+) => Config
+pooled(Tuned, { size: 2, config }).start satisfies number
+pooled(Eased, { size: 2 })
+pooled(Counter, { size: 2 }) satisfies never
+// @ts-expect-error TS2345 settings are missing
+pooled(Tuned, { size: 2 })
+// @ts-expect-error TS2345 settings that must be given are missing
+Tuned.layer({})
+// @ts-expect-error TS2345 such a Service has no Layer without them
+Layer.build(Tuned.layer)
+// @ts-expect-error TS2322 a wrong value
+Tuned.layer({ config: { start: "7" } })
+// @ts-expect-error TS2353 a setting that it does not have
+Tuned.layer({ config: { start: 7, end: 9 } })
+// @ts-expect-error TS2353 a Service without settings is given none
+Counter.layer({ config })
+// @ts-expect-error TS2554 settings are missing
+Actor.start(Tuned)
+// @ts-expect-error TS2769 the same in a Scope; says "~furrow: the options do not fit: the Service Tuned takes `config`, `name`"
+Actor.startScoped(Tuned, { name: "t1" })
+// @ts-expect-error TS2769 a wrong value; says "~furrow: the options do not fit: the Service Tuned takes `config`, `name`"
+Actor.start(Tuned, { config: { start: "7" } })
+// @ts-expect-error TS2769 a Service without settings; says "~furrow: the options do not fit: the Service Counter takes `name`"
+Actor.start(Counter, { config })
+// @ts-expect-error TS2769 settings have names
+Actor.Service<never>()("x", { module: "", endpoints: [increment], config: Schema.Int })
+
+Tuned.serve(({ start, step }) => ({ increment: ({ by }) => Effect.succeed(start + step * by) }))
+Tuned.serve(
+  ({ start }) => Effect.map(Ref.make(start), (ref) => ({ increment: ({ by }) => Ref.updateAndGet(ref, (n) => n + by) }))
+)
+const fromDb = () => Effect.map(Db, (db) => ({ increment: () => db.get("a") }))
+Tuned.serve(fromDb, { layer: DbLive, main: Effect.flatMap(Db, (db) => db.get("a")) })
+Tuned.serve(fromDb, { layer: ({ start }) => Layer.succeed(Db, { get: () => Effect.succeed(start) }) })
+Geared.serve((gear: T.Gear) => ({
+  increment: () => Effect.map(Effect.orDie(Tuned.calls.increment({ by: 1 })), (n) => n * gear.teeth)
+}))
+const counted = () => Effect.succeed(1)
+// @ts-expect-error TS2345 R of build is open; says "~furrow: the implementation needs test/Db, and its `layer` does not close it"
+Tuned.serve(fromDb)
+// @ts-expect-error TS2769 a function's layer, too; says "~furrow: the implementation needs test/Db, and its `layer` does not"
+Tuned.serve(fromDb, { layer: ({ start }) => Layer.succeed(T.Other, { id: start }) })
+// @ts-expect-error TS2769 the layer is not closed
+Tuned.serve(() => ({ increment: counted }), { layer: () => OpenLayer })
+// @ts-expect-error TS2339 a setting that it does not have
+Tuned.serve(({ end }) => ({ increment: () => Effect.succeed(end) }))
+// @ts-expect-error TS2353 settings are read where there are any
+Tuned.serve({ increment: counted })
+// @ts-expect-error TS2345 a Service without settings has none to read
+Web.serve(() => ({ increment: counted }))
+isL<T.Tuned, ActorError.PayloadInvalid, T.Db>()(Tuned.layerTest(fromDb, { config }))
+isL<T.Eased, ActorError.PayloadInvalid, never>()(Eased.layerTest(() => ({ increment: counted })))
+// @ts-expect-error TS2554 here as there
+Tuned.layerTest(fromDb)
+Actor.serveFrom(Tuned, () => Promise.resolve({ default: Tuned.serve(() => ({ increment: counted })) }))
+T.OldTuned.serveRpc(() => T.GroupLive)
+isL<T.OldTuned, ActorError.PayloadInvalid, never>()(T.OldTuned.layerTest(() => T.GroupLive, { config }))
+// @ts-expect-error TS2375 a handler is missing; says "~furrow: the Layer lacks a handler for Inc. Add it, or merge the Layer that has it"
+T.OldTuned.serveRpc(() => Layer.empty)
 
 // ---- RpcGroups ------------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type * as Scope from "effect/Scope"
@@ -24,13 +24,15 @@ import type {
   CallEndpoint,
   DialogEndpoint,
   Input,
+  SchemaOf,
   StreamEndpoint,
   Type
 } from "../contract/Endpoint.ts"
-import type { LeftUnprovided, LeftUnserved } from "../contract/Mistake.ts"
+import type { Closing, LeftUnprovided, LeftUnserved } from "../contract/Mistake.ts"
 import { optional, type OptionalLayer } from "../contract/OptionalLayer.ts"
 import * as RpcEndpoints from "../contract/RpcEndpoints.ts"
-import type { ActorError } from "../errors/ActorError.ts"
+import * as Settings from "../contract/Settings.ts"
+import type { ActorError, PayloadInvalid } from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
 import { type AnyService, type Implementation, isServed } from "../process/ServiceImplementation.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
@@ -96,6 +98,19 @@ export interface ServeOptions<L, Uses, R> {
 }
 
 /**
+ * The parts of an implementation that has settings, where a `layer` is among them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfiguredServeOptions<L, Uses, R, Config, Needs> extends Pick<ServeOptions<L, Uses, R>, "main"> {
+  /** Services that the implementation needs, or a function from its settings to them. Built as without settings. */
+  readonly layer: Closed<L, Uses, Needs> | ((config: Config) => Closed<L, Uses, Needs>)
+}
+type Closed<L, Uses, Needs> = LayerOf<L, Uses> & Closing<Needs, L | Uses | HandlerServices>
+type LayerOf<L, Uses> = Layer.Layer<L, any, Uses | ActorRuntime>
+
+/**
  * A call of a Service: data, and an Effect that runs in the Service of the context.
  *
  * @category models
@@ -129,19 +144,29 @@ type Calls<Eps extends AnyEndpoint, Self> = {
  * @category models
  * @since 0.1.0
  */
-export interface Startable<in out Self, Name extends string, out Uses> extends Context.Service<Self, Portal<Self>> {
+export interface Startable<in out Self, Name extends string, out Uses, in out Config = never>
+  extends Context.Service<Self, Portal<Self>>
+{
   readonly key: Name
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
   readonly uses: ReadonlyArray<AnyServiceClass>
   /**
    * The actor, as long as the Layer: `Counter.layer`, or `Counter.layer({ name: "c1", unique: true })`. The first is one
-   * value: used twice in one graph it is one actor. Each call of the second is another actor.
+   * value: used twice in one graph it is one actor. Each call of the second is another actor. A Service with settings
+   * that must be given has the second alone: `Counter.layer({ config: { start: 7 } })`.
    */
-  readonly layer: OptionalLayer<Start.StartOptions, Self, ActorError, ActorRuntime | Uses>
+  readonly layer: LayerOfService<Self, Uses, Config>
   /** For types alone. */
   readonly "~uses": Uses
+  /** For types alone: its settings as a start takes them, `never` where it has none. */
+  readonly "~config": Config
 }
+type LayerOfService<Self, Uses, Config> = [Config] extends [never]
+  ? OptionalLayer<Start.StartOptions, Self, ActorError, ActorRuntime | Uses>
+  : {} extends Config
+    ? OptionalLayer<Start.StartOptions & Settings.Configured<Config>, Self, ActorError, ActorRuntime | Uses>
+  : (options: Start.StartOptions & Settings.Configured<Config>) => Layer.Layer<Self, ActorError, ActorRuntime | Uses>
 
 /**
  * The class of a Service whose contract is a list of endpoints.
@@ -175,6 +200,50 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
 }
 
+/**
+ * The class of a Service that has settings: each start of it is given them, and its implementation is made of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfiguredServiceClass<
+  in out Self,
+  Name extends string,
+  Eps extends AnyEndpoint,
+  Uses,
+  C extends Settings.SettingsSchema
+> extends Startable<Self, Name, Uses, Settings.SettingsInput<C>> {
+  new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": Eps }
+  /** A call for every endpoint, run in the Service of the context. */
+  readonly calls: Calls<Eps, Self>
+  /**
+   * Implements it: `build` runs once, in the actor, with the settings of this start. `layer` may be a function of them,
+   * too; the rest is as without settings.
+   */
+  readonly serve: {
+    // A function of the settings says what it provides only after the rest is inferred: it is checked by itself.
+    <H extends Handlers<Eps>, L, EX = never, RX = never, RM = never>(
+      build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
+      options: ConfiguredServeOptions<L, Uses, RM, SchemaOf<C>["Type"], RX | RM | ServicesOf<H>>
+    ): Served<Self>
+    <
+      H extends Handlers<Eps, L | Uses | HandlerServices | LeftUnserved<ServicesOf<H>, L | Uses | HandlerServices>>,
+      L = never,
+      EX = never,
+      RX extends L | Uses | HandlerServices | LeftUnserved<RX, L | Uses | HandlerServices> = never,
+      RM extends L | Uses | HandlerServices | LeftUnserved<RM, L | Uses | HandlerServices> = never
+    >(
+      build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
+      options?: Partial<ConfiguredServeOptions<L, Uses, RM, SchemaOf<C>["Type"], never>>
+    ): Served<Self>
+  }
+  /** The same handlers in this process behind the same portal; settings and calls go through the codec. */
+  readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
+    build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
+    ...options: Settings.Argument<Settings.Configured<Settings.SettingsInput<C>>>
+  ) => Layer.Layer<Self, EX | PayloadInvalid, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
+}
+
 /** Services that Effect's own server of a group needs: its handlers and its middleware. */
 type Provided<Rpcs extends Rpc.Any> = Rpc.ToHandler<Rpcs> | Rpc.Middleware<Rpcs>
 
@@ -200,6 +269,31 @@ export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs 
 }
 
 /**
+ * The class of a Service of an RpcGroup that has settings.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ConfiguredGroupServiceClass<
+  in out Self,
+  Name extends string,
+  Uses,
+  Rpcs extends Rpc.Any,
+  C extends Settings.SettingsSchema
+> extends Startable<Self, Name, Uses, Settings.SettingsInput<C>> {
+  new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
+  /** Implements it with the Layer that the settings of this start give. */
+  readonly serveRpc: <L>(
+    layer: (config: SchemaOf<C>["Type"]) => LayerOf<L, Uses> & LeftUnprovided<Provided<Rpcs>, L>
+  ) => Served<Self>
+  /** The same Layer in this process behind the same portal; settings and calls go through the codec. */
+  readonly layerTest: <L, EX = never, RX = never>(
+    layer: (config: SchemaOf<C>["Type"]) => Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>,
+    ...options: Settings.Argument<Settings.Configured<Settings.SettingsInput<C>>>
+  ) => Layer.Layer<Self, EX | PayloadInvalid, Exclude<RX, Scope.Scope | ActorRuntime>>
+}
+
+/**
  * The identity of a Service, as it stands in R, by its class.
  *
  * @category type-level
@@ -216,11 +310,33 @@ export interface AnyServiceClass {
   new(_: never): any
   readonly key: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
-  readonly layer: Layer.Layer<any, any, any>
+  readonly layer: Layer.Layer<any, any, any> | ((options: never) => Layer.Layer<any, any, any>)
 }
 
 type Options<U> = { readonly module: string; readonly uses?: U }
+type WithSettings<C> = {
+  /** The settings of each start: a record of schemas, or a schema of objects. */
+  readonly config: C
+}
 interface Make<Self> {
+  <
+    const Name extends string,
+    const D extends ReadonlyArray<{ readonly endpoint: AnyEndpoint }>,
+    C extends Settings.SettingsSchema,
+    const U extends ReadonlyArray<AnyServiceClass> = []
+  >(
+    name: Name,
+    options: Options<U> & WithSettings<C> & { readonly endpoints: D }
+  ): ConfiguredServiceClass<Self, Name, D[number]["endpoint"], SelfOf<U[number]>, C>
+  <
+    const Name extends string,
+    R extends Rpc.Any,
+    C extends Settings.SettingsSchema,
+    const U extends ReadonlyArray<AnyServiceClass> = []
+  >(
+    name: Name,
+    options: Options<U> & WithSettings<C> & { readonly endpoints: RpcGroup.RpcGroup<R> }
+  ): ConfiguredGroupServiceClass<Self, Name, SelfOf<U[number]>, R, C>
   <
     const Name extends string,
     const D extends ReadonlyArray<{ readonly endpoint: AnyEndpoint }>,
@@ -233,6 +349,11 @@ interface Make<Self> {
     name: Name,
     options: Options<U> & { readonly endpoints: RpcGroup.RpcGroup<R> }
   ): GroupServiceClass<Self, Name, SelfOf<U[number]>, R>
+}
+
+interface AnyOptions extends Options<ReadonlyArray<AnyServiceClass>> {
+  readonly endpoints: any
+  readonly config?: Settings.SettingsSchema
 }
 
 /** A contract: definitions, or an RpcGroup. */
@@ -268,27 +389,39 @@ const implementedBy = (implementation: Partial<Implementation>): Implementation 
   ...implementation
 })
 
+/** A part of an implementation, which may be a function of the settings where there are any. */
+const madeOf = (part: any, settings: unknown): any =>
+  settings !== undefined && typeof part === "function" && !Layer.isLayer(part) ? part(settings) : part
+
 const endpointStatics = (service: any, given: ReadonlyArray<{ readonly endpoint: AnyEndpoint }>) => {
   const endpoints = given.map(({ endpoint }) => endpoint)
+  const implementation = (build: any, { layer, main }: ServeOptions<any, any, any> = {}) => (settings: unknown) =>
+    implementedBy({ build: madeOf(build, settings), layer: madeOf(layer, settings), main: main as any })
   return {
     endpoints,
     calls: callsOf(service, endpoints),
-    serve: (build: any, { layer, main }: ServeOptions<any, any, any> = {}) =>
-      Start.served(service, () => Promise.resolve(implementedBy({ build, layer: layer as any, main: main as any }))),
-    layerTest: (build: any) => Start.layerTest(service, implementedBy({ build }))
+    serve: (build: any, options?: ServeOptions<any, any, any>) =>
+      Start.served(service, () => Promise.resolve(implementation(build, options))),
+    layerTest: (build: any, options?: { readonly config?: unknown }) =>
+      Start.layerTest(service, implementation(build), options?.config)
   }
 }
 
-const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => ({
-  endpoints: [RpcEndpoints.session, ...RpcEndpoints.endpointsOf(`Service "${name}"`, group).values()],
-  group,
-  serveRpc: (rpc: any) => Start.served(service, () => Promise.resolve(implementedBy({ rpc }))),
-  layerTest: (rpc: any) => Start.layerTest(service, implementedBy({ rpc }))
-})
+const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => {
+  const implementation = (rpc: any) => (settings: unknown) => implementedBy({ rpc: madeOf(rpc, settings) })
+  return {
+    endpoints: [RpcEndpoints.session, ...RpcEndpoints.endpointsOf(`Service "${name}"`, group).values()],
+    group,
+    serveRpc: (rpc: any) => Start.served(service, () => Promise.resolve(implementation(rpc))),
+    layerTest: (rpc: any, options?: { readonly config?: unknown }) =>
+      Start.layerTest(service, implementation(rpc), options?.config)
+  }
+}
 
 /**
  * Declares a stateful actor: a class that is its key in the context, with `layer` to run it and `serve` to implement
- * it. `endpoints` are definitions, or an Effect RpcGroup; `uses` lists the Services that it calls.
+ * it. `endpoints` are definitions, or an Effect RpcGroup; `uses` lists the Services that it calls; `config` is the
+ * schema of its settings, which then every start is given: `Counter.layer({ config: { start: 7 } })`.
  *
  * A group is served whole, by Effect's own RpcServer: middleware, headers, annotations and wrappers mean there what they
  * mean elsewhere. One with `Rpc.ParseOptions` throws here, because the codec of an actor has none.
@@ -307,12 +440,13 @@ const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => 
  * @since 0.1.0
  */
 export const Service = <Self>(): Make<Self> =>
-  ((name: string, options: Options<ReadonlyArray<AnyServiceClass>> & { readonly endpoints: any }) => {
+  ((name: string, options: AnyOptions) => {
     const service: any = Context.Service<Self, Portal<Self>>()(name as never)
     const given: Given = options.endpoints
     const uses = options.uses ?? []
     const contract = "requests" in given ? groupStatics(service, name, given) : endpointStatics(service, given)
-    const statics = { module: options.module, uses, ...contract }
+    const settings = Settings.make(name, options.config)
+    const statics = { module: options.module, uses, settings, ...contract }
     for (const [property, value] of Object.entries(statics)) {
       Object.defineProperty(service, property, { value, enumerable: true, configurable: true })
     }

@@ -8,8 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
+import * as Settings from "../contract/Settings.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
-import type { ActorError } from "../errors/ActorError.ts"
+import { type ActorError, type ActorId, PayloadInvalid } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
 import { endWithScope, portalOf } from "../local/Owner.ts"
@@ -31,7 +32,7 @@ export type StartOptions = SpawnOptions & {
 }
 
 /** The export that makes a module the actor of a Service. */
-export const served = (service: AnyService, load: () => Promise<Implementation>): ServedInside =>
+export const served = (service: AnyService, load: ServedInside["load"]): ServedInside =>
   note({
     "~furrow/Served": () => undefined as never,
     key: service.key,
@@ -55,15 +56,29 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   return relayed
 }
 
+/** What a start is given at run time: the types of the Service say whether there are settings. */
+type GivenOptions = StartOptions & { readonly config?: unknown }
+
+const encodedConfig = (
+  service: AnyService,
+  actor: ActorId,
+  given: unknown
+): Effect.Effect<Uint8Array | null, PayloadInvalid> => {
+  const encoded = Settings.encode(service.settings, given)
+  if (encoded.ok) return Effect.succeed(encoded.value)
+  const { issue } = encoded
+  return Effect.fail(new PayloadInvalid({ actor, side: "caller", endpoint: service.key, part: "config", issue }))
+}
+
 /** Starts the actor of a Service; what it uses is taken from the context, and told to it as references. */
 export const start = (
   local: LocalActor,
   service: AnyService,
-  options: StartOptions,
+  options: GivenOptions,
   restore: StartChild.Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
-    const { name = service.key, unique, ...spawnOptions } = options
+    const { config, name = service.key, unique, ...spawnOptions } = options
     const uses: Array<ServiceSpec["uses"][number]> = []
     const relays = new Map<string, Relayed>()
     for (const { key } of service.uses) {
@@ -74,15 +89,20 @@ export const start = (
       if (ref === null) relays.set(key, here)
       uses.push({ key, actor: portal.actor, ref })
     }
-    return StartChild.start(local, {
-      name,
-      definitions: [],
-      options: spawnOptions,
-      unique,
-      endpoints: service.endpoints.map(({ name }) => name),
-      service: { module: service.module, key: service.key, uses },
-      relays
-    }, restore)
+    const encoded = Effect.tapError(
+      encodedConfig(service, { name, uuid: "", pid: 0 }, config),
+      (error) => Effect.sync(() => local.events.publish({ _tag: "ActorSpawnFailed", name, error }))
+    )
+    return Effect.flatMap(encoded, (config) =>
+      StartChild.start(local, {
+        name,
+        definitions: [],
+        options: spawnOptions,
+        unique,
+        endpoints: service.endpoints.map(({ name }) => name),
+        service: { module: service.module, key: service.key, config, uses },
+        relays
+      }, restore))
   })
 
 /** The portal of a started Service. */
@@ -96,7 +116,7 @@ export const portal = (
   portalOf(local, child, channel, new Map(service.endpoints.map(({ name }) => [name, undefined])), wait)
 
 /** The actor of a Service for as long as the Layer lives. */
-export const layer = (service: AnyService, options: StartOptions): Layer.Layer<any, ActorError, ActorRuntime> =>
+export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<any, ActorError, ActorRuntime> =>
   Layer.effect(
     service as never,
     Effect.uninterruptibleMask((restore) =>
@@ -120,8 +140,15 @@ export const layer = (service: AnyService, options: StartOptions): Layer.Layer<a
   )
 
 /** The same handlers here, behind the same portal and the same codecs, connected by memory. */
-export const layerTest = (service: AnyService, implementation: Implementation): Layer.Layer<any, unknown> =>
+export const layerTest = (
+  service: AnyService,
+  implementation: (settings: any) => Implementation,
+  given?: unknown
+): Layer.Layer<any, unknown> =>
   Layer.effect(
     service as never,
-    InProcessMain.portal(service, implementation) as Effect.Effect<never, unknown, Scope.Scope>
+    Effect.flatMap(
+      encodedConfig(service, { name: service.key, uuid: "", pid: 0 }, given),
+      (config) => InProcessMain.portal(service, implementation, config)
+    ) as Effect.Effect<never, unknown, Scope.Scope>
   )

@@ -202,6 +202,17 @@ export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   }
 }
 
+/** The bytes of a payload as its caller gave it, or why it has none. */
+export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Result<Uint8Array> => {
+  let value: unknown
+  try {
+    value = makeInput(endpoint, input)
+  } catch (cause) {
+    return { ok: false, issue: cause instanceof Error ? cause.message : String(cause) }
+  }
+  return Endpoint.codecs(endpoint).payload.encode(value)
+}
+
 /** The same for a call that runs here, where nobody else names the endpoint. */
 const localInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {

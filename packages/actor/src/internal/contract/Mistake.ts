@@ -40,6 +40,9 @@ export type Unserved<R> = Wrong<
 >
 export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
 
+/** The same of a Layer: one that leaves a service open belongs to no parameter. */
+export type Closing<R, Closed> = [R] extends [Closed] ? unknown : Unserved<Exclude<R, Closed>>
+
 type MissingMiddleware<Key extends string> =
   `the Layer lacks the middleware ${Key} of the group. Merge its Layer with that of the handlers`
 type MissingHandler<Tag extends string> = `the Layer lacks a handler for ${Tag}. Add it, or merge the Layer that has it`
@@ -101,8 +104,10 @@ type Implementing<Name extends string> =
   `${Name} is a contract without an implementation. Expose what Actor.fn, Actor.stream or Actor.dialog returned`
 type OwnActor<Key extends string> =
   `the Service ${Key} is an actor of its own. Start it without \`expose\`: Actor.start(${Key})`
-type ServiceOptions<Key extends string> =
-  `the options do not fit: the Service ${Key} takes \`name\`, \`unique\` and those of its process`
+type ServiceOptions<Key extends string, Config> = `the options do not fit: the Service ${Key} takes ${[Config] extends
+  [never] ? ""
+  : "`config`, "}\`name\`, \`unique\` and those of its process`
+type ConfigOf<W> = W extends { readonly "~config": infer Config } ? Config : never
 
 type NotExposed<D> = D extends { readonly handler: unknown } ? never
   : D extends { readonly "~furrow/Call": unknown; readonly endpoint: infer Ep extends AnyEndpoint }
@@ -116,5 +121,5 @@ export type Unexposed<X> = [X] extends [ReadonlyArray<infer D>] ? NotExposed<D> 
 
 /** Mistakes with a Service and its options: the overload with a name is the one the compiler explains. */
 export type Unnamed<W> = [W] extends [{ readonly key: string; readonly endpoints: unknown }]
-  ? Wrong<ServiceOptions<KeyOf<W>>, W>
+  ? Wrong<ServiceOptions<KeyOf<W>, ConfigOf<W>>, W>
   : never

@@ -22,7 +22,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CallerPort, PeerChannel } from "../channel/PeerChannel.ts"
 import type { Call } from "../contract/Call.ts"
-import { makeInput } from "../contract/Call.ts"
+import { encodeInput } from "../contract/Call.ts"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
@@ -241,13 +241,7 @@ export const prepare = (
   const { endpoint } = call
   const invalid = (issue: string) =>
     new PayloadInvalid({ actor: channel.peer, side: "caller", endpoint: endpoint.name, part: "payload", issue })
-  let value: unknown
-  try {
-    value = makeInput(endpoint, call.input)
-  } catch (cause) {
-    return invalid(cause instanceof Error ? cause.message : String(cause))
-  }
-  const encoded = codecs(endpoint).payload.encode(value)
+  const encoded = encodeInput(endpoint, call.input)
   if (!encoded.ok) return invalid(encoded.issue)
   const payload = encoded.value
   // The envelope around a payload is small; its name and meta are ours.

@@ -283,7 +283,7 @@ const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the l
 
 /**
  * A value does not match its schema, or is too large to be sent. `issue` says what is wrong, `part` in which part of
- * the call.
+ * the call. The settings of a Service are the part `config` of its start, and `endpoint` is its key.
  *
  * `side` made the value: `caller` before anything was sent, `callee` in the actor. `actor` serves the endpoint.
  *
@@ -304,8 +304,10 @@ export class PayloadInvalid extends Schema.TaggedError<PayloadInvalid>()("Payloa
 }) {
   override get message(): string {
     if (isAboveLimit(this.issue)) {
-      return `the ${this.part} of ${this.endpoint}, made by the ${this.side}, is too large: ${this.issue}. Send it in ` +
-        "pieces, as the items of a stream"
+      const remedy = this.part === "config"
+        ? "Send the large part in a call, once the actor is ready"
+        : "Send it in pieces, as the items of a stream"
+      return `the ${this.part} of ${this.endpoint}, made by the ${this.side}, is too large: ${this.issue}. ${remedy}`
     }
     return this.part === "contract"
       ? `the two sides have different contracts of ${this.endpoint}: ${this.issue}`

@@ -139,7 +139,8 @@ export const bootUp = (
         "served" in definitions
           ? Effect.flatMap(
             definitions.uses(channel, local),
-            (portals) => Effect.provideContext(ServiceImplementation.build(definitions.served), portals)
+            (portals) =>
+              Effect.provideContext(ServiceImplementation.build(definitions.served, definitions.config), portals)
           )
           : Effect.map(
             BuildHandlers.build(definitions),
@@ -218,6 +219,7 @@ const loaded = async (options: ActorMainOptions, spec: SpawnSpec) => {
   const implementation = await served.load()
   return {
     served: { ...served, service: served.service, load: () => Promise.resolve(implementation) },
+    config: service.config,
     uses: (channel: PeerChannel, local: LocalActor) => usedPortals(served, service, channel, local)
   }
 }

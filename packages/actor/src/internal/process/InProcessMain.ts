@@ -99,7 +99,8 @@ export const serve = (
 /** A portal to a Service whose handlers run here. */
 export const portal = (
   service: ServiceImplementation.AnyService,
-  implementation: ServiceImplementation.Implementation
+  implementation: (settings: any) => ServiceImplementation.Implementation,
+  config: Uint8Array | null
 ): Effect.Effect<Portal.Portal<any>, unknown, Scope.Scope> =>
   serve(service.key, (runtime) =>
     Effect.flatMap(Effect.context<Scope.Scope>(), (context) =>
@@ -110,7 +111,7 @@ export const portal = (
             key: service.key,
             service: () => service,
             load: () => Promise.resolve(implementation)
-          }),
+          }, config),
           ({ handlers }) => handlers
         ),
         Context.merge(context, runtime)

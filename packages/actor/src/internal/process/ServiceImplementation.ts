@@ -10,6 +10,7 @@ import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type * as RpcEndpoints from "../contract/RpcEndpoints.ts"
+import * as Settings from "../contract/Settings.ts"
 import type { BoundHandlers, Handler } from "../dialog/Dispatcher.ts"
 import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
@@ -40,6 +41,8 @@ export interface AnyService {
   readonly key: string
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
+  /** The settings that each start of it is given, where it has any. */
+  readonly settings: AnyEndpoint | undefined
   /** The RpcGroup that is its contract. */
   readonly group?: RpcEndpoints.Group | undefined
   readonly uses: ReadonlyArray<{ readonly key: string; readonly endpoints: ReadonlyArray<AnyEndpoint> }>
@@ -51,7 +54,8 @@ export interface ServedInside {
   readonly key: string
   /** The class it implements: endpoints and uses. */
   readonly service: () => AnyService
-  readonly load: () => Promise<Implementation>
+  /** Loads the implementation, which is made of the settings in force. */
+  readonly load: () => Promise<(settings: any) => Implementation>
 }
 
 export const isServed = (u: unknown): u is ServedInside => typeof u === "object" && u !== null && "~furrow/Served" in u
@@ -74,14 +78,16 @@ export const find = (module: string, exported: Readonly<Record<string, unknown>>
   )
 }
 
-/** Builds a Service's handlers once, in the actor: they live as long as the scope. */
+/** Builds a Service's handlers once, in the actor: they live as long as the scope. `config` is what its start was given. */
 export const build = (
-  served: ServedInside
+  served: ServedInside,
+  config: Uint8Array | null
 ): Effect.Effect<Built, unknown, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
     const service = served.service()
-    const { endpoints } = service
-    const { build, layer, main, rpc } = yield* Effect.promise(() => served.load())
+    const { endpoints, settings } = service
+    const implementation = yield* Effect.promise(() => served.load())
+    const { build, layer, main, rpc } = implementation(Settings.decode(settings, config))
     const given = (yield* Effect.context<never>()) as Context.Context<never>
     const opened = Background.open(yield* Effect.scope, yield* current, given)
     const base = Context.add(given, Scope.Scope, opened.scope) as Context.Context<never>

@@ -25,6 +25,8 @@ export type Exposed = typeof Exposed.Type
 export const ServiceSpec = Schema.Struct({
   module: Schema.String,
   key: Schema.String,
+  /** Its settings by the schema of the Service; none where it has none. */
+  config: Schema.NullOr(Schema.Uint8Array),
   uses: Schema.Array(Schema.Struct({ key: Schema.String, actor: ActorId, ref: Schema.NullOr(ActorRefData) }))
 })
 export type ServiceSpec = typeof ServiceSpec.Type

@@ -1,0 +1,81 @@
+/**
+ * The settings of a Service: what each start of it is given, by a schema. They cross with the start as the payload of a
+ * call does, so the same defaults, checks and bounds hold.
+ *
+ * @since 0.1.0
+ */
+import { defaultMaxFrame } from "@furrow/protocol/Frame"
+import type * as Payload from "@furrow/protocol/Payload"
+import type * as Schema from "effect/Schema"
+import { aboveLimit } from "../errors/ActorError.ts"
+import { encodeInput } from "./Call.ts"
+import * as Endpoint from "./Endpoint.ts"
+
+/**
+ * A schema of settings: a record of fields, or a schema of objects.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type SettingsSchema = Endpoint.Fields | (Endpoint.Wire & { readonly Type: object })
+
+/**
+ * The settings as a start takes them: what has a default in the schema may be left out.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type SettingsInput<C> = Endpoint.SchemaOf<C> extends infer S extends Schema.Top ? S["~type.make.in"] : never
+
+/**
+ * The option that carries the settings of a Service: none where it has none, and optional where every one has a default.
+ * The Service alone says what they are.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Configured<Config> = [Config] extends [never] ? unknown
+  : {} extends Config ? { readonly config?: NoInfer<Config> | undefined }
+  : { readonly config: NoInfer<Config> }
+
+/**
+ * The options of a function, as its last argument: it may be left out where each of them may be.
+ *
+ * @category type-level
+ * @since 0.1.0
+ */
+export type Argument<Options> = {} extends Options ? [options?: Options] : [options: Options]
+
+/** The settings of one Service: a payload under its key. */
+export const make = (key: string, config: SettingsSchema | undefined): Endpoint.AnyEndpoint | undefined =>
+  config === undefined ? undefined : Endpoint.make("call", key, { payload: config as Endpoint.Fields })
+
+/** The part of a frame that is kept for the rest of a start. */
+const reservedBytes = 64 * 1024
+
+/** Checks and encodes what a start was given, before there is anything to end. */
+export const encode = (
+  settings: Endpoint.AnyEndpoint | undefined,
+  given: unknown
+): Payload.Result<Uint8Array | null> => {
+  if (settings === undefined) {
+    return given === undefined
+      ? { ok: true, value: null }
+      : { ok: false, issue: "Expected no settings: the Service declares no `config`" }
+  }
+  const encoded = encodeInput(settings, given === undefined ? {} : given)
+  if (!encoded.ok) return encoded
+  const limit = defaultMaxFrame - reservedBytes
+  const { length } = encoded.value
+  return length > limit ? { ok: false, issue: aboveLimit(length, limit) } : encoded
+}
+
+/** Reads the settings in the actor, by the schema of the Service as it is there; throws an error that names both. */
+export const decode = (settings: Endpoint.AnyEndpoint | undefined, bytes: Uint8Array | null): unknown => {
+  if (settings === undefined) return undefined
+  const decoded: Payload.Result<unknown> = bytes === null
+    ? { ok: false, issue: "Expected settings: the parent has a Service of that key without `config`" }
+    : Endpoint.codecs(settings).payload.decode(bytes)
+  if (decoded.ok) return decoded.value
+  throw new Error(`the config of "${settings.name}" does not match its schema in the actor: ${decoded.issue}`)
+}
