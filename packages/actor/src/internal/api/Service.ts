@@ -435,6 +435,14 @@ const groupStatics = (service: any, name: string, group: RpcEndpoints.Group) => 
  * }))
  *
  * yield* Effect.provide(Stock.calls.increment({ by: 2 }), Stock.layer) // 12
+ *
+ * export class Tally extends Actor.Service<Tally>()("Tally", {
+ *   module: import.meta.url, endpoints: [increment], config: { start: Schema.Int }
+ * }) {}
+ * export const tally = Tally.serve(({ start }) =>
+ *   Effect.map(Ref.make(start), (ref) => ({ increment: ({ by }) => Ref.updateAndGet(ref, (n) => n + by) })))
+ *
+ * yield* Effect.provide(Tally.calls.increment({ by: 2 }), Tally.layer({ config: { start: 7 } })) // 9
  * ```
  * @category defining actors
  * @since 0.1.0
