@@ -74,6 +74,7 @@ describe("A transport of the program", () => {
       const error = yield* failure(MemoryActor.layer.pipe(Layer.provide(wrong)))
       assert.deepInclude(error, { _tag: "RuntimeLayerError", what: "transport", key: "hub", step: "settings" })
       assert.match(error.message, /^the transport "hub" of file:.*platform\.ts cannot be built \(step: settings\): /)
+      assert.strictEqual(error.reason, `Expected string\n  at ["label"]`)
     }))
 })
 
@@ -95,6 +96,16 @@ describe("An ambient Layer", () => {
       )
       assert.deepStrictEqual(P.seen.ambient, ["here built", "here built", "here released", "here released"])
     }).pipe(drained))
+
+  it.effect("is refused with the field where a setting does not match its schema, and builds nothing", () =>
+    Effect.gen(function*() {
+      yield* P.fresh
+      const wrong = P.Around({ label: "here", near: { by: "one" as unknown as number } })
+      const error = yield* failure(MemoryActor.layer({ ambient: [P.Around({ label: "first" }), wrong] }))
+      assert.deepInclude(error, { _tag: "RuntimeLayerError", what: "ambient", key: "around", step: "settings" })
+      assert.strictEqual(error.reason, `Expected number\n  at ["near"]["by"]`)
+      assert.deepStrictEqual(P.seen.ambient, [])
+    }))
 
   it.effect("comes in the order of the option: the last one of two wins", () =>
     Effect.gen(function*() {

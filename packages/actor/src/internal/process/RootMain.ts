@@ -80,7 +80,7 @@ const platformOf = (
     const ambients = ambientsOf(options)
     const credentials = { ...options.credentials ?? newCredentials(), run: runOf(pid) }
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, Credentials, credentials)
-    const ambient = yield* within(buildAmbient(ambients))
+    // Settings are checked before any Layer is made of them: a wrong one is named, and builds nothing.
     const spec: PlatformSpec = {
       tree: credentials.tree,
       run: credentials.run,
@@ -89,6 +89,7 @@ const platformOf = (
       spawner: plan === undefined ? null : yield* plan.data,
       ambient: yield* Effect.forEach(ambients, ({ data }) => data)
     }
+    const ambient = yield* within(buildAmbient(ambients))
     const drivers = yield* within(buildTransports(parts))
     const control = yield* native(drivers.flatMap(({ residue }) => residue ?? []))
     const spawner = yield* within(buildSpawner(plan, control.spawner))
