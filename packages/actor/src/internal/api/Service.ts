@@ -454,7 +454,7 @@ export const Service = <Self>(): Make<Self> =>
     const uses = options.uses ?? []
     const contract = "requests" in given ? groupStatics(service, name, given) : endpointStatics(service, given)
     const settings = Settings.make(name, options.config)
-    const statics = { module: options.module, uses, settings, ...contract }
+    const statics = { module: options.module, uses, "~settings": settings, ...contract }
     for (const [property, value] of Object.entries(statics)) {
       Object.defineProperty(service, property, { value, enumerable: true, configurable: true })
     }

@@ -64,7 +64,7 @@ const encodedConfig = (
   actor: ActorId,
   given: unknown
 ): Effect.Effect<Uint8Array | null, PayloadInvalid> => {
-  const encoded = Settings.encode(service.settings, given)
+  const encoded = Settings.encode(service["~settings"], given)
   if (encoded.ok) return Effect.succeed(encoded.value)
   const { issue } = encoded
   return Effect.fail(new PayloadInvalid({ actor, side: "caller", endpoint: service.key, part: "config", issue }))

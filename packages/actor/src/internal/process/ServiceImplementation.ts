@@ -42,7 +42,7 @@ export interface AnyService {
   readonly module: string
   readonly endpoints: ReadonlyArray<AnyEndpoint>
   /** The settings that each start of it is given, where it has any. */
-  readonly settings: AnyEndpoint | undefined
+  readonly "~settings": AnyEndpoint | undefined
   /** The RpcGroup that is its contract. */
   readonly group?: RpcEndpoints.Group | undefined
   readonly uses: ReadonlyArray<{ readonly key: string; readonly endpoints: ReadonlyArray<AnyEndpoint> }>
@@ -85,7 +85,7 @@ export const build = (
 ): Effect.Effect<Built, unknown, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
     const service = served.service()
-    const { endpoints, settings } = service
+    const { endpoints, "~settings": settings } = service
     const implementation = yield* Effect.promise(() => served.load())
     const { build, layer, main, rpc } = implementation(Settings.decode(settings, config))
     const given = (yield* Effect.context<never>()) as Context.Context<never>
