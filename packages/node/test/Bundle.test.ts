@@ -52,7 +52,7 @@ describe("A program bundled into one file", () => {
             args: ["--loud", "file"],
             value: 42,
             elsewhere: true,
-            sum: 3
+            sum: 42
           })
           assert.deepStrictEqual(program.left().filter(({ state }) => state !== "Z"), [])
         })),

@@ -56,7 +56,7 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   return relayed
 }
 
-/** What a start is given at run time: the types of the Service say whether there are settings. */
+/** The options of a start, whatever the Service: its types say whether there are settings, and which. */
 type GivenOptions = StartOptions & { readonly config?: unknown }
 
 const encodedConfig = (
