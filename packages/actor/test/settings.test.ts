@@ -37,7 +37,7 @@ const invalid = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("the settings of a Service", () => {
-  it.effect("G961: are given to its Layer and to a start, with the defaults of their schema", () =>
+  it.effect("G111: are given to its Layer and to a start, with the defaults of their schema", () =>
     Effect.gen(function*() {
       const since = new Date(1_700_000_000_000)
       const store = { host: "db1", ports: [1, 2] }
@@ -52,7 +52,7 @@ describe("the settings of a Service", () => {
       })).pipe(Effect.scoped)
     }).pipe(inMemory))
 
-  it.effect("G961: are left out where each has a default, and reach `layer` and `main`", () =>
+  it.effect("G111: are left out where each has a default, and reach `layer` and `main`", () =>
     Effect.gen(function*() {
       const answer = Eased.calls.increment(by(1))
       assert.strictEqual(yield* Effect.provide(answer, Eased.layer), 101)
@@ -64,7 +64,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(exit._tag, "Failed")
     }).pipe(Effect.provide(captureLogs().layer), inMemory))
 
-  it.effect("G961: hold for Services that are used, that an actor starts, that come from elsewhere, and for groups", () =>
+  it.effect("G111: hold for Services that are used, that an actor starts, that come from elsewhere, and for groups", () =>
     Effect.gen(function*() {
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment(by(1)), 24)
@@ -81,7 +81,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(yield* Effect.provide(called, Old.layerTest(oldLive, { config: { start: 50 } })), 52)
     }).pipe(inMemory))
 
-  it.effect("G961: are given to handlers that are served here, through the codec", () =>
+  it.effect("G111: are given to handlers that are served here, through the codec", () =>
     Effect.gen(function*() {
       const date = new Date(5)
       const served = Counter.layerTest((config) => {
@@ -97,7 +97,7 @@ describe("the settings of a Service", () => {
       assert.include(error.issue, `["base"]`)
     }))
 
-  it.effect("G962: that do not match fail the start with PayloadInvalid before there is an actor, naming Service and field", () =>
+  it.effect("G112: that do not match fail the start with PayloadInvalid before there is an actor, naming Service and field", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       built.length = 0
@@ -130,7 +130,7 @@ describe("the settings of a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G962: that are larger than a frame are PayloadInvalid, with what to do instead", () =>
+  it.effect("G112: that are larger than a frame are PayloadInvalid, with what to do instead", () =>
     Effect.gen(function*() {
       const text = "x".repeat(64 * 1024 * 1024)
       const error = yield* invalid(refused(Counter.layer({ config: { start: 7, text } })))
@@ -141,7 +141,7 @@ describe("the settings of a Service", () => {
       assert.match(error.message, /Send the large part in a call, once the actor is ready$/)
     }).pipe(inMemory))
 
-  it.effect("G963: that the actor's own schema refuses are SpawnFailed at the step layer, naming Service and field", () =>
+  it.effect("G113: that the actor's own schema refuses are SpawnFailed at the step layer, naming Service and field", () =>
     Effect.gen(function*() {
       const failed = (layer: Layer.Layer<any, Actor.ActorError, Actor.ActorRuntime>) =>
         Effect.map(refused(layer), (error) => {
@@ -164,7 +164,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(yield* Effect.provide(Strict.calls.increment(by(1)), strict), 1)
     }).pipe(inMemory))
 
-  it.effect("G964: stand in no log, no event, no snapshot and no entry of the registry, nor in the error of a wrong one", () => {
+  it.effect("G114: stand in no log, no event, no snapshot and no entry of the registry, nor in the error of a wrong one", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       const events = yield* collectEvents

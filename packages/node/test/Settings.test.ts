@@ -10,7 +10,7 @@ import { withActors } from "./support.ts"
 const by = { by: 1 }
 
 describe("the settings of a Service in another process", () => {
-  it.live("G961: make each actor what its start says, below an actor too", () =>
+  it.live("G111: make each actor what its start says, below an actor too", () =>
     withActors(Effect.gen(function*() {
       const [a, b] = yield* Effect.all([
         Actor.startScoped(Counter, { name: "a", config: { start: 7 } }),
@@ -21,7 +21,7 @@ describe("the settings of a Service in another process", () => {
       assert.strictEqual(yield* Effect.provide(Tree.calls.increment(by), graph), 8 + 1001)
     })))
 
-  it.live("G963: that the module over there refuses fail the start at the step layer, naming Service and field", () =>
+  it.live("G113: that the module over there refuses fail the start at the step layer, naming Service and field", () =>
     withActors(Effect.gen(function*() {
       const layer = Listener.layer({ config: { net: { port: 80 } } })
       assert.strictEqual(yield* Effect.provide(Listener.calls.increment(by), layer), 81)
@@ -36,7 +36,7 @@ describe("the settings of a Service in another process", () => {
       )
     })))
 
-  it.live("G964: are not on the command line nor in the environment of its process", () =>
+  it.live("G114: are not on the command line nor in the environment of its process", () =>
     withActors(
       Effect.gen(function*() {
         assert.strictEqual(yield* Counter.calls.token(), "open sesame")
