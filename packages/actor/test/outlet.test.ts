@@ -42,7 +42,8 @@ const make = (window = Credit.defaultWindow, maxFrame = 64 * MiB) => {
         encoded.push(list.length)
         return { ok: true, value: new Uint8Array(list.reduce<number>((sum, it) => sum + weigh(it, Infinity), 0)) }
       },
-      decode: () => ({ ok: false, issue: "not here" })
+      decode: () => ({ ok: false, issue: "not here" }),
+      make: (input) => input as ReadonlyArray<unknown>
     },
     invalid: (issue) => Effect.fail(issue)
   })

@@ -13,12 +13,15 @@
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
+import { carried, uncarried } from "./internal/Carried.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 
 /** Either a value or, as text, why not. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
 
 export interface Codec<A> {
+  /** The value that an input stands for: with the defaults of its schema. Throws where it does not match. */
+  readonly make: (input: unknown) => A
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
 }
@@ -27,21 +30,66 @@ type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingSe
 
 const codecs = new WeakMap<object, Codec<unknown>>()
 
-/** The codec of a schema; the same object for the same schema. Throws where a schema has no wire form at all. */
+/**
+ * The codec of a schema; the same object for the same schema. Never throws: a schema that nothing carries has a codec that
+ * refuses every value, and says why.
+ */
 export const codec = <S extends Data>(schema: S): Codec<S["Type"]> => {
+  const derived = find(schema)
+  return derived.ok ? derived.value : refusing(schema)
+}
+
+/** Says what in a schema nothing carries, and where, as far as that shows before every schema is defined. */
+export const refusal = (schema: Schema.Top): string | undefined => {
+  const issue = uncarried(schema, false)
+  return issue === undefined ? undefined : `no value of it can cross: it has ${issue}`
+}
+
+const find = <S extends Data>(schema: S): Result<Codec<S["Type"]>> => {
   const known = codecs.get(schema)
-  if (known !== undefined) return known as Codec<S["Type"]>
-  const derived = derive(schema)
-  codecs.set(schema, derived as Codec<unknown>)
+  if (known !== undefined) return { ok: true, value: known as Codec<S["Type"]> }
+  const issueOf = (cause: unknown) => `no value of it can cross: ${reasonOf(schema, cause)}`
+  const derived = attempt(issueOf, () => derive(schema))
+  if (derived.ok) codecs.set(schema, derived.value as Codec<unknown>)
   return derived
 }
 
-const derive = <S extends Data>(schema: S): Codec<S["Type"]> => {
-  const encoder = SchemaBinary.encoder(schema)
+const reasonOf = (schema: Schema.Top, cause: unknown): string => {
+  const found = attempt(explainRead, () => uncarried(schema, true))
+  if (!found.ok) return found.issue
+  return found.value === undefined ? explainRead(cause).replace("Binary layout: ", "") : `it has ${found.value}`
+}
+
+/** Asks again with each value: a schema that is suspended may be defined by then. */
+const refusing = <S extends Data>(schema: S): Codec<S["Type"]> => {
+  const use = <A>(f: (codec: Codec<S["Type"]>) => Result<A>): Result<A> => {
+    const derived = find(schema)
+    return derived.ok ? f(derived.value) : derived
+  }
+  return {
+    make: (input) => makeOf(schema, input),
+    encode: (value) => use(({ encode }) => encode(value)),
+    decode: (bytes) => use(({ decode }) => decode(bytes))
+  }
+}
+
+/** The encoder of a schema, and the schema whose values it takes: the same one, but where the layout refuses it. */
+const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S] => {
+  try {
+    return [SchemaBinary.encoder(schema), schema]
+  } catch {
+    const other = carried(schema)
+    return [SchemaBinary.encoder(other), other]
+  }
+}
+
+const derive = <S extends Data>(given: S): Codec<S["Type"]> => {
+  const [encoder, schema] = encoderOf(given)
   let check: ((value: unknown) => void) | undefined
   const decode = decoder(schema)
   let recursive: boolean | undefined
   return {
+    make: (input) => makeOf(schema, input),
     encode: (value) =>
       attempt((cause) => explain(cause, value), () => {
         // At the first value, not before: a suspended schema may not be defined yet.
@@ -57,6 +105,9 @@ const derive = <S extends Data>(schema: S): Codec<S["Type"]> => {
     decode: (bytes) => attempt(explainRead, () => decode(bytes))
   }
 }
+
+const makeOf = <S extends Data>(schema: S, input: unknown): S["Type"] =>
+  (schema as unknown as { readonly make: (input: unknown) => S["Type"] }).make(input)
 
 const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> => {
   try {
@@ -74,8 +125,9 @@ export const issueOf = explain
  * which is good enough for a message or a log.
  */
 export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
-  const { decode, encode } = codec(schema)
+  const { decode, encode, make } = codec(schema)
   return {
+    make,
     decode,
     encode: (value) => {
       const encoded = encode(value)

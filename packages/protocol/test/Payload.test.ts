@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Payload from "@furrow/protocol/Payload"
-import { Cause, Duration, Exit, HashMap, Option, Schema } from "effect"
+import { Cause, Duration, Effect, Exit, HashMap, Option, Schema, SchemaTransformation } from "effect"
 import { Packr, Unpackr } from "msgpackr"
 
 type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
@@ -142,6 +142,178 @@ describe("Payload", () => {
   })
 
   it("a schema has one codec", () => assert.strictEqual(Payload.codec(Tree), Payload.codec(Tree)))
+})
+
+describe("Payload, of unions whose members have no literal and no kind of data of their own", () => {
+  const Some = Schema.Struct({ a: Schema.Int })
+  const More = Schema.Struct({ a: Schema.Int, b: Schema.optionalKey(Text) })
+  const Other = Schema.Struct({ c: Schema.Date })
+  const Nested = Schema.Union([Some, More])
+  class Apple extends Schema.Class<Apple>("Apple")({ size: Schema.Int }) {}
+  class Pear extends Schema.Class<Pear>("Pear")({ size: Schema.Int }) {}
+  interface Nest {
+    readonly in: Nest | { readonly nest: Nest } | ReadonlyArray<Nest> | string | null
+  }
+  const inner = Schema.suspend((): Schema.Codec<Nest> => Nest)
+  const Nest: Schema.Codec<Nest> = Schema.Struct({
+    in: Schema.Union([
+      inner,
+      Schema.Struct({ nest: inner }),
+      Schema.Array(inner),
+      Text,
+      Schema.Literal("x"),
+      Schema.Null
+    ])
+  })
+
+  const unions: Readonly<Record<string, Data>> = {
+    "structs of which one has more": Schema.Union([Some, More]),
+    "structs of other fields": Schema.Union([Some, Other]),
+    "structs with the same literal": Schema.Union([
+      Schema.Struct({ tag: Schema.Literal("t"), a: Schema.Int }),
+      Schema.Struct({ tag: Schema.Literal("t"), b: Text })
+    ]),
+    "text and some text": Schema.Union([Schema.Literal("auto"), Text, Schema.Finite]),
+    "a date by two schemas": Schema.Union([Schema.Date, Schema.DateTimeUtc]),
+    "classes of the same fields": Schema.Union([Apple, Pear]),
+    "text that becomes a date, and text": Schema.Union([Schema.DateFromString, Text]),
+    "lists": Schema.Union([Schema.Array(Schema.Int), Schema.Array(Text)]),
+    "exactly one": Schema.Union([Some, Other], { mode: "oneOf" }),
+    "unions in unions": Schema.Union([Nested, Schema.Option(Nested), Schema.Array(Nested), Schema.Null]),
+    "a field of a struct": Schema.Struct({
+      must: Nested,
+      may: Schema.optionalKey(Nested),
+      can: Schema.optional(Schema.NullOr(Nested))
+    }),
+    "parts of other data": Schema.Tuple([
+      Schema.Record(Text, Nested),
+      Schema.ReadonlyMap(Text, Nested),
+      Schema.Option(Nested),
+      Schema.Exit(Nested, Nested, Text),
+      Schema.optionalKey(Schema.ReadonlySet(Schema.Uint8Array))
+    ]),
+    "items in a chunk": Schema.Array(Nested),
+    "recursive values": Nest,
+    "unions with a check": Schema.Union([Some, More]).check(Schema.makeFilter(({ a }) => a !== 7))
+  }
+  for (const [name, schema] of Object.entries(unions)) {
+    it.prop(`G921: ${name} cross unharmed`, { value: schema }, ({ value }) => {
+      const arrived = cross(schema, value)
+      assert.deepStrictEqual(arrived, value)
+      assert.deepStrictEqual(cross(schema, arrived), value)
+    })
+  }
+
+  it("G921: a value keeps the fields of the member that has them all", () => {
+    for (const members of [[Some, More], [More, Some]] as const) {
+      const schema = Schema.Struct({ of: Schema.Union(members) })
+      const value = { of: { a: 1, b: "b" } }
+      assert.deepStrictEqual(cross(schema, value), value)
+      assert.deepStrictEqual(Payload.codec(schema).make(value), value)
+    }
+  })
+  it("a value with a field of no member loses it, as in other structs", () => {
+    assert.deepStrictEqual(cross(Schema.Union([Some, Other]), { a: 1, z: 2 } as { a: number }), { a: 1 })
+  })
+  it("the defaults of a member are filled in where a value lacks them", () => {
+    const Low = Schema.Struct({ a: Schema.Int, n: Schema.Int.pipe(Schema.withConstructorDefault(Effect.succeed(3))) })
+    const schema = Schema.Union([Other, Low])
+    assert.deepStrictEqual(Payload.codec(schema).make({ a: 1 }), { a: 1, n: 3 })
+    assert.deepStrictEqual(cross(schema, { a: 1, n: 3 }), { a: 1, n: 3 })
+  })
+  it("a value of no member fails at the sender, and the issue says where", () => {
+    const encoded = Payload.codec(Schema.Struct({ of: Schema.Union([Some, Other]) })).encode({ of: { a: "1" } })
+    assert(!encoded.ok)
+    assert.match(encoded.issue, /Expected number\n {2}at \["of"\]\["a"\]/)
+  })
+  it("a value that fails the check of its union fails at both ends", () => {
+    const checked = unions["unions with a check"]!
+    assert.isFalse(Payload.codec(checked).encode({ a: 7 }).ok)
+    assert.isFalse(Payload.codec(checked).decode(sent(unions["structs of which one has more"]!, { a: 7 })).ok)
+  })
+  it("a value that contains itself is refused with its place", () => {
+    const value: { in: unknown } = { in: null }
+    value.in = { nest: value }
+    const encoded = Payload.codec(Nest).encode(value)
+    assert.deepStrictEqual(encoded, {
+      ok: false,
+      issue: `Expected a value that does not contain itself\n  at ["in"]["nest"]`
+    })
+  })
+})
+
+describe("Payload, of a schema that nothing carries", () => {
+  class Handle {}
+  const Opaque = Schema.instanceOf(Handle)
+  const instance =
+    "no value of it can cross: it has an instance without a codec. Annotate its schema with `toCodec`, or " +
+    "send data and make the instance from it"
+  const refused: ReadonlyArray<readonly [string, Data, string]> = [
+    ["an instance", Opaque, instance],
+    [
+      "an instance in a field",
+      Schema.Struct({ a: Schema.Array(Schema.Struct({ b: Opaque })) }),
+      `${instance}\n  at ["a"]["b"]`
+    ],
+    ["an instance in a tuple", Schema.Tuple([Schema.Int, Opaque]), `${instance}\n  at [1]`],
+    ["an instance in a map", Schema.Struct({ m: Schema.ReadonlyMap(Text, Opaque) }), `${instance}\n  at ["m"]`],
+    ["an instance in a union", Schema.Struct({ u: Schema.NullOr(Opaque) }), `${instance}\n  at ["u"]`],
+    [
+      "a symbol as a name",
+      Schema.Struct({ s: Schema.Struct({ [Symbol.for("s")]: Text }) }),
+      `no value of it can cross: it has a struct with a symbol for a name. Name its field with text\n  at ["s"]`
+    ]
+  ]
+  for (const [what, schema, issue] of refused) {
+    it(`G922: ${what} is found before a value is there, and its codec refuses every value`, () => {
+      assert.strictEqual(Payload.refusal(schema), issue)
+      assert.deepStrictEqual(Payload.codec(schema).encode({}), { ok: false, issue })
+      assert.deepStrictEqual(Payload.codec(schema).decode(new Uint8Array([1, 0])), { ok: false, issue })
+    })
+  }
+  it("G922: a symbol of this process is found before a value is there", () => {
+    assert.strictEqual(
+      Payload.refusal(Schema.Struct({ s: Schema.UniqueSymbol(Symbol("mine")) })),
+      `no value of it can cross: it has a symbol that no other process knows. Make it with Symbol.for\n  at ["s"]`
+    )
+  })
+  it("G922: a schema that is suspended is not looked at before it is used, and refused by its codec then", () => {
+    const Late = Schema.Struct({ of: Schema.suspend((): typeof Opaque => Opaque) })
+    assert.isUndefined(Payload.refusal(Late))
+    assert.deepStrictEqual(Payload.codec(Late).encode({ of: new Handle() }), {
+      ok: false,
+      issue: `${instance}\n  at ["of"]`
+    })
+  })
+  it("G922: a schema that is not defined yet refuses its values, and takes them later", () => {
+    const defined: Array<typeof Text> = []
+    const Late = Schema.Struct({
+      of: Schema.suspend(() => {
+        if (defined[0] === undefined) throw new ReferenceError("Cannot access 'Of' before initialization")
+        return defined[0]
+      })
+    })
+    const codec = Payload.codec(Late)
+    const issue = "no value of it can cross: Cannot access 'Of' before initialization"
+    assert.deepStrictEqual(codec.encode({ of: "a" }), { ok: false, issue })
+    defined.push(Text)
+    assert.isTrue(codec.encode({ of: "a" }).ok)
+    assert.deepStrictEqual(cross(Late, { of: "a" }), { of: "a" })
+  })
+  it("an instance whose schema says its codec crosses", () => {
+    class Metre {
+      readonly length: number
+      constructor(length: number) {
+        this.length = length
+      }
+    }
+    const Metres = Schema.Finite.pipe(Schema.decodeTo(
+      Schema.instanceOf(Metre),
+      SchemaTransformation.transform({ decode: (n) => new Metre(n), encode: ({ length }) => length })
+    ))
+    assert.isUndefined(Payload.refusal(Metres))
+    assert.deepStrictEqual(cross(Metres, new Metre(3)), new Metre(3))
+  })
 })
 
 describe("Payload, when contracts differ", () => {

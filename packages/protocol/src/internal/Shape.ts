@@ -75,7 +75,8 @@ const path = (steps: ReadonlyArray<string>): string => {
   return `\n  at ${steps.slice(0, shownSteps).join("")}${rest}`
 }
 
-const at = (keys: ReadonlyArray<unknown>): string => path(keys.map(step))
+/** Shows the place of a value, or of a schema, by the keys that lead to it. */
+export const at = (keys: ReadonlyArray<unknown>): string => path(keys.map(step))
 
 /** Says where a value contains itself, or becomes deep; `undefined` where it does neither. */
 const shapeIssue = (value: unknown): string | undefined => {

@@ -193,7 +193,7 @@ export const issueOf = (error: unknown): string => {
 /** Applies the schema's defaults and checks the type side; throws an error that says what does not match, and where. */
 export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
-    return (endpoint.payload as unknown as { readonly make: (input: unknown) => unknown }).make(input)
+    return Endpoint.codecs(endpoint).payload.make(input)
   } catch (error) {
     const issue = error instanceof Error && SchemaIssue.isIssue(error.cause)
       ? issueOf(error)

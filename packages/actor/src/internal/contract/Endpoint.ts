@@ -176,25 +176,33 @@ const toSchema = (payload: Wire | Fields | undefined): Schema.Top =>
 /** True when an endpoint is the runtime's own: it is served, and never shown. */
 export const isInternal = (name: string): boolean => name.startsWith("furrow/")
 
-/** Builds the endpoint of a contract. */
+/** Throws where a schema of a contract has no form in which its values can cross. */
+export const refuse = (name: string, part: string, schema: Schema.Top): void => {
+  const issue = Payload.refusal(schema)
+  if (issue !== undefined) throw new Error(`the ${part} of ${name} is refused: ${issue}`)
+}
+
+/** Builds the endpoint of a contract; throws where one of its schemas has no form in which its values can cross. */
 export const make = (
   kind: AnyEndpoint["kind"],
   name: string,
   contract: DialogContract<Wire | Fields, Wire, Wire, Wire, Wire, Wire> | undefined
-): AnyEndpoint => ({
-  kind,
-  name,
-  payload: toSchema(contract?.payload),
-  success: contract?.success ?? Schema.Void,
-  error: contract?.error ?? Schema.Never,
-  ...(kind === "dialog"
-    ? {
-      started: contract?.started ?? Schema.Void,
-      input: contract?.input ?? Schema.Never,
-      output: contract?.output ?? Schema.Never
-    }
-    : {})
-})
+): AnyEndpoint => {
+  const schemas = {
+    payload: toSchema(contract?.payload),
+    success: contract?.success ?? Schema.Void,
+    error: contract?.error ?? Schema.Never,
+    ...(kind === "dialog"
+      ? {
+        started: contract?.started ?? Schema.Void,
+        input: contract?.input ?? Schema.Never,
+        output: contract?.output ?? Schema.Never
+      }
+      : {})
+  }
+  for (const [part, schema] of Object.entries(schemas)) refuse(name, part, schema)
+  return { kind, name, ...schemas }
+}
 
 /** The codecs of one endpoint. `items` carries the chunks of a stream, or of a dialog towards its caller. */
 export interface Codecs {

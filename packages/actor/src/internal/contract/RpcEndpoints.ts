@@ -53,17 +53,18 @@ export const session: Endpoint.AnyEndpoint = Endpoint.make("dialog", "furrow/rpc
 const isStream = (schema: object): schema is { readonly success: Endpoint.Wire; readonly error: Endpoint.Wire } =>
   marks.streamSchema in schema
 
-/** The Cause of a failed request: through JSON, because the union of its errors has no binary layout of its own. */
+/** The Cause of a failed request, with every error that its schemas declare. */
 export const causeOf = ({ defectSchema, errorSchema, middlewares, successSchema }: Rpc.AnyWithProps): Endpoint.Wire => {
   const failures = new Set<Schema.Top>([errorSchema])
   if (isStream(successSchema)) failures.add(successSchema.error)
   for (const { error } of middlewares) failures.add(error)
-  const cause = Schema.Cause(Schema.Union([...failures]), defectSchema)
-  return Schema.fromJsonString(Schema.toCodecJson(cause)) as unknown as Endpoint.Wire
+  return Schema.Cause(Schema.Union([...failures]), defectSchema) as unknown as Endpoint.Wire
 }
 
 const endpointOf = (rpc: Rpc.AnyWithProps): Endpoint.AnyEndpoint => {
-  const { _tag, payloadSchema, successSchema } = rpc
+  const { _tag, errorSchema, payloadSchema, successSchema } = rpc
+  Endpoint.refuse(_tag, "payload", payloadSchema)
+  Endpoint.refuse(_tag, "error", errorSchema)
   const payload = Schema.Tuple([
     // A check of its own would cost more than the rest of the payload: another number is no session.
     Schema.Number,

@@ -1,0 +1,171 @@
+/**
+ * A schema that `SchemaBinary` refuses -> another one of the same values that it takes, or the place that has none.
+ *
+ * `SchemaBinary` writes a member of a union without saying which: it wants each member to have a literal, or a kind of
+ * data, of its own. Members without one cross as a pair of their number and their value (docs/decisions/0002).
+ */
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import * as SchemaParser from "effect/SchemaParser"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { at } from "./Shape.ts"
+
+type Any = Schema.Codec<unknown, unknown>
+type Visitable = SchemaAST.AST & {
+  readonly recur?: (
+    visit: (ast: SchemaAST.AST) => SchemaAST.AST,
+    visitParameter: (ast: SchemaAST.AST) => SchemaAST.AST
+  ) => SchemaAST.AST
+}
+
+const schemaOf = (ast: SchemaAST.AST): Any => Schema.make<Any>(ast)
+
+const isTaken = (ast: SchemaAST.AST): boolean => {
+  try {
+    SchemaBinary.toCodec(schemaOf(ast))
+    return true
+  } catch {
+    return false
+  }
+}
+
+const known = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
+
+const carry = (ast: SchemaAST.AST): SchemaAST.AST => {
+  const found = known.get(ast)
+  if (found !== undefined) return found
+  const carried = isTaken(ast) ? ast : carryRefused(ast)
+  known.set(ast, carried)
+  return carried
+}
+
+const carryRefused = (ast: Visitable): SchemaAST.AST => {
+  const { encoding } = ast
+  if (encoding !== undefined) {
+    const last = encoding[encoding.length - 1]!
+    const link = new SchemaAST.Link(carry(last.to), last.transformation)
+    return Object.assign(Object.create(Object.getPrototypeOf(ast) as object) as SchemaAST.AST, ast, {
+      encoding: [...encoding.slice(0, -1), link]
+    })
+  }
+  if (ast._tag === "Union") return numbered(ast)
+  // Keys of a record are text whatever their schema: they are not written as a union.
+  return ast.recur?.(carry, (parameter) => parameter) ?? ast
+}
+
+/** The union with each value beside the number of the member it belongs to. */
+const numbered = (ast: SchemaAST.Union): SchemaAST.AST => {
+  const pairs = Schema.Union(
+    ast.types.map((type, i) => Schema.Tuple([Schema.Literal(i), schemaOf(carry(type))]))
+  ) as Schema.Codec<readonly [number, unknown], unknown>
+  const union = Schema.toType(schemaOf(ast))
+  const isOfUnion = Schema.is(union)
+  const { first, whole } = membersOf(ast)
+  // A value that has all fields of a member stays as it is: the union alone would leave out what its first match lacks.
+  const itself = Schema.declare((value): value is unknown => whole(value) >= 0 && isOfUnion(value), {
+    expected: "a member of a union"
+  })
+  const made = pairs.pipe(Schema.decodeTo(
+    Schema.Union([itself, union]),
+    SchemaTransformation.transform({
+      decode: ([, value]: readonly [number, unknown]) => value,
+      encode: (value: unknown) => {
+        const member = whole(value)
+        return [member < 0 ? first(value) : member, value] as const
+      }
+    })
+  ))
+  return (ast.context?.isOptional === true ? Schema.optionalKey(made) : made).ast
+}
+
+interface Members {
+  /** The first member that matches a value and knows all of its fields, else -1. */
+  readonly whole: (value: unknown) => number
+  /** The first that matches it. */
+  readonly first: (value: unknown) => number
+}
+
+const membersOf = (ast: SchemaAST.Union): Members => {
+  const members = ast.types.map((type) => SchemaParser.decodeUnknownExit(Schema.toType(schemaOf(type))))
+  const matching = (options: SchemaAST.ParseOptions) => (value: unknown): number =>
+    members.findIndex((decode) => Exit.isSuccess(decode(value, options)))
+  return { whole: matching({ onExcessProperty: "error" }), first: matching({}) }
+}
+
+/** A schema of the same values that `SchemaBinary` takes, where there is one. */
+export const carried = <S extends Schema.Top>(schema: S): S => Schema.make<S>(carry(schema.ast))
+
+// ---- what nothing carries -----------------------------------------------------------------------------------------
+
+const hasKey = (annotations: object | undefined, key: string): boolean =>
+  annotations !== undefined && key in annotations
+
+const isSymbol = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "Symbol" || ast._tag === "Union" && ast.types.some(isSymbol)
+
+/** Reason why nothing carries this node of a schema, whatever is inside. */
+const obstacle = (ast: SchemaAST.AST): string | undefined => {
+  switch (ast._tag) {
+    case "Declaration":
+      return hasKey(ast.annotations, "toCodec") || hasKey(ast.annotations, "toCodecJson")
+        ? undefined
+        : "an instance without a codec. Annotate its schema with `toCodec`, or send data and make the instance from it"
+    case "UniqueSymbol":
+      return Symbol.keyFor(ast.symbol) === undefined
+        ? "a symbol that no other process knows. Make it with Symbol.for"
+        : undefined
+    case "Objects":
+      return ast.propertySignatures.some(({ name }) => typeof name === "symbol") ||
+          ast.indexSignatures.some(({ parameter }) => isSymbol(parameter))
+        ? "a struct with a symbol for a name. Name its field with text"
+        : undefined
+    default:
+      return undefined
+  }
+}
+
+type Inside = ReadonlyArray<readonly [keys: ReadonlyArray<unknown>, ast: SchemaAST.AST]>
+
+const unnamed = (asts: ReadonlyArray<SchemaAST.AST>): Inside => asts.map((ast) => [[], ast])
+
+const inside = (ast: SchemaAST.AST): Inside => {
+  switch (ast._tag) {
+    case "Declaration":
+      return unnamed(ast.typeParameters)
+    case "Objects":
+      return [
+        ...ast.propertySignatures.map(({ name, type }) => [[name], type] as const),
+        ...unnamed(ast.indexSignatures.map(({ type }) => type))
+      ]
+    case "Arrays":
+      return [...ast.elements.map((element, i) => [[i], element] as const), ...unnamed(ast.rest)]
+    case "Union":
+      return unnamed(ast.types)
+    default:
+      return []
+  }
+}
+
+/**
+ * Says what in a schema nothing carries, and where. A schema that is suspended may not be defined yet: it is looked at
+ * where `isUsed`.
+ */
+export const uncarried = (schema: Schema.Top, isUsed: boolean): string | undefined => {
+  const seen = new Set<SchemaAST.AST>()
+  const look = (ast: SchemaAST.AST, keys: ReadonlyArray<unknown>): string | undefined => {
+    if (seen.has(ast)) return undefined
+    seen.add(ast)
+    if (ast.encoding !== undefined) return look(ast.encoding.at(-1)!.to, keys)
+    if (ast._tag === "Suspend") return isUsed ? look(ast.thunk(), keys) : undefined
+    const here = obstacle(ast)
+    if (here !== undefined) return `${here}${keys.length === 0 ? "" : at(keys)}`
+    for (const [steps, part] of inside(ast)) {
+      const found = look(part, steps.length === 0 ? keys : [...keys, ...steps])
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return look(schema.ast, [])
+}
