@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import { copies, isForeign } from "./Copies.ts"
 import { at } from "./Shape.ts"
 
 type Any = Schema.Codec<unknown, unknown>
@@ -157,6 +158,7 @@ export const uncarried = (schema: Schema.Top, isUsed: boolean): string | undefin
   const look = (ast: SchemaAST.AST, keys: ReadonlyArray<unknown>): string | undefined => {
     if (seen.has(ast)) return undefined
     seen.add(ast)
+    if (isForeign(ast)) return `${copies(schema)}${keys.length === 0 ? "" : at(keys)}`
     if (ast.encoding !== undefined) return look(ast.encoding.at(-1)!.to, keys)
     if (ast._tag === "Suspend") return isUsed ? look(ast.thunk(), keys) : undefined
     const here = obstacle(ast)
