@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import * as Calls from "./fixtures/calls.ts"
 import { count } from "./fixtures/prime.ts"
 
-const { blob, even, lie, lieLater, size, times } = Calls
+const { blob, chat, even, fetched, lie, lieLater, Picky, size, stored, times } = Calls
 
 const frames = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }) =>
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
@@ -55,6 +55,29 @@ describe("payloads are checked on both sides", () => {
         assert.strictEqual(error.side, "caller")
       }
     }).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("a check that throws is PayloadInvalid with its error, of the caller, of the callee and of a narrower schema", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const says = `Code of the schema has thrown: Full {"shelf":3}`
+      const frank = yield* Actor.start("frank", { expose: [stored, fetched, chat] })
+      const there = yield* Effect.flip(frank.run(stored({ text: "full" })))
+      assert.instanceOf(there, ActorError.PayloadInvalid)
+      assert.deepStrictEqual([there.side, there.issue], ["caller", says])
+      const here = yield* Effect.exit(stored({ text: "full" }))
+      assert(Exit.isFailure(here))
+      assert.include(String(Cause.squash(here.cause)), `the payload of stored does not match its schema: ${says}`)
+      const back = yield* Effect.flip(frank.run(fetched()))
+      assert.instanceOf(back, ActorError.PayloadInvalid)
+      assert.deepStrictEqual([back.side, back.issue], ["callee", says])
+      const narrowed = yield* frank.open(chat(), ({ stream }) =>
+        Effect.gen(function*() {
+          const narrow = yield* stream.narrow(Picky)
+          yield* narrow.send("full")
+          return yield* Effect.flip(narrow.receive)
+        }).pipe(Effect.scoped))
+      assert.instanceOf(narrowed, ActorError.PayloadInvalid)
+      assert.strictEqual(narrowed.issue, says)
+    })).pipe(Effect.provide(MemoryActor.layer)))
 
   it.effect("S104: a result that does not match its schema is PayloadInvalid of the callee", () =>
     Actor.nursery(Effect.gen(function*() {

@@ -10,6 +10,7 @@
  */
 import { Packr, Unpackr } from "msgpackr"
 import { isWindow } from "./Credit.ts"
+import { described } from "./Described.ts"
 import type { Parts } from "./Frame.ts"
 import * as Hot from "./internal/hot.ts"
 import * as Plain from "./internal/plain.ts"
@@ -145,7 +146,7 @@ export const decode = (frame: Uint8Array): Decoded => {
   try {
     array = unpackr.unpack(frame)
   } catch (cause) {
-    return violation({ _tag: "NotMsgpack", issue: cause instanceof Error ? cause.message : String(cause) })
+    return violation({ _tag: "NotMsgpack", issue: described(cause) })
   }
   if (!Array.isArray(array) || !isUint(array[0])) {
     return violation({ _tag: "NotMsgpack", issue: "not an array that begins with the code of a word" })

@@ -352,6 +352,23 @@ describe("Payload, when something is wrong", () => {
     assert.deepStrictEqual(encoded, { ok: false, issue: `Expected an integer\n  at ["n"]` })
   })
 
+  it("a check that throws is said to, at the sender and at the reader, with its message or its name and fields", () => {
+    const throwing = (error: Error) =>
+      Text.check(Schema.makeFilter(() => {
+        throw error
+      }))
+    for (
+      const [error, text] of [
+        [new TypeError("no shelf"), "no shelf"],
+        [new TooSmall({ n: 1, at: new Date(5) }), `TooSmall {"n":1,"at":1970-01-01T00:00:00.005Z}`]
+      ] as const
+    ) {
+      const issue = `Code of the schema has thrown: ${text}`
+      assert.deepStrictEqual(Payload.codec(throwing(error)).encode("a"), { ok: false, issue })
+      assert.deepStrictEqual(Payload.codec(throwing(error)).decode(sent(Text, "a")), { ok: false, issue })
+    }
+  })
+
   class Plain {
     readonly x = 1
   }

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import { described } from "@furrow/protocol/Described"
 import * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
@@ -36,8 +37,9 @@ export class NotInTime extends Data.TaggedError("NotInTime")<{
   readonly last: unknown
 }> {
   override get message(): string {
-    const last = this.last instanceof Error ? this.last.message : String(this.last)
-    return `${this.what}: not within ${this.millis} ms (looked ${this.attempts} times); the last time: ${last}`
+    return `${this.what}: not within ${this.millis} ms (looked ${this.attempts} times); the last time: ${
+      described(this.last)
+    }`
   }
 }
 

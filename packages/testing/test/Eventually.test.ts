@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
@@ -21,6 +22,15 @@ describe("Eventually", () => {
         error.message,
         /^one is two: not within 20 ms \(looked \d+ times\); the last time: expected 1 to equal 2/
       )
+    }))
+
+  it.effect("tells the name and the fields of a last error without a message", () =>
+    Effect.gen(function*() {
+      class Full extends Data.TaggedError("Full")<{ readonly shelf: number }> {}
+      const error = yield* Effect.flip(
+        Eventually.succeeds(new Full({ shelf: 3 }), { within: 10, every: 5, what: "room" })
+      )
+      assert.match(error.message, /the last time: Full \{"shelf":3\}$/)
     }))
 
   it.effect("ends at once when it is interrupted", () =>

@@ -5,6 +5,9 @@
  * @since 0.1.0
  */
 
+import * as Cause from "effect/Cause"
+import { described } from "../Described.ts"
+
 /** Levels of structs, lists and class instances that `SchemaBinary` reads. */
 const maxLevels = 512
 /** Values below this many levels are never refused: of a class instance each level counts several times. */
@@ -139,9 +142,18 @@ export const explainRead = (cause: unknown): string => {
   return /call stack|Sync adapter/.test(message) ? "Expected a value of fewer levels" : message
 }
 
+/** The error that a check or a conversion of the schema threw; none where it was the stack that ended. */
+const thrownInside = (cause: unknown): unknown => {
+  const inside: unknown = cause instanceof Error ? cause.cause : undefined
+  if (!Cause.isCause(inside)) return undefined
+  const defect = inside.reasons.find(Cause.isDieReason)?.defect
+  return defect instanceof RangeError ? undefined : defect
+}
+
 /** The path to a value that is too deep says enough with its first steps. */
 const textOf = (cause: unknown): string => {
-  const message = cause instanceof Error ? cause.message : String(cause)
+  const thrown = thrownInside(cause)
+  const message = thrown === undefined ? described(cause) : `Code of the schema has thrown: ${described(thrown)}`
   if (!nestingIssue.test(message)) return message
   const steps = message.match(/\[[^\]]*\]/g) ?? []
   return `Expected a value of fewer levels${path(steps)}`

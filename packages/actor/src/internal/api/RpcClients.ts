@@ -126,7 +126,7 @@ const checked = (portal: Portal<any>, endpoint: AnyEndpoint, method: Method): Me
       side: "caller",
       endpoint: endpoint.name,
       part: "payload",
-      issue: issueOf(cause)
+      issue: issueOf(cause, payload)
     })
     if (endpoint.kind === "call") return Effect.fail(invalid)
     return options.asQueue === true

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import * as Connection from "@furrow/protocol/Connection"
+import { described } from "@furrow/protocol/Described"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type * as Handshake from "@furrow/protocol/Handshake"
@@ -16,7 +17,6 @@ import type * as Message from "@furrow/protocol/Message"
 import * as Violation from "@furrow/protocol/Violation"
 import type * as Context from "effect/Context"
 import { type ActorError, type ActorId, ActorLost, ChannelClosed, ProtocolViolation } from "../errors/ActorError.ts"
-import { described } from "../errors/described.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ChannelSnapshot } from "../inspect/Snapshot.ts"

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import { described } from "@furrow/protocol/Described"
 import * as Payload from "@furrow/protocol/Payload"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -183,11 +184,10 @@ const EffectCallProto: object = Object.assign(
 
 const formatIssue = SchemaIssue.makeFormatterDefault()
 
-/** The mismatch that a schema's `make` has thrown. Effect's own message only says that something failed. */
-export const issueOf = (error: unknown): string => {
+/** The mismatch that a schema's `make` has thrown of an input. Effect's own message only says that something failed. */
+export const issueOf = (error: unknown, input: unknown): string => {
   const issue: unknown = error instanceof Error ? error.cause : undefined
-  if (SchemaIssue.isIssue(issue)) return formatIssue(issue)
-  return error instanceof Error ? error.message : String(error)
+  return SchemaIssue.isIssue(issue) ? formatIssue(issue) : Payload.issueOf(error, input)
 }
 
 /** Applies the schema's defaults and checks the type side; throws an error that says what does not match, and where. */
@@ -195,10 +195,7 @@ export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return Endpoint.codecs(endpoint).payload.make(input)
   } catch (error) {
-    const issue = error instanceof Error && SchemaIssue.isIssue(error.cause)
-      ? issueOf(error)
-      : Payload.issueOf(error, input)
-    throw new Error(issue, { cause: error })
+    throw new Error(issueOf(error, input), { cause: error })
   }
 }
 
@@ -208,7 +205,7 @@ export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Resu
   try {
     value = makeInput(endpoint, input)
   } catch (cause) {
-    return { ok: false, issue: cause instanceof Error ? cause.message : String(cause) }
+    return { ok: false, issue: described(cause) }
   }
   return Endpoint.codecs(endpoint).payload.encode(value)
 }
@@ -218,8 +215,7 @@ const localInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return makeInput(endpoint, input)
   } catch (cause) {
-    const issue = cause instanceof Error ? cause.message : String(cause)
-    throw new Error(`the payload of ${endpoint.name} does not match its schema: ${issue}`, { cause })
+    throw new Error(`the payload of ${endpoint.name} does not match its schema: ${described(cause)}`, { cause })
   }
 }
 

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import { described } from "@furrow/protocol/Described"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,7 +14,6 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { PortableData } from "../contract/PortableData.ts"
-import { described } from "../errors/described.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { note } from "../settings/Definitions.ts"
 import { Timeouts } from "../settings/Timeouts.ts"

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { described } from "@furrow/protocol/Described"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -23,7 +24,6 @@ import { Discovery, type DiscoveryTree } from "../discovery/Discovery.ts"
 import { RegistrarService, serveDirectory } from "../discovery/RegistrarService.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
-import { described } from "../errors/described.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import { LocalActor } from "../local/LocalActor.ts"

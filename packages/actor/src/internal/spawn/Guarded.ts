@@ -4,11 +4,11 @@
  *
  * @since 0.1.0
  */
+import { described } from "@furrow/protocol/Described"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { SpawnFailed } from "../errors/ActorError.ts"
-import { described } from "../errors/described.ts"
 import { elapsed } from "../settings/Elapsed.ts"
 import type { ProcessHandle, SpawnerDriver, SpawnRequest } from "./Spawner.ts"
 

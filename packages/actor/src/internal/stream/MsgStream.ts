@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import * as Payload from "@furrow/protocol/Payload"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Deferred from "effect/Deferred"
@@ -325,7 +326,7 @@ const issueWith = (schema: Schema.Top) => {
       decode(item)
       return undefined
     } catch (cause) {
-      return cause instanceof Error ? cause.message : String(cause)
+      return Payload.issueOf(cause, item)
     }
   }
 }

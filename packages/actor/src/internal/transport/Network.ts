@@ -4,11 +4,11 @@
  *
  * @since 0.1.0
  */
+import { described } from "@furrow/protocol/Described"
 import type { Authenticator } from "@furrow/protocol/Handshake"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import type { ActorId } from "../errors/ActorError.ts"
-import { described } from "../errors/described.ts"
 import { type Address, type Connection, type Listener, type TransportDriver, TransportError } from "./Transport.ts"
 
 /** The open doors of one actor. */
