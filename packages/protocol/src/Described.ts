@@ -1,5 +1,5 @@
 /**
- * What a user's code threw or failed with, in one line for the reason of an error.
+ * Anything that code of a user threw or failed with, in one line for the reason of an error.
  *
  * @since 0.1.0
  */

@@ -98,7 +98,7 @@ const membersOf = (ast: SchemaAST.Union): Members => {
 /** A schema of the same values that `SchemaBinary` takes, where there is one. */
 export const carried = <S extends Schema.Top>(schema: S): S => Schema.make<S>(carry(schema.ast))
 
-// ---- what nothing carries -----------------------------------------------------------------------------------------
+// ---- schemas that nothing carries ---------------------------------------------------------------------------------
 
 const hasKey = (annotations: object | undefined, key: string): boolean =>
   annotations !== undefined && key in annotations
