@@ -197,14 +197,14 @@ describe("Payload, of unions whose members have no literal and no kind of data o
     "unions with a check": Schema.Union([Some, More]).check(Schema.makeFilter(({ a }) => a !== 7))
   }
   for (const [name, schema] of Object.entries(unions)) {
-    it.prop(`G921: ${name} cross unharmed`, { value: schema }, ({ value }) => {
+    it.prop(`G115: ${name} cross unharmed`, { value: schema }, ({ value }) => {
       const arrived = cross(schema, value)
       assert.deepStrictEqual(arrived, value)
       assert.deepStrictEqual(cross(schema, arrived), value)
     })
   }
 
-  it("G921: a value keeps the fields of the member that has them all", () => {
+  it("G115: a value keeps the fields of the member that has them all", () => {
     for (const members of [[Some, More], [More, Some]] as const) {
       const schema = Schema.Struct({ of: Schema.Union(members) })
       const value = { of: { a: 1, b: "b" } }
@@ -265,19 +265,19 @@ describe("Payload, of a schema that nothing carries", () => {
     ]
   ]
   for (const [what, schema, issue] of refused) {
-    it(`G922: ${what} is found before a value is there, and its codec refuses every value`, () => {
+    it(`G116: ${what} is found before a value is there, and its codec refuses every value`, () => {
       assert.strictEqual(Payload.refusal(schema), issue)
       assert.deepStrictEqual(Payload.codec(schema).encode({}), { ok: false, issue })
       assert.deepStrictEqual(Payload.codec(schema).decode(new Uint8Array([1, 0])), { ok: false, issue })
     })
   }
-  it("G922: a symbol of this process is found before a value is there", () => {
+  it("G116: a symbol of this process is found before a value is there", () => {
     assert.strictEqual(
       Payload.refusal(Schema.Struct({ s: Schema.UniqueSymbol(Symbol("mine")) })),
       `no value of it can cross: it has a symbol that no other process knows. Make it with Symbol.for\n  at ["s"]`
     )
   })
-  it("G922: a schema that is suspended is not looked at before it is used, and refused by its codec then", () => {
+  it("G116: a schema that is suspended is not looked at before it is used, and refused by its codec then", () => {
     const Late = Schema.Struct({ of: Schema.suspend((): typeof Opaque => Opaque) })
     assert.isUndefined(Payload.refusal(Late))
     assert.deepStrictEqual(Payload.codec(Late).encode({ of: new Handle() }), {
@@ -285,7 +285,7 @@ describe("Payload, of a schema that nothing carries", () => {
       issue: `${instance}\n  at ["of"]`
     })
   })
-  it("G922: a schema that is not defined yet refuses its values, and takes them later", () => {
+  it("G116: a schema that is not defined yet refuses its values, and takes them later", () => {
     const defined: Array<typeof Text> = []
     const Late = Schema.Struct({
       of: Schema.suspend(() => {
