@@ -126,6 +126,8 @@ export type Action =
   | { readonly _tag: "EndWriting" }
   /** Nothing can be sent any more. */
   | { readonly _tag: "StopWriting" }
+  /** No dialog of this side begins any more: the peer has said its last word, or the connection is over. Said once. */
+  | { readonly _tag: "StopCalls" }
   /** No dialog of this side gets an answer any more: the peer has said its last word. */
   | { readonly _tag: "EndCallers" }
   | { readonly _tag: "Report"; readonly violation: Violation }
@@ -137,7 +139,8 @@ type Step<E> = readonly [State<E>, ReadonlyArray<Action>]
 const silence: ReadonlyArray<Action> = []
 const deliver: ReadonlyArray<Action> = [{ _tag: "Deliver" }]
 const tell: ReadonlyArray<Action> = [{ _tag: "Tell" }]
-const left: ReadonlyArray<Action> = [{ _tag: "EndCallers" }, { _tag: "Tell" }]
+const stopCalls: ReadonlyArray<Action> = [{ _tag: "StopCalls" }]
+const left: ReadonlyArray<Action> = [...stopCalls, { _tag: "EndCallers" }, { _tag: "Tell" }]
 const settle: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Settle" }]
 const finish: ReadonlyArray<Action> = [{ _tag: "EndWriting" }, { _tag: "Settle" }]
 const explain: ReadonlyArray<Action> = [{ _tag: "StopWriting" }, { _tag: "Explain" }]
@@ -270,6 +273,10 @@ export const byeOf = <E>({ phase }: State<E>): Uint8Array | undefined => "bye" i
 export const isOpen = <E>({ phase: { _tag } }: State<E>): boolean =>
   _tag === "Serving" || _tag === "Booting" || _tag === "Spawning"
 
+/** True when no dialog of this side begins any more: it is told why not instead. */
+export const isOver = <E>({ phase: { _tag } }: State<E>): boolean =>
+  _tag === "Leaving" || _tag === "Lost" || _tag === "Closed"
+
 /** True when a dialog of this side may still be answered, or is told later why not. */
 export const accepts = <E>({ phase: { _tag } }: State<E>): boolean => _tag !== "Leaving" && _tag !== "Closed"
 
@@ -284,7 +291,7 @@ const close = <E>(state: State<E>, why: Why<E>, actions: ReadonlyArray<Action>):
     phase: { _tag: "Closed", peer: peerOf(state), bye: byeOf(state), why },
     early: state.early === undefined ? undefined : [],
     lostFrom: Math.min(state.lostFrom, state.dialogs.next)
-  }, actions]
+  }, isOver(state) ? actions : [...stopCalls, ...actions]]
 
 const violate = <E>(state: State<E>, violation: Violation): Step<E> =>
   close(state, { _tag: "Violated", violation }, [
@@ -334,7 +341,12 @@ const ended = <E>(state: State<E>): Step<E> => {
   if (state.phase._tag === "Closed" || state.phase._tag === "Lost") return [state, silence]
   const bye = byeOf(state)
   if (!state.explains) return close(state, bye === undefined ? { _tag: "Cut" } : { _tag: "Left" }, settle)
-  return [{ ...state, phase: { _tag: "Lost", peer: peerOf(state), bye }, lostFrom: state.dialogs.next }, explain]
+  const lost: State<E> = {
+    ...state,
+    phase: { _tag: "Lost", peer: peerOf(state), bye },
+    lostFrom: state.dialogs.next
+  }
+  return [lost, isOver(state) ? explain : [...stopCalls, ...explain]]
 }
 
 /**

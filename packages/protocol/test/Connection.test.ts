@@ -142,7 +142,7 @@ describe("Connection", () => {
 
   it("ends the callers of this side with the Bye, and tells the owner", () => {
     const [, actions] = Connection.hear(inPhase("peer", "Serving"), word("Bye", 0), undefined, 0)
-    assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["EndCallers", "Tell"])
+    assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["StopCalls", "EndCallers", "Tell"])
   })
 
   it("drops every word behind a Bye, and hears an accusation", () => {
@@ -310,6 +310,20 @@ describe("Connection, whatever happens in whatever order", () => {
     assert.isAtMost(all.filter(({ _tag }) => _tag === "Explain").length, 1)
     assert.isAtMost(all.filter(({ _tag }) => _tag === "Greet").length, 1)
   })
+
+  it.prop(
+    "stops calls exactly once, before anything else of that step is said, and takes none behind it",
+    Anything,
+    (given) => {
+      const { state, steps } = play(given)
+      const at = steps.findIndex(({ actions }) => tagsOf(actions).includes("StopCalls"))
+      assert.strictEqual(at >= 0, Connection.isOver(state))
+      if (at < 0) return
+      const said = tagsOf(steps[at]!.actions).filter((tag) => tag !== "Send" && tag !== "Greet")
+      assert.strictEqual(said[0], "StopCalls")
+      assert.notInclude(steps.slice(at + 1).flatMap(({ actions }) => tagsOf(actions)), "StopCalls")
+    }
+  )
 
   it.prop("goes through its phases forwards only", Anything, (given) => {
     for (const { after, before } of play(given).steps) assert.isAtLeast(order(after), order(before))

@@ -94,6 +94,7 @@ export class PeerChannel {
   /** A cache of what has crossed: it decides nothing. */
   private readonly digested = new WeakSet<object>()
   private readonly handshakes = new Waiters<HandshakeResult>()
+  private readonly callsOver = new Waiters()
   private readonly closings = new Waiters()
 
   constructor(options: ChannelOptions) {
@@ -151,6 +152,13 @@ export class PeerChannel {
   /** The peer's own account of its end, in its last word. */
   get bye(): Uint8Array | undefined {
     return Connection.byeOf(this.state)
+  }
+
+  /** Calls back once when no call begins here any more: earlier than `whenClosed`, and before any dialog is told. */
+  whenCallsOver(callback: () => void): () => void {
+    if (!Connection.isOver(this.state)) return this.callsOver.add(callback)
+    callback()
+    return () => {}
   }
 
   /** Calls back once when the channel is closed, and its dialogs and its owner have been told. */
@@ -336,6 +344,8 @@ export class PeerChannel {
         return this.writer.end()
       case "StopWriting":
         return this.writer.close()
+      case "StopCalls":
+        return this.guard("a waiter failed", () => this.callsOver.wake())
       case "EndCallers":
         return this.endCallers()
       case "Report": {

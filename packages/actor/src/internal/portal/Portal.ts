@@ -122,6 +122,11 @@ export interface Portal<in X> {
   readonly cancel: (reason?: string) => Effect.Effect<void>
   /** Waits until the actor has ended, however it ends. Never fails. */
   readonly wait: Effect.Effect<ActorExit>
+  /**
+   * Waits until no call can begin here any more: the actor has said its last word, or its connection has ended. That is
+   * earlier than `wait`, which knows how the actor ended, and before any open call hears of it. Never fails.
+   */
+  readonly closed: Effect.Effect<void>
   /** A picture of the connection: dialogs, frames, bytes. */
   readonly statistics: Effect.Effect<PortalSnapshot>
 }
@@ -159,6 +164,15 @@ export const isPortal = (u: unknown): u is Portal<never> => typeof u === "object
 
 /** The reference of the actor behind a portal, if others can reach it. */
 export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.get(portal)?.ref
+
+/**
+ * Calls back once when no call can begin at this portal any more, in the turn in which it ends and before any open call
+ * hears of it. It returns the function that takes the callback away again.
+ */
+export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => {
+  const options = insides.get(portal)
+  return options === undefined ? () => {} : options.channel.whenCallsOver(callback)
+}
 
 /** The destination of a portal's calls: to relay them for another actor. */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
@@ -264,6 +278,7 @@ export const make = (options: PortalOptions): Portal<any> => {
     },
     cancel: (reason = "cancelled") => options.cancel(reason),
     wait: options.wait,
+    closed: Effect.callback<void>((resume) => Effect.sync(channel.whenCallsOver(() => resume(Effect.void)))),
     statistics: Effect.sync(() => ({
       actor,
       exposed: shown(options.exposed).map(([name]) => name),
