@@ -55,6 +55,7 @@ export { nursery } from "./internal/supervision/Nursery.ts"
 // ---- errors and cancellation ----------------------------------------------------------------------------------------
 export { isActorError } from "./internal/errors/ActorError.ts"
 export { cancelledBy } from "./internal/errors/CancelledBy.ts"
+export { exit } from "./internal/local/Ends.ts"
 
 // ---- types that stand in the signatures of programs -----------------------------------------------------------------
 export type { ActorRef } from "./internal/api/Refs.ts"

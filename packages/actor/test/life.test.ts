@@ -21,6 +21,7 @@ const inputs = {
   returned: { _tag: "MainReturned" },
   failed: { _tag: "MainFailed", error: "main" },
   interrupted: { _tag: "MainInterrupted" },
+  exit: { _tag: "Exit", reason: "closed" },
   lost: { _tag: "ParentLost" },
   elapsed: { _tag: "Elapsed" },
   settled: { _tag: "Settled", failed: undefined },
@@ -104,6 +105,7 @@ const table: Record<string, { readonly path: ReadonlyArray<Name>; readonly rows:
       returned: "Abandoning AbandonBoot(Returned)",
       failed: "Abandoning AbandonBoot(main)",
       interrupted: "Abandoning AbandonBoot(its main was interrupted)",
+      exit: "Abandoning AbandonBoot(Returned)",
       lost: "Abandoning AbandonBoot(ParentLost)"
     }
   },
@@ -126,6 +128,7 @@ const table: Record<string, { readonly path: ReadonlyArray<Name>; readonly rows:
       returned: booted("Returned"),
       failed: booted("main"),
       interrupted: booted("its main was interrupted"),
+      exit: booted("Returned"),
       lost: booted("ParentLost")
     }
   },
@@ -138,6 +141,7 @@ const table: Record<string, { readonly path: ReadonlyArray<Name>; readonly rows:
       returned: booted("Returned"),
       failed: booted("main"),
       interrupted: booted("its main was interrupted"),
+      exit: booted("Returned"),
       lost: booted("ParentLost"),
       elapsed: booted("SIGTERM")
     }
@@ -216,6 +220,7 @@ describe("The life of an actor", () => {
       [["uncaught"], "failed 70"],
       [["failed"], "failed 70"],
       [["returned"], "returned 0"],
+      [["exit"], "returned 0"],
       [["interrupted"], "cancelled 0"]
     ] as ReadonlyArray<readonly [ReadonlyArray<Name>, string]>
   ) {

@@ -50,6 +50,8 @@ export interface Life {
   readonly ending: () => Ending | undefined
   /** It was told from outside to end, and its parent is to end it. */
   readonly isLeaving: () => boolean
+  /** Ends it as if its main had returned. Absent in a root, which ends as its program does. */
+  readonly exit?: ((reason: string) => void) | undefined
 }
 
 /** Nothing of the runtime ends a root, or handlers in somebody's process, but their program. */
@@ -114,7 +116,7 @@ export class LocalActor {
     readonly spawner: SpawnerDriver["Service"]
     readonly parent: PeerChannel | undefined
     readonly level: DialogContext["level"]
-    readonly life?: Life
+    readonly life?: Life | undefined
   }) {
     this.info = options.info
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
@@ -133,6 +135,11 @@ export class LocalActor {
 
   get ending(): Ending | undefined {
     return this.life.ending()
+  }
+
+  /** Ends this actor in its own name, if anything in it can. */
+  get exit(): Life["exit"] {
+    return this.life.exit
   }
 
   /** True when what it owns is ended by the scopes that own it, now or soon. */

@@ -221,6 +221,7 @@ class Living {
     const life = {
       ending: () => this.end,
       isLeaving: () => this.state._tag === "Leaving",
+      exit: (reason: string) => this.input({ _tag: "Exit", reason }),
       cancelled: this.cancelled
     }
     this.booting = this.fork(bootUp(this.options, spec, channel, this.events, life), (exit) => {
@@ -387,9 +388,9 @@ const cancellationOf = (why: Life.Why, by: ActorId, deadline: number): Cancellat
     case "ParentLost":
       return { by, reason: "parent-lost", deadline }
     case "Returned":
-      return { by, reason: "its main has ended", deadline }
+      return { by, reason: why.reason, deadline }
     case "Failed": {
-      if (why.of === "main") return { by, reason: "its main has ended", deadline }
+      if (why.of === "main") return { by, reason: Life.mainEnded, deadline }
       const { message, type } = box(why.error, by)
       return { by, reason: `uncaught ${type}: ${message}`, deadline }
     }

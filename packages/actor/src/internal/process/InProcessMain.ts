@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { Cancellation } from "@furrow/protocol/Dialog"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -12,11 +13,12 @@ import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
+import { withoutCaller } from "../dialog/DialogContext.ts"
 import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
-import type { ActorId } from "../errors/ActorError.ts"
+import { type ActorId, ChannelClosed } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
-import { LocalActor } from "../local/LocalActor.ts"
+import { type Ending, type Life, LocalActor } from "../local/LocalActor.ts"
 import * as Portal from "../portal/Portal.ts"
 import { newUuid } from "../settings/ActorRef.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
@@ -36,7 +38,9 @@ const channels = (
         connection: left,
         role: "in-process",
         handshake: { side: "acceptor", welcome: welcome(near), judge: () => undefined },
-        events
+        events,
+        // Nothing can be lost within a process.
+        explain: (done) => done(new ChannelClosed({ side: "peer", actor: far }))
       })
       const dialler = new PeerChannel({
         connection: right,
@@ -63,15 +67,25 @@ export const serve = (
     const far: ActorId = { name, uuid: newUuid(), pid: 0 }
     const [ours, theirs] = yield* channels(near, far)
     const level = yield* References.MinimumLogLevel
-    const local = (id: ActorId) =>
+    const context = withoutCaller(yield* Effect.context<never>())
+    let ending: Ending | undefined
+    let exit: Life["exit"]
+    const local = (id: ActorId, life?: Life) =>
       new LocalActor({
         info: { id, name: id.name, ancestors: [], isRoot: true },
         events: makeEvents(),
         spawner: { spawn: () => Effect.die(new Error("nothing can be started by handlers that run here")) },
         parent: undefined,
-        level
+        level,
+        life
       })
-    const served = local(far)
+    const served = local(far, {
+      ending: () => ending,
+      isLeaving: () => false,
+      get exit() {
+        return exit
+      }
+    })
     served.refused = "handlers that run here have no runtime to start actors with"
     served.handlers = yield* handlers(Context.make(ActorRuntime, { info: served.info, inside: served }))
     const dispatcher = new Dispatcher(theirs, served.env, served.handlers)
@@ -79,12 +93,20 @@ export const serve = (
     // Handlers that run here have no portal to us: they ask nothing.
     ours.route((event) => event._tag === "Start" ? ours.violate({ _tag: "WrongSide", word: "Start" }) : undefined)
     const ended = Deferred.makeUnsafe<ActorExit>()
-    const end = (reason: string) =>
+    const over = (cancellation: Cancellation, exit: ActorExit) =>
       Effect.suspend(() => {
-        dispatcher.cancelAll({ by: near, reason, deadline: 0 })
-        const exit: ActorExit = { _tag: "Cancelled", by: near, reason, cleanup: [] }
+        dispatcher.cancelAll(cancellation)
         return Effect.map(dispatcher.awaitIdle, () => void Deferred.doneUnsafe(ended, Exit.succeed(exit)))
       })
+    const end = (reason: string) =>
+      over({ by: near, reason, deadline: 0 }, { _tag: "Cancelled", by: near, reason, cleanup: [] })
+    exit = (reason) => {
+      if (ending !== undefined) return
+      const cancellation = { by: far, reason, deadline: 0 }
+      ending = { cancellation, until: Infinity }
+      const returned = over(cancellation, { _tag: "Returned", cleanup: [] })
+      Effect.runForkWith(context)(Effect.map(returned, () => theirs.close()))
+    }
     yield* Effect.addFinalizer(() => end("scope closed"))
     return Portal.make({
       channel: ours,

@@ -40,7 +40,8 @@ export type Why =
   | { readonly _tag: "Self"; readonly reason: string; readonly signal: Signal | undefined }
   /** An uncaught error, or the failure of its main. */
   | { readonly _tag: "Failed"; readonly error: unknown; readonly of: "actor" | "main" }
-  | { readonly _tag: "Returned" }
+  /** Its main returned, or it ended itself (`Actor.exit`). */
+  | { readonly _tag: "Returned"; readonly reason: string }
   | { readonly _tag: "ParentLost"; readonly signal: Signal | undefined }
 
 /** The parts of an end, in their order. */
@@ -81,6 +82,8 @@ export type Input<F> =
   | { readonly _tag: "MainReturned" }
   | { readonly _tag: "MainFailed"; readonly error: unknown }
   | { readonly _tag: "MainInterrupted" }
+  /** Work in it ends the whole actor (`Actor.exit`). */
+  | { readonly _tag: "Exit"; readonly reason: string }
   | { readonly _tag: "ParentLost" }
   /** `Leave` had no answer in time. */
   | { readonly _tag: "Elapsed" }
@@ -113,6 +116,9 @@ const failedCode = 70
 /** The exit code of an actor that did not become ready, or whose parent is gone. */
 const lostCode = 1
 
+/** The reason that handlers hear when the main of their actor is over. */
+export const mainEnded = "its main has ended"
+
 export const initial: State<never> = { _tag: "Greeting" }
 
 /** The exit of an actor that ended for this reason. */
@@ -144,7 +150,9 @@ const reasonOf = <F>(input: Input<F>, leaving: Signal | undefined): Why | undefi
     case "Uncaught":
       return { _tag: "Failed", error: input.error, of: "actor" }
     case "MainReturned":
-      return { _tag: "Returned" }
+      return { _tag: "Returned", reason: mainEnded }
+    case "Exit":
+      return { _tag: "Returned", reason: input.reason }
     case "MainFailed":
       return { _tag: "Failed", error: input.error, of: "main" }
     case "MainInterrupted":

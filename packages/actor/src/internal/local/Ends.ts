@@ -1,0 +1,45 @@
+/**
+ * The end of an actor: its own, as work in it asks for it.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { nextTurn } from "../transport/nextTurn.ts"
+import { current } from "./LocalActor.ts"
+
+const rootHasNoExit =
+  "Actor.exit ends an actor that serves; a root ends as its program does: return from the program, or fail"
+
+/**
+ * Ends the actor we run in, as if its main had returned: its exit is `Returned`, which fails nobody. Its handlers and
+ * its main are interrupted in its own name, for `reason` (default: "it ended itself"), and its finalizers run.
+ *
+ * The asking handler or main is interrupted here. Code that cannot be interrupted, as a finalizer, goes on. In a root it
+ * dies: a root ends as its program does.
+ *
+ * @example
+ * ```ts
+ * export const close = Actor.fn("close", { module: import.meta.url })(() => Actor.exit("closed for today"))
+ *
+ * const shop = yield* Actor.start("shop", { expose: [close] })
+ * const error = yield* Effect.flip(shop.run(close()))
+ * error._tag // "ContextCancelled"
+ * const { _tag } = yield* shop.wait
+ * _tag // "Returned"
+ * ```
+ * @category cancellation
+ * @since 0.1.0
+ */
+export const exit = (reason = "it ended itself"): Effect.Effect<void, never, ActorRuntime> =>
+  Effect.flatMap(current, (local) => {
+    const { exit } = local
+    if (exit === undefined) return Effect.die(new Error(rootHasNoExit))
+    // Not in this turn: the end interrupts the fiber that asks, and it must not be running then.
+    return Effect.callback<void>((resume) => {
+      nextTurn(() => {
+        exit(reason)
+        resume(Effect.void)
+      })
+    })
+  })
