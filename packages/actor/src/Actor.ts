@@ -199,7 +199,8 @@ export const startScoped: {
         Effect.gen(function*() {
           yield* endAsOwner(local, child, "scope closed")
           const exit = yield* child.wait
-          const unseen = (exit._tag === "Lost" || exit._tag === "Failed") && !looked && !channel.lossWasDelivered
+          const unseen = (exit._tag === "Lost" || exit._tag === "Failed") && !looked && !child.isHandled &&
+            !channel.lossWasDelivered
           if (unseen) yield* Effect.logError(exit.error.message)
           yield* endWithScope(local, child, "scope closed")(closing)
         })

@@ -25,11 +25,12 @@ const cancelled = (...cleanup: ReadonlyArray<string>): Actor.ActorExit => ({
 type Input = Machine.Input<string, string>
 type Action = Machine.Action<string>
 
-const gone = (child: string, exit: Actor.ActorExit = cancelled()): Input => ({
+const gone = (child: string, exit: Actor.ActorExit = cancelled(), handled = false): Input => ({
   _tag: "ChildGone",
   child,
   exit,
-  raised: exit.cleanup
+  raised: exit.cleanup,
+  handled
 })
 const ready = (child: string, awaited = false): Input => ({ _tag: "ChildReady", child, awaited })
 
@@ -47,6 +48,7 @@ const inputs: Record<string, Input> = {
     error: new ActorError.RemoteActorError({ actor, boxed: boxed("TypeError"), others: [] }),
     cleanup: []
   }),
+  "a lost to a monitor": gone("a", { _tag: "Lost", error: lost, cleanup: [boxed("Error")] }, true),
   "b unclean": gone("b", cancelled("Error")),
   j: { _tag: "JobStarted", job: "j" },
   "j dismissed": { _tag: "JobDismissed", job: "j" },
@@ -102,6 +104,8 @@ const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
   ["a; b; a lost", ["end b (nursery failed)", "InterruptBody"], "Closing, ActorLost"],
   ["a; b; a failed", ["end b (nursery failed)", "InterruptBody"], "Closing, RemoteActorError"],
   ["a; a gone", [], "Open, -"],
+  ["a; a lost to a monitor", [], "Open, -"],
+  ["a; returned; a lost to a monitor; over", ["end a (nursery done)", "Joined", "Reaped"], "Done, -"],
   ["a; a returned", [], "Open, -"],
   [
     "a; failed; a lost; over",

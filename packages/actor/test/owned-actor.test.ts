@@ -32,6 +32,8 @@ const inputs = {
   discard: { _tag: "Discard", cancellation: { by: owner, reason: "not ready", deadline: 0 } },
   leave: { _tag: "Leave", reason: "SIGTERM" },
   ack: { _tag: "Ack" },
+  monitored: { _tag: "Monitored", change: 1 },
+  left: { _tag: "Monitored", change: -1 },
   returned: bye({ _tag: "Returned", cleanup: [] }),
   cancelled: bye({ _tag: "Cancelled", by: third, reason: "asked", cleanup: [boxed("Error")] }),
   failed: bye({
@@ -233,6 +235,16 @@ describe("An owned actor", () => {
         exit.error.message,
         limit === undefined ? "`memoryLimit` sets another" : "its `memoryLimit` of 64 MiB"
       )
+    }
+  })
+
+  it("G974: is handled where a monitor waited for its end, and stays so when it has gone", () => {
+    const handled = (given: string) => OwnedActor.isHandled(live(given.split(" ") as ReadonlyArray<Word>).state)
+    for (const given of ["monitored killed", "monitored monitored left killed", "monitored killed left"]) {
+      assert.isTrue(handled(given), given)
+    }
+    for (const given of ["killed", "monitored left killed", "killed monitored", "monitored end ack"]) {
+      assert.isFalse(handled(given), given)
     }
   })
 

@@ -131,7 +131,7 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
             Effect.logError(`the Layer of "${service.key}" has lost its actor. ${message}`)
           )
         child.whenGone((exit) => {
-          if (exit._tag === "Lost" || exit._tag === "Failed") (lost ?? log)(exit.error)
+          if ((exit._tag === "Lost" || exit._tag === "Failed") && !child.isHandled) (lost ?? log)(exit.error)
         })
         yield* Effect.addFinalizer(endWithScope(local, child, "layer closed"))
         return portal(local, service, child, channel)

@@ -557,6 +557,9 @@ const classes = [
   RemoteActorError
 ] as const
 
+/** Any of them, as data: an exit that crosses holds one. */
+export const AnyActorError = Schema.Union(classes)
+
 /**
  * Tells the runtime's own errors from an endpoint's. It narrows an error to the closed union `ActorError`.
  *

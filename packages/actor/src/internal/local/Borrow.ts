@@ -16,6 +16,7 @@ import * as Portal from "../portal/Portal.ts"
 import { type ActorRefData, isBelow } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { LocalActor } from "./LocalActor.ts"
+import { monitorRef } from "./Monitor.ts"
 import { endAsOwner, ownerCancellation } from "./Owner.ts"
 
 /** Connects, keeping why it could not be done. */
@@ -48,7 +49,8 @@ export const borrowed = (
       child === undefined
         ? Effect.flatMap(ownerCancellation(local, reason), (cancellation) => cancel(local, ref, channel, cancellation))
         : endAsOwner(local, child, reason),
-    wait: child === undefined ? wait(local, channel) : child.wait
+    wait: child === undefined ? wait(local, ref, channel) : child.wait,
+    monitor: child === undefined ? monitorPeer(local, ref, channel) : child.monitor
   })
   const close = Effect.sync(() => {
     closed = new ChannelClosed({ side: "local", actor: ref.actor })
@@ -56,12 +58,19 @@ export const borrowed = (
   return scope === undefined ? Effect.succeed(portal) : Effect.as(Scope.addFinalizer(scope, close), portal)
 }
 
-const wait = (local: LocalActor, channel: PeerChannel): Effect.Effect<ActorExit> =>
-  Effect.suspend(() => {
-    // An ancestor outlives us: there is nothing to wait for while we run.
-    if (local.parent === channel || local.reach === undefined) return Effect.never
-    return Effect.map(local.reach.peers.ended(channel), () => exitOfPeer(channel))
-  })
+const monitorPeer = (
+  local: LocalActor,
+  ref: ActorRefData,
+  channel: PeerChannel
+): Effect.Effect<ActorExit, ActorError> =>
+  monitorRef(local, ref, () => channel.bye === undefined ? undefined : exitOfPeer(channel))
+
+/** As a monitor. Where the tree does not know, the end of the connection is the end. */
+const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effect.Effect<ActorExit> =>
+  Effect.catch(monitorPeer(local, ref, channel), () =>
+    local.reach === undefined
+      ? Effect.never
+      : Effect.map(local.reach.peers.ended(channel), () => exitOfPeer(channel)))
 
 /** Its last word, or that the connection ended without one. */
 const exitOfPeer = (channel: PeerChannel): ActorExit => {

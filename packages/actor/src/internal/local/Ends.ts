@@ -1,12 +1,17 @@
 /**
- * The end of an actor: its own, as work in it asks for it.
+ * The end of an actor: its own, as work in it asks for it, and that of any other, seen from where we are.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import type { ActorError } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
+import * as Portal from "../portal/Portal.ts"
+import type { ActorRef } from "../settings/ActorRef.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { nextTurn } from "../transport/nextTurn.ts"
 import { current } from "./LocalActor.ts"
+import { monitorRef } from "./Monitor.ts"
 
 const rootHasNoExit =
   "Actor.exit ends an actor that serves; a root ends as its program does: return from the program, or fail"
@@ -43,3 +48,28 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
       })
     })
   })
+
+/**
+ * Waits until the actor behind a portal or a reference is reaped, and says how it ended: the same that its owner is told,
+ * because its parent is asked. Anybody in the tree may monitor any actor, without power over it and without a connection.
+ *
+ * An owner's monitor has handled the end: it fails neither the nursery nor the Layer of the actor. `portal.wait` only
+ * waits. It fails with `ActorUnreachable` where nobody knows any more, because the actor was gone before.
+ *
+ * @example
+ * ```ts
+ * const exit = yield* Actor.nursery(Effect.gen(function*() {
+ *   const frank = yield* Actor.start("frank", { expose: [isPrime] })
+ *   const watching = yield* Effect.forkChild(Portal.monitor(frank.ref))
+ *   yield* frank.cancel("enough")
+ *   return yield* Fiber.join(watching)
+ * }))
+ * exit._tag // "Cancelled"
+ * ```
+ * @category observing
+ * @since 0.1.0
+ */
+export const monitor = (
+  actor: Portal.Portal<never> | ActorRef<never>
+): Effect.Effect<ActorExit, ActorError, ActorRuntime> =>
+  Effect.flatMap(current, (local) => Portal.isPortal(actor) ? Portal.monitor(actor) : monitorRef(local, actor))

@@ -33,6 +33,8 @@ export interface ChildEntry {
   /** Ends it in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
+  /** The same, and its end is handled: it fails nobody. */
+  readonly monitor: Effect.Effect<ActorExit>
   /** The failures of its cleanup after we had ended it; known once it is gone. */
   readonly raised: ReadonlyArray<Boxed>
   readonly snapshot: () => ChildSnapshot

@@ -81,5 +81,6 @@ export const portalOf = (
     ref: child.ref,
     exposed,
     cancel: (reason) => endAsOwner(local, child, reason),
+    monitor: child.monitor,
     wait
   })

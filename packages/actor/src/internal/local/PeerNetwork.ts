@@ -28,6 +28,7 @@ import { concealed, type PlatformSpec } from "../spawn/SpawnSpec.ts"
 import type { Network } from "../transport/Network.ts"
 import type { Address } from "../transport/Transport.ts"
 import type { LocalActor } from "./LocalActor.ts"
+import { monitorHandlers } from "./Monitor.ts"
 
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
   gone: Schema.Boolean,
@@ -134,7 +135,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
     directory: registrar === undefined
       ? bounded(Remote.remote(toRoot(local, peers), local.env), context, "the root")
       : bounded(registrar.directory, context, "its Discovery"),
-    toRelatives: new Map([...located, ...registrar?.handlers ?? []]),
+    toRelatives: new Map([...located, ...monitorHandlers(local, context), ...registrar?.handlers ?? []]),
     toPeers: registrar?.handlers ?? new Map(),
     forget: (actor) => network.forget(actor)
   }

@@ -139,6 +139,8 @@ export interface PortalOptions {
   readonly exposed: ReadonlyMap<string, string | undefined>
   readonly cancel: (reason: string) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
+  /** The same, where the end counts as handled, and what cannot be known fails. Default: `wait`. */
+  readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
   /** The reference of the actor; a portal to handlers of this process has none. */
   readonly ref?: ActorRefData | undefined
   /** Why the portal must not be used any more, though the connection may be. */
@@ -172,6 +174,12 @@ export const refOf = (portal: Portal<any>): ActorRefData | undefined => insides.
 export const whenClosed = (portal: Portal<any>, callback: () => void): () => void => {
   const options = insides.get(portal)
   return options === undefined ? () => {} : options.channel.whenCallsOver(callback)
+}
+
+/** Waits for the end of the actor behind a portal, which is handled then. */
+export const monitor = (portal: Portal<never>): Effect.Effect<ActorExit, ActorError> => {
+  const options = insides.get(portal)!
+  return options.monitor ?? options.wait
 }
 
 /** The destination of a portal's calls: to relay them for another actor. */

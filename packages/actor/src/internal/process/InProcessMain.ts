@@ -69,7 +69,7 @@ export const serve = (
     const level = yield* References.MinimumLogLevel
     const context = withoutCaller(yield* Effect.context<never>())
     let ending: Ending | undefined
-    let exit: Life["exit"]
+    let exit: Life["exit"] = undefined
     const local = (id: ActorId, life?: Life) =>
       new LocalActor({
         info: { id, name: id.name, ancestors: [], isRoot: true },

@@ -198,6 +198,17 @@ export class ChildActor {
     return Effect.sync(forget)
   })
 
+  /** The same, and its end is handled: it fails neither its nursery nor its Layer. */
+  readonly monitor: Effect.Effect<ActorExit> = Effect.suspend(() => {
+    this.input({ _tag: "Monitored", change: 1 })
+    return Effect.ensuring(this.wait, Effect.sync(() => this.input({ _tag: "Monitored", change: -1 })))
+  })
+
+  /** True when a monitor has heard its end. */
+  get isHandled(): boolean {
+    return OwnedActor.isHandled(this.state)
+  }
+
   readonly gone: Effect.Effect<void> = Effect.asVoid(this.wait)
 
   /** The failures of its cleanup after its owner had ended it; known once it is reaped. */

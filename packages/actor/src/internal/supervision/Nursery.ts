@@ -74,7 +74,9 @@ export class OpenNursery {
   /** Takes a ready actor over: how it ends is the nursery's. */
   own(child: ChildActor, awaited: boolean): void {
     this.input({ _tag: "ChildReady", child, awaited })
-    child.whenGone((exit) => this.input({ _tag: "ChildGone", child, exit, raised: child.raised }))
+    child.whenGone((exit) =>
+      this.input({ _tag: "ChildGone", child, exit, raised: child.raised, handled: child.isHandled })
+    )
   }
 
   job(job: Job): void {

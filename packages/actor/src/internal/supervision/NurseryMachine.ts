@@ -60,12 +60,13 @@ export const initial = <Child, Job>(): State<Child, Job> => ({
 export type Input<Child, Job> =
   /** An actor is ready, and is the region's from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
-  /** `raised` failed in its cleanup after the region had ended it. */
+  /** `raised` failed in its cleanup after the region had ended it. `handled`: a monitor has heard of it. */
   | {
     readonly _tag: "ChildGone"
     readonly child: Child
     readonly exit: ActorExit
     readonly raised: ReadonlyArray<Boxed>
+    readonly handled: boolean
   }
   | { readonly _tag: "JobStarted"; readonly job: Job }
   | { readonly _tag: "JobDismissed"; readonly job: Job }
@@ -166,10 +167,11 @@ const close = <Child, Job>(state: State<Child, Job>, why: Closing, interrupted =
 
 const childGone = <Child, Job>(
   state: State<Child, Job>,
-  { child, exit, raised }: Extract<Input<Child, Job>, { readonly _tag: "ChildGone" }>
+  { child, exit, handled, raised }: Extract<Input<Child, Job>, { readonly _tag: "ChildGone" }>
 ): Step<Child, Job> => {
   const children = new Map(state.children)
   children.delete(child)
+  if (handled) return [{ ...state, children }, []]
   const left = {
     ...state,
     children,

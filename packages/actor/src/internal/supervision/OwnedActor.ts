@@ -60,6 +60,8 @@ export interface State {
   readonly loss: ActorError | undefined
   /** The last signal that was sent to it, and why it came to that. */
   readonly forced: { readonly signal: string; readonly reason: string } | undefined
+  /** Monitors of this process that wait for its end: an end that one of them hears fails nobody. */
+  readonly monitors: number
   /** How it ended; set with the last rung. */
   readonly exit: ActorExit | undefined
 }
@@ -77,6 +79,7 @@ export const initial = (actor: ActorId, memoryLimit?: number): State => ({
   cleanup: [],
   loss: undefined,
   forced: undefined,
+  monitors: 0,
   exit: undefined
 })
 
@@ -87,6 +90,8 @@ export type Input =
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
   /** It was told from outside to end. */
   | { readonly _tag: "Leave"; readonly reason: string }
+  /** A monitor begins or stops to wait for its end. */
+  | { readonly _tag: "Monitored"; readonly change: 1 | -1 }
   | { readonly _tag: "Ack" }
   | { readonly _tag: "Bye"; readonly farewell: ActorExit }
   | { readonly _tag: "Failed"; readonly boxed: Boxed }
@@ -140,6 +145,8 @@ export const step = (state: State, input: Input): Step => {
       return climb({ ...state, cancellation: state.cancellation ?? input.cancellation }, "lost")
     case "Leave":
       return state.rung === "Running" ? climb({ ...state, leave: input.reason }, "leave") : [state, []]
+    case "Monitored":
+      return [{ ...state, monitors: state.monitors + input.change }, []]
     case "Ack":
       return climb(state, "ack")
     case "Bye":
@@ -260,6 +267,9 @@ const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): Read
 /** The cleanup failures of an actor that its owner had ended: they are raised there. */
 export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
   exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
+
+/** True when its end was heard by a monitor: as it was in the moment of the end. */
+export const isHandled = ({ exit, monitors }: State): boolean => exit !== undefined && monitors > 0
 
 /** How the actor ended, of everything that is known of it. */
 export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit => {

@@ -1,0 +1,159 @@
+/**
+ * The end of an actor, seen from anywhere in its tree. Its parent knows how it ended: the question goes up to their common
+ * ancestor and down to the parent, as a search for an address does, and is answered when the actor is reaped.
+ *
+ * A monitor has no power over its actor and needs no connection to it. Nothing is kept for an actor that nobody monitors.
+ *
+ * @since 0.1.0
+ */
+import { Boxed } from "@furrow/protocol/Failure"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { endpoint } from "../contract/Call.ts"
+import { onOwnAccount } from "../dialog/DialogContext.ts"
+import type { BoundHandlers } from "../dialog/Dispatcher.ts"
+import * as Caller from "../dialog/OutgoingDialog.ts"
+import {
+  type ActorError,
+  ActorId,
+  ActorLost,
+  ActorUnreachable,
+  AnyActorError,
+  formatActor,
+  RemoteActorError
+} from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
+import { withoutStack } from "../errors/stack.ts"
+import { type ActorRefData, isBelow } from "../settings/ActorRef.ts"
+import type { ChildEntry, LocalActor } from "./LocalActor.ts"
+
+const cleanup = Schema.Array(Boxed)
+
+const Exit = Schema.Union([
+  Schema.TaggedStruct("Returned", { cleanup }),
+  Schema.TaggedStruct("Failed", { error: RemoteActorError, cleanup }),
+  Schema.TaggedStruct("Cancelled", { by: ActorId, reason: Schema.String, cleanup }),
+  Schema.TaggedStruct("Lost", { error: AnyActorError, cleanup })
+])
+
+/** How it ended. `seen`: its own parent saw it, which may have gone before. */
+interface Told {
+  readonly exit: ActorExit
+  readonly seen: boolean
+}
+
+class NotKnown extends Schema.TaggedError<NotKnown>()("NotKnown", { gone: Schema.Boolean, reason: Schema.String }) {}
+
+const monitored = endpoint("furrow/monitor", {
+  payload: { actor: ActorId, path: Schema.Array(Schema.String) },
+  success: Schema.Struct({ exit: Exit, seen: Schema.Boolean }),
+  error: NotKnown
+})
+
+type Target = Pick<ActorRefData, "actor" | "path">
+
+/** Waits until the actor is reaped, here or where its parent is. */
+const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown | ActorError> =>
+  Effect.suspend((): Effect.Effect<Told, NotKnown | ActorError> => {
+    const { parent, path: own } = local
+    const { path } = target
+    if (!isBelow(path, own)) {
+      return parent === undefined
+        ? Effect.fail(new NotKnown({ gone: true, reason: "it belongs to another tree" }))
+        : ask(local, parent, target)
+    }
+    const child = local.child(path[own.length])
+    if (child === undefined) {
+      const reason = `${formatActor(local.info.id)} has no such child any more`
+      return Effect.fail(new NotKnown({ gone: true, reason }))
+    }
+    return path.length === own.length + 1
+      ? Effect.map(child.wait, (exit) => ({ exit, seen: true }))
+      : below(local, child, target)
+  })
+
+/** An actor below a child of ours is gone with that child, which may end before it answers. */
+const below = (local: LocalActor, child: ChildEntry, target: Target): Effect.Effect<Told, NotKnown | ActorError> => {
+  const goneWithIt = Effect.map(
+    child.wait,
+    (exit) => ({ exit: endedWith(target.actor, child.actor, exit), seen: false })
+  )
+  return Effect.flatMap(child.connected, (channel) =>
+    channel === undefined
+      ? goneWithIt
+      : Effect.catchIf(ask(local, channel, target), isEnd, () => goneWithIt))
+}
+
+/** The error says that the asked actor answers nothing any more. */
+const isEnd = (error: NotKnown | ActorError): boolean =>
+  error._tag === "ActorLost" || error._tag === "ChannelClosed" ||
+  (error._tag === "ContextCancelled" || error._tag === "RemoteActorError") && error.ending
+
+/** How an actor ended whose parent ended first: by what ended that one, which saw to it that nothing stays. */
+const endedWith = (actor: ActorId, above: ActorId, exit: ActorExit): ActorExit => {
+  const reason = `${formatActor(above)} above it has ended`
+  switch (exit._tag) {
+    case "Cancelled":
+      return { _tag: "Cancelled", by: exit.by, reason: exit.reason, cleanup: [] }
+    case "Lost": {
+      const how = { _tag: "ConnectionClosed", reason: `${formatActor(above)} above it is lost` } as const
+      return {
+        _tag: "Lost",
+        error: withoutStack(() => new ActorLost({ actor, how, began: "maybe", stderr: [], failure: null })),
+        cleanup: []
+      }
+    }
+    default:
+      return { _tag: "Cancelled", by: above, reason, cleanup: [] }
+  }
+}
+
+const ask = (
+  local: LocalActor,
+  channel: PeerChannel,
+  { actor, path }: Target
+): Effect.Effect<Told, NotKnown | ActorError> =>
+  onOwnAccount(Caller.run(channel, local.env, monitored({ actor, path }))) as Effect.Effect<
+    Told,
+    NotKnown | ActorError
+  >
+
+/** What an actor answers to its relatives. */
+export const monitorHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
+  new Map([[monitored.endpoint.name, {
+    endpoint: monitored.endpoint,
+    context,
+    handler: (target: Target) =>
+      Effect.mapError(
+        told(local, target),
+        (error) => error._tag === "NotKnown" ? error : new NotKnown({ gone: false, reason: error.message })
+      )
+  }]])
+
+/**
+ * Waits until the actor of a reference is reaped, and says how it ended; an actor above us outlives us. `heard` is what
+ * a connection to it has told, which counts where its parent saw nothing.
+ */
+export const monitorRef = (
+  local: LocalActor,
+  ref: ActorRefData,
+  heard: () => ActorExit | undefined = () => undefined
+): Effect.Effect<ActorExit, ActorError> =>
+  Effect.suspend((): Effect.Effect<ActorExit, ActorError> => {
+    const child = local.child(ref.actor.uuid)
+    if (child !== undefined) return child.monitor
+    if (isBelow(local.path, ref.path)) return Effect.never
+    return Effect.matchEffect(told(local, ref), {
+      onSuccess: ({ exit, seen }) => Effect.succeed(seen ? exit : heard() ?? exit),
+      onFailure: (error) => {
+        const exit = heard()
+        if (exit !== undefined) return Effect.succeed(exit)
+        return Effect.fail(error._tag === "NotKnown" ? unreachable(ref, error) : error)
+      }
+    })
+  })
+
+const unreachable = ({ actor }: ActorRefData, { gone, reason }: NotKnown): ActorUnreachable =>
+  new ActorUnreachable({ actor, target: formatActor(actor), why: gone ? "gone" : "transport", reason })

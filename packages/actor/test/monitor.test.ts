@@ -1,0 +1,201 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor, Portal } from "@furrow/actor"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { causes, Poller, strings } from "./fixtures/lives.ts"
+import { all, company, leave, monitors, nest, spell, waits } from "./fixtures/monitors.ts"
+import * as Journal from "./support/Journal.ts"
+import * as Puppets from "./support/Puppets.ts"
+import { drained, pass, until } from "./support/Time.ts"
+
+const start = (name: string) => Actor.start(name, { expose: [...all, nest] })
+type Member = Effect.Success<ReturnType<typeof start>>
+
+/** An actor below another one: it lives as long as the test. */
+const below = (parent: Member, name: string) =>
+  Effect.gen(function*() {
+    const started = yield* Deferred.make<Actor.ActorRef<typeof all[number]>>()
+    yield* parent.stream(nest({ name })).pipe(
+      Stream.runForEach((ref) => Deferred.succeed(started, ref)),
+      Effect.ignore,
+      Effect.forkScoped
+    )
+    return yield* Actor.portal(yield* Deferred.await(started))
+  })
+
+const inTheatre = <A, E>(
+  theatre: Puppets.Theatre,
+  test: Effect.Effect<A, E, Actor.Nursery | Actor.ActorRuntime | Scope.Scope>
+) => Effect.exit(Actor.nursery(test)).pipe(drained, Effect.provide(theatre.layer))
+
+/** What ends the actor, and how everybody is told. */
+const ends: ReadonlyArray<
+  readonly [string, (frank: Member, puppet: Puppets.Puppet) => Effect.Effect<unknown>, RegExp]
+> = [
+  ["returns", (frank) => Effect.ignore(frank.run(leave())), /^Returned$/],
+  ["is cancelled", (frank) => frank.cancel("enough"), /^Cancelled by root: enough$/],
+  [
+    "fails",
+    (_, puppet) => Effect.sync(() => puppet.uncaught(new TypeError("out of ink"))),
+    /^Failed: out of ink$/
+  ],
+  [
+    "is lost",
+    (_, puppet) => Effect.sync(() => puppet.die({ signal: "SIGKILL" }, ["last line"])),
+    /^Lost: frank@1 is lost: its process was killed by SIGKILL\nits last lines on stderr:\n {2}\| last line$/
+  ]
+]
+
+describe("The end of an actor", () => {
+  for (const [how, end, expected] of ends) {
+    it.effect(`G973: that ${how} is the same for its owner, its peers, a monitor that has no connection, and one far below`, () => {
+      const theatre = Puppets.make()
+      return Effect.map(
+        inTheatre(
+          theatre,
+          Effect.gen(function*() {
+            const frank = yield* start("frank")
+            const peer = yield* start("peer")
+            const deep = yield* below(peer, "deep")
+            const own = (exit: Effect.Effect<Actor.ActorExit, Actor.ActorError>) => Effect.map(exit, spell)
+            const heard = yield* Effect.forEach([
+              own(frank.wait),
+              Effect.map(Portal.monitor(frank), spell),
+              Effect.map(Portal.monitor(frank.ref), spell),
+              peer.run(waits({ who: frank.ref })),
+              peer.run(monitors({ who: frank.ref })),
+              deep.run(waits({ who: frank.ref })),
+              deep.run(monitors({ who: frank.ref }))
+            ], (effect) => Effect.forkChild(effect))
+            yield* pass(100)
+            yield* Effect.forkChild(end(frank, theatre.puppet("frank")))
+            yield* pass(1000)
+            const told = yield* Effect.forEach(heard, (fiber) => Fiber.join(fiber))
+            assert.strictEqual(new Set(told).size, 1, told.join("\n"))
+            assert.match(told[0]!, expected)
+          }).pipe(Effect.scoped)
+        ),
+        // A monitor of the owner has handled the end: the nursery does not fail with it.
+        (exit) => assert.isTrue(Exit.isSuccess(exit), String(exit))
+      )
+    })
+  }
+
+  it.effect("G973: below its parent is known where that parent ended first, by what ended the parent", () => {
+    const theatre = Puppets.make()
+    return Effect.map(
+      inTheatre(
+        theatre,
+        Effect.gen(function*() {
+          const [orderly, killed, peer] = yield* Effect.all([start("orderly"), start("killed"), start("peer")])
+          const [a, b] = yield* Effect.all([below(orderly, "a"), below(killed, "b")])
+          const heard = yield* Effect.forEach(
+            [a.ref, b.ref].flatMap((who) => [
+              Effect.map(Portal.monitor(who), spell),
+              peer.run(monitors({ who }))
+            ]),
+            (effect) => Effect.forkChild(effect)
+          )
+          const kept = yield* Effect.forkChild(Portal.monitor(killed))
+          yield* pass(100)
+          yield* Effect.forkChild(orderly.cancel("enough"))
+          theatre.puppet("killed").die({ signal: "SIGKILL" })
+          yield* pass(1000)
+          assert.deepStrictEqual(yield* Effect.forEach(heard, (fiber) => Fiber.join(fiber)), [
+            "Cancelled by root: enough",
+            "Cancelled by root: enough",
+            ...Array<string>(2).fill("Lost: b@5 is lost: its connection closed (killed@2 above it is lost)")
+          ])
+          yield* Fiber.join(kept)
+        }).pipe(Effect.scoped)
+      ),
+      (exit) => assert.isTrue(Exit.isSuccess(exit), String(exit))
+    )
+  })
+})
+
+describe("A monitor", () => {
+  it.effect("G973: makes no connection, has no power over its actor, and is answered by an earlier end with gone", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
+      const watching = yield* Effect.forkChild(peer.run(monitors({ who: frank.ref })))
+      const own = yield* Effect.forkChild(Portal.monitor(frank.ref))
+      yield* pass(100)
+      assert.deepStrictEqual(yield* peer.run(company()), [])
+      yield* Fiber.interrupt(watching)
+      yield* Fiber.interrupt(own)
+      assert.deepStrictEqual(yield* frank.run(company()), [])
+      yield* frank.cancel("enough")
+      assert.match(
+        yield* peer.run(monitors({ who: frank.ref })),
+        /^ActorUnreachable: frank@\d+ .*has no such child any more$/
+      )
+      const gone = yield* Effect.flip(Portal.monitor(frank.ref))
+      assert.deepInclude(gone, { _tag: "ActorUnreachable", why: "gone" })
+      // A portal remembers.
+      assert.strictEqual(spell(yield* Portal.monitor(frank)), "Cancelled by root: enough")
+    })).pipe(drained, Effect.provide(MemoryActor.layer)))
+
+  for (
+    const [who, survives] of [
+      ["owner", true],
+      ["owner by a reference", true],
+      ["peer", false],
+      ["owner that left", false]
+    ] as const
+  ) {
+    it.effect(`G974: of the ${who} ${survives ? "keeps" : "does not keep"} a loss from the nursery`, () => {
+      const theatre = Puppets.make()
+      return Effect.map(
+        inTheatre(
+          theatre,
+          Effect.gen(function*() {
+            const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
+            const monitor = who === "peer"
+              ? peer.run(monitors({ who: frank.ref }))
+              : Portal.monitor(who === "owner by a reference" ? frank.ref : frank)
+            const watching = yield* Effect.forkChild(
+              monitor as Effect.Effect<unknown, Actor.ActorError, Actor.ActorRuntime>
+            )
+            yield* pass(100)
+            if (who === "owner that left") yield* Fiber.interrupt(watching)
+            theatre.puppet("frank").die({ signal: "SIGKILL" })
+            yield* pass(200)
+            return "went on"
+          })
+        ),
+        (exit) => assert.strictEqual(Exit.isSuccess(exit) && exit.value === "went on", survives, String(exit))
+      )
+    })
+  }
+
+  for (const monitored of [true, false]) {
+    it.effect(`G974: of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>
+      Effect.gen(function*() {
+        const journal = yield* Journal.fresh
+        const heard: Array<string> = []
+        const watched = Layer.effectDiscard(Effect.gen(function*() {
+          const poller = yield* Poller
+          const watch = monitored ? Portal.monitor(poller) : poller.wait
+          yield* Effect.forkScoped(Effect.map(watch, (exit) => heard.push(spell(exit))))
+        })).pipe(Layer.provide(Poller.layer))
+        const launched = yield* Effect.forkChild(Effect.exit(Actor.launch(watched)))
+        yield* until(1000)(Effect.whileLoop({
+          while: () => !journal.some((line) => line.endsWith("main starts")),
+          body: () => Effect.sleep(50),
+          step: () => {}
+        }))
+        strings.main(causes.dies)
+        yield* pass(500)
+        if (monitored) assert.deepStrictEqual(heard, ["Failed: out of ink"])
+        assert.strictEqual(launched.pollUnsafe() === undefined, monitored)
+        yield* Effect.forkChild(Fiber.interrupt(launched))
+        yield* pass(500)
+      }).pipe(drained, Effect.provide(MemoryActor.layer)))
+  }
+})
