@@ -5,5 +5,5 @@
  * @since 0.1.0
  */
 export type { NurserySnapshot } from "./internal/inspect/Snapshot.ts"
-export { Nursery } from "./internal/supervision/Nursery.ts"
-export type { Raised, Raises } from "./internal/supervision/Nursery.ts"
+export { exits, Nursery } from "./internal/supervision/Nursery.ts"
+export type { Ended, Raised, Raises } from "./internal/supervision/Nursery.ts"

@@ -22,6 +22,8 @@ const cancelled = (...cleanup: ReadonlyArray<string>): Actor.ActorExit => ({
   cleanup: cleanup.map(boxed)
 })
 
+const overrun = Cause.fail("overrun")
+
 type Input = Machine.Input<string, string>
 type Action = Machine.Action<string>
 
@@ -49,7 +51,12 @@ const inputs: Record<string, Input> = {
     cleanup: []
   }),
   "a lost to a monitor": gone("a", { _tag: "Lost", error: lost, cleanup: [boxed("Error")] }, true),
+  "b lost": gone("b", { _tag: "Lost", error: lost, cleanup: [] }),
   "b unclean": gone("b", cancelled("Error")),
+  "reader came": { _tag: "ReaderCame" },
+  read: { _tag: "EndRead" },
+  "reader left": { _tag: "ReaderLeft", enough: true },
+  "reader broke": { _tag: "ReaderLeft", enough: false },
   j: { _tag: "JobStarted", job: "j" },
   "j dismissed": { _tag: "JobDismissed", job: "j" },
   "j failed": { _tag: "JobFailed", job: "j", cause: Cause.fail("j failed") },
@@ -64,7 +71,7 @@ const inputs: Record<string, Input> = {
 
 const run = (given: ReadonlyArray<string>) => {
   const actions: Array<Action> = []
-  const states = [Machine.initial<string, string>()]
+  const states = [Machine.initial<string, string>(overrun)]
   for (const name of given) {
     const [state, more] = Machine.step(states.at(-1)!, inputs[name]!)
     states.push(state)
@@ -122,6 +129,38 @@ const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
   ["j; j dismissed; j answered", [], "Open, -"],
   ["j; j dismissed; j failed", ["InterruptBody"], "Closing, j failed"],
   ["j; failed; j answered", ["InterruptBody"], "Closing, body failed"],
+  // Ends that somebody reads.
+  ["a; reader came; a lost", ["WakeReaders"], "Open, -"],
+  ["a; reader came; a lost; read; reader left", ["WakeReaders"], "Open, -"],
+  ["a; reader came; a lost; reader left", ["WakeReaders", "InterruptBody"], "Closing, ActorLost"],
+  ["a; reader came; a gone; reader left", ["WakeReaders"], "Open, -"],
+  ["a; reader came; reader came; a lost; reader left", ["WakeReaders"], "Open, -"],
+  [
+    "a; b; reader came; a lost; b lost; read; reader left",
+    ["WakeReaders", "WakeReaders", "InterruptBody"],
+    "Closing, ActorLost"
+  ],
+  ["a; reader came; reader left; a lost", ["InterruptBody"], "Closing, ActorLost"],
+  // What broke the reading comes first; the end counts when the region ends.
+  [
+    "a; reader came; a lost; reader broke; failed; over",
+    ["WakeReaders", "InterruptBody", "TellSuppressed", "Reaped"],
+    "Done, body failed"
+  ],
+  ["a; reader came; a lost; reader broke; returned; over", ["WakeReaders", "Joined", "Reaped"], "Done, ActorLost"],
+  ["a; reader came; a lost; reader broke; reader came; read; returned; over", [
+    "WakeReaders",
+    "WakeReaders",
+    "Joined",
+    "Reaped"
+  ], "Done, -"],
+  // A region that closes tells its readers; what ends then is its own doing.
+  ["a; reader came; returned", ["end a (nursery done)", "WakeReaders", "Joined"], "Closing, -"],
+  [
+    "a; reader came; returned; a lost; over",
+    ["end a (nursery done)", "WakeReaders", "Joined", "Reaped"],
+    "Done, ActorLost"
+  ],
   // Too late.
   ["returned; a; over; a gone", ["Joined", "discard a", "Reaped"], "Done, -"],
   ["returned; over; a", ["Joined", "Reaped", "discard a"], "Done, -"]
@@ -140,6 +179,34 @@ describe("A nursery", () => {
     const { cleanup, first } = run(["a", "b", "a lost", "b unclean"]).state
     assert.deepStrictEqual(cleanup.map(({ type }) => type), ["Error"])
     assert.strictEqual(first?.reasons.length, 1)
+  })
+})
+
+describe("The ends of a nursery's actors", () => {
+  it("G975: that nobody has read when the nursery ends are its failure", () => {
+    const { state } = run(["a", "reader came", "a lost", "reader broke", "returned", "over"])
+    assert.deepStrictEqual([state.phase._tag, failureOf(state)], ["Done", "ActorLost"])
+  })
+
+  it("G975: that nobody reads keep the cleanups that failed", () => {
+    const { state } = run(["reader came", "b unclean", "reader left"])
+    assert.deepStrictEqual(state.cleanup.map(({ type }) => type), ["Error"])
+  })
+
+  const lostOnes = (count: number) => ["reader came", ...Array<string>(count).fill("a lost")]
+
+  it("G975: wait for their reader up to a bound, and one more fails the nursery", () => {
+    const { state } = run(lostOnes(Machine.maxUnreadEnds))
+    assert.deepStrictEqual([state.phase._tag, state.unread.length], ["Open", Machine.maxUnreadEnds])
+    const [over] = Machine.step(state, inputs["a gone"]!)
+    assert.deepStrictEqual([over.phase._tag, failureOf(over)], ["Closing", "overrun"])
+  })
+
+  it("G975: come in their order, and the first one that nobody reads is the failure", () => {
+    const { state } = run(["reader came", "a gone", "a lost", "a failed"])
+    assert.deepStrictEqual(state.unread.map(({ exit }) => exit._tag), ["Cancelled", "Lost", "Failed"])
+    const [left] = Machine.step(state, inputs["reader left"]!)
+    assert.deepStrictEqual([failureOf(left), left.others.length, left.unread.length], ["ActorLost", 1, 0])
   })
 })
 
@@ -166,6 +233,16 @@ describe("Whatever happens to a nursery, in any order,", () => {
     for (const { children, phase } of states.slice(done)) {
       assert.deepStrictEqual([phase._tag, children.size], ["Done", 0])
     }
+  })
+
+  it.prop("a loss in it is read, heard by a monitor, or its failure", { given: any }, ({ given }) => {
+    const { state, states } = run([...given, "returned", "over", "j over", "a gone", "b gone"])
+    assert.deepStrictEqual([state.phase._tag, state.unread.length], ["Done", 0])
+    const heard = given.slice(0, states.findIndex(({ phase }) => phase._tag === "Done"))
+    const losses = heard.filter((name) => name === "a lost" || name === "b lost").length
+    const reads = given.filter((name) => name === "read").length
+    if (losses <= reads || given.includes("interrupted")) return
+    assert.isTrue(state.first !== undefined)
   })
 
   it.prop("every actor that is in it when it closes is told to end, once", { given: any }, ({ given }) => {

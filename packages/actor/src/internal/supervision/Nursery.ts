@@ -16,15 +16,19 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { cancellationOf } from "../dialog/DialogContext.ts"
-import type { ActorError } from "../errors/ActorError.ts"
+import { type ActorError, type ActorId, StreamOverrun } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
 import { box } from "../errors/Boxing.ts"
 import type { NurserySnapshot } from "../inspect/Snapshot.ts"
 import { current, type LocalActor } from "../local/LocalActor.ts"
 import { withCleanupFailures, withOthers } from "../local/Owner.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
+import { Waiters } from "../settings/Waiters.ts"
 import type { ChildActor } from "./ChildActor.ts"
 import * as Machine from "./NurseryMachine.ts"
 
@@ -50,16 +54,30 @@ export interface Job {
   readonly done: Deferred.Deferred<void>
 }
 
+/**
+ * The end of one actor of a nursery.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ended {
+  readonly actor: ActorId
+  readonly exit: ActorExit
+}
+
 /** The inside of a nursery. */
 export class OpenNursery {
   readonly local: LocalActor
-  private state = Machine.initial<ChildActor, Job>()
+  private state: Machine.State<ChildActor, Job>
+  private readonly readers = new Waiters()
   private readonly failure = Deferred.makeUnsafe<never, unknown>()
   private readonly joined = Deferred.makeUnsafe<void>()
   private readonly done = Deferred.makeUnsafe<void>()
 
   constructor(local: LocalActor) {
     this.local = local
+    const overrun = new StreamOverrun({ actor: local.info.id, endpoint: "Nursery.exits" })
+    this.state = Machine.initial(Cause.fail(overrun))
   }
 
   get isOpen(): boolean {
@@ -77,6 +95,28 @@ export class OpenNursery {
     child.whenGone((exit) =>
       this.input({ _tag: "ChildGone", child, exit, raised: child.raised, handled: child.isHandled })
     )
+  }
+
+  /** Reads the ends of its actors for as long as the Scope. */
+  readonly ends: Effect.Effect<Pull.Pull<readonly [Ended]>, never, Scope.Scope> = Effect.as(
+    Effect.acquireRelease(
+      Effect.sync(() => this.input({ _tag: "ReaderCame" })),
+      (_, exit) => Effect.sync(() => this.input({ _tag: "ReaderLeft", enough: Exit.isSuccess(exit) }))
+    ),
+    Effect.suspend(() => this.nextEnd)
+  )
+
+  private get nextEnd(): Pull.Pull<readonly [Ended]> {
+    const [end] = this.state.unread
+    if (end !== undefined) {
+      this.input({ _tag: "EndRead" })
+      return Effect.succeed([{ actor: end.child.actor, exit: end.exit }])
+    }
+    if (!this.isOpen) return Cause.done()
+    return Effect.callback((resume) => {
+      const forget = this.readers.add(() => resume(Effect.suspend(() => this.nextEnd)))
+      return Effect.sync(forget)
+    })
   }
 
   job(job: Job): void {
@@ -159,6 +199,8 @@ export class OpenNursery {
         const { by, deadline } = author ?? env.cancellation() ?? { by: info.id, deadline: 0 }
         return action.child.beginEnd({ by, reason, deadline })
       }
+      case "WakeReaders":
+        return this.readers.wake()
       case "Discard":
         return action.child.beginDiscard()
       case "InterruptBody":
@@ -234,6 +276,36 @@ export const nursery = <A, E, R>(
         }))
     })
   ) as Effect.Effect<A, any, any>
+
+/**
+ * The ends of the actors of the nursery around us, from the moment the stream is read until the nursery ends. While it is
+ * read an end fails nobody: its reader decides. Two readers share the ends between them.
+ *
+ * An end that is unread when the readers have enough, or when the nursery ends, counts as without them. The failure of a
+ * job (`Actor.forkInActor`) stays the nursery's. 1,000 ends wait for a reader; one more fails the nursery with
+ * `StreamOverrun`.
+ *
+ * @example
+ * ```ts
+ * const [ended] = yield* Actor.nursery(Effect.gen(function*() {
+ *   const reading = yield* Nursery.exits.pipe(
+ *     Stream.take(1),
+ *     Stream.runCollect,
+ *     Effect.forkChild({ startImmediately: true })
+ *   )
+ *   const gretchen = yield* Actor.start("gretchen", { expose: [isPrime] })
+ *   yield* gretchen.cancel("enough")
+ *   return yield* Fiber.join(reading)
+ * }))
+ * ended.actor.name // "gretchen"
+ * ended.exit._tag // "Cancelled"
+ * ```
+ * @category observing
+ * @since 0.1.0
+ */
+export const exits: Stream.Stream<Ended, never, Nursery> = Stream.unwrap(
+  Effect.flatMap(Nursery, ({ inside }) => Effect.map(inside.ends, (pull) => Stream.fromPull(Effect.succeed(pull))))
+)
 
 /** Runs the work until it ends, something the nursery owns fails, or we are interrupted; children hear of it at once. */
 const watched = <A>(work: Effect.Effect<A, unknown>, state: OpenNursery): Effect.Effect<A, unknown> => {

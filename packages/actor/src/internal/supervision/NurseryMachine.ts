@@ -8,6 +8,9 @@
  * The first failure is the region's, and interrupts the body. Later ones are data, and so is what only answers our own
  * cancel. A cleanup that failed is the region's failure where nothing else is: as a finalizer's that dies in a Scope.
  *
+ * While somebody reads the ends of its actors they fail nobody: each waits for a reader. An end that stays unread counts
+ * after all, when its readers have read enough, or when the region ends.
+ *
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
@@ -19,6 +22,9 @@ import { raisedBy, raisedIn } from "../errors/raised.ts"
 
 /** A region that lives long keeps the first of the cleanups that failed; events have told all of them. */
 const maxCleanupFailures = 100
+
+/** Ends that wait for a reader. */
+export const maxUnreadEnds = 1000
 
 /** Why everybody in it ends, and in whose name where it is not ours. */
 export interface Closing {
@@ -45,16 +51,33 @@ export interface State<Child, Job> {
   readonly others: ReadonlyArray<unknown>
   /** The cleanup failures of its actors. */
   readonly cleanup: ReadonlyArray<Boxed>
+  /** Readers of the ends of its actors. */
+  readonly readers: number
+  /** The ends that came while somebody read, the oldest first. */
+  readonly unread: ReadonlyArray<End<Child>>
+  /** The failure of a region whose readers do not keep up. */
+  readonly overrun: Cause.Cause<unknown>
 }
 
-export const initial = <Child, Job>(): State<Child, Job> => ({
+/** The end of an actor of the region, for a reader. */
+export interface End<Child> {
+  readonly child: Child
+  readonly exit: ActorExit
+  /** What failed in its cleanup after the region had ended it. */
+  readonly raised: ReadonlyArray<Boxed>
+}
+
+export const initial = <Child, Job>(overrun: Cause.Cause<unknown>): State<Child, Job> => ({
   phase: { _tag: "Open" },
   children: new Map(),
   jobs: new Map(),
   first: undefined,
   body: undefined,
   others: [],
-  cleanup: []
+  cleanup: [],
+  readers: 0,
+  unread: [],
+  overrun
 })
 
 export type Input<Child, Job> =
@@ -68,6 +91,11 @@ export type Input<Child, Job> =
     readonly raised: ReadonlyArray<Boxed>
     readonly handled: boolean
   }
+  | { readonly _tag: "ReaderCame" }
+  /** A reader takes the oldest end. */
+  | { readonly _tag: "EndRead" }
+  /** `enough`: it was not interrupted, and has not failed. */
+  | { readonly _tag: "ReaderLeft"; readonly enough: boolean }
   | { readonly _tag: "JobStarted"; readonly job: Job }
   | { readonly _tag: "JobDismissed"; readonly job: Job }
   | { readonly _tag: "JobFailed"; readonly job: Job; readonly cause: Cause.Cause<unknown> }
@@ -81,6 +109,8 @@ export type Input<Child, Job> =
 
 export type Action<Child> =
   | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
+  /** An end can be read, or there will be no more. */
+  | { readonly _tag: "WakeReaders" }
   /** It became ready too late: no portal to it is out. */
   | { readonly _tag: "Discard"; readonly child: Child }
   /** Something that the region owns has failed: the body hears of it. */
@@ -111,6 +141,14 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
     }
     case "ChildGone":
       return childGone(state, input)
+    case "ReaderCame":
+      return [{ ...state, readers: state.readers + 1 }, []]
+    case "EndRead":
+      return [{ ...state, unread: state.unread.slice(1) }, []]
+    case "ReaderLeft": {
+      const left = { ...state, readers: state.readers - 1 }
+      return input.enough && left.readers === 0 ? countUnread(left) : [left, []]
+    }
     case "JobStarted":
       return [{ ...state, jobs: new Map(state.jobs).set(input.job, { dismissed: false }) }, []]
     case "JobDismissed":
@@ -148,7 +186,8 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
 const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   const { children, jobs, phase } = state
   if (phase._tag === "Closing" && phase.bodyIsOver && children.size === 0) {
-    return [{ ...state, phase: { _tag: "Done" } }, [{ _tag: "Reaped" }]]
+    const [counted, actions] = countUnread(state)
+    return [{ ...counted, phase: { _tag: "Done" } }, [...actions, { _tag: "Reaped" }]]
   }
   if (phase._tag !== "Joining" || jobs.size > 0) return [state, []]
   for (const { awaited } of children.values()) if (awaited) return [state, []]
@@ -161,7 +200,10 @@ const close = <Child, Job>(state: State<Child, Job>, why: Closing, interrupted =
   isOpen(state)
     ? [
       { ...state, phase: { _tag: "Closing", why, interrupted, bodyIsOver: false } },
-      Array.from(state.children.keys(), (child): Action<Child> => ({ _tag: "End", child, why }))
+      [
+        ...Array.from(state.children.keys(), (child): Action<Child> => ({ _tag: "End", child, why })),
+        ...wakeReaders(state)
+      ]
     ]
     : [state, []]
 
@@ -171,13 +213,33 @@ const childGone = <Child, Job>(
 ): Step<Child, Job> => {
   const children = new Map(state.children)
   children.delete(child)
-  if (handled) return [{ ...state, children }, []]
-  const left = {
-    ...state,
-    children,
-    cleanup: [...state.cleanup, ...raised].slice(0, maxCleanupFailures)
+  if (state.readers > 0 && isOpen(state)) {
+    if (state.unread.length === maxUnreadEnds) return fail({ ...state, children }, state.overrun)
+    return [{ ...state, children, unread: [...state.unread, { child, exit, raised }] }, wakeReaders(state)]
   }
-  return exit._tag === "Lost" || exit._tag === "Failed" ? fail(left, Cause.fail(exit.error)) : [left, []]
+  if (handled) return [{ ...state, children }, []]
+  return count({ ...state, children }, { child, exit, raised })
+}
+
+const wakeReaders = (state: State<any, any>): ReadonlyArray<Action<never>> =>
+  state.readers > 0 ? [{ _tag: "WakeReaders" }] : []
+
+/** An end that nobody handles. */
+const count = <Child, Job>(state: State<Child, Job>, { exit, raised }: End<Child>): Step<Child, Job> => {
+  const told = { ...state, cleanup: [...state.cleanup, ...raised].slice(0, maxCleanupFailures) }
+  return exit._tag === "Lost" || exit._tag === "Failed" ? fail(told, Cause.fail(exit.error)) : [told, []]
+}
+
+/** The ends that nobody has read count after all. */
+const countUnread = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
+  let counted: State<Child, Job> = { ...state, unread: [] }
+  const told: Array<Action<Child>> = []
+  for (const end of state.unread) {
+    const [next, actions] = count(counted, end)
+    counted = next
+    told.push(...actions)
+  }
+  return [counted, told]
 }
 
 const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
