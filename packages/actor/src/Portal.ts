@@ -7,5 +7,5 @@
 export type { ActorExit } from "./internal/errors/ActorExit.ts"
 export type { ChannelSnapshot, PortalSnapshot } from "./internal/inspect/Snapshot.ts"
 export { monitor } from "./internal/local/Ends.ts"
-export { isPortal } from "./internal/portal/Portal.ts"
+export { drain, isPortal } from "./internal/portal/Portal.ts"
 export type { DialogOf, EndpointsOf, Portal } from "./internal/portal/Portal.ts"

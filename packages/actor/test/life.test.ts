@@ -22,6 +22,7 @@ const inputs = {
   failed: { _tag: "MainFailed", error: "main" },
   interrupted: { _tag: "MainInterrupted" },
   exit: { _tag: "Exit", reason: "closed" },
+  drain: { _tag: "Drain" },
   lost: { _tag: "ParentLost" },
   elapsed: { _tag: "Elapsed" },
   settled: { _tag: "Settled", failed: undefined },
@@ -56,6 +57,8 @@ const spellState = (state: Life.State<string>): string =>
     ? `Ended(${state.ended.how} ${state.ended.code})`
     : state._tag === "Ending"
     ? `Ending(${state.part})`
+    : "draining" in state && state.draining
+    ? `${state._tag}(draining)`
     : state._tag
 
 const after = (...path: ReadonlyArray<Name>): readonly [Life.State<string>, ReadonlyArray<string>] => {
@@ -124,6 +127,7 @@ const table: Record<string, { readonly path: ReadonlyArray<Name>; readonly rows:
       cancel: "Ending(handlers) Ack BeginEnd(Cancelled) Run(handlers)",
       answer: "Ending(handlers) Ack BeginEnd(Cancelled) Run(handlers)",
       signal: "Leaving SayLeave",
+      drain: "Serving(draining)",
       uncaught: booted("actor"),
       returned: booted("Returned"),
       failed: booted("main"),
@@ -143,7 +147,22 @@ const table: Record<string, { readonly path: ReadonlyArray<Name>; readonly rows:
       interrupted: booted("its main was interrupted"),
       exit: booted("Returned"),
       lost: booted("ParentLost"),
-      elapsed: booted("SIGTERM")
+      elapsed: booted("SIGTERM"),
+      drain: "Leaving(draining)"
+    }
+  },
+  Draining: {
+    path: [...serving, "drain"],
+    rows: {
+      cancel: "Ending(handlers) Ack BeginEnd(Cancelled) Run(handlers)",
+      answer: "Ending(handlers) Ack BeginEnd(Cancelled) Run(handlers)",
+      signal: "Leaving(draining) SayLeave",
+      uncaught: booted("actor"),
+      returned: booted("Returned"),
+      failed: booted("main"),
+      interrupted: booted("its main was interrupted"),
+      exit: booted("Returned"),
+      lost: booted("ParentLost")
     }
   },
   Ending: {
@@ -166,7 +185,7 @@ const whole = ["settled", "settled", "settled", "settled", "settled", "settled"]
 describe("The life of an actor", () => {
   for (const [state, { path, rows }] of Object.entries(table)) {
     it(`in ${state} makes of every input what its table says`, () => {
-      assert.strictEqual(after(...path)[0]._tag, state)
+      assert.strictEqual(after(...path)[0]._tag, state === "Draining" ? "Serving" : state)
       assert.deepStrictEqual(
         Object.fromEntries(names.map((name) => [name, row(path, name)])),
         Object.fromEntries(names.map((name) => [name, rows[name] ?? "-"]))

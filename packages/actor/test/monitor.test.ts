@@ -141,38 +141,35 @@ describe("A monitor", () => {
       assert.strictEqual(spell(yield* Portal.monitor(frank)), "Cancelled by root: enough")
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  for (
-    const [who, survives] of [
-      ["owner", true],
-      ["owner by a reference", true],
-      ["peer", false],
-      ["owner that left", false]
-    ] as const
-  ) {
-    it.effect(`G974: of the ${who} ${survives ? "keeps" : "does not keep"} a loss from the nursery`, () => {
-      const theatre = Puppets.make()
-      return Effect.map(
-        inTheatre(
-          theatre,
-          Effect.gen(function*() {
-            const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
-            const monitor = who === "peer"
-              ? peer.run(monitors({ who: frank.ref }))
-              : Portal.monitor(who === "owner by a reference" ? frank.ref : frank)
-            const watching = yield* Effect.forkChild(
-              monitor as Effect.Effect<unknown, Actor.ActorError, Actor.ActorRuntime>
-            )
-            yield* pass(100)
-            if (who === "owner that left") yield* Fiber.interrupt(watching)
-            theatre.puppet("frank").die({ signal: "SIGKILL" })
-            yield* pass(200)
-            return "went on"
-          })
-        ),
-        (exit) => assert.strictEqual(Exit.isSuccess(exit) && exit.value === "went on", survives, String(exit))
-      )
-    })
+  const hears = (who: "owner" | "owner by a reference" | "peer" | "owner that left", survives: boolean) => {
+    const theatre = Puppets.make()
+    return Effect.map(
+      inTheatre(
+        theatre,
+        Effect.gen(function*() {
+          const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
+          const monitor = who === "peer"
+            ? peer.run(monitors({ who: frank.ref }))
+            : Portal.monitor(who === "owner by a reference" ? frank.ref : frank)
+          const watching = yield* Effect.forkChild(
+            monitor as Effect.Effect<unknown, Actor.ActorError, Actor.ActorRuntime>
+          )
+          yield* pass(100)
+          if (who === "owner that left") yield* Fiber.interrupt(watching)
+          theatre.puppet("frank").die({ signal: "SIGKILL" })
+          yield* pass(200)
+          return "went on"
+        })
+      ),
+      (exit) => assert.strictEqual(Exit.isSuccess(exit) && exit.value === "went on", survives, String(exit))
+    )
   }
+
+  it.effect("G974: of the owner keeps a loss from the nursery", () => hears("owner", true))
+  it.effect("G974: of the owner by a reference keeps a loss from the nursery", () =>
+    hears("owner by a reference", true))
+  it.effect("G974: of a peer leaves a loss to the nursery", () => hears("peer", false))
+  it.effect("G974: that was interrupted leaves a loss to the nursery", () => hears("owner that left", false))
 
   for (const monitored of [true, false]) {
     it.effect(`G974: of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>

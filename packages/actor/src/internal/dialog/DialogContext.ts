@@ -27,6 +27,8 @@ export interface DialogContext {
   readonly level: LogLevel.LogLevel
   /** Set once the whole actor is being cancelled: its own calls are then cancelled in that name. */
   readonly cancellation: () => Cancellation | undefined
+  /** True when nothing new is begun here for others. */
+  readonly isDraining?: (() => boolean) | undefined
 }
 
 /** One handler's dialog: nested calls find there who cancelled it, so that the author survives the hop (CANC-9). */

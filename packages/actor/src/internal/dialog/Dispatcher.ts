@@ -35,6 +35,8 @@ export type BoundHandlers = ReadonlyMap<string, Handler>
 /** Endpoints of the runtime itself: served to children, and never shown. */
 const runtimePrefix = "furrow/"
 
+const isRuntimes = (endpoint: string): boolean => endpoint.startsWith(runtimePrefix)
+
 /** The dialogs of one peer at once; another one is refused. */
 const maxDialogs = 10_000
 
@@ -68,6 +70,9 @@ export class Dispatcher {
   private readonly relays: ReadonlyMap<string, Relayed>
   private readonly running = new Set<IncomingDialog>()
   private readonly idle = new Waiters()
+  private readonly quiet = new Waiters()
+  /** Dialogs that run and are not the runtime's own. */
+  calls = 0
   private closing: Dialog.Cancellation | undefined
 
   constructor(
@@ -104,6 +109,7 @@ export class Dispatcher {
     // Most calls end in the turn they begin: no other word can come for them.
     if (dialog.isDone) return
     this.running.add(dialog)
+    if (!isRuntimes(dialog.endpoint)) this.calls++
     this.channel.registerCallee(start.dialog, dialog)
     if (this.closing !== undefined) dialog.interrupt(this.closing)
   }
@@ -138,6 +144,12 @@ export class Dispatcher {
     return Effect.sync(this.idle.add(() => resume(Effect.void)))
   })
 
+  /** When no dialog runs but those of the runtime itself. */
+  readonly awaitQuiet: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    if (this.calls === 0) return resume(Effect.void)
+    return Effect.sync(this.quiet.add(() => resume(Effect.void)))
+  })
+
   /** A call of a Service that we gave to the peer goes on to it. */
   private relayStart(start: Message.Start): boolean {
     for (const [key, { address, channel }] of this.relays) {
@@ -150,7 +162,9 @@ export class Dispatcher {
   }
 
   private busy({ endpoint }: Message.Start): Protocol.Failure | undefined {
-    const limit = endpoint.startsWith(runtimePrefix) ? maxDialogs + runtimeReserve : maxDialogs
+    const runtimes = isRuntimes(endpoint)
+    if (!runtimes && this.env.isDraining?.() === true) return { _tag: "Busy", limit: 0 }
+    const limit = runtimes ? maxDialogs + runtimeReserve : maxDialogs
     return this.channel.openDialogCount < limit ? undefined : { _tag: "Busy", limit }
   }
 
@@ -162,7 +176,7 @@ export class Dispatcher {
     }
     if (handler === undefined || handler.endpoint.kind !== start.kind) {
       const exposed = Array.from(this.handlers.values(), ({ endpoint }) => `${endpoint.name} (${endpoint.kind})`)
-        .filter((name) => !name.startsWith(runtimePrefix))
+        .filter((name) => !isRuntimes(name))
       return { _tag: "EndpointUnknown", endpoint: `${start.endpoint.slice(0, maxNameChars)} (${start.kind})`, exposed }
     }
     if (start.kind !== "call" && (start.window === null || !Credit.isWindow(start.window))) {
@@ -176,7 +190,7 @@ export class Dispatcher {
   }
 
   private readonly ended = (dialog: IncomingDialog): void => {
-    this.running.delete(dialog)
+    if (this.running.delete(dialog) && !isRuntimes(dialog.endpoint) && --this.calls === 0) this.quiet.wake()
     if (this.running.size === 0) this.idle.wake()
   }
 }

@@ -250,7 +250,7 @@ export class EndpointUnknown extends Schema.TaggedError<EndpointUnknown>()("Endp
 
 /**
  * The actor ran nothing: `limit` dialogs of ours are open there at once, or ended and we have not read how. A bound on
- * the calls in flight avoids it.
+ * the calls in flight avoids it. A `limit` of 0 is an actor that its owner drains (`isDraining`).
  *
  * @example
  * ```ts
@@ -267,7 +267,17 @@ export class ActorBusy extends Schema.TaggedError<ActorBusy>()("ActorBusy", {
   endpoint: Schema.String,
   limit: Schema.Int
 }) {
+  /** True when its owner drains it: it begins nothing any more. */
+  get isDraining(): boolean {
+    return this.limit === 0
+  }
   override get message(): string {
+    if (this.isDraining) {
+      return `${
+        formatActor(this.actor)
+      } did not run ${this.endpoint}: its owner drains it, and it begins no call any ` +
+        "more. Call another actor"
+    }
     return `${
       formatActor(this.actor)
     } did not run ${this.endpoint}: ${this.limit} dialogs of this actor are open there ` +

@@ -15,6 +15,7 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 import * as Portal from "../portal/Portal.ts"
 import { type ActorRefData, isBelow } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
+import { drainChild } from "./Drain.ts"
 import type { LocalActor } from "./LocalActor.ts"
 import { monitorRef } from "./Monitor.ts"
 import { endAsOwner, ownerCancellation } from "./Owner.ts"
@@ -50,6 +51,7 @@ export const borrowed = (
         ? Effect.flatMap(ownerCancellation(local, reason), (cancellation) => cancel(local, ref, channel, cancellation))
         : endAsOwner(local, child, reason),
     wait: child === undefined ? wait(local, ref, channel) : child.wait,
+    drain: child === undefined ? undefined : drainChild(local, child.actor, channel),
     monitor: child === undefined ? monitorPeer(local, ref, channel) : child.monitor
   })
   const close = Effect.sync(() => {

@@ -54,6 +54,9 @@ export interface Life {
   readonly isLeaving: () => boolean
   /** Ends it as if its main had returned. Absent in a root, which ends as its program does. */
   readonly exit?: ((reason: string) => void) | undefined
+  /** From here on no call begins. Absent in a root, which nobody drains. */
+  readonly drain?: (() => void) | undefined
+  readonly isDraining?: (() => boolean) | undefined
 }
 
 /** Nothing of the runtime ends a root, or handlers in somebody's process, but their program. */
@@ -139,6 +142,17 @@ export class LocalActor {
     return this.life.ending()
   }
 
+  /** No call of our parent or of a peer begins any more; it ends when those that are open have ended. */
+  readonly drained: Effect.Effect<void> = Effect.suspend(() => {
+    this.life.drain?.()
+    return Effect.forEach(this.serving, (dispatcher) => dispatcher.awaitQuiet, { discard: true })
+  })
+
+  /** Calls of our parent and of peers that are open. */
+  get openCalls(): number {
+    return this.serving.reduce((sum, { calls }) => sum + calls, 0)
+  }
+
   /** Ends this actor in its own name, if anything in it can. */
   get exit(): Life["exit"] {
     return this.life.exit
@@ -182,7 +196,8 @@ export class LocalActor {
     channel: PeerChannel,
     besides: BoundHandlers
   ): { readonly dispatcher: Dispatcher; readonly release: () => void } {
-    const dispatcher = new Dispatcher(channel, this.env, this.served(besides))
+    const env = { ...this.env, isDraining: this.life.isDraining }
+    const dispatcher = new Dispatcher(channel, env, this.served(besides))
     this.dispatchers.add(dispatcher)
     if (this.ending !== undefined) dispatcher.cancelAll(this.ending.cancellation)
     return { dispatcher, release: () => void this.dispatchers.delete(dispatcher) }

@@ -18,6 +18,7 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 import { withoutStack } from "../errors/stack.ts"
 import * as Portal from "../portal/Portal.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
+import { drainChild } from "./Drain.ts"
 import type { ChildEntry, LocalActor } from "./LocalActor.ts"
 
 /** Ours, for `reason`; or, when we are ending ourselves, the name and reason of the actor that ends us. */
@@ -82,5 +83,6 @@ export const portalOf = (
     exposed,
     cancel: (reason) => endAsOwner(local, child, reason),
     monitor: child.monitor,
+    drain: drainChild(local, child.actor, channel),
     wait
   })

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -26,7 +27,7 @@ import * as OpenDialog from "../dialog/CallerDialogHandle.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
-import { type ActorError, type ActorId, EndpointUnknown } from "../errors/ActorError.ts"
+import { type ActorError, type ActorId, EndpointUnknown, formatActor } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { PortalSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRef, ActorRefData } from "../settings/ActorRef.ts"
@@ -141,6 +142,8 @@ export interface PortalOptions {
   readonly wait: Effect.Effect<ActorExit>
   /** The same, where the end counts as handled, and what cannot be known fails. Default: `wait`. */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
+  /** Lets no other call begin there, and says how many are open at the bound. Absent where it is not ours. */
+  readonly drain?: ((within: Duration.Input) => Effect.Effect<number, ActorError>) | undefined
   /** The reference of the actor; a portal to handlers of this process has none. */
   readonly ref?: ActorRefData | undefined
   /** Why the portal must not be used any more, though the connection may be. */
@@ -175,6 +178,28 @@ export const whenClosed = (portal: Portal<any>, callback: () => void): () => voi
   const options = insides.get(portal)
   return options === undefined ? () => {} : options.channel.whenCallsOver(callback)
 }
+
+/**
+ * Drains an actor that is ours: from here on it begins no call, and those that are open go on. It resolves when the last
+ * one has ended, or at the bound, with the number of calls that are still open: 0 where it is drained.
+ *
+ * Everybody else's calls fail with `ActorBusy`, whose `isDraining` is true: they have not begun, and may be retried
+ * elsewhere. Its own children may still ask it. There is no way back: what follows is its end. Only its owner may drain
+ * it, any other portal dies.
+ *
+ * @example
+ * ```ts
+ * yield* Portal.drain(frank, "10 seconds") // 0
+ * const error = yield* Effect.flip(frank.run(isPrime({ n: 7 })))
+ * error._tag === "ActorBusy" && error.isDraining // true
+ * yield* frank.cancel("replaced")
+ * ```
+ * @category reaching actors
+ * @since 0.1.0
+ */
+export const drain = (portal: Portal<never>, within: Duration.Input): Effect.Effect<number, ActorError> =>
+  insides.get(portal)!.drain?.(within) ??
+    Effect.die(new Error(`only its owner can drain ${formatActor(portal.actor)}`))
 
 /** Waits for the end of the actor behind a portal, which is handled then. */
 export const monitor = (portal: Portal<never>): Effect.Effect<ActorExit, ActorError> => {

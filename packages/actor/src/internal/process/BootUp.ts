@@ -20,6 +20,7 @@ import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { borrowedPortal } from "../local/Borrow.ts"
+import { drainHandlers } from "../local/Drain.ts"
 import { type Life, LocalActor } from "../local/LocalActor.ts"
 import { attachPeers } from "../local/PeerNetwork.ts"
 import { type LogForwarder, makeForwarder, withLogger } from "../logs/Logs.ts"
@@ -149,7 +150,8 @@ export const bootUp = (
         (error) => new BootFailed("layer", error)
       )
       local.handlers = handlers
-      return { dispatcher: local.serve(channel, local.reach!.toRelatives).dispatcher, main }
+      const toParent = new Map([...local.reach!.toRelatives, ...drainHandlers(local, withoutCaller(context))])
+      return { dispatcher: local.serve(channel, toParent).dispatcher, main }
     })
     const inside = withLogger(context, logs.logger).pipe(
       Context.add(ActorRuntime, { info: local.info, inside: local }),

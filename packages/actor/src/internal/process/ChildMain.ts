@@ -222,6 +222,8 @@ class Living {
       ending: () => this.end,
       isLeaving: () => this.state._tag === "Leaving",
       exit: (reason: string) => this.input({ _tag: "Exit", reason }),
+      drain: () => this.input({ _tag: "Drain" }),
+      isDraining: () => "draining" in this.state && this.state.draining,
       cancelled: this.cancelled
     }
     this.booting = this.fork(bootUp(this.options, spec, channel, this.events, life), (exit) => {

@@ -18,6 +18,7 @@ import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
 import { type ActorId, ChannelClosed } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
+import { drainWithin } from "../local/Drain.ts"
 import { type Ending, type Life, LocalActor } from "../local/LocalActor.ts"
 import * as Portal from "../portal/Portal.ts"
 import { newUuid } from "../settings/ActorRef.ts"
@@ -88,7 +89,8 @@ export const serve = (
     })
     served.refused = "handlers that run here have no runtime to start actors with"
     served.handlers = yield* handlers(Context.make(ActorRuntime, { info: served.info, inside: served }))
-    const dispatcher = new Dispatcher(theirs, served.env, served.handlers)
+    let draining = false
+    const dispatcher = new Dispatcher(theirs, { ...served.env, isDraining: () => draining }, served.handlers)
     theirs.route((event) => event._tag === "Start" ? dispatcher.start(event) : undefined)
     // Handlers that run here have no portal to us: they ask nothing.
     ours.route((event) => event._tag === "Start" ? ours.violate({ _tag: "WrongSide", word: "Start" }) : undefined)
@@ -113,6 +115,11 @@ export const serve = (
       env: local(near).env,
       actor: far,
       exposed: new Map(Array.from(served.handlers.keys(), (endpoint) => [endpoint, undefined])),
+      drain: (within) =>
+        Effect.suspend(() => {
+          draining = true
+          return drainWithin(dispatcher.awaitQuiet, () => dispatcher.calls, within)
+        }),
       cancel: (reason) => Effect.map(end(reason), () => ours.close()),
       wait: Deferred.await(ended)
     })

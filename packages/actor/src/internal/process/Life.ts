@@ -17,7 +17,7 @@
  * | Abandoning | what was being built is interrupted              | `Timeouts.finalizers`, less the last words |
  * | Ending     | part by part, each failure or cut kept           | the deadline of whoever ends it           |
  *
- * An end is never undone: the first reason counts. A part of the end that fails or is cut off is followed by the next.
+ * An actor that serves or leaves may be drained first: then it begins no call. An end is never undone: the first reason counts. A part of the end that fails or is cut off is followed by the next.
  *
  * @since 0.1.0
  */
@@ -64,8 +64,9 @@ export type State<F> =
   | { readonly _tag: "Greeting" }
   | { readonly _tag: "Booting" }
   | { readonly _tag: "Abandoning"; readonly why: Why }
-  | { readonly _tag: "Serving" }
-  | { readonly _tag: "Leaving"; readonly signal: Signal }
+  /** `draining`: open calls are finished, and no other begins. */
+  | { readonly _tag: "Serving"; readonly draining: boolean }
+  | { readonly _tag: "Leaving"; readonly signal: Signal; readonly draining: boolean }
   | { readonly _tag: "Ending"; readonly why: Why; readonly part: Part; readonly cleanup: ReadonlyArray<F> }
   | { readonly _tag: "Ended"; readonly ended: Ended }
 
@@ -82,6 +83,8 @@ export type Input<F> =
   | { readonly _tag: "MainReturned" }
   | { readonly _tag: "MainFailed"; readonly error: unknown }
   | { readonly _tag: "MainInterrupted" }
+  /** Its owner wants no new calls to begin. */
+  | { readonly _tag: "Drain" }
   /** Work in it ends the whole actor (`Actor.exit`). */
   | { readonly _tag: "Exit"; readonly reason: string }
   | { readonly _tag: "ParentLost" }
@@ -222,7 +225,7 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
         ? ungreeted(undefined)
         : stay
     case "Booting": {
-      if (input._tag === "Booted") return [{ _tag: "Serving" }, [{ _tag: "Serve" }]]
+      if (input._tag === "Booted") return [{ _tag: "Serving", draining: false }, [{ _tag: "Serve" }]]
       if (input._tag === "BootFailed") return bootFailed(input.cause, undefined)
       const why = input._tag === "Signal" ? signalled(input.signal) : reasonOf(input, undefined)
       return why === undefined ? stay : abandon(why, input)
@@ -233,12 +236,18 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {
-        return [{ _tag: "Leaving", signal: input.signal }, [{ _tag: "SayLeave", reason: input.signal.reason }]]
+        const { draining } = state
+        return [{ _tag: "Leaving", signal: input.signal, draining }, [{
+          _tag: "SayLeave",
+          reason: input.signal.reason
+        }]]
       }
+      if (input._tag === "Drain") return [{ ...state, draining: true }, []]
       const why = reasonOf(input, undefined)
       return why === undefined ? stay : begin(why, input)
     }
     case "Leaving": {
+      if (input._tag === "Drain") return [{ ...state, draining: true }, []]
       const why = input._tag === "Elapsed" ? signalled(state.signal) : reasonOf(input, state.signal)
       return why === undefined ? stay : begin(why, input)
     }
