@@ -120,7 +120,7 @@ describe("The end of an actor", () => {
 })
 
 describe("A monitor", () => {
-  it.effect("G973: makes no connection, has no power over its actor, and is answered by an earlier end with gone", () =>
+  it.effect("G973: makes no connection, has no power over its actor, and is answered of an end that came just before", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
       const watching = yield* Effect.forkChild(peer.run(monitors({ who: frank.ref })))
@@ -131,6 +131,10 @@ describe("A monitor", () => {
       yield* Fiber.interrupt(own)
       assert.deepStrictEqual(yield* frank.run(company()), [])
       yield* frank.cancel("enough")
+      assert.strictEqual(yield* peer.run(monitors({ who: frank.ref })), "Cancelled by root: enough")
+      assert.strictEqual(spell(yield* Portal.monitor(frank.ref)), "Cancelled by root: enough")
+      const later = Effect.flatMap(start("later"), (portal) => portal.cancel("enough"))
+      yield* Effect.repeat(later, { times: 99 })
       assert.match(
         yield* peer.run(monitors({ who: frank.ref })),
         /^ActorUnreachable: frank@\d+ .*has no such child any more$/

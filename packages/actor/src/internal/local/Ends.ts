@@ -54,13 +54,14 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
  * because its parent is asked. Anybody in the tree may monitor any actor, without power over it and without a connection.
  *
  * An owner's monitor has handled the end: it fails neither the nursery nor the Layer of the actor. `portal.wait` only
- * waits. It fails with `ActorUnreachable` where nobody knows any more, because the actor was gone before.
+ * waits. A parent keeps the last 100 ends of its children; of an earlier one nobody knows, and it fails with
+ * `ActorUnreachable`.
  *
  * @example
  * ```ts
  * const exit = yield* Actor.nursery(Effect.gen(function*() {
  *   const frank = yield* Actor.start("frank", { expose: [isPrime] })
- *   const watching = yield* Effect.forkChild(Portal.monitor(frank.ref))
+ *   const watching = yield* Effect.forkChild(Portal.monitor(frank.ref), { startImmediately: true })
  *   yield* frank.cancel("enough")
  *   return yield* Fiber.join(watching)
  * }))

@@ -59,6 +59,9 @@ export interface Life {
   readonly isDraining?: (() => boolean) | undefined
 }
 
+/** Children whose ends an actor knows when they are gone. */
+const maxKeptEnds = 100
+
 /** Nothing of the runtime ends a root, or handlers in somebody's process, but their program. */
 const endless: Life = { ending: () => undefined, isLeaving: () => false }
 
@@ -98,6 +101,8 @@ export class LocalActor {
   readonly parent: PeerChannel | undefined
   readonly env: DialogContext
   readonly children = new Set<ChildEntry>()
+  /** The last ends of children, by their uuids: for questions that come a moment later. */
+  private readonly ends = new Map<string, { readonly actor: ActorId; readonly exit: ActorExit }>()
   /** The key of the Service we are, if we are one. */
   service: string | undefined
   /** The starts that may run at the same time. */
@@ -208,6 +213,18 @@ export class LocalActor {
       if (child.actor.uuid === uuid) return child
     }
     return undefined
+  }
+
+  /** A child is gone, and how it ended is kept for a while. */
+  buried(child: ChildEntry, exit: ActorExit): void {
+    this.children.delete(child)
+    this.ends.set(child.actor.uuid, { actor: child.actor, exit })
+    if (this.ends.size > maxKeptEnds) this.ends.delete(this.ends.keys().next().value!)
+  }
+
+  /** How a child ended that is gone, if it is still known. */
+  endOf(uuid: string): { readonly actor: ActorId; readonly exit: ActorExit } | undefined {
+    return this.ends.get(uuid)
   }
 
   /** Every connection over which we serve. */

@@ -2,7 +2,8 @@
  * The end of an actor, seen from anywhere in its tree. Its parent knows how it ended: the question goes up to their common
  * ancestor and down to the parent, as a search for an address does, and is answered when the actor is reaped.
  *
- * A monitor has no power over its actor and needs no connection to it. Nothing is kept for an actor that nobody monitors.
+ * A monitor has no power over its actor and needs no connection to it. A parent keeps its last ends for questions that come
+ * a moment later; an actor that nobody monitors costs nothing else.
  *
  * @since 0.1.0
  */
@@ -64,12 +65,18 @@ const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown |
         ? Effect.fail(new NotKnown({ gone: true, reason: "it belongs to another tree" }))
         : ask(local, parent, target)
     }
-    const child = local.child(path[own.length])
+    const next = path[own.length]!
+    const isOurs = path.length === own.length + 1
+    const child = local.child(next)
+    const end = local.endOf(next)
+    if (child === undefined && end !== undefined) {
+      return Effect.succeed({ exit: isOurs ? end.exit : endedWith(target.actor, end.actor, end.exit), seen: isOurs })
+    }
     if (child === undefined) {
       const reason = `${formatActor(local.info.id)} has no such child any more`
       return Effect.fail(new NotKnown({ gone: true, reason }))
     }
-    return path.length === own.length + 1
+    return isOurs
       ? Effect.map(child.wait, (exit) => ({ exit, seen: true }))
       : below(local, child, target)
   })

@@ -284,7 +284,7 @@ export class ChildActor {
   private done(): void {
     this.stopTimer()
     const { cancellation, end, exit, loss } = this.state
-    this.local.children.delete(this)
+    this.local.buried(this, exit!)
     if (end._tag === "Unreported") {
       this.process.logError(
         `${formatActor(this.actor)} was killed, and nobody has seen its exit: it may still be there`

@@ -287,7 +287,7 @@ export const nursery = <A, E, R>(
  *
  * @example
  * ```ts
- * const [ended] = yield* Actor.nursery(Effect.gen(function*() {
+ * const ended = yield* Actor.nursery(Effect.gen(function*() {
  *   const reading = yield* Nursery.exits.pipe(
  *     Stream.take(1),
  *     Stream.runCollect,
@@ -297,8 +297,7 @@ export const nursery = <A, E, R>(
  *   yield* gretchen.cancel("enough")
  *   return yield* Fiber.join(reading)
  * }))
- * ended.actor.name // "gretchen"
- * ended.exit._tag // "Cancelled"
+ * ended.map(({ actor, exit }) => `${actor.name} ${exit._tag}`) // ["gretchen Cancelled"]
  * ```
  * @category observing
  * @since 0.1.0
