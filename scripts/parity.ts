@@ -35,6 +35,9 @@ export const areas: Readonly<Record<string, number>> = {
   DISC: 15
 }
 
+/** The principles that are compared: those about the ends of actors. */
+export const principles: ReadonlyArray<string> = ["P-7", "P-8", "P-9", "P-18"]
+
 /** The acceptance scenarios; numbers that are missing here are missing on purpose. */
 export const scenarios: ReadonlyArray<string> = (
   "001 002 004 005 007 008 010 011 012 014 015 017 018 020 021 022 024 025 027 028 030 031 032 034 035 037 038 040 041 " +
@@ -80,6 +83,7 @@ export const problems = (text: string, files: ReadonlyArray<TestFile>): Readonly
   const ids = all.map(({ id }) => id)
   const expected = [
     ...Object.entries(areas).flatMap(([area, count]) => Array.from({ length: count }, (_, i) => `${area}-${i + 1}`)),
+    ...principles,
     ...scenarios
   ]
   return [
