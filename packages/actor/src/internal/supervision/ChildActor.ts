@@ -199,9 +199,14 @@ export class ChildActor {
   })
 
   /** The same, and its end is handled: it fails neither its nursery nor its Layer. */
-  readonly monitor: Effect.Effect<ActorExit> = Effect.suspend(() => {
+  readonly monitor: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     this.input({ _tag: "Monitored", change: 1 })
-    return Effect.ensuring(this.wait, Effect.sync(() => this.input({ _tag: "Monitored", change: -1 })))
+    const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))
+    // Interrupted: a monitor that has heard the end is counted for good.
+    return Effect.sync(() => {
+      forget()
+      this.input({ _tag: "Monitored", change: -1 })
+    })
   })
 
   /** True when a monitor has heard its end. */
