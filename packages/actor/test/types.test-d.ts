@@ -5,7 +5,7 @@
  * directive, with the code of the error it is refused with.
  */
 import type { ActorError, Dialog, Portal } from "@furrow/actor"
-import { Actor, MemoryActor, Nursery, Registry } from "@furrow/actor"
+import { Actor, MemoryActor, Nursery, Portal as Portals, Registry } from "@furrow/actor"
 import type { AnyCallEndpoint, Call, StreamEndpoint } from "@furrow/actor/Endpoint"
 import type { Configured, Startable } from "@furrow/actor/Service"
 import type * as Cause from "effect/Cause"
@@ -608,6 +608,20 @@ Effect.gen(function*() {
 Registry.find([isPrime])
 // @ts-expect-error TS2345 a name alone says nothing of what can be asked
 Registry.find("a")
+
+// ---- ends -----------------------------------------------------------------------------------------------------------
+
+declare const ended: Actor.Portal<typeof isPrime>
+is<void, never, Actor.ActorRuntime>()(Actor.exit("done"))
+is<Actor.ActorExit, AE, Actor.ActorRuntime>()(Portals.monitor(ended))
+is<Actor.ActorExit, AE, Actor.ActorRuntime>()(Portals.monitor(ended.ref))
+is<number, AE, never>()(Portals.drain(ended, "10 seconds"))
+is<void, never, never>()(ended.closed)
+is<Option.Option<Nursery.Ended>, never, Actor.Nursery>()(Stream.runHead(Nursery.exits))
+// @ts-expect-error TS2345 a name alone is no actor
+Portals.monitor("frank")
+// @ts-expect-error TS2740 a reference gives no power: only a portal can be drained
+Portals.drain(ended.ref, 0)
 
 // ---- refining -------------------------------------------------------------------------------------------------------
 
