@@ -33,7 +33,7 @@ const inTheatre = <A, E>(
   test: Effect.Effect<A, E, Actor.Nursery | Actor.ActorRuntime | Scope.Scope>
 ) => Effect.exit(Actor.nursery(test)).pipe(drained, Effect.provide(theatre.layer))
 
-/** What ends the actor, and how everybody is told. */
+/** Ways for an actor to end, and the words in which everybody is told. */
 const ends: ReadonlyArray<
   readonly [string, (frank: Member, puppet: Puppets.Puppet) => Effect.Effect<unknown>, RegExp]
 > = [

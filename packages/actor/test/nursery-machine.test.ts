@@ -141,7 +141,7 @@ const table: ReadonlyArray<readonly [string, ReadonlyArray<string>, string]> = [
     "Closing, ActorLost"
   ],
   ["a; reader came; reader left; a lost", ["InterruptBody"], "Closing, ActorLost"],
-  // What broke the reading comes first; the end counts when the region ends.
+  // The failure of a reader comes first; the end counts when the region ends.
   [
     "a; reader came; a lost; reader broke; failed; over",
     ["WakeReaders", "InterruptBody", "TellSuppressed", "Reaped"],

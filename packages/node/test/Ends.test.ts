@@ -1,4 +1,4 @@
-/** How the end of an actor is told to everybody, with real processes. */
+/** Ends of actors, told to everybody, with real processes. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, Nursery, Portal } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"

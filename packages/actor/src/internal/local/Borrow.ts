@@ -67,7 +67,7 @@ const monitorPeer = (
 ): Effect.Effect<ActorExit, ActorError> =>
   monitorRef(local, ref, () => channel.bye === undefined ? undefined : exitOfPeer(channel))
 
-/** As a monitor. Where the tree does not know, the end of the connection is the end. */
+/** Waits as a monitor does. The end of the connection is the end where the tree does not know. */
 const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effect.Effect<ActorExit> =>
   Effect.catch(monitorPeer(local, ref, channel), () =>
     local.reach === undefined

@@ -16,7 +16,7 @@ import { type ActorError, type ActorId, ActorUnreachable, formatActor } from "..
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { LocalActor } from "./LocalActor.ts"
 
-/** What a timer can count, in milliseconds. */
+/** The longest time of a timer, in milliseconds. */
 const maxWithinMillis = 2 ** 31 - 1
 
 const drain = endpoint("furrow/drain", { payload: { within: Schema.Int }, success: Schema.Int })
@@ -29,7 +29,7 @@ export const drainWithin = (
 ): Effect.Effect<number> =>
   Effect.map(Effect.timeoutOption(drained, Math.min(Duration.toMillis(within), maxWithinMillis)), open)
 
-/** What an actor answers to its parent alone. */
+/** The endpoint that an actor serves to its parent alone. */
 export const drainHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[drain.endpoint.name, {
     endpoint: drain.endpoint,

@@ -222,7 +222,7 @@ export class LocalActor {
     if (this.ends.size > maxKeptEnds) this.ends.delete(this.ends.keys().next().value!)
   }
 
-  /** How a child ended that is gone, if it is still known. */
+  /** The end of a child that is gone, if it is still known. */
   endOf(uuid: string): { readonly actor: ActorId; readonly exit: ActorExit } | undefined {
     return this.ends.get(uuid)
   }

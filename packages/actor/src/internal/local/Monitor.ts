@@ -39,7 +39,7 @@ const Exit = Schema.Union([
   Schema.TaggedStruct("Lost", { error: AnyActorError, cleanup })
 ])
 
-/** How it ended. `seen`: its own parent saw it, which may have gone before. */
+/** The exit of an actor. `seen`: its own parent saw it, which may have gone before. */
 interface Told {
   readonly exit: ActorExit
   readonly seen: boolean
@@ -98,7 +98,7 @@ const isEnd = (error: NotKnown | ActorError): boolean =>
   error._tag === "ActorLost" || error._tag === "ChannelClosed" ||
   (error._tag === "ContextCancelled" || error._tag === "RemoteActorError") && error.ending
 
-/** How an actor ended whose parent ended first: by what ended that one, which saw to it that nothing stays. */
+/** The exit of an actor whose parent ended first: what ended the parent has ended it. */
 const endedWith = (actor: ActorId, above: ActorId, exit: ActorExit): ActorExit => {
   const reason = `${formatActor(above)} above it has ended`
   switch (exit._tag) {
@@ -127,7 +127,7 @@ const ask = (
     NotKnown | ActorError
   >
 
-/** What an actor answers to its relatives. */
+/** The endpoint that an actor serves to its relatives. */
 export const monitorHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[monitored.endpoint.name, {
     endpoint: monitored.endpoint,

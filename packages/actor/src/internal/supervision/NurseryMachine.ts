@@ -63,7 +63,7 @@ export interface State<Child, Job> {
 export interface End<Child> {
   readonly child: Child
   readonly exit: ActorExit
-  /** What failed in its cleanup after the region had ended it. */
+  /** Failures of its cleanup after the region had ended it. */
   readonly raised: ReadonlyArray<Boxed>
 }
 
