@@ -13,7 +13,7 @@ import { drained, pass, settle, within } from "./support/Time.ts"
 const start = (name: string) => Actor.start(name, { expose: D.all })
 
 describe("An actor that its owner drains", () => {
-  it.effect("G976: begins no call, of its owner and of its peers, and finishes every one that is open", () =>
+  it.effect("G123: begins no call, of its owner and of its peers, and finishes every one that is open", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
@@ -47,7 +47,7 @@ describe("An actor that its owner drains", () => {
       assert.deepInclude(yield* Fiber.join(watched), { _tag: "Cancelled", reason: "replaced" })
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G976: says at the bound how many calls are open, and stays drained", () =>
+  it.effect("G123: says at the bound how many calls are open, and stays drained", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* start("frank")
@@ -64,7 +64,7 @@ describe("An actor that its owner drains", () => {
       assert.strictEqual(yield* Portal.drain(frank, 0), 0)
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G976: is not asked by anybody else, and may be asked by its own children", () =>
+  it.effect("G123: is not asked by anybody else, and may be asked by its own children", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
       assert.match(yield* peer.run(D.drains({ who: frank.ref })), /only its owner can drain frank@\d+/)
@@ -77,7 +77,7 @@ describe("An actor that its owner drains", () => {
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
   for (const [how, tag] of [["is lost meanwhile", "ActorLost"], ["does not answer", "ActorUnreachable"]] as const) {
-    it.effect(`G976: fails its drain when it ${how}`, () => {
+    it.effect(`G123: fails its drain when it ${how}`, () => {
       const theatre = Puppets.make()
       return Effect.scoped(Effect.gen(function*() {
         const frank = yield* Actor.startScoped("frank", { expose: D.all })
@@ -93,7 +93,7 @@ describe("An actor that its owner drains", () => {
     })
   }
 
-  it.effect("G976: may be handlers that run in this process", () =>
+  it.effect("G123: may be handlers that run in this process", () =>
     Effect.scoped(Effect.gen(function*() {
       const sleeper = Context.get(yield* Layer.build(D.Sleeper.layerTest(Effect.succeed(D.sleeper))), D.Sleeper)
       const open = yield* Effect.forkChild(sleeper.run(D.sleep({ millis: 300 })))

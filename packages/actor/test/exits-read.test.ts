@@ -33,7 +33,7 @@ const lossOf = (exit: Exit.Exit<unknown, unknown>): string => {
 }
 
 describe("Nursery.exits", () => {
-  it.effect("G975: is every end of the nursery's actors, of any kind, and fails nobody while it is read", () =>
+  it.effect("G122: is every end of the nursery's actors, of any kind, and fails nobody while it is read", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("Nursery.exits", () => {
         ])
     ))
 
-  it.effect("G975: loses no end that comes while its reader is busy, and what the reader starts again is read, too", () =>
+  it.effect("G122: loses no end that comes while its reader is busy, and what the reader starts again is read, too", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -92,7 +92,7 @@ describe("Nursery.exits", () => {
   for (
     const [when, expected] of [["while nobody reads", "late"], ["and is not read before the reader has enough", "b"]]
   ) {
-    it.effect(`G975: leaves to the nursery a loss that comes ${when}`, () =>
+    it.effect(`G122: leaves to the nursery a loss that comes ${when}`, () =>
       stage(
         (theatre) =>
           Effect.gen(function*() {
@@ -114,7 +114,7 @@ describe("Nursery.exits", () => {
       ))
   }
 
-  it.effect("G975: gives way to the failure of its reader", () =>
+  it.effect("G122: gives way to the failure of its reader", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -134,7 +134,7 @@ describe("Nursery.exits", () => {
       }
     ))
 
-  it.effect("G975: ends with the nursery, and is not told of the actors that the nursery ends itself", () => {
+  it.effect("G122: ends with the nursery, and is not told of the actors that the nursery ends itself", () => {
     let reading: Fiber.Fiber<ReadonlyArray<string>> | undefined
     return stage(
       () =>

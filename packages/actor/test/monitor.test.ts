@@ -53,7 +53,7 @@ const ends: ReadonlyArray<
 
 describe("The end of an actor", () => {
   for (const [how, end, expected] of ends) {
-    it.effect(`G973: that ${how} is the same for its owner, its peers, a monitor that has no connection, and one far below`, () => {
+    it.effect(`G120: that ${how} is the same for its owner, its peers, a monitor that has no connection, and one far below`, () => {
       const theatre = Puppets.make()
       return Effect.map(
         inTheatre(
@@ -86,7 +86,7 @@ describe("The end of an actor", () => {
     })
   }
 
-  it.effect("G973: below its parent is known where that parent ended first, by what ended the parent", () => {
+  it.effect("G120: below its parent is known where that parent ended first, by what ended the parent", () => {
     const theatre = Puppets.make()
     return Effect.map(
       inTheatre(
@@ -120,7 +120,7 @@ describe("The end of an actor", () => {
 })
 
 describe("A monitor", () => {
-  it.effect("G973: makes no connection, has no power over its actor, and is answered of an end that came just before", () =>
+  it.effect("G120: makes no connection, has no power over its actor, and is answered of an end that came just before", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
       const watching = yield* Effect.forkChild(peer.run(monitors({ who: frank.ref })))
@@ -169,14 +169,14 @@ describe("A monitor", () => {
     )
   }
 
-  it.effect("G974: of the owner keeps a loss from the nursery", () => hears("owner", true))
-  it.effect("G974: of the owner by a reference keeps a loss from the nursery", () =>
+  it.effect("G121: of the owner keeps a loss from the nursery", () => hears("owner", true))
+  it.effect("G121: of the owner by a reference keeps a loss from the nursery", () =>
     hears("owner by a reference", true))
-  it.effect("G974: of a peer leaves a loss to the nursery", () => hears("peer", false))
-  it.effect("G974: that was interrupted leaves a loss to the nursery", () => hears("owner that left", false))
+  it.effect("G121: of a peer leaves a loss to the nursery", () => hears("peer", false))
+  it.effect("G121: that was interrupted leaves a loss to the nursery", () => hears("owner that left", false))
 
   for (const monitored of [true, false]) {
-    it.effect(`G974: of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>
+    it.effect(`G121: of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
         const heard: Array<string> = []

@@ -183,26 +183,26 @@ describe("A nursery", () => {
 })
 
 describe("The ends of a nursery's actors", () => {
-  it("G975: that nobody has read when the nursery ends are its failure", () => {
+  it("G122: that nobody has read when the nursery ends are its failure", () => {
     const { state } = run(["a", "reader came", "a lost", "reader broke", "returned", "over"])
     assert.deepStrictEqual([state.phase._tag, failureOf(state)], ["Done", "ActorLost"])
   })
 
-  it("G975: that nobody reads keep the cleanups that failed", () => {
+  it("G122: that nobody reads keep the cleanups that failed", () => {
     const { state } = run(["reader came", "b unclean", "reader left"])
     assert.deepStrictEqual(state.cleanup.map(({ type }) => type), ["Error"])
   })
 
   const lostOnes = (count: number) => ["reader came", ...Array<string>(count).fill("a lost")]
 
-  it("G975: wait for their reader up to a bound, and one more fails the nursery", () => {
+  it("G122: wait for their reader up to a bound, and one more fails the nursery", () => {
     const { state } = run(lostOnes(Machine.maxUnreadEnds))
     assert.deepStrictEqual([state.phase._tag, state.unread.length], ["Open", Machine.maxUnreadEnds])
     const [over] = Machine.step(state, inputs["a gone"]!)
     assert.deepStrictEqual([over.phase._tag, failureOf(over)], ["Closing", "overrun"])
   })
 
-  it("G975: come in their order, and the first one that nobody reads is the failure", () => {
+  it("G122: come in their order, and the first one that nobody reads is the failure", () => {
     const { state } = run(["reader came", "a gone", "a lost", "a failed"])
     assert.deepStrictEqual(state.unread.map(({ exit }) => exit._tag), ["Cancelled", "Lost", "Failed"])
     const [left] = Machine.step(state, inputs["reader left"]!)

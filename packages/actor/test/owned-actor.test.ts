@@ -238,7 +238,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G974: is handled where a monitor waited for its end, and stays so when it has gone", () => {
+  it("G121: is handled where a monitor waited for its end, and stays so when it has gone", () => {
     const handled = (given: string) => OwnedActor.isHandled(live(given.split(" ") as ReadonlyArray<Word>).state)
     for (const given of ["monitored killed", "monitored monitored left killed", "monitored killed left"]) {
       assert.isTrue(handled(given), given)

@@ -12,7 +12,7 @@ import { drained, pass, settle, until } from "./support/Time.ts"
 const steps = (journal: ReadonlyArray<string>) => journal.map((line) => line.replace(/^\d+ /, ""))
 
 describe("Actor.exit", () => {
-  it.effect("G972: ends the actor as returned, interrupts what is open in its own name, and fails no nursery", () =>
+  it.effect("G119: ends the actor as returned, interrupts what is open in its own name, and fails no nursery", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const shop = yield* until(1000)(Actor.start(Shop))
@@ -41,7 +41,7 @@ describe("Actor.exit", () => {
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
   for (const [where, reason] of [["main", "main is done"], ["beside", "beside"]] as const) {
-    it.effect(`G972: ends the actor from its ${where === "main" ? "main" : "background"}, too`, () =>
+    it.effect(`G119: ends the actor from its ${where === "main" ? "main" : "background"}, too`, () =>
       Effect.scoped(Effect.gen(function*() {
         yield* Journal.fresh
         const shop = yield* until(1000)(Actor.startScoped(Shop))
@@ -55,13 +55,13 @@ describe("Actor.exit", () => {
       })).pipe(drained, Effect.provide(MemoryActor.layer)))
   }
 
-  it.effect("G972: dies in a root, and says how a root ends", () =>
+  it.effect("G119: dies in a root, and says how a root ends", () =>
     Effect.gen(function*() {
       const defect = yield* Effect.flip(Effect.catchDefect(Actor.exit(), Effect.fail))
       assert.match(String(defect), /a root ends as its program does/)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G972: ends handlers that run in this process alike", () =>
+  it.effect("G119: ends handlers that run in this process alike", () =>
     Effect.scoped(Effect.gen(function*() {
       yield* Journal.fresh
       const shop = Context.get(yield* Layer.build(Shop.layerTest(shopHandlers)), Shop)

@@ -25,7 +25,7 @@ const ends: ReadonlyArray<readonly [string, (portal: Victim) => Effect.Effect<un
 
 describe("The end of an actor", () => {
   for (const [how, end, expected] of ends) {
-    it.live(`G973: that ${how} is the same for its owner, for a peer in another process, and for a monitor`, () =>
+    it.live(`G120: that ${how} is the same for its owner, for a peer in another process, and for a monitor`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])
@@ -50,7 +50,7 @@ describe("The end of an actor", () => {
       }))))
   }
 
-  it.live("G975: of a process that is killed is read, and its nursery starts another", () =>
+  it.live("G122: of a process that is killed is read, and its nursery starts another", () =>
     withActors(Effect.gen(function*() {
       const names = yield* Actor.nursery(Effect.gen(function*() {
         const reading = yield* Nursery.exits.pipe(
@@ -73,7 +73,7 @@ describe("The end of an actor", () => {
 
 describe("Calls over the kill of an actor", () => {
   for (const from of ["owner", "peer"] as const) {
-    it.live(`G977: of its ${from}, a thousand of them: none that says it had not begun has run`, () =>
+    it.live(`G124: of its ${from}, a thousand of them: none that says it had not begun has run`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])
