@@ -118,7 +118,10 @@ const wrong = Effect.gen(function*() {
         return error.message
       }
     )
-  assert.match(yield* started(hidden()), /the transport "hidden" of .*it exports no transport of that key: export/)
+  assert.match(
+    yield* started(hidden()),
+    /the transport "hidden" of .*it has no transport of that key once it is imported: make it/
+  )
   assert.match(yield* started(Loop({ host: "127.0.0.1", label: "only here" })), /"loop".*it works in the root alone/)
   const module = new URL("./thrower.mjs", import.meta.url).href
   const thrower = Transport.portable("thrower", { module }, () =>

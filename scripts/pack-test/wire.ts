@@ -104,11 +104,11 @@ export const Telemetry = Ambient.portable("telemetry", {
     )
   ))
 
-/** Not exported: an actor cannot find it. */
-const Hidden = Transport.portable("hidden", { module: import.meta.url }, () =>
-  Layer.succeed(TransportDriver, {
-    dials: () => false,
-    listen: () => Effect.fail(failed("it never listens")),
-    dial: () => Effect.fail(failed("it never dials"))
-  }))
-export const hidden = () => Hidden
+/** Made where it is called: an actor cannot find it. */
+export const hidden = () =>
+  Transport.portable("hidden", { module: import.meta.url }, () =>
+    Layer.succeed(TransportDriver, {
+      dials: () => false,
+      listen: () => Effect.fail(failed("it never listens")),
+      dial: () => Effect.fail(failed("it never dials"))
+    }))

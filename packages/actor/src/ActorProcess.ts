@@ -15,6 +15,16 @@ export { fromSpec as platformOf } from "./internal/platform/Platform.ts"
 export type { Builtin, NativeProcess, Platform } from "./internal/platform/Platform.ts"
 export { run } from "./internal/process/ChildMain.ts"
 export type { ActorMainOptions, Ended, Started } from "./internal/process/ChildMain.ts"
-export { bundledArguments, exported, isBundledActor, mark, takeOwnArguments } from "./internal/settings/Definitions.ts"
+export {
+  bundledArguments,
+  definitionOf,
+  fileOf,
+  forgetDefinitions,
+  isBundledActor,
+  mark,
+  recordDefinitions,
+  takeOwnArguments
+} from "./internal/settings/Definitions.ts"
+export type { DefinitionKind, DefinitionName } from "./internal/settings/Definitions.ts"
 export { Waiters } from "./internal/settings/Waiters.ts"
 export type { Exposed, PlatformSpec } from "./internal/spawn/SpawnSpec.ts"

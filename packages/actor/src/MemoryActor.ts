@@ -28,6 +28,7 @@ import { Transport, type TransportPlan } from "./internal/platform/Transport.ts"
 import * as ChildMain from "./internal/process/ChildMain.ts"
 import { ambientsOf, layer as rootLayer, type RootOptions } from "./internal/process/RootMain.ts"
 import type { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
+import { fileOf } from "./internal/settings/Definitions.ts"
 import { Waiters } from "./internal/settings/Waiters.ts"
 import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnRequest } from "./internal/spawn/Spawner.ts"
 import type { Exposed } from "./internal/spawn/SpawnSpec.ts"
@@ -188,7 +189,7 @@ const makeSpawner = (
               actor,
               connection,
               load: async (exposed) => find(request)(exposed),
-              loadModule: (module) => import(/* @vite-ignore */ module) as Promise<Record<string, unknown>>,
+              loadModule: (module) => import(/* @vite-ignore */ fileOf(module)) as Promise<Record<string, unknown>>,
               platform: (spec) => Platform.fromPlans(plans, spec, { authenticator: native, spawner })
             })
           )

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { type Control, controlOf, isBundledActor, optional } from "@furrow/actor/ActorProcess"
+import { type Control, controlOf, optional } from "@furrow/actor/ActorProcess"
 import * as ActorRuntimes from "@furrow/actor/ActorRuntime"
 import type { ActorRuntime, OptionalLayer, RootOptions, RuntimeLayerError } from "@furrow/actor/ActorRuntime"
 import { Discovery, layerTree } from "@furrow/actor/Discovery"
@@ -16,8 +16,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
-import { childOf } from "./internal/child.ts"
-import { bundle, runChild } from "./internal/runChild.ts"
+import * as Child from "./internal/child.ts"
 import { tell } from "./internal/told.ts"
 import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
@@ -89,6 +88,22 @@ export type MainOptions<E> =
   | (Options & { readonly layer?: never })
 
 /**
+ * True in a process whose main program may run; false in the process of an actor below a root, which imports or runs the
+ * same file to find its endpoints. A main program that `runMain` does not start asks this first: in a bundle, where
+ * `import.meta.main` is true in actors too, nothing else keeps it out of them.
+ *
+ * @example
+ * ```ts
+ * const main = async () => "once in the whole tree"
+ * if (NodeActor.isRoot()) void main()
+ * NodeActor.isRoot() // true
+ * ```
+ * @category main
+ * @since 0.1.0
+ */
+export const isRoot: () => boolean = Child.isRoot
+
+/**
  * Runs a program as the root of a tree of actors: provides the runtime, interrupts the program when it is to end, and
  * waits for its finalizers. It does nothing in a child that imports this file again to find its endpoints.
  *
@@ -117,12 +132,7 @@ export const runMain = <A, E, E2 = never>(
   program: Effect.Effect<A, E, ActorRuntime>,
   options: MainOptions<E2> = {}
 ): void => {
-  if (childOf() !== undefined) return
-  if (isBundledActor) {
-    // Definitions below this line are still to come.
-    setImmediate(() => void runChild(bundle))
-    return
-  }
+  if (!isRoot()) return
   let control: Control | undefined
   // Whatever the Layer is made of, the runtime it makes knows how to stop and kill its tree.
   const main = Effect.flatMap(Effect.context<ActorRuntime>(), (context) => {

@@ -13,6 +13,7 @@ import * as Authenticate from "./internal/authenticate.ts"
 import { refusalOf } from "./internal/child.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
 import { Living, make } from "./internal/processes.ts"
+import { isOneFile, script } from "./internal/runChild.ts"
 import { unsupported } from "./internal/support.ts"
 
 export type { GuardMode } from "./internal/guard.ts"
@@ -54,9 +55,9 @@ const native = (
     yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
     if (warning !== undefined) yield* Effect.logWarning(warning)
     return {
-      spawner: make(guard, living, { stdout, stderr }),
+      spawner: make(guard, living, { script, stdout, stderr }),
       pid: process.pid,
-      refusal: refusalOf(),
+      refusal: refusalOf(isOneFile()),
       authenticator: Authenticate.authenticator,
       killAll: () => living.killAll(),
       stopAll: () => guard.stopAll(),

@@ -57,8 +57,8 @@ describe("A module that an actor cannot serve from", () => {
       ) {
         said(
           yield* failure(at(module)),
-          `actor "answer" did not start (step: import): "answer" has \`module: "${module}"\``,
-          "it must be `import.meta.url` of the file that exports it"
+          `actor "answer" did not start (step: import): "answer" has \`module: ${JSON.stringify(module)}\``,
+          "it must be `import.meta.url` of the file in which this stands"
         )
       }
     })))
@@ -121,25 +121,31 @@ describe("A module that an actor cannot serve from", () => {
     }))))
 })
 
-describe("An export that an actor cannot find", () => {
-  it.live("is named, with what is there instead", () =>
+describe("An endpoint that an actor looks for by its name", () => {
+  it.live("is found where its module makes it, exported or not, and where a module exports one of another file", () =>
+    withActors(Effect.gen(function*() {
+      yield* Actor.runInActor(getHidden()())
+      yield* Actor.runInActor(visible())
+      yield* Actor.runInActor(at(url("passedOn.ts"), "visible")())
+    })))
+
+  it.live("is named where there is none, with what is there instead", () =>
     withActors(Effect.gen(function*() {
       said(
-        yield* failure(getHidden()),
-        `(step: import): ${url("hidden.ts")} does not export an endpoint named "hidden"`,
-        "export the value that Actor.fn or Actor.stream returned",
+        yield* failure(at(url("hidden.ts"), "absent")),
+        `(step: import): ${url("hidden.ts")} has no endpoint named "absent" once it is imported`,
+        "make it at the top level of that file",
         "it exports visible"
       )
-      // The same module is fine for what it does export.
-      yield* Actor.runInActor(visible())
     })))
 
   it.live("is ambiguous where two different endpoints have its name, not where one is exported twice", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(first),
-        `(step: import): ${url("ambiguous.ts")} exports 2 different endpoints named "same"`,
-        "rename one of them"
+        `(step: import): ${url("ambiguous.ts")} makes 2 endpoints named "same"`,
+        /\(at \S+ambiguous\.ts:5:\d+ and at \S+ambiguous\.ts:6:\d+\)/,
+        "Rename one of them"
       )
       yield* Actor.runInActor(alone())
     })))
@@ -190,7 +196,7 @@ describe("Starting an actor while its module is being imported", () => {
         const text = program.stdout() + program.stderr()
         assert.include(text, "actor \"answer\" did not start (step: import)")
         assert.include(text, "an actor was started while a child was importing this file")
-        assert.include(text, "start it with NodeActor.runMain, or guard it with `if (import.meta.main)`")
+        assert.include(text, "start it with NodeActor.runMain, or write `if (NodeActor.isRoot())` before it")
         assert.deepStrictEqual(program.left(), [])
       })))
   }

@@ -22,20 +22,34 @@ export const markChild = (): Child => {
   return child
 }
 
+/** The one line that keeps a main program out of its actors. */
+const remedy = "start it with NodeActor.runMain, or write `if (NodeActor.isRoot())` before it"
+
 const errorStartedWhileImporting =
   "an actor was started while a child was importing this file. The child imports the file to find its " +
-  "endpoints, so the main program must not run there: start it with NodeActor.runMain, or guard it with " +
-  "`if (import.meta.main)`"
+  `endpoints, so the main program must not run there: ${remedy}`
 
 const errorUnguardedMain =
-  "this process is an actor of a single-file bundle, started from it again: the main program must not run " +
-  "here. Start it with NodeActor.runMain, which serves the actor instead"
+  "this program and its actors are one file, and every actor runs that file from its first line, so " +
+  `its main program must not run there: ${remedy}`
 
-/** Why no root may be made in this process now, if so. A child remembers it: its module cannot be served from. */
-export const refusalOf = (): string | undefined => {
+/** The main program has asked where it runs, or has been handed over to `runMain`. */
+let isGuarded = false
+
+/** True in a process that is no actor below a root: its main program may run. */
+export const isRoot = (): boolean => {
+  isGuarded = true
+  return childOf() === undefined && !isBundledActor
+}
+
+/**
+ * Why no root may be made in this process now, if so. A child remembers it: its module cannot be served from. `isOneFile`
+ * where the actors of this process would run its main program again.
+ */
+export const refusalOf = (isOneFile: boolean): string | undefined => {
   const child = childOf()
-  if (child === undefined) return isBundledActor ? errorUnguardedMain : undefined
+  if (child === undefined) return isOneFile && !isGuarded ? errorUnguardedMain : undefined
   if (!child.importing) return undefined
-  child.refused ??= errorStartedWhileImporting
-  return errorStartedWhileImporting
+  child.refused ??= isBundledActor ? errorUnguardedMain : errorStartedWhileImporting
+  return child.refused
 }

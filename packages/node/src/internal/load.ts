@@ -1,7 +1,8 @@
 /**
- * Imports what an actor is to serve and finds it among the exports; says what is wrong and what to do where it cannot.
+ * Imports what an actor is to serve and finds it among what was made there, or exported; says what is wrong and what to do
+ * where it cannot.
  */
-import { type Exposed, isImplemented } from "@furrow/actor/ActorProcess"
+import { definitionOf, type Exposed, fileOf, isImplemented } from "@furrow/actor/ActorProcess"
 import type { AnyEndpoint, Implemented } from "@furrow/actor/Endpoint"
 
 type Definition = Implemented<AnyEndpoint>
@@ -19,7 +20,8 @@ const whatHappened = (url: string, error: Error & { readonly code?: string }): s
     (place === undefined ? "`node --check` with the file shows where" : `it is at ${place}`)
 }
 
-export const importModule = async (url: string): Promise<Record<string, unknown>> => {
+export const importModule = async (module: string): Promise<Record<string, unknown>> => {
+  const url = fileOf(module)
   try {
     return await import(url) as Record<string, unknown>
   } catch (cause) {
@@ -29,6 +31,8 @@ export const importModule = async (url: string): Promise<Record<string, unknown>
 }
 
 const find = (exported: Record<string, unknown>, { module, name }: Exposed): Definition => {
+  const made = definitionOf({ kind: "endpoint", module, name })
+  if (made !== undefined) return made as Definition
   const definitions = new Set(Object.values(exported).filter(isImplemented))
   const found = [...definitions].filter(({ endpoint }) => endpoint.name === name)
   if (found.length === 1) return found[0]!
@@ -40,18 +44,15 @@ const find = (exported: Record<string, unknown>, { module, name }: Exposed): Def
   }
   const others = [...definitions].map(({ endpoint }) => endpoint.name)
   throw new Error(
-    `${module} does not export an endpoint named "${name}": export the value that Actor.fn or Actor.stream returned` +
+    `${module} has no endpoint named "${name}" once it is imported: make it at the top level of that file` +
       (others.length === 0 ? "; it exports no endpoints at all" : `; it exports ${others.join(", ")}`)
   )
 }
 
-export const load = async (
-  exposed: ReadonlyArray<Exposed>,
-  importing: (module: string) => Promise<Record<string, unknown>> = importModule
-): Promise<ReadonlyArray<Definition>> => {
+export const load = async (exposed: ReadonlyArray<Exposed>): Promise<ReadonlyArray<Definition>> => {
   const modules = new Map<string, Record<string, unknown>>()
   for (const { module } of exposed) {
-    if (!modules.has(module)) modules.set(module, await importing(module))
+    if (!modules.has(module)) modules.set(module, await importModule(module))
   }
   return exposed.map((entry) => find(modules.get(entry.module)!, entry))
 }

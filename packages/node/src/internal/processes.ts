@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import { formatActor, SpawnFailed } from "@furrow/actor/ActorError"
-import { actorAnnotation, mark, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
+import { actorAnnotation, fileOf, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
 import type {
   Output,
   ProcessExit,
@@ -21,11 +21,9 @@ import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as ChildProcess from "node:child_process"
-import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
-import { fileURLToPath } from "node:url"
 import * as SocketConnection from "../SocketConnection.ts"
 import { environment, inheritedFlags, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
@@ -33,17 +31,6 @@ import type { Guard } from "./guard.ts"
 import { isPassedThrough, open, type Outputs, outputsOf, stdioOf, unknownOutput } from "./outlet.ts"
 import { Tail } from "./output.ts"
 import { killLeftIn, send } from "./signals.ts"
-
-/** The ending of this file: source in the repository, JavaScript where it is installed. */
-const ending = import.meta.url.endsWith(".ts") ? "ts" : "js"
-
-/** The child's entry: above this module, or beside the file that holds the whole runtime. */
-const entry = [`../childMain.${ending}`, `./childMain.${ending}`]
-  .map((path) => fileURLToPath(new URL(path, import.meta.url)))
-  .find((path) => Fs.existsSync(path))
-
-/** In a program bundled into one file there is no entry: the actor is the bundle, started again with a mark. */
-const script = (): ReadonlyArray<string> => entry === undefined ? [process.argv[1]!, mark] : [entry]
 
 /** The folder in which Node has read our own flags: the program may have left it since. */
 const startedIn = process.cwd()
@@ -207,6 +194,13 @@ class NodeProcess implements ProcessHandle {
 
 const testFile = /\.(test|spec)\.[cm]?[jt]sx?$/
 
+const moduleNeeded = "the actor imports that file, so it must be `import.meta.url` of the file in which this stands"
+
+/** What a bundler leaves of `import.meta` in a CommonJS file. */
+const cjsRemedy = "a bundle of esbuild in the format cjs has none unless it is built with " +
+  "--define:import.meta.url=moduleUrl and " +
+  "--banner:js=\"const moduleUrl = require('node:url').pathToFileURL(__filename).href\""
+
 /** Modules that no child can import, found before there is one. */
 const unusable = (request: SpawnRequest): string | undefined => {
   const service = request.module === undefined
@@ -214,11 +208,13 @@ const unusable = (request: SpawnRequest): string | undefined => {
     : [{ endpoint: { name: request.actor.name }, module: request.module }]
   for (const { endpoint, module } of [...service, ...request.definitions]) {
     // Programs in JavaScript may leave it out.
-    if (typeof module as unknown !== "string" || !module.startsWith("file:")) {
-      return `"${endpoint.name}" has \`module: "${module}"\`: the actor imports that file, so it must be ` +
-        "`import.meta.url` of the file that exports it"
+    if (String(module) === "undefined") {
+      return `"${endpoint.name}" has \`module: undefined\`: ${moduleNeeded}; ${cjsRemedy}`
     }
-    if (testFile.test(module)) {
+    if (typeof module as unknown !== "string" || !module.startsWith("file:")) {
+      return `"${endpoint.name}" has \`module: "${module}"\`: ${moduleNeeded}`
+    }
+    if (testFile.test(fileOf(module))) {
       return `"${endpoint.name}" is defined in the test file ${module}: the actor would import the tests. ` +
         "Move it to a module of its own"
     }
@@ -258,14 +254,14 @@ export const limitedHeap = "limited-heap"
 const start = (
   { actor, options }: SpawnRequest,
   guard: Guard,
-  limited: boolean,
+  { limited = false, script }: Settings,
   outputs: Outputs
 ): ChildProcess.ChildProcess => {
   const isTerminal = process.stdout.isTTY === true && isPassedThrough(outputs)
   const command = guard.command([
     process.execPath,
     ...flags(options, limited),
-    ...script(),
+    ...script,
     actor.name,
     actor.uuid,
     guard.commandLineArgument,
@@ -302,6 +298,8 @@ export class Living {
 const atOnce = 2 * availableParallelism()
 
 interface Settings {
+  /** The arguments that make a process of Node one of our actors. */
+  readonly script: ReadonlyArray<string>
   /** This process is an actor with a heap limit of its own. */
   readonly limited?: boolean
   readonly stdout?: Output | undefined
@@ -314,7 +312,7 @@ interface Settings {
 export const make = (
   guard: Guard,
   living: Living,
-  { limited = false, ...defaults }: Settings = {}
+  settings: Settings
 ): SpawnerDriver["Service"] => ({
   atOnce,
   spawn: (request) =>
@@ -322,12 +320,12 @@ export const make = (
       Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
         const problem = unusable(request)
         if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
-        const outputs = outputsOf(request.options, defaults)
+        const outputs = outputsOf(request.options, settings)
         const wrong = unknownOutput(outputs) ?? wrongLimit(request.options)
         if (wrong !== undefined) return resume(Effect.fail(failed(request, "process", wrong)))
         let child: ChildProcess.ChildProcess
         try {
-          child = start(request, guard, limited, outputs)
+          child = start(request, guard, settings, outputs)
         } catch (error) {
           return resume(Effect.fail(failed(request, "process", reasonOf(error as Error, request.options))))
         }

@@ -4,11 +4,22 @@
  * Exit codes: 0 ended as it was told or its main returned, 1 not ready or its parent was lost, 70 an error that nobody
  * caught or a main that failed (sysexits' EX_SOFTWARE), 143, 129 and 130 ended by SIGTERM, SIGHUP and SIGINT alone.
  */
-import { bundledArguments, exported, platformOf, run, takeOwnArguments } from "@furrow/actor/ActorProcess"
+import {
+  bundledArguments,
+  forgetDefinitions,
+  isBundledActor,
+  mark,
+  platformOf,
+  recordDefinitions,
+  run,
+  takeOwnArguments
+} from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
 import * as Module from "node:module"
 import * as Net from "node:net"
 import { Writable } from "node:stream"
+import { fileURLToPath, pathToFileURL } from "node:url"
 import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { authenticator } from "./authenticate.ts"
@@ -59,39 +70,26 @@ const imported = async <A>(child: Child, modules: ReadonlyArray<string>, importi
 /** The exit code of a runtime that itself fails. */
 const failedCode = 70
 
-/** How an actor finds what it is to serve. */
-export interface Sources {
-  /** The runtime's own arguments; the program's are in `process.argv` from here on. */
-  readonly args: () => ReadonlyArray<string>
-  readonly importModule: (module: string) => Promise<Record<string, unknown>>
-}
-
-const modules: Sources = { args: () => takeOwnArguments(process.argv, 2), importModule }
-
-/** A bundle holds everything: there is one module, and it has been imported. */
-export const bundle: Sources = {
-  args: () => bundledArguments,
-  importModule: () => Promise.resolve(exported())
-}
-
 /** Runs the actor of this process, which ends with it: also where the runtime itself fails. */
-export const runChild = (sources: Sources = modules): Promise<never> =>
-  live(sources.args(), sources).catch((error: unknown) => {
+export const runChild = (args = takeOwnArguments(process.argv, 2)): Promise<never> =>
+  live(args).catch((error: unknown) => {
     // This is the only end of the process: its timers and its errors are kept from doing so.
     tell(error, "an actor's runtime failed: ")
     process.exit(failedCode)
   })
 
-const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sources: Sources): Promise<never> => {
+const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Promise<never> => {
   if (name === undefined || uuid === undefined) {
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
     process.exit(64)
   }
+  // Before anything is waited for: in a bundle, the program's own code runs meanwhile.
+  const child = markChild()
+  recordDefinitions()
   // A parent that died before the guard was in place has left us to somebody else.
   if (process.ppid !== Number(parent)) process.exit(1)
   const watch = watches(mode) ? await watchParent() : undefined
   process.title = `furrow[${name}@${process.pid}]`
-  const child = markChild()
   const reader = SocketConnection.makeReader()
   const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
   const living = new Living()
@@ -102,13 +100,13 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
     connection: SocketConnection.make(socket, reader),
     platform: (spec) =>
       platformOf(spec, {
-        spawner: make(inherited(mode, watch), living, { limited: heap === limitedHeap }),
+        spawner: make(inherited(mode, watch), living, { script, limited: heap === limitedHeap }),
         authenticator,
         builtin: NodeTransport.builtin,
-        importModule: sources.importModule
+        importModule
       }),
-    load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed, sources.importModule)),
-    loadModule: (module) => imported(child, [module], sources.importModule(module)),
+    load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed)),
+    loadModule: (module) => imported(child, [module], importModule(module)),
     onStart: ({ end, uncaught }) => {
       // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
@@ -123,6 +121,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
       }
     },
     onReady: () => {
+      forgetDefinitions()
       // An actor is rarely ended in a way that would write the cache.
       setImmediate(() => Module.flushCompileCache?.())
     },
@@ -138,3 +137,31 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>, sou
   if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(ended.code)
 }
+
+declare const __filename: string | undefined
+
+/** The file that this module is in; a bundler may have put it with others into one, and into CommonJS. */
+const here: string = (import.meta.url as string | undefined) ?? pathToFileURL(__filename ?? process.argv[1]!).href
+
+/** The entry of actors: above this module, or beside the file that holds the whole runtime. */
+const entry = [`../childMain.${here.endsWith(".ts") ? "ts" : "js"}`, "./childMain.js"]
+  .map((path) => fileURLToPath(new URL(path, here)))
+  .find((path) => Fs.existsSync(path))
+
+/** The arguments that make a process of Node one of our actors. In a bundle there is no entry: it is this file again. */
+export const script: ReadonlyArray<string> = entry === undefined ? [fileURLToPath(here), mark] : [entry]
+
+const realPath = (path: string | undefined): string | undefined => {
+  try {
+    return path === undefined ? undefined : Fs.realpathSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** True where an actor runs the main program of this process again, because both are in this file. */
+export const isOneFile = (): boolean =>
+  entry === undefined && realPath(process.argv[1]) === realPath(fileURLToPath(here))
+
+// The actor begins here, before anything of the program: what that does wrong is then the actor's to report.
+if (isBundledActor) void runChild(bundledArguments)

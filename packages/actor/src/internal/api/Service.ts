@@ -487,10 +487,14 @@ export const serveFrom = <S extends { new(_: never): any; readonly key: string }
   service: S,
   load: () => Promise<{ readonly default: Served<SelfOf<S>> }>
 ): Served<SelfOf<S>> =>
-  Start.served(service as unknown as AnyService, async () => {
-    const served: unknown = (await load()).default
-    if (!isServed(served) || served.key !== service.key) {
-      throw new Error(`the module given to serveFrom does not serve "${service.key}" by default`)
-    }
-    return served.load()
-  }) as unknown as Served<SelfOf<S>>
+  Start.served(
+    service as unknown as AnyService,
+    async () => {
+      const served: unknown = (await load()).default
+      if (!isServed(served) || served.key !== service.key) {
+        throw new Error(`the module given to serveFrom does not serve "${service.key}" by default`)
+      }
+      return served.load()
+    },
+    true
+  ) as unknown as Served<SelfOf<S>>

@@ -18,7 +18,7 @@ import * as Portal from "../portal/Portal.ts"
 import * as InProcessMain from "../process/InProcessMain.ts"
 import type { AnyService, Implementation, ServedInside } from "../process/ServiceImplementation.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
-import { note } from "../settings/Definitions.ts"
+import { define } from "../settings/Definitions.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 import type { ChildActor } from "../supervision/ChildActor.ts"
@@ -31,14 +31,16 @@ export type StartOptions = SpawnOptions & {
   readonly unique?: boolean | undefined
 }
 
-/** The export that makes a module the actor of a Service. */
-export const served = (service: AnyService, load: ServedInside["load"]): ServedInside =>
-  note({
+/** The value that makes a module the actor of a Service; one that `leads` takes its implementation from another module. */
+export const served = (service: AnyService, load: ServedInside["load"], leads = false): ServedInside => {
+  const served: ServedInside = {
     "~furrow/Served": () => undefined as never,
     key: service.key,
     service: () => service,
     load
-  })
+  }
+  return define(served, { kind: "service", module: service.module, name: service.key }, leads)
+}
 
 /**
  * Told when an actor of a Layer is lost after it was built: a Layer itself cannot fail then. `Actor.launch` listens;

@@ -17,7 +17,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
-import { note } from "../settings/Definitions.ts"
+import { define } from "../settings/Definitions.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type {
   AnyCallEndpoint,
@@ -149,7 +149,7 @@ export interface StreamFn<Ep extends AnyStreamEndpoint, out R> extends Implement
 
 /** The module of a handler, and the Layer that closes its R. */
 export interface Home<L> {
-  /** `import.meta.url` of the file the handler is exported from: the actor imports it. */
+  /** `import.meta.url` of the file in which this stands: the actor imports it. */
   readonly module: string
   /** Built once per actor, before it is ready. */
   readonly layer?: Layer.Layer<L, any, ActorRuntime> | undefined
@@ -229,8 +229,7 @@ const implemented = (
     (input: unknown): unknown => build(definition as unknown as Implemented<AnyEndpoint>, input),
     { endpoint, module: home.module, layer: home.layer, handler }
   )
-  note(definition)
-  return definition
+  return define(definition, { kind: "endpoint", module: home.module, name: endpoint.name })
 }
 
 const data = (definition: Implemented<AnyEndpoint>, input: unknown) => ({
@@ -245,7 +244,8 @@ const data = (definition: Implemented<AnyEndpoint>, input: unknown) => ({
  * Defines a function that an actor can run: one payload in, one answer or typed error out. Schemas that are left out
  * mean nothing in, nothing out (`Void`), and no error (`Never`).
  *
- * `module` must be `import.meta.url` of the file that exports the definition, because an actor imports it from there.
+ * `module` must be `import.meta.url` of the file that makes the definition, or of one that exports it: an actor imports
+ * that file, and finds the definition by its name.
  * `layer` provides in the actor what the handler needs, built once before the actor is ready.
  *
  * @example

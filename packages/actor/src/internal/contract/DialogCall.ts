@@ -19,7 +19,7 @@ import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
-import { note } from "../settings/Definitions.ts"
+import { define } from "../settings/Definitions.ts"
 import type { Call, HandlerServices, Implemented } from "./Call.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { AnyDialogEndpoint, DialogContract, DialogEndpoint, Fields, Input, SchemaOf, Wire } from "./Endpoint.ts"
@@ -252,7 +252,10 @@ export const dialog = <
     (input: unknown) => ({ [callTypeId]: callTypeId, endpoint, module: options.module, definition, input }),
     { endpoint, module: options.module, layer: options.layer, handler }
   )
-  return note(definition) as DialogFn<DialogEndpoint<Name, SchemaOf<P>, First, In, Out, A, E>, Local<R>>
+  return define(definition, { kind: "endpoint", module: options.module, name }) as DialogFn<
+    DialogEndpoint<Name, SchemaOf<P>, First, In, Out, A, E>,
+    Local<R>
+  >
 }
 
 /**

@@ -15,7 +15,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import type { PortableData } from "../contract/PortableData.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
-import { note } from "../settings/Definitions.ts"
+import * as Definitions from "../settings/Definitions.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 
 /** The kind of a plan. */
@@ -70,7 +70,10 @@ export const define = <Layered, Out extends object>(
   if (config === undefined) {
     const data = Effect.succeed({ module, key, settings: noSettings })
     const revive = () => Effect.sync(() => make(undefined))
-    return note(Object.assign(plan(data, undefined), { "~furrow/Portable": kind, key, revive } as const))
+    return Definitions.define(
+      Object.assign(plan(data, undefined), { "~furrow/Portable": kind, key, revive } as const),
+      { kind, module, name: key }
+    )
   }
   const text = Schema.fromJsonString(Schema.toCodecJson(config)) as unknown as Schema.Codec<unknown, string>
   const encoded = (settings: unknown) =>
@@ -84,9 +87,10 @@ export const define = <Layered, Out extends object>(
     )
   const revive = (settings: string) => Effect.map(Schema.decodeEffect(text)(settings), make)
   const maker = (settings: unknown): Out => plan(encoded(settings), settings)
-  return note(Object.assign(maker, { "~furrow/Portable": kind, key, revive } as const)) as unknown as
-    & Out
-    & Definition<Layered>
+  return Definitions.define(
+    Object.assign(maker, { "~furrow/Portable": kind, key, revive } as const),
+    { kind, module, name: key }
+  ) as unknown as Out & Definition<Layered>
 }
 
 /** Builds what a Layer brings, in a memo map of its own: two runtimes of one graph share no socket and no secret. */
@@ -134,27 +138,25 @@ export const revive = (
 ): Effect.Effect<unknown, RuntimeLayerError> => {
   const failed = (step: RuntimeLayerError["step"]) => (cause: unknown) =>
     new RuntimeLayerError({ what: kind, key, module, step, reason: described(cause), cause })
+  const search = async () => {
+    const exported = await importModule(module)
+    return Definitions.definitionOf({ kind, module, name: key }) as Definition<unknown> | undefined ??
+      find(kind, key, exported)
+  }
   return Effect.flatMap(
-    Effect.tryPromise({ try: () => importModule(module), catch: failed("import") }),
-    (exported) => {
-      const found = Array.from(new Set(Object.values(exported).filter(isDefinition))).filter((definition) =>
-        definition.key === key && definition["~furrow/Portable"] === kind
-      )
-      if (found.length === 1) {
-        return Effect.mapError(
-          Effect.catchDefect(found[0]!.revive(settings), Effect.fail),
-          failed("settings")
-        )
-      }
-      return Effect.fail(
-        failed("import")(
-          new Error(
-            found.length === 0
-              ? `it exports no ${kind} of that key: export the value that \`portable\` returned`
-              : `it exports ${found.length} of that key: actors find a ${kind} by its key, so rename one of them`
-          )
-        )
-      )
-    }
+    Effect.tryPromise({ try: search, catch: failed("import") }),
+    (found) => Effect.mapError(Effect.catchDefect(found.revive(settings), Effect.fail), failed("settings"))
+  )
+}
+
+const find = (kind: Kind, key: string, exported: Readonly<Record<string, unknown>>): Definition<unknown> => {
+  const found = Array.from(new Set(Object.values(exported).filter(isDefinition))).filter((definition) =>
+    definition.key === key && definition["~furrow/Portable"] === kind
+  )
+  if (found.length === 1) return found[0]!
+  throw new Error(
+    found.length === 0
+      ? `it has no ${kind} of that key once it is imported: make it at the top level of that file`
+      : `it exports ${found.length} of that key: actors find a ${kind} by its key, so rename one of them`
   )
 }

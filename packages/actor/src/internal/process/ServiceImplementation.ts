@@ -14,6 +14,7 @@ import * as Settings from "../contract/Settings.ts"
 import type { BoundHandlers, Handler } from "../dialog/Dispatcher.ts"
 import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { definitionOf } from "../settings/Definitions.ts"
 import * as Background from "./Background.ts"
 import * as RpcServing from "./RpcServing.ts"
 
@@ -60,8 +61,10 @@ export interface ServedInside {
 
 export const isServed = (u: unknown): u is ServedInside => typeof u === "object" && u !== null && "~furrow/Served" in u
 
-/** Finds a Service's implementation among a module's exports; without one, names the mistake. */
+/** Finds a Service's implementation among what a module has made, or exports; without one, names the mistake. */
 export const find = (module: string, exported: Readonly<Record<string, unknown>>, key: string): ServedInside => {
+  const made = definitionOf({ kind: "service", module, name: key })
+  if (made !== undefined) return made as ServedInside
   const all = new Set(Object.values(exported).filter(isServed))
   const found = [...all].filter((served) => served.key === key)
   if (found.length === 1) return found[0]!

@@ -1,15 +1,15 @@
 /**
- * Finding definitions where there is nothing to import: in a program bundled into one file.
+ * Definitions of this process, by kind, module and name.
  *
- * There an actor is the bundle itself, started again with a mark on its command line. Its definitions cannot be found
- * among a module's exports, which a bundler drops, so in such a process, and only there, every definition is noted as it
- * is made.
+ * An actor finds by module and name what it is to serve. A bundler drops and renames exports, so in the process of an
+ * actor every definition is recorded as it is made, until the actor serves. A root records nothing: it may make
+ * definitions for as long as it lives.
  *
  * @since 0.1.0
  */
 
 /**
- * The argument behind the script that marks a process as an actor of a single-file bundle.
+ * The argument behind the script that marks a process as an actor of a bundle that holds the runtime.
  *
  * @example
  * ```ts
@@ -23,7 +23,7 @@ export const mark = "--furrow-actor"
 const argv = (globalThis as { readonly process?: { readonly argv?: Array<string> } }).process?.argv
 
 /**
- * True where this process is an actor of a single-file bundle: a main program then runs that actor instead of itself.
+ * True where this process is an actor of a bundle that holds the runtime: it runs that actor, and no main program.
  *
  * @example
  * ```ts
@@ -69,24 +69,117 @@ export const takeOwnArguments = (argv: Array<string>, at: number): ReadonlyArray
  */
 export const bundledArguments: ReadonlyArray<string> = isBundledActor ? takeOwnArguments(argv!, 3) : []
 
-const noted: Array<unknown> = []
-
-/** Notes a definition, or a Service's implementation, where it will have to be found. */
-export const note = <A>(value: A): A => {
-  if (isBundledActor) noted.push(value)
-  return value
-}
+/**
+ * A kind of what an actor finds by its name.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DefinitionKind = "endpoint" | "service" | "transport" | "spawner" | "ambient"
 
 /**
- * Gives every definition of a single-file bundle as if it were the exports of one module. Empty in every process that
- * is no actor of a bundle.
+ * How a definition is known: a name (of a Service or a plan: its key), among those of its kind in its module.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DefinitionName {
+  readonly kind: DefinitionKind
+  readonly module: string
+  readonly name: string
+}
+
+interface Definition extends DefinitionName {
+  readonly value: unknown
+  /** It says itself where its implementation is: it goes before the implementations of its name. */
+  readonly leads: boolean
+  /** Made where the definition was made; its stack is read for an error alone. */
+  readonly made: Error
+}
+
+let recorded: Array<Definition> | undefined = isBundledActor ? [] : undefined
+
+/**
+ * Begins to record what is defined in this process: what an actor imports is found by its name from then on, exported or
+ * not. An actor of a bundle does so from its first line.
  *
  * @example
  * ```ts
- * ActorProcess.exported() // {}
+ * ActorProcess.recordDefinitions()
+ * ActorProcess.forgetDefinitions()
  * ```
  * @category platforms
  * @since 0.1.0
  */
-export const exported = (): Readonly<Record<string, unknown>> =>
-  Object.fromEntries(noted.map((value, index) => [String(index), value]))
+export const recordDefinitions = (): void => {
+  recorded ??= []
+}
+
+/**
+ * Ends the record and drops what is in it: the actor has found what it serves.
+ *
+ * @example
+ * ```ts
+ * ActorProcess.forgetDefinitions()
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
+export const forgetDefinitions = (): void => {
+  recorded = undefined
+}
+
+/** Records a definition where one is looked for. */
+export const define = <A>(value: A, named: DefinitionName, leads = false): A => {
+  recorded?.push({ ...named, value, leads, made: new Error() })
+  return value
+}
+
+/**
+ * The file of a `module`. What follows a `#` tells apart modules that a bundler has put into one file.
+ *
+ * @example
+ * ```ts
+ * ActorProcess.fileOf("file:///app/program.mjs#orders") // "file:///app/program.mjs"
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
+export const fileOf = (module: string): string => module.replace(/#.*$/, "")
+
+const described: Readonly<Record<DefinitionKind, (name: string) => string>> = {
+  endpoint: (name) => `endpoints named "${name}"`,
+  service: (name) => `implementations of the Service "${name}"`,
+  transport: (key) => `transports of the key "${key}"`,
+  spawner: (key) => `spawners of the key "${key}"`,
+  ambient: (key) => `ambient Layers of the key "${key}"`
+}
+
+/** The statement of the module that has made it, where the stack shows one. */
+const placeOf = ({ made }: Definition): string => {
+  const frames = (made.stack ?? "").split("\n").filter((line) => !/\(?node:|\bat async\b/.test(line))
+  return /([^\s(]+:\d+:\d+)\)?$/.exec(frames.at(-1) ?? "")?.[1] ?? "a place that is not known"
+}
+
+/**
+ * Gives the definition that was made in this process under that name; undefined where none was, or none is recorded.
+ * Throws an error with both places where two were made.
+ *
+ * @example
+ * ```ts
+ * ActorProcess.definitionOf({ kind: "endpoint", module: isPrime.module, name: "isPrime" }) // undefined
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
+export const definitionOf = ({ kind, module, name }: DefinitionName): unknown => {
+  const all = (recorded ?? []).filter((made) => made.kind === kind && made.module === module && made.name === name)
+  const leading = all.filter(({ leads }) => leads)
+  const found = leading.length > 0 ? leading : all
+  if (found.length <= 1) return found[0]?.value
+  throw new Error(
+    `${module} makes ${found.length} ${described[kind](name)} (at ${found.map(placeOf).join(" and at ")}): an actor ` +
+      "finds it by module and name. Rename one of them; where a bundler put two modules into one file, a mark keeps " +
+      "them apart: `module: import.meta.url + \"#orders\"`"
+  )
+}

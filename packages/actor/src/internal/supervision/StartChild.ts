@@ -51,7 +51,8 @@ export const start = (
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
-      module: spec.service?.module,
+      // As text also where a program in JavaScript, or a bundler, has left it out: a request without one is no Service.
+      module: spec.service && String(spec.service.module),
       options: spec.options
     }
     // Before there is a process: of two that want a name alone, only one is ever started.

@@ -1,0 +1,195 @@
+/**
+ * Programs as bundlers leave them (docs/bundling.md): each form is built once, and its programs run in real processes.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import * as Folder from "@furrow/testing/Folder"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Esbuild from "esbuild"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { rolldown } from "rolldown"
+import { afterAll, beforeAll } from "vitest"
+import { fixture } from "./support.ts"
+
+interface Form {
+  readonly bundler: "esbuild" | "rolldown"
+  readonly format: "esm" | "cjs"
+  readonly shape: "one file" | "chunks"
+  /** Effect and Furrow: in the bundle, or installed beside it. */
+  readonly packages: "inside" | "outside"
+  readonly names?: "minified"
+}
+
+const forms: ReadonlyArray<Form> = [
+  ...(["esbuild", "rolldown"] as const).flatMap((bundler) =>
+    (["inside", "outside"] as const).flatMap((packages): ReadonlyArray<Form> => [
+      { bundler, format: "esm", shape: "one file", packages },
+      { bundler, format: "esm", shape: "chunks", packages },
+      { bundler, format: "cjs", shape: "one file", packages }
+    ])
+  ),
+  { bundler: "rolldown", format: "esm", shape: "one file", packages: "inside", names: "minified" }
+]
+
+const conditions = ["furrow-source", "import", "node"]
+const modules = Path.resolve(import.meta.dirname, "../../../node_modules")
+/** Native, and optional. */
+const native = "msgpackr-extract"
+
+/** The two options that give a CommonJS bundle of esbuild its URL, as docs/bundling.md says. */
+const moduleUrl: Esbuild.BuildOptions = {
+  define: { "import.meta.url": "moduleUrl" },
+  banner: { js: "const moduleUrl = require('node:url').pathToFileURL(__filename).href" }
+}
+
+const byEsbuild = async (entry: string, outdir: string, form: Form, more: Esbuild.BuildOptions = {}) => {
+  await Esbuild.build({
+    entryPoints: [entry],
+    bundle: true,
+    platform: "node",
+    target: "node22",
+    conditions,
+    mainFields: ["module", "main"],
+    external: [native],
+    packages: form.packages === "outside" ? "external" : "bundle",
+    format: form.format,
+    splitting: form.shape === "chunks",
+    outdir,
+    outExtension: { ".js": form.format === "esm" ? ".mjs" : ".cjs" },
+    logLevel: "error",
+    ...more
+  })
+}
+
+const byRolldown = async (entry: string, dir: string, form: Form) => {
+  const build = await rolldown({
+    input: entry,
+    platform: "node",
+    resolve: { conditionNames: conditions },
+    external: form.packages === "outside" ? [/^node:/, /^@furrow\//, /^effect(\/|$)/] : [/^node:/, native],
+    logLevel: "silent"
+  })
+  const extension = form.format === "esm" ? "mjs" : "cjs"
+  await build.write({
+    dir,
+    format: form.format,
+    entryFileNames: `[name].${extension}`,
+    chunkFileNames: `[name]-[hash].${extension}`,
+    // Names of functions are kept by a call of a helper inside of them.
+    ...(form.names === undefined ? {} : { minify: true, keepNames: true }),
+    codeSplitting: form.shape === "chunks"
+      ? { groups: [{ name: "packages", test: /packages|node_modules/ }, { name: "stores", test: /stores/ }] }
+      : false
+  })
+  await build.close()
+}
+
+const build = async (entry: string, outdir: string, form: Form, more?: Esbuild.BuildOptions): Promise<string> => {
+  const file = fixture(`bundles/${entry}.ts`)
+  if (form.bundler === "rolldown") await byRolldown(file, outdir, form)
+  else await byEsbuild(file, outdir, form, more ?? (form.format === "cjs" ? moduleUrl : {}))
+  if (form.packages === "outside") Fs.symlinkSync(modules, Path.join(outdir, "node_modules"))
+  return Path.join(outdir, `${entry}.${form.format === "esm" ? "mjs" : "cjs"}`)
+}
+
+const args = ["--loud", "file"]
+const within = { within: "60 seconds" } as const
+
+const titleOf = ({ bundler, format, names, packages, shape }: Form) =>
+  [bundler, format, shape, `effect and @furrow ${packages}`, ...names === undefined ? [] : [names]].join(", ")
+
+describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s)", (_title, form) => {
+  let folder: string
+  let program: string
+  beforeAll(async () => {
+    folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(process.env["TMPDIR"] ?? "/tmp", "furrow bundles ")))
+    program = await build("program", folder, form)
+  }, 60_000)
+  afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
+
+  const mains = [["effect", "warden"], ["promise", "thread"]] as const
+  // From the sources, a process with everything outside starts slowly: one kind of main is enough there.
+  const tried = form.packages === "inside" ? mains : [mains[form.bundler === "esbuild" ? 0 : 1]]
+
+  it.live.each(tried)(
+    "G911: serves functions and Services that no export names, and runs main once (%s, guard %s)",
+    ([how, guard]) =>
+      Effect.scoped(Effect.gen(function*() {
+        const run = yield* Program.start(program, { args: [how, ...args], env: { GUARD: guard } })
+        assert.deepStrictEqual(yield* run.ended(within), { code: 0, signal: null }, run.stdout() + run.stderr())
+        const [main, text, ...more] = run.stdout().trimEnd().split("\n")
+        const expected = { args: [how, ...args], value: 42, processes: 3, sum: 3, stored: 102 }
+        assert.deepStrictEqual([main, JSON.parse(text!), more, run.stderr()], ["main", expected, [], ""])
+        assert.deepStrictEqual(run.left().filter(({ state }) => state !== "Z"), [])
+      })),
+    90_000
+  )
+})
+
+const oneFile: Form = { bundler: "esbuild", format: "esm", shape: "one file", packages: "inside" }
+
+/** Builds one form, and runs its program to the end. */
+const ran = (entry: string, form: Form, args: ReadonlyArray<string>, more?: Esbuild.BuildOptions) =>
+  Effect.gen(function*() {
+    const folder = yield* Folder.make()
+    const file = yield* Effect.promise(() => build(entry, folder, form, more))
+    const program = yield* Program.start(file, { args })
+    const { code } = yield* program.ended(within)
+    assert.deepStrictEqual(program.left().filter(({ state }) => state !== "Z"), [])
+    return { code, stdout: program.stdout(), stderr: program.stderr(), file }
+  })
+
+describe("A bundle that cannot hold actors", () => {
+  it.live(
+    "G912: starts no process where every actor would run its main again, and says the line to write",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { code, stdout } = yield* ran("program", oneFile, ["unguarded"])
+        assert.deepStrictEqual([code, stdout.split("\n")], [1, [
+          "main",
+          "actor \"Adder\" did not start (step: process): this program and its actors are one file, and every actor runs " +
+          "that file from its first line, so its main program must not run there: start it with NodeActor.runMain, or " +
+          "write `if (NodeActor.isRoot())` before it",
+          ""
+        ]])
+      })),
+    90_000
+  )
+
+  it.live(
+    "G912: says that a CommonJS file of esbuild has no URL, and what gives it one",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const form = { ...oneFile, format: "cjs" } as const
+        const silent = { logLevel: "silent" } as const
+        const { code, stderr, stdout } = yield* ran("program", form, ["effect"], silent)
+        assert.strictEqual(code, 1)
+        assert.include(
+          stdout + stderr,
+          "(step: import): \"Adder\" has `module: undefined`: the actor imports that file"
+        )
+        assert.include(
+          stdout + stderr,
+          `--define:import.meta.url=moduleUrl and --banner:js="${moduleUrl.banner!["js"]}"`
+        )
+      })),
+    90_000
+  )
+})
+
+describe("Two endpoints of one name in one bundle", () => {
+  it.live("G913: are refused, naming both places", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { file, stdout } = yield* ran("namesakes", oneFile, [])
+      const place = `file://${file}:\\d+:\\d+`
+      assert.match(stdout, new RegExp(`file://${file} makes 2 endpoints named "run" \\(at ${place} and at ${place}\\)`))
+      assert.include(stdout, "Rename one of them")
+    })), 90_000)
+
+  it.live("G913: are told apart by a mark behind the URL", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { stdout } = yield* ran("namesakes", oneFile, ["marked"])
+      assert.strictEqual(stdout, "namesakes\n")
+    })), 90_000)
+})
