@@ -17,7 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Child from "./internal/child.ts"
-import { tell } from "./internal/told.ts"
+import { tell, tellRejection } from "./internal/told.ts"
 import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 
@@ -199,12 +199,12 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
       process.exit(code)
     })
   }
-  const caught = (error: unknown) => {
-    tell(error)
+  const caught = (error: unknown, say = tell) => {
+    say(error)
     end(uncaughtCode)
   }
-  on("uncaughtException", caught)
-  on("unhandledRejection", caught)
+  on("uncaughtException", (error) => caught(error))
+  on("unhandledRejection", (error) => caught(error, tellRejection))
   on("SIGTSTP", () => {
     control()?.stopAll()
     process.kill(process.pid, "SIGSTOP")

@@ -68,10 +68,16 @@ describe("A module that an actor cannot serve from", () => {
       const missing = url("nowhere.ts")
       const error = yield* failure(at(missing))
       assert.strictEqual(error.step, "import")
-      said(error, `${missing} cannot be found`, "Cannot find module")
+      said(error, `${missing} cannot be found: Cannot find module`)
+      assert.notInclude(error.message, "loader")
       const folder = yield* Folder.make({ "needy.mjs": `import "./not-there.mjs"` })
       const needy = pathToFileURL(Path.join(folder, "needy.mjs")).href
-      said(yield* failure(at(needy)), `${needy} cannot be found, or something it imports cannot`, "not-there.mjs")
+      said(
+        yield* failure(at(needy)),
+        `${needy} cannot be found, or something it imports cannot`,
+        "not-there.mjs",
+        "a loader that the program registers itself"
+      )
     }))))
 
   it.live("is named where it throws, has a syntax error or exits while it is imported", () =>
@@ -111,14 +117,67 @@ describe("A module that an actor cannot serve from", () => {
       said(
         broken!,
         `${from("broken.mjs")}, or something it imports, has a syntax error: Unexpected token '='`,
-        "`node --check` with the file shows where"
+        "`node --check` with the file shows where; if its parent could load it, a loader that the program registers itself"
       )
-      said(brokenTs!, `${from("broken.ts")}, or something it imports, has a syntax error: `, /it is at .*broken\.ts:2$/)
-      said(missingName!, from("missing-name.mjs"), "does not provide an export named 'nothing'", /missing-name\.mjs:1$/)
+      said(
+        brokenTs!,
+        `${from("broken.ts")}, or something it imports, has a syntax error: `,
+        /it is at .*broken\.ts:2; if its parent/
+      )
+      said(
+        missingName!,
+        from("missing-name.mjs"),
+        "does not provide an export named 'nothing'",
+        /missing-name\.mjs:1; if its parent/
+      )
       said(exiting!, "its process exited with code 4", "| cannot go on")
       said(rejecting!, "left alone")
       said(nothing!, `${from("throwing-nothing.mjs")} failed while it was imported: undefined`)
     }))))
+})
+
+describe("A module that only a loader of the program can load", () => {
+  const run = (args: ReadonlyArray<string>, execArgv: ReadonlyArray<string>) =>
+    Effect.scoped(Effect.gen(function*() {
+      const program = yield* Program.start(fixture("loaders/main.ts"), { args, execArgv })
+      assert.deepStrictEqual(
+        yield* program.ended({ within: "40 seconds" }),
+        { code: 0, signal: null },
+        program.stderr()
+      )
+      return program.stdout()
+    }))
+
+  it.live("G914: is told from a broken one, with the flag that gives the loader to actors", () =>
+    Effect.gen(function*() {
+      const text = yield* run(["inside"], [])
+      assert.include(text, "answer.custom, or something it imports, is of a kind that Node does not load by itself: ")
+      assert.include(
+        text,
+        "a loader that the program registers itself (`module.register`, `registerHooks`) is not in its " +
+          "actors, so put it into a module and start Node with `--import` of that module"
+      )
+    }))
+
+  it.live("G914: is served where `--import` registers the loader", () =>
+    Effect.gen(function*() {
+      assert.include(yield* run([], ["--import", pathToFileURL(fixture("loaders/loader.mjs")).href]), "answered")
+    }))
+})
+
+describe("A rejection that nobody handles", () => {
+  it.live("G914: ends an actor and a root under --unhandled-rejections=warn, and the flag is said not to be followed", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const execArgv = ["--unhandled-rejections=warn"]
+      const program = yield* Program.start(fixture("mains/rejecting.ts"), { execArgv })
+      assert.deepStrictEqual(yield* program.ended({ within: "40 seconds" }), { code: 70, signal: null })
+      assert.strictEqual(program.stdout(), "RemoteActorError\n")
+      const lines = program.stderr().split("\n").filter((line) => /^Error: left|^--unhandled/.test(line))
+      const note =
+        "--unhandled-rejections=warn is not followed here: a rejection that nobody handles ends an actor, and a " +
+        "root, as any uncaught error does"
+      assert.deepStrictEqual(lines, ["Error: left alone in the actor", note, "Error: left alone in the root", note])
+    })))
 })
 
 describe("An endpoint that an actor looks for by its name", () => {

@@ -10,14 +10,29 @@ type Definition = Implemented<AnyEndpoint>
 /** Where a syntax error is: Node puts it above the stack, for some of them. */
 const placeOf = (error: Error): string | undefined => /^(\S+:\d+)\n/.exec(error.stack ?? "")?.[1]
 
-const whatHappened = (url: string, error: Error & { readonly code?: string }): string => {
-  if (error.code === "ERR_MODULE_NOT_FOUND") {
-    return `${url} cannot be found, or something it imports cannot: ${error.message}`
+/** A module that the parent could load and its actor cannot. */
+const loaders =
+  "a loader that the program registers itself (`module.register`, `registerHooks`) is not in its actors, so put " +
+  "it into a module and start Node with `--import` of that module"
+
+/** Errors of Node about a kind of file that it cannot load by itself. */
+const unknownKind = new Set(["ERR_UNKNOWN_FILE_EXTENSION", "ERR_UNKNOWN_MODULE_FORMAT", "ERR_IMPORT_ATTRIBUTE_MISSING"])
+
+const whatHappened = (url: string, error: Error & { readonly code?: string; readonly url?: string }): string => {
+  const code = error.code ?? ""
+  if (unknownKind.has(code)) {
+    return `${url}, or something it imports, is of a kind that Node does not load by itself: ${error.message}; ${loaders}`
+  }
+  if (code === "ERR_MODULE_NOT_FOUND") {
+    return error.url === url
+      ? `${url} cannot be found: ${error.message}`
+      : `${url} cannot be found, or something it imports cannot: ${error.message}; ${loaders}`
   }
   if (!(error instanceof SyntaxError)) return `${url} failed while it was imported: ${error.message}`
   const place = placeOf(error)
   return `${url}, or something it imports, has a syntax error: ${error.message}; ` +
-    (place === undefined ? "`node --check` with the file shows where" : `it is at ${place}`)
+    (place === undefined ? "`node --check` with the file shows where" : `it is at ${place}`) +
+    `; if its parent could load it, ${loaders}`
 }
 
 export const importModule = async (module: string): Promise<Record<string, unknown>> => {

@@ -27,7 +27,7 @@ import { type Child, markChild } from "./child.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
 import { importModule, load } from "./load.ts"
 import { limitedHeap, Living, make } from "./processes.ts"
-import { tell } from "./told.ts"
+import { tell, tellRejection } from "./told.ts"
 
 /**
  * Milliseconds that what is still on its way after the last word is waited for: half of what an owner gives a process to
@@ -110,12 +110,12 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     onStart: ({ end, uncaught }) => {
       // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
-      const caught = (error: unknown) => {
-        tell(error)
-        uncaught(error)
+      for (const [event, say] of [["uncaughtException", tell], ["unhandledRejection", tellRejection]] as const) {
+        process.on(event, (error: unknown) => {
+          say(error)
+          uncaught(error)
+        })
       }
-      process.on("uncaughtException", caught)
-      process.on("unhandledRejection", caught)
       for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGINT", 130]] as const) {
         process.on(signal, () => end(signal, code))
       }

@@ -28,3 +28,18 @@ export const tell = (error: unknown, before = ""): void => {
     // It has no reader.
   }
 }
+
+const sparing = /--unhandled-rejections[= ](none|warn-with-error-code|warn)\b/
+
+/** Writes down a rejection that nobody handled, and the flag of Node that was to spare the process, if there is one. */
+export const tellRejection = (error: unknown): void => {
+  tell(error)
+  const flag = sparing.exec([...process.execArgv, process.env["NODE_OPTIONS"]].join(" "))
+  if (flag === null) return
+  tell(
+    `--unhandled-rejections=${
+      flag[1]
+    } is not followed here: a rejection that nobody handles ends an actor, and a root, as ` +
+      "any uncaught error does"
+  )
+}
