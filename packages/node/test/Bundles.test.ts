@@ -6,6 +6,7 @@ import * as Folder from "@furrow/testing/Folder"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import * as Esbuild from "esbuild"
+import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { rolldown } from "rolldown"
@@ -125,6 +126,28 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
       })),
     90_000
   )
+})
+
+const page = Fs.readFileSync(Path.resolve(import.meta.dirname, "../../../docs/bundling.md"), "utf8")
+/** The files of the page, and its commands of esbuild. The API of rolldown builds above what its commands say. */
+const files = Object.fromEntries(
+  Array.from(page.matchAll(/^```ts\n\/\/ file: (\S+)\n([^]*?)^```$/gm), ([, name, text]) => [name!, text!])
+)
+const commands = Array.from(page.matchAll(/^npx esbuild (\S+) ((?:.*\\\n)*.*)$/gm), ([command]) => command)
+
+describe("docs/bundling.md", () => {
+  it("has commands of esbuild", () => assert.strictEqual(commands.length, 3))
+
+  it.live.each(commands)("builds a program that runs by: %s", (command) =>
+    Effect.scoped(Effect.gen(function*() {
+      const folder = yield* Folder.make(files)
+      Fs.symlinkSync(modules, Path.join(folder, "node_modules"))
+      const esbuild = `node_modules/.bin/esbuild --conditions=furrow-source --log-level=error`
+      ChildProcess.execSync(command.replace("npx esbuild", esbuild), { cwd: folder, stdio: "inherit" })
+      const program = yield* Program.start(Path.join(folder, /--outfile=(\S+)/.exec(command)![1]!))
+      assert.deepStrictEqual(yield* program.ended(within), { code: 0, signal: null }, program.stderr())
+      assert.strictEqual(program.stdout(), "7\n")
+    })), 90_000)
 })
 
 const oneFile: Form = { bundler: "esbuild", format: "esm", shape: "one file", packages: "inside" }
