@@ -181,7 +181,7 @@ describe("A rejection that nobody handles", () => {
 })
 
 describe("An endpoint that an actor looks for by its name", () => {
-  it.live("is found where its module makes it, exported or not, and where a module exports one of another file", () =>
+  it.live("G911: is found where its module makes it, exported or not, and where a module exports one of another file", () =>
     withActors(Effect.gen(function*() {
       yield* Actor.runInActor(getHidden()())
       yield* Actor.runInActor(visible())
@@ -198,7 +198,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       )
     })))
 
-  it.live("is ambiguous where two different endpoints have its name, not where one is exported twice", () =>
+  it.live("G913: is ambiguous where two different endpoints have its name, not where one is exported twice", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(first),
