@@ -374,7 +374,7 @@ export const streamEndpoint = <
   bare(Endpoint.make("stream", name, contract)) as Def<StreamEndpoint<Name, SchemaOf<P>, A, E>>
 
 /**
- * Tells a definition that an actor can serve from other values: a child looks for these among the exports of a module.
+ * Tells a definition that an actor can serve from other values: a child looks for these where a module exports what another makes.
  *
  * @example
  * ```ts

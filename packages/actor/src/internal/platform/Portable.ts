@@ -1,7 +1,7 @@
 /**
  * Layers that travel. A process cannot be given a Layer, it must find it: what a tree needs in every actor is a *plan*,
  * which is data (module, key, settings) and the function that builds the Layer of it. The root builds from the plan; an
- * actor imports the module, finds the plan among its exports by kind and key, and builds the same.
+ * actor imports the module, finds the plan there by kind and key, and builds the same.
  *
  * @since 0.1.0
  */
@@ -45,7 +45,7 @@ const isDefinition = (u: unknown): u is Definition<unknown> =>
   (typeof u === "object" || typeof u === "function") && u !== null && "~furrow/Portable" in u
 
 export interface PortableOptions<C> {
-  /** `import.meta.url` of the module that exports it: actors import that file. */
+  /** `import.meta.url` of the file in which this stands: actors import it. */
   readonly module: string
   /** The schema of its settings. Default: it has none. */
   readonly config?: C
@@ -56,7 +56,7 @@ const noSettings = "null"
 
 /**
  * Defines a plan. With a schema of settings it gives a function of them, without one the value itself; both are what an
- * actor finds among the exports of the module.
+ * actor finds in the module.
  */
 export const define = <Layered, Out extends object>(
   kind: Kind,

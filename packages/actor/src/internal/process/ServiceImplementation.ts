@@ -1,5 +1,5 @@
 /**
- * A Service's implementation as a value: what a module exports, what a child finds among the exports, and how it
+ * A Service's implementation as a value: what a module makes, what a child finds there, and how it
  * becomes handlers.
  *
  * @since 0.1.0

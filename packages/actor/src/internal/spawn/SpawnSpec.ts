@@ -10,7 +10,7 @@ import { ActorId } from "../errors/ActorError.ts"
 import { ActorRefData } from "../settings/ActorRef.ts"
 
 /**
- * One thing to serve, found by its module and name among the module's exports.
+ * One thing to serve, found by its module and name.
  *
  * @category models
  * @since 0.1.0
