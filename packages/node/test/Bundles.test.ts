@@ -114,13 +114,13 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
   const tried = form.packages === "inside" ? mains : [mains[form.bundler === "esbuild" ? 0 : 1]]
 
   it.live.each(tried)(
-    "G911: serves functions and Services that no export names, and runs main once (%s, guard %s)",
+    "G911: finds functions, Services and plans that no export names, and runs main once (%s, guard %s)",
     ([how, guard]) =>
       Effect.scoped(Effect.gen(function*() {
         const run = yield* Program.start(program, { args: [how, ...args], env: { GUARD: guard } })
         assert.deepStrictEqual(yield* run.ended(within), { code: 0, signal: null }, run.stdout() + run.stderr())
         const [main, text, ...more] = run.stdout().trimEnd().split("\n")
-        const expected = { args: [how, ...args], value: 42, processes: 3, sum: 3, stored: 102 }
+        const expected = { args: [how, ...args], value: 42, label: "everywhere", processes: 3, sum: 3, stored: 102 }
         assert.deepStrictEqual([main, JSON.parse(text!), more, run.stderr()], ["main", expected, [], ""])
         assert.deepStrictEqual(run.left().filter(({ state }) => state !== "Z"), [])
       })),
