@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Esbuild from "esbuild"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
+import * as Os from "node:os"
 import * as Path from "node:path"
 import { rolldown } from "rolldown"
 import { afterAll, beforeAll } from "vitest"
@@ -104,7 +105,7 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
   let folder: string
   let program: string
   beforeAll(async () => {
-    folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(process.env["TMPDIR"] ?? "/tmp", "furrow bundles ")))
+    folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow bundles ")))
     program = await build("program", folder, form)
   }, 60_000)
   afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
@@ -163,6 +164,19 @@ const ran = (entry: string, form: Form, args: ReadonlyArray<string>, more?: Esbu
     return { code, stdout: program.stdout(), stderr: program.stderr(), file }
   })
 
+describe("A bundle with a top-level await", () => {
+  it.live(
+    "G911: serves what is made below it: an actor waits for its whole file",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { code, stdout, stderr } = yield* ran("awaiting", oneFile, [])
+        assert.strictEqual(code, 0, stdout + stderr)
+        assert.include(stdout, "late, and served")
+      })),
+    90_000
+  )
+})
+
 describe("A bundle that cannot hold actors", () => {
   it.live(
     "G912: starts no process where every actor would run its main again, and says the line to write",
@@ -176,6 +190,23 @@ describe("A bundle that cannot hold actors", () => {
           "write `if (NodeActor.isRoot())` before it",
           ""
         ]])
+      })),
+    90_000
+  )
+
+  it.live(
+    "G912: is refused in its actor where another file imports it, with the same line",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const folder = yield* Folder.make({ "launcher.mjs": `await import("./program.mjs")` })
+        yield* Effect.promise(() => build("program", folder, oneFile))
+        const program = yield* Program.start(Path.join(folder, "launcher.mjs"), { args: ["unguarded"] })
+        assert.strictEqual((yield* program.ended(within)).code, 1)
+        assert.match(
+          program.stdout(),
+          /^actor "\w+" did not start \(step: import\): .*program\.mjs: this program and its actors are one file.*isRoot/m
+        )
+        assert.deepStrictEqual(program.left().filter(({ state }) => state !== "Z"), [])
       })),
     90_000
   )
