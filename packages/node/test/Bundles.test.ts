@@ -121,7 +121,7 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
         const run = yield* Program.start(program, { args: [how, ...args], env: { GUARD: guard } })
         assert.deepStrictEqual(yield* run.ended(within), { code: 0, signal: null }, run.stdout() + run.stderr())
         const [main, text, ...more] = run.stdout().trimEnd().split("\n")
-        const expected = { args: [how, ...args], value: 42, label: "everywhere", processes: 3, sum: 3, stored: 102 }
+        const expected = { args: [how, ...args], value: 42, label: "everywhere", processes: 3, sum: 42, stored: 102 }
         assert.deepStrictEqual([main, JSON.parse(text!), more, run.stderr()], ["main", expected, [], ""])
         assert.deepStrictEqual(run.left().filter(({ state }) => state !== "Z"), [])
       })),
