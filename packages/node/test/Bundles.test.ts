@@ -232,6 +232,19 @@ describe("A bundle that cannot hold actors", () => {
   )
 })
 
+describe("A bundle of effect alone", () => {
+  it.live("G912: says that it holds a second copy, and where Furrow's is", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const more: Esbuild.BuildOptions = { packages: "bundle", external: ["@furrow/*", native] }
+      const { code, stderr, stdout } = yield* ran("program", { ...oneFile, packages: "outside" }, ["effect"], more)
+      assert.deepStrictEqual([code, stdout], [1, ""])
+      assert.match(
+        stderr,
+        /refused: .*a schema of a second copy of effect, which Furrow's copy \(file:\/\/\S+\) cannot read/
+      )
+    })), 90_000)
+})
+
 describe("Two endpoints of one name in one bundle", () => {
   it.live("G913: are refused, naming both places", () =>
     Effect.scoped(Effect.gen(function*() {
