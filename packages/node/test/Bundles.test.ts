@@ -81,7 +81,12 @@ const byRolldown = async (entry: string, dir: string, form: Form) => {
     // Names of functions are kept by a call of a helper inside of them.
     ...(form.names === undefined ? {} : { minify: true, keepNames: true }),
     codeSplitting: form.shape === "chunks"
-      ? { groups: [{ name: "packages", test: /packages|node_modules/ }, { name: "stores", test: /stores/ }] }
+      ? {
+        groups: [
+          { name: "packages", test: /packages.(?:protocol|actor|node).src|node_modules/ },
+          { name: "stores", test: /bundles.(?:stores|orders|ambient)/ }
+        ]
+      }
       : false
   })
   await build.close()
@@ -107,6 +112,9 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
   beforeAll(async () => {
     folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow bundles ")))
     program = await build("program", folder, form)
+    const chunks = Fs.readdirSync(folder).filter((name) => /\.[cm]js$/.test(name)).length
+    if (form.shape === "chunks") assert.isAbove(chunks, 1)
+    else assert.strictEqual(chunks, 1)
   }, 60_000)
   afterAll(() => Fs.rmSync(folder, { recursive: true, force: true }))
 
