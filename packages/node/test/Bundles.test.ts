@@ -123,7 +123,7 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
   const tried = form.packages === "inside" ? mains : [mains[form.bundler === "esbuild" ? 0 : 1]]
 
   it.live.each(tried)(
-    "G911: finds functions, Services and plans that no export names, and runs main once (%s, guard %s)",
+    "G125: finds functions, Services and plans that no export names, and runs main once (%s, guard %s)",
     ([how, guard]) =>
       Effect.scoped(Effect.gen(function*() {
         const run = yield* Program.start(program, { args: [how, ...args], env: { GUARD: guard } })
@@ -174,7 +174,7 @@ const ran = (entry: string, form: Form, args: ReadonlyArray<string>, more?: Esbu
 
 describe("A bundle with a top-level await", () => {
   it.live(
-    "G911: serves what is made below it: an actor waits for its whole file",
+    "G125: serves what is made below it: an actor waits for its whole file",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout, stderr } = yield* ran("awaiting", oneFile, [])
@@ -187,7 +187,7 @@ describe("A bundle with a top-level await", () => {
 
 describe("A bundle that cannot hold actors", () => {
   it.live(
-    "G912: starts no process where every actor would run its main again, and says the line to write",
+    "G126: starts no process where every actor would run its main again, and says the line to write",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout } = yield* ran("program", oneFile, ["unguarded"])
@@ -203,7 +203,7 @@ describe("A bundle that cannot hold actors", () => {
   )
 
   it.live(
-    "G912: is refused in its actor where another file imports it, with the same line",
+    "G126: is refused in its actor where another file imports it, with the same line",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make({ "launcher.mjs": `await import("./program.mjs")` })
@@ -220,7 +220,7 @@ describe("A bundle that cannot hold actors", () => {
   )
 
   it.live(
-    "G912: says that a CommonJS file of esbuild has no URL, and what gives it one",
+    "G126: says that a CommonJS file of esbuild has no URL, and what gives it one",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const form = { ...oneFile, format: "cjs" } as const
@@ -241,7 +241,7 @@ describe("A bundle that cannot hold actors", () => {
 })
 
 describe("A bundle of effect alone", () => {
-  it.live("G912: says that it holds a second copy, and where Furrow's is", () =>
+  it.live("G126: says that it holds a second copy, and where Furrow's is", () =>
     Effect.scoped(Effect.gen(function*() {
       const more: Esbuild.BuildOptions = { packages: "bundle", external: ["@furrow/*", native] }
       const { code, stderr, stdout } = yield* ran("program", { ...oneFile, packages: "outside" }, ["effect"], more)
@@ -254,7 +254,7 @@ describe("A bundle of effect alone", () => {
 })
 
 describe("Two endpoints of one name in one bundle", () => {
-  it.live("G913: are refused, naming both places", () =>
+  it.live("G127: are refused, naming both places", () =>
     Effect.scoped(Effect.gen(function*() {
       const { file, stdout } = yield* ran("namesakes", oneFile, [])
       const place = `file://${file}:\\d+:\\d+`
@@ -262,7 +262,7 @@ describe("Two endpoints of one name in one bundle", () => {
       assert.include(stdout, "Rename one of them")
     })), 90_000)
 
-  it.live("G913: are told apart by a mark behind the URL", () =>
+  it.live("G127: are told apart by a mark behind the URL", () =>
     Effect.scoped(Effect.gen(function*() {
       const { stdout } = yield* ran("namesakes", oneFile, ["marked"])
       assert.strictEqual(stdout, "namesakes\n")

@@ -148,7 +148,7 @@ describe("A module that only a loader of the program can load", () => {
       return program.stdout()
     }))
 
-  it.live("G914: is told from a broken one, with the flag that gives the loader to actors", () =>
+  it.live("G128: is told from a broken one, with the flag that gives the loader to actors", () =>
     Effect.gen(function*() {
       const text = yield* run(["inside"], [])
       assert.include(text, "answer.custom, or something it imports, is of a kind that Node does not load by itself: ")
@@ -159,14 +159,14 @@ describe("A module that only a loader of the program can load", () => {
       )
     }))
 
-  it.live("G914: is served where `--import` registers the loader", () =>
+  it.live("G128: is served where `--import` registers the loader", () =>
     Effect.gen(function*() {
       assert.include(yield* run([], ["--import", pathToFileURL(fixture("loaders/loader.mjs")).href]), "answered")
     }))
 })
 
 describe("A rejection that nobody handles", () => {
-  it.live("G914: ends an actor and a root under --unhandled-rejections=warn, and the flag is said not to be followed", () =>
+  it.live("G128: ends an actor and a root under --unhandled-rejections=warn, and the flag is said not to be followed", () =>
     Effect.scoped(Effect.gen(function*() {
       const execArgv = ["--unhandled-rejections=warn"]
       const program = yield* Program.start(fixture("mains/rejecting.ts"), { execArgv })
@@ -181,7 +181,7 @@ describe("A rejection that nobody handles", () => {
 })
 
 describe("An endpoint that an actor looks for by its name", () => {
-  it.live("G911: is found where its module makes it, exported or not, and where a module exports one of another file", () =>
+  it.live("G125: is found where its module makes it, exported or not, and where a module exports one of another file", () =>
     withActors(Effect.gen(function*() {
       yield* Actor.runInActor(getHidden()())
       yield* Actor.runInActor(visible())
@@ -198,7 +198,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       )
     })))
 
-  it.live("G913: is ambiguous where two different endpoints have its name, not where one is exported twice", () =>
+  it.live("G127: is ambiguous where two different endpoints have its name, not where one is exported twice", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(first),
