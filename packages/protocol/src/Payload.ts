@@ -10,9 +10,13 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as SchemaBinary from "effect/encoding/SchemaBinary"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import { carried, uncarried } from "./internal/Carried.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 
@@ -139,6 +143,67 @@ export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
       return issue === undefined ? encoded : { ok: false, issue }
     }
   }
+}
+
+/** An item of a chunk; of one that does not match its schema the reason, and what the peer sent. */
+export type Item<A> =
+  | { readonly ok: true; readonly value: A }
+  | { readonly ok: false; readonly issue: string; readonly sent: Option.Option<unknown> }
+
+/** The codec of chunks of items. `decodeEach` tells the items of a chunk apart that does not decode as a whole. */
+export interface ChunkCodec<A> extends Codec<ReadonlyArray<A>> {
+  /** Every item by itself; `undefined` where the bytes hold no such items. */
+  readonly decodeEach: (bytes: Uint8Array) => ReadonlyArray<Item<A>> | undefined
+}
+
+/** The codec of the chunks of a stream: what people send, as many at once as the stream likes. */
+export const chunks = <S extends Data>(schema: S): ChunkCodec<S["Type"]> => {
+  let each: ((bytes: Uint8Array) => ReadonlyArray<Item<S["Type"]>>) | undefined
+  return {
+    ...(faithful(Schema.Array(schema) as unknown as Data) as Codec<ReadonlyArray<S["Type"]>>),
+    decodeEach: (bytes) => {
+      const read = attempt(explainRead, () => (each ??= eachOf(schema))(bytes))
+      return read.ok ? read.value : undefined
+    }
+  }
+}
+
+class Refused {
+  readonly item: Item<never>
+  constructor(item: Item<never>) {
+    this.item = item
+  }
+}
+
+/** Reads the same bytes as the codec of an array does, by a schema that lets every item through. */
+const eachOf = <S extends Data>(schema: S): (bytes: Uint8Array) => ReadonlyArray<Item<S["Type"]>> => {
+  const open = Schema.catchDecoding((issue: SchemaIssue.Issue) =>
+    Effect.succeed(Option.some<unknown>(new Refused(refused(issue))))
+  )((encoderOf(schema)[1] as unknown as Schema.Codec<unknown>).pipe(
+    Schema.decodeTo(Schema.Unknown, SchemaTransformation.passthrough<unknown>())
+  ))
+  const codec = SchemaBinary.toCodec(Schema.Array(open)) as unknown as Schema.Codec<ReadonlyArray<unknown>, Uint8Array>
+  const decode = Schema.decodeUnknownSync(codec, { reportInput: true })
+  return (bytes) =>
+    decode(bytes).map((item): Item<S["Type"]> => item instanceof Refused ? item.item : { ok: true, value: item })
+}
+
+const refused = (issue: SchemaIssue.Issue): Item<never> => {
+  const sent = SchemaIssue.hasInput(issue) ? Option.some(issue.input) : Option.none()
+  return { ok: false, issue: explainRead(new Schema.SchemaError(withoutInput(issue))), sent }
+}
+
+/** The same issue without the values it is about: they are data of the peer, and no text of an error. */
+const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
+  const copy = Object.assign(Object.create(Object.getPrototypeOf(issue) as object) as object, issue) as {
+    input?: unknown
+    issue?: SchemaIssue.Issue
+    issues?: ReadonlyArray<SchemaIssue.Issue>
+  }
+  delete copy.input
+  if (copy.issue !== undefined) copy.issue = withoutInput(copy.issue)
+  if (copy.issues !== undefined) copy.issues = copy.issues.map(withoutInput)
+  return copy as I
 }
 
 /** U+FFFD in UTF-8: of a payload without it all text is whole. */

@@ -316,6 +316,107 @@ describe("Payload, of a schema that nothing carries", () => {
   })
 })
 
+/** Items that the side which wrote them took for good, and of which the other one refuses those that hold a 3. */
+const chunkKinds: Readonly<Record<string, readonly [of: (check: any) => Schema.Top, items: ReadonlyArray<unknown>]>> =
+  (() => {
+    const rows = Array.from(
+      { length: 64 },
+      (_, i) => ({ name: i % 7 === 0 ? "a" : "b", n: i, tags: i % 2 === 0 ? ["even"] : [] })
+    )
+    return {
+      integers: [(check) => Schema.Int.check(check), [1, 2, 3, 4, 5]],
+      numbers: [(check) => Schema.Number.check(check), [1.5, 3, NaN, -0]],
+      texts: [(check) => Schema.String.check(check), ["a", "3", "a", "b3", "a"]],
+      booleans: [() => Schema.Boolean.check(Schema.makeFilter((b: boolean) => isLax || b)), [true, false, true]],
+      "big integers": [(check) => Schema.BigInt.check(check), [1n, 3n, 4n]],
+      literals: [(check) => Schema.Literals(["one", "3"]).check(check), ["one", "3", "one"]],
+      dates: [(check) => Schema.Date.check(check), [new Date(1), new Date(3), new Date(4)]],
+      options: [(check) => Schema.Option(Schema.Int.check(check)), [Option.some(1), Option.some(3), Option.none()]],
+      unions: [(check) => Schema.Union([Schema.String.check(check), Schema.Int.check(check)]), ["a", 3, "b3", 4]],
+      "unions without literals": [
+        (check) =>
+          Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ a: Schema.Int, b: Schema.String })]).check(
+            check
+          ),
+        [{ a: 1 }, { a: 3 }, { a: 1, b: "x" }, { a: 1, b: "3" }]
+      ],
+      transformations: [(check) => Schema.FiniteFromString.check(check), [1, 3, 4]],
+      structs: [
+        (check) =>
+          Schema.Struct({ name: Schema.String, n: Schema.Int.check(check), tags: Schema.Array(Schema.String) }),
+        rows
+      ],
+      "optional fields": [
+        (check) => Schema.Struct({ a: Schema.optional(Schema.Int.check(check)), b: Schema.optional(Schema.String) }),
+        [{ a: 1 }, { b: "x" }, { a: 3, b: "x" }, {}]
+      ],
+      classes: [(check) => Point.check(check), [
+        new Point({ x: 1, y: 2 }),
+        new Point({ x: 3, y: 1 }),
+        new Point({ x: 4, y: 4 })
+      ]],
+      trees: [
+        (check) => (Tree as any).check(check),
+        [{ value: 1n, children: [] }, { value: 1n, children: [{ value: 3n, children: [] }] }, {
+          value: 2n,
+          children: []
+        }]
+      ]
+    }
+  })()
+
+let isLax = true
+const has3 = (value: unknown): boolean =>
+  JSON.stringify(value instanceof Date ? value.getTime() : value, (_, it) => typeof it === "bigint" ? String(it) : it)
+    ?.includes("3") === true
+
+describe("Payload, of a chunk with items that do not match", () => {
+  for (const [name, [of, items]] of Object.entries(chunkKinds)) {
+    it(`G931: of ${name}, tells the items apart, and what was sent`, () => {
+      const schema = of(Schema.makeFilter((value: unknown) => isLax || !has3(value))) as Data
+      const chunks = Payload.chunks(schema)
+      isLax = true
+      const encoded = chunks.encode(items)
+      assert(encoded.ok, encoded.ok ? "" : encoded.issue)
+      const bytes = encoded.value.slice()
+      isLax = false
+      assert.isFalse(chunks.decode(bytes).ok)
+      const each = chunks.decodeEach(bytes)
+      assert.strictEqual(each?.length, items.length)
+      for (const [i, item] of each!.entries()) {
+        const isGood = name === "booleans" ? items[i] === true : !has3(items[i])
+        assert.strictEqual(item.ok, isGood, `item ${i}`)
+        if (item.ok) assert.deepStrictEqual(item.value, items[i])
+        else {
+          // Of what is read by another schema, as text or as a pair of a member's number and its value, this is what crossed.
+          const sent = Option.getOrThrow(item.sent)
+          if (name === "transformations") assert.strictEqual(sent, "3")
+          else if (name === "unions without literals") assert.deepStrictEqual((sent as Array<unknown>)[1], items[i])
+          else assert.deepStrictEqual(sent, name === "classes" ? { ...items[i] as Point } : items[i])
+          assert.match(item.issue, /^Expected /)
+          assert.notInclude(item.issue, "got")
+        }
+      }
+    })
+  }
+
+  it("G931: holds no items where the bytes fit no such chunk", () => {
+    const chunks = Payload.chunks(Schema.Struct({ a: Schema.String }))
+    for (const bytes of [[], [1], [3, 1, 2, 255], [0, 0, 0, 0]]) {
+      assert.isUndefined(chunks.decodeEach(new Uint8Array(bytes)))
+    }
+  })
+
+  it.prop(
+    "G931: any bytes are items or none, and never an exception",
+    { bytes: Schema.Uint8Array },
+    ({ bytes }) => {
+      const each = Payload.chunks(Tree).decodeEach(bytes)
+      assert.isTrue(each === undefined || Array.isArray(each))
+    }
+  )
+})
+
 describe("Payload, when contracts differ", () => {
   const Old = Schema.Struct({ name: Text, size: Schema.Finite })
   const New = Schema.Struct({ name: Text, size: Schema.Finite, colour: Schema.optionalKey(Text) })
