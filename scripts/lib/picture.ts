@@ -78,7 +78,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   transport: { holds: "how bytes get from one actor to another: listen, dial, in memory", imports: leaves },
   contract: {
     holds: "endpoints, calls and dialogs as data, with their schemas",
-    imports: ["settings", "errors"]
+    imports: ["settings", "inspect", "errors"]
   },
   settings: {
     holds: "references, timeouts, the runtime service, waiting callbacks: what every layer uses",

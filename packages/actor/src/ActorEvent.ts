@@ -11,5 +11,6 @@ export type {
   ChildSnapshot,
   NurserySnapshot,
   PeerSnapshot,
-  PortalSnapshot
+  PortalSnapshot,
+  Refusals
 } from "./internal/inspect/Snapshot.ts"

@@ -11,6 +11,7 @@ export * as Endpoint from "./Endpoint.ts"
 // ---- owning actors, and holding on to them
 export * as Dialog from "./Dialog.ts"
 export * as Nursery from "./Nursery.ts"
+export * as PayloadReceiver from "./PayloadReceiver.ts"
 export * as Portal from "./Portal.ts"
 export * as Service from "./Service.ts"
 

@@ -53,7 +53,7 @@ const caller = Effect.gen(function*() {
     yield* Effect.forkChild(Caller.run(channel, env("left"), isPrime({ n: 7 }))),
     yield* Effect.forkChild(
       Stream.runForEach(
-        Caller.stream(channel, env("left"), count({ to: 9 }), { items: 4, bytes: 12 }),
+        Caller.stream(channel, env("left"), count({ to: 9 }), { window: { items: 4, bytes: 12 } }),
         () => gate.await
       )
     )

@@ -5,7 +5,7 @@
  * directive, with the code of the error it is refused with.
  */
 import type { ActorError, Dialog, Portal } from "@furrow/actor"
-import { Actor, MemoryActor, Nursery, Portal as Portals, Registry } from "@furrow/actor"
+import { Actor, MemoryActor, Nursery, PayloadReceiver, Portal as Portals, Registry } from "@furrow/actor"
 import type { AnyCallEndpoint, Call, StreamEndpoint } from "@furrow/actor/Endpoint"
 import type { Configured, Startable } from "@furrow/actor/Service"
 import type * as Cause from "effect/Cause"
@@ -622,6 +622,33 @@ is<Option.Option<Nursery.Ended>, never, Actor.Nursery>()(Stream.runHead(Nursery.
 Portals.monitor("frank")
 // @ts-expect-error TS2740 a reference gives no power: only a portal can be drained
 Portals.drain(ended.ref, 0)
+
+// ---- receivers ------------------------------------------------------------------------------------------------------
+
+type Words = Dialog.MsgStream<"no" | "again", number, Kicked>
+declare const words: Words
+declare const threes: Effect.Effect<PayloadReceiver.Decision<number, never>, never, T.Db>
+is<Words, never, Scope.Scope>()(words.receiving(PayloadReceiver.drop))
+is<Words, never, Scope.Scope>()(words.receiving(PayloadReceiver.repair(3)))
+is<Words, never, Scope.Scope>()(words.receiving(PayloadReceiver.answer("again")))
+is<Words, never, Scope.Scope | T.Db>()(words.receiving(PayloadReceiver.make(() => threes)))
+is<Words, never, Scope.Scope>()(
+  words.receiving(
+    PayloadReceiver.make(({ count }) =>
+      Effect.succeed(count > 1 ? PayloadReceiver.cancel("no") : PayloadReceiver.answer("no"))
+    )
+  )
+)
+// @ts-expect-error TS2345 a repair that is no item of the stream
+words.receiving(PayloadReceiver.repair("three"))
+// @ts-expect-error TS2345 an answer that cannot be sent
+words.receiving(PayloadReceiver.answer("what?"))
+// @ts-expect-error TS2345 a decision of the other direction
+words.receiving(PayloadReceiver.make(() => Effect.succeed(PayloadReceiver.answer(3))))
+// @ts-expect-error TS2345 a handler that fails: it decides, or dies
+words.receiving(PayloadReceiver.make(() => Broken))
+// @ts-expect-error TS2345 a handler that decides nothing
+words.receiving(PayloadReceiver.make(() => Effect.void))
 
 // ---- refining -------------------------------------------------------------------------------------------------------
 

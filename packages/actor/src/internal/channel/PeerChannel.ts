@@ -19,7 +19,7 @@ import type * as Context from "effect/Context"
 import { type ActorError, type ActorId, ActorLost, ChannelClosed, ProtocolViolation } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
-import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
+import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { nextTurn } from "../transport/nextTurn.ts"
 import type { Connection as Transported } from "../transport/Transport.ts"
@@ -89,6 +89,7 @@ export class PeerChannel {
   private tell: ((event: OwnerEvent) => void) | undefined
   private received = { frames: 0, bytes: 0 }
   private stuck = 0
+  private refusals: Refusals = noRefusals
   private delivered = false
   private reason: ActorError | undefined
   /** A cache of what has crossed: it decides nothing. */
@@ -219,6 +220,11 @@ export class PeerChannel {
     this.stuck += change
   }
 
+  /** Payloads that did not match have met this fate. */
+  countRefused(fate: keyof Refusals, count: number): void {
+    this.refusals = { ...this.refusals, [fate]: this.refusals[fate] + count }
+  }
+
   /** True when a dialog has been told that the connection was lost. */
   get lossWasDelivered(): boolean {
     return this.delivered
@@ -257,7 +263,8 @@ export class PeerChannel {
       sent: { frames: this.writer.frames, bytes: this.writer.bytes },
       received: { ...this.received },
       full: this.writer.isFull,
-      stuck: this.stuck
+      stuck: this.stuck,
+      refusals: this.refusals
     }
   }
 

@@ -18,12 +18,14 @@ import type * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
+import type { Refusals } from "../inspect/Snapshot.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { define } from "../settings/Definitions.ts"
 import type { Call, HandlerServices, Implemented } from "./Call.ts"
 import * as Endpoint from "./Endpoint.ts"
 import type { AnyDialogEndpoint, DialogContract, DialogEndpoint, Fields, Input, SchemaOf, Wire } from "./Endpoint.ts"
 import type { LeftOpen } from "./Mistake.ts"
+import type { PayloadReceiver } from "./PayloadReceiver.ts"
 
 /**
  * The treatment of one reader of `subscribe` that is slow:
@@ -93,6 +95,15 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
     schema: S
   ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
+  /**
+   * The same stream, on which `receiver` decides about every message that does not match, also of a narrower schema, until
+   * the Scope closes. The innermost receiver decides; without one such a message fails its reader.
+   */
+  readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(
+    receiver: PayloadReceiver<Item, Answer, R>
+  ) => Effect.Effect<MsgStream<Send, Receive, E>, never, R | Scope.Scope>
+  /** The messages that did not match so far, by what became of them. */
+  readonly refusals: Effect.Effect<Refusals>
   /** True when nothing more can be received. */
   readonly closed: Effect.Effect<boolean>
 }

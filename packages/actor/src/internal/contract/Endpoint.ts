@@ -208,14 +208,13 @@ export const make = (
 export interface Codecs {
   readonly payload: Payload.Codec<unknown>
   readonly success: Payload.Codec<unknown>
-  readonly items: Payload.Codec<ReadonlyArray<unknown>>
-  readonly input: Payload.Codec<ReadonlyArray<unknown>>
+  readonly items: Payload.ChunkCodec<unknown>
+  readonly input: Payload.ChunkCodec<unknown>
   readonly started: Payload.Codec<unknown>
   readonly error: Payload.Codec<unknown>
 }
 
-const chunks = (schema: Schema.Top): Payload.Codec<ReadonlyArray<unknown>> =>
-  Payload.faithful(Schema.Array(schema) as unknown as Wire) as Payload.Codec<ReadonlyArray<unknown>>
+const chunks = (schema: Schema.Top): Payload.ChunkCodec<unknown> => Payload.chunks(schema as Wire)
 
 const known = new WeakMap<AnyEndpoint, Codecs>()
 

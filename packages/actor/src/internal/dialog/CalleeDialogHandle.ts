@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { DialogHandle, MsgStream, StreamOptions } from "../contract/DialogCall.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
-import { ChannelClosed, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
+import { ChannelClosed, ContextCancelled, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
 import { isA } from "../errors/Boxing.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { type Overflow, windowOf } from "../stream/Inbox.ts"
@@ -54,6 +54,7 @@ export class CalleeDialogHandle {
       dialog: opened.dialog,
       window: opened.window!,
       items: codecs(endpoint).items,
+      isStopped: options.machine.isStopped,
       invalid: (issue) => Effect.fail(this.invalid("output", issue))
     })
   }
@@ -119,7 +120,16 @@ export class CalleeDialogHandle {
         const error = new StreamOverrun({ actor: env.self, endpoint: endpoint.name })
         this.reader!.fail(Effect.die(error))
         machine.failWith(error)
-      }
+      },
+      events: env.events,
+      cancel: (reason) =>
+        Effect.suspend(() => {
+          this.reader!.fail(
+            Effect.fail(new ContextCancelled({ actor: env.self, by: env.self, reason, acknowledged: false }))
+          )
+          return this.cancel(reason)
+        }),
+      answer: (message) => this.over() ?? this.closedHere() ?? this.outlet.answer(message)
     })
   }
 
@@ -133,8 +143,18 @@ export class CalleeDialogHandle {
       endpoint: endpoint.name,
       stop: machine.stop,
       isStopped: machine.isStopped,
-      over: () => machine.isOver() ? Effect.fail(new ChannelClosed({ side: "peer", actor: channel.peer })) : undefined
+      over: () => this.over()
     })
+  }
+
+  private over(): Effect.Effect<never, unknown> | undefined {
+    const { channel, machine } = this.options
+    return machine.isOver() ? Effect.fail(new ChannelClosed({ side: "peer", actor: channel.peer })) : undefined
+  }
+
+  private closedHere(): Effect.Effect<never, unknown> | undefined {
+    const { channel, machine } = this.options
+    return machine.isStopped() ? Effect.fail(new ChannelClosed({ side: "local", actor: channel.peer })) : undefined
   }
 
   private cancel(reason: string): Effect.Effect<void> {

@@ -100,7 +100,10 @@ class OpenDialog {
       overflow: options?.overflow,
       failFirst: true,
       isOver: () => this.dialog.isSettled,
-      overrun: () => this.overrun()
+      overrun: () => this.overrun(),
+      events: env.events,
+      cancel: (reason) => this.cancel(reason),
+      answer: (message) => this.over() ?? this.closedHere() ?? this.outlet!.answer(message)
     })
     this.dialog.begin(prepared)
     this.info = { side: "caller", endpoint: endpoint.name, peer: callee, id: this.dialog.id }
@@ -223,9 +226,17 @@ class OpenDialog {
       self: this.env.self,
       endpoint: this.endpoint.name,
       stop: () => this.dialog.stop(),
-      isStopped: () => this.dialog.state._tag === "Open" && this.dialog.state.ours === "stopped",
+      isStopped: () => this.isStopped,
       over: () => this.over()
     })
+  }
+
+  private get isStopped(): boolean {
+    return this.dialog.state._tag === "Open" && this.dialog.state.ours === "stopped"
+  }
+
+  private closedHere(): Effect.Effect<never, unknown> | undefined {
+    return this.isStopped ? Effect.fail(new ChannelClosed({ side: "local", actor: this.channel.peer })) : undefined
   }
 
   private over(): Effect.Effect<never, unknown> | undefined {
@@ -261,6 +272,7 @@ class OpenDialog {
       dialog: this.dialog.id,
       window: word.window ?? Credit.defaultWindow,
       items: input,
+      isStopped: () => this.isStopped,
       invalid: (issue) =>
         Effect.fail(
           new PayloadInvalid({ actor: channel.peer, side: "caller", endpoint: endpoint.name, part: "input", issue })

@@ -25,6 +25,7 @@ import type { Call } from "../contract/Call.ts"
 import { encodeInput } from "../contract/Call.ts"
 import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
+import type { Rule } from "../contract/PayloadReceiver.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { Waiters } from "../settings/Waiters.ts"
@@ -193,6 +194,19 @@ export const cancelAndWait = (
     })
   })
 
+/** The same for this reason, and what failed there is the dialog's outcome. */
+const cancelAs = (
+  dialog: OutgoingDialog,
+  channel: PeerChannel,
+  env: DialogContext,
+  endpoint: AnyEndpoint,
+  reason: string
+): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const { by, deadline } = cancellationOf(fiber, env, fiber.getRef(Timeouts).cancel)
+    return Effect.asVoid(Effect.exit(cancelAndWait(dialog, channel, env, endpoint, { by, reason, deadline })))
+  })
+
 /** `unheard` is told what only crossed the cancel: here it would not have happened, so nobody fails with it. */
 const cleanupOf = (
   settled: Settled,
@@ -330,12 +344,19 @@ const runNow = (
   })
 }
 
+/** What the reader of a stream asks for. */
+export interface Reading {
+  readonly window?: Message.Window | undefined
+  /** The fate of items that do not match. */
+  readonly rule?: Rule | undefined
+}
+
 /** One payload, many answers. Closing the stream stops the producer, and waits for it. */
 export const stream = (
   channel: PeerChannel,
   env: DialogContext,
   call: Call<AnyEndpoint>,
-  window: Message.Window = Credit.defaultWindow,
+  { rule, window = Credit.defaultWindow }: Reading = {},
   onInterrupt?: OnInterrupt
 ): Stream.Stream<unknown, unknown> =>
   Stream.unwrap(
@@ -361,7 +382,10 @@ export const stream = (
           items: codecs(endpoint).items,
           window,
           failFirst: false,
-          isOver: () => dialog.isSettled
+          isOver: () => dialog.isSettled,
+          events: env.events,
+          rule,
+          cancel: (reason) => cancelAs(dialog, channel, env, endpoint, reason)
         })
         const end = Effect.suspend(() =>
           onInterrupt === undefined || dialog.isSettled

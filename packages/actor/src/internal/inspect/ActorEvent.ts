@@ -8,6 +8,7 @@
 import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
+import type { Refusals } from "./Snapshot.ts"
 
 /**
  * One thing that happened in an actor or to its children, as `Actor.events` tells it.
@@ -27,6 +28,17 @@ export type ActorEvent =
   /** A fiber failed that an actor's layer, `build` or main had forked into its Scope, or an actor's child tells of one. */
   | { readonly _tag: "BackgroundFailed"; readonly actor: ActorId; readonly failure: Boxed }
   | { readonly _tag: "CancelUnacknowledged"; readonly actor: ActorId; readonly endpoint: string }
+  /**
+   * Payloads of `actor` on a stream of `endpoint` did not match. `count` of them have met this fate on this stream so far;
+   * it is told when the count comes to 1, 2, 4, 8 and so on.
+   */
+  | {
+    readonly _tag: "PayloadRefused"
+    readonly actor: ActorId
+    readonly endpoint: string
+    readonly fate: keyof Refusals
+    readonly count: number
+  }
   | { readonly _tag: "FailureSuppressed"; readonly actor: ActorId; readonly text: string }
   /** A connection between this actor and another one that is neither its parent nor its child. */
   | { readonly _tag: "PeerConnected"; readonly actor: ActorId }

@@ -6,6 +6,23 @@
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
+ * Payloads of streams that did not match, by what became of them. A chunk whose items cannot be told apart counts as all
+ * of its items; `failed` counts every reader that was failed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Refusals {
+  readonly failed: number
+  readonly dropped: number
+  readonly repaired: number
+  readonly answered: number
+  readonly cancelled: number
+}
+
+export const noRefusals: Refusals = { failed: 0, dropped: 0, repaired: 0, answered: 0, cancelled: 0 }
+
+/**
  * One connection: frames and bytes since it opened, dialogs open now.
  *
  * @category models
@@ -21,6 +38,8 @@ export interface ChannelSnapshot {
   readonly full: boolean
   /** Dialogs we cancelled that did not end within their bound. */
   readonly stuck: number
+  /** Payloads of its streams that did not match, and what their readers made of them. */
+  readonly refusals: Refusals
 }
 
 /**

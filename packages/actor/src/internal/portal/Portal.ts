@@ -23,6 +23,7 @@ import {
   type Type
 } from "../contract/Endpoint.ts"
 import type { Misused } from "../contract/Mistake.ts"
+import { type PayloadReceiver, ruleOf } from "../contract/PayloadReceiver.ts"
 import * as OpenDialog from "../dialog/CallerDialogHandle.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
@@ -87,11 +88,12 @@ export interface Portal<in X> {
   ) => Effect.Effect<Success<C>, Failure<C> | ActorError>
   /**
    * Reads a stream from there, paid for by credit: a slow reader slows the producer. Leaving the stream early stops
-   * the producer and waits for its finalizers. `window` is the room for items on the way.
+   * the producer and waits for its finalizers. `window` is the room for items on the way; `receiver` decides about items
+   * that do not match, which fail the stream otherwise.
    */
   readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
     call: C,
-    options?: Pick<StreamOptions, "window">
+    options?: Pick<StreamOptions, "window"> & { readonly receiver?: PayloadReceiver<Success<C>, never> | undefined }
   ) => Stream.Stream<Success<C>, Failure<C> | ActorError>
   /**
    * Opens a dialog and runs `body` in it: a linked pair of tasks. A far failure interrupts the body and is raised;
@@ -288,11 +290,17 @@ export const make = (options: PortalOptions): Portal<any> => {
       const error = unknown(options, call, "call")
       return error === undefined ? Caller.run(channel, env, address(call)) : Effect.fail(error)
     },
-    stream: (call: Call<AnyEndpoint>, streamOptions?: Pick<StreamOptions, "window">) => {
+    stream: (
+      call: Call<AnyEndpoint>,
+      reading?: Pick<StreamOptions, "window"> & { readonly receiver?: PayloadReceiver<unknown, never> }
+    ) => {
       if (!isCall(call)) return Stream.die(noCall("stream"))
       const error = unknown(options, call, "stream")
       return error === undefined
-        ? Caller.stream(channel, env, address(call), windowOf(streamOptions))
+        ? Caller.stream(channel, env, address(call), {
+          window: windowOf(reading),
+          rule: reading?.receiver === undefined ? undefined : ruleOf(reading.receiver)
+        })
         : Stream.fail(error)
     },
     open: (call: Call<AnyEndpoint>, body: (dialog: any) => Effect.Effect<any, any>, streamOptions?: StreamOptions) => {

@@ -46,6 +46,8 @@ export type Input =
   | { readonly _tag: "Leave"; readonly id: number }
   | { readonly _tag: "Take"; readonly id: number }
   | { readonly _tag: "Push"; readonly items: ReadonlyArray<unknown> }
+  /** Something else stands in the place of the item with this number from now on. */
+  | { readonly _tag: "Replace"; readonly at: number; readonly item: unknown }
 
 export type Outcome =
   | { readonly _tag: "Nothing" }
@@ -98,6 +100,15 @@ export const unreadBy = (state: State, id: number): number => {
   return member === undefined ? 0 : headOf(state) - member.cursor
 }
 
+/** The next item of a member and its number; none where there is none yet, or the member has to hear of a loss first. */
+export const next = (state: State, id: number): { readonly at: number; readonly item: unknown } | undefined => {
+  const member = state.members.get(id)
+  if (member === undefined) return undefined
+  const at = oldestFor(state, member)
+  if (at === headOf(state) || at > member.cursor && member.policy !== "drop") return undefined
+  return { at, item: state.items[at - state.base] }
+}
+
 /** The next item that a member can have: one that does not wait has lost what is more than its capacity behind. */
 const oldestFor = (state: State, { capacity, cursor, policy }: Member): number =>
   Math.max(state.base, policy === "wait" ? cursor : Math.max(cursor, headOf(state) - capacity))
@@ -134,6 +145,10 @@ export const step = (state: State, input: Input): Step => {
       return taken(state, input.id)
     case "Push":
       return [pushed(state, input.items), nothing]
+    case "Replace": {
+      const index = input.at - state.base
+      return [index in state.items ? { ...state, items: state.items.with(index, input.item) } : state, nothing]
+    }
   }
 }
 

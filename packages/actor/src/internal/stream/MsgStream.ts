@@ -10,6 +10,7 @@
 import * as Payload from "@furrow/protocol/Payload"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -19,9 +20,11 @@ import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import type { MsgStream, SubscribeOptions } from "../contract/DialogCall.ts"
+import { type PayloadReceiver, ruleOf } from "../contract/PayloadReceiver.ts"
 import { type ActorError, type ActorId, ChannelClosed, StreamOverrun } from "../errors/ActorError.ts"
 import * as FanOut from "./FanOut.ts"
 import type { Outlet } from "./Outlet.ts"
+import type { Look } from "./Receiving.ts"
 import { none, type Pull, type StreamReader } from "./StreamReader.ts"
 
 export interface MsgStreamOptions {
@@ -94,41 +97,64 @@ class Shared {
     this.reader.notify()
   }
 
-  /** The next item of a member; `gone` where it is none any more. */
-  take(id: number, gone: () => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+  /** The next item of a member; `gone` where it is none any more, `empty` where there is none yet and it does not wait. */
+  take(
+    id: number,
+    gone: () => Effect.Effect<unknown, unknown>,
+    empty?: Effect.Effect<unknown, unknown>
+  ): Effect.Effect<unknown, unknown> {
     return Effect.suspend(() => {
-      const failure = this.reader.failure
+      const { failure, receiving } = this.reader
       if (failure !== undefined) return failure
+      const again = () => this.take(id, gone, empty)
+      const found = this.look(id)
+      if (found?._tag === "Undecided") return Effect.flatMap(receiving.decide(found.place), again)
       const outcome = this.input({ _tag: "Take", id })
       switch (outcome._tag) {
         case "Item": {
           this.schedule()
-          const error = this.reader.errorOf(outcome.item)
-          return error === undefined ? Effect.succeed(outcome.item) : Effect.fail(error)
+          if (found === undefined) return Effect.succeed(outcome.item)
+          if (found._tag === "Skip") return again()
+          if (found._tag === "Item") return Effect.succeed(found.item)
+          receiving.count("failed", found.refused)
+          return found.failure
         }
         case "Lagged":
           return Effect.fail(this.overrun())
         case "Gone":
           return gone()
         default: {
-          const over = this.reader.over
+          const { over, undecided } = this.reader
           if (over !== undefined) return over
+          if (undecided !== undefined) return Effect.flatMap(receiving.decide(undecided), again)
+          if (empty !== undefined) return empty
           this.schedule()
-          return Effect.flatMap(this.reader.changed, () => this.take(id, gone))
+          return Effect.flatMap(this.reader.changed, again)
         }
       }
     })
   }
 
+  /** What a member finds in the place of its next item, where that is not simply the item. */
+  private look(id: number): Look | undefined {
+    const next = FanOut.next(this.state, id)
+    const { receiving } = this.reader
+    if (next === undefined || receiving.isPlain(next.item)) return undefined
+    const found = receiving.look(next.item)
+    // Decided once for all members.
+    if (found.place !== next.item) this.input({ _tag: "Replace", at: next.at, item: found.place })
+    return found
+  }
+
   /** The next item of the owner, if there is one now: what has arrived and the members have room for is read for it. */
-  takeNow(): Effect.Effect<Option.Option<unknown>, unknown> {
+  takeNow(gone: () => Effect.Effect<unknown, unknown>): Effect.Effect<Option.Option<unknown>, unknown> {
     const id = this.join("owner", defaultCapacityItems)
     if (this.hasRead(id)) {
       this.input({ _tag: "Take", id })
       if (this.read()) this.reader.notify()
     }
-    const waits = this.hasRead(id) && this.reader.over === undefined
-    return waits ? Effect.succeed(Option.none()) : Effect.map(this.take(id, () => this.reader.receive), Option.some)
+    const taken = this.take(id, gone, Effect.succeed(none))
+    return Effect.map(taken, (item) => item === none ? Option.none() : Option.some(item))
   }
 
   private input(input: FanOut.Input): FanOut.Outcome {
@@ -143,7 +169,8 @@ class Shared {
     this.isScheduled = true
     void Promise.resolve().then(() => {
       this.isScheduled = false
-      if (this.read()) this.reader.notify()
+      // One of them has to have a payload decided before more can be read.
+      if (this.read() || this.reader.undecided !== undefined) this.reader.notify()
     })
   }
 
@@ -197,7 +224,7 @@ class MsgStreamLive {
   )
 
   readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() =>
-    this.shared.isShared ? this.shared.takeNow() : this.options.reader.receiveNow
+    this.shared.isShared ? this.shared.takeNow(() => this.receive) : this.options.reader.receiveNow
   )
 
   readonly toStream: Stream.Stream<unknown, unknown> = Stream.suspend(() => {
@@ -309,11 +336,22 @@ export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Sen
     narrow: (schema: Schema.Top) =>
       Effect.as(
         Effect.acquireRelease(
-          Effect.sync(() => options.reader.narrow(issueWith(schema))),
+          Effect.sync(() => options.reader.receiving.narrow(issueWith(schema))),
           (restore) => Effect.sync(restore)
         ),
         self
-      )
+      ),
+    receiving: (receiver: PayloadReceiver<unknown, unknown, unknown>) =>
+      Effect.contextWith((context: Context.Context<never>) =>
+        Effect.as(
+          Effect.acquireRelease(
+            Effect.sync(() => options.reader.receiving.receive(ruleOf(receiver, context))),
+            (restore) => Effect.sync(restore)
+          ),
+          self
+        )
+      ),
+    refusals: Effect.sync(() => options.reader.receiving.refusals)
   }
   return self as unknown as MsgStream<Send, Receive, E>
 }

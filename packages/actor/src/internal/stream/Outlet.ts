@@ -18,6 +18,9 @@ import { weigh } from "./Weight.ts"
 /** The weight at which a chunk is cut. */
 export const chunkBytes = 64 * 1024
 
+/** Answers that wait for credit: more than these are not taken. */
+const maxWaitingAnswers = 64
+
 /** Room in a frame for what surrounds the items. */
 const envelopeBytes = 64
 
@@ -28,6 +31,8 @@ export interface OutletOptions {
   readonly items: Payload.Codec<ReadonlyArray<unknown>>
   /** The error of an item that does not match its schema. */
   readonly invalid: (issue: string) => Effect.Effect<never, unknown>
+  /** Our half has ended: answers that wait are not sent any more. */
+  readonly isStopped?: (() => boolean) | undefined
   /** The error of sending into a dialog that has ended; without it, the sender is being interrupted anyway. */
   readonly ended?: Effect.Effect<never, unknown>
 }
@@ -38,6 +43,7 @@ export class Outlet {
   private readonly options: OutletOptions
   private readonly waiting = new Waiters()
   private over = false
+  private answers: ReadonlyArray<unknown> = []
 
   constructor(options: OutletOptions) {
     this.options = options
@@ -79,6 +85,25 @@ export class Outlet {
     if (!Credit.canSpend(this.credit, items.length, encoded.value.length)) return "no-credit"
     this.say(items.length, encoded.value)
     return "sent"
+  }
+
+  /** Sends a message now, or as soon as there is credit for it; its sender goes on. `full` where too many wait already. */
+  answer(message: unknown): "sent" | "full" | Effect.Effect<never, unknown> {
+    const encoded = this.encode([message], weigh(message, chunkBytes))
+    if (!encoded.ok) return this.options.invalid(encoded.issue)
+    if (this.answers.length >= maxWaitingAnswers) return "full"
+    this.answers = [...this.answers, message]
+    if (this.answers.length === 1) this.sendAnswers()
+    return "sent"
+  }
+
+  private readonly sendAnswers = (): void => {
+    if (this.options.isStopped?.() === true) this.answers = []
+    while (this.answers.length > 0) {
+      const [message, ...rest] = this.answers
+      if (this.sendNow([message], weigh(message, chunkBytes)) === "no-credit") return this.whenGranted(this.sendAnswers)
+      this.answers = rest
+    }
   }
 
   /** Sends in order, in as few chunks as the window and the size allow; waits where the reader is slow. */

@@ -16,8 +16,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { Rule } from "../contract/PayloadReceiver.ts"
 import { type ActorId, PayloadInvalid } from "../errors/ActorError.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
 import { Inbox, type Overflow } from "./Inbox.ts"
+import { type Look, Receiving, Slot, Unreadable } from "./Receiving.ts"
 
 export interface ReaderOptions {
   readonly channel: PeerChannel
@@ -28,7 +31,7 @@ export interface ReaderOptions {
   readonly actor: ActorId
   /** The actor that makes the items. */
   readonly maker: "caller" | "callee"
-  readonly items: Payload.Codec<ReadonlyArray<unknown>>
+  readonly items: Payload.ChunkCodec<unknown>
   readonly window: Message.Window
   readonly overflow?: Overflow | undefined
   /** A failure is told before the unread items: dialogs, whose messages mean nothing after one (features OVR-7). */
@@ -37,6 +40,13 @@ export interface ReaderOptions {
   readonly isOver: () => boolean
   /** The reader was too slow for its policy. */
   readonly overrun?: (() => void) | undefined
+  readonly events: Events
+  /** The fate of items that do not match, where no scope has said another. */
+  readonly rule?: Rule | undefined
+  /** Cancels the dialog for the reader; it has its failure when this returns. */
+  readonly cancel: (reason: string) => Effect.Effect<void>
+  /** Sends a message back in the reader's name, where there is a way back. */
+  readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
 }
 
 /** How far the stream has come, seen by its reader. */
@@ -70,13 +80,8 @@ export type Pull = Effect.Effect<readonly [unknown, ...Array<unknown>], unknown>
 
 const done: Effect.Effect<never, Cause.Done> = Cause.done()
 
-/** Stands among the items where none can be read: its reader fails once, and the next item follows. */
-class Unreadable {
-  readonly error: () => unknown
-  constructor(error: () => unknown) {
-    this.error = error
-  }
-}
+/** The side that reads what the other one makes. */
+const readerOf = { caller: "callee", callee: "caller" } as const
 
 /** No item is there now. */
 export const none: unique symbol = Symbol("none")
@@ -88,14 +93,37 @@ export class StreamReader {
   /** Of the chunk that is being read: `next` is the first that was not. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
-  /** True when something unreadable may be among them. */
+  /** True when something else than items may be among them. */
   private mixed = false
-  private checks: ReadonlyArray<(item: unknown) => string | undefined> = []
+  /** What the reader demands of its items, once it demands more than the contract, or one did not match. */
+  private demands: Receiving | undefined
   private arrival: (() => void) | undefined
 
   constructor(options: ReaderOptions) {
     this.options = options
     this.inbox = new Inbox(options.window, options.overflow)
+  }
+
+  /** What the reader demands of its items, and what becomes of those that do not match. */
+  get receiving(): Receiving {
+    if (this.demands !== undefined) return this.demands
+    const { answer, cancel, channel, endpoint, events, items, maker, rule } = this.options
+    return this.demands = new Receiving({
+      channel,
+      events,
+      endpoint,
+      rule,
+      mismatch: (item) => {
+        const encoded = items.encode([item])
+        return encoded.ok ? undefined : encoded.issue
+      },
+      invalid: (part, issue) => this.invalid(issue, part, part === "item" ? maker : readerOf[maker]),
+      answer,
+      cancel,
+      abandon: () => void this.discard(),
+      isFailed: () => this.failure !== undefined,
+      isEnded: () => this.end._tag !== "Open"
+    })
   }
 
   get isEnded(): boolean {
@@ -116,12 +144,14 @@ export class StreamReader {
   /** The peer ended its half, or the dialog ended well: unread items stay readable. */
   finish(): void {
     if (this.end._tag === "Open") this.end = { _tag: "Done" }
+    this.demands?.wake()
     this.arrived()
   }
 
   /** The dialog failed. */
   fail(failure: Effect.Effect<never, unknown>): void {
     if (this.end._tag !== "Failed") this.end = { _tag: "Failed", failure }
+    this.demands?.wake()
     this.arrived()
   }
 
@@ -130,24 +160,20 @@ export class StreamReader {
     const unread: Array<unknown> = []
     while (this.isFilled()) {
       for (let i = this.next; i < this.decoded.length; i++) {
-        const item = this.decoded[i]
-        if (this.errorOf(item) === undefined) unread.push(item)
+        const item = this.readable(this.decoded[i])
+        if (item !== none) unread.push(item)
       }
       this.next = this.decoded.length
     }
-    this.decoded = []
-    this.next = 0
-    this.grant(this.inbox.discard())
+    this.discard()
     this.finish()
     return unread
   }
 
-  /** Reads only what also passes `check` (an issue, or nothing) until the returned function is called (PLD-6). */
-  narrow(check: (item: unknown) => string | undefined): () => void {
-    this.checks = [...this.checks, check]
-    return () => {
-      this.checks = this.checks.filter((other) => other !== check)
-    }
+  private discard(): void {
+    this.decoded = []
+    this.next = 0
+    this.grant(this.inbox.discard())
   }
 
   // ---- one reader -------------------------------------------------------------------------------------------------
@@ -162,15 +188,20 @@ export class StreamReader {
       if (over !== undefined) return over
       if (!this.isFilled()) return Effect.flatMap(this.inbox.changed, again)
       const { decoded, next } = this
-      let end = decoded.length
-      if (this.mixed || this.checks.length > 0) {
-        for (end = next; end < decoded.length && this.errorOf(decoded[end]) === undefined;) end++
-      }
-      if (end === next) return this.failNext()
-      this.next = end
-      const items = next === 0 && end === decoded.length ? decoded : decoded.slice(next, end)
-      return Effect.succeed(items as readonly [unknown, ...Array<unknown>])
+      if (this.isMixed) return this.pullMixed(again)
+      this.next = decoded.length
+      return Effect.succeed((next === 0 ? decoded : decoded.slice(next)) as readonly [unknown, ...Array<unknown>])
     })
+  }
+
+  private pullMixed(again: () => Pull): Pull {
+    const items: Array<unknown> = []
+    for (; this.next < this.decoded.length; this.next++) {
+      const item = this.readable(this.decoded[this.next])
+      if (item === none) break
+      items.push(item)
+    }
+    return items.length === 0 ? this.passed(again) : Effect.succeed(items as [unknown, ...Array<unknown>])
   }
 
   /** The next item. */
@@ -180,19 +211,46 @@ export class StreamReader {
     return Effect.suspend(() => {
       const over = this.over
       if (over !== undefined) return over
-      if (!this.isFilled()) return Effect.flatMap(this.inbox.changed, again)
-      const item = this.decoded[this.next]
-      if ((this.mixed || this.checks.length > 0) && this.errorOf(item) !== undefined) return this.failNext()
-      this.next++
-      return Effect.succeed(item)
+      return this.isFilled() ? this.first(again) : Effect.flatMap(this.inbox.changed, again)
     })
   }
 
-  /** The next item if there is one now. */
+  /** The next item if there is one now. A decision about one that does not match is waited for. */
   readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() => {
     const waits = this.end._tag === "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
-    return waits ? Effect.succeed(Option.none()) : Effect.map(this.receive, Option.some)
+    if (waits) return Effect.succeed(Option.none())
+    const over = this.over
+    if (over !== undefined) return over
+    if (!this.isFilled()) return Effect.succeed(Option.none())
+    if (this.isMixed && this.readable(this.decoded[this.next]) === none) return this.passed(() => this.receiveNow)
+    return Effect.map(this.receive, Option.some)
   })
+
+  private first(again: () => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
+    const place = this.decoded[this.next]
+    const item = this.isMixed ? this.readable(place) : place
+    if (item === none) return this.passed(again)
+    this.next++
+    return Effect.succeed(item)
+  }
+
+  /** Deals with what stands before the next item: fails its reader once, goes behind it, or has it decided. */
+  private passed<A>(again: () => Effect.Effect<A, unknown>): Effect.Effect<A, unknown> {
+    const found = this.look()
+    switch (found._tag) {
+      case "Fail":
+        this.next++
+        this.receiving.count("failed", found.refused)
+        return found.failure
+      case "Skip":
+        this.next++
+        return again()
+      case "Undecided":
+        return Effect.flatMap(this.receiving.decide(found.place), again)
+      case "Item":
+        return again()
+    }
+  }
 
   // ---- several readers --------------------------------------------------------------------------------------------
 
@@ -201,9 +259,22 @@ export class StreamReader {
     this.arrival = arrival
   }
 
-  /** Takes an item as it came, readable or not, or `none`. */
+  /** Takes an item, or what fails the readers that come to it; `none` also where a receiver has to decide first. */
   poll(): unknown {
-    return this.isFilled() ? this.decoded[this.next++] : none
+    while (this.isFilled()) {
+      if (!this.isMixed) return this.decoded[this.next++]
+      const found = this.look()
+      if (found._tag === "Undecided") return none
+      this.next++
+      if (found._tag !== "Skip") return found.place
+    }
+    return none
+  }
+
+  /** The payload that a receiver has to decide about before more can be read, if there is one. */
+  get undecided(): Slot | undefined {
+    const place = this.decoded[this.next]
+    return place instanceof Slot && this.receiving.isUndecided(place) ? place : undefined
   }
 
   /** The rest of the chunk that is being read is at hand: no more memory is needed to have it. */
@@ -222,16 +293,6 @@ export class StreamReader {
     this.next = 0
     this.mixed = true
     this.arrived()
-  }
-
-  /** Why this item cannot be read, if so. */
-  errorOf(item: unknown): unknown {
-    if (item instanceof Unreadable) return item.error()
-    for (const check of this.checks) {
-      const issue = check(item)
-      if (issue !== undefined) return this.invalid(issue)
-    }
-    return undefined
   }
 
   /** The error of a reader with nothing left to read, if it is time for that. */
@@ -265,9 +326,24 @@ export class StreamReader {
     this.inbox.notify()
   }
 
-  /** The next item fails its reader, once. */
-  private failNext(): Effect.Effect<never, unknown> {
-    return Effect.fail(this.errorOf(this.decoded[this.next++]))
+  /** True when what stands among the items must be looked at. */
+  get isMixed(): boolean {
+    return this.mixed || this.demands !== undefined && this.demands.isNarrowed
+  }
+
+  /** What stands at the head; what is found there stays there. */
+  private look(): Look {
+    const found = this.receiving.look(this.decoded[this.next])
+    // What fails or is skipped is passed at once.
+    if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
+      this.decoded = this.decoded.with(this.next, found.place)
+      this.mixed = true
+    }
+    return found
+  }
+
+  private readable(place: unknown): unknown {
+    return this.receiving.isPlain(place) ? place : this.receiving.itemOf(place, none)
   }
 
   /** True when there is an item; decodes the next chunk where it is its turn. */
@@ -277,11 +353,19 @@ export class StreamReader {
     this.grant(grant)
     if (chunk === undefined) return false
     const decoded = this.options.items.decode(chunk.payload)
-    const issue = decoded.ok ? decoded.value.length === 0 ? "an empty chunk" : undefined : decoded.issue
-    this.decoded = decoded.ok && issue === undefined ? decoded.value : [new Unreadable(() => this.invalid(issue!))]
-    this.mixed = issue !== undefined
+    this.mixed = !decoded.ok || decoded.value.length === 0
+    this.decoded = decoded.ok && !this.mixed
+      ? decoded.value
+      : this.apart(chunk, decoded.ok ? "an empty chunk" : decoded.issue)
     this.next = 0
     return true
+  }
+
+  /** The items of a chunk that does not decode as a whole, with what does not match among them. */
+  private apart({ items, payload }: Message.Yield, issue: string): ReadonlyArray<unknown> {
+    const each = this.options.items.decodeEach(payload)
+    if (each === undefined || each.length === 0) return [new Slot(issue, Option.none(), items)]
+    return each.map((item) => item.ok ? item.value : new Slot(item.issue, item.sent, 1))
   }
 
   private grant(grant: Message.Window | undefined): void {
@@ -290,8 +374,8 @@ export class StreamReader {
     channel.send({ _tag: "Credit", dialog: dialog.id, items: grant.items, bytes: grant.bytes })
   }
 
-  private invalid(issue: string): PayloadInvalid {
-    const { actor, endpoint, maker } = this.options
-    return new PayloadInvalid({ actor, side: maker, endpoint, part: "item", issue })
+  private invalid(issue: string, part: string, side: "caller" | "callee"): PayloadInvalid {
+    const { actor, endpoint } = this.options
+    return new PayloadInvalid({ actor, side, endpoint, part, issue })
   }
 }

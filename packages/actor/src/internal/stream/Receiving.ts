@@ -1,0 +1,308 @@
+/**
+ * What a reader of one stream demands of its items, and what becomes of those that do not match: schemas in force
+ * (`narrow`), receivers in force (`receiving`), and the count of what they decided.
+ *
+ * The innermost receiver decides. Its handler runs in the fiber of a reader; decisions are checked here and carried out.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { type Decided, failing, type Refused, type Rule } from "../contract/PayloadReceiver.ts"
+import type { PayloadInvalid } from "../errors/ActorError.ts"
+import type { Events } from "../inspect/ActorEvent.ts"
+import { noRefusals, type Refusals } from "../inspect/Snapshot.ts"
+import { Waiters } from "../settings/Waiters.ts"
+import * as Refusal from "./Refusal.ts"
+
+export interface ReceivingOptions {
+  readonly channel: PeerChannel
+  readonly events: Events
+  readonly endpoint: string
+  /** The receiver in force where no scope has said another. */
+  readonly rule?: Rule | undefined
+  /** Why a value is no item of this stream, if so. */
+  readonly mismatch: (item: unknown) => string | undefined
+  /** The error of an item of the peer, or of a repair of ours. */
+  readonly invalid: (part: "item" | "repair", issue: string) => PayloadInvalid
+  /** Sends a message back: `full` where too many wait already, or the error of sending. None where there is no way back. */
+  readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
+  /** Cancels the dialog, and returns when readers have their failure. */
+  readonly cancel: (reason: string) => Effect.Effect<void>
+  /** No more is read: what is here and what still comes is dropped. */
+  readonly abandon: () => void
+  /** True once readers are told how the stream ended, whatever stands before that. */
+  readonly isFailed: () => boolean
+  /** True once no more items come. */
+  readonly isEnded: () => boolean
+}
+
+/** A payload that does not match, among the items. */
+export class Slot {
+  state: Refusal.State = Refusal.open
+  readonly issue: string
+  readonly sent: Option.Option<unknown>
+  readonly count: number
+
+  constructor(issue: string, sent: Option.Option<unknown>, count: number) {
+    this.issue = issue
+    this.sent = sent
+    this.count = count
+  }
+
+  /** False where the input means nothing now. */
+  input(input: Refusal.Input): boolean {
+    const { state } = this
+    this.state = Refusal.step(state, input)
+    return this.state !== state
+  }
+}
+
+/** Stands among the items where none can be read: its reader fails once, and the next item follows. */
+export class Unreadable {
+  readonly error: () => unknown
+  constructor(error: () => unknown) {
+    this.error = error
+  }
+}
+
+/** What a reader finds where it looks for its next item; `place` is what stands there from now on. */
+export type Look =
+  | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
+  | { readonly _tag: "Skip"; readonly place: unknown }
+  /** `refused` counts payloads that nobody decides about. */
+  | {
+    readonly _tag: "Fail"
+    readonly place: unknown
+    readonly failure: Effect.Effect<never, unknown>
+    readonly refused: number
+  }
+  /** A handler is to be asked, or is being asked. */
+  | { readonly _tag: "Undecided"; readonly place: Slot }
+
+/** The streams whose handlers this fiber runs: reading one of them here would wait for itself. */
+const Deciding = Context.Reference<ReadonlyArray<Receiving>>("@furrow/actor/Deciding", { defaultValue: () => [] })
+
+export class Receiving {
+  private readonly options: ReceivingOptions
+  private checks: ReadonlyArray<(item: unknown) => string | undefined> = []
+  private rules: ReadonlyArray<{ readonly rule: Rule }> = []
+  private counts = noRefusals
+  private readonly waiting = new Waiters()
+
+  constructor(options: ReceivingOptions) {
+    this.options = options
+  }
+
+  /** True when an item that was decoded may still not match. */
+  get isNarrowed(): boolean {
+    return this.checks.length > 0
+  }
+
+  get refusals(): Refusals {
+    return this.counts
+  }
+
+  /** Reads only what also passes `check` (an issue, or nothing) until the returned function is called (PLD-6). */
+  narrow(check: (item: unknown) => string | undefined): () => void {
+    this.checks = [...this.checks, check]
+    return () => {
+      this.checks = this.checks.filter((other) => other !== check)
+    }
+  }
+
+  /** Decides by this rule until the returned function is called. */
+  receive(rule: Rule): () => void {
+    const entry = { rule }
+    this.rules = [...this.rules, entry]
+    return () => {
+      this.rules = this.rules.filter((other) => other !== entry)
+    }
+  }
+
+  /** What a reader finds in this place; a decision that needs no handler is made. */
+  look(place: unknown): Look {
+    if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
+    const slot = this.slotOf(place)
+    if (slot === undefined) return { _tag: "Item", place, item: place }
+    if (slot.state._tag === "Open" && this.rule._tag === "Always") {
+      const { decided } = this.rule
+      // Left as it is: where this receiver ends, another one may let it through.
+      if (decided._tag === "Fail") return { _tag: "Fail", place, failure: this.failure(slot), refused: slot.count }
+      if (decided._tag !== "Cancel") this.settle(slot, decided)
+    }
+    const { state } = slot
+    switch (state._tag) {
+      case "Repaired":
+        return { _tag: "Item", place: slot, item: state.item }
+      case "Failed":
+        return { _tag: "Fail", place: slot, failure: state.failure, refused: 0 }
+      case "Skipped":
+        return { _tag: "Skip", place: slot }
+      case "Cancelled":
+        return this.options.isEnded() ? { _tag: "Skip", place: slot } : { _tag: "Undecided", place: slot }
+      default:
+        return { _tag: "Undecided", place: slot }
+    }
+  }
+
+  /** True for an item that nothing has to be looked up for. */
+  isPlain(place: unknown): boolean {
+    return this.checks.length === 0 && !(place instanceof Slot || place instanceof Unreadable)
+  }
+
+  /** The item that can be read in this place, or `otherwise`; nothing is decided. */
+  itemOf(place: unknown, otherwise: unknown): unknown {
+    if (place instanceof Unreadable) return otherwise
+    if (!(place instanceof Slot)) return this.issueOf(place) === undefined ? place : otherwise
+    const { state } = place
+    return state._tag === "Repaired" && this.issueOf(state.item) === undefined ? state.item : otherwise
+  }
+
+  /** True where readers wait for a handler, or for the end of a cancelled dialog. */
+  isUndecided({ state }: Slot): boolean {
+    if (state._tag === "Open") return this.rule._tag === "Ask" || this.rule.decided._tag === "Cancel"
+    return state._tag === "Deciding" || state._tag === "Cancelled" && !this.options.isEnded()
+  }
+
+  /** Payloads of this fate: how many on this stream and on its connection, and as an event now and then. */
+  count(fate: keyof Refusals, count: number): void {
+    if (count === 0) return
+    const { channel, endpoint, events } = this.options
+    const [counts, isTold] = Refusal.counted(this.counts, fate, count)
+    this.counts = counts
+    channel.countRefused(fate, count)
+    if (!isTold) return
+    const event = { _tag: "PayloadRefused", actor: channel.peer, endpoint, fate, count: counts[fate] } as const
+    // Not in this turn: a listener may run a reader of this stream, which is just being read.
+    void Promise.resolve().then(() => events.publish(event))
+  }
+
+  /** Asks the handler about a payload, or waits until another reader has; its reader looks again afterwards. */
+  decide(slot: Slot): Effect.Effect<void, unknown> {
+    return Effect.uninterruptibleMask((restore) => {
+      const { rule } = this
+      if (rule._tag === "Always" && rule.decided._tag !== "Cancel") return restore(this.turn(slot))
+      if (!slot.input({ _tag: "Ask" })) return restore(this.turn(slot))
+      const asked = rule._tag === "Always" ? Effect.succeed(rule.decided) : restore(this.ask(slot, rule.handler))
+      return Effect.flatMap(Effect.exit(asked), (exit) => {
+        const cancelled = this.answered(slot, exit)
+        this.wake()
+        // Said whatever becomes of this reader, and bounded: others wait for the end of the dialog.
+        if (cancelled !== undefined) return this.options.cancel(cancelled)
+        return Exit.isFailure(exit) && slot.state._tag === "Open" ? Effect.failCause(exit.cause) : Effect.void
+      })
+    })
+  }
+
+  /** Readers that wait for a decision look again. */
+  wake(): void {
+    this.waiting.wake()
+  }
+
+  private get rule(): Rule {
+    return this.rules.at(-1)?.rule ?? this.options.rule ?? failing
+  }
+
+  private slotOf(place: unknown): Slot | undefined {
+    if (!(place instanceof Slot)) return this.checked(place)
+    // What stands in for a payload is an item like others: a narrower schema may refuse it, too.
+    return place.state._tag === "Repaired" ? this.checked(place.state.item) ?? place : place
+  }
+
+  private checked(item: unknown): Slot | undefined {
+    const issue = this.issueOf(item)
+    return issue === undefined ? undefined : new Slot(issue, Option.some(item), 1)
+  }
+
+  private issueOf(item: unknown): string | undefined {
+    for (const check of this.checks) {
+      const issue = check(item)
+      if (issue !== undefined) return issue
+    }
+    return undefined
+  }
+
+  private failure({ issue }: Slot): Effect.Effect<never, PayloadInvalid> {
+    return Effect.fail(this.options.invalid("item", issue))
+  }
+
+  private ask(slot: Slot, handler: (refused: Refused) => Effect.Effect<Decided>): Effect.Effect<Decided> {
+    const { count, issue, sent } = slot
+    return Effect.withFiber((fiber) =>
+      Effect.provideService(
+        Effect.suspend(() => handler({ error: this.options.invalid("item", issue), sent, count })),
+        Deciding,
+        [...fiber.getRef(Deciding), this]
+      )
+    )
+  }
+
+  /** The reason to cancel the dialog for, if that is what the handler wants. */
+  private answered(slot: Slot, exit: Exit.Exit<Decided>): string | undefined {
+    if (Exit.isSuccess(exit)) {
+      if (exit.value._tag !== "Cancel") this.settle(slot, exit.value)
+      else {
+        this.meet(slot, "cancelled", { _tag: "Cancelled" })
+        this.options.abandon()
+        return exit.value.reason
+      }
+    } else if (Cause.hasInterrupts(exit.cause)) slot.input({ _tag: "Withdrawn" })
+    else this.meet(slot, "failed", { _tag: "Failed", failure: Effect.failCause(exit.cause) })
+    return undefined
+  }
+
+  private settle(slot: Slot, decided: Exclude<Decided, { readonly _tag: "Cancel" }>): void {
+    const { invalid, mismatch } = this.options
+    const fails = (failure: Effect.Effect<never, unknown>) => this.meet(slot, "failed", { _tag: "Failed", failure })
+    switch (decided._tag) {
+      case "Fail":
+        return fails(this.failure(slot))
+      case "Drop":
+        return this.meet(slot, "dropped", { _tag: "Skipped" })
+      case "Repair": {
+        const { item } = decided
+        const issue = mismatch(item) ?? this.issueOf(item)
+        return issue === undefined
+          ? this.meet(slot, "repaired", { _tag: "Repaired", item })
+          : fails(Effect.fail(invalid("repair", issue)))
+      }
+      case "Answer": {
+        const said = this.options.answer?.(decided.message) ?? Effect.die(noWayBack(this.options.endpoint))
+        if (said === "sent") return this.meet(slot, "answered", { _tag: "Skipped" })
+        return fails(said === "full" ? this.failure(slot) : said)
+      }
+    }
+  }
+
+  private meet(slot: Slot, kind: keyof Refusals, fate: Refusal.Fate): void {
+    if (slot.input({ _tag: "Decided", fate })) this.count(kind, slot.count)
+  }
+
+  /** Waits while another reader's handler decides, or the dialog is being cancelled. */
+  private turn(slot: Slot): Effect.Effect<void> {
+    return Effect.withFiber((fiber) => {
+      if (slot.state._tag === "Deciding" && fiber.getRef(Deciding).includes(this)) {
+        return Effect.die(new Error(`a PayloadReceiver of ${this.options.endpoint} reads the stream it decides about`))
+      }
+      return Effect.callback<void>((resume) => {
+        if (!this.mustWait(slot)) return resume(Effect.void)
+        return Effect.sync(this.waiting.add(() => resume(Effect.void)))
+      })
+    })
+  }
+
+  private mustWait({ state }: Slot): boolean {
+    const { isEnded, isFailed } = this.options
+    return !isFailed() && (state._tag === "Deciding" || state._tag === "Cancelled" && !isEnded())
+  }
+}
+
+const noWayBack = (endpoint: string): TypeError =>
+  new TypeError(
+    `a PayloadReceiver of ${endpoint} answers, and its stream has one way only: fail, drop, repair or cancel`
+  )

@@ -1,0 +1,55 @@
+/**
+ * One payload that does not match, from the reader that finds it to its fate. Nothing here does IO.
+ *
+ *   Open -> Deciding (a handler runs, other readers wait) -> Skipped | Repaired | Failed | Cancelled
+ *     ^________| the handler was interrupted: the next reader asks again
+ *
+ * It stands among the items of its stream, so order is kept and it is decided once, however many readers there are.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type { Refusals } from "../inspect/Snapshot.ts"
+
+export type Fate =
+  /** Dropped or answered: readers go on behind it. */
+  | { readonly _tag: "Skipped" }
+  | { readonly _tag: "Repaired"; readonly item: unknown }
+  | { readonly _tag: "Failed"; readonly failure: Effect.Effect<never, unknown> }
+  /** The dialog is being cancelled: its end is what readers get. */
+  | { readonly _tag: "Cancelled" }
+
+export type State = { readonly _tag: "Open" } | { readonly _tag: "Deciding" } | Fate
+
+export type Input =
+  /** A reader asks the handler. */
+  | { readonly _tag: "Ask" }
+  | { readonly _tag: "Decided"; readonly fate: Fate }
+  /** The handler was interrupted. */
+  | { readonly _tag: "Withdrawn" }
+
+export const open: State = { _tag: "Open" }
+
+/** The next state; the same one where the input means nothing now. */
+export const step = (state: State, input: Input): State => {
+  switch (input._tag) {
+    case "Ask":
+      return state._tag === "Open" ? { _tag: "Deciding" } : state
+    case "Decided":
+      return state._tag === "Open" || state._tag === "Deciding" ? input.fate : state
+    case "Withdrawn":
+      return state._tag === "Deciding" ? open : state
+  }
+}
+
+/** Counts payloads; `true` where the count has come to the next power of two, which is told. */
+export const counted = (
+  refusals: Refusals,
+  fate: keyof Refusals,
+  count: number
+): readonly [refusals: Refusals, isTold: boolean] => {
+  const before = refusals[fate]
+  const after = before + count
+  const isTold = count > 0 && (before === 0 || Math.floor(Math.log2(after)) > Math.floor(Math.log2(before)))
+  return [{ ...refusals, [fate]: after }, isTold]
+}
