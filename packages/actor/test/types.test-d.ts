@@ -645,9 +645,9 @@ words.receiving(PayloadReceiver.repair("three"))
 words.receiving(PayloadReceiver.answer("what?"))
 // @ts-expect-error TS2345 a decision of the other direction
 words.receiving(PayloadReceiver.make(() => Effect.succeed(PayloadReceiver.answer(3))))
-// @ts-expect-error TS2345 a handler that fails: it decides, or dies
+// @ts-expect-error TS2375 a handler that fails: it decides, or dies
 words.receiving(PayloadReceiver.make(() => Broken))
-// @ts-expect-error TS2345 a handler that decides nothing
+// @ts-expect-error TS2375 a handler that decides nothing
 words.receiving(PayloadReceiver.make(() => Effect.void))
 
 // ---- refining -------------------------------------------------------------------------------------------------------

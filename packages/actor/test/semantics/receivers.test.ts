@@ -312,6 +312,21 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[1, 2, 31, 4], 2, 1])
     })))
 
+  it.effect("G933: that cancels is not stopped by an interruption of its reader, who waits for the far finalizers", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const journal = yield* Journal.fresh
+      yield* bob.open(picky({ count: 3, size: 3, cleanup: 100 }), ({ stream }) =>
+        Effect.scoped(Effect.gen(function*() {
+          yield* stream.receiving(PayloadReceiver.cancel("no threes"))
+          const reading = yield* Effect.forkChild(Stream.runDrain(stream.toStream))
+          yield* settle
+          yield* Fiber.interrupt(reading)
+          assert.include(journal, "100 utter cancelled by root: no threes")
+          const error = yield* Effect.flip(stream.receive)
+          assert("reason" in error && error.reason === "no threes", String(error))
+        })))
+    })))
+
   it.effect("G933: that reads the stream it decides about dies instead of waiting for itself", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(picky({ count: 4, size: 4 }), ({ stream }) =>
