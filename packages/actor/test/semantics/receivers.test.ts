@@ -210,6 +210,26 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 1, dropped: 2, repaired: 2 })
     })))
 
+  it.effect("G932: leaves an item that only a narrower schema refused as it was, where both end undecided", () =>
+    withBob(Effect.fnUntraced(function*(bob) {
+      const One = Schema.Int.check(Schema.makeFilter((n: number) => n === 1))
+      const never = PayloadReceiver.make(() => Effect.never)
+      for (const read of [each, subscribed]) {
+        const { items, refusals } = yield* uttered(bob, (stream) =>
+          Effect.gen(function*() {
+            yield* Effect.scoped(Effect.gen(function*() {
+              const ones = yield* (yield* stream.narrow(One)).receiving(never)
+              assert.strictEqual(yield* ones.receive, 1)
+              const reading = yield* Effect.forkChild(ones.receive)
+              yield* settle
+              yield* Fiber.interrupt(reading)
+            }))
+            return yield* read(stream)
+          }), { count: 4 })
+        assert.deepStrictEqual([items, refusals], [[2, 4], { ...none, dropped: 1 }])
+      }
+    })))
+
   it.effect("G932: takes its services from where it was put in force", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       class Spare extends Context.Service<Spare, number>()("test/Spare") {}

@@ -47,11 +47,14 @@ export class Slot {
   readonly issue: string
   readonly sent: Option.Option<unknown>
   readonly count: number
+  /** An item of the contract that only a narrower schema refuses. */
+  readonly isItem: boolean
 
-  constructor(issue: string, sent: Option.Option<unknown>, count: number) {
+  constructor(issue: string, sent: Option.Option<unknown>, count: number, isItem = false) {
     this.issue = issue
     this.sent = sent
     this.count = count
+    this.isItem = isItem
   }
 
   /** False where the input means nothing now. */
@@ -128,7 +131,7 @@ export class Receiving {
   look(place: unknown): Look {
     if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
     const slot = this.slotOf(place)
-    if (slot === undefined) return { _tag: "Item", place, item: place }
+    if (!(slot instanceof Slot)) return { _tag: "Item", place: slot, item: slot }
     if (slot.state._tag === "Open" && this.rule._tag === "Always") {
       const { decided } = this.rule
       // Left as it is: where this receiver ends, another one may let it through.
@@ -158,9 +161,9 @@ export class Receiving {
   /** The item that can be read in this place, or `otherwise`; nothing is decided. */
   itemOf(place: unknown, otherwise: unknown): unknown {
     if (place instanceof Unreadable) return otherwise
-    if (!(place instanceof Slot)) return this.issueOf(place) === undefined ? place : otherwise
-    const { state } = place
-    return state._tag === "Repaired" && this.issueOf(state.item) === undefined ? state.item : otherwise
+    const slot = this.slotOf(place)
+    if (!(slot instanceof Slot)) return slot
+    return slot.state._tag === "Repaired" ? slot.state.item : otherwise
   }
 
   /** True where readers wait for a handler, or for the end of a cancelled dialog. */
@@ -208,15 +211,19 @@ export class Receiving {
     return this.rules.at(-1)?.rule ?? this.options.rule ?? failing
   }
 
-  private slotOf(place: unknown): Slot | undefined {
+  /** The item in this place by the schemas that are in force now, or its slot. */
+  private slotOf(place: unknown): unknown {
     if (!(place instanceof Slot)) return this.checked(place)
+    const { isItem, sent, state } = place
     // What stands in for a payload is an item like others: a narrower schema may refuse it, too.
-    return place.state._tag === "Repaired" ? this.checked(place.state.item) ?? place : place
+    if (state._tag === "Repaired") return this.issueOf(state.item) === undefined ? place : this.checked(state.item)
+    if (state._tag !== "Open" || !isItem || Option.isNone(sent)) return place
+    return this.issueOf(sent.value) === undefined ? sent.value : place
   }
 
-  private checked(item: unknown): Slot | undefined {
+  private checked(item: unknown): unknown {
     const issue = this.issueOf(item)
-    return issue === undefined ? undefined : new Slot(issue, Option.some(item), 1)
+    return issue === undefined ? item : new Slot(issue, Option.some(item), 1, true)
   }
 
   private issueOf(item: unknown): string | undefined {
