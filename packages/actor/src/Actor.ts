@@ -23,6 +23,7 @@ import type { PeerChannel } from "./internal/channel/PeerChannel.ts"
 import type { Call, EffectCall, Failure, Implemented, StreamCall, Success } from "./internal/contract/Call.ts"
 import type { AnyCallEndpoint, AnyEndpoint, AnyStreamEndpoint } from "./internal/contract/Endpoint.ts"
 import type { Misused, Unexposed, Unnamed } from "./internal/contract/Mistake.ts"
+import { type PayloadReceiver, ruleOf } from "./internal/contract/PayloadReceiver.ts"
 import type { Argument, Configured } from "./internal/contract/Settings.ts"
 import { Deadline } from "./internal/dialog/DialogContext.ts"
 import * as Caller from "./internal/dialog/OutgoingDialog.ts"
@@ -262,7 +263,7 @@ export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> 
 
 /**
  * Reads a stream from an actor of its own, which lives as long as the stream is read. `name` is by default that of the
- * endpoint.
+ * endpoint; `receiver` decides about items that do not match, which fail the stream otherwise.
  *
  * @example
  * ```ts
@@ -273,7 +274,10 @@ export const runInActor = <C extends EffectCall<any, any, any, AnyCallEndpoint> 
  */
 export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpoint> | Misused<C, "stream", "actor">>(
   call: C,
-  options: SpawnOptions & { readonly name?: string | undefined } = {}
+  { receiver, ...options }: SpawnOptions & {
+    readonly name?: string | undefined
+    readonly receiver?: PayloadReceiver<Success<C>, never> | undefined
+  } = {}
 ): Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime> =>
   Stream.unwrap(Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
@@ -284,7 +288,8 @@ export const streamInActor = <C extends StreamCall<any, any, any, AnyStreamEndpo
       const { channel, child } = yield* startChild(local, name, { ...options, expose }, restore)
       const end = endAsOwner(local, child, "stream closed")
       yield* Effect.addFinalizer(endWithScope(local, child, "stream closed"))
-      return Caller.stream(channel, local.env, call as OwnCall, undefined, () => end)
+      const rule = receiver === undefined ? undefined : ruleOf(receiver)
+      return Caller.stream(channel, local.env, call as OwnCall, { rule }, () => end)
     })
   )) as Stream.Stream<Success<C>, Failure<C> | ActorError, ActorRuntime>
 

@@ -163,6 +163,12 @@ describe("a payload that does not match", () => {
       assert(error._tag === "ContextCancelled", String(error))
       assert.deepStrictEqual([error.by.name, error.reason, error.acknowledged], ["root", "enough", true])
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
+      const own = Actor.streamInActor(pickyNumbers({ count: 7 }), { receiver: PayloadReceiver.drop })
+      assert.deepStrictEqual(yield* Stream.runCollect(own), [1, 2, 4, 5, 7])
+      const ended = yield* Effect.flip(
+        Stream.runDrain(Actor.streamInActor(pickyEndless(), { receiver: PayloadReceiver.cancel("enough") }))
+      )
+      assert(ended._tag === "ContextCancelled" && ended.reason === "enough", String(ended))
       // @ts-expect-error a stream of one way has no way back
       const answering = yield* read(PayloadReceiver.answer("what?"))
       assert.match(String(answering), /one way only/)
