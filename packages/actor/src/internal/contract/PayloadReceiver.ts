@@ -19,7 +19,10 @@ const typeId = "~furrow/PayloadReceiver"
 export interface Refused {
   /** The failure of a reader without a receiver. */
   readonly error: PayloadInvalid
-  /** The value as it came: decoded as far as it could be. None where the bytes hold no such items. */
+  /**
+   * The value as it came, decoded as far as it could be: of an item that crosses in another form, that form. None where the
+   * bytes hold no such items.
+   */
   readonly sent: Option.Option<unknown>
   /** How many items it stands for: one, or all of a chunk whose items cannot be told apart. */
   readonly count: number

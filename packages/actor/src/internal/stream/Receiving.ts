@@ -195,7 +195,7 @@ export class Receiving {
       return Effect.flatMap(Effect.exit(asked), (exit) => {
         const cancelled = this.answered(slot, exit)
         this.wake()
-        // Said whatever becomes of this reader, and bounded: others wait for the end of the dialog.
+        // Bounded, and not interrupted with this reader: others wait for the end of the dialog.
         if (cancelled !== undefined) return this.options.cancel(cancelled)
         return Exit.isFailure(exit) && slot.state._tag === "Open" ? Effect.failCause(exit.cause) : Effect.void
       })
