@@ -30,7 +30,7 @@ const fates: Readonly<Record<Refusal.Fate["_tag"], Refusal.Fate>> = {
 
 describe("the decision about one payload", () => {
   it.effect.prop(
-    "G933: is asked for by one reader at a time, falls once, and nothing changes it",
+    "G131: is asked for by one reader at a time, falls once, and nothing changes it",
     {
       inputs: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["Ask", "Withdrawn", "Skipped", "Repaired", "Failed", "Cancelled"]))
@@ -57,7 +57,7 @@ describe("the decision about one payload", () => {
   )
 
   it.effect.prop(
-    "G934: is counted exactly, and told no oftener than its count doubles",
+    "G132: is counted exactly, and told no oftener than its count doubles",
     { counts: Arbitrary.array(Arbitrary.schema(Schema.Literals([1, 1, 1, 2, 5, 64]))) },
     ({ counts }) =>
       Effect.sync(() => {
@@ -81,7 +81,7 @@ describe("the decision about one payload", () => {
 describe("a chunk that holds no such items", () => {
   const env: DialogContext = { self: idOf("left"), events: makeEvents(), level: "Info", cancellation: () => undefined }
 
-  it.effect("G931: is one payload, without a value, that stands for as many items as it says", () =>
+  it.effect("G129: is one payload, without a value, that stands for as many items as it says", () =>
     Effect.gen(function*() {
       const config = acceptor("right")
       const peer = raw(dialler("left"))
@@ -189,7 +189,7 @@ const ended = Effect.catchIf((error: unknown) => Cause.isDone(error), () => Effe
 
 describe("readers with receivers", () => {
   it.effect.prop(
-    "G931, G933: are interrupted, come and go: good items arrive in order, each payload meets one fate, and every reader ends",
+    "G129, G131: are interrupted, come and go: good items arrive in order, each payload meets one fate, and every reader ends",
     {
       readers: Arbitrary.array(Arbitrary.schema(Reader), { minLength: 1, maxLength: 5 }),
       size: Arbitrary.schema(Schema.Literals([1, 3, 40]))

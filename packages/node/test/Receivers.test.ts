@@ -12,7 +12,7 @@ const withBob = <A, E>(
 ) => withActors(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose: [utter, numbers, hears] }), body)))
 
 describe("payloads of a process that do not match", () => {
-  it.live("G931: are repaired, answered or dropped by a handler, and the others arrive in order", () =>
+  it.live("G129: are repaired, answered or dropped by a handler, and the others arrive in order", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const receiver = PayloadReceiver.make(({ sent }) => {
@@ -38,7 +38,7 @@ describe("payloads of a process that do not match", () => {
       })
     ))
 
-  it.live("G931, G936: are dropped from a stream of a hundred thousand, whose producer is slowed by none of them", () =>
+  it.live("G129, G134: are dropped from a stream of a hundred thousand, whose producer is slowed by none of them", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const sum = yield* Stream.runFold(
@@ -56,7 +56,7 @@ describe("payloads of a process that do not match", () => {
       })
     ))
 
-  it.live("G931: are answered by the process that reads them, until it cancels the dialog with its reason", () =>
+  it.live("G129: are answered by the process that reads them, until it cancels the dialog with its reason", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const read = (numbers: ReadonlyArray<number>) =>

@@ -372,7 +372,7 @@ const has3 = (value: unknown): boolean =>
 
 describe("Payload, of a chunk with items that do not match", () => {
   for (const [name, [of, items]] of Object.entries(chunkKinds)) {
-    it(`G931: of ${name}, tells the items apart, and what was sent`, () => {
+    it(`G129: of ${name}, tells the items apart, and what was sent`, () => {
       const schema = of(Schema.makeFilter((value: unknown) => isLax || !has3(value))) as Data
       const chunks = Payload.chunks(schema)
       isLax = true
@@ -400,7 +400,7 @@ describe("Payload, of a chunk with items that do not match", () => {
     })
   }
 
-  it("G931: holds no items where the bytes fit no such chunk", () => {
+  it("G129: holds no items where the bytes fit no such chunk", () => {
     const chunks = Payload.chunks(Schema.Struct({ a: Schema.String }))
     for (const bytes of [[], [1], [3, 1, 2, 255], [0, 0, 0, 0]]) {
       assert.isUndefined(chunks.decodeEach(new Uint8Array(bytes)))
@@ -408,7 +408,7 @@ describe("Payload, of a chunk with items that do not match", () => {
   })
 
   it.prop(
-    "G931: any bytes are items or none, and never an exception",
+    "G129: any bytes are items or none, and never an exception",
     { bytes: Schema.Uint8Array },
     ({ bytes }) => {
       const each = Payload.chunks(Tree).decodeEach(bytes)

@@ -74,14 +74,14 @@ const now = (stream: Talk) =>
 const none = { failed: 0, dropped: 0, repaired: 0, answered: 0, cancelled: 0 }
 
 describe("a payload that does not match", () => {
-  it.effect("G931: fails its reader alone where nobody says otherwise, and the items of its chunk arrive in order", () =>
+  it.effect("G129: fails its reader alone where nobody says otherwise, and the items of its chunk arrive in order", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, each, { receiver: PayloadReceiver.fail })
       assert.deepStrictEqual(seen.items, [1, 2, "PayloadInvalid", 4, 5, "PayloadInvalid", 7])
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 2 })
     })))
 
-  it.effect("G931: is dropped and counted, however the stream is read", () =>
+  it.effect("G129: is dropped and counted, however the stream is read", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const read of [each, piped, subscribed, now]) {
         const { items, refusals } = yield* uttered(bob, read)
@@ -89,7 +89,7 @@ describe("a payload that does not match", () => {
       }
     })))
 
-  it.effect("G931: is repaired in its place, by one item for all or by a handler that looks at what was sent", () =>
+  it.effect("G129: is repaired in its place, by one item for all or by a handler that looks at what was sent", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const tenfold = PayloadReceiver.make(({ count, error, sent }) => {
         assert.deepStrictEqual([count, error.side, error.part], [1, "callee", "item"])
@@ -103,7 +103,7 @@ describe("a payload that does not match", () => {
       }
     })))
 
-  it.effect("G931: cancels the dialog with a reason, in the reader's name, who fails with it", () =>
+  it.effect("G129: cancels the dialog with a reason, in the reader's name, who fails with it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const cancel = PayloadReceiver.cancel("no threes")
@@ -128,7 +128,7 @@ describe("a payload that does not match", () => {
       assert.deepStrictEqual(journal.filter((it) => it.includes("utter")), [line, line])
     })))
 
-  it.effect("G931: on the callee's side cancels the callee, and the caller reads its reason", () =>
+  it.effect("G129: on the callee's side cancels the callee, and the caller reads its reason", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(
         bob.open(
@@ -147,7 +147,7 @@ describe("a payload that does not match", () => {
       }
     })))
 
-  it.effect("G931: of a stream of one way is dropped, repaired, or cancels it, as the option says", () =>
+  it.effect("G129: of a stream of one way is dropped, repaired, or cancels it, as the option says", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const read = (receiver?: PayloadReceiver.PayloadReceiver<number, never>) =>
         Effect.map(
@@ -176,7 +176,7 @@ describe("a payload that does not match", () => {
 })
 
 describe("a receiver", () => {
-  it.effect("G932: is in force until its Scope closes; the innermost decides, also `fail`", () =>
+  it.effect("G130: is in force until its Scope closes; the innermost decides, also `fail`", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, (stream) =>
         Effect.gen(function*() {
@@ -197,7 +197,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 1, dropped: 1, repaired: 2 })
     })))
 
-  it.effect("G932: decides about what a narrower schema refuses, too; and a repair must match that", () =>
+  it.effect("G130: decides about what a narrower schema refuses, too; and a repair must match that", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const Even = Schema.Int.check(Schema.makeFilter((n: number) => n % 2 === 0))
       const seen = yield* uttered(bob, (stream) =>
@@ -216,7 +216,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 1, dropped: 2, repaired: 2 })
     })))
 
-  it.effect("G932: leaves an item that only a narrower schema refused as it was, where both end undecided", () =>
+  it.effect("G130: leaves an item that only a narrower schema refused as it was, where both end undecided", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const One = Schema.Int.check(Schema.makeFilter((n: number) => n === 1))
       const never = PayloadReceiver.make(() => Effect.never)
@@ -236,7 +236,7 @@ describe("a receiver", () => {
       }
     })))
 
-  it.effect("G932: takes its services from where it was put in force", () =>
+  it.effect("G130: takes its services from where it was put in force", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       class Spare extends Context.Service<Spare, number>()("test/Spare") {}
       const seen = yield* bob.open(picky({ count: 4, size: 4 }), ({ stream }) =>
@@ -248,7 +248,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen, [1, 2, 50, 4])
     })))
 
-  it.effect("G933: decides once for all readers of a stream, and they wait for it", () =>
+  it.effect("G131: decides once for all readers of a stream, and they wait for it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let asked = 0
       const slow = PayloadReceiver.make(() =>
@@ -263,7 +263,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[expected, expected, expected], 2, 2])
     })))
 
-  it.effect("G933: decides once about a message that several readers had been given when it came", () =>
+  it.effect("G131: decides once about a message that several readers had been given when it came", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const notFour = Schema.Int.check(Schema.makeFilter((n: number) => n !== 4))
       const seen = yield* uttered(bob, (stream) =>
@@ -282,7 +282,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, seen.refusals.dropped], [[1, 2, 5, 7], 3])
     })))
 
-  it.effect("G933: two readers of one plain stream get every item once and in order while it decides", () =>
+  it.effect("G131: two readers of one plain stream get every item once and in order while it decides", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const slow = PayloadReceiver.make(() => Effect.as(Effect.sleep(10), PayloadReceiver.drop))
       const seen = yield* uttered(bob, (stream) =>
@@ -297,7 +297,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, seen.refusals.dropped], [[1, 2, 4, 5, 7], 2])
     })))
 
-  it.effect("G933: that dies fails its reader with that, once; the items around it arrive", () =>
+  it.effect("G131: that dies fails its reader with that, once; the items around it arrive", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const broken = PayloadReceiver.make(() => Effect.die(new Error("out of paper")))
       const thrown = PayloadReceiver.make(() => {
@@ -318,7 +318,7 @@ describe("a receiver", () => {
       for (const { refusals } of seen) assert.deepStrictEqual(refusals, { ...none, failed: 1 })
     })))
 
-  it.effect("G933: that is interrupted leaves the payload to the next reader, who asks again", () =>
+  it.effect("G131: that is interrupted leaves the payload to the next reader, who asks again", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let asked = 0
       const patient = PayloadReceiver.make(() =>
@@ -338,7 +338,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[1, 2, 31, 4], 2, 1])
     })))
 
-  it.effect("G933: that cancels is not stopped by an interruption of its reader, who waits for the far finalizers", () =>
+  it.effect("G131: that cancels is not stopped by an interruption of its reader, who waits for the far finalizers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(picky({ count: 3, size: 3, cleanup: 100 }), ({ stream }) =>
@@ -353,7 +353,7 @@ describe("a receiver", () => {
         })))
     })))
 
-  it.effect("G933: that reads the stream it decides about dies instead of waiting for itself", () =>
+  it.effect("G131: that reads the stream it decides about dies instead of waiting for itself", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(picky({ count: 4, size: 4 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -366,7 +366,7 @@ describe("a receiver", () => {
 })
 
 describe("what receivers decide", () => {
-  it.effect("G934: is told as events that grow rarer, and counted by stream and connection; texts stay where they are", () =>
+  it.effect("G132: is told as events that grow rarer, and counted by stream and connection; texts stay where they are", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const events = yield* collectEvents
       yield* uttered(bob, piped, { count: 30 })
@@ -385,7 +385,7 @@ describe("what receivers decide", () => {
       assert.deepStrictEqual((yield* bob.statistics).channel.refusals, { ...none, dropped: 10, repaired: 1 })
     })))
 
-  it.effect("G935: a repair that does not match the contract fails its reader, and says whose it was", () =>
+  it.effect("G133: a repair that does not match the contract fails its reader, and says whose it was", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const wrong = PayloadReceiver.make(() => Effect.succeed(PayloadReceiver.repair(9)))
       for (const receiver of [PayloadReceiver.repair(9), wrong]) {
@@ -401,7 +401,7 @@ describe("what receivers decide", () => {
       }
     })))
 
-  it.effect("G935: an answer goes back to the sender, and reading goes on", () =>
+  it.effect("G133: an answer goes back to the sender, and reading goes on", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const asks = PayloadReceiver.make(({ sent }) =>
         Effect.succeed(PayloadReceiver.answer(`not ${String(Option.getOrThrow(sent))}`))
@@ -413,7 +413,7 @@ describe("what receivers decide", () => {
       }
     })))
 
-  it.effect("G935: an answer that cannot be sent fails its reader with the error of send", () =>
+  it.effect("G133: an answer that cannot be sent fails its reader with the error of send", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const wrong = PayloadReceiver.answer(7 as unknown as string)
       const { items } = yield* uttered(bob, (stream) =>
@@ -431,7 +431,7 @@ describe("what receivers decide", () => {
       assert.deepStrictEqual(items, ["local", 7])
     })))
 
-  it.effect("G935: an answer without credit waits beside the reader; too many fail it; then all arrive in order", () =>
+  it.effect("G133: an answer without credit waits beside the reader; too many fail it; then all arrive in order", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const asks = PayloadReceiver.make(({ sent }) =>
         Effect.succeed(PayloadReceiver.answer(String(Option.getOrThrow(sent))))
@@ -455,7 +455,7 @@ describe("what receivers decide", () => {
       assert.deepStrictEqual(seen.heard, [...Array.from({ length: 66 }, (_, i) => String(3 * i + 3)), "listen"])
     })))
 
-  it.effect("G936: what is dropped gives its sender the credit back: a window of four is no end", () =>
+  it.effect("G134: what is dropped gives its sender the credit back: a window of four is no end", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const read = (size: number) =>
         bob.open(
