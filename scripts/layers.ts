@@ -10,6 +10,9 @@ import { layers } from "./lib/picture.ts"
 import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
 
+/** Private packages that are tests as a whole. */
+const tests: ReadonlySet<string> = new Set(["faults"])
+
 /** The imports of each published package besides its own files. Private packages may import anything but testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
   protocol: ["effect", "msgpackr"],
@@ -36,6 +39,7 @@ const packageProblem = (module: Module, specifier: string): string | undefined =
     const src = module.file.slice(0, -module.path.length)
     return target.startsWith(src) ? undefined : `${specifier} leaves the package: import it by its name`
   }
+  if (tests.has(module.package)) return undefined
   if (matches(specifier, "@furrow/testing")) return "only tests may import @furrow/testing"
   if (allowed === undefined) return undefined
   if (specifier === "effect") {

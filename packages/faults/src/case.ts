@@ -1,0 +1,40 @@
+/**
+ * One case: a user's program, what is done to it while it runs, and exactly what is wanted of it.
+ */
+import type { NotInTime } from "@furrow/testing/Eventually"
+import type * as Program from "@furrow/testing/Program"
+import type * as Effect from "effect/Effect"
+import * as Path from "node:path"
+
+/** Where a case runs: its program, and an empty folder of its own. */
+export interface Place {
+  readonly program: Program.Program
+  readonly folder: string
+}
+
+/** How a program is started, in a folder with these files. */
+export type Start = Program.Options & { readonly files?: Record<string, string> }
+
+export interface Case {
+  /** The guarantees of docs/semantics.md that it shows. */
+  readonly guarantees: ReadonlyArray<string>
+  readonly title: string
+  /** A file below `programs`, or an absolute path. */
+  readonly program: string
+  /** Asked for when it is run. */
+  readonly start?: (() => Start) | undefined
+  /** The reason why this machine cannot play it, if there is one. */
+  readonly cannot?: (() => string | undefined) | undefined
+  /** What the user does meanwhile. Its lines are seen behind the output of the program. */
+  readonly play?: ((place: Place) => Effect.Effect<ReadonlyArray<string> | void, NotInTime>) | undefined
+  /** Lines of stdout, lines of stderr behind "stderr: ", the lines of `play`, and how the program ended. */
+  readonly wanted: ReadonlyArray<string>
+}
+
+export const programs: string = Path.join(import.meta.dirname, "programs")
+
+/** The case in one line. */
+export const describe = ({ guarantees, title }: Case): string =>
+  guarantees.length === 0 ? title : `${guarantees.join(", ")}: ${title}`
+
+export const matches = (text: string) => (one: Case): boolean => `${describe(one)} (${one.program})`.includes(text)

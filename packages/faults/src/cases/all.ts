@@ -1,0 +1,10 @@
+/** All cases, in the order in which they are told. */
+import type { Case } from "../case.ts"
+import { ends } from "./ends.ts"
+import { groups } from "./groups.ts"
+import { kills } from "./kills.ts"
+import { messages } from "./messages.ts"
+import { streams } from "./streams.ts"
+import { surroundings } from "./surroundings.ts"
+
+export const cases: ReadonlyArray<Case> = [...ends, ...kills, ...streams, ...messages, ...surroundings, ...groups]

@@ -1,0 +1,79 @@
+/** Trees whose root is killed, or may not signal its actors any more. */
+import * as Privileged from "@furrow/orphans/privileged"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Effect from "effect/Effect"
+import * as Path from "node:path"
+import type { Case, Place } from "../case.ts"
+
+const patient = { within: "60 seconds" } as const
+
+const killedWhen = (says: RegExp) => ({ program }: Place) =>
+  Effect.andThen(program.says(says, patient), program.signal("SIGKILL"))
+
+const capable = Privileged.capableNode()
+
+export const kills: ReadonlyArray<Case> = [
+  {
+    guarantees: ["G1"],
+    title: "an actor that computes ends with its killed root",
+    program: "spins.ts",
+    start: () => ({ args: ["is-killed"], env: { SPINS: "spins" } }),
+    play: killedWhen(/it spins/),
+    wanted: ["it spins", "killed by SIGKILL"]
+  },
+  {
+    guarantees: ["G73"],
+    title: "an actor that its root may not signal any more is ended by the warden",
+    program: "spins.ts",
+    start: () => ({ args: ["changes-user"], env: { SPINS: "spins" } }),
+    cannot: Privileged.rootless,
+    wanted: [
+      "it spins",
+      "[<time>] WARN (#<fiber>): actor \"spinner\" (process <pid>) was refused SIGTERM (EPERM): this process is user 65534 " +
+      "now, and may not signal it. The warden is asked to send it. Start actors after process.setuid, not before",
+      "it has ended",
+      "exit code 0"
+    ]
+  },
+  {
+    guarantees: ["G73"],
+    title: "an actor of a Node with file capabilities ends with its killed root",
+    program: "spins.ts",
+    start: () => {
+      const { file, folder } = Privileged.shared()
+      return {
+        args: ["is-killed"],
+        // The command ends with the Node that is given to it, which is replaced.
+        through: ["/bin/sh", "-c", `shift; exec ${Privileged.asNobody.join(" ")} "${file}" "$@"`, "sh"],
+        env: { TMPDIR: folder, NODE_COMPILE_CACHE: folder, SPINS: Path.join(folder, "spins") }
+      }
+    },
+    cannot: () => "problem" in capable ? capable.problem : undefined,
+    play: killedWhen(/it spins/),
+    wanted: [
+      "[<time>] WARN (#<fiber>): the guard \"warden\" cannot hold here: /tmp/furrow-capable-<id>/node has file " +
+      "capabilities, or is setuid, and the kernel drops the signal then. The guard \"thread\" is used: it costs about 8 MB an actor",
+      "it spins",
+      "killed by SIGKILL"
+    ]
+  },
+  {
+    guarantees: ["G77"],
+    title: "the subprocess of an actor that was killed while the root computed ends with the root",
+    program: "has-subprocess.ts",
+    play: ({ program }) =>
+      Effect.gen(function*() {
+        const [, actor] = yield* program.says(/actor: process (\d+)/, patient)
+        process.kill(Number(actor), "SIGKILL")
+        yield* Eventually.pause("300 millis")
+        const left = program.left().filter(({ command }) => command.startsWith("sleep")).length
+        yield* program.signal("SIGKILL")
+        return [`subprocesses before the end of the root: ${left}`]
+      }),
+    wanted: [
+      "actor: process <pid>, below it: process <pid>",
+      "subprocesses before the end of the root: 1",
+      "killed by SIGKILL"
+    ]
+  }
+]

@@ -1,0 +1,102 @@
+/** What surrounds a program: its arguments, its output, its exit code, its files. */
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import type { Case } from "../case.ts"
+
+/** What a program writes, as hexadecimal numbers. */
+const asNumbers = ["/bin/sh", "-c", "\"$@\" | od -An -v -tx1", "sh"]
+
+export const surroundings: ReadonlyArray<Case> = [
+  {
+    guarantees: ["G109"],
+    title: "lines of 100 KB that two actors write in pieces arrive whole",
+    program: "logs-lines.ts",
+    wanted: [...Array.from({ length: 10 }, () => JSON.stringify({ msg: "x".repeat(100_000) })), "exit code 0"]
+  },
+  {
+    guarantees: ["G109"],
+    title: "bytes that are no text arrive as they are, and nothing is added",
+    program: "writes-bytes.ts",
+    start: () => ({ through: asNumbers }),
+    wanted: [" 1f 8b ff fe 80 00", "exit code 0"]
+  },
+  {
+    guarantees: ["G109"],
+    title: "a progress bar without a newline is seen while it runs",
+    program: "shows-progress.ts",
+    play: ({ folder, program }) =>
+      Effect.map(program.says(/40%/), () => {
+        const seen = program.stdout()
+        Fs.writeFileSync(Path.join(folder, "go"), "")
+        return [`while it ran: ${JSON.stringify(seen)}`]
+      }),
+    wanted: ["", "40%", "100%", "while it ran: \"\\r40%\"", "exit code 0"]
+  },
+  {
+    guarantees: [],
+    title: "a program that parses its arguments at the top finds them in its actor, too",
+    program: "parses-arguments.ts",
+    start: () => ({ args: ["--shout"] }),
+    wanted: ["HELLO", "exit code 0"]
+  },
+  {
+    guarantees: ["G64"],
+    title: "a program that succeeds keeps the exit code it has set",
+    program: "sets-exit-code.ts",
+    wanted: ["exit code 5"]
+  },
+  {
+    guarantees: ["G110"],
+    title: "a program that speaks a protocol has its stdout for itself",
+    program: "speaks-on-stdout.ts",
+    wanted: ["{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":1}", "stderr: [db] connected", "exit code 0"]
+  },
+  {
+    guarantees: [],
+    title: "relative files of Node's own flags mean the directory where the root was started",
+    program: "works-elsewhere.ts",
+    start: () => ({
+      files: { "my.env": "SEED=wheat\n", "plough.mjs": "globalThis.loaded = \"the plough\"\n", "sub/.keep": "" },
+      execArgv: ["--env-file=my.env", "--import", "./plough.mjs"]
+    }),
+    wanted: ["in sub: wheat, the plough was loaded", "exit code 0"]
+  },
+  {
+    guarantees: ["G106"],
+    title: "a limit of memory that is none is refused, and one that is reached is the reason of the loss",
+    program: "limits-memory.ts",
+    wanted: [
+      "-5: SpawnFailed: actor \"hoard\" did not start (step: process): its parent gave it the memoryLimit -5: use a " +
+      "positive, finite number of MiB, or leave it out for the runtime's own limit",
+      "NaN: SpawnFailed: actor \"hoard\" did not start (step: process): its parent gave it the memoryLimit NaN: use a " +
+      "positive, finite number of MiB, or leave it out for the runtime's own limit",
+      "64: ActorLost: hoard@<pid> is lost: its process ran out of memory: its heap reached its `memoryLimit` of 64 MiB",
+      "exit code 0"
+    ]
+  },
+  {
+    guarantees: [],
+    title: "an actor that may be debugged tells its id to nobody at its port",
+    program: "is-debugged.ts",
+    wanted: ["a stranger is told: no id", "exit code 0"]
+  },
+  {
+    guarantees: ["G76"],
+    title: "an actor is found after a cleaner has deleted the folder of its socket",
+    program: "loses-its-folder.ts",
+    wanted: ["before: hello", "deleted: true", "after: hello", "exit code 0"]
+  },
+  {
+    guarantees: [],
+    title: "twelve runtimes of one process bring no warning",
+    program: "has-many-runtimes.ts",
+    wanted: ["12 runtimes", "exit code 0"]
+  },
+  {
+    guarantees: [],
+    title: "the client of a server is told nothing of what a lost actor had written",
+    program: "serves-http.ts",
+    wanted: ["in our log: true", "the client is told: 503 Service Unavailable", "exit code 0"]
+  }
+]

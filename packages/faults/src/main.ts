@@ -1,0 +1,56 @@
+/**
+ * `npm run faults`: programs that broke once, each as its user runs it.
+ *
+ * A case is a small program of real processes with an exact expectation: what it prints, how it ends, and that it leaves
+ * nothing. The tests of the packages show why a guarantee holds; a case shows that its user gets it.
+ */
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import { describe, matches } from "./case.ts"
+import { cases } from "./cases/all.ts"
+import * as Options from "./options.ts"
+import * as Render from "./render.ts"
+import { isWanted, run } from "./run.ts"
+
+/** Ends the program with this exit code; what there was to say has been said. */
+class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
+  override readonly [Runtime.errorExitCode] = this.code
+  override readonly [Runtime.errorReported] = false
+}
+
+const faults = Effect.fnUntraced(function*({ jobs, list, only }: Options.Options) {
+  const chosen = cases.filter(matches(only))
+  if (list) {
+    for (const one of chosen) yield* Console.log(`${describe(one)} (${one.program})`)
+    return
+  }
+  const begin = performance.now()
+  const verdicts = yield* Effect.forEach(
+    chosen,
+    (one) => Effect.tap(run(one), (verdict) => Console.log(Render.verdict(verdict))),
+    { concurrency: jobs }
+  )
+  const failed = verdicts.filter((one) => !isWanted(one))
+  if (failed.length > 0 && chosen.length > 1) {
+    for (const one of failed) yield* Console.log(`\n${Render.verdict(one)}`)
+  }
+  yield* Console.log(`\n${Render.summary(verdicts, performance.now() - begin)}`)
+  if (failed.length > 0 || verdicts.length === 0) return yield* new Failed({ code: 1 })
+})
+
+const command = Command.make("npm run faults --", Options.config, faults).pipe(
+  Command.withDescription("Runs programs that broke once, and says what was wanted and what was seen.")
+)
+
+Command.run(command, { version: "0.0.0" }).pipe(
+  Effect.catchTag("ShowHelp", () => Effect.fail(new Failed({ code: 2 }))),
+  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help] })]),
+  NodeRuntime.runMain
+)

@@ -1,0 +1,14 @@
+/** A root whose built-in errors are frozen, as hardened programs have them, and an actor that is lost. */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+
+if (import.meta.main) Object.freeze(Error)
+
+export const crash = Actor.fn("crash", { module: import.meta.url })(() => Effect.sync(() => process.exit(3)))
+
+NodeActor.runMain(Effect.flatMap(
+  Effect.flip(Effect.timeout(Actor.runInActor(crash()), "30 seconds")),
+  (error) => Console.log(error._tag)
+))

@@ -1,0 +1,19 @@
+/** A Service whose main fails: its actor ends with it. */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+const read = Actor.endpoint("read", { success: Schema.Int })
+
+export class Feed extends Actor.Service<Feed>()("Feed", { module: import.meta.url, endpoints: [read] }) {}
+
+export default Feed.serve({ read: () => Effect.succeed(7) }, { main: Effect.fail("the feed dried up") })
+
+NodeActor.runMain(
+  Effect.gen(function*() {
+    const exit = yield* (yield* Feed).wait
+    yield* Console.log(`${exit._tag}: ${exit._tag === "Failed" ? exit.error.boxed.message : ""}`)
+  }).pipe(Effect.provide(Feed.layer))
+)

@@ -1,0 +1,28 @@
+/** A reader with a narrower schema, and a batch in which one item does not match it. */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+export const mixed = Actor.dialog("mixed", {
+  module: import.meta.url,
+  output: Schema.Union([Schema.Int, Schema.String])
+})(Effect.fnUntraced(function*(_, dialog) {
+  const stream = yield* dialog.started()
+  yield* stream.sendAll([1, 2, "three", 4, 5])
+  yield* stream.end
+}, Actor.orDie))
+
+NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
+  const peer = yield* Actor.start("peer", { expose: [mixed] })
+  yield* peer.open(mixed(), (dialog) =>
+    Effect.scoped(Effect.gen(function*() {
+      const numbers = yield* dialog.stream.narrow(Schema.Int)
+      for (let n = 0; n < 5; n++) {
+        yield* Console.log(
+          yield* Effect.catch(numbers.receive, (error) => Effect.succeed("_tag" in error ? error._tag : "end"))
+        )
+      }
+    })))
+})))

@@ -1,0 +1,17 @@
+/** An actor whose layer cannot be released: its caller hears of it, though the call had succeeded. */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+const Brittle = Layer.effectDiscard(
+  Effect.acquireRelease(Effect.void, () => Effect.promise(() => Promise.reject(new Error("the release broke"))))
+)
+
+export const work = Actor.fn("work", { module: import.meta.url, layer: Brittle })(() => Console.log("it works"))
+
+NodeActor.runMain(Effect.flatMap(
+  Effect.flip(Actor.runInActor(work())),
+  (error) => Console.log(`the caller hears ${error._tag}: ${error.message}`)
+))

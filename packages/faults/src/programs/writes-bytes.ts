@@ -1,0 +1,10 @@
+/** An actor that writes bytes which are no UTF-8, and no newline. */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as Effect from "effect/Effect"
+
+export const write = Actor.fn("write", { module: import.meta.url })(() =>
+  Effect.sync(() => void process.stdout.write(Buffer.from([0x1f, 0x8b, 0xff, 0xfe, 0x80, 0x00])))
+)
+
+NodeActor.runMain(Actor.runInActor(write()))

@@ -1,0 +1,91 @@
+/**
+ * Runs one case: the program as a process of its own, and all that is seen of it as lines that can be compared.
+ */
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { stripVTControlCharacters } from "node:util"
+import { type Case, programs } from "./case.ts"
+
+export interface Verdict {
+  readonly case: Case
+  readonly seen: ReadonlyArray<string>
+  readonly millis: number
+  readonly skipped: string | undefined
+}
+
+export const isWanted = ({ case: { wanted }, seen, skipped }: Verdict): boolean =>
+  skipped !== undefined || wanted.join("\n") === seen.join("\n")
+
+/** Until a program has ended, and all that it started: time alone fails a case that hangs. */
+const patience = { within: "90 seconds", every: "50 millis" } as const
+
+/** What differs from run to run becomes a word in angle brackets; frames of other people's code are left out. */
+export const plain = (text: string, folder: string): string =>
+  stripVTControlCharacters(text)
+    .replace(/\n    at [^\n]*\/node_modules\/[^\n{]*[^\n{ ]/g, "")
+    .replace(/(\.ts):\d+:\d+/g, "$1")
+    .replace(/ \(#\d+\):/g, " (#<fiber>):")
+    .replaceAll(folder, "<folder>")
+    .replaceAll(programs, "<programs>")
+    .replace(/\[\d\d:\d\d:\d\d\.\d{3}\]/g, "[<time>]")
+    .replace(/(?<=\w)@\d+\b/g, "@<pid>")
+    .replace(/\bfurrow-([a-z]+)-\w{6}\b/g, "furrow-$1-<id>")
+    .replace(/\bprocess \d+/g, "process <pid>")
+
+const lines = (text: string): ReadonlyArray<string> => {
+  const all = text.split(/\r\n|\r|\n/)
+  return all.at(-1) === "" ? all.slice(0, -1) : all
+}
+
+/** Compiled code is kept between cases, as it is between the runs of a user. */
+const compiled = Path.join(Os.tmpdir(), "node-compile-cache")
+
+/** A failed wait is seen too, and so is a process or a file that is left. */
+const residue = Effect.fnUntraced(function*(program: Program.Program, temporary: string) {
+  const alive = () => program.left().filter(({ state }) => state !== "Z" && state !== "X")
+  const files = () => Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow"))
+  const nothing = () => alive().length === 0 && files().length === 0
+  yield* Effect.ignore(Eventually.holds("nothing is left", nothing, { within: "15 seconds" }))
+  return [...alive().map((left) => `left: ${Processes.describe(left)}`), ...files().map((name) => `left: file ${name}`)]
+})
+
+const watched = Effect.fnUntraced(function*(one: Case) {
+  const start = one.start?.() ?? {}
+  const folder = yield* Folder.make(start.files)
+  const temporary = Path.join(folder, "tmp")
+  Fs.mkdirSync(temporary)
+  const program = yield* Program.start(Path.resolve(programs, one.program), {
+    cwd: folder,
+    ...start,
+    env: { TMPDIR: temporary, XDG_RUNTIME_DIR: "", NODE_COMPILE_CACHE: compiled, NODE_OPTIONS: "", ...start.env }
+  })
+  const played = yield* (one.play?.({ program, folder }) ?? Effect.void).pipe(
+    Effect.catchTag("NotInTime", ({ message }) => Effect.succeed(lines(`not in time: ${message}`)))
+  )
+  const ended = yield* program.ended(patience).pipe(
+    Effect.map(({ code, signal }) => signal === null ? `exit code ${code}` : `killed by ${signal}`),
+    Effect.catchTag("NotInTime", ({ millis }) => Effect.succeed(`no end within ${millis} ms`))
+  )
+  const left = yield* residue(program, temporary)
+  const shown = (text: string) => lines(plain(text, folder))
+  return [
+    ...shown(program.stdout()),
+    ...shown(program.stderr()).map((line) => `stderr: ${line}`),
+    ...[...(played ?? []), ended, ...left].map((line) => plain(line, folder))
+  ]
+})
+
+/** Runs it where this machine can. */
+export const run = (one: Case): Effect.Effect<Verdict> =>
+  Effect.gen(function*() {
+    const begin = performance.now()
+    const skipped = one.cannot?.()
+    const seen = skipped === undefined ? yield* Effect.scoped(watched(one)) : []
+    return { case: one, seen, skipped, millis: performance.now() - begin }
+  })
