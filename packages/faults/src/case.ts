@@ -27,6 +27,8 @@ export interface Case {
   readonly cannot?: (() => string | undefined) | undefined
   /** What the user does meanwhile. Its lines are seen behind the output of the program. */
   readonly play?: ((place: Place) => Effect.Effect<ReadonlyArray<string> | void, NotInTime>) | undefined
+  /** Milliseconds for what it has started to end after it (default: 15,000). */
+  readonly residueMillis?: number | undefined
   /** Lines of stdout, lines of stderr behind "stderr: ", the lines of `play`, and how the program ended. */
   readonly wanted: ReadonlyArray<string>
 }

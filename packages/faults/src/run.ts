@@ -25,14 +25,14 @@ export const isWanted = ({ case: { wanted }, seen, skipped }: Verdict): boolean 
 /** Until a program has ended, and all that it started: time alone fails a case that hangs. */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
-/** What differs from run to run becomes a word in angle brackets; frames of other people's code are left out. */
+/** What differs from run to run becomes a word in angle brackets; of a stack the program's own frames are kept. */
 export const plain = (text: string, folder: string): string =>
   stripVTControlCharacters(text)
-    .replace(/\n    at [^\n]*\/node_modules\/[^\n{]*[^\n{ ]/g, "")
-    .replace(/(\.ts):\d+:\d+/g, "$1")
-    .replace(/ \(#\d+\):/g, " (#<fiber>):")
     .replaceAll(folder, "<folder>")
     .replaceAll(programs, "<programs>")
+    .replace(/\n {4}at (?![^\n]*<programs>)[^\n{]*[^\n{ ]/g, "")
+    .replace(/(\.ts):\d+:\d+/g, "$1")
+    .replace(/ \(#\d+\):/g, " (#<fiber>):")
     .replace(/\[\d\d:\d\d:\d\d\.\d{3}\]/g, "[<time>]")
     .replace(/(?<=\w)@\d+\b/g, "@<pid>")
     .replace(/\bfurrow-([a-z]+)-\w{6}\b/g, "furrow-$1-<id>")
@@ -47,11 +47,11 @@ const lines = (text: string): ReadonlyArray<string> => {
 const compiled = Path.join(Os.tmpdir(), "node-compile-cache")
 
 /** A failed wait is seen too, and so is a process or a file that is left. */
-const residue = Effect.fnUntraced(function*(program: Program.Program, temporary: string) {
+const residue = Effect.fnUntraced(function*(program: Program.Program, temporary: string, millis = 15_000) {
   const alive = () => program.left().filter(({ state }) => state !== "Z" && state !== "X")
   const files = () => Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow"))
   const nothing = () => alive().length === 0 && files().length === 0
-  yield* Effect.ignore(Eventually.holds("nothing is left", nothing, { within: "15 seconds" }))
+  yield* Effect.ignore(Eventually.holds("nothing is left", nothing, { within: millis }))
   return [...alive().map((left) => `left: ${Processes.describe(left)}`), ...files().map((name) => `left: file ${name}`)]
 })
 
@@ -72,7 +72,7 @@ const watched = Effect.fnUntraced(function*(one: Case) {
     Effect.map(({ code, signal }) => signal === null ? `exit code ${code}` : `killed by ${signal}`),
     Effect.catchTag("NotInTime", ({ millis }) => Effect.succeed(`no end within ${millis} ms`))
   )
-  const left = yield* residue(program, temporary)
+  const left = yield* residue(program, temporary, one.residueMillis)
   const shown = (text: string) => lines(plain(text, folder))
   return [
     ...shown(program.stdout()),

@@ -134,5 +134,25 @@ export const ends: ReadonlyArray<Case> = [
     title: "a lost actor is noticed where the errors of JavaScript are frozen",
     program: "has-frozen-errors.ts",
     wanted: ["ActorLost", "exit code 0"]
+  },
+  {
+    guarantees: ["G79"],
+    title: "a transport that throws costs its connection, and nothing else",
+    program: "writes-throw.ts",
+    wanted: [
+      "[<time>] ERROR (#<fiber>): the transport threw: the transport is broken Error: the transport is broken",
+      "    at Object.write (file://<programs>/writes-throw.ts)",
+      "hello",
+      "ActorLost",
+      "host@<pid> is lost: its connection closed (the transport threw: the transport is broken)",
+      "the program goes on",
+      "exit code 0"
+    ]
+  },
+  {
+    guarantees: [],
+    title: "a pool whose actors cannot start starts them no more often than it is used, and works once they can",
+    program: "pools-flaky-actors.ts",
+    wanted: ["SpawnFailed", "SpawnFailed", "no more than one start a use: true", "7", "exit code 0"]
   }
 ]

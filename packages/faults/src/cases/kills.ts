@@ -2,6 +2,7 @@
 import * as Privileged from "@furrow/orphans/privileged"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
 import type { Case, Place } from "../case.ts"
 
@@ -9,6 +10,25 @@ const patient = { within: "60 seconds" } as const
 
 const killedWhen = (says: RegExp) => ({ program }: Place) =>
   Effect.andThen(program.says(says, patient), program.signal("SIGKILL"))
+
+/** A namespace of process numbers, whose first process is a shell that reaps. */
+const namespaced = [
+  "unshare",
+  "--pid",
+  "--fork",
+  "--mount-proc",
+  "--kill-child",
+  "/bin/sh",
+  "-c",
+  "\"$@\" & wait $!",
+  "sh"
+]
+
+const noNamespaces = (): string | undefined => {
+  const [command, ...args] = namespaced
+  const tried = ChildProcess.spawnSync(command!, [...args, "/bin/sh", "-c", "echo 100 > /proc/sys/kernel/ns_last_pid"])
+  return tried.status === 0 ? undefined : "there are no namespaces of process numbers here"
+}
 
 const capable = Privileged.capableNode()
 
@@ -74,6 +94,19 @@ export const kills: ReadonlyArray<Case> = [
       "actor: process <pid>, below it: process <pid>",
       "subprocesses before the end of the root: 1",
       "killed by SIGKILL"
+    ]
+  },
+  {
+    guarantees: ["G75"],
+    title: "a process that has got the number of an actor is left alone",
+    program: "reuses-pid.ts",
+    start: () => ({ through: namespaced }),
+    cannot: () => Privileged.rootless() ?? noNamespaces(),
+    wanted: [
+      "the number is somebody else's: true",
+      "the actor is Lost",
+      "it is there still: true",
+      "exit code 0"
     ]
   }
 ]

@@ -55,6 +55,16 @@ export const messages: ReadonlyArray<Case> = [
     guarantees: ["G107"],
     title: "an actor that its owner had to kill says so",
     program: "kills-its-actor.ts",
-    wanted: ["exit code 0"]
+    wanted: [
+      "Cancelled: it ended before it had said how its cleanup went: its owner killed its process by SIGKILL: it did not " +
+      "acknowledge that it was to end (`Timeouts.cancelAck`), and SIGTERM did not end it",
+      "exit code 0"
+    ]
+  },
+  {
+    guarantees: ["G84"],
+    title: "a contract that has no codec ends neither its actor nor its caller",
+    program: "has-no-codec.ts",
+    wanted: ["the stream has ended: true", "the actor answers: 1", "the root goes on", "exit code 0"]
   }
 ]

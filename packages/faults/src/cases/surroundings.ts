@@ -1,11 +1,21 @@
 /** What surrounds a program: its arguments, its output, its exit code, its files. */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
+import { createRequire } from "node:module"
 import * as Path from "node:path"
-import type { Case } from "../case.ts"
+import { type Case, programs } from "../case.ts"
+
+const compiler = Path.join(
+  Path.dirname(createRequire(import.meta.url).resolve("typescript/package.json")),
+  "bin",
+  "tsc"
+)
 
 /** What a program writes, as hexadecimal numbers. */
 const asNumbers = ["/bin/sh", "-c", "\"$@\" | od -An -v -tx1", "sh"]
+
+/** Of what the compiler says, the sentences that are ours. */
+const ourSentences = ["/bin/sh", "-c", "\"$@\" | grep -o '~furrow: [^\"]*'", "sh"]
 
 export const surroundings: ReadonlyArray<Case> = [
   {
@@ -98,5 +108,37 @@ export const surroundings: ReadonlyArray<Case> = [
     title: "the client of a server is told nothing of what a lost actor had written",
     program: "serves-http.ts",
     wanted: ["in our log: true", "the client is told: 503 Service Unavailable", "exit code 0"]
+  },
+  {
+    guarantees: [],
+    title: "a Node that is too old is told so in one sentence",
+    program: "sets-exit-code.ts",
+    start: () => ({
+      files: {
+        "old.mjs": "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })"
+      },
+      execArgv: ["--import", "./old.mjs"]
+    }),
+    wanted: [
+      "[<time>] ERROR (#<fiber>): RuntimeLayerError: the spawner \"processes\" of @furrow/node cannot be built (step: layer): " +
+      "Furrow needs Node 22.19 or newer, and this is Node 20.1.0: install a newer one",
+      "exit code 1"
+    ]
+  },
+  {
+    guarantees: [],
+    title: "the compiler tells three common mistakes in a sentence",
+    program: compiler,
+    start: () => ({
+      args: ["-p", ".", "--pretty", "false"],
+      cwd: Path.join(programs, "mistaken"),
+      through: ourSentences
+    }),
+    wanted: [
+      "~furrow: the handler needs Db, and `layer` does not close it. Add its Layer to `layer`",
+      "~furrow: count is a stream. Read it with Actor.streamInActor",
+      "~furrow: one is a definition, not a call. Call it: one(payload)",
+      "exit code 0"
+    ]
   }
 ]

@@ -1,19 +1,23 @@
-/** An actor that closes its connection and computes on: its owner kills it, and the error says so. */
-import { Actor } from "@furrow/actor"
+/** An actor that computes when its owner ends it: its exit says who killed it, and why. */
+import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
 
-export const leave = Actor.fn("leave", { module: import.meta.url })(() =>
+export const spin = Actor.fn("spin", { module: import.meta.url })(() =>
   Effect.sync(() => {
-    // The connection to its parent.
-    Fs.closeSync(3)
-    for (;;) { /* for ever */ }
+    setImmediate(() => {
+      for (;;) { /* for ever */ }
+    })
   })
 )
 
-NodeActor.runMain(Effect.flatMap(
-  Effect.flip(Actor.runInActor(leave())),
-  (error) => Console.log(`${error._tag}: ${error.message}`)
-))
+NodeActor.runMain(
+  Effect.scoped(Effect.gen(function*() {
+    const spinner = yield* Actor.startScoped("spinner", { expose: [spin] })
+    yield* spinner.run(spin())
+    yield* spinner.cancel("enough")
+    const exit = yield* spinner.wait
+    yield* Console.log(`${exit._tag}: ${exit.cleanup.map(({ message }) => message).join("; ")}`)
+  })).pipe(Timeouts.provide({ cancelAck: "500 millis", terminate: "500 millis" }))
+)

@@ -23,7 +23,7 @@ const values: Record<string, unknown> = {
   "half of a pair": "\ud800",
   "a date": new Date(0),
   "a bigint": 1n,
-  "a hole": [1, , 3],
+  "a hole": Object.assign([1], { 2: 3 }),
   "a function": () => 1,
   "itself": itself,
   "1,000 levels": Array.from({ length: 1_000 }).reduce((inner) => [inner], 1 as unknown)

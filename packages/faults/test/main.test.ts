@@ -1,0 +1,69 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import { fileURLToPath } from "node:url"
+import { programs } from "../src/case.ts"
+import { cases } from "../src/cases/all.ts"
+
+const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
+const read = (path: string) => Fs.readFileSync(new URL(path, import.meta.url), "utf8")
+
+const ended = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const program = yield* Program.start(main, { args })
+    const { code } = yield* program.ended({ within: "100 seconds" })
+    return { code, stdout: program.stdout(), stderr: program.stderr() }
+  })
+
+describe("npm run faults", () => {
+  it.live(
+    "runs a case, shows what was wanted and what was seen, and says that all is as wanted",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { code, stdout } = yield* ended("--only", "keeps the exit code")
+        assert.match(stdout, /^ok {5}G64: .*\n {7}wanted \| exit code 5\n {7}seen {3}\| exit code 5\n/, stdout)
+        assert.match(stdout, /\n1 cases: all as wanted \(\d+\.\d s\)\n$/)
+        assert.strictEqual(code, 0)
+      })),
+    120_000
+  )
+
+  it.live("names its cases with --list, and runs none", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { code, stdout } = yield* ended("--list")
+      assert.strictEqual(stdout.trimEnd().split("\n").length, cases.length)
+      assert.include(stdout, "G64: a program that succeeds keeps the exit code it has set (sets-exit-code.ts)\n")
+      assert.notInclude(stdout, "wanted")
+      assert.strictEqual(code, 0)
+    })), 120_000)
+
+  it.live(
+    "fails where nothing is run, and refuses an option it does not know",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const none = yield* ended("--only", "no case is called so")
+        assert.include(none.stdout, "0 cases")
+        assert.strictEqual(none.code, 1)
+        const unknown = yield* ended("--fast")
+        assert.include(unknown.stderr, "Unrecognized flag: --fast")
+        assert.strictEqual(unknown.code, 2)
+      })),
+    120_000
+  )
+})
+
+describe("The cases", () => {
+  it("name guarantees that there are, and no title twice", () => {
+    const semantics = read("../../../docs/semantics.md")
+    for (const name of cases.flatMap(({ guarantees }) => guarantees)) assert.include(semantics, `- **${name}** `)
+    assert.strictEqual(new Set(cases.map(({ title }) => title)).size, cases.length)
+  })
+
+  it("say how each program ends, and use every program", () => {
+    for (const { title, wanted } of cases) assert.match(wanted.at(-1)!, /^(exit code \d+|killed by SIG\w+)$/, title)
+    const used = new Set(cases.map(({ program }) => program))
+    const imported = ["alive.ts", "flaky.ts", "mistaken"]
+    assert.deepStrictEqual(Fs.readdirSync(programs).filter((name) => !used.has(name)).sort(), imported)
+  })
+})
