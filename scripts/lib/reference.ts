@@ -80,11 +80,20 @@ const tableProblems = ({ kind, rows, type }: Table, types: ReadonlyMap<string, D
 /** Types of options that are no user's: what a spawner says to an actor it starts, and a parser's. */
 const others = new Set(["ActorProcess.ActorMainOptions", "Address.ParseOptions"])
 
-/** Every object type of options must have a table; one that two modules show is one type. */
+/** A type that two modules show under one name is one type. */
+const identity = (name: string, { fields }: Declared): string => [name.split(".")[1], ...fields].join()
+
+/** Every object type of options must have a table. */
 const missingTables = (page: string, types: ReadonlyMap<string, Declared>): ReadonlyArray<string> => {
-  const shown = new Set(tables(page).map(({ type }) => types.get(type)?.fields.join()))
-  return [...types].filter(([name, { fields }]) => /Options$/.test(name) && fields.length > 0 && !others.has(name))
-    .filter(([, { fields }]) => !shown.has(fields.join()))
+  const shown = new Set(
+    tables(page).flatMap(({ type }) => {
+      const found = types.get(type)
+      return found === undefined ? [] : [identity(type, found)]
+    })
+  )
+  return [...types]
+    .filter(([name, { fields }]) => name.endsWith("Options") && fields.length > 0 && !others.has(name))
+    .filter(([name, found]) => !shown.has(identity(name, found)))
     .map(([name]) => `${name}: there is no table for it`)
 }
 
