@@ -1,4 +1,4 @@
-/** Eight fibers that call an actor in a loop while its owner ends it. */
+/** Many fibers that call an actor in a loop while its owner ends it. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -15,16 +15,17 @@ export const square = Actor.fn("square", {
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
   const worker = yield* Actor.start("worker", { expose: [square] })
   let answered = 0
+  // A call that is refused, because the actor is ending, is made again.
   const loop = worker.run(square({ n: 3 })).pipe(
     Effect.tap(() => Effect.sync(() => answered++)),
+    Effect.retry({ while: ({ _tag }) => _tag === "ContextCancelled" }),
     Effect.forever,
     Effect.flip
   )
-  const fibers = yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.forkChild(loop))
+  const fibers = yield* Effect.forEach(Array.from({ length: 96 }), () => Effect.forkChild(loop))
   while (answered < 1_000) yield* Effect.sleep("5 millis")
   yield* worker.cancel("closing time")
-  const errors = yield* Effect.forEach(fibers, Fiber.join)
-  const heard = errors.map((error) => error._tag)
+  const heard = (yield* Effect.forEach(fibers, Fiber.join)).map(({ _tag }) => _tag)
   yield* Console.log(`${heard.length} calls ended, lost: ${heard.filter((tag) => tag === "ActorLost").length}`)
   yield* Console.log(`it ended: ${(yield* worker.wait)._tag}`)
 })))

@@ -4,6 +4,7 @@ import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 
 export const mixed = Actor.dialog("mixed", {
   module: import.meta.url,
@@ -19,10 +20,9 @@ NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
   yield* peer.open(mixed(), (dialog) =>
     Effect.scoped(Effect.gen(function*() {
       const numbers = yield* dialog.stream.narrow(Schema.Int)
-      for (let n = 0; n < 5; n++) {
-        yield* Console.log(
-          yield* Effect.catch(numbers.receive, (error) => Effect.succeed("_tag" in error ? error._tag : "end"))
-        )
-      }
+      const told = (error: object) => Console.log("_tag" in error ? error._tag : "end")
+      yield* Effect.catch(Stream.runForEach(numbers.toStream, (n) => Console.log(n)), told)
+      yield* Console.log(yield* numbers.receive)
+      yield* Console.log(yield* numbers.receive)
     })))
 })))
