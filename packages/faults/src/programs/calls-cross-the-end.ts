@@ -1,4 +1,4 @@
-/** Many fibers that call an actor in a loop while its owner ends it. */
+/** Many fibers that call an actor in a loop while it ends by itself, because its main has returned. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -6,26 +6,22 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 
-export const square = Actor.fn("square", {
-  module: import.meta.url,
-  payload: { n: Schema.Int },
-  success: Schema.Int
-})(({ n }) => Effect.succeed(n * n))
+const square = Actor.endpoint("square", { payload: { n: Schema.Int }, success: Schema.Int })
+
+export class Squarer extends Actor.Service<Squarer>()("Squarer", { module: import.meta.url, endpoints: [square] }) {}
+
+export default Squarer.serve({ square: ({ n }) => Effect.succeed(n * n) }, { main: Effect.sleep("500 millis") })
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
-  const worker = yield* Actor.start("worker", { expose: [square] })
-  let answered = 0
+  const squarer = yield* Actor.start(Squarer)
   // A call that is refused, because the actor is ending, is made again.
-  const loop = worker.run(square({ n: 3 })).pipe(
-    Effect.tap(() => Effect.sync(() => answered++)),
+  const loop = squarer.run(square({ n: 3 })).pipe(
     Effect.retry({ while: ({ _tag }) => _tag === "ContextCancelled" }),
     Effect.forever,
     Effect.flip
   )
   const fibers = yield* Effect.forEach(Array.from({ length: 96 }), () => Effect.forkChild(loop))
-  while (answered < 1_000) yield* Effect.sleep("5 millis")
-  yield* worker.cancel("closing time")
   const heard = (yield* Effect.forEach(fibers, Fiber.join)).map(({ _tag }) => _tag)
   yield* Console.log(`${heard.length} calls ended, lost: ${heard.filter((tag) => tag === "ActorLost").length}`)
-  yield* Console.log(`it ended: ${(yield* worker.wait)._tag}`)
+  yield* Console.log(`it ended: ${(yield* squarer.wait)._tag}`)
 })))
