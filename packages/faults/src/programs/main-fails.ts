@@ -11,9 +11,8 @@ export class Feed extends Actor.Service<Feed>()("Feed", { module: import.meta.ur
 
 export default Feed.serve({ read: () => Effect.succeed(7) }, { main: Effect.fail("the feed dried up") })
 
-NodeActor.runMain(
-  Effect.gen(function*() {
-    const exit = yield* (yield* Feed).wait
-    yield* Console.log(`${exit._tag}: ${exit._tag === "Failed" ? exit.error.boxed.message : ""}`)
-  }).pipe(Effect.provide(Feed.layer))
-)
+NodeActor.runMain(Effect.scoped(Effect.gen(function*() {
+  const feed = yield* Actor.startScoped(Feed)
+  const exit = yield* feed.wait
+  yield* Console.log(`${exit._tag}: ${exit._tag === "Failed" ? exit.error.boxed.message : ""}`)
+})))
