@@ -62,9 +62,22 @@ export const messages: ReadonlyArray<Case> = [
     ]
   },
   {
-    guarantees: ["G84"],
+    guarantees: ["G84", "G116"],
     title: "a contract that has no codec ends neither its actor nor its caller",
     program: "has-no-codec.ts",
-    wanted: ["the stream has ended: true", "the actor answers: 1", "the root goes on", "exit code 0"]
+    wanted: ["the stream: Failure", "the actor answers: 1", "the root goes on", "exit code 0"]
+  },
+  {
+    guarantees: ["G115", "G116"],
+    title: "a union crosses as the member it is, and a schema that nothing carries is refused where it is defined",
+    program: "has-unions.ts",
+    wanted: [
+      "{ a: 1 }",
+      "{ a: 1, b: 2 }",
+      "the payload of take is refused: no value of it can cross: it has an instance without a codec. Annotate its schema " +
+      "with `toCodec`, or send data and make the instance from it",
+      "  at [\"handle\"]",
+      "exit code 0"
+    ]
   }
 ]

@@ -6,17 +6,23 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
-export const items = Actor.stream("items", {
-  module: import.meta.url,
-  success: Schema.Union([Schema.Struct({ a: Schema.Int }), Schema.Struct({ b: Schema.Int })])
-})(() => Stream.make({ a: 1 }, { b: 2 }))
+class Handle {
+  readonly fd = 3
+}
+
+/** Looked at when it is used, and not before. */
+const handle = Schema.suspend(() => Schema.instanceOf(Handle))
+
+export const items = Actor.stream("items", { module: import.meta.url, success: handle })(() =>
+  Stream.make(new Handle())
+)
 
 export const one = Actor.fn("one", { module: import.meta.url, success: Schema.Int })(() => Effect.succeed(1))
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
   const actor = yield* Actor.start("actor", { expose: [items, one] })
   const read = yield* Effect.exit(Stream.runCollect(actor.stream(items())))
-  yield* Console.log(`the stream has ended: ${read._tag !== undefined}`)
+  yield* Console.log(`the stream: ${read._tag}`)
   yield* Console.log(`the actor answers: ${yield* actor.run(one())}`)
   yield* actor.cancel("done")
   yield* Console.log("the root goes on")
