@@ -18,6 +18,8 @@ import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { carried, uncarried } from "./internal/Carried.ts"
+import { withNegativeZeros } from "./internal/NegativeZeros.ts"
+import { contains, isOpen, optionalAs, type Visitable } from "./internal/Open.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 
 /** Either a value or, as text, why not. */
@@ -80,10 +82,10 @@ const refusing = <S extends Data>(schema: S): Codec<S["Type"]> => {
 /** The encoder of a schema, and the schema whose values it takes: the same one, but where the layout refuses it. */
 const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S] => {
   try {
-    return [SchemaBinary.encoder(schema), schema]
+    return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
   } catch {
     const other = carried(schema)
-    return [SchemaBinary.encoder(other), other]
+    return [SchemaBinary.encoder(withNegativeZeros(other)), other]
   }
 }
 
@@ -289,33 +291,13 @@ const isWhole = (bytes: Uint8Array): boolean => {
 
 // ---- Unknown and Any ----------------------------------------------------------------------------------------------
 
-type Visitable = SchemaAST.AST & { readonly recur?: (visit: (ast: SchemaAST.AST) => SchemaAST.AST) => SchemaAST.AST }
-
-const isOpen = (ast: SchemaAST.AST): boolean =>
-  ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
-
-const contains = (root: SchemaAST.AST, isWanted: (ast: SchemaAST.AST) => boolean): boolean => {
-  const seen = new Set<SchemaAST.AST>()
-  let found = false
-  const visit = (ast: Visitable): SchemaAST.AST => {
-    if (found || seen.has(ast)) return ast
-    seen.add(ast)
-    if (isWanted(ast)) found = true
-    else if (ast._tag === "Suspend") visit(ast.thunk())
-    else ast.recur?.(visit)
-    return ast
-  }
-  visit(root)
-  return found
-}
-
 const closed = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
 
 /** The same schema with `Json` wherever it said `Unknown` or `Any`. */
 const close = (ast: Visitable): SchemaAST.AST => {
   const known = closed.get(ast)
   if (known !== undefined) return known
-  const result = isOpen(ast) ? Schema.Json.ast : ast.recur?.(close) ?? ast
+  const result = isOpen(ast) ? optionalAs(ast, Schema.Json).ast : ast.recur?.(close) ?? ast
   closed.set(ast, result)
   return result
 }

@@ -490,6 +490,14 @@ describe("Payload, when something is wrong", () => {
     any: Schema.Unknown,
     child: Schema.NullOr(Schema.suspend((): Schema.Codec<Open> => Open))
   })
+  const Loose = Schema.Struct({
+    must: Schema.Unknown,
+    may: Schema.optionalKey(Schema.Unknown),
+    maybe: Schema.optional(Schema.Any),
+    number: Schema.optionalKey(Schema.Number)
+  })
+  /** The same values without prototypes that an arbitrary may have given them. */
+  const plain = <A>(value: A): A => structuredClone(value)
   for (const [name, value] of Object.entries(notJson)) {
     it(`${name} at an Unknown or Any fails at the sender, and the issue says where`, () => {
       const issueOf = (schema: Data, value: unknown) => {
@@ -512,17 +520,30 @@ describe("Payload, when something is wrong", () => {
     const encoded = Payload.codec(S).encode({ inner: { any: new Date(0) } })
     assert.deepStrictEqual(encoded, { ok: false, issue: `Expected JSON value\n  at ["inner"]["any"]` })
   })
-  it.prop(
-    "JSON at an Unknown crosses as JSON: unharmed, but that -0 becomes 0",
-    { value: Schema.Json },
-    ({ value }) => {
-      const json: unknown = JSON.parse(JSON.stringify(value))
-      assert.deepStrictEqual(cross(Open, { any: value, child: { any: value, child: null } }), {
-        any: json,
-        child: { any: json, child: null }
-      })
-    }
-  )
+  it.prop("JSON at an Unknown crosses unharmed, with its -0", { value: Schema.Json }, ({ value }) => {
+    const open = { any: value, child: { any: value, child: null } }
+    const json = plain(open)
+    assert.deepStrictEqual(cross(Open, open), json)
+    assert.deepStrictEqual(cross(Schema.Option(Schema.Any), Option.some(value)), Option.some(json.any))
+    assert.deepStrictEqual(cross(Loose, { must: value, may: value, number: -0 }), {
+      must: json.any,
+      may: json.any,
+      number: -0
+    })
+  })
+  it("a class, a record and a numbered union keep the -0 of an Unknown inside", () => {
+    class Held extends Schema.Class<Held>("Held")({ any: Schema.Unknown }) {}
+    const A = Schema.Struct({ a: Schema.Unknown })
+    const B = Schema.Struct({ a: Schema.Unknown, b: Schema.Any })
+    const held = cross(Held, new Held({ any: [-0] }))
+    assert.deepStrictEqual(held.any, [-0])
+    assert.deepStrictEqual(cross(Schema.Record(Schema.String, Schema.Unknown), { x: -0 }), { x: -0 })
+    assert.deepStrictEqual(cross(Schema.Union([A, B]), { a: -0, b: { c: -0 } }), { a: -0, b: { c: -0 } })
+  })
+  it("an optional Unknown may be missing", () => {
+    assert.deepStrictEqual(cross(Loose, { must: 1 }), { must: 1 })
+    assert.deepStrictEqual(cross(Loose, { must: 1, maybe: undefined }), { must: 1, maybe: undefined })
+  })
 
   describe("of its shape", () => {
     class Link extends Schema.Class<Link>("Link")({

@@ -11,6 +11,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { copies, isForeign } from "./Copies.ts"
+import { optionalAs } from "./Open.ts"
 import { at } from "./Shape.ts"
 
 type Any = Schema.Codec<unknown, unknown>
@@ -78,7 +79,7 @@ const numbered = (ast: SchemaAST.Union): SchemaAST.AST => {
       }
     })
   ))
-  return (ast.context?.isOptional === true ? Schema.optionalKey(made) : made).ast
+  return optionalAs(ast, made).ast
 }
 
 interface Members {

@@ -1,0 +1,61 @@
+/**
+ * The encoder's side of a schema with `Unknown` or `Any`: -0 is JSON, but `JSON.stringify` writes 0 for it. A raw piece of
+ * JSON stands in its place while such a value is written; readers need nothing.
+ */
+import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { contains, isOpen, optionalAs, type Visitable } from "./Open.ts"
+
+/** Not in the types of ES2024; a platform without it writes 0. */
+const { rawJSON } = JSON as unknown as { readonly rawJSON?: (text: string) => unknown }
+
+const hasNegativeZero = (value: unknown): boolean =>
+  typeof value === "object" && value !== null
+    ? Array.isArray(value) ? value.some(hasNegativeZero) : Object.values(value).some(hasNegativeZero)
+    : Object.is(value, -0)
+
+const written = (value: unknown): unknown => {
+  if (Object.is(value, -0)) return rawJSON!("-0")
+  if (Array.isArray(value)) return value.map(written)
+  return typeof value === "object" && value !== null
+    ? Object.fromEntries(Object.entries(value).map(([key, part]) => [key, written(part)]))
+    : value
+}
+
+const raw = Schema.Unknown.pipe(Schema.decodeTo(
+  Schema.Unknown,
+  SchemaTransformation.transform({
+    decode: (value: unknown) => value,
+    encode: (value: unknown) => hasNegativeZero(value) ? written(value) : value
+  })
+))
+
+const known = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
+
+const replace = (ast: Visitable): SchemaAST.AST => {
+  const found = known.get(ast)
+  if (found !== undefined) return found
+  const replaced = replaceNow(ast)
+  known.set(ast, replaced)
+  return replaced
+}
+
+const replaceNow = (ast: Visitable): SchemaAST.AST => {
+  const { encoding } = ast
+  if (encoding !== undefined) {
+    const last = encoding[encoding.length - 1]!
+    const link = new SchemaAST.Link(replace(last.to), last.transformation)
+    return Object.assign(Object.create(Object.getPrototypeOf(ast) as object) as SchemaAST.AST, ast, {
+      encoding: [...encoding.slice(0, -1), link]
+    })
+  }
+  if (isOpen(ast)) return optionalAs(ast, raw).ast
+  return ast.recur?.(replace) ?? ast
+}
+
+/** The schema whose encoder keeps -0 where the given one is open; the same one where it is closed. */
+export const withNegativeZeros = <S extends Schema.Top>(schema: S): S =>
+  rawJSON === undefined || !contains(Schema.toEncoded(schema).ast, isOpen)
+    ? schema
+    : Schema.make<S>(replace(schema.ast))
