@@ -69,6 +69,7 @@ const test = (project: string) => {
     process.stdout.write(run(project, node, Path.join("out", "main.js")))
     process.stdout.write(run(project, node, runtime, "bundle"))
     process.stdout.write(run(project, node, Path.join("out", "platform.js")))
+    process.stdout.write(run(project, node, Path.join("out", "files.js")))
   }
   testBundle(project)
 }

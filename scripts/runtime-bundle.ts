@@ -7,6 +7,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { type InputOptions, type Plugin, rolldown } from "rolldown"
 import type { Manifest } from "../packages/node/src/internal/runtimeBundle.ts"
+import { lean } from "./lib/lean.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
 const at = (...path: ReadonlyArray<string>): string => Path.join(root, ...path)
@@ -28,32 +29,29 @@ const sources: ReadonlyArray<Source> = [
   { name: "@furrow/node", folder: at("packages/node"), probe: ["@furrow/node", "dist/index.js"] }
 ]
 
+/** The public modules of a package, but for what runs before the bundle is found. */
+const publicOf = (name: string): ReadonlyArray<string> =>
+  Fs.readdirSync(at("packages", name, "dist"))
+    .filter((file) => file.endsWith(".js") && !["childMain.js", "runtime.js"].includes(file))
+    .map((file) => at("packages", name, "dist", file))
+
 /** The actor's own start first: its order of evaluation is the bundle's. An actor may import the main program, too. */
 const roots = [
   at("packages/node/dist/internal/runChild.js"),
-  at("packages/actor/dist/index.js"),
-  at("packages/node/dist/index.js")
+  ...["actor", "node", "protocol"].flatMap(publicOf)
 ]
 
 /** Its native part is for long strings, which no envelope has; looking for it costs every actor milliseconds. */
 const pureMsgpackr = at("node_modules/msgpackr/index.js")
 
 /**
- * Settings that keep the bundle cheap to load. Importing a module of Node reads all its properties, and some of them
- * load much. One character that is not ASCII could double what the source takes in memory: two bytes for each.
+ * Settings that keep the bundle cheap to load. One character that is not ASCII could double what the source takes in
+ * memory: two bytes for each.
  */
-const lean: Plugin = {
-  name: "lean",
+const small: Plugin = {
+  name: "small",
   resolveId: (source) => source === "msgpackr" ? pureMsgpackr : null,
-  renderChunk: (code) =>
-    code
-      .replace(/^import \* as (\S+) from ("node:[^"]+");$/gm, "const $1 = process.getBuiltinModule($2);")
-      .replace(
-        /^import \{(.+)\} from ("node:[^"]+");$/gm,
-        (_, names: string, module: string) =>
-          `const {${names.replaceAll(" as ", ": ")}} = process.getBuiltinModule(${module});`
-      )
-      .replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+  renderChunk: (code) => code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
 
 /** Loaded where a group is served or called, and nowhere else: with all it needs it would be a sixth of the bundle. */
@@ -64,7 +62,7 @@ const options: InputOptions = {
   preserveEntrySignatures: "strict",
   external: [/^node:/, rpc],
   resolve: { conditionNames: ["import", "node"] },
-  plugins: [lean]
+  plugins: [lean, small]
 }
 
 /** A module of a package users import, and its path in there; the others are nobody's business. */

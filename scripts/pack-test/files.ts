@@ -1,0 +1,21 @@
+/**
+ * The files of Furrow that a root loads: each is found, read and linked, which costs more than what is in most of them.
+ */
+import assert from "node:assert/strict"
+import { registerHooks } from "node:module"
+
+/** Public modules that only export, and the one file behind them of each of the three packages. */
+const maxFiles = 30
+
+const loaded: Array<string> = []
+registerHooks({
+  load: (url, context, next) => {
+    if (/\/node_modules\/@furrow\//.test(url)) loaded.push(url)
+    return next(url, context)
+  }
+})
+await import("@furrow/actor")
+await import("@furrow/node")
+assert.ok(loaded.length <= maxFiles, `a root loads ${loaded.length} files of Furrow:\n${loaded.join("\n")}`)
+assert.equal(loaded.filter((url) => url.endsWith("/dist/internal/modules.js")).length, 3, loaded.join("\n"))
+console.log(`a root loads ${loaded.length} files of Furrow`)
