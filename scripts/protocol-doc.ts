@@ -46,7 +46,7 @@ export const law = (): string => {
     })
   const rows = Object.entries(words).filter(([, { when }]) => when !== "handshake").map(([name]) => [
     `\`${name}\``,
-    ...allowed((role, phase) => Connection.verdicts[role][phase][name as keyof typeof words])
+    ...allowed((role, phase) => Connection.verdicts(role)[phase][name as keyof typeof words])
   ])
   const failure = ["`Error` for dialog 0", ...allowed((role, phase) => Connection.judge(actorFailure, role, phase))]
   return drawn([

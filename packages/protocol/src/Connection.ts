@@ -192,15 +192,21 @@ export const judge = ({ says, when }: Pick<Word, "says" | "when">, role: Role, p
 }
 
 type Verdicts = { readonly [W in Tag]: Verdict }
-type Table<A> = { readonly [R in Role]: { readonly [P in PhaseName]: A } }
+type Row<A> = { readonly [P in PhaseName]: A }
 
-const table = <A>(make: (role: Role, phase: PhaseName) => A): Table<A> =>
-  Object.fromEntries(
-    roles.map((role) => [role, Object.fromEntries(phases.map((phase) => [phase, make(role, phase)]))])
-  ) as Table<A>
+/** A table of which each role's part is made when it is first asked for: a process has one role or two. */
+const table = <A>(make: (role: Role, phase: PhaseName) => A): (role: Role) => Row<A> => {
+  const rows: { [R in Role]: Row<A> | undefined } = {
+    parent: undefined,
+    child: undefined,
+    peer: undefined,
+    "in-process": undefined
+  }
+  return (role) => rows[role] ??= Object.fromEntries(phases.map((phase) => [phase, make(role, phase)])) as Row<A>
+}
 
-/** Every role, phase and word. */
-export const verdicts: Table<Verdicts> = table((role, phase) =>
+/** Every phase and word of a role. */
+export const verdicts: (role: Role) => Row<Verdicts> = table((role, phase) =>
   Object.fromEntries(tags.map((tag) => [tag, judge(words[tag], role, phase)])) as Verdicts
 )
 
@@ -216,17 +222,16 @@ const hearing = (side: "caller" | "callee"): Hearing =>
   Object.fromEntries(tags.map((tag) => [tag, heardBy(side, tag)])) as Hearing
 const hearings = { caller: hearing("caller"), callee: hearing("callee") }
 
-const deliveries: Table<{ readonly caller: Hearing; readonly callee: Hearing }> = table((role, phase) => {
+const deliveries = table((role, phase) => {
+  const verdict = verdicts(role)[phase]
   const of = (side: "caller" | "callee"): Hearing =>
-    Object.fromEntries(
-      tags.map((tag) => [tag, hearings[side][tag] && verdicts[role][phase][tag] === "allowed"])
-    ) as Hearing
+    Object.fromEntries(tags.map((tag) => [tag, hearings[side][tag] && verdict[tag] === "allowed"])) as Hearing
   return { caller: of("caller"), callee: of("callee") }
 })
 
 /** True when a word for an open dialog goes straight to it; `side` is this actor's in that dialog. */
 export const delivers = <E>(state: State<E>, side: "caller" | "callee", tag: Tag): boolean =>
-  state.early === undefined && deliveries[state.role][state.phase._tag][side][tag]
+  state.early === undefined && deliveries(state.role)[state.phase._tag][side][tag]
 
 // ---- the machine --------------------------------------------------------------------------------------------------
 
@@ -258,7 +263,7 @@ export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => v
 /** True when the `Start` of a new dialog goes straight to the owner; then its number is used. `hear` says why not. */
 export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
   const { dialogs, early, phase, role } = state
-  const takes = early === undefined && verdicts[role][phase._tag].Start === "allowed" && unread < maxUnreadAnswers &&
+  const takes = early === undefined && verdicts(role)[phase._tag].Start === "allowed" && unread < maxUnreadAnswers &&
     dialog > dialogs.highest && !isOurs(state, dialog)
   if (takes) dialogs.highest = dialog
   return takes
@@ -367,7 +372,7 @@ export const hear = <E>(
   if (phase._tag === "Handshaking") return greet(state, phase, message)
   if (early !== undefined) return [{ ...state, early: [...early, message] }, silence]
   const ofActor = message._tag === "Error" && message.dialog === 0
-  const verdict = ofActor ? judge(actorFailure, role, phase._tag) : verdicts[role][phase._tag][message._tag]
+  const verdict = ofActor ? judge(actorFailure, role, phase._tag) : verdicts(role)[phase._tag][message._tag]
   if (verdict === "late") return [state, silence]
   if (verdict === "WrongSide") return violate(state, { _tag: "WrongSide", word: message._tag })
   if (verdict === "HandshakeOrder") {

@@ -15,6 +15,7 @@ import type { Parts } from "./Frame.ts"
 import * as Hot from "./internal/hot.ts"
 import * as Plain from "./internal/plain.ts"
 import { type FieldType, type Message, type Window, type Word, words } from "./Message.ts"
+import type { Codec, Result } from "./Payload.ts"
 import type { Violation } from "./Violation.ts"
 
 const packr = new Packr({ useRecords: false, int64AsType: "number" })
@@ -136,18 +137,43 @@ export type Decoded =
 
 const violation = (violation: Violation): Decoded => ({ _tag: "Violation", violation })
 
+/** Reads one value of plain msgpack; what is wrong with it otherwise. */
+const unpacked = (bytes: Uint8Array): Result<unknown> => {
+  const issue = Plain.issue(bytes)
+  if (issue !== undefined) return { ok: false, issue }
+  try {
+    return { ok: true, value: unpackr.unpack(bytes) }
+  } catch (cause) {
+    return { ok: false, issue: described(cause) }
+  }
+}
+
+/** Both directions of plain data. */
+export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
+
+/**
+ * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records of
+ * them. `check` says what is wrong with a value, at both ends. Unlike a codec of a schema it costs nothing to make.
+ */
+export const plainCodec = <A>(check: (value: unknown) => string | undefined): PlainCodec<A> => ({
+  encode: (value) => {
+    const issue = check(value)
+    return issue === undefined ? { ok: true, value: packr.pack(value) as Uint8Array } : { ok: false, issue }
+  },
+  decode: (bytes) => {
+    const read = unpacked(bytes)
+    const issue = read.ok ? check(read.value) : read.issue
+    return issue === undefined ? read as Result<A> : { ok: false, issue }
+  }
+})
+
 /** Reads one frame. The payload is a view into it. */
 export const decode = (frame: Uint8Array): Decoded => {
   const hot = Hot.decode(frame)
   if (hot !== undefined) return { _tag: "Message", message: hot }
-  const issue = Plain.issue(frame)
-  if (issue !== undefined) return violation({ _tag: "NotMsgpack", issue })
-  let array: unknown
-  try {
-    array = unpackr.unpack(frame)
-  } catch (cause) {
-    return violation({ _tag: "NotMsgpack", issue: described(cause) })
-  }
+  const read = unpacked(frame)
+  if (!read.ok) return violation({ _tag: "NotMsgpack", issue: read.issue })
+  const array = read.value
   if (!Array.isArray(array) || !isUint(array[0])) {
     return violation({ _tag: "NotMsgpack", issue: "not an array that begins with the code of a word" })
   }

@@ -119,7 +119,7 @@ describe("Connection", () => {
         for (const tag of tags) {
           const state = inPhase(role, phase)
           assert.strictEqual(state.phase._tag, phase)
-          const verdict = Connection.verdicts[role][phase][tag]
+          const verdict = Connection.verdicts(role)[phase][tag]
           const got = next(state, word(tag, 1))
           if (tag === "Violation") assert.strictEqual(got, verdict === "late" ? "silent" : "accused")
           else if (verdict === "WrongSide") assert.strictEqual(got, "WrongSide", tag)
@@ -148,8 +148,8 @@ describe("Connection", () => {
   it("drops every word behind a Bye, and hears an accusation", () => {
     for (const role of ["child", "peer"] as const) {
       for (const tag of tags.filter((tag) => words[tag].when !== "handshake")) {
-        const says = Connection.verdicts[role].Serving[tag] !== "WrongSide" &&
-          Connection.verdicts[role].Booting[tag] !== "WrongSide"
+        const says = Connection.verdicts(role).Serving[tag] !== "WrongSide" &&
+          Connection.verdicts(role).Booting[tag] !== "WrongSide"
         if (!says) continue
         assert.strictEqual(
           next(inPhase(role, "Leaving"), word(tag, 1)),
@@ -333,7 +333,7 @@ describe("Connection, whatever happens in whatever order", () => {
     for (const { actions, before, event, owned } of play(given).steps) {
       if (event._tag !== "Heard" || !owned || before === "Handshaking") continue
       const does = tagsOf(actions)
-      const verdict = Connection.verdicts[given.role][before][event.tag]
+      const verdict = Connection.verdicts(given.role)[before][event.tag]
       if (verdict === "late") assert.deepStrictEqual(does, [])
       else if (verdict !== "allowed" && !(event.tag === "Error" && event.dialog === 0)) assert.include(does, "Report")
       else if (does.length === 0) {

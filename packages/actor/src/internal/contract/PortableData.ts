@@ -3,8 +3,6 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
-
 /**
  * The data of a portable Layer: the module that defines it, its key among what that module exports, and its settings as
  * JSON.
@@ -12,5 +10,8 @@ import * as Schema from "effect/Schema"
  * @category models
  * @since 0.1.0
  */
-export const PortableData = Schema.Struct({ module: Schema.String, key: Schema.String, settings: Schema.String })
-export type PortableData = typeof PortableData.Type
+export interface PortableData {
+  readonly module: string
+  readonly key: string
+  readonly settings: string
+}

@@ -1,13 +1,16 @@
 /**
  * The words of a parent to a new actor, and the answer: the payloads of `Spawn` and `Ready`.
  *
+ * Each field is looked at by hand, at both ends, which are this package in one version. A codec of a schema would be
+ * derived and used once in every process: that was a tenth of an actor's start.
+ *
  * @since 0.1.0
  */
-import * as Payload from "@furrow/protocol/Payload"
-import * as Schema from "effect/Schema"
-import { PortableData } from "../contract/PortableData.ts"
-import { ActorId } from "../errors/ActorError.ts"
-import { ActorRefData } from "../settings/ActorRef.ts"
+import { type PlainCodec, plainCodec } from "@furrow/protocol/Envelope"
+import type { PortableData } from "../contract/PortableData.ts"
+import type { ActorId } from "../errors/ActorError.ts"
+import type { ActorRefData } from "../settings/ActorRef.ts"
+import type { Timeouts } from "../settings/Timeouts.ts"
 
 /**
  * One thing to serve, found by its module and name.
@@ -15,33 +18,22 @@ import { ActorRefData } from "../settings/ActorRef.ts"
  * @category models
  * @since 0.1.0
  */
-export const Exposed = Schema.Struct({ module: Schema.String, name: Schema.String })
-export type Exposed = typeof Exposed.Type
+export interface Exposed {
+  readonly module: string
+  readonly name: string
+}
 
 /**
  * The Service an actor is, found by its key; and the Services it uses. Those that are actors it dials itself; the calls
  * of one whose handlers run in its parent go there.
  */
-export const ServiceSpec = Schema.Struct({
-  module: Schema.String,
-  key: Schema.String,
+export interface ServiceSpec {
+  readonly module: string
+  readonly key: string
   /** Its settings by the schema of the Service; none where it has none. */
-  config: Schema.NullOr(Schema.Uint8Array),
-  uses: Schema.Array(Schema.Struct({ key: Schema.String, actor: ActorId, ref: Schema.NullOr(ActorRefData) }))
-})
-export type ServiceSpec = typeof ServiceSpec.Type
-
-const TimeoutsSchema = Schema.Struct({
-  spawn: Schema.Finite,
-  cancel: Schema.Finite,
-  cancelAck: Schema.Finite,
-  finalizers: Schema.Finite,
-  terminate: Schema.Finite,
-  explain: Schema.Finite,
-  logs: Schema.Finite,
-  connect: Schema.Finite,
-  handshake: Schema.Finite
-})
+  readonly config: Uint8Array | null
+  readonly uses: ReadonlyArray<{ readonly key: string; readonly actor: ActorId; readonly ref: ActorRefData | null }>
+}
 
 /**
  * The platform of a tree, as every actor of it is told: how it listens, how it starts others, what is around its
@@ -50,16 +42,15 @@ const TimeoutsSchema = Schema.Struct({
  * @category models
  * @since 0.1.0
  */
-export const PlatformSpec = Schema.Struct({
-  tree: Schema.String,
-  run: Schema.String,
-  secret: Schema.Uint8Array,
-  transports: Schema.Array(PortableData),
+export interface PlatformSpec {
+  readonly tree: string
+  readonly run: string
+  readonly secret: Uint8Array
+  readonly transports: ReadonlyArray<PortableData>
   /** None where actors are started by the platform's own spawner. */
-  spawner: Schema.NullOr(PortableData),
-  ambient: Schema.Array(PortableData)
-})
-export type PlatformSpec = typeof PlatformSpec.Type
+  readonly spawner: PortableData | null
+  readonly ambient: ReadonlyArray<PortableData>
+}
 
 /** The same, with a secret that is not shown where a value is printed as a whole. */
 export const concealed = (platform: PlatformSpec): PlatformSpec => {
@@ -67,20 +58,119 @@ export const concealed = (platform: PlatformSpec): PlatformSpec => {
   return Object.defineProperty(shown, "secret", { value: secret, enumerable: false }) as PlatformSpec
 }
 
-export const SpawnSpec = Schema.Struct({
-  actor: ActorId,
+export interface SpawnSpec {
+  readonly actor: ActorId
   /** The actors above, root first; the last one is the parent. */
-  ancestors: Schema.Array(ActorId),
-  expose: Schema.Array(Exposed),
-  service: Schema.NullOr(ServiceSpec),
-  level: Schema.String,
-  timeouts: TimeoutsSchema,
-  platform: PlatformSpec
+  readonly ancestors: ReadonlyArray<ActorId>
+  readonly expose: ReadonlyArray<Exposed>
+  readonly service: ServiceSpec | null
+  readonly level: string
+  readonly timeouts: Timeouts
+  readonly platform: PlatformSpec
+}
+
+export interface ReadyReport {
+  readonly endpoints: ReadonlyArray<string>
+}
+
+// ---- looking at every field ---------------------------------------------------------------------------------------
+
+/** Says what is wrong with a value, and where. */
+type Check = (value: unknown, at: string) => string | undefined
+
+const when = (test: (value: unknown) => boolean, what: string): Check => (value, at) =>
+  test(value) ? undefined : `${at} is not ${what}`
+
+const text = when((value) => typeof value === "string", "a text")
+const whole = when(Number.isSafeInteger, "a whole number")
+const finite = when(Number.isFinite, "a finite number")
+const bytes = when((value) => value instanceof Uint8Array, "bytes")
+
+const orNull = (check: Check): Check => (value, at) => value === null ? undefined : check(value, at)
+
+const list = (check: Check): Check => (value, at) => {
+  if (!Array.isArray(value)) return `${at} is not a list`
+  for (let i = 0; i < value.length; i++) {
+    const problem = check(value[i], `${at}[${i}]`)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+const fields = <A>(checks: { readonly [K in keyof A]-?: Check }): Check => (value, at) => {
+  if (typeof value !== "object" || value === null) return `${at} is not a record`
+  for (const [name, check] of Object.entries<Check>(checks)) {
+    const problem = check((value as Readonly<Record<string, unknown>>)[name], `${at}.${name}`)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+const actor = fields<ActorId>({ name: text, uuid: text, pid: whole })
+const portable = fields<PortableData>({ module: text, key: text, settings: text })
+const reference = fields<ActorRefData>({
+  actor,
+  path: list(text),
+  service: orNull(text),
+  exposed: list(fields<ActorRefData["exposed"][number]>({ name: text, module: orNull(text) }))
 })
-export type SpawnSpec = typeof SpawnSpec.Type
 
-export const ReadyReport = Schema.Struct({ endpoints: Schema.Array(Schema.String) })
-export type ReadyReport = typeof ReadyReport.Type
+const specCheck = fields<SpawnSpec>({
+  actor,
+  ancestors: list(actor),
+  expose: list(fields<Exposed>({ module: text, name: text })),
+  service: orNull(fields<ServiceSpec>({
+    module: text,
+    key: text,
+    config: orNull(bytes),
+    uses: list(fields<ServiceSpec["uses"][number]>({ key: text, actor, ref: orNull(reference) }))
+  })),
+  level: text,
+  timeouts: fields<Timeouts>({
+    spawn: finite,
+    cancel: finite,
+    cancelAck: finite,
+    finalizers: finite,
+    terminate: finite,
+    explain: finite,
+    logs: finite,
+    connect: finite,
+    handshake: finite
+  }),
+  platform: fields<PlatformSpec>({
+    tree: text,
+    run: text,
+    secret: bytes,
+    transports: list(portable),
+    spawner: orNull(portable),
+    ambient: list(portable)
+  })
+})
 
-export const specCodec = Payload.codec(SpawnSpec)
-export const readyCodec = Payload.codec(ReadyReport)
+const readyCheck = fields<ReadyReport>({ endpoints: list(text) })
+
+const specBytes = plainCodec<SpawnSpec>((value) => specCheck(value, "Spawn"))
+
+export const specCodec: PlainCodec<SpawnSpec> = {
+  encode: (value) => {
+    // The secret is concealed: what is spread has it no more.
+    const { platform, ...rest } = value as SpawnSpec
+    return specBytes.encode({ ...rest, platform: { ...platform, secret: platform.secret } })
+  },
+  decode: (bytes) => {
+    const read = specBytes.decode(bytes)
+    if (!read.ok) return read
+    const { platform, service, ...rest } = read.value
+    // Bytes are views into the frame, which would be kept as long as the secret is.
+    return {
+      ok: true,
+      value: {
+        ...rest,
+        service: service === null ? null : { ...service, config: service.config && Uint8Array.from(service.config) },
+        platform: { ...platform, secret: Uint8Array.from(platform.secret) }
+      }
+    }
+  }
+}
+
+export const readyCodec: PlainCodec<ReadyReport> = plainCodec((value) => readyCheck(value, "Ready"))
