@@ -5,7 +5,9 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { parseSync } from "oxc-parser"
 import { type InputOptions, type Plugin, rolldown } from "rolldown"
+import { minify } from "rolldown/experimental"
 import type { Manifest } from "../packages/node/src/internal/runtimeBundle.ts"
 import { lean } from "./lib/lean.ts"
 
@@ -44,15 +46,14 @@ const roots = [
 /** Its native part is for long strings, which no envelope has; looking for it costs every actor milliseconds. */
 const pureMsgpackr = at("node_modules/msgpackr/index.js")
 
-/**
- * Settings that keep the bundle cheap to load. One character that is not ASCII could double what the source takes in
- * memory: two bytes for each.
- */
-const small: Plugin = {
-  name: "small",
-  resolveId: (source) => source === "msgpackr" ? pureMsgpackr : null,
-  renderChunk: (code) => code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+const pure: Plugin = {
+  name: "pure",
+  resolveId: (source) => source === "msgpackr" ? pureMsgpackr : null
 }
+
+/** One character that is not ASCII could double what the source takes in memory: two bytes for each. */
+const ascii = (code: string): string =>
+  code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
 /** Loaded where a group is served or called, and nowhere else: with all it needs it would be a sixth of the bundle. */
 const rpc = /^effect\/rpc\//
@@ -62,7 +63,7 @@ const options: InputOptions = {
   preserveEntrySignatures: "strict",
   external: [/^node:/, rpc],
   resolve: { conditionNames: ["import", "node"] },
-  plugins: [lean, small]
+  plugins: [lean, pure]
 }
 
 /** A module of a package users import, and its path in there; the others are nobody's business. */
@@ -87,12 +88,44 @@ const reachable = async (): Promise<ReadonlyArray<Module>> => {
   return [...new Set([roots[0]!, ...ids])].flatMap(locate)
 }
 
+/** Nodes whose parts may stand on lines of their own. */
+const lists = new Set(["Program", "BlockStatement", "FunctionBody", "ClassBody", "StaticBlock"])
+
+/** The places where a statement or a member of a class begins. */
+const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<number> => {
+  if (typeof node !== "object" || node === null) return into
+  const { body, type } = node as { readonly body?: unknown; readonly type?: unknown }
+  if (Array.isArray(body) && lists.has(type as string)) {
+    for (const { start } of body as ReadonlyArray<{ readonly start: number }>) into.add(start)
+  }
+  for (const part of Object.values(node)) beginnings(part, into)
+  return into
+}
+
+/**
+ * Takes out what Node would read and keep for nothing: spaces, and the names of what is local to a function. The names
+ * of functions and classes stay, for stacks, and so does a line for each statement: Node prints the line that threw.
+ */
+const shrunk = async (code: string): Promise<string> => {
+  const { code: short, errors } = await minify("runtime.js", code, {
+    module: true,
+    compress: false,
+    mangle: { keepNames: { function: true, class: true } },
+    codegen: { removeWhitespace: true }
+  })
+  const parsed = parseSync("runtime.js", short)
+  const wrong = [...errors, ...parsed.errors]
+  if (wrong.length > 0) throw new Error(`the bundle cannot be shortened: ${wrong.map(({ message }) => message).join()}`)
+  const at = [...beginnings(parsed.program)].sort((a, b) => a - b)
+  return [0, ...at].map((start, i) => short.slice(start, at[i])).join("\n").trimStart()
+}
+
 const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
   const input = modules.map(({ path, source }) =>
     [`runtime/${source.name}/${path.replace(/\.js$/, "")}`, Path.join(source.folder, path)] as const
   )
   const build = await rolldown({ ...options, input: Object.fromEntries(input) })
-  // No source map: reading one would take an actor longer than all the rest. Names and lines are left as they are.
+  // No source map: reading one would take an actor longer than all the rest.
   const { output } = await build.write({
     dir: dist,
     format: "esm",
@@ -112,6 +145,7 @@ const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
   const known = new Set(input.map(([, id]) => id))
   const second = bundle.moduleIds.filter((id) => locate(id).length > 0 && !known.has(id))
   if (second.length > 0) throw new Error(`in the bundle, and loaded once more when imported: ${second.join(", ")}`)
+  Fs.writeFileSync(Path.join(dist, bundle.fileName), ascii(await shrunk(bundle.code)))
 }
 
 const manifestOf = (modules: ReadonlyArray<Module>): Manifest => ({

@@ -9,12 +9,12 @@
 import type { runChild as RunChild } from "./internal/runChild.ts"
 
 process.getBuiltinModule("node:module").enableCompileCache?.()
-process.setSourceMapsEnabled(true)
 
 const { find } = await import("./internal/runtimeBundle.ts")
 const { installOneEffect } = await import("./internal/oneEffect.ts")
 const bundle = find()
 if (bundle === undefined) {
+  process.setSourceMapsEnabled(true)
   const { runChild } = await import("./internal/runChild.ts")
   installOneEffect(undefined)
   await runChild()
@@ -22,5 +22,7 @@ if (bundle === undefined) {
   // First of all: what the user's module imports must meet what is in the bundle.
   installOneEffect(bundle)
   const { runChild } = await import(bundle.entry) as { readonly runChild: typeof RunChild }
+  // It has none: Node would look through all of it for the place of one.
+  process.setSourceMapsEnabled(true)
   await runChild()
 }
