@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import { formatActor, SpawnFailed } from "@furrow/actor/ActorError"
-import { actorAnnotation, fileOf, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
+import { actorAnnotation, fileOf, mark, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
 import type {
   Output,
   ProcessExit,
@@ -27,6 +27,7 @@ import type { Readable } from "node:stream"
 import * as SocketConnection from "../SocketConnection.ts"
 import { environment, inheritedFlags, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
+import { askForCache } from "./compileCache.ts"
 import type { Guard } from "./guard.ts"
 import { isPassedThrough, open, type Outputs, outputsOf, stdioOf, unknownOutput } from "./outlet.ts"
 import { Tail } from "./output.ts"
@@ -258,6 +259,8 @@ const start = (
   outputs: Outputs
 ): ChildProcess.ChildProcess => {
   const isTerminal = process.stdout.isTTY === true && isPassedThrough(outputs)
+  const given = environment(process.env, options.env, isTerminal, startedIn)
+  const { argument, env } = script.at(-1) === mark ? askForCache(given) : { argument: "-", env: given }
   const command = guard.command([
     process.execPath,
     ...flags(options, limited),
@@ -267,13 +270,14 @@ const start = (
     guard.commandLineArgument,
     String(process.pid),
     options.memoryLimit === undefined ? "-" : limitedHeap,
+    argument,
     padding,
     ...programOf(options)
   ])
   return Builtins.childProcess().spawn(command.file, command.args, {
     stdio: ["ignore", ...stdioOf(outputs), "pipe", ...command.fds],
     detached: true,
-    env: environment(process.env, options.env, isTerminal, startedIn),
+    env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd })
   })
 }

@@ -35,7 +35,7 @@ const argv = (globalThis as { readonly process?: { readonly argv?: Array<string>
 export const isBundledActor: boolean = argv?.[2] === mark
 
 /** How many arguments the runtime hands to an actor, in front of the arguments of its program. */
-const ownArguments = 6
+const ownArguments = 7
 
 /**
  * Takes the runtime's arguments off the command line and returns them; they begin at the index `at`. The command line
@@ -43,8 +43,8 @@ const ownArguments = 6
  *
  * @example
  * ```ts
- * const argv = ["node", "childMain.js", "frank", "9e8d", "thread", "4700", "", "0", "main.js", "--verbose"]
- * ActorProcess.takeOwnArguments(argv, 2) // ["frank", "9e8d", "thread", "4700", "", "0"]
+ * const argv = ["node", "childMain.js", "frank", "9e8d", "thread", "4700", "-", "-", "---", "main.js", "--verbose"]
+ * ActorProcess.takeOwnArguments(argv, 2) // ["frank", "9e8d", "thread", "4700", "-", "-", "---"]
  * argv // ["node", "main.js", "--verbose"]
  * ```
  * @category platforms
