@@ -4,8 +4,6 @@
 import { Actor } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Rpc from "effect/rpc/Rpc"
-import * as RpcGroup from "effect/rpc/RpcGroup"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
@@ -15,11 +13,6 @@ export const user: typeof User.Type = { userId: "u-981273", limit: 25, active: t
 export const echo = Actor.fn("echo", { module: import.meta.url, payload: User, success: User })((payload) =>
   Effect.succeed(payload)
 )
-
-/** The same handler as that of `echo`, as a procedure of a group. */
-export const Echoes = RpcGroup.make(Rpc.make("echo", { payload: User, success: User }))
-export class Echo extends Actor.Service<Echo>()("Echo", { module: import.meta.url, endpoints: Echoes }) {}
-export const served = Echo.serveRpc(Echoes.toLayer({ echo: (payload) => Effect.succeed(payload) }))
 
 export const hang = Actor.fn("hang", { module: import.meta.url })(() => Effect.never)
 

@@ -1,0 +1,13 @@
+/**
+ * The group of the measured actor, in a module of its own: an actor that serves none is measured without Effect's rpc.
+ */
+import { Actor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Rpc from "effect/rpc/Rpc"
+import * as RpcGroup from "effect/rpc/RpcGroup"
+import { User } from "./endpoints.ts"
+
+/** The same handler as that of `echo`, as a procedure of a group. */
+export const Echoes = RpcGroup.make(Rpc.make("echo", { payload: User, success: User }))
+export class Echo extends Actor.Service<Echo>()("Echo", { module: import.meta.url, endpoints: Echoes }) {}
+export const served = Echo.serveRpc(Echoes.toLayer({ echo: (payload) => Effect.succeed(payload) }))
