@@ -185,6 +185,31 @@ describe("A bundle with a top-level await", () => {
   )
 })
 
+describe("The compile cache of a bundle's actor", () => {
+  const silent = ["env", "-u", "NODE_COMPILE_CACHE", "-u", "NODE_DISABLE_COMPILE_CACHE"]
+  const own = Path.join(Os.tmpdir(), "furrow-cache-of-a-program")
+  afterAll(() => Fs.rmSync(own, { recursive: true, force: true }))
+
+  it.live.each(
+    [
+      ["is on where the program says nothing", [], { used: true, asked: null }],
+      ["is the program's own", [`NODE_COMPILE_CACHE=${own}`], { used: true, asked: own }],
+      ["is off where the program wants none", ["NODE_DISABLE_COMPILE_CACHE=1"], { used: false, asked: null }]
+    ] as const
+  )(
+    "%s, and the actor's own processes are not asked for one",
+    ([, words, cache]) =>
+      Effect.scoped(Effect.gen(function*() {
+        const folder = yield* Folder.make()
+        const file = yield* Effect.promise(() => build("cached", folder, oneFile))
+        const program = yield* Program.start(file, { through: [...silent, ...words] })
+        assert.deepStrictEqual(yield* program.ended(within), { code: 0, signal: null }, program.stderr())
+        assert.deepStrictEqual(JSON.parse(program.stdout()), cache)
+      })),
+    90_000
+  )
+})
+
 describe("A bundle that cannot hold actors", () => {
   it.live(
     "G126: starts no process where every actor would run its main again, and says the line to write",
