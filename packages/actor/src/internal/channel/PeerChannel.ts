@@ -225,6 +225,11 @@ export class PeerChannel {
     this.refusals = { ...this.refusals, [fate]: this.refusals[fate] + count }
   }
 
+  /** True while such a dialog has not ended. */
+  get isStuck(): boolean {
+    return this.stuck > 0
+  }
+
   /** True when a dialog has been told that the connection was lost. */
   get lossWasDelivered(): boolean {
     return this.delivered

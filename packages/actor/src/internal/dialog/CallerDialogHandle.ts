@@ -28,12 +28,11 @@ import { type AnyEndpoint, type Codecs, codecs } from "../contract/Endpoint.ts"
 import { type ActorId, ChannelClosed, ContextCancelled, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { raisedBy } from "../errors/raised.ts"
-import { Timeouts } from "../settings/Timeouts.ts"
 import { windowOf } from "../stream/Inbox.ts"
 import * as MsgStreamLive from "../stream/MsgStream.ts"
 import { Outlet } from "../stream/Outlet.ts"
 import { received, StreamReader } from "../stream/StreamReader.ts"
-import { cancellationOf, CurrentBodies, type DialogContext, type DialogInfo } from "./DialogContext.ts"
+import { cancelBoundOf, cancellationOf, CurrentBodies, type DialogContext, type DialogInfo } from "./DialogContext.ts"
 import { OtherFailures } from "./Failures.ts"
 import { outcome, reportUnread, type Settled } from "./Outcome.ts"
 import {
@@ -183,7 +182,7 @@ class OpenDialog {
   private cancel(reason: string): Effect.Effect<void> {
     return Effect.withFiber((fiber) => {
       if (this.dialog.isSettled) return Effect.void
-      const { by, deadline } = cancellationOf(fiber, this.env, fiber.getRef(Timeouts).cancel)
+      const { by, deadline } = cancellationOf(fiber, this.env, cancelBoundOf(fiber, this.env))
       // A cancel from outside the body: the body, parked elsewhere, is woken (features CANC-13).
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
@@ -360,7 +359,7 @@ const begin = (opening: Opening, fiber: Fiber.Fiber<unknown, unknown>): OpenDial
 /** The name in which a caller that leaves early cancels. */
 const leaving = (env: DialogContext, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Protocol.Cancellation> =>
   Effect.withFiber((fiber) => {
-    const inherited = cancellationOf(fiber, env, fiber.getRef(Timeouts).cancel)
+    const inherited = cancellationOf(fiber, env, cancelBoundOf(fiber, env))
     const failed = Exit.isFailure(exit) && exit.cause.reasons.some((reason) => reason._tag !== "Interrupt")
     return Effect.succeed(
       inherited.reason === "interrupted" && failed ? { ...inherited, reason: "the caller failed" } : inherited

@@ -17,7 +17,7 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
-import { monotonicMillis } from "../settings/Timeouts.ts"
+import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 
 /** The actor a dialog runs in. */
 export interface DialogContext {
@@ -29,6 +29,8 @@ export interface DialogContext {
   readonly cancellation: () => Cancellation | undefined
   /** True when nothing new is begun here for others. */
   readonly isDraining?: (() => boolean) | undefined
+  /** The bound of a cancel, in milliseconds, where it is not `Timeouts.cancel` of the caller. */
+  readonly cancelBound?: number | undefined
 }
 
 /** One handler's dialog: nested calls find there who cancelled it, so that the author survives the hop (CANC-9). */
@@ -126,6 +128,10 @@ export const onOwnAccount = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Ef
 export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogContext, bound: number): Cancellation =>
   fiber.getRef(CurrentDialog)?.cancellation ?? env.cancellation() ??
     { by: env.self, reason: "interrupted", deadline: bound }
+
+/** How long a caller waits for the answer to its cancel. */
+export const cancelBoundOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogContext): number =>
+  env.cancelBound ?? fiber.getRef(Timeouts).cancel
 
 /** Milliseconds as the wire carries them: whole, not negative, not endless. */
 export const wireMillis = (millis: number): number => Math.min(Math.max(0, Math.ceil(millis)), Number.MAX_SAFE_INTEGER)

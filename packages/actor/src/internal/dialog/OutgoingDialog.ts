@@ -27,10 +27,9 @@ import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import type { Rule } from "../contract/PayloadReceiver.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
-import { Timeouts } from "../settings/Timeouts.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
-import { cancellationOf, type DialogContext, metaOf, wireMillis } from "./DialogContext.ts"
+import { cancelBoundOf, cancellationOf, type DialogContext, metaOf, wireMillis } from "./DialogContext.ts"
 import { ranAhead } from "./Failures.ts"
 import { cleanupFailure, outcome, reportUnread, type Settled } from "./Outcome.ts"
 
@@ -171,7 +170,7 @@ export const cancelAndWait = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     if (dialog.isSettled) return Effect.void
-    const bound = fiber.getRef(Timeouts).cancel
+    const bound = cancelBoundOf(fiber, env)
     // Its context now: a fiber that has ended has lost the loggers of its last work.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)

@@ -209,6 +209,21 @@ export const monitor = (portal: Portal<never>): Effect.Effect<ActorExit, ActorEr
   return options.monitor ?? options.wait
 }
 
+/** The same portal, whose callers wait so long for the answer to their cancel, and not for `Timeouts.cancel`. */
+export const withCancelBound = (portal: Portal<any>, millis: number): Portal<any> => {
+  const options = insides.get(portal)!
+  return make({ ...options, env: { ...options.env, cancelBound: millis } })
+}
+
+/** The same as `whenClosed`, with whether the actor has said goodbye. */
+export const whenParted = (portal: Portal<any>, callback: (saidGoodbye: boolean) => void): () => void => {
+  const { channel } = insides.get(portal)!
+  return channel.whenCallsOver(() => callback(channel.bye !== undefined))
+}
+
+/** True while a dialog of ours that was cancelled has not ended there within its bound. */
+export const isStuck = (portal: Portal<any>): boolean => insides.get(portal)!.channel.isStuck
+
 /** The destination of a portal's calls: to relay them for another actor. */
 export const relayed = (portal: Portal<any>): Relayed | undefined => {
   const options = insides.get(portal)
