@@ -29,6 +29,7 @@ const of = (endpoint: AnyEndpoint): Known => {
     const schema = endpoint[part]
     if (schema !== undefined) schemas[part] = Schema.toRepresentation(schema)
   }
+  if (endpoint.idempotent === true) schemas["idempotent"] = true
   const representation = JSON.stringify(schemas, withoutAnnotations)
   const made = {
     digest: `${(Hash.string(representation) >>> 0).toString(36)}.${representation.length}`,

@@ -37,6 +37,8 @@ export interface AnyEndpoint {
   readonly payload: Schema.Top
   readonly success: Schema.Top
   readonly error: Schema.Top
+  /** Doing it twice is as good as doing it once. */
+  readonly idempotent?: boolean
   /** A dialog's first value, and its messages towards the actor and from it. */
   readonly started?: Schema.Top
   readonly input?: Schema.Top
@@ -156,6 +158,11 @@ export interface Contract<P, A, E> {
   readonly payload?: P
   readonly success?: A
   readonly error?: E
+  /**
+   * Says that doing it twice is as good as doing it once: a pool may then repeat a task whose worker was lost in the
+   * middle of it. Both sides must say so. Default: false.
+   */
+  readonly idempotent?: boolean | undefined
 }
 
 /**
@@ -201,7 +208,7 @@ export const make = (
       : {})
   }
   for (const [part, schema] of Object.entries(schemas)) refuse(name, part, schema)
-  return { kind, name, ...schemas }
+  return { kind, name, ...schemas, ...(contract?.idempotent === true ? { idempotent: true } : {}) }
 }
 
 /** The codecs of one endpoint. `items` carries the chunks of a stream, or of a dialog towards its caller. */
