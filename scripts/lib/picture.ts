@@ -19,6 +19,10 @@ export const layers: Readonly<Record<string, Layer>> = {
     holds: "the functions that programs call: Services, references, starts of Services",
     imports: ["process", "supervision", "local", "discovery", "portal", "dialog", "channel", "spawn", ...leaves]
   },
+  pool: {
+    holds: "workers of one kind: a table of slots, the tasks that wait for them, and what is done for both",
+    imports: ["local", "portal", "dialog", ...leaves]
+  },
   process: {
     holds: "the three ways to be an actor: as a child process, as the root, inside another process",
     imports: [

@@ -12,6 +12,7 @@ export * as Endpoint from "./Endpoint.ts"
 export * as Dialog from "./Dialog.ts"
 export * as Nursery from "./Nursery.ts"
 export * as PayloadReceiver from "./PayloadReceiver.ts"
+export * as Pool from "./Pool.ts"
 export * as Portal from "./Portal.ts"
 export * as Service from "./Service.ts"
 

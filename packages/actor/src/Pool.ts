@@ -1,0 +1,369 @@
+/**
+ * A pool runs calls on a number of actors of one kind, for work that would hold up the process it is asked in.
+ *
+ * A task is given to the worker that is least busy, or waits in a queue. Workers are processes: one that crashes, does not
+ * let go of a task, or has grown too large is replaced, and costs nobody else's task. A pool lives in a Scope: when the
+ * Scope closes its workers end, and nothing of it is left.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Actor from "./Actor.ts"
+import type { Startable } from "./internal/api/Service.ts"
+import type { Call, Failure, Implemented, Success } from "./internal/contract/Call.ts"
+import type { StreamOptions } from "./internal/contract/DialogCall.ts"
+import type {
+  AnyCallEndpoint,
+  AnyDialogEndpoint,
+  AnyEndpoint,
+  AnyStreamEndpoint
+} from "./internal/contract/Endpoint.ts"
+import type { Misused, Unexposed } from "./internal/contract/Mistake.ts"
+import { optional, type OptionalLayer } from "./internal/contract/OptionalLayer.ts"
+import type { ActorError } from "./internal/errors/ActorError.ts"
+import { current } from "./internal/local/LocalActor.ts"
+import * as Open from "./internal/pool/OpenPool.ts"
+import type { PoolFull, TaskTimeout } from "./internal/pool/PoolError.ts"
+import * as Snapshot from "./internal/pool/PoolSnapshot.ts"
+import * as Settings from "./internal/pool/Settings.ts"
+import * as Tasks from "./internal/pool/Tasks.ts"
+import type { EndpointsOf, Opened, Portal } from "./internal/portal/Portal.ts"
+import type { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
+import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
+
+export type { Durations } from "./internal/pool/Counts.ts"
+export { PoolFull, TaskTimeout } from "./internal/pool/PoolError.ts"
+export type { PoolSnapshot, WorkerSnapshot } from "./internal/pool/PoolSnapshot.ts"
+export type { PoolOptions, Recycle, Size } from "./internal/pool/Settings.ts"
+
+type AnyImplemented = Implemented<AnyEndpoint>
+
+/**
+ * How one task is to be run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TaskOptions {
+  /**
+   * The time it may take, waiting included. At the deadline its caller goes on with `TaskTimeout`, whatever the worker
+   * does; a worker that does not let go of it then is replaced. Default: any time.
+   */
+  readonly within?: Duration.Input | undefined
+  /** Tasks of one key go to one worker, for as long as that worker lives: they wait for it. Default: any worker. */
+  readonly key?: string | undefined
+  /**
+   * How often it may be given to another worker because its own was lost. It is only where it had not begun there, or where
+   * its endpoint says `idempotent`. Default: 1.
+   */
+  readonly retries?: number | undefined
+}
+
+/**
+ * How the tasks of many items are to be run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
+  /** Answers come in the order of their items; otherwise as they are completed. Default: true. */
+  readonly ordered?: boolean | undefined
+  /** Tasks at once. Default: as many as all workers have room for. */
+  readonly concurrency?: number | undefined
+  /** The key of an item. */
+  readonly key?: ((item: I) => string) | undefined
+  /** Told after every item that is done: how many are, and how many are being worked on. */
+  readonly progress?: ((progress: { readonly done: number; readonly running: number }) => void) | undefined
+}
+
+/**
+ * A pool of actors that expose `X`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pool<in X> {
+  readonly "~furrow/Pool": (_: X) => void
+  readonly name: string
+  /**
+   * Runs a call on a worker. Interrupting it interrupts the far fiber and waits for its finalizers, no longer than
+   * `letGo`.
+   */
+  readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
+    call: C,
+    options?: TaskOptions
+  ) => Effect.Effect<Success<C>, Failure<C> | ActorError | PoolFull | TaskTimeout>
+  /** Reads a stream of a worker, which has this task until the stream is closed. */
+  readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
+    call: C,
+    options?: Pick<TaskOptions, "key"> & Pick<StreamOptions, "window">
+  ) => Stream.Stream<Success<C>, Failure<C> | ActorError | PoolFull>
+  /** Opens a dialog with a worker, which has this task until the body has ended. */
+  readonly open: <
+    C extends Call<Extract<EndpointsOf<X>, AnyDialogEndpoint>> | Misused<C, "dialog", "portal">,
+    B,
+    E2,
+    R
+  >(
+    call: C,
+    body: (dialog: Opened<C>) => Effect.Effect<B, E2, R>,
+    options?: Omit<TaskOptions, "retries"> & StreamOptions
+  ) => Effect.Effect<B, Failure<C> | E2 | ActorError | PoolFull | TaskTimeout, R>
+  /** Has a worker to itself for a while, as one task: for several calls on one worker. */
+  readonly use: <A, E, R>(
+    body: (worker: Portal<X>) => Effect.Effect<A, E, R>,
+    options?: Omit<TaskOptions, "retries">
+  ) => Effect.Effect<A, E | ActorError | PoolFull | TaskTimeout, R>
+  /**
+   * Runs a call for each item, as many at once as there is room. They wait beyond the bound of the queue: the stream asks
+   * for no more than it works on. The first failure is the stream's.
+   */
+  readonly map: <
+    I,
+    C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">,
+    E2 = never,
+    R2 = never
+  >(
+    items: Iterable<I> | Stream.Stream<I, E2, R2>,
+    toCall: (item: I) => C,
+    options?: MapOptions<I>
+  ) => Stream.Stream<Success<C>, Failure<C> | ActorError | TaskTimeout | E2, R2>
+  /** A picture of the pool: workers, tasks, durations, and what was replaced and why. */
+  readonly statistics: Effect.Effect<Snapshot.PoolSnapshot>
+  /**
+   * Takes no more tasks, and waits until those it has are over and its workers are gone. After `within` what is left is
+   * ended. Default: it waits as long as its tasks take.
+   */
+  readonly drain: (within?: Duration.Input) => Effect.Effect<void>
+}
+
+const insides = new WeakMap<object, Open.OpenPool>()
+
+const optionsOf = ({ key, retries = 1, within }: TaskOptions, endpoint?: AnyEndpoint): Tasks.Options => ({
+  key,
+  within: within === undefined ? undefined : Duration.toMillis(within),
+  retries,
+  endpoint,
+  patient: false
+})
+
+const progressOf = (report: (progress: { readonly done: number; readonly running: number }) => void) => {
+  let done = 0
+  let running = 0
+  return <A, E, R>(task: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      running++
+      return Effect.onExit(task, () =>
+        Effect.sync(() => {
+          running--
+          report({ done: ++done, running })
+        }))
+    })
+}
+
+const poolOf = (open: Open.OpenPool): Pool<any> => {
+  const { concurrency, max } = open.table.options
+  const room = Math.min(max * concurrency, Number.MAX_SAFE_INTEGER)
+  const run = (call: Call<AnyEndpoint>, options: Tasks.Options) =>
+    Tasks.run(open, options, (worker) => worker.run(call as never))
+  const pool: unknown = {
+    "~furrow/Pool": () => {},
+    name: open.name,
+    run: (call: Call<AnyEndpoint>, options: TaskOptions = {}) => run(call, optionsOf(options, call?.endpoint)),
+    stream: (call: Call<AnyEndpoint>, { key, ...rest }: Pick<TaskOptions, "key"> & StreamOptions = {}) =>
+      Tasks.stream(open, { key, patient: false }, (worker) => worker.stream(call as never, rest)),
+    open: (call: never, body: never, options: TaskOptions & StreamOptions = {}) =>
+      Tasks.run(open, optionsOf(options), (worker) => worker.open(call, body, options)),
+    use: (body: (worker: Portal<any>) => Effect.Effect<any, any, any>, options: TaskOptions = {}) =>
+      Tasks.run(open, optionsOf(options), body),
+    map: (
+      items: Iterable<unknown> | Stream.Stream<unknown>,
+      toCall: (item: unknown) => Call<AnyEndpoint>,
+      { concurrency = room, key, ordered = true, progress, retries, within }: MapOptions<unknown> = {}
+    ) => {
+      const counted = progress === undefined ? <A, E, R>(task: Effect.Effect<A, E, R>) => task : progressOf(progress)
+      return Stream.mapEffect(
+        Stream.isStream(items) ? items : Stream.fromIterable(items),
+        (item) => {
+          const call = toCall(item)
+          const options = optionsOf({ retries, within, key: key?.(item) }, call?.endpoint)
+          return counted(run(call, { ...options, patient: true }))
+        },
+        { concurrency, unordered: !ordered }
+      )
+    },
+    statistics: Effect.sync(() => Snapshot.take(open)),
+    drain: (within?: Duration.Input) =>
+      within === undefined
+        ? open.drain
+        : Effect.timeoutOrElse(open.drain, { duration: within, orElse: () => open.close })
+  }
+  insides.set(pool as object, open)
+  return pool as Pool<any>
+}
+
+/**
+ * A pool of actors that expose these definitions. The options of a start are those of each worker.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<X extends ReadonlyArray<unknown>> extends Settings.PoolOptions, SpawnOptions {
+  /** The definitions that every worker serves: nothing else can be called. */
+  readonly expose: X
+}
+
+/**
+ * A pool of the actors of a Service.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ServiceOptions extends Settings.PoolOptions, SpawnOptions {}
+
+type Start = (name: string) => Effect.Effect<Portal<any>, ActorError, any>
+
+/** The options of each worker's start. */
+const spawnOptionsOf = <O extends Settings.PoolOptions>(options: O): Omit<O, keyof Settings.PoolOptions> =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !Settings.names.has(name))) as Omit<
+    O,
+    keyof Settings.PoolOptions
+  >
+
+const makePool = (
+  name: string,
+  options: Settings.PoolOptions,
+  start: Start
+): Effect.Effect<Pool<any>, ActorError, any> =>
+  Effect.gen(function*() {
+    const local = yield* current
+    const context = (yield* Effect.context<ActorRuntime>()) as Context.Context<never>
+    const settings: Open.Settings = {
+      name,
+      table: Settings.tableOf(name, options),
+      letGo: Settings.letGoMillis(options),
+      backoff: options.backoff ?? Settings.defaultBackoff,
+      start: start as Open.Settings["start"]
+    }
+    const open = yield* Effect.acquireRelease(
+      Effect.sync(() => new Open.OpenPool(settings, local, context)),
+      ({ close }) => close
+    )
+    // What has started is gone before the failure of another start is told.
+    yield* Effect.onError(open.open, () => open.close)
+    return poolOf(open)
+  })
+
+/**
+ * Makes a pool in the Scope around us; it resolves when its first workers are ready, and fails as their start does. The
+ * workers end when the Scope closes: tasks that still wait then fail with `ActorUnreachable`.
+ *
+ * Workers are called `name-1`, `name-2` and so on; `name` is by default that of the first endpoint.
+ *
+ * @example
+ * ```ts
+ * const pool = yield* Pool.make({ expose: [isPrime, count], size: { min: 1, max: 4 }, queue: 1000 })
+ * yield* pool.run(isPrime({ n: 1009 }), { within: "5 seconds" }) // true
+ * yield* Stream.runCollect(pool.map([5, 6, 7], (n) => isPrime({ n }))) // [true, false, true]
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>>>(
+  options: Options<X> & { readonly name?: string | undefined }
+): Effect.Effect<Pool<X[number]>, ActorError, ActorRuntime | Scope.Scope> =>
+  Effect.suspend(() => {
+    const { expose, name, ...spawn } = spawnOptionsOf(options)
+    const definitions = expose as ReadonlyArray<AnyImplemented>
+    return makePool(
+      name ?? definitions[0]?.endpoint.name ?? "pool",
+      options,
+      (worker) => Actor.startScoped(worker, { ...spawn, expose: definitions })
+    )
+  })
+
+/**
+ * Makes a pool of the actors of a Service in the Scope around us: each worker is one actor of it, with a state of its own.
+ * What the Service `uses` stands in R, and is used by all of them.
+ *
+ * @example
+ * ```ts
+ * const pool = yield* Pool.of(Counter, { size: 2 })
+ * yield* pool.run(increment({ by: 2 }), { key: "a" }) // 2
+ * yield* pool.run(increment({ by: 3 }), { key: "a" }) // 5
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const of = <Self, Name extends string, Uses>(
+  service: Startable<Self, Name, Uses>,
+  options: ServiceOptions & { readonly name?: string | undefined }
+): Effect.Effect<Pool<Self>, ActorError, ActorRuntime | Scope.Scope | Uses> =>
+  Effect.suspend(() => {
+    const { name = service.key, ...spawn } = spawnOptionsOf(options)
+    return makePool(name, options, (worker) => Actor.startScoped(service, { ...spawn, name: worker }))
+  })
+
+/**
+ * The class of a pool as a Service: its key in the context, and its Layer.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolClass<in out Self, Name extends string, X, out Uses> extends Context.Service<Self, Pool<X>> {
+  new(_: never): Context.ServiceClass.Shape<Name, Pool<X>>
+  readonly key: Name
+  /**
+   * The pool, as long as the Layer: `Hashing.layer`, or with other bounds `Hashing.layer({ size: 8 })`. The first is one
+   * value: used twice in one graph it is one pool.
+   */
+  readonly layer: OptionalLayer<Partial<ServiceOptions>, Self, ActorError, ActorRuntime | Uses>
+}
+
+interface MakeService<Self> {
+  <const Name extends string, const X extends ReadonlyArray<AnyImplemented | Unexposed<X>>>(
+    name: Name,
+    options: Options<X>
+  ): PoolClass<Self, Name, X[number], never>
+  <const Name extends string, S, N extends string, Uses>(
+    name: Name,
+    options: ServiceOptions & { readonly of: Startable<S, N, Uses> }
+  ): PoolClass<Self, Name, S, Uses>
+}
+
+/**
+ * Declares a pool as a Service: a class that is its key in the context, with the `layer` that makes it. `expose` lists
+ * definitions, or `of` names a Service whose actors are the workers.
+ *
+ * @example
+ * ```ts
+ * class Primes extends Pool.Service<Primes>()("Primes", { expose: [isPrime], size: { min: 1, max: 4 } }) {}
+ *
+ * const answer = Effect.gen(function*() {
+ *   const primes = yield* Primes
+ *   return yield* primes.run(isPrime({ n: 7 }), { within: "5 seconds" })
+ * })
+ * yield* Effect.provide(answer, Primes.layer) // true
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service = <Self>(): MakeService<Self> =>
+  ((name: string, options: ServiceOptions & { readonly expose: any; readonly of: any }) => {
+    const service: any = Context.Service<Self, Pool<any>>()(name as never)
+    const layerOf = (overrides: Partial<ServiceOptions>): Layer.Layer<any, ActorError, any> => {
+      const { expose, of: workers, ...rest } = { ...options, ...overrides, name }
+      return Layer.effect(service, workers === undefined ? make({ ...rest, expose }) : of(workers, rest))
+    }
+    let layer: unknown
+    Object.defineProperty(service, "layer", {
+      get: () => layer ??= optional(layerOf, {}),
+      configurable: true
+    })
+    return service
+  }) as unknown as MakeService<Self>

@@ -1,0 +1,84 @@
+/**
+ * A line whose members carry their own links: to join, to leave from anywhere and to be called costs the same however
+ * long it is.
+ *
+ * @since 0.1.0
+ */
+
+/** The links of a member. It stands in one line at a time, or in none. */
+export interface Linked {
+  before: Linked | undefined
+  behind: Linked | undefined
+}
+
+/** True while the member stands in some line. */
+export const isInLine = (member: Linked): boolean => member.behind !== undefined
+
+/** Takes the member out of the line it stands in. */
+export const leave = (member: Linked): void => {
+  const { before, behind } = member
+  if (before === undefined || behind === undefined) return
+  before.behind = behind
+  behind.before = before
+  member.before = member.behind = undefined
+}
+
+/** Members in the order in which they joined. */
+export class Line<A extends Linked> {
+  /** It stands before the first and behind the last. */
+  private readonly ends: Linked
+
+  constructor() {
+    const ends: Linked = { before: undefined, behind: undefined }
+    ends.before = ends.behind = ends
+    this.ends = ends
+  }
+
+  get isEmpty(): boolean {
+    return this.ends.behind === this.ends
+  }
+
+  get first(): A | undefined {
+    return this.isEmpty ? undefined : this.ends.behind as A
+  }
+
+  join(member: A): void {
+    this.insert(member, this.ends)
+  }
+
+  joinFirst(member: A): void {
+    this.insert(member, this.ends.behind!)
+  }
+
+  /** Takes the first one out. */
+  call(): A | undefined {
+    const { first } = this
+    if (first !== undefined) leave(first)
+    return first
+  }
+
+  /** Puts all of another line before the first one here, in their order. */
+  precede(other: Line<A>): void {
+    if (other.isEmpty) return
+    const first = other.ends.behind!
+    const last = other.ends.before!
+    other.ends.before = other.ends.behind = other.ends
+    const next = this.ends.behind!
+    first.before = this.ends
+    this.ends.behind = first
+    last.behind = next
+    next.before = last
+  }
+
+  *[Symbol.iterator](): Generator<A> {
+    for (let at = this.ends.behind!; at !== this.ends; at = at.behind!) yield at as A
+  }
+
+  private insert(member: Linked, behind: Linked): void {
+    const before = behind.before!
+    member.before = before
+    member.behind = behind
+    before.behind = member
+    behind.before = member
+  }
+}

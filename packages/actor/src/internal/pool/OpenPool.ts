@@ -1,0 +1,389 @@
+/**
+ * A pool that is open: carries out what its table decides. Each worker lives in a Scope of its own; tasks are callbacks
+ * that the table calls, so a waiting task costs no fiber.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import { withoutCaller } from "../dialog/DialogContext.ts"
+import { type ActorError, type ActorId, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
+import { withoutStack } from "../errors/stack.ts"
+import type { LocalActor } from "../local/LocalActor.ts"
+import * as Portal from "../portal/Portal.ts"
+import { monotonicMillis } from "../settings/Timeouts.ts"
+import * as Counts from "./Counts.ts"
+import { PoolFull } from "./PoolError.ts"
+import * as Table from "./Table.ts"
+
+export interface Settings {
+  readonly name: string
+  readonly table: Table.Options
+  /** Milliseconds that a worker may take to let go of a task that is given up. */
+  readonly letGo: number
+  readonly backoff: Schedule.Schedule<unknown, ActorError>
+  /** Starts a worker in the Scope around it. */
+  readonly start: (name: string) => Effect.Effect<Portal.Portal<any>, ActorError, Scope.Scope>
+}
+
+/** A worker that is ready. */
+interface Worker {
+  readonly portal: Portal.Portal<any>
+  readonly actor: ActorId
+}
+
+/** A task as its caller waits for it. */
+export class Task implements Table.Ticket {
+  number = -1
+  holder: Table.Ticket["holder"]
+  binding: Table.Ticket["binding"]
+  before: Table.Ticket["before"]
+  behind: Table.Ticket["behind"]
+  readonly key: string | undefined
+  readonly patient: boolean
+  /** Its worker, from when it has been told of it; it stays that until the task asks again. */
+  worker: Worker | undefined
+  /** Why no worker will have it. */
+  failure: Cause.Cause<ActorError | PoolFull> | undefined
+  wake: (() => void) | undefined
+  /** Since when it waits, or runs. */
+  since = 0
+
+  constructor(key: string | undefined, patient: boolean) {
+    this.key = key
+    this.patient = patient
+    this.holder =
+      this.binding =
+      this.before =
+      this.behind =
+        undefined
+    this.worker = this.failure = this.wake = undefined
+  }
+}
+
+const closedError = (pool: string): ActorUnreachable =>
+  withoutStack(() =>
+    new ActorUnreachable({
+      actor: null,
+      target: `a worker of the pool "${pool}"`,
+      why: "closed",
+      reason: "the pool is ending, and takes no more tasks"
+    })
+  )
+
+/** The words in which a worker is ended. */
+const endings: Readonly<Record<Table.Reason, string>> = {
+  lost: "its connection ended",
+  ended: "it is ending",
+  stuck: "it did not let go of a task",
+  tasks: "it has done its number of tasks",
+  age: "it has reached its age",
+  memory: "it has too much memory",
+  spare: "it was idle",
+  closed: "pool closed"
+}
+
+export class OpenPool {
+  readonly name: string
+  readonly table: Table.Table
+  readonly counts = new Counts.Counts()
+  /** Without the caller of `make`: what runs for the pool belongs to nobody's trace or deadline. */
+  readonly context: Context.Context<never>
+  readonly clock: Clock.Clock
+  private readonly settings: Settings
+  private readonly workers = new Map<Table.Slot, Worker>()
+  private readonly starting = new Map<Table.Slot, Fiber.Fiber<void>>()
+  private readonly bySlot = new Map<string, Table.Slot>()
+  private readonly opening = Deferred.makeUnsafe<void, ActorError>()
+  private readonly closing = Deferred.makeUnsafe<void>()
+  private readonly pending: Array<Table.Action> = []
+  private isExecuting = false
+  private timer: Fiber.Fiber<void> | undefined
+  private readonly releases: ReadonlyArray<() => void>
+
+  constructor(settings: Settings, local: LocalActor, context: Context.Context<never>) {
+    this.name = settings.name
+    this.settings = settings
+    this.table = Table.make(settings.table)
+    this.context = withoutCaller(context)
+    this.clock = Context.get(context, Clock.Clock)
+    this.releases = [
+      // An actor that somebody else ends says so here before its connection ends.
+      local.events.subscribe((event) => {
+        if (event._tag !== "ActorEnding") return
+        const slot = this.bySlot.get(event.actor.uuid)
+        if (slot !== undefined) this.part(slot, "ended")
+      }),
+      Counts.register(settings.name, this.context, this.counts, {
+        waiting: () => this.table.waiting.count,
+        running: () => this.table.running,
+        workers: () => this.workers.size
+      })
+    ]
+  }
+
+  /** The worker of a slot, while there is one. */
+  actorOf(slot: Table.Slot): ActorId | undefined {
+    return this.workers.get(slot)?.actor
+  }
+
+  get now(): number {
+    return monotonicMillis(this.clock)
+  }
+
+  /** Starts the first workers, and waits until they are ready. */
+  readonly open: Effect.Effect<void, ActorError> = Effect.suspend(() => {
+    this.input({ _tag: "Open" })
+    return Deferred.await(this.opening)
+  })
+
+  /** Ends all workers, and waits until they are gone; tasks that wait fail. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.input({ _tag: "Close" })
+    return Deferred.await(this.closing)
+  })
+
+  /** Takes no more tasks, and waits until those it has are over and its workers are gone. */
+  readonly drain: Effect.Effect<void> = Effect.suspend(() => {
+    this.input({ _tag: "Drain" })
+    return Deferred.await(this.closing)
+  })
+
+  // ---- tasks ------------------------------------------------------------------------------------------------------
+
+  /** The task has a worker afterwards, or a failure, or it is woken once it has one. */
+  submit(task: Task, isAgain: boolean): void {
+    task.since = this.now
+    task.wake = task.failure = task.worker = undefined
+    if (isAgain) this.counts.retried++
+    this.input({ _tag: "Submit", ticket: task, isAgain })
+  }
+
+  /** Nobody waits for the task any more, or its work is over. */
+  leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
+    const { now } = this
+    if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
+    // It may have a worker, and be given up before it is told so.
+    if (task.worker !== undefined) this.counts.run.observe(now - task.since)
+    const fault = task.worker === undefined ? undefined : faultOf(task.worker, exit)
+    this.input({ _tag: "Finish", ticket: task, fault, now })
+  }
+
+  // ---- carrying out -----------------------------------------------------------------------------------------------
+
+  private input(input: Table.Input): void {
+    this.pending.push(...Table.step(this.table, input))
+    // A task that is woken may be over at once: what comes of that waits its turn here, and not on the stack.
+    if (this.isExecuting) return
+    this.isExecuting = true
+    try {
+      for (let at = 0; at < this.pending.length; at++) this.attempt(this.pending[at]!)
+    } finally {
+      this.pending.length = 0
+      this.isExecuting = false
+    }
+  }
+
+  /** Nothing that is done for the table can keep it from the rest. */
+  private attempt(action: Table.Action): void {
+    try {
+      this.execute(action)
+    } catch (defect) {
+      this.fork(Effect.logError(`the pool "${this.name}" could not do ${action._tag}`, Cause.die(defect)))
+    }
+  }
+
+  private execute(action: Table.Action): void {
+    switch (action._tag) {
+      case "Assign":
+        return this.assigned(action.ticket as Task)
+      case "Refuse":
+        return this.refuse(action.ticket as Task, action.why)
+      case "Fail": {
+        const failure = action.error ?? Cause.fail(closedError(this.name))
+        for (const ticket of action.tickets) this.fail(ticket as Task, failure)
+        return
+      }
+      case "Start":
+        return this.start(action.slot)
+      case "BackOff":
+        return this.backOff(action.slot, action.failures, action.error)
+      case "End":
+        return this.end(action.slot, action.why)
+      case "Replaced":
+        return void this.counts.replaced[action.why]++
+      case "Wake":
+        return this.wakeAt(action.at)
+      case "Opened":
+        return void Deferred.doneUnsafe(this.opening, Exit.void)
+      case "OpenFailed":
+        return void Deferred.doneUnsafe(this.opening, Exit.failCause(action.error))
+      case "Closed":
+        return this.closed()
+    }
+  }
+
+  private fork(effect: Effect.Effect<unknown, unknown>): Fiber.Fiber<unknown, unknown> {
+    return Effect.runForkWith(this.context)(effect)
+  }
+
+  private assigned(task: Task): void {
+    // It was given up in the meantime, by one that was woken before it.
+    if (task.holder === undefined) return
+    task.worker = this.workers.get(task.holder as Table.Slot)!
+    const { now } = this
+    this.counts.wait.observe(now - task.since)
+    task.since = now
+    task.wake?.()
+  }
+
+  private refuse(task: Task, why: "full" | "closed"): void {
+    const { waiting } = this.table
+    this.fail(
+      task,
+      Cause.fail(
+        why === "closed"
+          ? closedError(this.name)
+          : withoutStack(() => new PoolFull({ pool: this.name, waiting: waiting.count }))
+      )
+    )
+  }
+
+  private fail(task: Task, failure: Cause.Cause<ActorError | PoolFull>): void {
+    task.failure = failure
+    task.wake?.()
+  }
+
+  // ---- workers ----------------------------------------------------------------------------------------------------
+
+  private start(slot: Table.Slot): void {
+    const fiber = this.fork(this.live(slot)) as Fiber.Fiber<void>
+    if (fiber.pollUnsafe() === undefined && !this.workers.has(slot)) this.starting.set(slot, fiber)
+  }
+
+  /** One worker, from its start until nothing is left of it. */
+  private live(slot: Table.Slot): Effect.Effect<void> {
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Scope.make(), (scope) => {
+        const start = Scope.provide(this.settings.start(`${this.name}-${slot.id}`), scope)
+        const end = Effect.flatMap(Effect.exit(Scope.close(scope, Exit.void)), (exit) =>
+          Exit.isSuccess(exit) ? Effect.void : Effect.logError(`a worker of "${this.name}" ended badly`, exit.cause))
+        return Effect.flatMap(Effect.exit(restore(start)), (started) => {
+          this.starting.delete(slot)
+          if (Exit.isFailure(started)) {
+            return Effect.andThen(
+              end,
+              Effect.sync(() =>
+                this.startFailed(slot, started.cause)
+              )
+            )
+          }
+          const portal = started.value
+          this.ready(slot, portal)
+          return Effect.flatMap(portal.wait, (exit) => Effect.andThen(end, this.gone(slot, portal.actor, exit)))
+        })
+      })
+    )
+  }
+
+  private startFailed(slot: Table.Slot, error: Cause.Cause<ActorError>): void {
+    this.starting.delete(slot)
+    this.input({ _tag: "StartFailed", slot, error })
+  }
+
+  private ready(slot: Table.Slot, portal: Portal.Portal<any>): void {
+    this.counts.started++
+    this.workers.set(slot, { portal: Portal.withCancelBound(portal, this.settings.letGo), actor: portal.actor })
+    this.bySlot.set(portal.actor.uuid, slot)
+    this.input({ _tag: "Started", slot, now: this.now })
+    // It was told to end while it started.
+    if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
+    Portal.whenParted(portal, () => this.part(slot, "lost"))
+  }
+
+  private part(slot: Table.Slot, why: "lost" | "ended"): void {
+    const { actor } = this.workers.get(slot)!
+    const error = withoutStack(() =>
+      new ActorUnreachable({
+        actor,
+        target: formatActor(actor),
+        why: "gone",
+        reason: "it ended before its first task"
+      })
+    )
+    this.input({ _tag: "Part", slot, why, error: Cause.fail(error) })
+  }
+
+  private gone(slot: Table.Slot, actor: ActorId, exit: ActorExit): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.bySlot.delete(actor.uuid)
+      const wasLost = slot.phase._tag === "Condemned" && slot.phase.why === "lost"
+      this.workers.delete(slot)
+      this.input({ _tag: "Gone", slot })
+      if (!wasLost || exit._tag !== "Lost" && exit._tag !== "Failed") return Effect.void
+      return Effect.logWarning(`the pool "${this.name}" has lost a worker: ${exit.error.message}`)
+    })
+  }
+
+  private end(slot: Table.Slot, why: Table.Reason): void {
+    const worker = this.workers.get(slot)
+    if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))
+    this.starting.get(slot)?.interruptUnsafe()
+  }
+
+  // ---- time -------------------------------------------------------------------------------------------------------
+
+  /** Waits as the schedule says for so many failures in a row, or gives up where it has ended. */
+  private backOff(slot: Table.Slot, failures: number, error: Cause.Cause<ActorError>): void {
+    const reason = error.reasons.find(Cause.isFailReason)
+    const giveUp = Effect.sync(() => this.input({ _tag: "GiveUp", slot, error }))
+    if (reason === undefined) return void this.fork(giveUp)
+    const delay = Effect.gen({ self: this }, function*() {
+      const step = yield* Schedule.toStep(this.settings.backoff)
+      let wait = Duration.zero
+      for (let n = 0; n < failures; n++) wait = (yield* step(this.clock.currentTimeMillisUnsafe(), reason.error))[1]
+      return wait
+    })
+    this.fork(Effect.matchCauseEffect(delay, {
+      onSuccess: (wait) => Effect.andThen(Effect.sleep(wait), Effect.sync(() => this.input({ _tag: "Retry", slot }))),
+      onFailure: () => giveUp
+    }))
+  }
+
+  private wakeAt(at: number): void {
+    this.timer?.interruptUnsafe()
+    const tick = Effect.sync(() => this.input({ _tag: "Tick", now: this.now }))
+    this.timer = this.fork(
+      Effect.andThen(Effect.sleep(Duration.millis(Math.max(0, at - this.now))), tick)
+    ) as Fiber.Fiber<void>
+  }
+
+  private closed(): void {
+    this.timer?.interruptUnsafe()
+    for (const release of this.releases) release()
+    Deferred.doneUnsafe(this.closing, Exit.void)
+  }
+}
+
+/** Why a worker is of no use after a task. */
+const faultOf = (worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Reason | undefined => {
+  if (Portal.isStuck(worker.portal)) return "stuck"
+  if (Exit.isSuccess(exit)) return undefined
+  const isEnding = exit.cause.reasons.some((reason) => {
+    if (reason._tag !== "Fail") return false
+    const error = reason.error as
+      | { readonly ending?: unknown; readonly actor?: { readonly uuid?: unknown } }
+      | undefined
+    return error?.ending === true && error.actor?.uuid === worker.actor.uuid
+  })
+  return isEnding ? "ended" : undefined
+}

@@ -1,0 +1,53 @@
+/**
+ * The failures of a pool itself: no worker had the task, or it took too long.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * The task was refused at once, because `waiting` tasks wait already: as many as the pool's `queue` holds. Nothing of it
+ * was sent.
+ *
+ * @example
+ * ```ts
+ * const pool = yield* Pool.make({ expose: [isPrime, forever], size: 1, queue: 0 })
+ * yield* Effect.forkChild(pool.run(forever()), { startImmediately: true })
+ * const error = yield* Effect.flip(pool.run(isPrime({ n: 7 })))
+ * error._tag // "PoolFull"
+ * ```
+ * @category errors
+ * @since 0.1.0
+ */
+export class PoolFull extends Schema.TaggedError<PoolFull>()("PoolFull", {
+  pool: Schema.String,
+  waiting: Schema.Int
+}) {
+  override get message(): string {
+    return `the pool "${this.pool}" is full: ${this.waiting} tasks wait already. Slow down, or raise \`queue\` or \`size.max\``
+  }
+}
+
+/**
+ * The task was not done `within` its time. `phase` says whether it still waited for a worker, or was running: then it may
+ * have had its effect.
+ *
+ * @example
+ * ```ts
+ * const pool = yield* Pool.make({ expose: [forever], size: 1 })
+ * const error = yield* Effect.flip(pool.run(forever(), { within: "50 millis" }))
+ * error._tag // "TaskTimeout"
+ * ```
+ * @category errors
+ * @since 0.1.0
+ */
+export class TaskTimeout extends Schema.TaggedError<TaskTimeout>()("TaskTimeout", {
+  pool: Schema.String,
+  millis: Schema.Finite,
+  phase: Schema.Literals(["waiting", "running"])
+}) {
+  override get message(): string {
+    const was = this.phase === "waiting" ? "no worker was free" : "its worker had not answered"
+    return `a task of the pool "${this.pool}" was not done within ${this.millis} ms: ${was}`
+  }
+}

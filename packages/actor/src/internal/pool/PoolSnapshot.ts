@@ -1,0 +1,92 @@
+/**
+ * A frozen picture of a pool: plain data, taken in one step.
+ *
+ * @since 0.1.0
+ */
+import type { ActorId } from "../errors/ActorError.ts"
+import type { Durations } from "./Counts.ts"
+import type { OpenPool } from "./OpenPool.ts"
+import type { Reason, Slot, Stage } from "./Table.ts"
+
+/**
+ * One worker of a pool.
+ *
+ * - `starting`, `backing`: it is started, or its start is tried again in a while
+ * - `idle`, `busy`: it is ready
+ * - `condemned`: it gets no more tasks, and ends
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WorkerSnapshot {
+  readonly state: "starting" | "backing" | "idle" | "busy" | "condemned"
+  /** The actor, once it is ready. */
+  readonly actor: ActorId | undefined
+  /** Tasks that it has. */
+  readonly running: number
+  /** Tasks that it was given in its life; 0 where it is condemned. */
+  readonly served: number
+  /** Why it is condemned. */
+  readonly why: Reason | undefined
+}
+
+/**
+ * One pool: its workers, its tasks, and the numbers of its life.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PoolSnapshot {
+  readonly name: string
+  readonly state: Stage
+  readonly workers: ReadonlyArray<WorkerSnapshot>
+  /** Tasks that wait, and tasks that workers have, now. */
+  readonly waiting: number
+  readonly running: number
+  /** Tasks that are over, by what became of them for their callers. */
+  readonly tasks: {
+    readonly succeeded: number
+    readonly failed: number
+    readonly interrupted: number
+    readonly timedOut: number
+    /** `PoolFull`. */
+    readonly refused: number
+  }
+  /** Tasks that were given to another worker. */
+  readonly retried: number
+  /** Workers that became ready. */
+  readonly started: number
+  /** Workers that were replaced, by reason; `spare` and `closed` ones have no successor. */
+  readonly replaced: { readonly [Why in Reason]: number }
+  /** How long tasks waited for their worker, and how long workers had them. */
+  readonly wait: Durations
+  readonly run: Durations
+}
+
+const workerOf = (pool: OpenPool, slot: Slot): WorkerSnapshot => {
+  const { phase } = slot
+  return {
+    state: phase._tag.toLowerCase() as WorkerSnapshot["state"],
+    actor: pool.actorOf(slot),
+    running: "active" in phase ? phase.active : 0,
+    served: "served" in phase ? phase.served : 0,
+    why: phase._tag === "Condemned" ? phase.why : undefined
+  }
+}
+
+export const take = (pool: OpenPool): PoolSnapshot => {
+  const { counts, name, table } = pool
+  return {
+    name,
+    state: table.stage,
+    workers: Array.from(table.slots, (slot) => workerOf(pool, slot)),
+    waiting: table.waiting.count,
+    running: table.running,
+    tasks: { ...counts.tasks },
+    retried: counts.retried,
+    started: counts.started,
+    replaced: { ...counts.replaced },
+    wait: counts.wait.snapshot(),
+    run: counts.run.snapshot()
+  }
+}

@@ -1,0 +1,498 @@
+/**
+ * A pool as a table of slots that one step changes: which worker has which task, and which workers start, end and wait.
+ *
+ *   (none) --Start--> Starting --Started--> Idle <--a task ends / one is given--> Busy(n)
+ *                      ^    |                 |                                      |
+ *                  Retry    StartFailed       +--- ends, is lost, stuck, spare, old -+
+ *                      |    v                                     v
+ *                     Backing --no more attempts--> (none) <--Gone-- Condemned
+ *
+ * | slot      | what                                                    | counts in `max` |
+ * | Starting  | its worker is being started                             | yes             |
+ * | Idle      | free for a task                                         | yes             |
+ * | Busy(n)   | has n tasks, and is free for more below `concurrency`   | yes             |
+ * | Backing   | its worker did not start, or died before its first task | yes             |
+ * | Condemned | gets no task; it is ended once its tasks are over, or now | no            |
+ *
+ * The table is a linear value, as a connection's: a step changes it in place, and its actions are carried out after it.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import type { ActorError } from "../errors/ActorError.ts"
+import { Line } from "./Line.ts"
+import * as Waiting from "./Waiting.ts"
+
+export type Ticket = Waiting.Ticket
+
+type Failure = Cause.Cause<ActorError>
+
+/** The reasons why a worker is replaced, or ends without a successor (`spare`, `closed`). */
+export const reasons = ["lost", "ended", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
+export type Reason = (typeof reasons)[number]
+
+interface Live {
+  /** When its worker became ready. */
+  readonly born: number
+  /** Tasks it was given. */
+  readonly served: number
+}
+
+export type Phase =
+  | { readonly _tag: "Starting" }
+  | Live & { readonly _tag: "Idle"; readonly since: number }
+  | Live & { readonly _tag: "Busy"; readonly active: number }
+  | { readonly _tag: "Backing" }
+  | { readonly _tag: "Condemned"; readonly why: Reason; readonly active: number; readonly isEnding: boolean }
+
+export interface Slot extends Waiting.Holder {
+  readonly id: number
+  phase: Phase
+  /** Starts in a row that came to nothing: the first task of a worker that is over ends the row. */
+  failures: number
+}
+
+export interface Options {
+  readonly min: number
+  readonly max: number
+  /** Tasks that one worker may have at once. */
+  readonly concurrency: number
+  /** Tasks that may wait. */
+  readonly queue: number
+  /** Milliseconds after which an idle worker beyond `min` ends. */
+  readonly idle: number
+  /** A worker is replaced after so many tasks, milliseconds, or bytes of resident memory. */
+  readonly tasks: number
+  readonly age: number
+  readonly memory: number
+  /** Starts of one slot in a row that may fail. */
+  readonly attempts: number
+}
+
+/** Opening: the first workers start. Draining: no new tasks. Closing: no tasks, and the workers end. */
+export type Stage = "opening" | "open" | "draining" | "closing" | "closed"
+
+export interface Table {
+  readonly options: Options
+  readonly slots: Set<Slot>
+  readonly waiting: Waiting.Waiting
+  stage: Stage
+  /** The last start failed, and no worker is there: tasks are told so, and each of them starts one worker at most. */
+  failure: Failure | undefined
+  /** Tasks that workers have. */
+  running: number
+  /** When a `Tick` was asked for. */
+  wakeAt: number
+  ids: number
+}
+
+export type Input =
+  | { readonly _tag: "Open" }
+  /** A task is asked for; `isAgain`: its worker was lost before it. */
+  | { readonly _tag: "Submit"; readonly ticket: Ticket; readonly isAgain: boolean }
+  /** A task is not asked for any more. */
+  | { readonly _tag: "Withdraw"; readonly ticket: Ticket }
+  /** A task has left its worker; `fault`: the worker is of no use any more. */
+  | { readonly _tag: "Finish"; readonly ticket: Ticket; readonly fault: Reason | undefined; readonly now: number }
+  | { readonly _tag: "Started"; readonly slot: Slot; readonly now: number }
+  | { readonly _tag: "StartFailed"; readonly slot: Slot; readonly error: Failure }
+  /** The wait after a failed start is over. */
+  | { readonly _tag: "Retry"; readonly slot: Slot }
+  /** The schedule of a failed start has no further attempt. */
+  | { readonly _tag: "GiveUp"; readonly slot: Slot; readonly error: Failure }
+  /** A worker takes no more tasks: its connection has ended, or it is ending. */
+  | { readonly _tag: "Part"; readonly slot: Slot; readonly why: Reason; readonly error: Failure }
+  | { readonly _tag: "Measured"; readonly slot: Slot; readonly bytes: number }
+  /** The process of a worker is gone. */
+  | { readonly _tag: "Gone"; readonly slot: Slot }
+  | { readonly _tag: "Tick"; readonly now: number }
+  | { readonly _tag: "Drain" }
+  | { readonly _tag: "Close" }
+
+export type Action =
+  /** Its `holder` has the task from now on. */
+  | { readonly _tag: "Assign"; readonly ticket: Ticket }
+  | { readonly _tag: "Refuse"; readonly ticket: Ticket; readonly why: "full" | "closed" }
+  /** No worker will have these: one could not be started, or the pool is closed. */
+  | { readonly _tag: "Fail"; readonly tickets: ReadonlyArray<Ticket>; readonly error: Failure | undefined }
+  | { readonly _tag: "Start"; readonly slot: Slot }
+  | { readonly _tag: "BackOff"; readonly slot: Slot; readonly failures: number; readonly error: Failure }
+  | { readonly _tag: "End"; readonly slot: Slot; readonly why: Reason }
+  | { readonly _tag: "Replaced"; readonly why: Reason }
+  /** A `Tick` is wanted then. */
+  | { readonly _tag: "Wake"; readonly at: number }
+  | { readonly _tag: "Opened" }
+  | { readonly _tag: "OpenFailed"; readonly error: Failure }
+  /** The last worker is gone. */
+  | { readonly _tag: "Closed" }
+
+export const make = (options: Options): Table => ({
+  options,
+  slots: new Set(),
+  waiting: Waiting.make(),
+  stage: "opening",
+  failure: undefined,
+  running: 0,
+  wakeAt: Infinity,
+  ids: 0
+})
+
+type Actions = Array<Action>
+
+export const step = (table: Table, input: Input): ReadonlyArray<Action> => {
+  const actions: Actions = []
+  switch (input._tag) {
+    case "Submit":
+      submit(table, input.ticket, input.isAgain, actions)
+      break
+    case "Finish":
+      finish(table, input.ticket, input.fault, input.now, actions)
+      break
+    case "Withdraw":
+      if (Waiting.isWaiting(input.ticket)) Waiting.withdraw(table.waiting, input.ticket)
+      break
+    case "Open":
+      for (let n = table.options.min; n > 0; n--) start(table, table.options.attempts - 1, actions)
+      opened(table, actions)
+      break
+    case "Started":
+      started(table, input.slot, input.now, actions)
+      break
+    case "StartFailed":
+      startFailed(table, input.slot, input.error, actions)
+      break
+    case "Retry":
+      retry(table, input.slot, actions)
+      break
+    case "GiveUp":
+      if (input.slot.phase._tag === "Backing") giveUp(table, input.slot, input.error, actions)
+      break
+    case "Part":
+      part(table, input.slot, input.why, input.error, actions)
+      break
+    case "Measured":
+      if (input.bytes > table.options.memory) condemn(table, input.slot, "memory", actions)
+      break
+    case "Gone":
+      table.slots.delete(input.slot)
+      break
+    case "Tick":
+      tick(table, input.now, actions)
+      break
+    case "Drain":
+      if (table.stage === "open" || table.stage === "opening") table.stage = "draining"
+      break
+    case "Close":
+      close(table, actions)
+      break
+  }
+  settle(table, actions)
+  return actions
+}
+
+// ---- what holds after every step ------------------------------------------------------------------------------------
+
+/** A pool that drains is closed when its last task is over, and over when its last worker is gone. */
+const settle = (table: Table, actions: Actions): void => {
+  if (table.stage === "draining" && table.waiting.count === 0 && table.running === 0) close(table, actions)
+  if (table.stage !== "closing" || table.slots.size > 0) return
+  table.stage = "closed"
+  actions.push({ _tag: "Closed" })
+}
+
+// ---- tasks ----------------------------------------------------------------------------------------------------------
+
+const hasRoom = ({ phase }: Slot, { concurrency }: Options): boolean =>
+  phase._tag === "Idle" || phase._tag === "Busy" && phase.active < concurrency
+
+/** The least busy worker that is free; of idle ones the one that worked last, so that spare ones are idle for long. */
+const leastBusy = ({ options, slots }: Table): Slot | undefined => {
+  let best: Slot | undefined
+  for (const slot of slots) {
+    if (hasRoom(slot, options) && (best === undefined || isBetter(slot.phase as Free, best.phase as Free))) best = slot
+  }
+  return best
+}
+
+type Free = Extract<Phase, { readonly _tag: "Idle" | "Busy" }>
+
+const isBetter = (a: Free, b: Free): boolean => {
+  if (a._tag === "Idle") return b._tag === "Busy" || a.since > b.since
+  return b._tag === "Busy" && a.active < b.active
+}
+
+const submit = (table: Table, ticket: Ticket, isAgain: boolean, actions: Actions): void => {
+  const { options, stage, waiting } = table
+  if (stage === "closing" || stage === "closed" || stage === "draining" && !isAgain) {
+    return void actions.push({ _tag: "Refuse", ticket, why: "closed" })
+  }
+  const place = Waiting.admit(waiting, ticket)
+  const slot = place === "any" ? leastBusy(table) : place === "none" ? undefined : place as Slot
+  if (slot !== undefined && hasRoom(slot, options)) {
+    Waiting.hold(ticket, slot)
+    return assign(table, slot, ticket, actions)
+  }
+  if (!isAgain && !ticket.patient && waiting.count >= options.queue) {
+    Waiting.withdraw(waiting, ticket)
+    return void actions.push({ _tag: "Refuse", ticket, why: "full" })
+  }
+  Waiting.join(waiting, ticket, isAgain)
+  grow(table, actions)
+}
+
+const assign = (table: Table, slot: Slot, ticket: Ticket, actions: Actions): void => {
+  const phase = slot.phase as Free
+  const active = phase._tag === "Busy" ? phase.active + 1 : 1
+  slot.phase = { _tag: "Busy", active, born: phase.born, served: phase.served + 1 }
+  table.running++
+  actions.push({ _tag: "Assign", ticket })
+  if (slot.phase.served >= table.options.tasks) condemn(table, slot, "tasks", actions)
+}
+
+/** Gives a worker the tasks it has room for. */
+const call = (table: Table, slot: Slot, actions: Actions): void => {
+  while (hasRoom(slot, table.options)) {
+    const ticket = Waiting.callFor(table.waiting, slot)
+    if (ticket === undefined) return
+    assign(table, slot, ticket, actions)
+  }
+}
+
+const finish = (table: Table, ticket: Ticket, fault: Reason | undefined, now: number, actions: Actions): void => {
+  const slot = ticket.holder as Slot | undefined
+  if (slot === undefined) return
+  Waiting.release(table.waiting, ticket)
+  table.running--
+  const { phase } = slot
+  if (phase._tag === "Busy") {
+    slot.failures = 0
+    const { active, born, served } = phase
+    slot.phase = active > 1 ? { ...phase, active: active - 1 } : { _tag: "Idle", born, served, since: now }
+  } else if (phase._tag === "Condemned") {
+    slot.phase = { ...phase, active: phase.active - 1 }
+    if (slot.phase.active === 0) end(slot, actions)
+  }
+  if (fault !== undefined) part(table, slot, fault, undefined, actions)
+  else if (hasRoom(slot, table.options)) {
+    call(table, slot, actions)
+    if (slot.phase._tag === "Idle") watch(table, slot.phase, actions)
+  }
+}
+
+// ---- workers --------------------------------------------------------------------------------------------------------
+
+/** Slots with a worker, or that are to have one. */
+const size = ({ slots }: Table): number => {
+  let count = 0
+  for (const { phase } of slots) if (phase._tag !== "Condemned") count++
+  return count
+}
+
+const isComing = ({ phase }: Slot): boolean => phase._tag === "Starting" || phase._tag === "Backing"
+
+const open = (table: Table, phase: Phase, failures: number): Slot => {
+  const slot: Slot = { id: ++table.ids, phase, failures, own: new Line(), life: 0 }
+  table.slots.add(slot)
+  return slot
+}
+
+const start = (table: Table, failures: number, actions: Actions): void =>
+  void actions.push({ _tag: "Start", slot: open(table, { _tag: "Starting" }, failures) })
+
+const backOff = (table: Table, failures: number, error: Failure, actions: Actions): void =>
+  void actions.push({ _tag: "BackOff", slot: open(table, { _tag: "Backing" }, failures), failures, error })
+
+/** Starts what is missing: up to `min`, and for the tasks that wait for anybody. */
+const grow = (table: Table, actions: Actions): void => {
+  const { options, slots, stage, waiting } = table
+  if (stage !== "open" && stage !== "draining") return
+  const isBroken = table.failure !== undefined
+  let count = size(table)
+  let coming = 0
+  for (const slot of slots) if (isComing(slot)) coming++
+  const wanted = isBroken ? Math.min(1, waiting.forAnybody) : Math.ceil(waiting.forAnybody / options.concurrency)
+  const floor = isBroken || stage !== "open" ? 0 : options.min
+  while (count < floor || coming < wanted && count < options.max) {
+    start(table, isBroken ? options.attempts - 1 : 0, actions)
+    count++
+    coming++
+  }
+}
+
+const opened = (table: Table, actions: Actions): void => {
+  if (table.stage !== "opening") return
+  let ready = 0
+  for (const { phase } of table.slots) if (phase._tag === "Idle" || phase._tag === "Busy") ready++
+  if (ready < table.options.min) return
+  table.stage = "open"
+  for (const slot of table.slots) slot.failures = 0
+  actions.push({ _tag: "Opened" })
+}
+
+const started = (table: Table, slot: Slot, now: number, actions: Actions): void => {
+  // It was told to end while it started.
+  if (slot.phase._tag !== "Starting") return
+  table.failure = undefined
+  slot.phase = { _tag: "Idle", born: now, served: 0, since: now }
+  if (table.options.age < Infinity) ask(table, now + table.options.age, actions)
+  opened(table, actions)
+  call(table, slot, actions)
+  if (slot.phase._tag === "Idle") watch(table, slot.phase, actions)
+  grow(table, actions)
+}
+
+const startFailed = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
+  const isWanted = slot.phase._tag === "Starting"
+  const failures = slot.failures + 1
+  if (isWanted && failures >= table.options.attempts) return giveUp(table, slot, error, actions)
+  table.slots.delete(slot)
+  if (isWanted) backOff(table, failures, error, actions)
+}
+
+const retry = (table: Table, slot: Slot, actions: Actions): void => {
+  if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
+  const { options, waiting } = table
+  // Another worker may have come meanwhile, and no task may wait any more.
+  if (size(table) < options.min || waiting.forAnybody > 0) start(table, slot.failures, actions)
+}
+
+/** No further attempt. Where no other worker is there or is coming, the tasks that wait are told why. */
+const giveUp = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
+  table.slots.delete(slot)
+  const { slots, waiting } = table
+  if (table.stage === "opening") {
+    actions.push({ _tag: "OpenFailed", error })
+    return close(table, actions)
+  }
+  for (const { phase } of slots) if (phase._tag !== "Condemned") return
+  table.failure = error
+  if (waiting.count > 0) actions.push({ _tag: "Fail", tickets: Waiting.clear(waiting, slots), error })
+}
+
+/** A worker that is of no use: it is ended now, whatever it has. */
+const part = (
+  table: Table,
+  slot: Slot,
+  why: Reason,
+  error: Failure | undefined,
+  actions: Actions
+): void => {
+  const { phase } = slot
+  if (phase._tag === "Condemned") {
+    if (!phase.isEnding) slot.phase = { ...phase, why }
+    return end(slot, actions)
+  }
+  if (phase._tag !== "Idle" && phase._tag !== "Busy") return
+  const isUnused = phase._tag === "Idle" && phase.served === 0 && error !== undefined
+  if (!isUnused) condemn(table, slot, why, actions)
+  else {
+    remove(table, slot, why, actions)
+    succeedUnused(table, slot, error, actions)
+  }
+  end(slot, actions)
+}
+
+/** The successor of a worker that died before its first task waits, as after a failed start: no loop of starts. */
+const succeedUnused = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
+  const { options, stage } = table
+  const failures = slot.failures + 1
+  if (stage === "opening") {
+    actions.push({ _tag: "OpenFailed", error })
+    return close(table, actions)
+  }
+  if (failures < options.attempts && size(table) < options.min) backOff(table, failures, error, actions)
+}
+
+/** Takes a worker out of the free ones; its tasks stay with it until they are over. */
+const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
+  const { phase } = slot
+  slot.phase = { _tag: "Condemned", why, active: phase._tag === "Busy" ? phase.active : 0, isEnding: false }
+  Waiting.unbind(table.waiting, slot)
+  if (why !== "closed" && why !== "spare") actions.push({ _tag: "Replaced", why })
+}
+
+/** A worker gets no more tasks, and is ended once it has none. */
+const condemn = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
+  if (slot.phase._tag !== "Idle" && slot.phase._tag !== "Busy") return
+  remove(table, slot, why, actions)
+  if ((slot.phase as Phase & { readonly active: number }).active === 0) end(slot, actions)
+  grow(table, actions)
+  distribute(table, actions)
+}
+
+/** Tasks whose key lost its worker may find another one that is free. */
+const distribute = (table: Table, actions: Actions): void => {
+  while (!table.waiting.anybody.isEmpty) {
+    const slot = leastBusy(table)
+    if (slot === undefined) return
+    const ticket = Waiting.callFor(table.waiting, slot)!
+    assign(table, slot, ticket, actions)
+  }
+}
+
+const end = (slot: Slot, actions: Actions): void => {
+  const { phase } = slot
+  if (phase._tag !== "Condemned" || phase.isEnding) return
+  slot.phase = { ...phase, isEnding: true }
+  actions.push({ _tag: "End", slot, why: phase.why })
+}
+
+// ---- time -----------------------------------------------------------------------------------------------------------
+
+const ask = (table: Table, at: number, actions: Actions): void => {
+  if (at >= table.wakeAt || at === Infinity) return
+  table.wakeAt = at
+  actions.push({ _tag: "Wake", at })
+}
+
+/** An idle worker may be spare one day. */
+const watch = (table: Table, { since }: { readonly since: number }, actions: Actions): void => {
+  const { idle, max, min } = table.options
+  if (idle < Infinity && max > min && size(table) > min) ask(table, since + idle, actions)
+}
+
+const tick = (table: Table, now: number, actions: Actions): void => {
+  const { age, idle, min } = table.options
+  table.wakeAt = Infinity
+  const free = Array.from(table.slots).filter(({ phase }) => phase._tag === "Idle" || phase._tag === "Busy")
+  for (const slot of free) {
+    const { phase } = slot
+    if (age < Infinity && "born" in phase && now - phase.born >= age) condemn(table, slot, "age", actions)
+  }
+  const spare = free.filter(({ phase }) => phase._tag === "Idle").sort((a, b) => idleSince(a) - idleSince(b))
+  for (const slot of spare) {
+    if (now - idleSince(slot) >= idle && size(table) > min) condemn(table, slot, "spare", actions)
+  }
+  for (const { phase } of table.slots) {
+    if (age < Infinity && "born" in phase) ask(table, phase.born + age, actions)
+    if (phase._tag === "Idle") watch(table, phase, actions)
+  }
+}
+
+const idleSince = ({ phase }: Slot): number => phase._tag === "Idle" ? phase.since : Infinity
+
+// ---- the end --------------------------------------------------------------------------------------------------------
+
+const close = (table: Table, actions: Actions): void => {
+  if (table.stage === "closing" || table.stage === "closed") return
+  table.stage = "closing"
+  const { slots, waiting } = table
+  if (waiting.count > 0) actions.push({ _tag: "Fail", tickets: Waiting.clear(waiting, slots), error: undefined })
+  for (const slot of Array.from(slots)) {
+    switch (slot.phase._tag) {
+      case "Backing":
+        slots.delete(slot)
+        break
+      case "Starting":
+        slot.phase = { _tag: "Condemned", why: "closed", active: 0, isEnding: false }
+        end(slot, actions)
+        break
+      case "Condemned":
+        end(slot, actions)
+        break
+      default:
+        remove(table, slot, "closed", actions)
+        end(slot, actions)
+    }
+  }
+}

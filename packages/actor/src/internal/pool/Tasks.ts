@@ -1,0 +1,183 @@
+/**
+ * A task as an Effect: it asks the pool for a worker, works there, and leaves it, whatever becomes of it.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { Deadline } from "../dialog/DialogContext.ts"
+import { ActorBusy, type ActorError, type ActorId, ActorLost, ChannelClosed } from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
+import type { Portal } from "../portal/Portal.ts"
+import type { Outcome } from "./Counts.ts"
+import { type OpenPool, Task } from "./OpenPool.ts"
+import { type PoolFull, TaskTimeout } from "./PoolError.ts"
+
+type Work = (portal: Portal<any>) => Effect.Effect<any, any, any>
+
+export interface Options {
+  readonly key?: string | undefined
+  /** Milliseconds. */
+  readonly within?: number | undefined
+  readonly retries: number
+  /** It waits beyond the bound of the queue. */
+  readonly patient: boolean
+  /** The endpoint of a task that is one call. */
+  readonly endpoint?: AnyEndpoint | undefined
+}
+
+/** Asks for a worker, waits for it, and works there. */
+const asked = <A, E, R>(
+  pool: OpenPool,
+  task: Task,
+  isAgain: boolean,
+  work: (portal: Portal<any>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E | ActorError | PoolFull, R> => {
+  const begin = (): Effect.Effect<A, E | ActorError | PoolFull, R> =>
+    task.failure === undefined ? work(task.worker!.portal) : Effect.failCause(task.failure)
+  return Effect.suspend(() => {
+    pool.submit(task, isAgain)
+    if (task.worker !== undefined || task.failure !== undefined) return begin()
+    const turn = Effect.callback<void>((resume) => {
+      task.wake = () => resume(Effect.void)
+    })
+    return Effect.flatMap(turn, begin)
+  })
+}
+
+/** Works once on one worker. A task that has asked leaves, wherever an interruption meets it. */
+const attempt = (pool: OpenPool, task: Task, isAgain: boolean, work: Work): Effect.Effect<any, any, any> =>
+  Effect.onExitPrimitive(asked(pool, task, isAgain, work), (exit) => void pool.leave(task, exit))
+
+/** True when the worker was lost or was ending, and the task can be repeated without doing anything twice. */
+const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyEndpoint | undefined): boolean => {
+  if (endpoint === undefined || actor === undefined) return false
+  const failed = error as ActorError
+  if (failed instanceof ActorBusy || failed instanceof ActorLost && failed.began === "no") {
+    return failed.actor.uuid === actor.uuid
+  }
+  if (endpoint.idempotent !== true) return false
+  if (failed instanceof ActorLost || failed instanceof ChannelClosed) return failed.actor.uuid === actor.uuid
+  const ending = failed as { readonly ending?: unknown; readonly actor?: { readonly uuid?: unknown } } | undefined
+  return ending?.ending === true && ending.actor?.uuid === actor.uuid
+}
+
+/** Works, and works elsewhere where a worker was lost before it had begun. */
+const attempts = (
+  pool: OpenPool,
+  task: Task,
+  isAgain: boolean,
+  work: Work,
+  options: Options,
+  left: number
+): Effect.Effect<any, any, any> => {
+  const once = attempt(pool, task, isAgain, work)
+  if (left <= 0) return once
+  return Effect.catchCause(once, (cause) => {
+    const failed = cause.reasons.find(Cause.isFailReason)
+    return failed !== undefined && isRepeatable(failed.error, task.worker?.actor, options.endpoint)
+      ? attempts(pool, task, true, work, options, left - 1)
+      : Effect.failCause(cause)
+  })
+}
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Outcome => {
+  if (Exit.isSuccess(exit)) return "succeeded"
+  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
+  const failed = exit.cause.reasons.find(Cause.isFailReason)
+  const tag = (failed?.error as { readonly _tag?: unknown } | undefined)?._tag
+  return tag === "TaskTimeout" ? "timedOut" : tag === "PoolFull" ? "refused" : "failed"
+}
+
+/** A task in the fiber of its caller, or beside it where it has a deadline. */
+export const run = (pool: OpenPool, options: Options, work: Work): Effect.Effect<any, any, any> =>
+  Effect.suspend(() => {
+    const task = new Task(options.key, options.patient)
+    const working = attempts(pool, task, false, work, options, options.retries)
+    const bounded = options.within === undefined ? working : within(pool, task, options.within, working)
+    return Effect.onExitPrimitive(bounded, (exit) => void pool.counts.tasks[outcomeOf(exit)]++)
+  })
+
+/**
+ * Lets the caller go at the deadline, whatever its worker does: the work is interrupted beside it. A caller that is
+ * interrupted waits for that.
+ */
+const within = (
+  pool: OpenPool,
+  task: Task,
+  millis: number,
+  work: Effect.Effect<any, any, any>
+): Effect.Effect<any, any, any> =>
+  Effect.withFiber((fiber) => {
+    const at = pool.now + millis
+    const around = fiber.getRef(Deadline)
+    const deadline = around === undefined ? at : Math.min(around, at)
+    const context = Context.add(fiber.context, Deadline, deadline) as Context.Context<never>
+    return Effect.callback((resume) => {
+      const timer = Effect.runForkWith(pool.context)(Effect.sleep(millis))
+      const working = Effect.runForkWith(context)(work as Effect.Effect<unknown, unknown>)
+      let isLate = false
+      working.addObserver((exit) => {
+        timer.interruptUnsafe()
+        if (isLate) reportLate(pool, exit)
+        else resume(exit)
+      })
+      timer.addObserver((exit) => {
+        if (Exit.isFailure(exit) || working.pollUnsafe() !== undefined) return
+        isLate = true
+        const phase = task.worker === undefined ? "waiting" : "running"
+        working.interruptUnsafe()
+        resume(Effect.fail(withoutStack(() => new TaskTimeout({ pool: pool.name, millis, phase }))))
+      })
+      return Effect.suspend(() => {
+        timer.interruptUnsafe()
+        return interrupted(working)
+      })
+    })
+  })
+
+/** Interrupts the work, and fails with what its cleanup fails with. */
+const interrupted = (working: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    working.addObserver((exit) => {
+      const dies = Exit.isFailure(exit) ? exit.cause.reasons.filter(Cause.isDieReason) : []
+      resume(dies.length === 0 ? Effect.void : Effect.failCause(Cause.fromReasons(dies)))
+    })
+    working.interruptUnsafe()
+  })
+
+/** A failure that came when its caller had gone. */
+const reportLate = (pool: OpenPool, exit: Exit.Exit<unknown, unknown>): void => {
+  if (Exit.isSuccess(exit) || !exit.cause.reasons.some(Cause.isDieReason)) return
+  const line = `a task of the pool "${pool.name}" that was out of time could not clean up`
+  Effect.runForkWith(pool.context)(Effect.logError(line, exit.cause))
+}
+
+/** A worker for as long as the Scope lives: for a stream. */
+export const held = (
+  pool: OpenPool,
+  options: Pick<Options, "key" | "patient">
+): Effect.Effect<Portal<any>, ActorError | PoolFull, Scope.Scope> =>
+  Effect.suspend(() => {
+    const task = new Task(options.key, options.patient)
+    const leave = (exit: Exit.Exit<unknown, unknown>) =>
+      Effect.sync(() => {
+        pool.leave(task, exit)
+        pool.counts.tasks[outcomeOf(exit)]++
+      })
+    // Before it asks: a task that has asked leaves, wherever an interruption meets it.
+    return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, false, Effect.succeed))
+  })
+
+/** A stream of one worker, which is the stream's until it is closed. */
+export const stream = (
+  pool: OpenPool,
+  options: Pick<Options, "key" | "patient">,
+  read: (portal: Portal<any>) => Stream.Stream<any, any>
+): Stream.Stream<any, any> => Stream.unwrap(Effect.map(held(pool, options), read))

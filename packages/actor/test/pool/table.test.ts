@@ -1,0 +1,503 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ActorError } from "@furrow/actor"
+import * as Table from "@furrow/actor/internal/pool/Table"
+import * as Waiting from "@furrow/actor/internal/pool/Waiting"
+import { Cause, Schema } from "effect"
+
+const error = Cause.fail(
+  new ActorError.ActorUnreachable({ actor: null, target: "a worker", why: "gone", reason: "tests say so" })
+)
+
+const defaults: Table.Options = {
+  min: 1,
+  max: 3,
+  concurrency: 1,
+  queue: 4,
+  idle: 1000,
+  tasks: Infinity,
+  age: Infinity,
+  memory: Infinity,
+  attempts: 2
+}
+
+type Standing = "waiting" | "running" | "over" | "refused" | "failed"
+
+/** A table with somebody who does what it says, as the runtime would. */
+class Model {
+  readonly table: Table.Table
+  readonly standing = new Map<Table.Ticket, Standing>()
+  readonly log: Array<string> = []
+  readonly ended = new Set<Table.Slot>()
+  /** Numbers of the tasks without a key that were never tried again, in the order in which they got a worker. */
+  readonly order: Array<number> = []
+  readonly again = new Set<Table.Ticket>()
+  closed = 0
+  now = 0
+
+  constructor(options: Partial<Table.Options> = {}) {
+    this.table = Table.make({ ...defaults, ...options })
+  }
+
+  input(input: Table.Input): void {
+    for (const action of Table.step(this.table, input)) this.note(action)
+  }
+
+  private note(action: Table.Action): void {
+    switch (action._tag) {
+      case "Assign": {
+        const { ticket } = action
+        assert.strictEqual(this.standing.get(ticket), "waiting", "a task has one worker at a time")
+        this.standing.set(ticket, "running")
+        if (ticket.key === undefined && !this.again.has(ticket)) this.order.push(ticket.number)
+        return void this.log.push(`assign ${(ticket.holder as Table.Slot).id}`)
+      }
+      case "Refuse":
+        assert.strictEqual(this.standing.get(action.ticket), "waiting")
+        this.standing.set(action.ticket, "refused")
+        return void this.log.push(action.why)
+      case "Fail":
+        for (const ticket of action.tickets) {
+          assert.strictEqual(this.standing.get(ticket), "waiting")
+          this.standing.set(ticket, "failed")
+        }
+        return void this.log.push(`fail ${action.tickets.length}`)
+      case "Start":
+      case "BackOff":
+        return void this.log.push(`${action._tag === "Start" ? "start" : "back off"} ${action.slot.id}`)
+      case "End":
+        assert.isFalse(this.ended.has(action.slot), "a worker is ended once")
+        this.ended.add(action.slot)
+        return void this.log.push(`end ${action.slot.id} ${action.why}`)
+      case "Closed":
+        this.closed++
+        return void this.log.push("closed")
+      case "Opened":
+      case "OpenFailed":
+        return void this.log.push(action._tag === "Opened" ? "opened" : "open failed")
+      case "Wake":
+        return void this.log.push(`wake ${action.at}`)
+      case "Replaced":
+        return void this.log.push(`replaced ${action.why}`)
+    }
+  }
+
+  submit(key?: string, patient = false): Table.Ticket {
+    const ticket = Waiting.makeTicket(key, patient)
+    this.standing.set(ticket, "waiting")
+    this.input({ _tag: "Submit", ticket, isAgain: false })
+    return ticket
+  }
+
+  retry(ticket: Table.Ticket): void {
+    this.again.add(ticket)
+    this.standing.set(ticket, "waiting")
+    this.input({ _tag: "Submit", ticket, isAgain: true })
+  }
+
+  finish(ticket: Table.Ticket, fault?: Table.Reason): void {
+    this.standing.set(ticket, "over")
+    this.input({ _tag: "Finish", ticket, fault, now: this.now })
+  }
+
+  withdraw(ticket: Table.Ticket): void {
+    this.standing.set(ticket, "over")
+    this.input({ _tag: "Withdraw", ticket })
+  }
+
+  /** Everything that was started becomes ready. */
+  start(): void {
+    for (const slot of this.in("Starting")) this.input({ _tag: "Started", slot, now: this.now })
+  }
+
+  in(...phases: ReadonlyArray<Table.Phase["_tag"]>): ReadonlyArray<Table.Slot> {
+    return Array.from(this.table.slots).filter(({ phase }) => phases.includes(phase._tag))
+  }
+
+  tickets(...standings: ReadonlyArray<Standing>): ReadonlyArray<Table.Ticket> {
+    return Array.from(this.standing).filter(([, standing]) => standings.includes(standing)).map(([ticket]) => ticket)
+  }
+
+  /** The log since the last time. */
+  said(): ReadonlyArray<string> {
+    return this.log.splice(0)
+  }
+
+  states(): string {
+    return Array.from(this.table.slots, ({ id, phase }) => {
+      const active = "active" in phase ? phase.active : 0
+      return `${id}:${phase._tag}${active === 0 ? "" : `(${active})`}`
+    }).join(" ")
+  }
+}
+
+const open = (options: Partial<Table.Options> = {}): Model => {
+  const model = new Model(options)
+  model.input({ _tag: "Open" })
+  model.start()
+  model.said()
+  return model
+}
+
+describe("The table of a pool", () => {
+  it("is open when its first workers are ready, and not before", () => {
+    const model = new Model({ min: 2 })
+    model.input({ _tag: "Open" })
+    assert.deepStrictEqual(model.said(), ["start 1", "start 2"])
+    model.input({ _tag: "Started", slot: model.in("Starting")[0]!, now: 0 })
+    assert.deepStrictEqual(model.said(), [])
+    model.start()
+    assert.deepStrictEqual(model.said(), ["opened"])
+  })
+
+  it("is closed by a first worker that does not start, and ends the others", () => {
+    const model = new Model({ min: 2 })
+    model.input({ _tag: "Open" })
+    model.input({ _tag: "Started", slot: model.in("Starting")[0]!, now: 0 })
+    model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
+    assert.deepStrictEqual(model.said(), ["start 1", "start 2", "open failed", "end 1 closed"])
+    model.input({ _tag: "Gone", slot: model.in("Condemned")[0]! })
+    assert.deepStrictEqual(model.said(), ["closed"])
+  })
+
+  it("starts a worker for each task that waits, up to its maximum", () => {
+    const model = open({ queue: 10 })
+    for (let n = 0; n < 5; n++) model.submit()
+    assert.deepStrictEqual(model.said(), ["assign 1", "start 2", "start 3"])
+    model.start()
+    assert.strictEqual(model.states(), "1:Busy(1) 2:Busy(1) 3:Busy(1)")
+  })
+
+  it("refuses a task beyond the bound of its queue, but for one that brings its own bound", () => {
+    const model = open({ max: 1, queue: 1 })
+    for (let n = 0; n < 3; n++) model.submit()
+    assert.deepStrictEqual(model.said(), ["assign 1", "full"])
+    model.submit(undefined, true)
+    assert.strictEqual(model.table.waiting.count, 2)
+  })
+
+  it("gives tasks to the least busy worker", () => {
+    const model = open({ min: 2, max: 2, concurrency: 3 })
+    const first = model.submit()
+    for (let n = 0; n < 3; n++) model.submit()
+    assert.strictEqual(model.states(), "1:Busy(2) 2:Busy(2)")
+    model.finish(first)
+    model.said()
+    model.submit()
+    assert.deepStrictEqual(model.said(), ["assign 1"])
+  })
+
+  it("ends workers that were idle for long, down to its minimum, the one idle for longest first", () => {
+    const model = open({ queue: 10 })
+    const tasks = [model.submit(), model.submit(), model.submit()]
+    model.start()
+    for (const task of tasks) {
+      model.now += 100
+      model.finish(task)
+    }
+    assert.include(model.said(), "wake 1100")
+    model.input({ _tag: "Tick", now: 1100 })
+    assert.deepStrictEqual(model.said(), ["end 1 spare", "wake 1200"])
+    model.input({ _tag: "Tick", now: 1200 })
+    assert.deepStrictEqual(model.said(), ["end 2 spare"])
+    model.input({ _tag: "Tick", now: 10_000 })
+    assert.deepStrictEqual(model.said(), [])
+  })
+
+  it("replaces a worker after its number of tasks, once the last of them is over", () => {
+    const model = open({ max: 1, tasks: 2 })
+    model.finish(model.submit())
+    const last = model.submit()
+    assert.deepStrictEqual(model.said(), ["assign 1", "assign 1", "replaced tasks", "start 2"])
+    model.finish(last)
+    assert.deepStrictEqual(model.said(), ["end 1 tasks"])
+  })
+
+  it("replaces a worker at its age, and not before its task is over", () => {
+    const model = open({ max: 1, age: 500 })
+    const task = model.submit()
+    model.input({ _tag: "Tick", now: 500 })
+    assert.deepStrictEqual(model.said(), ["assign 1", "replaced age", "start 2"])
+    model.finish(task)
+    assert.deepStrictEqual(model.said(), ["end 1 age"])
+  })
+
+  it("gives tasks of one key to one worker, which they wait for though another is free", () => {
+    const model = open({ min: 2, max: 2 })
+    const first = model.submit("a")
+    model.submit("a")
+    model.submit("b")
+    assert.strictEqual(model.states(), "1:Busy(1) 2:Busy(1)")
+    assert.deepStrictEqual(model.said().map((line) => line.slice(0, 6)), ["assign", "assign"])
+    model.finish(first)
+    assert.strictEqual(model.tickets("waiting").length, 0)
+    const [again] = model.tickets("running").filter(({ key }) => key === "a")
+    assert.strictEqual((again!.holder as Table.Slot).id, 1)
+  })
+
+  it("gives tasks that wait for a key to other workers when the worker of the key is gone", () => {
+    const model = open({ min: 2, max: 2 })
+    model.submit("a")
+    model.submit("a")
+    model.submit("a")
+    const { holder } = model.tickets("running")[0]!
+    model.input({ _tag: "Part", slot: holder as Table.Slot, why: "lost", error })
+    assert.deepStrictEqual(model.said(), ["assign 1", "replaced lost", "start 3", "assign 2", "end 1 lost"])
+    assert.strictEqual(model.tickets("waiting").length, 1)
+    model.start()
+    assert.strictEqual(model.states(), "1:Condemned(1) 2:Busy(1) 3:Idle")
+  })
+
+  it("tells tasks that wait of a worker that does not start, after its attempts, and starts no more", () => {
+    const model = open({ min: 0, max: 1 })
+    model.submit()
+    const [slot] = model.in("Starting")
+    model.input({ _tag: "StartFailed", slot: slot!, error })
+    assert.deepStrictEqual(model.said(), ["start 1", "back off 2"])
+    model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
+    model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
+    assert.deepStrictEqual(model.said(), ["start 3", "fail 1"])
+    assert.strictEqual(model.table.slots.size, 0)
+    model.submit()
+    model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
+    assert.deepStrictEqual(model.said(), ["start 4", "fail 1"])
+    model.submit()
+    model.start()
+    assert.deepStrictEqual(model.said(), ["start 5", "assign 5"])
+  })
+
+  it("waits before it replaces a worker that died before its first task, and gives up after its attempts", () => {
+    const model = open({ min: 1, attempts: 3 })
+    model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
+    assert.deepStrictEqual(model.said(), ["replaced lost", "back off 2", "end 1 lost"])
+    model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
+    model.start()
+    model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
+    assert.deepStrictEqual(model.said(), ["start 3", "replaced lost", "back off 4", "end 3 lost"])
+    model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
+    model.start()
+    model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
+    assert.deepStrictEqual(model.said(), ["start 5", "replaced lost", "end 5 lost"])
+  })
+
+  it("drains: takes no task, runs those it has, and ends its workers", () => {
+    const model = open({ max: 1 })
+    const tasks = [model.submit(), model.submit()]
+    model.input({ _tag: "Drain" })
+    model.submit()
+    assert.deepStrictEqual(model.said(), ["assign 1", "closed"])
+    model.finish(tasks[0]!)
+    model.finish(tasks[1]!)
+    assert.deepStrictEqual(model.said(), ["assign 1", "end 1 closed"])
+    model.input({ _tag: "Gone", slot: model.in("Condemned")[0]! })
+    assert.deepStrictEqual(model.said(), ["closed"])
+  })
+
+  it("closes: tasks that wait fail, and every worker is ended at once", () => {
+    const model = open({ max: 2 })
+    for (let n = 0; n < 3; n++) model.submit()
+    model.input({ _tag: "Close" })
+    assert.deepStrictEqual(model.said(), ["assign 1", "start 2", "fail 2", "end 1 closed", "end 2 closed"])
+  })
+})
+
+const Op = Schema.Literals([
+  "submit",
+  "submit a",
+  "submit b",
+  "patient",
+  "finish",
+  "stuck",
+  "retry",
+  "withdraw",
+  "started",
+  "start failed",
+  "wait over",
+  "give up",
+  "lost",
+  "gone",
+  "memory",
+  "time"
+])
+
+const Ops = Schema.Array(
+  Schema.Struct({ op: Op, pick: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 7 })) })
+)
+  .check(Schema.isMaxLength(60))
+
+const pickFrom = <A>(from: ReadonlyArray<A>, pick: number): A | undefined => from[pick % Math.max(1, from.length)]
+
+const act = (model: Model, op: typeof Op.Type, pick: number): void => {
+  const ticket = (standing: Standing, f: (ticket: Table.Ticket) => void) => {
+    const picked = pickFrom(model.tickets(standing), pick)
+    if (picked !== undefined) f(picked)
+  }
+  const slot = (phases: ReadonlyArray<Table.Phase["_tag"]>, f: (slot: Table.Slot) => void) => {
+    const picked = pickFrom(model.in(...phases), pick)
+    if (picked !== undefined) f(picked)
+  }
+  switch (op) {
+    case "submit":
+      return void model.submit()
+    case "submit a":
+    case "submit b":
+      return void model.submit(op.at(-1))
+    case "patient":
+      return void model.submit(undefined, true)
+    case "finish":
+      return ticket("running", (picked) => model.finish(picked))
+    case "stuck":
+      return ticket("running", (picked) => model.finish(picked, "stuck"))
+    case "retry":
+      return ticket("running", (picked) => {
+        model.finish(picked)
+        model.retry(picked)
+      })
+    case "withdraw":
+      return ticket("waiting", (picked) => model.withdraw(picked))
+    case "started":
+      return slot(["Starting"], (picked) => model.input({ _tag: "Started", slot: picked, now: model.now }))
+    case "start failed":
+      return slot(["Starting"], (picked) => model.input({ _tag: "StartFailed", slot: picked, error }))
+    case "wait over":
+      return slot(["Backing"], (picked) => model.input({ _tag: "Retry", slot: picked }))
+    case "give up":
+      return slot(["Backing"], (picked) => model.input({ _tag: "GiveUp", slot: picked, error }))
+    case "lost":
+      return slot(["Idle", "Busy"], (picked) => model.input({ _tag: "Part", slot: picked, why: "lost", error }))
+    case "gone":
+      return slot(["Condemned"], (picked) => {
+        if (!model.ended.has(picked)) return
+        // Its tasks end with it.
+        for (const task of model.tickets("running").filter(({ holder }) => holder === picked)) model.finish(task)
+        model.input({ _tag: "Gone", slot: picked })
+      })
+    case "memory":
+      return slot(["Idle", "Busy"], (picked) => model.input({ _tag: "Measured", slot: picked, bytes: 100 }))
+    case "time":
+      model.now += 400
+      return model.input({ _tag: "Tick", now: model.now })
+  }
+}
+
+/** What holds after every step, whatever has happened. */
+const check = (model: Model): void => {
+  const { table } = model
+  const { options } = table
+  const said = model.states()
+  const live = model.in("Starting", "Backing", "Idle", "Busy")
+  assert.isAtMost(live.length, options.max, said)
+  const free = model.in("Idle", "Busy").filter(({ phase }) =>
+    phase._tag === "Idle" || phase._tag === "Busy" && phase.active < options.concurrency
+  )
+  assert.isTrue(free.length === 0 || table.waiting.anybody.isEmpty, `a worker is free while tasks wait: ${said}`)
+  assert.strictEqual(table.waiting.count, model.tickets("waiting").length)
+  const running = model.tickets("running")
+  assert.strictEqual(table.running, running.length)
+  for (const slot of table.slots) {
+    const { phase } = slot
+    const active = running.filter(({ holder }) => holder === slot).length
+    assert.strictEqual("active" in phase ? phase.active : 0, active, said)
+    assert.isAtMost(active, options.concurrency)
+    const mayEnd = phase._tag === "Condemned" && (active === 0 || ["lost", "stuck", "closed"].includes(phase.why))
+    assert.strictEqual(model.ended.has(slot), mayEnd, said)
+  }
+  // Tasks for anybody have somebody to wait for.
+  const coming = model.in("Starting", "Backing", "Busy").length
+  assert.isTrue(table.waiting.anybody.isEmpty || coming > 0, `tasks wait for nobody: ${said}`)
+  assert.strictEqual([...table.waiting.anybody].length, table.waiting.forAnybody)
+  assert.isAtMost(model.tickets("waiting").filter((ticket) => !ticket.patient && !model.again.has(ticket)).length, 4)
+  for (const key of ["a", "b"]) {
+    const places = running.filter((ticket) => ticket.key === key).map(({ holder }) => holder as Table.Slot)
+    const kept = new Set(places.filter(({ phase }) => phase._tag !== "Condemned"))
+    assert.isAtMost(kept.size, 1, `the key ${key} is at two workers: ${said}`)
+  }
+}
+
+const variants: ReadonlyArray<readonly [string, Partial<Table.Options>]> = [
+  ["one task a worker", {}],
+  ["two tasks a worker", { concurrency: 2, max: 2 }],
+  ["no worker kept", { min: 0, max: 2, attempts: 1 }],
+  ["everything recycled", { tasks: 2, age: 1000, memory: 50, concurrency: 2 }]
+]
+
+describe("Whatever happens to a pool, in any order,", () => {
+  for (const [what, options] of variants) {
+    it.prop(`its table keeps its rules: ${what}`, { ops: Ops }, ({ ops }) => {
+      const model = open(options)
+      for (const { op, pick } of ops) {
+        act(model, op, pick)
+        check(model)
+      }
+    })
+
+    it.prop(`tasks without a key begin in the order of their calls: ${what}`, { ops: Ops }, ({ ops }) => {
+      const model = open(options)
+      for (const { op, pick } of ops) act(model, op, pick)
+      assert.deepStrictEqual(model.order, model.order.toSorted((a, b) => a - b))
+    })
+
+    it.prop(`draining it ends every task with an answer, and every worker: ${what}`, { ops: Ops }, ({ ops }) => {
+      const model = open(options)
+      for (const { op, pick } of ops) act(model, op, pick)
+      model.input({ _tag: "Drain" })
+      for (let turn = 0; turn < 500 && model.closed === 0; turn++) {
+        for (const op of ["started", "wait over", "finish", "gone"] as const) act(model, op, 0)
+      }
+      check(model)
+      assert.strictEqual(model.closed, 1)
+      assert.strictEqual(model.table.slots.size, 0)
+      assert.deepStrictEqual(model.tickets("waiting", "running"), [])
+    })
+
+    it.prop(`closing it leaves nothing: ${what}`, { ops: Ops }, ({ ops }) => {
+      const model = open(options)
+      for (const { op, pick } of ops) act(model, op, pick)
+      model.input({ _tag: "Close" })
+      assert.deepStrictEqual(model.tickets("waiting"), [])
+      for (let turn = 0; turn < 100 && model.closed === 0; turn++) {
+        for (const slot of Array.from(model.table.slots)) model.input({ _tag: "Gone", slot })
+      }
+      assert.strictEqual(model.closed, 1)
+    })
+  }
+})
+
+describe("A hundred thousand tasks that wait", () => {
+  const many = 100_000
+
+  /** Milliseconds of a million look-ups: a scale for the speed of this machine now. */
+  const unit = (): number => {
+    const map = new Map(Array.from({ length: 1000 }, (_, n) => [n, n]))
+    const start = performance.now()
+    let sum = 0
+    for (let n = 0; n < 1_000_000; n++) sum += map.get(n % 1000)!
+    return sum > 0 ? Math.max(1, performance.now() - start) : 0
+  }
+
+  it("cost the same each, whether they are called or leave from the middle", () => {
+    const table = Table.make({ ...defaults, max: 1, queue: Infinity })
+    Table.step(table, { _tag: "Open" })
+    for (const slot of table.slots) Table.step(table, { _tag: "Started", slot, now: 0 })
+    const start = performance.now()
+    const keys = [undefined, "a", "b", undefined]
+    const tickets = Array.from({ length: many }, (_, n) => Waiting.makeTicket(keys[n % keys.length]))
+    for (const ticket of tickets) Table.step(table, { _tag: "Submit", ticket, isAgain: false })
+    assert.strictEqual(table.waiting.count, many - 1)
+    for (let n = 1; n < many; n += 2) Table.step(table, { _tag: "Withdraw", ticket: tickets[(n * 7919) % many]! })
+    let done = 0
+    let next: Table.Ticket | undefined = tickets[0]
+    while (next !== undefined) {
+      const [assigned]: ReadonlyArray<Table.Action> = Table.step(table, {
+        _tag: "Finish",
+        ticket: next,
+        fault: undefined,
+        now: 0
+      })
+      done++
+      next = assigned?._tag === "Assign" ? assigned.ticket : undefined
+    }
+    assert.strictEqual(table.waiting.count, 0)
+    assert.isAtLeast(done, many / 2 - 1)
+    assert.isBelow(performance.now() - start, 200 * unit())
+  })
+})
