@@ -44,10 +44,11 @@ export const now = <A, E>(fiber: Fiber.Fiber<A, E>): Effect.Effect<A, E> =>
   })
 
 /** The states of the workers, in the order of their starts. */
-export const states = (pool: Crew) => Effect.map(pool.statistics, ({ workers }) => workers.map(({ state }) => state))
+export const states = (pool: Pick<Crew, "statistics">) =>
+  Effect.map(pool.statistics, ({ workers }) => workers.map(({ state }) => state))
 
 /** The names of the workers that are ready. */
-export const ready = (pool: Crew) =>
+export const ready = (pool: Pick<Crew, "statistics">) =>
   Effect.map(
     pool.statistics,
     ({ workers }) => workers.filter(({ state }) => state === "idle" || state === "busy").map(({ actor }) => actor!.name)

@@ -1,12 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Actor, Pool } from "@furrow/actor"
 import * as Effect from "effect/Effect"
-import { half, hold, work } from "../fixtures/pooled.ts"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { bug, fragile, fragileStarts, half, hold, noted, ticks, twice, work } from "../fixtures/pooled.ts"
 import { inMemory } from "../support/InMemory.ts"
-import { pass, settle } from "../support/Time.ts"
-import { begin, beginAll, now, withCrew } from "./Pools.ts"
+import * as Journal from "../support/Journal.ts"
+import { pass, settle, within } from "../support/Time.ts"
+import { begin, beginAll, crew, now, ready, states, withCrew } from "./Pools.ts"
 
-describe("A pool", () => {
-  it.effect("runs tasks on as many workers as it has, and the others wait", () =>
+describe("A task of a pool", () => {
+  it.effect("G941: is run by a free worker, and waits its turn where there is none", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(4, pool.run(work({ millis: 100 })))
@@ -15,11 +21,33 @@ describe("A pool", () => {
         assert.deepStrictEqual([running, waiting], [2, 2])
         yield* pass(200)
         assert.deepStrictEqual((yield* Effect.forEach(tasks, now)).toSorted(), ["crew-1", "crew-1", "crew-2", "crew-2"])
-        assert.strictEqual(yield* pool.run(half({ n: 8 })), 4)
-        assert.strictEqual((yield* Effect.flip(pool.run(half({ n: 7 }))))._tag, "Odd")
       }))))
 
-  it.effect("frees a caller at its deadline, whatever its worker does, and replaces that worker", () =>
+  it.effect("fails with the error of its endpoint, and its worker goes on", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        assert.strictEqual((yield* Effect.flip(pool.run(half({ n: 7 }))))._tag, "Odd")
+        assert.strictEqual((yield* Effect.flip(pool.run(bug())))._tag, "RemoteActorError")
+        assert.strictEqual((yield* Effect.flip(pool.run(half({ n: 0.5 }))))._tag, "PayloadInvalid")
+        assert.strictEqual(yield* pool.run(half({ n: 8 })), 4)
+        assert.deepStrictEqual(yield* ready(pool), ["crew-1"])
+        const { tasks } = yield* pool.statistics
+        assert.deepStrictEqual(tasks, { succeeded: 1, failed: 3, interrupted: 0, timedOut: 0, refused: 0 })
+      }))))
+
+  it.effect("G942: is refused at once where as many wait as the queue holds", () =>
+    inMemory(withCrew({ size: 1, queue: 1 }, (pool) =>
+      Effect.gen(function*() {
+        yield* beginAll(2, pool.run(work({ millis: 100 })))
+        const error = yield* Effect.flip(pool.run(work({ millis: 0 })))
+        assert.deepInclude(error, { _tag: "PoolFull", pool: "crew", waiting: 1 })
+        yield* pass(100)
+        const next = yield* begin(pool.run(work({ millis: 0 })))
+        yield* pass(200)
+        assert.strictEqual(yield* now(next), "crew-1")
+      }))))
+
+  it.effect("G943: frees its caller at its deadline, whatever its worker does, and that worker is replaced", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const task = yield* begin(Effect.flip(pool.run(hold({ millis: 3_600_000 }), { within: 100 })))
@@ -33,6 +61,310 @@ describe("A pool", () => {
         assert.strictEqual(next.pollUnsafe(), undefined)
         yield* pass(1)
         assert.strictEqual(yield* now(next), "crew-2")
-        assert.strictEqual((yield* pool.statistics).replaced.stuck, 1)
+        const { replaced, tasks } = yield* pool.statistics
+        assert.strictEqual(replaced.stuck, 1)
+        assert.strictEqual(tasks.timedOut, 1)
       }))))
+
+  it.effect("G943: keeps a worker that lets go of a task that is out of time, once its finalizers have run", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      yield* withCrew({ size: 1 }, (pool) =>
+        Effect.gen(function*() {
+          const task = yield* begin(
+            Effect.flip(pool.run(noted({ name: "it", millis: 60_000, cleanup: 300 }), { within: 100 }))
+          )
+          yield* pass(100, 1)
+          assert.strictEqual((yield* now(task))._tag, "TaskTimeout")
+          const next = yield* begin(pool.run(work({ millis: 0 })))
+          yield* pass(400)
+          assert.strictEqual(yield* now(next), "crew-1")
+          assert.strictEqual(journal.at(-1), "400 it finalized")
+        }))
+    }).pipe(inMemory))
+
+  it.effect("is out of time also where no worker was free, and waits no longer", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        yield* begin(pool.run(work({ millis: 1000 })))
+        const late = yield* begin(Effect.flip(pool.run(work({ millis: 0 }), { within: 100 })))
+        yield* pass(100)
+        const error = yield* now(late)
+        assert.strictEqual(error._tag === "TaskTimeout" && error.phase, "waiting")
+        assert.strictEqual((yield* pool.statistics).waiting, 0)
+      }))))
+
+  it.effect("G944: leaves the queue when its caller is interrupted, wherever it stands there", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const first = yield* begin(pool.run(work({ millis: 100 })))
+        const [second, third, fourth] = yield* beginAll(3, pool.run(work({ millis: 100 })))
+        yield* settle
+        yield* Fiber.interrupt(third!)
+        assert.strictEqual((yield* pool.statistics).waiting, 2)
+        yield* pass(300)
+        yield* Effect.forEach([first, second!, fourth!], now)
+        const { tasks } = yield* pool.statistics
+        assert.deepInclude(tasks, { succeeded: 3, interrupted: 1 })
+      }))))
+
+  it.effect("interrupts its worker's fiber with its caller, which waits for the finalizers, no longer than letGo", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      yield* withCrew({ size: 2, letGo: 400 }, (pool) =>
+        Effect.gen(function*() {
+          const quick = yield* begin(pool.run(noted({ name: "quick", millis: 60_000, cleanup: 300 })))
+          const slow = yield* begin(pool.run(noted({ name: "slow", millis: 60_000, cleanup: 3000 })))
+          yield* settle
+          const ends = yield* begin(Fiber.interrupt(quick))
+          const gives = yield* begin(Fiber.interrupt(slow))
+          yield* pass(299, 1)
+          assert.strictEqual(ends.pollUnsafe(), undefined)
+          yield* pass(1, 1)
+          yield* now(ends)
+          yield* pass(99, 1)
+          assert.strictEqual(gives.pollUnsafe(), undefined)
+          yield* pass(1, 1)
+          yield* now(gives)
+          yield* pass(3000)
+          // The worker that did not let go is asked to end, and its finalizers are not cut off.
+          assert.strictEqual(journal.at(-1), "3000 slow finalized")
+          assert.deepStrictEqual((yield* ready(pool)).toSorted(), ["crew-1", "crew-3"])
+        }))
+    }).pipe(inMemory))
+
+  it.effect("G945: of a key goes to the worker of that key, and waits for it though another is free", () =>
+    inMemory(withCrew({}, (pool) =>
+      Effect.gen(function*() {
+        const task = (key: string) => pool.run(work({ millis: 100 }), { key })
+        const a = yield* beginAll(3, task("a"))
+        const b = yield* beginAll(1, task("b"))
+        yield* pass(100)
+        const [of] = yield* Effect.forEach(b, now)
+        assert.strictEqual((yield* pool.statistics).running, 1)
+        yield* pass(200)
+        const names = yield* Effect.forEach(a, now)
+        assert.strictEqual(new Set(names).size, 1)
+        assert.notStrictEqual(names[0], of)
+        const again = yield* begin(task("a"))
+        yield* pass(100)
+        assert.strictEqual(yield* now(again), names[0])
+      }))))
+})
+
+describe("The workers of a pool", () => {
+  it.effect("G946: grow with the tasks that wait, and shrink when they have been idle for long", () =>
+    inMemory(withCrew({ size: { min: 1, max: 3, idle: "10 seconds" } }, (pool) =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* states(pool), ["idle"])
+        const tasks = yield* beginAll(5, pool.run(work({ millis: 1000 })))
+        yield* pass(2000)
+        assert.strictEqual((yield* ready(pool)).length, 3)
+        yield* Effect.forEach(tasks, now)
+        yield* pass(8900)
+        assert.strictEqual((yield* ready(pool)).length, 3)
+        yield* pass(1200)
+        assert.strictEqual((yield* ready(pool)).length, 1)
+        yield* pass(60_000, 1000)
+        assert.strictEqual((yield* ready(pool)).length, 1)
+        assert.strictEqual((yield* pool.statistics).replaced.spare, 2)
+      }))))
+
+  it.effect("start with the first task where none is kept", () =>
+    inMemory(withCrew({ size: { max: 2 } }, (pool) =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* states(pool), [])
+        const task = yield* begin(pool.run(half({ n: 8 })))
+        yield* settle
+        assert.strictEqual(yield* now(task), 4)
+      }))))
+
+  it.effect("are replaced after their number of tasks", () =>
+    inMemory(withCrew({ size: 1, recycle: { tasks: 2 } }, (pool) =>
+      Effect.gen(function*() {
+        const tasks = yield* beginAll(5, pool.run(work({ millis: 100 })))
+        yield* pass(1000)
+        const names = yield* Effect.forEach(tasks, now)
+        assert.deepStrictEqual(names, ["crew-1", "crew-1", "crew-2", "crew-2", "crew-3"])
+        assert.strictEqual((yield* pool.statistics).replaced.tasks, 2)
+      }))))
+
+  it.effect("are replaced at their age, when their tasks are over", () =>
+    inMemory(withCrew({ size: 1, recycle: { age: "1 minute" } }, (pool) =>
+      Effect.gen(function*() {
+        yield* pass(59_000, 1000)
+        const task = yield* begin(pool.run(work({ millis: 5000 })))
+        yield* pass(2000)
+        const next = yield* begin(pool.run(work({ millis: 0 })))
+        yield* pass(100)
+        assert.strictEqual(yield* now(next), "crew-2")
+        yield* pass(4000)
+        assert.strictEqual(yield* now(task), "crew-1")
+        assert.deepStrictEqual(yield* ready(pool), ["crew-2"])
+      }))))
+
+  it.effect("have as many tasks at once as they may", () =>
+    inMemory(withCrew({ size: 2, concurrency: 3 }, (pool) =>
+      Effect.gen(function*() {
+        const tasks = yield* beginAll(7, pool.run(work({ millis: 100 })))
+        yield* settle
+        const { workers } = yield* pool.statistics
+        assert.deepStrictEqual(workers.map(({ running }) => running), [3, 3])
+        yield* pass(200)
+        yield* Effect.forEach(tasks, now)
+      }))))
+})
+
+describe("Streams and dialogs of a pool", () => {
+  it.effect("have their worker until they are closed", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const stream = yield* begin(
+          pool.stream(ticks({ to: 100, millis: 100 })).pipe(Stream.take(3), Stream.runCollect)
+        )
+        yield* pass(200)
+        const next = yield* begin(pool.run(work({ millis: 0 })))
+        yield* settle
+        assert.strictEqual((yield* pool.statistics).waiting, 1)
+        yield* pass(200)
+        assert.deepStrictEqual(yield* now(stream), [1, 2, 3])
+        assert.strictEqual(yield* now(next), "crew-1")
+      }))))
+
+  it.effect("say what a worker says, and are over with their body", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const words = yield* pool.open(
+          twice(),
+          ({ result, stream }) =>
+            Effect.gen(function*() {
+              yield* stream.send("hay")
+              const heard = [yield* stream.receive, yield* stream.receive]
+              yield* stream.end
+              return [...heard, yield* result]
+            })
+        )
+        assert.deepStrictEqual(words, ["hay", "hay", 1])
+        const error = yield* Effect.flip(pool.open(twice(), () => Effect.fail("left" as const)))
+        assert.strictEqual(error, "left")
+        const { running, tasks } = yield* pool.statistics
+        assert.deepStrictEqual([running, tasks.succeeded, tasks.failed], [0, 1, 1])
+      }))))
+
+  it.effect("are interrupted at the deadline of an open", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const late = yield* begin(Effect.flip(pool.open(twice(), () => Effect.never, { within: 200 })))
+        yield* pass(200)
+        assert.strictEqual((yield* now(late))._tag, "TaskTimeout")
+        yield* settle
+        assert.strictEqual((yield* pool.statistics).running, 0)
+      }))))
+
+  it.effect("leave the queue when their reader does", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        yield* begin(pool.run(work({ millis: 1000 })))
+        const reader = yield* begin(Stream.runDrain(pool.stream(ticks({ to: 3, millis: 0 }))))
+        yield* settle
+        assert.strictEqual((yield* pool.statistics).waiting, 1)
+        yield* Fiber.interrupt(reader)
+        assert.strictEqual((yield* pool.statistics).waiting, 0)
+      }))))
+})
+
+describe("The items of a map", () => {
+  it.effect("are answered in their order, with as many at once as workers have room for", () =>
+    inMemory(withCrew({ size: 2, queue: 0 }, (pool) =>
+      Effect.gen(function*() {
+        const progress: Array<number> = []
+        const reading = yield* begin(Stream.runCollect(pool.map(
+          [400, 100, 300, 200],
+          (millis) => work({ millis }),
+          { progress: ({ done }) => void progress.push(done) }
+        )))
+        yield* pass(300)
+        assert.deepStrictEqual(progress, [1])
+        yield* pass(800)
+        assert.strictEqual((yield* now(reading)).length, 4)
+        assert.deepStrictEqual(progress, [1, 2, 3, 4])
+      }))))
+
+  it.effect("come as they are completed where that is asked for, and a failure ends the others", () =>
+    inMemory(withCrew({ size: 2 }, (pool) =>
+      Effect.gen(function*() {
+        const halves = yield* begin(Stream.runCollect(pool.map([8, 6, 4], (n) => half({ n }), { ordered: false })))
+        yield* settle
+        assert.sameMembers(Array.from(yield* now(halves)), [4, 3, 2])
+        const failing = yield* begin(Effect.flip(Stream.runDrain(pool.map([2, 3, 4], (n) => half({ n })))))
+        yield* settle
+        assert.strictEqual((yield* now(failing))._tag, "Odd")
+        assert.strictEqual((yield* pool.statistics).running, 0)
+      }))))
+})
+
+describe("The end of a pool", () => {
+  it.effect("G947: ends its workers in order when its Scope closes, and tasks that wait fail", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const scope = yield* Scope.make()
+      const pool = yield* Scope.provide(Pool.make({ name: "crew", expose: crew, size: 1 }), scope)
+      const running = yield* begin(Effect.flip(pool.run(noted({ name: "it", millis: 60_000, cleanup: 300 }))))
+      const waiting = yield* begin(Effect.flip(pool.run(work({ millis: 0 }))))
+      yield* settle
+      const closing = yield* begin(Scope.close(scope, Exit.void))
+      yield* settle
+      const error = yield* now(waiting)
+      assert.strictEqual(error._tag === "ActorUnreachable" && error.why, "closed")
+      yield* pass(299)
+      assert.strictEqual(closing.pollUnsafe(), undefined)
+      yield* pass(50)
+      yield* now(closing)
+      const ended = yield* now(running)
+      assert.strictEqual(ended._tag === "ContextCancelled" && ended.reason, "pool closed")
+      assert.include(journal, "0 it cancelled by root: pool closed")
+      assert.strictEqual((yield* Effect.flip(pool.run(work({ millis: 0 }))))._tag, "ActorUnreachable")
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(inMemory))
+
+  it.effect("G948: drains: refuses new tasks, runs those it has, and ends its workers", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const tasks = yield* beginAll(2, pool.run(work({ millis: 100 })))
+        const draining = yield* begin(pool.drain())
+        assert.strictEqual((yield* Effect.flip(pool.run(work({ millis: 0 }))))._tag, "ActorUnreachable")
+        yield* pass(100)
+        assert.strictEqual(draining.pollUnsafe(), undefined)
+        yield* pass(200)
+        yield* now(draining)
+        assert.deepStrictEqual(yield* Effect.forEach(tasks, now), ["crew-1", "crew-1"])
+        assert.deepStrictEqual((yield* Actor.statistics).children, [])
+      }))))
+
+  it.effect("G948: ends what is left when the time for draining is over", () =>
+    inMemory(withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        const [task, other] = yield* beginAll(2, Effect.flip(pool.run(work({ millis: 60_000 }))))
+        const draining = yield* begin(pool.drain("1 second"))
+        yield* pass(1100)
+        yield* now(draining)
+        assert.deepStrictEqual([(yield* now(task!))._tag, (yield* now(other!))._tag], [
+          "ContextCancelled",
+          "ActorUnreachable"
+        ])
+      }))))
+
+  it.effect("G949: comes with a first worker that does not start: make fails as it does, and nothing is left", () =>
+    Effect.gen(function*() {
+      fragileStarts.fail = true
+      const error = yield* within(60_000)(Effect.flip(Effect.scoped(Pool.make({ expose: [fragile], size: 2 }))))
+      assert.strictEqual(error._tag === "SpawnFailed" && error.step, "layer")
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false))))
+
+  it.effect("comes with options that contradict each other: make dies of them", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Effect.scoped(Pool.make({ expose: [work], size: { min: 3, max: 2 } })))
+      assert.match(String(Exit.isFailure(exit) && exit.cause), /cannot have size.min 3: .* between 0 and 2/)
+    }).pipe(inMemory))
 })

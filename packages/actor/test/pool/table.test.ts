@@ -76,8 +76,8 @@ class Model {
         return void this.log.push(action._tag === "Opened" ? "opened" : "open failed")
       case "Wake":
         return void this.log.push(`wake ${action.at}`)
-      case "Replaced":
-        return void this.log.push(`replaced ${action.why}`)
+      case "Condemned":
+        return void this.log.push(`condemned ${action.why}`)
     }
   }
 
@@ -154,7 +154,7 @@ describe("The table of a pool", () => {
     model.input({ _tag: "Open" })
     model.input({ _tag: "Started", slot: model.in("Starting")[0]!, now: 0 })
     model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
-    assert.deepStrictEqual(model.said(), ["start 1", "start 2", "open failed", "end 1 closed"])
+    assert.deepStrictEqual(model.said(), ["start 1", "start 2", "open failed", "condemned closed", "end 1 closed"])
     model.input({ _tag: "Gone", slot: model.in("Condemned")[0]! })
     assert.deepStrictEqual(model.said(), ["closed"])
   })
@@ -196,9 +196,9 @@ describe("The table of a pool", () => {
     }
     assert.include(model.said(), "wake 1100")
     model.input({ _tag: "Tick", now: 1100 })
-    assert.deepStrictEqual(model.said(), ["end 1 spare", "wake 1200"])
+    assert.deepStrictEqual(model.said(), ["condemned spare", "end 1 spare", "wake 1200"])
     model.input({ _tag: "Tick", now: 1200 })
-    assert.deepStrictEqual(model.said(), ["end 2 spare"])
+    assert.deepStrictEqual(model.said(), ["condemned spare", "end 2 spare"])
     model.input({ _tag: "Tick", now: 10_000 })
     assert.deepStrictEqual(model.said(), [])
   })
@@ -207,7 +207,7 @@ describe("The table of a pool", () => {
     const model = open({ max: 1, tasks: 2 })
     model.finish(model.submit())
     const last = model.submit()
-    assert.deepStrictEqual(model.said(), ["assign 1", "assign 1", "replaced tasks", "start 2"])
+    assert.deepStrictEqual(model.said(), ["assign 1", "assign 1", "condemned tasks", "start 2"])
     model.finish(last)
     assert.deepStrictEqual(model.said(), ["end 1 tasks"])
   })
@@ -216,7 +216,7 @@ describe("The table of a pool", () => {
     const model = open({ max: 1, age: 500 })
     const task = model.submit()
     model.input({ _tag: "Tick", now: 500 })
-    assert.deepStrictEqual(model.said(), ["assign 1", "replaced age", "start 2"])
+    assert.deepStrictEqual(model.said(), ["assign 1", "condemned age", "start 2"])
     model.finish(task)
     assert.deepStrictEqual(model.said(), ["end 1 age"])
   })
@@ -241,7 +241,7 @@ describe("The table of a pool", () => {
     model.submit("a")
     const { holder } = model.tickets("running")[0]!
     model.input({ _tag: "Part", slot: holder as Table.Slot, why: "lost", error })
-    assert.deepStrictEqual(model.said(), ["assign 1", "replaced lost", "start 3", "assign 2", "end 1 lost"])
+    assert.deepStrictEqual(model.said(), ["assign 1", "condemned lost", "start 3", "assign 2", "end 1 lost"])
     assert.strictEqual(model.tickets("waiting").length, 1)
     model.start()
     assert.strictEqual(model.states(), "1:Condemned(1) 2:Busy(1) 3:Idle")
@@ -268,15 +268,15 @@ describe("The table of a pool", () => {
   it("waits before it replaces a worker that died before its first task, and gives up after its attempts", () => {
     const model = open({ min: 1, attempts: 3 })
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
-    assert.deepStrictEqual(model.said(), ["replaced lost", "back off 2", "end 1 lost"])
+    assert.deepStrictEqual(model.said(), ["condemned lost", "back off 2", "end 1 lost"])
     model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
     model.start()
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
-    assert.deepStrictEqual(model.said(), ["start 3", "replaced lost", "back off 4", "end 3 lost"])
+    assert.deepStrictEqual(model.said(), ["start 3", "condemned lost", "back off 4", "end 3 lost"])
     model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
     model.start()
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
-    assert.deepStrictEqual(model.said(), ["start 5", "replaced lost", "end 5 lost"])
+    assert.deepStrictEqual(model.said(), ["start 5", "condemned lost", "end 5 lost"])
   })
 
   it("drains: takes no task, runs those it has, and ends its workers", () => {
@@ -287,7 +287,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 1", "closed"])
     model.finish(tasks[0]!)
     model.finish(tasks[1]!)
-    assert.deepStrictEqual(model.said(), ["assign 1", "end 1 closed"])
+    assert.deepStrictEqual(model.said(), ["assign 1", "condemned closed", "end 1 closed"])
     model.input({ _tag: "Gone", slot: model.in("Condemned")[0]! })
     assert.deepStrictEqual(model.said(), ["closed"])
   })
@@ -296,7 +296,14 @@ describe("The table of a pool", () => {
     const model = open({ max: 2 })
     for (let n = 0; n < 3; n++) model.submit()
     model.input({ _tag: "Close" })
-    assert.deepStrictEqual(model.said(), ["assign 1", "start 2", "fail 2", "end 1 closed", "end 2 closed"])
+    assert.deepStrictEqual(model.said(), [
+      "assign 1",
+      "start 2",
+      "fail 2",
+      "condemned closed",
+      "end 1 closed",
+      "end 2 closed"
+    ])
   })
 })
 

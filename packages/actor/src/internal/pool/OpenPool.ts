@@ -55,8 +55,12 @@ export class Task implements Table.Ticket {
   /** Why no worker will have it. */
   failure: Cause.Cause<ActorError | PoolFull> | undefined
   wake: (() => void) | undefined
-  /** Since when it waits, or runs. */
+  /** Since when it waits, or runs; below 0 in the moment in which it asks. */
   since = 0
+  /** It is counted as over. */
+  isOver = false
+  /** Its worker was lost, and it is to be given to another one. */
+  isRepeated = false
 
   constructor(key: string | undefined, patient: boolean) {
     this.key = key
@@ -83,7 +87,7 @@ const closedError = (pool: string): ActorUnreachable =>
 /** The words in which a worker is ended. */
 const endings: Readonly<Record<Table.Reason, string>> = {
   lost: "its connection ended",
-  ended: "it is ending",
+  left: "it is ending",
   stuck: "it did not let go of a task",
   tasks: "it has done its number of tasks",
   age: "it has reached its age",
@@ -121,7 +125,7 @@ export class OpenPool {
       local.events.subscribe((event) => {
         if (event._tag !== "ActorEnding") return
         const slot = this.bySlot.get(event.actor.uuid)
-        if (slot !== undefined) this.part(slot, "ended")
+        if (slot !== undefined) this.part(slot, lostRungs.has(event.rung) ? "lost" : "left")
       }),
       Counts.register(settings.name, this.context, this.counts, {
         waiting: () => this.table.waiting.count,
@@ -162,16 +166,17 @@ export class OpenPool {
 
   /** The task has a worker afterwards, or a failure, or it is woken once it has one. */
   submit(task: Task, isAgain: boolean): void {
-    task.since = this.now
+    task.since = -1
     task.wake = task.failure = task.worker = undefined
     if (isAgain) this.counts.retried++
     this.input({ _tag: "Submit", ticket: task, isAgain })
+    if (task.since < 0) task.since = this.now
   }
 
   /** Nobody waits for the task any more, or its work is over. */
   leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
-    const { now } = this
     if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
+    const { now } = this
     // It may have a worker, and be given up before it is told so.
     if (task.worker !== undefined) this.counts.run.observe(now - task.since)
     const fault = task.worker === undefined ? undefined : faultOf(task.worker, exit)
@@ -181,16 +186,15 @@ export class OpenPool {
   // ---- carrying out -----------------------------------------------------------------------------------------------
 
   private input(input: Table.Input): void {
-    this.pending.push(...Table.step(this.table, input))
+    const actions = Table.step(this.table, input)
+    if (actions.length === 0) return
     // A task that is woken may be over at once: what comes of that waits its turn here, and not on the stack.
-    if (this.isExecuting) return
+    if (this.isExecuting) return void this.pending.push(...actions)
     this.isExecuting = true
-    try {
-      for (let at = 0; at < this.pending.length; at++) this.attempt(this.pending[at]!)
-    } finally {
-      this.pending.length = 0
-      this.isExecuting = false
-    }
+    for (const action of actions) this.attempt(action)
+    for (let at = 0; at < this.pending.length; at++) this.attempt(this.pending[at]!)
+    this.pending.length = 0
+    this.isExecuting = false
   }
 
   /** Nothing that is done for the table can keep it from the rest. */
@@ -219,7 +223,7 @@ export class OpenPool {
         return this.backOff(action.slot, action.failures, action.error)
       case "End":
         return this.end(action.slot, action.why)
-      case "Replaced":
+      case "Condemned":
         return void this.counts.replaced[action.why]++
       case "Wake":
         return this.wakeAt(action.at)
@@ -241,7 +245,8 @@ export class OpenPool {
     if (task.holder === undefined) return
     task.worker = this.workers.get(task.holder as Table.Slot)!
     const { now } = this
-    this.counts.wait.observe(now - task.since)
+    // One that has its worker at once has asked in this moment.
+    this.counts.wait.observe(task.since < 0 ? 0 : now - task.since)
     task.since = now
     task.wake?.()
   }
@@ -307,10 +312,10 @@ export class OpenPool {
     this.input({ _tag: "Started", slot, now: this.now })
     // It was told to end while it started.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
-    Portal.whenParted(portal, () => this.part(slot, "lost"))
+    Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
   }
 
-  private part(slot: Table.Slot, why: "lost" | "ended"): void {
+  private part(slot: Table.Slot, why: "lost" | "left"): void {
     const { actor } = this.workers.get(slot)!
     const error = withoutStack(() =>
       new ActorUnreachable({
@@ -326,10 +331,10 @@ export class OpenPool {
   private gone(slot: Table.Slot, actor: ActorId, exit: ActorExit): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.bySlot.delete(actor.uuid)
-      const wasLost = slot.phase._tag === "Condemned" && slot.phase.why === "lost"
+      const wasOurs = slot.phase._tag === "Condemned" && slot.phase.why !== "lost" && slot.phase.why !== "left"
       this.workers.delete(slot)
       this.input({ _tag: "Gone", slot })
-      if (!wasLost || exit._tag !== "Lost" && exit._tag !== "Failed") return Effect.void
+      if (wasOurs || exit._tag !== "Lost" && exit._tag !== "Failed") return Effect.void
       return Effect.logWarning(`the pool "${this.name}" has lost a worker: ${exit.error.message}`)
     })
   }
@@ -374,6 +379,9 @@ export class OpenPool {
   }
 }
 
+/** Rungs on which an actor is that nobody has asked to end. */
+const lostRungs: ReadonlySet<string> = new Set(["Terminating", "Killed", "Gone"])
+
 /** Why a worker is of no use after a task. */
 const faultOf = (worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Reason | undefined => {
   if (Portal.isStuck(worker.portal)) return "stuck"
@@ -385,5 +393,5 @@ const faultOf = (worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Reaso
       | undefined
     return error?.ending === true && error.actor?.uuid === worker.actor.uuid
   })
-  return isEnding ? "ended" : undefined
+  return isEnding ? "left" : undefined
 }

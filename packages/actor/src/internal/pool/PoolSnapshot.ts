@@ -56,7 +56,13 @@ export interface PoolSnapshot {
   readonly retried: number
   /** Workers that became ready. */
   readonly started: number
-  /** Workers that were replaced, by reason; `spare` and `closed` ones have no successor. */
+  /**
+   * Workers that were replaced, by reason; a `spare` one and those of a pool that is `closed` have no successor.
+   *
+   * - `lost`: its connection ended. `left`: it ended itself, or somebody else ended it
+   * - `stuck`: it did not let go of a task that was given up
+   * - `tasks`, `age`, `memory`: it was recycled
+   */
   readonly replaced: { readonly [Why in Reason]: number }
   /** How long tasks waited for their worker, and how long workers had them. */
   readonly wait: Durations

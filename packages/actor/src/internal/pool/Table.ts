@@ -27,8 +27,11 @@ export type Ticket = Waiting.Ticket
 
 type Failure = Cause.Cause<ActorError>
 
-/** The reasons why a worker is replaced, or ends without a successor (`spare`, `closed`). */
-export const reasons = ["lost", "ended", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
+/**
+ * The reasons why a worker gets no more tasks: its connection ended, or it ends for somebody else's reason; it did not let
+ * go; it has done its time. `spare` and `closed` have no successor.
+ */
+export const reasons = ["lost", "left", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
 export type Reason = (typeof reasons)[number]
 
 interface Live {
@@ -118,7 +121,7 @@ export type Action =
   | { readonly _tag: "Start"; readonly slot: Slot }
   | { readonly _tag: "BackOff"; readonly slot: Slot; readonly failures: number; readonly error: Failure }
   | { readonly _tag: "End"; readonly slot: Slot; readonly why: Reason }
-  | { readonly _tag: "Replaced"; readonly why: Reason }
+  | { readonly _tag: "Condemned"; readonly why: Reason }
   /** A `Tick` is wanted then. */
   | { readonly _tag: "Wake"; readonly at: number }
   | { readonly _tag: "Opened" }
@@ -408,7 +411,7 @@ const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void =
   const { phase } = slot
   slot.phase = { _tag: "Condemned", why, active: phase._tag === "Busy" ? phase.active : 0, isEnding: false }
   Waiting.unbind(table.waiting, slot)
-  if (why !== "closed" && why !== "spare") actions.push({ _tag: "Replaced", why })
+  actions.push({ _tag: "Condemned", why })
 }
 
 /** A worker gets no more tasks, and is ended once it has none. */

@@ -51,10 +51,6 @@ const asked = <A, E, R>(
   })
 }
 
-/** Works once on one worker. A task that has asked leaves, wherever an interruption meets it. */
-const attempt = (pool: OpenPool, task: Task, isAgain: boolean, work: Work): Effect.Effect<any, any, any> =>
-  Effect.onExitPrimitive(asked(pool, task, isAgain, work), (exit) => void pool.leave(task, exit))
-
 /** True when the worker was lost or was ending, and the task can be repeated without doing anything twice. */
 const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyEndpoint | undefined): boolean => {
   if (endpoint === undefined || actor === undefined) return false
@@ -68,40 +64,64 @@ const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyE
   return ending?.ending === true && ending.actor?.uuid === actor.uuid
 }
 
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Outcome => {
+  if (Exit.isSuccess(exit)) return "succeeded"
+  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
+  const failed = exit.cause.reasons.find(Cause.isFailReason)
+  return (failed?.error as { readonly _tag?: unknown } | undefined)?._tag === "PoolFull" ? "refused" : "failed"
+}
+
+/** Counts a task that is over, once. */
+const count = (pool: OpenPool, task: Task, outcome: Outcome): void => {
+  if (task.isOver) return
+  task.isOver = true
+  pool.counts.tasks[outcome]++
+}
+
+/** Works once on one worker. A task that has asked leaves, wherever an interruption meets it. */
+const attempt = (
+  pool: OpenPool,
+  task: Task,
+  isAgain: boolean,
+  work: Work,
+  endpoint: AnyEndpoint | undefined,
+  retries: number
+): Effect.Effect<any, any, any> =>
+  Effect.onExitPrimitive(asked(pool, task, isAgain, work), (exit) => {
+    const failed = Exit.isSuccess(exit) ? undefined : exit.cause.reasons.find(Cause.isFailReason)
+    task.isRepeated = failed !== undefined && retries > 0 && isRepeatable(failed.error, task.worker?.actor, endpoint)
+    pool.leave(task, exit)
+    if (!task.isRepeated) count(pool, task, outcomeOf(exit))
+    return undefined
+  })
+
 /** Works, and works elsewhere where a worker was lost before it had begun. */
 const attempts = (
   pool: OpenPool,
   task: Task,
   isAgain: boolean,
   work: Work,
-  options: Options,
-  left: number
+  endpoint: AnyEndpoint | undefined,
+  retries: number
 ): Effect.Effect<any, any, any> => {
-  const once = attempt(pool, task, isAgain, work)
-  if (left <= 0) return once
-  return Effect.catchCause(once, (cause) => {
-    const failed = cause.reasons.find(Cause.isFailReason)
-    return failed !== undefined && isRepeatable(failed.error, task.worker?.actor, options.endpoint)
-      ? attempts(pool, task, true, work, options, left - 1)
-      : Effect.failCause(cause)
-  })
-}
-
-const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Outcome => {
-  if (Exit.isSuccess(exit)) return "succeeded"
-  if (Cause.hasInterruptsOnly(exit.cause)) return "interrupted"
-  const failed = exit.cause.reasons.find(Cause.isFailReason)
-  const tag = (failed?.error as { readonly _tag?: unknown } | undefined)?._tag
-  return tag === "TaskTimeout" ? "timedOut" : tag === "PoolFull" ? "refused" : "failed"
+  const once = attempt(pool, task, isAgain, work, endpoint, retries)
+  if (retries <= 0) return once
+  return Effect.catchCause(
+    once,
+    (cause) => task.isRepeated ? attempts(pool, task, true, work, endpoint, retries - 1) : Effect.failCause(cause)
+  )
 }
 
 /** A task in the fiber of its caller, or beside it where it has a deadline. */
-export const run = (pool: OpenPool, options: Options, work: Work): Effect.Effect<any, any, any> =>
+export const run = (
+  pool: OpenPool,
+  { endpoint, key, patient, retries, within: millis }: Options,
+  work: Work
+): Effect.Effect<any, any, any> =>
   Effect.suspend(() => {
-    const task = new Task(options.key, options.patient)
-    const working = attempts(pool, task, false, work, options, options.retries)
-    const bounded = options.within === undefined ? working : within(pool, task, options.within, working)
-    return Effect.onExitPrimitive(bounded, (exit) => void pool.counts.tasks[outcomeOf(exit)]++)
+    const task = new Task(key, patient)
+    const working = attempts(pool, task, false, work, endpoint, retries)
+    return millis === undefined ? working : within(pool, task, millis, working)
   })
 
 /**
@@ -131,6 +151,7 @@ const within = (
       timer.addObserver((exit) => {
         if (Exit.isFailure(exit) || working.pollUnsafe() !== undefined) return
         isLate = true
+        count(pool, task, "timedOut")
         const phase = task.worker === undefined ? "waiting" : "running"
         working.interruptUnsafe()
         resume(Effect.fail(withoutStack(() => new TaskTimeout({ pool: pool.name, millis, phase }))))
@@ -169,7 +190,7 @@ export const held = (
     const leave = (exit: Exit.Exit<unknown, unknown>) =>
       Effect.sync(() => {
         pool.leave(task, exit)
-        pool.counts.tasks[outcomeOf(exit)]++
+        count(pool, task, outcomeOf(exit))
       })
     // Before it asks: a task that has asked leaves, wherever an interruption meets it.
     return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, false, Effect.succeed))

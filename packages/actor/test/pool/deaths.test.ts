@@ -1,0 +1,285 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Actor} from "@furrow/actor";
+import { Pool, Timeouts } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { fragile, fragileStarts, noted, redo, work } from "../fixtures/pooled.ts"
+import { inMemory } from "../support/InMemory.ts"
+import * as Journal from "../support/Journal.ts"
+import { captureLogs } from "../support/Logs.ts"
+import * as Puppets from "../support/Puppets.ts"
+import { drained, pass, settle, within } from "../support/Time.ts"
+import { begin, beginAll, type Crew, now, type Options, ready, states, withCrew } from "./Pools.ts"
+
+/** A pool whose workers the test can let die. */
+const withPuppets = <A, E>(
+  options: Options,
+  program: (pool: Crew, theatre: Puppets.Theatre) => Effect.Effect<A, E, Scope.Scope | Actor.ActorRuntime>
+) => {
+  const theatre = Puppets.make()
+  const logs = captureLogs()
+  return withCrew(options, (pool) => program(pool, theatre)).pipe(
+    drained,
+    Effect.provide(theatre.layer),
+    Effect.provide(logs.layer)
+  )
+}
+
+describe("A worker that dies", () => {
+  it.effect("G950: costs its own tasks alone: they fail with ActorLost, the others are run, and it is replaced", () =>
+    withPuppets({ size: 2 }, (pool, theatre) =>
+      Effect.gen(function*() {
+        const tasks = yield* Effect.forEach([1, 2, 3, 4], () => begin(Effect.exit(pool.run(work({ millis: 1000 })))))
+        yield* pass(500)
+        theatre.puppet("crew-1").die({ signal: "SIGKILL" })
+        yield* pass(2000)
+        const exits = yield* Effect.forEach(tasks, now)
+        const lost = exits.filter(Exit.isFailure)
+        assert.strictEqual(lost.length, 1)
+        const [error] = lost.flatMap(({ cause }) => cause.reasons)
+        assert.isTrue(
+          error?._tag === "Fail" && error.error._tag === "ActorLost" && error.error.how._tag === "Signalled"
+        )
+        assert.deepStrictEqual((yield* ready(pool)).toSorted(), ["crew-2", "crew-3"])
+        assert.strictEqual((yield* pool.statistics).replaced.lost, 1)
+      })))
+
+  it.effect("G951: gets no task from the moment its connection ends, before anybody knows how it ended", () =>
+    withPuppets({ size: 2 }, (pool, theatre) =>
+      Effect.gen(function*() {
+        yield* Effect.forEach([1, 2], () => begin(pool.run(work({ millis: 0 }))))
+        yield* settle
+        theatre.puppet("crew-1").unplug()
+        theatre.puppet("crew-2").unplug()
+        // Their processes are not reaped, and the end of their connections is not explained yet.
+        yield* settle
+        const tasks = yield* beginAll(4, pool.run(work({ millis: 0 })))
+        yield* pass(100)
+        for (const name of yield* Effect.forEach(tasks, now)) assert.include(["crew-3", "crew-4"], name)
+        assert.strictEqual((yield* pool.statistics).retried, 0)
+      })))
+
+  it.effect("is replaced though it was idle, and the next task is answered", () =>
+    withPuppets({ size: 1 }, (pool, theatre) =>
+      Effect.gen(function*() {
+        yield* begin(pool.run(work({ millis: 0 })))
+        yield* settle
+        theatre.puppet("crew-1").die({ code: 3 })
+        const next = yield* begin(pool.run(work({ millis: 0 })))
+        yield* settle
+        assert.strictEqual(yield* now(next), "crew-2")
+      })))
+
+  it.effect("is replaced after a wait where it had not done a task, three times at most: no loop of starts", () =>
+    withPuppets({ size: 1 }, (pool, theatre) =>
+      Effect.gen(function*() {
+        theatre.puppet("crew-1").die({ code: 1 })
+        yield* settle
+        assert.include(yield* states(pool), "backing")
+        yield* pass(100)
+        theatre.puppet("crew-3").die({ code: 1 })
+        yield* pass(199)
+        assert.deepStrictEqual(yield* ready(pool), [])
+        yield* pass(1)
+        theatre.puppet("crew-5").die({ code: 1 })
+        yield* pass(60_000, 1000)
+        assert.deepStrictEqual(theatre.living(), [])
+        const next = yield* begin(pool.run(work({ millis: 0 })))
+        yield* settle
+        assert.strictEqual(yield* now(next), "crew-6")
+      })))
+
+  it.effect("frees its keys: their tasks that wait are run by another one, in their order", () =>
+    withPuppets({ size: 2 }, (pool, theatre) =>
+      Effect.gen(function*() {
+        const task = (millis: number) => Effect.exit(pool.run(work({ millis }), { key: "a" }))
+        const tasks = yield* Effect.forEach([1000, 100, 100], (millis) => begin(task(millis)))
+        yield* settle
+        const { workers } = yield* pool.statistics
+        const [holder] = workers.filter(({ state }) => state === "busy")
+        theatre.puppet(holder!.actor!.name).die({ signal: "SIGSEGV" })
+        yield* pass(150)
+        assert.isTrue(Exit.isFailure(yield* now(tasks[0]!)))
+        const second = yield* now(tasks[1]!)
+        assert.isUndefined(tasks[2]!.pollUnsafe())
+        yield* pass(100)
+        assert.deepStrictEqual(yield* now(tasks[2]!), second)
+        assert.isTrue(Exit.isSuccess(second))
+      })))
+
+  it.effect("G952: has its task repeated where its endpoint is idempotent, and as often as retries says", () =>
+    withPuppets({ size: 1 }, (pool, theatre) =>
+      Effect.gen(function*() {
+        const again = yield* begin(pool.run(redo({ millis: 1000 })))
+        yield* settle
+        theatre.puppet("crew-1").die({ signal: "SIGKILL" })
+        yield* pass(1100)
+        assert.strictEqual(yield* now(again), "crew-2")
+        const never = yield* begin(Effect.flip(pool.run(redo({ millis: 1000 }), { retries: 0 })))
+        yield* settle
+        theatre.puppet("crew-2").die({ signal: "SIGKILL" })
+        yield* pass(200)
+        assert.strictEqual((yield* now(never))._tag, "ActorLost")
+        const twice = yield* begin(Effect.flip(pool.run(redo({ millis: 1000 }), { retries: 2 })))
+        for (const name of ["crew-3", "crew-4", "crew-5"]) {
+          yield* pass(200)
+          theatre.puppet(name).die({ signal: "SIGKILL" })
+        }
+        yield* pass(200)
+        assert.strictEqual((yield* now(twice))._tag, "ActorLost")
+        assert.strictEqual((yield* pool.statistics).retried, 3)
+      })))
+
+  it.effect("is told to the log, with how it died", () => {
+    const theatre = Puppets.make()
+    const logs = captureLogs()
+    return withCrew({ size: 1 }, (pool) =>
+      Effect.gen(function*() {
+        yield* begin(pool.run(work({ millis: 0 })))
+        yield* settle
+        theatre.puppet("crew-1").die({ signal: "SIGSEGV" })
+        yield* settle
+      })).pipe(
+        drained,
+        Effect.provide(theatre.layer),
+        Effect.provide(logs.layer),
+        Effect.andThen(
+          Effect.sync(() =>
+            assert.deepStrictEqual(logs.lines.map(({ level, message }) => [level, message]), [
+              ["Warn", ["the pool \"crew\" has lost a worker: crew-1@1 is lost: its process was killed by SIGSEGV"]]
+            ])
+          )
+        )
+      )
+  })
+})
+
+describe("A worker that is ending", () => {
+  it.effect("G951: gets no more tasks once somebody else ends it, and its own may finish cleaning up", () =>
+    Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      yield* withCrew({ size: 1 }, (pool) =>
+        Effect.gen(function*() {
+          const task = yield* begin(Effect.exit(pool.use((worker) =>
+            Effect.andThen(
+              begin(worker.cancel("dismissed")),
+              worker.run(noted({ name: "it", millis: 60_000, cleanup: 1000 }))
+            )
+          )))
+          yield* settle
+          const next = yield* begin(pool.run(work({ millis: 0 })))
+          yield* settle
+          assert.strictEqual(yield* now(next), "crew-2")
+          yield* pass(1500)
+          assert.isTrue(Exit.isFailure(yield* now(task)))
+          assert.strictEqual((yield* pool.statistics).replaced.left, 1)
+          void journal
+        }))
+    }).pipe(inMemory))
+})
+
+describe("A worker that does not start", () => {
+  const withFragile = <A, E>(
+    size: Pool.Size,
+    program: (pool: Pool.Pool<typeof fragile | typeof work>) => Effect.Effect<A, E, Scope.Scope | Actor.ActorRuntime>
+  ) =>
+    Effect.gen(function*() {
+      fragileStarts.count = 0
+      fragileStarts.fail = false
+      const scope = yield* Scope.make()
+      const pool = yield* Scope.provide(Pool.make({ name: "crew", expose: [fragile, work], size }), scope)
+      const exit = yield* Effect.exit(Scope.provide(program(pool), scope))
+      yield* within(60_000)(Scope.close(scope, Exit.void))
+      return yield* exit
+    }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false)))
+
+  it.effect("G949: is started three times with growing waits, then its tasks fail with the reason, and no start follows", () =>
+    withFragile({ max: 2 }, (pool) =>
+      Effect.gen(function*() {
+        fragileStarts.fail = true
+        const task = yield* begin(Effect.flip(pool.run(fragile())))
+        yield* settle
+        assert.strictEqual(fragileStarts.count, 1)
+        yield* pass(100)
+        assert.strictEqual(fragileStarts.count, 2)
+        yield* pass(199)
+        assert.isUndefined(task.pollUnsafe())
+        yield* pass(1)
+        const error = yield* now(task)
+        assert.strictEqual(error._tag === "SpawnFailed" && error.step, "layer")
+        yield* pass(60_000, 1000)
+        assert.strictEqual(fragileStarts.count, 3)
+      })))
+
+  it.effect("G949: is started once for each task after that, and the pool is whole again once it can start", () =>
+    withFragile({ min: 0, max: 2 }, (pool) =>
+      Effect.gen(function*() {
+        fragileStarts.fail = true
+        const task = yield* begin(Effect.flip(pool.run(fragile())))
+        yield* pass(1000)
+        yield* now(task)
+        const next = yield* begin(Effect.flip(pool.run(fragile())))
+        yield* settle
+        assert.strictEqual((yield* now(next))._tag, "SpawnFailed")
+        assert.strictEqual(fragileStarts.count, 4)
+        fragileStarts.fail = false
+        const tasks = yield* beginAll(4, pool.run(work({ millis: 100 })))
+        yield* pass(300)
+        yield* Effect.forEach(tasks, now)
+        assert.strictEqual((yield* ready(pool)).length, 2)
+      })))
+
+  it.effect("fails no task that another worker can have", () =>
+    withFragile({ min: 1, max: 2 }, (pool) =>
+      Effect.gen(function*() {
+        fragileStarts.fail = true
+        const tasks = yield* beginAll(3, pool.run(work({ millis: 1000 })))
+        yield* pass(4000)
+        assert.deepStrictEqual(yield* Effect.forEach(tasks, now), ["crew-1", "crew-1", "crew-1"])
+      })))
+})
+
+describe("A pool whose Scope closes", () => {
+  it.effect("G947: while a worker starts, ends that start and leaves nothing", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const theatre = Puppets.make()
+      yield* Effect.gen(function*() {
+        const pool = yield* Scope.provide(Pool.make({ name: "crew", expose: [work], size: { max: 1 } }), scope)
+        const task = yield* begin(Effect.flip(pool.run(work({ millis: 0 }))))
+        const closing = yield* begin(Scope.close(scope, Exit.void))
+        yield* pass(1000)
+        yield* now(closing)
+        assert.strictEqual((yield* now(task))._tag, "ActorUnreachable")
+        assert.deepStrictEqual(theatre.living(), [])
+      }).pipe(Effect.provide(theatre.layer))
+    }).pipe(drained))
+
+  it.effect("waits no longer than the ladder for a worker that does not answer", () =>
+    withPuppets({ size: 1 }, (pool, theatre) =>
+      Effect.gen(function*() {
+        const task = yield* begin(Effect.exit(pool.run(work({ millis: 60_000 }))))
+        yield* settle
+        theatre.puppet("crew-1").deafen()
+        const draining = yield* begin(pool.drain(0))
+        yield* pass(1000)
+        yield* now(draining)
+        yield* now(task)
+        assert.deepStrictEqual(theatre.living(), [])
+      })).pipe(Timeouts.provide({ cancelAck: 500, terminate: 400 })))
+
+  it.effect("lets an interrupted make end what it has started", () =>
+    Effect.gen(function*() {
+      const theatre = Puppets.make()
+      yield* Effect.gen(function*() {
+        const making = yield* Effect.forkChild(Effect.scoped(Pool.make({ expose: [work], size: 3 })))
+        yield* Effect.yieldNow
+        const ending = yield* begin(Fiber.interrupt(making))
+        yield* pass(5000)
+        yield* now(ending)
+        assert.deepStrictEqual(theatre.living(), [])
+      }).pipe(Effect.provide(theatre.layer))
+    }).pipe(drained))
+})
