@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Actor} from "@furrow/actor";
+import type { Actor } from "@furrow/actor"
 import { Pool, Timeouts } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

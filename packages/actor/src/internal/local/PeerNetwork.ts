@@ -29,6 +29,7 @@ import type { Network } from "../transport/Network.ts"
 import type { Address } from "../transport/Transport.ts"
 import type { LocalActor } from "./LocalActor.ts"
 import { monitorHandlers } from "./Monitor.ts"
+import * as ResidentMemory from "./ResidentMemory.ts"
 
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
   gone: Schema.Boolean,
@@ -135,7 +136,12 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
     directory: registrar === undefined
       ? bounded(Remote.remote(toRoot(local, peers), local.env), context, "the root")
       : bounded(registrar.directory, context, "its Discovery"),
-    toRelatives: new Map([...located, ...monitorHandlers(local, context), ...registrar?.handlers ?? []]),
+    toRelatives: new Map([
+      ...located,
+      ...monitorHandlers(local, context),
+      ResidentMemory.handlerIn(context),
+      ...registrar?.handlers ?? []
+    ]),
     toPeers: registrar?.handlers ?? new Map(),
     forget: (actor) => network.forget(actor)
   }

@@ -19,6 +19,7 @@ import { type ActorError, type ActorId, ActorUnreachable, formatActor } from "..
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
+import * as ResidentMemory from "../local/ResidentMemory.ts"
 import * as Portal from "../portal/Portal.ts"
 import { monotonicMillis } from "../settings/Timeouts.ts"
 import * as Counts from "./Counts.ts"
@@ -39,6 +40,8 @@ export interface Settings {
 interface Worker {
   readonly portal: Portal.Portal<any>
   readonly actor: ActorId
+  /** When its memory was looked at last; `Infinity` while it is. */
+  measuredAt: number
 }
 
 /** A task as its caller waits for it. */
@@ -74,6 +77,8 @@ export class Task implements Table.Ticket {
   }
 }
 
+const measureEveryMillis = 1000
+
 const closedError = (pool: string): ActorUnreachable =>
   withoutStack(() =>
     new ActorUnreachable({
@@ -85,9 +90,7 @@ const closedError = (pool: string): ActorUnreachable =>
   )
 
 /** The words in which a worker is ended. */
-const endings: Readonly<Record<Table.Reason, string>> = {
-  lost: "its connection ended",
-  left: "it is ending",
+const endings: Readonly<Record<Exclude<Table.Reason, "lost" | "left">, string>> = {
   stuck: "it did not let go of a task",
   tasks: "it has done its number of tasks",
   age: "it has reached its age",
@@ -179,8 +182,22 @@ export class OpenPool {
     const { now } = this
     // It may have a worker, and be given up before it is told so.
     if (task.worker !== undefined) this.counts.run.observe(now - task.since)
-    const fault = task.worker === undefined ? undefined : faultOf(task.worker, exit)
+    const { holder, worker } = task
+    const fault = worker === undefined ? undefined : faultOf(worker, exit)
     this.input({ _tag: "Finish", ticket: task, fault, now })
+    if (worker !== undefined && this.table.options.memory < Infinity) this.measure(holder as Table.Slot, worker, now)
+  }
+
+  /** Looks at the memory of a worker, where that was not done just now. */
+  private measure(slot: Table.Slot, worker: Worker, now: number): void {
+    if (now - worker.measuredAt < measureEveryMillis) return
+    worker.measuredAt = Infinity
+    const asked = Effect.map(Portal.askRuntime(worker.portal, ResidentMemory.ask), (bytes) => {
+      worker.measuredAt = this.now
+      if (typeof bytes === "number") this.input({ _tag: "Measured", slot, bytes })
+    })
+    // A worker that cannot answer is lost or ending: that is told elsewhere.
+    this.fork(Effect.ignore(asked))
   }
 
   // ---- carrying out -----------------------------------------------------------------------------------------------
@@ -307,7 +324,11 @@ export class OpenPool {
 
   private ready(slot: Table.Slot, portal: Portal.Portal<any>): void {
     this.counts.started++
-    this.workers.set(slot, { portal: Portal.withCancelBound(portal, this.settings.letGo), actor: portal.actor })
+    this.workers.set(slot, {
+      portal: Portal.withCancelBound(portal, this.settings.letGo),
+      actor: portal.actor,
+      measuredAt: -Infinity
+    })
     this.bySlot.set(portal.actor.uuid, slot)
     this.input({ _tag: "Started", slot, now: this.now })
     // It was told to end while it started.
@@ -340,6 +361,8 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
+    // Its end has begun, and its callers are to hear of that one: ours would take its place.
+    if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))
     this.starting.get(slot)?.interruptUnsafe()

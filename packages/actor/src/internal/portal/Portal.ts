@@ -221,6 +221,12 @@ export const whenParted = (portal: Portal<any>, callback: (saidGoodbye: boolean)
   return channel.whenCallsOver(() => callback(channel.bye !== undefined))
 }
 
+/** Asks the runtime of the actor, which serves more than it exposes. */
+export const askRuntime = (portal: Portal<any>, call: Call<AnyEndpoint>): Effect.Effect<unknown, unknown> => {
+  const { channel, env } = insides.get(portal)!
+  return Caller.run(channel, env, call)
+}
+
 /** True while a dialog of ours that was cancelled has not ended there within its bound. */
 export const isStuck = (portal: Portal<any>): boolean => insides.get(portal)!.channel.isStuck
 
