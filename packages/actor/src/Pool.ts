@@ -30,6 +30,7 @@ import { current } from "./internal/local/LocalActor.ts"
 import * as Open from "./internal/pool/OpenPool.ts"
 import type { PoolFull, TaskTimeout } from "./internal/pool/PoolError.ts"
 import * as Snapshot from "./internal/pool/PoolSnapshot.ts"
+import * as Promises from "./internal/pool/Promises.ts"
 import * as Settings from "./internal/pool/Settings.ts"
 import * as Tasks from "./internal/pool/Tasks.ts"
 import type { EndpointsOf, Opened, Portal } from "./internal/portal/Portal.ts"
@@ -39,6 +40,7 @@ import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
 export type { Durations } from "./internal/pool/Counts.ts"
 export { PoolFull, TaskTimeout } from "./internal/pool/PoolError.ts"
 export type { PoolSnapshot, WorkerSnapshot } from "./internal/pool/PoolSnapshot.ts"
+export type { Signal } from "./internal/pool/Promises.ts"
 export type { PoolOptions, Recycle, Size } from "./internal/pool/Settings.ts"
 
 type AnyImplemented = Implemented<AnyEndpoint>
@@ -367,3 +369,63 @@ export const Service = <Self>(): MakeService<Self> =>
     })
     return service
   }) as unknown as MakeService<Self>
+
+/**
+ * A pool for code without Effect. Promises are rejected with the error itself, an instance of its class.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PromisePool<in X> {
+  readonly "~furrow/PromisePool": (_: X) => void
+  /** Runs a call. Aborting interrupts it; the promise is then rejected with the reason, once the worker has let go. */
+  readonly run: <C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
+    call: C,
+    options?: TaskOptions & { readonly signal?: Promises.Signal | undefined }
+  ) => Promise<Success<C>>
+  /** Reads a stream: `for await`. Leaving the loop stops the producer. */
+  readonly stream: <C extends Call<Extract<EndpointsOf<X>, AnyStreamEndpoint>> | Misused<C, "stream", "portal">>(
+    call: C,
+    options?: Pick<TaskOptions, "key"> & { readonly signal?: Promises.Signal | undefined }
+  ) => AsyncIterable<Success<C>>
+  /** Runs a call for each item, and gives the answers as they are asked for. */
+  readonly map: <I, C extends Call<Extract<EndpointsOf<X>, AnyCallEndpoint>> | Misused<C, "call", "portal">>(
+    items: Iterable<I>,
+    toCall: (item: I) => C,
+    options?: MapOptions<I> & { readonly signal?: Promises.Signal | undefined }
+  ) => AsyncIterable<Success<C>>
+  readonly statistics: () => Snapshot.PoolSnapshot
+  readonly drain: (within?: Duration.Input) => Promise<void>
+}
+
+/**
+ * Gives a pool as promises and async iterables. It is the same pool: its Scope ends it, and its clock and loggers are used.
+ *
+ * @example
+ * ```ts
+ * const pool = Pool.toPromises(yield* Pool.make({ expose: [isPrime], size: 1 }))
+ * yield* Effect.promise(() => pool.run(isPrime({ n: 7 }), { signal: AbortSignal.timeout(10_000) })) // true
+ * ```
+ * @category conversions
+ * @since 0.1.0
+ */
+export const toPromises = <X>(pool: Pool<X>): PromisePool<X> => {
+  const { context } = insides.get(pool)!
+  const of = pool as Pool<any>
+  type Signal = { readonly signal?: Promises.Signal | undefined }
+  const promises: unknown = {
+    "~furrow/PromisePool": () => {},
+    run: (call: never, { signal, ...options }: TaskOptions & Signal = {}) =>
+      Promises.promise(context, of.run(call, options), signal),
+    stream: (call: never, { signal, ...options }: Pick<TaskOptions, "key"> & Signal = {}) =>
+      Promises.iterable(context, of.stream(call, options), signal),
+    map: (
+      items: Iterable<unknown>,
+      toCall: (item: unknown) => never,
+      { signal, ...options }: MapOptions<unknown> & Signal = {}
+    ) => Promises.iterable(context, of.map(items, toCall, options), signal),
+    statistics: () => Effect.runSync(pool.statistics),
+    drain: (within?: Duration.Input) => Promises.promise(context, pool.drain(within), undefined)
+  }
+  return promises as PromisePool<X>
+}

@@ -48,13 +48,17 @@ describe("A pool of processes", () => {
           if (victim?.actor !== undefined) process.kill(victim.actor.pid, "SIGKILL")
         }
       })
-      const load = Effect.forEach(Array.from({ length: tried }), () =>
-        Effect.map(Effect.exit(pool.run(compute({ millis: 5 }))), (exit) => {
-          if (Exit.isSuccess(exit)) return void results.answered++
-          const [reason] = exit.cause.reasons
-          if (reason?._tag === "Fail" && reason.error._tag === "ActorLost") results.lost++
-          else results.other.push(String(exit.cause))
-        }), { concurrency: 12 })
+      const load = Effect.forEach(
+        Array.from({ length: tried }),
+        () =>
+          Effect.map(Effect.exit(pool.run(compute({ millis: 5 }))), (exit) => {
+            if (Exit.isSuccess(exit)) return void results.answered++
+            const [reason] = exit.cause.reasons
+            if (reason?._tag === "Fail" && reason.error._tag === "ActorLost") results.lost++
+            else results.other.push(String(exit.cause))
+          }),
+        { concurrency: 12 }
+      )
       const killing = yield* Effect.forkChild(killer)
       yield* load
       yield* Fiber.join(killing)
