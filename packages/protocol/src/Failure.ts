@@ -58,14 +58,15 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("Fail", { error: Schema.Uint8Array, boxed: Boxed, others: Schema.Array(Boxed) }),
   /** `ending`: the actor does not outlive this failure. */
   Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed), ending: Schema.Boolean }),
-  /** `ending`: not the work alone is cancelled, but the whole of `actor`. */
+  /** `ending`: not the work alone is cancelled, but the whole of `actor`. `began`: "no" where it was refused. */
   Schema.TaggedStruct("Cancelled", {
     by: ActorId,
     reason: Schema.String,
     actor: ActorId,
     path: Schema.Array(ActorId),
     others: Schema.Array(Boxed),
-    ending: Schema.Boolean
+    ending: Schema.Boolean,
+    began: Schema.optionalKey(Began)
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
   /** Nothing was run: so many dialogs of the caller are open on this connection, or answered and unread. */

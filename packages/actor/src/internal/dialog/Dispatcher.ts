@@ -172,7 +172,7 @@ export class Dispatcher {
     if (this.closing !== undefined) {
       const { by, reason } = this.closing
       const ending = this.env.cancellation() !== undefined
-      return { _tag: "Cancelled", by, reason, actor: this.env.self, path: [], others: [], ending }
+      return { _tag: "Cancelled", by, reason, actor: this.env.self, path: [], others: [], ending, began: "no" }
     }
     if (handler === undefined || handler.endpoint.kind !== start.kind) {
       const exposed = Array.from(this.handlers.values(), ({ endpoint }) => `${endpoint.name} (${endpoint.kind})`)

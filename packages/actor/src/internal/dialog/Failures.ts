@@ -229,7 +229,8 @@ const toActorError = (
         by: failure.by,
         reason: failure.reason,
         acknowledged: true,
-        ending: failure.ending
+        ending: failure.ending,
+        ...(failure.began === undefined ? {} : { began: failure.began })
       })
     case "EndpointUnknown":
       return new EndpointUnknown({ actor: peer, endpoint: failure.endpoint, exposed: failure.exposed })

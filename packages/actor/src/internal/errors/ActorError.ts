@@ -39,6 +39,9 @@ export type ActorId = typeof ActorId.Type
  */
 export const formatActor = (actor: ActorId): string => `${actor.name}@${actor.pid}`
 
+/** "no" where the actor refused the work before it had begun. */
+const beganField = Began.pipe(Schema.withConstructorDefault(Effect.succeed("maybe" as const)))
+
 /** True when the actor is past serving; without it the actor lives on. */
 const endingField = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
 
@@ -49,7 +52,8 @@ const tail = (stderr: ReadonlyArray<string>): string =>
  * The work was cancelled, and not by us alone: `by` asked first, for `reason`. `acknowledged` is false where the far
  * finalizers did not end within their bound (`Timeouts.cancel`).
  *
- * `ending` is true where the whole of `actor` is being ended: nothing more can be asked of it.
+ * `ending` is true where the whole of `actor` is being ended: nothing more can be asked of it. `began` is `"no"` where it
+ * refused the call for that reason: nothing of it has run.
  *
  * @example
  * ```ts
@@ -66,7 +70,8 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
   by: ActorId,
   reason: Schema.String,
   acknowledged: Schema.Boolean,
-  ending: endingField
+  ending: endingField,
+  began: beganField
 }) {
   override get message(): string {
     const who = this.by.uuid === this.actor.uuid ? "itself" : formatActor(this.by)

@@ -12,7 +12,14 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { Deadline } from "../dialog/DialogContext.ts"
-import { ActorBusy, type ActorError, type ActorId, ActorLost, ChannelClosed } from "../errors/ActorError.ts"
+import {
+  ActorBusy,
+  type ActorError,
+  type ActorId,
+  ActorLost,
+  ChannelClosed,
+  ContextCancelled
+} from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Portal } from "../portal/Portal.ts"
 import type { Outcome } from "./Counts.ts"
@@ -55,9 +62,8 @@ const asked = <A, E, R>(
 const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyEndpoint | undefined): boolean => {
   if (endpoint === undefined || actor === undefined) return false
   const failed = error as ActorError
-  if (failed instanceof ActorBusy || failed instanceof ActorLost && failed.began === "no") {
-    return failed.actor.uuid === actor.uuid
-  }
+  const wasLost = failed instanceof ActorLost || failed instanceof ContextCancelled
+  if (failed instanceof ActorBusy || wasLost && failed.began === "no") return failed.actor.uuid === actor.uuid
   if (endpoint.idempotent !== true) return false
   if (failed instanceof ActorLost || failed instanceof ChannelClosed) return failed.actor.uuid === actor.uuid
   const ending = failed as { readonly ending?: unknown; readonly actor?: { readonly uuid?: unknown } } | undefined

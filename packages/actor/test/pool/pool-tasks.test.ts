@@ -108,7 +108,7 @@ describe("A task of a pool", () => {
         assert.deepInclude(tasks, { succeeded: 3, interrupted: 1 })
       }))))
 
-  it.effect("interrupts its worker's fiber with its caller, which waits for the finalizers, no longer than letGo", () =>
+  it.effect("G944: interrupts its worker's fiber with its caller, which waits for the finalizers, no longer than letGo", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 2, letGo: 400 }, (pool) =>
