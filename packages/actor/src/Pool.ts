@@ -11,9 +11,13 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Rpc from "effect/rpc/Rpc"
+import type { RpcClient } from "effect/rpc/RpcClient"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Actor from "./Actor.ts"
+import { overPool } from "./internal/api/RpcClients.ts"
 import type { Startable } from "./internal/api/Service.ts"
 import type { Call, Failure, Implemented, Success } from "./internal/contract/Call.ts"
 import type { StreamOptions } from "./internal/contract/DialogCall.ts"
@@ -369,6 +373,31 @@ export const Service = <Self>(): MakeService<Self> =>
     })
     return service
   }) as unknown as MakeService<Self>
+
+/**
+ * Makes a client of an Effect RpcGroup over a pool of a Service that serves it: each request is a task, with these options.
+ * It is the client of `Actor.rpcClient`, which may fail with `PoolFull` and `TaskTimeout` as well.
+ *
+ * The handlers of a group are built once in each worker, and each worker knows the client as one client.
+ *
+ * @example
+ * ```ts
+ * const pool = yield* Pool.of(Todos, { size: 2 })
+ * const client = yield* Pool.rpcClient(pool, TodoRpcs, { within: "5 seconds" })
+ * yield* client.Add({ title: "sow" }) // 1
+ * ```
+ * @category conversions
+ * @since 0.1.0
+ */
+export const rpcClient = <Self, Rpcs extends Rpc.Any>(
+  pool: Pool<Self>,
+  group: RpcGroup.RpcGroup<Rpcs>,
+  options: Omit<TaskOptions, "retries"> = {}
+): Effect.Effect<
+  RpcClient<Rpcs, ActorError | PoolFull | TaskTimeout>,
+  ActorError,
+  Scope.Scope | Rpc.MiddlewareClient<Rpcs>
+> => overPool(pool.name, group, (body) => pool.use(body, options))
 
 /**
  * A pool for code without Effect. Promises are rejected with the error itself, an instance of its class.

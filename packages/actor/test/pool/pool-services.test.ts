@@ -3,7 +3,7 @@ import { Actor, Pool } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
-import { Counter, Doubler, increment, ticks as countTicks } from "../fixtures/counter.ts"
+import { Counter, Doubler, Group, increment, Old, ticks as countTicks } from "../fixtures/counter.ts"
 import { half, noted, ticks, work } from "../fixtures/pooled.ts"
 import { inMemory } from "../support/InMemory.ts"
 import * as Journal from "../support/Journal.ts"
@@ -56,6 +56,22 @@ describe("A pool as a Service", () => {
         program.pipe(Effect.provide(Doublers.layer), Effect.provide(Counter.layer))
       )
       assert.strictEqual(answer, 210)
+    }).pipe(inMemory))
+
+  it.effect("G953: serves an RpcGroup: each request of its client is a task", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const pool = yield* Pool.of(Old, { size: 1, queue: 0 })
+        const client = yield* Pool.rpcClient(pool, Group)
+        const sums = [yield* client.Inc({ by: 2 }), yield* client.Inc({ by: 3 })]
+        const items = yield* Stream.runCollect(client.Ticks())
+        const error = yield* Effect.flip(pool.use(() => client.Inc({ by: 1 })))
+        const { tasks } = yield* pool.statistics
+        return { sums, items: Array.from(items), error: error._tag, succeeded: tasks.succeeded }
+      })
+      const answer = yield* until(10_000)(Effect.scoped(program))
+      assert.deepStrictEqual(answer, { sums: [2, 5], items: [1, 2, 3], error: "PoolFull", succeeded: 3 })
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
   it("has exact types", () => {

@@ -13,12 +13,19 @@ import type * as Rpc from "effect/rpc/Rpc"
 import type { RpcClient } from "effect/rpc/RpcClient"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type { FromClient, FromServer } from "effect/rpc/RpcMessage"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Call, issueOf } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import * as RpcEndpoints from "../contract/RpcEndpoints.ts"
-import { type ActorError, ChannelClosed, EndpointUnknown, isActorError, PayloadInvalid } from "../errors/ActorError.ts"
+import {
+  type ActorError,
+  type ActorId,
+  ChannelClosed,
+  EndpointUnknown,
+  isActorError,
+  PayloadInvalid
+} from "../errors/ActorError.ts"
 import type { Portal } from "../portal/Portal.ts"
 
 /** Items on the way of one stream, unless it asks for another number: as many as RpcClient itself buffers. */
@@ -54,14 +61,16 @@ const payloadOf = (session: number, { discard, headers, payload }: Request): Rpc
   discard === true
 ]
 
-/** Gives a failed request to its client: the Cause of the procedure as it is, or an `ActorError`. */
+/** Says the last word of a request to its client. */
+type Last = Effect.Effect<void, ActorError>
+
+/** Gives a failed request to its client: the Cause of the procedure as it is. */
 const failed = (
   portal: Portal<any>,
   { id, tag }: Request,
   write: Write,
-  error: RpcEndpoints.Failure | ActorError
-): Effect.Effect<void, ActorError> => {
-  if (isActorError(error)) return Effect.fail(error)
+  error: RpcEndpoints.Failure
+): Last => {
   const { actor } = portal
   switch (error._tag) {
     case "RpcFailed":
@@ -75,7 +84,7 @@ const failed = (
   }
 }
 
-/** Sends a request, and gives its client whatever comes of it. */
+/** Sends a request, and gives its client what comes of it but for the last word, which is the answer. */
 const send = (
   portal: Portal<any>,
   endpoint: AnyEndpoint,
@@ -83,21 +92,26 @@ const send = (
   session: number,
   windowItems: number,
   write: Write
-): Effect.Effect<void, ActorError> => {
+): Effect.Effect<Last, ActorError> => {
   const { id } = request
   const call = callOf(endpoint, payloadOf(session, request)) as never
-  const end = (exit: Exit.Exit<unknown>) => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never })
-  const onFailure = (error: unknown) => failed(portal, request, write, error as RpcEndpoints.Failure | ActorError)
+  // Written when it is run, and not when it is made.
+  const end = (exit: Exit.Exit<unknown>): Last =>
+    Effect.suspend(() => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never }))
+  const onFailure = (error: unknown): Effect.Effect<Last, ActorError> =>
+    isActorError(error)
+      ? Effect.fail(error)
+      : Effect.succeed(Effect.suspend(() => failed(portal, request, write, error as RpcEndpoints.Failure)))
   if (endpoint.kind === "call") {
     const answer = portal.run(call) as Effect.Effect<RpcEndpoints.Answer, unknown>
-    return Effect.matchEffect(answer, { onSuccess: ([value]) => end(Exit.succeed(value)), onFailure })
+    return Effect.matchEffect(answer, { onSuccess: ([value]) => Effect.succeed(end(Exit.succeed(value))), onFailure })
   }
   const items = portal.stream(call, { window: { items: windowItems } }) as Stream.Stream<unknown, unknown>
   const read = Stream.runForEachArray(
     items,
     (values) => write({ _tag: "Chunk", clientId: 0, requestId: id, values: values as never })
   )
-  return Effect.matchEffect(read, { onSuccess: () => end(Exit.void), onFailure })
+  return Effect.matchEffect(read, { onSuccess: () => Effect.succeed(end(Exit.void)), onFailure })
 }
 
 interface MethodOptions {
@@ -111,7 +125,7 @@ type Method = (
 ) => Effect.Effect<unknown, unknown, any> | Stream.Stream<unknown, unknown>
 
 /** A method whose payload is checked when it is called, and which fails then as every call of an actor does. */
-const checked = (portal: Portal<any>, endpoint: AnyEndpoint, method: Method): Method => (payload, options = {}) => {
+const checked = (actor: ActorId, endpoint: AnyEndpoint, method: Method): Method => (payload, options = {}) => {
   try {
     const { context = Context.empty(), streamBufferSize } = options
     return method(
@@ -122,7 +136,7 @@ const checked = (portal: Portal<any>, endpoint: AnyEndpoint, method: Method): Me
     )
   } catch (cause) {
     const invalid = new PayloadInvalid({
-      actor: portal.actor,
+      actor,
       side: "caller",
       endpoint: endpoint.name,
       part: "payload",
@@ -134,6 +148,74 @@ const checked = (portal: Portal<any>, endpoint: AnyEndpoint, method: Method): Me
       : Stream.fail(invalid)
   }
 }
+
+/** The way of a request to an actor that serves its group, with the session of its client there. */
+type Route<E> = (
+  request: (portal: Portal<any>, session: number) => Effect.Effect<Last, ActorError>
+) => Effect.Effect<Last, E | ActorError>
+
+/** Effect's own client of a group, each of whose requests goes the way it is given. */
+const clientOver = <Rpcs extends Rpc.Any, E>(
+  asked: string,
+  actor: ActorId,
+  group: RpcGroup.RpcGroup<Rpcs>,
+  connect: Effect.Effect<Route<E>, ActorError, Scope.Scope>
+): Effect.Effect<RpcClient<Rpcs, E | ActorError>, ActorError, Scope.Scope | Rpc.MiddlewareClient<Rpcs>> =>
+  Effect.gen(function*() {
+    const endpoints: Endpoints = RpcEndpoints.endpointsOf(asked, group as unknown as RpcEndpoints.Group)
+    // Imported where a client is made: its modules would cost every actor their load.
+    const { makeNoSerialization } = yield* Effect.promise(() => import("effect/rpc/RpcClient"))
+    const route = yield* connect
+    const made: { readonly client: object; readonly write: Write } = yield* makeNoSerialization<Rpcs, E | ActorError>(
+      group,
+      {
+        supportsAck: false,
+        // A call has its span already.
+        disableTracing: true,
+        onFromClient: ({ context, message }) => {
+          // An interrupt is the interruption of the send, and credit is the acknowledgement.
+          if (message._tag !== "Request") return Effect.void
+          const request = message as Request
+          const endpoint = endpoints.get(request.tag)!
+          const windowItems = Context.get(context, WindowItems)
+          // The last word comes when a worker is free again: its client may ask at once for the next.
+          return Effect.flatten(
+            route((portal, session) => send(portal, endpoint, request, session, windowItems, made.write))
+          )
+        }
+      }
+    )
+    const client: Record<string, Method> = {}
+    for (const [name, method] of Object.entries(made.client) as ReadonlyArray<[string, Method]>) {
+      client[name] = checked(actor, endpoints.get(name)!, method)
+    }
+    return client as unknown as RpcClient<Rpcs, E | ActorError>
+  })
+
+/** A client whose requests are tasks of a pool; `use` gives one a worker. Each worker has one session of the client. */
+export const overPool = <Rpcs extends Rpc.Any, E>(
+  name: string,
+  group: RpcGroup.RpcGroup<Rpcs>,
+  use: (body: (portal: Portal<any>) => Effect.Effect<Last, ActorError>) => Effect.Effect<Last, E | ActorError>
+): Effect.Effect<RpcClient<Rpcs, E | ActorError>, ActorError, Scope.Scope | Rpc.MiddlewareClient<Rpcs>> =>
+  clientOver(
+    "Pool.rpcClient",
+    { name, uuid: "", pid: 0 },
+    group,
+    Effect.map(Effect.scope, (scope): Route<E> => {
+      const sessions = new WeakMap<Portal<any>, number>()
+      const sessionOf = (portal: Portal<any>) => {
+        const known = sessions.get(portal)
+        return known === undefined
+          ? Effect.tap(
+            Scope.provide(openSession(portal), scope),
+            (session) => Effect.sync(() => void sessions.set(portal, session))
+          )
+          : Effect.succeed(known)
+      }
+      return (request) => use((portal) => Effect.flatMap(sessionOf(portal), (session) => request(portal, session)))
+    })
+  )
 
 const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Scope.Scope> =>
   Effect.mapError(
@@ -172,29 +254,9 @@ export const rpcClient = <Self, Rpcs extends Rpc.Any>(
   portal: Portal<Self>,
   group: RpcGroup.RpcGroup<Rpcs>
 ): Effect.Effect<RpcClient<Rpcs, ActorError>, ActorError, Scope.Scope | Rpc.MiddlewareClient<Rpcs>> =>
-  Effect.gen(function*() {
-    const endpoints: Endpoints = RpcEndpoints.endpointsOf("Actor.rpcClient", group as unknown as RpcEndpoints.Group)
-    // Imported where a client is made: its modules would cost every actor their load.
-    const { makeNoSerialization } = yield* Effect.promise(() => import("effect/rpc/RpcClient"))
-    const session = yield* openSession(portal)
-    const made: { readonly client: object; readonly write: Write } = yield* makeNoSerialization<Rpcs, ActorError>(
-      group,
-      {
-        supportsAck: false,
-        // A call has its span already.
-        disableTracing: true,
-        onFromClient: ({ context, message }) => {
-          // An interrupt is the interruption of the send, and credit is the acknowledgement.
-          if (message._tag !== "Request") return Effect.void
-          const request = message as Request
-          const windowItems = Context.get(context, WindowItems)
-          return send(portal, endpoints.get(request.tag)!, request, session, windowItems, made.write)
-        }
-      }
-    )
-    const client: Record<string, Method> = {}
-    for (const [name, method] of Object.entries(made.client) as ReadonlyArray<[string, Method]>) {
-      client[name] = checked(portal, endpoints.get(name)!, method)
-    }
-    return client as unknown as RpcClient<Rpcs, ActorError>
-  })
+  clientOver<Rpcs, never>(
+    "Actor.rpcClient",
+    portal.actor,
+    group,
+    Effect.map(openSession(portal), (session) => (request) => request(portal, session))
+  )
