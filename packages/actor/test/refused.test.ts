@@ -1,65 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
-import { encodeFarewell } from "@furrow/actor/internal/channel/Farewell"
 import { Dispatcher } from "@furrow/actor/internal/dialog/Dispatcher"
 import { decodeFailure } from "@furrow/actor/internal/dialog/Failures"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
-import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { noted } from "./fixtures/pooled.ts"
 import { inMemory } from "./support/InMemory.ts"
 import { pass, settle } from "./support/Time.ts"
-import { acceptor, dialler, End, idOf, raw, start } from "./support/Wire.ts"
-
-describe("A connection that has no use for new dialogs", () => {
-  it.effect("G951: says so when it ends, before its dialogs hear of it and before anybody knows why", () =>
-    Effect.gen(function*() {
-      const [a, b] = MemoryTransport.pair()
-      let explain: (() => void) | undefined
-      const left = new End(a, dialler("left"), "ready", {
-        explain: (done) => {
-          explain = () => done(left.closed!)
-        }
-      })
-      const right = new End(b, acceptor("right"))
-      yield* settle
-      let parted = 0
-      left.channel.whenParted(() => parted++)
-      left.channel.send(start(left.open()))
-      yield* settle
-      assert.strictEqual(parted, 0)
-      right.channel.destroy()
-      yield* settle
-      assert.strictEqual(parted, 1)
-      assert.deepStrictEqual(left.lost, [])
-      assert.isDefined(explain)
-      left.channel.whenParted(() => parted++)
-      assert.strictEqual(parted, 2)
-    }))
-
-  it.effect("G951: says so when its peer says goodbye, and when it is closed here", () =>
-    Effect.gen(function*() {
-      const parent = raw(dialler("left"))
-      const { channel } = parent.end
-      const config = acceptor("right")
-      if (config.side === "acceptor") parent.say(config.welcome)
-      yield* settle
-      let parted = 0
-      const forget = channel.whenParted(() => parted++)
-      forget()
-      channel.whenParted(() => parted++)
-      parent.say({ _tag: "Bye", payload: encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] }) })
-      yield* settle
-      channel.close()
-      assert.strictEqual(parted, 1)
-      const [a] = MemoryTransport.pair()
-      const other = new End(a, dialler("other"))
-      other.channel.close()
-      other.channel.whenParted(() => parted++)
-      assert.strictEqual(parted, 2)
-    }))
-})
+import { acceptor, dialler, idOf, raw, start } from "./support/Wire.ts"
 
 describe("An actor that is ending", () => {
   it.effect("G952: says of a call that it refuses that nothing of it had begun", () =>
