@@ -29,6 +29,7 @@ import type {
 } from "./internal/contract/Endpoint.ts"
 import type { Misused, Unexposed } from "./internal/contract/Mistake.ts"
 import { optional, type OptionalLayer } from "./internal/contract/OptionalLayer.ts"
+import type { Configured } from "./internal/contract/Settings.ts"
 import type { ActorError } from "./internal/errors/ActorError.ts"
 import { current } from "./internal/local/LocalActor.ts"
 import * as Open from "./internal/pool/OpenPool.ts"
@@ -295,7 +296,7 @@ export const make = <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>
 
 /**
  * Makes a pool of the actors of a Service in the Scope around us: each worker is one actor of it, with a state of its own.
- * What the Service `uses` stands in R, and is used by all of them.
+ * What the Service `uses` stands in R, and is used by all of them; its settings are the `config` of every worker.
  *
  * @example
  * ```ts
@@ -306,13 +307,14 @@ export const make = <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>
  * @category constructors
  * @since 0.1.0
  */
-export const of = <Self, Name extends string, Uses>(
-  service: Startable<Self, Name, Uses>,
-  options: ServiceOptions & { readonly name?: string | undefined }
+export const of = <Self, Name extends string, Uses, Config>(
+  service: Startable<Self, Name, Uses, Config>,
+  options: ServiceOptions & Configured<Config> & { readonly name?: string | undefined }
 ): Effect.Effect<Pool<Self>, ActorError, ActorRuntime | Scope.Scope | Uses> =>
   Effect.suspend(() => {
     const { name = service.key, ...spawn } = spawnOptionsOf(options)
-    return makePool(name, options, (worker) => Actor.startScoped(service, { ...spawn, name: worker }))
+    return makePool(name, options, (worker) =>
+      Actor.startScoped(service as any, { ...spawn, name: worker } as any) as ReturnType<Start>)
   })
 
 /**
@@ -336,9 +338,9 @@ interface MakeService<Self> {
     name: Name,
     options: Options<X>
   ): PoolClass<Self, Name, X[number], never>
-  <const Name extends string, S, N extends string, Uses>(
+  <const Name extends string, S, N extends string, Uses, Config>(
     name: Name,
-    options: ServiceOptions & { readonly of: Startable<S, N, Uses> }
+    options: ServiceOptions & Configured<Config> & { readonly of: Startable<S, N, Uses, Config> }
   ): PoolClass<Self, Name, S, Uses>
 }
 

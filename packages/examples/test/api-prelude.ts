@@ -193,6 +193,7 @@ export const names: ReadonlyArray<string> = [
   "Counter",
   "Platform",
   "TodoRpcs",
+  "Todos",
   "TooSmall",
   "audit",
   "broken",

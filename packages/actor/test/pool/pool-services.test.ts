@@ -5,6 +5,7 @@ import * as Metric from "effect/Metric"
 import * as Stream from "effect/Stream"
 import { Counter, Doubler, Group, increment, Old, ticks as countTicks } from "../fixtures/counter.ts"
 import { half, noted, ticks, work } from "../fixtures/pooled.ts"
+import * as Settings from "../fixtures/settings.ts"
 import { inMemory } from "../support/InMemory.ts"
 import * as Journal from "../support/Journal.ts"
 import { pass, settle, until } from "../support/Time.ts"
@@ -56,6 +57,22 @@ describe("A pool as a Service", () => {
         program.pipe(Effect.provide(Doublers.layer), Effect.provide(Counter.layer))
       )
       assert.strictEqual(answer, 210)
+    }).pipe(inMemory))
+
+  it.effect("G953: gives the settings of its Service to every worker", () =>
+    Effect.gen(function*() {
+      class Eights extends Pool.Service<Eights>()("Eights", {
+        of: Settings.Counter,
+        size: { max: 2 },
+        config: { start: 8 }
+      }) {}
+      const program = Effect.gen(function*() {
+        const pool = yield* Eights
+        return yield* pool.run(Settings.increment({ by: 1 }))
+      })
+      assert.strictEqual(yield* until(10_000)(Effect.provide(program, Eights.layer)), 9)
+      // @ts-expect-error its settings must be given
+      void Pool.of(Settings.Counter, { size: 1 })
     }).pipe(inMemory))
 
   it.effect("G953: serves an RpcGroup: each request of its client is a task", () =>
