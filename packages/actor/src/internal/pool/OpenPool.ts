@@ -107,6 +107,8 @@ export class OpenPool {
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
   private readonly settings: Settings
+  /** Idle workers may end: the time since when they are idle counts. */
+  private readonly isElastic: boolean
   private readonly workers = new Map<Table.Slot, Worker>()
   private readonly starting = new Map<Table.Slot, Fiber.Fiber<void>>()
   private readonly bySlot = new Map<string, Table.Slot>()
@@ -121,6 +123,7 @@ export class OpenPool {
     this.name = settings.name
     this.settings = settings
     this.table = Table.make(settings.table)
+    this.isElastic = settings.table.max > settings.table.min
     this.context = withoutCaller(context)
     this.clock = Context.get(context, Clock.Clock)
     this.releases = [
@@ -173,24 +176,25 @@ export class OpenPool {
     task.wake = task.failure = task.worker = undefined
     if (isAgain) this.counts.retried++
     this.input({ _tag: "Submit", ticket: task, isAgain })
-    if (task.since < 0) task.since = this.now
+    if (task.since < 0) task.since = this.clock.currentTimeMillisUnsafe()
   }
 
   /** Nobody waits for the task any more, or its work is over. */
   leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
     if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
-    const { now } = this
     // It may have a worker, and be given up before it is told so.
-    if (task.worker !== undefined) this.counts.run.observe(now - task.since)
+    if (task.worker !== undefined) {
+      this.counts.run.observe(Math.max(0, this.clock.currentTimeMillisUnsafe() - task.since))
+    }
     const { holder, worker } = task
     const fault = worker === undefined ? undefined : faultOf(worker, exit)
-    this.input({ _tag: "Finish", ticket: task, fault, now })
-    if (worker !== undefined && this.table.options.memory < Infinity) this.measure(holder as Table.Slot, worker, now)
+    this.input({ _tag: "Finish", ticket: task, fault, now: this.isElastic ? this.now : 0 })
+    if (worker !== undefined && this.table.options.memory < Infinity) this.measure(holder as Table.Slot, worker)
   }
 
   /** Looks at the memory of a worker, where that was not done just now. */
-  private measure(slot: Table.Slot, worker: Worker, now: number): void {
-    if (now - worker.measuredAt < measureEveryMillis) return
+  private measure(slot: Table.Slot, worker: Worker): void {
+    if (this.now - worker.measuredAt < measureEveryMillis) return
     worker.measuredAt = Infinity
     const asked = Effect.map(Portal.askRuntime(worker.portal, ResidentMemory.ask), (bytes) => {
       worker.measuredAt = this.now
@@ -261,9 +265,10 @@ export class OpenPool {
     // It was given up in the meantime, by one that was woken before it.
     if (task.holder === undefined) return
     task.worker = this.workers.get(task.holder as Table.Slot)!
-    const { now } = this
+    // Counted by the cheaper clock: a step of the wall clock spoils no more than the numbers of that moment.
+    const now = this.clock.currentTimeMillisUnsafe()
     // One that has its worker at once has asked in this moment.
-    this.counts.wait.observe(task.since < 0 ? 0 : now - task.since)
+    this.counts.wait.observe(task.since < 0 ? 0 : Math.max(0, now - task.since))
     task.since = now
     task.wake?.()
   }

@@ -111,7 +111,7 @@ const attempts = (
   retries: number
 ): Effect.Effect<any, any, any> => {
   const once = attempt(pool, task, isAgain, work, endpoint, retries)
-  if (retries <= 0) return once
+  if (retries <= 0 || endpoint === undefined) return once
   return Effect.catchCause(
     once,
     (cause) => task.isRepeated ? attempts(pool, task, true, work, endpoint, retries - 1) : Effect.failCause(cause)
