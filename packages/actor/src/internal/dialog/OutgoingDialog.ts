@@ -202,7 +202,7 @@ const cancelAs = (
   reason: string
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    const { by, deadline } = cancellationOf(fiber, env, fiber.getRef(Timeouts).cancel)
+    const { by, deadline } = cancellationOf(fiber, env, cancelBoundOf(fiber, env))
     return Effect.asVoid(Effect.exit(cancelAndWait(dialog, channel, env, endpoint, { by, reason, deadline })))
   })
 
