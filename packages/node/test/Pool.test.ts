@@ -16,7 +16,7 @@ const make = (options: Omit<Pool.Options<typeof expose>, "expose">) => Pool.make
 const pidsOf = (file: string) => Folder.lines(file).map(Number)
 
 describe("A pool of processes", () => {
-  it.live("G943: frees the caller of an endless loop at its deadline, kills that worker, and answers all others", () =>
+  it.live("G137: frees the caller of an endless loop at its deadline, kills that worker, and answers all others", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pool = yield* make({ size: 2 })
@@ -35,7 +35,7 @@ describe("A pool of processes", () => {
       assert.deepInclude(replaced, { stuck: 1, lost: 0 })
     })))
 
-  it.live("G950: answers or fails typed every task while its workers are killed under load", () =>
+  it.live("G144: answers or fails typed every task while its workers are killed under load", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 3, queue: 1000 })
       const results = { answered: 0, lost: 0, other: [] as Array<string> }
@@ -71,7 +71,7 @@ describe("A pool of processes", () => {
       assert.deepStrictEqual([running, waiting], [0, 0])
     })))
 
-  it.live("G952: repeats idempotent tasks elsewhere: none is lost to a worker that is killed", () =>
+  it.live("G146: repeats idempotent tasks elsewhere: none is lost to a worker that is killed", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 2 })
       const task = yield* Effect.forkChild(pool.run(recompute({ millis: 1000 })))

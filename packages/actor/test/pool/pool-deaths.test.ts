@@ -30,7 +30,7 @@ const withPuppets = <A, E>(
 }
 
 describe("A worker that dies", () => {
-  it.effect("G950: costs its own tasks alone: they fail with ActorLost, the others are run, and it is replaced", () =>
+  it.effect("G144: costs its own tasks alone: they fail with ActorLost, the others are run, and it is replaced", () =>
     withPuppets({ size: 2 }, (pool, theatre) =>
       Effect.gen(function*() {
         const tasks = yield* Effect.forEach([1, 2, 3, 4], () => begin(Effect.exit(pool.run(work({ millis: 1000 })))))
@@ -48,7 +48,7 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).replaced.lost, 1)
       })))
 
-  it.effect("G951: gets no task from the moment its connection ends, before anybody knows how it ended", () => {
+  it.effect("G145: gets no task from the moment its connection ends, before anybody knows how it ended", () => {
     const handles = new Map<string, ProcessHandle>()
     const exits: Array<() => void> = []
     const between = (handle: ProcessHandle): ProcessHandle => {
@@ -121,7 +121,7 @@ describe("A worker that dies", () => {
         assert.isTrue(Exit.isSuccess(second))
       })))
 
-  it.effect("G952: has its task repeated where its endpoint is idempotent, and as often as retries says", () =>
+  it.effect("G146: has its task repeated where its endpoint is idempotent, and as often as retries says", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         const again = yield* begin(pool.run(redo({ millis: 1000 })))
@@ -169,7 +169,7 @@ describe("A worker that dies", () => {
 })
 
 describe("A worker that is ending", () => {
-  it.effect("G951: gets no more tasks once somebody else ends it, though its connection is open", () =>
+  it.effect("G145: gets no more tasks once somebody else ends it, though its connection is open", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>
@@ -205,7 +205,7 @@ describe("A worker that does not start", () => {
       return yield* exit
     }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false)))
 
-  it.effect("G949: is started three times with growing waits, then its tasks fail with the reason, and no start follows", () =>
+  it.effect("G143: is started three times with growing waits, then its tasks fail with the reason, and no start follows", () =>
     withFragile({ max: 2 }, (pool) =>
       Effect.gen(function*() {
         fragileStarts.fail = true
@@ -223,7 +223,7 @@ describe("A worker that does not start", () => {
         assert.strictEqual(fragileStarts.count, 3)
       })))
 
-  it.effect("G949: is started once for each task after that, and the pool is whole again once it can start", () =>
+  it.effect("G143: is started once for each task after that, and the pool is whole again once it can start", () =>
     withFragile({ min: 0, max: 2 }, (pool) =>
       Effect.gen(function*() {
         fragileStarts.fail = true
@@ -252,7 +252,7 @@ describe("A worker that does not start", () => {
 })
 
 describe("A pool whose Scope closes", () => {
-  it.effect("G947: while a worker starts, ends that start and leaves nothing", () =>
+  it.effect("G141: while a worker starts, ends that start and leaves nothing", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const theatre = Puppets.make()

@@ -20,7 +20,7 @@ class Counters extends Pool.Service<Counters>()("Counters", { of: Counter, size:
 class Doublers extends Pool.Service<Doublers>()("Doublers", { of: Doubler, size: 1 }) {}
 
 describe("A pool as a Service", () => {
-  it.effect("G953: is a Layer: the pool is in the context, and ends with it", () =>
+  it.effect("G147: is a Layer: the pool is in the context, and ends with it", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Halves
@@ -34,7 +34,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G953: has the actors of a Service, each with a state of its own, and keys keep to one of them", () =>
+  it.effect("G147: has the actors of a Service, each with a state of its own, and keys keep to one of them", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Counters
@@ -47,7 +47,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual(answers, [101, 103, 106, 1, 2])
     }).pipe(inMemory))
 
-  it.effect("G953: hands what its Service uses to every worker", () =>
+  it.effect("G147: hands what its Service uses to every worker", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Doublers
@@ -59,7 +59,7 @@ describe("A pool as a Service", () => {
       assert.strictEqual(answer, 210)
     }).pipe(inMemory))
 
-  it.effect("G953: gives the settings of its Service to every worker", () =>
+  it.effect("G147: gives the settings of its Service to every worker", () =>
     Effect.gen(function*() {
       class Eights extends Pool.Service<Eights>()("Eights", {
         of: Settings.Counter,
@@ -75,7 +75,7 @@ describe("A pool as a Service", () => {
       void Pool.of(Settings.Counter, { size: 1 })
     }).pipe(inMemory))
 
-  it.effect("G953: serves an RpcGroup: each request of its client is a task", () =>
+  it.effect("G147: serves an RpcGroup: each request of its client is a task", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Pool.of(Old, { size: 1, queue: 0 })
@@ -119,7 +119,7 @@ describe("A pool as a Service", () => {
 })
 
 describe("A pool for code without Effect", () => {
-  it.effect("G954: resolves with answers, and rejects with the error itself", () =>
+  it.effect("G148: resolves with answers, and rejects with the error itself", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -138,7 +138,7 @@ describe("A pool for code without Effect", () => {
         assert.strictEqual(promises.statistics().running, 0)
       }))))
 
-  it.effect("G954: interrupts the task of a signal that is aborted, and rejects with its reason when it is over", () =>
+  it.effect("G148: interrupts the task of a signal that is aborted, and rejects with its reason when it is over", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>

@@ -429,7 +429,7 @@ const variants: ReadonlyArray<readonly [string, Partial<Table.Options>]> = [
 
 describe("Whatever happens to a pool, in any order,", () => {
   for (const [what, options] of variants) {
-    it.prop(`G941: its table keeps its rules, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G135: its table keeps its rules, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) {
         act(model, op, pick)
@@ -437,13 +437,13 @@ describe("Whatever happens to a pool, in any order,", () => {
       }
     })
 
-    it.prop(`G941: tasks without a key begin in the order of their calls, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G135: tasks without a key begin in the order of their calls, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) act(model, op, pick)
       assert.deepStrictEqual(model.order, model.order.toSorted((a, b) => a - b))
     })
 
-    it.prop(`G948: draining it ends every task with an answer, and every worker, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G142: draining it ends every task with an answer, and every worker, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) act(model, op, pick)
       model.input({ _tag: "Drain" })
@@ -456,7 +456,7 @@ describe("Whatever happens to a pool, in any order,", () => {
       assert.deepStrictEqual(model.tickets("waiting", "running"), [])
     })
 
-    it.prop(`G947: closing it leaves nothing, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G141: closing it leaves nothing, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) act(model, op, pick)
       model.input({ _tag: "Close" })
@@ -481,7 +481,7 @@ describe("A hundred thousand tasks that wait", () => {
     return sum > 0 ? Math.max(1, performance.now() - start) : 0
   }
 
-  it("G942: cost the same each, whether they are called or leave from the middle", () => {
+  it("G136: cost the same each, whether they are called or leave from the middle", () => {
     const table = Table.make({ ...defaults, max: 1, queue: Infinity })
     Table.step(table, { _tag: "Open" })
     for (const slot of table.slots) Table.step(table, { _tag: "Started", slot, now: 0 })

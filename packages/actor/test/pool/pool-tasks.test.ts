@@ -12,7 +12,7 @@ import { pass, settle, within } from "../support/Time.ts"
 import { begin, beginAll, crew, now, ready, states, withCrew } from "./Pools.ts"
 
 describe("A task of a pool", () => {
-  it.effect("G941: is run by a free worker, and waits its turn where there is none", () =>
+  it.effect("G135: is run by a free worker, and waits its turn where there is none", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(4, pool.run(work({ millis: 100 })))
@@ -35,7 +35,7 @@ describe("A task of a pool", () => {
         assert.deepStrictEqual(tasks, { succeeded: 1, failed: 3, interrupted: 0, timedOut: 0, refused: 0 })
       }))))
 
-  it.effect("G942: is refused at once where as many wait as the queue holds", () =>
+  it.effect("G136: is refused at once where as many wait as the queue holds", () =>
     inMemory(withCrew({ size: 1, queue: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* beginAll(2, pool.run(work({ millis: 100 })))
@@ -47,7 +47,7 @@ describe("A task of a pool", () => {
         assert.strictEqual(yield* now(next), "crew-1")
       }))))
 
-  it.effect("G943: frees its caller at its deadline, whatever its worker does, and that worker is replaced", () =>
+  it.effect("G137: frees its caller at its deadline, whatever its worker does, and that worker is replaced", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const task = yield* begin(Effect.flip(pool.run(hold({ millis: 3_600_000 }), { within: 100 })))
@@ -66,7 +66,7 @@ describe("A task of a pool", () => {
         assert.strictEqual(tasks.timedOut, 1)
       }))))
 
-  it.effect("G943: keeps a worker that lets go of a task that is out of time, once its finalizers have run", () =>
+  it.effect("G137: keeps a worker that lets go of a task that is out of time, once its finalizers have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>
@@ -94,7 +94,7 @@ describe("A task of a pool", () => {
         assert.strictEqual((yield* pool.statistics).waiting, 0)
       }))))
 
-  it.effect("G944: leaves the queue when its caller is interrupted, wherever it stands there", () =>
+  it.effect("G138: leaves the queue when its caller is interrupted, wherever it stands there", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const first = yield* begin(pool.run(work({ millis: 100 })))
@@ -108,7 +108,7 @@ describe("A task of a pool", () => {
         assert.deepInclude(tasks, { succeeded: 3, interrupted: 1 })
       }))))
 
-  it.effect("G944: interrupts its worker's fiber with its caller, which waits for the finalizers, no longer than letGo", () =>
+  it.effect("G138: interrupts its worker's fiber with its caller, which waits for the finalizers, no longer than letGo", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 2, letGo: 400 }, (pool) =>
@@ -133,7 +133,7 @@ describe("A task of a pool", () => {
         }))
     }).pipe(inMemory))
 
-  it.effect("G945: of a key goes to the worker of that key, and waits for it though another is free", () =>
+  it.effect("G139: of a key goes to the worker of that key, and waits for it though another is free", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const task = (key: string) => pool.run(work({ millis: 100 }), { key })
@@ -153,7 +153,7 @@ describe("A task of a pool", () => {
 })
 
 describe("The workers of a pool", () => {
-  it.effect("G946: grow with the tasks that wait, and shrink when they have been idle for long", () =>
+  it.effect("G140: grow with the tasks that wait, and shrink when they have been idle for long", () =>
     inMemory(withCrew({ size: { min: 1, max: 3, idle: "10 seconds" } }, (pool) =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* states(pool), ["idle"])
@@ -304,7 +304,7 @@ describe("The items of a map", () => {
 })
 
 describe("The end of a pool", () => {
-  it.effect("G947: ends its workers in order when its Scope closes, and tasks that wait fail", () =>
+  it.effect("G141: ends its workers in order when its Scope closes, and tasks that wait fail", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const scope = yield* Scope.make()
@@ -327,7 +327,7 @@ describe("The end of a pool", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G948: drains: refuses new tasks, runs those it has, and ends its workers", () =>
+  it.effect("G142: drains: refuses new tasks, runs those it has, and ends its workers", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(2, pool.run(work({ millis: 100 })))
@@ -341,7 +341,7 @@ describe("The end of a pool", () => {
         assert.deepStrictEqual((yield* Actor.statistics).children, [])
       }))))
 
-  it.effect("G948: ends what is left when the time for draining is over", () =>
+  it.effect("G142: ends what is left when the time for draining is over", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const [task, other] = yield* beginAll(2, Effect.flip(pool.run(work({ millis: 60_000 }))))
@@ -354,7 +354,7 @@ describe("The end of a pool", () => {
         ])
       }))))
 
-  it.effect("G949: comes with a first worker that does not start: make fails as it does, and nothing is left", () =>
+  it.effect("G143: comes with a first worker that does not start: make fails as it does, and nothing is left", () =>
     Effect.gen(function*() {
       fragileStarts.fail = true
       const error = yield* within(60_000)(Effect.flip(Effect.scoped(Pool.make({ expose: [fragile], size: 2 }))))
