@@ -63,7 +63,7 @@ describe("The cases", () => {
   it("say how each program ends, and use every program", () => {
     for (const { title, wanted } of cases) assert.match(wanted.at(-1)!, /^(exit code \d+|killed by SIG\w+)$/, title)
     const used = new Set(cases.map(({ program }) => program))
-    const imported = ["alive.ts", "flaky.ts", "mistaken"]
+    const imported = ["alive.ts", "bundled", "flaky.ts", "mistaken"]
     assert.deepStrictEqual(Fs.readdirSync(programs).filter((name) => !used.has(name)).sort(), imported)
   })
 })

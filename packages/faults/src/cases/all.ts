@@ -1,5 +1,6 @@
 /** All cases, in the order in which they are told. */
 import type { Case } from "../case.ts"
+import { bundles } from "./bundles.ts"
 import { ends } from "./ends.ts"
 import { groups } from "./groups.ts"
 import { kills } from "./kills.ts"
@@ -7,4 +8,12 @@ import { messages } from "./messages.ts"
 import { streams } from "./streams.ts"
 import { surroundings } from "./surroundings.ts"
 
-export const cases: ReadonlyArray<Case> = [...ends, ...kills, ...streams, ...messages, ...surroundings, ...groups]
+export const cases: ReadonlyArray<Case> = [
+  ...ends,
+  ...kills,
+  ...streams,
+  ...messages,
+  ...surroundings,
+  ...bundles,
+  ...groups
+]

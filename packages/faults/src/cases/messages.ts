@@ -29,6 +29,7 @@ export const messages: ReadonlyArray<Case> = [
     wanted: [
       "a shared object: the same",
       "a large integer: the same",
+      "-0: the same",
       "own __proto__: the same",
       "half of a pair: the same",
       "a date: PayloadInvalid: Expected JSON value at [\"value\"]",

@@ -19,6 +19,7 @@ const shared = { a: 1 }
 const values: Record<string, unknown> = {
   "a shared object": [shared, shared],
   "a large integer": 2 ** 53,
+  "-0": { number: -0 },
   "own __proto__": JSON.parse("{\"__proto__\": {\"polluted\": 1}, \"a\": 1}"),
   "half of a pair": "\ud800",
   "a date": new Date(0),
