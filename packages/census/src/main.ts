@@ -1,7 +1,7 @@
 /**
  * The census: counts a folder of source files with one actor per core, then once more with one actor to compare.
  *
- *     main ── options, sources ── crew ══ census-1 … census-N (actor.ts, measure.ts)
+ *     main ── options, sources ── count ══ census-1 … census-N (actor.ts, measure.ts)
  *       └──── Screen              └─ Work: what is still to do
  *             report: findings, speed
  */
@@ -15,7 +15,7 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import * as Os from "node:os"
-import { count } from "./crew.ts"
+import { count } from "./count.ts"
 import * as Options from "./options.ts"
 import * as Report from "./report.ts"
 import { Screen } from "./Screen.ts"

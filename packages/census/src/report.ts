@@ -2,7 +2,7 @@
  * The census as text: pure.
  */
 import * as Duration from "effect/Duration"
-import type { Census } from "./crew.ts"
+import type { Census } from "./count.ts"
 import { dependencies, type Ranked } from "./dependencies.ts"
 import { isMeasured, type Measured, type Row } from "./row.ts"
 import * as Text from "./text.ts"

@@ -65,7 +65,7 @@ describe("The census of a folder", () => {
       const { code, stdout } = yield* run(folder, "--actors", "1", "--crash", "1")
       assert.strictEqual(code, 0)
       yield* saysTheSums(stdout, folder)
-      assert.match(stdout, /started census-1@\d+ in its place/)
+      assert.match(stdout, /started census-2@\d+ in its place/)
       assert.match(stdout, /1 actor killed, 1 actor replaced, \d+ files? sent again/)
     }), timeout)
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Duration from "effect/Duration"
-import type { Census } from "../src/crew.ts"
+import type { Census } from "../src/count.ts"
 import * as Report from "../src/report.ts"
 import { CannotParse, CannotRead } from "../src/row.ts"
 import * as Text from "../src/text.ts"

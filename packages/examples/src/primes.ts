@@ -2,7 +2,8 @@
  * The same work three ways: here, over a pool of actors, over a pool of worker threads (`primes-pool.ts`).
  *
  * Where the work is large, both pools use every core and are about equally fast. A thread starts sooner and is lighter; an
- * actor brings typed calls and errors, cancellation, an owner, and a heap of its own. All times are of this run.
+ * actor brings typed calls and errors, cancellation, an owner, and a heap of its own, and its pool replaces one that dies.
+ * All times are of this run.
  *
  * Prints:
  *
@@ -12,12 +13,11 @@
  *     <n> worker threads: start <ms> ms, work <ms> ms
  *     all agree: true
  */
-import { Actor } from "@furrow/actor"
+import { Actor, Pool } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Pool from "effect/Pool"
 import * as Schema from "effect/Schema"
 import { availableParallelism } from "node:os"
 import { hasNoDivisor, makePool } from "./primes-pool.ts"
@@ -44,14 +44,10 @@ const size = Math.min(4, availableParallelism())
 const unbounded = { concurrency: "unbounded" } as const
 const millis = (duration: Duration.Duration) => `${Math.round(Duration.toMillis(duration))} ms`
 
-/** A pool of actors is Effect's own `Pool`: the actors end when its scope closes. */
+/** The actors end when the scope of their pool closes. */
 const overActors = Effect.scoped(Effect.gen(function*() {
-  const pool = yield* Pool.make({ acquire: Actor.startScoped("worker", { expose: [isPrime] }), size })
-  const everyOne = Effect.scoped(Effect.replicateEffect(Pool.get(pool), size, { discard: true }))
-  const [start] = yield* Effect.timed(everyOne)
-  const [work, answers] = yield* Effect.timed(
-    Effect.forEach(numbers, (n) => Pool.use(pool, (worker) => worker.run(isPrime({ n }))), unbounded)
-  )
+  const [start, pool] = yield* Effect.timed(Pool.make({ expose: [isPrime], size }))
+  const [work, answers] = yield* Effect.timed(Effect.forEach(numbers, (n) => pool.run(isPrime({ n })), unbounded))
   return { start, work, answers }
 }))
 

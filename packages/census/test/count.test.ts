@@ -4,12 +4,12 @@ import { MemoryActor } from "@furrow/actor"
 import * as Folder from "@furrow/testing/Folder"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { count } from "../src/crew.ts"
+import { count } from "../src/count.ts"
 import { pipe } from "../src/Screen.ts"
 import * as Sources from "../src/sources.ts"
 import { countedHere, project } from "./support.ts"
 
-describe("A crew in memory", () => {
+describe("A count in memory", () => {
   it.live("counts what the same measuring counts without actors", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())

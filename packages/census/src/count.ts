@@ -1,0 +1,190 @@
+/**
+ * Counts a folder with a pool of actors: a worker is given a batch of files, streams its rows back, and is given the next.
+ *
+ * The pool replaces a worker that dies, and what was left of its batch is done again. Rows that came are kept, so no file
+ * is missed or counted twice. A file that kills its actor even when it is sent alone becomes a row with that error.
+ *
+ * The count may be told to kill actors itself (`crashes`): with SIGKILL, in the middle of a batch, at even distances.
+ */
+import { type Actor, ActorError, Pool } from "@furrow/actor"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as References from "effect/References"
+import * as Stream from "effect/Stream"
+import { measureFiles } from "./actor.ts"
+import { KilledItsActor, type Row } from "./row.ts"
+import { type Progress, Screen } from "./Screen.ts"
+import type { Sources } from "./sources.ts"
+import { type Batch, Work } from "./Work.ts"
+
+export interface Options {
+  readonly actors: number
+  readonly crashes: number
+}
+
+export interface Census {
+  readonly rows: ReadonlyMap<string, Row>
+  readonly actors: number
+  /** From the first start to the last actor ready. */
+  readonly starting: Duration.Duration
+  /** From all actors ready to the last row here. */
+  readonly counting: Duration.Duration
+  readonly killed: number
+  readonly replaced: number
+  /** Files that were sent a second time. */
+  readonly repeated: number
+}
+
+const howLost = ({ how }: ActorError.ActorLost): string => {
+  switch (how._tag) {
+    case "Exited":
+      return `it exited with code ${how.code}`
+    case "Signalled":
+      return how.signal
+    case "Killed":
+      return `we killed it: ${how.reason}`
+    case "OutOfMemory":
+      return "it ran out of memory"
+    case "ConnectionClosed":
+      return "its connection closed"
+    case "Unreported":
+      return "its exit was never reported"
+  }
+}
+
+const kill = (pid: number): void => {
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // It died by itself before we came.
+  }
+}
+
+const files = (n: number) => n === 1 ? "1 file" : `${n} files`
+
+/** A worker with its batch. */
+interface Shift {
+  readonly actor: ActorError.ActorId
+  readonly batch: Batch
+}
+
+/** One count of one folder: what all batches share. */
+class Count {
+  readonly rows = new Map<string, Row>()
+  readonly tally = { killed: 0, replaced: 0, repeated: 0 }
+  private readonly work: Work
+  private readonly shifts = new Set<Shift>()
+  private readonly known = new Set<number>()
+  private readonly condemned = new Set<number>()
+  private readonly pool: Pool.Pool<typeof measureFiles>
+  private readonly sources: Sources
+  private readonly options: Options
+  private readonly progress: Progress
+
+  constructor(pool: Pool.Pool<typeof measureFiles>, sources: Sources, options: Options, progress: Progress) {
+    this.pool = pool
+    this.sources = sources
+    this.options = options
+    this.progress = progress
+    this.work = new Work(sources.files, options.actors)
+  }
+
+  /** Batch after batch for as many workers as there are, until nothing waits. */
+  readonly run = Effect.gen({ self: this }, function*() {
+    const { workers } = yield* this.pool.statistics
+    for (const { actor } of workers) if (actor !== undefined) this.known.add(actor.pid)
+    yield* Effect.replicateEffect(this.batches, this.options.actors, { concurrency: "unbounded", discard: true })
+  })
+
+  private readonly batches = Effect.gen({ self: this }, function*() {
+    for (let batch = this.work.take(); batch !== undefined; batch = this.work.take()) {
+      yield* this.pool.use((worker) => this.measure(worker, batch)).pipe(
+        Effect.catchTag("ActorLost", (error) => this.lost(batch, error))
+      )
+      if (batch.left.size > 0) return yield* Effect.die(new Error(`${files(batch.left.size)} of a batch missed`))
+    }
+  })
+
+  private readonly measure = (worker: Actor.Portal<typeof measureFiles>, batch: Batch) =>
+    Effect.suspend(() => {
+      const shift: Shift = { actor: worker.actor, batch }
+      this.shifts.add(shift)
+      const rows = worker.stream(measureFiles({ folder: this.sources.folder, files: Array.from(batch.left.keys()) }))
+      return this.welcome(shift).pipe(
+        Effect.andThen(this.crashIfDue(shift)),
+        Effect.andThen(Stream.runForEach(rows, (row) => this.receive(shift, row))),
+        Effect.ensuring(Effect.sync(() => this.shifts.delete(shift)))
+      )
+    })
+
+  private readonly welcome = ({ actor }: Shift) =>
+    Effect.suspend(() => {
+      if (this.known.has(actor.pid)) return Effect.void
+      this.known.add(actor.pid)
+      this.tally.replaced++
+      return this.progress.say(`started ${ActorError.formatActor(actor)} in its place`)
+    })
+
+  private readonly receive = (shift: Shift, row: Row) =>
+    Effect.andThen(this.done(shift.batch, row), Effect.suspend(() => this.crashIfDue(shift)))
+
+  private readonly done = (batch: Batch, row: Row) =>
+    Effect.suspend(() => {
+      const bytes = batch.left.get(row.file)?.bytes ?? 0
+      this.work.finish(batch, row.file)
+      this.rows.set(row.file, row)
+      return this.progress.advance(bytes)
+    })
+
+  private readonly lost = (batch: Batch, error: ActorError.ActorLost) =>
+    Effect.gen({ self: this }, function*() {
+      const condemned = this.condemned.has(error.actor.pid)
+      const { left, suspect } = batch
+      yield* this.progress.say(
+        `lost ${ActorError.formatActor(error.actor)} (${howLost(error)}) with ${files(left.size)} of its batch left`
+      )
+      const [file] = left.keys()
+      if (suspect && !condemned && file !== undefined) {
+        yield* this.done(batch, new KilledItsActor({ file, reason: howLost(error) }))
+      } else {
+        this.tally.repeated += left.size
+        this.work.giveBack(batch, condemned ? "waiting" : "suspects")
+      }
+    })
+
+  /** Kills an actor that has work left, if it is time: the one of this shift, or else another. */
+  private readonly crashIfDue = (here: Shift): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const { killed } = this.tally
+      const { crashes } = this.options
+      const due = killed < crashes && this.work.done >= Math.floor(this.work.total * (killed + 1) / (crashes + 1))
+      if (!due) return Effect.void
+      const canDie = ({ actor, batch }: Shift) => !this.condemned.has(actor.pid) && batch.left.size > 0
+      const actor = [here, ...this.shifts].find(canDie)?.actor
+      if (actor === undefined) return Effect.void
+      this.condemned.add(actor.pid)
+      this.tally.killed++
+      kill(actor.pid)
+      return this.progress.say(
+        `killed ${ActorError.formatActor(actor)} with SIGKILL, ${this.work.done} of ${files(this.work.total)} done`
+      )
+    })
+}
+
+/** Counts every file once. The actors live as long as this runs, and end together. */
+export const count = (sources: Sources, options: Options) =>
+  Effect.gen(function*() {
+    const { actors } = options
+    const screen = yield* Screen
+    // The screen says which actors are lost: no warning of the pool is to say it again.
+    const hire = Pool.make({ name: "census", expose: [measureFiles], size: actors }).pipe(
+      Effect.provideService(References.MinimumLogLevel, "Error")
+    )
+    const [starting, pool] = yield* Effect.timed(hire)
+    return yield* screen.during(sources, (progress) =>
+      Effect.gen(function*() {
+        const counted = new Count(pool, sources, options, progress)
+        const [counting] = yield* Effect.timed(counted.run)
+        return { rows: counted.rows, actors, starting, counting, ...counted.tally } satisfies Census
+      }))
+  }).pipe(Effect.scoped)
