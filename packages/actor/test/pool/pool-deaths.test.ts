@@ -144,6 +144,17 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).retried, 3)
       })))
 
+  it.effect("G146: costs its task one retry where others die in the same moment", () =>
+    withPuppets({ size: 4 }, (pool, theatre) =>
+      Effect.gen(function*() {
+        const again = yield* begin(pool.run(redo({ millis: 1000 })))
+        yield* settle
+        for (const name of ["crew-1", "crew-2", "crew-3"]) theatre.puppet(name).die({ signal: "SIGKILL" })
+        yield* pass(1100)
+        assert.strictEqual(yield* now(again), "crew-4")
+        assert.strictEqual((yield* pool.statistics).retried, 1)
+      })))
+
   it.effect("is told to the log, with how it died", () => {
     const theatre = Puppets.make()
     const logs = captureLogs()

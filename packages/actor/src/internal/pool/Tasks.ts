@@ -101,6 +101,10 @@ const attempt = (
     return undefined
   })
 
+/** Lets the ends of workers be read that were lost in the same moment, so that the task is not given to one of them. */
+const othersLost = (pool: OpenPool, task: Task): Effect.Effect<void> =>
+  Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(() => count(pool, task, "interrupted")))
+
 /** Works, and works elsewhere where a worker was lost before it had begun. */
 const attempts = (
   pool: OpenPool,
@@ -114,7 +118,10 @@ const attempts = (
   if (retries <= 0 || endpoint === undefined) return once
   return Effect.catchCause(
     once,
-    (cause) => task.isRepeated ? attempts(pool, task, true, work, endpoint, retries - 1) : Effect.failCause(cause)
+    (cause) =>
+      task.isRepeated
+        ? Effect.andThen(othersLost(pool, task), attempts(pool, task, true, work, endpoint, retries - 1))
+        : Effect.failCause(cause)
   )
 }
 
