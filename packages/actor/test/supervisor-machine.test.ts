@@ -1,0 +1,694 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Actor } from "@furrow/actor"
+import { ActorError } from "@furrow/actor"
+import * as Machine from "@furrow/actor/internal/supervision/SupervisorMachine"
+import { Cause, Schema } from "effect"
+import * as Fs from "node:fs"
+
+const actor = { name: "frank", uuid: "f", pid: 7 }
+const error = new ActorError.ActorLost({
+  actor,
+  how: { _tag: "ConnectionClosed" },
+  began: "maybe",
+  stderr: [],
+  failure: null
+})
+const boxed = { type: "TypeError", message: "broke", stack: "", cause: null, origin: actor, path: [] }
+const exits: Record<Actor.ActorExit["_tag"], Actor.ActorExit> = {
+  Returned: { _tag: "Returned", cleanup: [] },
+  Cancelled: { _tag: "Cancelled", by: actor, reason: "enough", cleanup: [] },
+  Failed: { _tag: "Failed", error: new ActorError.RemoteActorError({ actor, boxed, others: [] }), cleanup: [] },
+  Lost: { _tag: "Lost", error, cleanup: [] }
+}
+
+const child = (key: string, ...uses: ReadonlyArray<string>): Machine.ChildSpec => ({
+  key,
+  uses,
+  restart: "permanent",
+  significant: false
+})
+const policyOf = (given: Partial<Machine.Policy> = {}): Machine.Policy => ({
+  strategy: "dependants",
+  intensity: { restarts: 3, withinMillis: 5000 },
+  autoShutdown: "never",
+  dynamic: false,
+  ...given
+})
+
+/** A supervisor whose executor is the test: it answers in short words, and remembers what it was asked for. */
+class Played {
+  readonly policy: Machine.Policy
+  state: Machine.State
+  readonly actions: Array<Machine.Action> = []
+  now = 0
+
+  constructor(children: ReadonlyArray<Machine.ChildSpec>, policy: Partial<Machine.Policy> = {}) {
+    this.policy = policyOf(policy)
+    this.state = this.took(Machine.begin(this.policy, Machine.initial(children)))
+  }
+
+  private took([state, actions]: Machine.Step): Machine.State {
+    this.actions.push(...actions)
+    return state
+  }
+
+  input(input: Machine.Input): void {
+    this.state = this.took(Machine.step(this.policy, this.state, input))
+  }
+
+  child(key: string): Machine.Child {
+    return this.state.children.find((child) => child.key === key)!
+  }
+
+  say(word: string): void {
+    const [name = "", what = "", exit = "Lost"] = word.split(" ")
+    const incarnation = this.child(name)?.incarnation ?? 0
+    const of = { child: name, incarnation }
+    switch (what || name) {
+      case "up":
+        return this.input({ _tag: "Up", ...of })
+      case "dies":
+        return this.input({ _tag: "Died", ...of, exit: exits[exit as "Lost"], now: this.now })
+      case "silent":
+        return this.input({ _tag: "Silent", ...of })
+      case "fails":
+        return this.input({ _tag: "StartFailed", ...of, cause: Cause.fail("no"), exit: exits.Lost, now: this.now })
+      case "stopped":
+        return this.input({ _tag: "Stopped", ...of })
+      case "waited":
+        return this.input({ _tag: "BackoffOver" })
+      case "close":
+        return this.input({ _tag: "Close" })
+      case "add":
+        return this.input({ _tag: "Add", spec: { ...child(name), restart: "transient" } })
+      case "remove":
+        return this.input({ _tag: "Remove", child: name })
+      default:
+        this.now += Number(name)
+    }
+  }
+
+  play(words: string): ReadonlyArray<string> {
+    const before = this.actions.length
+    for (const word of words.split("; ")) this.say(word)
+    return this.actions.slice(before).map(spell)
+  }
+}
+
+const spell = (action: Machine.Action): string => {
+  switch (action._tag) {
+    case "Start":
+    case "Stop":
+      return `${action._tag.toLowerCase()} ${action.child}${action.incarnation}`
+    case "TellRestarting":
+      return `restarting ${action.affected.join(" ")}`
+    case "TellRestarted":
+      return `restarted ${action.child}`
+    case "TellGaveUp":
+      return `gave up on ${action.child}`
+    case "Wait":
+      return action.isFresh ? "wait afresh" : "wait"
+    case "Closed":
+      return `closed: ${action.why._tag}`
+    case "Removed":
+    case "Refused":
+      return `${action._tag.toLowerCase()} ${action.child}`
+    default:
+      return action._tag.toLowerCase()
+  }
+}
+
+/** b uses a, and c uses b; x uses none. */
+const line = [child("a"), child("b", "a"), child("c", "b"), child("x")]
+/** d uses b and c, which both use a. */
+const diamond = [child("a"), child("b", "a"), child("c", "a"), child("d", "b", "c")]
+
+const up = (children: ReadonlyArray<Machine.ChildSpec>, policy: Partial<Machine.Policy> = {}): Played => {
+  const played = new Played(children, policy)
+  for (const { key } of Machine.ordered(children)) played.say(`${key} up`)
+  return played
+}
+
+// ---- the tables of the docs -----------------------------------------------------------------------------------------
+
+const docs = Fs.readFileSync(new URL("../../../docs/supervision.md", import.meta.url), "utf8")
+
+/** The rows of the table below a heading, without its head. */
+const rowsBelow = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
+  const section = docs.slice(docs.indexOf(`## ${heading}\n`) + heading.length + 3).split("\n## ")[0]!
+  const rows = section.split("\n").filter((line) => line.startsWith("|")).map((line) =>
+    line.split("|").slice(1, -1).map((cell) => cell.trim())
+  )
+  return [rows[0]!, ...rows.slice(2)]
+}
+
+describe("The meaning of an end", () => {
+  const [[, ...types] = [], ...rows] = rowsBelow("What an end means")
+
+  it("G981: stands in the docs for every exit and every restart type", () => {
+    assert.deepStrictEqual(rows.map(([exit]) => exit).sort(), Object.keys(exits).sort())
+    assert.deepStrictEqual(types, ["permanent", "transient", "temporary"])
+  })
+
+  for (const [exit = "", ...cells] of rows) {
+    for (const [i, cell] of cells.entries()) {
+      it(`G981: ${exit} of a ${types[i]} child: ${cell}`, () => {
+        const restart = types[i] as Machine.Restart
+        const played = up([{ ...child("a"), restart }])
+        const actions = played.play(`a dies ${exit}; a stopped; waited`)
+        assert.strictEqual(actions.includes("start a2") ? "restart" : "drop", cell)
+        assert.strictEqual(Machine.view(played.policy, played.state, "a"), cell === "drop" ? "gone" : "restarting")
+      })
+    }
+  }
+})
+
+describe("A strategy", () => {
+  const [[, ...deaths] = [], ...rows] = rowsBelow("Who goes with it")
+  const children = [child("Store"), child("Counter", "Store"), child("Web", "Counter"), child("Mail")]
+  for (const [strategy = "", ...cells] of rows) {
+    for (const [i, cell] of cells.entries()) {
+      it(`G982: ${strategy}, ${deaths[i]}: stops ${cell} in reverse and starts it in order`, () => {
+        const keys = cell.split(" ")
+        const played = up(children, { strategy: strategy as Machine.Strategy })
+        const [dead = ""] = deaths[i]!.split(" ")
+        const actions = [...played.play(`${dead} dies`)]
+        for (const key of [...keys].reverse()) actions.push(...played.play(`${key} stopped`))
+        actions.push(...played.play("waited"))
+        for (const key of keys) actions.push(...played.play(`${key} up`))
+        const done = (verb: string) => actions.filter((action) => action.startsWith(`${verb} `))
+        assert.deepStrictEqual(done("stop"), [...keys].reverse().map((key) => `stop ${key}1`))
+        assert.deepStrictEqual(done("start"), keys.map((key) => `start ${key}2`))
+      })
+    }
+  }
+})
+
+// ---- the hard cases -------------------------------------------------------------------------------------------------
+
+const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray<string>]> = [
+  ["a first start goes through the children in order", () => new Played(line), "a up; b up; c up; x up", [
+    "start b1",
+    "start c1",
+    "start x1",
+    "ready"
+  ]],
+  [
+    "a first start that fails stops what is up in reverse",
+    () => new Played(line),
+    "a up; b up; c fails; b stopped; a stopped",
+    [
+      "start b1",
+      "start c1",
+      "stop b1",
+      "stop a1",
+      "closed: NotStarted"
+    ]
+  ],
+  [
+    "a child that dies before all are up fails the first start",
+    () => new Played(line),
+    "a up; a dies; b stopped; a stopped",
+    [
+      "start b1",
+      "stop b1",
+      "stop a1",
+      "closed: EndedEarly"
+    ]
+  ],
+  [
+    "users are stopped before what has died is started",
+    () => up(line),
+    "b dies; c stopped; b stopped; waited; b up; c up",
+    [
+      "restarting b c",
+      "stop c1",
+      "stop b1",
+      "wait afresh",
+      "start b2",
+      "restarted b",
+      "start c2",
+      "restarted c"
+    ]
+  ],
+  [
+    "the death of a child that is being stopped is ignored",
+    () => up(line),
+    "a dies; b dies; c dies; c stopped; b stopped; a stopped; waited",
+    [
+      "restarting a b c",
+      "stop c1",
+      "stop b1",
+      "stop a1",
+      "wait afresh",
+      "start a2"
+    ]
+  ],
+  [
+    "a death during the wait shares it, and counts",
+    () => up(line),
+    "a dies; c stopped; b stopped; a stopped; x dies; x stopped; waited; a up; b up; c up",
+    [
+      "restarting a b c",
+      "stop c1",
+      "stop b1",
+      "stop a1",
+      "wait afresh",
+      "restarting x",
+      "stop x1",
+      "start a2",
+      "restarted a",
+      "start b2",
+      "restarted b",
+      "start c2",
+      "restarted c",
+      "start x2"
+    ]
+  ],
+  [
+    "a death while others start lets them start, and waits for itself",
+    () => up(line),
+    "a dies; c stopped; b stopped; a stopped; waited; x dies; x stopped; a up; waited",
+    [
+      "restarting a b c",
+      "stop c1",
+      "stop b1",
+      "stop a1",
+      "wait afresh",
+      "start a2",
+      "restarting x",
+      "stop x1",
+      "wait",
+      "restarted a",
+      "start b2"
+    ]
+  ],
+  [
+    "what is used dies while its user starts again",
+    () => up(line),
+    "b dies; c stopped; b stopped; waited; a dies; b stopped; a stopped; waited; a up",
+    [
+      "restarting b c",
+      "stop c1",
+      "stop b1",
+      "wait afresh",
+      "start b2",
+      "restarting a b c",
+      "stop b2",
+      "stop a1",
+      "wait",
+      "start a2",
+      "restarted a",
+      "start b3"
+    ]
+  ],
+  [
+    "a diamond starts each child once",
+    () => up(diamond),
+    "a dies; d stopped; c stopped; b stopped; a stopped; waited; a up; b up; c up; d up",
+    [
+      "restarting a b c d",
+      "stop d1",
+      "stop c1",
+      "stop b1",
+      "stop a1",
+      "wait afresh",
+      "start a2",
+      "restarted a",
+      "start b2",
+      "restarted b",
+      "start c2",
+      "restarted c",
+      "start d2",
+      "restarted d"
+    ]
+  ],
+  [
+    "a start again that fails is one more death",
+    () => up([child("a")]),
+    "a dies; a stopped; waited; a fails; waited; a fails; waited; a fails",
+    [
+      "restarting a",
+      "stop a1",
+      "wait afresh",
+      "start a2",
+      "restarting a",
+      "wait",
+      "start a3",
+      "restarting a",
+      "wait",
+      "start a4",
+      "gave up on a",
+      "closed: GaveUp"
+    ]
+  ],
+  [
+    "a start that fails while it waits to be stopped counts for nothing",
+    () => up(diamond),
+    "b dies; d stopped; b stopped; waited; a dies; b fails; c stopped; a stopped; waited",
+    [
+      "restarting b d",
+      "stop d1",
+      "stop b1",
+      "wait afresh",
+      "start b2",
+      "restarting a b c d",
+      "stop c1",
+      "stop a1",
+      "wait",
+      "start a2"
+    ]
+  ],
+  [
+    "a close during a restart interrupts the start, and nothing is left",
+    () => up(line),
+    "b dies; c stopped; b stopped; waited; close; x stopped; b stopped; a stopped",
+    [
+      "restarting b c",
+      "stop c1",
+      "stop b1",
+      "wait afresh",
+      "start b2",
+      "stop x1",
+      "stop b2",
+      "stop a1",
+      "closed: Closed"
+    ]
+  ],
+  ["a close during the wait starts nothing", () => up([child("a")]), "a dies; a stopped; close; waited", [
+    "restarting a",
+    "stop a1",
+    "wait afresh",
+    "closed: Closed"
+  ]],
+  [
+    "one death too many stops all in reverse",
+    () => up(line, { intensity: { restarts: 0, withinMillis: 10 } }),
+    "b dies; x stopped; c stopped; b stopped; a stopped",
+    [
+      "gave up on b",
+      "stop x1",
+      "stop c1",
+      "stop b1",
+      "stop a1",
+      "closed: GaveUp"
+    ]
+  ],
+  [
+    "deaths that are older than the window do not count",
+    () => up([child("a")], { intensity: { restarts: 1, withinMillis: 10 } }),
+    "a dies; a stopped; waited; a up; 10; a dies",
+    [
+      "restarting a",
+      "stop a1",
+      "wait afresh",
+      "start a2",
+      "restarted a",
+      "restarting a",
+      "stop a2"
+    ]
+  ],
+  [
+    "delays begin anew when the window is empty",
+    () => up([child("a")]),
+    "a dies; a stopped; waited; a up; a dies; a stopped; waited; a up; 5000; a dies; a stopped",
+    [
+      "restarting a",
+      "stop a1",
+      "wait afresh",
+      "start a2",
+      "restarted a",
+      "restarting a",
+      "stop a2",
+      "wait",
+      "start a3",
+      "restarted a",
+      "restarting a",
+      "stop a3",
+      "wait afresh"
+    ]
+  ],
+  [
+    "any significant child that ends ends the supervisor",
+    () =>
+      up([{ ...child("a"), restart: "transient", significant: true }, child("x")], { autoShutdown: "any-significant" }),
+    "a dies Returned; x stopped; a stopped",
+    [
+      "stop x1",
+      "stop a1",
+      "closed: AutoShutdown"
+    ]
+  ],
+  [
+    "all significant children have to end where the policy says so",
+    () =>
+      up(["a", "b"].map((key) => ({ ...child(key), restart: "temporary", significant: true })), {
+        autoShutdown: "all-significant"
+      }),
+    "a dies; a stopped; b dies Returned; b stopped",
+    ["stop a1", "stop b1", "closed: AutoShutdown"]
+  ],
+  [
+    "a significant child that is started again ends nothing",
+    () => up([{ ...child("a"), restart: "transient", significant: true }], { autoShutdown: "any-significant" }),
+    "a dies; a stopped",
+    [
+      "restarting a",
+      "stop a1",
+      "wait afresh"
+    ]
+  ],
+  [
+    "a temporary child goes with others and stays away",
+    () => up([child("a"), { ...child("t", "a"), restart: "temporary" }]),
+    "a dies; t stopped; a stopped; waited; a up",
+    [
+      "restarting a t",
+      "stop t1",
+      "stop a1",
+      "wait afresh",
+      "start a2",
+      "restarted a"
+    ]
+  ],
+  [
+    "a child that returned comes back for a user that has to start",
+    () => up([{ ...child("a"), restart: "transient" }, child("b", "a")]),
+    "a dies Returned; a stopped; b dies; b stopped; waited; a up; b up",
+    [
+      "stop a1",
+      "restarting b",
+      "stop b1",
+      "wait afresh",
+      "start a2",
+      "restarted a",
+      "start b2",
+      "restarted b"
+    ]
+  ],
+  [
+    "a dynamic child comes, is restarted, and goes",
+    () => new Played([], { dynamic: true, strategy: "one-for-one" }),
+    "k add; k up; k dies; k stopped; waited; k up; k remove; k stopped",
+    [
+      "start k1",
+      "restarting k",
+      "stop k1",
+      "wait afresh",
+      "start k2",
+      "restarted k",
+      "stop k2",
+      "removed k"
+    ]
+  ],
+  [
+    "a dynamic child whose first start fails is none",
+    () => new Played([], { dynamic: true, strategy: "one-for-one" }),
+    "k add; k fails",
+    [
+      "start k1",
+      "refused k"
+    ]
+  ],
+  [
+    "a dynamic child that ends for good leaves the list",
+    () => new Played([], { dynamic: true, strategy: "one-for-one" }),
+    "k add; k up; k dies Returned; k stopped",
+    [
+      "start k1",
+      "stop k1",
+      "removed k"
+    ]
+  ]
+]
+
+describe("A supervisor", () => {
+  for (const [title, start, words, expected] of cases) {
+    it(`G983: ${title}`, () => assert.deepStrictEqual(start().play(words), expected))
+  }
+
+  it("G984: lets the portals of all users wait in the step in which what they use dies", () => {
+    const played = up(line)
+    const views = () => ["a", "b", "c", "x"].map((key) => Machine.view(played.policy, played.state, key))
+    played.play("a silent")
+    assert.deepStrictEqual(views(), ["restarting", "restarting", "restarting", "up"])
+    played.play("a dies")
+    assert.deepStrictEqual(views(), ["restarting", "restarting", "restarting", "up"])
+    played.play("c stopped; b stopped; a stopped; waited; a up")
+    assert.deepStrictEqual(views(), ["up", "restarting", "restarting", "up"])
+  })
+
+  it("G983: orders its children by their uses, whatever the order they are given in", () => {
+    assert.deepStrictEqual(Machine.ordered([...line].reverse()).map(({ key }) => key), ["x", "a", "b", "c"])
+  })
+
+  it("G983: refuses a cycle of uses, by the names in it", () => {
+    const cycle = [child("x"), child("a", "c"), child("b", "a"), child("c", "b")]
+    assert.throws(() => Machine.ordered(cycle), `"a" uses "c" uses "b" uses "a"`)
+  })
+
+  it("G983: refuses children and policies that contradict each other", () => {
+    const problem = (policy: Partial<Machine.Policy>, ...children: ReadonlyArray<Machine.ChildSpec>) =>
+      Machine.problemOf(policyOf(policy), children)
+    assert.isUndefined(problem({}, ...line))
+    assert.include(problem({}, { ...child("a"), restart: "temporary" }, child("b", "a")), `"b" uses it`)
+    assert.include(problem({ autoShutdown: "any-significant" }, { ...child("a"), significant: true }), "permanent")
+    assert.include(problem({}, { ...child("a"), restart: "transient", significant: true }), "autoShutdown")
+    assert.include(problem({ intensity: { restarts: -1, withinMillis: 1 } }, child("a")), "restarts")
+  })
+})
+
+// ---- laws -----------------------------------------------------------------------------------------------------------
+
+const Word = Schema.Struct({
+  child: Schema.Literals(["a", "b", "c", "x", "t"]),
+  what: Schema.Literals([
+    "up",
+    "up",
+    "up",
+    "stopped",
+    "stopped",
+    "stopped",
+    "waited",
+    "waited",
+    "dies",
+    "dies",
+    "dies Returned",
+    "silent",
+    "fails",
+    "2000"
+  ])
+})
+const given = Schema.Array(Word).check(Schema.isMaxLength(60))
+const strategy = Schema.Literals(["dependants", "one-for-one", "rest-for-one", "one-for-all"])
+const anything = [...line, { ...child("t", "a"), restart: "transient" as const }]
+
+/** Plays words, of which an executor says only what can happen, and calls back after each. */
+const replay = (
+  words: ReadonlyArray<typeof Word.Type>,
+  strategy: Machine.Strategy,
+  check: (before: Machine.State, played: Played, actions: ReadonlyArray<Machine.Action>) => void
+): Played => {
+  const played = new Played(anything, { strategy })
+  for (const { child, what } of words) {
+    const before = played.state
+    const from = played.actions.length
+    const { status } = played.child(child)
+    const can = what === "up" || what === "fails"
+      ? status === "Starting"
+      : what === "stopped"
+      ? status === "Stopping"
+      : true
+    if (can) played.say(what === "waited" || what === "2000" ? what : `${child} ${what}`)
+    check(before, played, played.actions.slice(from))
+  }
+  return played
+}
+
+describe("Whatever happens, a supervisor", () => {
+  it.prop(
+    "G983: starts a child only when it is down and all that it uses is up",
+    { given, strategy },
+    ({ given, strategy }) => {
+      replay(given, strategy, (before, played, actions) => {
+        for (const action of actions) {
+          if (action._tag !== "Start") continue
+          const { uses } = played.child(action.child)
+          const old = before.children.find(({ key }) => key === action.child)!
+          assert.strictEqual(action.incarnation, old.incarnation + 1)
+          for (const used of uses) {
+            const { stale, status } = played.child(used)
+            assert.deepStrictEqual([status, stale], ["Up", false])
+          }
+        }
+        assert.isAtMost(played.state.children.filter(({ status }) => status === "Starting").length, 1)
+      })
+    }
+  )
+
+  it.prop(
+    "G983: stops a child only after all its users that go with it",
+    { given, strategy },
+    ({ given, strategy }) => {
+      replay(given, strategy, (_, played, actions) => {
+        for (const action of actions) {
+          if (action._tag !== "Stop") continue
+          const { children } = played.state
+          const at = children.findIndex(({ key }) => key === action.child)
+          const later = children.slice(at + 1).filter(({ stale, status }) => stale && status !== "Down")
+          assert.deepStrictEqual(later.map(({ key }) => key), [])
+        }
+      })
+    }
+  )
+
+  it.prop("G985: gives up at the death that is one too many for the window, and at no other", { given, strategy }, ({
+    given,
+    strategy
+  }) => {
+    const counted: Array<number> = []
+    replay(given, strategy, (_, played, actions) => {
+      for (const action of actions) {
+        if (action._tag !== "TellRestarting" && action._tag !== "TellGaveUp") continue
+        counted.push(played.now)
+        const within = counted.filter((at) => played.now - at < 5000).length
+        assert.strictEqual(action._tag, within > 3 ? "TellGaveUp" : "TellRestarting")
+      }
+    })
+  })
+
+  it.prop("G983: is closed once, with everybody down, when its owner closes it and its children stop", {
+    given,
+    strategy
+  }, ({ given, strategy }) => {
+    const played = replay(given, strategy, () => {})
+    played.say("close")
+    for (let i = 0; i < 10; i++) {
+      for (const { key, status } of played.state.children) if (status === "Stopping") played.say(`${key} stopped`)
+    }
+    assert.strictEqual(played.state.phase._tag, "Closed")
+    assert.deepStrictEqual([...new Set(played.state.children.map(({ status }) => status))], ["Down"])
+    assert.strictEqual(played.actions.filter(({ _tag }) => _tag === "Closed").length, 1)
+    const after = played.actions.length
+    for (const word of ["a up", "a dies", "waited", "b fails", "close"]) played.say(word)
+    assert.strictEqual(played.actions.length, after)
+  })
+
+  it.prop("G983: has everybody up again when it does not give up and its children can start", { given, strategy }, ({
+    given,
+    strategy
+  }) => {
+    const played = replay(given, strategy, () => {})
+    if (played.state.phase._tag === "Closing" || played.state.phase._tag === "Closed") return
+    for (let i = 0; i < 30; i++) {
+      for (const { key, status } of played.state.children) {
+        if (status === "Stopping") played.say(`${key} stopped`)
+        if (status === "Starting") played.say(`${key} up`)
+      }
+      played.say("waited")
+    }
+    for (const { goal, stale, status } of played.state.children) {
+      assert.isTrue(goal === "Up" ? status === "Up" && !stale : status === "Down")
+    }
+  })
+})
