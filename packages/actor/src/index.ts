@@ -15,6 +15,7 @@ export * as PayloadReceiver from "./PayloadReceiver.ts"
 export * as Pool from "./Pool.ts"
 export * as Portal from "./Portal.ts"
 export * as Service from "./Service.ts"
+export * as Supervisor from "./Supervisor.ts"
 
 // ---- failures, bounds, and what is going on
 export * as ActorError from "./ActorError.ts"

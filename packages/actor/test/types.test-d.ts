@@ -5,7 +5,7 @@
  * directive, with the code of the error it is refused with.
  */
 import type { ActorError, Dialog, Portal } from "@furrow/actor"
-import { Actor, MemoryActor, Nursery, PayloadReceiver, Portal as Portals, Registry } from "@furrow/actor"
+import { Actor, MemoryActor, Nursery, PayloadReceiver, Portal as Portals, Registry, Supervisor } from "@furrow/actor"
 import type { AnyCallEndpoint, Call, StreamEndpoint } from "@furrow/actor/Endpoint"
 import type { Configured, Startable } from "@furrow/actor/Service"
 import type * as Cause from "effect/Cause"
@@ -361,8 +361,18 @@ isL<T.Old, AE, AR>()(Old.layer)
 isL<T.User, AE, AR | T.Old>()(T.User.layer)
 is<Actor.Portal<T.User>, AE, AR | Scope.Scope | T.Old>()(Actor.startScoped(T.User))
 is<Actor.Portal<T.Old>, AE, AR | Scope.Scope>()(Actor.startScoped(Old, { name: "old" }))
+isL<T.Counter | T.Worker | T.Old, AE, AR>()(
+  Supervisor.layer({}, [Worker, Supervisor.of(Counter, { restart: "transient" }), Old])
+)
+isL<T.Worker, AE, AR | T.Counter>()(Supervisor.layer({ strategy: "one-for-all" }, [Worker]))
+declare const Http: Layer.Layer<T.Db, TooSmall, T.Counter>
+isL<T.Counter, AE | TooSmall, AR>()(
+  Supervisor.layer({}, [Counter, Supervisor.of(Http, { name: "http", uses: [Counter] })])
+)
+// @ts-expect-error TS2769 a Layer as a child has a name
+Supervisor.of(Http)
 isL<T.Web | T.Worker, AE, AR>()(Layer.mergeAll(Web.layer, Worker.layer).pipe(Layer.provide(Counter.layer)))
-is<never, AE, AR>()(Actor.launch(Worker.layer.pipe(Layer.provide(Counter.layer))))
+is<never, AE | Supervisor.GaveUp, AR>()(Actor.launch(Worker.layer.pipe(Layer.provide(Counter.layer))))
 runMain(Actor.launch(Worker.layer.pipe(Layer.provide(Counter.layer))))
 // @ts-expect-error TS2379 Counter is not provided: visible because of `uses`
 runMain(Actor.launch(Worker.layer))
@@ -423,6 +433,13 @@ is<Actor.Portal<T.Eased>, AE, Actor.Nursery>()(Actor.start(Eased))
 is<Actor.Portal<T.Eased>, AE, AR | Scope.Scope>()(Actor.startScoped(Eased, { name: "e1" }))
 isL<T.Geared, AE, AR | T.Tuned>()(Geared.layer({ config: new T.Gear({ teeth: 8 }) }))
 is<Actor.Portal<T.Geared>, AE, Actor.Nursery | T.Tuned>()(Actor.start(Geared, { config: new T.Gear({ teeth: 8 }) }))
+isL<T.Tuned | T.Geared, AE, AR>()(
+  Supervisor.layer({}, [Supervisor.of(Tuned, { config }), Supervisor.of(Geared, { config: new T.Gear({ teeth: 8 }) })])
+)
+// @ts-expect-error TS2769 its settings have to be given
+Supervisor.of(Tuned)
+// @ts-expect-error TS2322 by Supervisor.of
+Supervisor.layer({}, [Tuned])
 isL<T.OldTuned, AE, AR>()(T.OldTuned.layer({ config }))
 isL<T.Geared, AE, AR>()(
   Geared.layer({ config: new T.Gear({ teeth: 8 }) }).pipe(Layer.provide(Tuned.layer({ config })))

@@ -13,15 +13,17 @@ import type { DialogCall } from "../contract/DialogCall.ts"
 import type { AnyDialogEndpoint, Type } from "../contract/Endpoint.ts"
 import type { Handler } from "../dialog/Dispatcher.ts"
 import type { ActorError } from "../errors/ActorError.ts"
+import type { GaveUp } from "../errors/GaveUp.ts"
 import type { DialogOf } from "../portal/Portal.ts"
 import * as InProcessMain from "../process/InProcessMain.ts"
-import { Losses } from "./StartService.ts"
+import { Escalation } from "../supervision/Escalation.ts"
 
 /**
  * Runs a graph of actors until it fails: `Layer.launch` that notices an actor lost after the graph was built. The other
  * actors then stop in reverse order.
  *
- * It fails with what building the graph fails with, or with the `ActorError` of the loss. It never succeeds.
+ * It fails with what building the graph fails with, with the `ActorError` of the loss, or with the `GaveUp` of a
+ * supervisor. It never succeeds: what ends in order, an actor or a supervisor, leaves the graph running.
  *
  * @example
  * ```ts
@@ -30,13 +32,15 @@ import { Losses } from "./StartService.ts"
  * @category starting actors
  * @since 0.1.0
  */
-export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<never, E | ActorError, R> =>
+export const launch = <A, E, R>(layer: Layer.Layer<A, E, R>): Effect.Effect<never, E | ActorError | GaveUp, R> =>
   Effect.suspend(() => {
-    const lost = Deferred.makeUnsafe<never, ActorError>()
-    const losses = (error: ActorError) => void Deferred.doneUnsafe(lost, Exit.fail(error))
+    const failed = Deferred.makeUnsafe<never, ActorError | GaveUp>()
+    const escalate = (exit: Exit.Exit<void, ActorError | GaveUp>) => {
+      if (Exit.isFailure(exit)) Deferred.doneUnsafe(failed, Exit.failCause(exit.cause))
+    }
     return Effect.scoped(
-      Effect.andThen(Effect.provideService(Layer.build(layer), Losses, losses), Deferred.await(lost))
-    ) as Effect.Effect<never, E | ActorError, R>
+      Effect.andThen(Effect.provideService(Layer.build(layer), Escalation, escalate), Deferred.await(failed))
+    ) as Effect.Effect<never, E | ActorError | GaveUp, R>
   })
 
 /**

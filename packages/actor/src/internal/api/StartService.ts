@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
@@ -22,6 +22,7 @@ import { define } from "../settings/Definitions.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 import type { ChildActor } from "../supervision/ChildActor.ts"
+import { Escalation } from "../supervision/Escalation.ts"
 import * as StartChild from "../supervision/StartChild.ts"
 
 export type StartOptions = SpawnOptions & {
@@ -41,14 +42,6 @@ export const served = (service: AnyService, load: ServedInside["load"], leads = 
   }
   return define(served, { kind: "service", module: service.module, name: service.key }, leads)
 }
-
-/**
- * Told when an actor of a Layer is lost after it was built: a Layer itself cannot fail then. `Actor.launch` listens;
- * where there is no listener, the loss is an Error log.
- */
-export const Losses: Context.Reference<((error: ActorError) => void) | undefined> = Context.Reference<
-  ((error: ActorError) => void) | undefined
->("@furrow/actor/Losses", { defaultValue: () => undefined })
 
 const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
   const relayed = Portal.relayed(portal)
@@ -124,7 +117,7 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const local = yield* currentLocal
-        const lost = yield* Losses
+        const escalate = yield* Escalation
         const { channel, child } = yield* start(local, service, options, restore)
         const { context } = yield* Effect.withFiber(Effect.succeed)
         // Without a listener, its users hear of it only when they call.
@@ -133,7 +126,10 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
             Effect.logError(`the Layer of "${service.key}" has lost its actor. ${message}`)
           )
         child.whenGone((exit) => {
-          if ((exit._tag === "Lost" || exit._tag === "Failed") && !child.isHandled) (lost ?? log)(exit.error)
+          if ((exit._tag === "Lost" || exit._tag === "Failed") && !child.isHandled) {
+            if (escalate === undefined) log(exit.error)
+            else escalate(Exit.fail(exit.error))
+          }
         })
         yield* Effect.addFinalizer(endWithScope(local, child, "layer closed"))
         return portal(local, service, child, channel)

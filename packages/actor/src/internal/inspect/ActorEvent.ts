@@ -9,6 +9,7 @@ import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { Refusals } from "./Snapshot.ts"
+import type { GaveUp } from "../errors/GaveUp.ts"
 
 /**
  * One thing that happened in an actor or to its children, as `Actor.events` tells it.
@@ -49,6 +50,19 @@ export type ActorEvent =
   | { readonly _tag: "RegistryStale"; readonly actor: ActorId }
   /** A transport, or the runtime itself, threw where it must not: the connection was given up. */
   | { readonly _tag: "ConnectionFailed"; readonly actor: ActorId; readonly text: string }
+  /** A child of a supervisor here has died, and is started again with those that go with it. */
+  | {
+    readonly _tag: "ActorRestarting"
+    readonly child: string
+    readonly exit: ActorExit
+    readonly affected: ReadonlyArray<string>
+    /** Deaths in the window of its supervisor, with this one. */
+    readonly deaths: number
+  }
+  /** It is up again, for the given time. */
+  | { readonly _tag: "ActorRestarted"; readonly child: string; readonly incarnation: number }
+  /** A supervisor here has seen one death too many, and stops its children. */
+  | { readonly _tag: "SupervisorGaveUp"; readonly error: GaveUp }
   | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }
 
 /** The events of one runtime. */

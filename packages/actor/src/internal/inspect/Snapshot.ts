@@ -90,6 +90,25 @@ export interface ActorSnapshot {
   readonly exposed: ReadonlyArray<string>
   readonly children: ReadonlyArray<ChildSnapshot>
   readonly peers: ReadonlyArray<PeerSnapshot>
+  readonly supervisors: ReadonlyArray<SupervisorSnapshot>
+}
+
+/**
+ * One supervisor: how far it is, how many deaths its window holds, and its children in the order of their start.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SupervisorSnapshot {
+  readonly state: string
+  readonly strategy: string
+  readonly deaths: number
+  readonly children: ReadonlyArray<{
+    readonly child: string
+    readonly state: string
+    /** The number of its starts so far. */
+    readonly incarnation: number
+  }>
 }
 
 /**

@@ -16,7 +16,7 @@ import type { Peers } from "../discovery/Peers.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
-import type { ActorSnapshot, ChildSnapshot } from "../inspect/Snapshot.ts"
+import type { ActorSnapshot, ChildSnapshot, SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
@@ -54,6 +54,8 @@ export interface Life {
   readonly isLeaving: () => boolean
   /** Ends it as if its main had returned. Absent in a root, which ends as its program does. */
   readonly exit?: ((reason: string) => void) | undefined
+  /** Ends it as if its main had failed. Absent in a root, as `exit`. */
+  readonly fail?: ((error: unknown) => void) | undefined
   /** From here on no call begins. Absent in a root, which nobody drains. */
   readonly drain?: (() => void) | undefined
   readonly isDraining?: (() => boolean) | undefined
@@ -101,6 +103,8 @@ export class LocalActor {
   readonly parent: PeerChannel | undefined
   readonly env: DialogContext
   readonly children = new Set<ChildEntry>()
+  /** The supervisors that run here, for those who look. */
+  readonly supervisors = new Set<{ readonly snapshot: () => SupervisorSnapshot }>()
   /** The last ends of children, by their uuids: for questions that come a moment later. */
   private readonly ends = new Map<string, { readonly actor: ActorId; readonly exit: ActorExit }>()
   /** The key of the Service we are, if we are one. */
@@ -161,6 +165,11 @@ export class LocalActor {
   /** Ends this actor in its own name, if anything in it can. */
   get exit(): Life["exit"] {
     return this.life.exit
+  }
+
+  /** Ends this actor as failed, if anything in it can. */
+  get fail(): Life["fail"] {
+    return this.life.fail
   }
 
   /** True when what it owns is ended by the scopes that own it, now or soon. */
@@ -238,7 +247,8 @@ export class LocalActor {
       ancestors: this.info.ancestors,
       exposed: Array.from(this.handlers.keys()),
       children: Array.from(this.children, (child) => child.snapshot()),
-      peers: this.reach?.peers.snapshot() ?? []
+      peers: this.reach?.peers.snapshot() ?? [],
+      supervisors: Array.from(this.supervisors, (supervisor) => supervisor.snapshot())
     }
   }
 }

@@ -9,6 +9,7 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
@@ -130,9 +131,24 @@ export interface Portal<in X> {
    * earlier than `wait`, which knows how the actor ended, and before any open call hears of it. Never fails.
    */
   readonly closed: Effect.Effect<void>
+  /**
+   * Counts the actors behind this portal: 1, and one more for each restart by a supervisor. `actor`,
+   * `ref`, `cancel`, `wait` and `closed` are those of the actor of this moment.
+   */
+  readonly incarnation: number
+  /** Whether calls pass, wait or fail here, now and after every change. It ends with `"gone"`. */
+  readonly changes: Stream.Stream<Reachability>
   /** A picture of the connection: dialogs, frames, bytes. */
   readonly statistics: Effect.Effect<PortalSnapshot>
 }
+
+/**
+ * What becomes of a call through a portal: it passes, it waits for a restart, or it fails.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Reachability = "up" | "restarting" | "gone"
 
 export interface PortalOptions {
   readonly channel: PeerChannel
@@ -155,6 +171,26 @@ export interface PortalOptions {
 }
 
 const insides = new WeakMap<object, PortalOptions>()
+
+/** Makes a portal one that stands for others: its inside is that of the one in force. */
+export const standsFor = (portal: Portal<any>, latest: () => Portal<any>): void => {
+  const inside = () => insides.get(latest())!
+  const names = [
+    "channel",
+    "env",
+    "actor",
+    "exposed",
+    "cancel",
+    "wait",
+    "monitor",
+    "drain",
+    "ref",
+    "closed",
+    "prefix"
+  ] as const
+  const properties = names.map((name) => [name, { get: () => inside()[name], enumerable: true }] as const)
+  insides.set(portal, Object.defineProperties({}, Object.fromEntries(properties)) as PortalOptions)
+}
 
 /**
  * Tells a portal from other values.
@@ -341,6 +377,19 @@ export const make = (options: PortalOptions): Portal<any> => {
     cancel: (reason = "cancelled") => options.cancel(reason),
     wait: options.wait,
     closed: Effect.callback<void>((resume) => Effect.sync(channel.whenCallsOver(() => resume(Effect.void)))),
+    incarnation: 1,
+    changes: Stream.callback<Reachability>((queue) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          if (channel.isOpen) Queue.offerUnsafe(queue, "up")
+          return channel.whenCallsOver(() => {
+            Queue.offerUnsafe(queue, "gone")
+            Queue.endUnsafe(queue)
+          })
+        }),
+        (forget) => Effect.sync(forget)
+      )
+    ),
     statistics: Effect.sync(() => ({
       actor,
       exposed: shown(options.exposed).map(([name]) => name),

@@ -222,6 +222,7 @@ class Living {
       ending: () => this.end,
       isLeaving: () => this.state._tag === "Leaving",
       exit: (reason: string) => this.input({ _tag: "Exit", reason }),
+      fail: (error: unknown) => this.input({ _tag: "MainFailed", error }),
       drain: () => this.input({ _tag: "Drain" }),
       isDraining: () => "draining" in this.state && this.state.draining,
       cancelled: this.cancelled

@@ -4,17 +4,20 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type * as RpcEndpoints from "../contract/RpcEndpoints.ts"
 import * as Settings from "../contract/Settings.ts"
 import type { BoundHandlers, Handler } from "../dialog/Dispatcher.ts"
-import { current } from "../local/LocalActor.ts"
+import { current, type LocalActor } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { definitionOf } from "../settings/Definitions.ts"
+import { Escalation } from "../supervision/Escalation.ts"
 import * as Background from "./Background.ts"
 import * as RpcServing from "./RpcServing.ts"
 
@@ -81,6 +84,12 @@ export const find = (module: string, exported: Readonly<Record<string, unknown>>
   )
 }
 
+/** The end of what its layers own is the end of the actor: a failure as one of its main, a shutdown in order as its exit. */
+const escalation = (local: LocalActor) => (exit: Exit.Exit<void, unknown>): void => {
+  if (Exit.isFailure(exit)) local.fail?.(Cause.squash(exit.cause))
+  else local.exit?.("its supervisor has shut down")
+}
+
 /** Builds a Service's handlers once, in the actor: they live as long as the scope. `config` is what its start was given. */
 export const build = (
   served: ServedInside,
@@ -93,7 +102,11 @@ export const build = (
     const { build, layer, main, rpc } = implementation(Settings.decode(settings, config))
     const given = (yield* Effect.context<never>()) as Context.Context<never>
     const opened = Background.open(yield* Effect.scope, yield* current, given)
-    const base = Context.add(given, Scope.Scope, opened.scope) as Context.Context<never>
+    const base = Context.mergeAll(
+      given,
+      Context.make(Scope.Scope, opened.scope),
+      Context.make(Escalation, escalation(yield* current))
+    ) as Context.Context<never>
     const built = (layer: Layer.Layer<never, unknown, never> | undefined) =>
       layer === undefined ? Effect.succeed(Context.empty()) : Effect.provideContext(opened.build(layer), base)
     if (rpc !== undefined) {

@@ -108,6 +108,8 @@ export type Input =
   }
   | { readonly _tag: "Stopped"; readonly child: string; readonly incarnation: number }
   | { readonly _tag: "BackoffOver" }
+  /** The delays have come to an end: there is no next attempt. */
+  | { readonly _tag: "BackoffEnded" }
   | { readonly _tag: "Close" }
   /** A child of a dynamic supervisor. */
   | { readonly _tag: "Add"; readonly spec: ChildSpec }
@@ -263,7 +265,8 @@ export const step = (policy: Policy, state: State, input: Input): Step => {
 /** The first actions of a supervisor. */
 export const begin = (policy: Policy, state: State): Step => settle(policy, state)
 
-const isOver = ({ phase }: State): boolean => phase._tag === "Closing" || phase._tag === "Closed"
+/** It ends, or has ended. */
+export const isOver = ({ phase }: State): boolean => phase._tag === "Closing" || phase._tag === "Closed"
 
 const update = (state: State, keys: ReadonlyArray<string>, patch: (child: Child) => Partial<Child>): State => ({
   ...state,
@@ -278,6 +281,7 @@ const closing = (state: State, why: Why): State => isOver(state) ? state : { ...
 
 const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "BackoffOver") return [state.backoff === "Waiting" ? { ...state, backoff: "Over" } : state, []]
+  if (input._tag === "BackoffEnded") return state.backoff === "Waiting" && !isOver(state) ? giveUp(state) : [state, []]
   if (input._tag === "Close") return [closing(state, { _tag: "Closed" }), []]
   if (input._tag === "Add") {
     return isOver(state) ? [state, []] : [{ ...state, children: [...state.children, childOf(input.spec)] }, []]
@@ -340,13 +344,7 @@ const died = (
   const before = state.deaths.filter(({ at }) => now - at < withinMillis)
   const death: Death = { child: key, exit, at: now }
   const deaths = [...before, death]
-  if (deaths.length > restarts) {
-    return [closing({ ...dead, deaths }, { _tag: "GaveUp", child: key, deaths }), [{
-      _tag: "TellGaveUp",
-      child: key,
-      deaths
-    }]]
-  }
+  if (deaths.length > restarts) return giveUp({ ...dead, deaths })
   const affected = affectedBy(policy.strategy, state.children, key)
   const marked = update(dead, affected, ({ goal, restart, status }) => ({
     stale: status !== "Down",
@@ -357,6 +355,13 @@ const died = (
     { ...marked, deaths, ...due(state, before.length === 0) },
     [{ _tag: "TellRestarting", death, affected: going.map((one) => one.key) }]
   ]
+}
+
+/** No more restarts: all children stop, and the deaths in the window are the reason. */
+const giveUp = (state: State): Step => {
+  const { deaths } = state
+  const { child } = deaths.at(-1)!
+  return [closing(state, { _tag: "GaveUp", child, deaths }), [{ _tag: "TellGaveUp", child, deaths }]]
 }
 
 const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backoff" | "isFresh"> =>

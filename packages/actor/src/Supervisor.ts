@@ -1,0 +1,16 @@
+/**
+ * A supervisor starts Services again when they die. It is a Layer, and reads off `uses` which of them go together.
+ *
+ * @since 0.1.0
+ */
+export {
+  type Child,
+  type ChildOptions,
+  layer,
+  type LayerOptions,
+  of,
+  type Policy,
+  type Supervised
+} from "./internal/api/Supervise.ts"
+export { GaveUp } from "./internal/errors/GaveUp.ts"
+export type { AutoShutdown, Restart, Strategy } from "./internal/supervision/SupervisorMachine.ts"

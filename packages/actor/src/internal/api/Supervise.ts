@@ -1,0 +1,332 @@
+/**
+ * The children of a supervisor as programs write them, and the Layer that they become.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { Argument, Configured } from "../contract/Settings.ts"
+import type { ActorError } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
+import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
+import { endWithScope } from "../local/Owner.ts"
+import * as Portal from "../portal/Portal.ts"
+import type { AnyService } from "../process/ServiceImplementation.ts"
+import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { Escalation } from "../supervision/Escalation.ts"
+import { type ChildPlan, exitOfCause, type Incarnation, Supervising } from "../supervision/Supervising.ts"
+import * as Machine from "../supervision/SupervisorMachine.ts"
+import type { AnyServiceClass, SelfOf, Startable } from "./Service.ts"
+import * as StartService from "./StartService.ts"
+
+/**
+ * The policy of a supervisor. Every part has a default.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Policy {
+  /** Who is stopped and started for the death of one. Default: `"dependants"`, the dead one and all that use it. */
+  readonly strategy?: Machine.Strategy | undefined
+  /** More deaths than `restarts` within the time, and the supervisor gives up. Default: 3 within 5 seconds. */
+  readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
+  /**
+   * The waits before starts, given the exit that each follows. Begins anew after a window without a death; where it ends,
+   * the supervisor gives up. Default: exponential from 50 ms, jittered.
+   */
+  readonly backoff?: Schedule.Schedule<unknown, ActorExit> | undefined
+  /** The time that a call waits for a child that is started again. Default: 5 seconds. */
+  readonly hold?: Duration.Input | undefined
+  /** The ends of significant children that end the supervisor in order. Default: `"never"`. */
+  readonly autoShutdown?: Machine.AutoShutdown | undefined
+}
+
+/**
+ * What a supervisor does about the ends of one child.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChildOptions {
+  /** Which ends are followed by a start: all, all but a return and a cancel, or none. Default: `"permanent"`. */
+  readonly restart?: Machine.Restart | undefined
+  /** Its end for good may end the supervisor: see `Policy.autoShutdown`. Default: false. */
+  readonly significant?: boolean | undefined
+  /** The time that its finalizers have when it is stopped. Default: `Timeouts.finalizers`. */
+  readonly stopWithin?: Duration.Input | undefined
+}
+
+/**
+ * A child of a supervisor with its options, as `Supervisor.of` makes it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Supervised<out A, out E, out R> {
+  readonly "~furrow/Supervised": { readonly provides: () => A; readonly fails: () => E; readonly needs: () => R }
+}
+
+/**
+ * A child of a supervisor: a Service that needs no settings, or what `Supervisor.of` makes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Child = (AnyServiceClass & { readonly layer: Layer.Layer<any, any, any> }) | Supervised<any, any, any>
+
+type ProvidedBy<C> = C extends Supervised<infer A, any, any> ? A : SelfOf<C>
+type FailureOf<C> = C extends Supervised<any, infer E, any> ? E : ActorError
+type NeedsOf<C> = C extends Supervised<any, any, infer R> ? R
+  : C extends { readonly layer: Layer.Layer<any, any, infer R> } ? R
+  : never
+
+interface SupervisedInside extends ChildOptions {
+  readonly key: string
+  readonly uses: ReadonlyArray<string>
+  readonly isService: boolean
+  readonly start: ChildPlan["start"]
+}
+
+const insides = new WeakMap<object, SupervisedInside>()
+
+const supervised = <A, E, R>(inside: SupervisedInside): Supervised<A, E, R> => {
+  const child: Supervised<A, E, R> = {
+    "~furrow/Supervised": {
+      provides: () => inside as never,
+      fails: () => inside as never,
+      needs: () => inside as never
+    }
+  }
+  insides.set(child, inside)
+  return child
+}
+
+// ---- one incarnation ------------------------------------------------------------------------------------------------
+
+const startService = (service: AnyService, options: StartService.StartOptions) => (reason: () => string) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const local = yield* currentLocal
+      const { channel, child } = yield* StartService.start(local, service, options, restore)
+      yield* Effect.addFinalizer((exit) => endWithScope(local, child, reason())(exit))
+      const portal = StartService.portal(local, service, child, channel)
+      return {
+        portal,
+        watch: ({ died, silent }) => {
+          Portal.whenClosed(portal, silent)
+          child.whenGone(died)
+        }
+      } satisfies Incarnation
+    })
+  ) as Effect.Effect<Incarnation, ActorError, Scope.Scope>
+
+/** A Layer that is no actor ends by what it escalates: a loss of an actor in it, or the end of a supervisor in it. */
+const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>) => (_: () => string) =>
+  Effect.gen(function*() {
+    const local: LocalActor = yield* currentLocal
+    const ended = Deferred.makeUnsafe<ActorExit>()
+    const escalate = (exit: Exit.Exit<void, unknown>) =>
+      void Deferred.doneUnsafe(ended, Exit.succeed(exitOfCause(local, name, exit)))
+    const scope = yield* Effect.scope
+    yield* Effect.provideService(Layer.buildWithScope(Layer.fresh(layer), scope), Escalation, escalate)
+    const { context } = yield* Effect.withFiber(Effect.succeed)
+    return {
+      portal: undefined,
+      watch: ({ died }) => {
+        Effect.runForkWith(context)(Deferred.await(ended)).addObserver((exit) => {
+          if (Exit.isSuccess(exit)) died(exit.value)
+        })
+      }
+    } satisfies Incarnation
+  }) as unknown as Effect.Effect<Incarnation, unknown, Scope.Scope>
+
+const ofService = (service: AnyService, given: ChildOptions & StartService.StartOptions): SupervisedInside => {
+  const { restart, significant, stopWithin, ...options } = given
+  return {
+    restart,
+    significant,
+    stopWithin,
+    key: service.key,
+    uses: service.uses.map(({ key }) => key),
+    isService: true,
+    start: startService(service, options)
+  }
+}
+
+/**
+ * The options of a Layer as a child: what it is called, and which Services it goes with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LayerOptions extends ChildOptions {
+  readonly name: string
+  /** The supervised Services that it calls: it is restarted with them. */
+  readonly uses?: ReadonlyArray<AnyServiceClass> | undefined
+}
+
+/**
+ * Makes a child of a supervisor, with its restart type, its settings and the options of its start.
+ *
+ * A Layer may be a child, too: something in this process that goes with the Services it uses, as a server in front of them,
+ * or a supervisor below this one. It provides nothing outwards, and dies when a supervisor in it gives up.
+ *
+ * @example
+ * ```ts
+ * const App = Supervisor.layer({ intensity: { restarts: 5, within: "10 seconds" } }, [
+ *   Supervisor.of(Counter, { restart: "transient", stopWithin: "1 second" }),
+ *   Supervisor.of(Layer.effectDiscard(Counter.calls.increment({ by: 1 })), { name: "front", uses: [Counter] })
+ * ])
+ * yield* Effect.provide(Counter.calls.increment({ by: 2 }), App) // 3
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const of: {
+  <Self, Name extends string, Uses, Config>(
+    service: Startable<Self, Name, Uses, Config>,
+    ...options: Argument<ChildOptions & StartService.StartOptions & Configured<Config>>
+  ): Supervised<Self, ActorError, ActorRuntime | Uses>
+  <A, E, R>(layer: Layer.Layer<A, E, R>, options: LayerOptions): Supervised<never, E, ActorRuntime | R>
+} = (what: any, options: any = {}): Supervised<never, any, any> => {
+  if ("endpoints" in what) return supervised(ofService(what, options))
+  const { name, uses = [], ...rest } = options as LayerOptions
+  const keys = uses.map(({ key }) => key)
+  return supervised({ ...rest, key: name, uses: keys, isService: false, start: startLayer(name, what) })
+}
+
+// ---- the policy -----------------------------------------------------------------------------------------------------
+
+const defaultBackoff = Schedule.jittered(Schedule.exponential("50 millis"))
+
+/** Jittered delays are the shortest they can be. */
+const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
+
+/**
+ * Refuses waits so long that the window of the intensity never holds enough deaths: the supervisor would never give up.
+ * Only the shortest delays count.
+ */
+const checkBackoff = (policy: Machine.Policy, backoff: Schedule.Schedule<unknown, ActorExit>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { restarts, withinMillis } = policy.intensity
+    const delays = yield* Schedule.toStep(backoff)
+    let sum = 0
+    for (let i = 0; i < restarts; i++) {
+      const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
+      // It ends, and so does the supervisor.
+      if (Exit.isFailure(next)) return
+      sum += Duration.toMillis(next.value[1])
+    }
+    if (sum < withinMillis) return
+    const text = `the first ${restarts} waits of \`backoff\` take ${sum} ms, and \`intensity\` counts deaths within ` +
+      `${withinMillis} ms: the supervisor could never give up. Make the window longer, or the waits shorter`
+    return yield* Effect.die(new Error(text))
+  }).pipe(Effect.provideService(Random.Random, lowest))
+
+const policyOf = ({ autoShutdown, intensity, strategy }: Policy, dynamic: boolean): Machine.Policy => ({
+  strategy: strategy ?? "dependants",
+  intensity: {
+    restarts: intensity?.restarts ?? 3,
+    withinMillis: Duration.toMillis(intensity?.within ?? "5 seconds")
+  },
+  autoShutdown: autoShutdown ?? "never",
+  dynamic
+})
+
+const planOf = (child: Child): ChildPlan => {
+  const inside = insides.get(child) ?? ofService(child as unknown as AnyService, {})
+  const { isService, key, restart, significant, start, stopWithin, uses } = inside
+  return {
+    isService,
+    start,
+    stopWithinMillis: stopWithin === undefined ? undefined : Duration.toMillis(stopWithin),
+    spec: { key, uses, restart: restart ?? "permanent", significant: significant ?? false }
+  }
+}
+
+/** What the end of a supervisor is for those above it. */
+const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, any> | undefined => {
+  switch (why._tag) {
+    case "GaveUp":
+      return Exit.fail(supervising.gaveUp(why.child, why.deaths))
+    case "AutoShutdown":
+      return Exit.void
+    default:
+      return undefined
+  }
+}
+
+/**
+ * Services that are started again when they die, as one Layer. They are sorted by what they use, started in that order, and
+ * stopped in reverse.
+ *
+ * The portals of the Layer survive restarts: a call that is made during one waits, at most `hold`, and a call in flight
+ * fails with `ActorLost`. A supervisor that sees more deaths than its intensity allows stops all children and escalates
+ * `GaveUp`: to the supervisor around it, to `Actor.launch`, or to the actor whose `layer` it is.
+ *
+ * It fails with what a first start of a child fails with; then those that were up are stopped. Children that use each other
+ * in a cycle, and a policy that contradicts itself, are defects.
+ *
+ * @example
+ * ```ts
+ * const App = Supervisor.layer({ strategy: "one-for-one" }, [Counter])
+ * const program = Effect.gen(function*() {
+ *   const counter = yield* Counter
+ *   yield* counter.run(increment({ by: 2 }))
+ *   yield* counter.cancel("start anew")
+ *   return yield* counter.run(increment({ by: 2 }))
+ * })
+ * yield* Effect.provide(program, App) // 2
+ * ```
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = <const Cs extends ReadonlyArray<Child>>(
+  policy: Policy,
+  children: Cs
+): Layer.Layer<
+  ProvidedBy<Cs[number]>,
+  FailureOf<Cs[number]>,
+  ActorRuntime | Exclude<NeedsOf<Cs[number]>, ProvidedBy<Cs[number]>>
+> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const local = yield* currentLocal
+    const plans = children.map(planOf)
+    const own = policyOf(policy, false)
+    const problem = Machine.problemOf(own, plans.map(({ spec }) => spec))
+    if (problem !== undefined) return yield* Effect.die(new Error(problem))
+    const backoff = policy.backoff ?? defaultBackoff
+    yield* checkBackoff(own, backoff)
+    const context = (yield* Effect.context<never>()) as Context.Context<never>
+    const escalate = yield* Escalation
+    const supervising = yield* Effect.try({
+      try: () =>
+        new Supervising({
+          local,
+          context,
+          backoff,
+          policy: own,
+          holdMillis: Duration.toMillis(policy.hold ?? "5 seconds"),
+          children: plans
+        }),
+      catch: (error) => error
+    }).pipe(Effect.orDie)
+    yield* Effect.addFinalizer(() => supervising.close)
+    yield* supervising.begin
+    yield* Effect.forkScoped(Effect.flatMap(supervising.ended, (why) => {
+      const exit = escalated(supervising, why)
+      if (exit === undefined) return Effect.void
+      if (escalate !== undefined) return Effect.sync(() => escalate(exit))
+      return Exit.isFailure(exit)
+        ? Effect.logError("a supervisor has given up, and nothing is above it", exit.cause)
+        : Effect.void
+    }))
+    return supervising.context
+  })) as Layer.Layer<any, any, any>

@@ -1,0 +1,47 @@
+/**
+ * The end of a supervisor that restarts no longer: an error of its own tier, which is no `ActorError`.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import type { ActorExit } from "./ActorExit.ts"
+
+/** The text of an end, for the message of a supervisor that gives up. */
+const formatExit = (exit: ActorExit): string => {
+  switch (exit._tag) {
+    case "Returned":
+      return "it returned"
+    case "Cancelled":
+      return `it was ended by "${exit.by.name}": ${exit.reason}`
+    default:
+      return exit.error.message
+  }
+}
+
+/**
+ * A supervisor has seen more deaths than its `intensity` allows, has stopped all its children, and gives up. It is what
+ * `Actor.launch` fails with, what the next supervisor counts as a death, and what the actor around it fails with.
+ *
+ * `child` is the one that died last, and `exits` holds the deaths within the window, the oldest first.
+ *
+ * @example
+ * ```ts
+ * const exit = { _tag: "Returned", cleanup: [] } as const
+ * const error = new Supervisor.GaveUp({ child: "Counter", deaths: 1, withinMillis: 5000, exits: [{ child: "Counter", exit }] })
+ * error.message // '"Counter" and those with it died 1 times within 5000 ms: its supervisor gives up. "Counter": it returned'
+ * ```
+ * @category errors
+ * @since 0.1.0
+ */
+export class GaveUp extends Data.TaggedError("GaveUp")<{
+  readonly child: string
+  readonly deaths: number
+  readonly withinMillis: number
+  readonly exits: ReadonlyArray<{ readonly child: string; readonly exit: ActorExit }>
+}> {
+  override get message(): string {
+    const exits = this.exits.map(({ child, exit }) => `"${child}": ${formatExit(exit)}`).join("; ")
+    return `"${this.child}" and those with it died ${this.deaths} times within ${this.withinMillis} ms: ` +
+      `its supervisor gives up. ${exits}`
+  }
+}

@@ -1,0 +1,288 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor, Supervisor } from "@furrow/actor"
+import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import { beforeEach } from "vitest"
+import { broken, Counter, hang, Mail, next, quit, slow, Store, Web, who } from "./fixtures/supervised.ts"
+import { collectEvents } from "./support/Events.ts"
+import * as Journal from "./support/Journal.ts"
+import { drained, pass, settle, until, within } from "./support/Time.ts"
+
+/** The latest process of each name. */
+const processes = new Map<string, ProcessHandle>()
+const kill = (name: string) => Effect.andThen(Effect.sync(() => processes.get(name)!.signal("SIGKILL")), settle)
+
+const memory = MemoryActor.layer({
+  between: (process) => {
+    processes.set(process.actor.name, process)
+    return process
+  }
+})
+
+beforeEach(() => {
+  processes.clear()
+  broken.clear()
+  slow.clear()
+})
+
+const inMemory = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime>) =>
+  Effect.provide(drained(test), Layer.orDie(memory))
+
+/** Runs a test with what a supervisor gives, in the time of the test. */
+const supervised = <A, E, S, E2>(
+  layer: Layer.Layer<S, E2, Actor.ActorRuntime>,
+  test: Effect.Effect<A, E, S | Actor.ActorRuntime>
+) =>
+  inMemory(Effect.gen(function*() {
+    return yield* until(30_000)(Effect.provide(test, layer))
+  }))
+
+const backoff = Schedule.spaced("100 millis")
+const four = [Web, Mail, Counter, Store] as const
+
+describe("The Layer of a supervisor", () => {
+  it.effect("G986: starts its children in the order of their uses, and stops them in reverse", () =>
+    Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      yield* supervised(
+        Supervisor.layer({}, four),
+        Effect.gen(function*() {
+          assert.strictEqual(yield* Web.calls.next(), 1)
+        })
+      )
+      const order = lines.map((line) => line.split(" ").slice(1).join(" "))
+      assert.deepStrictEqual(order, [
+        ...["Store", "Counter", "Web", "Mail"].map((name) => `${name} starts`),
+        ...["Mail", "Web", "Counter", "Store"].map((name) => `${name} ends`)
+      ])
+    }))
+
+  it.effect("G986: fails with the typed failure of a first start, and leaves nothing", () =>
+    Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      broken.add("Counter")
+      const error = yield* supervised(Layer.empty, Effect.flip(Effect.provide(Effect.void, Supervisor.layer({}, four))))
+      assert.strictEqual(error._tag, "SpawnFailed")
+      assert.deepStrictEqual(lines.map((line) => line.split(" ").slice(1).join(" ")), ["Store starts", "Store ends"])
+    }))
+
+  it.effect("G986: is refused with a backoff that its intensity could never see the end of", () =>
+    Effect.gen(function*() {
+      const exit = yield* supervised(
+        Layer.empty,
+        Effect.exit(Effect.provide(Effect.void, Supervisor.layer({ backoff: Schedule.spaced("2 seconds") }, [Mail])))
+      )
+      assert.isTrue(Exit.isFailure(exit))
+      assert.include(String(Exit.isFailure(exit) && exit.cause), "could never give up")
+    }))
+})
+
+describe("A supervised portal", () => {
+  it.effect("G987: reaches the successor, and a call in between waits for it", () =>
+    supervised(
+      Supervisor.layer({ backoff }, four),
+      Effect.gen(function*() {
+        const web = yield* Web
+        const first = yield* web.run(who())
+        assert.strictEqual(web.incarnation, 1)
+        yield* kill("Counter")
+        const second = yield* web.run(who())
+        assert.notStrictEqual(second, first)
+        assert.strictEqual(web.incarnation, 2)
+        assert.strictEqual(yield* web.run(next()), 1)
+        assert.strictEqual((yield* Store).incarnation, 1)
+      })
+    ))
+
+  it.effect("G987: fails a call in flight, which may have begun, and makes it no second time", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        const call = yield* Effect.forkChild(Effect.flip(mail.run(hang())), { startImmediately: true })
+        yield* settle
+        yield* kill("Mail")
+        const error = yield* Fiber.join(call)
+        assert.strictEqual(error._tag === "ActorLost" && error.began, "maybe")
+        assert.strictEqual(yield* mail.run(next()), 1)
+      })
+    ))
+
+  it.effect("G987: holds a call no longer than the policy says, and names the next attempt", () =>
+    inMemory(Effect.gen(function*() {
+      const layer = Supervisor.layer({
+        backoff: Schedule.spaced("4 seconds"),
+        hold: "1 second",
+        intensity: { restarts: 1, within: "1 minute" }
+      }, [Mail])
+      yield* until(60_000)(Effect.provide(
+        Effect.gen(function*() {
+          const mail = yield* Mail
+          yield* kill("Mail")
+          const error = yield* Effect.flip(mail.run(next()))
+          assert.strictEqual(error._tag === "ActorUnreachable" && error.why, "timeout")
+          assert.match(error.message, /its supervisor in .* is starting it again: start 2 begins in \d+ ms/)
+          assert.strictEqual(yield* Effect.retry(mail.run(next()), { times: 5 }), 1)
+        }),
+        layer
+      ))
+    })))
+
+  it.effect("G984: waits in the turn in which what it uses dies", () =>
+    supervised(
+      Supervisor.layer({ backoff }, four),
+      Effect.gen(function*() {
+        const web = yield* Web
+        const seen: Array<string> = []
+        yield* Effect.forkChild(Stream.runForEach(web.changes, (change) => Effect.sync(() => void seen.push(change))))
+        yield* settle
+        yield* kill("Store")
+        assert.deepStrictEqual(seen, ["up", "restarting"])
+        assert.strictEqual(yield* web.run(next()), 1)
+        yield* settle
+        assert.deepStrictEqual(seen, ["up", "restarting", "up"])
+      })
+    ))
+
+  it.effect("G987: cancels the incarnation of the moment", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        yield* mail.run(next())
+        yield* mail.cancel("start anew")
+        assert.strictEqual(yield* mail.run(next()), 1)
+        assert.strictEqual(mail.incarnation, 2)
+      })
+    ))
+
+  it.effect("G981: of a transient child is gone when the child returns", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "transient" })]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        yield* Effect.ignore(mail.run(quit()))
+        yield* pass(1000)
+        const error = yield* Effect.flip(mail.run(next()))
+        assert.strictEqual(error._tag === "ActorUnreachable" && error.why, "gone")
+      })
+    ))
+})
+
+const storm = Effect.gen(function*() {
+  const mail = yield* Mail
+  for (let i = 0; i < 3; i++) {
+    yield* mail.run(next())
+    yield* kill("Mail")
+  }
+})
+
+describe("A supervisor that gives up", () => {
+  it.effect("G988: fails Actor.launch with its children, deaths and exits, when all are stopped", () =>
+    Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      const policy = { backoff, intensity: { restarts: 2, within: "5 seconds" } } as const
+      const App = Layer.effectDiscard(Effect.forkScoped(storm)).pipe(
+        Layer.provideMerge(Supervisor.layer(policy, [Store, Mail]))
+      )
+      const error = yield* inMemory(until(30_000)(Effect.flip(Actor.launch(App))))
+      assert.strictEqual(error._tag, "GaveUp")
+      if (error._tag !== "GaveUp") return
+      assert.deepStrictEqual([error.child, error.deaths], ["Mail", 3])
+      assert.deepStrictEqual(error.exits.map(({ child, exit }) => `${child} ${exit._tag}`), Array(3).fill("Mail Lost"))
+      assert.strictEqual(lines.at(-1)!.split(" ").slice(1).join(" "), "Store ends")
+    }))
+
+  it.effect("G988: is a death for the supervisor around it", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [
+        Supervisor.of(
+          Layer.effectDiscard(Effect.gen(function*() {
+            const inner = yield* Layer.build(
+              Supervisor.layer({ intensity: { restarts: 0, within: "1 second" } }, [Mail])
+            )
+            assert.isDefined(inner)
+          })),
+          { name: "inner" }
+        )
+      ]),
+      Effect.gen(function*() {
+        const events = yield* collectEvents
+        const first = processes.get("Mail")!
+        yield* kill("Mail")
+        yield* pass(1000)
+        assert.notStrictEqual(processes.get("Mail"), first)
+        const told = events.flatMap((event) =>
+          event._tag === "ActorRestarting"
+            ? [`${event.child} ${event.exit._tag}`]
+            : event._tag === "SupervisorGaveUp"
+            ? ["gave up"]
+            : []
+        )
+        assert.deepStrictEqual(told, ["gave up", "inner Failed"])
+      })
+    ))
+
+  it.effect("G988: leaves calls that wait, and those that come later, with what it gave up on", () =>
+    supervised(
+      Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        yield* kill("Mail")
+        const error = yield* within(1000)(Effect.flip(mail.run(next())))
+        assert.strictEqual(error._tag === "ActorUnreachable" && error.why, "gone")
+        assert.include(error.message, "gives up")
+      })
+    ))
+})
+
+describe("A restart", () => {
+  it.effect("G989: is told by events and shown in statistics", () =>
+    supervised(
+      Supervisor.layer({ backoff }, four),
+      Effect.gen(function*() {
+        const events = yield* collectEvents
+        yield* kill("Counter")
+        yield* Web.calls.next()
+        yield* settle
+        const told = events.flatMap((event) =>
+          event._tag === "ActorRestarting"
+            ? [`${event.child} ${event.exit._tag}: ${event.affected.join(" ")}`]
+            : event._tag === "ActorRestarted"
+            ? [`${event.child} ${event.incarnation}`]
+            : []
+        )
+        assert.deepStrictEqual(told, ["Counter Lost: Counter Web", "Counter 2", "Web 2"])
+        const [supervisor] = (yield* Actor.statistics).supervisors
+        assert.deepStrictEqual(supervisor, {
+          state: "Running",
+          strategy: "dependants",
+          deaths: 1,
+          children: [["Store", 1], ["Counter", 2], ["Web", 2], ["Mail", 1]].map(([child, incarnation]) => ({
+            child: child as string,
+            state: "Up",
+            incarnation: incarnation as number
+          }))
+        })
+      })
+    ))
+
+  it.effect("G983: is broken off by the end of the Layer, and leaves nothing", () =>
+    Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      yield* supervised(
+        Supervisor.layer({ backoff }, [Store, Mail]),
+        Effect.gen(function*() {
+          slow.set("Mail", 60_000)
+          yield* kill("Mail")
+          yield* pass(500)
+        })
+      )
+      assert.strictEqual(lines.at(-1)!.split(" ").slice(1).join(" "), "Store ends")
+    }))
+})
