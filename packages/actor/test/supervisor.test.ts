@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { beforeEach } from "vitest"
-import { broken, Counter, hang, Mail, next, quit, slow, Store, Web, who } from "./fixtures/supervised.ts"
+import { askTwice, broken, Counter, hang, Mail, next, quit, slow, Store, Web, who } from "./fixtures/supervised.ts"
 import { collectEvents } from "./support/Events.ts"
 import * as Journal from "./support/Journal.ts"
 import { drained, pass, settle, until, within } from "./support/Time.ts"
@@ -285,4 +285,65 @@ describe("A restart", () => {
       )
       assert.strictEqual(lines.at(-1)!.split(" ").slice(1).join(" "), "Store ends")
     }))
+})
+
+describe("A reference to a supervised actor", () => {
+  it.effect("G990: leads a user in another process to the successor, and the user lives on", () =>
+    supervised(
+      Supervisor.layer({ backoff, strategy: "one-for-one", intensity: { restarts: 5, within: "1 minute" } }, four),
+      Effect.gen(function*() {
+        const web = yield* Web
+        const first = yield* web.run(who())
+        for (let i = 0; i < 3; i++) {
+          assert.deepStrictEqual([yield* web.run(next()), yield* web.run(next())], [1, 2])
+          yield* kill("Store")
+        }
+        assert.strictEqual(yield* web.run(next()), 1)
+        assert.deepStrictEqual([yield* web.run(who()), web.incarnation], [first, 1])
+        assert.strictEqual((yield* Store).incarnation, 4)
+      })
+    ))
+
+  it.effect("G990: leads to the successor where it has crossed in a payload", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        const asked = yield* Effect.forkChild(Actor.runInActor(askTwice({ whom: mail.ref })), {
+          startImmediately: true
+        })
+        yield* pass(1000)
+        yield* kill("Mail")
+        const [first, second] = yield* Fiber.join(asked)
+        assert.notStrictEqual(first, second)
+        assert.strictEqual(second, mail.actor.uuid)
+      })
+    ))
+
+  it.effect("G990: opens to the successor when its own actor is gone", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        const { ref } = mail
+        yield* kill("Mail")
+        const [first] = yield* Actor.runInActor(askTwice({ whom: ref }))
+        assert.strictEqual(first, mail.actor.uuid)
+        assert.notStrictEqual(first, ref.actor.uuid)
+      })
+    ))
+
+  it.effect("G990: leads nowhere when its supervisor has given up", () =>
+    supervised(
+      Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        const asked = yield* Effect.forkChild(Effect.flip(Actor.runInActor(askTwice({ whom: mail.ref }))), {
+          startImmediately: true
+        })
+        yield* pass(1000)
+        yield* kill("Mail")
+        assert.include((yield* Fiber.join(asked)).message, "gave up")
+      })
+    ))
 })

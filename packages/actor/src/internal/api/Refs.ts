@@ -13,8 +13,9 @@ import type * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { type ActorError, ActorUnreachable } from "../errors/ActorError.ts"
-import { borrowedPortal, connect } from "../local/Borrow.ts"
+import { connect } from "../local/Borrow.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
+import { openPortal } from "../local/Role.ts"
 import * as Portal from "../portal/Portal.ts"
 import { type ActorRef, type ActorRefData, ActorRefData as RefSchema } from "../settings/ActorRef.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
@@ -110,7 +111,7 @@ export const portal = <X>(
   ref: ActorRef<X>
 ): Effect.Effect<Portal.Portal<X>, ActorError, ActorRuntime | Scope.Scope> =>
   Effect.gen(function*() {
-    return (yield* borrowedPortal(yield* currentLocal, ref, yield* Effect.scope)) as Portal.Portal<X>
+    return (yield* openPortal(yield* currentLocal, ref, yield* Effect.scope)) as Portal.Portal<X>
   })
 
 /**

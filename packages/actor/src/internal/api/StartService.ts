@@ -17,6 +17,7 @@ import { endWithScope, portalOf } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
 import * as InProcessMain from "../process/InProcessMain.ts"
 import type { AnyService, Implementation, ServedInside } from "../process/ServiceImplementation.ts"
+import type { Role } from "../settings/ActorRef.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { define } from "../settings/Definitions.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
@@ -52,7 +53,7 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
 }
 
 /** The options of a start, whatever the Service: its types say whether there are settings, and which. */
-type GivenOptions = StartOptions & { readonly config?: unknown }
+type GivenOptions = StartOptions & { readonly config?: unknown; readonly role?: Role | undefined }
 
 const encodedConfig = (
   service: AnyService,
@@ -73,7 +74,7 @@ export const start = (
   restore: StartChild.Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
-    const { config, name = service.key, unique, ...spawnOptions } = options
+    const { config, name = service.key, role, unique, ...spawnOptions } = options
     const uses: Array<ServiceSpec["uses"][number]> = []
     const relays = new Map<string, Relayed>()
     for (const { key } of service.uses) {
@@ -94,6 +95,7 @@ export const start = (
         definitions: [],
         options: spawnOptions,
         unique,
+        role,
         endpoints: service.endpoints.map(({ name }) => name),
         service: { module: service.module, key: service.key, config, uses },
         relays

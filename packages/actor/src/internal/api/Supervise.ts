@@ -21,7 +21,7 @@ import * as Portal from "../portal/Portal.ts"
 import type { AnyService } from "../process/ServiceImplementation.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { Escalation } from "../supervision/Escalation.ts"
-import { type ChildPlan, exitOfCause, type Incarnation, Supervising } from "../supervision/Supervising.ts"
+import { type ChildPlan, exitOfCause, type Incarnation, type Part, Supervising } from "../supervision/Supervising.ts"
 import * as Machine from "../supervision/SupervisorMachine.ts"
 import type { AnyServiceClass, SelfOf, Startable } from "./Service.ts"
 import * as StartService from "./StartService.ts"
@@ -110,11 +110,11 @@ const supervised = <A, E, R>(inside: SupervisedInside): Supervised<A, E, R> => {
 
 // ---- one incarnation ------------------------------------------------------------------------------------------------
 
-const startService = (service: AnyService, options: StartService.StartOptions) => (reason: () => string) =>
+const startService = (service: AnyService, options: StartService.StartOptions) => ({ reason, role }: Part) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const local = yield* currentLocal
-      const { channel, child } = yield* StartService.start(local, service, options, restore)
+      const { channel, child } = yield* StartService.start(local, service, { ...options, role }, restore)
       yield* Effect.addFinalizer((exit) => endWithScope(local, child, reason())(exit))
       const portal = StartService.portal(local, service, child, channel)
       return {
@@ -128,7 +128,7 @@ const startService = (service: AnyService, options: StartService.StartOptions) =
   ) as Effect.Effect<Incarnation, ActorError, Scope.Scope>
 
 /** A Layer that is no actor ends by what it escalates: a loss of an actor in it, or the end of a supervisor in it. */
-const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>) => (_: () => string) =>
+const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>) => (_: Part) =>
   Effect.gen(function*() {
     const local: LocalActor = yield* currentLocal
     const ended = Deferred.makeUnsafe<ActorExit>()

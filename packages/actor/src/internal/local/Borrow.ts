@@ -104,14 +104,3 @@ const cancel = (
         })
     })
   })
-
-/** The same, from a reference that is not typed. */
-export const borrowedPortal = (
-  local: LocalActor,
-  ref: ActorRefData,
-  scope: Scope.Scope | undefined
-): Effect.Effect<Portal.Portal<any>, ActorError> =>
-  Effect.flatMap(
-    Effect.mapError(connect(local, ref), ({ error }) => error),
-    (channel) => borrowed(local, ref, channel, scope)
-  )

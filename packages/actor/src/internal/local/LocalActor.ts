@@ -13,7 +13,7 @@ import type { DialogContext } from "../dialog/DialogContext.ts"
 import { type BoundHandlers, Dispatcher, type Handler } from "../dialog/Dispatcher.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import type { Peers } from "../discovery/Peers.ts"
-import type { ActorId } from "../errors/ActorError.ts"
+import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { ActorSnapshot, ChildSnapshot, SupervisorSnapshot } from "../inspect/Snapshot.ts"
@@ -103,6 +103,8 @@ export class LocalActor {
   readonly parent: PeerChannel | undefined
   readonly env: DialogContext
   readonly children = new Set<ChildEntry>()
+  /** The roles of our supervised children by their names, and the wait for those who play them. */
+  readonly roles = new Map<string, Effect.Effect<ActorRefData, ActorError>>()
   /** The supervisors that run here, for those who look. */
   readonly supervisors = new Set<{ readonly snapshot: () => SupervisorSnapshot }>()
   /** The last ends of children, by their uuids: for questions that come a moment later. */

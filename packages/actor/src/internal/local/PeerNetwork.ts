@@ -30,6 +30,7 @@ import type { Address } from "../transport/Transport.ts"
 import type { LocalActor } from "./LocalActor.ts"
 import { monitorHandlers } from "./Monitor.ts"
 import * as ResidentMemory from "./ResidentMemory.ts"
+import { roleHandlers } from "./Role.ts"
 
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
   gone: Schema.Boolean,
@@ -140,6 +141,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
       ...located,
       ...monitorHandlers(local, context),
       ResidentMemory.handlerIn(context),
+      ...roleHandlers(local, context),
       ...registrar?.handlers ?? []
     ]),
     toPeers: registrar?.handlers ?? new Map(),

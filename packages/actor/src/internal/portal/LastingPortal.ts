@@ -45,7 +45,7 @@ const played = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
     return Effect.sync(forget)
   })
 
-const reach = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
+export const reach = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
   Effect.suspend(() => {
     const now = target.now()
     if (now._tag === "Up") return Effect.succeed(now.portal)

@@ -19,10 +19,10 @@ import { type Dispatcher, relayPrefix } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
-import { borrowedPortal } from "../local/Borrow.ts"
 import { drainHandlers } from "../local/Drain.ts"
 import { type Life, LocalActor } from "../local/LocalActor.ts"
 import { attachPeers } from "../local/PeerNetwork.ts"
+import { openPortal } from "../local/Role.ts"
 import { type LogForwarder, makeForwarder, withLogger } from "../logs/Logs.ts"
 import type { Platform } from "../platform/Platform.ts"
 import * as Portal from "../portal/Portal.ts"
@@ -243,7 +243,7 @@ const usedPortals = (
       if (given === undefined) throw new Error(`"${service.key}" uses "${used.key}", but its parent did not give it`)
       const portal = given.ref === null
         ? relayedPortal(used, given.actor, channel, local)
-        : yield* borrowedPortal(local, given.ref, undefined)
+        : yield* openPortal(local, given.ref, undefined)
       context = Context.add(context, used as unknown as Context.Key<never, unknown>, portal) as Context.Context<never>
     }
     return context

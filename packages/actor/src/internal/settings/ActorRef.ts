@@ -8,6 +8,10 @@
 import * as Schema from "effect/Schema"
 import { ActorId } from "../errors/ActorError.ts"
 
+/** The role of a supervised actor: its name below the actor of the supervisor, and how long calls wait for a successor. */
+const Role = Schema.Struct({ name: Schema.String, holdMillis: Schema.Number })
+export type Role = typeof Role.Type
+
 /**
  * The schema of a reference, whatever it refers to.
  *
@@ -15,6 +19,8 @@ import { ActorId } from "../errors/ActorError.ts"
  * @since 0.1.0
  */
 export const ActorRefData = Schema.Struct({
+  /** Its role below its supervisor, if it has one: its successor is found by it after a restart. */
+  role: Schema.optionalKey(Role),
   actor: ActorId,
   /** The uuids from the root of the tree down to the actor. */
   path: Schema.Array(Schema.String),

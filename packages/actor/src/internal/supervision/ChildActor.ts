@@ -69,8 +69,8 @@ export class ChildActor {
   ) {
     this.local = local
     this.actor = handle.actor
-    const { exposed, path, service } = entry
-    this.ref = { actor: handle.actor, path, service, exposed }
+    const { exposed, path, role, service } = entry
+    this.ref = { actor: handle.actor, path, service, exposed, ...(role === undefined ? {} : { role }) }
     this.timeouts = timeouts
     this.context = context
     this.state = OwnedActor.initial(handle.actor, memoryLimit)

@@ -7,7 +7,7 @@ import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
-import { type Entry, newUuid } from "../settings/ActorRef.ts"
+import { type Entry, newUuid, type Role } from "../settings/ActorRef.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 
@@ -21,15 +21,21 @@ export interface StartSpec {
   readonly endpoints?: ReadonlyArray<string> | undefined
   /** No other actor of the tree may have its name. */
   readonly unique?: boolean | undefined
+  /** Its role, which a successor plays after it. */
+  readonly role?: Role | undefined
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }
 
 /** A new actor below us; its pid is not known yet. */
-export const entryOf = (local: LocalActor, { definitions, endpoints, name, service, unique }: StartSpec): Entry => {
+export const entryOf = (
+  local: LocalActor,
+  { definitions, endpoints, name, role, service, unique }: StartSpec
+): Entry => {
   const uuid = newUuid()
   return {
     actor: { name, uuid, pid: 0 },
     path: [...local.path, uuid],
+    ...(role === undefined ? {} : { role }),
     service: service?.key ?? null,
     exposed: endpoints?.map((name) => ({ name, module: null })) ??
       definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),

@@ -23,6 +23,7 @@ import type { SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import * as LastingPortal from "../portal/LastingPortal.ts"
 import type * as Portal from "../portal/Portal.ts"
+import { newUuid, type Role } from "../settings/ActorRef.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import * as Machine from "./SupervisorMachine.ts"
 
@@ -41,13 +42,19 @@ export interface Incarnation {
   readonly watch: (told: Told) => void
 }
 
-/** A child, and how one incarnation of it is built in a Scope. `reason` says why the Scope closes. */
+/** The life of one incarnation, for its start: the role it plays, and why its Scope closes when it does. */
+export interface Part {
+  readonly role: Role
+  readonly reason: () => string
+}
+
+/** A child, and how one incarnation of it is built in a Scope. */
 export interface ChildPlan {
   readonly spec: Machine.ChildSpec
   /** The bound of its finalizers. Default: that of the context. */
   readonly stopWithinMillis: number | undefined
   readonly isService: boolean
-  readonly start: (reason: () => string) => Effect.Effect<Incarnation, unknown, Scope.Scope>
+  readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>
 }
 
 export interface SupervisingOptions {
@@ -75,6 +82,7 @@ const giveUps = Metric.counter("furrow_supervisor_give_ups", { description: "Sup
 
 export class Supervising {
   private state: Machine.State
+  private readonly id = newUuid()
   private readonly options: SupervisingOptions
   private readonly plans: Map<string, ChildPlan>
   private readonly running = new Map<string, Running>()
@@ -112,7 +120,9 @@ export class Supervising {
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
     return Effect.flatMap(this.ended, () => {
-      this.options.local.supervisors.delete(this)
+      const { children, local } = this.options
+      local.supervisors.delete(this)
+      for (const { spec } of children) local.roles.delete(this.roleOf(spec.key).name)
       return Effect.orDie(this.unclean[0] ?? Exit.void)
     })
   })
@@ -211,7 +221,9 @@ export class Supervising {
         plan.stopWithinMillis === undefined ? timeouts : { ...timeouts, finalizers: plan.stopWithinMillis }
       )
     )
-    const fiber = running.fiber = this.fork(Effect.provideContext(plan.start(() => this.reason()), own))
+    const fiber = running.fiber = this.fork(
+      Effect.provideContext(plan.start({ role: this.roleOf(child), reason: () => this.reason() }), own)
+    )
     fiber.addObserver((exit) => {
       const of = { child, incarnation }
       if (Exit.isFailure(exit)) return this.startFailed(running, of, exit)
@@ -286,8 +298,19 @@ export class Supervising {
 
   // ---- portals ------------------------------------------------------------------------------------------------------
 
+  /** Its name is this supervisor's own: two of them below one actor may have children of one Service. */
+  private roleOf(child: string): Role {
+    return { name: `${this.id}/${child}`, holdMillis: this.options.holdMillis }
+  }
+
   private lasting(key: string): AnyPortal {
-    return LastingPortal.make({
+    const target = this.target(key)
+    this.options.local.roles.set(this.roleOf(key).name, Effect.map(LastingPortal.reach(target), ({ ref }) => ref))
+    return LastingPortal.make(target)
+  }
+
+  private target(key: string): LastingPortal.Target {
+    return {
       name: key,
       holdMillis: this.options.holdMillis,
       now: () => {
@@ -306,7 +329,7 @@ export class Supervising {
         return () => void this.listeners.delete(callback)
       },
       late: () => this.unreachable(key, "timeout", `${this.name} is starting it again: ${this.progress(key)}`)
-    })
+    }
   }
 
   private get name(): string {

@@ -1,0 +1,247 @@
+/**
+ * References by role. A supervised actor has a role, which its successor plays after it: the reference says which, and the
+ * supervisor's own actor is asked who plays it now. The question travels over the tree as a search for an address does.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { endpoint } from "../contract/Call.ts"
+import { onOwnAccount } from "../dialog/DialogContext.ts"
+import type { BoundHandlers } from "../dialog/Dispatcher.ts"
+import * as Caller from "../dialog/OutgoingDialog.ts"
+import { type ActorError, ActorUnreachable, ChannelClosed, formatActor } from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
+import * as LastingPortal from "../portal/LastingPortal.ts"
+import * as Portal from "../portal/Portal.ts"
+import { ActorRefData, isBelow, type Role } from "../settings/ActorRef.ts"
+import { Waiters } from "../settings/Waiters.ts"
+import { borrowed, connect } from "./Borrow.ts"
+import type { LocalActor } from "./LocalActor.ts"
+
+class NotPlayed extends Schema.TaggedError<NotPlayed>()("NotPlayed", { gone: Schema.Boolean, reason: Schema.String }) {}
+
+const resolved = endpoint("furrow/resolve", {
+  payload: { parent: Schema.Array(Schema.String), role: Schema.String },
+  success: ActorRefData,
+  error: NotPlayed
+})
+
+/** The actor that plays a role now, below the parent that gave it. Waits while it is started again, as calls there do. */
+const resolve = (
+  local: LocalActor,
+  parent: ReadonlyArray<string>,
+  role: string
+): Effect.Effect<ActorRefData, NotPlayed> =>
+  Effect.suspend((): Effect.Effect<ActorRefData, NotPlayed> => {
+    const { parent: up, path: own } = local
+    const gone = (reason: string) => Effect.fail(new NotPlayed({ gone: true, reason }))
+    if (!isBelow(parent, own)) {
+      return up === undefined ? gone("it belongs to another tree") : ask(local, up, parent, role)
+    }
+    if (parent.length > own.length) {
+      const child = local.child(parent[own.length])
+      const none = gone("the actor of its supervisor has ended")
+      if (child === undefined) return none
+      return Effect.flatMap(child.connected, (channel) =>
+        channel === undefined ? none : ask(local, channel, parent, role))
+    }
+    const player = local.roles.get(role)
+    if (player === undefined) {
+      return gone("its supervisor has ended")
+    }
+    return Effect.mapError(
+      player,
+      (error) =>
+        new NotPlayed({ gone: error._tag !== "ActorUnreachable" || error.why !== "timeout", reason: error.message })
+    )
+  })
+
+const ask = (
+  local: LocalActor,
+  channel: PeerChannel,
+  parent: ReadonlyArray<string>,
+  role: string
+): Effect.Effect<ActorRefData, NotPlayed> =>
+  Effect.mapError(
+    onOwnAccount(Caller.run(channel, local.env, resolved({ parent, role }))) as Effect.Effect<
+      ActorRefData,
+      NotPlayed | ActorError
+    >,
+    (error) =>
+      error._tag === "NotPlayed"
+        ? error
+        : new NotPlayed({ gone: error._tag === "ActorLost" || error._tag === "ChannelClosed", reason: error.message })
+  )
+
+/** What an actor answers to its relatives. */
+export const roleHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
+  new Map([[resolved.endpoint.name, {
+    endpoint: resolved.endpoint,
+    context,
+    handler: ({ parent, role }: { readonly parent: ReadonlyArray<string>; readonly role: string }) =>
+      resolve(local, parent, role)
+  }]])
+
+// ---- the portal to a role -------------------------------------------------------------------------------------------
+
+/** Milliseconds between two questions where nobody could answer the first. */
+const askAgainMillis = 1000
+
+type State =
+  | { readonly _tag: "Up"; readonly portal: Portal.Portal<any>; readonly incarnation: number }
+  /** Its connection has ended: the successor is asked for. */
+  | {
+    readonly _tag: "Asking"
+    readonly before: Portal.Portal<any>
+    readonly incarnation: number
+    readonly reason: string
+  }
+  | {
+    readonly _tag: "Gone"
+    readonly before: Portal.Portal<any>
+    readonly incarnation: number
+    readonly error: ActorError
+  }
+
+/** A portal that dials the successor when its actor is gone. */
+class Player {
+  private state: State
+  private readonly local: LocalActor
+  private readonly ref: ActorRefData
+  private readonly role: Role
+  private readonly context: Context.Context<never>
+  private readonly changes = new Waiters<void>()
+  private asking: Fiber.Fiber<void> | undefined
+  readonly portal: Portal.Portal<any>
+
+  constructor(
+    local: LocalActor,
+    first: Portal.Portal<any>,
+    ref: ActorRefData,
+    role: Role,
+    context: Context.Context<never>
+  ) {
+    this.local = local
+    this.ref = ref
+    this.role = role
+    this.context = context
+    this.state = { _tag: "Up", portal: first, incarnation: 1 }
+    this.portal = LastingPortal.make({
+      name: ref.actor.name,
+      holdMillis: role.holdMillis,
+      now: () => this.now(),
+      latest: () => {
+        const { incarnation } = this.state
+        return { incarnation, portal: this.state._tag === "Up" ? this.state.portal : this.state.before }
+      },
+      changed: (callback) => this.listen(callback),
+      late: () => this.unreachable("timeout", this.state._tag === "Asking" ? this.state.reason : "it is started again")
+    })
+    this.watch(first)
+  }
+
+  private listen(callback: () => void): () => void {
+    let forget = () => {}
+    const again = () => {
+      forget = this.changes.add(again)
+      callback()
+    }
+    forget = this.changes.add(again)
+    return () => forget()
+  }
+
+  private now(): LastingPortal.Now {
+    const { state } = this
+    if (state._tag === "Up") return { _tag: "Up", portal: state.portal }
+    return state._tag === "Gone" ? { _tag: "Gone", error: state.error } : { _tag: "Restarting" }
+  }
+
+  private become(state: State): void {
+    if (this.state._tag === "Gone") return
+    this.state = state
+    this.changes.wake()
+  }
+
+  private watch(portal: Portal.Portal<any>): void {
+    Portal.whenClosed(portal, () => {
+      const { incarnation } = this.state
+      this.become({ _tag: "Asking", before: portal, incarnation, reason: "its supervisor starts it again" })
+      if (this.state._tag === "Asking") this.asking = Effect.runForkWith(this.context)(this.dial(portal, incarnation))
+    })
+  }
+
+  private dial(before: Portal.Portal<any>, incarnation: number): Effect.Effect<void> {
+    return successor(this.local, this.ref, this.role, before.actor.uuid).pipe(
+      Effect.tapError(({ gone, reason }) =>
+        Effect.sync(() => {
+          if (!gone) this.become({ _tag: "Asking", before, incarnation, reason })
+        })
+      ),
+      Effect.retry({ while: ({ gone }) => !gone, schedule: Schedule.spaced(askAgainMillis) }),
+      Effect.match({
+        onSuccess: (portal) => {
+          this.become({ _tag: "Up", portal, incarnation: incarnation + 1 })
+          this.watch(portal)
+        },
+        onFailure: ({ reason }) =>
+          this.become({ _tag: "Gone", before, incarnation, error: this.unreachable("gone", reason) })
+      })
+    )
+  }
+
+  private unreachable(why: "timeout" | "gone", reason: string): ActorUnreachable {
+    const { actor } = this.ref
+    return withoutStack(() => new ActorUnreachable({ actor, target: formatActor(actor), why, reason }))
+  }
+
+  readonly close = Effect.sync(() => {
+    const { incarnation } = this.state
+    const before = this.state._tag === "Up" ? this.state.portal : this.state.before
+    const error = new ChannelClosed({ side: "local", actor: before.actor })
+    this.become({ _tag: "Gone", before, incarnation, error })
+    this.asking?.interruptUnsafe()
+  })
+}
+
+/** A portal to the one that plays the role now: another one than the actor `except`, whose end may not be known there. */
+const successor = (
+  local: LocalActor,
+  { path }: ActorRefData,
+  { name }: Role,
+  except: string | undefined
+): Effect.Effect<Portal.Portal<any>, NotPlayed> =>
+  Effect.flatMap(resolve(local, path.slice(0, -1), name), (ref) =>
+    ref.actor.uuid === except
+      ? Effect.fail(new NotPlayed({ gone: false, reason: "its supervisor has not seen its end yet" }))
+      : Effect.flatMap(
+        Effect.mapError(connect(local, ref), ({ error }) => new NotPlayed({ gone: false, reason: error.message })),
+        (channel) => borrowed(local, ref, channel, undefined)
+      ))
+
+/**
+ * A portal from a reference that is not typed, for as long as the Scope. One with a role lasts over restarts, and a
+ * reference to an actor that is gone already opens to its successor.
+ */
+export const openPortal = (
+  local: LocalActor,
+  ref: ActorRefData,
+  scope: Scope.Scope | undefined
+): Effect.Effect<Portal.Portal<any>, ActorError> =>
+  Effect.gen(function*() {
+    const { role } = ref
+    const dialled = Effect.mapError(connect(local, ref), ({ error }) => error)
+    if (role === undefined) return yield* Effect.flatMap(dialled, (channel) => borrowed(local, ref, channel, scope))
+    const first = yield* Effect.flatMap(dialled, (channel) => borrowed(local, ref, channel, undefined)).pipe(
+      Effect.catch((error) => Effect.mapError(successor(local, ref, role, undefined), () => error))
+    )
+    const { context } = yield* Effect.withFiber(Effect.succeed)
+    const player = new Player(local, first, ref, role, context)
+    if (scope !== undefined) yield* Scope.addFinalizer(scope, player.close)
+    return player.portal
+  })
