@@ -6,6 +6,9 @@
 export {
   type Child,
   type ChildOptions,
+  type Dynamic,
+  dynamic,
+  type DynamicChild,
   layer,
   type LayerOptions,
   of,

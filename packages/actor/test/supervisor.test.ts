@@ -8,7 +8,21 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { beforeEach } from "vitest"
-import { askTwice, broken, Counter, hang, Mail, next, quit, slow, Store, Web, who } from "./fixtures/supervised.ts"
+import {
+  askTwice,
+  broken,
+  Counter,
+  hang,
+  Kiosk,
+  Mail,
+  next,
+  quit,
+  Shop,
+  slow,
+  Store,
+  Web,
+  who
+} from "./fixtures/supervised.ts"
 import { collectEvents } from "./support/Events.ts"
 import * as Journal from "./support/Journal.ts"
 import { drained, pass, settle, until, within } from "./support/Time.ts"
@@ -345,5 +359,96 @@ describe("A reference to a supervised actor", () => {
         yield* kill("Mail")
         assert.include((yield* Fiber.join(asked)).message, "gave up")
       })
+    ))
+})
+
+describe("A supervisor in an actor", () => {
+  it.effect("G988: fails its actor when it gives up, and the supervisor above starts both again", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Shop]),
+      Effect.gen(function*() {
+        const shop = yield* Shop
+        const first = yield* shop.run(who())
+        const events = yield* collectEvents
+        yield* kill("Mail")
+        yield* pass(1000)
+        assert.notStrictEqual(yield* shop.run(who()), first)
+        const [restarting] = events.filter((event) => event._tag === "ActorRestarting")
+        assert.isTrue(restarting?.exit._tag === "Failed" && restarting.exit.error.boxed.type === "GaveUp")
+      })
+    ))
+
+  it.effect("G988: ends its actor in order when it has shut down", () =>
+    inMemory(
+      until(30_000)(Effect.scoped(Effect.gen(function*() {
+        const kiosk = yield* Actor.startScoped(Kiosk)
+        yield* Effect.ignore(kiosk.run(quit()))
+        assert.strictEqual((yield* kiosk.wait)._tag, "Returned")
+      })))
+    ))
+})
+
+describe("A supervisor whose children come and go", () => {
+  const dynamic = <A, E>(
+    use: (mails: Supervisor.Dynamic<Mail, never>) => Effect.Effect<A, E, Actor.ActorRuntime | Mail>,
+    policy: Parameters<typeof Supervisor.dynamic>[1] = { backoff }
+  ) =>
+    inMemory(
+      until(30_000)(
+        Effect.scoped(Effect.flatMap(Supervisor.dynamic(Mail, policy), use)) as Effect.Effect<A, E, Actor.ActorRuntime>
+      )
+    )
+
+  const names = (children: ReadonlyArray<Supervisor.DynamicChild>) =>
+    children.map(({ incarnation, name, state }) => `${name} ${state} ${incarnation}`)
+
+  it.effect("G991: starts each by a name, and starts it alone again when it dies", () =>
+    dynamic(Effect.fnUntraced(function*(mails) {
+      const a = yield* mails.start("a")
+      const b = yield* mails.start("b")
+      yield* b.run(next())
+      yield* kill("a")
+      assert.strictEqual(yield* a.run(next()), 1)
+      assert.strictEqual(yield* b.run(next()), 2)
+      assert.deepStrictEqual(names(yield* mails.children), ["a Up 2", "b Up 1"])
+    })))
+
+  it.effect("G991: forgets one that is stopped or ends for good, whose name is free then", () =>
+    dynamic(Effect.fnUntraced(function*(mails) {
+      const a = yield* mails.start("a")
+      const b = yield* mails.start("b", { restart: "transient" })
+      assert.strictEqual((yield* Effect.flip(mails.start("a")))._tag, "NameTaken")
+      yield* mails.stop("a")
+      yield* Effect.ignore(b.run(quit()))
+      yield* pass(1000)
+      assert.deepStrictEqual(yield* mails.children, [])
+      assert.strictEqual((yield* Effect.flip(a.run(next())))._tag, "ActorUnreachable")
+      assert.strictEqual(yield* Effect.flatMap(mails.start("a"), (again) => again.run(next())), 1)
+      yield* mails.stop("nobody")
+    })))
+
+  it.effect("G991: fails a start as its actor fails, and has no such child", () =>
+    dynamic(Effect.fnUntraced(function*(mails) {
+      broken.add("Mail")
+      assert.strictEqual((yield* Effect.flip(mails.start("a")))._tag, "SpawnFailed")
+      assert.deepStrictEqual(yield* mails.children, [])
+      broken.clear()
+      slow.set("Mail", 60_000)
+      const starting = yield* Effect.forkChild(mails.start("a"), { startImmediately: true })
+      yield* settle
+      yield* Fiber.interrupt(starting)
+      assert.deepStrictEqual(yield* mails.children, [])
+    })))
+
+  it.effect("G991: takes no more children when it has given up", () =>
+    dynamic(
+      Effect.fnUntraced(function*(mails) {
+        yield* mails.start("a")
+        yield* kill("a")
+        yield* settle
+        const error = yield* Effect.flip(mails.start("b"))
+        assert.include(error.message, "gave up")
+      }),
+      { backoff, intensity: { restarts: 0, within: "1 second" } }
     ))
 })

@@ -240,8 +240,10 @@ const policyOf = ({ autoShutdown, intensity, strategy }: Policy, dynamic: boolea
   dynamic
 })
 
-const planOf = (child: Child): ChildPlan => {
-  const inside = insides.get(child) ?? ofService(child as unknown as AnyService, {})
+const planOf = (child: Child): ChildPlan =>
+  planOfInside(insides.get(child) ?? ofService(child as unknown as AnyService, {}))
+
+const planOfInside = (inside: SupervisedInside): ChildPlan => {
   const { isService, key, restart, significant, start, stopWithin, uses } = inside
   return {
     isService,
@@ -296,28 +298,25 @@ export const layer = <const Cs extends ReadonlyArray<Child>>(
   FailureOf<Cs[number]>,
   ActorRuntime | Exclude<NeedsOf<Cs[number]>, ProvidedBy<Cs[number]>>
 > =>
-  Layer.effectContext(Effect.gen(function*() {
+  Layer.effectContext(
+    Effect.map(supervise(policyOf(policy, false), policy, children.map(planOf)), ({ context }) => context)
+  ) as Layer.Layer<any, any, any>
+
+/** A supervisor that lives as long as the Scope: its children are up when this returns. */
+const supervise = (own: Machine.Policy, policy: Policy, plans: ReadonlyArray<ChildPlan>) =>
+  Effect.gen(function*() {
     const local = yield* currentLocal
-    const plans = children.map(planOf)
-    const own = policyOf(policy, false)
     const problem = Machine.problemOf(own, plans.map(({ spec }) => spec))
     if (problem !== undefined) return yield* Effect.die(new Error(problem))
     const backoff = policy.backoff ?? defaultBackoff
     yield* checkBackoff(own, backoff)
     const context = (yield* Effect.context<never>()) as Context.Context<never>
     const escalate = yield* Escalation
-    const supervising = yield* Effect.try({
-      try: () =>
-        new Supervising({
-          local,
-          context,
-          backoff,
-          policy: own,
-          holdMillis: Duration.toMillis(policy.hold ?? "5 seconds"),
-          children: plans
-        }),
-      catch: (error) => error
-    }).pipe(Effect.orDie)
+    const holdMillis = Duration.toMillis(policy.hold ?? "5 seconds")
+    // It throws on a cycle of uses: a mistake in the program.
+    const supervising = yield* Effect.sync(() =>
+      new Supervising({ local, context, backoff, policy: own, holdMillis, children: plans })
+    )
     yield* Effect.addFinalizer(() => supervising.close)
     yield* supervising.begin
     yield* Effect.forkScoped(Effect.flatMap(supervising.ended, (why) => {
@@ -328,5 +327,76 @@ export const layer = <const Cs extends ReadonlyArray<Child>>(
         ? Effect.logError("a supervisor has given up, and nothing is above it", exit.cause)
         : Effect.void
     }))
-    return supervising.context
-  })) as Layer.Layer<any, any, any>
+    return supervising
+  })
+
+/**
+ * One child of a supervisor whose children come and go.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DynamicChild {
+  readonly name: string
+  readonly state: string
+  readonly incarnation: number
+}
+
+/**
+ * A supervisor of any number of actors of one Service.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Dynamic<in out Self, in out Config> {
+  /**
+   * Starts one more, and gives its portal, which survives restarts. It fails with what the start fails with, with
+   * `NameTaken` where a child of that name is there, or with `ActorUnreachable` where the supervisor has given up.
+   */
+  readonly start: (
+    name: string,
+    ...options: Argument<ChildOptions & Omit<StartService.StartOptions, "name"> & Configured<Config>>
+  ) => Effect.Effect<Portal.Portal<Self>, ActorError>
+  /** Ends one for good, and waits until it is gone. It may have ended before. */
+  readonly stop: (name: string) => Effect.Effect<void>
+  /** Those that are there now. */
+  readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
+}
+
+/**
+ * A supervisor for actors of one Service that come and go: each is started by a name, and started again when it dies. The
+ * death of one is its own, but all deaths count in one window.
+ *
+ * It ends with the Scope, and its children with it. Where it gives up it escalates as `Supervisor.layer` does.
+ *
+ * @example
+ * ```ts
+ * const rooms = yield* Supervisor.dynamic(Counter, { intensity: { restarts: 10, within: "1 minute" } })
+ * const kitchen = yield* rooms.start("kitchen", { restart: "transient" })
+ * yield* kitchen.run(increment({ by: 2 })) // 2
+ * const names = (yield* rooms.children).map(({ name }) => name)
+ * names // ["kitchen"]
+ * yield* rooms.stop("kitchen")
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const dynamic = <Self, Name extends string, Uses, Config>(
+  service: Startable<Self, Name, Uses, Config>,
+  policy: Omit<Policy, "strategy" | "autoShutdown"> = {}
+): Effect.Effect<Dynamic<Self, Config>, never, ActorRuntime | Scope.Scope | Uses> => {
+  const made = Effect.map(
+    supervise(policyOf({ ...policy, strategy: "one-for-one" }, true), policy, []),
+    (supervising) => ({
+      start: (name: string, options: ChildOptions & StartService.StartOptions = {}) => {
+        const inside = ofService(service as unknown as AnyService, { ...options, name })
+        return supervising.add(planOfInside({ ...inside, key: name, uses: [] }))
+      },
+      stop: (name: string) => supervising.removed(name),
+      children: Effect.sync(() =>
+        supervising.snapshot().children.map(({ child, incarnation, state }) => ({ name: child, state, incarnation }))
+      )
+    })
+  )
+  return made as Effect.Effect<any, never, any>
+}

@@ -14,7 +14,14 @@ import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import { type ActorError, ActorUnreachable, formatActor, isActorError, RemoteActorError } from "../errors/ActorError.ts"
+import {
+  type ActorError,
+  ActorUnreachable,
+  formatActor,
+  isActorError,
+  NameTaken,
+  RemoteActorError
+} from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { box } from "../errors/Boxing.ts"
 import { GaveUp } from "../errors/GaveUp.ts"
@@ -91,6 +98,9 @@ export class Supervising {
   private readonly clock: Clock.Clock
   private readonly booted = Deferred.makeUnsafe<void, unknown>()
   private readonly closed = Deferred.makeUnsafe<Machine.Why>()
+  /** The first starts of children that come and go. */
+  private readonly answers = new Map<string, Deferred.Deferred<AnyPortal, unknown>>()
+  private readonly removals = new Set<(key: string) => void>()
   private delays: Delays | undefined
   private waiting: { readonly fiber: Fiber.Fiber<void>; until: number | undefined } | undefined
   /** The cleanups that failed while all ended. */
@@ -102,7 +112,7 @@ export class Supervising {
     this.plans = new Map(options.children.map((plan) => [plan.spec.key, plan]))
     this.state = Machine.initial(options.children.map(({ spec }) => spec))
     for (const { isService, spec } of options.children) {
-      if (isService) this.portals.set(spec.key, this.lasting(spec.key))
+      if (isService) this.give(spec.key)
     }
   }
 
@@ -120,16 +130,15 @@ export class Supervising {
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
     return Effect.flatMap(this.ended, () => {
-      const { children, local } = this.options
-      local.supervisors.delete(this)
-      for (const { spec } of children) local.roles.delete(this.roleOf(spec.key).name)
+      this.options.local.supervisors.delete(this)
+      for (const key of Array.from(this.portals.keys())) this.forget(key)
       return Effect.orDie(this.unclean[0] ?? Exit.void)
     })
   })
 
   /** The portals of its Services by their keys, which survive restarts. */
   get context(): Context.Context<never> {
-    return Context.makeUnsafe(new Map(this.portals))
+    return Context.makeUnsafe(this.options.policy.dynamic ? new Map() : new Map(this.portals))
   }
 
   snapshot(): SupervisorSnapshot {
@@ -183,10 +192,13 @@ export class Supervising {
         this.fork(Metric.update(giveUps, 1))
         return events.publish({ _tag: "SupervisorGaveUp", error: this.gaveUp(action.child, action.deaths) })
       case "Refused":
+        Deferred.doneUnsafe(this.answers.get(action.child)!, Exit.failCause(action.cause))
+        return this.remove(action.child)
       case "Removed":
-        return
+        return this.remove(action.child)
       case "Closed":
         this.waiting?.fiber.interruptUnsafe()
+        for (const key of Array.from(this.answers.keys())) this.remove(key)
         Deferred.doneUnsafe(this.booted, bootFailureOf(action.why))
         Deferred.doneUnsafe(this.closed, Exit.succeed(action.why))
     }
@@ -201,6 +213,51 @@ export class Supervising {
     const { withinMillis } = this.options.policy.intensity
     const exits = deaths.map(({ child, exit }) => ({ child, exit }))
     return withoutStack(() => new GaveUp({ child, deaths: deaths.length, withinMillis, exits }))
+  }
+
+  // ---- children that come and go --------------------------------------------------------------------------------------
+
+  /** Starts one more child. It fails with what its first start fails with, and is none then. */
+  add(plan: ChildPlan): Effect.Effect<AnyPortal, unknown> {
+    const { key } = plan.spec
+    return Effect.suspend(() => {
+      const holder = this.running.get(key)?.portal?.actor
+      if (this.answers.has(key)) {
+        return Effect.fail(new NameTaken({ wanted: key, actor: holder ?? { name: key, uuid: "", pid: 0 } }))
+      }
+      if (Machine.isOver(this.state)) return Effect.fail(this.goneError(key))
+      const answer = Deferred.makeUnsafe<AnyPortal, unknown>()
+      this.answers.set(key, answer)
+      this.plans.set(key, plan)
+      this.give(key)
+      this.input({ _tag: "Add", spec: plan.spec })
+      return Effect.onInterrupt(Deferred.await(answer), () => this.removed(key))
+    })
+  }
+
+  /** Ends one child for good, and waits until nothing of it is left. */
+  removed(key: string): Effect.Effect<void> {
+    return Effect.callback((resume) => {
+      if (!this.answers.has(key)) return resume(Effect.void)
+      const listener = (gone: string) => {
+        if (gone !== key) return
+        this.removals.delete(listener)
+        resume(Effect.void)
+      }
+      this.removals.add(listener)
+      this.input({ _tag: "Remove", child: key })
+      return Effect.sync(() => void this.removals.delete(listener))
+    })
+  }
+
+  /** A child has left the list. */
+  private remove(key: string): void {
+    Deferred.doneUnsafe(this.answers.get(key)!, Exit.fail(this.goneError(key)))
+    this.answers.delete(key)
+    this.forget(key)
+    this.plans.delete(key)
+    this.running.delete(key)
+    for (const listener of Array.from(this.removals)) listener(key)
   }
 
   // ---- one incarnation ----------------------------------------------------------------------------------------------
@@ -229,6 +286,8 @@ export class Supervising {
       if (Exit.isFailure(exit)) return this.startFailed(running, of, exit)
       running.portal = exit.value.portal
       this.input({ _tag: "Up", ...of })
+      const answer = this.answers.get(child)
+      if (answer !== undefined) Deferred.doneUnsafe(answer, Exit.succeed(this.portals.get(child)!))
       exit.value.watch({
         silent: () => this.input({ _tag: "Silent", ...of }),
         died: (exit) => this.input({ _tag: "Died", ...of, exit, now: this.now() })
@@ -303,13 +362,23 @@ export class Supervising {
     return { name: `${this.id}/${child}`, holdMillis: this.options.holdMillis }
   }
 
-  private lasting(key: string): AnyPortal {
+  /** Makes the portal of a child, and lets others ask for its actor. */
+  private give(key: string): AnyPortal {
     const target = this.target(key)
+    const portal = LastingPortal.make(target)
+    this.portals.set(key, portal)
     this.options.local.roles.set(this.roleOf(key).name, Effect.map(LastingPortal.reach(target), ({ ref }) => ref))
-    return LastingPortal.make(target)
+    return portal
+  }
+
+  private forget(key: string): void {
+    this.portals.delete(key)
+    this.options.local.roles.delete(this.roleOf(key).name)
   }
 
   private target(key: string): LastingPortal.Target {
+    // Known to the end, also where the child has left the list.
+    let last: { readonly portal: AnyPortal; readonly incarnation: number } | undefined
     return {
       name: key,
       holdMillis: this.options.holdMillis,
@@ -321,8 +390,9 @@ export class Supervising {
       },
       latest: () => {
         const { incarnation, portal } = this.running.get(key) ?? { incarnation: 0, portal: undefined }
-        if (portal === undefined) throw new Error(`"${key}" is not started yet`)
-        return { incarnation, portal }
+        if (portal !== undefined) last = { incarnation, portal }
+        if (last === undefined) throw new Error(`"${key}" is not started yet`)
+        return last
       },
       changed: (callback) => {
         this.listeners.add(callback)
