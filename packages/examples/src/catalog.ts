@@ -15,6 +15,7 @@ export const catalog = {
   "cancel-from-outside": "a third fiber cancels a dialog that is parked in its body",
   "deadline": "a deadline set here and read two actors further on",
   "service-graph": "actors as a graph of Layers: started by their uses, stopped in reverse",
+  "supervised": "a Service that dies is started again, with those that use it, until it dies too often",
   "introductions": "references in payloads: actors that were introduced talk among themselves",
   "watch-the-registry": "a supervisor's view: who is there, who comes, who goes",
   "rpc-group": "an RpcGroup that exists already, moved into an actor by one line",
