@@ -14,13 +14,29 @@
 import type * as Cause from "effect/Cause"
 import type { ActorExit } from "../errors/ActorExit.ts"
 
-/** Which ends of a child are followed by another start. */
+/**
+ * Which ends of a child are followed by another start: all of them, all but a return and a cancel, or none.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Restart = "permanent" | "transient" | "temporary"
 
-/** Which children are stopped and started for the death of one. */
+/**
+ * Which children are stopped and started for the death of one: the dead one and those that use it, it alone, it and all
+ * after it in the order of starts, or all.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Strategy = "dependants" | "one-for-one" | "rest-for-one" | "one-for-all"
 
-/** The ends of significant children that end the supervisor in order. */
+/**
+ * The ends of significant children that end the supervisor in order: none, that of any, or the last of all.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type AutoShutdown = "never" | "any-significant" | "all-significant"
 
 export interface ChildSpec {
@@ -254,6 +270,12 @@ export const view = (policy: Policy, state: State, key: string): View => {
 /** It serves, and nothing speaks against it. */
 const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
+/** Something that it uses, however far down, serves no more, and how that ended is not known yet. */
+const usesSilent = ({ children }: State, key: string): boolean =>
+  children.some((dying) =>
+    dying.silent && dying.key !== key && affectedBy("dependants", children, dying.key).includes(key)
+  )
+
 // ---- the step -------------------------------------------------------------------------------------------------------
 
 export const step = (policy: Policy, state: State, input: Input): Step => {
@@ -319,8 +341,8 @@ const startFailed = (
   { cause, exit, now }: Extract<Input, { readonly _tag: "StartFailed" }>
 ): Step => {
   const down = update(state, [child.key], () => ({ status: "Down", stale: false }))
-  // It was to be stopped: for another's sake, or because all end.
-  if (isOver(state) || child.stale) return [down, []]
+  // It was to be stopped, or fails for what it uses: that one's end is on its way, and counts alone.
+  if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child.key)) return [down, []]
   if (child.incarnation > 1) return died(policy, down, { ...child, status: "Down" }, { exit, now })
   if (state.phase._tag === "Booting") return [closing(down, { _tag: "NotStarted", child: child.key, cause }), []]
   return [
@@ -434,7 +456,9 @@ const settleStarts = (policy: Policy, state: State): Step => {
   if (again && backoff === "Due") {
     return [{ ...revived, backoff: "Waiting" }, [{ _tag: "Wait", isFresh, exit: deaths.at(-1)!.exit }]]
   }
-  const ready = down.filter(({ incarnation }) => incarnation === 0 || backoff === "Over")
+  const ready = down.filter(({ incarnation, key }) =>
+    (incarnation === 0 || backoff === "Over") && !usesSilent(revived, key)
+  )
   // Down and wanted, and the first in order: all that it uses is up.
   const next = policy.dynamic ? ready : isStarting(revived) ? [] : ready.slice(0, 1)
   const keys = next.map(({ key }) => key)
