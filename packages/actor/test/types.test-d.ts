@@ -369,7 +369,7 @@ declare const Http: Layer.Layer<T.Db, TooSmall, T.Counter>
 isL<T.Counter, AE | TooSmall, AR>()(
   Supervisor.layer({}, [Counter, Supervisor.of(Http, { name: "http", uses: [Counter] })])
 )
-// @ts-expect-error TS2769 a Layer as a child has a name
+// @ts-expect-error TS2740 a Layer as a child has a name
 Supervisor.of(Http)
 isL<T.Web | T.Worker, AE, AR>()(Layer.mergeAll(Web.layer, Worker.layer).pipe(Layer.provide(Counter.layer)))
 is<never, AE | Supervisor.GaveUp, AR>()(Actor.launch(Worker.layer.pipe(Layer.provide(Counter.layer))))
@@ -436,7 +436,7 @@ is<Actor.Portal<T.Geared>, AE, Actor.Nursery | T.Tuned>()(Actor.start(Geared, { 
 isL<T.Tuned | T.Geared, AE, AR>()(
   Supervisor.layer({}, [Supervisor.of(Tuned, { config }), Supervisor.of(Geared, { config: new T.Gear({ teeth: 8 }) })])
 )
-// @ts-expect-error TS2769 its settings have to be given
+// @ts-expect-error TS2554 its settings have to be given
 Supervisor.of(Tuned)
 // @ts-expect-error TS2322 by Supervisor.of
 Supervisor.layer({}, [Tuned])

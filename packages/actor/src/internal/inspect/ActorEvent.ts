@@ -8,8 +8,8 @@
 import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
-import type { Refusals } from "./Snapshot.ts"
 import type { GaveUp } from "../errors/GaveUp.ts"
+import type { Refusals } from "./Snapshot.ts"
 
 /**
  * One thing that happened in an actor or to its children, as `Actor.events` tells it.

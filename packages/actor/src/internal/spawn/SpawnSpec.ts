@@ -9,7 +9,7 @@
 import { type PlainCodec, plainCodec } from "@furrow/protocol/Envelope"
 import type { PortableData } from "../contract/PortableData.ts"
 import type { ActorId } from "../errors/ActorError.ts"
-import type { ActorRefData } from "../settings/ActorRef.ts"
+import type { ActorRefData, Role } from "../settings/ActorRef.ts"
 import type { Timeouts } from "../settings/Timeouts.ts"
 
 /**
@@ -88,6 +88,8 @@ const bytes = when((value) => value instanceof Uint8Array, "bytes")
 
 const orNull = (check: Check): Check => (value, at) => value === null ? undefined : check(value, at)
 
+const orAbsent = (check: Check): Check => (value, at) => value === undefined ? undefined : check(value, at)
+
 const list = (check: Check): Check => (value, at) => {
   if (!Array.isArray(value)) return `${at} is not a list`
   for (let i = 0; i < value.length; i++) {
@@ -109,6 +111,7 @@ const fields = <A>(checks: { readonly [K in keyof A]-?: Check }): Check => (valu
 const actor = fields<ActorId>({ name: text, uuid: text, pid: whole })
 const portable = fields<PortableData>({ module: text, key: text, settings: text })
 const reference = fields<ActorRefData>({
+  role: orAbsent(fields<Role>({ name: text, holdMillis: finite })),
   actor,
   path: list(text),
   service: orNull(text),
