@@ -145,14 +145,14 @@ const rowsBelow = (heading: string): ReadonlyArray<ReadonlyArray<string>> => {
 describe("The meaning of an end", () => {
   const [[, ...types] = [], ...rows] = rowsBelow("What an end means")
 
-  it("G981: stands in the docs for every exit and every restart type", () => {
+  it("G149: stands in the docs for every exit and every restart type", () => {
     assert.deepStrictEqual(rows.map(([exit]) => exit).sort(), Object.keys(exits).sort())
     assert.deepStrictEqual(types, ["permanent", "transient", "temporary"])
   })
 
   for (const [exit = "", ...cells] of rows) {
     for (const [i, cell] of cells.entries()) {
-      it(`G981: ${exit} of a ${types[i]} child: ${cell}`, () => {
+      it(`G149: ${exit} of a ${types[i]} child: ${cell}`, () => {
         const restart = types[i] as Machine.Restart
         const played = up([{ ...child("a"), restart }])
         const actions = played.play(`a dies ${exit}; a stopped; waited`)
@@ -168,7 +168,7 @@ describe("A strategy", () => {
   const children = [child("Store"), child("Counter", "Store"), child("Web", "Counter"), child("Mail")]
   for (const [strategy = "", ...cells] of rows) {
     for (const [i, cell] of cells.entries()) {
-      it(`G982: ${strategy}, ${deaths[i]}: stops ${cell} in reverse and starts it in order`, () => {
+      it(`G150: ${strategy}, ${deaths[i]}: stops ${cell} in reverse and starts it in order`, () => {
         const keys = cell.split(" ")
         const played = up(children, { strategy: strategy as Machine.Strategy })
         const [dead = ""] = deaths[i]!.split(" ")
@@ -187,14 +187,14 @@ describe("A strategy", () => {
 // ---- the hard cases -------------------------------------------------------------------------------------------------
 
 const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray<string>]> = [
-  ["G983: a first start goes through the children in order", () => new Played(line), "a up; b up; c up; x up", [
+  ["G151: a first start goes through the children in order", () => new Played(line), "a up; b up; c up; x up", [
     "start b1",
     "start c1",
     "start x1",
     "ready"
   ]],
   [
-    "G983: a first start that fails stops what is up in reverse",
+    "G151: a first start that fails stops what is up in reverse",
     () => new Played(line),
     "a up; b up; c fails; b stopped; a stopped",
     [
@@ -206,7 +206,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a child that dies before all are up fails the first start",
+    "G151: a child that dies before all are up fails the first start",
     () => new Played(line),
     "a up; a dies; b stopped; a stopped",
     [
@@ -217,7 +217,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: users are stopped before what has died is started",
+    "G151: users are stopped before what has died is started",
     () => up(line),
     "b dies; c stopped; b stopped; waited; b up; c up",
     [
@@ -232,7 +232,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: the death of a child that is being stopped is ignored",
+    "G151: the death of a child that is being stopped is ignored",
     () => up(line),
     "a dies; b dies; c dies; c stopped; b stopped; a stopped; waited",
     [
@@ -245,7 +245,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a death during the wait shares it, and counts",
+    "G151: a death during the wait shares it, and counts",
     () => up(line),
     "a dies; c stopped; b stopped; a stopped; x dies; x stopped; waited; a up; b up; c up",
     [
@@ -266,7 +266,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a death while others start lets them start, and waits for itself",
+    "G151: a death while others start lets them start, and waits for itself",
     () => up(line),
     "a dies; c stopped; b stopped; a stopped; waited; x dies; x stopped; a up; waited",
     [
@@ -284,7 +284,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: what is used dies while its user starts again",
+    "G151: what is used dies while its user starts again",
     () => up(line),
     "b dies; c stopped; b stopped; waited; a dies; b stopped; a stopped; waited; a up",
     [
@@ -303,7 +303,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a diamond starts each child once",
+    "G151: a diamond starts each child once",
     () => up(diamond),
     "a dies; d stopped; c stopped; b stopped; a stopped; waited; a up; b up; c up; d up",
     [
@@ -324,7 +324,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a start again that fails is one more death",
+    "G151: a start again that fails is one more death",
     () => up([child("a")]),
     "a dies; a stopped; waited; a fails; waited; a fails; waited; a fails",
     [
@@ -343,7 +343,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a start that fails while it waits to be stopped counts for nothing",
+    "G151: a start that fails while it waits to be stopped counts for nothing",
     () => up(diamond),
     "b dies; d stopped; b stopped; waited; a dies; b fails; c stopped; a stopped; waited",
     [
@@ -360,7 +360,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a start that fails because what it uses has fallen silent counts for nothing, and waits",
+    "G151: a start that fails because what it uses has fallen silent counts for nothing, and waits",
     () => up(line),
     "b dies; c stopped; b stopped; waited; b up; b silent; c fails; b dies; b stopped; waited",
     [
@@ -378,7 +378,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a close during a restart interrupts the start, and nothing is left",
+    "G151: a close during a restart interrupts the start, and nothing is left",
     () => up(line),
     "b dies; c stopped; b stopped; waited; close; x stopped; b stopped; a stopped",
     [
@@ -393,14 +393,14 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
       "closed: Closed"
     ]
   ],
-  ["G983: a close during the wait starts nothing", () => up([child("a")]), "a dies; a stopped; close; waited", [
+  ["G151: a close during the wait starts nothing", () => up([child("a")]), "a dies; a stopped; close; waited", [
     "restarting a",
     "stop a1",
     "wait afresh",
     "closed: Closed"
   ]],
   [
-    "G983: one death too many stops all in reverse",
+    "G151: one death too many stops all in reverse",
     () => up(line, { intensity: { restarts: 0, withinMillis: 10 } }),
     "b dies; x stopped; c stopped; b stopped; a stopped",
     [
@@ -413,7 +413,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: deaths that are older than the window do not count",
+    "G151: deaths that are older than the window do not count",
     () => up([child("a")], { intensity: { restarts: 1, withinMillis: 10 } }),
     "a dies; a stopped; waited; a up; 10; a dies",
     [
@@ -427,7 +427,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: delays begin anew when the window is empty",
+    "G151: delays begin anew when the window is empty",
     () => up([child("a")]),
     "a dies; a stopped; waited; a up; a dies; a stopped; waited; a up; 5000; a dies; a stopped",
     [
@@ -447,7 +447,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: any significant child that ends ends the supervisor",
+    "G151: any significant child that ends ends the supervisor",
     () =>
       up([{ ...child("a"), restart: "transient", significant: true }, child("x")], { autoShutdown: "any-significant" }),
     "a dies Returned; x stopped; a stopped",
@@ -458,7 +458,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: all significant children have to end where the policy says so",
+    "G151: all significant children have to end where the policy says so",
     () =>
       up(["a", "b"].map((key) => ({ ...child(key), restart: "temporary", significant: true })), {
         autoShutdown: "all-significant"
@@ -467,7 +467,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ["stop a1", "stop b1", "closed: AutoShutdown"]
   ],
   [
-    "G983: a significant child that is started again ends nothing",
+    "G151: a significant child that is started again ends nothing",
     () => up([{ ...child("a"), restart: "transient", significant: true }], { autoShutdown: "any-significant" }),
     "a dies; a stopped",
     [
@@ -477,7 +477,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a temporary child goes with others and stays away",
+    "G151: a temporary child goes with others and stays away",
     () => up([child("a"), { ...child("t", "a"), restart: "temporary" }]),
     "a dies; t stopped; a stopped; waited; a up",
     [
@@ -490,7 +490,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a child that returned comes back for a user that has to start",
+    "G151: a child that returned comes back for a user that has to start",
     () => up([{ ...child("a"), restart: "transient" }, child("b", "a")]),
     "a dies Returned; a stopped; b dies; b stopped; waited; a up; b up",
     [
@@ -505,7 +505,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a dynamic child comes, is restarted, and goes",
+    "G151: a dynamic child comes, is restarted, and goes",
     () => new Played([], { dynamic: true, strategy: "one-for-one" }),
     "k add; k up; k dies; k stopped; waited; k up; k remove; k stopped",
     [
@@ -520,7 +520,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a dynamic child whose first start fails is none",
+    "G151: a dynamic child whose first start fails is none",
     () => new Played([], { dynamic: true, strategy: "one-for-one" }),
     "k add; k fails",
     [
@@ -529,7 +529,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G983: a dynamic child that ends for good leaves the list",
+    "G151: a dynamic child that ends for good leaves the list",
     () => new Played([], { dynamic: true, strategy: "one-for-one" }),
     "k add; k up; k dies Returned; k stopped",
     [
@@ -545,16 +545,16 @@ describe("A supervisor", () => {
     it(title, () => assert.deepStrictEqual(start().play(words), expected))
   }
 
-  it("G981: starts a transient child again that is lost", () => {
+  it("G149: starts a transient child again that is lost", () => {
     const played = up([{ ...child("a"), restart: "transient" }])
     assert.include(played.play("a dies Lost; a stopped; waited"), "start a2")
   })
 
-  it("G982: takes the users of users along under dependants", () => {
+  it("G150: takes the users of users along under dependants", () => {
     assert.deepStrictEqual(up(line).play("a dies"), ["restarting a b c", "stop c1"])
   })
 
-  it("G984: lets the portals of all users wait in the step in which what they use dies", () => {
+  it("G152: lets the portals of all users wait in the step in which what they use dies", () => {
     const played = up(line)
     const views = () => ["a", "b", "c", "x"].map((key) => Machine.view(played.policy, played.state, key))
     played.play("a silent")
@@ -565,16 +565,16 @@ describe("A supervisor", () => {
     assert.deepStrictEqual(views(), ["up", "restarting", "restarting", "up"])
   })
 
-  it("G983: orders its children by their uses, whatever the order they are given in", () => {
+  it("G151: orders its children by their uses, whatever the order they are given in", () => {
     assert.deepStrictEqual(Machine.ordered([...line].reverse()).map(({ key }) => key), ["x", "a", "b", "c"])
   })
 
-  it("G983: refuses a cycle of uses, by the names in it", () => {
+  it("G151: refuses a cycle of uses, by the names in it", () => {
     const cycle = [child("x"), child("a", "c"), child("b", "a"), child("c", "b")]
     assert.throws(() => Machine.ordered(cycle), `"a" uses "c" uses "b" uses "a"`)
   })
 
-  it("G983: refuses children and policies that contradict each other", () => {
+  it("G151: refuses children and policies that contradict each other", () => {
     const problem = (policy: Partial<Machine.Policy>, ...children: ReadonlyArray<Machine.ChildSpec>) =>
       Machine.problemOf(policyOf(policy), children)
     assert.isUndefined(problem({}, ...line))
@@ -650,7 +650,7 @@ const restore = (played: Played): void => {
 
 describe("Whatever happens, a supervisor", () => {
   it.prop(
-    "G983: starts a child only when it is down and all that it uses is up",
+    "G151: starts a child only when it is down and all that it uses is up",
     { given, strategy },
     ({ given, strategy }) => {
       replay(given, strategy, (before, played, actions) => {
@@ -670,7 +670,7 @@ describe("Whatever happens, a supervisor", () => {
   )
 
   it.prop(
-    "G983: stops a child only after all its users that go with it",
+    "G151: stops a child only after all its users that go with it",
     { given, strategy },
     ({ given, strategy }) => {
       replay(given, strategy, (_, played, actions) => {
@@ -685,7 +685,7 @@ describe("Whatever happens, a supervisor", () => {
     }
   )
 
-  it.prop("G985: gives up at the death that is one too many for the window, and at no other", { deaths, strategy }, ({
+  it.prop("G153: gives up at the death that is one too many for the window, and at no other", { deaths, strategy }, ({
     deaths,
     strategy
   }) => {
@@ -702,7 +702,7 @@ describe("Whatever happens, a supervisor", () => {
     }
   })
 
-  it.prop("G983: is closed once, with everybody down, when its owner closes it and its children stop", {
+  it.prop("G151: is closed once, with everybody down, when its owner closes it and its children stop", {
     given,
     strategy
   }, ({ given, strategy }) => {
@@ -719,7 +719,7 @@ describe("Whatever happens, a supervisor", () => {
     assert.strictEqual(played.actions.length, after)
   })
 
-  it.prop("G983: has everybody up again when it does not give up and its children can start", { given, strategy }, ({
+  it.prop("G151: has everybody up again when it does not give up and its children can start", { given, strategy }, ({
     given,
     strategy
   }) => {

@@ -60,7 +60,7 @@ const backoff = Schedule.spaced("100 millis")
 const four = [Web, Mail, Counter, Store] as const
 
 describe("The Layer of a supervisor", () => {
-  it.effect("G986: starts its children in the order of their uses, and stops them in reverse", () =>
+  it.effect("G154: starts its children in the order of their uses, and stops them in reverse", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* supervised(
@@ -76,7 +76,7 @@ describe("The Layer of a supervisor", () => {
       ])
     }))
 
-  it.effect("G986: fails with the typed failure of a first start, and leaves nothing", () =>
+  it.effect("G154: fails with the typed failure of a first start, and leaves nothing", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       broken.add("Counter")
@@ -85,7 +85,7 @@ describe("The Layer of a supervisor", () => {
       assert.deepStrictEqual(lines.map((line) => line.split(" ").slice(1).join(" ")), ["Store starts", "Store ends"])
     }))
 
-  it.effect("G986: is refused with a backoff that its intensity could never see the end of", () =>
+  it.effect("G154: is refused with a backoff that its intensity could never see the end of", () =>
     Effect.gen(function*() {
       const exit = yield* supervised(
         Layer.empty,
@@ -97,7 +97,7 @@ describe("The Layer of a supervisor", () => {
 })
 
 describe("A supervised portal", () => {
-  it.effect("G987: reaches the successor, and a call in between waits for it", () =>
+  it.effect("G155: reaches the successor, and a call in between waits for it", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -113,7 +113,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G987: fails a call in flight, which may have begun, and makes it no second time", () =>
+  it.effect("G155: fails a call in flight, which may have begun, and makes it no second time", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -127,7 +127,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G987: holds a call no longer than the policy says, and names the next attempt", () =>
+  it.effect("G155: holds a call no longer than the policy says, and names the next attempt", () =>
     inMemory(Effect.gen(function*() {
       const layer = Supervisor.layer({
         backoff: Schedule.spaced("4 seconds"),
@@ -147,7 +147,7 @@ describe("A supervised portal", () => {
       ))
     })))
 
-  it.effect("G984: waits in the turn in which what it uses dies", () =>
+  it.effect("G152: waits in the turn in which what it uses dies", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -163,7 +163,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G987: cancels the incarnation of the moment", () =>
+  it.effect("G155: cancels the incarnation of the moment", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -175,7 +175,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G981: of a transient child is gone when the child returns", () =>
+  it.effect("G149: of a transient child is gone when the child returns", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "transient" })]),
       Effect.gen(function*() {
@@ -197,7 +197,7 @@ const storm = Effect.gen(function*() {
 })
 
 describe("A supervisor that gives up", () => {
-  it.effect("G988: fails Actor.launch with its children, deaths and exits, when all are stopped", () =>
+  it.effect("G156: fails Actor.launch with its children, deaths and exits, when all are stopped", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const policy = { backoff, intensity: { restarts: 2, within: "5 seconds" } } as const
@@ -212,7 +212,7 @@ describe("A supervisor that gives up", () => {
       assert.strictEqual(lines.at(-1)!.split(" ").slice(1).join(" "), "Store ends")
     }))
 
-  it.effect("G988: is a death for the supervisor around it", () =>
+  it.effect("G156: is a death for the supervisor around it", () =>
     supervised(
       Supervisor.layer({ backoff }, [
         Supervisor.of(
@@ -242,7 +242,7 @@ describe("A supervisor that gives up", () => {
       })
     ))
 
-  it.effect("G988: leaves calls that wait, and those that come later, with what it gave up on", () =>
+  it.effect("G156: leaves calls that wait, and those that come later, with what it gave up on", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Mail]),
       Effect.gen(function*() {
@@ -256,7 +256,7 @@ describe("A supervisor that gives up", () => {
 })
 
 describe("A restart", () => {
-  it.effect("G989: is told by events and shown in statistics", () =>
+  it.effect("G157: is told by events and shown in statistics", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -286,7 +286,7 @@ describe("A restart", () => {
       })
     ))
 
-  it.effect("G983: is broken off by the end of the Layer, and leaves nothing", () =>
+  it.effect("G151: is broken off by the end of the Layer, and leaves nothing", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* supervised(
@@ -302,7 +302,7 @@ describe("A restart", () => {
 })
 
 describe("A reference to a supervised actor", () => {
-  it.effect("G990: leads a user in another process to the successor, and the user lives on", () =>
+  it.effect("G158: leads a user in another process to the successor, and the user lives on", () =>
     supervised(
       Supervisor.layer({ backoff, strategy: "one-for-one", intensity: { restarts: 5, within: "1 minute" } }, four),
       Effect.gen(function*() {
@@ -318,7 +318,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G990: leads to the successor where it has crossed in a payload", () =>
+  it.effect("G158: leads to the successor where it has crossed in a payload", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -334,7 +334,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G990: opens to the successor when its own actor is gone", () =>
+  it.effect("G158: opens to the successor when its own actor is gone", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -347,7 +347,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G990: leads nowhere when its supervisor has given up", () =>
+  it.effect("G158: leads nowhere when its supervisor has given up", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Mail]),
       Effect.gen(function*() {
@@ -363,7 +363,7 @@ describe("A reference to a supervised actor", () => {
 })
 
 describe("A supervisor in an actor", () => {
-  it.effect("G988: fails its actor when it gives up, and the supervisor above starts both again", () =>
+  it.effect("G156: fails its actor when it gives up, and the supervisor above starts both again", () =>
     supervised(
       Supervisor.layer({ backoff }, [Shop]),
       Effect.gen(function*() {
@@ -378,7 +378,7 @@ describe("A supervisor in an actor", () => {
       })
     ))
 
-  it.effect("G988: ends its actor in order when it has shut down", () =>
+  it.effect("G156: ends its actor in order when it has shut down", () =>
     inMemory(
       until(30_000)(Effect.scoped(Effect.gen(function*() {
         const kiosk = yield* Actor.startScoped(Kiosk)
@@ -402,7 +402,7 @@ describe("A supervisor whose children come and go", () => {
   const names = (children: ReadonlyArray<Supervisor.DynamicChild>) =>
     children.map(({ incarnation, name, state }) => `${name} ${state} ${incarnation}`)
 
-  it.effect("G991: starts each by a name, and starts it alone again when it dies", () =>
+  it.effect("G159: starts each by a name, and starts it alone again when it dies", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       const a = yield* mails.start("a")
       const b = yield* mails.start("b")
@@ -413,7 +413,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual(names(yield* mails.children), ["a Up 2", "b Up 1"])
     })))
 
-  it.effect("G991: forgets one that is stopped or ends for good, whose name is free then", () =>
+  it.effect("G159: forgets one that is stopped or ends for good, whose name is free then", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       const a = yield* mails.start("a")
       const b = yield* mails.start("b", { restart: "transient" })
@@ -427,7 +427,7 @@ describe("A supervisor whose children come and go", () => {
       yield* mails.stop("nobody")
     })))
 
-  it.effect("G991: fails a start as its actor fails, and has no such child", () =>
+  it.effect("G159: fails a start as its actor fails, and has no such child", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       broken.add("Mail")
       assert.strictEqual((yield* Effect.flip(mails.start("a")))._tag, "SpawnFailed")
@@ -440,7 +440,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual(yield* mails.children, [])
     })))
 
-  it.effect("G991: takes no more children when it has given up", () =>
+  it.effect("G159: takes no more children when it has given up", () =>
     dynamic(
       Effect.fnUntraced(function*(mails) {
         yield* mails.start("a")
