@@ -1,0 +1,71 @@
+/**
+ * The three accounts of a run, and whether they agree: what callers heard, where tasks began, what the pool counted.
+ */
+import type { PoolSnapshot } from "@furrow/actor/Pool"
+
+/** What the callers tried and heard. */
+export interface Heard {
+  tried: number
+  readonly answered: Set<number>
+  /** Failures by the tag of their error. */
+  readonly failed: Map<string, number>
+  /** The tasks that may begin once at most. */
+  readonly single: Set<number>
+  /** Answers of another task, and failures without a type. */
+  readonly wrong: Array<string>
+}
+
+export const nothing = (): Heard => ({ tried: 0, answered: new Set(), failed: new Map(), single: new Set(), wrong: [] })
+
+/** A run as it was. */
+export interface Run extends Heard {
+  readonly kills: number
+  /** Tasks that were not over when the patience was. */
+  readonly hung: number
+  /** How often each task began. */
+  readonly begun: ReadonlyMap<number, number>
+  readonly statistics: PoolSnapshot
+}
+
+export const sum = (counts: ReadonlyMap<string, number>): number =>
+  Array.from(counts.values()).reduce((all, count) => all + count, 0)
+
+/** Reads the file of beginnings: one number in a line. */
+export const beginnings = (text: string): ReadonlyMap<number, number> => {
+  const counts = new Map<number, number>()
+  for (const line of text.split("\n").slice(0, -1)) counts.set(Number(line), (counts.get(Number(line)) ?? 0) + 1)
+  return counts
+}
+
+/** The tasks that began more than once. */
+export const repeated = (begun: ReadonlyMap<number, number>): number =>
+  Array.from(begun.values()).filter((count) => count > 1).length
+
+/** The tasks that nobody accounts for. */
+export const lost = ({ answered, failed, hung, tried }: Pick<Run, "answered" | "failed" | "hung" | "tried">): number =>
+  tried - answered.size - sum(failed) - hung
+
+/** What is wrong; nothing, where the accounts agree. */
+export const judge = (run: Run): ReadonlyArray<string> => {
+  const { answered, begun, failed, hung, kills, single, statistics, wrong } = run
+  const { replaced, running, tasks, waiting } = statistics
+  const problems = [...wrong]
+  const expect = (holds: boolean, problem: string) => {
+    if (!holds) problems.push(problem)
+  }
+  for (const [id, count] of begun) {
+    expect(count === 1 || !single.has(id), `task ${id}, which is not idempotent, began ${count} times`)
+  }
+  for (const id of answered) expect(begun.has(id), `task ${id} was answered, and had never begun`)
+  expect(hung === 0, `${hung} tasks hang`)
+  expect(lost(run) === 0, `${lost(run)} tasks are lost`)
+  expect(
+    tasks.succeeded === answered.size,
+    `${tasks.succeeded} tasks succeeded for the pool, ${answered.size} for callers`
+  )
+  const failures = tasks.failed + tasks.timedOut + tasks.interrupted + tasks.refused
+  expect(failures === sum(failed), `${failures} tasks failed for the pool, ${sum(failed)} for callers`)
+  expect(running + waiting === hung, `the pool has ${running} tasks that run and ${waiting} that wait`)
+  expect(kills === 0 || replaced.lost > 0, `${kills} workers were killed, and the pool has lost none`)
+  return problems
+}

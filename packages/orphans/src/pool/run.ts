@@ -1,0 +1,159 @@
+/**
+ * A pool of real processes under load, whose workers are killed at random: what became of every task.
+ *
+ * The callers count what they tried and what they heard, the tasks count where they began, and the pool counts for itself.
+ * The three must agree.
+ */
+import * as Pool from "@furrow/actor/Pool"
+import { NodeActor } from "@furrow/node"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FileSystem from "effect/FileSystem"
+import * as References from "effect/References"
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import { random } from "../chaos/plan.ts"
+import { describe, marked, signal, until, variable } from "../processes.ts"
+import * as Judge from "./judge.ts"
+import { again, once } from "./tasks.ts"
+
+export interface Plan {
+  readonly seed: number
+  readonly seconds: number
+  /** Kills in a second. */
+  readonly rate: number
+  readonly size: number
+  readonly concurrency: number
+}
+
+export interface Result extends Omit<Judge.Run, "begun"> {
+  readonly seconds: number
+  /** Tasks that began twice, and may. */
+  readonly repeated: number
+  readonly left: ReadonlyArray<string>
+  readonly problems: ReadonlyArray<string>
+}
+
+/** Errors that a task may have when its worker dies, when it is out of time, and when it says so itself. */
+const typed: ReadonlySet<string> = new Set([
+  "ActorLost",
+  "ActorUnreachable",
+  "ChannelClosed",
+  "ContextCancelled",
+  "SpawnFailed",
+  "TaskTimeout",
+  "Refused"
+])
+
+/** How long the last tasks may take, on a busy machine. */
+const patience = "40 seconds"
+
+/** Time for a task that spins. */
+const spinLimit = "100 millis"
+/** One task in so many spins. */
+const spinEvery = 200
+
+const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
+  const [reason, ...others] = cause.reasons
+  if (others.length > 0 || reason?._tag !== "Fail") return undefined
+  const tag = (reason.error as { readonly _tag?: unknown } | undefined)?._tag
+  return typeof tag === "string" && typed.has(tag) ? tag : undefined
+}
+
+type Workers = Pool.Pool<typeof once | typeof again>
+
+/** Tries one task, and writes down what its caller hears. */
+const task = (pool: Workers, file: string, next: () => number, heard: Judge.Heard): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const id = heard.tried++
+    const spins = id % spinEvery === spinEvery - 1
+    const work = spins
+      ? "spins" as const
+      : next() < 0.05
+      ? "fails" as const
+      : next() < 0.5
+      ? "computes" as const
+      : "waits" as const
+    const call = { id, file, work, millis: Math.floor(next() * 8) }
+    const options = {
+      within: spins ? spinLimit : undefined,
+      key: next() < 0.2 ? `key ${Math.floor(next() * 20)}` : undefined
+    } as const
+    const isSingle = spins || next() < 0.7
+    if (isSingle) heard.single.add(id)
+    return Effect.map(
+      Effect.exit(isSingle ? pool.run(once(call), options) : pool.run(again(call), options)),
+      (exit) => {
+        if (Exit.isSuccess(exit)) {
+          if (exit.value !== id) heard.wrong.push(`task ${id} was answered with ${exit.value}`)
+          return void heard.answered.add(id)
+        }
+        const tag = failureOf(exit.cause)
+        if (tag === undefined) heard.wrong.push(`task ${id} failed without a type: ${Cause.pretty(exit.cause)}`)
+        heard.failed.set(tag ?? "untyped", (heard.failed.get(tag ?? "untyped") ?? 0) + 1)
+      }
+    )
+  })
+
+/** Kills a worker that is ready, whatever it does, in the rhythm of the plan. */
+const killer = (pool: Workers, { rate }: Plan, next: () => number, end: number, count: () => void) =>
+  Effect.gen(function*() {
+    const start = performance.now()
+    for (let n = 1; performance.now() < end; n++) {
+      yield* Effect.sleep(Math.max(0, start + n * 1000 / rate - performance.now()))
+      const { workers } = yield* pool.statistics
+      const ready = workers.flatMap(({ actor, state }) =>
+        actor !== undefined && (state === "idle" || state === "busy") ? [actor.pid] : []
+      )
+      if (ready.length === 0) continue
+      signal(ready[Math.floor(next() * ready.length)]!, "SIGKILL")
+      count()
+    }
+  })
+
+const underLoad = (plan: Plan, file: string, heard: Judge.Heard) =>
+  Effect.gen(function*() {
+    const next = random(plan.seed)
+    const { concurrency, size } = plan
+    const pool = yield* Pool.make({ name: "crew", expose: [once, again], size, concurrency, queue: 1000 })
+    let kills = 0
+    const start = performance.now()
+    const end = start + plan.seconds * 1000
+    const killing = yield* Effect.forkChild(killer(pool, plan, random(plan.seed + 1), end, () => kills++))
+    const lane = Effect.whileLoop({
+      while: () => performance.now() < end,
+      body: () => task(pool, file, next, heard),
+      step: () => {}
+    })
+    // Detached: a hang is to be reported, not to be waited for.
+    const lanes = yield* Effect.forEach(Array.from({ length: 4 * size * concurrency }), () => Effect.forkDetach(lane))
+    yield* Fiber.join(killing)
+    yield* Effect.timeoutOption(Effect.forEach(lanes, (fiber) => Fiber.await(fiber)), patience)
+    const seconds = (performance.now() - start) / 1000
+    const hung = lanes.filter((fiber) => fiber.pollUnsafe() === undefined).length
+    const statistics = yield* pool.statistics
+    return { kills, seconds, hung, statistics }
+  })
+
+export const run = Effect.fnUntraced(function*(plan: Plan) {
+  const fs = yield* FileSystem.FileSystem
+  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-pool-" })
+  const file = `${folder}/beginnings`
+  Fs.writeFileSync(file, "")
+  const mark = Crypto.randomUUID()
+  process.env[variable] = mark
+  const heard = Judge.nothing()
+  const loaded = yield* Effect.scoped(underLoad(plan, file, heard)).pipe(
+    Effect.provide(NodeActor.layer),
+    // Every lost worker is a warning of the pool.
+    Effect.provideService(References.MinimumLogLevel, "Error")
+  )
+  yield* Effect.promise(() => until(() => marked(mark).length === 0, 5_000))
+  const left = marked(mark).map(describe)
+  const begun = Judge.beginnings(Fs.readFileSync(file, "utf8"))
+  const problems = [...Judge.judge({ ...heard, ...loaded, begun }), ...left.map((found) => `left in the end: ${found}`)]
+  const result: Result = { ...heard, ...loaded, repeated: Judge.repeated(begun), left, problems }
+  return result
+}, Effect.scoped)

@@ -1,0 +1,50 @@
+/**
+ * The tasks of the run. Each writes its number into a file before anything else, so that beginnings are counted though the
+ * worker is killed right after.
+ */
+import * as Actor from "@furrow/actor/Actor"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Fs from "node:fs"
+
+/** Its own error. */
+export class Refused extends Schema.TaggedError<Refused>()("Refused", { id: Schema.Int }) {}
+
+const payload = {
+  id: Schema.Int,
+  file: Schema.String,
+  work: Schema.Literals(["computes", "waits", "fails", "spins"]),
+  millis: Schema.Int
+}
+
+const compute = (millis: number): void => {
+  const end = performance.now() + millis
+  while (performance.now() < end);
+}
+
+const begin = (
+  { file, id, millis, work }: Schema.Struct<typeof payload>["Type"]
+): Effect.Effect<number, Refused> =>
+  Effect.suspend(() => {
+    Fs.appendFileSync(file, `${id}\n`)
+    switch (work) {
+      case "computes":
+        compute(millis)
+        return Effect.succeed(id)
+      case "waits":
+        return Effect.as(Effect.sleep(millis), id)
+      case "fails":
+        return Effect.andThen(Effect.sleep(millis), Effect.fail(new Refused({ id })))
+      case "spins":
+        compute(Infinity)
+        return Effect.succeed(id)
+    }
+  })
+
+const options = { module: import.meta.url, payload, success: Schema.Int, error: Refused } as const
+
+/** A task that must not begin twice. */
+export const once = Actor.fn("once", options)(begin)
+
+/** A task that may. */
+export const again = Actor.fn("again", { ...options, idempotent: true })(begin)
