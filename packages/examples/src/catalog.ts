@@ -8,6 +8,7 @@ export const catalog = {
   "remote-error": "a typed error comes back as its class, a defect with both stacks and its causes",
   "short-stream": "a reader leaves a stream early; the producer's finalizer runs over there",
   "primes": "the same work here, over a pool of actors, over a pool of worker threads",
+  "pool": "a pool with a progress bar; workers are killed under it, and every task is accounted for",
   "pipeline": "four processes: two feeds, merged and deduplicated by an actor, streamed upward",
   "chat": "a dialog: messages both ways, and a typed error that wakes the body it ends",
   "feed": "the reader changes what it subscribes to on the stream it reads",
