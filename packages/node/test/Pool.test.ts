@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
 import { compute, crash, hoard, numbers, recompute, sleep, spin } from "./fixtures/pooled.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
@@ -14,6 +15,14 @@ const expose = [compute, crash, hoard, numbers, recompute, sleep, spin] as const
 const make = (options: Omit<Pool.Options<typeof expose>, "expose">) => Pool.make({ ...options, name: "crew", expose })
 
 const pidsOf = (file: string) => Folder.lines(file).map(Number)
+
+/** The memory of all processes below this one in MiB, without pages that a process shares with any other. */
+const memoryBelow = (): number => {
+  const kibibytes = Processes.descendants().map(({ pid }) =>
+    Number(/^Private_Dirty:\s+(\d+) kB$/m.exec(Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1])
+  )
+  return kibibytes.reduce((sum, one) => sum + one, 0) / 1024
+}
 
 describe("A pool of processes", () => {
   it.live("G137: frees the caller of an endless loop at its deadline, kills that worker, and answers all others", () =>
@@ -34,6 +43,57 @@ describe("A pool of processes", () => {
       const { replaced } = yield* pool.statistics
       assert.deepInclude(replaced, { stuck: 1, lost: 0 })
     })))
+
+  it.live.runIf(process.platform === "linux")(
+    "G137: has as much memory after endless loops as before, frees their callers as soon as a timer could, and harms no call",
+    () =>
+      withActors(Effect.gen(function*() {
+        const file = yield* evidence
+        const pool = yield* make({ size: 2 })
+        const calls = Effect.forEach(
+          Array.from({ length: 100 }),
+          () => pool.run(compute({ millis: 1 }), { within: "20 seconds" }),
+          { concurrency: 8 }
+        )
+        const full = Eventually.succeeds(
+          Effect.map(pool.statistics, ({ workers }) =>
+            assert.deepStrictEqual(workers.map(({ state }) => state), ["idle", "idle"])),
+          { what: "two idle workers, and nothing else", within: "20 seconds" }
+        )
+        yield* calls
+        yield* full
+        const before = memoryBelow()
+        const sleeps: Array<number> = []
+        const frees: Array<number> = []
+        for (let round = 0; round < 3; round++) {
+          sleeps.push((yield* timed(Effect.sleep("100 millis")))[1])
+          const [error, millis] = yield* timed(Effect.flip(pool.run(spin({ file }), { within: "100 millis" })))
+          assert.strictEqual(error._tag, "TaskTimeout")
+          frees.push(millis)
+          yield* Processes.gone(pidsOf(file))
+          yield* full
+        }
+        // The quickest of each: the others have met what else the machine does.
+        assert.isBelow(Math.min(...frees), 1.5 * Math.min(...sleeps))
+        assert.strictEqual(new Set(pidsOf(file)).size, 3)
+        const answers = yield* calls
+        for (const pid of answers) {
+          assert.notInclude(pidsOf(file), pid)
+        }
+        yield* full
+        yield* Eventually.succeeds(
+          Effect.sync(() =>
+            assert.isBelow(memoryBelow(), 1.05 * before)
+          ),
+          {
+            what: "the memory of before"
+          }
+        )
+        const { replaced, running, waiting } = yield* pool.statistics
+        assert.deepInclude(replaced, { stuck: 3, lost: 0 })
+        assert.deepStrictEqual([running, waiting], [0, 0])
+      }))
+  )
 
   it.live("G144: answers or fails typed every task while its workers are killed under load", () =>
     withActors(Effect.gen(function*() {
