@@ -2,7 +2,7 @@
  * `npm run bench`: Furrow against a raw baseline in the same run, as ratios.
  *
  * Absolute times belong to the machine and the hour; ratios of samples taken side by side are what this compares. Each
- * run is a process of its own (messages.ts, starts.ts): pinned to one core or free, with or without compiled schemas,
+ * run is a process of its own (messages.ts, pools.ts, starts.ts): pinned to one core or free, with or without compiled schemas,
  * from sources, built or bundled. A missed gate is a line in the table, not a failure, unless `--gate` asks for one.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -27,6 +27,7 @@ import * as Report from "./report.ts"
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const messages = file("./messages.ts")
 const starts = file("./starts.ts")
+const pools = file("./pools.ts")
 const condition = "--conditions=furrow-source"
 /** Nothing here takes this long: a run that does hangs. */
 const patience = 10 * 60_000
@@ -70,7 +71,7 @@ const attempt = <A>(run: (signal: AbortSignal) => Promise<A>) =>
 
 /** The program that measures; a bundle lives as long as the scope. */
 const programOf = Effect.fnUntraced(function*({ place }: Run) {
-  if (place !== "bundled") return isStart(place) ? starts : messages
+  if (place !== "bundled") return isStart(place) ? starts : place === "pools" ? pools : messages
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-bench-" })
   return yield* attempt(() => bundle(folder))

@@ -13,13 +13,18 @@ export type Name =
   | "cancel"
   | "group-call"
   | "group-flight"
+  | "pool"
+  | "pool-pipelined"
+  | "pool-piscina"
+  | "pool-tinypool"
+  | "pool-tinypool-processes"
   | "spawn"
   | "memory"
 /**
- * Calls and streams run pinned to one core, or free. Actors start from TypeScript sources, from the built packages with
+ * Calls and streams run pinned to one core, or free; pools run beside others. Actors start from TypeScript sources, from the built packages with
  * the user's own TypeScript module, or from a bundle of the whole program.
  */
-export type Place = "pinned" | "free" | "source" | "built" | "bundled"
+export type Place = "pinned" | "free" | "pools" | "source" | "built" | "bundled"
 
 /** One process to measure in. */
 export interface Run {
@@ -71,6 +76,24 @@ export const measures: ReadonlyArray<Measure> = [
   },
   { name: "group-call", place: "free", title: "call of a group to a plain call, free", unit: "us", gate: atMost(1.8) },
   { name: "group-flight", place: "free", title: "64 calls of a group to plain calls", unit: "us", gate: atMost(2.7) },
+  // Their baseline is the portals of as many actors, with as many calls at once.
+  { name: "pool", place: "pools", title: "pool, empty tasks, to bare portals", unit: "k/s", gate: atLeast(0.9) },
+  {
+    name: "pool-pipelined",
+    place: "pools",
+    title: "pool, 16 at once on a worker, to bare portals",
+    unit: "k/s",
+    gate: undefined
+  },
+  { name: "pool-piscina", place: "pools", title: "pool to piscina's threads", unit: "k/s", gate: undefined },
+  { name: "pool-tinypool", place: "pools", title: "pool to tinypool's threads", unit: "k/s", gate: undefined },
+  {
+    name: "pool-tinypool-processes",
+    place: "pools",
+    title: "pool to tinypool's processes",
+    unit: "k/s",
+    gate: undefined
+  },
   { name: "spawn", place: "source", title: "cold spawn to ready, sources", unit: "ms", gate: undefined },
   { name: "spawn", place: "built", title: "cold spawn to ready, built", unit: "ms", gate: atMost(2.3) },
   { name: "spawn", place: "bundled", title: "cold spawn to ready, bundled", unit: "ms", gate: atMost(1.4) },
@@ -88,11 +111,12 @@ export interface Amounts {
   readonly singles: number
   readonly chunked: number
   readonly cancels: number
+  readonly tasks: number
 }
 
 export const amounts: { readonly full: Amounts; readonly quick: Amounts } = {
-  full: { warmUp: 1500, calls: 2000, flights: 20_000, singles: 100_000, chunked: 600_000, cancels: 500 },
-  quick: { warmUp: 700, calls: 1000, flights: 10_000, singles: 50_000, chunked: 300_000, cancels: 300 }
+  full: { warmUp: 1500, calls: 2000, flights: 20_000, singles: 100_000, chunked: 600_000, cancels: 500, tasks: 5000 },
+  quick: { warmUp: 700, calls: 1000, flights: 10_000, singles: 50_000, chunked: 300_000, cancels: 300, tasks: 3000 }
 }
 
 const starts: ReadonlyArray<Place> = ["source", "built", "bundled"]
@@ -106,6 +130,7 @@ export const runs = (wanted: (name: Name) => boolean, jits: ReadonlyArray<boolea
     measures.filter((measure) => measure.place === place && wanted(measure.name)).map(({ name }) => name)
   return [
     ...jits.flatMap((jit) => (["pinned", "free"] as const).map((place) => ({ place, jit, names: names(place) }))),
+    { place: "pools" as const, jit: true, names: names("pools") },
     ...starts.map((place) => ({ place, jit: false, names: names(place) }))
   ].filter((run) => run.names.length > 0)
 }

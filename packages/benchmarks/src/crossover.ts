@@ -1,0 +1,58 @@
+/**
+ * `npm run crossover`: tasks of growing length over piscina's threads and over a pool of actors, as a table. A number is the
+ * time of all tasks by their number: a way is worth it where that is less than the length of a task, its time here.
+ *
+ * The ways take turns, and the quickest round of each counts: the others have met what else the machine does.
+ */
+import { NodeActor } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import { turns } from "./raw/task.ts"
+import * as Ways from "./ways.ts"
+
+/** Microseconds. */
+const lengths = [0, 20, 50, 100, 200, 500, 1_000]
+const rounds = 40
+/** Milliseconds of work in one sample: short, so that some of them are not disturbed. */
+const sample = 12
+const fewest = 8
+const most = 600
+const lanes = 16 * Ways.size
+
+/** Turns in a microsecond, once the engine has compiled them; the quickest of some tries has met the fewest others. */
+const calibrate = (): number => {
+  const count = 100
+  const tries = Array.from({ length: 2_000 }, () => {
+    const start = performance.now()
+    turns(count)
+    return count / ((performance.now() - start) * 1_000)
+  })
+  return Math.max(...tries.slice(500))
+}
+
+const row = (length: number, ways: ReadonlyArray<Ways.Run>, perMicro: number) =>
+  Effect.gen(function*() {
+    const count = Math.max(fewest, Math.min(most, Math.round(sample * 1_000 / Math.max(length, 1))))
+    const quickest = ways.map(() => Infinity)
+    for (let round = 0; round < rounds; round++) {
+      for (const [i, way] of ways.entries()) {
+        const start = performance.now()
+        yield* Ways.inLanes(way, Math.round(length * perMicro), count, lanes)
+        quickest[i] = Math.min(quickest[i]!, performance.now() - start)
+      }
+    }
+    const cells = quickest.map((millis) => `${(millis * 1_000 / count).toFixed(0)} us`)
+    return `| ${[`${length} us`, ...cells].join(" | ")} |`
+  })
+
+const program = Effect.scoped(Effect.gen(function*() {
+  const flags = process.execArgv
+  const ways = [yield* Ways.piscina, yield* Ways.pool(1, flags), yield* Ways.pool(16, flags)]
+  const perMicro = calibrate()
+  for (const way of ways) yield* Ways.inLanes(way, 0, 4 * most, lanes)
+  yield* Console.log("| length of a task | piscina | pool | pool, `concurrency: 16` |")
+  yield* Console.log("| --- | --- | --- | --- |")
+  for (const length of lengths) yield* Console.log(yield* row(length, ways, perMicro))
+}))
+
+NodeActor.runMain(program)

@@ -1,0 +1,73 @@
+/**
+ * The ways to run the same tasks: a pool of actors, the bare portals of as many actors, and the pools of others.
+ */
+import * as Actor from "@furrow/actor/Actor"
+import * as Pool from "@furrow/actor/Pool"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { fileURLToPath } from "node:url"
+import { Piscina } from "piscina"
+import { Tinypool } from "tinypool"
+import { compute } from "./furrow/tasks.ts"
+
+const filename = fileURLToPath(new URL("./raw/task.ts", import.meta.url))
+
+/** As many workers as the smallest machine has cores. */
+export const size = 2
+
+/** Runs one task of so many turns. */
+export type Run = (turns: number) => Effect.Effect<unknown, unknown>
+
+/** Runs `count` tasks, `lanes` at once; the lanes take from one heap of work. */
+export const inLanes = (run: Run, turns: number, count: number, lanes: number): Effect.Effect<void, unknown> =>
+  Effect.suspend(() => {
+    let left = count
+    const lane = Effect.whileLoop({ while: () => left-- > 0, body: () => run(turns), step: () => {} })
+    return Effect.all(Array.from({ length: lanes }, () => lane), { concurrency: "unbounded", discard: true })
+  })
+
+/** Runs `count` tasks over the portals, so many at once on each: every lane belongs to one portal. */
+export const overPortals = (
+  portals: ReadonlyArray<Actor.Portal<typeof compute>>,
+  turns: number,
+  count: number,
+  each: number
+): Effect.Effect<void, unknown> =>
+  Effect.suspend(() => {
+    let left = count
+    const lanes = portals.flatMap((portal) =>
+      Array.from({ length: each }, () =>
+        Effect.whileLoop({
+          while: () => left-- > 0,
+          body: () => portal.run(compute({ count: turns })),
+          step: () => {}
+        }))
+    )
+    return Effect.all(lanes, { concurrency: "unbounded", discard: true })
+  })
+
+export const portals = (execArgv: ReadonlyArray<string>) =>
+  Effect.forEach(
+    Array.from({ length: size }),
+    () => Actor.startScoped("bare", { expose: [compute], execArgv }),
+    { concurrency: size }
+  )
+
+export const pool = (concurrency: number, execArgv: ReadonlyArray<string>) =>
+  Effect.map(
+    Pool.make({ expose: [compute], size, concurrency, execArgv }),
+    (pool): Run => (count) => pool.run(compute({ count }))
+  )
+
+const opened = <P>(
+  open: () => P & { readonly run: (turns: number) => Promise<unknown>; readonly destroy: () => Promise<unknown> }
+): Effect.Effect<Run, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(open), (pool) => Effect.promise(() => pool.destroy())),
+    (pool) => (turns) => Effect.promise(() => pool.run(turns))
+  )
+
+export const piscina = opened(() => new Piscina({ filename, minThreads: size, maxThreads: size }))
+
+export const tinypool = (runtime: "worker_threads" | "child_process") =>
+  opened(() => new Tinypool({ filename, runtime, minThreads: size, maxThreads: size, isolateWorkers: false }))
