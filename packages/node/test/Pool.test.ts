@@ -92,7 +92,8 @@ describe("A pool of processes", () => {
         const { replaced, running, waiting } = yield* pool.statistics
         assert.deepInclude(replaced, { stuck: 3, lost: 0 })
         assert.deepStrictEqual([running, waiting], [0, 0])
-      }))
+      })),
+    60_000
   )
 
   it.live("G144: answers or fails typed every task while its workers are killed under load", () =>
