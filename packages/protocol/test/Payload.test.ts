@@ -221,6 +221,32 @@ describe("Payload, of unions whose members have no literal and no kind of data o
     assert.deepStrictEqual(Payload.codec(schema).make({ a: 1 }), { a: 1, n: 3 })
     assert.deepStrictEqual(cross(schema, { a: 1, n: 3 }), { a: 1, n: 3 })
   })
+  it("the default of a union itself is filled in where a value lacks it", () => {
+    const nested = Nested.pipe(Schema.withConstructorDefault(Effect.succeed({ a: 3 })))
+    const { make } = Payload.codec(Schema.Struct({ must: nested, may: Schema.optionalKey(nested) }))
+    assert.deepStrictEqual(make({}), { must: { a: 3 }, may: { a: 3 } })
+    assert.deepStrictEqual(make({ must: { a: 1, b: "b" } }), { must: { a: 1, b: "b" }, may: { a: 3 } })
+  })
+  it("G115: an instance crosses as the class it is made of, not as the one that this extends", () => {
+    class Fruit extends Apple.extend<Fruit>("Fruit")({ ripe: Schema.optionalKey(Schema.Boolean) }) {}
+    const values = [
+      new Apple({ size: 1 }),
+      new Fruit({ size: 1 }),
+      new Fruit({ size: 1, ripe: true }),
+      new Pear({ size: 1 })
+    ]
+    for (const members of [[Apple, Fruit, Pear], [Pear, Fruit, Apple], [Schema.Union([Apple, Pear]), Fruit]] as const) {
+      const schema = Schema.Struct({ of: Schema.Array(Schema.Union(members)) })
+      assert.deepStrictEqual(cross(schema, { of: values }), { of: values })
+    }
+  })
+  it("G115: a union behind a conversion keeps the fields of the member that has them all", () => {
+    const value = { a: 1, b: "b" }
+    const ofUnion = Nested.pipe(Schema.withDecodingDefaultKey(Effect.succeed({ a: 9 })))
+    assert.deepStrictEqual(cross(Schema.Struct({ of: ofUnion }), { of: value }), { of: value })
+    const inStruct = Schema.Struct({ of: Nested }).pipe(Schema.withDecodingDefaultKey(Effect.succeed({ of: { a: 9 } })))
+    assert.deepStrictEqual(cross(Schema.Struct({ in: inStruct }), { in: { of: value } }), { in: { of: value } })
+  })
   it("a value of no member fails at the sender, and the issue says where", () => {
     const encoded = Payload.codec(Schema.Struct({ of: Schema.Union([Some, Other]) })).encode({ of: { a: "1" } })
     assert(!encoded.ok)

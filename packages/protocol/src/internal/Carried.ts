@@ -48,8 +48,10 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
   if (encoding !== undefined) {
     const last = encoding[encoding.length - 1]!
     const link = new SchemaAST.Link(carry(last.to), last.transformation)
-    return Object.assign(Object.create(Object.getPrototypeOf(ast) as object) as SchemaAST.AST, ast, {
-      encoding: [...encoding.slice(0, -1), link]
+    const to = keeping(ast)
+    return Object.assign(Object.create(Object.getPrototypeOf(to) as object) as SchemaAST.AST, to, {
+      encoding: [...encoding.slice(0, -1), link],
+      context: ast.context
     })
   }
   if (ast._tag === "Union") return numbered(ast)
@@ -57,20 +59,45 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
   return ast.recur?.(carry, (parameter) => parameter) ?? ast
 }
 
+const kept = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
+
+/** The same behind a conversion: a value that has all fields of a member passes the unions inside of it as it is. */
+const keeping = (ast: SchemaAST.AST): SchemaAST.AST => {
+  const found = kept.get(ast)
+  if (found !== undefined) return found
+  const made = keepingNow(ast)
+  kept.set(ast, made)
+  return made
+}
+
+const keepingNow = (ast: Visitable): SchemaAST.AST => {
+  const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
+  if (ast._tag !== "Union") return ast.recur?.(inner, (parameter) => parameter) ?? ast
+  const type = SchemaAST.toType(ast)
+  // A member with a conversion of its own reads another form than the one it is.
+  const hasConversions = ast.types.some((member, i) => member !== type.types[i])
+  return hasConversions ? ast : optionalAs(ast, asItIs(type)).ast
+}
+
+/** The union of values as they are: it alone would leave out what its first match lacks. */
+const asItIs = (ast: SchemaAST.Union): Any => {
+  const union = Schema.toType(schemaOf(ast))
+  const isOfUnion = Schema.is(union)
+  const { whole } = membersOf(ast)
+  const itself = Schema.declare((value): value is unknown => whole(value) >= 0 && isOfUnion(value), {
+    expected: "a member of a union"
+  })
+  return Schema.Union([itself, union])
+}
+
 /** The union with each value beside the number of the member it belongs to. */
 const numbered = (ast: SchemaAST.Union): SchemaAST.AST => {
   const pairs = Schema.Union(
     ast.types.map((type, i) => Schema.Tuple([Schema.Literal(i), schemaOf(carry(type))]))
   ) as Schema.Codec<readonly [number, unknown], unknown>
-  const union = Schema.toType(schemaOf(ast))
-  const isOfUnion = Schema.is(union)
   const { first, whole } = membersOf(ast)
-  // A value that has all fields of a member stays as it is: the union alone would leave out what its first match lacks.
-  const itself = Schema.declare((value): value is unknown => whole(value) >= 0 && isOfUnion(value), {
-    expected: "a member of a union"
-  })
   const made = pairs.pipe(Schema.decodeTo(
-    Schema.Union([itself, union]),
+    asItIs(ast),
     SchemaTransformation.transform({
       decode: ([, value]: readonly [number, unknown]) => value,
       encode: (value: unknown) => {
@@ -79,21 +106,36 @@ const numbered = (ast: SchemaAST.Union): SchemaAST.AST => {
       }
     })
   ))
-  return optionalAs(ast, made).ast
+  const missing = ast.context?.constructorDefault
+  const open = made as unknown as Schema.Unknown
+  return optionalAs(ast, missing === undefined ? open : Schema.withConstructorDefault(missing)(open)).ast
 }
 
 interface Members {
-  /** The first member that matches a value and knows all of its fields, else -1. */
+  /** The member that an instance is made of, or the first that matches a value and knows all of its fields, else -1. */
   readonly whole: (value: unknown) => number
   /** The first that matches it. */
   readonly first: (value: unknown) => number
 }
 
 const membersOf = (ast: SchemaAST.Union): Members => {
-  const members = ast.types.map((type) => SchemaParser.decodeUnknownExit(Schema.toType(schemaOf(type))))
+  const types = ast.types.map((type) => SchemaAST.toType(type))
+  const members = types.map((type) => SchemaParser.decodeUnknownExit(schemaOf(type)))
   const matching = (options: SchemaAST.ParseOptions) => (value: unknown): number =>
     members.findIndex((decode) => Exit.isSuccess(decode(value, options)))
-  return { whole: matching({ onExcessProperty: "error" }), first: matching({}) }
+  const ofFields = matching({ onExcessProperty: "error" })
+  const whole = (value: unknown): number => {
+    // An instance of a class is one of the class that this extends, too.
+    const made = classOf(value)
+    const exact = made === undefined ? -1 : types.indexOf(made)
+    return exact < 0 ? ofFields(value) : exact
+  }
+  return { whole, first: matching({}) }
+}
+
+const classOf = (value: unknown): SchemaAST.AST | undefined => {
+  const made: unknown = typeof value === "object" && value !== null ? value.constructor : undefined
+  return Schema.isSchema(made) ? SchemaAST.toType((made as Schema.Top).ast) : undefined
 }
 
 /** A schema of the same values that `SchemaBinary` takes, where there is one. */
