@@ -108,6 +108,7 @@ describe("leaving", () => {
       assert.strictEqual((yield* dialog.state).state, "returned")
       const closed = yield* Effect.flip(dialog.stream.send(1))
       assert(closed._tag === "ChannelClosed" && closed.side === "peer")
+      assert.match(closed.message, /^bob@\d+ has ended the dialog greet: it reads no more$/)
     })))
 
   it.effect("CTX-8: the states of a dialog, one after the other", () =>

@@ -68,6 +68,10 @@ describe("a stream", () => {
           for (const send of [stream.send(2), stream.sendAll([2]), Stream.run(Stream.make(2), stream.toSink)]) {
             const error = yield* Effect.flip(send)
             assert(error._tag === "ChannelClosed" && error.side === "local", String(error))
+            assert.match(
+              error.message,
+              /^our half of the stream of echo with bob@\d+ has ended: `end` or `close` was called$/
+            )
           }
           assert.deepStrictEqual(yield* Stream.runCollect(stream.toStream), [1])
           assert.deepStrictEqual(yield* Stream.runCollect(stream.toStream), [])

@@ -148,13 +148,16 @@ export class CalleeDialogHandle {
   }
 
   private over(): Effect.Effect<never, unknown> | undefined {
-    const { channel, machine } = this.options
-    return machine.isOver() ? Effect.fail(new ChannelClosed({ side: "peer", actor: channel.peer })) : undefined
+    return this.options.machine.isOver() ? this.failClosed("peer") : undefined
   }
 
   private closedHere(): Effect.Effect<never, unknown> | undefined {
-    const { channel, machine } = this.options
-    return machine.isStopped() ? Effect.fail(new ChannelClosed({ side: "local", actor: channel.peer })) : undefined
+    return this.options.machine.isStopped() ? this.failClosed("local") : undefined
+  }
+
+  private failClosed(side: "local" | "peer"): Effect.Effect<never, ChannelClosed> {
+    const { channel, endpoint } = this.options
+    return Effect.fail(new ChannelClosed({ side, actor: channel.peer, dialog: endpoint.name }))
   }
 
   private cancel(reason: string): Effect.Effect<void> {

@@ -235,7 +235,11 @@ class OpenDialog {
   }
 
   private closedHere(): Effect.Effect<never, unknown> | undefined {
-    return this.isStopped ? Effect.fail(new ChannelClosed({ side: "local", actor: this.channel.peer })) : undefined
+    return this.isStopped ? this.failClosed("local") : undefined
+  }
+
+  private failClosed(side: "local" | "peer"): Effect.Effect<never, ChannelClosed> {
+    return Effect.fail(new ChannelClosed({ side, actor: this.channel.peer, dialog: this.endpoint.name }))
   }
 
   private over(): Effect.Effect<never, unknown> | undefined {
@@ -246,7 +250,7 @@ class OpenDialog {
     }
     return Exit.isFailure(this.exit)
       ? Effect.failCause(this.exit.cause)
-      : Effect.fail(new ChannelClosed({ side: "peer", actor: this.channel.peer }))
+      : this.failClosed("peer")
   }
 
   private delivered(word: Delivered, input: Codecs["input"], started: Codecs["started"]): void {

@@ -459,10 +459,10 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
 }
 
 /**
- * The connection is closed.
+ * The connection is closed, or the stream of the dialog that is named.
  *
- * - `side: "local"`: we closed it, as where a portal is used after its owner ended.
- * - `side: "peer"`: the actor has ended.
+ * - `side: "local"`: we closed it, as where a portal is used after its owner ended, or a message is sent after `end`.
+ * - `side: "peer"`: the actor has ended, or its side of the dialog.
  *
  * @example
  * ```ts
@@ -475,10 +475,16 @@ export class NameTaken extends Schema.TaggedError<NameTaken>()("NameTaken", {
  */
 export class ChannelClosed extends Schema.TaggedError<ChannelClosed>()("ChannelClosed", {
   side: Schema.Literals(["local", "peer"]),
-  actor: ActorId
+  actor: ActorId,
+  dialog: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
     const actor = formatActor(this.actor)
+    if (this.dialog !== undefined) {
+      return this.side === "local"
+        ? `our half of the stream of ${this.dialog} with ${actor} has ended: \`end\` or \`close\` was called`
+        : `${actor} has ended the dialog ${this.dialog}: it reads no more`
+    }
     return this.side === "local"
       ? `the portal to ${actor} is closed here: its nursery, Scope or Layer has ended, or \`cancel\` was called`
       : `${actor} closed the connection: it has ended`

@@ -300,7 +300,7 @@ class MsgStreamLive {
   }
 
   private closedHere(): ActorError {
-    return new ChannelClosed({ side: "local", actor: this.options.peer })
+    return new ChannelClosed({ side: "local", actor: this.options.peer, dialog: this.options.endpoint })
   }
 }
 
