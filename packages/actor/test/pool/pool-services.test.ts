@@ -169,6 +169,9 @@ describe("A pool for code without Effect", () => {
           }))
           yield* settle
           assert.strictEqual(yield* now(stream), reason)
+          // Nothing of it has begun: only the first task had a worker.
+          const { run, tasks } = yield* pool.statistics
+          assert.deepStrictEqual([run.count, tasks.interrupted], [1, 1])
         }))
     }).pipe(inMemory))
 })

@@ -53,6 +53,10 @@ export const iterable = <A>(
   signal: Signal | undefined
 ): AsyncIterable<A> =>
   Stream.toAsyncIterableWith(
-    signal === undefined ? stream : Stream.interruptWhen(stream, aborted(signal)),
+    signal === undefined ? stream : Stream.suspend(() => untilAborted(stream, signal)),
     context
   )
+
+/** Nothing of a stream begins whose signal is aborted before. */
+const untilAborted = <A>(stream: Stream.Stream<A, unknown>, signal: Signal): Stream.Stream<A, unknown> =>
+  signal.aborted ? Stream.fail(signal.reason) : Stream.interruptWhen(stream, aborted(signal))
