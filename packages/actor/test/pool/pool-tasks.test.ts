@@ -366,5 +366,9 @@ describe("The end of a pool", () => {
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Pool.make({ expose: [work], size: { min: 3, max: 2 } })))
       assert.match(String(Exit.isFailure(exit) && exit.cause), /cannot have size.min 3: .* between 0 and 2/)
+      for (const recycle of [{ age: 0 }, { memory: 0 }, { memory: NaN }]) {
+        const exit = yield* Effect.exit(Effect.scoped(Pool.make({ expose: [work], size: { max: 1 }, recycle })))
+        assert.match(String(Exit.isFailure(exit) && exit.cause), /cannot have recycle.*: more than 0 is needed/)
+      }
     }).pipe(inMemory))
 })

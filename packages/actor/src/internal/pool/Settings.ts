@@ -50,7 +50,10 @@ export interface PoolOptions {
   readonly size: number | Size
   /** Tasks that one worker may have at once. Default: 1. */
   readonly concurrency?: number | undefined
-  /** Tasks that may wait: another one is `PoolFull`, at once. Default: any number. */
+  /**
+   * Tasks that may wait for workers that are busy: another one is `PoolFull`, at once. Those that workers are still to be
+   * started for wait besides. Default: any number.
+   */
   readonly queue?: number | undefined
   /**
    * How long a worker may take to let go of a task that was interrupted or is out of time. One that takes longer is
@@ -88,6 +91,12 @@ export const defaultBackoff: Schedule.Schedule<unknown, ActorError> = Schedule.e
 const millis = (duration: Duration.Input | undefined, otherwise: number): number =>
   duration === undefined ? otherwise : Duration.toMillis(duration)
 
+/** Refuses what would replace every worker at once. */
+const above0 = (name: string, what: string, value: number): number => {
+  if (value > 0) return value
+  throw new Error(`the pool "${name}" cannot have ${what} ${value}: more than 0 is needed`)
+}
+
 export const letGoMillis = ({ letGo }: PoolOptions): number => millis(letGo, defaultLetGoMillis)
 
 /** The bounds of a pool; throws where they contradict each other. */
@@ -114,8 +123,8 @@ export const tableOf = (name: string, options: PoolOptions): Table.Options => {
     queue,
     idle: millis(idle, defaultIdleMillis),
     tasks: recycle.tasks ?? Infinity,
-    age: millis(recycle.age, Infinity),
-    memory: recycle.memory === undefined ? Infinity : recycle.memory * bytesPerMiB,
+    age: above0(name, "recycle.age", millis(recycle.age, Infinity)),
+    memory: above0(name, "recycle.memory", recycle.memory ?? Infinity) * bytesPerMiB,
     attempts: startAttempts
   }
 }
