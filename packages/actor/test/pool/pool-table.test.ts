@@ -221,6 +221,48 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["end 1 age"])
   })
 
+  it("G140: has one worker more than its maximum at most while those that are replaced do their last tasks", () => {
+    const model = open({ max: 2, tasks: 1, queue: 10 })
+    const tasks = Array.from({ length: 6 }, () => model.submit())
+    for (let turn = 0; turn < 6; turn++) model.start()
+    assert.strictEqual(model.states(), "1:Condemned(1) 2:Condemned(1) 3:Condemned(1)")
+    model.finish(tasks[0]!)
+    model.start()
+    assert.strictEqual(model.tickets("running").length, 3)
+  })
+
+  it("G139: keeps a key at its worker until its last task there is over, though that worker is to be replaced", () => {
+    const model = open({ max: 2, tasks: 1 })
+    const first = model.submit("a")
+    model.submit("a")
+    model.start()
+    model.submit("a")
+    assert.deepStrictEqual(model.tickets("running"), [first])
+    model.submit("b")
+    assert.strictEqual(model.tickets("running").length, 2)
+    model.finish(first)
+    model.start()
+    assert.deepStrictEqual(model.tickets("running").map(({ key }) => key), ["a", "b"])
+  })
+
+  it("G139: frees a key whose worker is lost while it is to be replaced", () => {
+    const model = open({ max: 2, tasks: 1 })
+    model.submit("a")
+    const second = model.submit("a")
+    model.start()
+    model.input({ _tag: "Part", slot: model.in("Condemned")[0]!, why: "lost", error })
+    assert.strictEqual(model.standing.get(second), "running")
+  })
+
+  it("G136: takes tasks that workers are to be started for, whatever its queue holds", () => {
+    const model = open({ min: 0, max: 2, queue: 0 })
+    for (let n = 0; n < 3; n++) model.submit()
+    assert.deepStrictEqual(model.said(), ["start 1", "start 2", "full"])
+    model.start()
+    model.submit()
+    assert.deepStrictEqual(model.said(), ["assign 1", "assign 2", "full"])
+  })
+
   it("gives tasks of one key to one worker, which they wait for though another is free", () => {
     const model = open({ min: 2, max: 2 })
     const first = model.submit("a")
@@ -393,6 +435,8 @@ const check = (model: Model): void => {
   const said = model.states()
   const live = model.in("Starting", "Backing", "Idle", "Busy")
   assert.isAtMost(live.length, options.max, said)
+  const leaving = model.in("Condemned").filter((slot) => !model.ended.has(slot))
+  assert.isAtMost(live.length + leaving.length, options.max + 1, said)
   const free = model.in("Idle", "Busy").filter(({ phase }) =>
     phase._tag === "Idle" || phase._tag === "Busy" && phase.active < options.concurrency
   )
@@ -409,13 +453,16 @@ const check = (model: Model): void => {
     assert.strictEqual(model.ended.has(slot), mayEnd, said)
   }
   // Tasks for anybody have somebody to wait for.
-  const coming = model.in("Starting", "Backing", "Busy").length
+  const coming = model.in("Starting", "Backing", "Busy").length + leaving.length
   assert.isTrue(table.waiting.anybody.isEmpty || coming > 0, `tasks wait for nobody: ${said}`)
   assert.strictEqual([...table.waiting.anybody].length, table.waiting.forAnybody)
-  assert.isAtMost(model.tickets("waiting").filter((ticket) => !ticket.patient && !model.again.has(ticket)).length, 4)
+  assert.isAtMost(
+    model.tickets("waiting").filter((ticket) => !ticket.patient && !model.again.has(ticket)).length,
+    options.queue + options.max * options.concurrency
+  )
   for (const key of ["a", "b"]) {
     const places = running.filter((ticket) => ticket.key === key).map(({ holder }) => holder as Table.Slot)
-    const kept = new Set(places.filter(({ phase }) => phase._tag !== "Condemned"))
+    const kept = new Set(places.filter((slot) => !model.ended.has(slot)))
     assert.isAtMost(kept.size, 1, `the key ${key} is at two workers: ${said}`)
   }
 }

@@ -12,7 +12,7 @@
  * | Idle      | free for a task                                         | yes             |
  * | Busy(n)   | has n tasks, and is free for more below `concurrency`   | yes             |
  * | Backing   | its worker did not start, or died before its first task | yes             |
- * | Condemned | gets no task; it is ended once its tasks are over, or now | no            |
+ * | Condemned | gets no task; it is ended once its tasks are over, or now | no, but all that have tasks as one |
  *
  * The table is a linear value, as a connection's: a step changes it in place, and its actions are carried out after it.
  *
@@ -33,6 +33,9 @@ type Failure = Cause.Cause<ActorError>
  */
 export const reasons = ["lost", "left", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
 export type Reason = (typeof reasons)[number]
+
+/** A worker that is condemned for these does its last tasks in peace. */
+const recycled: ReadonlySet<Reason> = new Set<Reason>(["tasks", "age", "memory"])
 
 interface Live {
   /** When its worker became ready. */
@@ -235,13 +238,17 @@ const submit = (table: Table, ticket: Ticket, isAgain: boolean, actions: Actions
     Waiting.hold(ticket, slot)
     return assign(table, slot, ticket, actions)
   }
-  if (!isAgain && !ticket.patient && waiting.count >= options.queue) {
+  const isToStart = () => Waiting.isForAnybody(ticket, place) && waiting.forAnybody < roomToCome(table)
+  if (!isAgain && !ticket.patient && waiting.count >= options.queue && !isToStart()) {
     Waiting.withdraw(waiting, ticket)
     return void actions.push({ _tag: "Refuse", ticket, why: "full" })
   }
   Waiting.join(waiting, ticket, isAgain)
   grow(table, actions)
 }
+
+/** Tasks that workers will have room for which are not ready yet: these wait beyond the bound of the queue. */
+const roomToCome = (table: Table): number => (table.options.max - count(table, isReady)) * table.options.concurrency
 
 const assign = (table: Table, slot: Slot, ticket: Ticket, actions: Actions): void => {
   const phase = slot.phase as Free
@@ -274,6 +281,7 @@ const finish = (table: Table, ticket: Ticket, fault: Reason | undefined, now: nu
   } else if (phase._tag === "Condemned") {
     slot.phase = { ...phase, active: phase.active - 1 }
     if (slot.phase.active === 0) end(slot, actions)
+    replace(table, actions)
   }
   if (fault !== undefined) part(table, slot, fault, undefined, actions)
   else if (hasRoom(slot, table.options)) {
@@ -285,16 +293,23 @@ const finish = (table: Table, ticket: Ticket, fault: Reason | undefined, now: nu
 // ---- workers --------------------------------------------------------------------------------------------------------
 
 /** Slots with a worker, or that are to have one. */
-const size = ({ slots }: Table): number => {
-  let count = 0
-  for (const { phase } of slots) if (phase._tag !== "Condemned") count++
-  return count
+const size = (table: Table): number => count(table, ({ phase }) => phase._tag !== "Condemned")
+
+const count = ({ slots }: Table, is: (slot: Slot) => boolean): number => {
+  let counted = 0
+  for (const slot of slots) if (is(slot)) counted++
+  return counted
 }
+
+const isReady = ({ phase }: Slot): boolean => phase._tag === "Idle" || phase._tag === "Busy"
+
+/** A worker that gets no more tasks, and still has some. */
+const isLeaving = ({ phase }: Slot): boolean => phase._tag === "Condemned" && !phase.isEnding && phase.active > 0
 
 const isComing = ({ phase }: Slot): boolean => phase._tag === "Starting" || phase._tag === "Backing"
 
 const open = (table: Table, phase: Phase, failures: number): Slot => {
-  const slot: Slot = { id: ++table.ids, phase, failures, own: new Line(), life: 0 }
+  const slot: Slot = { id: ++table.ids, phase, failures, own: new Line(), life: 0, isLeaving: false }
   table.slots.add(slot)
   return slot
 }
@@ -305,28 +320,29 @@ const start = (table: Table, failures: number, actions: Actions): void =>
 const backOff = (table: Table, failures: number, error: Failure, actions: Actions): void =>
   void actions.push({ _tag: "BackOff", slot: open(table, { _tag: "Backing" }, failures), failures, error })
 
-/** Starts what is missing: up to `min`, and for the tasks that wait for anybody. */
+/**
+ * Starts what is missing: up to `min`, and for the tasks that wait for anybody. Workers with their last tasks make way for
+ * one successor at a time: there is one more than `max` at most.
+ */
 const grow = (table: Table, actions: Actions): void => {
-  const { options, slots, stage, waiting } = table
+  const { options, stage, waiting } = table
   if (stage !== "open" && stage !== "draining") return
   const isBroken = table.failure !== undefined
-  let count = size(table)
-  let coming = 0
-  for (const slot of slots) if (isComing(slot)) coming++
+  let kept = size(table)
+  let coming = count(table, isComing)
+  const most = Math.min(options.max, options.max + 1 - count(table, isLeaving))
   const wanted = isBroken ? Math.min(1, waiting.forAnybody) : Math.ceil(waiting.forAnybody / options.concurrency)
   const floor = isBroken || stage !== "open" ? 0 : options.min
-  while (count < floor || coming < wanted && count < options.max) {
+  while (kept < most && (kept < floor || coming < wanted)) {
     start(table, isBroken ? options.attempts - 1 : 0, actions)
-    count++
+    kept++
     coming++
   }
 }
 
 const opened = (table: Table, actions: Actions): void => {
   if (table.stage !== "opening") return
-  let ready = 0
-  for (const { phase } of table.slots) if (phase._tag === "Idle" || phase._tag === "Busy") ready++
-  if (ready < table.options.min) return
+  if (count(table, isReady) < table.options.min) return
   table.stage = "open"
   for (const slot of table.slots) slot.failures = 0
   actions.push({ _tag: "Opened" })
@@ -382,8 +398,11 @@ const part = (
 ): void => {
   const { phase } = slot
   if (phase._tag === "Condemned") {
-    if (!phase.isEnding) slot.phase = { ...phase, why }
-    return end(slot, actions)
+    if (phase.isEnding) return
+    slot.phase = { ...phase, why }
+    Waiting.unbind(table.waiting, slot)
+    end(slot, actions)
+    return replace(table, actions)
   }
   if (phase._tag !== "Idle" && phase._tag !== "Busy") return
   const isUnused = phase._tag === "Idle" && phase.served === 0 && error !== undefined
@@ -410,7 +429,8 @@ const succeedUnused = (table: Table, slot: Slot, error: Failure, actions: Action
 const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
   const { phase } = slot
   slot.phase = { _tag: "Condemned", why, active: phase._tag === "Busy" ? phase.active : 0, isEnding: false }
-  Waiting.unbind(table.waiting, slot)
+  if (recycled.has(why)) Waiting.unbindIdle(table.waiting, slot)
+  else Waiting.unbind(table.waiting, slot)
   actions.push({ _tag: "Condemned", why })
 }
 
@@ -419,6 +439,11 @@ const condemn = (table: Table, slot: Slot, why: Reason, actions: Actions): void 
   if (slot.phase._tag !== "Idle" && slot.phase._tag !== "Busy") return
   remove(table, slot, why, actions)
   if ((slot.phase as Phase & { readonly active: number }).active === 0) end(slot, actions)
+  replace(table, actions)
+}
+
+/** A worker has gone, or its last tasks have: others may start, and have the tasks of its keys. */
+const replace = (table: Table, actions: Actions): void => {
   grow(table, actions)
   distribute(table, actions)
 }

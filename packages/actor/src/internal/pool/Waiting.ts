@@ -37,6 +37,8 @@ export interface Holder {
   readonly own: Line<Binding>
   /** Counts the workers it had: keys of an earlier one are bound no longer. */
   life: number
+  /** Its worker gets no more tasks, and keys are bound to it until their last task there is over. */
+  isLeaving: boolean
 }
 
 /** A key and its tasks. Idle ones are members of the line of those that are remembered. */
@@ -78,8 +80,9 @@ export const isWaiting = (ticket: Ticket): boolean => isInLine(ticket)
 
 const isBinding = (member: Ticket | Binding): member is Binding => "tickets" in member
 
-/** The place that a key is bound to, if its worker is still there. */
-const holderOf = ({ holder, life }: Binding): Holder | undefined => holder?.life === life ? holder : undefined
+/** The place that a key is bound to: its worker is still there, or is leaving and has a task of the key. */
+const holderOf = ({ holder, life, running }: Binding): Holder | undefined =>
+  holder !== undefined && (holder.life === life || holder.isLeaving && running > 0) ? holder : undefined
 
 const bindingOf = (waiting: Waiting, key: string): Binding => {
   const known = waiting.keys.get(key)
@@ -122,6 +125,10 @@ export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder
   if (!binding.tickets.isEmpty) return "none"
   return holderOf(binding) ?? (waiting.anybody.isEmpty ? "any" : "none")
 }
+
+/** True where `admit` has seen that any worker may have the task, also one that is still to start. */
+export const isForAnybody = ({ binding }: Ticket, place: "any" | "none" | Holder): boolean =>
+  typeof place === "string" && (binding === undefined || binding.tickets.isEmpty)
 
 /** A task that `admit` has seen waits; one that is tried again stands before the others. */
 export const join = (waiting: Waiting, ticket: Ticket, isAgain: boolean): void => {
@@ -180,7 +187,14 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
   const { binding } = ticket
   if (binding === undefined) return
   ticket.binding = undefined
+  const place = holderOf(binding)
   binding.running--
+  // The last task of a key on a worker that is leaving: the others of the key are the first for anybody.
+  if (!binding.tickets.isEmpty && holderOf(binding) !== place) {
+    leave(binding)
+    waiting.forAnybody++
+    waiting.anybody.joinFirst(binding)
+  }
   settle(waiting, binding)
 }
 
@@ -210,8 +224,18 @@ const numberOf = (member: Ticket | Binding): number => isBinding(member) ? membe
 /** The worker of a place has gone: its keys are free, and their tasks are the first for anybody. */
 export const unbind = (waiting: Waiting, holder: Holder): void => {
   holder.life++
+  holder.isLeaving = false
   for (const _ of holder.own) waiting.forAnybody++
   waiting.anybody.precede(holder.own as Line<Ticket | Binding>)
+}
+
+/** The worker of a place gets no more tasks: its keys are free, but for those that it has a task of. */
+export const unbindIdle = (waiting: Waiting, holder: Holder): void => {
+  const kept = Array.from(holder.own).filter(({ running }) => running > 0)
+  for (const binding of kept) leave(binding)
+  unbind(waiting, holder)
+  holder.isLeaving = true
+  for (const binding of kept) holder.own.join(binding)
 }
 
 /** Takes all waiting tasks out, the oldest first. */
