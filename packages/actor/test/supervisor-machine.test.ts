@@ -637,12 +637,13 @@ const deaths = Schema.Array(Schema.Struct({
   after: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 4000 }))
 })).check(Schema.isMaxLength(20))
 
-/** Lets everything succeed that is under way. */
+/** Lets everything succeed that is under way. A child that fell silent has died: how comes last of all. */
 const restore = (played: Played): void => {
   for (let i = 0; i < 30; i++) {
-    for (const { key, status } of played.state.children) {
+    for (const { key, silent, stale, status } of played.state.children) {
       if (status === "Stopping") played.say(`${key} stopped`)
       if (status === "Starting") played.say(`${key} up`)
+      if (status === "Up" && silent && !stale) played.say(`${key} dies`)
     }
     played.say("waited")
   }
@@ -724,8 +725,8 @@ describe("Whatever happens, a supervisor", () => {
     strategy
   }) => {
     const played = replay(given, strategy, () => {})
-    if (played.state.phase._tag === "Closing" || played.state.phase._tag === "Closed") return
     restore(played)
+    if (Machine.isOver(played.state)) return
     for (const { goal, stale, status } of played.state.children) {
       assert.isTrue(goal === "Up" ? status === "Up" && !stale : status === "Down")
     }
