@@ -267,7 +267,9 @@ const lostPeers: Act = {
       yield* Effect.sleep(50)
       yield* kill(victim)
       const heard = yield* Fiber.join(asking)
-      yield* check(heard === "ActorLost", `its peer heard "${heard}" instead of ActorLost`)
+      // On a busy machine the kill may come before the peers have met again.
+      const isLoss = heard === "ActorLost" || heard === "ActorUnreachable"
+      yield* check(isLoss, `its peer heard "${heard}" instead of ActorLost`)
     }))
 }
 
