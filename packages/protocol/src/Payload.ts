@@ -19,7 +19,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { carried, uncarried } from "./internal/Carried.ts"
 import { withNegativeZeros } from "./internal/NegativeZeros.ts"
-import { contains, isOpen, optionalAs, type Visitable } from "./internal/Open.ts"
+import { contains, hasOpenUnion, isOpen, optionalAs, type Visitable } from "./internal/Open.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 
 /** Either a value or, as text, why not. */
@@ -81,12 +81,15 @@ const refusing = <S extends Data>(schema: S): Codec<S["Type"]> => {
 
 /** The encoder of a schema, and the schema whose values it takes: the same one, but where the layout refuses it. */
 const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S] => {
-  try {
-    return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
-  } catch {
-    const other = carried(schema)
-    return [SchemaBinary.encoder(withNegativeZeros(other)), other]
+  if (!hasOpenUnion(schema.ast)) {
+    try {
+      return [SchemaBinary.encoder(withNegativeZeros(schema)), schema]
+    } catch {
+      // Said of the schema below, where that is refused as well.
+    }
   }
+  const other = carried(schema)
+  return [SchemaBinary.encoder(withNegativeZeros(other)), other]
 }
 
 const derive = <S extends Data>(given: S): Codec<S["Type"]> => {

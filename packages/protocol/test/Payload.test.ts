@@ -566,6 +566,21 @@ describe("Payload, when something is wrong", () => {
     assert.deepStrictEqual(cross(Schema.Record(Schema.String, Schema.Unknown), { x: -0 }), { x: -0 })
     assert.deepStrictEqual(cross(Schema.Union([A, B]), { a: -0, b: { c: -0 } }), { a: -0, b: { c: -0 } })
   })
+  it("a union of an Unknown and other data keeps every value as it is", () => {
+    class Point extends Schema.Class<Point>("Point")({ x: Schema.Number }) {}
+    const values = [{ q: 1 }, { a: 1 }, { a: 1, b: [2] }, { a: "text" }, -0, 0, "text", [1, null], null]
+    for (const member of [Schema.Struct({ a: Schema.Number }), Point, Schema.Number, Schema.Array(Schema.Number)]) {
+      for (const union of [Schema.Union([member, Schema.Unknown]), Schema.Union([Schema.Any, member])]) {
+        for (const value of values) assert.deepStrictEqual(cross(union, value), value)
+        const inside = Schema.Struct({ may: Schema.optionalKey(union), list: Schema.Array(Schema.NullOr(union)) })
+        for (const value of values) {
+          assert.deepStrictEqual(cross(inside, { may: value, list: [value] }), { may: value, list: [value] })
+        }
+        assert.deepStrictEqual(cross(inside, { list: [] }), { list: [] })
+      }
+    }
+    assert.instanceOf(cross(Schema.Union([Point, Schema.Unknown]), new Point({ x: 1 })), Point)
+  })
   it("an optional Unknown may be missing", () => {
     assert.deepStrictEqual(cross(Loose, { must: 1 }), { must: 1 })
     assert.deepStrictEqual(cross(Loose, { must: 1, maybe: undefined }), { must: 1, maybe: undefined })

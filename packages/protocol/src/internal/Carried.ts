@@ -11,7 +11,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { copies, isForeign } from "./Copies.ts"
-import { optionalAs } from "./Open.ts"
+import { hasOpenUnion, optionalAs } from "./Open.ts"
 import { at } from "./Shape.ts"
 
 type Any = Schema.Codec<unknown, unknown>
@@ -25,6 +25,7 @@ type Visitable = SchemaAST.AST & {
 const schemaOf = (ast: SchemaAST.AST): Any => Schema.make<Any>(ast)
 
 const isTaken = (ast: SchemaAST.AST): boolean => {
+  if (hasOpenUnion(ast)) return false
   try {
     SchemaBinary.toCodec(schemaOf(ast))
     return true

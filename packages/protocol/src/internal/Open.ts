@@ -9,7 +9,12 @@ export type Visitable = SchemaAST.AST & {
 export const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
-export const contains = (root: SchemaAST.AST, isWanted: (ast: SchemaAST.AST) => boolean): boolean => {
+/** `besides` are nodes of a node that a visit of its parts does not come to. */
+export const contains = (
+  root: SchemaAST.AST,
+  isWanted: (ast: SchemaAST.AST) => boolean,
+  besides: (ast: SchemaAST.AST) => ReadonlyArray<SchemaAST.AST> = () => []
+): boolean => {
   const seen = new Set<SchemaAST.AST>()
   let found = false
   const visit = (ast: Visitable): SchemaAST.AST => {
@@ -18,6 +23,7 @@ export const contains = (root: SchemaAST.AST, isWanted: (ast: SchemaAST.AST) => 
     if (isWanted(ast)) found = true
     else if (ast._tag === "Suspend") visit(ast.thunk())
     else ast.recur?.(visit)
+    for (const other of besides(ast)) visit(other)
     return ast
   }
   visit(root)
@@ -27,3 +33,17 @@ export const contains = (root: SchemaAST.AST, isWanted: (ast: SchemaAST.AST) => 
 /** The schema for the place of another one: a key that may be missing there may be missing with it. */
 export const optionalAs = (ast: SchemaAST.AST, schema: Schema.Top): Schema.Top =>
   ast.context?.isOptional === true ? Schema.optionalKey(schema) : schema
+
+const isMark = ({ _tag }: SchemaAST.AST): boolean =>
+  _tag === "Null" || _tag === "Undefined" || _tag === "Void" || _tag === "Literal"
+
+/**
+ * A union of an open place and of other data: `SchemaBinary` gives a value to the other member by its kind alone, though
+ * it may match the open one only.
+ */
+const isOpenUnion = (ast: SchemaAST.AST): boolean =>
+  ast._tag === "Union" && ast.types.some(isOpen) && !ast.types.every((type) => isOpen(type) || isMark(type))
+
+/** True where such a union is anywhere in a schema, also behind its conversions. */
+export const hasOpenUnion = (root: SchemaAST.AST): boolean =>
+  contains(root, isOpenUnion, ({ encoding }) => encoding?.map(({ to }) => to) ?? [])
