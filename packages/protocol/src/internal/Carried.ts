@@ -11,17 +11,10 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { copies, isForeign } from "./Copies.ts"
-import { hasOpenUnion, optionalAs } from "./Open.ts"
+import { hasOpenUnion, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 import { at } from "./Shape.ts"
 
 type Any = Schema.Codec<unknown, unknown>
-type Visitable = SchemaAST.AST & {
-  readonly recur?: (
-    visit: (ast: SchemaAST.AST) => SchemaAST.AST,
-    visitParameter: (ast: SchemaAST.AST) => SchemaAST.AST
-  ) => SchemaAST.AST
-}
-
 const schemaOf = (ast: SchemaAST.AST): Any => Schema.make<Any>(ast)
 
 const isTaken = (ast: SchemaAST.AST): boolean => {
@@ -45,16 +38,8 @@ const carry = (ast: SchemaAST.AST): SchemaAST.AST => {
 }
 
 const carryRefused = (ast: Visitable): SchemaAST.AST => {
-  const { encoding } = ast
-  if (encoding !== undefined) {
-    const last = encoding[encoding.length - 1]!
-    const link = new SchemaAST.Link(carry(last.to), last.transformation)
-    const to = keeping(ast)
-    return Object.assign(Object.create(Object.getPrototypeOf(to) as object) as SchemaAST.AST, to, {
-      encoding: [...encoding.slice(0, -1), link],
-      context: ast.context
-    })
-  }
+  const { context, encoding } = ast
+  if (encoding !== undefined) return Object.assign(withLastConversion(keeping(ast), encoding, carry), { context })
   if (ast._tag === "Union") return numbered(ast)
   // Keys of a record are text whatever their schema: they are not written as a union.
   return ast.recur?.(carry, (parameter) => parameter) ?? ast

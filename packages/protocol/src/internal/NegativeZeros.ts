@@ -3,9 +3,9 @@
  * JSON stands in its place while such a value is written; readers need nothing.
  */
 import * as Schema from "effect/Schema"
-import * as SchemaAST from "effect/SchemaAST"
+import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { contains, isOpen, optionalAs, type Visitable } from "./Open.ts"
+import { contains, isOpen, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
 /** Not in the types of ES2024; a platform without it writes 0. */
 const { rawJSON } = JSON as unknown as { readonly rawJSON?: (text: string) => unknown }
@@ -42,14 +42,7 @@ const replace = (ast: Visitable): SchemaAST.AST => {
 }
 
 const replaceNow = (ast: Visitable): SchemaAST.AST => {
-  const { encoding } = ast
-  if (encoding !== undefined) {
-    const last = encoding[encoding.length - 1]!
-    const link = new SchemaAST.Link(replace(last.to), last.transformation)
-    return Object.assign(Object.create(Object.getPrototypeOf(ast) as object) as SchemaAST.AST, ast, {
-      encoding: [...encoding.slice(0, -1), link]
-    })
-  }
+  if (ast.encoding !== undefined) return withLastConversion(ast, ast.encoding, replace)
   if (isOpen(ast)) return optionalAs(ast, raw).ast
   return ast.recur?.(replace) ?? ast
 }

@@ -1,9 +1,13 @@
 /** The open places of a schema, `Unknown`, `Any` and `ObjectKeyword`: what is there crosses as JSON. */
 import * as Schema from "effect/Schema"
-import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaAST from "effect/SchemaAST"
 
+/** Keys of a record are visited by `visitParameter`, where one is given. */
 export type Visitable = SchemaAST.AST & {
-  readonly recur?: (visit: (ast: SchemaAST.AST) => SchemaAST.AST) => SchemaAST.AST
+  readonly recur?: (
+    visit: (ast: SchemaAST.AST) => SchemaAST.AST,
+    visitParameter?: (ast: SchemaAST.AST) => SchemaAST.AST
+  ) => SchemaAST.AST
 }
 
 export const isOpen = (ast: SchemaAST.AST): boolean =>
@@ -47,3 +51,16 @@ const isOpenUnion = (ast: SchemaAST.AST): boolean =>
 /** True where such a union is anywhere in a schema, also behind its conversions. */
 export const hasOpenUnion = (root: SchemaAST.AST): boolean =>
   contains(root, isOpenUnion, ({ encoding }) => encoding?.map(({ to }) => to) ?? [])
+
+/** A node that has conversions, with what the last of them leads to made anew. `node` is the one whose own side is kept. */
+export const withLastConversion = (
+  node: SchemaAST.AST,
+  encoding: SchemaAST.Encoding,
+  renew: (to: SchemaAST.AST) => SchemaAST.AST
+): SchemaAST.AST => {
+  const last = encoding[encoding.length - 1]!
+  const link = new SchemaAST.Link(renew(last.to), last.transformation)
+  return Object.assign(Object.create(Object.getPrototypeOf(node) as object) as SchemaAST.AST, node, {
+    encoding: [...encoding.slice(0, -1), link]
+  })
+}
