@@ -10,29 +10,18 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { echo, hang, items, user } from "./furrow/endpoints.ts"
 import { Echo, Echoes } from "./furrow/groups.ts"
-import { givenJob, type Job, report } from "./job.ts"
-import type { Amounts, Name } from "./measures.ts"
+import { givenJob, type Job } from "./job.ts"
+import type { Amounts } from "./measures.ts"
 import * as Raw from "./raw/client.ts"
+import { type AllTwins, sample, thousands, type Twins, warmUp } from "./twins.ts"
 
 const width = 64
 const window = 1024
-
-/** One sample of each side. */
-interface Twins {
-  readonly raw: Effect.Effect<number, unknown>
-  readonly furrow: Effect.Effect<number, unknown>
-}
 
 const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   Effect.suspend(() => {
     const start = performance.now()
     return Effect.map(work, () => (performance.now() - start) * 1000 / count)
-  })
-
-const thousands = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
-  Effect.suspend(() => {
-    const start = performance.now()
-    return Effect.map(work, () => count / (performance.now() - start))
   })
 
 const expect = (ok: boolean, what: string): void => {
@@ -105,7 +94,7 @@ const twins = (
   portal: Portal,
   procedure: Echoing,
   amounts: Amounts
-): { readonly [N in Name]?: Twins } => {
+): AllTwins => {
   const plain = () => portal.run(echo(user))
   const raw = (work: () => Promise<unknown>) => Effect.promise(work)
   const roundTrip = micros(amounts.calls, raw(() => rawCalls(client, amounts.calls)))
@@ -138,14 +127,6 @@ const twins = (
  * Repeats both sides until the engine has compiled what it will compile: the more code a side has, the longer that
  * takes, on one core above all.
  */
-const warmUp = Effect.fnUntraced(function*(both: Twins, millis: number) {
-  const end = performance.now() + 2 * millis
-  while (performance.now() < end) {
-    yield* both.raw
-    yield* both.furrow
-  }
-})
-
 /** The procedure of a group, where it is measured: another actor would not leave the others alone. */
 const procedureOf = (job: Job) =>
   Effect.gen(function*() {
@@ -159,16 +140,7 @@ const measure = (job: Job, client: Raw.Client) =>
     const portal = yield* Actor.start("measured", { expose: [echo, items, hang], execArgv: job.flags })
     const all = twins(client, portal, yield* procedureOf(job), job.amounts)
     yield* warmUp(all.flight!, job.amounts.warmUp)
-    for (const name of job.run.names) yield* warmUp(all[name]!, job.amounts.warmUp)
-    for (let round = 0; round < job.rounds; round++) {
-      for (const name of job.run.names) {
-        const both = all[name]!
-        const first = round % 2 === 0 ? yield* both.raw : yield* both.furrow
-        const second = round % 2 === 0 ? yield* both.furrow : yield* both.raw
-        const [raw, furrow] = round % 2 === 0 ? [first, second] : [second, first]
-        report({ name, raw, furrow })
-      }
-    }
+    yield* sample(all, job)
   })))
 
 const program = Effect.suspend(() => {

@@ -4,14 +4,9 @@
  */
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
-import { givenJob, type Job, report } from "./job.ts"
-import type { Name } from "./measures.ts"
+import { givenJob, type Job } from "./job.ts"
+import { type AllTwins, sample, thousands, type Twins } from "./twins.ts"
 import * as Ways from "./ways.ts"
-
-interface Twins {
-  readonly raw: Effect.Effect<number, unknown>
-  readonly furrow: Effect.Effect<number, unknown>
-}
 
 const pipelined = 16
 
@@ -19,14 +14,9 @@ const twinsOf = (job: Job) =>
   Effect.gen(function*() {
     const { size } = Ways
     const count = job.amounts.tasks
-    const thousands = (work: Effect.Effect<unknown, unknown>) =>
-      Effect.suspend(() => {
-        const start = performance.now()
-        return Effect.map(work, () => count / (performance.now() - start))
-      })
-    const rate = (run: Ways.Run, each: number) => thousands(Ways.inLanes(run, 0, count, each * size))
+    const rate = (run: Ways.Run, each: number) => thousands(count, Ways.inLanes(run, 0, count, each * size))
     const portals = yield* Ways.portals(job.flags)
-    const bare = (each: number) => thousands(Ways.overPortals(portals, 0, count, each))
+    const bare = (each: number) => thousands(count, Ways.overPortals(portals, 0, count, each))
     const furrow = yield* Ways.pool(1, job.flags)
     // A queue that is never empty: as pools are used.
     const queued = rate(furrow, pipelined)
@@ -37,28 +27,12 @@ const twinsOf = (job: Job) =>
       "pool-piscina": beside(yield* Ways.piscina),
       "pool-tinypool": beside(yield* Ways.tinypool("worker_threads")),
       "pool-tinypool-processes": beside(yield* Ways.tinypool("child_process"))
-    } satisfies { readonly [N in Name]?: Twins } as { readonly [N in Name]?: Twins }
+    } satisfies AllTwins as AllTwins
   })
 
 const measure = (job: Job) =>
   Effect.scoped(Effect.gen(function*() {
-    const all = yield* twinsOf(job)
-    for (const name of job.run.names) {
-      const end = performance.now() + 2 * job.amounts.warmUp
-      while (performance.now() < end) {
-        yield* all[name]!.raw
-        yield* all[name]!.furrow
-      }
-    }
-    for (let round = 0; round < job.rounds; round++) {
-      for (const name of job.run.names) {
-        const both = all[name]!
-        const first = round % 2 === 0 ? yield* both.raw : yield* both.furrow
-        const second = round % 2 === 0 ? yield* both.furrow : yield* both.raw
-        const [raw, furrow] = round % 2 === 0 ? [first, second] : [second, first]
-        report({ name, raw, furrow })
-      }
-    }
+    yield* sample(yield* twinsOf(job), job)
   }))
 
 await Effect.runPromise(Effect.provide(Effect.suspend(() => measure(givenJob())), NodeActor.layer))
