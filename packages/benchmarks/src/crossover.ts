@@ -11,11 +11,11 @@ import { turns } from "./raw/task.ts"
 import * as Ways from "./ways.ts"
 
 /** Microseconds. */
-const lengths = [0, 20, 50, 100, 200, 500, 1_000]
+const lengths = [0, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000]
 const rounds = 40
 /** Milliseconds of work in one sample: short, so that some of them are not disturbed. */
 const sample = 12
-const fewest = 8
+const fewest = 32
 const most = 600
 const lanes = 16 * Ways.size
 
