@@ -2,8 +2,9 @@
  * `npm run bench`: Furrow against a raw baseline in the same run, as ratios.
  *
  * Absolute times belong to the machine and the hour; ratios of samples taken side by side are what this compares. Each
- * run is a process of its own (messages.ts, pools.ts, starts.ts): pinned to one core or free, with or without compiled schemas,
- * from sources, built or bundled. A missed gate is a line in the table, not a failure, unless `--gate` asks for one.
+ * run is a process of its own (messages.ts, pools.ts, starts.ts, large.ts), over the built packages with everything at its
+ * default: pinned to one core or free, installed or bundled. A missed gate is a line in the table, not a failure, unless
+ * `--gate` asks for one.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -20,44 +21,51 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import { fileURLToPath } from "node:url"
 import type { Job } from "./job.ts"
-import { amounts, isStart, type Measure, measures, type Run, runs, type Sample } from "./measures.ts"
+import { amounts, type Measure, measures, type Place, type Run, runs, type Sample } from "./measures.ts"
 import * as Options from "./options.ts"
 import * as Report from "./report.ts"
 
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-const messages = file("./messages.ts")
-const starts = file("./starts.ts")
-const pools = file("./pools.ts")
-const condition = "--conditions=furrow-source"
+const programs: { readonly [P in Place]: string } = {
+  pinned: file("./messages.ts"),
+  free: file("./messages.ts"),
+  payloads: file("./messages.ts"),
+  pools: file("./pools.ts"),
+  built: file("./starts.ts"),
+  bundled: file("./starts.ts"),
+  large: file("./large.ts")
+}
 /** Nothing here takes this long: a run that does hangs. */
-const patience = 10 * 60_000
+const patience = 15 * 60_000
+
+/** True when `npm run build` has run; messages are measured from sources else. */
+const isBuilt = Fs.existsSync(file("../../node/dist/runtime/manifest.json"))
+const needBuild: ReadonlyArray<Place> = ["built", "bundled", "large"]
 
 /** Why a run cannot be done on this machine. */
 const missing = (run: Run): string | undefined => {
-  if (run.place === "pinned") {
-    const { status } = ChildProcess.spawnSync("taskset", ["-c", "0", "true"], { stdio: "ignore" })
-    return status === 0 ? undefined : "there is no taskset to pin processes with"
-  }
-  if (run.place === "built") {
-    return Fs.existsSync(file("../../node/dist/runtime/manifest.json")) ? undefined : "nothing is built: npm run build"
-  }
-  return undefined
+  if (needBuild.includes(run.place) && !isBuilt) return "nothing is built: npm run build"
+  if (run.place !== "pinned") return undefined
+  const { status } = ChildProcess.spawnSync("taskset", ["-c", "0", "true"], { stdio: "ignore" })
+  return status === 0 ? undefined : "there is no taskset to pin processes with"
 }
+
+/** Memory is read from the kernel's account of private pages, which is Linux's own. */
+const ofLinux: ReadonlyArray<string> = ["memory", "slow-reader"]
 
 const measurable = (run: Run): Run => ({
   ...run,
-  // The kernel's account of private pages is Linux's own.
-  names: run.names.filter((name) => name !== "memory" || process.platform === "linux")
+  measures: run.measures.filter(({ name }) => process.platform === "linux" || !ofLinux.includes(name))
 })
 
 /** The whole program and everything it needs in one file. */
 const bundle = async (folder: string): Promise<string> => {
   const { rolldown } = await import("rolldown")
   const build = await rolldown({
-    input: starts,
+    input: programs.bundled,
     platform: "node",
-    resolve: { conditionNames: ["furrow-source", "import", "node"] },
-    external: [/^node:/, "msgpackr-extract"],
+    resolve: { conditionNames: ["import", "node"] },
+    external: [/^node:/, "msgpackr-extract", /echoes\.ts$/],
     logLevel: "silent"
   })
   const bundled = `${folder}/program.mjs`
@@ -71,7 +79,7 @@ const attempt = <A>(run: (signal: AbortSignal) => Promise<A>) =>
 
 /** The program that measures; a bundle lives as long as the scope. */
 const programOf = Effect.fnUntraced(function*({ place }: Run) {
-  if (place !== "bundled") return isStart(place) ? starts : place === "pools" ? pools : messages
+  if (place !== "bundled") return programs[place]
   const fs = yield* FileSystem.FileSystem
   const folder = yield* fs.makeTempDirectoryScoped({ prefix: "furrow-bench-" })
   return yield* attempt(() => bundle(folder))
@@ -92,12 +100,10 @@ const collect = (
       flags,
       bare: file("./raw/bare.mjs")
     }
-    // Actors inherit the flags of their parent: both ends compile, both read sources.
     const argv = [
       process.execPath,
       ...flags,
-      ...(run.place === "built" || run.place === "bundled" ? [] : [condition]),
-      ...(run.jit ? [`--import=${import.meta.resolve("effect/schema/SchemaJITCompiler/enable")}`] : []),
+      ...(isBuilt ? [] : ["--conditions=furrow-source"]),
       program,
       JSON.stringify(job)
     ]
@@ -120,20 +126,42 @@ const measureRun = Effect.fnUntraced(function*(run: Run, options: Options.Option
     return []
   }
   const program = yield* programOf(run)
-  const samples = yield* attempt((signal) => collect(program, measurable(run), options, signal))
+  const samples: Array<Sample> = []
+  for (let i = 0; i < options.runs; i++) {
+    samples.push(...yield* attempt((signal) => collect(program, measurable(run), options, signal)))
+  }
   return measures.filter(({ place }) => place === run.place).flatMap((measure) => {
     const own = samples.filter(({ name }) => name === measure.name)
-    return own.length === 0 ? [] : [Report.row(measure, run, own)]
+    return own.length === 0 ? [] : [Report.row(measure, own)]
   })
 }, Effect.scoped)
 
+/** What was measured, with which versions, where. */
+const header = () => {
+  const version = (path: string) => (JSON.parse(Fs.readFileSync(path, "utf8")) as { readonly version: string }).version
+  const cpus = Os.cpus()
+  return {
+    furrow: `${version(file("../../actor/package.json"))}${isBuilt ? "" : ", from sources: nothing is built"}`,
+    effect: version(file("../../../node_modules/effect/package.json")),
+    node: process.version,
+    machine: `${process.platform} ${Os.release()}, ${cpus.length} x ${cpus[0]?.model}`,
+    load: Os.loadavg()[0]!.toFixed(1)
+  }
+}
+
 const write = Effect.fnUntraced(function*(path: string, options: Options.Options, rows: ReadonlyArray<Report.Row>) {
   const fs = yield* FileSystem.FileSystem
-  const shown = ({ gate, name, place, title, unit }: Measure) => ({ name, place, title, unit, gate })
+  const shown = ({ base, floor, gate, name, place, title, unit }: Measure) => ({
+    name,
+    place,
+    title,
+    unit,
+    base,
+    gate,
+    floor
+  })
   const show = ({ measure, ...row }: Report.Row) => ({ ...shown(measure), ...row })
-  const cpus = Os.cpus()
-  const machine = { node: process.version, platform: process.platform, cpu: cpus[0]?.model, cores: cpus.length }
-  const all = { date: new Date().toISOString(), machine, options, rows: rows.map(show) }
+  const all = { date: new Date().toISOString(), ...header(), options, rows: rows.map(show) }
   yield* fs.writeFileString(path, `${JSON.stringify(all, null, 2)}\n`)
 })
 
@@ -146,8 +174,9 @@ class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
 const bench = Effect.fnUntraced(function*(options: Options.Options) {
   const rows: Array<Report.Row> = []
   let failed = false
-  const jits = options.quick ? [true] : [true, false]
-  for (const run of runs((name) => name.startsWith(options.only), jits)) {
+  const { effect, furrow, load, machine, node } = header()
+  yield* Console.log(`Furrow ${furrow}; effect ${effect}; Node ${node}; ${machine}; load ${load}\n`)
+  for (const run of runs((name) => name.startsWith(options.only), !options.quick)) {
     const measured = yield* Effect.catch(measureRun(run, options), (error) => {
       // Results of the other runs are still worth their lines.
       failed = true
@@ -156,11 +185,17 @@ const bench = Effect.fnUntraced(function*(options: Options.Options) {
     rows.push(...measured)
   }
   yield* Console.log(Report.table(rows))
+  yield* Console.log("A star marks a peer that is ahead.")
   if (options.rounds < 15) {
     yield* Console.log("a gate counts from 15 rounds on: this was a look, not a measurement")
   }
+  const regressions = options.quick ? rows.filter(Report.isRegression) : []
+  for (const { measure, ratio } of regressions) {
+    yield* Console.log(`${measure.title}: ${ratio.toFixed(2)} is twice as bad as ${measure.seen}, which is expected`)
+  }
   if (options.json !== undefined) yield* write(options.json, options, rows)
-  if (failed || options.gate && rows.some(({ met }) => met === false)) return yield* new Failed({ code: 1 })
+  const missed = options.gate && rows.some(({ met }) => met === false)
+  if (failed || missed || regressions.length > 0) return yield* new Failed({ code: 1 })
 })
 
 const command = Command.make("npm run bench --", Options.config, (given) => bench(Options.resolve(given))).pipe(

@@ -1,8 +1,9 @@
 /**
- * The measures, and the gate that each ratio has to pass (the project's design, section 6).
+ * The measures: what each compares Furrow with, the gate that it has to pass, and the floor that no work will get below
+ * (the project's design, section 6).
  *
- * A run is one process with the baseline and Furrow side by side, so that every sample has its partner: the same
- * machine, the same second, the same cores.
+ * A run is one process with all sides of its measures, so that every sample has its partners: the same machine, the same
+ * second, the same cores. Everything is at its default, over the built packages.
  */
 
 export type Name =
@@ -10,96 +11,365 @@ export type Name =
   | "flight"
   | "stream-single"
   | "stream-chunks"
+  | "failure"
+  | "dialog"
   | "cancel"
   | "group-call"
   | "group-flight"
+  | "text-64k"
+  | "bytes-64k"
+  | "rows"
+  | "bytes-1m"
+  | "text-4m"
+  | "bytes-16m"
+  | "behind"
   | "pool"
   | "pool-pipelined"
-  | "pool-piscina"
-  | "pool-tinypool"
-  | "pool-tinypool-processes"
+  | "pool-queued"
   | "spawn"
   | "memory"
+  | "fan-out"
+  | "blocked"
+  | "slow-reader"
+
 /**
- * Calls and streams run pinned to one core, or free; pools run beside others. Actors start from TypeScript sources, from the built packages with
- * the user's own TypeScript module, or from a bundle of the whole program.
+ * The sides of a measure. `raw` is a socket pair with length-prefixed msgpack, `bare` the smallest Node process; `call`
+ * is a call of Furrow, where something dearer is compared with one; `portals` are those of as many actors as a pool has.
  */
-export type Place = "pinned" | "free" | "pools" | "source" | "built" | "bundled"
+export type Side =
+  | "furrow"
+  | "raw"
+  | "bare"
+  | "call"
+  | "portals"
+  | "fork json"
+  | "fork advanced"
+  | "worker_threads"
+  | "piscina"
+  | "tinypool threads"
+  | "tinypool processes"
+  | "Effect rpc worker"
+  | "Effect rpc socket"
+
+/**
+ * Messages run pinned to one core, or free; payloads, pools and large memories in a run each. Actors start from the built
+ * packages with the user's own TypeScript module, or from a bundle of the whole program.
+ */
+export type Place = "pinned" | "free" | "payloads" | "pools" | "built" | "bundled" | "large"
 
 /** One process to measure in. */
 export interface Run {
   readonly place: Place
-  /** True when Effect compiles the schemas of both ends. */
-  readonly jit: boolean
-  readonly names: ReadonlyArray<Name>
+  readonly measures: ReadonlyArray<{ readonly name: Name; readonly sides: ReadonlyArray<Side> }>
 }
 
-/** Twins, taken one right after the other. */
+/** What each side took, one right after the other. */
 export interface Sample {
   readonly name: Name
-  readonly raw: number
-  readonly furrow: number
+  readonly values: { readonly [S in Side]?: number }
 }
 
-export type Gate = { readonly _tag: "AtMost"; readonly ratio: number } | {
-  readonly _tag: "AtLeast"
-  readonly ratio: number
-}
+/** A bound of the ratio to the base; of what is above the base; or of the figure itself. */
+export type Gate =
+  | { readonly _tag: "AtMost"; readonly ratio: number }
+  | { readonly _tag: "AtLeast"; readonly ratio: number }
+  | { readonly _tag: "Above"; readonly most: number }
+  | { readonly _tag: "Below"; readonly most: number }
 
 const atMost = (ratio: number): Gate => ({ _tag: "AtMost", ratio })
 const atLeast = (ratio: number): Gate => ({ _tag: "AtLeast", ratio })
+const above = (most: number): Gate => ({ _tag: "Above", most })
+const below = (most: number): Gate => ({ _tag: "Below", most })
 
 export interface Measure {
   readonly name: Name
   readonly place: Place
   readonly title: string
   readonly unit: "us" | "ms" | "MiB" | "k/s"
-  /** Holds with compiled schemas; where scheduling is free, latency is the scheduler's and has no gate. */
-  readonly gate: Gate | undefined
+  readonly base: Side
+  readonly gate?: Gate
+  /** What the machine itself allows, as the gate is counted; a text where it is no number. */
+  readonly floor?: number | string
+  /** The ratio that `npm run bench -- --quick` expects; twice as bad is a regression. */
+  readonly seen?: number
+  readonly peers?: ReadonlyArray<Side>
 }
 
+const echoes: ReadonlyArray<Side> = [
+  "raw",
+  "fork json",
+  "fork advanced",
+  "worker_threads",
+  "piscina",
+  "tinypool processes",
+  "Effect rpc worker",
+  "Effect rpc socket"
+]
+const started: ReadonlyArray<Side> = [
+  "fork json",
+  "worker_threads",
+  "tinypool processes",
+  "Effect rpc worker",
+  "Effect rpc socket"
+]
+
 export const measures: ReadonlyArray<Measure> = [
-  { name: "call", place: "pinned", title: "sequential call, one core", unit: "us", gate: atMost(1.3) },
-  { name: "call", place: "free", title: "sequential call, free", unit: "us", gate: undefined },
-  { name: "flight", place: "free", title: "64 calls in flight", unit: "k/s", gate: atLeast(0.5) },
-  { name: "stream-single", place: "free", title: "stream, single items", unit: "k/s", gate: atLeast(0.5) },
-  { name: "stream-chunks", place: "free", title: "stream, chunks of 64", unit: "k/s", gate: atLeast(0.7) },
-  { name: "cancel", place: "pinned", title: "cancel to acknowledged, one core", unit: "us", gate: atMost(1.5) },
-  { name: "cancel", place: "free", title: "cancel to acknowledged, free", unit: "us", gate: undefined },
-  // Their baseline is the plain call of an actor with the same handler.
+  {
+    name: "call",
+    place: "pinned",
+    title: "sequential call, one core",
+    unit: "us",
+    base: "raw",
+    seen: 1.35,
+    gate: atMost(1.25),
+    floor: 1.1,
+    peers: echoes
+  },
+  {
+    name: "failure",
+    place: "pinned",
+    title: "typed failure, one core",
+    unit: "us",
+    base: "call",
+    seen: 6,
+    gate: atMost(1.5),
+    floor: 1.1
+  },
+  {
+    name: "dialog",
+    place: "pinned",
+    title: "dialog: open, one echo, close, one core",
+    unit: "us",
+    base: "call",
+    seen: 7.7,
+    gate: atMost(3),
+    floor: 2
+  },
+  {
+    name: "cancel",
+    place: "pinned",
+    title: "cancel to acknowledged, one core",
+    unit: "us",
+    base: "call",
+    seen: 2.7,
+    gate: atMost(1.3),
+    floor: 1.05
+  },
   {
     name: "group-call",
     place: "pinned",
-    title: "call of a group to a plain call, one core",
+    title: "call of a group, one core",
     unit: "us",
+    base: "call",
+    seen: 1.7,
     gate: atMost(1.8)
   },
-  { name: "group-call", place: "free", title: "call of a group to a plain call, free", unit: "us", gate: atMost(1.8) },
-  { name: "group-flight", place: "free", title: "64 calls of a group to plain calls", unit: "us", gate: atMost(2.7) },
-  // Their baseline is the portals of as many actors, with as many calls at once.
-  { name: "pool", place: "pools", title: "pool, empty tasks, to bare portals", unit: "k/s", gate: atLeast(0.9) },
+  { name: "call", place: "free", title: "sequential call, free", unit: "us", base: "raw", peers: echoes },
+  {
+    name: "flight",
+    place: "free",
+    title: "64 calls in flight",
+    unit: "k/s",
+    base: "raw",
+    seen: 0.65,
+    gate: atLeast(0.6),
+    floor: 0.7,
+    peers: echoes
+  },
+  {
+    name: "stream-single",
+    place: "free",
+    title: "stream, single items",
+    unit: "k/s",
+    base: "raw",
+    seen: 0.95,
+    gate: atLeast(0.9)
+  },
+  {
+    name: "stream-chunks",
+    place: "free",
+    title: "stream, chunks of 64",
+    unit: "k/s",
+    base: "raw",
+    seen: 0.9,
+    gate: atLeast(0.8)
+  },
+  { name: "cancel", place: "free", title: "cancel to acknowledged, free", unit: "us", base: "call" },
+  {
+    name: "group-call",
+    place: "free",
+    title: "call of a group, free",
+    unit: "us",
+    base: "call",
+    seen: 1.6,
+    gate: atMost(1.8)
+  },
+  {
+    name: "group-flight",
+    place: "free",
+    title: "64 calls of a group",
+    unit: "us",
+    base: "call",
+    seen: 2,
+    gate: atMost(2.7)
+  },
+  {
+    name: "text-64k",
+    place: "payloads",
+    title: "64 KiB of text, echoed",
+    unit: "us",
+    base: "raw",
+    seen: 2.7,
+    gate: atMost(1.5),
+    peers: echoes
+  },
+  {
+    name: "bytes-64k",
+    place: "payloads",
+    title: "64 KiB of bytes, echoed",
+    unit: "us",
+    base: "raw",
+    seen: 2.5,
+    gate: atMost(1),
+    floor: "page faults",
+    peers: echoes
+  },
+  {
+    name: "rows",
+    place: "payloads",
+    title: "1000 rows, echoed",
+    unit: "us",
+    base: "fork json",
+    gate: atMost(1),
+    peers: echoes
+  },
+  {
+    name: "bytes-1m",
+    place: "payloads",
+    title: "1 MiB of bytes, echoed",
+    unit: "us",
+    base: "raw",
+    seen: 3.5,
+    peers: echoes
+  },
+  {
+    name: "text-4m",
+    place: "payloads",
+    title: "4 MiB of text, echoed",
+    unit: "us",
+    base: "raw",
+    seen: 2.15,
+    peers: echoes
+  },
+  {
+    name: "bytes-16m",
+    place: "payloads",
+    title: "16 MiB of bytes, echoed",
+    unit: "us",
+    base: "raw",
+    seen: 2.15,
+    gate: atMost(0.5),
+    peers: echoes
+  },
+  {
+    name: "behind",
+    place: "payloads",
+    title: "cancel behind 64 MiB on its connection",
+    unit: "ms",
+    base: "call",
+    gate: above(2)
+  },
+  {
+    name: "pool",
+    place: "pools",
+    title: "pool, empty tasks",
+    unit: "k/s",
+    base: "portals",
+    seen: 1,
+    gate: atLeast(0.9)
+  },
   {
     name: "pool-pipelined",
     place: "pools",
-    title: "pool, 16 at once on a worker, to bare portals",
+    title: "pool, 16 at once on a worker",
     unit: "k/s",
-    gate: undefined
+    base: "portals",
+    seen: 0.88
   },
-  { name: "pool-piscina", place: "pools", title: "pool to piscina's threads", unit: "k/s", gate: undefined },
-  { name: "pool-tinypool", place: "pools", title: "pool to tinypool's threads", unit: "k/s", gate: undefined },
   {
-    name: "pool-tinypool-processes",
+    name: "pool-queued",
     place: "pools",
-    title: "pool to tinypool's processes",
+    title: "pool, tasks always wait",
     unit: "k/s",
-    gate: undefined
+    base: "piscina",
+    peers: ["tinypool threads", "tinypool processes"]
   },
-  { name: "spawn", place: "source", title: "cold spawn to ready, sources", unit: "ms", gate: undefined },
-  { name: "spawn", place: "built", title: "cold spawn to ready, built", unit: "ms", gate: atMost(2.3) },
-  { name: "spawn", place: "bundled", title: "cold spawn to ready, bundled", unit: "ms", gate: atMost(1.4) },
-  { name: "memory", place: "source", title: "idle actor, private memory, sources", unit: "MiB", gate: undefined },
-  { name: "memory", place: "built", title: "idle actor, private memory, built", unit: "MiB", gate: atMost(2) },
-  { name: "memory", place: "bundled", title: "idle actor, private memory, bundled", unit: "MiB", gate: atMost(2) }
+  {
+    name: "spawn",
+    place: "built",
+    title: "cold start to ready, installed",
+    unit: "ms",
+    base: "bare",
+    seen: 4.2,
+    gate: atMost(3),
+    floor: 2,
+    peers: started
+  },
+  {
+    name: "memory",
+    place: "built",
+    title: "idle actor, private memory, installed",
+    unit: "MiB",
+    base: "bare",
+    seen: 2.2,
+    gate: atMost(1.9),
+    floor: 1.6,
+    peers: ["fork json"]
+  },
+  {
+    name: "fan-out",
+    place: "built",
+    title: "first call to 32 actors at once",
+    unit: "ms",
+    base: "fork json",
+    gate: atMost(2)
+  },
+  {
+    name: "spawn",
+    place: "bundled",
+    title: "cold start to ready, bundled",
+    unit: "ms",
+    base: "bare",
+    seen: 2.5,
+    gate: atMost(2.2),
+    floor: 1.6
+  },
+  {
+    name: "memory",
+    place: "bundled",
+    title: "idle actor, private memory, bundled",
+    unit: "MiB",
+    base: "bare",
+    seen: 1.9,
+    gate: atMost(1.6),
+    floor: 1.6
+  },
+  {
+    name: "blocked",
+    place: "large",
+    title: "loop of a parent of 1 GB, blocked by a start",
+    unit: "ms",
+    base: "bare",
+    gate: below(3)
+  },
+  {
+    name: "slow-reader",
+    place: "large",
+    title: "3 of 64 items of 16 MB read: actor's memory",
+    unit: "MiB",
+    base: "raw",
+    gate: below(64 + 32)
+  }
 ]
 
 /** How much work one sample is. */
@@ -112,25 +382,45 @@ export interface Amounts {
   readonly chunked: number
   readonly cancels: number
   readonly tasks: number
+  /** MiB that cross in one sample of a payload. */
+  readonly payload: number
 }
 
 export const amounts: { readonly full: Amounts; readonly quick: Amounts } = {
-  full: { warmUp: 1500, calls: 2000, flights: 20_000, singles: 100_000, chunked: 600_000, cancels: 500, tasks: 5000 },
-  quick: { warmUp: 700, calls: 1000, flights: 10_000, singles: 50_000, chunked: 300_000, cancels: 300, tasks: 3000 }
+  full: {
+    warmUp: 1000,
+    calls: 1500,
+    flights: 15_000,
+    singles: 100_000,
+    chunked: 600_000,
+    cancels: 500,
+    tasks: 5000,
+    payload: 32
+  },
+  quick: {
+    warmUp: 1000,
+    calls: 1000,
+    flights: 10_000,
+    singles: 50_000,
+    chunked: 300_000,
+    cancels: 300,
+    tasks: 3000,
+    payload: 16
+  }
 }
 
-const starts: ReadonlyArray<Place> = ["source", "built", "bundled"]
+const places: ReadonlyArray<Place> = ["pinned", "free", "payloads", "pools", "built", "bundled", "large"]
 
-/** True when processes are started here, and not only talked to. */
-export const isStart = (place: Place): boolean => starts.includes(place)
+/** The sides of a measure: Furrow, what it is compared with, and its peers where they are wanted. */
+export const sidesOf = ({ base, peers = [] }: Measure, withPeers: boolean): ReadonlyArray<Side> => [
+  ...new Set(["furrow" as const, base, ...(withPeers ? peers : [])])
+]
 
 /** The runs that cover the wanted measures, most telling first. */
-export const runs = (wanted: (name: Name) => boolean, jits: ReadonlyArray<boolean>): ReadonlyArray<Run> => {
-  const names = (place: Place) =>
-    measures.filter((measure) => measure.place === place && wanted(measure.name)).map(({ name }) => name)
-  return [
-    ...jits.flatMap((jit) => (["pinned", "free"] as const).map((place) => ({ place, jit, names: names(place) }))),
-    { place: "pools" as const, jit: true, names: names("pools") },
-    ...starts.map((place) => ({ place, jit: false, names: names(place) }))
-  ].filter((run) => run.names.length > 0)
-}
+export const runs = (wanted: (name: Name) => boolean, withPeers: boolean): ReadonlyArray<Run> =>
+  places.map((place) => ({
+    place,
+    measures: measures
+      .filter((measure) => measure.place === place && wanted(measure.name))
+      .map((measure) => ({ name: measure.name, sides: sidesOf(measure, withPeers) }))
+  })).filter((run) => run.measures.length > 0)

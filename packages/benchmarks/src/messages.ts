@@ -1,155 +1,187 @@
 /**
- * Calls, streams and cancels, between two processes that are already there.
- *
- * Each sample of a round is taken raw and through Furrow, right after each other; rounds alternate who goes first.
+ * Calls, streams, dialogs and cancels, between processes that are already there; and payloads of all sizes.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { echo, hang, items, user } from "./furrow/endpoints.ts"
-import { Echo, Echoes } from "./furrow/groups.ts"
+import { type Echo, furrow, ofEffects, peers } from "./echoes.ts"
+import { echo } from "./furrow/echo.ts"
+import * as Far from "./furrow/endpoints.ts"
+import { Echo as Group, Echoes } from "./furrow/groups.ts"
 import { givenJob, type Job } from "./job.ts"
-import type { Amounts } from "./measures.ts"
+import type { Amounts, Name, Side } from "./measures.ts"
+import { large, user } from "./payloads.ts"
 import * as Raw from "./raw/client.ts"
-import { type AllTwins, sample, thousands, type Twins, warmUp } from "./twins.ts"
+import { micros, sample, type Sides, type Take, thousands } from "./sides.ts"
 
 const width = 64
 const window = 1024
+const exposed = [
+  echo,
+  Far.echoText,
+  Far.echoBytes,
+  Far.echoRows,
+  Far.sink,
+  Far.fail,
+  Far.conversation,
+  Far.items,
+  Far.hang
+] as const
 
-const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
-  Effect.suspend(() => {
-    const start = performance.now()
-    return Effect.map(work, () => (performance.now() - start) * 1000 / count)
-  })
+type Portal = Actor.Portal<(typeof exposed)[number]>
+type Takes = { readonly [S in Side]?: Take }
 
 const expect = (ok: boolean, what: string): void => {
   if (!ok) throw new Error(`wrong ${what}`)
 }
 
-// ---- the baseline ---------------------------------------------------------------------------------------------------
+/** So many of an Effect one after the other. */
+const repeated = (count: number, body: () => Effect.Effect<unknown, unknown>): Take =>
+  micros(
+    count,
+    Effect.suspend(() => {
+      let left = count
+      return Effect.whileLoop({ while: () => left-- > 0, body, step: () => {} })
+    })
+  )
 
-const rawCalls = async (client: Raw.Client, count: number): Promise<void> => {
-  for (let i = 0; i < count; i++) expect((await client.call(user)).limit === user.limit, "answer")
-}
-
-const rawFlights = (client: Raw.Client, count: number): Promise<unknown> => {
-  let left = count
-  const worker = async () => {
-    while (left-- > 0) expect((await client.call(user)).limit === user.limit, "answer")
-  }
-  return Promise.all(Array.from({ length: width }, worker))
-}
-
-const rawStream = async (client: Raw.Client, count: number, chunk: number): Promise<void> =>
-  expect(await client.stream(count, chunk, window) === count, "number of items")
-
-// ---- Furrow ---------------------------------------------------------------------------------------------------------
-
-type Portal = Actor.Portal<typeof echo | typeof items | typeof hang>
-type Echoing = () => Effect.Effect<typeof user, Actor.ActorError>
-
-const calls = Effect.fnUntraced(function*(call: Echoing, count: number) {
-  for (let i = 0; i < count; i++) expect((yield* call()).limit === user.limit, "answer")
+const streams = (portal: Portal, raw: Raw.Client, count: number, chunk: number): Takes => ({
+  raw: thousands(
+    count,
+    Effect.promise(async () => expect(await raw.stream(count, chunk, window) === count, "number of items"))
+  ),
+  furrow: thousands(
+    count,
+    Effect.suspend(() => {
+      let got = 0
+      const read = Stream.runForEachArray(portal.stream(Far.items({ count, chunk })), (some) =>
+        Effect.sync(() => {
+          got += some.length
+        }))
+      return Effect.map(read, () => expect(got === count, "number of items"))
+    })
+  )
 })
 
-const flights = (call: Echoing, count: number) => {
-  let left = count
-  const worker = Effect.whileLoop({
-    while: () => left-- > 0,
-    body: call,
-    step: (answer) => expect(answer.limit === user.limit, "answer")
-  })
-  return Effect.all(Array.from({ length: width }, () => worker), { concurrency: "unbounded", discard: true })
-}
-
-const stream = (portal: Portal, count: number, chunk: number) =>
-  Effect.suspend(() => {
-    let got = 0
-    const read = Stream.runForEachArray(portal.stream(items({ count, chunk })), (some) =>
-      Effect.sync(() => {
-        got += some.length
-      }))
-    return Effect.map(read, () => expect(got === count, "number of items"))
-  })
-
-/** The average time from the interrupt to the last word of a handler that is known to run. */
+/** The average time from the interrupt to the last word of a handler that is known to run, in milliseconds. */
 const cancels = Effect.fnUntraced(function*(portal: Portal, count: number) {
   let total = 0
   for (let i = 0; i < count; i++) {
-    const fiber = yield* Effect.forkChild(portal.run(hang()), { startImmediately: true })
+    const fiber = yield* Effect.forkChild(portal.run(Far.hang()), { startImmediately: true })
     yield* portal.run(echo(user))
     const start = performance.now()
     yield* Fiber.interrupt(fiber)
     total += performance.now() - start
   }
-  return total * 1000 / count
+  return total / count
 })
 
-// ---- together -------------------------------------------------------------------------------------------------------
-
-const twins = (
-  client: Raw.Client,
-  portal: Portal,
-  procedure: Echoing,
-  amounts: Amounts
-): AllTwins => {
-  const plain = () => portal.run(echo(user))
-  const raw = (work: () => Promise<unknown>) => Effect.promise(work)
-  const roundTrip = micros(amounts.calls, raw(() => rawCalls(client, amounts.calls)))
-  const streams = (count: number, chunk: number): Twins => ({
-    raw: thousands(count, raw(() => rawStream(client, count, chunk))),
-    furrow: thousands(count, stream(portal, count, chunk))
+/** The same right after so many bytes were sent on the connection. */
+const cancelBehind = (portal: Portal, bytes: number): Take => {
+  const value = new Uint8Array(bytes)
+  return Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(portal.run(Far.hang()), { startImmediately: true })
+    yield* portal.run(echo(user))
+    const sent = yield* Effect.forkChild(portal.run(Far.sink({ value })), { startImmediately: true })
+    const start = performance.now()
+    yield* Fiber.interrupt(fiber)
+    const millis = performance.now() - start
+    yield* Fiber.join(sent)
+    return millis
   })
+}
+
+const dialog = (portal: Portal) =>
+  portal.open(
+    Far.conversation({ n: 1 }),
+    Effect.fnUntraced(function*({ result, stream }) {
+      yield* stream.send(1)
+      expect((yield* stream.receive) === 1, "echo")
+      yield* stream.send(-1)
+      return yield* result
+    })
+  )
+
+/** What Furrow alone is measured with, in its own terms. */
+const ownSides = (portal: Portal, group: Echo, amounts: Amounts): Sides => {
+  const ask = furrow(portal)
+  const call = micros(amounts.calls, ask(user, amounts.calls, 1))
+  const flight = micros(amounts.flights, ask(user, amounts.flights, width))
   return {
-    "call": { raw: roundTrip, furrow: micros(amounts.calls, calls(plain, amounts.calls)) },
-    "flight": {
-      raw: thousands(amounts.flights, raw(() => rawFlights(client, amounts.flights))),
-      furrow: thousands(amounts.flights, Effect.suspend(() => flights(plain, amounts.flights)))
+    "failure": {
+      call,
+      furrow: repeated(amounts.calls, () => Effect.flip(portal.run(Far.fail({ n: 1 }))))
     },
-    "stream-single": streams(amounts.singles, 1),
-    "stream-chunks": streams(amounts.chunked, 64),
-    // The bare minimum of an acknowledged cancel is one round trip.
-    "cancel": { raw: roundTrip, furrow: cancels(portal, amounts.cancels) },
-    "group-call": {
-      raw: micros(amounts.calls, calls(plain, amounts.calls)),
-      furrow: micros(amounts.calls, calls(procedure, amounts.calls))
-    },
-    "group-flight": {
-      raw: micros(amounts.flights, Effect.suspend(() => flights(plain, amounts.flights))),
-      furrow: micros(amounts.flights, Effect.suspend(() => flights(procedure, amounts.flights)))
-    }
+    "dialog": { call, furrow: repeated(amounts.cancels, () => dialog(portal)) },
+    "cancel": { call, furrow: Effect.map(cancels(portal, amounts.cancels), (millis) => millis * 1000) },
+    "group-call": { call, furrow: micros(amounts.calls, group(user, amounts.calls, 1)) },
+    "group-flight": { call: flight, furrow: micros(amounts.flights, group(user, amounts.flights, width)) },
+    "behind": { call: cancels(portal, 1), furrow: cancelBehind(portal, 60 * 1024 * 1024) }
   }
 }
 
-/**
- * Repeats both sides until the engine has compiled what it will compile: the more code a side has, the longer that
- * takes, on one core above all.
- */
-/** The procedure of a group, where it is measured: another actor would not leave the others alone. */
-const procedureOf = (job: Job) =>
+/** The echo of each payload by everybody who is wanted. */
+const echoSides = (name: Name, sides: ReadonlyMap<Side, Echo>, amounts: Amounts): Takes => {
+  const takes: { [S in Side]?: Take } = {}
+  const payload = name in large ? large[name as keyof typeof large] : undefined
+  const value = payload?.make() ?? user
+  const count = payload === undefined ? amounts.calls : Math.max(1, Math.round(amounts.payload / payload.mib))
+  for (const [side, echo] of sides) {
+    takes[side] = name === "flight"
+      ? thousands(amounts.flights, echo(user, amounts.flights, width))
+      : micros(count, echo(value, count, 1))
+  }
+  return takes
+}
+
+/** The group's actor, where it is measured: another process would not leave the others alone. */
+const groupOf = (job: Job) =>
   Effect.gen(function*() {
-    if (!job.run.names.some((name) => name.startsWith("group"))) return () => Effect.never
-    const echoes = yield* Actor.rpcClient(yield* Actor.start(Echo, { execArgv: job.flags }), Echoes)
-    return () => echoes.echo(user)
+    if (!job.run.measures.some(({ name }) => name.startsWith("group"))) return () => Effect.never
+    const client = yield* Actor.rpcClient(yield* Actor.startScoped(Group, { execArgv: job.flags }), Echoes)
+    return ofEffects((payload) => client.echo(payload))
   })
 
-const measure = (job: Job, client: Raw.Client) =>
-  Effect.scoped(Actor.nursery(Effect.gen(function*() {
-    const portal = yield* Actor.start("measured", { expose: [echo, items, hang], execArgv: job.flags })
-    const all = twins(client, portal, yield* procedureOf(job), job.amounts)
-    yield* warmUp(all.flight!, job.amounts.warmUp)
-    yield* sample(all, job)
-  })))
+/** The connection of a raw stream, where one is measured. */
+const rawStreams = (job: Job) =>
+  job.run.measures.some(({ name }) => name.startsWith("stream"))
+    ? Effect.acquireRelease(Effect.sync(() => Raw.start(job.flags)), (client) => Effect.promise(() => client.close()))
+    : Effect.undefined
+
+const sidesOf = Effect.fnUntraced(function*(job: Job): Effect.fn.Return<
+  Sides,
+  unknown,
+  Scope.Scope | Actor.ActorRuntime
+> {
+  const { amounts, flags, run } = job
+  const portal = yield* Actor.startScoped("measured", { expose: exposed, execArgv: flags })
+  const group = yield* groupOf(job)
+  const raw = yield* rawStreams(job)
+  const echoes = new Map<Side, Echo>([["furrow", furrow(portal)]])
+  for (const side of new Set(run.measures.flatMap(({ sides }) => sides))) {
+    const open = peers[side]
+    if (open !== undefined) echoes.set(side, yield* open)
+  }
+  const own = ownSides(portal, group, amounts)
+  const streamed = raw === undefined ? {} : {
+    "stream-single": streams(portal, raw, amounts.singles, 1),
+    "stream-chunks": streams(portal, raw, amounts.chunked, 64)
+  }
+  const echoed = run.measures
+    .filter(({ name }) => !(name in own) && !name.startsWith("stream"))
+    .map(({ name, sides }) => {
+      const some = new Map([...echoes].filter(([side]) => sides.includes(side)))
+      return [name, echoSides(name, some, amounts)] as const
+    })
+  return { ...own, ...streamed, ...Object.fromEntries(echoed) }
+})
 
 const program = Effect.suspend(() => {
   const job = givenJob()
-  return Effect.acquireUseRelease(
-    Effect.sync(() => Raw.start(job.flags)),
-    (client) => measure(job, client),
-    (client) => Effect.promise(() => client.close())
-  )
+  return Effect.scoped(Effect.flatMap(sidesOf(job), (sides) => sample(sides, job)))
 })
 
 await Effect.runPromise(Effect.provide(program, NodeActor.layer))

@@ -10,7 +10,9 @@ const names = [...new Set(measures.map(({ name }) => name))].join(", ")
 
 export const config = {
   quick: Flag.Boolean("quick").pipe(
-    Flag.withDescription("fewer and smaller rounds, compiled schemas only"),
+    Flag.withDescription(
+      "fewer and smaller rounds, without peers; exits with 1 where a ratio is twice as bad as expected"
+    ),
     Flag.withDefault(false)
   ),
   only: Flag.String("only").pipe(
@@ -25,6 +27,15 @@ export const config = {
     Flag.filterMap(
       (text) => Option.liftPredicate((rounds: number) => Number.isSafeInteger(rounds) && rounds > 0)(Number(text)),
       () => "a number of rounds from 1 on"
+    ),
+    Flag.withDefault<number | undefined>(undefined)
+  ),
+  runs: Flag.String("runs").pipe(
+    Flag.withMetavar("N"),
+    Flag.withDescription("runs whose rounds are pooled (default: 1; with --gate: 3)"),
+    Flag.filterMap(
+      (text) => Option.liftPredicate((runs: number) => Number.isSafeInteger(runs) && runs > 0)(Number(text)),
+      () => "a number of runs from 1 on"
     ),
     Flag.withDefault<number | undefined>(undefined)
   ),
@@ -44,10 +55,11 @@ export const config = {
   )
 }
 
-/** The number of rounds follows from the size of the run where none is given. */
+/** The numbers of rounds and runs follow from what the run is for, where none is given. */
 export const resolve = (given: Command.Config.Infer<typeof config>) => ({
   ...given,
-  rounds: given.rounds ?? (given.quick ? 5 : 15)
+  rounds: given.rounds ?? (given.quick ? 5 : 15),
+  runs: given.runs ?? (given.gate ? 3 : 1)
 })
 
 export type Options = ReturnType<typeof resolve>

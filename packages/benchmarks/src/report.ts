@@ -1,17 +1,23 @@
 /**
  * Samples -> one table: medians of both sides, the median of the ratios of twins, and what the gate says of it.
  */
-import { isStart, type Measure, type Run, type Sample } from "./measures.ts"
+import type { Gate, Measure, Sample, Side } from "./measures.ts"
+
+export interface Peer {
+  readonly side: Side
+  readonly value: number
+  readonly ratio: number
+}
 
 export interface Row {
   readonly measure: Measure
-  readonly jit: boolean
   readonly rounds: number
-  readonly raw: number
+  readonly base: number
   readonly furrow: number
   readonly ratio: number
   /** `undefined` where the measure has no gate. */
   readonly met: boolean | undefined
+  readonly peers: ReadonlyArray<Peer>
 }
 
 export const median = (values: ReadonlyArray<number>): number => {
@@ -20,45 +26,91 @@ export const median = (values: ReadonlyArray<number>): number => {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
 }
 
-export const row = (measure: Measure, run: Run, samples: ReadonlyArray<Sample>): Row => {
-  const ratio = median(samples.map(({ furrow, raw }) => furrow / raw))
-  const gate = run.jit || isStart(measure.place) ? measure.gate : undefined
-  return {
-    measure,
-    jit: run.jit,
-    rounds: samples.length,
-    raw: median(samples.map(({ raw }) => raw)),
-    furrow: median(samples.map(({ furrow }) => furrow)),
-    ratio,
-    met: gate === undefined ? undefined : gate._tag === "AtMost" ? ratio <= gate.ratio : ratio >= gate.ratio
+const meets = (gate: Gate, { base, furrow, ratio }: Pick<Row, "base" | "furrow" | "ratio">): boolean => {
+  switch (gate._tag) {
+    case "AtMost":
+      return ratio <= gate.ratio
+    case "AtLeast":
+      return ratio >= gate.ratio
+    case "Above":
+      return furrow - base <= gate.most
+    case "Below":
+      return furrow <= gate.most
   }
 }
 
-const number = (value: number): string => value.toFixed(value < 100 ? 1 : 0)
+/** Furrow's figure and a side's: medians, and the median of the ratios of each round. */
+const beside = (samples: ReadonlyArray<Sample>, side: Side): Peer => ({
+  side,
+  value: median(samples.map(({ values }) => values[side]!)),
+  ratio: median(samples.map(({ values }) => values.furrow! / values[side]!))
+})
 
-const cells = (row: Row): ReadonlyArray<string> => {
-  const { gate, title, unit } = row.measure
-  const sign = gate === undefined || row.met === undefined
-    ? "-"
-    : `${gate._tag === "AtMost" ? "<=" : ">="} ${gate.ratio.toFixed(2)}`
-  return [
-    isStart(row.measure.place) || row.jit ? title : `${title}, schemas not compiled`,
-    `${number(row.raw)} ${unit}`,
-    `${number(row.furrow)} ${unit}`,
-    row.ratio.toFixed(2),
-    sign,
-    row.met === undefined ? "-" : row.met ? "met" : "not met"
-  ]
+export const row = (measure: Measure, samples: ReadonlyArray<Sample>): Row => {
+  const { ratio, value: base } = beside(samples, measure.base)
+  const figures = { base, furrow: median(samples.map(({ values }) => values.furrow!)), ratio }
+  const others = (measure.peers ?? []).filter((side) => side !== measure.base && samples[0]!.values[side] !== undefined)
+  return {
+    measure,
+    rounds: samples.length,
+    ...figures,
+    met: measure.gate === undefined ? undefined : meets(measure.gate, figures),
+    peers: others.map((side) => beside(samples, side))
+  }
 }
 
-const headings = ["measure", "raw", "Furrow", "ratio", "gate", "verdict"]
+/** More is better where a rate is measured. */
+const isRate = ({ unit }: Measure): boolean => unit === "k/s"
+
+/** True when the figure is twice as bad as the one that is expected. */
+export const isRegression = ({ measure, ratio }: Row): boolean =>
+  measure.seen !== undefined && (isRate(measure) ? ratio < measure.seen / 2 : ratio > measure.seen * 2)
+
+const number = (value: number): string => value.toFixed(value < 100 ? 1 : 0)
+
+const gateText = (gate: Gate | undefined, unit: string): string => {
+  switch (gate?._tag) {
+    case undefined:
+      return "-"
+    case "AtMost":
+      return `<= ${gate.ratio.toFixed(2)}`
+    case "AtLeast":
+      return `>= ${gate.ratio.toFixed(2)}`
+    case "Above":
+      return `<= ${gate.most} ${unit} more`
+    case "Below":
+      return `<= ${gate.most} ${unit}`
+  }
+}
+
+const floorText = (floor: Measure["floor"]): string =>
+  floor === undefined ? "-" : typeof floor === "string" ? floor : floor.toFixed(2)
+
+/** A star where the peer is ahead. */
+const peerText = (measure: Measure) => ({ ratio, side }: Peer): string =>
+  `${side} ${ratio.toFixed(2)}${(isRate(measure) ? ratio < 1 : ratio > 1) ? "*" : ""}`
+
+const cells = ({ base, furrow, measure, met, peers, ratio }: Row): ReadonlyArray<string> => [
+  measure.title,
+  `${number(furrow)} ${measure.unit}`,
+  measure.base,
+  `${number(base)} ${measure.unit}`,
+  ratio.toFixed(2),
+  gateText(measure.gate, measure.unit),
+  floorText(measure.floor),
+  met === undefined ? "-" : met ? "met" : "not met",
+  peers.map(peerText(measure)).join(", ")
+]
+
+const headings = ["case", "Furrow", "beside", "there", "ratio", "gate", "floor", "verdict", "Furrow to peers"]
+const texts = new Set([0, 2, 7, 8])
 
 /** A table that is also Markdown. */
 export const table = (rows: ReadonlyArray<Row>): string => {
   const lines = [headings, ...rows.map(cells)]
   const widths = headings.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
   const show = (line: ReadonlyArray<string>) =>
-    `| ${line.map((cell, i) => i === 0 || i === 5 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join(" | ")} |`
+    `| ${line.map((cell, i) => texts.has(i) ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)).join(" | ")} |`
   const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`
   return [show(headings), rule, ...lines.slice(1).map(show)].join("\n")
 }

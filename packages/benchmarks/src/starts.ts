@@ -1,39 +1,42 @@
 /**
- * Cold starts and idle memory: an actor against a bare Node process that writes one byte.
+ * Cold starts, idle memory and the first call to many: actors against a bare Node process that writes one byte, and
+ * against what others start.
  *
- * The baseline is JavaScript and synchronous, the least that Node can do. The actor is started with the default guard,
- * and its time ends where a program can use it: when `Actor.startScoped` resolves.
+ * The bare process is JavaScript and synchronous, the least that Node can do. The actor is started with the default guard,
+ * and its time ends where a program can use it: when `Actor.startScoped` resolves. A peer's ends with its first answer.
  *
  * A main program of its own, because it is also measured as one bundle.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import * as ChildProcess from "node:child_process"
-import * as Fs from "node:fs"
 import type * as Net from "node:net"
-import { echo } from "./furrow/endpoints.ts"
-import { givenJob, type Job, report } from "./job.ts"
-import type { Sample } from "./measures.ts"
+import { fileURLToPath } from "node:url"
+import { echo } from "./furrow/echo.ts"
+import { givenJob, type Job } from "./job.ts"
+import type { Name, Side } from "./measures.ts"
+import { user } from "./payloads.ts"
+import { privateMiB } from "./processes.ts"
+import { sample, type Sides, type Take } from "./sides.ts"
 
 /** How long a process is left alone before its memory is read: what start-up still had to do is done then. */
 const settle = "500 millis"
-
-const privateMiB = (pid: number): number => {
-  const [, kib] = /^Private_Dirty:\s+(\d+) kB$/m.exec(Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? []
-  return Number(kib) / 1024
-}
+const many = 32
 
 interface Started {
   readonly millis: number
   readonly pid: number
 }
 
-const startBare = (job: Job) =>
+type Start = Effect.Effect<Started, unknown, Scope.Scope | Actor.ActorRuntime>
+
+const startBare = (bare: string): Start =>
   Effect.acquireRelease(
     Effect.callback<Started & { readonly child: ChildProcess.ChildProcess }>((resume) => {
       const start = performance.now()
-      const child = ChildProcess.spawn(process.execPath, [job.bare], { stdio: ["ignore", "ignore", "ignore", "pipe"] })
+      const child = ChildProcess.spawn(process.execPath, [bare], { stdio: ["ignore", "ignore", "ignore", "pipe"] })
       const socket = child.stdio[3] as unknown as Net.Socket
       socket.once("data", () => {
         resume(Effect.succeed({ millis: performance.now() - start, pid: child.pid!, child }))
@@ -46,30 +49,106 @@ const startBare = (job: Job) =>
       })
   )
 
-const startActor = Effect.suspend(() => {
+const startActor: Start = Effect.suspend(() => {
   const start = performance.now()
   return Effect.map(
     Actor.startScoped("measured", { expose: [echo] }),
-    ({ actor }): Started => ({ millis: performance.now() - start, pid: actor.pid })
+    ({ actor }) => ({ millis: performance.now() - start, pid: actor.pid })
   )
 })
 
-const round = (job: Job, report: (sample: Sample) => void) =>
-  Effect.scoped(Effect.gen(function*() {
-    const raw = yield* startBare(job)
-    const furrow = yield* startActor
-    if (job.run.names.includes("spawn")) report({ name: "spawn", raw: raw.millis, furrow: furrow.millis })
-    if (!job.run.names.includes("memory")) return
-    yield* Effect.sleep(settle)
-    report({ name: "memory", raw: privateMiB(raw.pid), furrow: privateMiB(furrow.pid) })
-  }))
+/** A forked process that echoes what it is sent. */
+const fork = Effect.acquireRelease(
+  Effect.promise(() =>
+    new Promise<ChildProcess.ChildProcess>((resolve, reject) => {
+      const forked = fileURLToPath(new URL("./peers/forked.ts", import.meta.url))
+      const child = ChildProcess.fork(forked, ["json"], { execArgv: [] })
+      child.once("error", reject).once("message", () => resolve(child))
+    })
+  ),
+  (child) =>
+    Effect.promise(() =>
+      new Promise<void>((resolve) => {
+        child.once("exit", () => resolve())
+        child.disconnect()
+      })
+    )
+)
 
-const rounds = (job: Job, report: (sample: Sample) => void) =>
+const startFork: Start = Effect.suspend(() => {
+  const start = performance.now()
+  return Effect.map(fork, (child) => ({ millis: performance.now() - start, pid: child.pid! }))
+})
+
+/** Another peer, from echoes.ts; a bundle has none of them. */
+const startPeer = (side: Side): Start =>
   Effect.gen(function*() {
-    // Two to warm up: the first one fills the compile cache, the second one reads it from a cold disk.
-    for (let i = 0; i < 2; i++) yield* round({ ...job, run: { ...job.run, names: ["spawn"] } }, () => {})
-    for (let i = 0; i < job.rounds; i++) yield* round(job, report)
-    process.disconnect()
+    const { peers } = yield* Effect.promise(() => import("./echoes.ts"))
+    const start = performance.now()
+    yield* peers[side]!
+    return { millis: performance.now() - start, pid: 0 }
   })
 
-NodeActor.runMain(Effect.suspend(() => rounds(givenJob(), report)))
+/** The first call to many at once, who are all there. */
+const firstCalls = <A>(
+  one: Effect.Effect<A, unknown, Scope.Scope | Actor.ActorRuntime>,
+  call: (far: A) => Effect.Effect<unknown, unknown>
+) =>
+  Effect.scoped(Effect.gen(function*() {
+    const all = yield* Effect.all(Array.from({ length: many }, () => one), { concurrency: 8 })
+    const start = performance.now()
+    yield* Effect.forEach(all, call, { concurrency: "unbounded", discard: true })
+    return performance.now() - start
+  }))
+
+const fanOut: { readonly [S in Side]?: Effect.Effect<number, unknown, Actor.ActorRuntime> } = {
+  "furrow": firstCalls(Actor.startScoped("measured", { expose: [echo] }), (portal) => portal.run(echo(user))),
+  "fork json": firstCalls(fork, (child) =>
+    Effect.promise(() =>
+      new Promise<void>((resolve) => {
+        child.once("message", () => resolve())
+        child.send([1, user])
+      })
+    ))
+}
+
+const startOf = (side: Side, bare: string): Start =>
+  side === "furrow"
+    ? startActor
+    : side === "bare"
+    ? startBare(bare)
+    : side === "fork json"
+    ? startFork
+    : startPeer(side)
+
+const sidesOf = Effect.fnUntraced(function*(job: Job) {
+  const runtime = yield* Effect.context<Actor.ActorRuntime>()
+  const take = (name: Name, side: Side): Take => {
+    if (name === "fan-out") return Effect.provideContext(fanOut[side]!, runtime)
+    const started = Effect.scoped(Effect.gen(function*() {
+      const { millis, pid } = yield* startOf(side, job.bare)
+      if (name === "spawn") return millis
+      yield* Effect.sleep(settle)
+      return privateMiB(pid)
+    }))
+    return Effect.provideContext(started, runtime)
+  }
+  const sides = job.run.measures.map(({ name, sides }) =>
+    [name, Object.fromEntries(sides.map((side) => [side, take(name, side)]))] as const
+  )
+  return Object.fromEntries(sides) as Sides
+})
+
+/** The first start fills the compile cache, the second one reads it from a cold disk. */
+const warm = (sides: Sides) => {
+  const { spawn } = sides
+  return spawn === undefined ? Effect.void : Effect.repeat(Effect.all(Object.values(spawn)), { times: 1 })
+}
+
+NodeActor.runMain(Effect.gen(function*() {
+  const job = givenJob()
+  const sides = yield* sidesOf(job)
+  yield* warm(sides)
+  yield* sample(sides, { ...job, amounts: { ...job.amounts, warmUp: 0 } })
+  process.disconnect()
+}))

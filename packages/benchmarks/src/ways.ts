@@ -71,3 +71,9 @@ export const piscina = opened(() => new Piscina({ filename, minThreads: size, ma
 
 export const tinypool = (runtime: "worker_threads" | "child_process") =>
   opened(() => new Tinypool({ filename, runtime, minThreads: size, maxThreads: size, isolateWorkers: false }))
+
+export const others = {
+  "piscina": piscina,
+  "tinypool threads": tinypool("worker_threads"),
+  "tinypool processes": tinypool("child_process")
+}

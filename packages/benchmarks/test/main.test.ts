@@ -10,6 +10,7 @@ import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { expect, test } from "vitest"
+import type { Gate } from "../src/measures.ts"
 import * as Options from "../src/options.ts"
 import * as Report from "../src/report.ts"
 
@@ -27,8 +28,10 @@ test(
     try {
       const json = Path.join(folder, "out.json")
       const { stdout } = await bench("--quick", "--only", "call", "--rounds", "2", "--json", json)
-      expect(stdout).toMatch(/^\| measure +\| +raw \| +Furrow \| ratio \| +gate \| verdict +\|$/m)
-      expect(stdout).toMatch(/^\| sequential call, free +\| +[\d.]+ us \| +[\d.]+ us \| +\d+\.\d\d \|/m)
+      expect(stdout).toMatch(
+        /^\| case +\| +Furrow \| beside +\| +there \| ratio \| +gate \| +floor \| verdict +\| Furrow to peers \|$/m
+      )
+      expect(stdout).toMatch(/^\| sequential call, free +\| +[\d.]+ us \| raw +\| +[\d.]+ us \| +\d+\.\d\d \|/m)
       const { rows } = JSON.parse(Fs.readFileSync(json, "utf8")) as {
         readonly rows: ReadonlyArray<{ readonly name: string; readonly ratio: number; readonly rounds: number }>
       }
@@ -45,21 +48,46 @@ test(
   }
 )
 
+const free = { name: "call", place: "free", title: "t", unit: "us", base: "raw" } as const
+const samplesOf = (pairs: ReadonlyArray<readonly [raw: number, furrow: number]>) =>
+  pairs.map(([raw, furrow]) => ({ name: "call", values: { raw, furrow } }) as const)
+
 test("The ratio of a row is the median of the ratios of twins, not the ratio of medians", () => {
-  const measure = { name: "call", place: "free", title: "t", unit: "us", gate: { _tag: "AtMost", ratio: 2 } } as const
-  const samples = [[1, 3], [10, 10], [100, 200]].map(([raw, furrow]) =>
-    ({ name: "call", raw: raw!, furrow: furrow! }) as const
-  )
-  const row = Report.row(measure, { place: "free", jit: true, names: ["call"] }, samples)
-  expect(row).toMatchObject({ ratio: 2, raw: 10, furrow: 10, met: true })
-  expect(Report.row(measure, { place: "free", jit: false, names: ["call"] }, samples).met).toBe(undefined)
+  const samples = samplesOf([[1, 3], [10, 10], [100, 200]])
+  const measure = { ...free, gate: { _tag: "AtMost", ratio: 2 } } as const
+  expect(Report.row(measure, samples)).toMatchObject({ ratio: 2, base: 10, furrow: 10, met: true })
+  expect(Report.row(free, samples).met).toBe(undefined)
+})
+
+test("A gate bounds the ratio, the difference, or the figure itself", () => {
+  const samples = samplesOf([[4, 6]])
+  const met = (gate: Gate) => Report.row({ ...free, gate }, samples).met
+  expect([met({ _tag: "AtMost", ratio: 1.5 }), met({ _tag: "AtMost", ratio: 1.4 })]).toEqual([true, false])
+  expect([met({ _tag: "AtLeast", ratio: 1.5 }), met({ _tag: "AtLeast", ratio: 1.6 })]).toEqual([true, false])
+  expect([met({ _tag: "Above", most: 2 }), met({ _tag: "Above", most: 1 })]).toEqual([true, false])
+  expect([met({ _tag: "Below", most: 6 }), met({ _tag: "Below", most: 5 })]).toEqual([true, false])
+})
+
+test("A peer that is ahead is marked with a star, for times and for rates", () => {
+  const values = { furrow: 20, raw: 10, "fork json": 40, piscina: 5 }
+  const peers = ["fork json", "piscina"] as const
+  const shown = (unit: "us" | "k/s") => Report.table([Report.row({ ...free, unit, peers }, [{ name: "call", values }])])
+  expect(shown("us")).toContain("fork json 0.50, piscina 4.00*")
+  expect(shown("k/s")).toContain("fork json 0.50*, piscina 4.00 ")
+})
+
+test("A figure twice as bad as the expected one is a regression, for times and for rates", () => {
+  const regresses = (unit: "us" | "k/s", seen: number) =>
+    Report.isRegression(Report.row({ ...free, unit, seen }, samplesOf([[10, 20]])))
+  expect([regresses("us", 1.1), regresses("us", 0.9)]).toEqual([false, true])
+  expect([regresses("k/s", 3.9), regresses("k/s", 4.1)]).toEqual([false, true])
 })
 
 test("Arguments that make no sense are refused with the option, what it takes, and exit code 2", async () => {
   const refusals = [
     [["--rounds", "many"], "--rounds: \"many\". Expected: a number of rounds from 1 on"],
     [["--rounds", "0"], "--rounds: \"0\". Expected: a number of rounds from 1 on"],
-    [["--only", "lunch"], "--only: \"lunch\". Expected: the beginning of one of call, flight"],
+    [["--only", "lunch"], "--only: \"lunch\". Expected: the beginning of one of call, failure"],
     [["--fast"], "Unrecognized flag: --fast"]
   ] as const
   for (const [args, reason] of refusals) {
@@ -69,17 +97,27 @@ test("Arguments that make no sense are refused with the option, what it takes, a
 
 test("Help explains every option, exits with 0, and measures nothing", async () => {
   const { stdout } = await bench("--help")
-  for (const option of ["quick", "only NAME", "rounds N", "json FILE", "gate", "profile DIR"]) {
+  for (const option of ["quick", "only NAME", "rounds N", "runs N", "json FILE", "gate", "profile DIR"]) {
     expect(stdout).toContain(`\n  --${option} `)
   }
   expect(stdout).not.toContain("| ratio |")
 })
 
-test("The number of rounds follows from the size of the run where none is given", () => {
-  const given = { quick: false, only: "", rounds: undefined, json: undefined, gate: false, profile: undefined }
+test("The numbers of rounds and runs follow from what the run is for where none is given", () => {
+  const given = {
+    quick: false,
+    only: "",
+    rounds: undefined,
+    runs: undefined,
+    json: undefined,
+    gate: false,
+    profile: undefined
+  }
   expect(Options.resolve(given).rounds).toBe(15)
   expect(Options.resolve({ ...given, quick: true }).rounds).toBe(5)
   expect(Options.resolve({ ...given, quick: true, rounds: 2 }).rounds).toBe(2)
+  expect(Options.resolve(given).runs).toBe(1)
+  expect(Options.resolve({ ...given, gate: true }).runs).toBe(3)
 })
 
 it.live("An interrupted run ends with 130, and the folder of its bundle is removed", () =>

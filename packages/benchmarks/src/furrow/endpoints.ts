@@ -6,13 +6,51 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { Row } from "../payloads.ts"
 
-export const User = Schema.Struct({ userId: Schema.String, limit: Schema.Number, active: Schema.Boolean })
-export const user: typeof User.Type = { userId: "u-981273", limit: 25, active: true }
+const value = <S extends Schema.Top>(schema: S) => ({ payload: { value: schema }, success: schema })
+const module = import.meta.url
 
-export const echo = Actor.fn("echo", { module: import.meta.url, payload: User, success: User })((payload) =>
-  Effect.succeed(payload)
+export const echoText = Actor.fn("echoText", { module, ...value(Schema.String) })(({ value }) => Effect.succeed(value))
+export const echoBytes = Actor.fn("echoBytes", { module, ...value(Schema.Uint8Array) })(({ value }) =>
+  Effect.succeed(value)
 )
+export const echoRows = Actor.fn("echoRows", { module, ...value(Schema.Array(Row)) })(({ value }) =>
+  Effect.succeed(value)
+)
+
+/** Takes what it is given, and answers with nothing. */
+export const sink = Actor.fn("sink", { module, payload: { value: Schema.Uint8Array } })(() => Effect.void)
+
+export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Number }) {}
+
+export const fail = Actor.fn("fail", { module, payload: { n: Schema.Number }, success: Schema.Number, error: Odd })(
+  ({ n }) => Effect.fail(new Odd({ n }))
+)
+
+/** Echoes until a negative number, which is its result. */
+export const conversation = Actor.dialog("conversation", {
+  module,
+  payload: { n: Schema.Number },
+  started: Schema.Number,
+  input: Schema.Number,
+  output: Schema.Number,
+  success: Schema.Number
+})(Effect.fnUntraced(function*({ n }, dialog) {
+  const stream = yield* dialog.started(n)
+  for (;;) {
+    const heard = yield* Effect.orDie(stream.receive)
+    if (heard < 0) return heard
+    yield* stream.send(heard)
+  }
+}, Actor.orDie))
+
+/** Items of so many bytes, each made when it is asked for. */
+export const heavy = Actor.stream("heavy", {
+  module,
+  payload: { count: Schema.Int, bytes: Schema.Int },
+  success: Schema.Uint8Array
+})(({ bytes, count }) => Stream.map(Stream.rechunk(Stream.range(1, count), 1), (n) => new Uint8Array(bytes).fill(n)))
 
 export const hang = Actor.fn("hang", { module: import.meta.url })(() => Effect.never)
 

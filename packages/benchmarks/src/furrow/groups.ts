@@ -5,7 +5,7 @@ import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
-import { User } from "./endpoints.ts"
+import { User } from "../payloads.ts"
 
 /** The same handler as that of `echo`, as a procedure of a group. */
 export const Echoes = RpcGroup.make(Rpc.make("echo", { payload: User, success: User }))

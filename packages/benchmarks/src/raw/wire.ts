@@ -16,20 +16,30 @@ export const word = { call: 0, answer: 1, start: 2, chunk: 3, end: 4, credit: 5 
 
 const header = 4
 const arenaSize = 64 * 1024
+/** Bytes of a body that is written as it is, and not copied behind others. */
+const large = 16 * 1024
 
-/** Calls back with every whole frame; what is left of a chunk waits for the next one. */
+/** Calls back with every whole frame. Pieces of a large one are joined once, when the last is there. */
 const framer = (frame: (bytes: Buffer) => void) => {
-  let rest: Buffer | undefined
-  return (chunk: Buffer): void => {
-    const bytes = rest === undefined ? chunk : Buffer.concat([rest, chunk])
+  let pieces: Array<Buffer> = []
+  let have = 0
+  let need = header
+  return (piece: Buffer): void => {
+    pieces.push(piece)
+    have += piece.length
+    if (have < need) return
+    const bytes = pieces.length === 1 ? piece : Buffer.concat(pieces, have)
     let at = 0
+    need = header
     while (bytes.length - at >= header) {
-      const end = at + header + bytes.readUInt32LE(at)
-      if (end > bytes.length) break
-      frame(bytes.subarray(at + header, end))
-      at = end
+      need = header + bytes.readUInt32LE(at)
+      if (at + need > bytes.length) break
+      frame(bytes.subarray(at + header, at + need))
+      at += need
+      need = header
     }
-    rest = at === bytes.length ? undefined : bytes.subarray(at)
+    have = bytes.length - at
+    pieces = have === 0 ? [] : [bytes.subarray(at)]
   }
 }
 
@@ -49,6 +59,16 @@ export const open = (socket: Net.Socket, heard: (message: Message) => void): Sen
   return (message) => {
     const body = codec.pack(message)
     const size = header + body.length
+    if (body.length >= large) {
+      flush()
+      const length = Buffer.allocUnsafe(header)
+      length.writeUInt32LE(body.length, 0)
+      socket.cork()
+      socket.write(length)
+      socket.write(body)
+      socket.uncork()
+      return
+    }
     if (to + size > arena.length) {
       flush()
       arena = Buffer.allocUnsafeSlow(Math.max(arenaSize, size))

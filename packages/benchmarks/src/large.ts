@@ -1,0 +1,88 @@
+/**
+ * Large memories: how long a start blocks a parent of 1 GB, and what an actor keeps of items that are not read.
+ */
+import * as Actor from "@furrow/actor/Actor"
+import { NodeActor } from "@furrow/node"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as ChildProcess from "node:child_process"
+import type * as Net from "node:net"
+import { setTimeout } from "node:timers/promises"
+import { echo } from "./furrow/echo.ts"
+import { heavy } from "./furrow/endpoints.ts"
+import { givenJob, type Job } from "./job.ts"
+import { privateMiB } from "./processes.ts"
+import { sample, type Sides, type Take } from "./sides.ts"
+
+const piece = 100 * 1024 * 1024
+const megabyte = 1_000_000
+
+/** The longest time in which the loop did not turn while `work` ran, in milliseconds. */
+const longestBlock = <E, R>(work: Effect.Effect<unknown, E, R>) =>
+  Effect.gen(function*() {
+    let worst = 0
+    let last = performance.now()
+    let next: NodeJS.Immediate
+    const tick = () => {
+      const now = performance.now()
+      worst = Math.max(worst, now - last)
+      last = now
+      next = setImmediate(tick)
+    }
+    next = setImmediate(tick)
+    yield* Effect.promise(() => setTimeout(20))
+    worst = 0
+    yield* Effect.ensuring(work, Effect.sync(() => clearImmediate(next)))
+    return worst
+  })
+
+const bareStart = (bare: string) =>
+  Effect.promise(() =>
+    new Promise<void>((resolve) => {
+      const child = ChildProcess.spawn(process.execPath, [bare], { stdio: ["ignore", "ignore", "ignore", "pipe"] })
+      child.once("exit", () => resolve())
+      const socket = child.stdio[3] as Net.Socket
+      socket.once("data", () => socket.destroy())
+    })
+  )
+
+/** Reads 3 of 64 items of 16 MB slowly; the memory that its actor has more than before, at its highest. */
+const slowReader = Effect.scoped(Effect.gen(function*() {
+  const { actor, stream } = yield* Actor.startScoped("producer", { expose: [heavy] })
+  const before = privateMiB(actor.pid)
+  let most = before
+  const look = Effect.promise(async () => {
+    for (let i = 0; i < 20; i++) {
+      await setTimeout(10)
+      most = Math.max(most, privateMiB(actor.pid))
+    }
+  })
+  yield* stream(heavy({ count: 64, bytes: 16 * megabyte })).pipe(
+    Stream.rechunk(1),
+    Stream.tap(() => look),
+    Stream.take(3),
+    Stream.runDrain
+  )
+  return most - before
+}))
+
+const sidesOf = Effect.fnUntraced(function*(job: Job) {
+  const runtime = yield* Effect.context<Actor.ActorRuntime>()
+  const closed = <E>(effect: Effect.Effect<number, E, Actor.ActorRuntime>): Take =>
+    Effect.provideContext(effect, runtime)
+  const start = Effect.scoped(Actor.startScoped("measured", { expose: [echo] }))
+  return {
+    "blocked": { bare: longestBlock(bareStart(job.bare)), furrow: closed(longestBlock(start)) },
+    "slow-reader": { raw: Effect.succeed(16), furrow: closed(slowReader) }
+  } satisfies Sides
+})
+
+NodeActor.runMain(Effect.gen(function*() {
+  const job = givenJob()
+  const names = job.run.measures.map(({ name }) => name)
+  const ballast = names.includes("blocked") ? Array.from({ length: 10 }, () => Buffer.alloc(piece, 1)) : []
+  yield* sample(yield* sidesOf(job), { ...job, amounts: { ...job.amounts, warmUp: 0 } })
+  // The ballast is needed until here.
+  if (ballast.length > 10) return
+  process.disconnect()
+}))

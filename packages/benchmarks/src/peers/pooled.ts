@@ -1,0 +1,2 @@
+/** The task of the other pools. */
+export default (payload: unknown): unknown => payload
