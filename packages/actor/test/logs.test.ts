@@ -1,14 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, MemoryActor } from "@furrow/actor"
+import * as FaultyTransport from "@furrow/testing/FaultyTransport"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import { isPrime } from "./fixtures/prime.ts"
-import { countdown, deepTalk, lastWords, shout, show, talk } from "./fixtures/talking.ts"
+import { costly, countdown, deepTalk, lastWords, lateBelow, shout, show, shown, talk } from "./fixtures/talking.ts"
 import { inMemory } from "./support/InMemory.ts"
 import { captureLogs, type Line } from "./support/Logs.ts"
-import { settle } from "./support/Time.ts"
+import { drained, pass, settle } from "./support/Time.ts"
 
 /** Runs a program whose root has a logger that remembers. */
 const logged = <A, E>(program: Effect.Effect<A, E, Actor.ActorRuntime>, level: LogLevel.LogLevel = "Info") =>
@@ -40,6 +42,38 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(quiet.lines.map(text), ["Error error", "Fatal fatal"])
       const silent = yield* logged(Actor.runInActor(talk()), "None")
       assert.deepStrictEqual(silent.lines, [])
+    }))
+
+  it.effect("G964, LOG-3: a record keeps the time at which it was made over two actors, however late it arrives", () => {
+    const links = new Map<string, FaultyTransport.Link>()
+    const memory = MemoryActor.layer({
+      between: (process) => {
+        const link = FaultyTransport.wrap(process.connection, { seed: 1 })
+        links.set(process.actor.name, link)
+        return { ...process, connection: link.connection }
+      }
+    })
+    const logs = captureLogs()
+    return Effect.gen(function*() {
+      const call = yield* Effect.forkChild(Actor.runInActor(lateBelow({ depth: 1 }), { name: "late-1" }))
+      yield* settle
+      links.get("late-1")!.hold()
+      yield* pass(2000)
+      assert.deepStrictEqual(logs.lines, [])
+      links.get("late-1")!.release()
+      yield* settle
+      yield* Fiber.join(call)
+      assert.deepStrictEqual(logs.lines.map((line) => [line.millis, text(line)]), [[500, "Info late"]])
+      assert.match(String(logs.lines[0]!.annotations["actor"]), /^late-0@/)
+    }).pipe(drained, Effect.provide(Layer.mergeAll(Layer.orDie(memory), logs.layer)))
+  })
+
+  it.effect("LOG-6: a record below its level is not made into text, and does not travel", () =>
+    Effect.gen(function*() {
+      shown.clear()
+      const { lines } = yield* logged(Actor.runInActor(costly()))
+      assert.deepStrictEqual(lines.map(text), [`Info {"price":7}`])
+      assert.deepStrictEqual(Array.from(shown), ["info"])
     }))
 
   it.effect("a level around one call is that call's only", () =>

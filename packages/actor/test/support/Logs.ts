@@ -6,13 +6,16 @@ export interface Line {
   readonly level: string
   readonly message: unknown
   readonly annotations: Readonly<Record<string, unknown>>
+  /** The time that it says it was made. */
+  readonly millis: number
 }
 
 /** A logger that remembers, as the only one. */
 export const captureLogs = () => {
   const lines: Array<Line> = []
-  const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
-    lines.push({ level: logLevel, message, annotations: fiber.getRef(References.CurrentLogAnnotations) })
+  const logger = Logger.make<unknown, void>(({ date, fiber, logLevel, message }) => {
+    const annotations = fiber.getRef(References.CurrentLogAnnotations)
+    lines.push({ level: logLevel, message, annotations, millis: date.getTime() })
   })
   return { lines: lines as ReadonlyArray<Line>, layer: Logger.layer([logger]) }
 }

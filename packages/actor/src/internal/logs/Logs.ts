@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { format } from "effect/Formatter"
@@ -84,7 +85,8 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
     const records = queue.slice(0, count)
     queue = queue.slice(count)
     if (dropped > 0) {
-      records.push(record("Warn", [`${dropped} log records were dropped: the parent is too slow`]))
+      const message = [`${dropped} log records were dropped: the parent is too slow`]
+      records.push({ level: "Warn", message, annotations: {}, cause: null, millis: records.at(-1)!.millis })
       dropped = 0
     }
     // A failure means that the parent is gone, and no reader is left.
@@ -115,14 +117,6 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
   return { logger, flush }
 }
 
-const record = (level: LogRecord["level"], message: ReadonlyArray<string>): LogRecord => ({
-  level,
-  message,
-  annotations: {},
-  cause: null,
-  millis: 0
-})
-
 /**
  * The annotation of a log record that names the actor it comes from.
  *
@@ -135,24 +129,27 @@ const record = (level: LogRecord["level"], message: ReadonlyArray<string>): LogR
  */
 export const actorAnnotation = "actor"
 
+/** The same clock, at the moment at which a record was made: loggers take its time. */
+const stoppedAt = (clock: Clock.Clock, millis: number): Clock.Clock =>
+  Object.assign(Object.create(clock) as Clock.Clock, { currentTimeMillisUnsafe: () => millis })
+
 /** The endpoint that every actor serves to its children: their logs, logged here. */
 export const handler = (context: Context.Context<never>, channel: PeerChannel): Handler => ({
   endpoint: logs.endpoint,
   context,
   handler: ({ records }: { readonly records: ReadonlyArray<LogRecord> }) => {
     const actor = formatActor(channel.peer)
-    return Effect.forEach(records, ({ annotations, cause, level, message }) => {
-      const lines = cause === null ? message : [...message, cause]
-      return Effect.annotateLogs(
-        // The record was let through where it was made: that is where its level was decided.
-        Effect.provideService(
-          Effect.logWithLevel(level)(...lines),
-          References.MinimumLogLevel,
-          "All" as LogLevel.LogLevel
-        ),
-        { [actorAnnotation]: actor, ...annotations }
-      )
-    }, { discard: true })
+    return Effect.clockWith((clock) =>
+      Effect.forEach(records, ({ annotations, cause, level, message, millis }) => {
+        const lines = cause === null ? message : [...message, cause]
+        return Effect.logWithLevel(level)(...lines).pipe(
+          // The record was let through where it was made: that is where its level was decided.
+          Effect.provideService(References.MinimumLogLevel, "All" as LogLevel.LogLevel),
+          Effect.provideService(Clock.Clock, stoppedAt(clock, millis)),
+          Effect.annotateLogs({ [actorAnnotation]: actor, ...annotations })
+        )
+      }, { discard: true })
+    )
   }
 })
 
