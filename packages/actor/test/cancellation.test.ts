@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { betrayed, chain, ladder, quits, relay, shielded, short, ticks, work } from "./fixtures/cancelling.ts"
 import * as Journal from "./support/Journal.ts"
-import { pass, settle } from "./support/Time.ts"
+import { drained, pass, settle } from "./support/Time.ts"
 
 const { say } = Journal
 
@@ -158,6 +158,21 @@ describe("who cancelled, and why", () => {
       }
       assert(Exit.isSuccess(cancel.pollUnsafe()!))
     })).pipe(Effect.provide(MemoryActor.layer)))
+
+  it.effect("W-S5: handlers that clean up for a second each are interrupted together, and their actor ends a second later", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const frank = yield* Actor.start("frank", { expose: [work] })
+      for (const name of ["a", "b", "c"]) yield* Effect.forkChild(Effect.exit(frank.run(work({ cleanup: 1000, name }))))
+      yield* settle
+      yield* Effect.forkChild(Effect.andThen(frank.cancel("enough"), say("cancelled")))
+      yield* pass(5000)
+      assert.deepStrictEqual(journal.slice(3), [
+        ...["a", "b", "c"].map((name) => `0 ${name} cancelled by root: enough`),
+        ...["a", "b", "c"].map((name) => `1000 ${name} finalized`),
+        "1000 cancelled"
+      ])
+    })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
   it.effect("G16: portal.cancel is safe to repeat: everybody waits for the same end, the first reason counts", () =>
     Actor.nursery(Effect.gen(function*() {

@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, Nursery } from "@furrow/actor"
+import { Actor, MemoryActor, Nursery } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { short, ticks, work } from "./fixtures/cancelling.ts"
+import { audit, reports } from "./fixtures/family.ts"
 import { failing } from "./fixtures/layered.ts"
 import { hang, isPrime } from "./fixtures/prime.ts"
 import { numbers } from "./fixtures/streaming.ts"
@@ -123,6 +124,24 @@ describe("statistics", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
       assert.isFalse((yield* frank.statistics).channel.full)
     })).pipe(inMemory))
+
+  it.effect("W-C5: of both sides hold nothing of a thousand calls that have ended, however they ended", () =>
+    Actor.nursery(Effect.gen(function*() {
+      const frank = yield* Actor.start("frank", { expose: [isPrime, hang, reports] })
+      // Downwards this side calls, upwards it is called.
+      for (let round = 0; round < 250; round++) {
+        yield* frank.run(isPrime({ n: 7 }))
+        yield* Effect.flip(frank.run(isPrime({ n: 1 })))
+        yield* frank.run(reports())
+        const call = yield* Effect.forkChild(frank.run(hang()), { startImmediately: true })
+        yield* Fiber.interrupt(call)
+      }
+      yield* settle
+      const { dialogs, received, stuck } = (yield* frank.statistics).channel
+      assert.isAtLeast(received.frames, 1000)
+      assert.deepStrictEqual({ dialogs, stuck }, { dialogs: 0, stuck: 0 })
+      assert.deepStrictEqual((yield* Actor.statistics).children.map(({ channel }) => channel!.dialogs), [0])
+    })).pipe(drained, Effect.provide(MemoryActor.layer({ name: "root", expose: [audit] }))))
 
   it.effect("a picture is plain data: it can be cloned, and does not change", () =>
     Actor.nursery(Effect.gen(function*() {

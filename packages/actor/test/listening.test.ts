@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Peers } from "@furrow/actor/internal/discovery/Peers"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
+import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import * as Network from "@furrow/actor/internal/transport/Network"
 import { type Listener, TransportError } from "@furrow/actor/internal/transport/Transport"
 import * as Deferred from "effect/Deferred"
@@ -116,5 +117,36 @@ describe("an actor whose door was taken away", () => {
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.await(asking)
       assert.deepStrictEqual(closed, ["/door/1", "/door/2"])
+    }))
+})
+
+describe("an actor with several transports", () => {
+  it.effect("DISC-8: is dialled by the first of them that can, in the order of the program, whatever its addresses say first", () =>
+    Effect.gen(function*() {
+      const dialled: Array<string> = []
+      const broken = new Set<string>()
+      const [connection] = MemoryTransport.pair()
+      const driver = (protocol: string) => ({
+        listen: () => Effect.succeed({ address: `/${protocol}/here`, close: () => {} }),
+        dials: (address: string) => address.startsWith(`/${protocol}/`),
+        dial: (address: string) =>
+          Effect.suspend(() => {
+            dialled.push(address)
+            return broken.has(protocol)
+              ? Effect.fail(new TransportError({ gone: true, reason: `${protocol} is broken` }))
+              : Effect.succeed(connection)
+          })
+      })
+      const { dial, listen } = Network.make([driver("near"), driver("far")], undefined)
+      const { addresses } = yield* listen(idOf("self"), () => {})
+      assert.deepStrictEqual(yield* addresses, ["/near/here", "/far/here"])
+      yield* dial(["/far/here", "/near/here"])
+      assert.deepStrictEqual(dialled.splice(0), ["/near/here"])
+      broken.add("near")
+      yield* dial(["/far/here", "/near/here"])
+      assert.deepStrictEqual(dialled.splice(0), ["/near/here", "/far/here"])
+      broken.add("far")
+      // Only where every way says so is the actor gone.
+      assert.isTrue((yield* Effect.flip(dial(["/far/here", "/near/here"]))).gone)
     }))
 })

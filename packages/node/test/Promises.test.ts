@@ -22,15 +22,18 @@ import type { AddressInfo } from "node:net"
 import * as Path from "node:path"
 import { isPrime } from "./fixtures/arithmetic.ts"
 import { hold, ticks } from "./fixtures/evidence.ts"
-import { get, NoAnswer } from "./fixtures/promised.ts"
+import { get, listens, NoAnswer } from "./fixtures/promised.ts"
 import "./support.ts"
 
 /** One actor that lives as long as the runtime. */
 class Worker extends Context.Service<
   Worker,
-  Actor.Portal<typeof get | typeof hold | typeof isPrime | typeof ticks>
+  Actor.Portal<typeof get | typeof hold | typeof isPrime | typeof listens | typeof ticks>
 >()("test/Worker") {
-  static readonly layer = Layer.effect(Worker, Actor.startScoped("worker", { expose: [get, hold, isPrime, ticks] }))
+  static readonly layer = Layer.effect(
+    Worker,
+    Actor.startScoped("worker", { expose: [get, hold, isPrime, listens, ticks] })
+  )
 }
 
 type Runtime = ManagedRuntime.ManagedRuntime<ActorRuntime | Worker, Actor.ActorError | RuntimeLayerError>
@@ -144,6 +147,26 @@ describe("An aborted signal", () => {
       }
     })
   )
+})
+
+describe("A promise that a handler waits for", () => {
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it(
+      `AIO-9, S142: is aborted by a ${signal} to its actor, which cleans up and tells its caller who it was`,
+      withRuntime(async (runtime, file) => {
+        const worker = await runtime.runPromise(Worker)
+        const call = rejection(runtime.runPromise(run(listens({ file }))))
+        await until("it listens", () => lines(file).includes("listens"))
+        process.kill(worker.actor.pid, signal)
+        const error = await call
+        assert.deepStrictEqual(lines(file), ["listens", "aborted", "cleaned up"])
+        assert(error instanceof ActorError.ContextCancelled)
+        assert.deepInclude(error, { ending: true, acknowledged: true })
+        assert.deepStrictEqual([error.by.name, error.reason], ["worker", signal])
+        await until("it has ended", () => !Processes.isAlive(worker.actor.pid))
+      })
+    )
+  }
 })
 
 describe("A rejected promise", () => {
