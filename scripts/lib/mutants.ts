@@ -123,13 +123,16 @@ export const apply = (mutant: Mutant, files: Files): Files | string => {
   return different.length === 0 ? `${mutant.name}: changes nothing` : new Map(different)
 }
 
+/** The ids of docs/parity.md, but for its scenarios. */
+const isRow = (id: string): boolean => /^(?:[A-Z]+-\d+|W-[A-Z]\d+)$/.test(id)
+
 /** Checks that the test is about the broken promise: by the row of the parity page, or by its title. */
 export const claim = (
   { name, test, violates }: Mutant,
   found: Named,
   rows: ReadonlyArray<{ readonly id: string; readonly tests: ReadonlyArray<string> }>
 ): ReadonlyArray<string> => {
-  if (/^[A-Z]+-\d+$/.test(violates)) {
+  if (isRow(violates)) {
     const row = rows.find(({ id }) => id === violates)
     if (row === undefined) return [`${name}: ${violates} is no row of docs/parity.md`]
     return row.tests.includes(test) ? [] : [`${name}: docs/parity.md does not name "${test}" for ${violates}`]

@@ -15,7 +15,7 @@ describe("parity", () => {
   it("every row has a fate, and those that are kept or changed name tests that exist", () =>
     assert.deepStrictEqual(problems(text, read(root)), []))
 
-  it("a row that is missing or twice, an unknown fate, and a test that is not there are noticed", () => {
+  it("a row that is missing or twice, an unknown fate, a riddle, and a test that is not there are noticed", () => {
     assert.deepStrictEqual(instead("OVR-7", "gone"), [`${document}: OVR-7 is missing`])
     assert.deepStrictEqual(instead("OVR-7", "| OVR-7 | kept | Errors. | - |"), [
       `${document}: OVR-7: is kept and names no test`
@@ -25,6 +25,21 @@ describe("parity", () => {
     ])
     assert.deepStrictEqual(instead("OVR-7", "| OVR-7 | kept | Errors. | overruns: there is no such title |"), [
       `${document}: OVR-7: packages/actor/test/semantics/overruns.test.ts has no test "there is no such title"`
+    ])
+    assert.deepStrictEqual(instead("W-S5", "| W-S5 | dropped | What is late. It is so; where it is not. | - |"), [
+      `${document}: W-S5: a sentence begins with "What": name the thing`
+    ])
+    assert.deepStrictEqual(instead("W-S5", "| W-S5 | dropped | It is late. Nobody knows. | - |"), [
+      `${document}: W-S5: a sentence begins with "Nobody": name the thing`
+    ])
+    assert.deepStrictEqual(instead("P-21", "| P-21 | later | It comes some day. | - |"), [
+      `${document}: P-21: is later and names no part that will bring it: ` +
+      "developer tools, distribution, patterns, drivers"
+    ])
+    assert.deepStrictEqual(instead("W-M5", "gone"), [`${document}: W-M5 is missing`])
+    assert.deepStrictEqual(instead("W-M5", "| W-M6 | dropped | There is none. | - |"), [
+      `${document}: W-M5 is missing`,
+      `${document}: W-M6 is no row of the specification`
     ])
     assert.deepStrictEqual(instead("OVR-7", "| OVR-8 | dropped | Errors. | - |"), [
       `${document}: OVR-7 is missing`,
