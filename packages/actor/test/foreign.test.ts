@@ -25,7 +25,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
 const noticed = (expected: ReadonlyArray<string>) => Effect.map(settle, () => assert.deepStrictEqual(notes, expected))
 
 describe("Foreign code in a handler", () => {
-  it.effect("G960, AIO-2: a promise that a handler waits for answers, rejects, and is aborted with its call", () =>
+  it.effect("G160, AIO-2: a promise that a handler waits for answers, rejects, and is aborted with its call", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(yield* bob.run(ask({ fate: "answers" })), "yes")
       const refused = yield* Effect.flip(bob.run(ask({ fate: "rejects" })))
@@ -41,7 +41,7 @@ describe("Foreign code in a handler", () => {
       assert.strictEqual(yield* bob.run(ask({ fate: "answers" })), "yes")
     })))
 
-  it.effect("G963: a promise that is waited for when it is aborted has cleaned up before its caller goes on", () =>
+  it.effect("G163: a promise that is waited for when it is aborted has cleaned up before its caller goes on", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Effect.flip(Effect.timeout(bob.run(holds({ waits: true })), "1 second"))
       assert.deepStrictEqual(notes, ["aborted", "closed"])

@@ -44,7 +44,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(silent.lines, [])
     }))
 
-  it.effect("G964, LOG-3: a record keeps the time at which it was made over two actors, however late it arrives", () => {
+  it.effect("G164, LOG-3: a record keeps the time at which it was made over two actors, however late it arrives", () => {
     const links = new Map<string, FaultyTransport.Link>()
     const memory = MemoryActor.layer({
       between: (process) => {

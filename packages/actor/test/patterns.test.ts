@@ -56,7 +56,7 @@ const linked = (portal: Actor.Portal<typeof work>) => <A, E, R>(effect: Effect.E
   )
 
 describe("A link", () => {
-  it.effect("G961: ends the work with the end of the actor, however that ends, and fails with how", () => {
+  it.effect("G161: ends the work with the end of the actor, however that ends, and fails with how", () => {
     const theatre = Puppets.make()
     return Effect.provide(
       drained(
@@ -79,7 +79,7 @@ describe("A link", () => {
     )
   })
 
-  it.effect("G961: leaves the actor alone where the work ends first", () =>
+  it.effect("G161: leaves the actor alone where the work ends first", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [work, answer] })
@@ -90,7 +90,7 @@ describe("A link", () => {
 })
 
 describe("The first answer", () => {
-  it.effect("G962: wins when all others have been cancelled and have cleaned up", () =>
+  it.effect("G162: wins when all others have been cancelled and have cleaned up", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {
         const lines = yield* Journal.fresh
