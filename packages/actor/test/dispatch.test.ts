@@ -3,9 +3,9 @@ import { Actor, ActorError } from "@furrow/actor"
 import { codecs } from "@furrow/actor/internal/contract/Endpoint"
 import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
 import { type BoundHandlers, Dispatcher } from "@furrow/actor/internal/dialog/Dispatcher"
-import { decodeFailure, encodeFailure } from "@furrow/actor/internal/dialog/Failures"
 import * as Caller from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
+import * as Failure from "@furrow/protocol/Failure"
 import type { Message } from "@furrow/protocol/Message"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -243,7 +243,7 @@ describe("a caller that breaks the rules", () => {
       const refused = said.filter((word) => word._tag === "Error")
       assert.deepStrictEqual(refused.map(({ dialog }) => dialog), [30_001, 30_003, 30_005])
       for (const { payload } of refused) {
-        assert.deepStrictEqual(decodeFailure(payload), { ok: true, value: { _tag: "Busy", limit: 10_000 } })
+        assert.deepStrictEqual(Failure.decode(payload), { ok: true, value: { _tag: "Busy", limit: 10_000 } })
       }
       say({ _tag: "Cancel", dialog: 1, by: idOf("left"), reason: "done", deadline: 0 })
       yield* settle
@@ -258,7 +258,7 @@ describe("a caller that breaks the rules", () => {
   it.effect("a call that was refused so is ActorBusy, and says what to do", () =>
     Effect.gen(function*() {
       const { cut, fibers, said, say } = yield* caller
-      say({ _tag: "Error", dialog: 3, payload: encodeFailure({ _tag: "Busy", limit: 10_000 }) })
+      say({ _tag: "Error", dialog: 3, payload: Failure.encode({ _tag: "Busy", limit: 10_000 }) })
       const error = yield* Effect.flip(yield* Fiber.await(fibers[1]!))
       assert.instanceOf(error, ActorError.ActorBusy)
       assert.match(

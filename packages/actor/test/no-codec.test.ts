@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
 import { codecs } from "@furrow/actor/internal/contract/Endpoint"
-import { decodeFailure } from "@furrow/actor/internal/dialog/Failures"
+import * as Failure from "@furrow/protocol/Failure"
 import type * as Message from "@furrow/protocol/Message"
 import * as Payload from "@furrow/protocol/Payload"
 import * as Effect from "effect/Effect"
@@ -74,7 +74,7 @@ describe("a contract without a codec", () => {
       ])
       for (const word of said) {
         if (word._tag !== "Error") continue
-        const failure = decodeFailure(word.payload)
+        const failure = Failure.decode(word.payload)
         assert.isTrue(failure.ok)
         assert.include(JSON.stringify(failure), "Cannot access 'Late' before initialization")
       }
@@ -99,7 +99,7 @@ describe("a contract without a codec", () => {
       for (const word of last.values()) {
         if (word._tag === "Return") assert.strictEqual(word.dialog, 11)
         else {
-          const failure = decodeFailure(word.payload)
+          const failure = Failure.decode(word.payload)
           assert.isTrue(failure.ok)
           assert.include(JSON.stringify(failure), "an instance without a codec")
         }

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
 import { Dispatcher } from "@furrow/actor/internal/dialog/Dispatcher"
-import { decodeFailure } from "@furrow/actor/internal/dialog/Failures"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
+import * as Failure from "@furrow/protocol/Failure"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { noted } from "./fixtures/pooled.ts"
@@ -24,7 +24,7 @@ describe("An actor that is ending", () => {
       peer.say(start(2))
       yield* settle
       const [answer] = peer.said.filter((word) => word._tag === "Error")
-      const failure = decodeFailure(answer!.payload)
+      const failure = Failure.decode(answer!.payload)
       assert.deepInclude(failure.ok && failure.value, { _tag: "Cancelled", reason: "done", began: "no" })
     }))
 

@@ -14,6 +14,7 @@ import { described } from "./Described.ts"
 import type { Parts } from "./Frame.ts"
 import * as Hot from "./internal/hot.ts"
 import * as Plain from "./internal/plain.ts"
+import { binHead, putBin } from "./internal/tokens.ts"
 import { type FieldType, type Message, type Window, type Word, words } from "./Message.ts"
 import type { Codec, Result } from "./Payload.ts"
 import type { Violation } from "./Violation.ts"
@@ -123,11 +124,11 @@ export const encode = (message: Message): Parts => {
   const packed: Uint8Array = packr.pack(fields)
   if (!layout.payload) return { head: packed, tail: undefined }
   const payload = values[names[count]!] as Uint8Array
-  const head = new Uint8Array(packed.length + Hot.binHead)
+  const head = new Uint8Array(packed.length + binHead)
   head.set(packed)
   // One element more than msgpackr wrote: the payload, whose head stands at the end.
   head[0] = packed[0]! + 1
-  Hot.putBin(head, packed.length, payload.length)
+  putBin(head, packed.length, payload.length)
   return { head, tail: payload }
 }
 

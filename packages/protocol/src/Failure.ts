@@ -8,6 +8,8 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import * as Hot from "./internal/hotFailure.ts"
+import * as Payload from "./Payload.ts"
 
 export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
 
@@ -54,8 +56,13 @@ export const Lost = Schema.Union([
 ])
 
 export const Failure = Schema.Union([
-  /** The endpoint's own error, encoded by its schema, and the same as text. */
-  Schema.TaggedStruct("Fail", { error: Schema.Uint8Array, boxed: Boxed, others: Schema.Array(Boxed) }),
+  /** The endpoint's own error, encoded by its schema; its type and message are for a caller that cannot read it. */
+  Schema.TaggedStruct("Fail", {
+    error: Schema.Uint8Array,
+    type: Schema.String,
+    message: Schema.String,
+    others: Schema.Array(Boxed)
+  }),
   /** `ending`: the actor does not outlive this failure. */
   Schema.TaggedStruct("Defect", { boxed: Boxed, others: Schema.Array(Boxed), ending: Schema.Boolean }),
   /** `ending`: not the work alone is cancelled, but the whole of `actor`. `began`: "no" where it was refused. */
@@ -83,6 +90,33 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost, began: Began })
 ])
 export type Failure = typeof Failure.Type
+
+/** Made with the first failure that needs it: deriving it is a tenth of what an actor does before it is ready. */
+let derived: Payload.Codec<Failure> | undefined
+const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
+
+/**
+ * A failure -> the payload of an `Error` word. Its first byte says how the rest is written: an endpoint's own error and a
+ * cancellation, where nothing rides along, by hand, and all others by the schema.
+ */
+export const encode = (failure: Failure): Uint8Array => {
+  const hot = Hot.encode(failure)
+  if (hot !== undefined) return hot
+  const encoded = codec().encode(failure)
+  // The schema is ours and its values are built by the runtime: a failure to encode them is a defect of it.
+  if (!encoded.ok) throw new Error(`a failure cannot be encoded: ${encoded.issue}`)
+  return Hot.general(failure, encoded.value)
+}
+
+/** The same back; a payload that is no failure says what is wrong with it. */
+export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
+  if (Hot.isGeneral(payload)) return codec().decode(payload.subarray(1))
+  const failure = Hot.decode(payload)
+  return failure === undefined ? { ok: false, issue: "it is no failure" } : { ok: true, value: failure }
+}
+
+/** True when the payload refuses a call whose work never began; it is not decoded for that. */
+export const isRefusal = Hot.isRefusal
 
 /**
  * The end of an actor, in its own words: what its `Bye` carries. `Returned` is the end of its main, or of the program of

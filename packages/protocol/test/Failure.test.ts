@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Failure from "@furrow/protocol/Failure"
 import * as Payload from "@furrow/protocol/Payload"
-import { Schema } from "effect"
+import { Arbitrary, Schema } from "effect"
 
-const { decode, encode } = Payload.codec(Failure.Failure)
 const root = { name: "root", uuid: "r", pid: 1 }
 const worker = { name: "worker", uuid: "w", pid: 2 }
 const boxed: Failure.Boxed = {
@@ -16,7 +15,7 @@ const boxed: Failure.Boxed = {
 }
 
 const failures: ReadonlyArray<Failure.Failure> = [
-  { _tag: "Fail", error: Uint8Array.of(1, 2, 3), boxed, others: [boxed, boxed] },
+  { _tag: "Fail", error: Uint8Array.of(1, 2, 3), type: "Odd", message: "1 is odd", others: [boxed, boxed] },
   { _tag: "Defect", boxed, others: [], ending: false },
   { _tag: "Cancelled", by: root, reason: "timeout", actor: worker, path: [worker], others: [boxed], ending: true },
   { _tag: "EndpointUnknown", endpoint: "isPrime", exposed: ["count", "chat"] },
@@ -30,12 +29,38 @@ const failures: ReadonlyArray<Failure.Failure> = [
 ]
 
 const cross = (failure: Failure.Failure): unknown => {
-  const encoded = encode(failure)
-  assert(encoded.ok)
-  const decoded = decode(encoded.value)
+  const decoded = Failure.decode(Failure.encode(failure))
   assert(decoded.ok)
   return decoded.value
 }
+
+const text = Schema.Union([Schema.Literals(["", "interrupted", "é", "x".repeat(255), "x".repeat(256)]), Schema.String])
+/** Half a surrogate pair is no text that could cross. */
+const wellFormed = <A>(value: A): A =>
+  typeof value === "string"
+    ? value.toWellFormed() as A
+    : typeof value === "object" && value !== null && !(value instanceof Uint8Array)
+    ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, wellFormed(inner)])) as A
+    : value
+const actorId = Schema.Struct({ name: text, uuid: text, pid: Schema.Int })
+const boxes = Schema.Literals([0, 1])
+const own = Arbitrary.map(
+  Arbitrary.schema(Schema.Struct({ error: Schema.Uint8Array, type: text, message: text, others: boxes })),
+  ({ others, ...rest }): Failure.Failure => (
+    { _tag: "Fail", ...wellFormed(rest), others: others === 0 ? [] : [boxed] }
+  )
+)
+const cancelled = Arbitrary.map(
+  Arbitrary.schema(
+    Schema.Struct({ by: actorId, reason: text, actor: actorId, path: boxes, others: boxes, ending: Schema.Boolean })
+  ),
+  ({ others, path, ...rest }): Failure.Failure => ({
+    _tag: "Cancelled",
+    ...wellFormed(rest),
+    path: path === 0 ? [] : [worker],
+    others: others === 0 ? [] : [boxed]
+  })
+)
 
 describe("Failure", () => {
   for (const failure of failures) {
@@ -77,9 +102,37 @@ describe("Failure", () => {
     })
   })
 
-  it("text that is no failure is refused", () => {
-    assert.isFalse(encode({ _tag: "Oops" }).ok)
-    assert.isFalse(decode(Uint8Array.of(1, 2, 3)).ok)
+  it.prop(
+    "an own error and a cancellation cross whole, whatever is in them",
+    { own, cancelled },
+    ({ cancelled, own }) => {
+      assert.deepStrictEqual(cross(own), own)
+      assert.deepStrictEqual(cross(cancelled), cancelled)
+    }
+  )
+
+  it.prop("a failure that is cut is refused, or is another own error", { own, cancelled }, ({ cancelled, own }) => {
+    for (const failure of [own, cancelled]) {
+      const bytes = Failure.encode(failure)
+      for (let at = 0; at < bytes.length; at += 7) {
+        const decoded = Failure.decode(bytes.subarray(0, at))
+        if (decoded.ok) assert.strictEqual(decoded.value._tag, "Fail")
+      }
+    }
+  })
+
+  it("bytes that are no failure are refused", () => {
+    for (const bytes of [[], [1], [1, 2, 3], [2, 0x83], [0, 1, 2, 3], [9, 9, 9]]) {
+      assert.isFalse(Failure.decode(Uint8Array.from(bytes)).ok)
+    }
+  })
+
+  it("a failure says whether the work of its call had begun", () => {
+    const refusals = failures.filter((failure) => Failure.isRefusal(Failure.encode(failure))).map(({ _tag }) => _tag)
+    assert.deepStrictEqual(refusals, ["EndpointUnknown", "Busy", "ContractMismatch", "PayloadInvalid", "Lost"])
+    const asked = { _tag: "Cancelled", by: root, reason: "", actor: root, path: [], others: [], ending: true } as const
+    assert.isFalse(Failure.isRefusal(Failure.encode(asked)))
+    assert.isTrue(Failure.isRefusal(Failure.encode({ ...asked, began: "no" })))
   })
 
   it("a failure is an ordinary schema", () => assert.isTrue(Schema.is(Failure.Failure)(failures[0])))

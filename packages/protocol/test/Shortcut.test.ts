@@ -20,7 +20,13 @@ const Name = Schema.Union([
 ])
 const Kind = Schema.Literals(["call", "stream", "dialog"])
 
-const word = (tag: "Start" | "Yield" | "Credit" | "Cancel" | "Return" | "Error", fields: Schema.Struct.Fields) =>
+const atLeast = (minimum: number) => Schema.Int.check(Schema.isBetween({ minimum, maximum: 2 ** 33 }))
+const Window = Schema.NullOr(Schema.Struct({ items: atLeast(1), bytes: atLeast(2) }))
+
+const word = (
+  tag: "Start" | "Started" | "Stop" | "Yield" | "Credit" | "Cancel" | "Return" | "Error",
+  fields: Schema.Struct.Fields
+) =>
   Arbitrary.map(
     Arbitrary.schema(Schema.Struct(fields) as unknown as Schema.Codec<object>),
     (fields) => ({ _tag: tag, ...fields }) as unknown as Message
@@ -33,9 +39,15 @@ const hot: Readonly<Record<string, Arbitrary.Arbitrary<Message>>> = {
     endpoint: Name,
     digest: Schema.NullOr(Schema.Literal("d")),
     meta: Schema.NullOr(Schema.Struct({ deadline: Whole })),
-    window: Schema.NullOr(Schema.Struct({ items: Schema.Literal(64), bytes: Schema.Literal(64) })),
+    window: Window,
     payload: Schema.Uint8Array
   }),
+  Started: word("Started", {
+    dialog: Whole,
+    window: Window,
+    payload: Schema.Uint8Array
+  }),
+  Stop: word("Stop", { dialog: Whole }),
   Yield: word("Yield", { dialog: Whole, items: Whole, payload: Schema.Uint8Array }),
   Credit: word("Credit", { dialog: Whole, items: Whole, bytes: Whole }),
   Cancel: word("Cancel", {

@@ -2,8 +2,7 @@
  * Bugs of the protocol, planted one at a time between two actors: words that are lost, doubled, moved or changed the way
  * a broken runtime would do it. The shipped code is not touched: each stands on the wire, behind what its victim says.
  */
-import { encodeFailure } from "@furrow/actor/internal/dialog/Failures"
-import type { Failure } from "@furrow/protocol/Failure"
+import * as Protocol from "@furrow/protocol/Failure"
 import type { Message } from "@furrow/protocol/Message"
 import { dialogOf, type Saboteur, type Side } from "./Wire.ts"
 
@@ -42,7 +41,7 @@ const overtaken = (by: (word: Message) => boolean) => (): Saboteur => {
 }
 
 const cancelled = (word: Word<"Cancel">): Uint8Array => {
-  const failure: Failure = {
+  const failure: Protocol.Failure = {
     _tag: "Cancelled",
     by: word.by,
     reason: word.reason,
@@ -51,7 +50,7 @@ const cancelled = (word: Word<"Cancel">): Uint8Array => {
     others: [],
     ending: false
   }
-  return encodeFailure(failure)
+  return Protocol.encode(failure)
 }
 
 /** Two dialogs of one number: every second `Start` takes the number of the one before. */

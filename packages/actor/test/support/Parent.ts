@@ -4,7 +4,6 @@ import { welcome } from "@furrow/actor/internal/channel/Greeting"
 import { type OwnerEvent, PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
 import type { Implemented } from "@furrow/actor/internal/contract/Call"
 import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
-import { decodeFailure } from "@furrow/actor/internal/dialog/Failures"
 import * as Outgoing from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import { type Ended, run, type Started } from "@furrow/actor/internal/process/ChildMain"
@@ -12,6 +11,7 @@ import { defaults } from "@furrow/actor/internal/settings/Timeouts"
 import { type SpawnSpec, specCodec } from "@furrow/actor/internal/spawn/SpawnSpec"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import * as Network from "@furrow/actor/internal/transport/Network"
+import * as Failure from "@furrow/protocol/Failure"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -70,7 +70,7 @@ export const start = (definitions: ReadonlyArray<Implemented<any>>, service: Spa
       /** What it tells of its own failures. */
       failures: () =>
         events.flatMap((event) => {
-          const failure = event._tag === "Error" ? decodeFailure(event.payload) : undefined
+          const failure = event._tag === "Error" ? Failure.decode(event.payload) : undefined
           return failure?.ok === true ? [failure.value] : []
         }),
       call: (call: unknown) => Outgoing.run(channel, env, call as never),

@@ -8,7 +8,7 @@
  */
 import * as Credit from "@furrow/protocol/Credit"
 import type * as Dialog from "@furrow/protocol/Dialog"
-import type * as Protocol from "@furrow/protocol/Failure"
+import * as Protocol from "@furrow/protocol/Failure"
 import type * as Message from "@furrow/protocol/Message"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,7 +18,6 @@ import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { box } from "../errors/Boxing.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { DialogContext } from "./DialogContext.ts"
-import { encodeFailure } from "./Failures.ts"
 import { IncomingDialog } from "./IncomingDialog.ts"
 import { relay } from "./Relay.ts"
 
@@ -102,7 +101,7 @@ export class Dispatcher {
     if (busy === undefined && handler === undefined && this.relayStart(start)) return
     const payload = busy === undefined ? this.accept(start, handler) : refused(busy)
     if (!payload.ok) {
-      return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: encodeFailure(payload.failure) })
+      return this.channel.send({ _tag: "Error", dialog: start.dialog, payload: Protocol.encode(payload.failure) })
     }
     const dialog = new IncomingDialog(this.channel, this.env, handler!, start, this.ended)
     dialog.run(payload.value)

@@ -8,8 +8,7 @@
  *
  * @since 0.1.0
  */
-import { type Boxed, Failure } from "@furrow/protocol/Failure"
-import * as Payload from "@furrow/protocol/Payload"
+import * as Protocol from "@furrow/protocol/Failure"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,7 +26,7 @@ import {
   PayloadInvalid,
   RemoteActorError
 } from "../errors/ActorError.ts"
-import { box, isA } from "../errors/Boxing.ts"
+import { box, isA, summaryOf } from "../errors/Boxing.ts"
 import { cancelledBy } from "../errors/CancelledBy.ts"
 import { raisedBy, raisedIn } from "../errors/raised.ts"
 
@@ -45,38 +44,29 @@ import { raisedBy, raisedIn } from "../errors/raised.ts"
  * @since 0.1.0
  */
 export class OtherFailures
-  extends Context.Service<OtherFailures, ReadonlyArray<Boxed>>()("@furrow/actor/OtherFailures")
+  extends Context.Service<OtherFailures, ReadonlyArray<Protocol.Boxed>>()("@furrow/actor/OtherFailures")
 {}
 
-let derived: Payload.Codec<Failure> | undefined
-
-/** At the first failure: deriving it is a tenth of what an actor does before it is ready. */
-const codec = (): Payload.Codec<Failure> => derived ??= Payload.codec(Failure)
-
-export const encodeFailure = (failure: Failure): Uint8Array => {
-  const encoded = codec().encode(failure)
-  // The schema is ours and its values are built here: a failure to encode them is a defect of this file.
-  if (!encoded.ok) throw new Error(`a failure cannot be encoded: ${encoded.issue}`)
-  return encoded.value
-}
-
-/** The same for one frame: what is too large for it crosses as text, and without what rode along. */
-export const encodeFailureWithin = (failure: Failure, limit: number): Uint8Array => {
-  const bytes = encodeFailure(failure)
+/** A failure for one frame: one that is too large for it crosses as text, and without the failures beside it. */
+export const encodeFailureWithin = (failure: Protocol.Failure, limit: number, self: ActorId): Uint8Array => {
+  const bytes = Protocol.encode(failure)
   if (bytes.length <= limit) return bytes
   const issue = aboveLimit(bytes.length, limit)
-  if (failure._tag === "Cancelled") return encodeFailure({ ...failure, others: [] })
-  if (!("boxed" in failure)) return encodeFailure({ _tag: "PayloadInvalid", part: "failure", issue })
+  if (failure._tag === "Cancelled") return Protocol.encode({ ...failure, others: [] })
+  if (failure._tag === "Fail") {
+    const { message, type } = failure
+    const boxed = textOf(type, `${message} (${issue})`, self)
+    return Protocol.encode({ _tag: "Defect", boxed, others: [], ending: false })
+  }
+  if (!("boxed" in failure)) return Protocol.encode({ _tag: "PayloadInvalid", part: "failure", issue })
   const { boxed } = failure
   const ending = failure._tag === "Defect" && failure.ending
   const cut = { ...boxed, message: `${boxed.message} (${issue})` }
-  return encodeFailure({ _tag: "Defect", boxed: cut, others: [], ending })
+  return Protocol.encode({ _tag: "Defect", boxed: cut, others: [], ending })
 }
 
-export const decodeFailure = (payload: Uint8Array): Payload.Result<Failure> => codec().decode(payload)
-
 /** An interruption with its author, and what failed beside it. */
-export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending: boolean): Failure => {
+export const cancelledWith = (cause: Cause.Cause<unknown>, self: ActorId, ending: boolean): Protocol.Failure => {
   const cancellation = Option.getOrUndefined(cancelledBy(cause))
   return {
     _tag: "Cancelled",
@@ -95,17 +85,17 @@ export const failureOf = (
   endpoint: AnyEndpoint,
   self: ActorId,
   ending = false
-): Failure => {
+): Protocol.Failure => {
   const { reasons } = cause
   const main = reasons.find(Cause.isFailReason) ?? reasons.find(Cause.isDieReason)
   const others = reasons.filter((reason) => reason !== main && reason._tag !== "Interrupt")
     .map((reason) => box(raisedBy(reason), self))
   if (main === undefined) return cancelledWith(cause, self, ending)
   if (main._tag === "Die") return defectOf(main.defect, self, others, ending)
-  const boxed = box(main.error, self)
   const error = codecs(endpoint).error.encode(main.error)
-  if (error.ok) return { _tag: "Fail", error: error.value, boxed, others }
+  if (error.ok) return { _tag: "Fail", error: error.value, ...summaryOf(main.error), others }
   // An error without a schema still arrives, as text.
+  const boxed = box(main.error, self)
   return {
     _tag: "Defect",
     boxed: {
@@ -117,7 +107,22 @@ export const failureOf = (
   }
 }
 
-const defectOf = (defect: unknown, self: ActorId, others: ReadonlyArray<Boxed>, ending: boolean): Failure => {
+/** An error of which there is no more than its type and message. */
+const textOf = (type: string, message: string, origin: ActorId): Protocol.Boxed => ({
+  type,
+  message,
+  stack: "",
+  cause: null,
+  origin,
+  path: []
+})
+
+const defectOf = (
+  defect: unknown,
+  self: ActorId,
+  others: ReadonlyArray<Protocol.Boxed>,
+  ending: boolean
+): Protocol.Failure => {
   // A cancellation that came from further away keeps its author on every hop: `ending` is of the actor it names.
   if (isA(defect, ContextCancelled)) {
     const { actor, by, reason } = defect
@@ -132,7 +137,7 @@ export const toEffect = (
   endpoint: AnyEndpoint,
   peer: ActorId
 ): Effect.Effect<never, unknown> => {
-  const decoded = codec().decode(payload)
+  const decoded = Protocol.decode(payload)
   if (!decoded.ok) {
     return Effect.fail(
       new PayloadInvalid({
@@ -149,7 +154,7 @@ export const toEffect = (
     const error = codecs(endpoint).error.decode(failure.error)
     return error.ok
       ? fail(error.value, failure.others)
-      : fail(new RemoteActorError({ actor: peer, boxed: failure.boxed, others: failure.others }), failure.others)
+      : fail(unreadable(failure, peer), failure.others)
   }
   const others = "others" in failure ? failure.others : []
   if (failure._tag === "ContractMismatch") {
@@ -168,7 +173,7 @@ export const toEffect = (
  */
 export const ranAhead = (payload: Uint8Array, endpoint: AnyEndpoint): boolean => {
   if (endpoint.kind !== "stream") return false
-  const decoded = codec().decode(payload)
+  const decoded = Protocol.decode(payload)
   return decoded.ok && decoded.value._tag !== "Cancelled" && !("ending" in decoded.value && decoded.value.ending)
 }
 
@@ -181,7 +186,7 @@ export const cleanupFailureOf = (
   endpoint: AnyEndpoint,
   peer: ActorId
 ): Cause.Cause<never> | undefined => {
-  const decoded = codec().decode(payload)
+  const decoded = Protocol.decode(payload)
   if (!decoded.ok) return undefined
   const failure = decoded.value
   switch (failure._tag) {
@@ -197,21 +202,27 @@ export const cleanupFailureOf = (
       return error.ok
         // As here: a finalizer that fails, which its type denies, adds its failure to the interruption.
         ? Cause.fail(error.value) as Cause.Cause<never>
-        : Cause.die(new RemoteActorError({ actor: peer, boxed: failure.boxed, others: failure.others }))
+        : Cause.die(unreadable(failure, peer))
     }
     default:
       return undefined
   }
 }
 
-const fail = (error: unknown, others: ReadonlyArray<Boxed>): Effect.Effect<never, unknown> =>
+/** An endpoint's own error that does not match its schema here. */
+const unreadable = (
+  { message, others, type }: Extract<Protocol.Failure, { readonly _tag: "Fail" }>,
+  peer: ActorId
+): RemoteActorError => new RemoteActorError({ actor: peer, boxed: textOf(type, message, peer), others })
+
+const fail = (error: unknown, others: ReadonlyArray<Protocol.Boxed>): Effect.Effect<never, unknown> =>
   others.length === 0
     ? Effect.fail(error)
     : Effect.failCause(Cause.annotate(Cause.fail(error), Context.make(OtherFailures, others) as Context.Context<never>))
 
 /** A failure that is not the endpoint's own. */
 const toActorError = (
-  failure: Exclude<Failure, { readonly _tag: "Fail" | "ContractMismatch" }>,
+  failure: Exclude<Protocol.Failure, { readonly _tag: "Fail" | "ContractMismatch" }>,
   endpoint: string,
   peer: ActorId
 ): ActorError => {

@@ -225,7 +225,7 @@ export class IncomingDialog implements CalleePort {
         others: [],
         ending: this.env.cancellation() !== undefined
       }
-      return { _tag: "Error", dialog, payload: encodeFailureWithin(said, limit) }
+      return { _tag: "Error", dialog, payload: encodeFailureWithin(said, limit, this.env.self) }
     }
   }
 
@@ -233,13 +233,13 @@ export class IncomingDialog implements CalleePort {
     const { dialog } = this.opened
     const { endpoint } = this.handler
     if (Exit.isFailure(exit)) {
-      return { _tag: "Error", dialog, payload: encodeFailureWithin(this.failure(exit, asked), limit) }
+      return { _tag: "Error", dialog, payload: encodeFailureWithin(this.failure(exit, asked), limit, this.env.self) }
     }
     const encoded = codecs(endpoint).success.encode(endpoint.kind === "stream" ? undefined : exit.value)
     if (encoded.ok && encoded.value.length <= limit) return { _tag: "Return", dialog, payload: encoded.value }
     const issue = encoded.ok ? aboveLimit(encoded.value.length, limit) : encoded.issue
     const failure: Protocol.Failure = { _tag: "PayloadInvalid", part: "success", issue }
-    return { _tag: "Error", dialog, payload: encodeFailureWithin(failure, limit) }
+    return { _tag: "Error", dialog, payload: encodeFailureWithin(failure, limit, this.env.self) }
   }
 
   private unheard(): void {

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Dialog from "@furrow/protocol/Dialog"
+import * as Failure from "@furrow/protocol/Failure"
 import { describe } from "@furrow/protocol/Violation"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -24,6 +25,11 @@ import { cleanupFailureOf, toEffect } from "./Failures.ts"
 
 /** How a dialog ended, with the channel's error where the connection did. */
 export type Settled = Dialog.Outcome<ActorError>
+
+/** A callee that refused a call may not have compared its contract: the next call says again which one it means. */
+export const introduceAgain = (payload: Uint8Array, endpoint: AnyEndpoint, channel: PeerChannel): void => {
+  if (Failure.isRefusal(payload)) channel.sendDigestAgain(endpoint)
+}
 
 /** The meaning of a dialog's last word for its caller: the value, the endpoint's own error, or an `ActorError`. */
 export const outcome = (
@@ -46,8 +52,7 @@ export const outcome = (
       )
     }
     case "Error":
-      // A failure may be that of the contract: the next call says again which one it means.
-      channel.sendDigestAgain(endpoint)
+      introduceAgain(settled.payload, endpoint, channel)
       return withoutStack(() => toEffect(settled.payload, endpoint, channel.peer))
     case "Lost":
       return Effect.fail(settled.error)
@@ -67,9 +72,6 @@ export const outcome = (
   }
 }
 
-/** The last clean answer to a cancel on each connection: the next one is the same, byte by byte. */
-const clean = new WeakMap<PeerChannel, Uint8Array>()
-
 /**
  * The failure of a cancelled callee besides its interruption: a finalizer that failed, or a failure that
  * crossed the cancel. `undefined` where it answered cleanly.
@@ -81,19 +83,7 @@ export const cleanupFailure = (
 ): Cause.Cause<never> | undefined => {
   if (settled._tag !== "Error") return undefined
   const { payload } = settled
-  const known = clean.get(channel)
-  if (known !== undefined && isSame(known, payload)) return undefined
-  const failure = withoutStack(() => cleanupFailureOf(payload, endpoint, channel.peer))
-  if (failure === undefined && payload.length <= keptAnswerBytes) clean.set(channel, payload.slice())
-  return failure
-}
-
-const keptAnswerBytes = 1024
-
-const isSame = (a: Uint8Array, b: Uint8Array): boolean => {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
+  return withoutStack(() => cleanupFailureOf(payload, endpoint, channel.peer))
 }
 
 /** Reports a handler's failure that no caller is left to read: an event, and an Error log with its stack. */

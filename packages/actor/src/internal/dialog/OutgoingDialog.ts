@@ -29,9 +29,10 @@ import type { Rule } from "../contract/PayloadReceiver.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
+import { within } from "./CancelBounds.ts"
 import { cancelBoundOf, cancellationOf, type DialogContext, metaOf, wireMillis } from "./DialogContext.ts"
 import { ranAhead } from "./Failures.ts"
-import { cleanupFailure, outcome, reportUnread, type Settled } from "./Outcome.ts"
+import { cleanupFailure, introduceAgain, outcome, reportUnread, type Settled } from "./Outcome.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
@@ -175,19 +176,18 @@ export const cancelAndWait = (
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
-      // Forked beside this fiber, which is being interrupted: a sleep of its own would end at once.
-      const timer = Effect.runForkWith(context)(Effect.sleep(bound))
-      dialog.whenSettled((settled) => {
-        timer.interruptUnsafe()
-        resume(cleanupOf(settled, endpoint, channel, unheard))
-      })
-      timer.addObserver(() => {
+      // Kept beside this fiber, which is being interrupted: a sleep of its own would end at once.
+      const forget = within(channel, context, bound, () => {
         if (dialog.isSettled) return
         dialog.elapsed((settled) => {
           const failure = cleanupFailure(settled, endpoint, channel)
           if (failure !== undefined) unheard(failure)
         })
         env.events.publish({ _tag: "CancelUnacknowledged", actor: channel.peer, endpoint: endpoint.name })
+      })
+      dialog.whenSettled((settled) => {
+        forget()
+        resume(cleanupOf(settled, endpoint, channel, unheard))
       })
       dialog.cancel(cancellation ?? cancellationOf(fiber, env, bound), true)
     })
@@ -329,7 +329,7 @@ const runNow = (
       delivered: nothing,
       settled: (settled) => {
         if (settled._tag === "Return") return resume(outcome(settled, endpoint, channel))
-        if (settled._tag === "Error") channel.sendDigestAgain(endpoint)
+        if (settled._tag === "Error") introduceAgain(settled.payload, endpoint, channel)
         // Made only for a fiber that looks: an interrupted caller does not.
         resume(Effect.suspend(() => outcome(settled, endpoint, channel)))
       }

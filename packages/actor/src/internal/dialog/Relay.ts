@@ -7,11 +7,11 @@
  *
  * @since 0.1.0
  */
+import * as Failure from "@furrow/protocol/Failure"
 import type * as Message from "@furrow/protocol/Message"
 import type { CalleePort, CallerPort, PeerChannel } from "../channel/PeerChannel.ts"
 import { type ActorError, type ActorId, ActorLost } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
-import { encodeFailure } from "./Failures.ts"
 
 /** `cancelled`: the caller has asked for the end, which is asked for once. */
 type Phase = "open" | "cancelled" | "caller-gone" | "over"
@@ -65,7 +65,7 @@ class Relay {
       const failure = error instanceof ActorLost
         ? { _tag: "Lost", actor: error.actor, how: error.how, began: error.began } as const
         : { _tag: "Defect", boxed: box(error, this.self), others: [], ending: false } as const
-      this.from.send({ _tag: "Error", dialog: this.start.dialog, payload: encodeFailure(failure) })
+      this.from.send({ _tag: "Error", dialog: this.start.dialog, payload: Failure.encode(failure) })
     }
     this.end()
   }

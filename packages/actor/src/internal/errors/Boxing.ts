@@ -52,6 +52,12 @@ const plainText = (value: unknown): string =>
     ? read(() => JSON.stringify(value) ?? Object.prototype.toString.call(value), "(a value that cannot be shown)")
     : read(() => value, "(a value that cannot be shown)")
 
+/** The type and message of an error, without its stack: reading that costs more than the call that failed. */
+export const summaryOf = (value: unknown): Pick<Boxed, "type" | "message"> => ({
+  type: typeOf(value),
+  message: isA(value, Error) ? read(() => messageOf(value), "(its message cannot be read)") : plainText(value)
+})
+
 /** Boxes a value where it was thrown, or passes an already boxed one on with this actor added to its path. */
 export const box = (value: unknown, origin: ActorId): Boxed => boxWithin(value, origin, 0, { parts: maxParts })
 
@@ -65,8 +71,7 @@ const boxWithin = (value: unknown, origin: ActorId, depth: number, left: { parts
   const parts = isError && depth < maxDepth ? partsOf(value) : []
   const properties = isError ? propertiesOf(value, parts.length > 0) : {}
   return {
-    type: typeOf(value),
-    message: isError ? read(() => messageOf(value), "(its message cannot be read)") : plainText(value),
+    ...summaryOf(value),
     stack: isError ? read(() => value.stack ?? "", "") : "",
     cause: cause === undefined ? null : within(cause),
     origin,

@@ -97,7 +97,7 @@ const tell = (local: LocalActor, context: Context.Context<never>, cause: Cause.C
     local.events.publish({ _tag: "BackgroundFailed", actor, failure })
     const { parent } = local
     if (parent === undefined || !parent.isOpen) continue
-    const payload = encodeFailureWithin({ _tag: "BackgroundFailed", boxed: failure }, parent.maxFrame - 64)
+    const payload = encodeFailureWithin({ _tag: "BackgroundFailed", boxed: failure }, parent.maxFrame - 64, actor)
     parent.send({ _tag: "Error", dialog: 0, payload })
   }
 }

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
+import * as Failure from "@furrow/protocol/Failure"
 import type { CancelActor } from "@furrow/protocol/Message"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -21,7 +22,6 @@ import { encodeFarewell, type Farewell } from "../channel/Farewell.ts"
 import { hello } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
 import { withoutCaller } from "../dialog/DialogContext.ts"
-import { encodeFailure } from "../dialog/Failures.ts"
 import { type ActorId, formatActor } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
@@ -248,7 +248,7 @@ class Living {
     this.channel.send({
       _tag: "Error",
       dialog: 0,
-      payload: encodeFailure({ _tag: "SpawnFailed", step: failed.step, boxed })
+      payload: Failure.encode({ _tag: "SpawnFailed", step: failed.step, boxed })
     })
   }
 
@@ -278,7 +278,7 @@ class Living {
     }
     if (why._tag === "Failed") {
       const boxed = box(why.error, actor)
-      const payload = encodeFailure({ _tag: "Defect", boxed, others: [], ending: true })
+      const payload = Failure.encode({ _tag: "Defect", boxed, others: [], ending: true })
       this.channel.send({ _tag: "Error", dialog: 0, payload })
       if (why.of === "main") {
         Effect.runForkWith(context)(Effect.logError("the main of this actor failed", Cause.fail(why.error)))

@@ -118,7 +118,7 @@ export const report = (
     if (!channel.isOpen) return logged
     for (const error of raisedIn(failed)) {
       const boxed = box(error, actor)
-      const payload = encodeFailureWithin({ _tag: "CleanupFailed", boxed }, channel.maxFrame - 64)
+      const payload = encodeFailureWithin({ _tag: "CleanupFailed", boxed }, channel.maxFrame - 64, actor)
       channel.send({ _tag: "Error", dialog: 0, payload })
     }
     return Effect.updateContext(logged, (context: Context.Context<never>) => withLogger(context, logs.logger))

@@ -7,7 +7,7 @@
  * @since 0.1.0
  */
 import type { Cancellation } from "@furrow/protocol/Dialog"
-import type { Boxed } from "@furrow/protocol/Failure"
+import * as Failure from "@furrow/protocol/Failure"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -18,7 +18,6 @@ import { exitOf } from "../channel/Farewell.ts"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { wireMillis } from "../dialog/DialogContext.ts"
 import { Dispatcher, type Relayed } from "../dialog/Dispatcher.ts"
-import { decodeFailure } from "../dialog/Failures.ts"
 import { type ActorError, type ActorId, formatActor, type SpawnStep } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
@@ -42,7 +41,7 @@ const deadlineMarginMillis = 500
 /** An actor's report of a start that failed. */
 export interface BootReport {
   readonly step: SpawnStep
-  readonly error: { readonly reason: string; readonly failure: Boxed | null }
+  readonly error: { readonly reason: string; readonly failure: Failure.Boxed | null }
 }
 
 export class ChildActor {
@@ -146,7 +145,7 @@ export class ChildActor {
 
   /** The actor's report of its own failure; nothing if only its cleanup failed. */
   reportOf(payload: Uint8Array): BootReport | undefined {
-    const decoded = decodeFailure(payload)
+    const decoded = Failure.decode(payload)
     if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null } }
     const failure = decoded.value
     if (failure._tag === "CleanupFailed") {
@@ -217,7 +216,7 @@ export class ChildActor {
   readonly gone: Effect.Effect<void> = Effect.asVoid(this.wait)
 
   /** The failures of its cleanup after its owner had ended it; known once it is reaped. */
-  get raised(): ReadonlyArray<Boxed> {
+  get raised(): ReadonlyArray<Failure.Boxed> {
     return OwnedActor.raisedBy(this.state)
   }
 

@@ -1,0 +1,82 @@
+/**
+ * The bounds of the cancels of one connection. One fiber sleeps for all of them: nearly every cancel is acknowledged long
+ * before, and a fiber with a timer of its own would cost more than the cancel.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { monotonicMillis } from "../settings/Timeouts.ts"
+
+interface Bound {
+  readonly at: number
+  readonly elapsed: () => void
+}
+
+class CancelBounds {
+  private readonly channel: PeerChannel
+  private readonly clock: Clock.Clock
+  private readonly waiting = new Set<Bound>()
+  private sleep: { readonly fiber: Fiber.Fiber<void>; readonly until: number; readonly forget: () => void } | undefined
+
+  constructor(channel: PeerChannel, clock: Clock.Clock) {
+    this.channel = channel
+    this.clock = clock
+  }
+
+  add(millis: number, context: Context.Context<never>, elapsed: () => void): () => void {
+    const bound = { at: monotonicMillis(this.clock) + millis, elapsed }
+    this.waiting.add(bound)
+    if (bound.at < (this.sleep?.until ?? Infinity)) this.sleepUntil(bound.at, context)
+    return () => void this.waiting.delete(bound)
+  }
+
+  /** The fiber may sleep on when all is acknowledged: the next cancel is likely to need it. It ends with the connection. */
+  private sleepUntil(until: number, context: Context.Context<never>): void {
+    this.stop()
+    const fiber = Effect.runForkWith(context)(Effect.sleep(Math.max(1, until - monotonicMillis(this.clock))))
+    const sleep = { fiber, until, forget: this.channel.whenClosed(() => this.stop()) }
+    this.sleep = sleep
+    fiber.addObserver(() => {
+      if (this.sleep === sleep) this.woke(context)
+    })
+  }
+
+  private stop(): void {
+    const { sleep } = this
+    this.sleep = undefined
+    sleep?.forget()
+    sleep?.fiber.interruptUnsafe()
+  }
+
+  private woke(context: Context.Context<never>): void {
+    this.stop()
+    const now = monotonicMillis(this.clock)
+    let next = Infinity
+    for (const bound of Array.from(this.waiting)) {
+      if (bound.at > now) next = Math.min(next, bound.at)
+      else if (this.waiting.delete(bound)) bound.elapsed()
+    }
+    if (next < (this.sleep?.until ?? Infinity)) this.sleepUntil(next, context)
+  }
+}
+
+const all = new WeakMap<PeerChannel, Map<Clock.Clock, CancelBounds>>()
+
+/** Calls back when so many milliseconds have passed on the clock of the fiber; returns the function that calls it off. */
+export const within = (
+  channel: PeerChannel,
+  context: Context.Context<never>,
+  millis: number,
+  elapsed: () => void
+): () => void => {
+  const clock = Context.get(context, Clock.Clock)
+  const clocks = all.get(channel) ?? new Map<Clock.Clock, CancelBounds>()
+  if (clocks.size === 0) all.set(channel, clocks)
+  const bounds = clocks.get(clock) ?? new CancelBounds(channel, clock)
+  clocks.set(clock, bounds)
+  return bounds.add(millis, context, elapsed)
+}

@@ -1,0 +1,107 @@
+/**
+ * The two failures that programs make on purpose, written and read by hand: an endpoint's own error, and a cancellation.
+ * Both cost about what a success costs.
+ *
+ * The first byte of a failure says which form follows. A failure of these kinds that is not ordinary (a long message,
+ * letters beyond ASCII, other failures beside it) is written by the schema, as all the others are.
+ */
+import type { Failure } from "../Failure.ts"
+import { Cursor, isAscii, isOrdinary, putActor, putText, sizeOfActor, sizeOfText } from "./tokens.ts"
+
+const form = { general: 0, fail: 1, cancelled: 2, cancelledEnding: 3, refused: 4 } as const
+
+const none: ReadonlyArray<never> = []
+
+export const encode = (failure: Failure): Uint8Array | undefined => {
+  switch (failure._tag) {
+    case "Fail":
+      return encodeFail(failure)
+    case "Cancelled":
+      return encodeCancelled(failure)
+    default:
+      return undefined
+  }
+}
+
+const encodeFail = (
+  { error, message, others, type }: Extract<Failure, { readonly _tag: "Fail" }>
+): Uint8Array | undefined => {
+  if (others.length > 0 || !isAscii(type) || !isAscii(message)) return undefined
+  const start = 1 + sizeOfText(type) + sizeOfText(message)
+  const bytes = new Uint8Array(start + error.length)
+  bytes[0] = form.fail
+  putText(bytes, putText(bytes, 1, type), message)
+  bytes.set(error, start)
+  return bytes
+}
+
+const encodeCancelled = (
+  { actor, began, by, ending, others, path, reason }: Extract<Failure, { readonly _tag: "Cancelled" }>
+): Uint8Array | undefined => {
+  if (others.length > 0 || path.length > 0 || began !== undefined || !isAscii(reason)) return undefined
+  if (!isOrdinary(by) || !isOrdinary(actor)) return undefined
+  const bytes = new Uint8Array(1 + sizeOfActor(by) + sizeOfActor(actor) + sizeOfText(reason))
+  bytes[0] = ending ? form.cancelledEnding : form.cancelled
+  putText(bytes, putActor(bytes, putActor(bytes, 1, by), actor), reason)
+  return bytes
+}
+
+/** True when the work of a call never began: its contract may not have been compared. */
+const isRefused = (failure: Failure): boolean => {
+  switch (failure._tag) {
+    case "Busy":
+    case "EndpointUnknown":
+    case "ContractMismatch":
+    case "PayloadInvalid":
+      return true
+    case "Cancelled":
+    case "Lost":
+      return failure.began === "no"
+    default:
+      return false
+  }
+}
+
+/** The form of all others, around what the schema made of one. */
+export const general = (failure: Failure, encoded: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(1 + encoded.length)
+  bytes[0] = isRefused(failure) ? form.refused : form.general
+  bytes.set(encoded, 1)
+  return bytes
+}
+
+export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.general || first === form.refused
+
+export const isRefusal = ({ 0: first }: Uint8Array): boolean => first === form.refused
+
+/** `undefined` where the bytes are not written as above. */
+export const decode = (payload: Uint8Array): Failure | undefined => {
+  const cursor = new Cursor(payload, 1)
+  switch (payload[0]) {
+    case form.fail:
+      return decodeFail(cursor)
+    case form.cancelled:
+      return decodeCancelled(cursor, false)
+    case form.cancelledEnding:
+      return decodeCancelled(cursor, true)
+    default:
+      return undefined
+  }
+}
+
+const decodeFail = (cursor: Cursor): Failure | undefined => {
+  const type = cursor.text()
+  const message = type === undefined ? undefined : cursor.text()
+  return type === undefined || message === undefined || cursor.isPastEnd
+    ? undefined
+    : { _tag: "Fail", error: cursor.rest(), type, message, others: none }
+}
+
+const decodeCancelled = (cursor: Cursor, ending: boolean): Failure | undefined => {
+  const by = cursor.actor()
+  const actor = by === undefined ? undefined : cursor.actor()
+  const reason = actor === undefined ? undefined : cursor.text()
+  return by === undefined || actor === undefined || reason === undefined || !cursor.isAtEnd
+    ? undefined
+    : { _tag: "Cancelled", by, reason, actor, path: none, others: none, ending }
+}

@@ -1,0 +1,189 @@
+/**
+ * Tokens of msgpack that are written and read by hand: small integers, short plain text, bytes and actor ids.
+ *
+ * They are the bytes that msgpackr would write, too. What is not ordinary (a long text, letters beyond ASCII, a large
+ * number) is for the parser.
+ */
+import { isWindow } from "../Credit.ts"
+import type { ActorId, Window } from "../Message.ts"
+
+export const nil = 0xc0
+const bin32 = 0xc6
+export const map2 = 0x82
+const map3 = 0x83
+const text8 = 0xd9
+/** Texts up to this many letters have their length in their token, up to the other in the byte behind it. */
+const shortTextBytes = 31
+const maxTextBytes = 255
+
+export const isSmall = (n: number): boolean => n >>> 0 === n
+export const sizeOfUint = (n: number): number => n < 0x80 ? 1 : n < 0x100 ? 2 : n < 0x10000 ? 3 : 5
+/** The head of a msgpack `bin`; the shortest form is not needed, one form is simpler. */
+export const binHead = 5
+
+export const putUint = (b: Uint8Array, start: number, n: number): number => {
+  let at = start
+  if (n < 0x80) b[at++] = n
+  else if (n < 0x100) {
+    b[at++] = 0xcc
+    b[at++] = n
+  } else if (n < 0x10000) {
+    b[at++] = 0xcd
+    b[at++] = n >>> 8
+    b[at++] = n
+  } else {
+    b[at++] = 0xce
+    at = putU32(b, at, n)
+  }
+  return at
+}
+
+const putU32 = (b: Uint8Array, at: number, n: number): number => {
+  b[at] = n >>> 24
+  b[at + 1] = n >>> 16
+  b[at + 2] = n >>> 8
+  b[at + 3] = n
+  return at + 4
+}
+
+/** The head of a `bin`; its bytes follow. */
+export const putBin = (b: Uint8Array, at: number, size: number): number => {
+  b[at] = bin32
+  return putU32(b, at + 1, size)
+}
+
+export const sizeOfText = (text: string): number => text.length <= shortTextBytes ? 1 + text.length : 2 + text.length
+
+export const putText = (b: Uint8Array, start: number, text: string): number => {
+  let at = start
+  if (text.length <= shortTextBytes) b[at++] = 0xa0 + text.length
+  else {
+    b[at++] = text8
+    b[at++] = text.length
+  }
+  for (let i = 0; i < text.length; i++) b[at++] = text.charCodeAt(i)
+  return at
+}
+
+export const isAscii = (text: string): boolean => {
+  if (text.length > maxTextBytes) return false
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return false
+  return true
+}
+
+export const isOrdinary = ({ name, pid, uuid }: ActorId): boolean => isAscii(name) && isAscii(uuid) && isSmall(pid)
+
+export const sizeOfActor = ({ name, pid, uuid }: ActorId): number =>
+  1 + 5 + sizeOfText(name) + 5 + sizeOfText(uuid) + 4 + sizeOfUint(pid)
+
+export const putActor = (b: Uint8Array, at: number, { name, pid, uuid }: ActorId): number => {
+  b[at] = map3
+  const afterName = putText(b, putText(b, at + 1, "name"), name)
+  const afterUuid = putText(b, putText(b, afterName, "uuid"), uuid)
+  return putUint(b, putText(b, afterUuid, "pid"), pid)
+}
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+/** Reading past the end moves `at` beyond it, and the word is not taken. */
+export class Cursor {
+  private readonly b: Uint8Array
+  private at: number
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.b = bytes
+    this.at = at
+  }
+
+  get isAtEnd(): boolean {
+    return this.at === this.b.length
+  }
+
+  /** True when a field was cut off. */
+  get isPastEnd(): boolean {
+    return this.at > this.b.length
+  }
+
+  /** -1 where there is none. */
+  uint(): number {
+    const { b } = this
+    const at = this.at + 1
+    const token = b[this.at]!
+    if (token < 0x80) {
+      this.at = at
+      return token
+    }
+    switch (token) {
+      case 0xcc:
+        this.at = at + 1
+        return b[at]!
+      case 0xcd:
+        this.at = at + 2
+        return b[at]! << 8 | b[at + 1]!
+      case 0xce:
+        this.at = at + 4
+        return this.u32(at)
+      default:
+        return -1
+    }
+  }
+
+  text(): string | undefined {
+    const { b } = this
+    const token = b[this.at++]!
+    const size = token === text8 ? b[this.at++]! : token >= 0xa0 && token <= 0xa0 + shortTextBytes ? token - 0xa0 : -1
+    if (size < 0) return undefined
+    const start = this.at
+    this.at += size
+    let text = ""
+    for (let i = start; i < this.at; i++) {
+      const letter = b[i]!
+      if (letter >= 0x80) return undefined
+      text += String.fromCharCode(letter)
+    }
+    return text
+  }
+
+  actor(): ActorId | undefined {
+    if (this.b[this.at++] !== map3 || this.text() !== "name") return undefined
+    const name = this.text()
+    if (name === undefined || this.text() !== "uuid") return undefined
+    const uuid = this.text()
+    if (uuid === undefined || this.text() !== "pid") return undefined
+    const pid = this.uint()
+    return pid < 0 ? undefined : { name, uuid, pid }
+  }
+
+  nil(): boolean {
+    return this.b[this.at++] === nil
+  }
+
+  /** A window or `null`; `undefined` where it is neither. */
+  window(): Window | null | undefined {
+    const token = this.b[this.at++]
+    if (token === nil) return null
+    if (token !== map2 || this.text() !== "items") return undefined
+    const items = this.uint()
+    if (items < 0 || this.text() !== "bytes") return undefined
+    const bytes = this.uint()
+    const window = { items, bytes }
+    return isWindow(window) ? window : undefined
+  }
+
+  /** A view of all that is left. */
+  rest(): Uint8Array {
+    return this.b.subarray(this.at)
+  }
+
+  /** A view of the last field. */
+  payload(): Uint8Array | undefined {
+    const start = this.at + binHead
+    if (this.b[this.at] !== bin32 || start + this.u32(this.at + 1) !== this.b.length) return undefined
+    return this.b.subarray(start)
+  }
+
+  private u32(at: number): number {
+    const { b } = this
+    return (b[at]! << 24 | b[at + 1]! << 16 | b[at + 2]! << 8 | b[at + 3]!) >>> 0
+  }
+}
