@@ -18,6 +18,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { carried, uncarried } from "./internal/Carried.ts"
+import * as Large from "./internal/Large.ts"
 import { withNegativeZeros } from "./internal/NegativeZeros.ts"
 import { contains, hasOpenUnion, isOpen, optionalAs, type Visitable } from "./internal/Open.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
@@ -34,13 +35,15 @@ export interface Codec<A> {
 
 type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
 
-const codecs = new WeakMap<object, Codec<unknown>>()
+const codecs = new WeakMap<object, Derived<unknown>>()
 
 /**
  * The codec of a schema; the same object for the same schema. Never throws: a schema that nothing carries has a codec that
  * refuses every value, and says why.
  */
-export const codec = <S extends Data>(schema: S): Codec<S["Type"]> => {
+export const codec = <S extends Data>(schema: S): Codec<S["Type"]> => derivedOf(schema)
+
+const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
   const derived = find(schema)
   return derived.ok ? derived.value : refusing(schema)
 }
@@ -51,12 +54,12 @@ export const refusal = (schema: Schema.Top): string | undefined => {
   return issue === undefined ? undefined : `no value of it can cross: it has ${issue}`
 }
 
-const find = <S extends Data>(schema: S): Result<Codec<S["Type"]>> => {
+const find = <S extends Data>(schema: S): Result<Derived<S["Type"]>> => {
   const known = codecs.get(schema)
-  if (known !== undefined) return { ok: true, value: known as Codec<S["Type"]> }
+  if (known !== undefined) return { ok: true, value: known as Derived<S["Type"]> }
   const issueOf = (cause: unknown) => `no value of it can cross: ${reasonOf(schema, cause)}`
   const derived = attempt(issueOf, () => derive(schema))
-  if (derived.ok) codecs.set(schema, derived.value as Codec<unknown>)
+  if (derived.ok) codecs.set(schema, derived.value as Derived<unknown>)
   return derived
 }
 
@@ -67,14 +70,15 @@ const reasonOf = (schema: Schema.Top, cause: unknown): string => {
 }
 
 /** Asks again with each value: a schema that is suspended may be defined by then. */
-const refusing = <S extends Data>(schema: S): Codec<S["Type"]> => {
-  const use = <A>(f: (codec: Codec<S["Type"]>) => Result<A>): Result<A> => {
+const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
+  const use = <A>(f: (codec: Derived<S["Type"]>) => Result<A>): Result<A> => {
     const derived = find(schema)
     return derived.ok ? f(derived.value) : derived
   }
   return {
     make: (input) => makeOf(schema, input),
     encode: (value) => use(({ encode }) => encode(value)),
+    encodeFully: (value) => use(({ encodeFully }) => encodeFully(value)),
     decode: (bytes) => use(({ decode }) => decode(bytes))
   }
 }
@@ -92,26 +96,70 @@ const encoderOf = <S extends Data>(schema: S): readonly [SchemaBinary.Encoder, S
   return [SchemaBinary.encoder(withNegativeZeros(other)), other]
 }
 
-const derive = <S extends Data>(given: S): Codec<S["Type"]> => {
+/** The bytes of a value; its small texts are in `own`, and its large ones are whole or not. */
+type Encoded = Large.Written
+
+/** False where half of a surrogate pair may have been replaced. */
+const isFaithful = ({ isWhole, own }: Encoded): boolean => isWhole && !holdsReplacement(own)
+
+/** A codec that also says what only people's values need to know. */
+interface Derived<A> extends Codec<A> {
+  readonly encodeFully: (value: unknown) => Result<Encoded>
+}
+
+const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
   const [encoder, schema] = encoderOf(given)
   let check: ((value: unknown) => void) | undefined
-  const decode = decoder(schema)
+  const places = lazily(() => placesOf(schema))
+  const own = decoder(schema)
+  const decode = (bytes: Uint8Array): S["Type"] => {
+    const size = ownSize(bytes)
+    return size < bytes.length && size > 0 ? places().decode(bytes, size) : own(bytes)
+  }
   let recursive: boolean | undefined
+  let sendsLarge = false
+  const encodeOwn = (value: unknown): Encoded => {
+    const bytes = encoder.encode(value)
+    if (bytes.buffer.byteLength > keptArenaBytes) letGo()
+    sendsLarge ||= bytes.length >= Large.minLargeLength
+    return { bytes, own: bytes, isWhole: true }
+  }
+  const encode = (value: unknown): Encoded => {
+    // At the first value, not before: a suspended schema may not be defined yet.
+    check ??= jsonCheck(schema)
+    check(value)
+    const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
+    recursive ??= contains(Schema.toEncoded(schema).ast, ({ _tag }) => _tag === "Suspend")
+    // It is written at any depth, and read down to a limit: what the reader would refuse is refused here.
+    if (recursive && mayBeDeep(value, encoded.bytes.length)) decode(encoded.bytes)
+    return encoded
+  }
+  const encodeFully = (value: unknown) => attempt((cause) => explain(cause, value), () => encode(value))
   return {
     make: (input) => makeOf(schema, input),
-    encode: (value) =>
-      attempt((cause) => explain(cause, value), () => {
-        // At the first value, not before: a suspended schema may not be defined yet.
-        check ??= jsonCheck(schema)
-        check(value)
-        const bytes = encoder.encode(value)
-        if (bytes.buffer.byteLength > keptArenaBytes) letGo()
-        recursive ??= contains(Schema.toEncoded(schema).ast, ({ _tag }) => _tag === "Suspend")
-        // It is written at any depth, and read down to a limit: what the reader would refuse is refused here.
-        if (recursive && mayBeDeep(value, bytes.length)) decode(bytes)
-        return bytes
-      }),
+    encodeFully,
+    encode: (value) => {
+      const encoded = encodeFully(value)
+      return encoded.ok ? { ok: true, value: encoded.value.bytes } : encoded
+    },
     decode: (bytes) => attempt(explainRead, () => decode(bytes))
+  }
+}
+
+const lazily = <A>(make: () => A): () => A => {
+  let made: A | undefined
+  return () => made ??= make()
+}
+
+/** The codec of values with large parts, which follow behind the payload. */
+const placesOf = <S extends Data>(schema: S) => {
+  const withPlaces = Large.withPlaces(schema)
+  const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
+  const decode = decoder(withPlaces)
+  return {
+    encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
+    decode: (bytes: Uint8Array, size: number): S["Type"] =>
+      Large.read(bytes.subarray(size), () => decode(bytes.subarray(0, size)))
   }
 }
 
@@ -134,18 +182,19 @@ export const issueOf = explain
  * which is good enough for a message or a log.
  */
 export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
-  const { decode, encode, make } = codec(schema)
+  const { decode, encodeFully, make } = derivedOf(schema)
   return {
     make,
     decode,
     encode: (value) => {
-      const encoded = encode(value)
-      if (!encoded.ok || !holdsReplacement(encoded.value)) return encoded
-      const issue = textIssue(value, () => {
-        const read = decode(encoded.value)
+      const encoded = encodeFully(value)
+      if (!encoded.ok) return encoded
+      const { bytes } = encoded.value
+      const issue = isFaithful(encoded.value) ? undefined : textIssue(value, () => {
+        const read = decode(bytes)
         return read.ok ? read.value : undefined
       })
-      return issue === undefined ? encoded : { ok: false, issue }
+      return issue === undefined ? { ok: true, value: bytes } : { ok: false, issue }
     }
   }
 }
@@ -187,8 +236,20 @@ const eachOf = <S extends Data>(schema: S): (bytes: Uint8Array) => ReadonlyArray
   )((encoderOf(schema)[1] as unknown as Schema.Codec<unknown>).pipe(
     Schema.decodeTo(Schema.Unknown, SchemaTransformation.passthrough<unknown>())
   ))
-  const codec = SchemaBinary.toCodec(Schema.Array(open)) as unknown as Schema.Codec<ReadonlyArray<unknown>, Uint8Array>
-  const decode = Schema.decodeUnknownSync(codec, { reportInput: true })
+  const items = Schema.Array(open)
+  const reading = (schema: Schema.Top) =>
+    Schema.decodeUnknownSync(
+      SchemaBinary.toCodec(schema as never) as unknown as Schema.Codec<ReadonlyArray<unknown>, Uint8Array>,
+      { reportInput: true }
+    )
+  const own = lazily(() => reading(items))
+  const places = lazily(() => reading(Large.withPlaces(items)))
+  const decode = (bytes: Uint8Array) => {
+    const size = ownSize(bytes)
+    return size > 0 && size < bytes.length
+      ? Large.read(bytes.subarray(size), () => places()(bytes.subarray(0, size)))
+      : own()(bytes)
+  }
   return (bytes) =>
     decode(bytes).map((item): Item<S["Type"]> => item instanceof Refused ? item.item : { ok: true, value: item })
 }
@@ -213,10 +274,8 @@ const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
 
 /** U+FFFD in UTF-8: of a payload without it all text is whole. */
 const holdsReplacement = (bytes: Uint8Array): boolean => {
-  const first = bytes.indexOf(0xef)
-  if (first < 0) return false
-  for (let at = first; at < bytes.length - 2; at++) {
-    if (bytes[at] === 0xef && bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true
+  for (let at = bytes.indexOf(0xef); at >= 0; at = bytes.indexOf(0xef, at + 1)) {
+    if (bytes[at + 1] === 0xbf && bytes[at + 2] === 0xbd) return true
   }
   return false
 }
@@ -282,14 +341,17 @@ const decoder = <S extends Data>(schema: S): (bytes: Uint8Array) => S["Type"] =>
 }
 
 /** A payload is one frame of `SchemaBinary`: the length of its body as a varint, and exactly that body. */
-const isWhole = (bytes: Uint8Array): boolean => {
+const isWhole = (bytes: Uint8Array): boolean => ownSize(bytes) === bytes.length
+
+/** Bytes of that frame, of which a payload with large parts has more behind it; 0 where there is none. */
+const ownSize = (bytes: Uint8Array): number => {
   let size = 0
   for (let i = 0, scale = 1; i < 6 && i < bytes.length; i++, scale *= 128) {
     const byte = bytes[i]!
     size += (byte & 0x7f) * scale
-    if (byte < 0x80) return size > 0 && i + 1 + size === bytes.length
+    if (byte < 0x80) return size > 0 ? i + 1 + size : 0
   }
-  return false
+  return 0
 }
 
 // ---- Unknown and Any ----------------------------------------------------------------------------------------------

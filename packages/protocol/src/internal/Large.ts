@@ -1,0 +1,208 @@
+/**
+ * Large texts and bytes of a payload, beside it: the payload holds their places, and they follow behind it as they are.
+ *
+ * `SchemaBinary` writes text letter by letter, moves bytes for each level they are nested in, and copies them once more when
+ * it reads. Written behind, a text is encoded by the engine, and bytes are read as a view of the frame they came in.
+ *
+ * The schema of such a payload has a conversion at each text and each `Uint8Array`. It is used only for values that hold
+ * a large one: conversions make everything else dearer.
+ */
+import * as Schema from "effect/Schema"
+import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaTransformation from "effect/SchemaTransformation"
+import { optionalAs, type Visitable, withLastConversion } from "./Open.ts"
+
+/** Letters or bytes from which on a part of a payload is written behind it. */
+export const minLargeLength = 8 * 1024
+
+/** Parts of a value that are looked at in search of a large one. */
+const maxLooked = 256
+
+/** True when a value holds a large text or large bytes, as far as that is found soon. */
+export const holdsLarge = (value: unknown): boolean => look(value, { left: maxLooked })
+
+const look = (value: unknown, budget: { left: number }): boolean => {
+  if (typeof value === "string") return value.length >= minLargeLength
+  if (typeof value !== "object" || value === null || budget.left-- <= 0) return false
+  if (ArrayBuffer.isView(value)) return value.byteLength >= minLargeLength
+  if (Array.isArray(value) || value instanceof Map || value instanceof Set) {
+    for (const part of value) {
+      if (look(part, budget)) return true
+      if (budget.left <= 0) return false
+    }
+    return false
+  }
+  for (const key in value) if (look((value as Record<string, unknown>)[key], budget)) return true
+  return false
+}
+
+// ---- places -------------------------------------------------------------------------------------------------------
+
+/** The place of large bytes: these four, then where they are and how many. */
+const mark = [0xf7, 0x6c, 0x61, 0x72] as const
+const placeBytes = 12
+/** The place of a large text begins so, and goes on with two numbers. */
+const textMark = "\u0000\u0000large:"
+
+interface Writing {
+  readonly parts: Array<Uint8Array>
+  size: number
+  /** True while all texts are whole: UTF-8 has nothing for half of a surrogate pair. */
+  isWhole: boolean
+}
+
+interface Reading {
+  readonly area: Uint8Array
+  /** Bytes that may still be read: places that share bytes would be read over and over. */
+  left: number
+}
+
+/** Codecs are synchronous: the one payload that is being written or read. */
+let writing: Writing | undefined
+let reading: Reading | undefined
+
+/** On every platform, though no library of types for all of them has it. */
+const { TextDecoder, TextEncoder } = globalThis as unknown as {
+  readonly TextEncoder: new() => { readonly encode: (text: string) => Uint8Array }
+  readonly TextDecoder: new(label: string, options: { readonly fatal: boolean; readonly ignoreBOM: boolean }) => {
+    readonly decode: (bytes: Uint8Array) => string
+  }
+}
+const utf8 = new TextEncoder()
+const fromUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const put = (bytes: Uint8Array): { readonly at: number; readonly size: number } => {
+  const { parts, size: at } = writing!
+  parts.push(bytes)
+  writing!.size += bytes.length
+  return { at, size: bytes.length }
+}
+
+const take = (at: number, size: number): Uint8Array => {
+  if (reading === undefined || at + size > reading.area.length || size > reading.left) {
+    throw new Error("a large part of the payload is not behind it")
+  }
+  reading.left -= size
+  return reading.area.subarray(at, at + size)
+}
+
+const isPlace = (bytes: Uint8Array): boolean =>
+  bytes.length === placeBytes && mark.every((byte, i) => bytes[i] === byte)
+
+/** A small value that looks like a place is written behind, too. */
+const placeOfBytes = (bytes: Uint8Array): Uint8Array => {
+  if (bytes.length < minLargeLength && !isPlace(bytes)) return bytes
+  const { at, size } = put(bytes)
+  const place = new Uint8Array(placeBytes)
+  place.set(mark)
+  const view = new DataView(place.buffer)
+  view.setUint32(4, at)
+  view.setUint32(8, size)
+  return place
+}
+
+const bytesOfPlace = (bytes: Uint8Array): Uint8Array => {
+  if (!isPlace(bytes)) return bytes
+  const view = new DataView(bytes.buffer, bytes.byteOffset, placeBytes)
+  return take(view.getUint32(4), view.getUint32(8))
+}
+
+const placeOfText = (text: string): string => {
+  if (text.length < minLargeLength && !text.startsWith(textMark)) return text
+  if (!text.isWellFormed()) writing!.isWhole = false
+  const { at, size } = put(utf8.encode(text))
+  return `${textMark}${at}:${size}`
+}
+
+const textOfPlace = (text: string): string => {
+  if (!text.startsWith(textMark)) return text
+  const [at, size] = text.slice(textMark.length).split(":").map(Number)
+  if (!Number.isSafeInteger(at) || !Number.isSafeInteger(size) || at! < 0 || size! < 0) {
+    throw new Error("the place of a large text is no place")
+  }
+  return fromUtf8.decode(take(at!, size!))
+}
+
+// ---- the schema ---------------------------------------------------------------------------------------------------
+
+const Text = Schema.String.pipe(
+  Schema.decodeTo(Schema.String, SchemaTransformation.transform({ decode: textOfPlace, encode: placeOfText }))
+)
+const Bytes = Schema.Uint8Array.pipe(
+  Schema.decodeTo(Schema.Uint8Array, SchemaTransformation.transform({ decode: bytesOfPlace, encode: placeOfBytes }))
+)
+
+const bytesId = "effect/schema/Uint8Array"
+
+const isBytes = ({ _tag, annotations }: SchemaAST.AST): boolean =>
+  _tag === "Declaration" && (annotations?.representation as { readonly id?: unknown } | undefined)?.id === bytesId
+
+const known = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
+
+const replace = (ast: Visitable): SchemaAST.AST => {
+  const found = known.get(ast)
+  if (found !== undefined) return found
+  const replaced = replaceNow(ast)
+  known.set(ast, replaced)
+  return replaced
+}
+
+const replaceNow = (ast: Visitable): SchemaAST.AST => {
+  const { encoding } = ast
+  if (encoding !== undefined) {
+    return Object.assign(withLastConversion(ast, encoding, replace), { context: ast.context })
+  }
+  const leaf = ast._tag === "String" ? Text : isBytes(ast) ? Bytes : undefined
+  // Keys of a record stay text: they are not large.
+  if (leaf === undefined) return ast.recur?.(replace, (parameter) => parameter) ?? ast
+  // Its checks look at the value, and not at its place.
+  return ast.checks === undefined
+    ? optionalAs(ast, leaf).ast
+    : optionalAs(ast, Schema.encodeTo(leaf as Schema.Codec<unknown>)(Schema.make<Schema.Codec<unknown>>(ast))).ast
+}
+
+/** The schema of the same values whose large parts are written behind. */
+export const withPlaces = <S extends Schema.Top>(schema: S): S => Schema.make<S>(replace(schema.ast))
+
+// ---- whole payloads -----------------------------------------------------------------------------------------------
+
+/** A payload with large parts behind it; `isWhole` where all of its large texts are. */
+export interface Written {
+  readonly own: Uint8Array
+  readonly bytes: Uint8Array
+  readonly isWhole: boolean
+}
+
+/** Writes by a schema with places, and what it has put there behind it. */
+export const write = (encode: () => Uint8Array): Written => {
+  const outer = writing
+  const mine: Writing = { parts: [], size: 0, isWhole: true }
+  writing = mine
+  try {
+    const own = encode()
+    const bytes = new Uint8Array(own.length + mine.size)
+    bytes.set(own)
+    let at = own.length
+    for (const part of mine.parts) {
+      bytes.set(part, at)
+      at += part.length
+    }
+    return { own, bytes, isWhole: mine.isWhole }
+  } finally {
+    writing = outer
+  }
+}
+
+/** How often the bytes behind a payload may be read: a union tries several members. */
+const maxReads = 8
+
+/** Reads by a schema with places; its large bytes are views of `area`. */
+export const read = <A>(area: Uint8Array, decode: () => A): A => {
+  const outer = reading
+  reading = { area, left: area.length * maxReads }
+  try {
+    return decode()
+  } finally {
+    reading = outer
+  }
+}
