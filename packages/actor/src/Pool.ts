@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Rpc from "effect/rpc/Rpc"
@@ -151,14 +151,6 @@ export interface Pool<in X> {
 
 const insides = new WeakMap<object, Open.OpenPool>()
 
-const optionsOf = ({ key, retries = 1, within }: TaskOptions, endpoint?: AnyEndpoint): Tasks.Options => ({
-  key,
-  within: within === undefined ? undefined : Duration.toMillis(within),
-  retries,
-  endpoint,
-  patient: false
-})
-
 const progressOf = (report: (progress: { readonly done: number; readonly running: number }) => void) => {
   let done = 0
   let running = 0
@@ -173,42 +165,52 @@ const progressOf = (report: (progress: { readonly done: number; readonly running
     })
 }
 
+/** What a body gives that is not typed may be no Effect: as one it is over, and its worker free. */
+const effectOf = (given: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
+  Effect.isEffect(given) ? given : Effect.die(new Error(`the body of a task must give an Effect, not ${String(given)}`))
+
 const poolOf = (open: Open.OpenPool): Pool<any> => {
   const { concurrency, max } = open.table.options
   const room = Math.min(max * concurrency, Number.MAX_SAFE_INTEGER)
-  const run = (call: Call<AnyEndpoint>, options: Tasks.Options) =>
-    Tasks.run(open, options, (worker) => worker.run(call as never))
+  const run = (call: Call<AnyEndpoint>, options: TaskOptions, patient: boolean) =>
+    Tasks.run(open, options, (worker) => worker.run(call as never), call?.endpoint, patient)
   const pool: unknown = {
     "~furrow/Pool": () => {},
     name: open.name,
-    run: (call: Call<AnyEndpoint>, options: TaskOptions = {}) => run(call, optionsOf(options, call?.endpoint)),
+    run: (call: Call<AnyEndpoint>, options: TaskOptions = {}) => run(call, options, false),
     stream: (call: Call<AnyEndpoint>, { key, ...rest }: Pick<TaskOptions, "key"> & StreamOptions = {}) =>
-      Tasks.stream(open, { key, patient: false }, (worker) => worker.stream(call as never, rest)),
-    open: (call: never, body: never, options: TaskOptions & StreamOptions = {}) =>
-      Tasks.run(open, optionsOf(options), (worker) => worker.open(call, body, options)),
+      Tasks.stream(open, key, (worker) => worker.stream(call as never, rest)),
+    open: (
+      call: never,
+      body: (dialog: any) => Effect.Effect<any, any, any>,
+      options: TaskOptions & StreamOptions = {}
+    ) => Tasks.run(open, options, (worker) => worker.open(call, (dialog) => effectOf(body(dialog)), options)),
     use: (body: (worker: Portal<any>) => Effect.Effect<any, any, any>, options: TaskOptions = {}) =>
-      Tasks.run(open, optionsOf(options), body),
+      Tasks.run(open, options, (worker) => effectOf(body(worker))),
     map: (
       items: Iterable<unknown> | Stream.Stream<unknown>,
       toCall: (item: unknown) => Call<AnyEndpoint>,
       { concurrency = room, key, ordered = true, progress, retries, within }: MapOptions<unknown> = {}
     ) => {
-      const counted = progress === undefined ? <A, E, R>(task: Effect.Effect<A, E, R>) => task : progressOf(progress)
-      return Stream.mapEffect(
-        Stream.isStream(items) ? items : Stream.fromIterable(items),
-        (item) => {
-          const call = toCall(item)
-          const options = optionsOf({ retries, within, key: key?.(item) }, call?.endpoint)
-          return counted(run(call, { ...options, patient: true }))
-        },
-        { concurrency, unordered: !ordered }
-      )
+      return Stream.suspend(() => {
+        const counted = progress === undefined ? <A, E, R>(task: Effect.Effect<A, E, R>) => task : progressOf(progress)
+        return Stream.mapEffect(
+          Stream.isStream(items) ? items : Stream.fromIterable(items),
+          (item) => counted(run(toCall(item), { retries, within, key: key?.(item) }, true)),
+          { concurrency: Settings.mapConcurrency(open.name, concurrency), unordered: !ordered }
+        )
+      })
     },
     statistics: Effect.sync(() => Snapshot.take(open)),
     drain: (within?: Duration.Input) =>
       within === undefined
         ? open.drain
-        : Effect.timeoutOrElse(open.drain, { duration: within, orElse: () => open.close })
+        : Effect.suspend(() =>
+          Effect.timeoutOrElse(open.drain, {
+            duration: Settings.drainMillis(open.name, within),
+            orElse: () => open.close
+          })
+        )
   }
   insides.set(pool as object, open)
   return pool as Pool<any>
@@ -253,7 +255,7 @@ const makePool = (
     const settings: Open.Settings = {
       name,
       table: Settings.tableOf(name, options),
-      letGo: Settings.letGoMillis(options),
+      letGo: Settings.letGoMillis(name, options),
       backoff: options.backoff ?? Settings.defaultBackoff,
       start: start as Open.Settings["start"]
     }

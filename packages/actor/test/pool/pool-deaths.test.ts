@@ -91,16 +91,65 @@ describe("A worker that dies", () => {
         yield* settle
         assert.include(yield* states(pool), "backing")
         yield* pass(100)
-        theatre.puppet("crew-3").die({ code: 1 })
+        theatre.puppet("crew-2").die({ code: 1 })
         yield* pass(199)
         assert.deepStrictEqual(yield* ready(pool), [])
         yield* pass(1)
-        theatre.puppet("crew-5").die({ code: 1 })
+        theatre.puppet("crew-3").die({ code: 1 })
         yield* pass(60_000, 1000)
         assert.deepStrictEqual(theatre.living(), [])
         const next = yield* begin(pool.run(work({ millis: 0 })))
         yield* settle
-        assert.strictEqual(yield* now(next), "crew-6")
+        assert.strictEqual(yield* now(next), "crew-4")
+      })))
+
+  it.effect(
+    "G950: with each task it is given is no loop of starts: the tasks that wait are told, and a later one has one start",
+    () =>
+      withPuppets({ size: 1 }, (pool, theatre) =>
+        Effect.gen(function*() {
+          let deaths = 0
+          // A worker that is up dies with the task it was given just now.
+          const killing = yield* begin(Effect.forever(Effect.gen(function*() {
+            yield* Effect.sleep(5)
+            const { workers } = yield* pool.statistics
+            for (const { actor, state } of workers) {
+              if (state !== "busy") continue
+              deaths++
+              theatre.puppet(actor!.name).die({ signal: "SIGSEGV" })
+            }
+          })))
+          const tasks = yield* beginAll(1000, Effect.flip(pool.run(work({ millis: 1000 }))))
+          yield* pass(1000, 10)
+          assert.strictEqual(deaths, 3)
+          const errors = yield* Effect.forEach(tasks, now)
+          const told = errors.filter((error) => error._tag === "ActorUnreachable")
+          assert.strictEqual(told.length, 997)
+          assert.match(told[0]!.message, /its workers die before a task of theirs is over, the last one was crew-3/)
+          assert.strictEqual(errors.filter(({ _tag }) => _tag === "ActorLost").length, 3)
+          const later = yield* begin(Effect.flip(pool.run(work({ millis: 1000 }))))
+          yield* pass(1000, 10)
+          assert.strictEqual((yield* now(later))._tag, "ActorLost")
+          assert.strictEqual(deaths, 4)
+          yield* Fiber.interrupt(killing)
+          const last = yield* beginAll(3, pool.run(work({ millis: 10 })))
+          yield* pass(1000)
+          assert.strictEqual((yield* Effect.forEach(last, now)).length, 3)
+        })),
+    60_000
+  )
+
+  it.effect("is replaced though its process is seen to be gone before its connection is", () =>
+    withPuppets({ size: 1, recycle: { age: "1 hour" } }, (pool, theatre) =>
+      Effect.gen(function*() {
+        yield* begin(pool.run(work({ millis: 0 })))
+        yield* settle
+        theatre.puppet("crew-1").reap({ signal: "SIGKILL" })
+        yield* settle
+        const next = yield* begin(pool.run(work({ millis: 0 }), { key: "a" }))
+        yield* pass(1000)
+        assert.strictEqual(yield* now(next), "crew-2")
+        assert.strictEqual((yield* pool.statistics).replaced.lost, 1)
       })))
 
   it.effect("frees its keys: their tasks that wait are run by another one, in their order", () =>

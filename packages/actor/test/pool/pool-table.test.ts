@@ -33,6 +33,8 @@ class Model {
   readonly again = new Set<Table.Ticket>()
   closed = 0
   now = 0
+  /** The most failures that a worker ever waited for. */
+  longestRow = 0
 
   constructor(options: Partial<Table.Options> = {}) {
     this.table = Table.make({ ...defaults, ...options })
@@ -63,6 +65,7 @@ class Model {
         return void this.log.push(`fail ${action.tickets.length}`)
       case "Start":
       case "BackOff":
+        if (action._tag === "BackOff") this.longestRow = Math.max(this.longestRow, action.failures)
         return void this.log.push(`${action._tag === "Start" ? "start" : "back off"} ${action.slot.id}`)
       case "End":
         assert.isFalse(this.ended.has(action.slot), "a worker is ended once")
@@ -94,8 +97,9 @@ class Model {
     this.input({ _tag: "Submit", ticket, isAgain: true })
   }
 
-  finish(ticket: Table.Ticket, fault?: Table.Reason): void {
+  finish(ticket: Table.Ticket, why?: Table.Reason): void {
     this.standing.set(ticket, "over")
+    const fault = why === undefined ? undefined : { why, error: why === "stuck" ? undefined : error }
     this.input({ _tag: "Finish", ticket, fault, now: this.now })
   }
 
@@ -283,10 +287,9 @@ describe("The table of a pool", () => {
     model.submit("a")
     const { holder } = model.tickets("running")[0]!
     model.input({ _tag: "Part", slot: holder as Table.Slot, why: "lost", error })
-    assert.deepStrictEqual(model.said(), ["assign 1", "condemned lost", "start 3", "assign 2", "end 1 lost"])
+    assert.deepStrictEqual(model.said(), ["assign 1", "condemned lost", "assign 2", "back off 3", "end 1 lost"])
     assert.strictEqual(model.tickets("waiting").length, 1)
-    model.start()
-    assert.strictEqual(model.states(), "1:Condemned(1) 2:Busy(1) 3:Idle")
+    assert.strictEqual(model.states(), "1:Condemned(1) 2:Busy(1) 3:Backing")
   })
 
   it("tells tasks that wait of a worker that does not start, after its attempts, and starts no more", () => {
@@ -297,14 +300,14 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["start 1", "back off 2"])
     model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
     model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
-    assert.deepStrictEqual(model.said(), ["start 3", "fail 1"])
+    assert.deepStrictEqual(model.said(), ["start 2", "fail 1"])
     assert.strictEqual(model.table.slots.size, 0)
     model.submit()
     model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
-    assert.deepStrictEqual(model.said(), ["start 4", "fail 1"])
+    assert.deepStrictEqual(model.said(), ["start 3", "fail 1"])
     model.submit()
     model.start()
-    assert.deepStrictEqual(model.said(), ["start 5", "assign 5"])
+    assert.deepStrictEqual(model.said(), ["start 4", "assign 4"])
   })
 
   it("waits before it replaces a worker that died before its first task, and gives up after its attempts", () => {
@@ -314,11 +317,89 @@ describe("The table of a pool", () => {
     model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
     model.start()
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
-    assert.deepStrictEqual(model.said(), ["start 3", "condemned lost", "back off 4", "end 3 lost"])
+    assert.deepStrictEqual(model.said(), ["start 2", "condemned lost", "back off 3", "end 2 lost"])
     model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
     model.start()
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
-    assert.deepStrictEqual(model.said(), ["start 5", "condemned lost", "end 5 lost"])
+    assert.deepStrictEqual(model.said(), ["start 3", "condemned lost", "end 3 lost"])
+  })
+
+  it("starts a worker that may have any number of tasks for the first one that waits", () => {
+    const model = open({ min: 0, max: 1, concurrency: Infinity })
+    for (let n = 0; n < 3; n++) model.submit()
+    assert.deepStrictEqual(model.said(), ["start 1"])
+    model.start()
+    assert.strictEqual(model.states(), "1:Busy(3)")
+  })
+
+  it("G950: waits longer each time before it replaces a worker that died with its first task, and then gives up", () => {
+    const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
+    for (let n = 0; n < 20; n++) model.submit()
+    for (let turn = 0; turn < 2; turn++) {
+      die(model)
+      model.input({ _tag: "Retry", slot: model.in("Backing")[0]! })
+      model.start()
+    }
+    assert.deepStrictEqual(model.said().filter((line) => !line.startsWith("assign")), [
+      "condemned lost",
+      "back off 2",
+      "end 1 lost",
+      "start 2",
+      "condemned lost",
+      "back off 3",
+      "end 2 lost",
+      "start 3"
+    ])
+    die(model)
+    assert.deepStrictEqual(model.said(), ["condemned lost", "fail 17", "end 3 lost"])
+    // Each later task has one worker at most.
+    model.submit()
+    model.submit()
+    assert.deepStrictEqual(model.said(), ["start 4"])
+    model.start()
+    die(model)
+    assert.deepStrictEqual(model.said(), ["assign 4", "condemned lost", "fail 1", "end 4 lost"])
+  })
+
+  it("G950: counts workers of one task, whose successors start before it is over, in the same row", () => {
+    const model = open({ min: 1, max: 1, tasks: 1, attempts: 3, queue: 100 })
+    for (let n = 0; n < 90; n++) model.submit()
+    let deaths = 0
+    for (; model.tickets("waiting").length > 0 && deaths < 90; deaths++) {
+      die(model)
+      for (const slot of model.in("Backing")) model.input({ _tag: "Retry", slot })
+      model.start()
+    }
+    assert.isAtMost(deaths, 8)
+  })
+
+  it("G950: ends the row with a task that is over, and starts at once again", () => {
+    const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
+    for (let n = 0; n < 20; n++) model.submit()
+    for (let turn = 0; turn < 8; turn++) {
+      die(model)
+      for (const slot of model.in("Backing")) model.input({ _tag: "Retry", slot })
+      model.start()
+      model.finish(model.tickets("running")[0]!)
+    }
+    assert.strictEqual(model.tickets("failed").length, 0)
+    model.said()
+    die(model)
+    assert.include(model.said().join(), "start ")
+  })
+
+  it("G950: fails no task while another worker may do better, and waits no longer than its attempts say", () => {
+    const model = open({ min: 2, max: 2, attempts: 2, queue: 100 })
+    const long = model.submit()
+    for (let n = 0; n < 20; n++) model.submit()
+    for (let turn = 0; turn < 10; turn++) {
+      const [victim] = model.tickets("running").filter((ticket) => ticket !== long)
+      die(model, victim!.holder as Table.Slot)
+      for (const slot of model.in("Backing")) model.input({ _tag: "Retry", slot })
+      model.start()
+    }
+    assert.strictEqual(model.tickets("failed").length, 0)
+    assert.isAtMost(model.longestRow, 2)
   })
 
   it("drains: takes no task, runs those it has, and ends its workers", () => {
@@ -349,6 +430,14 @@ describe("The table of a pool", () => {
   })
 })
 
+/** A worker dies, and its tasks with it. */
+const die = (model: Model, slot = (model.tickets("running")[0]!.holder) as Table.Slot): void => {
+  const tasks = model.tickets("running").filter(({ holder }) => holder === slot)
+  model.input({ _tag: "Part", slot, why: "lost", error })
+  for (const task of tasks) model.finish(task)
+  model.input({ _tag: "Gone", slot })
+}
+
 const Op = Schema.Literals([
   "submit",
   "submit a",
@@ -363,6 +452,7 @@ const Op = Schema.Literals([
   "wait over",
   "give up",
   "lost",
+  "left",
   "gone",
   "memory",
   "time"
@@ -413,6 +503,8 @@ const act = (model: Model, op: typeof Op.Type, pick: number): void => {
       return slot(["Backing"], (picked) => model.input({ _tag: "GiveUp", slot: picked, error }))
     case "lost":
       return slot(["Idle", "Busy"], (picked) => model.input({ _tag: "Part", slot: picked, why: "lost", error }))
+    case "left":
+      return ticket("running", (picked) => model.finish(picked, "left"))
     case "gone":
       return slot(["Condemned"], (picked) => {
         if (!model.ended.has(picked)) return
@@ -449,7 +541,8 @@ const check = (model: Model): void => {
     const active = running.filter(({ holder }) => holder === slot).length
     assert.strictEqual("active" in phase ? phase.active : 0, active, said)
     assert.isAtMost(active, options.concurrency)
-    const mayEnd = phase._tag === "Condemned" && (active === 0 || ["lost", "stuck", "closed"].includes(phase.why))
+    const mayEnd = phase._tag === "Condemned" &&
+      (active === 0 || ["lost", "left", "stuck", "closed"].includes(phase.why))
     assert.strictEqual(model.ended.has(slot), mayEnd, said)
   }
   // Tasks for anybody have somebody to wait for.
@@ -501,6 +594,22 @@ describe("Whatever happens to a pool, in any order,", () => {
       assert.strictEqual(model.closed, 1)
       assert.strictEqual(model.table.slots.size, 0)
       assert.deepStrictEqual(model.tickets("waiting", "running"), [])
+    })
+
+    it.prop(`G950: every task is over though no worker ever does one, ${what}`, { ops: Ops }, ({ ops }) => {
+      const model = open(options)
+      for (const { op, pick } of ops) act(model, op, pick)
+      for (let n = 0; n < 50; n++) model.submit(n % 3 === 0 ? "a" : undefined, true)
+      let starts = 0
+      for (let turn = 0; turn < 500 && model.tickets("waiting", "running").length > 0; turn++) {
+        for (const slot of model.in("Backing")) model.input({ _tag: "Retry", slot })
+        starts += model.in("Starting").length
+        model.start()
+        for (const slot of model.in("Idle", "Busy", "Condemned")) die(model, slot)
+      }
+      check(model)
+      assert.deepStrictEqual(model.tickets("waiting", "running"), [])
+      assert.isAtMost(starts, 6 * model.table.options.max * model.table.options.attempts)
     })
 
     it.prop(`G141: closing it leaves nothing, ${what}`, { ops: Ops }, ({ ops }) => {

@@ -189,6 +189,17 @@ describe("The workers of a pool", () => {
         assert.strictEqual((yield* pool.statistics).replaced.tasks, 2)
       }))))
 
+  it.effect("G955: do their last tasks in peace, also where these waited for them", () =>
+    inMemory(withCrew({ size: { max: 2 }, concurrency: 2, recycle: { tasks: 2 } }, (pool) =>
+      Effect.gen(function*() {
+        const tasks = yield* beginAll(6, pool.run(work({ millis: 1000 })))
+        yield* pass(2500)
+        const names = yield* Effect.forEach(tasks, now)
+        assert.deepStrictEqual(names, ["crew-1", "crew-1", "crew-2", "crew-2", "crew-3", "crew-3"])
+        const { replaced, tasks: counted } = yield* pool.statistics
+        assert.deepStrictEqual([replaced.tasks, counted.succeeded], [3, 6])
+      }))))
+
   it.effect("are replaced at their age, when their tasks are over", () =>
     inMemory(withCrew({ size: 1, recycle: { age: "1 minute" } }, (pool) =>
       Effect.gen(function*() {

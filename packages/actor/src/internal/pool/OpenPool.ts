@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { withoutCaller } from "../dialog/DialogContext.ts"
 import { type ActorError, type ActorId, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
@@ -53,6 +54,10 @@ export class Task implements Table.Ticket {
   behind: Table.Ticket["behind"]
   readonly key: string | undefined
   readonly patient: boolean
+  /** The endpoint of a task that is one call. */
+  readonly endpoint: AnyEndpoint | undefined
+  /** How often it may still be given to another worker. */
+  retries: number
   /** Its worker, from when it has been told of it; it stays that until the task asks again. */
   worker: Worker | undefined
   /** Why no worker will have it. */
@@ -65,9 +70,11 @@ export class Task implements Table.Ticket {
   /** Its worker was lost, and it is to be given to another one. */
   isRepeated = false
 
-  constructor(key: string | undefined, patient: boolean) {
+  constructor(key: string | undefined, patient: boolean, retries: number, endpoint: AnyEndpoint | undefined) {
     this.key = key
     this.patient = patient
+    this.retries = retries
+    this.endpoint = endpoint
     this.holder =
       this.binding =
       this.before =
@@ -171,7 +178,8 @@ export class OpenPool {
   // ---- tasks ------------------------------------------------------------------------------------------------------
 
   /** The task has a worker afterwards, or a failure, or it is woken once it has one. */
-  submit(task: Task, isAgain: boolean): void {
+  submit(task: Task): void {
+    const isAgain = task.number >= 0
     task.since = -1
     task.wake = task.failure = task.worker = undefined
     if (isAgain) this.counts.retried++
@@ -187,7 +195,7 @@ export class OpenPool {
       this.counts.run.observe(Math.max(0, this.clock.currentTimeMillisUnsafe() - task.since))
     }
     const { holder, worker } = task
-    const fault = worker === undefined ? undefined : faultOf(worker, exit)
+    const fault = worker === undefined ? undefined : faultOf(this.name, worker, exit)
     this.input({ _tag: "Finish", ticket: task, fault, now: this.isElastic ? this.now : 0 })
     if (worker !== undefined && this.table.options.memory < Infinity) this.measure(holder as Table.Slot, worker)
   }
@@ -335,23 +343,15 @@ export class OpenPool {
       measuredAt: -Infinity
     })
     this.bySlot.set(portal.actor.uuid, slot)
-    this.input({ _tag: "Started", slot, now: this.now })
-    // It was told to end while it started.
+    // It was told to end while it started. One that is full at once is condemned, too, and does its tasks first.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
+    this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
   }
 
   private part(slot: Table.Slot, why: "lost" | "left"): void {
     const { actor } = this.workers.get(slot)!
-    const error = withoutStack(() =>
-      new ActorUnreachable({
-        actor,
-        target: formatActor(actor),
-        why: "gone",
-        reason: "it ended before its first task"
-      })
-    )
-    this.input({ _tag: "Part", slot, why, error: Cause.fail(error) })
+    this.input({ _tag: "Part", slot, why, error: fruitless(this.name, actor) })
   }
 
   private gone(slot: Table.Slot, actor: ActorId, exit: ActorExit): Effect.Effect<void> {
@@ -410,9 +410,20 @@ export class OpenPool {
 /** Rungs on which an actor is that nobody has asked to end. */
 const lostRungs: ReadonlySet<string> = new Set(["Terminating", "Killed", "Gone"])
 
+/** What the tasks are told that no other worker can have. */
+const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> =>
+  Cause.fail(withoutStack(() =>
+    new ActorUnreachable({
+      actor,
+      target: `a worker of the pool "${pool}"`,
+      why: "gone",
+      reason: `its workers die before a task of theirs is over, the last one was ${formatActor(actor)}`
+    })
+  ))
+
 /** Why a worker is of no use after a task. */
-const faultOf = (worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Reason | undefined => {
-  if (Portal.isStuck(worker.portal)) return "stuck"
+const faultOf = (pool: string, worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Fault | undefined => {
+  if (Portal.isStuck(worker.portal)) return { why: "stuck", error: undefined }
   if (Exit.isSuccess(exit)) return undefined
   const isEnding = exit.cause.reasons.some((reason) => {
     if (reason._tag !== "Fail") return false
@@ -421,5 +432,5 @@ const faultOf = (worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Reaso
       | undefined
     return error?.ending === true && error.actor?.uuid === worker.actor.uuid
   })
-  return isEnding ? "left" : undefined
+  return isEnding ? { why: "left", error: fruitless(pool, worker.actor) } : undefined
 }

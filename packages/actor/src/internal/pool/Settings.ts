@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { ActorError } from "../errors/ActorError.ts"
 import type * as Table from "./Table.ts"
@@ -88,43 +89,82 @@ const bytesPerMiB = 1024 * 1024
 
 export const defaultBackoff: Schedule.Schedule<unknown, ActorError> = Schedule.exponential("100 millis")
 
-const millis = (duration: Duration.Input | undefined, otherwise: number): number =>
-  duration === undefined ? otherwise : Duration.toMillis(duration)
+const refused = (of: string, what: string, value: unknown, needed: string): Error =>
+  new Error(`${of} cannot have ${what} ${String(value)}: ${needed} is needed`)
 
-/** Refuses what would replace every worker at once. */
-const above0 = (name: string, what: string, value: number): number => {
-  if (value > 0) return value
-  throw new Error(`the pool "${name}" cannot have ${what} ${value}: more than 0 is needed`)
+/** Milliseconds of a duration; throws where it is none. `NaN` would be none at all. */
+const millisOf = (of: string, what: string, duration: Duration.Input): number => {
+  const isNumber = typeof duration !== "number" || !Number.isNaN(duration)
+  const known = isNumber ? Duration.fromInput(duration) : Option.none()
+  if (Option.isNone(known)) throw refused(of, what, duration, "a duration")
+  return Duration.toMillis(known.value)
 }
 
-export const letGoMillis = ({ letGo }: PoolOptions): number => millis(letGo, defaultLetGoMillis)
+const millis = (of: string, what: string, duration: Duration.Input | undefined, otherwise: number): number => {
+  const known = duration === undefined ? otherwise : millisOf(of, what, duration)
+  if (known < 0) throw refused(of, what, known, "0 or more")
+  return known
+}
+
+/** Refuses what would replace every worker at once. */
+const above0 = (of: string, what: string, value: number): number => {
+  if (value > 0) return value
+  throw refused(of, what, value, "more than 0")
+}
+
+const whole = (of: string, what: string, value: number, least: number, most = Infinity): number => {
+  if ((value === Infinity || Number.isInteger(value)) && value >= least && value <= most) return value
+  throw refused(
+    of,
+    what,
+    value,
+    `a whole number, ${most === Infinity ? `${least} or more` : `between ${least} and ${most}`},`
+  )
+}
+
+/** The time that a worker has to let go of a task. Every such wait has an end. */
+export const letGoMillis = (name: string, { letGo }: PoolOptions): number => {
+  const known = millis(`the pool "${name}"`, "letGo", letGo, defaultLetGoMillis)
+  if (known === Infinity) throw refused(`the pool "${name}"`, "letGo", known, "an end")
+  return known
+}
 
 /** The bounds of a pool; throws where they contradict each other. */
 export const tableOf = (name: string, options: PoolOptions): Table.Options => {
   const { concurrency = 1, queue = Infinity, recycle = {}, size, startAttempts = defaultStartAttempts } = options
-  const { idle, max, min = 0 } = typeof size === "number" ? { idle: undefined, max: size, min: size } : size
-  const whole = (what: string, value: number, least: number, most = Infinity) => {
-    if (value === Infinity || Number.isInteger(value)) {
-      if (value >= least && value <= most) return
-    }
-    const bounds = most === Infinity ? `${least} or more` : `between ${least} and ${most}`
-    throw new Error(`the pool "${name}" cannot have ${what} ${value}: a whole number is needed, ${bounds}`)
-  }
-  whole("size.max", max, 1, Number.MAX_SAFE_INTEGER)
-  whole("size.min", min, 0, max)
-  whole("concurrency", concurrency, 1)
-  whole("queue", queue, 0)
-  whole("startAttempts", startAttempts, 1)
-  whole("recycle.tasks", recycle.tasks ?? Infinity, 1)
+  const of = `the pool "${name}"`
+  const { idle, max, min = 0 } = typeof size === "object" ? size : { idle: undefined, max: size, min: size }
   return {
-    min,
-    max,
-    concurrency,
-    queue,
-    idle: millis(idle, defaultIdleMillis),
-    tasks: recycle.tasks ?? Infinity,
-    age: above0(name, "recycle.age", millis(recycle.age, Infinity)),
-    memory: above0(name, "recycle.memory", recycle.memory ?? Infinity) * bytesPerMiB,
-    attempts: startAttempts
+    max: whole(of, "size.max", max, 1, Number.MAX_SAFE_INTEGER),
+    min: whole(of, "size.min", min, 0, max),
+    concurrency: whole(of, "concurrency", concurrency, 1),
+    queue: whole(of, "queue", queue, 0),
+    idle: millis(of, "size.idle", idle, defaultIdleMillis),
+    tasks: whole(of, "recycle.tasks", recycle.tasks ?? Infinity, 1),
+    age: above0(of, "recycle.age", millis(of, "recycle.age", recycle.age, Infinity)),
+    memory: above0(of, "recycle.memory", recycle.memory ?? Infinity) * bytesPerMiB,
+    attempts: whole(of, "startAttempts", startAttempts, 1)
   }
 }
+
+const defaultRetries = 1
+
+/** The bounds of one task; throws where they make no sense. What is left of a deadline may be below 0. */
+export const taskOf = (
+  pool: string,
+  { retries, within }: { readonly retries?: number | undefined; readonly within?: Duration.Input | undefined }
+): { readonly millis: number; readonly retries: number } => {
+  const of = `a task of the pool "${pool}"`
+  return {
+    millis: within === undefined ? Infinity : millisOf(of, "within", within),
+    retries: retries === undefined ? defaultRetries : whole(of, "retries", retries, 0)
+  }
+}
+
+/** The bound of a map; throws where nothing would ever run. */
+export const mapConcurrency = (pool: string, concurrency: number): number =>
+  Math.min(whole(`a map of the pool "${pool}"`, "concurrency", concurrency, 1), Number.MAX_SAFE_INTEGER)
+
+/** Milliseconds for draining. */
+export const drainMillis = (pool: string, within: Duration.Input): number =>
+  Math.max(0, millisOf(`the end of the pool "${pool}"`, "within", within))

@@ -11,7 +11,7 @@
  * | Starting  | its worker is being started                             | yes             |
  * | Idle      | free for a task                                         | yes             |
  * | Busy(n)   | has n tasks, and is free for more below `concurrency`   | yes             |
- * | Backing   | its worker did not start, or died before its first task | yes             |
+ * | Backing   | waits for its start: workers did not start, or died before a task of theirs was over | yes |
  * | Condemned | gets no task; it is ended once its tasks are over, or now | no, but all that have tasks as one |
  *
  * The table is a linear value, as a connection's: a step changes it in place, and its actions are carried out after it.
@@ -54,8 +54,22 @@ export type Phase =
 export interface Slot extends Waiting.Holder {
   readonly id: number
   phase: Phase
-  /** Starts in a row that came to nothing: the first task of a worker that is over ends the row. */
+  /** Starts in a row that came to nothing: the first task of its worker that is over ends the row. */
   failures: number
+  /** A task of its worker is over, and the worker was not lost by it. */
+  isProven: boolean
+}
+
+/** A worker is of no use after a task. `error`: what tasks are told that no other worker can have; none where it is stuck. */
+export interface Fault {
+  readonly why: Reason
+  readonly error: Failure | undefined
+}
+
+/** Workers that died before a task of theirs was over: how many came after each other, and how the last one ended. */
+interface Row {
+  readonly failures: number
+  readonly error: Failure
 }
 
 export interface Options {
@@ -83,8 +97,10 @@ export interface Table {
   readonly slots: Set<Slot>
   readonly waiting: Waiting.Waiting
   stage: Stage
-  /** The last start failed, and no worker is there: tasks are told so, and each of them starts one worker at most. */
+  /** Starts came to nothing as often as they may: tasks are told so, and each of them starts one worker at most. */
   failure: Failure | undefined
+  /** New workers wait for their start after these. A task that is over anywhere ends the row. */
+  row: Row | undefined
   /** Tasks that workers have. */
   running: number
   /** When a `Tick` was asked for. */
@@ -98,8 +114,8 @@ export type Input =
   | { readonly _tag: "Submit"; readonly ticket: Ticket; readonly isAgain: boolean }
   /** A task is not asked for any more. */
   | { readonly _tag: "Withdraw"; readonly ticket: Ticket }
-  /** A task has left its worker; `fault`: the worker is of no use any more. */
-  | { readonly _tag: "Finish"; readonly ticket: Ticket; readonly fault: Reason | undefined; readonly now: number }
+  /** A task has left its worker. */
+  | { readonly _tag: "Finish"; readonly ticket: Ticket; readonly fault: Fault | undefined; readonly now: number }
   | { readonly _tag: "Started"; readonly slot: Slot; readonly now: number }
   | { readonly _tag: "StartFailed"; readonly slot: Slot; readonly error: Failure }
   /** The wait after a failed start is over. */
@@ -138,6 +154,7 @@ export const make = (options: Options): Table => ({
   waiting: Waiting.make(),
   stage: "opening",
   failure: undefined,
+  row: undefined,
   running: 0,
   wakeAt: Infinity,
   ids: 0
@@ -171,7 +188,7 @@ export const step = (table: Table, input: Input): ReadonlyArray<Action> => {
       retry(table, input.slot, actions)
       break
     case "GiveUp":
-      if (input.slot.phase._tag === "Backing") giveUp(table, input.slot, input.error, actions)
+      retire(table, input.slot, input.error, actions)
       break
     case "Part":
       part(table, input.slot, input.why, input.error, actions)
@@ -268,14 +285,20 @@ const call = (table: Table, slot: Slot, actions: Actions): void => {
   }
 }
 
-const finish = (table: Table, ticket: Ticket, fault: Reason | undefined, now: number, actions: Actions): void => {
+const finish = (
+  table: Table,
+  ticket: Ticket,
+  fault: Fault | undefined,
+  now: number,
+  actions: Actions
+): void => {
   const slot = ticket.holder as Slot | undefined
   if (slot === undefined) return
   Waiting.release(table.waiting, ticket)
   table.running--
   const { phase } = slot
+  const hasRecovered = fault === undefined && prove(table, slot)
   if (phase._tag === "Busy") {
-    slot.failures = 0
     const { active, born, served } = phase
     slot.phase = active > 1 ? { ...phase, active: active - 1 } : { _tag: "Idle", born, served, since: now }
   } else if (phase._tag === "Condemned") {
@@ -283,11 +306,22 @@ const finish = (table: Table, ticket: Ticket, fault: Reason | undefined, now: nu
     if (slot.phase.active === 0) end(slot, actions)
     replace(table, actions)
   }
-  if (fault !== undefined) part(table, slot, fault, undefined, actions)
+  if (fault !== undefined) part(table, slot, fault.why, fault.error, actions)
   else if (hasRoom(slot, table.options)) {
     call(table, slot, actions)
     if (slot.phase._tag === "Idle") watch(table, slot.phase, actions)
   }
+  if (hasRecovered) grow(table, actions)
+}
+
+/** A task of this worker is over: workers do work. True where the last ones did not. */
+const prove = (table: Table, slot: Slot): boolean => {
+  if (slot.phase._tag === "Condemned" && slot.phase.isEnding) return false
+  slot.isProven = true
+  slot.failures = 0
+  if (table.row === undefined && table.failure === undefined) return false
+  table.row = table.failure = undefined
+  return true
 }
 
 // ---- workers --------------------------------------------------------------------------------------------------------
@@ -309,7 +343,7 @@ const isLeaving = ({ phase }: Slot): boolean => phase._tag === "Condemned" && !p
 const isComing = ({ phase }: Slot): boolean => phase._tag === "Starting" || phase._tag === "Backing"
 
 const open = (table: Table, phase: Phase, failures: number): Slot => {
-  const slot: Slot = { id: ++table.ids, phase, failures, own: new Line(), life: 0, isLeaving: false }
+  const slot: Slot = { id: ++table.ids, phase, failures, isProven: false, own: new Line(), life: 0, isLeaving: false }
   table.slots.add(slot)
   return slot
 }
@@ -317,28 +351,38 @@ const open = (table: Table, phase: Phase, failures: number): Slot => {
 const start = (table: Table, failures: number, actions: Actions): void =>
   void actions.push({ _tag: "Start", slot: open(table, { _tag: "Starting" }, failures) })
 
-const backOff = (table: Table, failures: number, error: Failure, actions: Actions): void =>
-  void actions.push({ _tag: "BackOff", slot: open(table, { _tag: "Backing" }, failures), failures, error })
+/** The waits grow no further than the attempts go: while another worker lives there is no last one. */
+const backOff = (table: Table, { error, failures }: Row, actions: Actions): void => {
+  const slot = open(table, { _tag: "Backing" }, failures)
+  actions.push({ _tag: "BackOff", slot, failures: Math.min(failures, table.options.attempts), error })
+}
 
 /**
  * Starts what is missing: up to `min`, and for the tasks that wait for anybody. Workers with their last tasks make way for
  * one successor at a time: there is one more than `max` at most.
  */
 const grow = (table: Table, actions: Actions): void => {
-  const { options, stage, waiting } = table
+  const { options, row, stage, waiting } = table
   if (stage !== "open" && stage !== "draining") return
   const isBroken = table.failure !== undefined
+  const { forAnybody } = waiting
   let kept = size(table)
   let coming = count(table, isComing)
   const most = Math.min(options.max, options.max + 1 - count(table, isLeaving))
-  const wanted = isBroken ? Math.min(1, waiting.forAnybody) : Math.ceil(waiting.forAnybody / options.concurrency)
-  const floor = isBroken || stage !== "open" ? 0 : options.min
-  while (kept < most && (kept < floor || coming < wanted)) {
-    start(table, isBroken ? options.attempts - 1 : 0, actions)
+  // Also a worker that may have any number of tasks must be there.
+  const one = Math.min(1, forAnybody)
+  const wanted = isBroken ? one : Math.max(one, Math.ceil(forAnybody / options.concurrency))
+  while (kept < most && (kept < floor(table) || coming < wanted)) {
+    if (isBroken || row === undefined) start(table, isBroken ? options.attempts - 1 : 0, actions)
+    else backOff(table, row, actions)
     kept++
     coming++
   }
 }
+
+/** Workers that there are without a task. */
+const floor = ({ failure, options, stage }: Table): number =>
+  failure !== undefined || stage !== "open" ? 0 : options.min
 
 const opened = (table: Table, actions: Actions): void => {
   if (table.stage !== "opening") return
@@ -362,28 +406,49 @@ const started = (table: Table, slot: Slot, now: number, actions: Actions): void 
 
 const startFailed = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
   const isWanted = slot.phase._tag === "Starting"
-  const failures = slot.failures + 1
-  if (isWanted && failures >= table.options.attempts) return giveUp(table, slot, error, actions)
   table.slots.delete(slot)
-  if (isWanted) backOff(table, failures, error, actions)
+  if (isWanted) succeedFailed(table, { failures: slot.failures + 1, error }, actions)
 }
+
+/** The successor of a worker that came to nothing waits; there is none where nothing says that it would do better. */
+const succeedFailed = (table: Table, row: Row, actions: Actions): void => {
+  if (isHopeless(table, row)) giveUp(table, row.error, actions)
+  else if (isWanting(table)) backOff(table, row, actions)
+}
+
+/** True where starts came to nothing as often as they may, and no other worker is there or coming that may do better. */
+const isHopeless = ({ options, slots, stage }: Table, row: Row): boolean => {
+  if (stage === "opening") return true
+  if (row.failures < options.attempts) return false
+  for (const { failures, phase } of slots) if (phase._tag !== "Condemned" && failures < options.attempts) return false
+  return true
+}
+
+const isWanting = (table: Table): boolean => size(table) < floor(table) || table.waiting.forAnybody > 0
 
 const retry = (table: Table, slot: Slot, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
-  const { options, waiting } = table
   // Another worker may have come meanwhile, and no task may wait any more.
-  if (size(table) < options.min || waiting.forAnybody > 0) start(table, slot.failures, actions)
+  if (!isWanting(table)) return
+  table.slots.add(slot)
+  slot.phase = { _tag: "Starting" }
+  actions.push({ _tag: "Start", slot })
 }
 
-/** No further attempt. Where no other worker is there or is coming, the tasks that wait are told why. */
-const giveUp = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
-  table.slots.delete(slot)
+/** The schedule has no further attempt. */
+const retire = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
+  if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
+  if (isHopeless(table, { failures: Infinity, error })) giveUp(table, error, actions)
+}
+
+/** No further attempt: the tasks that wait are told why. */
+const giveUp = (table: Table, error: Failure, actions: Actions): void => {
   const { slots, waiting } = table
   if (table.stage === "opening") {
     actions.push({ _tag: "OpenFailed", error })
     return close(table, actions)
   }
-  for (const { phase } of slots) if (phase._tag !== "Condemned") return
+  for (const slot of slots) if (slot.phase._tag === "Backing") slots.delete(slot)
   table.failure = error
   if (waiting.count > 0) actions.push({ _tag: "Fail", tickets: Waiting.clear(waiting, slots), error })
 }
@@ -397,32 +462,33 @@ const part = (
   actions: Actions
 ): void => {
   const { phase } = slot
+  const row = error === undefined || slot.isProven ? undefined : { failures: slot.failures + 1, error }
   if (phase._tag === "Condemned") {
     if (phase.isEnding) return
     slot.phase = { ...phase, why }
     Waiting.unbind(table.waiting, slot)
     end(slot, actions)
-    return replace(table, actions)
+    if (row !== undefined) join(table, row)
+    replace(table, actions)
+    // Its successor was started before.
+    if (row !== undefined && isHopeless(table, row)) giveUp(table, row.error, actions)
+    return
   }
   if (phase._tag !== "Idle" && phase._tag !== "Busy") return
-  const isUnused = phase._tag === "Idle" && phase.served === 0 && error !== undefined
-  if (!isUnused) condemn(table, slot, why, actions)
+  if (row === undefined) condemn(table, slot, why, actions)
   else {
     remove(table, slot, why, actions)
-    succeedUnused(table, slot, error, actions)
+    distribute(table, actions)
+    join(table, row)
+    succeedFailed(table, row, actions)
+    grow(table, actions)
   }
   end(slot, actions)
 }
 
-/** The successor of a worker that died before its first task waits, as after a failed start: no loop of starts. */
-const succeedUnused = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
-  const { options, stage } = table
-  const failures = slot.failures + 1
-  if (stage === "opening") {
-    actions.push({ _tag: "OpenFailed", error })
-    return close(table, actions)
-  }
-  if (failures < options.attempts && size(table) < options.min) backOff(table, failures, error, actions)
+/** One more worker died before a task of it was over: new ones wait as long as the one with the most before it. */
+const join = (table: Table, row: Row): void => {
+  if (table.row === undefined || table.row.failures < row.failures) table.row = row
 }
 
 /** Takes a worker out of the free ones; its tasks stay with it until they are over. */

@@ -5,6 +5,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -25,31 +26,26 @@ import type { Portal } from "../portal/Portal.ts"
 import type { Outcome } from "./Counts.ts"
 import { type OpenPool, Task } from "./OpenPool.ts"
 import { type PoolFull, TaskTimeout } from "./PoolError.ts"
+import * as Settings from "./Settings.ts"
 
 type Work = (portal: Portal<any>) => Effect.Effect<any, any, any>
 
 export interface Options {
   readonly key?: string | undefined
-  /** Milliseconds. */
-  readonly within?: number | undefined
-  readonly retries: number
-  /** It waits beyond the bound of the queue. */
-  readonly patient: boolean
-  /** The endpoint of a task that is one call. */
-  readonly endpoint?: AnyEndpoint | undefined
+  readonly within?: Duration.Input | undefined
+  readonly retries?: number | undefined
 }
 
 /** Asks for a worker, waits for it, and works there. */
 const asked = <A, E, R>(
   pool: OpenPool,
   task: Task,
-  isAgain: boolean,
   work: (portal: Portal<any>) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ActorError | PoolFull, R> => {
   const begin = (): Effect.Effect<A, E | ActorError | PoolFull, R> =>
     task.failure === undefined ? work(task.worker!.portal) : Effect.failCause(task.failure)
   return Effect.suspend(() => {
-    pool.submit(task, isAgain)
+    pool.submit(task)
     if (task.worker !== undefined || task.failure !== undefined) return begin()
     const turn = Effect.callback<void>((resume) => {
       task.wake = () => resume(Effect.void)
@@ -85,17 +81,11 @@ const count = (pool: OpenPool, task: Task, outcome: Outcome): void => {
 }
 
 /** Works once on one worker. A task that has asked leaves, wherever an interruption meets it. */
-const attempt = (
-  pool: OpenPool,
-  task: Task,
-  isAgain: boolean,
-  work: Work,
-  endpoint: AnyEndpoint | undefined,
-  retries: number
-): Effect.Effect<any, any, any> =>
-  Effect.onExitPrimitive(asked(pool, task, isAgain, work), (exit) => {
+const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> =>
+  Effect.onExitPrimitive(asked(pool, task, work), (exit) => {
     const failed = Exit.isSuccess(exit) ? undefined : exit.cause.reasons.find(Cause.isFailReason)
-    task.isRepeated = failed !== undefined && retries > 0 && isRepeatable(failed.error, task.worker?.actor, endpoint)
+    task.isRepeated = failed !== undefined && task.retries > 0 &&
+      isRepeatable(failed.error, task.worker?.actor, task.endpoint)
     pool.leave(task, exit)
     if (!task.isRepeated) count(pool, task, outcomeOf(exit))
     return undefined
@@ -106,36 +96,43 @@ const othersLost = (pool: OpenPool, task: Task): Effect.Effect<void> =>
   Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(() => count(pool, task, "interrupted")))
 
 /** Works, and works elsewhere where a worker was lost before it had begun. */
-const attempts = (
-  pool: OpenPool,
-  task: Task,
-  isAgain: boolean,
-  work: Work,
-  endpoint: AnyEndpoint | undefined,
-  retries: number
-): Effect.Effect<any, any, any> => {
-  const once = attempt(pool, task, isAgain, work, endpoint, retries)
-  if (retries <= 0 || endpoint === undefined) return once
-  return Effect.catchCause(
-    once,
-    (cause) =>
-      task.isRepeated
-        ? Effect.andThen(othersLost(pool, task), attempts(pool, task, true, work, endpoint, retries - 1))
-        : Effect.failCause(cause)
-  )
+const attempts = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> => {
+  const once = attempt(pool, task, work)
+  if (task.retries <= 0 || task.endpoint === undefined) return once
+  return Effect.catchCause(once, (cause) => {
+    if (!task.isRepeated) return Effect.failCause(cause)
+    task.retries--
+    return Effect.andThen(othersLost(pool, task), attempts(pool, task, work))
+  })
 }
 
-/** A task in the fiber of its caller, or beside it where it has a deadline. */
+/**
+ * A task in the fiber of its caller, or beside it where it has a deadline. `endpoint` is that of a task that is one call; a
+ * patient one waits beyond the bound of the queue.
+ */
 export const run = (
   pool: OpenPool,
-  { endpoint, key, patient, retries, within: millis }: Options,
-  work: Work
+  options: Options,
+  work: Work,
+  endpoint?: AnyEndpoint,
+  patient = false
 ): Effect.Effect<any, any, any> =>
   Effect.suspend(() => {
-    const task = new Task(key, patient)
-    const working = attempts(pool, task, false, work, endpoint, retries)
-    return millis === undefined ? working : within(pool, task, millis, working)
+    const { millis, retries } = Settings.taskOf(pool.name, options)
+    const task = new Task(options.key, patient, retries, endpoint)
+    if (millis <= 0) return late(pool, task, millis)
+    const working = attempts(pool, task, work)
+    return millis === Infinity ? working : within(pool, task, millis, working)
   })
+
+const timeout = (pool: OpenPool, millis: number, phase: TaskTimeout["phase"]): TaskTimeout =>
+  withoutStack(() => new TaskTimeout({ pool: pool.name, millis, phase }))
+
+/** A task whose deadline is over before it asks. */
+const late = (pool: OpenPool, task: Task, millis: number): Effect.Effect<never, TaskTimeout> => {
+  count(pool, task, "timedOut")
+  return Effect.fail(timeout(pool, Math.max(0, millis), "waiting"))
+}
 
 /**
  * Lets the caller go at the deadline, whatever its worker does: the work is interrupted beside it. A caller that is
@@ -167,7 +164,7 @@ const within = (
         count(pool, task, "timedOut")
         const phase = task.worker === undefined ? "waiting" : "running"
         working.interruptUnsafe()
-        resume(Effect.fail(withoutStack(() => new TaskTimeout({ pool: pool.name, millis, phase }))))
+        resume(Effect.fail(timeout(pool, millis, phase)))
       })
       return Effect.suspend(() => {
         timer.interruptUnsafe()
@@ -194,24 +191,24 @@ const reportLate = (pool: OpenPool, exit: Exit.Exit<unknown, unknown>): void => 
 }
 
 /** A worker for as long as the Scope lives: for a stream. */
-export const held = (
+const held = (
   pool: OpenPool,
-  options: Pick<Options, "key" | "patient">
+  key: string | undefined
 ): Effect.Effect<Portal<any>, ActorError | PoolFull, Scope.Scope> =>
   Effect.suspend(() => {
-    const task = new Task(options.key, options.patient)
+    const task = new Task(key, false, 0, undefined)
     const leave = (exit: Exit.Exit<unknown, unknown>) =>
       Effect.sync(() => {
         pool.leave(task, exit)
         count(pool, task, outcomeOf(exit))
       })
     // Before it asks: a task that has asked leaves, wherever an interruption meets it.
-    return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, false, Effect.succeed))
+    return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, Effect.succeed))
   })
 
 /** A stream of one worker, which is the stream's until it is closed. */
 export const stream = (
   pool: OpenPool,
-  options: Pick<Options, "key" | "patient">,
+  key: string | undefined,
   read: (portal: Portal<any>) => Stream.Stream<any, any>
-): Stream.Stream<any, any> => Stream.unwrap(Effect.map(held(pool, options), read))
+): Stream.Stream<any, any> => Stream.unwrap(Effect.map(held(pool, key), read))
