@@ -14,6 +14,7 @@ import type { RpcClient } from "effect/rpc/RpcClient"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import type { FromClient, FromServer } from "effect/rpc/RpcMessage"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import { type Call, issueOf } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
@@ -26,7 +27,7 @@ import {
   isActorError,
   PayloadInvalid
 } from "../errors/ActorError.ts"
-import type { Portal } from "../portal/Portal.ts"
+import { type Portal, whenClosed } from "../portal/Portal.ts"
 
 /** Items on the way of one stream, unless it asks for another number: as many as RpcClient itself buffers. */
 const defaultWindowItems = 16
@@ -202,20 +203,38 @@ export const overPool = <Rpcs extends Rpc.Any, E>(
     "Pool.rpcClient",
     { name, uuid: "", pid: 0 },
     group,
-    Effect.map(Effect.scope, (scope): Route<E> => {
-      const sessions = new WeakMap<Portal<any>, number>()
+    Effect.map(Effect.context<Scope.Scope>(), (context): Route<E> => {
+      const sessions = new WeakMap<Portal<any>, Effect.Effect<number, ActorError>>()
       const sessionOf = (portal: Portal<any>) => {
         const known = sessions.get(portal)
-        return known === undefined
-          ? Effect.tap(
-            Scope.provide(openSession(portal), scope),
-            (session) => Effect.sync(() => void sessions.set(portal, session))
-          )
-          : Effect.succeed(known)
+        if (known !== undefined) return known
+        const made = sessionAt(portal, context)
+        sessions.set(portal, made)
+        return made
       }
       return (request) => use((portal) => Effect.flatMap(sessionOf(portal), (session) => request(portal, session)))
     })
   )
+
+/** The one session of a client at a worker: opened by the first request, and closed with the worker or the client. */
+const sessionAt = (portal: Portal<any>, context: Context.Context<Scope.Scope>): Effect.Effect<number, ActorError> => {
+  const turns = Semaphore.makeUnsafe(1)
+  let known: number | undefined
+  const open = Effect.uninterruptibleMask((restore) => {
+    const scope = Scope.forkUnsafe(Context.get(context, Scope.Scope))
+    const close = Scope.close(scope, Exit.void)
+    return Effect.matchCauseEffect(restore(Scope.provide(openSession(portal), scope)), {
+      onFailure: (cause) => Effect.andThen(close, Effect.failCause(cause)),
+      onSuccess: (session) =>
+        Effect.sync(() => {
+          whenClosed(portal, () => Effect.runForkWith(context)(close))
+          return known = session
+        })
+    })
+  })
+  const session = Effect.suspend(() => known === undefined ? open : Effect.succeed(known))
+  return Effect.suspend(() => known === undefined ? turns.withPermits(1)(session) : session)
+}
 
 const openSession = (portal: Portal<any>): Effect.Effect<number, ActorError, Scope.Scope> =>
   Effect.mapError(
