@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
+import { held } from "./fixtures/flows.ts"
 import { compute, crash, hoard, numbers, recompute, sleep, spin } from "./fixtures/pooled.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
@@ -62,7 +63,7 @@ describe("A pool of processes", () => {
         )
         yield* calls
         yield* full
-        const before = memoryBelow()
+        const before = { below: memoryBelow(), root: held().used }
         const sleeps: Array<number> = []
         const frees: Array<number> = []
         for (let round = 0; round < 3; round++) {
@@ -82,9 +83,11 @@ describe("A pool of processes", () => {
         }
         yield* full
         yield* Eventually.succeeds(
-          Effect.sync(() =>
-            assert.isBelow(memoryBelow(), 1.05 * before)
-          ),
+          Effect.sync(() => {
+            assert.isBelow(memoryBelow(), 1.05 * before.below)
+            // What this process holds for its workers and tasks.
+            assert.isBelow(held().used, 1.05 * before.root)
+          }),
           {
             what: "the memory of before"
           }

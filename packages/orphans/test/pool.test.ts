@@ -83,6 +83,22 @@ describe("A pool whose workers are killed under load", () => {
       assert.deepStrictEqual(program.left().map(Processes.describe), [])
     })), 120_000)
 
+  it.live(
+    "G954: accounts for every task of a mix with keys, deadlines, retries and interruptions while workers are recycled, too",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const args = ["--kill", "4/s", "--seconds", "3", "--seed", "2", "--recycle", "9", "--mixed"]
+        const program = yield* Program.start(main, { args })
+        const { code } = yield* program.ended({ within: "100 seconds" })
+        const output = program.stdout() + program.stderr()
+        assert.match(output, /, [1-9]\d* recycled$/m, output)
+        assert.match(output, /^lost 0, hung 0$/m, output)
+        assert.strictEqual(code, 0, output)
+        assert.deepStrictEqual(program.left().map(Processes.describe), [])
+      })),
+    120_000
+  )
+
   it.live("refuses arguments that make no sense with exit code 2", () =>
     Effect.scoped(Effect.gen(function*() {
       for (const args of [["--kill", "5"], ["--seconds", "0"], ["--size", "0.5"]]) {

@@ -1,6 +1,5 @@
 /** Pools in memory whose workers die at random while tasks of every kind come and go: nothing hangs, and all is counted. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -171,5 +170,3 @@ describe("A pool whose workers die at random", () => {
     )
   }
 })
-
-void Actor

@@ -179,6 +179,15 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.table.waiting.count, 2)
   })
 
+  it("G136: takes as many tasks before its workers are ready as afterwards", () => {
+    const model = open({ min: 0, max: 2, concurrency: 2, queue: 3 })
+    for (let n = 0; n < 9; n++) model.submit()
+    assert.deepStrictEqual(model.said(), ["start 1", "start 2", "full", "full"])
+    model.start()
+    model.submit()
+    assert.strictEqual(model.said().at(-1), "full")
+  })
+
   it("gives tasks to the least busy worker", () => {
     const model = open({ min: 2, max: 2, concurrency: 3 })
     const first = model.submit()

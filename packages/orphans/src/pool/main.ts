@@ -32,7 +32,7 @@ const report = (result: Result): string => {
   return [
     `${kills} workers killed in ${
       seconds.toFixed(1)
-    } s; ${started} started, ${replaced.lost} lost, ${replaced.stuck} stuck`,
+    } s; ${started} started, ${replaced.lost} lost, ${replaced.stuck} stuck, ${replaced.tasks} recycled`,
     `tried ${tried} = answered ${answered.size} + failed typed ${Judge.sum(failed)}${tags === "" ? "" : ` (${tags})`}`,
     `lost ${Judge.lost(result)}, hung ${hung}`,
     `given to another worker: ${retried}; idempotent and begun twice: ${repeated}`,

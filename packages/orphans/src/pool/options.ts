@@ -38,6 +38,16 @@ export const config = {
     Flag.withDescription("tasks at once on one worker (default: 1)"),
     Flag.withDefault(1)
   ),
+  recycle: number("recycle", "N", isWhole(1), "a whole number from 1 on").pipe(
+    Flag.withDescription("tasks after which a worker is replaced (default: any number)"),
+    Flag.withDefault(Infinity)
+  ),
+  mixed: Flag.Boolean("mixed").pipe(
+    Flag.withDescription(
+      "tasks with short deadlines, with other retries, and tasks that are interrupted (default: no)"
+    ),
+    Flag.withDefault(false)
+  ),
   seed: number("seed", "N", isWhole(0), "a whole number from 0 on").pipe(
     Flag.withDescription("the tasks and the victims (default: another one each time)"),
     Flag.withDefault<number | undefined>(undefined)

@@ -26,6 +26,10 @@ export interface Plan {
   readonly rate: number
   readonly size: number
   readonly concurrency: number
+  /** Tasks after which a worker is replaced. */
+  readonly recycle: number
+  /** Tasks have short deadlines, other numbers of retries, and callers that go away. */
+  readonly mixed: boolean
 }
 
 export interface Result extends Omit<Judge.Run, "begun"> {
@@ -44,11 +48,12 @@ const typed: ReadonlySet<string> = new Set([
   "ContextCancelled",
   "SpawnFailed",
   "TaskTimeout",
-  "Refused"
+  "Refused",
+  "Interrupted"
 ])
 
-/** How long the last tasks may take, on a busy machine. */
-const patience = "40 seconds"
+/** How long no task may be over while some wait: a busy machine is slow, and goes on. */
+const patienceMillis = 40_000
 
 /** Time for a task that spins. */
 const spinLimit = "100 millis"
@@ -56,6 +61,7 @@ const spinLimit = "100 millis"
 const spinEvery = 200
 
 const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
+  if (Cause.hasInterruptsOnly(cause)) return "Interrupted"
   const [reason, ...others] = cause.reasons
   if (others.length > 0 || reason?._tag !== "Fail") return undefined
   const tag = (reason.error as { readonly _tag?: unknown } | undefined)?._tag
@@ -64,8 +70,24 @@ const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
 
 type Workers = Pool.Pool<typeof once | typeof again>
 
+/** The end of an effect whose caller goes away after so many milliseconds. */
+const leftAfter = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E>> =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect, { startImmediately: true })
+    const leaving = yield* Effect.forkChild(Effect.andThen(Effect.sleep(millis), Fiber.interrupt(fiber)))
+    const exit = yield* Fiber.await(fiber)
+    yield* Fiber.interrupt(leaving)
+    return exit
+  })
+
 /** Tries one task, and writes down what its caller hears. */
-const task = (pool: Workers, file: string, next: () => number, heard: Judge.Heard): Effect.Effect<void> =>
+const task = (
+  pool: Workers,
+  { mixed }: Plan,
+  file: string,
+  next: () => number,
+  heard: Judge.Heard
+): Effect.Effect<void> =>
   Effect.suspend(() => {
     const id = heard.tried++
     const spins = id % spinEvery === spinEvery - 1
@@ -78,13 +100,16 @@ const task = (pool: Workers, file: string, next: () => number, heard: Judge.Hear
       : "waits" as const
     const call = { id, file, work, millis: Math.floor(next() * 8) }
     const options = {
-      within: spins ? spinLimit : undefined,
-      key: next() < 0.2 ? `key ${Math.floor(next() * 20)}` : undefined
+      within: spins ? spinLimit : mixed && next() < 0.3 ? Math.floor(next() * 500) : undefined,
+      key: next() < (mixed ? 0.5 : 0.2) ? `key ${Math.floor(next() * 20)}` : undefined,
+      retries: mixed ? Math.floor(next() * 4) : undefined
     } as const
+    const leaves = mixed && next() < 0.1 ? Math.floor(next() * 50) : undefined
     const isSingle = spins || next() < 0.7
     if (isSingle) heard.single.add(id)
+    const run = isSingle ? pool.run(once(call), options) : pool.run(again(call), options)
     return Effect.map(
-      Effect.exit(isSingle ? pool.run(once(call), options) : pool.run(again(call), options)),
+      leaves === undefined ? Effect.exit(run) : leftAfter(run, leaves),
       (exit) => {
         if (Exit.isSuccess(exit)) {
           if (exit.value !== id) heard.wrong.push(`task ${id} was answered with ${exit.value}`)
@@ -113,24 +138,49 @@ const killer = (pool: Workers, { rate }: Plan, next: () => number, end: number, 
     }
   })
 
+/** The moment in which nothing has come of the tasks for so long that those that are left hang. */
+const stalled = (heard: Judge.Heard): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    let known = -1
+    let since = performance.now()
+    const step = () => {
+      const over = heard.answered.size + Judge.sum(heard.failed)
+      if (over === known) return
+      known = over
+      since = performance.now()
+    }
+    return Effect.whileLoop({
+      while: () => performance.now() - since < patienceMillis,
+      body: () => Effect.sleep("100 millis"),
+      step
+    })
+  })
+
 const underLoad = (plan: Plan, file: string, heard: Judge.Heard) =>
   Effect.gen(function*() {
     const next = random(plan.seed)
-    const { concurrency, size } = plan
-    const pool = yield* Pool.make({ name: "crew", expose: [once, again], size, concurrency, queue: 1000 })
+    const { concurrency, recycle, size } = plan
+    const pool = yield* Pool.make({
+      name: "crew",
+      expose: [once, again],
+      size,
+      concurrency,
+      queue: 1000,
+      recycle: { tasks: recycle }
+    })
     let kills = 0
     const start = performance.now()
     const end = start + plan.seconds * 1000
     const killing = yield* Effect.forkChild(killer(pool, plan, random(plan.seed + 1), end, () => kills++))
     const lane = Effect.whileLoop({
       while: () => performance.now() < end,
-      body: () => task(pool, file, next, heard),
+      body: () => task(pool, plan, file, next, heard),
       step: () => {}
     })
     // Detached: a hang is to be reported, not to be waited for.
     const lanes = yield* Effect.forEach(Array.from({ length: 4 * size * concurrency }), () => Effect.forkDetach(lane))
     yield* Fiber.join(killing)
-    yield* Effect.timeoutOption(Effect.forEach(lanes, (fiber) => Fiber.await(fiber)), patience)
+    yield* Effect.raceFirst(Effect.forEach(lanes, (fiber) => Fiber.await(fiber)), stalled(heard))
     const seconds = (performance.now() - start) / 1000
     const hung = lanes.filter((fiber) => fiber.pollUnsafe() === undefined).length
     const statistics = yield* pool.statistics

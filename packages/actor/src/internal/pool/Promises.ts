@@ -37,26 +37,68 @@ export const promise = async <A>(
   throw Cause.squash(exit.cause)
 }
 
-/** The reason of a signal as a failure, once it is aborted. */
-const aborted = (signal: Signal): Effect.Effect<never, unknown> =>
-  Effect.callback<never, unknown>((resume) => {
-    const abort = () => resume(Effect.fail(signal.reason))
-    if (signal.aborted) return abort()
-    signal.addEventListener("abort", abort)
-    return Effect.sync(() => signal.removeEventListener("abort", abort))
-  })
-
 /** Items as they are asked for; leaving the loop closes the stream, and waits for it. */
 export const iterable = <A>(
   context: Context.Context<never>,
   stream: Stream.Stream<A, unknown>,
   signal: Signal | undefined
 ): AsyncIterable<A> =>
-  Stream.toAsyncIterableWith(
-    signal === undefined ? stream : Stream.suspend(() => untilAborted(stream, signal)),
-    context
-  )
+  signal === undefined
+    ? Stream.toAsyncIterableWith(stream, context)
+    : { [Symbol.asyncIterator]: () => untilAborted(context, stream, signal) }
 
-/** Nothing of a stream begins whose signal is aborted before. */
-const untilAborted = <A>(stream: Stream.Stream<A, unknown>, signal: Signal): Stream.Stream<A, unknown> =>
-  signal.aborted ? Stream.fail(signal.reason) : Stream.interruptWhen(stream, aborted(signal))
+/** What becomes of an iterator: aborted is one whose reader was not told of it yet. */
+type Reading = "new" | "open" | "aborted" | "over"
+
+const done = { done: true, value: undefined } as const
+
+/** The same until a signal is aborted: that closes the stream, also where nobody asks for an item any more. */
+const untilAborted = <A>(
+  context: Context.Context<never>,
+  stream: Stream.Stream<A, unknown>,
+  signal: Signal
+): AsyncIterator<A> => {
+  const items = Stream.toAsyncIterableWith(stream, context)[Symbol.asyncIterator]()
+  let reading: Reading = "new"
+  const is = (state: Reading) => reading === state
+  const leave = (state: Reading) => {
+    reading = state
+    signal.removeEventListener("abort", abort)
+  }
+  const abort = () => {
+    leave("aborted")
+    // Its reader waits for the same, and is told how it went.
+    items.return!().catch(() => {})
+  }
+  const over = () => leave("over")
+  const item = async (): Promise<IteratorResult<A>> => {
+    try {
+      const next = await items.next()
+      if (next.done === true && is("open")) over()
+      return next
+    } catch (error) {
+      if (!is("aborted")) over()
+      if (is("over")) throw error
+      return done
+    }
+  }
+  return {
+    next: async () => {
+      if (is("over")) return done
+      // Nothing of a stream begins whose signal is aborted before.
+      if (is("new")) {
+        reading = signal.aborted ? "aborted" : "open"
+        if (is("open")) signal.addEventListener("abort", abort)
+      }
+      const next = is("open") ? await item() : done
+      if (!is("aborted")) return next
+      over()
+      await items.return!()
+      throw signal.reason
+    },
+    return: async () => {
+      over()
+      return await items.return!()
+    }
+  }
+}

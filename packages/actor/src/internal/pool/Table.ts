@@ -255,8 +255,7 @@ const submit = (table: Table, ticket: Ticket, isAgain: boolean, actions: Actions
     Waiting.hold(ticket, slot)
     return assign(table, slot, ticket, actions)
   }
-  const isToStart = () => Waiting.isForAnybody(ticket, place) && waiting.forAnybody < roomToCome(table)
-  if (!isAgain && !ticket.patient && waiting.count >= options.queue && !isToStart()) {
+  if (!isAgain && !ticket.patient && waiting.count >= options.queue && isFull(table, ticket, place)) {
     Waiting.withdraw(waiting, ticket)
     return void actions.push({ _tag: "Refuse", ticket, why: "full" })
   }
@@ -264,8 +263,14 @@ const submit = (table: Table, ticket: Ticket, isAgain: boolean, actions: Actions
   grow(table, actions)
 }
 
-/** Tasks that workers will have room for which are not ready yet: these wait beyond the bound of the queue. */
-const roomToCome = (table: Table): number => (table.options.max - count(table, isReady)) * table.options.concurrency
+/** Tasks that workers will have room for which are not ready yet wait beside the queue, and not in it. */
+const isFull = (table: Table, ticket: Ticket, place: ReturnType<typeof Waiting.admit>): boolean => {
+  const { options, waiting } = table
+  const missing = options.max - count(table, isReady)
+  const roomToCome = missing === 0 ? 0 : missing * options.concurrency
+  if (waiting.forAnybody < roomToCome && Waiting.isForAnybody(ticket, place)) return false
+  return waiting.count - Math.min(waiting.forAnybody, roomToCome) >= options.queue
+}
 
 const assign = (table: Table, slot: Slot, ticket: Ticket, actions: Actions): void => {
   const phase = slot.phase as Free
