@@ -63,11 +63,12 @@ export interface PoolOptions {
   readonly letGo?: Duration.Input | undefined
   readonly recycle?: Recycle | undefined
   /**
-   * The waits between starts of a worker that fail. When it ends, or after `startAttempts` of them, tasks that no other
-   * worker can have fail with the error of the start. Default: 100 ms, doubled each time.
+   * The waits before another start where workers do not start, or die before a task of theirs is over. When it ends, or
+   * after `startAttempts` in a row, tasks that no other worker can have fail with the error. Default: 100 ms, doubled each
+   * time.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorError> | undefined
-  /** Default: 3. The first workers of a pool have one. */
+  /** Workers in a row that may come to nothing. Default: 3. The first workers of a pool have one start. */
   readonly startAttempts?: number | undefined
 }
 
