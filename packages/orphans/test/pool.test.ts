@@ -84,7 +84,7 @@ describe("A pool whose workers are killed under load", () => {
     })), 120_000)
 
   it.live(
-    "G954: accounts for every task of a mix with keys, deadlines, retries and interruptions while workers are recycled, too",
+    "G169: accounts for every task of a mix with keys, deadlines, retries and interruptions while workers are recycled, too",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const args = ["--kill", "4/s", "--seconds", "3", "--seed", "2", "--recycle", "9", "--mixed"]

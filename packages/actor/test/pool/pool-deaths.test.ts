@@ -104,7 +104,7 @@ describe("A worker that dies", () => {
       })))
 
   it.effect(
-    "G950: with each task it is given is no loop of starts: the tasks that wait are told, and a later one has one start",
+    "G165: with each task it is given is no loop of starts: the tasks that wait are told, and a later one has one start",
     () =>
       withPuppets({ size: 1 }, (pool, theatre) =>
         Effect.gen(function*() {

@@ -50,7 +50,7 @@ describe("Options of a pool", () => {
     [{ size: 1, startAttempts: NaN }, /startAttempts NaN: a whole number/]
   ]
 
-  it.effect("G951: are refused where they make no sense, by name and with what is needed", () =>
+  it.effect("G166: are refused where they make no sense, by name and with what is needed", () =>
     Effect.gen(function*() {
       for (const [options, message] of refused) {
         const made = Effect.scoped(Pool.make({ name: "crew", expose: [work], ...options } as never))
@@ -63,7 +63,7 @@ describe("Options of a pool", () => {
 })
 
 describe("Options of a task", () => {
-  it.effect("G951: are refused where they make no sense, before the task asks for a worker", () =>
+  it.effect("G166: are refused where they make no sense, before the task asks for a worker", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const of = (options: object) => diesOf(pool.run(half({ n: 2 }), options))
@@ -90,7 +90,7 @@ describe("Options of a task", () => {
         )
       }))))
 
-  it.effect("G951: reject the promise of a pool for code without Effect", () =>
+  it.effect("G166: reject the promise of a pool for code without Effect", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -123,7 +123,7 @@ describe("Options of a task", () => {
 })
 
 describe("A body that gives no Effect", () => {
-  it.effect("G952: dies of that, and its worker is free", () =>
+  it.effect("G167: dies of that, and its worker is free", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const bodies: ReadonlyArray<() => unknown> = [() => undefined, () => 7, () => Promise.resolve(), () => {
@@ -142,7 +142,7 @@ describe("A body that gives no Effect", () => {
         assert.deepStrictEqual([running, tasks.failed, workers[0]!.actor!.name], [0, 16, "crew-1"])
       }))))
 
-  it.effect("G952: is no task that is no call, and none that cannot be made", () =>
+  it.effect("G167: is no task that is no call, and none that cannot be made", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.match(yield* diesOf(pool.run(undefined as never)), /./)

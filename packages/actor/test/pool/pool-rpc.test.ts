@@ -25,7 +25,7 @@ const heldBy = (scope: Scope.Scope): number => {
 }
 
 describe("A client of an RpcGroup over a pool", () => {
-  it.effect("G953: has one session at a worker, also where its first requests come at once", () =>
+  it.effect("G168: has one session at a worker, also where its first requests come at once", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ concurrency: 8 })
       const client = yield* Pool.rpcClient(pool, Asked)
@@ -36,7 +36,7 @@ describe("A client of an RpcGroup over a pool", () => {
       assert.strictEqual(channel.dialogs, 1)
     })).pipe(inMemory))
 
-  it.effect("G953: holds nothing for workers that are gone", () =>
+  it.effect("G168: holds nothing for workers that are gone", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ recycle: { tasks: 1 } })
       const scope = yield* Scope.make()

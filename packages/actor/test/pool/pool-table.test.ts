@@ -341,7 +341,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Busy(3)")
   })
 
-  it("G950: waits longer each time before it replaces a worker that died with its first task, and then gives up", () => {
+  it("G165: waits longer each time before it replaces a worker that died with its first task, and then gives up", () => {
     const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 20; n++) model.submit()
     for (let turn = 0; turn < 2; turn++) {
@@ -370,7 +370,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 4", "condemned lost", "fail 1", "end 4 lost"])
   })
 
-  it("G950: counts workers of one task, whose successors start before it is over, in the same row", () => {
+  it("G165: counts workers of one task, whose successors start before it is over, in the same row", () => {
     const model = open({ min: 1, max: 1, tasks: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 90; n++) model.submit()
     let deaths = 0
@@ -382,7 +382,7 @@ describe("The table of a pool", () => {
     assert.isAtMost(deaths, 8)
   })
 
-  it("G950: ends the row with a task that is over, and starts at once again", () => {
+  it("G165: ends the row with a task that is over, and starts at once again", () => {
     const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 20; n++) model.submit()
     for (let turn = 0; turn < 8; turn++) {
@@ -397,7 +397,7 @@ describe("The table of a pool", () => {
     assert.include(model.said().join(), "start ")
   })
 
-  it("G950: fails no task while another worker may do better, and waits no longer than its attempts say", () => {
+  it("G165: fails no task while another worker may do better, and waits no longer than its attempts say", () => {
     const model = open({ min: 2, max: 2, attempts: 2, queue: 100 })
     const long = model.submit()
     for (let n = 0; n < 20; n++) model.submit()
@@ -605,7 +605,7 @@ describe("Whatever happens to a pool, in any order,", () => {
       assert.deepStrictEqual(model.tickets("waiting", "running"), [])
     })
 
-    it.prop(`G950: every task is over though no worker ever does one, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G165: every task is over though no worker ever does one, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) act(model, op, pick)
       for (let n = 0; n < 50; n++) model.submit(n % 3 === 0 ? "a" : undefined, true)

@@ -189,7 +189,7 @@ describe("The workers of a pool", () => {
         assert.strictEqual((yield* pool.statistics).replaced.tasks, 2)
       }))))
 
-  it.effect("G955: do their last tasks in peace, also where these waited for them", () =>
+  it.effect("G170: do their last tasks in peace, also where these waited for them", () =>
     inMemory(withCrew({ size: { max: 2 }, concurrency: 2, recycle: { tasks: 2 } }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(6, pool.run(work({ millis: 1000 })))
