@@ -90,7 +90,7 @@ describe("A payload with large parts", () => {
     })
   }
 
-  it("carries texts and bytes of any length unharmed, and every letter of them", () => {
+  it("G171: carries texts and bytes of any length unharmed, and every letter of them", () => {
     const schema = Schema.Struct({ text: Schema.String, bytes: Schema.Uint8Array, more: Schema.Array(Schema.String) })
     for (const length of [minLargeLength - 1, minLargeLength, 100_000, 3_000_000]) {
       const text = "aé\u{1F331}\ufeff\uffff".repeat(length).slice(0, length - length % 8)
@@ -110,21 +110,21 @@ describe("A payload with large parts", () => {
     assert.deepStrictEqual(payload.subarray(payload.length - large.length), new TextEncoder().encode(large))
   })
 
-  it("is read without a copy of its bytes, and bytes of a small payload are the reader's own", () => {
+  it("G171: is read without a copy of its bytes, and bytes of a small payload are the reader's own", () => {
     const payload = encodeAgain(Schema.Uint8Array, new Uint8Array(100_000).fill(1))
     assert.strictEqual(decode(Schema.Uint8Array, payload).buffer, payload.buffer)
     const small = encode(Schema.Uint8Array, Uint8Array.of(1, 2, 3))
     assert.notStrictEqual(decode(Schema.Uint8Array, small).buffer, small.buffer)
   })
 
-  it("keeps what it was when its sender changes the value afterwards", () => {
+  it("G171: keeps what it was when its sender changes the value afterwards", () => {
     const bytes = new Uint8Array(100_000).fill(1)
     const payload = encodeAgain(Schema.Uint8Array, bytes)
     bytes.fill(2)
     assert.strictEqual(decode(Schema.Uint8Array, payload)[50_000], 1)
   })
 
-  it("carries small values that look like the place of a large one", () => {
+  it("G171: carries small values that look like the place of a large one", () => {
     const place = Uint8Array.of(0xf7, 0x6c, 0x61, 0x72, 0, 0, 0, 0, 0, 0, 0, 5)
     const value = {
       texts: ["\u0000\u0000large:0:5", "\u0000\u0000large:", large],
@@ -181,7 +181,7 @@ describe("A payload of a hostile peer", () => {
     }
   })
 
-  it("is refused where the same bytes are read over and over", () => {
+  it("G171: is refused where the same bytes are read over and over", () => {
     const places = Array.from({ length: 100 }, () => `\u0000\u0000large:0:${large.length}`)
     // Written by a codec that has seen nothing large: texts that look like places are texts.
     const List = Schema.Struct({ texts: Schema.Array(Schema.String) })
