@@ -23,6 +23,10 @@ export const layers: Readonly<Record<string, Layer>> = {
     holds: "workers of one kind: a table of slots, the tasks that wait for them, and what is done for both",
     imports: ["local", "portal", "dialog", ...leaves]
   },
+  topic: {
+    holds: "subscribers of a topic, and the publishers that wait for them",
+    imports: leaves
+  },
   process: {
     holds: "the three ways to be an actor: as a child process, as the root, inside another process",
     imports: [

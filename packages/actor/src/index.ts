@@ -16,6 +16,7 @@ export * as Pool from "./Pool.ts"
 export * as Portal from "./Portal.ts"
 export * as Service from "./Service.ts"
 export * as Supervisor from "./Supervisor.ts"
+export * as Topic from "./Topic.ts"
 
 // ---- failures, bounds, and what is going on
 export * as ActorError from "./ActorError.ts"

@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import * as Authenticate from "./internal/authenticate.ts"
 import { refusalOf } from "./internal/child.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
-import { Living, make } from "./internal/processes.ts"
+import { groupGuard, Living, make } from "./internal/processes.ts"
 import { isOneFile, script } from "./internal/runChild.ts"
 import { unsupported } from "./internal/support.ts"
 
@@ -59,6 +59,7 @@ const native = (
       pid: process.pid,
       refusal: refusalOf(isOneFile()),
       authenticator: Authenticate.authenticator,
+      guard: groupGuard(guard, living),
       killAll: () => living.killAll(),
       stopAll: () => guard.stopAll(),
       continueAll: () => guard.continueAll()

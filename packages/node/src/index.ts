@@ -6,4 +6,5 @@
 export * as NodeActor from "./NodeActor.ts"
 export * as NodeSpawner from "./NodeSpawner.ts"
 export * as NodeTransport from "./NodeTransport.ts"
+export * as Program from "./Program.ts"
 export * as SocketConnection from "./SocketConnection.ts"

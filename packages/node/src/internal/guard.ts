@@ -210,7 +210,14 @@ export class Guard {
     return { file: file!, args, fds }
   }
 
-  /** An actor was started: its group is in the tree below us. */
+  /** The words before the command line of a program that is no actor; the tree has a warden then, if it can have one. */
+  prefix(): ReadonlyArray<string> {
+    const { registry, setpriv } = this.options
+    if (registry !== undefined) this.openRegistry()
+    return setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL", "--"]
+  }
+
+  /** An actor, or a program that is none, was started: its group is in the tree below us. */
   started(group: number): void {
     this.running.add(group)
     this.options.watch?.say({ group, began: true })

@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import { formatActor, SpawnFailed } from "@furrow/actor/ActorError"
-import { actorAnnotation, fileOf, mark, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
+import { actorAnnotation, fileOf, type GroupGuard, mark, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
 import type {
   Output,
   ProcessExit,
@@ -297,6 +297,21 @@ export class Living {
     }
   }
 }
+
+/** The guard for programs that are no actors; a forced end of the tree kills them, too. */
+export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
+  prefix: () => guard.prefix(),
+  signal: (group, signal) => guard.signal(group, signal),
+  enter: (group) => {
+    const forget = living.add(group, guard)
+    guard.started(group)
+    return () => {
+      forget()
+      killLeftIn(group)
+      guard.ended(group)
+    }
+  }
+})
 
 /** Booting is work of the processor: twice as many as there are cores leave none of them idle. */
 const atOnce = 2 * availableParallelism()

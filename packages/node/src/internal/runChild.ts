@@ -26,7 +26,7 @@ import { authenticator } from "./authenticate.ts"
 import { type Child, markChild } from "./child.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
 import { importModule, load } from "./load.ts"
-import { limitedHeap, Living, make } from "./processes.ts"
+import { groupGuard, limitedHeap, Living, make } from "./processes.ts"
 import { tell, tellRejection } from "./told.ts"
 
 /**
@@ -93,6 +93,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   const reader = SocketConnection.makeReader()
   const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
   const living = new Living()
+  const guard = inherited(mode, watch)
   // A handler that waits for nothing must not end the process: how it ends is decided below.
   setInterval(() => {}, 2 ** 30)
   const ended = await Effect.runPromise(run({
@@ -100,7 +101,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     connection: SocketConnection.make(socket, reader),
     platform: (spec) =>
       platformOf(spec, {
-        spawner: make(inherited(mode, watch), living, { script, limited: heap === limitedHeap }),
+        spawner: make(guard, living, { script, limited: heap === limitedHeap }),
+        guard: groupGuard(guard, living),
         authenticator,
         builtin: NodeTransport.builtin,
         importModule

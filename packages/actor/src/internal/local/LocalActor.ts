@@ -19,6 +19,7 @@ import type { Events } from "../inspect/ActorEvent.ts"
 import type { ActorSnapshot, ChildSnapshot, SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
+import type { GroupGuard } from "../spawn/GroupGuard.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 
@@ -99,6 +100,8 @@ export class LocalActor {
   readonly path: ReadonlyArray<string>
   readonly events: Events
   readonly spawner: SpawnerDriver["Service"]
+  /** The guard for programs that are no actors, if the platform has one. */
+  readonly guard: GroupGuard | undefined
   /** The connection to our parent; none in a root. */
   readonly parent: PeerChannel | undefined
   readonly env: DialogContext
@@ -130,6 +133,7 @@ export class LocalActor {
     readonly info: ActorInfo
     readonly events: Events
     readonly spawner: SpawnerDriver["Service"]
+    readonly guard?: GroupGuard | undefined
     readonly parent: PeerChannel | undefined
     readonly level: DialogContext["level"]
     readonly life?: Life | undefined
@@ -138,6 +142,7 @@ export class LocalActor {
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
     this.events = options.events
     this.spawner = options.spawner
+    this.guard = options.guard
     this.starts = Semaphore.makeUnsafe(options.spawner.atOnce ?? Number.MAX_SAFE_INTEGER)
     this.parent = options.parent
     this.life = options.life ?? endless
@@ -280,3 +285,16 @@ export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined
   }
   return { ...local.control, beginEnd }
 }
+
+/**
+ * Gives the guard of this actor's process for programs that are no actors; `undefined` where the platform has none.
+ *
+ * @example
+ * ```ts
+ * ActorProcess.guardOf(yield* ActorRuntime.ActorRuntime) // undefined
+ * ```
+ * @category platforms
+ * @since 0.1.0
+ */
+export const guardOf = (runtime: ActorRuntime["Service"]): GroupGuard | undefined =>
+  (runtime.inside as LocalActor).guard

@@ -13,6 +13,7 @@ import type * as Scope from "effect/Scope"
 import { Credentials } from "../contract/Credentials.ts"
 import type { PortableData } from "../contract/PortableData.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import type { GroupGuard } from "../spawn/GroupGuard.ts"
 import { SpawnerDriver } from "../spawn/Spawner.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 import * as Network from "../transport/Network.ts"
@@ -31,6 +32,7 @@ import type { DriverLayer } from "./Transport.ts"
 export interface Platform {
   readonly network: Network.Network
   readonly spawner: SpawnerDriver["Service"]
+  readonly guard?: GroupGuard | undefined
   readonly ambient: Context.Context<never>
 }
 
@@ -50,6 +52,8 @@ export type Builtin = (settings: string, credentials: Credentials["Service"]) =>
  */
 export interface NativeProcess {
   readonly spawner: SpawnerDriver["Service"]
+  /** The guard for programs that are no actors, if this platform has one. */
+  readonly guard?: GroupGuard | undefined
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
   /** The platform's own transports, by module and key as their plans name them. */
   readonly builtin: (data: PortableData) => Builtin | undefined
@@ -107,14 +111,15 @@ const credentialsOf = ({ run, secret, tree }: PlatformSpec): Credentials["Servic
 export const fromPlans = (
   plans: Plans,
   spec: PlatformSpec,
-  native: Pick<NativeProcess, "authenticator" | "spawner">
+  native: Pick<NativeProcess, "authenticator" | "guard" | "spawner">
 ): Effect.Effect<Platform, RuntimeLayerError, Scope.Scope> =>
   Effect.provideService(
     Effect.gen(function*() {
       const ambient = yield* buildAmbient(plans.ambient)
       const drivers = yield* buildTransports(plans.transports)
       const spawner = yield* buildSpawner(plans.spawner, native.spawner)
-      return { ambient, network: Network.make(drivers, authenticator(native, spec.secret)), spawner }
+      const network = Network.make(drivers, authenticator(native, spec.secret))
+      return { ambient, network, spawner, guard: native.guard }
     }),
     Credentials,
     credentialsOf(spec)

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Credentials } from "../contract/Credentials.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import type { GroupGuard } from "../spawn/GroupGuard.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import { define, type Definition, type Plan, type PortableOptions, type Settings } from "./Portable.ts"
 
@@ -50,6 +51,8 @@ export interface NativeControl {
   readonly refusal: string | undefined
   /** How members prove themselves with the secret of their tree; undefined where nobody outside can dial. */
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
+  /** The guard for programs that are no actors, if this platform has one. */
+  readonly guard?: GroupGuard | undefined
   readonly killAll: () => void
   readonly stopAll: () => void
   readonly continueAll: () => void

@@ -115,6 +115,7 @@ export const bootUp = (
       info: { id: options.actor, name: options.actor.name, ancestors: spec.ancestors, isRoot: false },
       events,
       spawner: platform.spawner,
+      guard: platform.guard,
       parent: channel,
       level,
       life

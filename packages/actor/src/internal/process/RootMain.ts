@@ -94,7 +94,7 @@ const platformOf = (
     const control = yield* native(drivers.flatMap(({ residue }) => residue ?? []))
     const spawner = yield* within(buildSpawner(plan, control.spawner))
     const network = Network.make(drivers, authenticator(control, spec.secret))
-    return { platform: { network, spawner, ambient }, spec, native: control }
+    return { platform: { network, spawner, guard: control.guard, ambient }, spec, native: control }
   })
 
 /**
@@ -165,6 +165,7 @@ const runtimeOn = (
       info: { id: { name, uuid: newUuid(), pid: native.pid }, name, ancestors: [], isRoot: true },
       events: makeEvents(),
       spawner: platform.spawner,
+      guard: platform.guard,
       parent: undefined,
       level: yield* References.MinimumLogLevel
     })

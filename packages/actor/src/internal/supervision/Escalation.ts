@@ -12,6 +12,16 @@ import type { GaveUp } from "../errors/GaveUp.ts"
  * Told when an actor of a Layer is lost after it was built, or a supervisor gives up; told of a success when a supervisor
  * has shut itself down in order. The listener is the next supervisor around it, `Actor.launch`, or the actor whose Layer it
  * is. Where there is none, a failure is an Error log.
+ *
+ * A platform's own Layers tell it too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a success as returned.
+ *
+ * @example
+ * ```ts
+ * const escalate = yield* ActorProcess.Escalation
+ * escalate // undefined
+ * ```
+ * @category platforms
+ * @since 0.1.0
  */
 export const Escalation: Context.Reference<((exit: Exit.Exit<void, GaveUp | ActorError>) => void) | undefined> = Context
   .Reference<((exit: Exit.Exit<void, GaveUp | ActorError>) => void) | undefined>("@furrow/actor/Escalation", {

@@ -1,0 +1,383 @@
+/**
+ * A program is any executable that an actor, or the root, runs beside itself: a database, a compiler, a shell script. It
+ * lives in a Scope, in a process group of its own under the guard of the tree, and a supervisor can start it again.
+ *
+ * Its output is read to the end whoever listens: a program is never held up by a reader. Nothing of its group outlives it,
+ * and it does not outlive the process that started it, not even after `kill -9` of the root. A process that leaves the group,
+ * as daemons do, is outside that promise: run programs in the foreground.
+ *
+ * @since 0.1.0
+ */
+import type { ActorId } from "@furrow/actor/ActorError"
+import { ActorLost, RemoteActorError } from "@furrow/actor/ActorError"
+import { Escalation, guardOf, withoutStack } from "@furrow/actor/ActorProcess"
+import { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import type { ActorExit } from "@furrow/actor/Portal"
+import { Timeouts } from "@furrow/actor/Timeouts"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type { PlatformError } from "effect/PlatformError"
+import type * as ChildProcess from "effect/process/ChildProcess"
+import { type ChildProcessHandle, ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as Scope from "effect/Scope"
+import type * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import { prepare, problemOf } from "./internal/program/Launch.ts"
+import type { ProgramExit } from "./internal/program/Life.ts"
+import * as Probe from "./internal/program/Probe.ts"
+import { type Line, makeHub, Running, unguarded } from "./internal/program/Running.ts"
+
+export type {
+  /**
+   * The end of a program's process: its code or the signal that killed it, and its last lines.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  ProgramExit
+} from "./internal/program/Life.ts"
+export type {
+  /**
+   * One line of a program's output.
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Line
+} from "./internal/program/Running.ts"
+
+const exitText = (exit: ProgramExit): string =>
+  exit._tag === "Exited" ? `it exited with code ${exit.code}` : `it was killed by ${exit.signal}`
+
+/**
+ * A program could not be started, or was not ready: it exited before, or took longer than its bound. `exit` is its end where
+ * it had ended by itself, and `lines` holds its last lines of both streams.
+ *
+ * @example
+ * ```ts
+ * const error = new Program.ProgramFailed({
+ *   program: "db",
+ *   step: "ready",
+ *   reason: "it exited with code 1",
+ *   exit: { _tag: "Exited", code: 1, lines: ["the port is taken"] },
+ *   lines: ["the port is taken"]
+ * })
+ * error.message // 'the program "db" failed at the step ready: it exited with code 1\nits last lines:\n  | the port is taken'
+ * ```
+ * @category errors
+ * @since 0.1.0
+ */
+export class ProgramFailed extends Data.TaggedError("ProgramFailed")<{
+  readonly program: string
+  readonly step: "start" | "ready"
+  readonly reason: string
+  readonly exit: ProgramExit | undefined
+  readonly lines: ReadonlyArray<string>
+}> {
+  override get message(): string {
+    const { lines, program, reason, step } = this
+    const said = lines.length === 0 ? "" : `\nits last lines:\n${lines.map((line) => `  | ${line}`).join("\n")}`
+    return `the program "${program}" failed at the step ${step}: ${reason}${said}`
+  }
+}
+
+/**
+ * A picture of a program: its state, and what it has written so far.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProgramSnapshot {
+  readonly state: "Running" | "Stopping" | "Ended"
+  readonly pid: number
+  readonly lines: number
+  readonly bytes: number
+}
+
+/**
+ * A program that runs, or has ended. Its Scope ends it: by the `killSignal` of its command (SIGTERM), and where it has not
+ * ended within `forceKillAfter` (`Timeouts.finalizers`) by SIGKILL. Both go to its whole group.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Program {
+  readonly name: string
+  readonly pid: number
+  /** Waits for the end of its process; what it left in its group is gone then. */
+  readonly exit: Effect.Effect<ProgramExit>
+  /**
+   * The same in the words of a supervisor: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and its
+   * owner's stop is `Cancelled`.
+   */
+  readonly wait: Effect.Effect<ActorExit>
+  /**
+   * The lines of both streams: the last 64, then those to come. Each reader may be 256 lines behind; then it misses the
+   * oldest, and sees so by their numbers. A line of more than 16384 characters comes in pieces.
+   */
+  readonly output: Stream.Stream<Line>
+  /** Waits for a line that matches, of all that come from now on: it misses none. It waits for ever where none comes. */
+  readonly line: (pattern: RegExp | string) => Effect.Effect<Line>
+  /** Its last 20 lines of both streams. */
+  readonly lastLines: Effect.Effect<ReadonlyArray<string>>
+  /** Its stdin, where the command has the option `stdin: "pipe"`. Default: it reads nothing. */
+  readonly stdin: Sink.Sink<void, Uint8Array, never, PlatformError>
+  /** Sends a signal to its process alone, as SIGHUP to read its configuration again. Ended, it is sent nothing. */
+  readonly signal: (signal: ChildProcess.Signal) => Effect.Effect<void>
+  readonly statistics: Effect.Effect<ProgramSnapshot>
+}
+
+/**
+ * The sign by which a program is ready: an Effect that is done then. `line`, `port` and `socket` make one, and any function
+ * of the program is one. Its own error fails the start.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Ready<E = never, R = never> = (program: Program) => Effect.Effect<unknown, E, R>
+
+/**
+ * The options of a program beside its command.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<E = never, R = never> {
+  /** The sign by which it is ready. Default: it is ready once it runs. */
+  readonly ready?: Ready<E, R> | undefined
+  /** The time that it has to be ready. Default: `Timeouts.spawn`, 30 seconds. */
+  readonly within?: Duration.Input | undefined
+  /**
+   * Writes its lines to the log, with its name as the annotation `program`: stdout as Info, stderr as Warning. Default: true.
+   */
+  readonly log?: boolean | undefined
+}
+
+/**
+ * Ready at the first line that matches, on whichever stream. It misses none, however fast they come.
+ *
+ * @example
+ * ```ts
+ * const echo = ChildProcess.make("sh", ["-c", "echo listening on 4711; exec sleep 60"])
+ * const program = yield* Program.make("echo", echo, { ready: Program.line(/listening on \d+/) })
+ * yield* program.lastLines // ["listening on 4711"]
+ * ```
+ * @category ready
+ * @since 0.1.0
+ */
+export const line = (pattern: RegExp | string): Ready => (program) => program.line(pattern)
+
+/**
+ * Ready when a TCP port accepts, which is asked every 50 ms. Default of the host: `127.0.0.1`.
+ *
+ * @example
+ * ```ts
+ * const server = ChildProcess.make("nc", ["-lk", "127.0.0.1", "4711"])
+ * const start = Program.make("server", server, { ready: Program.port(4711), within: "5 seconds" })
+ * Effect.isEffect(start) // true
+ * ```
+ * @category ready
+ * @since 0.1.0
+ */
+export const port = (port: number, host = "127.0.0.1"): Ready => () => Probe.accepts({ port, host })
+
+/**
+ * Ready when a unix socket accepts, which is asked every 50 ms.
+ *
+ * @example
+ * ```ts
+ * const server = ChildProcess.make("nc", ["-lkU", "/run/server.sock"])
+ * const start = Program.make("server", server, { ready: Program.socket("/run/server.sock") })
+ * Effect.isEffect(start) // true
+ * ```
+ * @category ready
+ * @since 0.1.0
+ */
+export const socket = (path: string): Ready => () => Probe.accepts({ path })
+
+const actorExitOf = (name: string, self: ActorId, running: Running, exit: ProgramExit): ActorExit => {
+  const state = running.now
+  if (state._tag === "Ended" && state.asked) {
+    return { _tag: "Cancelled", by: self, reason: "its scope closed", cleanup: [] }
+  }
+  const actor = { name, uuid: self.uuid, pid: running.handle.pid as number }
+  return withoutStack((): ActorExit => {
+    if (exit._tag === "Signalled") {
+      const how = { _tag: "Signalled", signal: exit.signal } as const
+      const error = new ActorLost({ actor, how, began: "maybe", stderr: running.lastLines("stderr"), failure: null })
+      return { _tag: "Lost", error, cleanup: [] }
+    }
+    if (exit.code === 0) return { _tag: "Returned", cleanup: [] }
+    const said = exit.lines.map((text) => `\n  | ${text}`).join("")
+    const message = `${exitText(exit)}${said === "" ? "" : `; its last lines:${said}`}`
+    const boxed = { type: "ProgramExited", message, stack: "", cause: null, origin: actor, path: [] }
+    return { _tag: "Failed", error: new RemoteActorError({ actor, boxed, others: [] }), cleanup: [] }
+  })
+}
+
+const programOf = (name: string, self: ActorId, running: Running): Program => ({
+  name,
+  pid: running.handle.pid,
+  exit: running.exit,
+  wait: Effect.map(running.exit, (exit) => actorExitOf(name, self, running, exit)),
+  output: running.output,
+  line: (pattern) =>
+    running.find(({ text }) => typeof pattern === "string" ? text.includes(pattern) : text.search(pattern) >= 0),
+  lastLines: Effect.sync(() => running.lastLines()),
+  stdin: running.handle.stdin,
+  signal: (signal) => running.signal(signal),
+  statistics: Effect.sync(() => running.statistics)
+})
+
+const started = (
+  name: string,
+  command: ChildProcess.StandardCommand,
+  log: boolean
+): Effect.Effect<Running, ProgramFailed, ActorRuntime | ChildProcessSpawner> =>
+  Effect.gen(function*() {
+    const guard = guardOf(yield* ActorRuntime)
+    const { finalizers } = yield* Timeouts
+    const failed = (reason: string) =>
+      new ProgramFailed({ program: name, step: "start", reason, exit: undefined, lines: [] })
+    const problem = problemOf(command)
+    if (problem !== undefined) return yield* failed(problem)
+    const stopMillis = Duration.toMillis(command.options.forceKillAfter ?? finalizers)
+    const launch = yield* Effect.try({
+      try: () => prepare(command, guard, stopMillis),
+      catch: (error) => failed((error as Error).message)
+    })
+    const scope = Scope.makeUnsafe()
+    const spawned: Effect.Effect<ChildProcessHandle, PlatformError, ChildProcessSpawner> = Effect.flatMap(
+      ChildProcessSpawner,
+      (spawner) => Effect.provideService(spawner.spawn(launch.command), Scope.Scope, scope)
+    )
+    const handle = yield* spawned.pipe(
+      Effect.mapError(({ message }) => failed(message)),
+      Effect.onError(() => Scope.close(scope, Exit.void))
+    )
+    const { killSignal: stopSignal = "SIGTERM" } = command.options
+    const settings = { name, log, stopMillis, stopSignal }
+    const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded)
+    yield* running.begin
+    if (launch.gate !== undefined) {
+      // It may have been killed meanwhile: then its exit says so.
+      yield* Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(launch.gate)))
+    }
+    return running
+  })
+
+const awaitReady = <E, R>(
+  program: Program,
+  { ready, within }: Options<E, R>
+): Effect.Effect<void, ProgramFailed | E, R> =>
+  Effect.gen(function*() {
+    if (ready === undefined) return
+    const { spawn } = yield* Timeouts
+    const failed = (reason: string, exit?: ProgramExit) =>
+      Effect.flatMap(program.lastLines, (lines) =>
+        Effect.fail(new ProgramFailed({ program: program.name, step: "ready", reason, exit, lines })))
+    const bound = within ?? spawn
+    const ended = Effect.flatMap(program.exit, (exit) =>
+      failed(exitText(exit), exit))
+    yield* Effect.timeoutOrElse(Effect.raceFirst(ready(program), ended), {
+      duration: bound,
+      orElse: () =>
+        failed(`it was not ready within ${Duration.toMillis(bound)} ms; raise \`within\` if it needs longer`)
+    })
+  })
+
+/**
+ * Starts a program that lives as long as the Scope: it is ready when this returns. The command is Effect's own, from
+ * `effect/process/ChildProcess`, and the `ChildProcessSpawner` that starts it is the platform's (`NodeServices.layer`).
+ *
+ * It fails with `ProgramFailed` where the program cannot be started, exits before it is ready, or is not ready in time, and
+ * with what `ready` fails with; nothing of it is left then. A command that takes its output away from here cannot be
+ * started, nor can one that is not detached.
+ *
+ * @example
+ * ```ts
+ * const echo = ChildProcess.make("sh", ["-c", "echo up; exec sleep 60"])
+ * const program = yield* Program.make("echo", echo, { ready: Program.line("up") })
+ * yield* program.signal("SIGKILL")
+ * const exit = yield* program.exit
+ * exit._tag // "Signalled"
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <E = never, R = never>(
+  name: string,
+  command: ChildProcess.StandardCommand,
+  options: Options<E, R> = {}
+): Effect.Effect<Program, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | Scope.Scope | R> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      const { info } = yield* ActorRuntime
+      const running = yield* started(name, command, options.log ?? true)
+      const program = programOf(name, info.id, running)
+      yield* Effect.addFinalizer(() => running.stop)
+      yield* Effect.onError(restore(awaitReady(program, options)), () => running.stop)
+      return program
+    })
+  )
+
+/**
+ * A program as a Service: its key in the context, whose value is the `Program`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProgramClass<in out Self, Name extends string, E, R> extends Context.Service<Self, Program> {
+  new(_: never): Context.ServiceClass.Shape<Name, Program>
+  readonly key: Name
+  /** The program as long as the Layer. Its end is told to a supervisor, to `Actor.launch`, or to the actor around it. */
+  readonly layer: Layer.Layer<Self, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | R>
+}
+
+/** The end of a program whose Layer lives on: told to what is above it. */
+const watch = (program: Program) =>
+  Effect.gen(function*() {
+    const escalate = yield* Escalation
+    const end = yield* program.wait
+    const exit = end._tag === "Failed" || end._tag === "Lost" ? Exit.fail(end.error) : Exit.void
+    if (escalate !== undefined) return escalate(exit)
+    if (Exit.isFailure(exit)) {
+      yield* Effect.logError(`the Layer of the program "${program.name}" has lost it`, exit.cause)
+    }
+  })
+
+/**
+ * Declares a program as a Service, whose `layer` starts it and ends it. `Supervisor.of(Redis.layer, { name: "redis" })` makes
+ * it a child of a supervisor, which starts it again when it ends: a code other than 0 counts as `Failed`, a signal as `Lost`,
+ * code 0 as `Returned`. `stopWithin` of the child bounds its stop.
+ *
+ * @example
+ * ```ts
+ * class Echo extends Program.Service<Echo>()("echo", {
+ *   command: ChildProcess.make("sh", ["-c", "echo up; exec sleep 60"]),
+ *   ready: Program.line("up")
+ * }) {}
+ * const lines = Effect.flatMap(Echo, (echo) => echo.lastLines)
+ * yield* Effect.provide(lines, Echo.layer) // ["up"]
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service = <Self>() =>
+<const Name extends string, E = never, R = never>(
+  name: Name,
+  options: Options<E, R> & { readonly command: ChildProcess.StandardCommand }
+): ProgramClass<Self, Name, E, R> => {
+  const service: any = Context.Service<Self, Program>()(name)
+  const { command, ...rest } = options
+  const layer = Layer.effect(
+    service,
+    Effect.tap(make(name, command, rest), (program) => Effect.forkScoped(watch(program)))
+  )
+  Object.defineProperty(service, "layer", { value: layer, enumerable: true, configurable: true })
+  return service
+}

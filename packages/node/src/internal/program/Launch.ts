@@ -1,0 +1,91 @@
+/**
+ * The command line by which a program is started under the guard.
+ *
+ * Between the start of a process and the guard's knowledge of it the root may be killed. So what is started is a shell that
+ * waits for a line and becomes the program then: at the end of that pipe it ends, and nothing of the program has run.
+ */
+import type { GroupGuard } from "@furrow/actor/ActorProcess"
+import * as ChildProcess from "effect/process/ChildProcess"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+
+const shell = "/bin/sh"
+
+/** A POSIX shell names a descriptor by one digit. */
+const gateFds = [3, 4, 5, 6, 7, 8, 9] as const
+
+const isExecutable = (file: string): boolean => {
+  try {
+    Fs.accessSync(file, Fs.constants.X_OK)
+    return Fs.statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** The PATH in which the program is looked for, as it is given its environment. */
+const pathOf = ({ env, extendEnv }: ChildProcess.CommandOptions): string => {
+  const given = env?.["PATH"]
+  const own = env === undefined || extendEnv === true && !("PATH" in env) ? process.env["PATH"] : undefined
+  return (typeof given === "string" ? given : own) ?? "/usr/bin:/bin"
+}
+
+/** Why this command cannot be started, if that is plain before. */
+export const problemOf = ({ args, command, options }: ChildProcess.StandardCommand): string | undefined => {
+  for (const stream of ["stdout", "stderr"] as const) {
+    if (options[stream] !== undefined && options[stream] !== "pipe") {
+      return `its command has the option ${stream}: a program's output is read by its owner, so leave it out`
+    }
+  }
+  if (options.detached === false) return "its command has detached: false: a program leads a group of its own"
+  if (options.shell !== undefined && options.shell !== false) {
+    return args.length === 0 ? undefined : "the option shell cannot be combined with arguments"
+  }
+  const { cwd = process.cwd() } = options
+  if (!Fs.existsSync(cwd)) return `its working directory ${cwd} does not exist`
+  if (command.includes("/")) {
+    const file = Path.resolve(cwd, command)
+    return isExecutable(file) ? undefined : `${file} does not exist, or cannot be executed`
+  }
+  const path = pathOf(options)
+  return path.split(":").some((folder) => isExecutable(Path.join(folder, command)))
+    ? undefined
+    : `"${command}" is not in PATH (${path})`
+}
+
+export interface Launch {
+  readonly command: ChildProcess.StandardCommand
+  /** The descriptor that waits for a line, where there is a guard that has to know first. */
+  readonly gate: number | undefined
+}
+
+/** The same command under the guard, with its streams and its bounds. */
+export const prepare = (
+  { args, command, options }: ChildProcess.StandardCommand,
+  guard: GroupGuard | undefined,
+  forceKillMillis: number
+): Launch => {
+  const given: ChildProcess.CommandOptions = {
+    forceKillAfter: forceKillMillis,
+    ...options,
+    stdin: options.stdin ?? "ignore",
+    detached: true
+  }
+  if (guard === undefined) return { command: ChildProcess.make(command, args, given), gate: undefined }
+  const gate = gateFds.find((fd) => options.additionalFds?.[`fd${fd}`] === undefined)
+  if (gate === undefined) throw new Error("the descriptors 3 to 9 of its command are all used: leave one of them free")
+  const { shell: wanted, ...direct } = given
+  const program = wanted === undefined || wanted === false
+    ? [command, ...args]
+    : [wanted === true ? shell : wanted, "-c", command]
+  const [file, ...rest] = [
+    ...guard.prefix(),
+    shell,
+    "-c",
+    `read -r furrow_go <&${gate} && exec ${gate}<&- && exec "$@"`,
+    "furrow-gate",
+    ...program
+  ] as [string, ...ReadonlyArray<string>]
+  const additionalFds = { ...options.additionalFds, [`fd${gate}`]: { type: "input" } as const }
+  return { command: ChildProcess.make(file, rest, { ...direct, additionalFds }), gate }
+}

@@ -1,0 +1,287 @@
+/** External programs as real processes: how they start, end, and are ended. */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, Supervisor } from "@furrow/actor"
+import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import { Program } from "@furrow/node"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as ChildProcess from "effect/process/ChildProcess"
+import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import * as References from "effect/References"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { family, hurt, Keeper, pids, sh } from "./fixtures/programs.ts"
+import { evidence, timed, withActors } from "./support.ts"
+
+const run = <A, E>(program: Effect.Effect<A, E, ActorRuntime | ChildProcessSpawner | Scope.Scope>) =>
+  withActors(Effect.provide(program, NodeServices.layer))
+
+const quiet = { log: false } as const
+
+const gone = (pids: ReadonlyArray<number>) =>
+  Eventually.succeeds(
+    Effect.sync(() => assert.deepStrictEqual(pids.filter(Processes.isAlive), [])),
+    { what: "processes are gone" }
+  )
+
+describe("A program", () => {
+  it.live(
+    "G915: is ready at a line that matches, and is gone with its group when its Scope closes",
+    () =>
+      run(Effect.gen(function*() {
+        const numbers = yield* Effect.scoped(Effect.gen(function*() {
+          const program = yield* Program.make("family", sh(family), { ...quiet, ready: Program.line(/\d+ \d+/) })
+          const [line] = yield* program.lastLines
+          const numbers = line!.split(" ").map(Number)
+          assert.strictEqual(numbers[0], program.pid)
+          assert.isTrue(numbers.every(Processes.isAlive))
+          return numbers
+        }))
+        assert.deepStrictEqual(numbers.filter(Processes.isAlive), [])
+      })),
+    60_000
+  )
+
+  it.live("G915: is ready when its port accepts, and when its socket does", () =>
+    run(Effect.gen(function*() {
+      const path = `${yield* evidence}.sock`
+      const listening = (where: string) =>
+        ChildProcess.make(process.execPath, [
+          "-e",
+          `setTimeout(() => require("net").createServer().listen(${where}), 200)`
+        ])
+      const free = yield* Effect.acquireUseRelease(
+        Effect.promise(async () => {
+          const server = (await import("node:net")).createServer()
+          await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+          return server
+        }),
+        (server) => Effect.sync(() => (server.address() as { readonly port: number }).port),
+        (server) => Effect.promise(() => new Promise<void>((resolve) => void server.close(() => resolve())))
+      )
+      yield* Program.make("tcp", listening(`${free}, "127.0.0.1"`), { ...quiet, ready: Program.port(free) })
+      yield* Program.make("unix", listening(JSON.stringify(path)), { ...quiet, ready: Program.socket(path) })
+      assert.isTrue(Fs.existsSync(path))
+    })), 60_000)
+
+  it.live(
+    "G916: that exits before it is ready fails the start with its code and its last lines",
+    () =>
+      run(Effect.gen(function*() {
+        const error = yield* Effect.flip(
+          Program.make("early", sh("echo one; echo two >&2; exit 7"), { ...quiet, ready: Program.line("never") })
+        )
+        assert.strictEqual(error._tag, "ProgramFailed")
+        assert.strictEqual(error.step, "ready")
+        assert.deepInclude(error.exit, { _tag: "Exited", code: 7 })
+        assert.sameMembers([...error.lines], ["one", "two"])
+        assert.match(
+          error.message,
+          /the program "early" failed at the step ready: it exited with code 7\nits last lines:/
+        )
+      })),
+    60_000
+  )
+
+  it.live(
+    "G916: that is not ready in time fails the start with its last lines, and nothing of it is left",
+    () =>
+      run(Effect.gen(function*() {
+        const error = yield* Effect.flip(Effect.scoped(
+          Program.make("late", sh(family), { ...quiet, ready: Program.line("never"), within: "500 millis" })
+        ))
+        assert.match(error.message, /it was not ready within 500 ms/)
+        assert.strictEqual(error.exit, undefined)
+        assert.lengthOf(error.lines, 1)
+        yield* gone(error.lines[0]!.split(" ").map(Number))
+      })),
+    60_000
+  )
+
+  it.live("G916: whose `ready` fails is stopped at once, and the error stays typed", () =>
+    run(Effect.gen(function*() {
+      let pid = 0
+      const error = yield* Effect.flip(Program.make("refused", sh("exec sleep 1000"), {
+        ...quiet,
+        ready: (program) => {
+          pid = program.pid
+          return Effect.fail({ _tag: "Refused" } as const)
+        }
+      }))
+      assert.strictEqual(error._tag, "Refused")
+      assert.isFalse(Processes.isAlive(pid))
+    })), 60_000)
+
+  it.live("G916: that cannot be started fails with the reason, by name and by path", () =>
+    run(Effect.gen(function*() {
+      const failed = (command: ChildProcess.StandardCommand) => Effect.flip(Program.make("x", command, quiet))
+      const byName = yield* failed(ChildProcess.make("furrow-no-such-program", []))
+      assert.strictEqual(byName._tag, "ProgramFailed")
+      assert.match(byName.message, /failed at the step start: "furrow-no-such-program" is not in PATH/)
+      assert.match((yield* failed(ChildProcess.make("/no/such/file", []))).message, /\/no\/such\/file does not exist/)
+      assert.match((yield* failed(sh(":", { cwd: "/no/such" }))).message, /working directory \/no\/such does not exist/)
+      assert.match((yield* failed(sh(":", { stdout: "inherit" }))).message, /the option stdout/)
+      assert.match((yield* failed(sh(":", { detached: false }))).message, /detached: false/)
+    })), 60_000)
+
+  it.live(
+    "G917: that floods its output is read to the end: no reader, a slow one and a line without end hold it up",
+    () =>
+      run(Effect.gen(function*() {
+        const flood = sh(
+          "i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; head -c 300000 /dev/zero | tr '\\0' x; echo err >&2"
+        )
+        const program = yield* Program.make("flood", flood, quiet)
+        const slow = yield* Effect.forkChild(
+          Stream.runCollect(Stream.tap(program.output, () => Effect.sleep("2 millis"))),
+          { startImmediately: true }
+        )
+        const exit = yield* program.exit
+        assert.deepInclude(exit, { _tag: "Exited", code: 0 })
+        const { bytes, lines } = yield* program.statistics
+        assert.isAbove(bytes, 300_000)
+        // 300000 characters without an end come in pieces of 16384.
+        assert.strictEqual(lines, 20_000 + Math.ceil(300_000 / 16_384) + 1)
+        const read = yield* Fiber.join(slow)
+        assert.isBelow(read.length, lines)
+        // It has missed the oldest, and the numbers say so.
+        assert.isAbove(read.at(-1)!.number, read.length)
+      })),
+    120_000
+  )
+
+  it.live("G917: writes its lines to the log with its name, stdout as Info and stderr as Warning", () => {
+    const logged: Array<string> = []
+    const logger = Logger.make(({ fiber, logLevel, message }) => {
+      const { program } = fiber.getRef(References.CurrentLogAnnotations)
+      if (program !== undefined) logged.push(`${program} ${logLevel} ${message}`)
+    })
+    return run(Effect.gen(function*() {
+      const program = yield* Program.make("said", sh("echo out; echo err >&2"))
+      yield* program.exit
+      assert.sameMembers(logged, ["said Info out", "said Warn err"])
+    })).pipe(Effect.provide(Logger.layer([logger])))
+  }, 60_000)
+
+  it.live("G917: reads what is written to its stdin, and nothing by default", () =>
+    run(Effect.gen(function*() {
+      const silent = yield* Program.make("silent", sh("cat; echo end"), quiet)
+      assert.deepInclude(yield* silent.exit, { code: 0, lines: ["end"] })
+      const echo = yield* Program.make("echo", sh("cat", { stdin: "pipe" }), quiet)
+      yield* Stream.run(Stream.make(new TextEncoder().encode("hello\n")), echo.stdin)
+      assert.deepInclude(yield* echo.exit, { code: 0, lines: ["hello"] })
+    })), 60_000)
+
+  it.live("G918: that ignores SIGTERM is killed with its group after its bound", () =>
+    run(Effect.gen(function*() {
+      const stubborn = "trap '' TERM; sleep 1000 & echo $$ $!; while :; do sleep 1000; done"
+      const [numbers, millis] = yield* timed(Effect.scoped(Effect.gen(function*() {
+        const command = sh(stubborn, { forceKillAfter: "300 millis" })
+        const program = yield* Program.make("stubborn", command, { ...quiet, ready: Program.line(/\d+ \d+/) })
+        return (yield* program.lastLines)[0]!.split(" ").map(Number)
+      })))
+      assert.deepStrictEqual(numbers.filter(Processes.isAlive), [])
+      assert.isAbove(millis, 300)
+      assert.isBelow(millis, 10_000)
+    })), 60_000)
+
+  it.live(
+    "G918: is stopped by the signal of its command, and has its bound to end in order",
+    () =>
+      run(Effect.gen(function*() {
+        const polite = "trap 'echo bye; exit 0' HUP; echo up; while :; do sleep 0.05; done"
+        const program = yield* Effect.scoped(
+          Program.make("polite", sh(polite, { killSignal: "SIGHUP" }), { ...quiet, ready: Program.line("up") })
+        )
+        const exit = yield* program.exit
+        assert.deepInclude(exit, { _tag: "Exited", code: 0 })
+        assert.strictEqual(exit.lines.at(-1), "bye")
+        assert.deepInclude(yield* program.wait, { _tag: "Cancelled", reason: "its scope closed" })
+      })),
+    60_000
+  )
+
+  it.live("G918: that ends takes with it what it has left in its group", () =>
+    run(Effect.gen(function*() {
+      const program = yield* Program.make("leaver", sh("sleep 1000 >/dev/null 2>&1 & echo $!"), quiet)
+      const exit = yield* program.exit
+      assert.deepInclude(exit, { _tag: "Exited", code: 0 })
+      yield* gone(exit.lines.map(Number))
+    })), 60_000)
+
+  it.live(
+    "G919: tells its end as an exit and as an ActorExit: returned, failed, lost",
+    () =>
+      run(Effect.gen(function*() {
+        const ended = (script: string) => Effect.flatMap(Program.make("ends", sh(script), quiet), ({ wait }) => wait)
+        assert.deepInclude(yield* ended("exit 0"), { _tag: "Returned" })
+        const failed = yield* ended("echo why >&2; exit 3")
+        assert(failed._tag === "Failed")
+        assert.match(
+          failed.error.message,
+          /ProgramExited in ends@\d+: it exited with code 3; its last lines:\n {2}\| why/
+        )
+        const lost = yield* ended("kill -KILL $$")
+        assert(lost._tag === "Lost" && lost.error._tag === "ActorLost")
+        assert.deepStrictEqual(lost.error.how, { _tag: "Signalled", signal: "SIGKILL" })
+      })),
+    60_000
+  )
+})
+
+describe("A supervised program", () => {
+  it.live("G919: is started again when it is killed, and the supervisor is told why", () =>
+    run(Effect.gen(function*() {
+      const folder = Path.dirname(yield* evidence)
+      class Worker extends Program.Service<Worker>()("worker", {
+        command: sh("echo $$ >> starts; echo up; exec sleep 1000", { cwd: folder }),
+        ready: Program.line("up"),
+        log: false
+      }) {}
+      const starts = () => Fs.readFileSync(Path.join(folder, "starts"), "utf8").trim().split("\n").map(Number)
+      const App = Supervisor.layer({ intensity: { restarts: 3, within: "1 minute" } }, [
+        Supervisor.of(Worker.layer, { name: "worker" })
+      ])
+      yield* Effect.scoped(Effect.gen(function*() {
+        const told = yield* Effect.forkChild(
+          Stream.runHead(Stream.filter(Actor.events, (event) => event._tag === "ActorRestarting")),
+          { startImmediately: true }
+        )
+        yield* Layer.build(App)
+        process.kill(starts()[0]!, "SIGKILL")
+        yield* Eventually.succeeds(Effect.sync(() => assert.lengthOf(starts(), 2)), { what: "a second start" })
+        const event = Option.getOrThrow(yield* Fiber.join(told))
+        assert.deepInclude(event, { child: "worker", deaths: 1 })
+        assert(event._tag === "ActorRestarting" && event.exit._tag === "Lost")
+      }))
+      yield* gone(starts())
+    })), 60_000)
+
+  it.live("G919: below an actor fails the actor when it is killed, and goes with it", () =>
+    run(Effect.gen(function*() {
+      const keeper = yield* Actor.startScoped(Keeper)
+      const numbers = yield* keeper.run(pids())
+      assert.lengthOf(numbers, 2)
+      yield* keeper.run(hurt({ signal: "SIGKILL" }))
+      const exit = yield* keeper.wait
+      assert.strictEqual(exit._tag, "Failed")
+      yield* gone(numbers)
+    })), 60_000)
+
+  it.live("G920: below an actor that is killed by SIGKILL is gone with its group", () =>
+    run(Effect.gen(function*() {
+      const keeper = yield* Actor.startScoped(Keeper)
+      const numbers = yield* keeper.run(pids())
+      process.kill(keeper.actor.pid, "SIGKILL")
+      yield* keeper.wait
+      yield* gone(numbers)
+    })), 60_000)
+})
