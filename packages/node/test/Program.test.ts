@@ -4,6 +4,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Actor, Supervisor } from "@furrow/actor"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
 import { Program } from "@furrow/node"
+import { prepare } from "@furrow/node/internal/program/Launch"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Processes from "@furrow/testing/Processes"
 import * as Effect from "effect/Effect"
@@ -16,8 +17,10 @@ import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import type { Writable } from "node:stream"
 import { family, hurt, Keeper, pids, sh } from "./fixtures/programs.ts"
 import { evidence, timed, withActors } from "./support.ts"
 
@@ -235,6 +238,26 @@ describe("A program", () => {
       })),
     60_000
   )
+})
+
+describe("A program under a guard", () => {
+  it("G920: begins only when the guard knows its group: where its parent is gone before, nothing of it has run", async () => {
+    const guard = { prefix: () => [], enter: () => () => {}, signal: () => {} }
+    const { command, gate } = prepare(sh("echo ran"), guard, 1000)
+    const started = (word: string) =>
+      new Promise<string>((resolve) => {
+        const child = spawn(command.command, command.args as ReadonlyArray<string>, {
+          stdio: ["ignore", "pipe", "inherit", "pipe"]
+        })
+        let text = ""
+        child.stdout!.on("data", (bytes) => text += bytes)
+        child.once("close", (code) => resolve(`${text.trim()} ${code}`.trim()))
+        ;(child.stdio[3] as Writable).end(word)
+      })
+    assert.strictEqual(gate, 3)
+    assert.strictEqual(await started("\n"), "ran 0")
+    assert.strictEqual(await started(""), "1")
+  })
 })
 
 describe("A supervised program", () => {

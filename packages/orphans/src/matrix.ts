@@ -3,7 +3,8 @@
  *
  *   who     root, or an actor between the root and the actors that must go
  *   how     abrupt (nothing of it runs any more) or graceful (its finalizers run, the shutdown ladder is climbed)
- *   state   what the actors below the one that dies are doing; blocked is in synchronous IO or in Atomics.wait
+ *   state   what the actors below the one that dies are doing; blocked is in synchronous IO or in Atomics.wait. Those with
+ *           programs, and the root with them, run one each that ignores what it can and has started another process
  *   where   all of them, or only the last one: then those between must still bring its end about
  *   depth   levels of actors below the one that dies
  *   rights  the usual ones; a program that the kernel takes for a privileged one; a root that has changed its user
@@ -19,6 +20,7 @@ export const states = [
   "blocked",
   "stopped",
   "subprocesses",
+  "programs",
   "release fails",
   "release hangs"
 ] as const
@@ -80,6 +82,9 @@ const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boo
     // In a privileged program both guards are the same one.
     if (rights === "capable" && guard === "thread") return false
     if (who === "inner" || depth > 2 || !signalling.includes(how) || !reached.includes(state)) return false
+  }
+  if (state === "programs") {
+    return where === "all" && depth <= 2 && rights === "usual" && signalling.includes(how)
   }
   if (state.startsWith("release")) return where === "all" && depth <= 2 && releasing.includes(how)
   return where === "all" || depth > 1 && state !== "idle" && state !== "subprocesses"

@@ -26,7 +26,7 @@ describe("The matrix", () => {
     for (const guard of guards) {
       for (const who of whos) {
         for (const how of hows) {
-          for (const state of states.filter((state) => !state.startsWith("release"))) {
+          for (const state of states.filter((state) => !state.startsWith("release") && state !== "programs")) {
             for (const depth of depths) {
               const found = cells.some((cell) =>
                 cell.guard === guard && cell.who === who && cell.how === how && cell.state === state &&
@@ -55,6 +55,19 @@ describe("The matrix", () => {
         const found = cells.filter((cell) => cell.guard === guard && cell.how === how && cell.state === "spinning")
         assert.isTrue(found.some(({ rights }) => rights === "changed"))
         assert.strictEqual(found.some(({ rights }) => rights === "capable"), guard === "warden")
+      }
+    }
+  })
+
+  it("has programs below a root and below an actor that die, under each guard", () => {
+    for (const guard of guards) {
+      for (const who of whos) {
+        for (const how of ["SIGKILL", "SIGTERM"]) {
+          const found = cells.filter((cell) =>
+            cell.guard === guard && cell.who === who && cell.how === how && cell.state === "programs"
+          )
+          assert.deepStrictEqual(found.map(({ depth }) => depth), [1, 2])
+        }
       }
     }
   })
@@ -101,7 +114,18 @@ describe("The table", () => {
 
   it("shows the longest of all depths", () => {
     const table = matrix([verdict, { ...verdict, cell: { ...cell, depth: 2 }, millis: 40.1 }])
-    assert.deepStrictEqual(cellsOf(table), ["SIGKILL (killed from outside)", "1 s", "41 ms", "", "", "", "", "", ""])
+    assert.deepStrictEqual(cellsOf(table), [
+      "SIGKILL (killed from outside)",
+      "1 s",
+      "41 ms",
+      "",
+      "",
+      "",
+      "",
+      "",
+      "",
+      ""
+    ])
   })
 
   it("shows a failure over everything else, and what was skipped where nothing was played", () => {

@@ -53,6 +53,15 @@ const block = (state: typeof Doing.Type, depth: number): void => {
   else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
+/** In the state of that name it runs a program of its own, as long as the work does. */
+export const withProgram = <A, E, R>(
+  state: typeof Doing.Type,
+  work: Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R | Actor.ActorRuntime> =>
+  state === "programs"
+    ? Effect.flatMap(Effect.promise(() => import("./programs.ts")), (programs) => programs.around(work))
+    : work
+
 const started = (folder: string): Effect.Effect<void> =>
   Effect.suspend(() => isGo(folder) ? Effect.void : Effect.andThen(Effect.sleep("10 millis"), started(folder)))
 
@@ -61,7 +70,7 @@ type Live = Actor.Fn<
   Actor.ActorRuntime
 >
 
-const handler = Effect.fnUntraced(function*(given: Schema.Struct<typeof payload>["Type"]) {
+const staying = Effect.fnUntraced(function*(given: Schema.Struct<typeof payload>["Type"]) {
   const { depth, dies, folder, state, where } = given
   const { id } = yield* Actor.current
   report(folder, { _tag: "Up", name: id.name, pid: id.pid, subprocesses: subprocesses(state) })
@@ -79,6 +88,8 @@ const handler = Effect.fnUntraced(function*(given: Schema.Struct<typeof payload>
   if (below !== undefined) yield* Effect.orDie(Fiber.join(below))
   return yield* Effect.never
 })
+
+const handler = (given: Schema.Struct<typeof payload>["Type"]) => withProgram(given.state, staying(given))
 
 /** An endpoint whose layer is released like this when its actor ends. */
 const released = (name: string, release: Effect.Effect<void>): Live =>

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { Cell } from "../matrix.ts"
 import { nobody } from "../privileged.ts"
-import { liveIn, ping } from "./actors.ts"
+import { liveIn, ping, withProgram } from "./actors.ts"
 import { die, smallHeap } from "./dying.ts"
 import { isGo, report } from "./report.ts"
 
@@ -73,6 +73,6 @@ if (rights === "changed") {
 }
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
-NodeActor.runMain(who === "root" ? dying : watching, {
+NodeActor.runMain(who === "root" ? withProgram(state, dying) : watching, {
   layer: NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard })))
 })

@@ -1,0 +1,268 @@
+/**
+ * A topic is an actor that passes on what is published to whoever has subscribed. It is a Service: it lives as long as its
+ * Layer, actors that publish or subscribe `use` it, and a supervisor starts it again.
+ *
+ * A message is encoded once, by its publisher; the topic's actor passes its bytes on. Messages of one key reach every
+ * subscriber in the order in which they were published.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { type Served, Service as makeService, type Startable } from "./internal/api/Service.ts"
+import { encodeInput } from "./internal/contract/Call.ts"
+import * as Endpoint from "./internal/contract/Endpoint.ts"
+import { type ActorError, PayloadInvalid } from "./internal/errors/ActorError.ts"
+import type { ActorId } from "./internal/errors/ActorError.ts"
+import type { Portal } from "./internal/portal/Portal.ts"
+import * as Broker from "./internal/topic/Broker.ts"
+import type { Overflow } from "./internal/topic/Hub.ts"
+
+export type {
+  /**
+   * What becomes of a message for which a subscriber has no room:
+   *
+   * - `"block"`: its publisher waits, and so do later publishers of that key, until the subscriber has read on
+   * - `"drop-oldest"`: the subscriber loses its oldest, and is told how many
+   * - `"error"`: the stream of the subscriber fails with `StreamOverrun`
+   *
+   * @category models
+   * @since 0.1.0
+   */
+  Overflow
+} from "./internal/topic/Hub.ts"
+
+/**
+ * An element of a subscription: a message, or a notice that some are missing.
+ *
+ * - `Message`: what was published, and its key
+ * - `Dropped`: so many messages of this subscriber were dropped here, because it was too slow
+ * - `Gap`: the topic's actor was lost here, and its successor goes on: messages may be missing, nobody knows how many
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Element<A, K extends string = string> =
+  | { readonly _tag: "Message"; readonly key: K; readonly value: A }
+  | { readonly _tag: "Dropped"; readonly count: number }
+  | { readonly _tag: "Gap" }
+
+/**
+ * The options of a topic.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<S extends Endpoint.Wire, K extends string> {
+  /** The module that exports the result of `serve`: `import.meta.url`. */
+  readonly module: string
+  /** The schema of its messages. */
+  readonly message: S
+  /** The key of a message, by which subscribers choose. Default: all messages have the key `""`. */
+  readonly key?: ((message: S["Type"]) => K) | undefined
+  /** Messages of one subscriber that the topic holds, beside those in the window of its stream. Default: 256. */
+  readonly buffer?: number | undefined
+  /** Messages that the topic keeps for those who subscribe later. Default: 0. */
+  readonly replay?: number | undefined
+}
+
+/**
+ * The wishes of a subscriber.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Subscription<out K extends string> {
+  /** The keys that it reads. Default: all. */
+  readonly keys?: ReadonlyArray<K> | undefined
+  /** Messages that were published before, of those that the topic has kept. Default: 0. */
+  readonly replay?: number | undefined
+  /** What becomes of a message for which it has no room. Default: `"block"`. */
+  readonly overflow?: Overflow | undefined
+  /** Messages that may be on their way to it, and not read: the window of its stream. Default: 64. */
+  readonly window?: number | undefined
+}
+
+/**
+ * A topic as a Service, with its publishers' and its subscribers' side.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TopicClass<in out Self, Name extends string, A, K extends string>
+  extends Startable<Self, Name, never>
+{
+  new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
+  /**
+   * Publishes one message. It is done when every subscriber of its key has it, or has a place for it: a subscriber with
+   * `overflow: "block"` that has none holds it up, and nothing but messages of the keys that it reads.
+   */
+  readonly publish: (message: A) => Effect.Effect<void, ActorError, Self>
+  /** The same for several, in one call. One that is held up holds up those behind it. */
+  readonly publishAll: (messages: Iterable<A>) => Effect.Effect<void, ActorError, Self>
+  /**
+   * What is published from now on. It does not end by itself: it fails where the topic has ended and no successor is there
+   * in time. When a supervisor starts the topic again it says `Gap`, and goes on with what the successor has kept.
+   */
+  readonly subscribe: (options?: Subscription<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
+  /** Makes the module that exports it the topic's actor. */
+  readonly serve: () => Served<Self>
+  /** The same topic in this process, through the codec: for tests and small programs. */
+  readonly layerTest: Layer.Layer<Self>
+}
+
+/**
+ * Losses in a row, without a subscription in between, after which a subscriber goes on to fail: it was not the topic's
+ * restart alone.
+ */
+const maxLosses = 3
+
+/** The topic's actor has ended, and a successor may come. */
+const isLoss = (error: ActorError): boolean =>
+  error._tag === "ActorLost" || error._tag === "ContextCancelled" && error.ending ||
+  error._tag === "ChannelClosed" || error._tag === "RemoteActorError" && error.ending
+
+interface Codec<A> {
+  readonly encode: (actor: ActorId, message: A) => Effect.Effect<Uint8Array, PayloadInvalid>
+  readonly decode: (actor: ActorId, bytes: Uint8Array) => Effect.Effect<A, PayloadInvalid>
+}
+
+const codecOf = <A>(name: string, message: Endpoint.Wire): Codec<A> => {
+  const endpoint = Endpoint.make("call", name, { payload: { message } as Endpoint.Fields })
+  const invalid = (actor: ActorId, side: PayloadInvalid["side"], issue: string) =>
+    Effect.fail(new PayloadInvalid({ actor, side, endpoint: name, part: "message", issue }))
+  return {
+    encode: (actor, message) => {
+      const encoded = encodeInput(endpoint, { message })
+      return encoded.ok ? Effect.succeed(encoded.value) : invalid(actor, "caller", encoded.issue)
+    },
+    decode: (actor, bytes) => {
+      const decoded = Endpoint.codecs(endpoint).payload.decode(bytes)
+      return decoded.ok
+        ? Effect.succeed((decoded.value as { readonly message: A }).message)
+        : invalid(actor, "callee", decoded.issue)
+    }
+  }
+}
+
+type AnyPortal = Portal<any>
+
+/** The stream of one subscriber over all actors that play the topic, one after the other. */
+const follow = <A, K extends string>(
+  portal: AnyPortal,
+  codec: Codec<A>,
+  { keys, overflow = "block", replay = 0, window = 64 }: Subscription<K>,
+  kept: number
+): Stream.Stream<Element<A, K>, ActorError> =>
+  Stream.suspend(() => {
+    let stands = false
+    let losses = 0
+    let isFirst = true
+    const elementsOf = (
+      { dropped, message }: Broker.Item
+    ): Effect.Effect<ReadonlyArray<Element<A, K>>, PayloadInvalid> => {
+      if (message === null) {
+        const elements: ReadonlyArray<Element<A, K>> = isFirst ? [] : [{ _tag: "Gap" }]
+        stands = true
+        isFirst = false
+        losses = 0
+        return Effect.succeed(elements)
+      }
+      return Effect.map(codec.decode(portal.actor, message.bytes), (value): ReadonlyArray<Element<A, K>> => {
+        const element: Element<A, K> = { _tag: "Message", key: message.key as K, value }
+        return dropped === 0 ? [element] : [{ _tag: "Dropped", count: dropped }, element]
+      })
+    }
+    const attempt = Effect.sync(() => {
+      stands = false
+      // What a successor has kept, nobody has read yet.
+      const call = Broker.subscribe({ keys: keys ?? null, overflow, replay: isFirst ? replay : kept } as never)
+      return (portal.stream(call as never, { window: { items: window } }) as Stream.Stream<Broker.Item, ActorError>)
+        .pipe(
+          Stream.mapArrayEffect((items) => Effect.map(Effect.forEach(items, elementsOf), (all) => [all.flat()])),
+          Stream.flattenIterable,
+          Stream.catchIf(
+            (error: ActorError) => isLoss(error) && (stands || ++losses < maxLosses),
+            () => Stream.empty
+          )
+        )
+    })
+    return Stream.flatten(Stream.fromEffectRepeat(attempt)) as Stream.Stream<Element<A, K>, ActorError>
+  })
+
+/**
+ * Declares a topic: a class that is its key in the context, with `layer` to run its actor, and `serve` for the module that
+ * becomes it. `publish` and `subscribe` reach the topic of the context.
+ *
+ * @example
+ * ```ts
+ * const Price = Schema.Struct({ of: Schema.String, euros: Schema.Finite })
+ * export class Prices extends Topic.Service<Prices>()("Prices", {
+ *   module: import.meta.url,
+ *   message: Price,
+ *   key: ({ of }) => of,
+ *   replay: 10
+ * }) {}
+ * export default Prices.serve()
+ *
+ * const program = Effect.gen(function*() {
+ *   yield* Prices.publishAll([{ of: "tea", euros: 3 }, { of: "rice", euros: 2 }, { of: "tea", euros: 4 }])
+ *   return yield* Prices.subscribe({ keys: ["tea"], replay: 10 }).pipe(Stream.take(2), Stream.runCollect)
+ * })
+ * const [first] = yield* Effect.provide(program, Prices.layerTest)
+ * first // { _tag: "Message", key: "tea", value: { of: "tea", euros: 3 } }
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
+export const Service = <Self>() =>
+<const Name extends string, S extends Endpoint.Wire, const K extends string = "">(
+  name: Name,
+  { buffer = 256, key, message, module, replay = 0 }: Options<S, K>
+): TopicClass<Self, Name, S["Type"], K> => {
+  const service: any = makeService<Self>()(name, { module, endpoints: [Broker.publish, Broker.subscribe] })
+  const codec = codecOf<S["Type"]>(name, message)
+  const build = Broker.handlers(name, { buffer: Math.max(1, buffer), replay })
+  const { layerTest, serve } = service
+  const publishAll = (messages: Iterable<S["Type"]>): Effect.Effect<void, ActorError, any> =>
+    Effect.flatMap(service as Effect.Effect<AnyPortal, never, any>, (portal) =>
+      Effect.flatMap(
+        Effect.forEach(
+          messages,
+          (message) =>
+            Effect.map(codec.encode(portal.actor, message), (bytes) => ({ key: key?.(message) ?? "", bytes }))
+        ),
+        (messages) => portal.run(Broker.publish({ messages }) as never) as Effect.Effect<void, ActorError>
+      ))
+  const statics = {
+    publishAll,
+    publish: (message: S["Type"]) => publishAll([message]),
+    subscribe: (options: Subscription<K> = {}) =>
+      Stream.unwrap(Effect.map(
+        service as Effect.Effect<AnyPortal, never, any>,
+        (portal) => follow(portal, codec, options, Math.min(replay, buffer))
+      )),
+    serve: () => serve(build),
+    layerTest: layerTest(build)
+  }
+  for (const [property, value] of Object.entries(statics)) {
+    Object.defineProperty(service, property, { value, enumerable: true, configurable: true })
+  }
+  return service
+}
+
+/**
+ * The messages of a subscription alone, without the notices that some are missing.
+ *
+ * @example
+ * ```ts
+ * const elements = Stream.make({ _tag: "Message", key: "", value: 1 } as const, { _tag: "Gap" } as const)
+ * yield* Stream.runCollect(Topic.messages(elements)) // [1]
+ * ```
+ * @category combinators
+ * @since 0.1.0
+ */
+export const messages = <A, E, R>(subscription: Stream.Stream<Element<A>, E, R>): Stream.Stream<A, E, R> =>
+  Stream.flattenIterable(Stream.map(subscription, (element) => element._tag === "Message" ? [element.value] : []))

@@ -1,0 +1,99 @@
+/**
+ * A topic in its actor: the handlers over a `Hub`. Messages are bytes here, made once by their publisher.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { endpoint, streamEndpoint } from "../contract/Call.ts"
+import { StreamOverrun } from "../errors/ActorError.ts"
+import { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { type Action, type Bounds, Hub, type Message, type Taken } from "./Hub.ts"
+
+const Bytes = Schema.Struct({ key: Schema.String, bytes: Schema.Uint8Array })
+
+export const publish = endpoint("publish", { payload: { messages: Schema.Array(Bytes) } })
+
+/**
+ * The first item has no message: the subscription stands. `dropped` messages were lost before the one of an item.
+ */
+const Item = Schema.Struct({ dropped: Schema.Int, message: Schema.NullOr(Bytes) })
+export type Item = typeof Item.Type
+
+export const subscribe = streamEndpoint("subscribe", {
+  payload: {
+    keys: Schema.NullOr(Schema.Array(Schema.String)),
+    overflow: Schema.Literals(["block", "drop-oldest", "error"]),
+    replay: Schema.Int
+  },
+  success: Item,
+  error: StreamOverrun
+})
+type Wish = typeof subscribe.endpoint.payload.Type
+
+const opened: readonly [Item] = [{ dropped: 0, message: null }]
+
+const itemsOf = ({ dropped, messages }: Taken): readonly [Item, ...ReadonlyArray<Item>] => {
+  const [first, ...rest] = messages as readonly [Message, ...ReadonlyArray<Message>]
+  return [{ dropped, message: first }, ...rest.map((message) => ({ dropped: 0, message }))]
+}
+
+/** The handlers of one topic. */
+export const handlers = (name: string, bounds: Bounds) =>
+  Effect.sync(() => {
+    const hub = new Hub(bounds)
+    let ids = 0
+    const resumes = new Map<number, () => void>()
+    const execute = (actions: ReadonlyArray<Action>): void => {
+      for (const { id } of actions) {
+        const resume = resumes.get(id)
+        resumes.delete(id)
+        resume?.()
+      }
+    }
+    /** Waits until an action names this id. */
+    const named = (id: number, otherwise: () => void = () => {}): Effect.Effect<void> =>
+      Effect.callback((resume) => {
+        resumes.set(id, () => resume(Effect.void))
+        return Effect.sync(() => {
+          resumes.delete(id)
+          otherwise()
+        })
+      })
+    const taken = (id: number): Effect.Effect<readonly [Item, ...ReadonlyArray<Item>], StreamOverrun, ActorRuntime> =>
+      Effect.suspend(() => {
+        const [found, actions] = hub.take(id)
+        execute(actions)
+        if (found === undefined) return Effect.andThen(named(id), taken(id))
+        if (found !== "overrun") return Effect.succeed(itemsOf(found))
+        return Effect.flatMap(ActorRuntime, ({ info }) =>
+          Effect.fail(new StreamOverrun({ actor: info.id, endpoint: name })))
+      })
+    return {
+      publish: ({ messages }: { readonly messages: ReadonlyArray<Message> }) =>
+        Effect.suspend(() => {
+          const id = ++ids
+          const actions = hub.publish(id, messages)
+          execute(actions)
+          if (
+            actions.some((action) =>
+              action._tag === "Published" && action.id === id
+            )
+          ) return Effect.void
+          return named(id, () => execute(hub.withdraw(id)))
+        }),
+      subscribe: ({ keys, overflow, replay }: Wish) =>
+        Stream.unwrap(Effect.map(
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const id = ++ids
+              hub.subscribe(id, keys, overflow, replay)
+              return id
+            }),
+            (id) => Effect.sync(() => execute(hub.leave(id)))
+          ),
+          (id) => Stream.concat(Stream.fromArray(opened), Stream.fromPull(Effect.succeed(taken(id))))
+        ))
+    }
+  })

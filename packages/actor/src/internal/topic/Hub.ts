@@ -1,0 +1,216 @@
+/**
+ * The subscribers of a topic and the publishers that wait for them: what each has still to be given, and who goes on.
+ *
+ * | a subscriber has no room | the message                         | the subscriber                  |
+ * | block                    | waits, and later ones of its key too | keeps what it has               |
+ * | drop-oldest              | is taken                            | loses its oldest, and is told   |
+ * | error                    | is taken                            | is done, and its stream fails   |
+ *
+ * Messages of one key are taken in the order in which they were published. A message that waits holds up no other key.
+ * Every input gives the actions that follow from it, and nothing is called back from in here.
+ *
+ * @since 0.1.0
+ */
+
+export interface Message {
+  readonly key: string
+  readonly bytes: Uint8Array
+}
+
+export type Overflow = "block" | "drop-oldest" | "error"
+
+export interface Bounds {
+  /** Messages that one subscriber may have still to be given. */
+  readonly buffer: number
+  /** Messages kept for those who come later. */
+  readonly replay: number
+}
+
+export type Action =
+  | { readonly _tag: "Published"; readonly id: number }
+  | { readonly _tag: "Wake"; readonly id: number }
+
+/** The part of a subscriber's messages that is handed over next, and how many it has lost before them. */
+export interface Taken {
+  readonly dropped: number
+  readonly messages: ReadonlyArray<Message>
+}
+
+interface Subscriber {
+  readonly id: number
+  readonly keys: ReadonlySet<string> | undefined
+  readonly overflow: Overflow
+  queue: Array<Message>
+  bytes: number
+  dropped: number
+  isOverrun: boolean
+}
+
+interface Publisher {
+  readonly id: number
+  readonly messages: ReadonlyArray<Message>
+  next: number
+}
+
+/** Bytes that one subscriber may have still to be given, and that are kept for later ones; one message always fits. */
+export const maxHeldBytes = 8 * 1024 * 1024
+
+/** Messages handed over at once. */
+export const maxTaken = 64
+
+export class Hub {
+  private readonly bounds: Bounds
+  private readonly subscribers = new Map<number, Subscriber>()
+  private readonly byKey = new Map<string, Set<Subscriber>>()
+  private readonly toAll = new Set<Subscriber>()
+  private waiting: Array<Publisher> = []
+  private kept: Array<Message> = []
+  private keptBytes = 0
+
+  constructor(bounds: Bounds) {
+    this.bounds = bounds
+  }
+
+  get statistics() {
+    return { subscribers: this.subscribers.size, publishersWaiting: this.waiting.length, kept: this.kept.length }
+  }
+
+  publish(id: number, messages: ReadonlyArray<Message>): ReadonlyArray<Action> {
+    const actions: Array<Action> = []
+    this.waiting.push({ id, messages, next: 0 })
+    this.goOn(actions)
+    return actions
+  }
+
+  /** A publisher waits no longer: what was taken of its messages stays. */
+  withdraw(id: number): ReadonlyArray<Action> {
+    const actions: Array<Action> = []
+    this.waiting = this.waiting.filter((publisher) => publisher.id !== id)
+    this.goOn(actions)
+    return actions
+  }
+
+  /** One more subscriber, which is first given the last of what is kept. */
+  subscribe(id: number, keys: ReadonlyArray<string> | null, overflow: Overflow, replay: number): void {
+    const subscriber: Subscriber = {
+      id,
+      keys: keys === null ? undefined : new Set(keys),
+      overflow,
+      queue: [],
+      bytes: 0,
+      dropped: 0,
+      isOverrun: false
+    }
+    const wanted = this.kept.filter(({ key }) => subscriber.keys?.has(key) ?? true)
+    const last = replay <= 0 ? [] : wanted.slice(-Math.min(replay, this.bounds.buffer))
+    subscriber.queue = last
+    subscriber.bytes = last.reduce((sum, { bytes }) => sum + bytes.length, 0)
+    this.subscribers.set(id, subscriber)
+    if (subscriber.keys === undefined) this.toAll.add(subscriber)
+    for (const key of subscriber.keys ?? []) {
+      const those = this.byKey.get(key) ?? new Set()
+      this.byKey.set(key, those.add(subscriber))
+    }
+  }
+
+  leave(id: number): ReadonlyArray<Action> {
+    const actions: Array<Action> = []
+    this.forget(id)
+    this.goOn(actions)
+    return actions
+  }
+
+  /** Hands over what a subscriber has still to be given; `"overrun"` where it was too slow for its policy. */
+  take(id: number): readonly [Taken | "overrun" | undefined, ReadonlyArray<Action>] {
+    const subscriber = this.subscribers.get(id)
+    if (subscriber === undefined) return [undefined, []]
+    if (subscriber.isOverrun) return ["overrun", []]
+    if (subscriber.queue.length === 0) return [undefined, []]
+    const wasFull = this.isFull(subscriber)
+    const messages = subscriber.queue.splice(0, maxTaken)
+    for (const { bytes } of messages) subscriber.bytes -= bytes.length
+    const { dropped } = subscriber
+    subscriber.dropped = 0
+    const actions: Array<Action> = []
+    if (wasFull && subscriber.overflow === "block") this.goOn(actions)
+    return [{ dropped, messages }, actions]
+  }
+
+  private forget(id: number): void {
+    const subscriber = this.subscribers.get(id)
+    if (subscriber === undefined) return
+    this.subscribers.delete(id)
+    this.toAll.delete(subscriber)
+    for (const key of subscriber.keys ?? []) {
+      const those = this.byKey.get(key)!
+      those.delete(subscriber)
+      if (those.size === 0) this.byKey.delete(key)
+    }
+  }
+
+  private isFull({ bytes, queue }: Subscriber): boolean {
+    return queue.length >= this.bounds.buffer || bytes >= maxHeldBytes
+  }
+
+  private isHeld(key: string): boolean {
+    for (const those of [this.toAll, this.byKey.get(key)]) {
+      for (const subscriber of those ?? []) {
+        if (subscriber.overflow === "block" && this.isFull(subscriber)) return true
+      }
+    }
+    return false
+  }
+
+  /** Takes all that may be taken of what waits, in the order in which it came. */
+  private goOn(actions: Array<Action>): void {
+    if (this.waiting.length === 0) return
+    const held = new Set<string>()
+    const left: Array<Publisher> = []
+    for (const publisher of this.waiting) {
+      const { messages } = publisher
+      while (publisher.next < messages.length) {
+        const message = messages[publisher.next]!
+        if (held.has(message.key) || this.isHeld(message.key)) break
+        publisher.next++
+        this.accept(message, actions)
+      }
+      if (publisher.next === messages.length) {
+        actions.push({ _tag: "Published", id: publisher.id })
+        continue
+      }
+      held.add(messages[publisher.next]!.key)
+      left.push(publisher)
+    }
+    this.waiting = left
+  }
+
+  private accept(message: Message, actions: Array<Action>): void {
+    for (const those of [this.toAll, this.byKey.get(message.key)]) {
+      for (const subscriber of those ?? []) this.give(subscriber, message, actions)
+    }
+    if (this.bounds.replay === 0) return
+    this.kept.push(message)
+    this.keptBytes += message.bytes.length
+    while (this.kept.length > this.bounds.replay || this.keptBytes > maxHeldBytes && this.kept.length > 1) {
+      this.keptBytes -= this.kept.shift()!.bytes.length
+    }
+  }
+
+  private give(subscriber: Subscriber, message: Message, actions: Array<Action>): void {
+    if (subscriber.isOverrun) return
+    const wasEmpty = subscriber.queue.length === 0
+    while (subscriber.overflow === "drop-oldest" && this.isFull(subscriber)) {
+      subscriber.bytes -= subscriber.queue.shift()!.bytes.length
+      subscriber.dropped++
+    }
+    if (this.isFull(subscriber)) {
+      subscriber.isOverrun = true
+      subscriber.queue = []
+      actions.push({ _tag: "Wake", id: subscriber.id })
+      return
+    }
+    subscriber.queue.push(message)
+    subscriber.bytes += message.bytes.length
+    if (wasEmpty) actions.push({ _tag: "Wake", id: subscriber.id })
+  }
+}

@@ -1,0 +1,105 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Hub, type Message, type Taken } from "@furrow/actor/internal/topic/Hub"
+
+const message = (text: string): Message => ({ key: text[0]!, bytes: new TextEncoder().encode(text) })
+const messages = (...texts: ReadonlyArray<string>) => texts.map(message)
+
+const textsOf = (taken: Taken | "overrun" | undefined): ReadonlyArray<string> =>
+  taken === undefined || taken === "overrun"
+    ? []
+    : taken.messages.map(({ bytes }) => new TextDecoder().decode(bytes))
+
+/** All that a subscriber has still to be given. */
+const drain = (hub: Hub, id: number): ReadonlyArray<string> => {
+  const texts = textsOf(hub.take(id)[0])
+  return texts.length === 0 ? [] : [...texts, ...drain(hub, id)]
+}
+
+const published = (actions: ReadonlyArray<{ readonly _tag: string; readonly id: number }>) =>
+  actions.filter(({ _tag }) => _tag === "Published").map(({ id }) => id)
+
+const hubOf = (buffer: number, replay = 0) => new Hub({ buffer, replay })
+
+describe("The hub of a topic", () => {
+  it("G921: gives each subscriber the messages of its keys, in the order in which they were published", () => {
+    const hub = hubOf(10)
+    hub.subscribe(1, ["a"], "block", 0)
+    hub.subscribe(2, null, "block", 0)
+    assert.deepStrictEqual(published(hub.publish(10, messages("a1", "b1", "a2"))), [10])
+    assert.deepStrictEqual(drain(hub, 1), ["a1", "a2"])
+    assert.deepStrictEqual(drain(hub, 2), ["a1", "b1", "a2"])
+  })
+
+  it("G922: holds up the publishers of the keys that a full `block` subscriber reads, and nobody else", () => {
+    const hub = hubOf(1)
+    hub.subscribe(1, ["a"], "block", 0)
+    assert.deepStrictEqual(published(hub.publish(10, messages("a1"))), [10])
+    assert.deepStrictEqual(published(hub.publish(11, messages("a2"))), [])
+    // Another key passes, and one of the same key does not overtake.
+    assert.deepStrictEqual(published(hub.publish(12, messages("b1"))), [12])
+    assert.deepStrictEqual(published(hub.publish(13, messages("a3"))), [])
+    const [first, actions] = hub.take(1)
+    assert.deepStrictEqual(textsOf(first), ["a1"])
+    assert.deepStrictEqual(published(actions), [11])
+    assert.deepStrictEqual(textsOf(hub.take(1)[0]), ["a2"])
+    assert.deepStrictEqual(drain(hub, 1), ["a3"])
+    assert.strictEqual(hub.statistics.publishersWaiting, 0)
+  })
+
+  it("G922: lets go on whom a subscriber held up that has left, and whom a publisher held up that waits no longer", () => {
+    const hub = hubOf(1)
+    hub.subscribe(1, ["a"], "block", 0)
+    hub.publish(10, messages("a1"))
+    hub.publish(11, messages("a2", "b1"))
+    assert.deepStrictEqual(published(hub.withdraw(11)), [])
+    hub.publish(12, messages("a3"))
+    assert.deepStrictEqual(published(hub.leave(1)), [12])
+  })
+
+  it("G923: drops the oldest of a `drop-oldest` subscriber, counts them, and holds up nobody", () => {
+    const hub = hubOf(2)
+    hub.subscribe(1, null, "drop-oldest", 0)
+    assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2", "a3", "a4", "a5"))), [10])
+    const [taken] = hub.take(1)
+    assert.deepStrictEqual(textsOf(taken), ["a4", "a5"])
+    assert.deepInclude(taken as Taken, { dropped: 3 })
+    hub.publish(11, messages("a6"))
+    assert.deepInclude(hub.take(1)[0] as Taken, { dropped: 0 })
+  })
+
+  it("G923: is done with an `error` subscriber that is too slow, and holds up nobody", () => {
+    const hub = hubOf(1)
+    hub.subscribe(1, null, "error", 0)
+    assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2"))), [10])
+    assert.strictEqual(hub.take(1)[0], "overrun")
+  })
+
+  it("G924: gives a later subscriber the last of its keys, of those that are kept", () => {
+    const hub = hubOf(10, 3)
+    hub.publish(10, messages("a1", "b1", "a2", "b2", "a3"))
+    hub.subscribe(1, null, "block", 9)
+    hub.subscribe(2, ["a"], "block", 9)
+    hub.subscribe(3, null, "block", 1)
+    hub.subscribe(4, null, "block", 0)
+    assert.deepStrictEqual([1, 2, 3, 4].map((id) => drain(hub, id)), [["a2", "b2", "a3"], ["a2", "a3"], ["a3"], []])
+  })
+
+  it("G924: holds no more bytes for a subscriber, or for later ones, than its bound, and one message in any case", () => {
+    const hub = hubOf(1000, 1000)
+    const large = { key: "a", bytes: new Uint8Array(5 * 1024 * 1024) }
+    hub.subscribe(1, null, "drop-oldest", 0)
+    hub.publish(10, [large, large, large, large])
+    const [taken] = hub.take(1)
+    assert.lengthOf((taken as Taken).messages, 2)
+    assert.deepInclude(taken as Taken, { dropped: 2 })
+    assert.strictEqual(hub.statistics.kept, 1)
+  })
+
+  it("G924: knows nothing of whoever has left", () => {
+    const hub = hubOf(1)
+    for (let id = 0; id < 100; id++) hub.subscribe(id, id % 2 === 0 ? null : [`k${id}`], "block", 0)
+    for (let id = 0; id < 100; id++) hub.leave(id)
+    assert.deepStrictEqual(hub.statistics, { subscribers: 0, publishersWaiting: 0, kept: 0 })
+    assert.deepStrictEqual(published(hub.publish(1000, messages("k1", "k2"))), [1000])
+  })
+})

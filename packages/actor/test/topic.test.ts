@@ -1,0 +1,239 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, type ActorError, MemoryActor, Supervisor, Topic } from "@furrow/actor"
+import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import { beforeEach } from "vitest"
+import { Counts, type Price, Prices, raise, Trader } from "./fixtures/topics.ts"
+import { drained, pass, settle, until } from "./support/Time.ts"
+
+const processes = new Map<string, ProcessHandle>()
+const kill = (name: string) => Effect.andThen(Effect.sync(() => processes.get(name)!.signal("SIGKILL")), settle)
+beforeEach(() => processes.clear())
+
+const memory = MemoryActor.layer({
+  between: (process) => {
+    processes.set(process.actor.name, process)
+    return process
+  }
+})
+
+const run = <A, E, S, E2>(
+  layer: Layer.Layer<S, E2, Actor.ActorRuntime>,
+  test: Effect.Effect<A, E, S | Actor.ActorRuntime>
+) => Effect.provide(drained(Effect.suspend(() => until(60_000)(Effect.provide(test, layer)))), Layer.orDie(memory))
+
+const tea = (cents: number): Price => ({ of: "tea", cents })
+const rice = (cents: number): Price => ({ of: "rice", cents })
+
+/** What a subscriber has read so far, in short. */
+const reading = <S>(
+  elements: Stream.Stream<Topic.Element<Price>, ActorError.ActorError, S>,
+  each: Effect.Effect<void> = Effect.void
+) =>
+  Effect.gen(function*() {
+    const read: Array<string> = []
+    const fiber = yield* Effect.forkChild(
+      Stream.runForEach(elements, (element) => {
+        read.push(
+          element._tag === "Message"
+            ? `${element.key} ${element.value.cents}`
+            : element._tag === "Dropped"
+            ? `dropped ${element.count}`
+            : "gap"
+        )
+        return each
+      }),
+      { startImmediately: true }
+    )
+    yield* settle
+    return { read, fiber }
+  })
+
+describe("A topic", () => {
+  it.effect("G921: passes on what is published to all who have subscribed, whole and by key", () =>
+    run(
+      Prices.layer,
+      Effect.gen(function*() {
+        const all = yield* reading(Prices.subscribe())
+        const some = yield* reading(Prices.subscribe({ keys: ["tea"] }))
+        yield* Prices.publish(tea(1))
+        yield* Prices.publishAll([rice(2), tea(3)])
+        yield* settle
+        assert.deepStrictEqual(all.read, ["tea 1", "rice 2", "tea 3"])
+        assert.deepStrictEqual(some.read, ["tea 1", "tea 3"])
+      })
+    ))
+
+  it.effect("G921: is published to by an actor that uses it", () =>
+    run(
+      Layer.provideMerge(Trader.layer, Prices.layer),
+      Effect.gen(function*() {
+        const all = yield* reading(Prices.subscribe())
+        yield* Trader.calls.raise({ cents: 7 })
+        yield* settle
+        assert.deepStrictEqual(all.read, ["tea 7"])
+        void raise
+      })
+    ))
+
+  it.effect("G921: refuses a message that does not match before it leaves the publisher", () =>
+    run(
+      Prices.layer,
+      Effect.gen(function*() {
+        const error = yield* Effect.flip(Prices.publish({ of: "tea", cents: 0.5 }))
+        assert.deepInclude(error, { _tag: "PayloadInvalid", side: "caller", endpoint: "Prices", part: "message" })
+      })
+    ))
+
+  it.effect("G921: without keys passes on values of any schema, also in this process", () =>
+    run(
+      Counts.layerTest,
+      Effect.gen(function*() {
+        const taken = yield* Effect.forkChild(
+          Counts.subscribe().pipe(Topic.messages, Stream.take(3), Stream.runCollect),
+          { startImmediately: true }
+        )
+        yield* settle
+        yield* Counts.publishAll([1, 2, 3])
+        assert.deepStrictEqual(yield* Fiber.join(taken), [1, 2, 3])
+      })
+    ))
+
+  it.effect("G922: a slow `block` subscriber holds up the publishers of its keys until it reads on, or leaves", () =>
+    run(
+      Prices.layer,
+      Effect.gen(function*() {
+        const slow = yield* reading(Prices.subscribe({ keys: ["tea"] }), Effect.never)
+        const other = yield* reading(Prices.subscribe({ keys: ["rice"] }))
+        const teas = yield* Effect.forkChild(
+          Effect.forEach(Array.from({ length: 200 }, (_, n) => n), (n) => Prices.publish(tea(n)), { discard: true }),
+          { startImmediately: true }
+        )
+        yield* pass(1000)
+        assert.isUndefined(teas.pollUnsafe())
+        yield* Prices.publish(rice(1))
+        yield* settle
+        assert.deepStrictEqual(other.read, ["rice 1"])
+        assert.lengthOf(slow.read, 1)
+        yield* Fiber.interrupt(slow.fiber)
+        yield* Fiber.join(teas)
+      })
+    ))
+
+  it.effect("G922: a publisher that is interrupted while it waits holds up nobody, and its message is not published", () =>
+    run(
+      Prices.layer,
+      Effect.gen(function*() {
+        yield* reading(Prices.subscribe({ keys: ["tea"] }), Effect.never)
+        const waiting = yield* Effect.forkChild(Effect.forever(Prices.publish(tea(1))), { startImmediately: true })
+        yield* pass(1000)
+        yield* Fiber.interrupt(waiting)
+        yield* Prices.publish(rice(1))
+      })
+    ))
+
+  it.effect("G923: a slow `drop-oldest` subscriber holds up nobody, and is told how many it has lost", () =>
+    run(
+      Prices.layer,
+      Effect.gen(function*() {
+        let isSlow = true
+        const slow = yield* reading(
+          Prices.subscribe({ overflow: "drop-oldest" }),
+          Effect.suspend(() => isSlow ? Effect.sleep("1 minute") : Effect.void)
+        )
+        for (let n = 0; n < 500; n++) yield* Prices.publish(tea(n))
+        isSlow = false
+        yield* pass(60_000, 5_000)
+        const lost = slow.read.filter((text) => text.startsWith("dropped")).map((text) => Number(text.split(" ")[1]))
+        const messages = slow.read.filter((text) => text.startsWith("tea"))
+        assert.isAbove(lost.reduce((sum, n) => sum + n, 0), 100)
+        assert.strictEqual(messages.length + lost.reduce((sum, n) => sum + n, 0), 500)
+        assert.strictEqual(messages.at(-1), "tea 499")
+      })
+    ))
+
+  it.effect("G923: a slow `error` subscriber fails with StreamOverrun, and holds up nobody", () =>
+    run(
+      Prices.layer,
+      Effect.gen(function*() {
+        const slow = yield* Effect.forkChild(
+          Effect.flip(
+            Stream.runForEach(Prices.subscribe({ overflow: "error", window: 4 }), () => Effect.sleep("1 second"))
+          ),
+          { startImmediately: true }
+        )
+        yield* settle
+        for (let n = 0; n < 500; n++) yield* Prices.publish(tea(n))
+        yield* pass(600_000, 10_000)
+        const error = yield* Fiber.join(slow)
+        assert.deepInclude(error, { _tag: "StreamOverrun", endpoint: "Prices" })
+      })
+    ))
+
+  it.effect("G924: a later subscriber is given the last messages that are kept, if it asks for them", () =>
+    run(
+      Prices.layer,
+      Effect.gen(function*() {
+        yield* Prices.publishAll([tea(1), tea(2), rice(3), tea(4)])
+        const replayed = yield* reading(Prices.subscribe({ keys: ["tea"], replay: 9 }))
+        const fresh = yield* reading(Prices.subscribe())
+        yield* Prices.publish(tea(5))
+        yield* settle
+        assert.deepStrictEqual(replayed.read, ["tea 2", "tea 4", "tea 5"])
+        assert.deepStrictEqual(fresh.read, ["tea 5"])
+      })
+    ))
+})
+
+describe("A supervised topic", () => {
+  const App = Supervisor.layer({ intensity: { restarts: 5, within: "1 minute" } }, [Prices])
+
+  it.effect("G925: whose actor is killed tells every subscriber of the gap, and goes on with its successor", () =>
+    run(
+      App,
+      Effect.gen(function*() {
+        const readers = yield* Effect.forEach([1, 2, 3], () => reading(Prices.subscribe()))
+        for (let n = 1; n <= 3; n++) {
+          yield* Prices.publish(tea(n))
+          yield* settle
+          yield* kill("Prices")
+          yield* pass(2_000)
+        }
+        yield* Prices.publish(tea(4))
+        yield* settle
+        for (const { read } of readers) {
+          assert.deepStrictEqual(read, ["tea 1", "gap", "tea 2", "gap", "tea 3", "gap", "tea 4"])
+        }
+      })
+    ))
+
+  it.effect("G925: gives its subscribers after a gap what the successor has kept since", () =>
+    run(
+      App,
+      Effect.gen(function*() {
+        const reader = yield* reading(Prices.subscribe())
+        const late = yield* Effect.forkChild(Effect.andThen(Effect.sleep("1 millis"), Prices.publish(tea(1))))
+        yield* kill("Prices")
+        yield* pass(2_000)
+        yield* Fiber.join(late)
+        yield* settle
+        assert.deepStrictEqual(reader.read, ["gap", "tea 1"])
+      })
+    ))
+
+  it.effect("G925: that is lost for good fails its subscribers within a bound", () =>
+    run(
+      Prices.layer,
+      Effect.gen(function*() {
+        const reader = yield* reading(Prices.subscribe())
+        yield* kill("Prices")
+        yield* pass(10_000)
+        const error = yield* Effect.flip(Fiber.join(reader.fiber))
+        assert.strictEqual(error._tag, "ActorLost")
+        assert.deepStrictEqual(reader.read, [])
+      })
+    ))
+})
