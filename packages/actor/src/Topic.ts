@@ -74,7 +74,7 @@ export interface Options<S extends Endpoint.Wire, K extends string> {
  * @category models
  * @since 0.1.0
  */
-export interface Subscription<out K extends string> {
+export interface SubscribeOptions<out K extends string> {
   /** The keys that it reads. Default: all. */
   readonly keys?: ReadonlyArray<K> | undefined
   /** Messages that were published before, of those that the topic has kept. Default: 0. */
@@ -83,6 +83,18 @@ export interface Subscription<out K extends string> {
   readonly overflow?: Overflow | undefined
   /** Messages that may be on their way to it, and not read: the window of its stream. Default: 64. */
   readonly window?: number | undefined
+}
+
+/**
+ * A picture of a topic.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TopicSnapshot {
+  readonly subscribers: number
+  readonly publishersWaiting: number
+  readonly kept: number
 }
 
 /**
@@ -106,7 +118,9 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
    * What is published from now on. It does not end by itself: it fails where the topic has ended and no successor is there
    * in time. When a supervisor starts the topic again it says `Gap`, and goes on with what the successor has kept.
    */
-  readonly subscribe: (options?: Subscription<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
+  readonly subscribe: (options?: SubscribeOptions<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
+  /** Its subscribers, the publishers that wait for one of them, and the messages that it keeps for later ones. */
+  readonly statistics: Effect.Effect<TopicSnapshot, ActorError, Self>
   /** Makes the module that exports it the topic's actor. */
   readonly serve: () => Served<Self>
   /** The same topic in this process, through the codec: for tests and small programs. */
@@ -153,7 +167,7 @@ type AnyPortal = Portal<any>
 const follow = <A, K extends string>(
   portal: AnyPortal,
   codec: Codec<A>,
-  { keys, overflow = "block", replay = 0, window = 64 }: Subscription<K>,
+  { keys, overflow = "block", replay = 0, window = 64 }: SubscribeOptions<K>,
   kept: number
 ): Stream.Stream<Element<A, K>, ActorError> =>
   Stream.suspend(() => {
@@ -222,7 +236,10 @@ export const Service = <Self>() =>
   name: Name,
   { buffer = 256, key, message, module, replay = 0 }: Options<S, K>
 ): TopicClass<Self, Name, S["Type"], K> => {
-  const service: any = makeService<Self>()(name, { module, endpoints: [Broker.publish, Broker.subscribe] })
+  const service: any = makeService<Self>()(name, {
+    module,
+    endpoints: [Broker.publish, Broker.subscribe, Broker.statistics]
+  })
   const codec = codecOf<S["Type"]>(name, message)
   const build = Broker.handlers(name, { buffer: Math.max(1, buffer), replay })
   const { layerTest, serve } = service
@@ -239,11 +256,15 @@ export const Service = <Self>() =>
   const statics = {
     publishAll,
     publish: (message: S["Type"]) => publishAll([message]),
-    subscribe: (options: Subscription<K> = {}) =>
+    subscribe: (options: SubscribeOptions<K> = {}) =>
       Stream.unwrap(Effect.map(
         service as Effect.Effect<AnyPortal, never, any>,
         (portal) => follow(portal, codec, options, Math.min(replay, buffer))
       )),
+    statistics: Effect.flatMap(
+      service as Effect.Effect<AnyPortal, never, any>,
+      (portal) => portal.run(Broker.statistics() as never) as Effect.Effect<TopicSnapshot, ActorError>
+    ),
     serve: () => serve(build),
     layerTest: layerTest(build)
   }

@@ -114,6 +114,7 @@ describe("A topic", () => {
         )
         yield* pass(1000)
         assert.isUndefined(teas.pollUnsafe())
+        assert.deepStrictEqual(yield* Prices.statistics, { subscribers: 2, publishersWaiting: 1, kept: 3 })
         yield* Prices.publish(rice(1))
         yield* settle
         assert.deepStrictEqual(other.read, ["rice 1"])

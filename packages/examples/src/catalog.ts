@@ -17,6 +17,9 @@ export const catalog = {
   "deadline": "a deadline set here and read two actors further on",
   "service-graph": "actors as a graph of Layers: started by their uses, stopped in reverse",
   "supervised": "a Service that dies is started again, with those that use it, until it dies too often",
+  "program":
+    "an external program as a supervised child: ready by a line, killed, started again, stopped with its group",
+  "topic": "publish and subscribe: by keys, with a slow reader, and over a restart of the topic",
   "introductions": "references in payloads: actors that were introduced talk among themselves",
   "watch-the-registry": "a supervisor's view: who is there, who comes, who goes",
   "rpc-group": "an RpcGroup that exists already, moved into an actor by one line",

@@ -50,6 +50,8 @@ const namespaces: Readonly<Record<string, string>> = Object.fromEntries([
   ].map((module) => [module, `effect/${module}`]),
   ["Rpc", "effect/rpc/Rpc"],
   ["RpcGroup", "effect/rpc/RpcGroup"],
+  ["ChildProcess", "effect/process/ChildProcess"],
+  ["NodeServices", "@effect/platform-node/NodeServices"],
   ["Net", "node:net"]
 ])
 

@@ -146,7 +146,7 @@ export type Ready<E = never, R = never> = (program: Program) => Effect.Effect<un
  * @category models
  * @since 0.1.0
  */
-export interface Options<E = never, R = never> {
+export interface ProgramOptions<E = never, R = never> {
   /** The sign by which it is ready. Default: it is ready once it runs. */
   readonly ready?: Ready<E, R> | undefined
   /** The time that it has to be ready. Default: `Timeouts.spawn`, 30 seconds. */
@@ -163,7 +163,8 @@ export interface Options<E = never, R = never> {
  * @example
  * ```ts
  * const echo = ChildProcess.make("sh", ["-c", "echo listening on 4711; exec sleep 60"])
- * const program = yield* Program.make("echo", echo, { ready: Program.line(/listening on \d+/) })
+ * const start = Program.make("echo", echo, { ready: Program.line(/listening on \d+/) })
+ * const program = yield* Effect.provide(start, NodeServices.layer)
  * yield* program.lastLines // ["listening on 4711"]
  * ```
  * @category ready
@@ -272,7 +273,7 @@ const started = (
 
 const awaitReady = <E, R>(
   program: Program,
-  { ready, within }: Options<E, R>
+  { ready, within }: ProgramOptions<E, R>
 ): Effect.Effect<void, ProgramFailed | E, R> =>
   Effect.gen(function*() {
     if (ready === undefined) return
@@ -301,7 +302,8 @@ const awaitReady = <E, R>(
  * @example
  * ```ts
  * const echo = ChildProcess.make("sh", ["-c", "echo up; exec sleep 60"])
- * const program = yield* Program.make("echo", echo, { ready: Program.line("up") })
+ * const start = Program.make("echo", echo, { ready: Program.line("up") })
+ * const program = yield* Effect.provide(start, NodeServices.layer)
  * yield* program.signal("SIGKILL")
  * const exit = yield* program.exit
  * exit._tag // "Signalled"
@@ -312,7 +314,7 @@ const awaitReady = <E, R>(
 export const make = <E = never, R = never>(
   name: string,
   command: ChildProcess.StandardCommand,
-  options: Options<E, R> = {}
+  options: ProgramOptions<E, R> = {}
 ): Effect.Effect<Program, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | Scope.Scope | R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
@@ -362,7 +364,7 @@ const watch = (program: Program) =>
  *   ready: Program.line("up")
  * }) {}
  * const lines = Effect.flatMap(Echo, (echo) => echo.lastLines)
- * yield* Effect.provide(lines, Echo.layer) // ["up"]
+ * yield* Effect.provide(lines, Layer.provide(Echo.layer, NodeServices.layer)) // ["up"]
  * ```
  * @category constructors
  * @since 0.1.0
@@ -370,7 +372,7 @@ const watch = (program: Program) =>
 export const Service = <Self>() =>
 <const Name extends string, E = never, R = never>(
   name: Name,
-  options: Options<E, R> & { readonly command: ChildProcess.StandardCommand }
+  options: ProgramOptions<E, R> & { readonly command: ChildProcess.StandardCommand }
 ): ProgramClass<Self, Name, E, R> => {
   const service: any = Context.Service<Self, Program>()(name)
   const { command, ...rest } = options

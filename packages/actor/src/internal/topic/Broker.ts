@@ -30,6 +30,12 @@ export const subscribe = streamEndpoint("subscribe", {
   success: Item,
   error: StreamOverrun
 })
+
+const Statistics = Schema.Struct({ subscribers: Schema.Int, publishersWaiting: Schema.Int, kept: Schema.Int })
+export type Statistics = typeof Statistics.Type
+
+export const statistics = endpoint("statistics", { success: Statistics })
+
 type Wish = typeof subscribe.endpoint.payload.Type
 
 const opened: readonly [Item] = [{ dropped: 0, message: null }]
@@ -71,15 +77,15 @@ export const handlers = (name: string, bounds: Bounds) =>
           Effect.fail(new StreamOverrun({ actor: info.id, endpoint: name })))
       })
     return {
+      statistics: () =>
+        Effect.sync(() => hub.statistics),
       publish: ({ messages }: { readonly messages: ReadonlyArray<Message> }) =>
         Effect.suspend(() => {
           const id = ++ids
           const actions = hub.publish(id, messages)
           execute(actions)
           if (
-            actions.some((action) =>
-              action._tag === "Published" && action.id === id
-            )
+            actions.some((action) => action._tag === "Published" && action.id === id)
           ) return Effect.void
           return named(id, () => execute(hub.withdraw(id)))
         }),

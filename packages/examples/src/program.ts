@@ -1,0 +1,90 @@
+/**
+ * An external program as a supervised child.
+ *
+ * The server is a shell script here; a database or a compiler is run in the same way. It is ready when it says so. It is
+ * killed, and its supervisor starts it again: the gauge behind it is a program of its own, and stays. At the end both are
+ * stopped with everything they have started.
+ *
+ * Prints:
+ *
+ *     server: listening as process <number>
+ *     server is killed: ActorLost, its process was killed by SIGKILL
+ *     server: listening as process <number>
+ *     a start that fails says why: it exited with code 3, "no such database"
+ *     the end: 0 processes of the program are left
+ */
+import * as NodeServices from "@effect/platform-node/NodeServices"
+import { Actor, ActorError, Supervisor } from "@furrow/actor"
+import { NodeActor, Program } from "@furrow/node"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as ChildProcess from "effect/process/ChildProcess"
+import * as Ref from "effect/Ref"
+import * as Stream from "effect/Stream"
+
+const script = (text: string) => ChildProcess.make("/bin/sh", ["-c", text])
+
+/** It starts a process in its group, says that it is ready, and stays. */
+class Server extends Program.Service<Server>()("server", {
+  command: script("sleep 1000 & echo listening as process $$; wait"),
+  ready: Program.line("listening"),
+  log: false
+}) {}
+
+/** The processes of all servers so far. */
+const isAlive = (pid: number) => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const program = Effect.gen(function*() {
+  const pids = yield* Ref.make<ReadonlyArray<number>>([])
+  // A Layer that sees each incarnation: it is built with the program, and rebuilt with it.
+  const Seen = Layer.effectDiscard(Effect.gen(function*() {
+    const server = yield* Server
+    yield* Ref.update(pids, (all) => [...all, server.pid])
+    const [line] = yield* server.lastLines
+    yield* Console.log(`server: ${line}`)
+  })).pipe(Layer.provide(Server.layer))
+  const App = Supervisor.layer({ intensity: { restarts: 3, within: "1 minute" } }, [
+    Supervisor.of(Seen, { name: "server", stopWithin: "2 seconds" })
+  ])
+  yield* Effect.scoped(Effect.gen(function*() {
+    const restarting = yield* Effect.forkChild(
+      Stream.runHead(Stream.filter(Actor.events, (event) => event._tag === "ActorRestarting")),
+      { startImmediately: true }
+    )
+    const restarted = yield* Effect.forkChild(
+      Stream.runHead(Stream.filter(Actor.events, (event) => event._tag === "ActorRestarted")),
+      { startImmediately: true }
+    )
+    yield* Layer.build(App)
+    process.kill((yield* Ref.get(pids))[0]!, "SIGKILL")
+    const event = Option.getOrThrow(yield* Fiber.join(restarting))
+    if (event._tag === "ActorRestarting" && event.exit._tag === "Lost" && event.exit.error._tag === "ActorLost") {
+      const { _tag, how } = event.exit.error
+      yield* Console.log(`server is killed: ${_tag}, ${ActorError.formatLost(how)}`)
+    }
+    yield* Fiber.join(restarted)
+    const broken = Program.make("broken", script("echo no such database; exit 3"), {
+      ready: Program.line("listening"),
+      log: false
+    })
+    yield* Effect.catchTag(
+      broken,
+      "ProgramFailed",
+      ({ lines, reason }) => Console.log(`a start that fails says why: ${reason}, "${lines.join()}"`)
+    )
+  }))
+  const left = (yield* Ref.get(pids)).filter(isAlive)
+  yield* Console.log(`the end: ${left.length} processes of the program are left`)
+})
+
+NodeActor.runMain(Effect.provide(Effect.scoped(program), NodeServices.layer))
