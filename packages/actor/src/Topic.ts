@@ -20,19 +20,7 @@ import type { Portal } from "./internal/portal/Portal.ts"
 import * as Broker from "./internal/topic/Broker.ts"
 import type { Overflow } from "./internal/topic/Hub.ts"
 
-export type {
-  /**
-   * What becomes of a message for which a subscriber has no room:
-   *
-   * - `"block"`: its publisher waits, and so do later publishers of that key, until the subscriber has read on
-   * - `"drop-oldest"`: the subscriber loses its oldest, and is told how many
-   * - `"error"`: the stream of the subscriber fails with `StreamOverrun`
-   *
-   * @category models
-   * @since 0.1.0
-   */
-  Overflow
-} from "./internal/topic/Hub.ts"
+export type { Overflow } from "./internal/topic/Hub.ts"
 
 /**
  * An element of a subscription: a message, or a notice that some are missing.
@@ -212,7 +200,7 @@ const follow = <A, K extends string>(
  *
  * @example
  * ```ts
- * const Price = Schema.Struct({ of: Schema.String, euros: Schema.Finite })
+ * export const Price = Schema.Struct({ of: Schema.String, euros: Schema.Finite })
  * export class Prices extends Topic.Service<Prices>()("Prices", {
  *   module: import.meta.url,
  *   message: Price,

@@ -90,13 +90,13 @@ describe("the rules of examples", () => {
   it("an example begins with the imports and the fixtures that it names", () => {
     const lines = program("yield* frank.run(isPrime({ n: Duration.toMillis(7) }))")
     assert.include(lines, `import * as Duration from "effect/Duration"`)
-    assert.include(lines, `import { type Program, running, runs, shows, isPrime } from "../test/api-prelude.ts"`)
+    assert.include(lines, `import { type Example, running, runs, shows, isPrime } from "../test/api-prelude.ts"`)
     assert.include(lines, "const frank = yield* running.frank")
   })
 
   it("an example keeps a name that it defines itself", () => {
     const lines = program("const isPrime = 7", "const { frank } = others", "const [counter, todos] = more")
-    assert.include(lines, `import { type Program, running, runs, shows } from "../test/api-prelude.ts"`)
+    assert.include(lines, `import { type Example, running, runs, shows } from "../test/api-prelude.ts"`)
     assert.notInclude(lines.join(), "running.")
   })
 

@@ -122,9 +122,9 @@ export const program = ({ text }: Pick<Example, "text">): string => {
   const fixtures = names.filter(wanted)
   return [
     ...imports,
-    `import { ${["type Program", "running", "runs", "shows", ...fixtures].join(", ")} } from "../test/api-prelude.ts"`,
+    `import { ${["type Example", "running", "runs", "shows", ...fixtures].join(", ")} } from "../test/api-prelude.ts"`,
     top,
-    "export const example: Program = Actor.nursery(Effect.gen(function*() {",
+    "export const example: Example = Actor.nursery(Effect.gen(function*() {",
     ...Object.keys(running).filter(wanted).map((name) => `const ${name} = yield* running.${name}`),
     checked(body),
     "}))",

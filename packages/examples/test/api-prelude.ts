@@ -21,7 +21,7 @@ import * as Assert from "node:assert/strict"
 import * as Net from "node:net"
 
 /** What an example is: a program for a tree. */
-export type Program = Effect.Effect<unknown, unknown, ActorRuntime>
+export type Example = Effect.Effect<unknown, unknown, ActorRuntime>
 
 /** An example leaves no Effect that it does not run. */
 export const runs = <A>(_: A extends Effect.Effect<unknown, unknown, unknown> ? never : A): void => {}

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { audit, type Program } from "./api-prelude.ts"
+import { audit, type Example } from "./api-prelude.ts"
 
 const [folder = ".", report = "report.json", ...files] = process.argv.slice(2)
 const failures: Record<string, string> = {}
@@ -18,7 +18,7 @@ for (const file of files) {
   // An example that ends this process, or keeps it for ever, has said so before.
   failures[file] = "it did not end"
   note()
-  const load = Effect.promise(() => import(Path.join(folder, file)) as Promise<{ readonly example: Program }>)
+  const load = Effect.promise(() => import(Path.join(folder, file)) as Promise<{ readonly example: Example }>)
   const run = Effect.flatMap(
     load,
     ({ example }) => example.pipe(Effect.provide(MemoryActor.layer({ expose: [audit] })), Effect.timeout("10 seconds"))

@@ -31,24 +31,8 @@ import type { ProgramExit } from "./internal/program/Life.ts"
 import * as Probe from "./internal/program/Probe.ts"
 import { type Line, makeHub, Running, unguarded } from "./internal/program/Running.ts"
 
-export type {
-  /**
-   * The end of a program's process: its code or the signal that killed it, and its last lines.
-   *
-   * @category models
-   * @since 0.1.0
-   */
-  ProgramExit
-} from "./internal/program/Life.ts"
-export type {
-  /**
-   * One line of a program's output.
-   *
-   * @category models
-   * @since 0.1.0
-   */
-  Line
-} from "./internal/program/Running.ts"
+export type { ProgramExit } from "./internal/program/Life.ts"
+export type { Line } from "./internal/program/Running.ts"
 
 const exitText = (exit: ProgramExit): string =>
   exit._tag === "Exited" ? `it exited with code ${exit.code}` : `it was killed by ${exit.signal}`

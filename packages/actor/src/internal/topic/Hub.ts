@@ -17,6 +17,16 @@ export interface Message {
   readonly bytes: Uint8Array
 }
 
+/**
+ * What becomes of a message for which a subscriber has no room:
+ *
+ * - `"block"`: its publisher waits, and so do later publishers of that key, until the subscriber has read on
+ * - `"drop-oldest"`: the subscriber loses its oldest, and is told how many
+ * - `"error"`: the stream of the subscriber fails with `StreamOverrun`
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Overflow = "block" | "drop-oldest" | "error"
 
 export interface Bounds {

@@ -6,7 +6,13 @@
  *      +----exited--> Ended
  */
 
-/** The end of a program's process, and its last lines of both streams, the oldest first. */
+/**
+ * The end of a program's process: its code or the signal that killed it, and its last lines of both streams, the oldest
+ * first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type ProgramExit =
   | { readonly _tag: "Exited"; readonly code: number; readonly lines: ReadonlyArray<string> }
   | { readonly _tag: "Signalled"; readonly signal: string; readonly lines: ReadonlyArray<string> }

@@ -15,7 +15,12 @@ import { killLeftIn, send } from "../signals.ts"
 import * as Life from "./Life.ts"
 import { Lines } from "./Lines.ts"
 
-/** One line of a program's output. */
+/**
+ * One line of a program's output.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Line {
   readonly stream: "stdout" | "stderr"
   readonly text: string
