@@ -58,37 +58,46 @@ export const handlers = (name: string, bounds: Bounds) =>
         resume?.()
       }
     }
-    /** Waits until an action names this id. */
-    const named = (id: number, otherwise: () => void = () => {}): Effect.Effect<void> =>
-      Effect.callback((resume) => {
-        resumes.set(id, () => resume(Effect.void))
+    /** Tries now, and again when an action names this id, until there is an answer. */
+    const answered = <A, E>(id: number, attempt: () => Effect.Effect<A, E> | undefined, otherwise = () => {}) =>
+      Effect.callback<A, E>((resume) => {
+        const look = () => {
+          const answer = attempt()
+          if (answer === undefined) resumes.set(id, look)
+          else resume(answer)
+        }
+        look()
         return Effect.sync(() => {
           resumes.delete(id)
           otherwise()
         })
       })
-    const taken = (id: number): Effect.Effect<readonly [Item, ...ReadonlyArray<Item>], StreamOverrun, ActorRuntime> =>
+    const taken = (id: number) =>
+      Effect.flatMap(ActorRuntime, ({ info }) =>
+        answered(id, () => {
+          const [found, actions] = hub.take(id)
+          execute(actions)
+          if (found === undefined) return undefined
+          if (found !== "overrun") return Effect.succeed(itemsOf(found))
+          return Effect.fail(new StreamOverrun({ actor: info.id, endpoint: name }))
+        }))
+    /** Publishes at the first attempt; the second comes when all of it is. */
+    const published = (messages: ReadonlyArray<Message>) =>
       Effect.suspend(() => {
-        const [found, actions] = hub.take(id)
-        execute(actions)
-        if (found === undefined) return Effect.andThen(named(id), taken(id))
-        if (found !== "overrun") return Effect.succeed(itemsOf(found))
-        return Effect.flatMap(ActorRuntime, ({ info }) =>
-          Effect.fail(new StreamOverrun({ actor: info.id, endpoint: name })))
+        const id = ++ids
+        let isGiven = false
+        return answered(id, () => {
+          if (isGiven) return Effect.void
+          isGiven = true
+          const actions = hub.publish(id, messages)
+          const isDone = actions.some((action) => action._tag === "Published" && action.id === id)
+          execute(actions)
+          return isDone ? Effect.void : undefined
+        }, () => execute(hub.withdraw(id)))
       })
     return {
-      statistics: () =>
-        Effect.sync(() => hub.statistics),
-      publish: ({ messages }: { readonly messages: ReadonlyArray<Message> }) =>
-        Effect.suspend(() => {
-          const id = ++ids
-          const actions = hub.publish(id, messages)
-          execute(actions)
-          if (
-            actions.some((action) => action._tag === "Published" && action.id === id)
-          ) return Effect.void
-          return named(id, () => execute(hub.withdraw(id)))
-        }),
+      statistics: () => Effect.sync(() => hub.statistics),
+      publish: ({ messages }: { readonly messages: ReadonlyArray<Message> }) => published(messages),
       subscribe: ({ keys, overflow, replay }: Wish) =>
         Stream.unwrap(Effect.map(
           Effect.acquireRelease(

@@ -171,25 +171,23 @@ export class Hub {
     return false
   }
 
-  /** Takes all that may be taken of what waits, in the order in which it came. */
+  /**
+   * Takes all that may be taken of what waits, in the order in which it came. Nobody gets room on the way: what is held at
+   * one publisher is held at all that come later.
+   */
   private goOn(actions: Array<Action>): void {
     if (this.waiting.length === 0) return
-    const held = new Set<string>()
     const left: Array<Publisher> = []
     for (const publisher of this.waiting) {
       const { messages } = publisher
       while (publisher.next < messages.length) {
         const message = messages[publisher.next]!
-        if (held.has(message.key) || this.isHeld(message.key)) break
+        if (this.isHeld(message.key)) break
         publisher.next++
         this.accept(message, actions)
       }
-      if (publisher.next === messages.length) {
-        actions.push({ _tag: "Published", id: publisher.id })
-        continue
-      }
-      held.add(messages[publisher.next]!.key)
-      left.push(publisher)
+      if (publisher.next === messages.length) actions.push({ _tag: "Published", id: publisher.id })
+      else left.push(publisher)
     }
     this.waiting = left
   }
