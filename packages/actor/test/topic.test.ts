@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, type ActorError, MemoryActor, Supervisor, Topic } from "@furrow/actor"
 import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -215,13 +216,17 @@ describe("A supervised topic", () => {
     run(
       App,
       Effect.gen(function*() {
-        const reader = yield* reading(Prices.subscribe())
-        const late = yield* Effect.forkChild(Effect.andThen(Effect.sleep("1 millis"), Prices.publish(tea(1))))
+        const latch = Deferred.makeUnsafe<void>()
+        const reader = yield* reading(Prices.subscribe(), Deferred.await(latch))
+        yield* Prices.publish(tea(1))
+        yield* settle
         yield* kill("Prices")
         yield* pass(2_000)
-        yield* Fiber.join(late)
+        // The reader is at its first message still: nobody has subscribed to the successor.
+        yield* Prices.publish(tea(2))
+        yield* Deferred.succeed(latch, undefined)
         yield* settle
-        assert.deepStrictEqual(reader.read, ["gap", "tea 1"])
+        assert.deepStrictEqual(reader.read, ["tea 1", "gap", "tea 2"])
       })
     ))
 

@@ -5,8 +5,10 @@ import { Actor, Supervisor } from "@furrow/actor"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
 import { Program } from "@furrow/node"
 import { prepare } from "@furrow/node/internal/program/Launch"
+import { Lines } from "@furrow/node/internal/program/Lines"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Processes from "@furrow/testing/Processes"
+import * as RootProgram from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
@@ -22,7 +24,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { Writable } from "node:stream"
 import { family, hurt, Keeper, pids, sh } from "./fixtures/programs.ts"
-import { evidence, timed, withActors } from "./support.ts"
+import { evidence, fixture, timed, withActors } from "./support.ts"
 
 const run = <A, E>(program: Effect.Effect<A, E, ActorRuntime | ChildProcessSpawner | Scope.Scope>) =>
   withActors(Effect.provide(program, NodeServices.layer))
@@ -260,6 +262,20 @@ describe("A program under a guard", () => {
   })
 })
 
+describe("The lines of a program", () => {
+  it("G917: come in pieces where they do not end, and whole where a character or a line is cut", () => {
+    const lines = new Lines()
+    const text = (bytes: string | Buffer) => lines.write(Buffer.from(bytes as string)).map((line) => line.length)
+    assert.deepStrictEqual(text("x".repeat(40_000)), [16_384, 16_384])
+    assert.deepStrictEqual(text(`${"x".repeat(10)}\r\ny`), [40_000 - 2 * 16_384 + 10])
+    const euro = Buffer.from("€")
+    assert.deepStrictEqual(lines.write(euro.subarray(0, 1)), [])
+    assert.deepStrictEqual(lines.write(Buffer.concat([euro.subarray(1), Buffer.from("\n\nz")])), ["y€", ""])
+    assert.deepStrictEqual(lines.end(), ["z"])
+    assert.deepStrictEqual(lines.end(), [])
+  })
+})
+
 describe("A supervised program", () => {
   it.live("G919: is started again when it is killed, and the supervisor is told why", () =>
     run(Effect.gen(function*() {
@@ -307,4 +323,21 @@ describe("A supervised program", () => {
       yield* keeper.wait
       yield* gone(numbers)
     })), 60_000)
+
+  for (const guard of ["warden", "thread"] as const) {
+    it.live(
+      `G920: of a root that is killed by SIGKILL is gone with its group, under the guard ${guard}`,
+      () =>
+        Effect.scoped(Effect.gen(function*() {
+          const root = yield* RootProgram.start(fixture("programRoot.ts"), { args: [guard] })
+          const [, found] = yield* root.says(/pids ([\d ]+) end/, { within: "60 seconds" })
+          const numbers = found!.split(" ").map(Number)
+          assert.lengthOf(numbers, 4)
+          assert.isTrue(numbers.every(Processes.isAlive))
+          yield* root.signal("SIGKILL")
+          yield* gone(numbers)
+        })),
+      120_000
+    )
+  }
 })
