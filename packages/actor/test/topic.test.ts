@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Actor} from "@furrow/actor";
-import { type ActorError, MemoryActor, Supervisor, Topic } from "@furrow/actor"
+import { type Actor, type ActorError, MemoryActor, Supervisor, Topic } from "@furrow/actor"
 import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

@@ -5,7 +5,16 @@
  * directive, with the code of the error it is refused with.
  */
 import type { ActorError, Dialog, Portal } from "@furrow/actor"
-import { Actor, MemoryActor, Nursery, PayloadReceiver, Portal as Portals, Registry, Supervisor } from "@furrow/actor"
+import {
+  Actor,
+  MemoryActor,
+  Nursery,
+  PayloadReceiver,
+  Portal as Portals,
+  Registry,
+  Supervisor,
+  Topic
+} from "@furrow/actor"
 import type { AnyCallEndpoint, Call, StreamEndpoint } from "@furrow/actor/Endpoint"
 import type { Configured, Startable } from "@furrow/actor/Service"
 import type * as Cause from "effect/Cause"
@@ -639,6 +648,19 @@ is<Option.Option<Nursery.Ended>, never, Actor.Nursery>()(Stream.runHead(Nursery.
 Portals.monitor("frank")
 // @ts-expect-error TS2740 a reference gives no power: only a portal can be drained
 Portals.drain(ended.ref, 0)
+
+// ---- topics ---------------------------------------------------------------------------------------------------------
+
+type Elements = Topic.Element<{ readonly of: "tea" | "rice"; readonly cents: number }, "tea" | "rice">
+is<void, AE, T.Prices>()(T.Prices.publish({ of: "tea", cents: 1 }))
+isS<Elements, AE, T.Prices>()(T.Prices.subscribe({ keys: ["tea"], overflow: "drop-oldest" }))
+isS<{ readonly of: "tea" | "rice"; readonly cents: number }, AE, T.Prices>()(Topic.messages(T.Prices.subscribe()))
+isL<T.Prices, AE, AR>()(T.Prices.layer)
+isL<T.Prices, AE, AR>()(Supervisor.layer({}, [T.Prices]))
+// @ts-expect-error TS2322 a key that no message has
+T.Prices.subscribe({ keys: ["coffee"] })
+// @ts-expect-error TS2322 a message of another type
+T.Prices.publish({ of: "tea", cents: "1" })
 
 // ---- receivers ------------------------------------------------------------------------------------------------------
 
