@@ -210,10 +210,14 @@ export class Guard {
     return { file: file!, args, fds }
   }
 
-  /** The words before the command line of a program that is no actor; the tree has a warden then, if it can have one. */
-  prefix(): ReadonlyArray<string> {
+  /**
+   * The words before the command line of a program that is no actor; the tree has a warden then. Nothing ends a program
+   * where there can be none.
+   */
+  prefix(): ReadonlyArray<string> | undefined {
     const { registry, setpriv } = this.options
-    if (registry !== undefined) this.openRegistry()
+    if (registry === undefined) return undefined
+    this.openRegistry()
     return setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL", "--"]
   }
 

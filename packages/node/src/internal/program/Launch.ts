@@ -71,7 +71,8 @@ export const prepare = (
     stdin: options.stdin ?? "ignore",
     detached: true
   }
-  if (guard === undefined) return { command: ChildProcess.make(command, args, given), gate: undefined }
+  const prefix = guard?.prefix()
+  if (prefix === undefined) return { command: ChildProcess.make(command, args, given), gate: undefined }
   const gate = gateFds.find((fd) => options.additionalFds?.[`fd${fd}`] === undefined)
   if (gate === undefined) throw new Error("the descriptors 3 to 9 of its command are all used: leave one of them free")
   const { shell: wanted, ...direct } = given
@@ -79,7 +80,7 @@ export const prepare = (
     ? [command, ...args]
     : [wanted === true ? shell : wanted, "-c", command]
   const [file, ...rest] = [
-    ...guard.prefix(),
+    ...prefix,
     shell,
     "-c",
     `read -r furrow_go <&${gate} && exec ${gate}<&- && exec "$@"`,
