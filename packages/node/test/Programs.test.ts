@@ -163,6 +163,16 @@ describe("A program", () => {
     120_000
   )
 
+  it.live("G917: gives a later reader its last lines, and its output ends with it", () =>
+    run(Effect.gen(function*() {
+      const command = sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done")
+      const program = yield* Program.make("counts", command, quiet)
+      yield* program.exit
+      const lines = yield* Stream.runCollect(program.output)
+      assert.deepStrictEqual(lines.map(({ text }) => Number(text)), Array.from({ length: 64 }, (_, i) => i + 37))
+      assert.deepStrictEqual(lines.map(({ number }) => number), lines.map(({ text }) => Number(text)))
+    })), 60_000)
+
   it.live("G917: writes its lines to the log with its name, stdout as Info and stderr as Warning", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ fiber, logLevel, message }) => {
@@ -259,6 +269,16 @@ describe("A program under a guard", () => {
     assert.strictEqual(gate, 3)
     assert.strictEqual(await started("\n"), "ran 0")
     assert.strictEqual(await started(""), "1")
+  })
+
+  it("G920: is started as it is where there is no guard to wait for", () => {
+    const guard = { prefix: () => undefined, enter: () => () => {}, signal: () => {} }
+    for (const around of [guard, undefined]) {
+      const { command, gate } = prepare(sh("echo ran"), around, 1000)
+      assert.strictEqual(gate, undefined)
+      assert.deepStrictEqual([command.command, ...command.args], ["/bin/sh", "-c", "echo ran"])
+      assert.deepInclude(command.options, { detached: true, stdin: "ignore", forceKillAfter: 1000 })
+    }
   })
 })
 
