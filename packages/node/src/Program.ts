@@ -157,7 +157,8 @@ export interface ProgramOptions<E = never, R = never> {
 export const line = (pattern: RegExp | string): Ready => (program) => program.line(pattern)
 
 /**
- * Ready when a TCP port accepts, which is asked every 50 ms. Default of the host: `127.0.0.1`.
+ * Ready when a TCP port accepts, which is asked every 50 ms. Default of the host: `127.0.0.1`. A listener that was there
+ * before counts, too.
  *
  * @example
  * ```ts
