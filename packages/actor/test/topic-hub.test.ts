@@ -1,5 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
+import { handlers } from "@furrow/actor/internal/topic/Broker"
 import { Hub, type Message, type Taken } from "@furrow/actor/internal/topic/Hub"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 
 const message = (text: string): Message => ({ key: text[0]!, bytes: new TextEncoder().encode(text) })
 const messages = (...texts: ReadonlyArray<string>) => texts.map(message)
@@ -94,6 +98,20 @@ describe("The hub of a topic", () => {
     assert.deepInclude(taken as Taken, { dropped: 2 })
     assert.strictEqual(hub.statistics.kept, 1)
   })
+
+  it.effect("G924: keeps no more of what has arrived than the messages themselves", () =>
+    Effect.gen(function*() {
+      const made = yield* handlers("Prices", { buffer: 4, replay: 4 })
+      const arrived = new Uint8Array(64 * 1024).fill(7)
+      yield* made.publish({ messages: [{ key: "", bytes: arrived.subarray(10, 13) }] })
+      const [, item] = yield* made.subscribe({ keys: null, overflow: "block", replay: 1 }).pipe(
+        Stream.take(2),
+        Stream.runCollect,
+        Effect.provideService(ActorRuntime, {} as never)
+      )
+      assert.deepStrictEqual(item!.message!.bytes, new Uint8Array([7, 7, 7]))
+      assert.strictEqual(item!.message!.bytes.buffer.byteLength, 3)
+    }))
 
   it("G924: knows nothing of whoever has left", () => {
     const hub = hubOf(1)

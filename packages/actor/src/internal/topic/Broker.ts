@@ -45,6 +45,12 @@ const itemsOf = ({ dropped, messages }: Taken): readonly [Item, ...ReadonlyArray
   return [{ dropped, message: first }, ...rest.map((message) => ({ dropped: 0, message }))]
 }
 
+/** Bytes that arrive are a view of what was read at once: a small one would keep all of that. */
+const owned = (message: Message): Message =>
+  message.bytes.buffer.byteLength <= 2 * message.bytes.length
+    ? message
+    : { key: message.key, bytes: new Uint8Array(message.bytes) }
+
 /** The handlers of one topic. */
 export const handlers = (name: string, bounds: Bounds) =>
   Effect.sync(() => {
@@ -89,7 +95,7 @@ export const handlers = (name: string, bounds: Bounds) =>
         return answered(id, () => {
           if (isGiven) return Effect.void
           isGiven = true
-          const actions = hub.publish(id, messages)
+          const actions = hub.publish(id, messages.map(owned))
           const isDone = actions.some((action) => action._tag === "Published" && action.id === id)
           execute(actions)
           return isDone ? Effect.void : undefined
