@@ -25,7 +25,7 @@ const published = (actions: ReadonlyArray<{ readonly _tag: string; readonly id: 
 const hubOf = (buffer: number, replay = 0) => new Hub({ buffer, replay })
 
 describe("The hub of a topic", () => {
-  it("G921: gives each subscriber the messages of its keys, in the order in which they were published", () => {
+  it("G178: gives each subscriber the messages of its keys, in the order in which they were published", () => {
     const hub = hubOf(10)
     hub.subscribe(1, ["a"], "block", 0)
     hub.subscribe(2, null, "block", 0)
@@ -34,7 +34,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual(drain(hub, 2), ["a1", "b1", "a2"])
   })
 
-  it("G922: holds up the publishers of the keys that a full `block` subscriber reads, and nobody else", () => {
+  it("G179: holds up the publishers of the keys that a full `block` subscriber reads, and nobody else", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1"))), [10])
@@ -50,7 +50,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 0)
   })
 
-  it("G922: lets go on whom a subscriber held up that has left, and whom a publisher held up that waits no longer", () => {
+  it("G179: lets go on whom a subscriber held up that has left, and whom a publisher held up that waits no longer", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.publish(10, messages("a1"))
@@ -60,7 +60,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual(published(hub.leave(1)), [12])
   })
 
-  it("G923: drops the oldest of a `drop-oldest` subscriber, counts them, and holds up nobody", () => {
+  it("G180: drops the oldest of a `drop-oldest` subscriber, counts them, and holds up nobody", () => {
     const hub = hubOf(2)
     hub.subscribe(1, null, "drop-oldest", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2", "a3", "a4", "a5"))), [10])
@@ -71,14 +71,14 @@ describe("The hub of a topic", () => {
     assert.deepInclude(hub.take(1)[0] as Taken, { dropped: 0 })
   })
 
-  it("G923: is done with an `error` subscriber that is too slow, and holds up nobody", () => {
+  it("G180: is done with an `error` subscriber that is too slow, and holds up nobody", () => {
     const hub = hubOf(1)
     hub.subscribe(1, null, "error", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2"))), [10])
     assert.strictEqual(hub.take(1)[0], "overrun")
   })
 
-  it("G924: gives a later subscriber the last of its keys, of those that are kept", () => {
+  it("G181: gives a later subscriber the last of its keys, of those that are kept", () => {
     const hub = hubOf(10, 3)
     hub.publish(10, messages("a1", "b1", "a2", "b2", "a3"))
     hub.subscribe(1, null, "block", 9)
@@ -88,7 +88,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual([1, 2, 3, 4].map((id) => drain(hub, id)), [["a2", "b2", "a3"], ["a2", "a3"], ["a3"], []])
   })
 
-  it("G924: holds no more bytes for a subscriber, or for later ones, than its bound, and one message in any case", () => {
+  it("G181: holds no more bytes for a subscriber, or for later ones, than its bound, and one message in any case", () => {
     const hub = hubOf(1000, 1000)
     const large = { key: "a", bytes: new Uint8Array(5 * 1024 * 1024) }
     hub.subscribe(1, null, "drop-oldest", 0)
@@ -99,7 +99,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.kept, 1)
   })
 
-  it.effect("G924: keeps no more of what has arrived than the messages themselves", () =>
+  it.effect("G181: keeps no more of what has arrived than the messages themselves", () =>
     Effect.gen(function*() {
       const made = yield* handlers("Prices", { buffer: 4, replay: 4 })
       const arrived = new Uint8Array(64 * 1024).fill(7)
@@ -113,7 +113,7 @@ describe("The hub of a topic", () => {
       assert.strictEqual(item!.message!.bytes.buffer.byteLength, 3)
     }))
 
-  it("G924: knows nothing of whoever has left", () => {
+  it("G181: knows nothing of whoever has left", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 100; id++) hub.subscribe(id, id % 2 === 0 ? null : [`k${id}`], "block", 0)
     for (let id = 0; id < 100; id++) hub.leave(id)

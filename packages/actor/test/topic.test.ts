@@ -54,7 +54,7 @@ const reading = <S>(
   })
 
 describe("A topic", () => {
-  it.effect("G921: passes on what is published to all who have subscribed, whole and by key", () =>
+  it.effect("G178: passes on what is published to all who have subscribed, whole and by key", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -68,7 +68,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G921: is published to by an actor that uses it", () =>
+  it.effect("G178: is published to by an actor that uses it", () =>
     run(
       Layer.provideMerge(Trader.layer, Prices.layer),
       Effect.gen(function*() {
@@ -80,7 +80,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G921: refuses a message that does not match before it leaves the publisher", () =>
+  it.effect("G178: refuses a message that does not match before it leaves the publisher", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -89,7 +89,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G921: without keys passes on values of any schema, also in this process", () =>
+  it.effect("G178: without keys passes on values of any schema, also in this process", () =>
     run(
       Counts.layerTest,
       Effect.gen(function*() {
@@ -103,7 +103,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G922: a slow `block` subscriber holds up the publishers of its keys until it reads on, or leaves", () =>
+  it.effect("G179: a slow `block` subscriber holds up the publishers of its keys until it reads on, or leaves", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -125,7 +125,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G922: a publisher that is interrupted while it waits holds up nobody, and its message is not published", () =>
+  it.effect("G179: a publisher that is interrupted while it waits holds up nobody, and its message is not published", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -137,7 +137,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G923: a slow `drop-oldest` subscriber holds up nobody, and is told how many it has lost", () =>
+  it.effect("G180: a slow `drop-oldest` subscriber holds up nobody, and is told how many it has lost", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -157,7 +157,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G923: a slow `error` subscriber fails with StreamOverrun, and holds up nobody", () =>
+  it.effect("G180: a slow `error` subscriber fails with StreamOverrun, and holds up nobody", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -175,7 +175,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G924: a later subscriber is given the last messages that are kept, if it asks for them", () =>
+  it.effect("G181: a later subscriber is given the last messages that are kept, if it asks for them", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -193,7 +193,7 @@ describe("A topic", () => {
 describe("A supervised topic", () => {
   const App = Supervisor.layer({ intensity: { restarts: 5, within: "1 minute" } }, [Prices])
 
-  it.effect("G925: whose actor is killed tells every subscriber of the gap, and goes on with its successor", () =>
+  it.effect("G182: whose actor is killed tells every subscriber of the gap, and goes on with its successor", () =>
     run(
       App,
       Effect.gen(function*() {
@@ -212,7 +212,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G925: gives its subscribers after a gap what the successor has kept since", () =>
+  it.effect("G182: gives its subscribers after a gap what the successor has kept since", () =>
     run(
       App,
       Effect.gen(function*() {
@@ -230,7 +230,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G925: that is lost for good fails its subscribers within a bound", () =>
+  it.effect("G182: that is lost for good fails its subscribers within a bound", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {

@@ -39,7 +39,7 @@ const gone = (pids: ReadonlyArray<number>) =>
 
 describe("A program", () => {
   it.live(
-    "G915: is ready at a line that matches, and is gone with its group when its Scope closes",
+    "G172: is ready at a line that matches, and is gone with its group when its Scope closes",
     () =>
       run(Effect.gen(function*() {
         const numbers = yield* Effect.scoped(Effect.gen(function*() {
@@ -55,7 +55,7 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G915: is ready when its port accepts, and when its socket does", () =>
+  it.live("G172: is ready when its port accepts, and when its socket does", () =>
     run(Effect.gen(function*() {
       const path = `${yield* evidence}.sock`
       const listening = (where: string) =>
@@ -78,7 +78,7 @@ describe("A program", () => {
     })), 60_000)
 
   it.live(
-    "G916: that exits before it is ready fails the start with its code and its last lines",
+    "G173: that exits before it is ready fails the start with its code and its last lines",
     () =>
       run(Effect.gen(function*() {
         const error = yield* Effect.flip(
@@ -97,7 +97,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G916: that is not ready in time fails the start with its last lines, and nothing of it is left",
+    "G173: that is not ready in time fails the start with its last lines, and nothing of it is left",
     () =>
       run(Effect.gen(function*() {
         const error = yield* Effect.flip(Effect.scoped(
@@ -111,7 +111,7 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G916: whose `ready` fails is stopped at once, and the error stays typed", () =>
+  it.live("G173: whose `ready` fails is stopped at once, and the error stays typed", () =>
     run(Effect.gen(function*() {
       let pid = 0
       const error = yield* Effect.flip(Program.make("refused", sh("exec sleep 1000"), {
@@ -125,7 +125,7 @@ describe("A program", () => {
       assert.isFalse(Processes.isAlive(pid))
     })), 60_000)
 
-  it.live("G916: that cannot be started fails with the reason, by name and by path", () =>
+  it.live("G173: that cannot be started fails with the reason, by name and by path", () =>
     run(Effect.gen(function*() {
       const failed = (command: ChildProcess.StandardCommand) => Effect.flip(Program.make("x", command, quiet))
       const byName = yield* failed(ChildProcess.make("furrow-no-such-program", []))
@@ -138,7 +138,7 @@ describe("A program", () => {
     })), 60_000)
 
   it.live(
-    "G917: that floods its output is read to the end: no reader, a slow one and a line without end hold it up",
+    "G174: that floods its output is read to the end: no reader, a slow one and a line without end hold it up",
     () =>
       run(Effect.gen(function*() {
         const flood = sh(
@@ -163,7 +163,7 @@ describe("A program", () => {
     120_000
   )
 
-  it.live("G917: gives a later reader its last lines, and its output ends with it", () =>
+  it.live("G174: gives a later reader its last lines, and its output ends with it", () =>
     run(Effect.gen(function*() {
       const command = sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done")
       const program = yield* Program.make("counts", command, quiet)
@@ -173,7 +173,7 @@ describe("A program", () => {
       assert.deepStrictEqual(lines.map(({ number }) => number), lines.map(({ text }) => Number(text)))
     })), 60_000)
 
-  it.live("G917: writes its lines to the log with its name, stdout as Info and stderr as Warning", () => {
+  it.live("G174: writes its lines to the log with its name, stdout as Info and stderr as Warning", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ fiber, logLevel, message }) => {
       const { program } = fiber.getRef(References.CurrentLogAnnotations)
@@ -186,7 +186,7 @@ describe("A program", () => {
     })).pipe(Effect.provide(Logger.layer([logger])))
   }, 60_000)
 
-  it.live("G917: reads what is written to its stdin, and nothing by default", () =>
+  it.live("G174: reads what is written to its stdin, and nothing by default", () =>
     run(Effect.gen(function*() {
       const silent = yield* Program.make("silent", sh("cat; echo end"), quiet)
       assert.deepInclude(yield* silent.exit, { code: 0, lines: ["end"] })
@@ -195,7 +195,7 @@ describe("A program", () => {
       assert.deepInclude(yield* echo.exit, { code: 0, lines: ["hello"] })
     })), 60_000)
 
-  it.live("G918: that ignores SIGTERM is killed with its group after its bound", () =>
+  it.live("G175: that ignores SIGTERM is killed with its group after its bound", () =>
     run(Effect.gen(function*() {
       const stubborn = "trap '' TERM; sleep 1000 & echo $$ $!; while :; do sleep 1000; done"
       const [numbers, millis] = yield* timed(Effect.scoped(Effect.gen(function*() {
@@ -209,7 +209,7 @@ describe("A program", () => {
     })), 60_000)
 
   it.live(
-    "G918: is stopped by the signal of its command, and has its bound to end in order",
+    "G175: is stopped by the signal of its command, and has its bound to end in order",
     () =>
       run(Effect.gen(function*() {
         const polite = "trap 'echo bye; exit 0' HUP; echo up; while :; do sleep 0.05; done"
@@ -224,7 +224,7 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G918: that ends takes with it what it has left in its group", () =>
+  it.live("G175: that ends takes with it what it has left in its group", () =>
     run(Effect.gen(function*() {
       const program = yield* Program.make("leaver", sh("sleep 1000 >/dev/null 2>&1 & echo $!"), quiet)
       const exit = yield* program.exit
@@ -233,7 +233,7 @@ describe("A program", () => {
     })), 60_000)
 
   it.live(
-    "G919: tells its end as an exit and as an ActorExit: returned, failed, lost",
+    "G176: tells its end as an exit and as an ActorExit: returned, failed, lost",
     () =>
       run(Effect.gen(function*() {
         const ended = (script: string) => Effect.flatMap(Program.make("ends", sh(script), quiet), ({ wait }) => wait)
@@ -253,7 +253,7 @@ describe("A program", () => {
 })
 
 describe("A program under a guard", () => {
-  it("G920: begins only when the guard knows its group: where its parent is gone before, nothing of it has run", async () => {
+  it("G177: begins only when the guard knows its group: where its parent is gone before, nothing of it has run", async () => {
     const guard = { prefix: () => [], enter: () => () => {}, signal: () => {} }
     const { command, gate } = prepare(sh("echo ran"), guard, 1000)
     const started = (word: string) =>
@@ -271,7 +271,7 @@ describe("A program under a guard", () => {
     assert.strictEqual(await started(""), "1")
   })
 
-  it("G920: is started as it is where there is no guard to wait for", () => {
+  it("G177: is started as it is where there is no guard to wait for", () => {
     const guard = { prefix: () => undefined, enter: () => () => {}, signal: () => {} }
     for (const around of [guard, undefined]) {
       const { command, gate } = prepare(sh("echo ran"), around, 1000)
@@ -283,7 +283,7 @@ describe("A program under a guard", () => {
 })
 
 describe("The lines of a program", () => {
-  it("G917: come in pieces where they do not end, and whole where a character or a line is cut", () => {
+  it("G174: come in pieces where they do not end, and whole where a character or a line is cut", () => {
     const lines = new Lines()
     const text = (bytes: string | Buffer) => lines.write(Buffer.from(bytes as string)).map((line) => line.length)
     assert.deepStrictEqual(text("x".repeat(40_000)), [16_384, 16_384])
@@ -297,7 +297,7 @@ describe("The lines of a program", () => {
 })
 
 describe("A supervised program", () => {
-  it.live("G919: is started again when it is killed, and the supervisor is told why", () =>
+  it.live("G176: is started again when it is killed, and the supervisor is told why", () =>
     run(Effect.gen(function*() {
       const folder = Path.dirname(yield* evidence)
       class Worker extends Program.Service<Worker>()("worker", {
@@ -324,7 +324,7 @@ describe("A supervised program", () => {
       yield* gone(starts())
     })), 60_000)
 
-  it.live("G919: below an actor fails the actor when it is killed, and goes with it", () =>
+  it.live("G176: below an actor fails the actor when it is killed, and goes with it", () =>
     run(Effect.gen(function*() {
       const keeper = yield* Actor.startScoped(Keeper)
       const numbers = yield* keeper.run(pids())
@@ -335,7 +335,7 @@ describe("A supervised program", () => {
       yield* gone(numbers)
     })), 60_000)
 
-  it.live("G920: below an actor that is killed by SIGKILL is gone with its group", () =>
+  it.live("G177: below an actor that is killed by SIGKILL is gone with its group", () =>
     run(Effect.gen(function*() {
       const keeper = yield* Actor.startScoped(Keeper)
       const numbers = yield* keeper.run(pids())
@@ -346,7 +346,7 @@ describe("A supervised program", () => {
 
   for (const guard of ["warden", "thread"] as const) {
     it.live(
-      `G920: of a root that is killed by SIGKILL is gone with its group, under the guard ${guard}`,
+      `G177: of a root that is killed by SIGKILL is gone with its group, under the guard ${guard}`,
       () =>
         Effect.scoped(Effect.gen(function*() {
           const root = yield* RootProgram.start(fixture("programRoot.ts"), { args: [guard] })
