@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export { restart, start, stop } from "./internal/api/ByHand.ts"
 export {
   type Child,
   type ChildOptions,
@@ -16,4 +17,5 @@ export {
   type Supervised
 } from "./internal/api/Supervise.ts"
 export { GaveUp } from "./internal/errors/GaveUp.ts"
+export type { ChildState } from "./internal/inspect/Snapshot.ts"
 export type { AutoShutdown, Restart, Strategy } from "./internal/supervision/SupervisorMachine.ts"

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Actor } from "@furrow/actor"
 import { ActorError } from "@furrow/actor"
 import * as Machine from "@furrow/actor/internal/supervision/SupervisorMachine"
+import { problemOf } from "@furrow/actor/internal/supervision/SupervisorProblems"
 import { Cause, Schema } from "effect"
 import * as Fs from "node:fs"
 
@@ -83,6 +84,10 @@ class Played {
         return this.input({ _tag: "Add", spec: { ...child(name), restart: "transient" } })
       case "remove":
         return this.input({ _tag: "Remove", child: name })
+      case "restart":
+      case "stop":
+      case "start":
+        return this.input({ _tag: "ByHand", what: what as "restart", child: name })
       default:
         this.now += Number(name)
     }
@@ -505,6 +510,81 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
+    "G944: the end of a transient child that a user waits for counts, and waits for the backoff",
+    () => up([{ ...child("a"), restart: "transient" }, child("b", "a")]),
+    "b dies; b stopped; waited; a silent; b fails; a dies Returned; a stopped; waited",
+    [
+      "restarting b",
+      "stop b1",
+      "wait afresh",
+      "start b2",
+      "restarting a b",
+      "stop a1",
+      "wait",
+      "start a2"
+    ]
+  ],
+  [
+    "G945: a restart by hand replaces those that go for a death, and counts as none",
+    () => up(line, { intensity: { restarts: 0, withinMillis: 10 } }),
+    "b restart; c stopped; b stopped; b up; c up",
+    [
+      "stop c1",
+      "stop b1",
+      "start b2",
+      "restarted b",
+      "start c2",
+      "restarted c"
+    ]
+  ],
+  [
+    "G945: a stop by hand takes all users along, whatever the strategy, and a start brings them back",
+    () => up(line, { strategy: "one-for-one" }),
+    "a stop; c stopped; b stopped; a stopped; waited; a start; a up; b up; c up",
+    [
+      "stop c1",
+      "stop b1",
+      "stop a1",
+      "start a2",
+      "restarted a",
+      "start b2",
+      "restarted b",
+      "start c2",
+      "restarted c"
+    ]
+  ],
+  [
+    "G945: a start by hand of a user starts what it uses first",
+    () => up(line),
+    "a stop; c stopped; b stopped; a stopped; c start",
+    ["stop c1", "stop b1", "stop a1", "start a2"]
+  ],
+  [
+    "G945: a child that was stopped by hand stays down while others are restarted",
+    () => up(line, { strategy: "one-for-all" }),
+    "x stop; x stopped; a dies; c stopped; b stopped; a stopped; waited; a up; b up; c up",
+    [
+      "stop x1",
+      "restarting a b c",
+      "stop c1",
+      "stop b1",
+      "stop a1",
+      "wait afresh",
+      "start a2",
+      "restarted a",
+      "start b2",
+      "restarted b",
+      "start c2",
+      "restarted c"
+    ]
+  ],
+  [
+    "G945: the death of a child that is stopped by hand counts for nothing",
+    () => up(line, { intensity: { restarts: 0, withinMillis: 10 } }),
+    "a stop; a dies; b dies; c stopped; b stopped; a stopped",
+    ["stop c1", "stop b1", "stop a1"]
+  ],
+  [
     "G151: a dynamic child comes, is restarted, and goes",
     () => new Played([], { dynamic: true, strategy: "one-for-one" }),
     "k add; k up; k dies; k stopped; waited; k up; k remove; k stopped",
@@ -576,7 +656,7 @@ describe("A supervisor", () => {
 
   it("G151: refuses children and policies that contradict each other", () => {
     const problem = (policy: Partial<Machine.Policy>, ...children: ReadonlyArray<Machine.ChildSpec>) =>
-      Machine.problemOf(policyOf(policy), children)
+      problemOf(policyOf(policy), children)
     assert.isUndefined(problem({}, ...line))
     assert.include(problem({}, { ...child("a"), restart: "temporary" }, child("b", "a")), `"b" uses it`)
     assert.include(problem({ autoShutdown: "any-significant" }, { ...child("a"), significant: true }), "permanent")
@@ -603,6 +683,9 @@ const Word = Schema.Struct({
     "dies Returned",
     "silent",
     "fails",
+    "restart",
+    "stop",
+    "start",
     "2000"
   ])
 })

@@ -273,14 +273,17 @@ describe("A restart", () => {
         )
         assert.deepStrictEqual(told, ["Counter Lost: Counter Web", "Counter 2", "Web 2"])
         const [supervisor] = (yield* Actor.statistics).supervisors
+        const actors = { Store: yield* Store, Counter: yield* Counter, Web: yield* Web, Mail: yield* Mail } as const
         assert.deepStrictEqual(supervisor, {
           state: "Running",
           strategy: "dependants",
           deaths: 1,
-          children: [["Store", 1], ["Counter", 2], ["Web", 2], ["Mail", 1]].map(([child, incarnation]) => ({
-            child: child as string,
-            state: "Up",
-            incarnation: incarnation as number
+          children: ([["Store", 1], ["Counter", 2], ["Web", 2], ["Mail", 1]] as const).map(([child, incarnation]) => ({
+            child,
+            state: "Up" as const,
+            incarnation,
+            restart: "permanent" as const,
+            actor: actors[child].actor
           }))
         })
       })

@@ -9,20 +9,24 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { Argument, Configured } from "../contract/Settings.ts"
-import type { ActorError } from "../errors/ActorError.ts"
+import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
+import type { ChildState } from "../inspect/Snapshot.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
 import { endWithScope } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { AnyService } from "../process/ServiceImplementation.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import * as Backoff from "../supervision/Backoff.ts"
+import type { ChildPlan, Incarnation, Part } from "../supervision/ChildPlan.ts"
 import { Escalation } from "../supervision/Escalation.ts"
-import { type ChildPlan, exitOfCause, type Incarnation, type Part, Supervising } from "../supervision/Supervising.ts"
-import * as Machine from "../supervision/SupervisorMachine.ts"
+import { Supervising } from "../supervision/Supervising.ts"
+import { exitOfCause } from "../supervision/SupervisorEnds.ts"
+import type * as Machine from "../supervision/SupervisorMachine.ts"
+import { problemOf } from "../supervision/SupervisorProblems.ts"
 import type { AnyServiceClass, SelfOf, Startable } from "./Service.ts"
 import * as StartService from "./StartService.ts"
 
@@ -39,7 +43,7 @@ export interface Policy {
   readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
   /**
    * The waits before starts, given the exit that each follows. Begins anew after a window without a death; where it ends,
-   * the supervisor gives up. Default: exponential from 50 ms, jittered.
+   * the supervisor gives up. Default: exponential from 50 ms, jittered, and short enough for the intensity.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   /** The time that a call waits for a child that is started again. Default: 5 seconds. */
@@ -59,7 +63,10 @@ export interface ChildOptions {
   readonly restart?: Machine.Restart | undefined
   /** Its end for good may end the supervisor: see `Policy.autoShutdown`. Default: false. */
   readonly significant?: boolean | undefined
-  /** The time that its finalizers have when it is stopped. Default: `Timeouts.finalizers`. */
+  /**
+   * The time that its finalizers have when it is stopped. Default: `Timeouts.finalizers`. A Layer without it is waited for,
+   * as every Scope is.
+   */
   readonly stopWithin?: Duration.Input | undefined
 }
 
@@ -204,32 +211,6 @@ export const of: {
 
 // ---- the policy -----------------------------------------------------------------------------------------------------
 
-const defaultBackoff = Schedule.jittered(Schedule.exponential("50 millis"))
-
-/** Jittered delays are the shortest they can be. */
-const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
-
-/**
- * Refuses waits so long that the window of the intensity never holds enough deaths: the supervisor would never give up.
- * Only the shortest delays count.
- */
-const checkBackoff = (policy: Machine.Policy, backoff: Schedule.Schedule<unknown, ActorExit>): Effect.Effect<void> =>
-  Effect.gen(function*() {
-    const { restarts, withinMillis } = policy.intensity
-    const delays = yield* Schedule.toStep(backoff)
-    let sum = 0
-    for (let i = 0; i < restarts; i++) {
-      const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
-      // It ends, and so does the supervisor.
-      if (Exit.isFailure(next)) return
-      sum += Duration.toMillis(next.value[1])
-    }
-    if (sum < withinMillis) return
-    const text = `the first ${restarts} waits of \`backoff\` take ${sum} ms, and \`intensity\` counts deaths within ` +
-      `${withinMillis} ms: the supervisor could never give up. Make the window longer, or the waits shorter`
-    return yield* Effect.die(new Error(text))
-  }).pipe(Effect.provideService(Random.Random, lowest))
-
 const policyOf = ({ autoShutdown, intensity, strategy }: Policy, dynamic: boolean): Machine.Policy => ({
   strategy: strategy ?? "dependants",
   intensity: {
@@ -243,12 +224,17 @@ const policyOf = ({ autoShutdown, intensity, strategy }: Policy, dynamic: boolea
 const planOf = (child: Child): ChildPlan =>
   planOfInside(insides.get(child) ?? ofService(child as unknown as AnyService, {}))
 
+/** The longest time of a timer, in milliseconds: an actor is always bounded. */
+const maxStopWithinMillis = 2 ** 31 - 1
+
 const planOfInside = (inside: SupervisedInside): ChildPlan => {
   const { isService, key, restart, significant, start, stopWithin, uses } = inside
   return {
     isService,
     start,
-    stopWithinMillis: stopWithin === undefined ? undefined : Duration.toMillis(stopWithin),
+    stopWithinMillis: stopWithin === undefined
+      ? undefined
+      : Math.min(Math.max(0, Duration.toMillis(stopWithin)), maxStopWithinMillis),
     spec: { key, uses, restart: restart ?? "permanent", significant: significant ?? false }
   }
 }
@@ -257,7 +243,7 @@ const planOfInside = (inside: SupervisedInside): ChildPlan => {
 const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, any> | undefined => {
   switch (why._tag) {
     case "GaveUp":
-      return Exit.fail(supervising.gaveUp(why.child, why.deaths))
+      return Exit.fail(supervising.gaveUp(why))
     case "AutoShutdown":
       return Exit.void
     default:
@@ -306,10 +292,11 @@ export const layer = <const Cs extends ReadonlyArray<Child>>(
 const supervise = (own: Machine.Policy, policy: Policy, plans: ReadonlyArray<ChildPlan>) =>
   Effect.gen(function*() {
     const local = yield* currentLocal
-    const problem = Machine.problemOf(own, plans.map(({ spec }) => spec))
+    const problem = problemOf(own, plans.map(({ spec }) => spec))
     if (problem !== undefined) return yield* Effect.die(new Error(problem))
-    const backoff = policy.backoff ?? defaultBackoff
-    yield* checkBackoff(own, backoff)
+    const backoff = policy.backoff ?? Backoff.defaultFor(own.intensity)
+    const tooLong = yield* Backoff.problemOf(own.intensity, backoff)
+    if (tooLong !== undefined) return yield* Effect.die(new Error(tooLong))
     const context = (yield* Effect.context<never>()) as Context.Context<never>
     const escalate = yield* Escalation
     const holdMillis = Duration.toMillis(policy.hold ?? "5 seconds")
@@ -338,8 +325,12 @@ const supervise = (own: Machine.Policy, policy: Policy, plans: ReadonlyArray<Chi
  */
 export interface DynamicChild {
   readonly name: string
-  readonly state: string
+  readonly state: ChildState
+  /** The number of its starts so far. */
   readonly incarnation: number
+  readonly restart: Machine.Restart
+  /** The actor that is there now, if one is. */
+  readonly actor: ActorId | null
 }
 
 /**
@@ -355,7 +346,9 @@ export interface Dynamic<in out Self, in out Config> {
    */
   readonly start: (
     name: string,
-    ...options: Argument<ChildOptions & Omit<StartService.StartOptions, "name"> & Configured<Config>>
+    ...options: Argument<
+      Omit<ChildOptions, "significant"> & Omit<StartService.StartOptions, "name"> & Configured<Config>
+    >
   ) => Effect.Effect<Portal.Portal<Self>, ActorError>
   /** Ends one for good, and waits until it is gone. It may have ended before. */
   readonly stop: (name: string) => Effect.Effect<void>
@@ -394,7 +387,7 @@ export const dynamic = <Self, Name extends string, Uses, Config>(
       },
       stop: (name: string) => supervising.removed(name),
       children: Effect.sync(() =>
-        supervising.snapshot().children.map(({ child, incarnation, state }) => ({ name: child, state, incarnation }))
+        supervising.snapshot().children.map(({ child, ...rest }) => ({ name: child, ...rest }))
       )
     })
   )

@@ -19,16 +19,23 @@ const formatExit = (exit: ActorExit): string => {
 }
 
 /**
- * A supervisor has seen more deaths than its `intensity` allows, has stopped all its children, and gives up. It is what
- * `Actor.launch` fails with, what the next supervisor counts as a death, and what the actor around it fails with.
+ * A supervisor has seen more deaths than its `intensity` allows, or its `backoff` has ended: it has stopped all its children,
+ * and gives up. It is what `Actor.launch` fails with, what the next supervisor counts as a death, and what the actor around
+ * it fails with.
  *
- * `child` is the one that died last, and `exits` holds the deaths within the window, the oldest first.
+ * `child` is the one that died last, and `exits` holds the deaths within the window, the oldest first, at most the last 100.
  *
  * @example
  * ```ts
  * const exit = { _tag: "Returned", cleanup: [] } as const
- * const error = new Supervisor.GaveUp({ child: "Counter", deaths: 1, withinMillis: 5000, exits: [{ child: "Counter", exit }] })
- * error.message // '"Counter" and those with it died 1 times within 5000 ms: its supervisor gives up. "Counter": it returned'
+ * const error = new Supervisor.GaveUp({
+ *   child: "Counter",
+ *   deaths: 1,
+ *   withinMillis: 5000,
+ *   reason: "intensity",
+ *   exits: [{ child: "Counter", exit }]
+ * })
+ * error.message // '"Counter" and those with it died once within 5000 ms: its supervisor gives up. "Counter": it returned'
  * ```
  * @category errors
  * @since 0.1.0
@@ -37,11 +44,16 @@ export class GaveUp extends Data.TaggedError("GaveUp")<{
   readonly child: string
   readonly deaths: number
   readonly withinMillis: number
+  /** Too many deaths for the window, or no more waits in the schedule. */
+  readonly reason: "intensity" | "backoff"
   readonly exits: ReadonlyArray<{ readonly child: string; readonly exit: ActorExit }>
 }> {
   override get message(): string {
     const exits = this.exits.map(({ child, exit }) => `"${child}": ${formatExit(exit)}`).join("; ")
-    return `"${this.child}" and those with it died ${this.deaths} times within ${this.withinMillis} ms: ` +
-      `its supervisor gives up. ${exits}`
+    const times = this.deaths === 1 ? "once" : `${this.deaths} times`
+    const ended = this.reason === "backoff" ? ", and its backoff has ended" : ""
+    const more = this.deaths > this.exits.length ? `the last ${this.exits.length}: ` : ""
+    return `"${this.child}" and those with it died ${times} within ${this.withinMillis} ms${ended}: ` +
+      `its supervisor gives up. ${more}${exits}`
   }
 }

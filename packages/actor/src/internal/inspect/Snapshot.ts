@@ -94,6 +94,15 @@ export interface ActorSnapshot {
 }
 
 /**
+ * How far a child of a supervisor is: it waits for its first start (`Down`) or for another one (`Restarting`); it starts, is
+ * up, is being stopped; it was stopped by hand, or has ended for good.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ChildState = "Down" | "Starting" | "Up" | "Stopping" | "Restarting" | "Stopped" | "Ended"
+
+/**
  * One supervisor: how far it is, how many deaths its window holds, and its children in the order of their start.
  *
  * @category models
@@ -105,9 +114,12 @@ export interface SupervisorSnapshot {
   readonly deaths: number
   readonly children: ReadonlyArray<{
     readonly child: string
-    readonly state: string
+    readonly state: ChildState
     /** The number of its starts so far. */
     readonly incarnation: number
+    readonly restart: "permanent" | "transient" | "temporary"
+    /** The actor that is there now; a Layer, and a child that is down, has none. */
+    readonly actor: ActorId | null
   }>
 }
 

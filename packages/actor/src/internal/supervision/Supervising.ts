@@ -4,65 +4,33 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import {
-  type ActorError,
-  ActorUnreachable,
-  formatActor,
-  isActorError,
-  NameTaken,
-  RemoteActorError
-} from "../errors/ActorError.ts"
+import { type ActorError, ActorUnreachable, formatActor, NameTaken } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
-import { box } from "../errors/Boxing.ts"
-import { GaveUp } from "../errors/GaveUp.ts"
+import type { GaveUp } from "../errors/GaveUp.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import * as LastingPortal from "../portal/LastingPortal.ts"
 import type * as Portal from "../portal/Portal.ts"
 import { newUuid, type Role } from "../settings/ActorRef.ts"
+import { elapsed } from "../settings/Elapsed.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
+import { Backoff } from "./Backoff.ts"
+import type { ChildPlan, Incarnation } from "./ChildPlan.ts"
+import { bootFailureOf, exitOfCause, gaveUpOf, progressOf, reasonOf } from "./SupervisorEnds.ts"
 import * as Machine from "./SupervisorMachine.ts"
 
 type AnyPortal = Portal.Portal<any>
-
-/** What one incarnation tells: that no call begins there any more, and how it ended. */
-export interface Told {
-  readonly silent: () => void
-  readonly died: (exit: ActorExit) => void
-}
-
-/** An incarnation that is up. A child that is no actor has no portal. */
-export interface Incarnation {
-  readonly portal: AnyPortal | undefined
-  /** Tells of its end, also of one that has happened already. */
-  readonly watch: (told: Told) => void
-}
-
-/** The life of one incarnation, for its start: the role it plays, and why its Scope closes when it does. */
-export interface Part {
-  readonly role: Role
-  readonly reason: () => string
-}
-
-/** A child, and how one incarnation of it is built in a Scope. */
-export interface ChildPlan {
-  readonly spec: Machine.ChildSpec
-  /** The bound of its finalizers. Default: that of the context. */
-  readonly stopWithinMillis: number | undefined
-  readonly isService: boolean
-  readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>
-}
 
 export interface SupervisingOptions {
   readonly local: LocalActor
@@ -78,9 +46,26 @@ interface Running {
   readonly incarnation: number
   fiber: Fiber.Fiber<Incarnation, unknown> | undefined
   portal: AnyPortal | undefined
+  /** Its end, for all that wait for it. */
+  leaving: Fiber.Fiber<void> | undefined
 }
 
-type Delays = (now: number, exit: ActorExit) => Effect.Effect<readonly [unknown, Duration.Duration], unknown>
+/** A child of the list. Another one that comes under its name later is another member. */
+interface Member {
+  readonly plan: ChildPlan
+  readonly role: Role
+  readonly portal: AnyPortal | undefined
+  /** The first start of a child that comes and goes. */
+  readonly answer: Deferred.Deferred<AnyPortal, unknown>
+  running: Running | undefined
+}
+
+type ByHand = (what: "restart" | "stop" | "start") => Effect.Effect<void, ActorError>
+
+const operators = new WeakMap<object, ByHand>()
+
+/** Works by hand on the child behind a portal of this process's supervisors. */
+export const byHandOf = (portal: Portal.Portal<never>): ByHand | undefined => operators.get(portal)
 
 const restarts = Metric.counter("furrow_supervisor_restarts", {
   description: "Deaths that supervisors answered by a restart"
@@ -91,29 +76,25 @@ export class Supervising {
   private state: Machine.State
   private readonly id = newUuid()
   private readonly options: SupervisingOptions
-  private readonly plans: Map<string, ChildPlan>
-  private readonly running = new Map<string, Running>()
+  private readonly members = new Map<string, Member>()
   private readonly listeners = new Set<() => void>()
-  private readonly portals = new Map<string, AnyPortal>()
   private readonly clock: Clock.Clock
   private readonly booted = Deferred.makeUnsafe<void, unknown>()
   private readonly closed = Deferred.makeUnsafe<Machine.Why>()
-  /** The first starts of children that come and go. */
-  private readonly answers = new Map<string, Deferred.Deferred<AnyPortal, unknown>>()
-  private readonly removals = new Set<(key: string) => void>()
-  private delays: Delays | undefined
-  private waiting: { readonly fiber: Fiber.Fiber<void>; until: number | undefined } | undefined
+  private readonly removals = new Set<(member: Member) => void>()
+  private readonly todo: Array<Machine.Action> = []
+  private readonly backoff: Backoff
+  private memberCount = 0
+  private waiting: { readonly fiber: Fiber.Fiber<unknown>; until: number | undefined } | undefined
   /** The cleanups that failed while all ended. */
   private readonly unclean: Array<Exit.Exit<never, unknown>> = []
 
   constructor(options: SupervisingOptions) {
     this.options = options
     this.clock = Context.get(options.context, Clock.Clock)
-    this.plans = new Map(options.children.map((plan) => [plan.spec.key, plan]))
+    this.backoff = new Backoff(options.backoff)
     this.state = Machine.initial(options.children.map(({ spec }) => spec))
-    for (const { isService, spec } of options.children) {
-      if (isService) this.give(spec.key)
-    }
+    for (const plan of options.children) this.enter(plan)
   }
 
   /** Starts all children: done when they are up for the first time, or fails with what one of them fails with. */
@@ -131,14 +112,18 @@ export class Supervising {
     this.input({ _tag: "Close" })
     return Effect.flatMap(this.ended, () => {
       this.options.local.supervisors.delete(this)
-      for (const key of Array.from(this.portals.keys())) this.forget(key)
-      return Effect.orDie(this.unclean[0] ?? Exit.void)
+      for (const member of Array.from(this.members.values())) this.leave(member)
+      return Effect.orDie(Exit.asVoidAll(this.unclean))
     })
   })
 
   /** The portals of its Services by their keys, which survive restarts. */
   get context(): Context.Context<never> {
-    return Context.makeUnsafe(this.options.policy.dynamic ? new Map() : new Map(this.portals))
+    const portals = new Map<string, AnyPortal>()
+    if (!this.options.policy.dynamic) {
+      for (const [key, { portal }] of this.members) if (portal !== undefined) portals.set(key, portal)
+    }
+    return Context.makeUnsafe(portals)
   }
 
   snapshot(): SupervisorSnapshot {
@@ -149,7 +134,11 @@ export class Supervising {
       state: phase._tag,
       strategy,
       deaths: deaths.filter(({ at }) => now - at < intensity.withinMillis).length,
-      children: children.map(({ incarnation, key, status }) => ({ child: key, state: status, incarnation }))
+      children: children.map((child) => {
+        const { incarnation, key, restart, status } = child
+        const actor = status === "Down" ? undefined : this.members.get(key)?.running?.portal?.actor
+        return { child: key, state: Machine.stateOf(child), incarnation, restart, actor: actor ?? null }
+      })
     }
   }
 
@@ -161,12 +150,29 @@ export class Supervising {
     this.took(Machine.step(this.options.policy, this.state, input))
   }
 
-  /** The state changes first, so portals wait or pass before anything is done about it. */
+  /**
+   * The state changes first, so portals wait or pass before anything is done about it. An action may wake work that asks
+   * for another step: its actions come after those of this one.
+   */
   private took([state, actions]: Machine.Step): void {
     const hasChanged = state !== this.state
     this.state = state
-    for (const action of actions) this.execute(action)
+    const isIdle = this.todo.length === 0
+    this.todo.push(...actions)
+    if (isIdle) this.executeAll()
     if (hasChanged) { for (const listener of Array.from(this.listeners)) listener() }
+  }
+
+  /** The action in execution stays in front until it is done. */
+  private executeAll(): void {
+    for (let action = this.todo[0]; action !== undefined; action = this.todo[0]) {
+      try {
+        this.execute(action)
+      } catch (error) {
+        this.fork(Effect.logError(`a supervisor could not do its step ${action._tag}`, Cause.die(error)))
+      }
+      this.todo.shift()
+    }
   }
 
   private execute(action: Machine.Action): void {
@@ -190,15 +196,16 @@ export class Supervising {
         return events.publish({ _tag: "ActorRestarted", child: action.child, incarnation: action.incarnation })
       case "TellGaveUp":
         this.fork(Metric.update(giveUps, 1))
-        return events.publish({ _tag: "SupervisorGaveUp", error: this.gaveUp(action.child, action.deaths) })
+        return events.publish({ _tag: "SupervisorGaveUp", error: this.gaveUp(action) })
       case "Refused":
-        Deferred.doneUnsafe(this.answers.get(action.child)!, Exit.failCause(action.cause))
-        return this.remove(action.child)
+        return this.remove(action.child, Exit.failCause(action.cause))
       case "Removed":
-        return this.remove(action.child)
+        return this.remove(action.child, Exit.fail(this.goneError(action.child)))
       case "Closed":
         this.waiting?.fiber.interruptUnsafe()
-        for (const key of Array.from(this.answers.keys())) this.remove(key)
+        if (this.options.policy.dynamic) {
+          for (const key of Array.from(this.members.keys())) this.remove(key, Exit.fail(this.goneError(key)))
+        }
         Deferred.doneUnsafe(this.booted, bootFailureOf(action.why))
         Deferred.doneUnsafe(this.closed, Exit.succeed(action.why))
     }
@@ -209,10 +216,8 @@ export class Supervising {
     return Effect.runForkWith(this.options.context)(Effect.andThen(Effect.yieldNow, effect))
   }
 
-  gaveUp(child: string, deaths: ReadonlyArray<Machine.Death>): GaveUp {
-    const { withinMillis } = this.options.policy.intensity
-    const exits = deaths.map(({ child, exit }) => ({ child, exit }))
-    return withoutStack(() => new GaveUp({ child, deaths: deaths.length, withinMillis, exits }))
+  gaveUp(last: Machine.GivenUp): GaveUp {
+    return gaveUpOf(last, this.options.policy)
   }
 
   // ---- children that come and go --------------------------------------------------------------------------------------
@@ -221,26 +226,32 @@ export class Supervising {
   add(plan: ChildPlan): Effect.Effect<AnyPortal, unknown> {
     const { key } = plan.spec
     return Effect.suspend(() => {
-      const holder = this.running.get(key)?.portal?.actor
-      if (this.answers.has(key)) {
-        return Effect.fail(new NameTaken({ wanted: key, actor: holder ?? { name: key, uuid: "", pid: 0 } }))
+      const holder = this.members.get(key)
+      if (holder !== undefined) {
+        const actor = holder.running?.portal?.actor ?? { name: key, uuid: "", pid: 0 }
+        return Effect.fail(new NameTaken({ wanted: key, actor }))
       }
       if (Machine.isOver(this.state)) return Effect.fail(this.goneError(key))
-      const answer = Deferred.makeUnsafe<AnyPortal, unknown>()
-      this.answers.set(key, answer)
-      this.plans.set(key, plan)
-      this.give(key)
+      const member = this.enter(plan)
       this.input({ _tag: "Add", spec: plan.spec })
-      return Effect.onInterrupt(Deferred.await(answer), () => this.removed(key))
+      return Effect.onInterrupt(Deferred.await(member.answer), () => this.removedMember(member))
     })
   }
 
   /** Ends one child for good, and waits until nothing of it is left. */
   removed(key: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const member = this.members.get(key)
+      return member === undefined ? Effect.void : this.removedMember(member)
+    })
+  }
+
+  private removedMember(member: Member): Effect.Effect<void> {
+    const { key } = member.plan.spec
     return Effect.callback((resume) => {
-      if (!this.answers.has(key)) return resume(Effect.void)
-      const listener = (gone: string) => {
-        if (gone !== key) return
+      if (this.members.get(key) !== member) return resume(Effect.void)
+      const listener = (gone: Member) => {
+        if (gone !== member) return
         this.removals.delete(listener)
         resume(Effect.void)
       }
@@ -250,24 +261,47 @@ export class Supervising {
     })
   }
 
-  /** A child has left the list. */
-  private remove(key: string): void {
-    Deferred.doneUnsafe(this.answers.get(key)!, Exit.fail(this.goneError(key)))
-    this.answers.delete(key)
-    this.forget(key)
-    this.plans.delete(key)
-    this.running.delete(key)
-    for (const listener of Array.from(this.removals)) listener(key)
+  /** A child has left the list: its name is free before anybody hears of it. */
+  private remove(key: string, answer: Exit.Exit<never, unknown>): void {
+    const member = this.members.get(key)!
+    this.leave(member)
+    Deferred.doneUnsafe(member.answer, answer)
+    for (const listener of Array.from(this.removals)) listener(member)
+  }
+
+  // ---- what is asked for by hand ------------------------------------------------------------------------------------
+
+  /** Waits until it is so, or will not be. */
+  private byHand(key: string, what: "restart" | "stop" | "start", member: Member): Effect.Effect<void, ActorError> {
+    return Effect.callback((resume) => {
+      const find = () =>
+        this.members.get(key) === member ? this.state.children.find((child) => child.key === key) : undefined
+      const before = what === "restart" ? find()?.incarnation ?? 0 : 0
+      const look = () => {
+        const child = find()
+        const isDown = child?.status === "Down"
+        if (what === "stop" && (child === undefined || isDown)) return resume(Effect.void)
+        if (child === undefined || Machine.isOver(this.state)) return resume(Effect.fail(this.goneError(key)))
+        const view = Machine.view(this.options.policy, this.state, key)
+        if (what !== "stop" && child.incarnation > before && view === "up") return resume(Effect.void)
+        if (what !== "stop" && view === "gone") resume(Effect.fail(this.goneError(key)))
+      }
+      this.listeners.add(look)
+      this.input({ _tag: "ByHand", what, child: key })
+      look()
+      return Effect.sync(() => void this.listeners.delete(look))
+    })
   }
 
   // ---- one incarnation ----------------------------------------------------------------------------------------------
 
   private start(child: string, incarnation: number): void {
     const { context } = this.options
-    const plan = this.plans.get(child)!
+    const member = this.members.get(child)!
+    const { plan } = member
     const scope = Scope.makeUnsafe()
-    const running: Running = { scope, incarnation, fiber: undefined, portal: this.running.get(child)?.portal }
-    this.running.set(child, running)
+    const { portal } = member.running ?? { portal: undefined }
+    const running: Running = member.running = { scope, incarnation, portal, fiber: undefined, leaving: undefined }
     const timeouts = Context.get(context, Timeouts)
     const own = Context.mergeAll(
       context,
@@ -279,23 +313,28 @@ export class Supervising {
       )
     )
     const fiber = running.fiber = this.fork(
-      Effect.provideContext(plan.start({ role: this.roleOf(child), reason: () => this.reason() }), own)
+      Effect.provideContext(plan.start({ role: member.role, reason: () => reasonOf(this.state, child) }), own)
     )
     fiber.addObserver((exit) => {
       const of = { child, incarnation }
-      if (Exit.isFailure(exit)) return this.startFailed(running, of, exit)
+      if (Exit.isFailure(exit)) return this.startFailed(member, running, of, exit)
       running.portal = exit.value.portal
       this.input({ _tag: "Up", ...of })
-      const answer = this.answers.get(child)
-      if (answer !== undefined) Deferred.doneUnsafe(answer, Exit.succeed(this.portals.get(child)!))
       exit.value.watch({
         silent: () => this.input({ _tag: "Silent", ...of }),
         died: (exit) => this.input({ _tag: "Died", ...of, exit, now: this.now() })
       })
+      if (this.isUp(of)) Deferred.doneUnsafe(member.answer, Exit.succeed(member.portal!))
     })
   }
 
+  private isUp({ child, incarnation }: { readonly child: string; readonly incarnation: number }): boolean {
+    const found = this.state.children.find(({ key }) => key === child)
+    return found?.incarnation === incarnation && found.status === "Up"
+  }
+
   private startFailed(
+    member: Member,
     running: Running,
     of: { readonly child: string; readonly incarnation: number },
     { cause }: Exit.Failure<Incarnation, unknown>
@@ -303,116 +342,112 @@ export class Supervising {
     // A start that is being stopped is cleaned up there.
     if (this.state.children.find(({ key }) => key === of.child)?.status === "Stopping") return
     const exit = exitOfCause(this.options.local, of.child, Exit.failCause(cause))
-    this.fork(Scope.close(running.scope, Exit.void)).addObserver(() =>
+    this.end(member, running).addObserver(() =>
       this.input({ _tag: "StartFailed", ...of, cause, exit, now: this.now() })
     )
   }
 
   private stop(child: string, incarnation: number): void {
-    const { fiber, scope } = this.running.get(child)!
-    const stopped = Effect.andThen(
-      Effect.suspend(() => fiber === undefined ? Effect.void : Fiber.interrupt(fiber)),
-      Scope.close(scope, Exit.void)
-    )
-    this.fork(stopped).addObserver((exit) => {
-      if (Exit.isFailure(exit)) {
-        if (Machine.isOver(this.state)) this.unclean.push(Exit.failCause(exit.cause))
-        else this.fork(Effect.logError(`the cleanup of the supervised "${child}" failed`, exit.cause))
-      }
-      this.input({ _tag: "Stopped", child, incarnation })
-    })
+    const member = this.members.get(child)!
+    this.end(member, member.running!).addObserver(() => this.input({ _tag: "Stopped", child, incarnation }))
   }
 
-  /** Why an actor is ended here. */
-  private reason(): string {
-    const { phase } = this.state
-    if (phase._tag !== "Closing") return "restarted by its supervisor"
-    switch (phase.why._tag) {
-      case "GaveUp":
-        return "its supervisor gave up"
-      case "AutoShutdown":
-        return "its supervisor shut down"
-      default:
-        return "layer closed"
-    }
+  /** Ends what there is of an incarnation, once: a failed start and a stop may both ask for it, and wait for the same end. */
+  private end({ plan }: Member, running: Running): Fiber.Fiber<void> {
+    if (running.leaving !== undefined) return running.leaving
+    const { fiber, scope } = running
+    const { isService, spec: { key }, stopWithinMillis } = plan
+    const closed = Effect.catchCause(
+      Effect.andThen(fiber === undefined ? Effect.void : Fiber.interrupt(fiber), Scope.close(scope, Exit.void)),
+      (cause) => {
+        if (!Machine.isOver(this.state)) return Effect.logError(`the cleanup of the supervised "${key}" failed`, cause)
+        this.unclean.push(Exit.failCause(cause))
+        return Effect.void
+      }
+    )
+    // An actor is bounded by its ladder. A Layer waits for its finalizers, as every Scope does, unless it was told a bound.
+    if (isService || stopWithinMillis === undefined) return running.leaving = this.fork(closed)
+    const closing = this.fork(closed)
+    const { cancelAck, terminate } = Context.get(this.options.context, Timeouts)
+    const bound = stopWithinMillis + cancelAck + terminate
+    const late = Effect.andThen(
+      elapsed(bound),
+      Effect.logError(`the supervised "${key}" did not stop within ${bound} ms: its supervisor goes on without it`)
+    )
+    return running.leaving = this.fork(Effect.raceFirst(Effect.asVoid(Fiber.await(closing)), late))
   }
 
   // ---- the wait before a start --------------------------------------------------------------------------------------
 
   private wait(isFresh: boolean, exit: ActorExit): void {
-    if (isFresh) this.delays = undefined
-    this.waiting = {
-      until: undefined,
-      fiber: this.fork(Effect.gen({ self: this }, function*() {
-        const delays = this.delays ??= yield* Schedule.toStep(this.options.backoff)
-        const next = yield* Effect.exit(delays(yield* Clock.currentTimeMillis, exit))
-        if (Exit.isFailure(next)) return this.input({ _tag: "BackoffEnded" })
-        const [, delay] = next.value
-        this.waiting!.until = this.now() + Duration.toMillis(delay)
-        yield* Effect.sleep(delay)
-        this.input({ _tag: "BackoffOver" })
-      }))
-    }
+    const fiber = this.fork(Effect.flatMap(this.backoff.next(isFresh, exit), (millis) => {
+      if (millis === undefined) return Effect.succeed("BackoffEnded" as const)
+      this.waiting!.until = this.now() + millis
+      return Effect.as(Effect.sleep(millis), "BackoffOver" as const)
+    }))
+    this.waiting = { fiber, until: undefined }
+    fiber.addObserver((exit) => {
+      if (Exit.isSuccess(exit)) return this.input({ _tag: exit.value })
+      if (Cause.hasInterruptsOnly(exit.cause)) return
+      this.fork(Effect.logError("the backoff of a supervisor has died, and the supervisor gives up", exit.cause))
+      this.input({ _tag: "BackoffEnded" })
+    })
   }
 
   // ---- portals ------------------------------------------------------------------------------------------------------
 
-  /** Its name is this supervisor's own: two of them below one actor may have children of one Service. */
-  private roleOf(child: string): Role {
-    return { name: `${this.id}/${child}`, holdMillis: this.options.holdMillis }
+  /** Takes a child into the list: makes its portal, and lets others ask for its actor. */
+  private enter(plan: ChildPlan): Member {
+    const { isService, spec: { key } } = plan
+    // Its name is this supervisor's own: two of them below one actor may have children of one Service.
+    const name = `${this.id}/${++this.memberCount}/${key}`
+    const role: Role = { name, holdMillis: this.options.holdMillis }
+    const target = this.target(key, () => member)
+    const portal = isService ? LastingPortal.make(target) : undefined
+    const member: Member = { plan, role, portal, answer: Deferred.makeUnsafe(), running: undefined }
+    this.members.set(key, member)
+    if (portal !== undefined) {
+      operators.set(portal, (what) => this.byHand(key, what, member))
+      this.options.local.roles.set(name, Effect.map(LastingPortal.reach(target), ({ ref }) => ref))
+    }
+    return member
   }
 
-  /** Makes the portal of a child, and lets others ask for its actor. */
-  private give(key: string): AnyPortal {
-    const target = this.target(key)
-    const portal = LastingPortal.make(target)
-    this.portals.set(key, portal)
-    this.options.local.roles.set(this.roleOf(key).name, Effect.map(LastingPortal.reach(target), ({ ref }) => ref))
-    return portal
+  private leave(member: Member): void {
+    this.members.delete(member.plan.spec.key)
+    this.options.local.roles.delete(member.role.name)
   }
 
-  private forget(key: string): void {
-    this.portals.delete(key)
-    this.options.local.roles.delete(this.roleOf(key).name)
-  }
-
-  private target(key: string): LastingPortal.Target {
-    // Known to the end, also where the child has left the list.
-    let last: { readonly portal: AnyPortal; readonly incarnation: number } | undefined
+  private target(key: string, member: () => Member): LastingPortal.Target {
+    // A child that has left the list is gone, also where another one has its name.
+    const isListed = () => this.members.get(key) === member()
     return {
       name: key,
       holdMillis: this.options.holdMillis,
       now: () => {
-        const view = Machine.view(this.options.policy, this.state, key)
-        const portal = this.running.get(key)?.portal
+        const view = isListed() ? Machine.view(this.options.policy, this.state, key) : "gone"
+        const portal = member().running?.portal
         if (view === "up") return { _tag: "Up", portal: portal! }
         return view === "restarting" ? { _tag: "Restarting" } : { _tag: "Gone", error: this.goneError(key) }
       },
       latest: () => {
-        const { incarnation, portal } = this.running.get(key) ?? { incarnation: 0, portal: undefined }
-        if (portal !== undefined) last = { incarnation, portal }
-        if (last === undefined) throw new Error(`"${key}" is not started yet`)
-        return last
+        const { incarnation, portal } = member().running ?? { incarnation: 0, portal: undefined }
+        if (portal === undefined) throw new Error(`"${key}" is not started yet`)
+        return { incarnation, portal }
       },
       changed: (callback) => {
         this.listeners.add(callback)
         return () => void this.listeners.delete(callback)
       },
-      late: () => this.unreachable(key, "timeout", `${this.name} is starting it again: ${this.progress(key)}`)
+      late: () => {
+        const left = Math.max(0, Math.round((this.waiting?.until ?? 0) - this.now()))
+        return this.unreachable(key, "timeout", progressOf(this.state, key, this.name, left))
+      }
     }
   }
 
   private get name(): string {
     return `its supervisor in ${formatActor(this.options.local.info.id)}`
-  }
-
-  private progress(key: string): string {
-    const { backoff, children } = this.state
-    const child = children.find((child) => child.key === key)
-    const attempt = (child?.incarnation ?? 0) + 1
-    if (child?.status === "Starting") return `start ${attempt - 1} is under way`
-    const left = Math.max(0, Math.round((this.waiting?.until ?? 0) - this.now()))
-    return backoff === "Waiting" ? `start ${attempt} begins in ${left} ms` : `start ${attempt} comes next`
   }
 
   private goneError(key: string): ActorError {
@@ -421,39 +456,13 @@ export class Supervising {
     const reason = why === undefined
       ? "it has ended for good"
       : why._tag === "GaveUp"
-      ? `${this.name} gave up: ${this.gaveUp(why.child, why.deaths).message}`
+      ? `${this.name} gave up: ${this.gaveUp(why).message}`
       : `${this.name} has ended`
     return this.unreachable(key, "gone", reason)
   }
 
   private unreachable(key: string, why: ActorUnreachable["why"], reason: string): ActorUnreachable {
-    const actor = this.running.get(key)?.portal?.actor ?? null
+    const actor = this.members.get(key)?.running?.portal?.actor ?? null
     return withoutStack(() => new ActorUnreachable({ actor, target: `"${key}"`, why, reason }))
   }
-}
-
-/** The failure of a supervisor that was never up. */
-const bootFailureOf = (why: Machine.Why): Exit.Exit<never, unknown> => {
-  if (why._tag === "NotStarted") return Exit.failCause(why.cause)
-  if (why._tag !== "EndedEarly") return Exit.interrupt()
-  const { child, exit } = why
-  if (exit._tag === "Failed" || exit._tag === "Lost") return Exit.fail(exit.error)
-  const reason = "it had ended before all children of its supervisor were up"
-  return Exit.fail(withoutStack(() => new ActorUnreachable({ actor: null, target: `"${child}"`, why: "gone", reason })))
-}
-
-/** An end that is told as an Exit, as that of an actor. */
-export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<void, unknown>): ActorExit => {
-  if (Exit.isSuccess(exit)) return { _tag: "Returned", cleanup: [] }
-  const [reason] = exit.cause.reasons
-  const error = reason?._tag === "Fail"
-    ? reason.error
-    : reason?._tag === "Die"
-    ? reason.defect
-    : new Error("interrupted")
-  if (error instanceof RemoteActorError) return { _tag: "Failed", error, cleanup: [] }
-  if (isActorError(error)) return { _tag: "Lost", error, cleanup: [] }
-  const actor = { ...local.info.id, name: child }
-  const boxed = withoutStack(() => new RemoteActorError({ actor, boxed: box(error, local.info.id), others: [] }))
-  return { _tag: "Failed", error: boxed, cleanup: [] }
 }

@@ -13,6 +13,7 @@
  */
 import type * as Cause from "effect/Cause"
 import type { ActorExit } from "../errors/ActorExit.ts"
+import type { ChildState } from "../inspect/Snapshot.ts"
 
 /**
  * Which ends of a child are followed by another start: all of them, all but a return and a cancel, or none.
@@ -61,8 +62,8 @@ export interface Child extends ChildSpec {
   readonly status: Status
   /** The number of its starts so far. */
   readonly incarnation: number
-  /** It is to be up, or has ended for good, or is to leave the list. */
-  readonly goal: "Up" | "Ended" | "Removed"
+  /** It is to be up, or has ended for good, or was stopped by hand, or is to leave the list. */
+  readonly goal: "Up" | "Ended" | "Stopped" | "Removed"
   /** Its incarnation must go: it has died, or it goes with one that has. */
   readonly stale: boolean
   /** No call can begin at it any more; how it ended is not known yet. */
@@ -72,9 +73,13 @@ export interface Child extends ChildSpec {
 /** A death that counts, and when. */
 export interface Death {
   readonly child: string
-  readonly exit: ActorExit
+  /** Absent in an old one of very many: it holds what its process wrote last. */
+  readonly exit: ActorExit | undefined
   readonly at: number
 }
+
+/** Deaths whose exits are kept: a policy may allow any number of them. */
+export const maxExits = 100
 
 /** Why the supervisor ends. */
 export type Why =
@@ -82,7 +87,14 @@ export type Why =
   | { readonly _tag: "AutoShutdown"; readonly child: string }
   | { readonly _tag: "NotStarted"; readonly child: string; readonly cause: Cause.Cause<unknown> }
   | { readonly _tag: "EndedEarly"; readonly child: string; readonly exit: ActorExit }
-  | { readonly _tag: "GaveUp"; readonly child: string; readonly deaths: ReadonlyArray<Death> }
+  | GivenUp & { readonly _tag: "GaveUp" }
+
+/** The last of the deaths, and why there are no more starts: too many for the window, or no more waits. */
+export interface GivenUp {
+  readonly child: string
+  readonly deaths: ReadonlyArray<Death>
+  readonly reason: "intensity" | "backoff"
+}
 
 export type Phase =
   /** The first start: no portal is out yet. */
@@ -130,6 +142,8 @@ export type Input =
   /** A child of a dynamic supervisor. */
   | { readonly _tag: "Add"; readonly spec: ChildSpec }
   | { readonly _tag: "Remove"; readonly child: string }
+  /** By hand: replaced with those that go for its death, which is none; stopped with all that use it; started with them. */
+  | { readonly _tag: "ByHand"; readonly what: "restart" | "stop" | "start"; readonly child: string }
 
 export type Action =
   | { readonly _tag: "Start"; readonly child: string; readonly incarnation: number }
@@ -139,9 +153,13 @@ export type Action =
   /** All children are up for the first time. */
   | { readonly _tag: "Ready" }
   /** A death that is followed by starts, with all children that go for it. */
-  | { readonly _tag: "TellRestarting"; readonly death: Death; readonly affected: ReadonlyArray<string> }
+  | {
+    readonly _tag: "TellRestarting"
+    readonly death: Death & { readonly exit: ActorExit }
+    readonly affected: ReadonlyArray<string>
+  }
   | { readonly _tag: "TellRestarted"; readonly child: string; readonly incarnation: number }
-  | { readonly _tag: "TellGaveUp"; readonly child: string; readonly deaths: ReadonlyArray<Death> }
+  | GivenUp & { readonly _tag: "TellGaveUp" }
   /** The first start of a dynamic child failed: it is none any more. */
   | { readonly _tag: "Refused"; readonly child: string; readonly cause: Cause.Cause<unknown> }
   /** A dynamic child is down for good. */
@@ -214,26 +232,6 @@ export const affectedBy = (
   }
 }
 
-/** Why these children and this policy make no supervisor, if they do not. */
-export const problemOf = (policy: Policy, children: ReadonlyArray<ChildSpec>): string | undefined => {
-  for (const { key, restart, significant } of children) {
-    const user = children.find(({ uses }) => uses.includes(key))
-    if (restart === "temporary" && user !== undefined) {
-      return `"${key}" is temporary and "${user.key}" uses it: what others use has to come back, as permanent or transient`
-    }
-    if (significant && restart === "permanent") {
-      return `"${key}" is significant and permanent: it never ends for good, so make it transient or temporary`
-    }
-    if (significant && policy.autoShutdown === "never") {
-      return `"${key}" is significant, but \`autoShutdown\` is "never": say when the supervisor is to end`
-    }
-  }
-  const { restarts, withinMillis } = policy.intensity
-  return Number.isInteger(restarts) && restarts >= 0 && withinMillis > 0
-    ? undefined
-    : "`intensity` has a number of `restarts`, 0 or more, and a time `within`, more than 0"
-}
-
 /** The meaning of an exit for a child: it is started again, or it has ended for good. */
 export const decide = (restart: Restart, exit: ActorExit["_tag"]): "restart" | "drop" => {
   switch (restart) {
@@ -256,7 +254,9 @@ export const view = (policy: Policy, state: State, key: string): View => {
   const child = state.children.find((child) => child.key === key)
   if (child === undefined) return "gone"
   const isClosing = state.phase._tag === "Closing" || state.phase._tag === "Closed"
-  if (isClosing || child.goal !== "Up") return isLive(child) && !child.silent ? "up" : "gone"
+  const mayBeUp = child.goal === "Up" || child.goal === "Stopped"
+  if (isClosing || !mayBeUp) return isLive(child) && !child.silent ? "up" : "gone"
+  // One that was stopped by hand may be started again.
   if (!isLive(child)) return "restarting"
   const silent = state.children.filter(({ silent, stale }) => silent && !stale)
   return silent.some((dying) =>
@@ -267,11 +267,19 @@ export const view = (policy: Policy, state: State, key: string): View => {
     : "up"
 }
 
+/** How far a child is, for those who look. */
+export const stateOf = ({ goal, incarnation, status }: Child): ChildState => {
+  if (status !== "Down") return status
+  if (goal === "Up") return incarnation === 0 ? "Down" : "Restarting"
+  return goal === "Stopped" ? "Stopped" : "Ended"
+}
+
 /** It serves, and nothing speaks against it. */
 const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
 /** Something that it uses, however far down, serves no more, and how that ended is not known yet. */
-const usesSilent = ({ children }: State, key: string): boolean =>
+const usesSilent = ({ children }: State, { key, uses }: Child): boolean =>
+  uses.length > 0 &&
   children.some((dying) =>
     dying.silent && dying.key !== key && affectedBy("dependants", children, dying.key).includes(key)
   )
@@ -295,6 +303,31 @@ const update = (state: State, keys: ReadonlyArray<string>, patch: (child: Child)
   children: state.children.map((child) => keys.includes(child.key) ? { ...child, ...patch(child) } : child)
 })
 
+/** What was asked for by hand counts as no death, and waits for no backoff. A supervisor that ends is left alone. */
+const byHand = (policy: Policy, state: State, { key }: Child, what: "restart" | "stop" | "start"): State => {
+  if (state.phase._tag !== "Running") return state
+  const { children } = state
+  if (what === "restart") {
+    return goingWith(update(state, [key], () => ({ goal: "Up" })), affectedBy(policy.strategy, children, key), key)
+  }
+  // Its users cannot go on without it, under any strategy.
+  const users = affectedBy("dependants", children, key)
+  return what === "stop"
+    ? update(state, users, ({ goal, status }) => ({ stale: status !== "Down", goal: goal === "Up" ? "Stopped" : goal }))
+    : update(
+      state,
+      users,
+      (child) => ({ goal: child.key === key || child.goal === "Stopped" ? "Up" : child.goal })
+    )
+}
+
+/** These incarnations go, and come back: all but temporary ones, unless it is for their own sake. */
+const goingWith = (state: State, keys: ReadonlyArray<string>, own?: string): State =>
+  update(state, keys, ({ goal, key, restart, status }) => ({
+    stale: status !== "Down",
+    goal: restart === "temporary" && goal === "Up" && key !== own ? "Ended" : goal
+  }))
+
 /** It leaves the list as soon as nothing of it is left. */
 const removed = (state: State, { key }: Child): State =>
   update(state, [key], ({ status }) => ({ goal: "Removed", stale: status !== "Down" }))
@@ -303,7 +336,11 @@ const closing = (state: State, why: Why): State => isOver(state) ? state : { ...
 
 const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "BackoffOver") return [state.backoff === "Waiting" ? { ...state, backoff: "Over" } : state, []]
-  if (input._tag === "BackoffEnded") return state.backoff === "Waiting" && !isOver(state) ? giveUp(state) : [state, []]
+  if (input._tag === "BackoffEnded") {
+    return state.backoff === "Waiting" && !isOver(state)
+      ? giveUp(state, "backoff")
+      : [state, []]
+  }
   if (input._tag === "Close") return [closing(state, { _tag: "Closed" }), []]
   if (input._tag === "Add") {
     return isOver(state) ? [state, []] : [{ ...state, children: [...state.children, childOf(input.spec)] }, []]
@@ -311,6 +348,7 @@ const change = (policy: Policy, state: State, input: Input): Step => {
   const child = state.children.find(({ key }) => key === input.child)
   if (child === undefined) return [state, []]
   if (input._tag === "Remove") return [removed(state, child), []]
+  if (input._tag === "ByHand") return [byHand(policy, state, child, input.what), []]
   // What an earlier incarnation still tells is of no interest.
   if (child.incarnation !== input.incarnation) return [state, []]
   switch (input._tag) {
@@ -342,7 +380,7 @@ const startFailed = (
 ): Step => {
   const down = update(state, [child.key], () => ({ status: "Down", stale: false }))
   // It was to be stopped, or fails for what it uses: that one's end is on its way, and counts alone.
-  if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child.key)) return [down, []]
+  if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child)) return [down, []]
   if (child.incarnation > 1) return died(policy, down, { ...child, status: "Down" }, { exit, now })
   if (state.phase._tag === "Booting") return [closing(down, { _tag: "NotStarted", child: child.key, cause }), []]
   return [
@@ -360,18 +398,19 @@ const died = (
 ): Step => {
   const { key } = child
   const dead = update(state, [key], ({ status }) => ({ stale: status !== "Down" }))
-  if (decide(child.restart, exit._tag) === "drop") return [drop(policy, dead, child), []]
+  if (decide(child.restart, exit._tag) === "drop") {
+    const dropped = drop(policy, dead, child)
+    if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
+    // One that uses it waits to start: it comes back at once, so its end counts like any other.
+  }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity
   const before = state.deaths.filter(({ at }) => now - at < withinMillis)
-  const death: Death = { child: key, exit, at: now }
-  const deaths = [...before, death]
-  if (deaths.length > restarts) return giveUp({ ...dead, deaths })
+  const death = { child: key, exit, at: now }
+  const deaths = [...lighter(before), death]
+  if (deaths.length > restarts) return giveUp({ ...dead, deaths }, "intensity")
   const affected = affectedBy(policy.strategy, state.children, key)
-  const marked = update(dead, affected, ({ goal, restart, status }) => ({
-    stale: status !== "Down",
-    goal: restart === "temporary" && goal === "Up" ? "Ended" : goal
-  }))
+  const marked = goingWith(dead, affected)
   const going = state.children.filter((one) => affected.includes(one.key) && one.goal === "Up")
   return [
     { ...marked, deaths, ...due(state, before.length === 0) },
@@ -379,11 +418,25 @@ const died = (
   ]
 }
 
+/** A child that is down and wanted uses it, directly or through others that come back with it. */
+const isAwaited = ({ children }: State, key: string): boolean => {
+  const users = affectedBy("dependants", children, key)
+  return children.some((child) =>
+    child.key !== key && child.goal === "Up" && child.status === "Down" && users.includes(child.key)
+  )
+}
+
+/** Makes room for the exit of one more death. */
+const lighter = (deaths: ReadonlyArray<Death>): ReadonlyArray<Death> => {
+  const oldest = deaths.length - maxExits
+  return oldest < 0 ? deaths : deaths.map((death, i) => i === oldest ? { ...death, exit: undefined } : death)
+}
+
 /** No more restarts: all children stop, and the deaths in the window are the reason. */
-const giveUp = (state: State): Step => {
+const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
   const { deaths } = state
-  const { child } = deaths.at(-1)!
-  return [closing(state, { _tag: "GaveUp", child, deaths }), [{ _tag: "TellGaveUp", child, deaths }]]
+  const last = { child: deaths.at(-1)!.child, deaths, reason }
+  return [closing(state, { _tag: "GaveUp", ...last }), [{ _tag: "TellGaveUp", ...last }]]
 }
 
 const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backoff" | "isFresh"> =>
@@ -454,11 +507,9 @@ const settleStarts = (policy: Policy, state: State): Step => {
   const { backoff, deaths, isFresh } = revived
   const again = down.some(({ incarnation }) => incarnation > 0)
   if (again && backoff === "Due") {
-    return [{ ...revived, backoff: "Waiting" }, [{ _tag: "Wait", isFresh, exit: deaths.at(-1)!.exit }]]
+    return [{ ...revived, backoff: "Waiting" }, [{ _tag: "Wait", isFresh, exit: deaths.at(-1)!.exit! }]]
   }
-  const ready = down.filter(({ incarnation, key }) =>
-    (incarnation === 0 || backoff === "Over") && !usesSilent(revived, key)
-  )
+  const ready = down.filter((child) => (child.incarnation === 0 || backoff === "Over") && !usesSilent(revived, child))
   // Down and wanted, and the first in order: all that it uses is up.
   const next = policy.dynamic ? ready : isStarting(revived) ? [] : ready.slice(0, 1)
   const keys = next.map(({ key }) => key)
@@ -471,13 +522,13 @@ const settleStarts = (policy: Policy, state: State): Step => {
 
 const isStarting = ({ children }: State): boolean => children.some(({ status }) => status === "Starting")
 
-/** A child that ended for good is wanted again where one that uses it has to start. */
+/** A child that ended for good, or was stopped by hand, is wanted again where one that uses it has to start. */
 const withRevived = (state: State): State => {
   const needed = new Set(
     state.children.filter(({ goal, status }) => goal === "Up" && status === "Down").flatMap(({ uses }) => uses)
   )
   const again = state.children.filter(({ goal, key, status }) =>
-    goal === "Ended" && status === "Down" && needed.has(key)
+    (goal === "Ended" || goal === "Stopped") && status === "Down" && needed.has(key)
   )
   return again.length === 0
     ? state

@@ -1,0 +1,82 @@
+/**
+ * The waits of a supervisor before it starts children again.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import type { ActorExit } from "../errors/ActorExit.ts"
+import type { Policy } from "./SupervisorMachine.ts"
+
+type Delays = (now: number, exit: ActorExit) => Effect.Effect<readonly [unknown, Duration.Duration], unknown>
+type Waits = Schedule.Schedule<unknown, ActorExit>
+
+const firstMillis = 50
+/** The longest a jittered delay is, to the delay. */
+const longestJitter = 1.2
+
+/**
+ * The waits where a program says none: exponential, jittered, and so short that the window of the intensity can hold one
+ * death more than it allows, however many those are.
+ */
+export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Waits => {
+  const longest = Math.max(1, withinMillis / (restarts + 1) / longestJitter)
+  return Schedule.exponential(Math.min(firstMillis, longest)).pipe(
+    Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.millis(longest)))),
+    Schedule.jittered
+  )
+}
+
+/** One schedule of waits, which begins anew when it is asked to. */
+export class Backoff {
+  private readonly schedule: Waits
+  private delays: Delays | undefined
+
+  constructor(schedule: Waits) {
+    this.schedule = schedule
+  }
+
+  /** Milliseconds to wait; none where the schedule has ended. It dies as its schedule does. */
+  next(isFresh: boolean, exit: ActorExit): Effect.Effect<number | undefined> {
+    return Effect.gen({ self: this }, function*() {
+      if (isFresh) this.delays = undefined
+      const delays = this.delays ??= yield* Schedule.toStep(this.schedule)
+      const next = yield* Effect.exit(delays(yield* Clock.currentTimeMillis, exit))
+      if (Exit.isSuccess(next)) return Duration.toMillis(next.value[1])
+      return Cause.hasDies(next.cause) ? yield* Effect.die(Cause.squash(next.cause)) : undefined
+    })
+  }
+}
+
+/** Jittered delays are the shortest they can be. */
+const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
+
+/** Waits that are looked at: those of an intensity that allows more are short enough if so many are. */
+const maxChecked = 10_000
+
+/** Why waits are so long that the window of the intensity never holds enough deaths. Only the shortest delays count. */
+export const problemOf = (
+  { restarts, withinMillis }: Policy["intensity"],
+  schedule: Waits
+): Effect.Effect<string | undefined> =>
+  Effect.gen(function*() {
+    const delays = yield* Schedule.toStep(schedule)
+    let sum = 0
+    for (let i = 0; i < Math.min(restarts, maxChecked); i++) {
+      const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
+      // It ends, and so does the supervisor.
+      if (Exit.isFailure(next)) return undefined
+      sum += Duration.toMillis(next.value[1])
+      if (sum < withinMillis) continue
+      return `the first ${
+        i + 1
+      } waits of \`backoff\` take ${sum} ms, and \`intensity\` counts ${restarts} deaths within ` +
+        `${withinMillis} ms: the supervisor could never give up. Make the window longer, or the waits shorter`
+    }
+    return undefined
+  }).pipe(Effect.provideService(Random.Random, lowest))

@@ -1,0 +1,39 @@
+/**
+ * A child of a supervisor as it is given to the supervisor: how one incarnation of it is built, and what that tells.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { ActorExit } from "../errors/ActorExit.ts"
+import type * as Portal from "../portal/Portal.ts"
+import type { Role } from "../settings/ActorRef.ts"
+import type { ChildSpec } from "./SupervisorMachine.ts"
+
+/** What one incarnation tells: that no call begins there any more, and how it ended. */
+export interface Told {
+  readonly silent: () => void
+  readonly died: (exit: ActorExit) => void
+}
+
+/** An incarnation that is up. A child that is no actor has no portal. */
+export interface Incarnation {
+  readonly portal: Portal.Portal<any> | undefined
+  /** Tells of its end, also of one that has happened already. */
+  readonly watch: (told: Told) => void
+}
+
+/** The life of one incarnation, for its start: the role it plays, and why its Scope closes when it does. */
+export interface Part {
+  readonly role: Role
+  readonly reason: () => string
+}
+
+/** A child, and how one incarnation of it is built in a Scope. */
+export interface ChildPlan {
+  readonly spec: ChildSpec
+  /** The bound of its finalizers. Default: that of the context. */
+  readonly stopWithinMillis: number | undefined
+  readonly isService: boolean
+  readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>
+}

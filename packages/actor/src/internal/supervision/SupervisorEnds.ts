@@ -1,0 +1,89 @@
+/**
+ * The ends of a supervisor and its children, as others hear of them.
+ *
+ * @since 0.1.0
+ */
+import * as Exit from "effect/Exit"
+import { ActorUnreachable, isActorError, RemoteActorError } from "../errors/ActorError.ts"
+import type { ActorExit } from "../errors/ActorExit.ts"
+import { box } from "../errors/Boxing.ts"
+import { GaveUp } from "../errors/GaveUp.ts"
+import { withoutStack } from "../errors/stack.ts"
+import type { LocalActor } from "../local/LocalActor.ts"
+import type * as Machine from "./SupervisorMachine.ts"
+
+/** The error of a supervisor that gives up. */
+export const gaveUpOf = ({ child, deaths, reason }: Machine.GivenUp, { intensity }: Machine.Policy): GaveUp => {
+  const { withinMillis } = intensity
+  const exits = deaths.flatMap(({ child, exit }) => exit === undefined ? [] : [{ child, exit }])
+  return withoutStack(() => new GaveUp({ child, deaths: deaths.length, withinMillis, exits, reason }))
+}
+
+/** The failure of a supervisor that was never up. */
+export const bootFailureOf = (why: Machine.Why): Exit.Exit<never, unknown> => {
+  switch (why._tag) {
+    case "NotStarted":
+      return Exit.failCause(why.cause)
+    case "AutoShutdown":
+      return Exit.fail(endedEarly(why.child))
+    case "EndedEarly": {
+      const { child, exit } = why
+      return Exit.fail(exit._tag === "Failed" || exit._tag === "Lost" ? exit.error : endedEarly(child))
+    }
+    default:
+      return Exit.interrupt()
+  }
+}
+
+const endedEarly = (child: string): ActorUnreachable => {
+  const reason = "it had ended before all children of its supervisor were up"
+  return withoutStack(() => new ActorUnreachable({ actor: null, target: `"${child}"`, why: "gone", reason }))
+}
+
+/** An end that is told as an Exit, as that of an actor: its first reason, and what failed besides as its cleanup. */
+export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<void, unknown>): ActorExit => {
+  if (Exit.isSuccess(exit)) return { _tag: "Returned", cleanup: [] }
+  const [error = new Error("interrupted"), ...others] = exit.cause.reasons.flatMap((reason) =>
+    reason._tag === "Fail" ? [reason.error] : reason._tag === "Die" ? [reason.defect] : []
+  )
+  const cleanup = others.map((other) => box(other, local.info.id))
+  if (error instanceof RemoteActorError) return { _tag: "Failed", error, cleanup }
+  if (isActorError(error)) return { _tag: "Lost", error, cleanup }
+  const actor = { ...local.info.id, name: child }
+  const boxed = withoutStack(() => new RemoteActorError({ actor, boxed: box(error, local.info.id), others: [] }))
+  return { _tag: "Failed", error: boxed, cleanup }
+}
+
+/** Why an actor is ended by its supervisor. */
+export const reasonOf = ({ children, phase }: Machine.State, key: string): string => {
+  if (phase._tag !== "Closing") {
+    const goal = children.find((child) => child.key === key)?.goal
+    return goal === "Stopped" || goal === "Removed" ? "stopped by hand" : "restarted by its supervisor"
+  }
+  switch (phase.why._tag) {
+    case "GaveUp":
+      return "its supervisor gave up"
+    case "AutoShutdown":
+      return "its supervisor shut down"
+    default:
+      return "layer closed"
+  }
+}
+
+/** Why a call has waited in vain, and what comes next. */
+export const progressOf = (
+  { backoff, children }: Machine.State,
+  key: string,
+  supervisor: string,
+  waitMillis: number
+): string => {
+  const child = children.find((child) => child.key === key)
+  if (child?.goal === "Stopped") return `it was stopped by hand, and ${supervisor} waits for its start`
+  const attempt = (child?.incarnation ?? 0) + 1
+  const next = child?.status === "Starting"
+    ? `start ${attempt - 1} is under way`
+    : backoff === "Waiting"
+    ? `start ${attempt} begins in ${waitMillis} ms`
+    : `start ${attempt} comes next`
+  return `${supervisor} is starting it again: ${next}`
+}

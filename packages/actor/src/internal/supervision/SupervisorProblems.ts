@@ -1,0 +1,50 @@
+/**
+ * What is wrong with children and a policy, before a supervisor is made of them.
+ *
+ * @since 0.1.0
+ */
+import type { ChildSpec, Policy } from "./SupervisorMachine.ts"
+
+const known = {
+  strategy: ["dependants", "one-for-one", "rest-for-one", "one-for-all"],
+  autoShutdown: ["never", "any-significant", "all-significant"],
+  restart: ["permanent", "transient", "temporary"]
+} as const
+
+/** A word that programs without types may have written. */
+const strangerIn = (
+  { autoShutdown, strategy }: Policy,
+  children: ReadonlyArray<ChildSpec>
+): string | undefined => {
+  const given = [
+    ["strategy", strategy] as const,
+    ["autoShutdown", autoShutdown] as const,
+    ...children.map(({ restart }) => ["restart", restart] as const)
+  ]
+  const wrong = given.find(([name, word]) => !(known[name] as ReadonlyArray<string>).includes(word))
+  if (wrong === undefined) return undefined
+  const [name, word] = wrong
+  return `"${word}" is no \`${name}\`: it is one of ${known[name].map((one) => `"${one}"`).join(", ")}`
+}
+
+/** Why these children and this policy make no supervisor, if they do not. */
+export const problemOf = (policy: Policy, children: ReadonlyArray<ChildSpec>): string | undefined => {
+  for (const { key, restart, significant } of children) {
+    const user = children.find(({ uses }) => uses.includes(key))
+    if (restart === "temporary" && user !== undefined) {
+      return `"${key}" is temporary and "${user.key}" uses it: what others use has to come back, as permanent or transient`
+    }
+    if (significant && restart === "permanent") {
+      return `"${key}" is significant and permanent: it never ends for good, so make it transient or temporary`
+    }
+    if (significant && policy.autoShutdown === "never") {
+      return `"${key}" is significant, but \`autoShutdown\` is "never": say when the supervisor is to end`
+    }
+  }
+  const unknown = strangerIn(policy, children)
+  if (unknown !== undefined) return unknown
+  const { restarts, withinMillis } = policy.intensity
+  return Number.isInteger(restarts) && restarts >= 0 && withinMillis > 0
+    ? undefined
+    : "`intensity` has a number of `restarts`, 0 or more, and a time `within`, more than 0"
+}

@@ -1,0 +1,438 @@
+/** Supervisors at their limits: what dies, hangs, throws or comes back at the wrong moment. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, Supervisor } from "@furrow/actor"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
+import { beforeEach } from "vitest"
+import { askTwice, Brief, broken, Counter, Mail, next, quit, slow, Store, Web } from "./fixtures/supervised.ts"
+import { collectEvents } from "./support/Events.ts"
+import * as Journal from "./support/Journal.ts"
+import { backoff, becomes, children, inMemory, kill, killNow, reset, supervised, told } from "./support/Supervised.ts"
+import { pass, settle, until, within } from "./support/Time.ts"
+
+beforeEach(reset)
+
+const intensity = { restarts: 5, within: "1 minute" } as const
+const { of } = Supervisor
+
+const dynamic = <A, E>(
+  policy: Parameters<typeof Supervisor.dynamic>[1],
+  use: (mails: Supervisor.Dynamic<Mail, never>) => Effect.Effect<A, E, Actor.ActorRuntime | Mail>
+) =>
+  inMemory(
+    until(60_000)(
+      Effect.scoped(Effect.flatMap(Supervisor.dynamic(Mail, policy), use)) as Effect.Effect<A, E, Actor.ActorRuntime>
+    )
+  )
+
+/** The Error logs of a test, as text. */
+const logged = (lines: Array<string>) =>
+  Logger.layer([Logger.make(({ logLevel, message }) => {
+    if (logLevel === "Error") lines.push(String(message))
+  })])
+
+const unreachable = (error: { readonly _tag: string; readonly why?: string }) => [error._tag, error.why]
+
+describe("A name of a dynamic supervisor", () => {
+  it.effect("G941: is free for a start that follows the failure of the first one at once", () =>
+    dynamic(
+      { backoff },
+      Effect.fnUntraced(function*(mails) {
+        broken.add("Mail")
+        const again = Effect.suspend(() => {
+          broken.clear()
+          return mails.start("a")
+        })
+        const a = yield* Effect.catch(mails.start("a"), () => again)
+        assert.strictEqual(yield* a.run(next()), 1)
+      })
+    ))
+
+  it.effect("G941: leads the portals and references of a child that is gone to no other child", () =>
+    dynamic(
+      { backoff },
+      Effect.fnUntraced(function*(mails) {
+        const old = yield* mails.start("a")
+        const { ref } = old
+        yield* mails.stop("a")
+        const other = yield* mails.start("a")
+        assert.deepStrictEqual(unreachable(yield* Effect.flip(old.run(next()))), ["ActorUnreachable", "gone"])
+        assert.notStrictEqual(old.actor.uuid, other.actor.uuid)
+        const asked = yield* Effect.exit(Actor.runInActor(askTwice({ whom: ref })))
+        assert.isTrue(Exit.isFailure(asked))
+        assert.strictEqual(yield* other.run(next()), 1)
+      })
+    ))
+
+  it.effect("G941: is taken by one of two starts at once, and stays with it", () =>
+    dynamic(
+      { backoff },
+      Effect.fnUntraced(function*(mails) {
+        const exits = yield* Effect.forEach([1, 2], () => Effect.exit(mails.start("a")), { concurrency: 2 })
+        assert.deepStrictEqual(exits.map(Exit.isSuccess), [true, false])
+        assert.strictEqual((yield* mails.children).length, 1)
+      })
+    ))
+})
+
+describe("The cleanup of a supervised Layer", () => {
+  const failing = (release: Effect.Effect<void>) =>
+    Layer.effectDiscard(Effect.andThen(Effect.addFinalizer(() => release), Effect.fail("no")))
+
+  it.effect("G942: is waited for by a supervisor that is closed while a failed start cleans up", () =>
+    Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      const slowly = failing(Effect.andThen(Effect.sleep("3 seconds"), Journal.say("released")))
+      yield* supervised(
+        Layer.empty,
+        Effect.gen(function*() {
+          const layer = Supervisor.layer({}, [Store, of(slowly, { name: "slow" })])
+          const built = yield* Effect.forkChild(Effect.provide(Effect.void, layer))
+          yield* pass(1000)
+          yield* Fiber.interrupt(built)
+          assert.deepStrictEqual(told(lines), ["Store starts", "released", "Store ends"])
+        })
+      )
+    }))
+
+  it.effect("G942: is told beside the failure of a start", () => {
+    let starts = 0
+    const layer = Layer.effectDiscard(Effect.suspend(() =>
+      ++starts !== 2
+        ? Effect.void
+        : Effect.andThen(Effect.addFinalizer(() => Effect.die(new Error("broken pipe"))), Effect.fail("no"))
+    ))
+    return supervised(
+      Supervisor.layer({ backoff }, [Mail, of(layer, { name: "front", uses: [Mail] })]),
+      Effect.gen(function*() {
+        const events = yield* collectEvents
+        yield* kill("Mail")
+        yield* becomes(children, ["Mail Up 2", "front Up 3"])
+        const exits = events.flatMap((event) => event._tag === "ActorRestarting" ? [event.exit] : [])
+        assert.deepStrictEqual(exits.map(({ _tag }) => _tag), ["Lost", "Failed"])
+        assert.deepStrictEqual(exits[1]!.cleanup.map(({ message }) => message), ["broken pipe"])
+      })
+    )
+  })
+
+  it.effect("G942: is told where it fails in a restart", () => {
+    const lines: Array<string> = []
+    const layer = Layer.effectDiscard(Effect.addFinalizer(() => Effect.die(new Error("broken pipe"))))
+    return Effect.provide(
+      Effect.gen(function*() {
+        const exit = yield* Effect.exit(supervised(
+          Supervisor.layer({ backoff }, [Mail, of(layer, { name: "front", uses: [Mail] })]),
+          Effect.andThen(kill("Mail"), becomes(children, ["Mail Up 2", "front Up 2"]))
+        ))
+        assert.include(lines.join(), `the cleanup of the supervised "front" failed`)
+        assert.include(String(Exit.isFailure(exit) && exit.cause), "broken pipe")
+      }),
+      logged(lines)
+    )
+  })
+
+  it.effect("G942: is told of all children whose cleanup fails as all end", () =>
+    Effect.gen(function*() {
+      const dying = (what: string) => Layer.effectDiscard(Effect.addFinalizer(() => Effect.die(new Error(what))))
+      const exit = yield* Effect.exit(supervised(
+        Supervisor.layer({}, ["one", "two"].map((name) => of(dying(`broken ${name}`), { name }))),
+        Effect.void
+      ))
+      const text = Exit.isFailure(exit) ? exit.cause.reasons.map((reason) => String((reason as any).defect)) : []
+      assert.deepStrictEqual(text.sort(), ["Error: broken one", "Error: broken two"])
+    }))
+
+  it.effect("G942: that hangs holds up a restart no longer than `stopWithin`, and is told", () => {
+    const lines: Array<string> = []
+    let starts = 0
+    const hanging = Layer.effectDiscard(Effect.suspend(() => {
+      starts++
+      return Effect.addFinalizer(() => Effect.never)
+    }))
+    return Effect.provide(
+      supervised(
+        Supervisor.layer({ backoff, hold: "20 seconds" }, [
+          Mail,
+          of(hanging, { name: "front", uses: [Mail], stopWithin: "1 second" })
+        ]),
+        Effect.gen(function*() {
+          yield* kill("Mail")
+          assert.strictEqual(yield* Mail.calls.next(), 1)
+          yield* pass(500)
+          assert.strictEqual(starts, 2)
+          assert.include(lines.join(), `the supervised "front" did not stop within 2000 ms`)
+        })
+      ),
+      logged(lines)
+    )
+  })
+})
+
+describe("The backoff of a supervisor", () => {
+  const ends = (schedule: Schedule.Schedule<unknown, Actor.ActorExit>) =>
+    supervised(
+      Supervisor.layer({ backoff: schedule, intensity }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        const events = yield* collectEvents
+        yield* kill("Mail")
+        yield* pass(1000)
+        yield* kill("Mail")
+        const error = yield* within(1000)(Effect.flip(mail.run(next())))
+        return { error, told: events.flatMap((event) => event._tag === "SupervisorGaveUp" ? [event.error] : []) }
+      })
+    )
+
+  it.effect("G943: that ends gives up, and says that it was not the number of deaths", () =>
+    Effect.gen(function*() {
+      const { error, told } = yield* ends(Schedule.recurs(1))
+      assert.include(error.message, `died 2 times within 60000 ms, and its backoff has ended: its supervisor gives up`)
+      assert.deepStrictEqual(told.map(({ reason }) => reason), ["backoff"])
+    }))
+
+  it.effect("G943: that dies gives up, with the defect in an Error log", () => {
+    const lines: Array<string> = []
+    let waits = 0
+    const dying = Schedule.modifyDelay(
+      Schedule.forever,
+      () =>
+        Effect.suspend(() => ++waits === 7 ? Effect.die(new Error("no such wait")) : Effect.succeed(Duration.millis(9)))
+    )
+    return Effect.provide(
+      Effect.gen(function*() {
+        const { error } = yield* ends(dying)
+        assert.include(error.message, "gives up")
+        assert.include(lines.join(), "the backoff of a supervisor has died")
+      }),
+      logged(lines)
+    )
+  })
+
+  it.effect(
+    "G943: fits the intensity where none is given, however many restarts that allows",
+    () =>
+      Effect.gen(function*() {
+        for (const restarts of [0, 1, 11, 100, 1e9]) {
+          const layer = Supervisor.layer({ intensity: { restarts, within: "1 minute" } }, [Mail])
+          yield* supervised(layer, Effect.void)
+        }
+      }),
+    20_000
+  )
+
+  it.effect("G943: is checked in a moment for any number of restarts", () =>
+    supervised(
+      Supervisor.layer({ backoff: Schedule.forever, intensity: { restarts: 1e9, within: "1 minute" } }, [Mail]),
+      Effect.void
+    ), 20_000)
+
+  it.effect("G943: stays short where deaths are so rare that the supervisor never gives up", () =>
+    supervised(
+      Supervisor.layer({ intensity: { restarts: 10, within: "1 minute" }, hold: "1 minute" }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        for (let i = 0; i < 20; i++) {
+          yield* kill("Mail")
+          const from = yield* Clock.currentTimeMillis
+          yield* mail.run(next())
+          assert.isBelow((yield* Clock.currentTimeMillis) - from, 9000)
+          yield* pass(9000, 1000)
+        }
+      })
+    ), 30_000)
+})
+
+describe("A supervisor", () => {
+  it.effect("G944: fails its first start, typed, when a significant child ends before all are up", () =>
+    Effect.gen(function*() {
+      slow.set("Store", 5000)
+      const layer = Supervisor.layer({ autoShutdown: "any-significant" }, [
+        of(Brief, { restart: "transient", significant: true }),
+        Store
+      ])
+      const error = yield* supervised(Layer.empty, Effect.exit(Effect.provide(Effect.void, layer)))
+      assert.isTrue(Exit.isFailure(error))
+      const cause = Exit.isFailure(error) ? error.cause : Cause.empty
+      assert.isFalse(Cause.hasInterruptsOnly(cause))
+      assert.include(String(cause), "it had ended before all children of its supervisor were up")
+    }))
+
+  it.effect("G944: keeps the exits of the last deaths alone, of however many it allows", () =>
+    supervised(
+      Supervisor.layer({ backoff: Schedule.forever, hold: Infinity, intensity: { restarts: 150, within: "1 hour" } }, [
+        Mail
+      ]),
+      Effect.gen(function*() {
+        const events = yield* collectEvents
+        const mail = yield* Mail
+        for (let i = 0; i <= 150; i++) {
+          if (i < 150) yield* Effect.andThen(mail.run(next()), killNow("Mail"))
+          else yield* Effect.andThen(mail.run(next()), kill("Mail"))
+          yield* settle
+        }
+        const [gaveUp] = events.flatMap((event) => event._tag === "SupervisorGaveUp" ? [event.error] : [])
+        assert.strictEqual(gaveUp?.deaths, 151)
+        assert.strictEqual(gaveUp?.exits.length, 100)
+        assert.include(gaveUp?.message, "the last 100: ")
+      })
+    ), 60_000)
+
+  it.effect("G944: holds no call with `hold: 0`, and all of them with an infinite one, also where a reference crossed", () =>
+    Effect.gen(function*() {
+      yield* supervised(
+        Supervisor.layer({ backoff, hold: 0 }, [Mail]),
+        Effect.gen(function*() {
+          const mail = yield* Mail
+          yield* kill("Mail")
+          assert.deepStrictEqual(unreachable(yield* Effect.flip(mail.run(next()))), ["ActorUnreachable", "timeout"])
+        })
+      )
+      yield* supervised(
+        Supervisor.layer({
+          backoff: Schedule.spaced("40 seconds"),
+          hold: Infinity,
+          intensity: { restarts: 1, within: "1 hour" }
+        }, [
+          Mail
+        ]),
+        Effect.gen(function*() {
+          const mail = yield* Mail
+          const asked = yield* Effect.forkChild(Actor.runInActor(askTwice({ whom: mail.ref })))
+          yield* pass(1000)
+          yield* kill("Mail")
+          assert.strictEqual(yield* mail.run(next()), 1)
+          const [first, second] = yield* Fiber.join(asked)
+          assert.notStrictEqual(first, second)
+        })
+      )
+    }))
+
+  it.effect("G944: takes `stopWithin` of any size", () =>
+    Effect.forEach([0, -5, NaN, Infinity, 1e12], (stopWithin) =>
+      supervised(
+        Supervisor.layer({ backoff }, [of(Mail, { stopWithin }), of(Layer.empty, { name: "none", stopWithin })]),
+        Effect.gen(function*() {
+          yield* kill("Mail")
+          yield* Mail.calls.next()
+        })
+      )))
+
+  it.effect("G944: that is closed while calls are held answers all of them", () =>
+    supervised(
+      Layer.empty,
+      Effect.gen(function*() {
+        const held = yield* Effect.scoped(Effect.gen(function*() {
+          const context = yield* Layer.build(
+            Supervisor.layer({
+              backoff: Schedule.spaced("3 seconds"),
+              hold: "1 hour",
+              intensity: { restarts: 1, within: "1 minute" }
+            }, [Mail])
+          )
+          const mail = yield* Effect.provideContext(Mail, context)
+          yield* kill("Mail")
+          return yield* Effect.forEach([1, 2, 3], () => Effect.forkDetach(Effect.flip(mail.run(next()))))
+        }))
+        for (const fiber of held) {
+          assert.deepStrictEqual(unreachable(yield* within(100)(Fiber.join(fiber))), ["ActorUnreachable", "gone"])
+        }
+      })
+    ))
+
+  it.effect(
+    "G944: starts, restarts and stops a hundred dynamic children that all die at once",
+    () =>
+      dynamic(
+        { intensity: { restarts: 200, within: "1 minute" } },
+        Effect.fnUntraced(function*(mails) {
+          const names = Array.from({ length: 100 }, (_, i) => `m${i}`)
+          const portals = yield* Effect.forEach(names, (name) => mails.start(name), { concurrency: "unbounded" })
+          yield* Effect.forEach(names, killNow)
+          const answers = yield* Effect.forEach(portals, (portal) => portal.run(next()), { concurrency: "unbounded" })
+          assert.deepStrictEqual(new Set(answers), new Set([1]))
+          assert.deepStrictEqual(new Set((yield* mails.children).map(({ incarnation }) => incarnation)), new Set([2]))
+          yield* Effect.forEach(names, (name) => mails.stop(name), { concurrency: "unbounded" })
+          assert.deepStrictEqual(yield* mails.children, [])
+        })
+      ),
+    60_000
+  )
+})
+
+describe("A restart by hand", () => {
+  it.effect("G945: of an actor that no supervisor of this actor has is a defect that says so", () =>
+    inMemory(
+      until(30_000)(Effect.scoped(Effect.gen(function*() {
+        const mail = yield* Actor.startScoped(Mail)
+        const exit = yield* Effect.exit(Supervisor.restart(mail))
+        assert.include(String(Exit.isFailure(exit) && exit.cause), `"Mail" is no child of a supervisor here`)
+      })))
+    ))
+
+  it.effect("G945: during a restart waits for the one that is under way", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Store, Counter, Web]),
+      Effect.gen(function*() {
+        yield* kill("Store")
+        const [store, web] = [yield* Store, yield* Web]
+        yield* Effect.all([Supervisor.restart(store), Supervisor.restart(web)], { concurrency: 2 })
+        assert.deepStrictEqual([store.incarnation, web.incarnation], [2, 2])
+      })
+    ))
+
+  it.effect("G945: of a dynamic child replaces it alone", () =>
+    dynamic(
+      { backoff },
+      Effect.fnUntraced(function*(mails) {
+        const [a, b] = [yield* mails.start("a"), yield* mails.start("b")]
+        yield* Supervisor.restart(a)
+        assert.deepStrictEqual([a.incarnation, b.incarnation], [2, 1])
+        yield* Supervisor.stop(a)
+        assert.deepStrictEqual((yield* mails.children).map(({ name, state }) => `${name} ${state}`), [
+          "a Stopped",
+          "b Up"
+        ])
+        yield* mails.stop("a")
+        assert.deepStrictEqual(unreachable(yield* Effect.flip(Supervisor.start(a))), ["ActorUnreachable", "gone"])
+      })
+    ))
+
+  it.effect("G945: fails where the supervisor ends first", () =>
+    supervised(
+      Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Store, Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        slow.set("Mail", 5000)
+        const restarted = yield* Effect.forkChild(Effect.flip(Supervisor.restart(mail)))
+        yield* pass(500)
+        yield* kill("Store")
+        assert.deepStrictEqual(unreachable(yield* Fiber.join(restarted)), ["ActorUnreachable", "gone"])
+      })
+    ))
+
+  it.effect("G945: lets a transient child that returned come back, and a death of what was stopped counts for nothing", () =>
+    supervised(
+      Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [
+        of(Mail, { restart: "transient" }),
+        Store
+      ]),
+      Effect.gen(function*() {
+        const [mail, store] = [yield* Mail, yield* Store]
+        yield* Effect.ignore(mail.run(quit()))
+        yield* pass(500)
+        yield* Supervisor.start(mail)
+        assert.strictEqual(yield* mail.run(next()), 1)
+        yield* Effect.all([Supervisor.stop(store), killNow("Store")], { concurrency: 2 })
+        yield* pass(500)
+        yield* Supervisor.start(store)
+        assert.strictEqual(yield* store.run(next()), 1)
+      })
+    ))
+})
