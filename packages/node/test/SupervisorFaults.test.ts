@@ -1,0 +1,273 @@
+/** Supervisors of real processes that hang, die at the wrong moment, or are watched from elsewhere. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, Portal, Supervisor } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import { askAgain, hang, Moody, setMood, Shop, ticks } from "./fixtures/supervised-faults.ts"
+import { Counter, Mail, pid, Store, Web } from "./fixtures/supervised.ts"
+import { timed, withActors } from "./support.ts"
+
+const intensity = { restarts: 20, within: "5 minutes" } as const
+const policy = { intensity, hold: "30 seconds" } as const
+const limit = 120_000
+const { of } = Supervisor
+
+const killed = (pid: number) => Effect.sync(() => process.kill(pid, "SIGKILL"))
+
+/** The supervisor of this process. */
+const supervisor = Effect.map(Actor.statistics, ({ supervisors }) => supervisors[0]!)
+const states = Effect.map(supervisor, ({ children }) => children.map(({ child, state }) => `${child} ${state}`))
+
+const becomes = <A>(look: Effect.Effect<A, never, Actor.ActorRuntime>, expected: A) =>
+  Eventually.succeeds(Effect.map(look, (seen) => assert.deepStrictEqual(seen, expected)), { within: "30 seconds" })
+
+/** A Layer of one moody child, and the folder of its mood. */
+const moody = (given: Supervisor.Policy, options: Supervisor.ChildOptions = {}) =>
+  Effect.map(Folder.make(), (folder) => ({
+    folder,
+    layer: Supervisor.layer(given, [of(Moody, { ...options, config: { folder } })])
+  }))
+
+const processTest = (
+  title: string,
+  test: Effect.Effect<unknown, unknown, Actor.ActorRuntime | import("effect/Scope").Scope>
+) => it.live(title, () => withActors(test), limit)
+
+describe("A supervisor of processes that misbehave", () => {
+  processTest(
+    "G151: is closed while the build of a start again hangs, and leaves nothing",
+    Effect.gen(function*() {
+      const { folder, layer } = yield* moody(policy)
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          const first = yield* Moody.calls.pid()
+          yield* setMood(folder, "build hangs")
+          yield* killed(first)
+          yield* becomes(states, ["Moody Starting"])
+        }),
+        layer
+      )
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    })
+  )
+
+  processTest(
+    "G942: replaces a child whose finalizer hangs when its time is over",
+    Effect.gen(function*() {
+      const { folder, layer } = yield* moody(policy, { stopWithin: "1 second" })
+      yield* setMood(folder, "finalizer hangs")
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          const portal = yield* Moody
+          const first = yield* portal.run(pid())
+          yield* setMood(folder, "well")
+          const [, millis] = yield* timed(Supervisor.restart(portal))
+          assert.isBelow(millis, 20_000)
+          assert.notStrictEqual(yield* portal.run(pid()), first)
+          assert.isFalse(Processes.isAlive(first))
+        }),
+        layer
+      )
+    })
+  )
+
+  processTest(
+    "G156: gives up on a child that dies as soon as it is up, and names its deaths",
+    Effect.gen(function*() {
+      const { folder, layer } = yield* moody({ ...policy, intensity: { restarts: 3, within: "5 minutes" } })
+      const error = yield* Effect.provide(
+        Effect.gen(function*() {
+          const first = yield* Moody.calls.pid()
+          yield* setMood(folder, "dies at once")
+          yield* killed(first)
+          yield* Eventually.succeeds(
+            Effect.map(supervisor, ({ state }) => assert.strictEqual(state, "Closed")),
+            { within: "60 seconds" }
+          )
+          return yield* Effect.flip(Moody.calls.pid())
+        }),
+        layer
+      )
+      assert.match(error.message, /"Moody" and those with it died 4 times within 300000 ms/)
+    })
+  )
+
+  processTest(
+    "G155: ends streams and calls in flight with their actor, and opens others at the successor",
+    Effect.gen(function*() {
+      const { layer } = yield* moody(policy)
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          const portal = yield* Moody
+          const first = yield* portal.run(pid())
+          const call = yield* Effect.forkChild(Effect.flip(portal.run(hang())))
+          const stream = yield* Effect.forkChild(Effect.flip(Stream.runDrain(portal.stream(ticks()))))
+          yield* Stream.runDrain(Stream.take(portal.stream(ticks()), 3))
+          yield* killed(first)
+          assert.strictEqual((yield* Fiber.join(call))._tag, "ActorLost")
+          assert.strictEqual((yield* Fiber.join(stream))._tag, "ActorLost")
+          assert.deepStrictEqual(yield* Stream.runCollect(Stream.take(portal.stream(ticks()), 2)), [1, 1])
+          assert.notStrictEqual(yield* portal.run(pid()), first)
+        }),
+        layer
+      )
+    })
+  )
+
+  processTest(
+    "G156: is one more death for the supervisor above, when it is in an actor and gives up",
+    Effect.provide(
+      Effect.gen(function*() {
+        const portal = yield* Shop
+        const { actor } = portal
+        const mail = yield* portal.run(pid())
+        const call = yield* Effect.forkChild(Effect.flip(portal.run(hang())))
+        yield* Effect.sleep("100 millis")
+        yield* killed(mail)
+        const { _tag } = yield* Fiber.join(call)
+        assert.include(["RemoteActorError", "ActorLost", "ContextCancelled"], _tag)
+        // A call that meets the end of Shop is cancelled with it.
+        assert.notStrictEqual(yield* Effect.retry(portal.run(pid()), { times: 3 }), mail)
+        assert.notStrictEqual(portal.actor.pid, actor.pid)
+        assert.strictEqual((yield* supervisor).deaths, 1)
+      }),
+      Supervisor.layer(policy, [Shop])
+    )
+  )
+
+  processTest(
+    "G940: a supervisor is killed, and its children end with it",
+    Effect.gen(function*() {
+      const shop = yield* Actor.startScoped(Shop)
+      const mail = yield* shop.run(pid())
+      yield* killed(shop.actor.pid)
+      yield* Eventually.succeeds(Effect.sync(() => assert.isFalse(Processes.isAlive(mail))))
+    })
+  )
+
+  processTest(
+    "G151: shuts itself down when its significant child returns",
+    Effect.gen(function*() {
+      const { layer } = yield* moody(
+        { ...policy, autoShutdown: "any-significant" },
+        { restart: "transient", significant: true }
+      )
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          yield* Effect.ignore(Moody.calls.quit())
+          yield* becomes(Effect.map(supervisor, ({ state }) => state), "Closed")
+        }),
+        layer
+      )
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+    })
+  )
+})
+
+describe("A supervised portal over processes", () => {
+  processTest(
+    "G152: lets all users wait before any call of theirs could meet the dead one",
+    Effect.provide(
+      Effect.gen(function*() {
+        const [store, counter, web] = [yield* Store, yield* Counter, yield* Web]
+        const seen: Array<string> = []
+        for (const [name, portal] of Object.entries({ store, counter, web })) {
+          yield* Effect.forkChild(
+            Stream.runForEach(
+              (portal as Portal.Portal<any>).changes,
+              (change) => Effect.sync(() => seen.push(`${name} ${change}`))
+            ),
+            { startImmediately: true }
+          )
+        }
+        yield* Effect.yieldNow
+        yield* killed(yield* store.run(pid()))
+        yield* Eventually.succeeds(Effect.sync(() => assert.include(seen, "store restarting")))
+        assert.deepStrictEqual(seen.slice(0, 6).sort(), [
+          "counter restarting",
+          "counter up",
+          "store restarting",
+          "store up",
+          "web restarting",
+          "web up"
+        ])
+        yield* Effect.all([store.run(pid()), counter.run(pid()), web.run(pid())], { concurrency: 3 })
+      }),
+      Supervisor.layer(policy, [Web, Counter, Store])
+    )
+  )
+
+  processTest(
+    "G158: leads a third process to each successor, and its cancel means the actor of the moment",
+    Effect.provide(
+      Effect.scoped(Effect.gen(function*() {
+        const mail = yield* Mail
+        const third = yield* Actor.startScoped("third", { expose: [askAgain] })
+        yield* third.open(askAgain({ whom: mail.ref }), (dialog) =>
+          Effect.gen(function*() {
+            const ask = (word: "ask" | "cancel") =>
+              Effect.andThen(dialog.stream.send(word), dialog.stream.receive) as Effect.Effect<number, unknown>
+            for (let i = 0; i < 3; i++) {
+              const before = yield* mail.run(pid())
+              assert.strictEqual(yield* ask("ask"), before)
+              yield* killed(before)
+              assert.notStrictEqual(yield* ask("ask"), before)
+            }
+            const before = yield* mail.run(pid())
+            yield* ask("cancel")
+            yield* Eventually.succeeds(Effect.sync(() => assert.isFalse(Processes.isAlive(before))))
+            const after = yield* mail.run(pid())
+            assert.notStrictEqual(after, before)
+            assert.strictEqual(yield* ask("ask"), after)
+            yield* dialog.cancel("enough")
+          }))
+      })),
+      Supervisor.layer(policy, [Mail])
+    )
+  )
+
+  processTest(
+    "G945: waits for a start by hand, and its child is a new process then",
+    Effect.provide(
+      Effect.gen(function*() {
+        const [store, web] = [yield* Store, yield* Web]
+        const before = yield* web.run(pid())
+        yield* Supervisor.stop(store)
+        assert.deepStrictEqual(yield* states, ["Store Stopped", "Counter Stopped", "Web Stopped"])
+        const call = yield* Effect.forkChild(web.run(pid()))
+        yield* Supervisor.start(store)
+        assert.notStrictEqual(yield* Fiber.join(call), before)
+        yield* Supervisor.restart(web)
+        assert.strictEqual((yield* supervisor).deaths, 0)
+      }),
+      Supervisor.layer(policy, [Web, Counter, Store])
+    )
+  )
+})
+
+describe("A dynamic supervisor of processes", () => {
+  processTest(
+    "G159: has all its children again when they are killed at once, and stops all at once",
+    Effect.gen(function*() {
+      const mails = yield* Supervisor.dynamic(Mail, {
+        intensity: { restarts: 50, within: "5 minutes" },
+        hold: "60 seconds"
+      })
+      const names = Array.from({ length: 8 }, (_, i) => `mail-${i}`)
+      const portals = yield* Effect.forEach(names, (name) => mails.start(name), { concurrency: 4 })
+      const before = yield* Effect.forEach(portals, (portal) => portal.run(pid()))
+      for (const one of before) process.kill(one, "SIGKILL")
+      const after = yield* Effect.forEach(portals, (portal) => Effect.retry(portal.run(pid()), { times: 1 }), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(before.filter((one) => after.includes(one)), [])
+      yield* Effect.forEach(names, (name) => mails.stop(name), { concurrency: "unbounded" })
+      assert.deepStrictEqual(yield* mails.children, [])
+      assert.deepStrictEqual(after.filter(Processes.isAlive), [])
+    })
+  )
+})
