@@ -1,6 +1,7 @@
 /** Supervisors at their limits: what dies, hangs, throws or comes back at the wrong moment. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, Supervisor } from "@furrow/actor"
+import { Actor, ActorError, Supervisor } from "@furrow/actor"
+import * as LastingPortal from "@furrow/actor/internal/portal/LastingPortal"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -10,6 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Schedule from "effect/Schedule"
+import * as TestClock from "effect/testing/TestClock"
 import { beforeEach } from "vitest"
 import { askTwice, Brief, broken, Counter, Mail, next, quit, slow, Store, Web } from "./fixtures/supervised.ts"
 import { collectEvents } from "./support/Events.ts"
@@ -364,6 +366,48 @@ describe("A supervisor", () => {
       ),
     60_000
   )
+})
+
+describe("A call that waited for a restart", () => {
+  it.effect("G946: leaves nothing with its supervisor when it is answered, refused, late or interrupted", () =>
+    Effect.gen(function*() {
+      const listeners = new Set<() => void>()
+      let now: LastingPortal.Now = { _tag: "Restarting" }
+      const error = new ActorError.ActorUnreachable({ actor: null, target: "it", why: "gone", reason: "a test" })
+      const reached = LastingPortal.reach({
+        name: "it",
+        holdMillis: 1000,
+        now: () => now,
+        latest: () => ({ portal: {} as never, incarnation: 1 }),
+        changed: (callback) => {
+          listeners.add(callback)
+          return () => void listeners.delete(callback)
+        },
+        late: () => error
+      })
+      const ends = [
+        Effect.sync(() => {
+          now = { _tag: "Up", portal: {} as never }
+          for (const listener of Array.from(listeners)) listener()
+        }),
+        Effect.sync(() => {
+          now = { _tag: "Gone", error }
+          for (const listener of Array.from(listeners)) listener()
+        }),
+        TestClock.adjust(1000)
+      ]
+      for (const end of ends) {
+        now = { _tag: "Restarting" }
+        const call = yield* Effect.forkChild(Effect.exit(reached), { startImmediately: true })
+        assert.strictEqual(listeners.size, 1)
+        yield* end
+        yield* Fiber.join(call)
+        assert.strictEqual(listeners.size, 0)
+      }
+      now = { _tag: "Restarting" }
+      yield* Fiber.interrupt(yield* Effect.forkChild(reached, { startImmediately: true }))
+      assert.strictEqual(listeners.size, 0)
+    }))
 })
 
 describe("A restart by hand", () => {

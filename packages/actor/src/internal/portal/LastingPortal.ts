@@ -35,10 +35,12 @@ export interface Target {
 /** Waits until the role is played, or will not be any more. */
 const played = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
   Effect.callback((resume) => {
+    // The finalizer of a callback runs where it is interrupted, and not where it is resumed.
     const look = () => {
       const now = target.now()
-      if (now._tag === "Up") resume(Effect.succeed(now.portal))
-      else if (now._tag === "Gone") resume(Effect.fail(now.error))
+      if (now._tag === "Restarting") return
+      forget()
+      resume(now._tag === "Up" ? Effect.succeed(now.portal) : Effect.fail(now.error))
     }
     const forget = target.changed(look)
     look()

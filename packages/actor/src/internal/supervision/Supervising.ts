@@ -142,6 +142,10 @@ export class Supervising {
     }
   }
 
+  private viewOf(key: string): Machine.View {
+    return Machine.view(this.options.policy, this.state, key)
+  }
+
   private now(): number {
     return monotonicMillis(this.clock)
   }
@@ -279,12 +283,13 @@ export class Supervising {
       const before = what === "restart" ? find()?.incarnation ?? 0 : 0
       const look = () => {
         const child = find()
-        const isDown = child?.status === "Down"
-        if (what === "stop" && (child === undefined || isDown)) return resume(Effect.void)
-        if (child === undefined || Machine.isOver(this.state)) return resume(Effect.fail(this.goneError(key)))
-        const view = Machine.view(this.options.policy, this.state, key)
-        if (what !== "stop" && child.incarnation > before && view === "up") return resume(Effect.void)
-        if (what !== "stop" && view === "gone") resume(Effect.fail(this.goneError(key)))
+        const isOver = child === undefined || Machine.isOver(this.state)
+        const isDone = what === "stop"
+          ? child === undefined || child.status === "Down"
+          : !isOver && child.incarnation > before && this.viewOf(key) === "up"
+        if (!isDone && !isOver && (what === "stop" || this.viewOf(key) !== "gone")) return
+        this.listeners.delete(look)
+        resume(isDone ? Effect.void : Effect.fail(this.goneError(key)))
       }
       this.listeners.add(look)
       this.input({ _tag: "ByHand", what, child: key })
@@ -425,7 +430,7 @@ export class Supervising {
       name: key,
       holdMillis: this.options.holdMillis,
       now: () => {
-        const view = isListed() ? Machine.view(this.options.policy, this.state, key) : "gone"
+        const view = isListed() ? this.viewOf(key) : "gone"
         const portal = member().running?.portal
         if (view === "up") return { _tag: "Up", portal: portal! }
         return view === "restarting" ? { _tag: "Restarting" } : { _tag: "Gone", error: this.goneError(key) }
