@@ -1,11 +1,12 @@
 /** Supervisors of real processes that hang, die at the wrong moment, or are watched from elsewhere. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, Portal, Supervisor } from "@furrow/actor"
+import { Actor, type Portal, Supervisor } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Processes from "@furrow/testing/Processes"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { askAgain, hang, Moody, setMood, Shop, ticks } from "./fixtures/supervised-faults.ts"
 import { Counter, Mail, pid, Store, Web } from "./fixtures/supervised.ts"
@@ -34,7 +35,7 @@ const moody = (given: Supervisor.Policy, options: Supervisor.ChildOptions = {}) 
 
 const processTest = (
   title: string,
-  test: Effect.Effect<unknown, unknown, Actor.ActorRuntime | import("effect/Scope").Scope>
+  test: Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>
 ) => it.live(title, () => withActors(test), limit)
 
 describe("A supervisor of processes that misbehave", () => {

@@ -27,7 +27,7 @@ import { elapsed } from "../settings/Elapsed.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import { Backoff } from "./Backoff.ts"
 import type { ChildPlan, Incarnation } from "./ChildPlan.ts"
-import { bootFailureOf, exitOfCause, gaveUpOf, progressOf, reasonOf } from "./SupervisorEnds.ts"
+import { bootFailureOf, exitOfCause, gaveUpOf, goneReasonOf, progressOf, reasonOf } from "./SupervisorEnds.ts"
 import * as Machine from "./SupervisorMachine.ts"
 
 type AnyPortal = Portal.Portal<any>
@@ -58,6 +58,8 @@ interface Member {
   /** The first start of a child that comes and goes. */
   readonly answer: Deferred.Deferred<AnyPortal, unknown>
   running: Running | undefined
+  /** Told when the view of its portal changes. */
+  readonly listeners: Set<() => void>
 }
 
 type ByHand = (what: "restart" | "stop" | "start") => Effect.Effect<void, ActorError>
@@ -66,6 +68,10 @@ const operators = new WeakMap<object, ByHand>()
 
 /** Works by hand on the child behind a portal of this process's supervisors. */
 export const byHandOf = (portal: Portal.Portal<never>): ByHand | undefined => operators.get(portal)
+
+const wake = (listeners: ReadonlySet<() => void>): void => {
+  for (const listener of Array.from(listeners)) listener()
+}
 
 const restarts = Metric.counter("furrow_supervisor_restarts", {
   description: "Deaths that supervisors answered by a restart"
@@ -77,7 +83,9 @@ export class Supervising {
   private readonly id = newUuid()
   private readonly options: SupervisingOptions
   private readonly members = new Map<string, Member>()
-  private readonly listeners = new Set<() => void>()
+  /** Told after every step. */
+  private readonly lookers = new Set<() => void>()
+  private views: ReadonlyMap<string, Machine.View>
   private readonly clock: Clock.Clock
   private readonly booted = Deferred.makeUnsafe<void, unknown>()
   private readonly closed = Deferred.makeUnsafe<Machine.Why>()
@@ -94,6 +102,7 @@ export class Supervising {
     this.clock = Context.get(options.context, Clock.Clock)
     this.backoff = new Backoff(options.backoff)
     this.state = Machine.initial(options.children.map(({ spec }) => spec))
+    this.views = Machine.views(options.policy, this.state)
     for (const plan of options.children) this.enter(plan)
   }
 
@@ -119,11 +128,9 @@ export class Supervising {
 
   /** The portals of its Services by their keys, which survive restarts. */
   get context(): Context.Context<never> {
-    const portals = new Map<string, AnyPortal>()
-    if (!this.options.policy.dynamic) {
-      for (const [key, { portal }] of this.members) if (portal !== undefined) portals.set(key, portal)
-    }
-    return Context.makeUnsafe(portals)
+    if (this.options.policy.dynamic) return Context.empty()
+    const members = Array.from(this.members, ([key, { portal }]) => [key, portal] as const)
+    return Context.makeUnsafe(new Map(members.filter(([, portal]) => portal !== undefined)))
   }
 
   snapshot(): SupervisorSnapshot {
@@ -143,7 +150,7 @@ export class Supervising {
   }
 
   private viewOf(key: string): Machine.View {
-    return Machine.view(this.options.policy, this.state, key)
+    return this.views.get(key) ?? "gone"
   }
 
   private now(): number {
@@ -159,12 +166,16 @@ export class Supervising {
    * for another step: its actions come after those of this one.
    */
   private took([state, actions]: Machine.Step): void {
-    const hasChanged = state !== this.state
+    const { views } = this
     this.state = state
+    this.views = Machine.views(this.options.policy, state)
     const isIdle = this.todo.length === 0
     this.todo.push(...actions)
     if (isIdle) this.executeAll()
-    if (hasChanged) { for (const listener of Array.from(this.listeners)) listener() }
+    for (const { listeners, plan: { spec: { key } } } of this.members.values()) {
+      if (listeners.size > 0 && views.get(key) !== this.viewOf(key)) wake(listeners)
+    }
+    wake(this.lookers)
   }
 
   /** The action in execution stays in front until it is done. */
@@ -238,22 +249,15 @@ export class Supervising {
       if (Machine.isOver(this.state)) return Effect.fail(this.goneError(key))
       const member = this.enter(plan)
       this.input({ _tag: "Add", spec: plan.spec })
-      return Effect.onInterrupt(Deferred.await(member.answer), () => this.removedMember(member))
+      return Effect.onInterrupt(Deferred.await(member.answer), () => this.removed(key, member))
     })
   }
 
   /** Ends one child for good, and waits until nothing of it is left. */
-  removed(key: string): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const member = this.members.get(key)
-      return member === undefined ? Effect.void : this.removedMember(member)
-    })
-  }
-
-  private removedMember(member: Member): Effect.Effect<void> {
-    const { key } = member.plan.spec
+  removed(key: string, only?: Member): Effect.Effect<void> {
     return Effect.callback((resume) => {
-      if (this.members.get(key) !== member) return resume(Effect.void)
+      const member = this.members.get(key)
+      if (member === undefined || only !== undefined && only !== member) return resume(Effect.void)
       const listener = (gone: Member) => {
         if (gone !== member) return
         this.removals.delete(listener)
@@ -288,13 +292,13 @@ export class Supervising {
           ? child === undefined || child.status === "Down"
           : !isOver && child.incarnation > before && this.viewOf(key) === "up"
         if (!isDone && !isOver && (what === "stop" || this.viewOf(key) !== "gone")) return
-        this.listeners.delete(look)
+        this.lookers.delete(look)
         resume(isDone ? Effect.void : Effect.fail(this.goneError(key)))
       }
-      this.listeners.add(look)
+      this.lookers.add(look)
       this.input({ _tag: "ByHand", what, child: key })
       look()
-      return Effect.sync(() => void this.listeners.delete(look))
+      return Effect.sync(() => void this.lookers.delete(look))
     })
   }
 
@@ -409,7 +413,14 @@ export class Supervising {
     const role: Role = { name, holdMillis: this.options.holdMillis }
     const target = this.target(key, () => member)
     const portal = isService ? LastingPortal.make(target) : undefined
-    const member: Member = { plan, role, portal, answer: Deferred.makeUnsafe(), running: undefined }
+    const member: Member = {
+      plan,
+      role,
+      portal,
+      answer: Deferred.makeUnsafe(),
+      running: undefined,
+      listeners: new Set()
+    }
     this.members.set(key, member)
     if (portal !== undefined) {
       operators.set(portal, (what) => this.byHand(key, what, member))
@@ -421,6 +432,7 @@ export class Supervising {
   private leave(member: Member): void {
     this.members.delete(member.plan.spec.key)
     this.options.local.roles.delete(member.role.name)
+    wake(member.listeners)
   }
 
   private target(key: string, member: () => Member): LastingPortal.Target {
@@ -441,8 +453,9 @@ export class Supervising {
         return { incarnation, portal }
       },
       changed: (callback) => {
-        this.listeners.add(callback)
-        return () => void this.listeners.delete(callback)
+        const { listeners } = member()
+        listeners.add(callback)
+        return () => void listeners.delete(callback)
       },
       late: () => {
         const left = Math.max(0, Math.round((this.waiting?.until ?? 0) - this.now()))
@@ -456,14 +469,7 @@ export class Supervising {
   }
 
   private goneError(key: string): ActorError {
-    const { phase } = this.state
-    const why = phase._tag === "Closing" || phase._tag === "Closed" ? phase.why : undefined
-    const reason = why === undefined
-      ? "it has ended for good"
-      : why._tag === "GaveUp"
-      ? `${this.name} gave up: ${this.gaveUp(why).message}`
-      : `${this.name} has ended`
-    return this.unreachable(key, "gone", reason)
+    return this.unreachable(key, "gone", goneReasonOf(this.state, this.options.policy, this.name))
   }
 
   private unreachable(key: string, why: ActorUnreachable["why"], reason: string): ActorUnreachable {

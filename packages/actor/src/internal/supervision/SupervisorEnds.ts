@@ -87,3 +87,11 @@ export const progressOf = (
     : `start ${attempt} comes next`
   return `${supervisor} is starting it again: ${next}`
 }
+
+/** Why no call begins at a child any more. */
+export const goneReasonOf = ({ phase }: Machine.State, policy: Machine.Policy, supervisor: string): string => {
+  if (phase._tag !== "Closing" && phase._tag !== "Closed") return "it has ended for good"
+  return phase.why._tag === "GaveUp"
+    ? `${supervisor} gave up: ${gaveUpOf(phase.why, policy).message}`
+    : `${supervisor} has ended`
+}

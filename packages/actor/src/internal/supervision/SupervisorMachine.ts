@@ -249,22 +249,22 @@ export const decide = (restart: Restart, exit: ActorExit["_tag"]): "restart" | "
 /** What a portal to a child is good for: calls pass, calls wait, calls fail. */
 export type View = "up" | "restarting" | "gone"
 
-/** A portal's view of its child. A child whose end is not explained yet may come back: it counts as restarting. */
-export const view = (policy: Policy, state: State, key: string): View => {
-  const child = state.children.find((child) => child.key === key)
-  if (child === undefined) return "gone"
-  const isClosing = state.phase._tag === "Closing" || state.phase._tag === "Closed"
-  const mayBeUp = child.goal === "Up" || child.goal === "Stopped"
-  if (isClosing || !mayBeUp) return isLive(child) && !child.silent ? "up" : "gone"
-  // One that was stopped by hand may be started again.
-  if (!isLive(child)) return "restarting"
-  const silent = state.children.filter(({ silent, stale }) => silent && !stale)
-  return silent.some((dying) =>
-      dying.key === key ||
-      dying.restart !== "temporary" && affectedBy(policy.strategy, state.children, dying.key).includes(key)
-    )
-    ? "restarting"
-    : "up"
+/** A portal's view of its child. */
+export const view = (policy: Policy, state: State, key: string): View => views(policy, state).get(key) ?? "gone"
+
+/** The views of all portals. A child whose end is not explained yet may come back: it counts as restarting. */
+export const views = (policy: Policy, state: State): ReadonlyMap<string, View> => {
+  const { children } = state
+  const dying = children.filter(({ silent, stale }) => silent && !stale)
+  const going = new Set(
+    dying.flatMap(({ key, restart }) => restart === "temporary" ? [key] : affectedBy(policy.strategy, children, key))
+  )
+  return new Map(children.map((child) => {
+    const { goal, key, silent } = child
+    // One that was stopped by hand may be started again.
+    if (isOver(state) || goal !== "Up" && goal !== "Stopped") return [key, isLive(child) && !silent ? "up" : "gone"]
+    return [key, isLive(child) && !going.has(key) ? "up" : "restarting"]
+  }))
 }
 
 /** How far a child is, for those who look. */
