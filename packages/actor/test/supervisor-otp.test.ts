@@ -435,7 +435,7 @@ const cases: Record<string, () => Effect.Effect<unknown, unknown>> = {
         ])
         yield* kill("Mail")
         assert.deepInclude((yield* list())[1], { state: "Restarting", actor: null })
-        yield* pass(500)
+        yield* mail.run(next())
         assert.deepInclude((yield* list())[1], { state: "Up", actor: mail.actor })
       })
     ),
