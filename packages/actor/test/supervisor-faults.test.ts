@@ -368,6 +368,29 @@ describe("A supervisor", () => {
   )
 })
 
+describe("A supervisor that has given up", () => {
+  it.effect("G944: says so in an Error log also where its Layer ends meanwhile", () => {
+    const lines: Array<string> = []
+    const slowly = Layer.effectDiscard(Effect.addFinalizer(() => Effect.sleep("5 seconds")))
+    return Effect.provide(
+      Effect.gen(function*() {
+        yield* supervised(
+          Supervisor.layer({ intensity: { restarts: 0, within: "1 second" } }, [of(slowly, { name: "slow" }), Mail]),
+          kill("Mail")
+        )
+        assert.include(lines.join(), "a supervisor has given up, and nothing is above it")
+      }),
+      logged(lines)
+    )
+  })
+
+  it.effect("G944: lists its children as ended", () =>
+    supervised(
+      Supervisor.layer({ intensity: { restarts: 0, within: "1 second" } }, [Store, Mail]),
+      Effect.andThen(kill("Mail"), becomes(children, ["Store Ended 1", "Mail Ended 1"]))
+    ))
+})
+
 describe("A call that waited for a restart", () => {
   it.effect("G946: leaves nothing with its supervisor when it is answered, refused, late or interrupted", () =>
     Effect.gen(function*() {

@@ -304,8 +304,7 @@ const supervise = (own: Machine.Policy, policy: Policy, plans: ReadonlyArray<Chi
     const supervising = yield* Effect.sync(() =>
       new Supervising({ local, context, backoff, policy: own, holdMillis, children: plans })
     )
-    yield* Effect.addFinalizer(() => supervising.close)
-    yield* supervising.begin
+    // First in, last out: what it gives up on is told also where its Scope closes meanwhile.
     yield* Effect.forkScoped(Effect.flatMap(supervising.ended, (why) => {
       const exit = escalated(supervising, why)
       if (exit === undefined) return Effect.void
@@ -314,6 +313,8 @@ const supervise = (own: Machine.Policy, policy: Policy, plans: ReadonlyArray<Chi
         ? Effect.logError("a supervisor has given up, and nothing is above it", exit.cause)
         : Effect.void
     }))
+    yield* Effect.addFinalizer(() => supervising.close)
+    yield* supervising.begin
     return supervising
   })
 

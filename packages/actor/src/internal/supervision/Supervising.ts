@@ -144,7 +144,7 @@ export class Supervising {
       children: children.map((child) => {
         const { incarnation, key, restart, status } = child
         const actor = status === "Down" ? undefined : this.members.get(key)?.running?.portal?.actor
-        return { child: key, state: Machine.stateOf(child), incarnation, restart, actor: actor ?? null }
+        return { child: key, state: Machine.stateOf(this.state, child), incarnation, restart, actor: actor ?? null }
       })
     }
   }

@@ -268,8 +268,9 @@ export const views = (policy: Policy, state: State): ReadonlyMap<string, View> =
 }
 
 /** How far a child is, for those who look. */
-export const stateOf = ({ goal, incarnation, status }: Child): ChildState => {
+export const stateOf = (state: State, { goal, incarnation, status }: Child): ChildState => {
   if (status !== "Down") return status
+  if (isOver(state)) return "Ended"
   if (goal === "Up") return incarnation === 0 ? "Down" : "Restarting"
   return goal === "Stopped" ? "Stopped" : "Ended"
 }
