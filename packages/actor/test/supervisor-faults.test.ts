@@ -2,8 +2,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, Supervisor } from "@furrow/actor"
 import * as LastingPortal from "@furrow/actor/internal/portal/LastingPortal"
+import { Backoff, defaultFor } from "@furrow/actor/internal/supervision/Backoff"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,7 +17,7 @@ import { askTwice, Brief, broken, Counter, Mail, next, quit, slow, Store, Web } 
 import { collectEvents } from "./support/Events.ts"
 import * as Journal from "./support/Journal.ts"
 import { backoff, becomes, children, inMemory, kill, killNow, reset, supervised, told } from "./support/Supervised.ts"
-import { pass, settle, until, within } from "./support/Time.ts"
+import { pass, until, within } from "./support/Time.ts"
 
 beforeEach(reset)
 
@@ -236,19 +236,13 @@ describe("The backoff of a supervisor", () => {
     ), 20_000)
 
   it.effect("G943: stays short where deaths are so rare that the supervisor never gives up", () =>
-    supervised(
-      Supervisor.layer({ intensity: { restarts: 10, within: "1 minute" }, hold: "1 minute" }, [Mail]),
-      Effect.gen(function*() {
-        const mail = yield* Mail
-        for (let i = 0; i < 20; i++) {
-          yield* kill("Mail")
-          const from = yield* Clock.currentTimeMillis
-          yield* mail.run(next())
-          assert.isBelow((yield* Clock.currentTimeMillis) - from, 9000)
-          yield* pass(9000, 1000)
-        }
-      })
-    ), 30_000)
+    Effect.gen(function*() {
+      const waits = new Backoff(defaultFor({ restarts: 10, withinMillis: 60_000 }))
+      for (let i = 0; i < 40; i++) {
+        const wait = yield* waits.next(false, { _tag: "Returned", cleanup: [] })
+        assert.isAtMost(wait!, 60_000 / 11)
+      }
+    }))
 })
 
 describe("A supervisor", () => {
@@ -265,26 +259,6 @@ describe("A supervisor", () => {
       assert.isFalse(Cause.hasInterruptsOnly(cause))
       assert.include(String(cause), "it had ended before all children of its supervisor were up")
     }))
-
-  it.effect("G944: keeps the exits of the last deaths alone, of however many it allows", () =>
-    supervised(
-      Supervisor.layer({ backoff: Schedule.forever, hold: Infinity, intensity: { restarts: 150, within: "1 hour" } }, [
-        Mail
-      ]),
-      Effect.gen(function*() {
-        const events = yield* collectEvents
-        const mail = yield* Mail
-        for (let i = 0; i <= 150; i++) {
-          if (i < 150) yield* Effect.andThen(mail.run(next()), killNow("Mail"))
-          else yield* Effect.andThen(mail.run(next()), kill("Mail"))
-          yield* settle
-        }
-        const [gaveUp] = events.flatMap((event) => event._tag === "SupervisorGaveUp" ? [event.error] : [])
-        assert.strictEqual(gaveUp?.deaths, 151)
-        assert.strictEqual(gaveUp?.exits.length, 100)
-        assert.include(gaveUp?.message, "the last 100: ")
-      })
-    ), 60_000)
 
   it.effect("G944: holds no call with `hold: 0`, and all of them with an infinite one, also where a reference crossed", () =>
     Effect.gen(function*() {

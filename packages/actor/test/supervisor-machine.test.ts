@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Actor } from "@furrow/actor"
 import { ActorError } from "@furrow/actor"
+import { gaveUpOf } from "@furrow/actor/internal/supervision/SupervisorEnds"
 import * as Machine from "@furrow/actor/internal/supervision/SupervisorMachine"
 import { problemOf } from "@furrow/actor/internal/supervision/SupervisorProblems"
 import { Cause, Schema } from "effect"
@@ -643,6 +644,20 @@ describe("A supervisor", () => {
     assert.deepStrictEqual(views(), ["restarting", "restarting", "restarting", "up"])
     played.play("c stopped; b stopped; a stopped; waited; a up")
     assert.deepStrictEqual(views(), ["up", "restarting", "restarting", "up"])
+  })
+
+  it("G944: keeps the exits of the last 100 deaths alone, of however many it allows, and says so", () => {
+    const played = up([child("a")], { intensity: { restarts: 150, withinMillis: 5000 } })
+    for (let i = 0; i < 150; i++) played.play("a dies; a stopped; waited; a up")
+    assert.deepStrictEqual(played.play("a dies; a stopped"), ["gave up on a", "stop a151", "closed: GaveUp"])
+    const { phase } = played.state
+    if (phase._tag !== "Closed" || phase.why._tag !== "GaveUp") return assert.fail(phase._tag)
+    const gaveUp = gaveUpOf(phase.why, played.policy)
+    assert.deepStrictEqual([gaveUp.deaths, gaveUp.exits.length], [151, 100])
+    assert.include(
+      gaveUp.message,
+      `"a" and those with it died 151 times within 5000 ms: its supervisor gives up. the last 100: `
+    )
   })
 
   it("G151: orders its children by their uses, whatever the order they are given in", () => {
