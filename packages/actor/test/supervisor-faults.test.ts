@@ -43,7 +43,7 @@ const logged = (lines: Array<string>) =>
 const unreachable = (error: { readonly _tag: string; readonly why?: string }) => [error._tag, error.why]
 
 describe("A name of a dynamic supervisor", () => {
-  it.effect("G941: is free for a start that follows the failure of the first one at once", () =>
+  it.effect("G184: is free for a start that follows the failure of the first one at once", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -57,7 +57,7 @@ describe("A name of a dynamic supervisor", () => {
       })
     ))
 
-  it.effect("G941: leads the portals and references of a child that is gone to no other child", () =>
+  it.effect("G184: leads the portals and references of a child that is gone to no other child", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -73,7 +73,7 @@ describe("A name of a dynamic supervisor", () => {
       })
     ))
 
-  it.effect("G941: is taken by one of two starts at once, and stays with it", () =>
+  it.effect("G184: is taken by one of two starts at once, and stays with it", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -88,7 +88,7 @@ describe("The cleanup of a supervised Layer", () => {
   const failing = (release: Effect.Effect<void>) =>
     Layer.effectDiscard(Effect.andThen(Effect.addFinalizer(() => release), Effect.fail("no")))
 
-  it.effect("G942: is waited for by a supervisor that is closed while a failed start cleans up", () =>
+  it.effect("G185: is waited for by a supervisor that is closed while a failed start cleans up", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const slowly = failing(Effect.andThen(Effect.sleep("3 seconds"), Journal.say("released")))
@@ -104,7 +104,7 @@ describe("The cleanup of a supervised Layer", () => {
       )
     }))
 
-  it.effect("G942: is told beside the failure of a start", () => {
+  it.effect("G185: is told beside the failure of a start", () => {
     let starts = 0
     const layer = Layer.effectDiscard(Effect.suspend(() =>
       ++starts !== 2
@@ -124,7 +124,7 @@ describe("The cleanup of a supervised Layer", () => {
     )
   })
 
-  it.effect("G942: is told where it fails in a restart", () => {
+  it.effect("G185: is told where it fails in a restart", () => {
     const lines: Array<string> = []
     const layer = Layer.effectDiscard(Effect.addFinalizer(() => Effect.die(new Error("broken pipe"))))
     return Effect.provide(
@@ -140,7 +140,7 @@ describe("The cleanup of a supervised Layer", () => {
     )
   })
 
-  it.effect("G942: is told of all children whose cleanup fails as all end", () =>
+  it.effect("G185: is told of all children whose cleanup fails as all end", () =>
     Effect.gen(function*() {
       const dying = (what: string) => Layer.effectDiscard(Effect.addFinalizer(() => Effect.die(new Error(what))))
       const exit = yield* Effect.exit(supervised(
@@ -151,7 +151,7 @@ describe("The cleanup of a supervised Layer", () => {
       assert.deepStrictEqual(text.sort(), ["Error: broken one", "Error: broken two"])
     }))
 
-  it.effect("G942: that hangs holds up a restart no longer than `stopWithin`, and is told", () => {
+  it.effect("G185: that hangs holds up a restart no longer than `stopWithin`, and is told", () => {
     const lines: Array<string> = []
     let starts = 0
     const hanging = Layer.effectDiscard(Effect.suspend(() => {
@@ -192,14 +192,14 @@ describe("The backoff of a supervisor", () => {
       })
     )
 
-  it.effect("G943: that ends gives up, and says that it was not the number of deaths", () =>
+  it.effect("G186: that ends gives up, and says that it was not the number of deaths", () =>
     Effect.gen(function*() {
       const { error, told } = yield* ends(Schedule.recurs(1))
       assert.include(error.message, `died 2 times within 60000 ms, and its backoff has ended: its supervisor gives up`)
       assert.deepStrictEqual(told.map(({ reason }) => reason), ["backoff"])
     }))
 
-  it.effect("G943: that dies gives up, with the defect in an Error log", () => {
+  it.effect("G186: that dies gives up, with the defect in an Error log", () => {
     const lines: Array<string> = []
     let waits = 0
     const dying = Schedule.modifyDelay(
@@ -218,7 +218,7 @@ describe("The backoff of a supervisor", () => {
   })
 
   it.effect(
-    "G943: fits the intensity where none is given, however many restarts that allows",
+    "G186: fits the intensity where none is given, however many restarts that allows",
     () =>
       Effect.gen(function*() {
         for (const restarts of [0, 1, 11, 100, 1e9]) {
@@ -229,13 +229,13 @@ describe("The backoff of a supervisor", () => {
     20_000
   )
 
-  it.effect("G943: is checked in a moment for any number of restarts", () =>
+  it.effect("G186: is checked in a moment for any number of restarts", () =>
     supervised(
       Supervisor.layer({ backoff: Schedule.forever, intensity: { restarts: 1e9, within: "1 minute" } }, [Mail]),
       Effect.void
     ), 20_000)
 
-  it.effect("G943: stays short where deaths are so rare that the supervisor never gives up", () =>
+  it.effect("G186: stays short where deaths are so rare that the supervisor never gives up", () =>
     Effect.gen(function*() {
       const waits = new Backoff(defaultFor({ restarts: 10, withinMillis: 60_000 }))
       for (let i = 0; i < 40; i++) {
@@ -246,7 +246,7 @@ describe("The backoff of a supervisor", () => {
 })
 
 describe("A supervisor", () => {
-  it.effect("G944: fails its first start, typed, when a significant child ends before all are up", () =>
+  it.effect("G187: fails its first start, typed, when a significant child ends before all are up", () =>
     Effect.gen(function*() {
       slow.set("Store", 5000)
       const layer = Supervisor.layer({ autoShutdown: "any-significant" }, [
@@ -260,7 +260,7 @@ describe("A supervisor", () => {
       assert.include(String(cause), "it had ended before all children of its supervisor were up")
     }))
 
-  it.effect("G944: holds no call with `hold: 0`, and all of them with an infinite one, also where a reference crossed", () =>
+  it.effect("G187: holds no call with `hold: 0`, and all of them with an infinite one, also where a reference crossed", () =>
     Effect.gen(function*() {
       yield* supervised(
         Supervisor.layer({ backoff, hold: 0 }, [Mail]),
@@ -290,7 +290,7 @@ describe("A supervisor", () => {
       )
     }))
 
-  it.effect("G944: takes `stopWithin` of any size", () =>
+  it.effect("G187: takes `stopWithin` of any size", () =>
     Effect.forEach([0, -5, NaN, Infinity, 1e12], (stopWithin) =>
       supervised(
         Supervisor.layer({ backoff }, [of(Mail, { stopWithin }), of(Layer.empty, { name: "none", stopWithin })]),
@@ -300,7 +300,7 @@ describe("A supervisor", () => {
         })
       )))
 
-  it.effect("G944: that is closed while calls are held answers all of them", () =>
+  it.effect("G187: that is closed while calls are held answers all of them", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -323,7 +323,7 @@ describe("A supervisor", () => {
     ))
 
   it.effect(
-    "G944: starts, restarts and stops a hundred dynamic children that all die at once",
+    "G187: starts, restarts and stops a hundred dynamic children that all die at once",
     () =>
       dynamic(
         { intensity: { restarts: 200, within: "1 minute" } },
@@ -343,7 +343,7 @@ describe("A supervisor", () => {
 })
 
 describe("A supervisor that has given up", () => {
-  it.effect("G944: says so in an Error log also where its Layer ends meanwhile", () => {
+  it.effect("G187: says so in an Error log also where its Layer ends meanwhile", () => {
     const lines: Array<string> = []
     const slowly = Layer.effectDiscard(Effect.addFinalizer(() => Effect.sleep("5 seconds")))
     return Effect.provide(
@@ -358,7 +358,7 @@ describe("A supervisor that has given up", () => {
     )
   })
 
-  it.effect("G944: lists its children as ended", () =>
+  it.effect("G187: lists its children as ended", () =>
     supervised(
       Supervisor.layer({ intensity: { restarts: 0, within: "1 second" } }, [Store, Mail]),
       Effect.andThen(kill("Mail"), becomes(children, ["Store Ended 1", "Mail Ended 1"]))
@@ -366,7 +366,7 @@ describe("A supervisor that has given up", () => {
 })
 
 describe("A call that waited for a restart", () => {
-  it.effect("G946: leaves nothing with its supervisor when it is answered, refused, late or interrupted", () =>
+  it.effect("G189: leaves nothing with its supervisor when it is answered, refused, late or interrupted", () =>
     Effect.gen(function*() {
       const listeners = new Set<() => void>()
       let now: LastingPortal.Now = { _tag: "Restarting" }
@@ -408,7 +408,7 @@ describe("A call that waited for a restart", () => {
 })
 
 describe("A restart by hand", () => {
-  it.effect("G945: of an actor that no supervisor of this actor has is a defect that says so", () =>
+  it.effect("G188: of an actor that no supervisor of this actor has is a defect that says so", () =>
     inMemory(
       until(30_000)(Effect.scoped(Effect.gen(function*() {
         const mail = yield* Actor.startScoped(Mail)
@@ -417,7 +417,7 @@ describe("A restart by hand", () => {
       })))
     ))
 
-  it.effect("G945: during a restart waits for the one that is under way", () =>
+  it.effect("G188: during a restart waits for the one that is under way", () =>
     supervised(
       Supervisor.layer({ backoff }, [Store, Counter, Web]),
       Effect.gen(function*() {
@@ -428,7 +428,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G945: of a dynamic child replaces it alone", () =>
+  it.effect("G188: of a dynamic child replaces it alone", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -445,7 +445,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G945: fails where the supervisor ends first", () =>
+  it.effect("G188: fails where the supervisor ends first", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Store, Mail]),
       Effect.gen(function*() {
@@ -458,7 +458,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G945: lets a transient child that returned come back, and a death of what was stopped counts for nothing", () =>
+  it.effect("G188: lets a transient child that returned come back, and a death of what was stopped counts for nothing", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [
         of(Mail, { restart: "transient" }),

@@ -511,7 +511,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G944: the end of a transient child that a user waits for counts, and waits for the backoff",
+    "G187: the end of a transient child that a user waits for counts, and waits for the backoff",
     () => up([{ ...child("a"), restart: "transient" }, child("b", "a")]),
     "b dies; b stopped; waited; a silent; b fails; a dies Returned; a stopped; waited",
     [
@@ -526,7 +526,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G945: a restart by hand replaces those that go for a death, and counts as none",
+    "G188: a restart by hand replaces those that go for a death, and counts as none",
     () => up(line, { intensity: { restarts: 0, withinMillis: 10 } }),
     "b restart; c stopped; b stopped; b up; c up",
     [
@@ -539,7 +539,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G945: a stop by hand takes all users along, whatever the strategy, and a start brings them back",
+    "G188: a stop by hand takes all users along, whatever the strategy, and a start brings them back",
     () => up(line, { strategy: "one-for-one" }),
     "a stop; c stopped; b stopped; a stopped; waited; a start; a up; b up; c up",
     [
@@ -555,13 +555,13 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G945: a start by hand of a user starts what it uses first",
+    "G188: a start by hand of a user starts what it uses first",
     () => up(line),
     "a stop; c stopped; b stopped; a stopped; c start",
     ["stop c1", "stop b1", "stop a1", "start a2"]
   ],
   [
-    "G945: a child that was stopped by hand stays down while others are restarted",
+    "G188: a child that was stopped by hand stays down while others are restarted",
     () => up(line, { strategy: "one-for-all" }),
     "x stop; x stopped; a dies; c stopped; b stopped; a stopped; waited; a up; b up; c up",
     [
@@ -580,7 +580,7 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
-    "G945: the death of a child that is stopped by hand counts for nothing",
+    "G188: the death of a child that is stopped by hand counts for nothing",
     () => up(line, { intensity: { restarts: 0, withinMillis: 10 } }),
     "a stop; a dies; b dies; c stopped; b stopped; a stopped",
     ["stop c1", "stop b1", "stop a1"]
@@ -646,7 +646,7 @@ describe("A supervisor", () => {
     assert.deepStrictEqual(views(), ["up", "restarting", "restarting", "up"])
   })
 
-  it("G944: keeps the exits of the last 100 deaths alone, of however many it allows, and says so", () => {
+  it("G187: keeps the exits of the last 100 deaths alone, of however many it allows, and says so", () => {
     const played = up([child("a")], { intensity: { restarts: 150, withinMillis: 5000 } })
     for (let i = 0; i < 150; i++) played.play("a dies; a stopped; waited; a up")
     assert.deepStrictEqual(played.play("a dies; a stopped"), ["gave up on a", "stop a151", "closed: GaveUp"])

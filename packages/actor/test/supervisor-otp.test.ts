@@ -486,7 +486,7 @@ const cases: Record<string, () => Effect.Effect<unknown, unknown>> = {
 const ofProcesses = ["a supervisor is killed"]
 
 describe("The supervisor of OTP", () => {
-  it("G940: stands in the docs case by case", () => {
+  it("G183: stands in the docs case by case", () => {
     const docs = Fs.readFileSync(new URL("../../../docs/supervision.md", import.meta.url), "utf8")
     const section = docs.split("\n## For readers of OTP\n")[1]!.split("\n## ")[0]!
     const rows = section.split("\n").filter((line) => line.startsWith("| ")).slice(2)
@@ -497,5 +497,5 @@ describe("The supervisor of OTP", () => {
     for (const row of rows) assert.include(["same", "other", "none"], row.split("|")[2]!.trim())
   })
 
-  for (const [title, test] of Object.entries(cases)) it.effect(`G940: ${title}`, test)
+  for (const [title, test] of Object.entries(cases)) it.effect(`G183: ${title}`, test)
 })

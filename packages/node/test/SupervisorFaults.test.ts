@@ -57,7 +57,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 
   processTest(
-    "G942: replaces a child whose finalizer hangs when its time is over",
+    "G185: replaces a child whose finalizer hangs when its time is over",
     Effect.gen(function*() {
       const { folder, layer } = yield* moody(policy, { stopWithin: "1 second" })
       yield* setMood(folder, "finalizer hangs")
@@ -141,7 +141,7 @@ describe("A supervisor of processes that misbehave", () => {
   )
 
   processTest(
-    "G940: a supervisor is killed, and its children end with it",
+    "G183: a supervisor is killed, and its children end with it",
     Effect.gen(function*() {
       const shop = yield* Actor.startScoped(Shop)
       const mail = yield* shop.run(pid())
@@ -232,7 +232,7 @@ describe("A supervised portal over processes", () => {
   )
 
   processTest(
-    "G945: waits for a start by hand, and its child is a new process then",
+    "G188: waits for a start by hand, and its child is a new process then",
     Effect.provide(
       Effect.gen(function*() {
         const [store, web] = [yield* Store, yield* Web]
