@@ -341,7 +341,7 @@ const decoder = <S extends Data>(schema: S): (bytes: Uint8Array) => S["Type"] =>
 }
 
 /** A payload is one frame of `SchemaBinary`: the length of its body as a varint, and exactly that body. */
-const isWhole = (bytes: Uint8Array): boolean => ownSize(bytes) === bytes.length
+const isWhole = (bytes: Uint8Array): boolean => bytes.length > 0 && ownSize(bytes) === bytes.length
 
 /** Bytes of that frame, of which a payload with large parts has more behind it; 0 where there is none. */
 const ownSize = (bytes: Uint8Array): number => {

@@ -141,6 +141,12 @@ describe("Payload", () => {
     assert.deepStrictEqual(cross(Checked, outer), outer)
   })
 
+  it("no bytes are no payload", () => {
+    for (const schema of [Schema.Struct({ n: Schema.Int }), Schema.Array(Text), Text, Schema.Void]) {
+      assert.isFalse(Payload.codec(schema as Data).decode(new Uint8Array(0)).ok)
+    }
+  })
+
   it("a schema has one codec", () => assert.strictEqual(Payload.codec(Tree), Payload.codec(Tree)))
 })
 
