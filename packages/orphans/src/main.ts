@@ -22,6 +22,7 @@ import { cells, describe, guards } from "./matrix.ts"
 import * as Options from "./options.ts"
 import { pairwise } from "./pairwise.ts"
 import * as Peers from "./peers/run.ts"
+import * as Supervised from "./supervised/run.ts"
 import * as Tables from "./tables.ts"
 
 const line = ({ cell, detached, millis, problems, skipped }: Verdict): string => {
@@ -85,6 +86,27 @@ const runChaos = Effect.fnUntraced(function*(seed: number, minutes: number) {
   return problems.length === 0
 })
 
+const runSupervised = Effect.fnUntraced(
+  function*(actors: number, { minutes, seed = Date.now() % 1_000_000 }: Options.Options) {
+    yield* Console.log(`supervised trees of about ${actors} actors with seed ${seed}, for ${minutes} minutes`)
+    const results = yield* Supervised.run({
+      actors,
+      minutes,
+      seed,
+      told: (result) => Console.log(Supervised.line(result))
+    })
+    yield* Console.log(Supervised.report(results))
+    const problems = results.flatMap(({ plan, verdict }) =>
+      verdict.problems.slice(0, 20).map((problem) => `round ${plan.round}: ${problem}`)
+    )
+    for (const problem of problems) yield* Console.error(problem)
+    yield* Console.log(
+      problems.length === 0 ? "every call is accounted for, and nothing is left" : `FAILED (seed ${seed})`
+    )
+    return problems.length === 0
+  }
+)
+
 const runPeers = (options: Options.Options) =>
   Effect.flatMap(
     Peers.run,
@@ -104,7 +126,9 @@ const orphans = Effect.fnUntraced(function*(options: Options.Options) {
   const mode = Options.mode(options)
   if (mode === "peers") return yield* runPeers(options)
   if (mode === "costs") return yield* runCosts(options)
-  const held = options.chaos === undefined
+  const held = options.supervised !== undefined
+    ? yield* runSupervised(options.supervised, options)
+    : options.chaos === undefined
     ? yield* runMatrix(options)
     : yield* runChaos(options.chaos, options.minutes)
   if (mode === "full" && options.only === "") yield* runPeers(options)

@@ -39,6 +39,14 @@ export const config = {
     Flag.withDescription("random kills and cancels over random trees instead"),
     Flag.withDefault<number | undefined>(undefined)
   ),
+  supervised: number("supervised", "N", isWhole(1), "a number of actors, from 1 on").pipe(
+    Flag.withDescription("kills, stops and cancels over supervised trees of about N actors instead"),
+    Flag.withDefault<number | undefined>(undefined)
+  ),
+  seed: number("seed", "SEED", isWhole(0), "a seed, which is a whole number from 0 on").pipe(
+    Flag.withDescription("the seed of --supervised (default: another one each time)"),
+    Flag.withDefault<number | undefined>(undefined)
+  ),
   minutes: number("minutes", "M", (value) => Number.isFinite(value) && value >= 0.01, "a number from 0.01 on").pipe(
     Flag.withDescription("how long the chaos goes on (default: 1)"),
     Flag.withDefault(1)
@@ -48,11 +56,12 @@ export const config = {
 export type Options = Command.Config.Infer<typeof config>
 
 /** The flags that make a run another one than the full matrix. */
-const modes = ({ chaos, costs, peers, quick }: Options) => [
+const modes = ({ chaos, costs, peers, quick, supervised }: Options) => [
   ...quick ? ["quick" as const] : [],
   ...peers ? ["peers" as const] : [],
   ...costs ? ["costs" as const] : [],
-  ...chaos === undefined ? [] : ["chaos" as const]
+  ...chaos === undefined ? [] : ["chaos" as const],
+  ...supervised === undefined ? [] : ["supervised" as const]
 ]
 
 export const mode = (options: Options) => modes(options)[0] ?? "full"

@@ -46,6 +46,15 @@ describe("The options of npm run orphans", () => {
       assert.strictEqual(yield* refused("--chaos", "1", "--costs"), "--costs and --chaos do not go together")
     }))
 
+  it.effect("take a number of actors and a seed for supervised trees", () =>
+    Effect.gen(function*() {
+      const options = yield* parsed("--supervised", "30", "--seed", "7", "--minutes", "3")
+      assert.strictEqual(Options.mode(options), "supervised")
+      assert.deepInclude(options, { supervised: 30, seed: 7, minutes: 3 })
+      assert.include(yield* refused("--supervised", "0"), "Expected: a number of actors, from 1 on")
+      assert.strictEqual(yield* refused("--supervised", "30", "--quick"), "--quick and --supervised do not go together")
+    }))
+
   it.effect("take a seed and minutes for chaos", () =>
     Effect.gen(function*() {
       const options = yield* parsed("--chaos", "42", "--minutes", "0.5")
