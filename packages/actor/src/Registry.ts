@@ -10,11 +10,14 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type Expected, type Exposed, isExposed, mismatch } from "./internal/api/Refs.ts"
-import type { AnyServiceClass, SelfOf } from "./internal/api/Service.ts"
+import type { AnyServiceClass, SelfOf, Startable } from "./internal/api/Service.ts"
+import { encodedConfig } from "./internal/api/StartService.ts"
+import type { Argument, Configured } from "./internal/contract/Settings.ts"
 import type { Directory } from "./internal/discovery/Directory.ts"
 import type { Change } from "./internal/discovery/Registrar.ts"
 import {
@@ -25,9 +28,14 @@ import {
 } from "./internal/errors/ActorError.ts"
 import { borrowed, connect } from "./internal/local/Borrow.ts"
 import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
+import { openPortal } from "./internal/local/Role.ts"
+import type { Wanted } from "./internal/local/Shared.ts"
 import type { Portal } from "./internal/portal/Portal.ts"
-import type { Entry } from "./internal/settings/ActorRef.ts"
+import type { AnyService } from "./internal/process/ServiceImplementation.ts"
+import type { ActorRefData, Entry } from "./internal/settings/ActorRef.ts"
 import type { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
+import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
+import type { Restart } from "./internal/supervision/SupervisorMachine.ts"
 
 export type { Change } from "./internal/discovery/Registrar.ts"
 export type { Entry } from "./internal/settings/ActorRef.ts"
@@ -62,16 +70,19 @@ const wrongEndpointError = (entry: Entry, exposed: Exposed): EndpointUnknown =>
 const open = (
   local: LocalActor,
   directory: Directory,
-  entry: Entry
+  entry: ActorRefData
 ): Effect.Effect<Option.Option<Portal<any>>, ActorError, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) =>
-    Effect.matchEffect(connect(local, entry), {
+  Effect.flatMap(Effect.scope, (scope) => {
+    // Our connection to a child of ours is open to its end: others are refused before.
+    if (local.child(entry.actor.uuid)?.isEnding === true) return Effect.succeedNone
+    return Effect.matchEffect(connect(local, entry), {
       onSuccess: (channel) => Effect.asSome(borrowed(local, entry, channel, scope)),
       onFailure: ({ error, gone }) =>
         !gone
           ? Effect.fail<ActorError>(error)
           : Effect.as(directory.stale(entry.actor.uuid), Option.none())
-    }))
+    })
+  })
 
 /**
  * The first of the entries that is what was asked for, and there: one after the other, because each costs a connection.
@@ -185,6 +196,90 @@ export const wait: {
         )
     })
   })
+
+/**
+ * The options of an actor that is shared. They are those of the first who asks: later ones find it as it is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
+  /** How the actor is called. Default: the key of its Service. */
+  readonly name?: string | undefined
+  /** Which of its ends are followed by another start, while somebody uses it. Default: `"permanent"`, all of them. */
+  readonly restart?: Restart | undefined
+}
+
+/**
+ * A portal to the one actor of this Service and name, which is started where there is none yet. Of any number of actors that
+ * ask at the same time, each gets a portal to the same one.
+ *
+ * The root of the tree owns it, whoever asks. It lives until the Scope of the last asker is closed, or that asker has died.
+ * The Scope that closes last waits until the actor is gone, no longer than `Timeouts.cancel`. While it is used it is started
+ * again when it dies, at most 3 times within 5 seconds, and portals to it survive that as those of a supervisor do.
+ *
+ * An actor of that Service and name that somebody else has started is found, too. It lives as long as its owner lets it.
+ *
+ * The start fails for all who wait for it, with the same error, and the next one who asks tries again. `NameTaken` says that
+ * an actor of another Service has the name. A Service that `uses` others cannot be shared: its `build` finds them so.
+ *
+ * @example
+ * ```ts
+ * const counter = yield* Registry.findOrStart(Counter, { name: "shared" })
+ * yield* counter.run(increment({ by: 2 })) // 2
+ * const same = yield* Registry.findOrStart(Counter, { name: "shared" })
+ * yield* same.run(increment({ by: 2 })) // 4
+ * ```
+ * @category finding actors
+ * @since 0.1.0
+ */
+export const findOrStart = <Self, Name extends string, Config>(
+  service: Startable<Self, Name, never, Config>,
+  ...[given]: Argument<FindOrStartOptions & Configured<Config>>
+): Effect.Effect<Portal<Self>, ActorError, ActorRuntime | Scope.Scope> =>
+  withDirectory((directory, local) =>
+    Effect.gen(function*() {
+      const { config, name = service.key, restart = "permanent", ...options } = (given ?? {}) as FindOrStartOptions & {
+        readonly config?: unknown
+      }
+      const { endpoints, key, module } = service
+      if (service.uses.length > 0) return yield* Effect.die(new Error(usesOthers(key)))
+      const wanted = {
+        name,
+        module,
+        key,
+        restart,
+        options,
+        endpoints: endpoints.map(({ name }) => name),
+        config: yield* encodedConfig(service as unknown as AnyService, { name, uuid: "", pid: 0 }, config)
+      }
+      return yield* opened(local, directory, wanted)
+    })
+  )
+
+/** Milliseconds until an actor is asked for again that was found while it ended. */
+const askAgainMillis = 50
+
+/** A portal to an actor of the keeper's, whose share ends with the Scope. One of somebody else's may turn out to be ending. */
+const opened = (
+  local: LocalActor,
+  directory: Directory,
+  wanted: Wanted
+): Effect.Effect<Portal<any>, ActorError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const own = yield* Scope.fork(scope)
+    const ref = yield* Scope.provide(local.reach!.shared.share(wanted), own)
+    if (ref.role !== undefined) return yield* openPortal(local, ref, scope)
+    const found = yield* open(local, directory, ref)
+    if (Option.isSome(found)) return found.value
+    yield* Scope.close(own, Exit.void)
+    yield* Effect.sleep(askAgainMillis)
+    return yield* opened(local, directory, wanted)
+  })
+
+const usesOthers = (key: string): string =>
+  `"${key}" uses other Services, which end with those who ask: let its build find or start them`
 
 const nobody = (
   name: string | undefined,

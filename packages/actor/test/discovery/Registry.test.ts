@@ -262,6 +262,7 @@ describe("An entry goes with its actor", () => {
       const ending = yield* Effect.forkChild(x.cancel())
       yield* pass(200)
       assert.strictEqual(yield* a.run(N.lookup({ name: "x" })), "nobody")
+      assert.isTrue(Option.isNone(yield* Effect.scoped(Registry.find([N.poke], "x"))))
       assert.instanceOf(yield* Effect.flip(Actor.start("x", { expose: [N.poke] })), ActorError.NameTaken)
       yield* pass(1_000)
       yield* Fiber.join(ending)

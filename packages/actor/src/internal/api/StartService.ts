@@ -55,7 +55,8 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
 /** The options of a start, whatever the Service: its types say whether there are settings, and which. */
 type GivenOptions = StartOptions & { readonly config?: unknown; readonly role?: Role | undefined }
 
-const encodedConfig = (
+/** The settings of a Service as its actor is told them. */
+export const encodedConfig = (
   service: AnyService,
   actor: ActorId,
   given: unknown

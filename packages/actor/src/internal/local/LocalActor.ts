@@ -22,6 +22,7 @@ import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
 import type { GroupGuard } from "../spawn/GroupGuard.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
+import type { Shared } from "./Shared.ts"
 
 /** A child as the tree lists it. */
 export interface ChildEntry {
@@ -31,6 +32,8 @@ export interface ChildEntry {
   readonly connection: PeerChannel | undefined
   /** Waits for that; nothing where it has ended before. */
   readonly connected: Effect.Effect<PeerChannel | undefined>
+  /** It has been asked to end, or is ending by itself. */
+  readonly isEnding: boolean
   /** Ends it in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
@@ -73,6 +76,8 @@ export interface PeerNetwork {
   readonly platform: PlatformSpec
   readonly peers: Peers
   readonly directory: Directory
+  /** The keeper of the actors that many share. */
+  readonly shared: Shared
   /** Endpoints of the runtime itself: to our parent and children, and to peers. */
   readonly toRelatives: BoundHandlers
   readonly toPeers: BoundHandlers

@@ -31,6 +31,8 @@ import type { LocalActor } from "./LocalActor.ts"
 import { monitorHandlers } from "./Monitor.ts"
 import * as ResidentMemory from "./ResidentMemory.ts"
 import { roleHandlers } from "./Role.ts"
+import type { Shared } from "./Shared.ts"
+import * as Keeper from "./Shared.ts"
 
 class NotLocated extends Schema.TaggedError<NotLocated>()("NotLocated", {
   gone: Schema.Boolean,
@@ -98,8 +100,12 @@ export interface ReachOptions {
   /** The context of work that has no caller. */
   readonly context: Context.Context<never>
   readonly cancelActor: (message: CancelActor, channel: PeerChannel) => void
-  /** The registrar where this is the root, and what it serves. */
-  readonly registrar?: { readonly directory: Directory; readonly handlers: BoundHandlers } | undefined
+  /** The registrar and the keeper where this is the root, and what both serve. */
+  readonly registrar?: {
+    readonly directory: Directory
+    readonly shared: Shared
+    readonly handlers: BoundHandlers
+  } | undefined
 }
 
 /** From here on the actor can reach others and be reached. */
@@ -137,6 +143,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
     directory: registrar === undefined
       ? bounded(Remote.remote(toRoot(local, peers), local.env), context, "the root")
       : bounded(registrar.directory, context, "its Discovery"),
+    shared: registrar?.shared ?? Keeper.remote(toRoot(local, peers), local.env),
     toRelatives: new Map([
       ...located,
       ...monitorHandlers(local, context),

@@ -36,6 +36,7 @@ import { newUuid } from "../settings/ActorRef.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
+import { Keeper } from "../supervision/Keeper.ts"
 import * as Network from "../transport/Network.ts"
 import * as BuildHandlers from "./BuildHandlers.ts"
 
@@ -183,12 +184,17 @@ const runtimeOn = (
     // The directory may ask who is gone, which the connections of the root answer: they exist first.
     let directory: Directory = registrar
     const opened = deferred(() => directory)
+    const keeper = new Keeper(local, context)
     const peers = attachPeers(local, {
       platform: spec,
       network: platform.network,
       context,
       cancelActor: (_, channel) => channel.violate({ _tag: "WrongSide", word: "CancelActor" }),
-      registrar: { directory: opened, handlers: serveDirectory(registrar, opened, context) }
+      registrar: {
+        directory: opened,
+        shared: keeper,
+        handlers: new Map([...serveDirectory(registrar, opened, context), ...keeper.handlers])
+      }
     })
     const discovery = yield* Discovery
     directory = yield* openDiscovery(discovery, {
@@ -197,6 +203,8 @@ const runtimeOn = (
       isGone: (entry) => isGone(local, entry)
     })
     yield* Effect.addFinalizer((exit) => Effect.sync(() => peers.close(farewellOf(exit, local.info.id))))
+    // Shared actors end before the connections do.
+    yield* keeper.open
     const runtime = { info: local.info, inside: local }
     local.handlers = yield* Effect.orDie(
       Effect.provideContext(

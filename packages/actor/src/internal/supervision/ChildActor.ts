@@ -84,6 +84,10 @@ export class ChildActor {
     return this.channel
   }
 
+  get isEnding(): boolean {
+    return this.state.rung !== "Running"
+  }
+
   snapshot() {
     return { actor: this.actor, state: this.state.rung, channel: this.channel?.snapshot() }
   }

@@ -39,6 +39,8 @@ export interface SupervisingOptions {
   readonly backoff: Schedule.Schedule<unknown, ActorExit>
   readonly holdMillis: number
   readonly children: ReadonlyArray<ChildPlan>
+  /** Why its actors end where it is closed. Default: their Layer was. */
+  readonly closingReason?: string | undefined
 }
 
 interface Running {
@@ -322,7 +324,10 @@ export class Supervising {
       )
     )
     const fiber = running.fiber = this.fork(
-      Effect.provideContext(plan.start({ role: member.role, reason: () => reasonOf(this.state, child) }), own)
+      Effect.provideContext(
+        plan.start({ role: member.role, reason: () => reasonOf(this.state, child, this.options.closingReason) }),
+        own
+      )
     )
     fiber.addObserver((exit) => {
       const of = { child, incarnation }

@@ -54,8 +54,8 @@ export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<vo
   return { _tag: "Failed", error: boxed, cleanup }
 }
 
-/** Why an actor is ended by its supervisor. */
-export const reasonOf = ({ children, phase }: Machine.State, key: string): string => {
+/** Why an actor is ended by its supervisor, and by the close of that for which reason. */
+export const reasonOf = ({ children, phase }: Machine.State, key: string, closing = "layer closed"): string => {
   if (phase._tag !== "Closing") {
     const goal = children.find((child) => child.key === key)?.goal
     return goal === "Stopped" || goal === "Removed" ? "stopped by hand" : "restarted by its supervisor"
@@ -66,7 +66,7 @@ export const reasonOf = ({ children, phase }: Machine.State, key: string): strin
     case "AutoShutdown":
       return "its supervisor shut down"
     default:
-      return "layer closed"
+      return closing
   }
 }
 

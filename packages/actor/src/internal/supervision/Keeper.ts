@@ -1,0 +1,245 @@
+/**
+ * The keeper of shared actors, in the root of a tree: one actor for each name, started by the first share of it, supervised
+ * while there are shares, and ended by the end of the last one.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Equal from "effect/Equal"
+import * as Exit from "effect/Exit"
+import * as Hash from "effect/Hash"
+import * as RcMap from "effect/RcMap"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { BoundHandlers } from "../dialog/Dispatcher.ts"
+import { type ActorError, type ActorId, NameTaken } from "../errors/ActorError.ts"
+import type { LocalActor } from "../local/LocalActor.ts"
+import { endWithScope, portalOf } from "../local/Owner.ts"
+import { share, type Shared, type Wanted } from "../local/Shared.ts"
+import * as Portal from "../portal/Portal.ts"
+import type { ActorRefData, Entry } from "../settings/ActorRef.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
+import type { Incarnation, Part } from "./ChildPlan.ts"
+import * as StartChild from "./StartChild.ts"
+import { Supervising } from "./Supervising.ts"
+import type * as Machine from "./SupervisorMachine.ts"
+
+const policy: Machine.Policy = {
+  strategy: "one-for-one",
+  intensity: { restarts: 3, withinMillis: 5000 },
+  // An actor that has ended for good ends its supervisor, and the next share starts another one.
+  autoShutdown: "any-significant",
+  dynamic: false
+}
+
+/** Milliseconds between two looks at a name that somebody else's actor is about to have. */
+const lookAgainMillis = 50
+
+/** A name, with what its first asker wants: one name is one key. */
+class Key implements Equal.Equal {
+  readonly wanted: Wanted
+
+  constructor(wanted: Wanted) {
+    this.wanted = wanted
+  }
+
+  [Equal.symbol](that: Equal.Equal): boolean {
+    return that instanceof Key && that.wanted.name === this.wanted.name
+  }
+
+  [Hash.symbol](): number {
+    return Hash.string(this.wanted.name)
+  }
+}
+
+export class Keeper implements Shared {
+  private readonly local: LocalActor
+  private readonly context: Context.Context<never>
+  private shares: RcMap.RcMap<Key, Held, ActorError> | undefined
+  /** The supervisor behind each name, the latest one. */
+  private readonly latest = new Map<string, Supervising>()
+  /** The names of the roles that our actors play. */
+  private readonly roles = new Set<string>()
+
+  constructor(local: LocalActor, context: Context.Context<never>) {
+    this.local = local
+    this.context = context
+  }
+
+  /** From here on actors are kept, and those that are there end with the Scope. */
+  readonly open: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() =>
+    Effect.map(
+      RcMap.make({ lookup: ({ wanted }: Key) => this.onOwnContext(this.held(wanted)) }),
+      (map) => {
+        this.shares = map
+      }
+    )
+  )
+
+  /** What the root serves to its tree. */
+  get handlers(): BoundHandlers {
+    return new Map([[share.endpoint.name, {
+      endpoint: share.endpoint,
+      context: this.context,
+      handler: ({ wanted }: { readonly wanted: Wanted }) =>
+        Stream.unwrap(
+          Effect.map(this.share(wanted), (ref) => Stream.concat(Stream.succeed(ref), Stream.never))
+        )
+    }]])
+  }
+
+  share(wanted: Wanted): Effect.Effect<ActorRefData, ActorError, Scope.Scope> {
+    return Effect.flatMap(this.foreign(wanted), (foreign) => {
+      if (foreign !== undefined) return Effect.succeed(foreign)
+      return Effect.matchEffect(this.got(wanted), {
+        onSuccess: ({ key, ref }) => key === wanted.key ? Effect.sync(ref) : taken(wanted, ref().actor),
+        onFailure: (error) => this.again(wanted, error)
+      })
+    })
+  }
+
+  /** A share that lives as long as the Scope. A failure is not held: it would be the answer of the next attempt. */
+  private got(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
+      const own = yield* Scope.fork(yield* Effect.scope)
+      return yield* Effect.tapError(
+        Scope.provide(RcMap.get(this.shares!, new Key(wanted)), own),
+        () => Scope.close(own, Exit.void)
+      )
+    })
+  }
+
+  /** An actor of that name and Service that somebody else owns. */
+  private foreign({ key, name }: Wanted): Effect.Effect<Entry | undefined, ActorError> {
+    return Effect.map(
+      this.local.reach!.directory.list(name),
+      (entries) => entries.find((entry) => entry.service === key && !this.isOurs(entry))
+    )
+  }
+
+  private isOurs({ role }: Pick<Entry, "role">): boolean {
+    return role !== undefined && this.roles.has(role.name)
+  }
+
+  /** Somebody else's actor has come first: it may be what is wanted, as soon as it is ready. */
+  private again(wanted: Wanted, error: ActorError): Effect.Effect<ActorRefData, ActorError, Scope.Scope> {
+    if (!(error instanceof NameTaken)) return Effect.fail(error)
+    const isStarting = error.actor.pid === 0
+    return Effect.flatMap(this.foreign(wanted), (found) =>
+      found !== undefined
+        ? Effect.succeed(found)
+        : isStarting
+        ? Effect.andThen(Effect.sleep(lookAgainMillis), this.share(wanted))
+        : Effect.fail(error))
+  }
+
+  /** Runs the start of an actor in the name of the root: its first asker may be gone before it is. */
+  private onOwnContext<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> {
+    return Effect.flatMap(
+      Effect.scope,
+      (scope) => Effect.updateContext(effect, () => Context.add(this.context, Scope.Scope, scope))
+    )
+  }
+
+  private held(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
+    const { key, name, restart } = wanted
+    return Effect.gen({ self: this }, function*() {
+      let role: string | undefined
+      const supervising = new Supervising({
+        local: this.local,
+        context: this.context,
+        policy,
+        backoff: Schedule.jittered(Schedule.exponential("50 millis")),
+        holdMillis: Context.get(this.context, Timeouts).spawn,
+        closingReason: "nobody uses it any more",
+        children: [{
+          spec: { key: name, uses: [], restart, significant: restart !== "permanent" },
+          stopWithinMillis: undefined,
+          isService: true,
+          start: (part) => {
+            this.roles.add(role = part.role.name)
+            return this.start(wanted, part)
+          }
+        }]
+      })
+      this.latest.set(name, supervising)
+      yield* Effect.addFinalizer(() =>
+        Effect.ensuring(
+          supervising.close,
+          Effect.sync(() => {
+            if (role !== undefined) this.roles.delete(role)
+            if (this.latest.get(name) === supervising) this.latest.delete(name)
+          })
+        )
+      )
+      yield* supervising.begin as Effect.Effect<void, ActorError>
+      Effect.runForkWith(this.context)(Effect.flatMap(supervising.ended, (why) => this.ended(wanted, supervising, why)))
+      const portal = supervising.context.mapUnsafe.get(name) as Portal.Portal<any>
+      return { key, ref: () => portal.ref }
+    })
+  }
+
+  /** It has ended for good while there are shares: they are of no use any more, and the next one starts another actor. */
+  private ended(wanted: Wanted, supervising: Supervising, why: Machine.Why): Effect.Effect<void> {
+    const { name } = wanted
+    const dropped = Effect.suspend(() =>
+      this.latest.get(name) === supervising ? RcMap.invalidate(this.shares!, new Key(wanted)) : Effect.void
+    )
+    if (why._tag !== "GaveUp") return why._tag === "Closed" ? Effect.void : dropped
+    return Effect.andThen(
+      Effect.logError(`the shared "${name}" is lost`, supervising.gaveUp(why)),
+      dropped
+    )
+  }
+
+  /** One incarnation. Its name may still be that of an earlier one of ours, which is ending. */
+  private start(wanted: Wanted, part: Part): Effect.Effect<Incarnation, ActorError, Scope.Scope> {
+    const { config, endpoints, key, module, name, options } = wanted
+    const { local } = this
+    const spec = {
+      name,
+      definitions: [],
+      options,
+      unique: true,
+      role: part.role,
+      endpoints,
+      service: { module, key, config, uses: [] }
+    }
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const { channel, child } = yield* StartChild.start(local, spec, restore)
+        yield* Effect.addFinalizer((exit) => endWithScope(local, child, part.reason())(exit))
+        const portal = portalOf(local, child, channel, new Map(endpoints.map((name) => [name, undefined])))
+        return {
+          portal,
+          watch: ({ died, silent }) => {
+            Portal.whenClosed(portal, silent)
+            child.whenGone(died)
+          }
+        } satisfies Incarnation
+      })
+    ).pipe(
+      Effect.catchIf(
+        (error) => error._tag === "NameTaken" && this.isEnding(error.actor),
+        (error) =>
+          Effect.andThen(local.child((error as NameTaken).actor.uuid)?.wait ?? Effect.void, this.start(wanted, part))
+      )
+    )
+  }
+
+  private isEnding({ uuid }: ActorId): boolean {
+    const child = this.local.child(uuid)
+    return child !== undefined && this.isOurs(child.ref)
+  }
+}
+
+/** A name that is kept: the Service that has it, and the actor of this moment. */
+interface Held {
+  readonly key: string
+  readonly ref: () => ActorRefData
+}
+
+const taken = ({ name }: Wanted, actor: ActorId): Effect.Effect<never, NameTaken> =>
+  Effect.fail(new NameTaken({ wanted: name, actor }))

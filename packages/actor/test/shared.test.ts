@@ -1,0 +1,259 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor, Registry } from "@furrow/actor"
+import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { beforeEach } from "vitest"
+import { broken, hang, Mail, next, quit, share, slow, slowEnd, Store, Web, who } from "./fixtures/supervised.ts"
+import * as Journal from "./support/Journal.ts"
+import { drained, pass, settle, until } from "./support/Time.ts"
+
+/** The latest process of each name. */
+const processes = new Map<string, ProcessHandle>()
+const kill = (name: string) => Effect.andThen(Effect.sync(() => processes.get(name)!.signal("SIGKILL")), settle)
+
+const memory = MemoryActor.layer({
+  between: (process) => {
+    processes.set(process.actor.name, process)
+    return process
+  }
+})
+
+beforeEach(() => {
+  processes.clear()
+  broken.clear()
+  slow.clear()
+  slowEnd.millis = 0
+})
+
+const inMemory = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
+  Effect.provide(drained(until(60_000)(Effect.scoped(test))), Layer.orDie(memory))
+
+/** What the journal holds of Mail, without the time. */
+const lives = (lines: ReadonlyArray<string>) =>
+  lines.map((line) => line.split(" ").slice(1).join(" ")).filter((line) => line.startsWith("Mail"))
+
+/** Actors that find or start a shared Mail and use it for so long. */
+const sharing = (count: number, name: string, millis: number) =>
+  Effect.forEach(
+    Array.from({ length: count }, (_, i) => `user ${i}`),
+    (user) => Effect.forkChild(Actor.runInActor(share({ name, millis }), { name: user }), { startImmediately: true })
+  )
+
+describe("A shared actor", () => {
+  it.effect("G932: is one for all who ask at the same time, in whatever actor they are", () =>
+    Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      yield* inMemory(Effect.gen(function*() {
+        const users = yield* Effect.forEach(
+          Array.from({ length: 4 }, (_, i) => `user ${i}`),
+          (name) => Actor.startScoped(name, { expose: [share] })
+        )
+        const asked = [
+          ...users.flatMap((user) => Array.from({ length: 5 }, () => user.run(share({ name: "post", millis: 500 })))),
+          Effect.scoped(Effect.gen(function*() {
+            const mail = yield* Registry.findOrStart(Mail, { name: "post" })
+            return [yield* mail.run(who()), yield* mail.run(next())] as const
+          }))
+        ]
+        const answers = yield* Effect.all(asked, { concurrency: "unbounded" })
+        assert.strictEqual(new Set(answers.map(([uuid]) => uuid)).size, 1)
+        assert.deepStrictEqual(
+          answers.map(([, count]) => count).toSorted((a, b) => a - b),
+          Array.from({ length: 21 }, (_, i) => i + 1)
+        )
+      }))
+      assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
+    }))
+
+  it.effect("G932: is owned by the root, whoever asks", () =>
+    inMemory(Effect.gen(function*() {
+      const [user] = yield* sharing(1, "post", 1000)
+      yield* pass(500)
+      const children = (yield* Actor.statistics).children.map(({ actor }) => actor.name)
+      assert.sameMembers(children, ["user 0", "post"])
+      yield* Fiber.join(user!)
+    })))
+
+  it.effect("G933: lives until the last Scope is closed, which waits for its end", () =>
+    inMemory(Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+      const a = yield* Scope.provide(Registry.findOrStart(Mail), first)
+      const b = yield* Scope.provide(Registry.findOrStart(Mail), second)
+      assert.strictEqual(yield* a.run(next()), 1)
+      yield* Scope.close(first, Exit.void)
+      assert.strictEqual((yield* Effect.flip(a.run(next())))._tag, "ChannelClosed")
+      assert.strictEqual(yield* b.run(next()), 2)
+      yield* Scope.close(second, Exit.void)
+      assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
+    })))
+
+  it.effect("G933: ends when the last actor that uses it is killed, and no sooner", () =>
+    inMemory(Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      const users = yield* sharing(2, "post", 10_000)
+      yield* pass(1000)
+      yield* kill("user 0")
+      yield* pass(1000)
+      assert.deepStrictEqual(lives(lines), ["Mail starts"])
+      yield* kill("user 1")
+      yield* pass(1000)
+      assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
+      yield* Effect.forEach(users, (user) => Fiber.await(user))
+    })))
+
+  it.effect("G933: is not started to the end where all who asked are gone", () =>
+    inMemory(Effect.gen(function*() {
+      const lines = yield* Journal.fresh
+      slow.set("Mail", 5000)
+      const asking = yield* Effect.forkChild(Effect.scoped(Registry.findOrStart(Mail)), { startImmediately: true })
+      yield* pass(500)
+      yield* Fiber.interrupt(asking)
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+      assert.deepStrictEqual(lives(lines), [])
+    })))
+
+  it.effect("G933: is another one for who asks while the last one ends", () =>
+    inMemory(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const first = yield* Scope.provide(Registry.findOrStart(Mail), scope)
+      const uuid = yield* first.run(who())
+      slowEnd.millis = 500
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      const second = yield* Registry.findOrStart(Mail)
+      assert.notStrictEqual(yield* second.run(who()), uuid)
+      yield* Fiber.join(closing)
+    })))
+
+  it.effect("G934: that cannot start fails typed for all who wait, and is tried again for the next", () =>
+    inMemory(Effect.gen(function*() {
+      broken.add("Mail")
+      slow.set("Mail", 1000)
+      const errors = yield* Effect.all(
+        Array.from({ length: 5 }, () => Effect.flip(Effect.scoped(Registry.findOrStart(Mail)))),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual(new Set(errors.map(({ _tag }) => _tag)), new Set(["SpawnFailed"]))
+      assert.strictEqual(new Set(errors.map(({ message }) => message)).size, 1)
+      broken.clear()
+      assert.strictEqual(yield* Effect.flatMap(Registry.findOrStart(Mail), (mail) => mail.run(next())), 1)
+    })))
+
+  it.effect("G934: that cannot start fails with the same error in an actor", () =>
+    inMemory(Effect.gen(function*() {
+      broken.add("Mail")
+      const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))
+      assert.strictEqual(error._tag, "RemoteActorError")
+      assert.include(error.message, "Mail is broken")
+    })))
+
+  it.effect("G935: is found where somebody else has started it, and is left to its owner", () =>
+    inMemory(Effect.gen(function*() {
+      const mine = yield* Actor.startScoped(Mail, { name: "post" })
+      const found = yield* Effect.scoped(
+        Effect.flatMap(Registry.findOrStart(Mail, { name: "post" }), (mail) => mail.run(who()))
+      )
+      assert.strictEqual(found, mine.actor.uuid)
+      assert.strictEqual(yield* mine.run(next()), 1)
+    })))
+
+  it.effect("G935: is found where somebody else is starting it under that name alone", () =>
+    inMemory(Effect.gen(function*() {
+      slow.set("Mail", 1000)
+      const starting = yield* Effect.forkChild(Actor.startScoped(Mail, { name: "post", unique: true }), {
+        startImmediately: true
+      })
+      yield* pass(200)
+      const found = yield* Registry.findOrStart(Mail, { name: "post" })
+      assert.strictEqual(yield* found.run(who()), (yield* Fiber.join(starting)).actor.uuid)
+    })))
+
+  it.effect("G935: is started where somebody else's start under that name fails", () =>
+    inMemory(Effect.gen(function*() {
+      broken.add("Mail")
+      slow.set("Mail", 500)
+      const other = yield* Effect.forkChild(
+        Effect.ensuring(
+          Effect.exit(Actor.startScoped(Mail, { name: "post", unique: true })),
+          Effect.sync(() => broken.clear())
+        ),
+        { startImmediately: true }
+      )
+      yield* pass(200)
+      const mail = yield* Registry.findOrStart(Mail, { name: "post" })
+      assert.strictEqual(yield* mail.run(next()), 1)
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(other)))
+    })))
+
+  it.effect("G935: is started where somebody else's of that name is ending", () =>
+    inMemory(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const other = yield* Scope.provide(Actor.startScoped(Mail, { name: "post", unique: true }), scope)
+      slowEnd.millis = 1000
+      const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* pass(200)
+      const [user] = yield* sharing(1, "post", 0)
+      const mail = yield* Registry.findOrStart(Mail, { name: "post" })
+      const uuid = yield* mail.run(who())
+      assert.notStrictEqual(uuid, other.actor.uuid)
+      assert.strictEqual((yield* Fiber.join(user!))[0], uuid)
+      yield* Fiber.join(closing)
+    })))
+
+  it.effect("G935: has its name alone: an actor of another Service is NameTaken", () =>
+    inMemory(Effect.gen(function*() {
+      yield* Registry.findOrStart(Mail, { name: "post" })
+      const error = yield* Effect.flip(Registry.findOrStart(Store, { name: "post" }))
+      assert.strictEqual(error._tag === "NameTaken" && error.wanted, "post")
+      yield* Actor.startScoped(Store, { name: "shelf" })
+      assert.strictEqual((yield* Effect.flip(Registry.findOrStart(Mail, { name: "shelf" })))._tag, "NameTaken")
+    })))
+
+  it.effect("G936: is started again when it dies, and the portals of all reach the successor", () =>
+    inMemory(Effect.gen(function*() {
+      const mail = yield* Registry.findOrStart(Mail, { name: "post" })
+      const [user] = yield* sharing(1, "post", 2000)
+      const first = yield* mail.run(who())
+      const call = yield* Effect.forkChild(Effect.flip(mail.run(hang())), { startImmediately: true })
+      yield* settle
+      yield* kill("post")
+      assert.strictEqual((yield* Fiber.join(call))._tag, "ActorLost")
+      assert.notStrictEqual(yield* mail.run(who()), first)
+      assert.strictEqual(mail.incarnation, 2)
+      yield* Fiber.join(user!)
+    })))
+
+  it.effect("G936: that has ended for good is started anew for the next who asks", () =>
+    inMemory(Effect.gen(function*() {
+      const mail = yield* Registry.findOrStart(Mail, { restart: "transient" })
+      const first = yield* mail.run(who())
+      yield* Effect.ignore(mail.run(quit()))
+      yield* pass(1000)
+      const error = yield* Effect.flip(mail.run(next()))
+      assert.strictEqual(error._tag === "ActorUnreachable" && error.why, "gone")
+      const next_ = yield* Registry.findOrStart(Mail)
+      assert.notStrictEqual(yield* next_.run(who()), first)
+    })))
+
+  it.effect("G936: that dies too often is given up, and is started anew for the next who asks", () =>
+    inMemory(Effect.gen(function*() {
+      const mail = yield* Registry.findOrStart(Mail)
+      for (let i = 0; i < 4; i++) {
+        yield* mail.run(next())
+        yield* kill("Mail")
+      }
+      assert.strictEqual((yield* Effect.flip(mail.run(next())))._tag, "ActorUnreachable")
+      assert.strictEqual(yield* Effect.flatMap(Registry.findOrStart(Mail), (mail) => mail.run(next())), 1)
+    })))
+
+  it.effect("G932: that uses other Services is refused", () =>
+    inMemory(Effect.gen(function*() {
+      // @ts-expect-error Web uses Counter
+      const exit = yield* Effect.exit(Registry.findOrStart(Web))
+      assert.include(String(Exit.isFailure(exit) && exit.cause), "uses other Services")
+    })))
+})

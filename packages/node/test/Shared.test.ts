@@ -1,0 +1,130 @@
+/** Actors that many share, over real processes. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, Registry } from "@furrow/actor"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { Desk, stay, take, visit } from "./fixtures/shared.ts"
+import { evidence, withActors } from "./support.ts"
+
+const users = (count: number) =>
+  Effect.forEach(
+    Array.from({ length: count }, (_, i) => `user ${i}`),
+    (name) => Actor.startScoped(name, { expose: [visit, stay] }),
+    { concurrency: "unbounded" }
+  )
+
+const words = (file: string) => Folder.lines(file).map((line) => line.split(" ")[0])
+const pidsIn = (file: string, word: string) =>
+  Folder.lines(file).filter((line) => line.startsWith(word)).map((line) => Number(line.split(" ")[1]))
+
+/** Waits until the file has a line that satisfies. */
+const written = (file: string, what: string, holds: () => boolean) =>
+  Eventually.holds(what, holds, { within: "40 seconds" })
+
+describe("A shared actor among processes", () => {
+  it.live("G932: is one for 20 askers in 4 actors at the same time", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const there = yield* users(4)
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 20 }, (_, i) => there[i % 4]!),
+        (user) => user.run(visit({ file, works: true, millis: 200 })),
+        { concurrency: "unbounded" }
+      )
+      assert.strictEqual(new Set(answers.map(([pid]) => pid)).size, 1)
+      assert.deepStrictEqual(
+        answers.map(([, number]) => number).toSorted((a, b) => a - b),
+        Array.from({ length: 20 }, (_, i) => i + 1)
+      )
+      yield* written(file, "the desk ends", () => words(file).includes("ends"))
+      assert.deepStrictEqual(words(file), ["starts", "ends"])
+    })), 60_000)
+
+  it.live(
+    "G933: outlives the actor that asked first, and ends with the last one",
+    () =>
+      withActors(Effect.gen(function*() {
+        const file = yield* evidence
+        const [first, second] = yield* users(2)
+        const one = yield* Effect.forkChild(Effect.exit(first!.run(stay({ file }))))
+        yield* written(file, "the first one is there", () => pidsIn(file, "sees").length === 1)
+        const two = yield* Effect.forkChild(Effect.exit(second!.run(stay({ file }))))
+        yield* written(file, "both are there", () => pidsIn(file, "sees").length === 2)
+        process.kill(first!.actor.pid, "SIGKILL")
+        yield* Fiber.join(one)
+        const [desk] = pidsIn(file, "starts")
+        const [, number] = yield* Effect.scoped(Effect.flatMap(
+          Registry.findOrStart(Desk, { config: { file, works: true, cleanupMillis: 0 } }),
+          (desk) => desk.run(take())
+        ))
+        assert.isAbove(number, 2)
+        process.kill(second!.actor.pid, "SIGKILL")
+        yield* Fiber.join(two)
+        yield* Processes.gone([desk!])
+        assert.deepStrictEqual(words(file).filter((word) => word !== "sees"), ["starts", "ends"])
+      })),
+    60_000
+  )
+
+  it.live("G933: is gone, with its cleanup, when the last Scope is closed", () =>
+    withActors(Effect.gen(function*() {
+      const file = yield* evidence
+      const scope = yield* Scope.make()
+      const desk = yield* Scope.provide(
+        Registry.findOrStart(Desk, { config: { file, works: true, cleanupMillis: 300 } }),
+        scope
+      )
+      const [pid] = yield* desk.run(take())
+      yield* Scope.close(scope, Exit.void)
+      assert.isFalse(Processes.isAlive(pid))
+      assert.deepStrictEqual(words(file), ["starts", "ends"])
+    })), 60_000)
+
+  it.live(
+    "G934: that cannot start fails typed for all who wait, in every process",
+    () =>
+      withActors(Effect.gen(function*() {
+        const file = yield* evidence
+        const there = yield* users(3)
+        const errors = yield* Effect.forEach(
+          Array.from({ length: 9 }, (_, i) => there[i % 3]!),
+          (user) => Effect.flip(user.run(visit({ file, works: false, millis: 0 }))),
+          { concurrency: "unbounded" }
+        )
+        for (const error of errors) {
+          assert.strictEqual(error._tag === "Closed" && error.tag, "SpawnFailed")
+          assert.include(error.message + (error._tag === "Closed" ? error.text : ""), "the desk is broken")
+        }
+        assert.deepStrictEqual((yield* Actor.statistics).children.length, 3)
+      })),
+    60_000
+  )
+
+  it.live(
+    "G936: is started again when it is killed, and all who use it reach the successor",
+    () =>
+      withActors(Effect.gen(function*() {
+        const file = yield* evidence
+        const there = yield* users(2)
+        const staying = yield* Effect.forEach(there, (user) => Effect.forkChild(user.run(stay({ file }))))
+        yield* written(file, "both are there", () => pidsIn(file, "sees").length === 2)
+        const desk = yield* Registry.findOrStart(Desk, { config: { file, works: true, cleanupMillis: 0 } })
+        const [first] = yield* desk.run(take())
+        process.kill(first, "SIGKILL")
+        const [second] = yield* Effect.retry(desk.run(take()), { times: 3 })
+        assert.notStrictEqual(second, first)
+        // A call that was in flight may have failed its user: the others see the successor.
+        yield* written(file, "a user sees the successor", () =>
+          pidsIn(file, "sees").includes(second) || staying.every((fiber) =>
+            fiber.pollUnsafe() !== undefined
+          ))
+        yield* Effect.forEach(staying, (fiber) => Fiber.interrupt(fiber))
+      })),
+    60_000
+  )
+})
