@@ -9,6 +9,8 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import { beforeEach } from "vitest"
 import {
+  again,
+  askAgain,
   askTwice,
   broken,
   Counter,
@@ -17,6 +19,7 @@ import {
   Mail,
   next,
   quit,
+  runs,
   Shop,
   slow,
   Store,
@@ -42,6 +45,7 @@ beforeEach(() => {
   processes.clear()
   broken.clear()
   slow.clear()
+  runs.count = 0
 })
 
 const inMemory = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime>) =>
@@ -125,6 +129,71 @@ describe("A supervised portal", () => {
         assert.strictEqual(error._tag === "ActorLost" && error.began, "maybe")
         assert.strictEqual(yield* mail.run(next()), 1)
       })
+    ))
+
+  it.effect("G930: makes a call in flight again with the successor where its endpoint is idempotent", () =>
+    supervised(
+      Supervisor.layer({ backoff }, four),
+      Effect.gen(function*() {
+        const call = yield* Effect.forkChild(Counter.calls.again({ hangs: 1 }), { startImmediately: true })
+        yield* settle
+        yield* kill("Counter")
+        assert.strictEqual(yield* Fiber.join(call), 2)
+      })
+    ))
+
+  it.effect("G930: makes an idempotent call again whose actor goes with one that died", () =>
+    supervised(
+      Supervisor.layer({ backoff }, four),
+      Effect.gen(function*() {
+        const call = yield* Effect.forkChild(Web.calls.again({ hangs: 1 }), { startImmediately: true })
+        yield* settle
+        yield* kill("Store")
+        assert.strictEqual(yield* Fiber.join(call), 2)
+      })
+    ))
+
+  it.effect("G930: makes an idempotent call twice at most", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        const call = yield* Effect.forkChild(Effect.flip(mail.run(again({ hangs: 9 }))), { startImmediately: true })
+        yield* settle
+        yield* kill("Mail")
+        while (runs.count < 2) yield* pass(50)
+        yield* kill("Mail")
+        const error = yield* Fiber.join(call)
+        assert.strictEqual(error._tag === "ActorLost" && error.began, "maybe")
+        yield* mail.run(next())
+        assert.strictEqual(runs.count, 2)
+      })
+    ))
+
+  it.effect("G930: fails an idempotent call where there is no successor to come", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "temporary" })]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        const call = yield* Effect.forkChild(Effect.flip(mail.run(again({ hangs: 1 }))), { startImmediately: true })
+        yield* settle
+        yield* kill("Mail")
+        assert.include(["ActorLost", "ActorUnreachable"], (yield* Fiber.join(call))._tag)
+        assert.strictEqual(runs.count, 1)
+      })
+    ))
+
+  it.effect("G931: holds a call by default as long as one start may take", () =>
+    inMemory(
+      until(120_000)(Effect.provide(
+        Effect.gen(function*() {
+          const mail = yield* Mail
+          slow.set("Mail", 25_000)
+          yield* kill("Mail")
+          assert.strictEqual(yield* mail.run(next()), 1)
+        }),
+        Supervisor.layer({ backoff }, [Mail])
+      ))
     ))
 
   it.effect("G155: holds a call no longer than the policy says, and names the next attempt", () =>
@@ -321,6 +390,18 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
+  it.effect("G930: makes an idempotent call of another process again with the successor", () =>
+    supervised(
+      Supervisor.layer({ backoff, strategy: "one-for-one" }, four),
+      Effect.gen(function*() {
+        const web = yield* Web
+        const call = yield* Effect.forkChild(web.run(askAgain({ hangs: 1 })), { startImmediately: true })
+        yield* settle
+        yield* kill("Counter")
+        assert.strictEqual(yield* Fiber.join(call), 2)
+      })
+    ))
+
   it.effect("G158: leads to the successor where it has crossed in a payload", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
@@ -441,6 +522,20 @@ describe("A supervisor whose children come and go", () => {
       yield* settle
       yield* Fiber.interrupt(starting)
       assert.deepStrictEqual(yield* mails.children, [])
+    })))
+
+  it.effect("G938: tells that it has given up, and a nursery that waits for it fails with that", () =>
+    inMemory(Effect.gen(function*() {
+      const program = Actor.nursery(Effect.scoped(Effect.gen(function*() {
+        const policy = { backoff, intensity: { restarts: 0, within: "1 second" } } as const
+        const mails = yield* Supervisor.dynamic(Mail, policy)
+        yield* mails.start("a")
+        yield* Actor.start(Store)
+        yield* Effect.raceFirst(mails.ended, Effect.andThen(kill("a"), Effect.never))
+      })))
+      const error = yield* until(30_000)(Effect.flip(program))
+      assert.strictEqual(error._tag, "GaveUp")
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
   it.effect("G159: takes no more children when it has given up", () =>

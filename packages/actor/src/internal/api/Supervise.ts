@@ -14,12 +14,14 @@ import type * as Scope from "effect/Scope"
 import type { Argument, Configured } from "../contract/Settings.ts"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
+import type { GaveUp } from "../errors/GaveUp.ts"
 import type { ChildState } from "../inspect/Snapshot.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
 import { endWithScope } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { AnyService } from "../process/ServiceImplementation.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 import * as Backoff from "../supervision/Backoff.ts"
 import type { ChildPlan, Incarnation, Part } from "../supervision/ChildPlan.ts"
 import { Escalation } from "../supervision/Escalation.ts"
@@ -46,7 +48,10 @@ export interface Policy {
    * the supervisor gives up. Default: exponential from 50 ms, jittered, and short enough for the intensity.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorExit> | undefined
-  /** The time that a call waits for a child that is started again. Default: 5 seconds. */
+  /**
+   * The time that a call waits for a child that is started again. Default: `Timeouts.spawn`, 30 seconds: as long as one start
+   * may take.
+   */
   readonly hold?: Duration.Input | undefined
   /** The ends of significant children that end the supervisor in order. Default: `"never"`. */
   readonly autoShutdown?: Machine.AutoShutdown | undefined
@@ -288,8 +293,16 @@ export const layer = <const Cs extends ReadonlyArray<Child>>(
     Effect.map(supervise(policyOf(policy, false), policy, children.map(planOf)), ({ context }) => context)
   ) as Layer.Layer<any, any, any>
 
-/** A supervisor that lives as long as the Scope: its children are up when this returns. */
-const supervise = (own: Machine.Policy, policy: Policy, plans: ReadonlyArray<ChildPlan>) =>
+/**
+ * A supervisor that lives as long as the Scope: its children are up when this returns. What nobody above it hears of is
+ * logged, unless `isHeard`.
+ */
+const supervise = (
+  own: Machine.Policy,
+  policy: Policy,
+  plans: ReadonlyArray<ChildPlan>,
+  isHeard: () => boolean = () => false
+) =>
   Effect.gen(function*() {
     const local = yield* currentLocal
     const problem = problemOf(own, plans.map(({ spec }) => spec))
@@ -299,7 +312,7 @@ const supervise = (own: Machine.Policy, policy: Policy, plans: ReadonlyArray<Chi
     if (tooLong !== undefined) return yield* Effect.die(new Error(tooLong))
     const context = (yield* Effect.context<never>()) as Context.Context<never>
     const escalate = yield* Escalation
-    const holdMillis = Duration.toMillis(policy.hold ?? "5 seconds")
+    const holdMillis = Duration.toMillis(policy.hold ?? (yield* Timeouts).spawn)
     // It throws on a cycle of uses: a mistake in the program.
     const supervising = yield* Effect.sync(() =>
       new Supervising({ local, context, backoff, policy: own, holdMillis, children: plans })
@@ -309,7 +322,7 @@ const supervise = (own: Machine.Policy, policy: Policy, plans: ReadonlyArray<Chi
       const exit = escalated(supervising, why)
       if (exit === undefined) return Effect.void
       if (escalate !== undefined) return Effect.sync(() => escalate(exit))
-      return Exit.isFailure(exit)
+      return Exit.isFailure(exit) && !isHeard()
         ? Effect.logError("a supervisor has given up, and nothing is above it", exit.cause)
         : Effect.void
     }))
@@ -355,6 +368,11 @@ export interface Dynamic<in out Self, in out Config> {
   readonly stop: (name: string) => Effect.Effect<void>
   /** Those that are there now. */
   readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
+  /**
+   * Waits until the supervisor has ended: it fails with `GaveUp` where it gave up, when its children have stopped. Race work
+   * with it that is not to outlive them.
+   */
+  readonly ended: Effect.Effect<void, GaveUp>
 }
 
 /**
@@ -379,18 +397,26 @@ export const dynamic = <Self, Name extends string, Uses, Config>(
   service: Startable<Self, Name, Uses, Config>,
   policy: Omit<Policy, "strategy" | "autoShutdown"> = {}
 ): Effect.Effect<Dynamic<Self, Config>, never, ActorRuntime | Scope.Scope | Uses> => {
-  const made = Effect.map(
-    supervise(policyOf({ ...policy, strategy: "one-for-one" }, true), policy, []),
-    (supervising) => ({
-      start: (name: string, options: ChildOptions & StartService.StartOptions = {}) => {
-        const inside = ofService(service as unknown as AnyService, { ...options, name })
-        return supervising.add(planOfInside({ ...inside, key: name, uses: [] }))
-      },
-      stop: (name: string) => supervising.removed(name),
-      children: Effect.sync(() =>
-        supervising.snapshot().children.map(({ child, ...rest }) => ({ name: child, ...rest }))
-      )
-    })
-  )
+  const made = Effect.suspend(() => {
+    let waiting = 0
+    return Effect.map(
+      supervise(policyOf({ ...policy, strategy: "one-for-one" }, true), policy, [], () => waiting > 0),
+      (supervising) => ({
+        start: (name: string, options: ChildOptions & StartService.StartOptions = {}) => {
+          const inside = ofService(service as unknown as AnyService, { ...options, name })
+          return supervising.add(planOfInside({ ...inside, key: name, uses: [] }))
+        },
+        stop: (name: string) => supervising.removed(name),
+        children: Effect.sync(() =>
+          supervising.snapshot().children.map(({ child, ...rest }) => ({ name: child, ...rest }))
+        ),
+        ended: Effect.suspend(() => {
+          waiting++
+          const ended = Effect.flatMap(supervising.ended, (why) => escalated(supervising, why) ?? Exit.void)
+          return Effect.onInterrupt(ended, () => Effect.sync(() => void waiting--))
+        })
+      })
+    )
+  })
   return made as Effect.Effect<any, never, any>
 }

@@ -13,16 +13,10 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { Deadline } from "../dialog/DialogContext.ts"
-import {
-  ActorBusy,
-  type ActorError,
-  type ActorId,
-  ActorLost,
-  ChannelClosed,
-  ContextCancelled
-} from "../errors/ActorError.ts"
+import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Portal } from "../portal/Portal.ts"
+import { reasonToRepeat } from "../portal/Repeatable.ts"
 import type { Outcome } from "./Counts.ts"
 import { type OpenPool, Task } from "./OpenPool.ts"
 import { type PoolFull, TaskTimeout } from "./PoolError.ts"
@@ -55,16 +49,8 @@ const asked = <A, E, R>(
 }
 
 /** True when the worker was lost or was ending, and the task can be repeated without doing anything twice. */
-const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyEndpoint | undefined): boolean => {
-  if (endpoint === undefined || actor === undefined) return false
-  const failed = error as ActorError
-  const wasLost = failed instanceof ActorLost || failed instanceof ContextCancelled
-  if (failed instanceof ActorBusy || wasLost && failed.began === "no") return failed.actor.uuid === actor.uuid
-  if (endpoint.idempotent !== true) return false
-  if (failed instanceof ActorLost || failed instanceof ChannelClosed) return failed.actor.uuid === actor.uuid
-  const ending = failed as { readonly ending?: unknown; readonly actor?: { readonly uuid?: unknown } } | undefined
-  return ending?.ending === true && ending.actor?.uuid === actor.uuid
-}
+const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyEndpoint | undefined): boolean =>
+  endpoint !== undefined && actor !== undefined && reasonToRepeat(error, actor, endpoint) !== undefined
 
 const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Outcome => {
   if (Exit.isSuccess(exit)) return "succeeded"

@@ -2,15 +2,18 @@
  * A portal to a role: to the actor that plays it now, and to its successor after a restart.
  *
  * A call that is made while the role is not played waits, no longer than `holdMillis`. A call in flight fails with the
- * actor it was made to, and so does a stream or a dialog: nothing of it is made again.
+ * actor it was made to, and so does a stream or a dialog. Made again is only a call that has not run, or one of an
+ * `idempotent` endpoint.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
+import { isCall } from "../contract/Call.ts"
 import type { ActorError } from "../errors/ActorError.ts"
 import * as Portal from "./Portal.ts"
+import { reasonToRepeat } from "./Repeatable.ts"
 
 type AnyPortal = Portal.Portal<any>
 
@@ -58,10 +61,11 @@ export const reach = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
     })
   })
 
-/** Its Start came too late for an incarnation that is no longer the one to ask: it has not run, and may be made again. */
-const isForSuccessor = (target: Target, portal: AnyPortal) => (error: unknown): boolean => {
-  const { _tag, began } = error as { readonly _tag?: string; readonly began?: string }
-  if (_tag !== "ActorLost" || began !== "no") return false
+/** How often one call of an `idempotent` endpoint is made again after it may have begun. */
+const maxRepeats = 1
+
+/** True where a call that failed at `portal` may reach another one: without any to come, the failure stands. */
+const hasSuccessor = (target: Target, portal: AnyPortal): boolean => {
   const now = target.now()
   return now._tag === "Restarting" || now._tag === "Up" && now.portal !== portal
 }
@@ -88,11 +92,21 @@ const changesOf = (target: Target): Stream.Stream<Portal.Reachability> =>
 
 export const make = (target: Target): AnyPortal => {
   const latest = () => target.latest().portal
-  const run = (call: any): Effect.Effect<any, any> =>
-    Effect.flatMap(
-      reach(target),
-      (portal) => Effect.catchIf(portal.run(call), isForSuccessor(target, portal), () => run(call))
-    )
+  const runAgain = (call: any, repeats: number): Effect.Effect<any, any> =>
+    Effect.flatMap(reach(target), (portal) => {
+      if (!isCall(call)) return portal.run(call)
+      let reason: ReturnType<typeof reasonToRepeat>
+      const mayRepeat = (error: unknown): boolean => {
+        reason = hasSuccessor(target, portal) ? reasonToRepeat(error, portal.actor, call.endpoint) : undefined
+        return reason === "unbegun" || reason === "idempotent" && repeats < maxRepeats
+      }
+      return Effect.catchIf(
+        portal.run(call as any),
+        mayRepeat,
+        () => runAgain(call, reason === "idempotent" ? repeats + 1 : repeats)
+      )
+    })
+  const run = (call: any) => runAgain(call, 0)
   const lasting: unknown = {
     "~furrow/Portal": () => {},
     get actor() {

@@ -1,0 +1,33 @@
+/**
+ * Which failed calls may be made again at another actor without doing anything twice.
+ *
+ * @since 0.1.0
+ */
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import {
+  ActorBusy,
+  type ActorError,
+  type ActorId,
+  ActorLost,
+  ChannelClosed,
+  ContextCancelled
+} from "../errors/ActorError.ts"
+
+/** Why: it has not run at `actor`, or it may run twice and `actor` is lost or was ending. */
+export const reasonToRepeat = (
+  error: unknown,
+  actor: ActorId,
+  endpoint: AnyEndpoint
+): "unbegun" | "idempotent" | undefined => {
+  const failed = error as ActorError
+  const wasLost = failed instanceof ActorLost || failed instanceof ContextCancelled
+  if (failed instanceof ActorBusy || wasLost && failed.began === "no") {
+    return failed.actor.uuid === actor.uuid ? "unbegun" : undefined
+  }
+  if (endpoint.idempotent !== true) return undefined
+  if (failed instanceof ActorLost || failed instanceof ChannelClosed) {
+    return failed.actor.uuid === actor.uuid ? "idempotent" : undefined
+  }
+  const ending = failed as { readonly ending?: unknown; readonly actor?: { readonly uuid?: unknown } } | undefined
+  return ending?.ending === true && ending.actor?.uuid === actor.uuid ? "idempotent" : undefined
+}
