@@ -27,6 +27,7 @@ beforeEach(() => {
   broken.clear()
   slow.clear()
   slowEnd.millis = 0
+  slowEnd.fails = false
 })
 
 const inMemory = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
@@ -104,6 +105,24 @@ describe("A shared actor", () => {
       yield* pass(1000)
       assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
       yield* Effect.forEach(users, (user) => Fiber.await(user))
+    })))
+
+  it.effect("G933: whose cleanup fails fails the Scope that closes last, and no other", () =>
+    inMemory(Effect.gen(function*() {
+      slowEnd.fails = true
+      const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+      yield* Scope.provide(Registry.findOrStart(Mail), first)
+      yield* Scope.provide(Registry.findOrStart(Mail), second)
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(Scope.close(first, Exit.void))))
+      const exit = yield* Effect.exit(Scope.close(second, Exit.void))
+      assert.include(String(Exit.isFailure(exit) && exit.cause), "the cleanup of Mail failed")
+    })))
+
+  it.effect("G933: whose cleanup fails fails its last user also where that is another actor", () =>
+    inMemory(Effect.gen(function*() {
+      slowEnd.fails = true
+      const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))
+      assert.include(error.message, "the cleanup of Mail failed")
     })))
 
   it.effect("G933: is not started to the end where all who asked are gone", () =>
