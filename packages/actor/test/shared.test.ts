@@ -45,7 +45,7 @@ const sharing = (count: number, name: string, millis: number) =>
   )
 
 describe("A shared actor", () => {
-  it.effect("G932: is one for all who ask at the same time, in whatever actor they are", () =>
+  it.effect("G193: is one for all who ask at the same time, in whatever actor they are", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* inMemory(Effect.gen(function*() {
@@ -70,7 +70,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
     }))
 
-  it.effect("G932: is owned by the root, whoever asks", () =>
+  it.effect("G193: is owned by the root, whoever asks", () =>
     inMemory(Effect.gen(function*() {
       const [user] = yield* sharing(1, "post", 1000)
       yield* pass(500)
@@ -79,7 +79,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(user!)
     })))
 
-  it.effect("G933: lives until the last Scope is closed, which waits for its end", () =>
+  it.effect("G194: lives until the last Scope is closed, which waits for its end", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -93,7 +93,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
     })))
 
-  it.effect("G933: ends when the last actor that uses it is killed, and no sooner", () =>
+  it.effect("G194: ends when the last actor that uses it is killed, and no sooner", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const users = yield* sharing(2, "post", 10_000)
@@ -107,7 +107,7 @@ describe("A shared actor", () => {
       yield* Effect.forEach(users, (user) => Fiber.await(user))
     })))
 
-  it.effect("G933: whose cleanup fails fails the Scope that closes last, and no other", () =>
+  it.effect("G194: whose cleanup fails fails the Scope that closes last, and no other", () =>
     inMemory(Effect.gen(function*() {
       slowEnd.fails = true
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -118,14 +118,14 @@ describe("A shared actor", () => {
       assert.include(String(Exit.isFailure(exit) && exit.cause), "the cleanup of Mail failed")
     })))
 
-  it.effect("G933: whose cleanup fails fails its last user also where that is another actor", () =>
+  it.effect("G194: whose cleanup fails fails its last user also where that is another actor", () =>
     inMemory(Effect.gen(function*() {
       slowEnd.fails = true
       const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))
       assert.include(error.message, "the cleanup of Mail failed")
     })))
 
-  it.effect("G933: is not started to the end where all who asked are gone", () =>
+  it.effect("G194: is not started to the end where all who asked are gone", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       slow.set("Mail", 5000)
@@ -136,7 +136,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), [])
     })))
 
-  it.effect("G933: is another one for who asks while the last one ends", () =>
+  it.effect("G194: is another one for who asks while the last one ends", () =>
     inMemory(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const first = yield* Scope.provide(Registry.findOrStart(Mail), scope)
@@ -148,7 +148,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(closing)
     })))
 
-  it.effect("G934: that cannot start fails typed for all who wait, and is tried again for the next", () =>
+  it.effect("G195: that cannot start fails typed for all who wait, and is tried again for the next", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 1000)
@@ -162,7 +162,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* Effect.flatMap(Registry.findOrStart(Mail), (mail) => mail.run(next())), 1)
     })))
 
-  it.effect("G934: that cannot start fails with the same error in an actor", () =>
+  it.effect("G195: that cannot start fails with the same error in an actor", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))
@@ -170,7 +170,7 @@ describe("A shared actor", () => {
       assert.include(error.message, "Mail is broken")
     })))
 
-  it.effect("G935: is found where somebody else has started it, and is left to its owner", () =>
+  it.effect("G196: is found where somebody else has started it, and is left to its owner", () =>
     inMemory(Effect.gen(function*() {
       const mine = yield* Actor.startScoped(Mail, { name: "post" })
       const found = yield* Effect.scoped(
@@ -180,7 +180,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* mine.run(next()), 1)
     })))
 
-  it.effect("G935: is found where somebody else is starting it under that name alone", () =>
+  it.effect("G196: is found where somebody else is starting it under that name alone", () =>
     inMemory(Effect.gen(function*() {
       slow.set("Mail", 1000)
       const starting = yield* Effect.forkChild(Actor.startScoped(Mail, { name: "post", unique: true }), {
@@ -191,7 +191,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* found.run(who()), (yield* Fiber.join(starting)).actor.uuid)
     })))
 
-  it.effect("G935: is started where somebody else's start under that name fails", () =>
+  it.effect("G196: is started where somebody else's start under that name fails", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 500)
@@ -208,7 +208,7 @@ describe("A shared actor", () => {
       assert.isTrue(Exit.isFailure(yield* Fiber.join(other)))
     })))
 
-  it.effect("G935: is started where somebody else's of that name is ending", () =>
+  it.effect("G196: is started where somebody else's of that name is ending", () =>
     inMemory(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const other = yield* Scope.provide(Actor.startScoped(Mail, { name: "post", unique: true }), scope)
@@ -223,7 +223,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(closing)
     })))
 
-  it.effect("G935: has its name alone: an actor of another Service is NameTaken", () =>
+  it.effect("G196: has its name alone: an actor of another Service is NameTaken", () =>
     inMemory(Effect.gen(function*() {
       yield* Registry.findOrStart(Mail, { name: "post" })
       const error = yield* Effect.flip(Registry.findOrStart(Store, { name: "post" }))
@@ -232,7 +232,7 @@ describe("A shared actor", () => {
       assert.strictEqual((yield* Effect.flip(Registry.findOrStart(Mail, { name: "shelf" })))._tag, "NameTaken")
     })))
 
-  it.effect("G936: is started again when it dies, and the portals of all reach the successor", () =>
+  it.effect("G197: is started again when it dies, and the portals of all reach the successor", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail, { name: "post" })
       const [user] = yield* sharing(1, "post", 2000)
@@ -246,7 +246,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(user!)
     })))
 
-  it.effect("G936: that has ended for good is started anew for the next who asks", () =>
+  it.effect("G197: that has ended for good is started anew for the next who asks", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail, { restart: "transient" })
       const first = yield* mail.run(who())
@@ -258,7 +258,7 @@ describe("A shared actor", () => {
       assert.notStrictEqual(yield* next_.run(who()), first)
     })))
 
-  it.effect("G936: that dies too often is given up, and is started anew for the next who asks", () =>
+  it.effect("G197: that dies too often is given up, and is started anew for the next who asks", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail)
       for (let i = 0; i < 4; i++) {
@@ -269,7 +269,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* Effect.flatMap(Registry.findOrStart(Mail), (mail) => mail.run(next())), 1)
     })))
 
-  it.effect("G932: that uses other Services is refused", () =>
+  it.effect("G193: that uses other Services is refused", () =>
     inMemory(Effect.gen(function*() {
       // @ts-expect-error Web uses Counter
       const exit = yield* Effect.exit(Registry.findOrStart(Web))

@@ -131,7 +131,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G930: makes a call in flight again with the successor where its endpoint is idempotent", () =>
+  it.effect("G190: makes a call in flight again with the successor where its endpoint is idempotent", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -142,7 +142,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G930: makes an idempotent call again whose actor goes with one that died", () =>
+  it.effect("G190: makes an idempotent call again whose actor goes with one that died", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -153,7 +153,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G930: makes an idempotent call twice at most", () =>
+  it.effect("G190: makes an idempotent call twice at most", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -170,7 +170,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G930: fails an idempotent call where there is no successor to come", () =>
+  it.effect("G190: fails an idempotent call where there is no successor to come", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "temporary" })]),
       Effect.gen(function*() {
@@ -183,7 +183,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G931: holds a call by default as long as one start may take", () =>
+  it.effect("G191: holds a call by default as long as one start may take", () =>
     inMemory(
       until(120_000)(Effect.provide(
         Effect.gen(function*() {
@@ -390,7 +390,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G930: makes an idempotent call of another process again with the successor", () =>
+  it.effect("G190: makes an idempotent call of another process again with the successor", () =>
     supervised(
       Supervisor.layer({ backoff, strategy: "one-for-one" }, four),
       Effect.gen(function*() {
@@ -524,7 +524,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual(yield* mails.children, [])
     })))
 
-  it.effect("G938: tells that it has given up, and a nursery that waits for it fails with that", () =>
+  it.effect("G192: tells that it has given up, and a nursery that waits for it fails with that", () =>
     inMemory(Effect.gen(function*() {
       const program = Actor.nursery(Effect.scoped(Effect.gen(function*() {
         const policy = { backoff, intensity: { restarts: 0, within: "1 second" } } as const

@@ -27,7 +27,7 @@ const written = (file: string, what: string, holds: () => boolean) =>
   Eventually.holds(what, holds, { within: "40 seconds" })
 
 describe("A shared actor among processes", () => {
-  it.live("G932: is one for 20 askers in 4 actors at the same time", () =>
+  it.live("G193: is one for 20 askers in 4 actors at the same time", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const there = yield* users(4)
@@ -46,7 +46,7 @@ describe("A shared actor among processes", () => {
     })), 60_000)
 
   it.live(
-    "G933: outlives the actor that asked first, and ends with the last one",
+    "G194: outlives the actor that asked first, and ends with the last one",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -71,7 +71,7 @@ describe("A shared actor among processes", () => {
     60_000
   )
 
-  it.live("G933: is gone, with its cleanup, when the last Scope is closed", () =>
+  it.live("G194: is gone, with its cleanup, when the last Scope is closed", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const scope = yield* Scope.make()
@@ -86,7 +86,7 @@ describe("A shared actor among processes", () => {
     })), 60_000)
 
   it.live(
-    "G934: that cannot start fails typed for all who wait, in every process",
+    "G195: that cannot start fails typed for all who wait, in every process",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -106,7 +106,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G936: is started again when it is killed, and all who use it reach the successor",
+    "G197: is started again when it is killed, and all who use it reach the successor",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
