@@ -114,7 +114,8 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
   const own = decoder(schema)
   const decode = (bytes: Uint8Array): S["Type"] => {
     const size = ownSize(bytes)
-    return size < bytes.length && size > 0 ? places().decode(bytes, size) : own(bytes)
+    const area = size < bytes.length ? Large.behind(bytes, size) : undefined
+    return area === undefined ? own(bytes) : Large.read(area, () => places().decode(bytes.subarray(0, size)))
   }
   let recursive: boolean | undefined
   let sendsLarge = false
@@ -158,8 +159,7 @@ const placesOf = <S extends Data>(schema: S) => {
   const decode = decoder(withPlaces)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
-    decode: (bytes: Uint8Array, size: number): S["Type"] =>
-      Large.read(bytes.subarray(size), () => decode(bytes.subarray(0, size)))
+    decode
   }
 }
 
@@ -246,9 +246,8 @@ const eachOf = <S extends Data>(schema: S): (bytes: Uint8Array) => ReadonlyArray
   const places = lazily(() => reading(Large.withPlaces(items)))
   const decode = (bytes: Uint8Array) => {
     const size = ownSize(bytes)
-    return size > 0 && size < bytes.length
-      ? Large.read(bytes.subarray(size), () => places()(bytes.subarray(0, size)))
-      : own()(bytes)
+    const area = size < bytes.length ? Large.behind(bytes, size) : undefined
+    return area === undefined ? own()(bytes) : Large.read(area, () => places()(bytes.subarray(0, size)))
   }
   return (bytes) =>
     decode(bytes).map((item): Item<S["Type"]> => item instanceof Refused ? item.item : { ok: true, value: item })

@@ -179,6 +179,10 @@ describe("A payload of a hostile peer", () => {
     for (const at of [1, 100, minLargeLength, minLargeLength + 1, payload.length - 30]) {
       assert.isFalse(Payload.codec(schema).decode(payload.subarray(0, payload.length - at)).ok)
     }
+    for (const more of [[0], [1, 2, 3, 4]]) {
+      assert.isFalse(Payload.codec(schema).decode(Uint8Array.from([...payload, ...more])).ok)
+      assert.isFalse(Payload.codec(schema).decode(Uint8Array.from([...encode(Schema.Int, 1), ...more])).ok)
+    }
   })
 
   it("G171: is refused where the same bytes are read over and over", () => {
@@ -187,9 +191,10 @@ describe("A payload of a hostile peer", () => {
     const List = Schema.Struct({ texts: Schema.Array(Schema.String) })
     const Fresh = Schema.Struct({ texts: Schema.Array(Schema.String) })
     const own = encode(Fresh, { texts: places })
-    const payload = new Uint8Array(own.length + large.length)
+    const payload = new Uint8Array(own.length + 4 + large.length)
     payload.set(own)
-    payload.set(new TextEncoder().encode(large), own.length)
+    new DataView(payload.buffer).setUint32(own.length, large.length)
+    payload.set(new TextEncoder().encode(large), own.length + 4)
     const decoded = Payload.codec(List).decode(payload)
     assert.isFalse(decoded.ok)
   })

@@ -173,6 +173,17 @@ export interface Written {
   readonly isWhole: boolean
 }
 
+/** Bytes of the number of bytes that follow. */
+const sizeBytes = 4
+
+/** The large parts behind the first `own` bytes of a payload; `undefined` where there are none that fill it. */
+export const behind = (payload: Uint8Array, own: number): Uint8Array | undefined => {
+  const start = own + sizeBytes
+  if (own === 0 || start >= payload.length) return undefined
+  const size = new DataView(payload.buffer, payload.byteOffset + own, sizeBytes).getUint32(0)
+  return start + size === payload.length ? payload.subarray(start) : undefined
+}
+
 /** Writes by a schema with places, and what it has put there behind it. */
 export const write = (encode: () => Uint8Array): Written => {
   const outer = writing
@@ -180,9 +191,10 @@ export const write = (encode: () => Uint8Array): Written => {
   writing = mine
   try {
     const own = encode()
-    const bytes = new Uint8Array(own.length + mine.size)
+    const bytes = new Uint8Array(own.length + sizeBytes + mine.size)
     bytes.set(own)
-    let at = own.length
+    new DataView(bytes.buffer).setUint32(own.length, mine.size)
+    let at = own.length + sizeBytes
     for (const part of mine.parts) {
       bytes.set(part, at)
       at += part.length
