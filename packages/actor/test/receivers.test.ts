@@ -1,4 +1,4 @@
-/** The decision about one payload as a machine, and random readers of one stream with receivers that come and go. */
+/** Random readers of one stream with receivers that come and go. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, type Dialog, PayloadReceiver } from "@furrow/actor"
 import { ruleOf } from "@furrow/actor/internal/contract/PayloadReceiver"
@@ -6,7 +6,6 @@ import type { DialogContext } from "@furrow/actor/internal/dialog/DialogContext"
 import * as Caller from "@furrow/actor/internal/dialog/OutgoingDialog"
 import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import { noRefusals } from "@furrow/actor/internal/inspect/Snapshot"
-import * as Refusal from "@furrow/actor/internal/stream/Refusal"
 import type { Message } from "@furrow/protocol/Message"
 import * as Payload from "@furrow/protocol/Payload"
 import { Arbitrary, Schema } from "effect"
@@ -20,63 +19,6 @@ import { numbers, picky, utter } from "./semantics/fixtures/forged.ts"
 import { inMemory } from "./support/InMemory.ts"
 import { pass, settle } from "./support/Time.ts"
 import { acceptor, dialler, idOf, raw } from "./support/Wire.ts"
-
-const fates: Readonly<Record<Refusal.Fate["_tag"], Refusal.Fate>> = {
-  Skipped: { _tag: "Skipped" },
-  Repaired: { _tag: "Repaired", item: 1 },
-  Failed: { _tag: "Failed", failure: Effect.fail("no") },
-  Cancelled: { _tag: "Cancelled" }
-}
-
-describe("the decision about one payload", () => {
-  it.effect.prop(
-    "G131: is asked for by one reader at a time, falls once, and nothing changes it",
-    {
-      inputs: Arbitrary.array(
-        Arbitrary.schema(Schema.Literals(["Ask", "Withdrawn", "Skipped", "Repaired", "Failed", "Cancelled"]))
-      )
-    },
-    ({ inputs }) =>
-      Effect.sync(() => {
-        let state = Refusal.open
-        let asking = 0
-        let fate: Refusal.Fate | undefined
-        for (const tag of inputs) {
-          const input: Refusal.Input = tag === "Ask" || tag === "Withdrawn"
-            ? { _tag: tag }
-            : { _tag: "Decided", fate: fates[tag] }
-          const next = Refusal.step(state, input)
-          if (fate !== undefined) assert.strictEqual(next, fate)
-          else if (input._tag === "Decided") assert.strictEqual(next, fate = input.fate)
-          else if (next !== state) asking += input._tag === "Ask" ? 1 : -1
-          assert.include([0, 1], asking)
-          if (fate === undefined) assert.strictEqual(next._tag, asking === 1 ? "Deciding" : "Open")
-          state = next
-        }
-      })
-  )
-
-  it.effect.prop(
-    "G132: is counted exactly, and told no oftener than its count doubles",
-    { counts: Arbitrary.array(Arbitrary.schema(Schema.Literals([1, 1, 1, 2, 5, 64]))) },
-    ({ counts }) =>
-      Effect.sync(() => {
-        let refusals = noRefusals
-        const told: Array<number> = []
-        for (const count of counts) {
-          const [next, isTold] = Refusal.counted(refusals, "dropped", count)
-          if (isTold) told.push(next.dropped)
-          refusals = next
-        }
-        const sum = counts.reduce<number>((sum, count) => sum + count, 0)
-        assert.deepStrictEqual(refusals, { ...noRefusals, dropped: sum })
-        for (const [i, count] of told.entries()) {
-          assert.isTrue(i === 0 || Math.log2(count) >= Math.floor(Math.log2(told[i - 1]!)) + 1)
-        }
-        if (sum > 0) assert.isAbove(2 * told.at(-1)!, sum)
-      })
-  )
-})
 
 describe("a chunk that holds no such items", () => {
   const env: DialogContext = { self: idOf("left"), events: makeEvents(), level: "Info", cancellation: () => undefined }

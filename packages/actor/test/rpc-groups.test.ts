@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as RpcEndpoints from "@furrow/actor/internal/contract/RpcEndpoints"
-import * as RpcRequest from "@furrow/actor/internal/process/RpcRequest"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -206,35 +205,6 @@ describe("the session of a client", () => {
       const portal = yield* Asking
       assert.deepStrictEqual((yield* portal.statistics).exposed, Array.from(Asked.requests.keys()))
     }).pipe(Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
-})
-
-describe("a request", () => {
-  const fiber = Effect.runFork(Effect.never)
-  const begun = { _tag: "Begun", fiber } as const
-  const answered = { _tag: "Answered", exit: Exit.succeed("answer") } as const
-  const ended = { _tag: "Ended", exit: Exit.succeed("answer") } as const
-  const died = { _tag: "Ended", exit: Exit.die("closing") } as const
-  const after = (...inputs: ReadonlyArray<RpcRequest.Input>) => inputs.reduce(RpcRequest.step, RpcRequest.waiting)
-
-  it("is over when it is answered and its fiber has ended, in whatever order", () => {
-    const settled: RpcRequest.State = { _tag: "Settled", exit: answered.exit }
-    assert.deepStrictEqual(after(begun, answered, ended), settled)
-    assert.deepStrictEqual(after(begun, ended, answered), settled, "a Deferred answers later")
-    assert.deepStrictEqual(after(answered), settled, "it was refused before it began")
-    assert.strictEqual(after(begun)._tag, "Running")
-    assert.strictEqual(after(begun, answered)._tag, "Closing")
-    assert.strictEqual(after(begun, ended)._tag, "Deferring")
-  })
-
-  it("fails where its Scope does after the answer, and keeps its end", () => {
-    assert.deepStrictEqual(after(begun, answered, died), { _tag: "Settled", exit: died.exit })
-    assert.deepStrictEqual(after(begun, answered, ended, died, answered, begun), {
-      _tag: "Settled",
-      exit: answered.exit
-    })
-    assert.strictEqual(after(ended)._tag, "Waiting")
-    assert.strictEqual(after(begun, begun)._tag, "Running")
-  })
 })
 
 describe("the endpoints of a group", () => {
