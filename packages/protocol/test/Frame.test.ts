@@ -224,6 +224,18 @@ describe("Outbox", () => {
     assert.strictEqual(chunks[1], large)
   })
 
+  it("a buffer that grew for one large head is not kept, an ordinary one is", () => {
+    const outbox = new Frame.Outbox()
+    const bufferOf = (size: number) => {
+      outbox.push({ head: pattern(size), tail: undefined })
+      return outbox.take()[0]!.buffer
+    }
+    const ordinary = bufferOf(5)
+    assert.strictEqual(bufferOf(5), ordinary)
+    assert.isAtLeast(bufferOf(200_000).byteLength, 200_000)
+    assert.strictEqual(bufferOf(5).byteLength, ordinary.byteLength)
+  })
+
   it("an outbox nothing was put into has nothing to give", () => {
     const outbox = new Frame.Outbox()
     assert.isTrue(outbox.isEmpty)

@@ -7,6 +7,7 @@ import * as Envelope from "@furrow/protocol/Envelope"
 import { type Message, words } from "@furrow/protocol/Message"
 import { Arbitrary, Schema } from "effect"
 import { Packr } from "msgpackr"
+import * as Hot from "../src/internal/hot.ts"
 
 const msgpackr = new Packr({ useRecords: false })
 
@@ -110,6 +111,115 @@ describe("The shortcut", () => {
       { arbitrary: { runs: 5000, size: 40 } }
     )
   }
+})
+
+/** Numbers and texts that the shortcut takes, at each of its bounds. */
+const numbers = [0, 127, 128, 255, 256, 65535, 65536, 2 ** 32 - 1]
+const texts = ["", "echo", "a".repeat(31), "a".repeat(32), "a".repeat(255), "a\u007f"]
+
+const taken: ReadonlyArray<Message> = [
+  ...numbers.flatMap((n): ReadonlyArray<Message> => [
+    { _tag: "Yield", dialog: n, items: 1, payload: Uint8Array.of(1, 2) },
+    { _tag: "Yield", dialog: 1, items: n, payload: new Uint8Array(300) },
+    { _tag: "Credit", dialog: n, items: 1, bytes: 1 },
+    { _tag: "Credit", dialog: 1, items: n, bytes: 1 },
+    { _tag: "Credit", dialog: 1, items: 1, bytes: n },
+    { _tag: "Return", dialog: n, payload: new Uint8Array(70_000) },
+    { _tag: "Error", dialog: n, payload: new Uint8Array(0) },
+    { _tag: "Cancel", dialog: n, by: { name: "a", uuid: "u", pid: 1 }, reason: "r", deadline: 1 },
+    { _tag: "Cancel", dialog: 1, by: { name: "a", uuid: "u", pid: n }, reason: "r", deadline: 1 },
+    { _tag: "Cancel", dialog: 1, by: { name: "a", uuid: "u", pid: 1 }, reason: "r", deadline: n }
+  ]),
+  ...texts.flatMap((text): ReadonlyArray<Message> => [
+    { _tag: "Cancel", dialog: 1, by: { name: text, uuid: "u", pid: 1 }, reason: "r", deadline: 1 },
+    { _tag: "Cancel", dialog: 1, by: { name: "a", uuid: text, pid: 1 }, reason: "r", deadline: 1 },
+    { _tag: "Cancel", dialog: 1, by: { name: "a", uuid: "u", pid: 1 }, reason: text, deadline: 1 },
+    ...(["call", "stream", "dialog"] as const).map((kind): Message => ({
+      _tag: "Start",
+      dialog: 1,
+      kind,
+      endpoint: text,
+      digest: null,
+      meta: null,
+      window: null,
+      payload: Uint8Array.of(1)
+    }))
+  ]),
+  ...numbers.map((dialog): Message => ({
+    _tag: "Start",
+    dialog,
+    kind: "call",
+    endpoint: "echo",
+    digest: null,
+    meta: null,
+    window: null,
+    payload: new Uint8Array(0)
+  }))
+]
+
+/** Messages that it leaves to the ordinary way. */
+const left: ReadonlyArray<Message> = [
+  { _tag: "Ping", n: 1 },
+  { _tag: "Yield", dialog: 2 ** 32, items: 1, payload: new Uint8Array(0) },
+  { _tag: "Yield", dialog: 1, items: 2 ** 32, payload: new Uint8Array(0) },
+  { _tag: "Credit", dialog: 2 ** 32, items: 1, bytes: 1 },
+  { _tag: "Credit", dialog: 1, items: 2 ** 32, bytes: 1 },
+  { _tag: "Credit", dialog: 1, items: 1, bytes: 2 ** 32 },
+  { _tag: "Return", dialog: 2 ** 32, payload: new Uint8Array(0) },
+  { _tag: "Error", dialog: 2 ** 32, payload: new Uint8Array(0) },
+  ...[
+    { dialog: 2 ** 32 },
+    { deadline: 2 ** 32 },
+    { reason: "ä" },
+    { reason: "a".repeat(256) },
+    { by: { name: "ä", uuid: "u", pid: 1 } },
+    { by: { name: "a", uuid: "\u0080", pid: 1 } },
+    { by: { name: "a", uuid: "u", pid: 2 ** 32 } }
+  ].map((field): Message => ({
+    _tag: "Cancel",
+    dialog: 1,
+    by: { name: "a", uuid: "u", pid: 1 },
+    reason: "r",
+    deadline: 1,
+    ...field
+  })),
+  ...[
+    { dialog: 2 ** 32 },
+    { endpoint: "ä" },
+    { endpoint: "a".repeat(256) },
+    { digest: "d" },
+    { meta: { deadline: 1 } },
+    { window: { items: 64, bytes: 64 } }
+  ].map((field): Message => ({
+    _tag: "Start",
+    dialog: 1,
+    kind: "call",
+    endpoint: "echo",
+    digest: null,
+    meta: null,
+    window: null,
+    payload: new Uint8Array(0),
+    ...field
+  }))
+]
+
+describe("The words that the shortcut is for", () => {
+  it("are written and read by it, up to each bound of its numbers and texts", () => {
+    for (const message of taken) {
+      const parts = Hot.encode(message)
+      assert.isDefined(parts, JSON.stringify(message))
+      const bytes = Uint8Array.of(...parts.head, ...parts.tail ?? [])
+      assert.deepStrictEqual(Hot.decode(bytes), message)
+      assert.deepStrictEqual(Envelope.decode(ordinary(bytes)), { _tag: "Message", message })
+    }
+  })
+
+  it("are left to the ordinary way beyond those bounds", () => {
+    for (const message of left) {
+      assert.isUndefined(Hot.encode(message), JSON.stringify(message))
+      assert.isUndefined(Hot.decode(frame(message)), JSON.stringify(message))
+    }
+  })
 })
 
 /** A payload is a Buffer where msgpackr reads it alone. */
