@@ -248,6 +248,28 @@ describe("The life of an actor", () => {
     })
   }
 
+  const ended: ReadonlyArray<readonly [ReadonlyArray<Name>, Life.Why]> = [
+    [["cancel"], { _tag: "Cancelled", cancellation: inputs.cancel.cancellation, signal: undefined }],
+    [["answer"], { _tag: "Cancelled", cancellation: inputs.answer.cancellation, signal: undefined }],
+    [["signal", "answer"], { _tag: "Cancelled", cancellation: inputs.answer.cancellation, signal: sigterm }],
+    [["signal", "elapsed"], { _tag: "Self", reason: "SIGTERM", signal: sigterm }],
+    [["uncaught"], { _tag: "Failed", error: "uncaught", of: "actor" }],
+    [["failed"], { _tag: "Failed", error: "main", of: "main" }],
+    [["returned"], { _tag: "Returned", reason: "its main has ended" }],
+    [["interrupted"], { _tag: "Self", reason: "its main was interrupted", signal: undefined }],
+    [["exit"], { _tag: "Returned", reason: "closed" }],
+    [["lost"], { _tag: "ParentLost", signal: undefined }],
+    [["signal", "lost"], { _tag: "ParentLost", signal: sigterm }]
+  ]
+  for (const [path, why] of ended) {
+    it(`tells its handlers and its owner why it ends after ${path.join(" and ")}`, () => {
+      const [state] = after(...serving, ...path)
+      const [, actions] = Life.step<string>(state, inputs.settled)
+      assert.deepStrictEqual(state, { _tag: "Ending", why, part: "handlers", cleanup: [] })
+      assert.deepStrictEqual(actions, [{ _tag: "Run", part: "layers", why }])
+    })
+  }
+
   it.prop(
     "whatever comes in whatever order: one end, one Bye, nothing after it, and every cancel is acknowledged",
     { path: AnyOrder },

@@ -182,6 +182,19 @@ describe("A nursery", () => {
   })
 })
 
+describe("A body that was interrupted", () => {
+  it("and failed in its cleanup fails with that whole cause, which is no failure of the region", () => {
+    const { state } = run(["a", "interrupted", "failed"])
+    assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
+  })
+
+  it("keeps none where the region had failed before, or was not interrupted", () => {
+    assert.isUndefined(run(["a", "a lost", "failed"]).state.body)
+    assert.isUndefined(run(["failed"]).state.body)
+    assert.isUndefined(run(["returned", "failed"]).state.body)
+  })
+})
+
 describe("The ends of a nursery's actors", () => {
   it("G122: that nobody has read when the nursery ends are its failure", () => {
     const { state } = run(["a", "reader came", "a lost", "reader broke", "returned", "over"])

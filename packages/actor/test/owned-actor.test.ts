@@ -215,6 +215,22 @@ describe("An owned actor", () => {
     })
   }
 
+  it("that said in its last word that it failed is lost to those who use it, with that failure", () => {
+    const { state } = live(["failed", "exit3"])
+    const error = OwnedActor.whyGone(state, ["last line"])
+    assert(error._tag === "ActorLost")
+    assert.deepInclude({ ...error }, { actor, failure: boxed("TypeError"), stderr: ["last line"] })
+    const told = OwnedActor.whyGone(live(["uncaught", "failed", "exit3"]).state, [])
+    assert(told._tag === "ActorLost")
+    assert.deepStrictEqual(told.failure, boxed("RangeError"), "an uncaught error that it told of goes before")
+  })
+
+  it("that took its leave in order is closed to those who use it", () => {
+    const error = OwnedActor.whyGone(live(["returned", "exit0"]).state, [])
+    assert(error._tag === "ChannelClosed")
+    assert.deepInclude({ ...error }, { side: "peer", actor })
+  })
+
   it("G107: whose cleanup was cut off says who killed it, and why", () => {
     const [cutOff] = exitAfter("end ack elapsed elapsed killed").cleanup
     assert.strictEqual(

@@ -96,6 +96,14 @@ describe("Registrar", () => {
     assert.strictEqual(claim("r/c/b", "bob", true), "")
   })
 
+  it("nobody is added by a path that does not end with its own uuid", () => {
+    const { listed, ready, state } = registrar()
+    const forged: Entry = { ...entry("r/b", "bob"), actor: { name: "bob", uuid: "other", pid: 0 } }
+    assert.deepStrictEqual(Registrar.step(state(), { _tag: "Claim", entry: forged })[1], { _tag: "Orphan" })
+    ready("other")
+    assert.deepStrictEqual(listed(), ["r"])
+  })
+
   it("a claim that is said twice is one claim, and nobody takes over the uuid of another one", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "alice", true)

@@ -411,6 +411,72 @@ describe("The table of a pool", () => {
     assert.isAtMost(model.longestRow, 2)
   })
 
+  it("starts one more worker for each task that comes while all are busy", () => {
+    const model = open()
+    const said = [1, 2, 3].flatMap(() => {
+      model.submit()
+      model.start()
+      return model.said()
+    })
+    assert.deepStrictEqual(said, ["assign 1", "start 2", "assign 2", "start 3", "assign 3"])
+  })
+
+  it("counts a worker that waits for its next start as one that comes", () => {
+    const model = open({ min: 0 })
+    model.submit()
+    model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
+    assert.deepStrictEqual(model.said(), ["start 1", "back off 2"])
+    model.submit()
+    assert.deepStrictEqual(model.said(), ["start 3"])
+  })
+
+  it("gives up a worker that waits for its next start, and none that is being started", () => {
+    const model = open({ min: 0, max: 1 })
+    model.submit()
+    model.input({ _tag: "GiveUp", slot: model.in("Starting")[0]!, error })
+    assert.deepStrictEqual([model.said(), model.states()], [["start 1"], "1:Starting"])
+    model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
+    model.said()
+    model.input({ _tag: "GiveUp", slot: model.in("Backing")[0]!, error })
+    assert.deepStrictEqual([model.said(), model.states()], [["fail 1"], ""])
+  })
+
+  it("tells nobody of a worker that is given up where no task waits", () => {
+    const model = open({ attempts: 3 })
+    model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
+    model.said()
+    model.input({ _tag: "GiveUp", slot: model.in("Backing")[0]!, error })
+    assert.deepStrictEqual(model.said(), [])
+  })
+
+  it("asks for no tick for a worker that is being started", () => {
+    const model = open({ min: 0 })
+    model.submit()
+    model.said()
+    model.input({ _tag: "Tick", now: 500 })
+    assert.deepStrictEqual([model.said(), model.table.wakeAt], [[], Infinity])
+  })
+
+  it("closes: a worker with its last tasks is ended at once", () => {
+    const model = open({ max: 1, tasks: 1 })
+    model.submit()
+    model.start()
+    model.said()
+    model.input({ _tag: "Close" })
+    assert.deepStrictEqual(model.said(), ["end 1 tasks", "condemned closed", "end 2 closed"])
+  })
+
+  it("G139: frees the tasks of a key that wait for a worker at its age, when that worker is lost", () => {
+    const model = open({ max: 2, age: 500 })
+    model.submit("a")
+    const second = model.submit("a")
+    model.input({ _tag: "Tick", now: 500 })
+    model.start()
+    assert.strictEqual(model.standing.get(second), "waiting")
+    model.input({ _tag: "Part", slot: model.in("Condemned")[0]!, why: "lost", error })
+    assert.strictEqual(model.standing.get(second), "running")
+  })
+
   it("drains: takes no task, runs those it has, and ends its workers", () => {
     const model = open({ max: 1 })
     const tasks = [model.submit(), model.submit()]
