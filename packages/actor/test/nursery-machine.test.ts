@@ -188,6 +188,12 @@ describe("A body that was interrupted", () => {
     assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
   })
 
+  it("is no failure of a region that is closing, where it only answers", () => {
+    const { state } = run(["a", "returned"])
+    const [after, actions] = Machine.step(state, { _tag: "BodyFailed", cause: Cause.interrupt(1) })
+    assert.deepStrictEqual([after.first, after.others, actions], [undefined, [], []])
+  })
+
   it("keeps none where the region had failed before, or was not interrupted", () => {
     assert.isUndefined(run(["a", "a lost", "failed"]).state.body)
     assert.isUndefined(run(["failed"]).state.body)

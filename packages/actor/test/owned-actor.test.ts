@@ -225,6 +225,12 @@ describe("An owned actor", () => {
     assert.deepStrictEqual(told.failure, boxed("RangeError"), "an uncaught error that it told of goes before")
   })
 
+  it("whose exit nobody reports is lost, and that is told though its owner had ended it", () => {
+    const { actions, state } = live(["end", "elapsed", "elapsed", "elapsed"])
+    assert.deepStrictEqual([state.rung, state.exit?._tag, state.loss?._tag], ["Gone", "Lost", "ActorLost"])
+    assert.deepStrictEqual(actions.slice(-2).map(({ _tag }) => _tag), ["TellLoss", "Done"])
+  })
+
   it("that took its leave in order is closed to those who use it", () => {
     const error = OwnedActor.whyGone(live(["returned", "exit0"]).state, [])
     assert(error._tag === "ChannelClosed")
