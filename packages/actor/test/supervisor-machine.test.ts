@@ -635,6 +635,21 @@ describe("A supervisor", () => {
     assert.deepStrictEqual(up(line).play("a dies"), ["restarting a b c", "stop c1"])
   })
 
+  it("does not wait for one that is never started again: only its own portal does", () => {
+    const played = new Played([{ ...child("a"), restart: "temporary" }, child("b")], { strategy: "one-for-all" })
+    played.play("a up; b up; a silent")
+    assert.deepStrictEqual(
+      ["a", "b"].map((key) => Machine.view(played.policy, played.state, key)),
+      ["restarting", "up"]
+    )
+  })
+
+  it("is ready without a child that ended for good while the others were being started", () => {
+    const played = new Played([{ ...child("a"), restart: "temporary" }, child("b")])
+    assert.deepStrictEqual(played.play("a up; a dies Returned; a stopped; b up").slice(-1), ["ready"])
+    assert.strictEqual(played.state.phase._tag, "Running")
+  })
+
   it("G152: lets the portals of all users wait in the step in which what they use dies", () => {
     const played = up(line)
     const views = () => ["a", "b", "c", "x"].map((key) => Machine.view(played.policy, played.state, key))
