@@ -231,6 +231,17 @@ describe("An owned actor", () => {
     assert.deepStrictEqual(actions.slice(-2).map(({ _tag }) => _tag), ["TellLoss", "Done"])
   })
 
+  it("whose connection ends is lost, told and terminated, and its process may still live", () => {
+    const { actions, state } = live(["cut"])
+    assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["TellLoss", "CloseChannel", "Signal", "Wait"])
+    assert.deepStrictEqual(state.end, { _tag: "Disconnected" })
+  })
+
+  it("that told of an uncaught error is not lost besides", () => {
+    const { actions, state } = live(["uncaught", "exit3"])
+    assert.deepStrictEqual([actions.map(({ _tag }) => _tag), state.loss], [["Done"], undefined])
+  })
+
   it("that took its leave in order is closed to those who use it", () => {
     const error = OwnedActor.whyGone(live(["returned", "exit0"]).state, [])
     assert(error._tag === "ChannelClosed")

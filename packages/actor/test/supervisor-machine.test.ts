@@ -679,6 +679,10 @@ describe("A supervisor", () => {
     assert.deepStrictEqual(Machine.ordered([...line].reverse()).map(({ key }) => key), ["x", "a", "b", "c"])
   })
 
+  it("G151: refuses two children of one key", () => {
+    assert.throws(() => Machine.ordered([child("a"), child("b"), child("a")]), `has the child "a" twice`)
+  })
+
   it("G151: refuses a cycle of uses, by the names in it", () => {
     const cycle = [child("x"), child("a", "c"), child("b", "a"), child("c", "b")]
     assert.throws(() => Machine.ordered(cycle), `"a" uses "c" uses "b" uses "a"`)

@@ -395,3 +395,65 @@ describe("Connection, whatever happens in whatever order", () => {
 })
 
 const tagsOf = (actions: ReadonlyArray<Connection.Action>) => actions.map(({ _tag }) => _tag)
+
+describe("A connection in each of its phases", () => {
+  const rows: ReadonlyArray<readonly [Connection.PhaseName, isOpen: boolean, isOver: boolean, accepts: boolean]> = [
+    ["Handshaking", false, false, true],
+    ["Spawning", true, false, true],
+    ["Booting", true, false, true],
+    ["Serving", true, false, true],
+    ["Leaving", false, true, false],
+    ["Lost", false, true, true],
+    ["Closed", false, true, false]
+  ]
+  for (const [phase, isOpen, isOver, accepts] of rows) {
+    it(`${phase}: says whether it is open, whether dialogs begin, and whether they may still be answered`, () => {
+      const state = inPhase("child", phase)
+      assert.strictEqual(state.phase._tag, phase)
+      assert.deepStrictEqual(
+        [Connection.isOpen(state), Connection.isOver(state), Connection.accepts(state)],
+        [isOpen, isOver, accepts]
+      )
+    })
+  }
+})
+
+describe("The number of a dialog that the peer opens", () => {
+  const start = (dialog: number): Message => word("Start", dialog)
+  const reportOf = (state: State, dialog: number) =>
+    Connection.hear(state, start(dialog), undefined, 0)[1].find((action) => action._tag === "Report")?.violation
+
+  it("is none of this side's, and not that of the actor", () => {
+    for (const dialog of [0, 4, 100]) {
+      const state = inPhase("peer", "Serving")
+      assert.isFalse(Connection.takesStart(state, dialog, 0))
+      assert.deepStrictEqual(reportOf(state, dialog), {
+        _tag: "DialogId",
+        dialog,
+        issue: "the id belongs to the other side"
+      })
+    }
+  })
+
+  it("grows", () => {
+    const state = inPhase("peer", "Serving")
+    assert.isTrue(Connection.takesStart(state, 5, 0))
+    assert.isFalse(Connection.takesStart(state, 5, 0))
+    assert.isFalse(Connection.takesStart(state, 3, 0))
+    assert.deepStrictEqual(reportOf(state, 3), { _tag: "DialogId", dialog: 3, issue: "ids of one side must grow" })
+  })
+
+  it("is not used before somebody owns the connection, nor while too many answers are unread", () => {
+    const [early] = Connection.hear(
+      Connection.start<string>({ role: "peer", handshake: handshakeOf("peer"), explains: false })[0],
+      hello,
+      undefined,
+      0
+    )
+    assert.strictEqual(early.phase._tag, "Serving")
+    assert.isFalse(Connection.takesStart(early, 1, 0))
+    const state = inPhase("peer", "Serving")
+    assert.isFalse(Connection.takesStart(state, 1, Connection.maxUnreadAnswers))
+    assert.isTrue(Connection.takesStart(state, 1, Connection.maxUnreadAnswers - 1))
+  })
+})

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Envelope from "@furrow/protocol/Envelope"
 import { type FieldType, type Message, words } from "@furrow/protocol/Message"
 import { Arbitrary, Schema } from "effect"
+import { Packr } from "msgpackr"
 
 const tags = Object.keys(words) as Array<Message["_tag"]>
 
@@ -269,4 +270,43 @@ describe("Envelope, given hostile bytes", () => {
     },
     many
   )
+})
+
+describe("What goes with a Start", () => {
+  const decoded = (meta: unknown) => {
+    const frame = new Packr({ useRecords: false }).pack([10, 1, "call", "e", null, meta, null, new Uint8Array(1)])
+    const read = Envelope.decode(frame)
+    return read._tag === "Violation" ? read.violation : read.message._tag
+  }
+  const malformed = { _tag: "Malformed", word: "Start", field: "meta" }
+
+  it("is data of known names, also nothing at all", () => {
+    const annotated = { annotations: { a: null, b: [null, { c: null }], d: "e", f: 1, g: true } }
+    for (const meta of [null, {}, { deadline: 0 }, { level: "Info" }, { trace: ["t", "s", false] }, annotated]) {
+      assert.strictEqual(decoded(meta), "Start", JSON.stringify(meta))
+    }
+  })
+
+  it("is nothing else", () => {
+    for (
+      const meta of [
+        5,
+        "text",
+        true,
+        [],
+        { other: 1 },
+        { deadline: -1 },
+        { deadline: "5" },
+        { level: 5 },
+        { trace: ["t", "s"] },
+        { trace: ["t", "s", 1] },
+        { trace: ["t", 1, true] },
+        { trace: [1, "s", true] },
+        { annotations: [] },
+        { annotations: null },
+        { annotations: { a: new Uint8Array(1) } },
+        { annotations: { a: [{ b: new Uint8Array(1) }] } }
+      ]
+    ) assert.deepStrictEqual(decoded(meta), malformed, JSON.stringify(meta))
+  })
 })

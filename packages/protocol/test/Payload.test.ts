@@ -770,3 +770,18 @@ describe("Payload, compared with simpler ways (docs/decisions/0002-payload-codec
     for (const value of [new Date(5), undefined]) assert.isTrue([0xd4, 0xd6, 0xd7].includes(packr.pack([value])[1]!))
   })
 })
+
+describe("The codec of what people send", () => {
+  const text = Payload.faithful(Schema.Struct({ before: Schema.String, text: Schema.String }))
+
+  it("refuses a lone surrogate wherever it is, and takes the character that would stand in its place", () => {
+    for (const [before, bad] of [["", "\ud800"], ["ï", "a\udc00b"], ["�", "\ud800"]] as const) {
+      assert.isFalse(text.encode({ before, text: bad }).ok, JSON.stringify(bad))
+    }
+    for (const fine of ["", "�", "ï", "😀", "￼"]) {
+      const encoded = text.encode({ before: "ï", text: fine })
+      assert(encoded.ok)
+      assert.deepStrictEqual(text.decode(encoded.value), { ok: true, value: { before: "ï", text: fine } })
+    }
+  })
+})

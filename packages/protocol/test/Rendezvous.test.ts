@@ -335,3 +335,42 @@ describe("Strangers", () => {
     ])
   })
 })
+
+describe("A dial that fails", () => {
+  type S = Rendezvous.State<number, number>
+  const after = (...inputs: ReadonlyArray<Rendezvous.Input<number, number, string>>) => {
+    let state: S = Rendezvous.initial<number, number>("a")
+    let actions: ReadonlyArray<Rendezvous.Action<number, number, string>> = []
+    for (const input of inputs) [state, actions] = Rendezvous.step<number, number, string>(state, input)
+    return { link: state.links.get("b")?._tag, actions }
+  }
+  const wanted = { _tag: "Wanted", peer: "b", usable: true } as const
+  const connected = { _tag: "Connected", peer: "b" } as const
+  const failed = { _tag: "DialFailed", peer: "b", error: "refused" } as const
+  const told = { link: undefined, actions: [{ _tag: "Fail", peer: "b", why: { error: "refused" } }] }
+
+  it("is told to all that wait for it, before and while it greets", () => {
+    assert.deepStrictEqual(after(wanted, failed), told)
+    assert.deepStrictEqual(after(wanted, connected, failed), told)
+  })
+
+  it("means nothing where it was refused as a duplicate, or is over", () => {
+    const duplicate = after(wanted, connected, { _tag: "RefusedAsDuplicate", peer: "b" }, failed)
+    assert.deepStrictEqual(duplicate, { link: "Duplicate", actions: [] })
+    const open = after(wanted, connected, { _tag: "Welcomed", peer: "b", connection: 1 }, failed)
+    assert.deepStrictEqual(open, { link: "Open", actions: [] })
+    assert.deepStrictEqual(after(failed), { link: undefined, actions: [] })
+  })
+
+  it("of a stranger is reported once, and the stranger stays until it has read why", () => {
+    const came = { _tag: "StrangerCame", stranger: 1 } as const
+    const refused = { _tag: "StrangerRefused", stranger: 1, reason: "no proof" } as const
+    const report = { _tag: "ReportStranger", reason: "no proof" }
+    assert.deepStrictEqual(after(came, refused).actions, [report])
+    assert.deepStrictEqual(after(came, refused, refused).actions, [])
+    assert.deepStrictEqual(after(came, { ...refused, reason: undefined }).actions, [])
+    assert.deepStrictEqual(after(came, refused, { _tag: "StrangerLate", stranger: 1 }).actions, [
+      { _tag: "CutStranger", stranger: 1 }
+    ])
+  })
+})

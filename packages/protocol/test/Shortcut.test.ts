@@ -222,5 +222,24 @@ describe("The words that the shortcut is for", () => {
   })
 })
 
+describe("A text that is no ASCII", () => {
+  it("is left to the ordinary way, from the first byte above on", () => {
+    const start: Message = {
+      _tag: "Start",
+      dialog: 1,
+      kind: "call",
+      endpoint: "a",
+      digest: null,
+      meta: null,
+      window: null,
+      payload: new Uint8Array(0)
+    }
+    const bytes = frame(start)
+    const at = bytes.lastIndexOf("a".charCodeAt(0))
+    assert.isDefined(Hot.decode(bytes.with(at, 0x7f)))
+    for (const byte of [0x80, 0x81, 0xff]) assert.isUndefined(Hot.decode(bytes.with(at, byte)))
+  })
+})
+
 /** A payload is a Buffer where msgpackr reads it alone. */
 const plain = (value: unknown): unknown => value instanceof Uint8Array ? [...value] : value
