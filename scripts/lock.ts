@@ -1,5 +1,5 @@
 /**
- * Completes package-lock.json. A registry that does not carry a package's every platform build makes npm leave those
+ * Completes the lock files. A registry that does not carry a package's every platform build makes npm leave those
  * optional dependencies out of the lock, and then `npm ci` of npm 11 refuses it ("Missing: ... from lock file").
  *
  *     node scripts/lock.ts           adds what is missing (run it after every `npm install`)
@@ -92,18 +92,21 @@ export const resolved = (lock: Lock): ReadonlyArray<string> =>
     return entry.resolved !== undefined && entry.link !== true
   })
 
+/** The lock of the repository, and that of Stryker, which `npm run mutate` alone installs. */
+const files = ["package-lock.json", "scripts/mutation/package-lock.json"]
+
 if (import.meta.main) {
-  const file = Path.join(import.meta.dirname, "..", "package-lock.json")
-  const lock = JSON.parse(Fs.readFileSync(file, "utf8")) as Lock
-  const added = missing(lock).map(([key]) => key)
-  const urls = resolved(lock)
-  for (const key of urls) console.error(`${key}: names a registry (.npmrc should omit it; delete its "resolved")`)
-  if (process.argv.includes("--check")) {
-    for (const key of added) console.error(`${key}: optional, but not in the lock (run: npm run lock)`)
-    process.exitCode = added.length + urls.length === 0 ? 0 : 1
-  } else {
-    Fs.writeFileSync(file, `${JSON.stringify(complete(lock), null, 2)}\n`)
-    process.exitCode = urls.length === 0 ? 0 : 1
+  for (const name of files) {
+    const file = Path.join(import.meta.dirname, "..", name)
+    const lock = JSON.parse(Fs.readFileSync(file, "utf8")) as Lock
+    const added = missing(lock).map(([key]) => key)
+    const urls = resolved(lock)
+    for (const key of urls) console.error(`${key}: names a registry (.npmrc should omit it; delete its "resolved")`)
+    if (process.argv.includes("--check")) {
+      for (const key of added) console.error(`${key}: optional, but not in the lock (run: npm run lock)`)
+      if (added.length > 0) process.exitCode = 1
+    } else Fs.writeFileSync(file, `${JSON.stringify(complete(lock), null, 2)}\n`)
+    if (urls.length > 0) process.exitCode = 1
+    console.log(`${name}: ${added.length} absent, ${urls.length} tied to a registry`)
   }
-  console.log(`package-lock.json: ${added.length} absent, ${urls.length} tied to a registry`)
 }

@@ -452,8 +452,25 @@ describe("The number of a dialog that the peer opens", () => {
     )
     assert.strictEqual(early.phase._tag, "Serving")
     assert.isFalse(Connection.takesStart(early, 1, 0))
+    assert.isFalse(Connection.delivers(early, "callee", "Cancel"))
+    assert.isTrue(Connection.delivers(inPhase("peer", "Serving"), "callee", "Cancel"))
     const state = inPhase("peer", "Serving")
     assert.isFalse(Connection.takesStart(state, 1, Connection.maxUnreadAnswers))
     assert.isTrue(Connection.takesStart(state, 1, Connection.maxUnreadAnswers - 1))
+  })
+})
+
+describe("A word for a dialog of this side", () => {
+  it("that is the next to be opened is a violation, and one for the last is late", () => {
+    const state = inPhase("peer", "Serving")
+    const last = Connection.open(state)
+    const next = state.dialogs.next
+    assert.strictEqual(outcome(state, word("Return", last)), "silent")
+    const [, actions] = Connection.hear(state, word("Return", next), undefined, 0)
+    assert.deepStrictEqual(actions.find((action) => action._tag === "Report")?.violation, {
+      _tag: "UnknownDialog",
+      dialog: next,
+      word: "Return"
+    })
   })
 })

@@ -278,7 +278,7 @@ describe("What goes with a Start", () => {
     const read = Envelope.decode(frame)
     return read._tag === "Violation" ? read.violation : read.message._tag
   }
-  const malformed = { _tag: "Malformed", word: "Start", field: "meta" }
+  const malformed = { _tag: "Malformed", word: "Start", field: "meta" } as const
 
   it("is data of known names, also nothing at all", () => {
     const annotated = { annotations: { a: null, b: [null, { c: null }], d: "e", f: 1, g: true } }

@@ -347,7 +347,10 @@ describe("A dial that fails", () => {
   const wanted = { _tag: "Wanted", peer: "b", usable: true } as const
   const connected = { _tag: "Connected", peer: "b" } as const
   const failed = { _tag: "DialFailed", peer: "b", error: "refused" } as const
-  const told = { link: undefined, actions: [{ _tag: "Fail", peer: "b", why: { error: "refused" } }] }
+  const told: ReturnType<typeof after> = {
+    link: undefined,
+    actions: [{ _tag: "Fail", peer: "b", why: { error: "refused" } }]
+  }
 
   it("is told to all that wait for it, before and while it greets", () => {
     assert.deepStrictEqual(after(wanted, failed), told)
@@ -365,7 +368,7 @@ describe("A dial that fails", () => {
   it("of a stranger is reported once, and the stranger stays until it has read why", () => {
     const came = { _tag: "StrangerCame", stranger: 1 } as const
     const refused = { _tag: "StrangerRefused", stranger: 1, reason: "no proof" } as const
-    const report = { _tag: "ReportStranger", reason: "no proof" }
+    const report = { _tag: "ReportStranger", reason: "no proof" } as const
     assert.deepStrictEqual(after(came, refused).actions, [report])
     assert.deepStrictEqual(after(came, refused, refused).actions, [])
     assert.deepStrictEqual(after(came, { ...refused, reason: undefined }).actions, [])

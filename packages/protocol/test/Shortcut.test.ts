@@ -4,10 +4,10 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Envelope from "@furrow/protocol/Envelope"
+import * as Hot from "@furrow/protocol/internal/hot"
 import { type Message, words } from "@furrow/protocol/Message"
 import { Arbitrary, Schema } from "effect"
 import { Packr } from "msgpackr"
-import * as Hot from "../src/internal/hot.ts"
 
 const msgpackr = new Packr({ useRecords: false })
 
@@ -219,6 +219,15 @@ describe("The words that the shortcut is for", () => {
       assert.isUndefined(Hot.encode(message), JSON.stringify(message))
       assert.isUndefined(Hot.decode(frame(message)), JSON.stringify(message))
     }
+  })
+})
+
+describe("A Start without a number", () => {
+  it("is left to the ordinary way, which says what is wrong with it", () => {
+    const text = (letters: string) => [0xa0 + letters.length, ...Buffer.from(letters)]
+    const bytes = Uint8Array.of(0x98, 10, ...text("call"), ...text("e"), 0xc0, 0xc0, 0xc0, 0xc6, 0, 0, 0, 0)
+    assert.isUndefined(Hot.decode(bytes))
+    assert.strictEqual(Envelope.decode(bytes)._tag, "Violation")
   })
 })
 

@@ -411,6 +411,19 @@ describe("The table of a pool", () => {
     assert.isAtMost(model.longestRow, 2)
   })
 
+  it("keeps the place of a task that is tried again among those of its worker's keys", () => {
+    const model = open({ max: 1, queue: 10 })
+    const first = model.submit("a")
+    const tried = model.submit()
+    const later = model.submit("a")
+    model.finish(first)
+    assert.strictEqual(model.standing.get(tried), "running")
+    model.finish(tried)
+    const numbers = [tried.number, later.number]
+    model.retry(tried)
+    assert.deepStrictEqual([tried.number, later.number], numbers)
+  })
+
   it("starts one more worker for each task that comes while all are busy", () => {
     const model = open()
     const said = [1, 2, 3].flatMap(() => {

@@ -1,0 +1,141 @@
+/**
+ * Small changes of the code, made by Stryker: which files are changed, which changes are tried, how one is shown, and
+ * which are known to change nothing.
+ */
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { machines } from "../architecture.ts"
+
+/** Pure files of the runtime that machines consist of, or that decide something by themselves. */
+const pure = [
+  "packages/actor/src/internal/pool/Line.ts",
+  "packages/actor/src/internal/pool/Waiting.ts",
+  "packages/actor/src/internal/stream/Weight.ts"
+]
+
+/** The files that are changed: the protocol, and the pure machines of the runtime. */
+export const changedFiles = (root: string): ReadonlyArray<string> =>
+  Array.from(
+    new Set([
+      ...Fs.globSync("packages/protocol/src/**/*.ts", { cwd: root }).map((file) => file.split(Path.sep).join("/")),
+      ...machines(root).filter((file) => file.startsWith("packages/actor/")),
+      ...pure
+    ])
+  ).sort()
+
+/** The tests that see them, by package: all in one process and without a runtime around the machine. */
+export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<string>>> = {
+  protocol: ["packages/protocol/test/**/*.test.ts"],
+  actor: [
+    "discovery/Registrar",
+    "fan-out",
+    "ladder",
+    "life",
+    "nursery-machine",
+    "owned-actor",
+    "pool/pool-line",
+    "pool/pool-table",
+    "refusal",
+    "rpc-request",
+    "supervisor-machine",
+    "weight"
+  ].map((name) => `packages/actor/test/${name}.test.ts`)
+}
+
+/** The tests that see some of these files. */
+export const testsOf = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
+  Object.entries(seeingTests).flatMap(([name, tests]) =>
+    files.some((file) => file.startsWith(`packages/${name}/`)) ? tests : []
+  )
+
+/** The file, below a copy of the checkout, that tells Stryker's processes of the sample. */
+export const sampleFile = "sample.json"
+
+export interface Sample {
+  readonly keys: ReadonlyArray<string>
+  readonly tests: ReadonlyArray<string>
+}
+
+/** The sample, in a process whose folder is the copy. */
+export const readSample = (): Sample => JSON.parse(Fs.readFileSync(sampleFile, "utf8")) as Sample
+
+/** A place in a file, as Stryker's plugins count: lines and columns from zero. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+/** A change of one file. */
+export interface Change {
+  /** Below the root, with slashes. */
+  readonly file: string
+  readonly location: { readonly start: Position; readonly end: Position }
+  readonly mutatorName: string
+  readonly replacement: string
+}
+
+/** What a change is known by, in this process and in others. */
+export const keyOf = ({ file, location: { end, start }, mutatorName, replacement }: Change): string =>
+  [file, start.line, start.column, end.line, end.column, mutatorName, replacement].join("\0")
+
+const rankOf = (seed: number, change: Change): string =>
+  Crypto.createHash("sha256").update(`${seed}\0${keyOf(change)}`).digest("hex")
+
+/** The changes that a seed chooses: always the same, and mostly the same after a change of one file. */
+export const sample = <C extends Change>(changes: ReadonlyArray<C>, seed: number, count: number): ReadonlyArray<C> =>
+  changes
+    .map((change) => ({ change, rank: rankOf(seed, change) }))
+    .sort((a, b) => a.rank < b.rank ? -1 : 1)
+    .slice(0, count)
+    .map(({ change }) => change)
+
+const offsetOf = (text: string, { column, line }: Position): number =>
+  text.split("\n").slice(0, line).reduce((sum, { length }) => sum + length + 1, 0) + column
+
+/** The file with the change made. */
+export const made = (text: string, { location: { end, start }, replacement }: Change): string =>
+  text.slice(0, offsetOf(text, start)) + replacement + text.slice(offsetOf(text, end))
+
+const flat = (text: string): string => text.replace(/\s+/g, " ").trim()
+
+/** Characters of a side of a change that are shown. */
+const maxShown = 160
+
+const shortened = (text: string): string =>
+  text.length > maxShown ? `${text.slice(0, maxShown / 2)} … ${text.slice(-maxShown / 2 + 3)}` : text
+
+/** A change with the lines around it: `before → after`. */
+export const shown = (text: string, change: Change): string => {
+  const { end, start } = change.location
+  const lines = text.split("\n")
+  const head = lines[start.line]!.slice(0, start.column)
+  const tail = lines[end.line]!.slice(end.column)
+  const original = text.slice(offsetOf(text, start), offsetOf(text, end))
+  return [original, change.replacement].map((part) => shortened(flat(head + part + tail))).join(" → ")
+}
+
+/** A change that no test can notice, and why. */
+export interface Equivalent {
+  readonly file: string
+  readonly shown: string
+  readonly why: string
+}
+
+/** The table of them: rows of `| file | change | reason |` whose change is code. */
+export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
+  Array.from(
+    document.matchAll(/^\| `(packages\/[^`]+)` \| (`+) ?(.*?) ?\2 \| (.+?) \|$/gm),
+    ([, file, , change, why]) => ({
+      file: file!,
+      shown: change!.replaceAll("\\|", "|"),
+      why: why!
+    })
+  )
+
+/** The row of one. */
+export const row = ({ file, shown, why }: Equivalent): string => {
+  const fence = shown.includes("`") ? "``" : "`"
+  const pad = fence.length > 1 ? " " : ""
+  return `| \`${file}\` | ${fence}${pad}${shown.replaceAll("|", "\\|")}${pad}${fence} | ${why} |`
+}

@@ -1,0 +1,102 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Mutation from "../lib/mutation.ts"
+import { document, type Judged, scoreOf } from "../mutate.ts"
+
+const root = Path.resolve(import.meta.dirname, "..", "..")
+
+const text = "const a = 1\nconst isBoth = (\n  a: number,\n  b: number\n) => a > 0 || b > 0\n"
+
+/** The change of a text that stands once in `text`. */
+const change = (find: string, replacement: string, file = "packages/a/src/a.ts"): Mutation.Change => {
+  const place = (offset: number): Mutation.Position => {
+    const lines = text.slice(0, offset).split("\n")
+    return { line: lines.length - 1, column: lines.at(-1)!.length }
+  }
+  const start = text.indexOf(find)
+  return {
+    file,
+    location: { start: place(start), end: place(start + find.length) },
+    mutatorName: "Some",
+    replacement
+  }
+}
+
+const many = (file: string): ReadonlyArray<Mutation.Change> =>
+  Array.from({ length: 100 }, (_, i) => change("a > 0", `a > ${i}`, file))
+
+describe("a sample of changes", () => {
+  const all = [...many("packages/a/src/a.ts"), ...many("packages/a/src/b.ts")]
+
+  it("is the same for one seed, in whatever order the changes come, and another for another seed", () => {
+    const first = Mutation.sample(all, 1, 50)
+    assert.strictEqual(new Set(first.map(Mutation.keyOf)).size, 50)
+    assert.deepStrictEqual(Mutation.sample(all.toReversed(), 1, 50), first)
+    assert.notDeepEqual(Mutation.sample(all, 2, 50), first)
+  })
+
+  it("keeps its choice in one file when another file changes", () => {
+    const of = (changes: ReadonlyArray<Mutation.Change>) =>
+      Mutation.sample(changes, 1, 200).filter(({ file }) => file.endsWith("a.ts"))
+    assert.deepStrictEqual(of(all), of(many("packages/a/src/a.ts")))
+  })
+})
+
+describe("a change", () => {
+  it("is made in the text, also over several lines", () => {
+    assert.strictEqual(Mutation.made(text, change("a > 0", "true")), text.replace("a > 0", "true"))
+    const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")
+    assert.strictEqual(Mutation.made(text, block), "const a = 1\nconst isBoth = () => undefined\n")
+  })
+
+  it("is shown with the lines around it", () => {
+    assert.strictEqual(Mutation.shown(text, change("a > 0", "true")), ") => a > 0 || b > 0 → ) => true || b > 0")
+    const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")
+    assert.strictEqual(
+      Mutation.shown(text, block),
+      "const isBoth = ( a: number, b: number ) => a > 0 || b > 0 → const isBoth = () => undefined"
+    )
+  })
+
+  it("that no test can notice is a row of the page, with its bars and backquotes", () => {
+    for (const shown of ["a || b → a && b", "`${a}` → ``", "a"]) {
+      const equivalent = { file: "packages/a/src/a.ts", shown, why: "Both are the same." }
+      assert.deepStrictEqual(Mutation.equivalents(`text\n${Mutation.row(equivalent)}\n\nmore\n`), [equivalent])
+    }
+  })
+
+  it("counts in the score as killed or survived, and not where it does not compile or cannot be noticed", () => {
+    const judged = (...fates: ReadonlyArray<Judged["fate"]>): ReadonlyArray<Judged> =>
+      fates.map((fate) => ({ change: change("a > 0", "true"), fate, shown: "", why: "" }))
+    assert.strictEqual(scoreOf(judged("killed", "killed", "killed", "SURVIVED", "compiler", "equivalent")), 75)
+    assert.strictEqual(scoreOf(judged("compiler")), 100)
+  })
+})
+
+describe("the page on mutation testing", () => {
+  it("has a reason for changes of code that is still there", () => {
+    const rows = Mutation.equivalents(Fs.readFileSync(Path.join(root, document), "utf8"))
+    assert.isAbove(rows.length, 0)
+    for (const { file, shown } of rows) {
+      const code = Fs.readFileSync(Path.join(root, file), "utf8").replace(/\s+/g, " ")
+      // A long side is shown by its ends.
+      for (const part of shown.slice(0, shown.lastIndexOf(" → ")).split(" … ")) {
+        assert.isTrue(code.includes(part.trim()), `${file}: ${part}`)
+      }
+    }
+  })
+
+  it("is about the protocol and every machine of the runtime", () => {
+    const files = Mutation.changedFiles(root)
+    for (const name of ["protocol/src/Frame", "protocol/src/internal/hot", "actor/src/internal/pool/Table"]) {
+      assert.include(files, `packages/${name}.ts`)
+    }
+  })
+
+  it("runs tests that are there", () => {
+    for (const glob of Mutation.testsOf(Mutation.changedFiles(root))) {
+      assert.isAbove(Fs.globSync(glob, { cwd: root }).length, 0, glob)
+    }
+  })
+})
