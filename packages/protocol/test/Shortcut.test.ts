@@ -188,8 +188,7 @@ const left: ReadonlyArray<Message> = [
     { endpoint: "ä" },
     { endpoint: "a".repeat(256) },
     { digest: "d" },
-    { meta: { deadline: 1 } },
-    { window: { items: 64, bytes: 64 } }
+    { meta: { deadline: 1 } }
   ].map((field): Message => ({
     _tag: "Start",
     dialog: 1,
