@@ -1,17 +1,19 @@
 /**
  * The layer picture, checked. An import that goes up, or sideways where nothing is listed, fails the build; so do an
- * import a package may not have, a cycle, and a file or a function that outgrew its budget.
+ * import a package may not have, a cycle, a file or a function that outgrew its budget, and a call in the runtime that
+ * reaches around its context for a turn, a clock or a random number (`lib/seams.ts`).
  *
  * `lib/picture.ts` holds the picture; docs/architecture.md shows it (scripts/architecture.ts draws it).
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { layers } from "./lib/picture.ts"
+import * as Seams from "./lib/seams.ts"
 import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
 
 /** Private packages that are tests as a whole. */
-const tests: ReadonlySet<string> = new Set(["faults"])
+const tests: ReadonlySet<string> = new Set(["faults", "simulation"])
 
 /** The imports of each published package besides its own files. Private packages may import anything but testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -145,6 +147,8 @@ export const problems = (root: string): ReadonlyArray<string> => {
           .filter((problem) => problem !== undefined)
           .map((problem) => `${relative(module.file)}:${line} ${problem}`)
       ),
+      ...Seams.problems(module.package, module.path.split(Path.sep).join("/"), module.calls)
+        .map((problem) => `${relative(module.file)}${problem}`),
       ...budgetProblems(module).map((problem) => `${relative(module.file)}${problem}`)
     ]),
     ...cycles(root, modules).map((files) => `import cycle: ${[...files, files[0]!].map(relative).join(" -> ")}`),

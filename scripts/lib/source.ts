@@ -1,5 +1,5 @@
 /**
- * One TypeScript file as the layer check sees it: what it imports and how long it is.
+ * One TypeScript file as the layer check sees it: what it imports, what it calls, and how long it is.
  */
 import * as Fs from "node:fs"
 import { parseSync } from "oxc-parser"
@@ -17,10 +17,18 @@ export interface Body {
   readonly codeLines: number
 }
 
+/** A call, by the text of what is called; `new` stands before a constructor. */
+export interface Call {
+  readonly callee: string
+  readonly args: number
+  readonly line: number
+}
+
 export interface Source {
   readonly file: string
   readonly imports: ReadonlyArray<Import>
   readonly bodies: ReadonlyArray<Body>
+  readonly calls: ReadonlyArray<Call>
   readonly codeLines: number
 }
 
@@ -75,9 +83,19 @@ export const read = (file: string): Source => {
   const lineAt = (offset: number) => text.slice(0, offset).split("\n").length
   const imports: Array<Import> = []
   const bodies: Array<Body> = []
+  const calls: Array<Call> = []
   walk(program as unknown as Node, "", (node, name) => {
     const found = importOf(node)
     if (found !== undefined) imports.push({ ...found, line: lineAt(node.start) })
+    if (/^(CallExpression|NewExpression)$/.test(node.type) && isNode(node.callee)) {
+      const { arguments: given, callee, type } = node
+      const name = code.slice(callee.start, callee.end).replace(/\s+/g, "").replaceAll("?.", ".")
+      calls.push({
+        callee: type === "NewExpression" ? `new ${name}` : name,
+        args: (given as ReadonlyArray<unknown>).length,
+        line: lineAt(node.start)
+      })
+    }
     const isFunction = /^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type)
     if (isFunction && isNode(node.body)) {
       const { body, id } = node
@@ -89,5 +107,5 @@ export const read = (file: string): Source => {
       })
     }
   })
-  return { file, imports, bodies, codeLines: countLines(code) }
+  return { file, imports, bodies, calls, codeLines: countLines(code) }
 }

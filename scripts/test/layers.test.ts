@@ -135,4 +135,30 @@ describe("layers", () => {
       "use its public modules"
     ])
   })
+
+  it("a call of the runtime that reaches around its context fails, and says what to take instead", () => {
+    const calls = `import * as Effect from "effect/Effect"
+export const a = () => Promise.resolve().then(() => 1)
+export const b = () => { queueMicrotask(a); globalThis.setImmediate(a); setTimeout(a, 0) }
+export const c = () => Effect.runFork(Effect.promise(a))
+export const d = () => [Math.random(), globalThis.crypto.randomUUID(), Date.now(), performance.now(), new Date()]
+export const fine = () => [Promise.resolve(1), new Date(0), "Math.random()"] // Date.now()
+`
+    const turn = "take a turn of the process: Turn.later or Turn.rest"
+    const clock = "take the Clock of the context: monotonicMillis, or Clock.currentTimeMillis"
+    const random = "take Effect's Random, or Turn.uuid"
+    assert.deepStrictEqual(check({ "actor/src/internal/errors/A.ts": calls, "node/src/A.ts": calls }), [
+      `packages/actor/src/internal/errors/A.ts:2 calls Promise.resolve: ${turn}`,
+      `packages/actor/src/internal/errors/A.ts:3 calls queueMicrotask: ${turn}`,
+      `packages/actor/src/internal/errors/A.ts:3 calls globalThis.setImmediate: ${turn}`,
+      `packages/actor/src/internal/errors/A.ts:3 calls setTimeout: ${turn}`,
+      "packages/actor/src/internal/errors/A.ts:4 calls Effect.runFork: run it with a context: Effect.runForkWith",
+      "packages/actor/src/internal/errors/A.ts:4 calls Effect.promise: wait for it by `outside` of settings/Turn",
+      `packages/actor/src/internal/errors/A.ts:5 calls Math.random: ${random}`,
+      `packages/actor/src/internal/errors/A.ts:5 calls globalThis.crypto.randomUUID: ${random}`,
+      `packages/actor/src/internal/errors/A.ts:5 calls Date.now: ${clock}`,
+      `packages/actor/src/internal/errors/A.ts:5 calls performance.now: ${clock}`,
+      `packages/actor/src/internal/errors/A.ts:5 calls new Date: ${clock}`
+    ])
+  })
 })

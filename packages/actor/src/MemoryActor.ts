@@ -29,6 +29,7 @@ import * as ChildMain from "./internal/process/ChildMain.ts"
 import { ambientsOf, layer as rootLayer, type RootOptions } from "./internal/process/RootMain.ts"
 import type { ActorRuntime } from "./internal/settings/ActorRuntime.ts"
 import { fileOf } from "./internal/settings/Definitions.ts"
+import { Turn } from "./internal/settings/Turn.ts"
 import { Waiters } from "./internal/settings/Waiters.ts"
 import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnRequest } from "./internal/spawn/Spawner.ts"
 import type { Exposed } from "./internal/spawn/SpawnSpec.ts"
@@ -52,17 +53,39 @@ class MemoryProcess implements ProcessHandle {
   private fiber: Fiber.Fiber<ChildMain.Ended> | undefined
   private exit: ProcessExit | undefined
   private readonly exits = new Waiters<ProcessExit>()
+  private reading: "not begun" | "open" | "ended" = "not begun"
   private killed: string | undefined
+  /** Of the parent: it is told of the exit. */
+  private readonly parent: Turn
+  private readonly turn: Turn
 
-  constructor(actor: ActorId) {
+  constructor(actor: ActorId, parent: Turn, turn: Turn) {
     this.actor = actor
-    const [near, far] = MemoryTransport.pair()
-    this.connection = near
+    this.parent = parent
+    this.turn = turn
+    const [near, far] = MemoryTransport.pair(parent, turn)
+    this.connection = {
+      ...near,
+      start: (handlers) => {
+        this.reading = "open"
+        near.start({
+          ...handlers,
+          end: (reason) => {
+            handlers.end(reason)
+            this.reading = "ended"
+            this.tellExit()
+          }
+        })
+      }
+    }
     this.far = far
   }
 
   run(main: (connection: ProcessHandle["connection"]) => Fiber.Fiber<ChildMain.Ended>): void {
-    const fiber = main(this.far)
+    this.turn.enter(() => this.observe(main(this.far)))
+  }
+
+  private observe(fiber: Fiber.Fiber<ChildMain.Ended>): void {
     this.fiber = fiber
     fiber.addObserver((exit) => {
       // Its last word is still on its way: its end of the connection goes after that. A killed actor says and hears
@@ -70,6 +93,7 @@ class MemoryProcess implements ProcessHandle {
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()
       const code = exit._tag === "Success" ? exit.value.code : Cause.hasInterruptsOnly(exit.cause) ? 0 : 1
+      this.turn.exit()
       this.finish(this.killed === undefined ? { code, signal: null } : { code: null, signal: this.killed })
     })
   }
@@ -77,12 +101,18 @@ class MemoryProcess implements ProcessHandle {
   private finish(exit: ProcessExit): void {
     if (this.exit !== undefined) return
     this.exit = exit
-    void Promise.resolve().then(() => this.exits.wake(exit))
+    this.tellExit()
+  }
+
+  /** As of a process: its exit is told when all that it has said is read. */
+  private tellExit(): void {
+    const { exit, reading } = this
+    if (exit !== undefined && reading !== "open") this.parent.later(() => this.exits.wake(exit), this)
   }
 
   // Functions of the handle itself: a spawner of the program's may copy it, and replace some.
   readonly whenExited = (callback: (exit: ProcessExit) => void): void => {
-    if (this.exit !== undefined) callback(this.exit)
+    if (this.exit !== undefined && this.reading !== "open") callback(this.exit)
     else this.exits.add(callback)
   }
 
@@ -91,8 +121,8 @@ class MemoryProcess implements ProcessHandle {
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     this.killed ??= signal
     // Nothing it says from here on is heard.
-    if (signal === "SIGKILL") this.far.destroy()
-    this.fiber?.interruptUnsafe()
+    if (signal === "SIGKILL" && !this.turn.exit()) this.far.destroy()
+    this.turn.enter(() => this.fiber?.interruptUnsafe())
     // A kill waits for no finalizer, here neither: one that never ends would keep the actor for ever.
     if (signal === "SIGKILL") this.finish({ code: null, signal })
   }
@@ -182,9 +212,11 @@ const makeSpawner = (
     spawn: (request) =>
       Effect.withFiber((fiber) => {
         const actor = { ...request.actor, pid: ++lastPid }
-        const process = new MemoryProcess(actor)
+        const parent = fiber.getRef(Turn)
+        const context = parent.start(actor, withoutCaller(fiber.context))
+        const process = new MemoryProcess(actor, parent, Context.get(context, Turn))
         process.run((connection) =>
-          Effect.runForkWith(withoutCaller(fiber.context))(
+          Effect.runForkWith(context)(
             ChildMain.run({
               actor,
               connection,

@@ -6,6 +6,7 @@ import { chunkBytes, Outlet } from "@furrow/actor/internal/stream/Outlet"
 import { weigh } from "@furrow/actor/internal/stream/Weight"
 import * as Credit from "@furrow/protocol/Credit"
 import type { Message } from "@furrow/protocol/Message"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
@@ -111,7 +112,7 @@ describe("Batch", () => {
   it.effect("collects no more than a chunk, or than the reader has paid for", () =>
     Effect.gen(function*() {
       const { outlet, sent } = make()
-      const batch = new Batch({ outlet, failed: () => {} })
+      const batch = new Batch({ outlet, context: Context.empty(), failed: () => {} })
       for (let n = 0; n < 3; n++) {
         const fiber = yield* Effect.forkChild(batch.add([page(2 * MiB)]))
         yield* Effect.yieldNow

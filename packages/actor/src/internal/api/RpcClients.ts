@@ -28,6 +28,7 @@ import {
   PayloadInvalid
 } from "../errors/ActorError.ts"
 import { type Portal, whenClosed } from "../portal/Portal.ts"
+import { outside } from "../settings/Turn.ts"
 
 /** Items on the way of one stream, unless it asks for another number: as many as RpcClient itself buffers. */
 const defaultWindowItems = 16
@@ -165,7 +166,7 @@ const clientOver = <Rpcs extends Rpc.Any, E>(
   Effect.gen(function*() {
     const endpoints: Endpoints = RpcEndpoints.endpointsOf(asked, group as unknown as RpcEndpoints.Group)
     // Imported where a client is made: its modules would cost every actor their load.
-    const { makeNoSerialization } = yield* Effect.promise(() => import("effect/rpc/RpcClient"))
+    const { makeNoSerialization } = yield* Effect.orDie(outside(() => import("effect/rpc/RpcClient")))
     const route = yield* connect
     const made: { readonly client: object; readonly write: Write } = yield* makeNoSerialization<Rpcs, E | ActorError>(
       group,

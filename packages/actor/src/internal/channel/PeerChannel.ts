@@ -15,13 +15,13 @@ import * as Frame from "@furrow/protocol/Frame"
 import type * as Handshake from "@furrow/protocol/Handshake"
 import type * as Message from "@furrow/protocol/Message"
 import * as Violation from "@furrow/protocol/Violation"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import { type ActorError, type ActorId, ActorLost, ChannelClosed, ProtocolViolation } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
+import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
-import { nextTurn } from "../transport/nextTurn.ts"
 import type { Connection as Transported } from "../transport/Transport.ts"
 import { endOf } from "./Farewell.ts"
 import { report } from "./report.ts"
@@ -62,7 +62,7 @@ export interface ChannelOptions {
   readonly role: Connection.Role
   readonly handshake: Handshake.Config
   readonly events: Events
-  /** Logs of the runtime itself go by this. Default: to the console. */
+  /** Turns and logs of the runtime itself go by this. Default: the event loop, and the console. */
   readonly context?: Context.Context<never> | undefined
   /** The largest frame that is read before the handshake is over. */
   readonly greetingLimit?: number | undefined
@@ -85,6 +85,8 @@ export class PeerChannel {
   private frames: Frame.State = Frame.initial
   private readonly ports = new Map<number, Port>()
   private readonly options: ChannelOptions
+  /** The turns of the process at this end. */
+  readonly turn: Turn
   readonly writer: Writer
   private tell: ((event: OwnerEvent) => void) | undefined
   private received = { frames: 0, bytes: 0 }
@@ -101,7 +103,8 @@ export class PeerChannel {
   constructor(options: ChannelOptions) {
     const { connection, explain, handshake, role } = options
     this.options = options
-    this.writer = new Writer(connection, (error) => this.fault("the transport threw", error))
+    this.turn = Context.get(options.context ?? Context.empty(), Turn)
+    this.writer = new Writer(connection, (error) => this.fault("the transport threw", error), this.turn)
     const [state, actions] = Connection.start<ActorError>({ role, handshake, explains: explain !== undefined })
     this.state = state
     this.guard("the transport threw", () =>
@@ -176,7 +179,7 @@ export class PeerChannel {
     else {
       this.delivered = true
       // Not in this turn: the opener has nothing in place yet, and one that tries again must not starve the loop.
-      nextTurn(() => this.tellLost(port, notBegun(this.error ?? this.farewell)))
+      this.turn.rest(() => this.tellLost(port, notBegun(this.error ?? this.farewell)), this)
     }
     return id
   }

@@ -11,6 +11,7 @@
 import * as Envelope from "@furrow/protocol/Envelope"
 import { Outbox, type Parts, sizeOf } from "@furrow/protocol/Frame"
 import { type Message, words } from "@furrow/protocol/Message"
+import { eventLoop, type Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { Connection } from "../transport/Transport.ts"
 
@@ -33,6 +34,7 @@ export class Writer {
   private flow: Flow = "room"
   private readonly connection: Connection
   private readonly fault: (error: unknown) => void
+  private readonly turn: Turn
   private readonly outbox = new Outbox()
   private readonly control: Array<Parts> = []
   private readonly data: Array<Parts> = []
@@ -47,9 +49,10 @@ export class Writer {
   private pending = 0
 
   /** `fault` is told what the connection throws; nothing is written to it afterwards. */
-  constructor(connection: Connection, fault: (error: unknown) => void) {
+  constructor(connection: Connection, fault: (error: unknown) => void, turn: Turn = eventLoop) {
     this.connection = connection
     this.fault = fault
+    this.turn = turn
   }
 
   get isFull(): boolean {
@@ -141,10 +144,12 @@ export class Writer {
   private schedule(): void {
     if (this.scheduled) return
     this.scheduled = true
-    void Promise.resolve().then(() => {
-      this.scheduled = false
-      this.flush()
-    })
+    this.turn.later(this.turnEnded, this)
+  }
+
+  private readonly turnEnded = (): void => {
+    this.scheduled = false
+    this.flush()
   }
 
   private flush(): void {

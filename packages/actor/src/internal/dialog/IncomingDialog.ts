@@ -153,7 +153,11 @@ export class IncomingDialog implements CalleePort {
       invalid: (issue) => Effect.die(new InvalidResult("item", issue))
     })
     this.outlet = outlet
-    const batch = new Batch({ outlet, failed: (exit) => this.failWith(unsendable(exit)) })
+    const batch = new Batch({
+      outlet,
+      context: this.handler.context,
+      failed: (exit) => this.failWith(unsendable(exit))
+    })
     return Effect.matchCauseEffect(Stream.runForEachArray(stream, (items) => batch.add(items)), {
       onSuccess: () => batch.rest,
       // Items made before the failure arrive before it.

@@ -9,7 +9,7 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { ActorRef } from "../settings/ActorRef.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
-import { nextTurn } from "../transport/nextTurn.ts"
+import { Turn } from "../settings/Turn.ts"
 import { current } from "./LocalActor.ts"
 import { monitorRef } from "./Monitor.ts"
 
@@ -41,12 +41,13 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
     const { exit } = local
     if (exit === undefined) return Effect.die(new Error(rootHasNoExit))
     // Not in this turn: the end interrupts the fiber that asks, and it must not be running then.
-    return Effect.callback<void>((resume) => {
-      nextTurn(() => {
-        exit(reason)
-        resume(Effect.void)
-      })
-    })
+    return Effect.flatMap(Turn, (turn) =>
+      Effect.callback<void>((resume) => {
+        turn.rest(() => {
+          exit(reason)
+          resume(Effect.void)
+        }, local)
+      }))
   })
 
 /**

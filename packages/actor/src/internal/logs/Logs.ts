@@ -68,7 +68,11 @@ export interface LogForwarder {
 }
 
 /** The logger of an actor below the root. */
-export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForwarder => {
+export const makeForwarder = (
+  channel: PeerChannel,
+  env: DialogContext,
+  context: Context.Context<never>
+): LogForwarder => {
   let queue: Array<LogRecord> = []
   let dropped = 0
   let sending = false
@@ -90,7 +94,7 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
       dropped = 0
     }
     // A failure means that the parent is gone, and no reader is left.
-    Effect.runFork(Caller.run(channel, env, logs({ records }))).addObserver(next)
+    Effect.runForkWith(context)(Caller.run(channel, env, logs({ records }))).addObserver(next)
   }
   const logger = Logger.make<unknown, void>(({ cause, date, fiber, logLevel, message }) => {
     if (queue.length >= maxQueuedRecords) {
@@ -108,7 +112,7 @@ export const makeForwarder = (channel: PeerChannel, env: DialogContext): LogForw
     if (sending) return
     sending = true
     // Records of one turn travel together.
-    void Promise.resolve().then(next)
+    channel.turn.later(next, idle)
   })
   const flush = Effect.callback<void>((resume) => {
     if (!sending) return resume(Effect.void)

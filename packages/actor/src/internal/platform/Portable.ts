@@ -17,6 +17,7 @@ import type { PortableData } from "../contract/PortableData.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import * as Definitions from "../settings/Definitions.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
+import { outside } from "../settings/Turn.ts"
 
 /** The kind of a plan. */
 export type Kind = "transport" | "spawner" | "ambient"
@@ -144,7 +145,7 @@ export const revive = (
       find(kind, key, exported)
   }
   return Effect.flatMap(
-    Effect.tryPromise({ try: search, catch: failed("import") }),
+    Effect.mapError(outside(search), failed("import")),
     (found) => Effect.mapError(Effect.catchDefect(found.revive(settings), Effect.fail), failed("settings"))
   )
 }

@@ -27,6 +27,7 @@ import { type LogForwarder, makeForwarder, withLogger } from "../logs/Logs.ts"
 import type { Platform } from "../platform/Platform.ts"
 import * as Portal from "../portal/Portal.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { outside } from "../settings/Turn.ts"
 import { building } from "../spawn/Boot.ts"
 import type { Exposed, PlatformSpec, ServiceSpec, SpawnSpec } from "../spawn/SpawnSpec.ts"
 import type { Connection } from "../transport/Transport.ts"
@@ -128,13 +129,13 @@ export const bootUp = (
       context: withoutCaller(context),
       cancelActor: life.cancelled
     })
-    const logs = makeForwarder(channel, local.env)
+    const logs = makeForwarder(channel, local.env, withoutCaller(context))
     const scope = Scope.makeUnsafe("parallel")
     const boot = Effect.gen(function*() {
-      const definitions = yield* Effect.tryPromise({
-        try: () => loaded(options, spec),
-        catch: (error) => new BootFailed("import", error)
-      })
+      const definitions = yield* Effect.mapError(
+        outside(() => loaded(options, spec)),
+        (error) => new BootFailed("import", error)
+      )
       // Only where it takes time: an error of a layer says itself what it is.
       if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
       const { handlers, main } = yield* Effect.mapError(

@@ -30,6 +30,7 @@ import { makeEvents } from "../inspect/ActorEvent.ts"
 import type { Ending } from "../local/LocalActor.ts"
 import { Countdown, elapsed } from "../settings/Elapsed.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
+import { outside } from "../settings/Turn.ts"
 import { readyCodec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
 import { type ActorMainOptions, type Booted, BootFailed, bootUp } from "./BootUp.ts"
 import * as Life from "./Life.ts"
@@ -311,7 +312,7 @@ class Living {
         const { written } = this.options
         if (written === undefined || why._tag === "ParentLost") return Effect.succeed(undefined)
         const left = Math.max(0, countdown.left - marginMillis / 2)
-        return Effect.as(Teardown.settled(Effect.promise(written), left), undefined)
+        return Effect.as(Teardown.settled(Effect.orDie(outside(written)), left), undefined)
       }
       case "platform": {
         const { cleanup } = this.state as Extract<Life.State<Failed>, { readonly _tag: "Ending" }>

@@ -21,8 +21,8 @@ import { makeEvents } from "../inspect/ActorEvent.ts"
 import { drainWithin } from "../local/Drain.ts"
 import { type Ending, type Life, LocalActor } from "../local/LocalActor.ts"
 import * as Portal from "../portal/Portal.ts"
-import { newUuid } from "../settings/ActorRef.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { Turn } from "../settings/Turn.ts"
 import * as MemoryTransport from "../transport/MemoryTransport.ts"
 import * as ServiceImplementation from "./ServiceImplementation.ts"
 
@@ -32,25 +32,34 @@ const channels = (
   far: ActorId
 ): Effect.Effect<readonly [PeerChannel, PeerChannel], never, Scope.Scope> =>
   Effect.acquireRelease(
-    Effect.callback<readonly [PeerChannel, PeerChannel]>((resume) => {
-      const [left, right] = MemoryTransport.pair()
-      const events = makeEvents()
-      const acceptor = new PeerChannel({
-        connection: left,
-        role: "in-process",
-        handshake: { side: "acceptor", welcome: welcome(near), judge: () => undefined },
-        events,
-        // Nothing can be lost within a process.
-        explain: (done) => done(new ChannelClosed({ side: "peer", actor: far }))
-      })
-      const dialler = new PeerChannel({
-        connection: right,
-        role: "in-process",
-        handshake: { side: "dialler", hello: hello(far, "peer") },
-        events
-      })
-      dialler.onHandshake(() => resume(Effect.succeed([acceptor, dialler])))
-    }),
+    Effect.flatMap(Effect.context<never>(), (context) =>
+      Effect.callback<readonly [PeerChannel, PeerChannel]>((resume) => {
+        const turn = Context.get(context, Turn)
+        const [left, right] = MemoryTransport.pair(turn, turn)
+        const events = makeEvents()
+        const acceptor = new PeerChannel({
+          connection: left,
+          role: "in-process",
+          context: withoutCaller(context),
+          handshake: {
+            side: "acceptor",
+            welcome: welcome(near),
+            judge: () =>
+              undefined
+          },
+          events,
+          // Nothing can be lost within a process.
+          explain: (done) => done(new ChannelClosed({ side: "peer", actor: far }))
+        })
+        const dialler = new PeerChannel({
+          connection: right,
+          role: "in-process",
+          context: withoutCaller(context),
+          handshake: { side: "dialler", hello: hello(far, "peer") },
+          events
+        })
+        dialler.onHandshake(() => resume(Effect.succeed([acceptor, dialler])))
+      })),
     ([acceptor, dialler]) =>
       Effect.sync(() => {
         acceptor.close()
@@ -64,8 +73,9 @@ export const serve = (
   handlers: (runtime: Context.Context<ActorRuntime>) => Effect.Effect<BoundHandlers, unknown, Scope.Scope>
 ): Effect.Effect<Portal.Portal<any>, unknown, Scope.Scope> =>
   Effect.gen(function*() {
-    const near: ActorId = { name: "here", uuid: newUuid(), pid: 0 }
-    const far: ActorId = { name, uuid: newUuid(), pid: 0 }
+    const { uuid } = yield* Turn
+    const near: ActorId = { name: "here", uuid: uuid(), pid: 0 }
+    const far: ActorId = { name, uuid: uuid(), pid: 0 }
     const [ours, theirs] = yield* channels(near, far)
     const level = yield* References.MinimumLogLevel
     const context = withoutCaller(yield* Effect.context<never>())

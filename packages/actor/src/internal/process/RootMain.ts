@@ -32,9 +32,9 @@ import type { Ambient } from "../platform/Ambient.ts"
 import { authenticator, buildAmbient, buildSpawner, buildTransports, type Platform } from "../platform/Platform.ts"
 import { type NativeControl, Spawner } from "../platform/Spawner.ts"
 import { Transport } from "../platform/Transport.ts"
-import { newUuid } from "../settings/ActorRef.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
+import { Turn } from "../settings/Turn.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 import { Keeper } from "../supervision/Keeper.ts"
 import * as Network from "../transport/Network.ts"
@@ -58,7 +58,7 @@ export interface RootOptions {
 }
 
 /** A name for this run of a tree: the process of its root, and what tells it from others of that process. */
-const runOf = (pid: number): string => `${pid}-${newUuid().slice(0, 8)}`
+const runOf = ({ pid, uuid }: Turn): string => `${pid}-${uuid().slice(0, 8)}`
 
 /** The ambient Layers of the options, as a list. */
 export const ambientsOf = ({ ambient }: RootOptions): ReadonlyArray<Ambient> =>
@@ -72,14 +72,13 @@ interface Built {
 
 /** The platform of the root: first what is always around, then the transports, because the guard removes what they leave. */
 const platformOf = (
-  options: RootOptions,
-  pid: number
+  options: RootOptions
 ): Effect.Effect<Built, RuntimeLayerError, Transport | Spawner | Scope.Scope> =>
   Effect.gen(function*() {
     const { parts } = yield* Transport
     const { native, plan } = yield* Spawner
     const ambients = ambientsOf(options)
-    const credentials = { ...options.credentials ?? newCredentials(), run: runOf(pid) }
+    const credentials = { ...options.credentials ?? newCredentials(), run: runOf(yield* Turn) }
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, Credentials, credentials)
     // Settings are checked before any Layer is made of them: a wrong one is named, and builds nothing.
     const spec: PlatformSpec = {
@@ -162,8 +161,9 @@ const runtimeOn = (
 ): Effect.Effect<ActorRuntime["Service"], RuntimeLayerError, Discovery | Scope.Scope> =>
   Effect.gen(function*() {
     const name = options.name ?? "root"
+    const { uuid } = yield* Turn
     const local = new LocalActor({
-      info: { id: { name, uuid: newUuid(), pid: native.pid }, name, ancestors: [], isRoot: true },
+      info: { id: { name, uuid: uuid(), pid: native.pid }, name, ancestors: [], isRoot: true },
       events: makeEvents(),
       spawner: platform.spawner,
       guard: platform.guard,
@@ -240,7 +240,7 @@ export const layer = (
   options: RootOptions = {}
 ): Layer.Layer<ActorRuntime, RuntimeLayerError, Transport | Discovery | Spawner> =>
   Layer.effectContext(Effect.gen(function*() {
-    const built = yield* platformOf(options, processNumber())
+    const built = yield* platformOf(options)
     const { ambient } = built.platform
     const runtime = yield* Effect.updateContext(
       runtimeOn(options, built),
@@ -248,7 +248,3 @@ export const layer = (
     )
     return Context.add(ambient, ActorRuntime, runtime) as Context.Context<ActorRuntime>
   }))
-
-/** The number of this process where it has one: it stands in the name of the run before the spawner is built. */
-const processNumber = (): number =>
-  (globalThis as unknown as { readonly process?: { readonly pid?: number } }).process?.pid ?? 0

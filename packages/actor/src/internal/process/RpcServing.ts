@@ -34,6 +34,7 @@ import { reportUnread } from "../dialog/Outcome.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { current } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { outside } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import * as RpcRequest from "./RpcRequest.ts"
 
@@ -379,8 +380,8 @@ export const handlersOf = (
   Effect.gen(function*() {
     if (group === undefined) throw new Error(`"${key}" has no RpcGroup: implement it with \`serve\``)
     checkLayer(key, group.requests, built)
-    const [server, { ClientAbort }] = yield* Effect.promise(() =>
-      Promise.all([import("effect/rpc/RpcServer"), import("effect/rpc/RpcSchema")])
+    const [server, { ClientAbort }] = yield* Effect.orDie(
+      outside(() => Promise.all([import("effect/rpc/RpcServer"), import("effect/rpc/RpcSchema")]))
     )
     const { env } = yield* current
     const unread: Unread = (endpoint, cause) => reportUnread(env, base, env.self, endpoint, cause)

@@ -17,6 +17,7 @@ import type { BoundHandlers, Handler } from "../dialog/Dispatcher.ts"
 import { current, type LocalActor } from "../local/LocalActor.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { definitionOf } from "../settings/Definitions.ts"
+import { outside } from "../settings/Turn.ts"
 import { Escalation } from "../supervision/Escalation.ts"
 import * as Background from "./Background.ts"
 import * as RpcServing from "./RpcServing.ts"
@@ -98,7 +99,7 @@ export const build = (
   Effect.gen(function*() {
     const service = served.service()
     const { endpoints, "~settings": settings } = service
-    const implementation = yield* Effect.promise(() => served.load())
+    const implementation = yield* Effect.orDie(outside(() => served.load()))
     const { build, layer, main, rpc } = implementation(Settings.decode(settings, config))
     const given = (yield* Effect.context<never>()) as Context.Context<never>
     const opened = Background.open(yield* Effect.scope, yield* current, given)

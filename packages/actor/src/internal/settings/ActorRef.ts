@@ -57,7 +57,3 @@ export type Entry = typeof Entry.Type
 /** True when `path` leads to the actor at `root`, or to one below it. */
 export const isBelow = (path: ReadonlyArray<string>, root: ReadonlyArray<string>): boolean =>
   path.length >= root.length && root.every((uuid, i) => path[i] === uuid)
-
-/** A version 4 uuid for a new actor, from the runtime's own random source (Web Crypto is everywhere this runs). */
-export const newUuid = (): string =>
-  (globalThis as unknown as { readonly crypto: { randomUUID(): string } }).crypto.randomUUID()

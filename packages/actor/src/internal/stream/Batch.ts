@@ -7,8 +7,10 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import { Turn } from "../settings/Turn.ts"
 import { chunkBytes, type Outlet } from "./Outlet.ts"
 import { weigh } from "./Weight.ts"
 
@@ -17,6 +19,8 @@ const maxBatchItems = 64
 
 export interface BatchOptions {
   readonly outlet: Outlet
+  /** Of the producer: what is sent for it runs as it does. */
+  readonly context: Context.Context<never>
   /** An item did not match its schema while its producer was elsewhere. */
   readonly failed: (exit: Exit.Exit<unknown, unknown>) => void
 }
@@ -64,7 +68,7 @@ export class Batch {
   private schedule(): void {
     if (this.state !== "open") return
     this.state = "scheduled"
-    void Promise.resolve().then(this.paused)
+    Context.get(this.options.context, Turn).later(this.paused, this)
   }
 
   /** The producer does something else: what it made leaves now, or as soon as there is credit. */
@@ -80,7 +84,7 @@ export class Batch {
       case "invalid":
         // Sent once more, one by one: those before the wrong one arrive.
         this.state = "failing"
-        Effect.runFork(this.rest).addObserver(failed)
+        Effect.runForkWith(this.options.context)(this.rest).addObserver(failed)
     }
   }
 }

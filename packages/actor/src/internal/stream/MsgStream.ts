@@ -167,11 +167,11 @@ class Shared {
   private schedule(): void {
     if (this.isScheduled) return
     this.isScheduled = true
-    void Promise.resolve().then(() => {
+    this.reader.turn.later(() => {
       this.isScheduled = false
       // One of them has to have a payload decided before more can be read.
       if (this.read() || this.reader.undecided !== undefined) this.reader.notify()
-    })
+    }, this)
   }
 
   /** Reads what the members have room for, chunk by chunk; whether there was anything. */

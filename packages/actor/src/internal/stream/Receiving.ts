@@ -182,7 +182,7 @@ export class Receiving {
     if (!isTold) return
     const event = { _tag: "PayloadRefused", actor: channel.peer, endpoint, fate, count: counts[fate] } as const
     // Not in this turn: a listener may run a reader of this stream, which is just being read.
-    void Promise.resolve().then(() => events.publish(event))
+    channel.turn.later(() => events.publish(event), this)
   }
 
   /** Asks the handler about a payload, or waits until another reader has; its reader looks again afterwards. */

@@ -19,6 +19,7 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { Rule } from "../contract/PayloadReceiver.ts"
 import { type ActorId, PayloadInvalid } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
+import type { Turn } from "../settings/Turn.ts"
 import { Inbox, type Overflow } from "./Inbox.ts"
 import { type Look, Receiving, Slot, Unreadable } from "./Receiving.ts"
 
@@ -309,7 +310,11 @@ export class StreamReader {
     return this.end._tag === "Failed" && this.options.failFirst ? this.end.failure : undefined
   }
 
-  /** Waits for the next change. */
+  get turn(): Turn {
+    return this.options.channel.turn
+  }
+
+  /** Waits for the next change from now on. */
   get changed(): Effect.Effect<void> {
     return this.inbox.changed
   }

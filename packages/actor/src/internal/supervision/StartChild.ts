@@ -16,6 +16,7 @@ import { withoutStack } from "../errors/stack.ts"
 import type { LocalActor, PeerNetwork } from "../local/LocalActor.ts"
 import type { Entry } from "../settings/ActorRef.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
+import * as Turns from "../settings/Turn.ts"
 import { boot } from "../spawn/Boot.ts"
 import * as Guarded from "../spawn/Guarded.ts"
 import type { ProcessHandle } from "../spawn/Spawner.ts"
@@ -46,8 +47,8 @@ export const start = (
     }
     const misnamed = problemOfName(spec.name)
     if (misnamed !== undefined) return refuse(local, spec.name.slice(0, 40), misnamed)
-    const entry = entryOf(local, spec)
-    const { uuid } = entry.actor
+    const uuid = fiber.getRef(Turns.Turn).uuid()
+    const entry = entryOf(local, uuid, spec)
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,

@@ -7,7 +7,7 @@ import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
-import { type Entry, newUuid, type Role } from "../settings/ActorRef.ts"
+import type { Entry, Role } from "../settings/ActorRef.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 
@@ -29,19 +29,17 @@ export interface StartSpec {
 /** A new actor below us; its pid is not known yet. */
 export const entryOf = (
   local: LocalActor,
+  uuid: string,
   { definitions, endpoints, name, role, service, unique }: StartSpec
-): Entry => {
-  const uuid = newUuid()
-  return {
-    actor: { name, uuid, pid: 0 },
-    path: [...local.path, uuid],
-    ...(role === undefined ? {} : { role }),
-    service: service?.key ?? null,
-    exposed: endpoints?.map((name) => ({ name, module: null })) ??
-      definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),
-    unique: unique ?? false
-  }
-}
+): Entry => ({
+  actor: { name, uuid, pid: 0 },
+  path: [...local.path, uuid],
+  ...(role === undefined ? {} : { role }),
+  service: service?.key ?? null,
+  exposed: endpoints?.map((name) => ({ name, module: null })) ??
+    definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),
+  unique: unique ?? false
+})
 
 /** As long as a name may be: it stands on command lines and in every message about the actor. */
 const maxNameChars = 1024

@@ -22,9 +22,10 @@ import type { SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import * as LastingPortal from "../portal/LastingPortal.ts"
 import type * as Portal from "../portal/Portal.ts"
-import { newUuid, type Role } from "../settings/ActorRef.ts"
+import type { Role } from "../settings/ActorRef.ts"
 import { elapsed } from "../settings/Elapsed.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
+import { Turn } from "../settings/Turn.ts"
 import { Backoff } from "./Backoff.ts"
 import type { ChildPlan, Incarnation } from "./ChildPlan.ts"
 import { bootFailureOf, exitOfCause, gaveUpOf, goneReasonOf, progressOf, reasonOf } from "./SupervisorEnds.ts"
@@ -82,7 +83,7 @@ const giveUps = Metric.counter("furrow_supervisor_give_ups", { description: "Sup
 
 export class Supervising {
   private state: Machine.State
-  private readonly id = newUuid()
+  private readonly id: string
   private readonly options: SupervisingOptions
   private readonly members = new Map<string, Member>()
   /** Told after every step. */
@@ -103,6 +104,7 @@ export class Supervising {
     this.options = options
     this.clock = Context.get(options.context, Clock.Clock)
     this.backoff = new Backoff(options.backoff)
+    this.id = Context.get(options.context, Turn).uuid()
     this.state = Machine.initial(options.children.map(({ spec }) => spec))
     this.views = Machine.views(options.policy, this.state)
     for (const plan of options.children) this.enter(plan)

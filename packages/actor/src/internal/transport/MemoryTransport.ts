@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { nextTurn } from "./nextTurn.ts"
+import { eventLoop, Turn } from "../settings/Turn.ts"
 import { type Connection, type ConnectionHandlers, type TransportDriver, TransportError } from "./Transport.ts"
 
 const highWaterBytes = 256 * 1024
@@ -25,9 +25,12 @@ class Pipe {
   private wasFull = false
   private state: "open" | "ending" | "ended" = "open"
   private reader: ConnectionHandlers | undefined
+  /** Of the reader: what arrives runs in its process. */
+  private readonly turn: Turn
   private readonly drained: () => void
 
-  constructor(drained: () => void) {
+  constructor(turn: Turn, drained: () => void) {
+    this.turn = turn
     this.drained = drained
   }
 
@@ -65,11 +68,11 @@ class Pipe {
   private schedule(): void {
     if (this.scheduled || this.reader === undefined) return
     this.scheduled = true
-    if (++this.deliveries % deliveriesPerTurn === 0) nextTurn(() => this.deliver())
-    else void Promise.resolve().then(() => this.deliver())
+    if (++this.deliveries % deliveriesPerTurn === 0) this.turn.rest(this.deliver, this)
+    else this.turn.receive(this.deliver, this)
   }
 
-  private deliver(): void {
+  private readonly deliver = (): void => {
     this.scheduled = false
     const { queue, reader } = this
     if (reader === undefined) return
@@ -87,11 +90,18 @@ class Pipe {
   }
 }
 
-/** Two ends of one connection. Ending or destroying one end ends the other. */
-export const pair = (): readonly [Connection, Connection] => {
+/** Two ends of one connection, each read in its own process. Ending or destroying one end ends the other. */
+export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly [Connection, Connection] => {
   const handlers: [ConnectionHandlers | undefined, ConnectionHandlers | undefined] = [undefined, undefined]
-  const leftToRight = new Pipe(() => handlers[0]?.drain())
-  const rightToLeft = new Pipe(() => handlers[1]?.drain())
+  const leftToRight = new Pipe(right, () => left.enter(() => handlers[0]?.drain()))
+  const rightToLeft = new Pipe(left, () => right.enter(() => handlers[1]?.drain()))
+  // What a process has written before its end still arrives; what it has not read is lost.
+  const over = (out: Pipe, back: Pipe) => () => {
+    out.end()
+    back.cut()
+  }
+  left.hold(over(leftToRight, rightToLeft))
+  right.hold(over(rightToLeft, leftToRight))
   const end = (own: 0 | 1, out: Pipe, back: Pipe): Connection => ({
     start: (given) => {
       handlers[own] = given
@@ -109,25 +119,27 @@ export const pair = (): readonly [Connection, Connection] => {
 
 /** The actors of one tree in this process, dialling each other. */
 export const hub = (): TransportDriver["Service"] => {
-  const listening = new Map<string, (connection: Connection) => void>()
+  const listening = new Map<string, { readonly accept: (connection: Connection) => void; readonly turn: Turn }>()
   let last = 0
   return {
     listen: (_, accept) =>
-      Effect.sync(() => {
+      Effect.map(Turn, (turn) => {
         const address = `/memory/${++last}`
-        listening.set(address, accept)
-        return { address, close: () => void listening.delete(address) }
+        const close = () => void listening.delete(address)
+        listening.set(address, { accept, turn })
+        turn.hold(close)
+        return { address, close }
       }),
     dial: (address) =>
-      Effect.suspend(() => {
-        const accept = listening.get(address)
-        if (accept === undefined) {
+      Effect.flatMap(Turn, (turn) => {
+        const listener = listening.get(address)
+        if (listener === undefined) {
           // A text that is no address proves no actor gone.
           const gone = /^\/memory\/\d+$/.test(address)
           return Effect.fail(new TransportError({ gone, reason: `nobody listens at ${address}` }))
         }
-        const [near, far] = pair()
-        accept(far)
+        const [near, far] = pair(turn, listener.turn)
+        listener.turn.enter(() => listener.accept(far))
         return Effect.succeed(near)
       }),
     dials: (address) => address.startsWith("/memory/")

@@ -1,0 +1,37 @@
+/**
+ * What the platform-neutral runtime may not call itself: turns of the event loop, clocks, random numbers and fibers
+ * without a context. It takes them from its context, so that a simulation decides every order.
+ */
+import type { Call } from "./source.ts"
+
+/** The one file that reaches for the event loop. */
+const exempt: ReadonlySet<string> = new Set(["actor/internal/settings/Turn.ts"])
+
+/** Packages that hold to the rule. */
+const bound: ReadonlySet<string> = new Set(["protocol", "actor"])
+
+const turn = "take a turn of the process: Turn.later or Turn.rest"
+const clock = "take the Clock of the context: monotonicMillis, or Clock.currentTimeMillis"
+
+const forbidden: ReadonlyArray<{ readonly callee: RegExp; readonly instead: string; readonly bare?: boolean }> = [
+  { callee: /^Promise\.resolve$/, bare: true, instead: turn },
+  { callee: /^(globalThis\.)?(queueMicrotask|setImmediate|setTimeout|setInterval)$/, instead: turn },
+  { callee: /^(globalThis\.)?process\.nextTick$/, instead: turn },
+  {
+    callee: /^Effect\.(runFork|runPromise|runPromiseExit|runCallback)$/,
+    instead: "run it with a context: Effect.runForkWith"
+  },
+  { callee: /^Effect\.(promise|tryPromise)$/, instead: "wait for it by `outside` of settings/Turn" },
+  { callee: /(^|\.)(Math\.random|randomUUID)$/, instead: "take Effect's Random, or Turn.uuid" },
+  { callee: /^(globalThis\.)?(Date\.now|performance\.now|process\.hrtime(\.bigint)?)$/, instead: clock },
+  { callee: /^new Date$/, bare: true, instead: clock }
+]
+
+/** The calls of one file that reach around its context, one line each. */
+export const problems = (pack: string, path: string, calls: ReadonlyArray<Call>): ReadonlyArray<string> => {
+  if (!bound.has(pack) || exempt.has(`${pack}/${path}`)) return []
+  return calls.flatMap(({ args, callee, line }) => {
+    const rule = forbidden.find(({ bare, callee: pattern }) => pattern.test(callee) && (bare !== true || args === 0))
+    return rule === undefined ? [] : [`:${line} calls ${callee}: ${rule.instead}`]
+  })
+}
