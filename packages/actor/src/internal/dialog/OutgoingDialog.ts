@@ -170,12 +170,13 @@ export const cancelAndWait = (
   cancellation?: Dialog.Cancellation
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
-    if (dialog.isSettled) return Effect.void
     const bound = cancelBoundOf(fiber, env)
     // Its context now: a fiber that has ended has lost the loggers of its last work.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {
+      // Asked in the step that registers: the fiber may be preempted before it.
+      if (dialog.isSettled) return resume(Effect.void)
       // Kept beside this fiber, which is being interrupted: a sleep of its own would end at once.
       const forget = within(channel, context, bound, () => {
         if (dialog.isSettled) return
@@ -284,6 +285,8 @@ export const whenAdmitted = <A, E, R>(channel: PeerChannel, begin: Effect.Effect
     if (writer.admitsStart) return begin
     // Resumed within the callback: the dialog has begun before the next one is asked.
     const turn = Effect.callback<void>((resume) => {
+      // Asked again: the fiber may have been preempted since.
+      if (writer.admitsStart) return resume(Effect.void)
       const stopWaiting = writer.whenAdmitted(() => resume(Effect.void))
       return Effect.sync(stopWaiting)
     })

@@ -42,6 +42,8 @@ const asked = <A, E, R>(
     pool.submit(task)
     if (task.worker !== undefined || task.failure !== undefined) return begin()
     const turn = Effect.callback<void>((resume) => {
+      // Asked again: the fiber may have been preempted since.
+      if (task.worker !== undefined || task.failure !== undefined) return resume(Effect.void)
       task.wake = () => resume(Effect.void)
     })
     return Effect.flatMap(turn, begin)

@@ -1,3 +1,5 @@
+import * as Effect from "effect/Effect"
+
 /**
  * Callbacks that wait for one thing, and are called once when it happens.
  *
@@ -19,6 +21,7 @@
  */
 export class Waiters<A = void> {
   private waiting = new Set<{ readonly callback: (value: A) => void }>()
+  private wakes = 0
 
   /** Returns the function that takes the callback away again. */
   add(callback: (value: A) => void): () => void {
@@ -32,6 +35,18 @@ export class Waiters<A = void> {
     return this.waiting.size === 0
   }
 
+  /**
+   * Ends with the first `wake` after this call. The fiber may be preempted between the look that made it wait and the
+   * wait itself: a `wake` in between counts.
+   */
+  next(): Effect.Effect<void> {
+    const { wakes } = this
+    return Effect.callback((resume) => {
+      if (this.wakes !== wakes) return resume(Effect.void)
+      return Effect.sync(this.add(() => resume(Effect.void)))
+    })
+  }
+
   /** Calls the callback that has waited longest. */
   wakeFirst(value: A): void {
     for (const waiter of this.waiting) {
@@ -42,6 +57,7 @@ export class Waiters<A = void> {
 
   /** Calls every callback, also when one of them throws; the first error is thrown afterwards. */
   wake(value: A): void {
+    this.wakes++
     if (this.waiting.size === 0) return
     const thrown: Array<unknown> = []
     for (const waiter of Array.from(this.waiting)) {

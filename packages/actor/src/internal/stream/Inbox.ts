@@ -8,7 +8,7 @@
  */
 import * as Credit from "@furrow/protocol/Credit"
 import type { Window, Yield } from "@furrow/protocol/Message"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { StreamOptions } from "../contract/DialogCall.ts"
 import { Waiters } from "../settings/Waiters.ts"
 
@@ -103,10 +103,10 @@ export class Inbox {
     this.waiting.wake()
   }
 
-  /** Waits for the next change. */
-  readonly changed: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    return Effect.sync(this.waiting.add(() => resume(Effect.void)))
-  })
+  /** Waits for the next change from now on. */
+  get changed(): Effect.Effect<void> {
+    return this.waiting.next()
+  }
 
   private keep(chunk: Yield): void {
     this.chunks.push(chunk)

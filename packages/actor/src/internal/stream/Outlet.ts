@@ -121,10 +121,10 @@ export class Outlet {
       if (!mayPass && this.options.channel.writer.isFull) {
         return Effect.flatMap(this.room, () => this.from(items, at, true))
       }
-      if (this.credit.items === 0) return Effect.flatMap(this.granted, () => this.from(items, at, false))
+      if (this.credit.items === 0) return Effect.flatMap(this.waiting.next(), () => this.from(items, at, false))
       const [count, weight] = this.cut(items, at, alone)
       if (!Credit.canSpend(this.credit, count, weight)) {
-        return Effect.flatMap(this.granted, () => this.from(items, at, false))
+        return Effect.flatMap(this.waiting.next(), () => this.from(items, at, false))
       }
       const encoded = this.encode(at === 0 && count === items.length ? items : items.slice(at, at + count), weight)
       if (!encoded.ok) {
@@ -148,7 +148,7 @@ export class Outlet {
     count: number,
     payload: Uint8Array
   ): Effect.Effect<void, unknown> {
-    return Effect.flatMap(this.granted, () => {
+    return Effect.flatMap(this.waiting.next(), () => {
       if (this.over) return this.from(items, at, false)
       if (!Credit.canSpend(this.credit, count, payload.length)) return this.later(items, at, count, payload)
       this.say(count, payload)
@@ -187,11 +187,9 @@ export class Outlet {
     this.options.channel.send({ _tag: "Yield", dialog: this.options.dialog, items, payload })
   }
 
-  private readonly granted: Effect.Effect<void> = Effect.callback<void>((resume) => {
-    return Effect.sync(this.waiting.add(() => resume(Effect.void)))
-  })
-
   private readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    // Asked again: the fiber may have been preempted since it saw that there was none.
+    if (!this.options.channel.writer.isFull) return resume(Effect.void)
     return Effect.sync(this.options.channel.writer.whenRoom(() => resume(Effect.void)))
   })
 }

@@ -113,10 +113,7 @@ export class OpenNursery {
       return Effect.succeed([{ actor: end.child.actor, exit: end.exit }])
     }
     if (!this.isOpen) return Cause.done()
-    return Effect.callback((resume) => {
-      const forget = this.readers.add(() => resume(Effect.suspend(() => this.nextEnd)))
-      return Effect.sync(forget)
-    })
+    return Effect.flatMap(this.readers.next(), () => this.nextEnd)
   }
 
   job(job: Job): void {
