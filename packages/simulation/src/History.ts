@@ -1,0 +1,104 @@
+/**
+ * What happened in a run, as data: written on the spot by handlers and callers, read by the checks when all is over.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+
+/** How a call or a handler ended, in words that compare. */
+export interface How {
+  /** "ok", "interrupted", "Fail ActorLost", "Die Error" and others, each once. */
+  readonly words: ReadonlyArray<string>
+  /** Of the first typed error. */
+  readonly began?: string | undefined
+  readonly reason?: string | undefined
+  readonly by?: string | undefined
+  readonly key?: number | undefined
+  readonly value?: unknown
+}
+
+export type Event =
+  | {
+    readonly _tag: "Called"
+    readonly key: number
+    readonly kind: string
+    readonly actor: string
+    readonly from: string
+  }
+  | { readonly _tag: "Began"; readonly key: number; readonly actor: string }
+  | { readonly _tag: "Ended"; readonly key: number; readonly how: How }
+  | { readonly _tag: "Answered"; readonly key: number; readonly how: How }
+  /** An item was read; `count` is how many the whole stream has. */
+  | { readonly _tag: "Read"; readonly key: number; readonly reader: string; readonly item: number }
+  /** A reader was told that no more comes, after a stream of `count` items which it read to its end. */
+  | { readonly _tag: "Completed"; readonly key: number; readonly reader: string; readonly count: number }
+  | { readonly _tag: "Wrote"; readonly key: number; readonly item: number; readonly window: number }
+  | { readonly _tag: "Interrupting"; readonly key: number }
+  | { readonly _tag: "Interrupted"; readonly key: number }
+  | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
+  | { readonly _tag: "Ending"; readonly actor: string; readonly by: string; readonly reason: string }
+  | { readonly _tag: "Gone"; readonly actor: string }
+  | { readonly _tag: "Started"; readonly actor: string; readonly parent: string }
+  | { readonly _tag: "LeftOwner"; readonly owner: string }
+  /** A handler saw that something it uses was released before it had ended. */
+  | { readonly _tag: "UsedReleased"; readonly key: number; readonly what: string }
+  | { readonly _tag: "Holds"; readonly key: number; readonly name: string }
+  | { readonly _tag: "LetGo"; readonly key: number; readonly name: string }
+  | { readonly _tag: "Logged"; readonly actor: string; readonly key: number; readonly line: number }
+  | { readonly _tag: "Opened"; readonly name: string }
+  | { readonly _tag: "Shut"; readonly name: string }
+  | { readonly _tag: "Wrong"; readonly text: string }
+
+export type Timed = Event & { readonly at: number }
+
+export interface Recorder {
+  readonly events: Array<Timed>
+}
+
+/** The recorder of the run we are in: every actor of it inherits it. */
+export const Recorder: Context.Reference<Recorder> = Context.Reference<Recorder>("simulation/Recorder", {
+  defaultValue: () => ({ events: [] })
+})
+
+/** Writes down one event, in one operation: nothing comes between the fact and its record. */
+export const record = (event: Event): Effect.Effect<void> =>
+  Effect.withFiber((fiber) => {
+    const at = Number(fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe() / 1_000_000n)
+    fiber.getRef(Recorder).events.push({ ...event, at })
+    return Effect.void
+  })
+
+export const howOf = (exit: Exit.Exit<unknown, unknown>): How => {
+  if (exit._tag === "Success") return { words: ["ok"], value: typeof exit.value === "object" ? undefined : exit.value }
+  const words = new Set<string>()
+  let first: Record<string, unknown> | undefined
+  for (const reason of exit.cause.reasons) {
+    if (reason._tag === "Interrupt") {
+      words.add("interrupted")
+      continue
+    }
+    const error = (reason._tag === "Fail" ? reason.error : reason.defect) as Record<string, unknown> | null
+    words.add(`${reason._tag} ${String(error?._tag ?? error?.name ?? error)}`)
+    if (reason._tag === "Fail") first ??= error ?? undefined
+  }
+  const by = first?.by as { readonly name?: string } | undefined
+  return {
+    words: Array.from(words),
+    ...(typeof first?.began === "string" ? { began: first.began } : {}),
+    ...(typeof first?.reason === "string" ? { reason: first.reason } : {}),
+    ...(typeof first?.key === "number" ? { key: first.key } : {}),
+    ...(by?.name === undefined ? {} : { by: by.name })
+  }
+}
+
+const text = (value: unknown): string => {
+  if (Array.isArray(value)) return value.map(text).join("+")
+  if (typeof value !== "object" || value === null) return String(value)
+  return Object.entries(value).filter(([, field]) => field !== undefined).map(([name, field]) =>
+    name === "words" ? text(field) : `${name} ${text(field)}`
+  ).join(" ")
+}
+
+/** An event as a line. */
+export const show = ({ _tag, at, ...fields }: Timed): string => `${at} ${_tag} ${text(fields)}`

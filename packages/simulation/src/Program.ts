@@ -1,0 +1,119 @@
+/**
+ * Random programs over the public API, as data. Every field is a number or a word, and 0 is the simplest of each: whatever
+ * shrinking takes away, what is left is a program.
+ */
+import * as Seed from "./Seed.ts"
+
+/** The kinds of steps; `Steps.ts` says what each does, and docs/simulation.md which faults it makes reachable. */
+export const kinds = [
+  "run",
+  "stream",
+  "talk",
+  "subscribe",
+  "hop",
+  "own",
+  "loop",
+  "far",
+  "cross",
+  "interrupt",
+  "end",
+  "retire",
+  "exit",
+  "kill",
+  "stop",
+  "cut",
+  "clock",
+  "unique",
+  "find",
+  "service",
+  "supervised",
+  "pool",
+  "rpc",
+  "log",
+  "bytes"
+] as const
+export type Kind = typeof kinds[number]
+
+export interface Step {
+  readonly kind: Kind
+  /** Milliseconds before it, in units of 7. */
+  readonly wait: number
+  readonly actor: number
+  readonly a: number
+  readonly b: number
+  readonly c: number
+}
+
+export interface Program {
+  /** The seed of the schedule: the seed of the program is gone once it is made. */
+  readonly schedule: number
+  readonly actors: number
+  readonly owner: "scope" | "nursery"
+  readonly steps: ReadonlyArray<Step>
+}
+
+/** How often each kind is picked. */
+const weights: Readonly<Record<Kind, number>> = {
+  run: 6,
+  stream: 6,
+  talk: 6,
+  subscribe: 3,
+  hop: 5,
+  own: 3,
+  loop: 2,
+  far: 4,
+  cross: 3,
+  interrupt: 6,
+  end: 3,
+  retire: 3,
+  exit: 2,
+  kill: 2,
+  stop: 2,
+  cut: 2,
+  clock: 1,
+  unique: 3,
+  find: 2,
+  service: 3,
+  supervised: 2,
+  pool: 2,
+  rpc: 2,
+  log: 2,
+  bytes: 2
+}
+
+/** Steps that hurt an actor: every second program has none, and comes further. */
+const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "stop", "cut"])
+
+export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Program => {
+  const next = Seed.next(seed * 7919 + 1)
+  const below = (n: number) => Math.floor(next() * n)
+  const calm = below(2) === 0
+  const bag = only.filter((kind) => !calm || !hurting.has(kind)).flatMap((kind) =>
+    Array.from({ length: weights[kind] }, () => kind)
+  )
+  // A swarm: each program knows some of the kinds only, and so more of each of them.
+  const some = bag.filter(() => below(3) > 0)
+  const pick = some.length === 0 ? bag.length === 0 ? only : bag : some
+  return {
+    schedule: seed,
+    actors: 1 + below(3),
+    owner: below(3) === 0 ? "nursery" : "scope",
+    steps: Array.from({ length: 2 + below(9) }, () => ({
+      kind: pick[below(pick.length)]!,
+      wait: below(3) === 0 ? below(6) : 0,
+      actor: below(3),
+      a: below(6),
+      b: below(6),
+      c: below(6)
+    }))
+  }
+}
+
+/** A program as a short list. */
+export const show = ({ actors, owner, schedule, steps }: Program): string =>
+  [
+    `${actors} actor(s) in a ${owner}, schedule ${schedule}`,
+    ...steps.map(({ a, actor, b, c, kind, wait }, i) =>
+      `  ${i}. ${wait > 0 ? `${wait * 7} ms later ` : ""}${kind} at a${actor % actors} (${a} ${b} ${c})`
+    )
+  ].join("\n")

@@ -1,0 +1,100 @@
+/**
+ * Runs one program under its seed, and keeps all that happened.
+ */
+import { Actor } from "@furrow/actor"
+import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import * as Simulation from "@furrow/testing/Simulation"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { howOf, record, Recorder, type Timed } from "./History.ts"
+import type { Program } from "./Program.ts"
+import { type Call, calls, deeds, elsewhere, type Served, served } from "./Steps.ts"
+
+export interface Result {
+  readonly program: Program
+  readonly run: Simulation.Run
+  readonly events: ReadonlyArray<Timed>
+}
+
+/** Calls that have not ended by themselves so long after the last step are interrupted. */
+const patienceMillis = 500
+
+const body = (program: Program) =>
+  Effect.gen(function*() {
+    const world = yield* Simulation.World
+    const portals: Array<Served> = []
+    const made: Array<Call> = []
+    for (let i = 0; i < program.actors; i++) {
+      yield* record({ _tag: "Started", actor: `a${i}`, parent: "root" })
+      portals.push(
+        program.owner === "nursery"
+          ? yield* Actor.start(`a${i}`, { expose: served })
+          : yield* Actor.startScoped(`a${i}`, { expose: served })
+      )
+    }
+    const stageOf = (key: number) => {
+      const step = program.steps[key]!
+      const i = step.actor % program.actors
+      const j = (i + 1) % program.actors
+      return {
+        key,
+        step,
+        name: `a${i}`,
+        portal: portals[i]!,
+        other: portals[j]!,
+        otherName: `a${j}`,
+        calls: made,
+        world
+      }
+    }
+    for (const [key, step] of program.steps.entries()) {
+      if (step.wait > 0) yield* Effect.sleep(step.wait * 7)
+      const stage = stageOf(key)
+      const does = calls[step.kind]
+      if (does === undefined) {
+        yield* Effect.forkChild(deeds[step.kind]!(stage))
+        continue
+      }
+      const actor = elsewhere.has(step.kind) ? "" : stage.name
+      const called = record({ _tag: "Called", key, kind: step.kind, actor, from: "root" })
+      const answered = Effect.onExit(
+        Effect.andThen(called, does(stage)),
+        (exit) => record({ _tag: "Answered", key, how: howOf(exit) })
+      )
+      made.push({ key, actor, fiber: yield* Effect.forkChild(Effect.exit(answered)) })
+    }
+    yield* Effect.sleep(patienceMillis)
+    yield* Effect.forEach(made, ({ fiber }) => Fiber.interrupt(fiber), { concurrency: "unbounded", discard: true })
+  })
+
+/** In a Scope, where the death of an actor interrupts nobody, or in a nursery. */
+const owned = (program: Program) =>
+  (program.owner === "nursery" ? Actor.nursery(body(program)) : Effect.scoped(body(program))) as Effect.Effect<
+    void,
+    unknown,
+    ActorRuntime
+  >
+
+export const run = (program: Program): Effect.Effect<Result> =>
+  Effect.suspend(() => {
+    const recorder: Recorder = { events: [] }
+    const whole = Effect.flatMap(
+      Effect.exit(owned(program)),
+      (exit) =>
+        Effect.gen(function*() {
+          yield* record({ _tag: "LeftOwner", owner: "root" })
+          const { children } = yield* Actor.statistics
+          for (const { actor, state } of children) {
+            yield* record({ _tag: "Wrong", text: `left: ${actor.name} is ${state}` })
+          }
+          if (Exit.isFailure(exit)) {
+            yield* record({ _tag: "Ended", key: -1, how: howOf(exit) })
+          }
+        })
+    )
+    return Effect.map(
+      Effect.provideService(Simulation.run(whole, { seed: program.schedule }), Recorder, recorder),
+      (run) => ({ program, run, events: recorder.events })
+    )
+  })

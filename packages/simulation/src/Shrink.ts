@@ -1,0 +1,71 @@
+/**
+ * Makes a failing program small: steps go, then actors, then numbers, as long as the same check still fails.
+ *
+ * A smaller program meets another schedule, so each candidate is tried under several.
+ */
+import * as Effect from "effect/Effect"
+import type { Program, Step } from "./Program.ts"
+
+/** Schedules that each candidate is tried under. */
+const schedules = 20
+
+const numbers = ["wait", "actor", "a", "b", "c"] as const
+
+/** Candidates that are smaller than the program, the smallest first. */
+const smaller = (program: Program): ReadonlyArray<Program> => {
+  const { actors, steps } = program
+  const without = (from: number, count: number): Program => ({
+    ...program,
+    steps: steps.filter((_, i) => i < from || i >= from + count)
+  })
+  const found: Array<Program> = []
+  for (let count = steps.length >> 1; count > 0; count >>= 1) {
+    for (let from = 0; from + count <= steps.length; from += count) found.push(without(from, count))
+  }
+  if (actors > 1) found.push({ ...program, actors: actors - 1 })
+  if (program.owner === "nursery") found.push({ ...program, owner: "scope" })
+  for (const [i, step] of steps.entries()) {
+    for (const field of numbers) {
+      if (step[field] === 0) continue
+      const simpler: Step = { ...step, [field]: 0 }
+      found.push({ ...program, steps: steps.map((other, j) => j === i ? simpler : other) })
+    }
+  }
+  return found
+}
+
+export interface Shrunk {
+  readonly program: Program
+  /** Runs that it took. */
+  readonly runs: number
+}
+
+/** `fails` says whether a program still fails as the first one did. */
+export const shrink = (
+  program: Program,
+  fails: (program: Program) => Effect.Effect<boolean>,
+  maxRuns = 3_000
+): Effect.Effect<Shrunk> =>
+  Effect.gen(function*() {
+    let best = program
+    let runs = 0
+    const tried = function*(candidate: Program) {
+      for (let i = 0; i < schedules && runs < maxRuns; i++) {
+        runs++
+        const schedule = i === 0 ? best.schedule : i
+        if (yield* fails({ ...candidate, schedule })) return { ...candidate, schedule }
+      }
+      return undefined
+    }
+    for (let again = true; again && runs < maxRuns;) {
+      again = false
+      for (const candidate of smaller(best)) {
+        const found = yield* tried(candidate)
+        if (found === undefined) continue
+        best = found
+        again = true
+        break
+      }
+    }
+    return { program: best, runs }
+  })

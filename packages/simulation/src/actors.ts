@@ -1,0 +1,187 @@
+/**
+ * The endpoints of the actors in a random program. Each handler writes into the history when it begins and when its own
+ * finalizer is done.
+ */
+import { Actor } from "@furrow/actor"
+import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { howOf, record } from "./History.ts"
+
+export class Oops extends Schema.TaggedError<Oops>()("Oops", { key: Schema.Int }) {}
+
+const module = import.meta.url
+
+/** Endless, as a cleanup. */
+export const never = -1
+
+export const pause = (millis: number): Effect.Effect<void> =>
+  millis === never ? Effect.never : millis > 0 ? Effect.sleep(millis) : Effect.void
+
+/** The work of one call: what it does, how it ends, and how long its cleanup takes. */
+export const Work = Schema.Struct({
+  key: Schema.Int,
+  wait: Schema.Int,
+  end: Schema.Literals(["return", "fail", "die", "hang"]),
+  cleanup: Schema.Int
+})
+export type Work = typeof Work.Type
+
+/** A handler, from its begin to the end of its finalizer. */
+export const handled = <A, E, R>(key: number, cleanup: number, body: Effect.Effect<A, E, R>) =>
+  Effect.flatMap(Actor.current, ({ name }) =>
+    Effect.onExit(
+      Effect.andThen(record({ _tag: "Began", key, actor: name }), body),
+      (exit) => Effect.andThen(pause(cleanup), record({ _tag: "Ended", key, how: howOf(exit) }))
+    ))
+
+const ended = ({ end, key }: Work): Effect.Effect<number, Oops> => {
+  switch (end) {
+    case "return":
+      return Effect.succeed(key)
+    case "fail":
+      return Effect.fail(new Oops({ key }))
+    case "die":
+      return Effect.die(new Error("died"))
+    case "hang":
+      return Effect.never
+  }
+}
+
+/** Something that a handler uses, and that its actor releases when no handler runs any more. */
+class Used extends Context.Service<Used, { isAlive: boolean }>()("simulation/Used") {}
+const used = Layer.effect(
+  Used,
+  Effect.acquireRelease(
+    Effect.sync((): Used["Service"] => ({ isAlive: true })),
+    (used) => Effect.sync(() => void (used.isAlive = false))
+  )
+)
+
+export const job = Actor.fn("job", { module, payload: { work: Work }, success: Schema.Int, error: Oops, layer: used })(
+  ({ work }) => {
+    const { cleanup, key, wait } = work
+    return Effect.flatMap(Used, (used) =>
+      Effect.ensuring(
+        handled(key, cleanup, Effect.andThen(pause(wait), Effect.suspend(() => ended(work)))),
+        Effect.suspend(() => used.isAlive ? Effect.void : record({ _tag: "UsedReleased", key, what: "its layer" }))
+      ))
+  }
+)
+
+export const feed = Actor.stream("feed", {
+  module,
+  payload: {
+    key: Schema.Int,
+    count: Schema.Int,
+    every: Schema.Int,
+    chunk: Schema.Int,
+    bytes: Schema.Int,
+    fails: Schema.Boolean
+  },
+  success: Schema.Struct({ item: Schema.Int, filling: Schema.String }),
+  error: Oops
+})(({ bytes, chunk, count, every, fails, key }) =>
+  Stream.unwrap(Effect.gen(function*() {
+    const { name } = yield* Actor.current
+    const filling = "x".repeat(bytes)
+    yield* Effect.acquireRelease(
+      record({ _tag: "Began", key, actor: name }),
+      (_, exit) => Effect.andThen(pause(5), record({ _tag: "Ended", key, how: howOf(exit) }))
+    )
+    const items = Stream.fromIterable(Array.from({ length: count }, (_, item) => ({ item, filling }))).pipe(
+      Stream.rechunk(chunk),
+      (stream) => every === 0 ? stream : Stream.mapEffect(stream, (item) => Effect.as(pause(every), item))
+    )
+    return fails ? Stream.concat(items, Stream.fail(new Oops({ key }))) : items
+  }))
+)
+
+export const talk = Actor.dialog("talk", {
+  module,
+  payload: {
+    key: Schema.Int,
+    count: Schema.Int,
+    batch: Schema.Int,
+    window: Schema.Int,
+    end: Work.fields.end,
+    cleanup: Schema.Int
+  },
+  started: Schema.Int,
+  input: Schema.Int,
+  output: Schema.Int,
+  success: Schema.Int,
+  error: Oops
+})(({ batch, cleanup, count, end, key, window }, dialog) =>
+  handled(
+    key,
+    cleanup,
+    Effect.gen(function*() {
+      const stream = yield* Effect.orDie(dialog.started(key))
+      for (let item = 0; item < count;) {
+        const many = Math.min(count - item, batch)
+        if (many === 1) {
+          yield* Effect.orDie(stream.send(item))
+          yield* record({ _tag: "Wrote", key, item, window })
+        } else yield* Effect.orDie(stream.sendAll(Array.from({ length: many }, (_, i) => item + i)))
+        item += many
+        if (item % 3 === 0) yield* pause(3)
+      }
+      return yield* ended({ key, end, wait: 0, cleanup: 0 })
+    })
+  )
+)
+
+/** Reads to the end what its caller says, and answers how many there were. */
+export const listen = Actor.dialog("listen", {
+  module,
+  payload: { key: Schema.Int, every: Schema.Int },
+  input: Schema.Int,
+  output: Schema.Int,
+  success: Schema.Int
+})(({ every, key }, dialog) =>
+  handled(
+    key,
+    0,
+    Effect.gen(function*() {
+      const stream = yield* Effect.orDie(dialog.started(undefined))
+      let count = 0
+      const one = Effect.flatMap(
+        Effect.orDie(Effect.catchIf(stream.receive, Cause.isDone, () => Effect.succeed(never))),
+        (item) =>
+          item === never
+            ? Effect.succeed(false)
+            : Effect.as(Effect.andThen(record({ _tag: "Read", key, reader: "callee", item }), pause(every)), true)
+      )
+      while (yield* one) count++
+      return count
+    })
+  )
+)
+
+/** A tree below the actor: nurseries in nurseries, with the work at its end. */
+export const hop = Actor.fn("hop", {
+  module,
+  payload: { depth: Schema.Int, work: Work },
+  success: Schema.Int,
+  error: Oops
+})(({ depth, work }): Effect.Effect<number, Oops, ActorRuntime> =>
+  Effect.flatMap(Actor.current, ({ name: parent }) => {
+    const actor = `${parent}.h${work.key}`
+    return handled(
+      (work.key + 1) * 10_000 + 900 + depth,
+      0,
+      Actor.nursery(Effect.gen(function*() {
+        yield* record({ _tag: "Started", actor, parent })
+        const portal = yield* Actor.start(actor, { expose: [job, hop] })
+        return (yield* depth > 0 ? portal.run(hop({ depth: depth - 1, work })) : portal.run(job({ work })))
+      })).pipe(Effect.ensuring(record({ _tag: "Gone", actor })), Actor.orDie)
+    )
+  })
+)
+
+export const exposed = [job, feed, talk, listen, hop] as const

@@ -1,0 +1,64 @@
+/**
+ * Endpoints by which actors deal with each other: over references in payloads and over names in the registry.
+ */
+import { Actor, Registry } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { handled, job, type Oops, Work } from "./actors.ts"
+
+const module = import.meta.url
+
+/** Calls another actor, once or until it fails. */
+export const far = Actor.fn("far", {
+  module,
+  payload: { key: Schema.Int, times: Schema.Int, work: Work, whom: Actor.ref([job]) },
+  success: Schema.Int
+})(({ key, times, whom, work }) =>
+  handled(
+    key,
+    0,
+    Effect.gen(function*() {
+      const portal = yield* Actor.portal(whom)
+      for (let i = 0; i < times; i++) yield* portal.run(job({ work: { ...work, key: work.key + i } }))
+      return times
+    })
+  ).pipe(Effect.scoped, Actor.orDie, Effect.catchTag("Oops", ({ key }: Oops) => Effect.succeed(key)))
+)
+
+/** Ends another actor, which its owner has not asked for. */
+export const retire = Actor.fn("retire", { module, payload: { whom: Actor.ref([job]), reason: Schema.String } })(
+  ({ reason, whom }) =>
+    Effect.scoped(Effect.flatMap(Actor.portal(whom), (portal) => portal.cancel(reason))).pipe(Actor.orDie)
+)
+
+/** Looks an actor up by its name and calls it. */
+export const seek = Actor.fn("seek", {
+  module,
+  payload: { name: Schema.String, work: Work },
+  success: Schema.Int
+})(({ name, work }) =>
+  Effect.scoped(
+    Effect.flatMap(
+      Registry.find([job], name),
+      Option.match({
+        onNone: () => Effect.succeed(-1),
+        onSome: (portal) => portal.run(job({ work }))
+      })
+    )
+  ).pipe(Actor.orDie, Effect.catchTag("Oops", ({ key }: Oops) => Effect.succeed(key)))
+)
+
+/** Ends the actor it runs in. */
+export const leave = Actor.fn("leave", { module, payload: { key: Schema.Int, cleanup: Schema.Int } })((
+  { cleanup, key }
+) => handled(key, cleanup, Actor.exit("it has enough")))
+
+/** Logs some lines, one after the other. */
+export const chat = Actor.fn("chat", { module, payload: { key: Schema.Int, lines: Schema.Int } })(({ key, lines }) =>
+  handled(
+    key,
+    0,
+    Effect.forEach(Array.from({ length: lines }), (_, line) => Effect.log(`line ${key} ${line}`), { discard: true })
+  )
+)

@@ -1,0 +1,350 @@
+/**
+ * Whole trees of actors under one seed: which fiber runs next, when bytes arrive, which actor is killed. The same seed
+ * gives the same run, choice by choice, and a run of virtual seconds takes milliseconds.
+ *
+ *     run(program, { seed, faults })               one run, with all that happened in it
+ *     explore(program, { seeds, faults, check })   many runs, until one of them is not as it should be
+ *
+ * Actors are those of `MemoryActor`, each a process of a simulated machine: a killed one runs no finalizer, a stopped one
+ * hears of nothing, and what either held is closed as a kernel does it. Not simulated is what a platform adds: real
+ * processes, sockets and signals.
+ *
+ * @since 0.1.0
+ */
+import type { ActorRuntime, RuntimeLayerError } from "@furrow/actor/ActorRuntime"
+import * as MemoryActor from "@furrow/actor/MemoryActor"
+import { Turn } from "@furrow/actor/Turn"
+import { described } from "@furrow/protocol/Described"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import { Kernel, type Temper } from "./internal/simulation/Kernel.ts"
+import { type Faults, type Happening, Machine } from "./internal/simulation/Machine.ts"
+import { contextOf } from "./internal/simulation/Outside.ts"
+import type { Next } from "./internal/simulation/Seed.ts"
+
+export type { Faults, Happening } from "./internal/simulation/Machine.ts"
+
+/**
+ * The machine that a simulated program runs on, for what no program can do to itself. An actor is meant by its name: the
+ * living one that was started last.
+ *
+ * @example
+ * ```ts
+ * const run = yield* Simulation.run(Effect.gen(function*() {
+ *   const world = yield* Simulation.World
+ *   const frank = yield* Actor.startScoped("frank", { expose: [isPrime] })
+ *   yield* world.kill("frank")
+ *   return yield* frank.wait
+ * }), { seed: 1 })
+ * run.exit?._tag // "Success"
+ * ```
+ * @category services
+ * @since 0.1.0
+ */
+export class World extends Context.Service<World, {
+  /** Writes a line into the history. */
+  readonly note: (text: string) => Effect.Effect<void>
+  /** Kills an actor, as `kill -9` does: nothing of it runs any more. */
+  readonly kill: (actor: string) => Effect.Effect<void>
+  /** Lets an actor stand still, for a while or until `continue`: it hears of nothing, and no time passes for it. */
+  readonly stop: (actor: string, duration?: Duration.Input) => Effect.Effect<void>
+  readonly continue: (actor: string) => Effect.Effect<void>
+  /** Cuts the connection between an actor and its parent. */
+  readonly cut: (actor: string) => Effect.Effect<void>
+  /** Sets the wall clock of an actor forward or, by a negative number, back. */
+  readonly setClock: (actor: string, millis: number) => Effect.Effect<void>
+  /** The names of the processes that live, in the order of their starts. */
+  readonly alive: Effect.Effect<ReadonlyArray<string>>
+  /** Virtual milliseconds since the run began. */
+  readonly now: Effect.Effect<number>
+}>()("@furrow/testing/Simulation/World") {}
+
+/**
+ * Options of one run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** Decides everything: an integer. */
+  readonly seed: number
+  readonly faults?: Faults | undefined
+  /** The root: `MemoryActor.layer`. */
+  readonly root?: MemoryActor.Options | undefined
+  /** A run that takes more choices is `endless`. Default: 1,000,000. */
+  readonly maxChoices?: number | undefined
+}
+
+/**
+ * One run, as it was.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Run<A = unknown, E = unknown> {
+  readonly seed: number
+  /** `stuck`: nothing could run and nothing slept, and the program was not done. `restless`: something went on after it. */
+  readonly end: "done" | "stuck" | "endless" | "restless"
+  /** Undefined where the program did not come to its end: also that of a root which was killed. */
+  readonly exit: Exit.Exit<A, E | RuntimeLayerError> | undefined
+  readonly history: ReadonlyArray<Happening>
+  /** Actors that still lived when everything was over. */
+  readonly left: ReadonlyArray<string>
+  /** Actors that were killed, stopped or cut off, by chance or by the program. */
+  readonly hurt: ReadonlyArray<string>
+  /** How long it took, in virtual milliseconds and in choices. */
+  readonly millis: number
+  readonly choices: number
+  /** The same for two runs that made the same choices. */
+  readonly fingerprint: number
+}
+
+const defaultMaxChoices = 1_000_000
+
+/** Every seed has its own temper, so that some runs are calm and others are not. */
+const temperOf = ({ late, preempt }: Faults) => (next: Next): Temper => {
+  const one = (values: ReadonlyArray<number>) => values[Math.floor(next() * values.length)]!
+  const chosen = { preempt: one([0, 0.001, 0.01, 0.1]), delay: one([0, 0.05, 0.4]), maxDelayMillis: one([1, 4, 40]) }
+  return { ...chosen, preempt: preempt ?? chosen.preempt, delay: late ?? chosen.delay }
+}
+
+const worldOf = (kernel: Kernel, machine: Machine): World["Service"] => ({
+  note: (text) =>
+    Effect.withFiber((fiber) => {
+      machine.note(kernel.processes[fiber.getRef(Turn).pid]?.name ?? "", text)
+      return Effect.void
+    }),
+  kill: (actor) => Effect.sync(() => machine.kill(machine.find(actor))),
+  stop: (actor, duration) =>
+    Effect.sync(() =>
+      machine.stop(machine.find(actor), duration === undefined ? Infinity : Duration.toMillis(duration))
+    ),
+  continue: (actor) => Effect.sync(() => machine.continue(machine.find(actor))),
+  cut: (actor) => Effect.sync(() => machine.cut(machine.find(actor))),
+  setClock: (actor, millis) => Effect.sync(() => machine.setClock(machine.find(actor), millis)),
+  alive: Effect.sync(() => machine.alive.map(({ name }) => name)),
+  now: Effect.sync(() => kernel.now)
+})
+
+const loggerOf = (kernel: Kernel, machine: Machine) =>
+  Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
+    const text = (Array.isArray(message) ? message : [message]).map((part) => described(part)).join(" ")
+    machine.note(kernel.processes[fiber.getRef(Turn).pid]?.name ?? "", `logs ${logLevel}: ${text}`)
+  })
+
+/**
+ * Runs a program and its actors on a simulated machine, as the seed says. The effect itself never fails: how the program
+ * ended is in the result. What the program uses beside the runtime is taken from around the run.
+ *
+ * @example
+ * ```ts
+ * const program = Actor.runInActor(isPrime({ n: 7 }))
+ * const one = yield* Simulation.run(program, { seed: 1, faults: { kill: 0.5 } })
+ * const two = yield* Simulation.run(program, { seed: 1, faults: { kill: 0.5 } })
+ * one.end // "done"
+ * one.fingerprint === two.fingerprint // true
+ * ```
+ * @category running
+ * @since 0.1.0
+ */
+export const run = <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  options: Options
+): Effect.Effect<Run<A, E>, never, Exclude<R, ActorRuntime | World | Scope.Scope>> =>
+  Effect.contextWith((around: Context.Context<never>) =>
+    Effect.promise((signal) => simulate(program, options, around, signal))
+  ) as Effect.Effect<Run<A, E>, never, Exclude<R, ActorRuntime | World | Scope.Scope>>
+
+const simulate = async <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  { faults = {}, maxChoices = defaultMaxChoices, root: rootOptions = {}, seed }: Options,
+  around: Context.Context<never>,
+  signal: AbortSignal
+): Promise<Run<A, E>> => {
+  const kernel = new Kernel(seed, temperOf(faults))
+  const machine = new Machine(kernel, faults)
+  const root = kernel.start(rootOptions.name ?? "root", undefined)
+  const context = Context.mergeAll(
+    Context.omit(Tracer.ParentSpan, Scope.Scope)(around) as Context.Context<never>,
+    contextOf(kernel, root, machine.started),
+    Context.make(Logger.CurrentLoggers, new Set([loggerOf(kernel, machine)])),
+    Context.make(World, worldOf(kernel, machine))
+  )
+  const whole = Effect.scoped(program as Effect.Effect<A, E, never>).pipe(
+    Effect.provide(MemoryActor.layer({ ...rootOptions, between: machine.between }))
+  )
+  let exit: Exit.Exit<A, E | RuntimeLayerError> | undefined
+  kernel.push(
+    kernel.lane(root),
+    () =>
+      Effect.runForkWith(context)(whole as Effect.Effect<A, E | RuntimeLayerError>).addObserver((done) => {
+        exit = done
+        // Its program is over, and so is its process.
+        kernel.end(root)
+      })
+  )
+  const isOver = () => root.state === "over"
+  let end: Run["end"] = await kernel.drive(isOver, { maxChoices, signal })
+  const { now } = kernel
+  if (end === "done" && await kernel.drive(() => false, { maxChoices, signal }) === "endless") end = "restless"
+  return {
+    seed,
+    end,
+    exit,
+    history: machine.happenings,
+    left: machine.alive.map(({ name }) => name),
+    hurt: Array.from(machine.hurt),
+    millis: now,
+    choices: kernel.choices,
+    fingerprint: kernel.fingerprint
+  }
+}
+
+/**
+ * What is wrong with every run, whatever it was for: it hung, went on for ever, or left an actor behind.
+ *
+ * @example
+ * ```ts
+ * const stuck = yield* Simulation.run(Effect.never, { seed: 1 })
+ * Simulation.problems(stuck) // ["stuck: nothing can run and nothing sleeps after 0 ms, and the program is not done"]
+ * ```
+ * @category checking
+ * @since 0.1.0
+ */
+export const problems = ({ choices, end, left, millis }: Run): ReadonlyArray<string> => [
+  ...(end === "stuck"
+    ? [`stuck: nothing can run and nothing sleeps after ${millis} ms, and the program is not done`]
+    : []),
+  ...(end === "endless" ? [`endless: the program is not done after ${choices} choices`] : []),
+  ...(end === "restless" ? ["restless: something goes on after the end of the program"] : []),
+  ...(end === "done" && left.length > 0 ? [`left: ${left.join(", ")} still live after the end of the program`] : [])
+]
+
+/**
+ * A seed under which a program is not as it should be. `Simulation.run` with the same seed and faults shows it again.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class Found extends Data.TaggedError("Found")<{
+  readonly seed: number
+  readonly problems: ReadonlyArray<string>
+  readonly run: Run
+  /** How many seeds were tried. */
+  readonly tried: number
+}> {
+  override get message(): string {
+    const lines = show(this.run)
+    return `seed ${this.seed}: ${this.problems.join("; ")}\n${lines}`
+  }
+}
+
+/** Lines of a history that an error shows. */
+const maxShownLines = 200
+
+/**
+ * The history of a run as text, one happening a line.
+ *
+ * @example
+ * ```ts
+ * const run = yield* Simulation.run(Effect.flatMap(Simulation.World, ({ note }) => note("hello")), { seed: 1 })
+ * Simulation.show(run) // "0 root hello"
+ * ```
+ * @category checking
+ * @since 0.1.0
+ */
+export const show = ({ history }: Run): string => {
+  const lines = history.map(({ actor, millis, text }) => `${millis} ${actor} ${text}`)
+  const hidden = lines.length - maxShownLines
+  return (hidden > 0 ? [`(${hidden} earlier lines)`, ...lines.slice(hidden)] : lines).join("\n")
+}
+
+/**
+ * Options of many runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
+  /** How many seeds, or which: from `from` on. Default of `from`: 1. */
+  readonly seeds: number | { readonly from: number; readonly count: number }
+  /** What else is wrong with a run: a pure function of it. */
+  readonly check?: ((run: Run<A, E>) => ReadonlyArray<string>) | undefined
+}
+
+/**
+ * What many runs have shown when all of them were as they should be.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Explored {
+  readonly runs: number
+  /** Runs that differ in at least one choice. */
+  readonly different: number
+  readonly choices: number
+  readonly millis: number
+}
+
+/**
+ * Runs a program under many seeds and fails with the first under which it is not as it should be: by `problems`, and by
+ * `check`. Each seed is a run of its own; a program that is to differ asks Effect's `Random`.
+ *
+ * @example
+ * ```ts
+ * const program = Actor.runInActor(isPrime({ n: 7 }))
+ * const { runs } = yield* Simulation.explore(program, { seeds: 20, faults: { kill: 0.3 } })
+ * runs // 20
+ * ```
+ * @category running
+ * @since 0.1.0
+ */
+export const explore = <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  { check, seeds, ...options }: ExploreOptions<A, E>
+): Effect.Effect<Explored, Found, Exclude<R, ActorRuntime | World | Scope.Scope>> =>
+  Effect.gen(function*() {
+    const { count, from } = typeof seeds === "number" ? { count: seeds, from: 1 } : seeds
+    const different = new Set<number>()
+    let choices = 0
+    let millis = 0
+    for (let seed = from; seed < from + count; seed++) {
+      const one = yield* run(program, { ...options, seed })
+      const found = [...problems(one), ...check?.(one) ?? []]
+      if (found.length > 0) {
+        return yield* Effect.fail(new Found({ seed, problems: found, run: one, tried: seed - from + 1 }))
+      }
+      different.add(one.fingerprint)
+      choices += one.choices
+      millis += one.millis
+    }
+    return { runs: count, different: different.size, choices, millis }
+  })
+
+/**
+ * The exit of a run in one word: "ok", "interrupted", or the tag of what it failed or died with.
+ *
+ * @example
+ * ```ts
+ * Simulation.how(Exit.fail(new Error("no"))) // "Fail Error"
+ * ```
+ * @category checking
+ * @since 0.1.0
+ */
+export const how = (exit: Exit.Exit<unknown, unknown>): string => {
+  if (Exit.isSuccess(exit)) return "ok"
+  const words = exit.cause.reasons.map((reason) => {
+    if (Cause.isInterruptReason(reason)) return "interrupted"
+    const error = Cause.isDieReason(reason) ? reason.defect : reason.error
+    const named = error as { readonly _tag?: unknown; readonly name?: unknown } | null
+    return `${reason._tag} ${String(named?._tag ?? named?.name ?? typeof error)}`
+  })
+  return Array.from(new Set(words)).join(" + ")
+}

@@ -1,0 +1,261 @@
+/**
+ * The machine of a simulation: processes, their lanes, and one virtual clock. A seed decides what runs next.
+ *
+ * A lane is one fiber, or one direction of a connection, or a sleep: its jobs keep their order, and jobs of different
+ * lanes run in any. A killed process has no lanes any more; those of a stopped one wait until it goes on.
+ *
+ * @since 0.1.0
+ */
+import * as Seed from "./Seed.ts"
+import { Sleepers } from "./Sleepers.ts"
+
+export type Job = () => void
+
+/** Jobs that run one after the other. */
+export interface Lane {
+  readonly process: Process
+  readonly jobs: Array<Job>
+  /** In the pool, held with its process, on its way through the network, or empty. */
+  state: "idle" | "ready" | "held" | "late"
+}
+
+/** One simulated process. */
+export interface Process {
+  readonly name: string
+  readonly pid: number
+  readonly parent: Process | undefined
+  state: "running" | "stopped" | "over"
+  /** The lanes of a stopped process. */
+  readonly held: Array<Lane>
+  /** What its kernel closes when it is over. */
+  readonly holds: Array<Job>
+  /** The lane of each connection, stream or fiber that has one of its own. */
+  readonly lanes: WeakMap<object, Lane>
+  /** How far its wall clock is ahead, in milliseconds. */
+  skew: number
+}
+
+/** How a seed treats a program. */
+export interface Temper {
+  /** The chance that a fiber is preempted before an operation. */
+  readonly preempt: number
+  /** The chance that bytes are late, and by how many milliseconds at most. */
+  readonly delay: number
+  readonly maxDelayMillis: number
+}
+
+/** How a run has ended: `stuck` means that nothing can run and nobody sleeps. */
+export type End = "done" | "stuck" | "endless"
+
+/** The clock passes 1 ms for so many choices: a loop of calls does not stop it. */
+const choicesPerMillis = 25
+/** Fibers of Effect yield after so many operations, seed or not. */
+const maxOperations = 2048
+/** Promises of the program run after about so many choices, and when nothing else can. */
+const choicesPerPromises = 64
+
+/** Promise jobs of the program, of any number, are done when this resolves. */
+const promisesDone = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+export class Kernel {
+  now = 0
+  choices = 0
+  /** A fingerprint of every choice: two runs are compared step by step, not by what they said alone. */
+  fingerprint = 0
+  readonly next: Seed.Next
+  readonly processes: Array<Process> = []
+  private readonly temper: Temper
+  private readonly lanes: Array<Lane> = []
+  private readonly sleepers = new Sleepers()
+  /** Operations until the next preemption. */
+  private untilPreempt: number
+  /** Jobs that wait for a number of choices, the next one last. */
+  private readonly dooms: Array<{ readonly at: number; readonly job: Job }> = []
+  /** Imports and other promises of the outside world: the whole machine waits for them. */
+  private outside: Array<Promise<() => void>> = []
+
+  constructor(seed: number, temper: (next: Seed.Next) => Temper) {
+    this.next = Seed.next(seed)
+    this.temper = temper(this.next)
+    this.untilPreempt = this.operations()
+  }
+
+  choose(count: number): number {
+    return Math.floor(this.next() * count)
+  }
+
+  // ---- processes --------------------------------------------------------------------------------------------------
+
+  start(name: string, parent: Process | undefined): Process {
+    const process: Process = {
+      name,
+      pid: this.processes.length,
+      parent,
+      state: "running",
+      held: [],
+      holds: [],
+      lanes: new WeakMap(),
+      skew: 0
+    }
+    this.processes.push(process)
+    return process
+  }
+
+  /** Nothing of it runs any more, and what it held is closed. */
+  end(process: Process): void {
+    if (process.state === "over") return
+    process.state = "over"
+    process.held.length = 0
+    for (const close of process.holds) close()
+    process.holds.length = 0
+  }
+
+  stop(process: Process): void {
+    if (process.state === "running") process.state = "stopped"
+  }
+
+  continue(process: Process): void {
+    if (process.state !== "stopped") return
+    process.state = "running"
+    for (const lane of process.held) this.ready(lane)
+    process.held.length = 0
+  }
+
+  // ---- lanes ------------------------------------------------------------------------------------------------------
+
+  lane(process: Process): Lane {
+    return { process, jobs: [], state: "idle" }
+  }
+
+  laneOf(process: Process, key: object): Lane {
+    let lane = process.lanes.get(key)
+    if (lane === undefined) process.lanes.set(key, lane = this.lane(process))
+    return lane
+  }
+
+  push(lane: Lane, job: Job): void {
+    if (lane.process.state === "over") return
+    lane.jobs.push(job)
+    if (lane.state === "idle") this.ready(lane)
+  }
+
+  /** As `push`, over the network: it may take its time, and what comes behind waits with it. */
+  send(lane: Lane, job: Job): void {
+    if (lane.process.state === "over") return
+    lane.jobs.push(job)
+    if (lane.state !== "idle") return
+    const { delay, maxDelayMillis } = this.temper
+    if (delay === 0 || this.next() >= delay) return this.ready(lane)
+    lane.state = "late"
+    this.at(1 + this.choose(maxDelayMillis), () => this.ready(lane))
+  }
+
+  /** Runs the job when so much virtual time has passed. */
+  at(millis: number, job: Job): () => void {
+    return this.sleepers.add(this.now + millis, job)
+  }
+
+  /** Runs the job between two choices, after so many of them. */
+  after(choices: number, job: Job): void {
+    const at = this.choices + choices
+    const i = this.dooms.findIndex((other) => other.at <= at)
+    this.dooms.splice(i < 0 ? this.dooms.length : i, 0, { at, job })
+  }
+
+  /** The machine stands still until the promise is settled, so that no choice depends on how long it takes. */
+  await<A>(process: Process, promise: PromiseLike<A>, done: (settled: PromiseSettledResult<A>) => void): void {
+    const settled = Promise.allSettled([promise]).then(([result]) => () =>
+      this.push(this.lane(process), () => done(result))
+    )
+    this.outside.push(settled)
+  }
+
+  /** True where a fiber of the process may not go on now. */
+  preempts(process: Process, operations: number): boolean {
+    if (process.state !== "running" || operations >= maxOperations) return true
+    if (--this.untilPreempt > 0) return false
+    this.untilPreempt = this.operations()
+    return true
+  }
+
+  private operations(): number {
+    const { preempt } = this.temper
+    return preempt === 0 ? Infinity : 1 + Math.floor(Math.log(1 - this.next()) / Math.log(1 - preempt))
+  }
+
+  private ready(lane: Lane): void {
+    lane.state = "ready"
+    this.lanes.push(lane)
+  }
+
+  private take(i: number): Lane {
+    const { lanes } = this
+    const lane = lanes[i]!
+    const last = lanes.pop()!
+    if (last !== lane) lanes[i] = last
+    return lane
+  }
+
+  // ---- running ----------------------------------------------------------------------------------------------------
+
+  /** Runs one job of the lane that the seed picks; `false` where there is none. */
+  private step(): boolean {
+    const { lanes } = this
+    while (lanes.length > 0) {
+      const count = lanes.length
+      const i = Math.floor(this.next() * count)
+      const lane = lanes[i]!
+      const { process } = lane
+      if (process.state !== "running") {
+        this.take(i)
+        lane.state = "held"
+        if (process.state === "stopped") process.held.push(lane)
+        continue
+      }
+      this.fingerprint = (Math.imul(this.fingerprint, 31) + count * 1009 + i + this.now) | 0
+      this.choices++
+      const job = lane.jobs.shift()!
+      job()
+      if (lane.jobs.length === 0 && lane.state === "ready") {
+        lane.state = "idle"
+        // A job may have added lanes, but only at the end, and none is ever taken by one.
+        this.take(i)
+      }
+      return true
+    }
+    return false
+  }
+
+  private pass(to: number): void {
+    this.now = to
+    this.sleepers.pass(to)
+  }
+
+  /** Runs until `isDone` and nothing can run, or nothing can at all. */
+  async drive(
+    isDone: () => boolean,
+    options: { readonly maxChoices: number; readonly signal: AbortSignal }
+  ): Promise<End> {
+    const limit = this.choices + options.maxChoices
+    while (this.choices < limit && !options.signal.aborted) {
+      if (this.outside.length > 0) {
+        const waiting = this.outside
+        this.outside = []
+        for (const done of await Promise.all(waiting)) done()
+      }
+      if (this.dooms.length > 0 && this.dooms.at(-1)!.at <= this.choices) this.dooms.pop()!.job()
+      if (this.step()) {
+        if (this.choices % choicesPerMillis === 0) this.pass(this.now + 1)
+        if (this.choices % choicesPerPromises === 0) await promisesDone()
+        continue
+      }
+      await promisesDone()
+      if (this.lanes.length > 0 || this.outside.length > 0) continue
+      if (isDone()) return "done"
+      const { first } = this.sleepers
+      if (first === undefined) return "stuck"
+      this.pass(Math.max(this.now, first))
+    }
+    return "endless"
+  }
+}

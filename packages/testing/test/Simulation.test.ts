@@ -1,0 +1,193 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Simulation from "@furrow/testing/Simulation"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { draw, echo, finalized, hang, later, nest, promised, Tickets } from "./fixtures/simulated.ts"
+
+const exposed = [echo, hang, nest, later, promised] as const
+const started = (name: string) => Actor.startScoped(name, { expose: exposed })
+
+const three = Effect.gen(function*() {
+  const [a, b] = yield* Effect.all([started("a"), started("b")], { concurrency: 2 })
+  return yield* Effect.forEach([1, 2, 3, 4], (n) => (n % 2 === 0 ? a : b).run(echo({ n })), { concurrency: 4 })
+})
+
+const valueOf = <A, E>({ exit }: Simulation.Run<A, E>): A => {
+  if (exit === undefined || Exit.isFailure(exit)) throw new Error(`no value: ${exit && Simulation.how(exit)}`)
+  return exit.value
+}
+
+const seeds = Array.from({ length: 30 }, (_, i) => i + 1)
+
+describe("A simulation", () => {
+  it.live("G965: runs a program choice by choice as its seed says, and as no other seed does", () =>
+    Effect.gen(function*() {
+      const faults = { kill: 0.2, cut: 0.2, stop: 0.2 }
+      const once = yield* Effect.forEach(seeds, (seed) => Simulation.run(three, { seed, faults }))
+      const twice = yield* Effect.forEach(seeds, (seed) => Simulation.run(three, { seed, faults }))
+      assert.deepStrictEqual(twice.map(Simulation.show), once.map(Simulation.show))
+      assert.deepStrictEqual(
+        twice.map(({ choices, fingerprint, millis }) => [choices, fingerprint, millis]),
+        once.map(({ choices, fingerprint, millis }) => [choices, fingerprint, millis])
+      )
+      assert.isAbove(new Set(once.map(({ fingerprint }) => fingerprint)).size, 25)
+    }))
+
+  it.live("G965: repeats a run with imports and promises in it", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const a = yield* started("a")
+        return yield* Effect.all([a.run(promised()), Tickets.calls.draw()], { concurrency: 2 })
+      }).pipe(Effect.provide(Tickets.layer))
+      const [one, two] = yield* Effect.all([1, 1].map((seed) => Simulation.run(program, { seed })))
+      assert.deepStrictEqual(valueOf(one!), [5, 1])
+      assert.strictEqual(two!.fingerprint, one!.fingerprint)
+    }))
+
+  it.live("answers every call under every seed, and leaves no actor", () =>
+    Effect.gen(function*() {
+      const { different, runs } = yield* Simulation.explore(three, {
+        seeds: 60,
+        check: (run) => [1, 2, 3, 4].every((n, i) => valueOf(run)[i] === n) ? [] : ["a wrong answer"]
+      })
+      assert.strictEqual(runs, 60)
+      assert.isAbove(different, 50)
+    }))
+
+  it.live("G966: a killed actor runs no finalizer, and the actors below it end by themselves", () =>
+    Effect.gen(function*() {
+      for (const seed of seeds) {
+        finalized.length = 0
+        const run = yield* Simulation.run(
+          Effect.gen(function*() {
+            const world = yield* Simulation.World
+            const a = yield* started("a")
+            const calls = yield* Effect.forkChild(
+              Effect.exit(Effect.all([a.run(hang({ name: "a" })), a.run(nest())], { concurrency: 2 }))
+            )
+            yield* Effect.sleep(500)
+            assert.deepStrictEqual(yield* world.alive, ["root", "a", "inner"])
+            yield* world.kill("a")
+            const exit = yield* Fiber.join(calls)
+            const { _tag } = yield* a.wait
+            return [Simulation.how(exit), _tag] as const
+          }),
+          { seed }
+        )
+        assert.deepStrictEqual(valueOf(run), ["Fail ActorLost", "Lost"])
+        assert.deepStrictEqual([run.end, run.left, run.hurt], ["done", [], ["a"]])
+        assert.deepStrictEqual(finalized, ["inner"])
+      }
+    }))
+
+  it.live("G966: nobody outlives a killed root", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const a = yield* started("a")
+        yield* Effect.forkChild(a.run(nest()))
+        yield* Effect.sleep(500)
+        yield* (yield* Simulation.World).kill("root")
+      })
+      for (const seed of seeds) {
+        const run = yield* Simulation.run(program, { seed })
+        assert.deepStrictEqual([run.end, run.exit, run.left], ["done", undefined, []])
+      }
+    }))
+
+  it.live("G966: a stopped actor hears of nothing until it goes on, and its time stands still", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const world = yield* Simulation.World
+        const a = yield* started("a")
+        yield* world.stop("a", "4 seconds")
+        const before = yield* world.now
+        assert.strictEqual(yield* a.run(echo({ n: 7 })), 7)
+        return (yield* world.now) - before
+      })
+      for (const seed of seeds) {
+        const millis = valueOf(yield* Simulation.run(program, { seed }))
+        assert.isAtLeast(millis, 3_990)
+        assert.isBelow(millis, 4_300)
+      }
+    }))
+
+  it.live("a cut connection loses the actor", () =>
+    Effect.gen(function*() {
+      const run = yield* Simulation.run(
+        Effect.gen(function*() {
+          const world = yield* Simulation.World
+          const a = yield* started("a")
+          const call = yield* Effect.forkChild(Effect.exit(a.run(hang({ name: "a" }))))
+          yield* Effect.sleep(100)
+          yield* world.cut("a")
+          return Simulation.how(yield* Fiber.join(call))
+        }),
+        { seed: 1 }
+      )
+      assert.strictEqual(valueOf(run), "Fail ActorLost")
+      assert.deepStrictEqual(run.left, [])
+    }))
+
+  it.live("G967: finds a hang at once, and a program that never ends by its choices", () =>
+    Effect.gen(function*() {
+      const stuck = yield* Simulation.run(Effect.flatMap(started("a"), (a) => a.run(hang({ name: "a" }))), { seed: 3 })
+      assert.strictEqual(stuck.end, "stuck")
+      assert.deepStrictEqual(Simulation.problems(stuck).map((text) => text.split(":")[0]), ["stuck"])
+      const loop = Effect.flatMap(started("a"), (a) => Effect.forever(a.run(echo({ n: 1 }))))
+      const endless = yield* Simulation.run(loop, { seed: 3, maxChoices: 2_000 })
+      assert.strictEqual(endless.end, "endless")
+    }))
+
+  it.live("lets time pass while work is done: a loop of calls reaches its timeout", () =>
+    Effect.gen(function*() {
+      const loop = Effect.flatMap(started("a"), (a) => Effect.forever(a.run(echo({ n: 1 }))))
+      const run = yield* Simulation.run(Effect.exit(Effect.timeout(loop, "20 millis")), { seed: 3 })
+      assert.strictEqual(run.end, "done")
+    }))
+
+  it.live("sets the wall clock of one actor, which moves no bound", () =>
+    Effect.gen(function*() {
+      const run = yield* Simulation.run(
+        Effect.gen(function*() {
+          const world = yield* Simulation.World
+          const [a, b] = yield* Effect.all([started("a"), started("b")])
+          yield* world.setClock("a", 3_600_000)
+          const [one, two] = yield* Effect.all([a.run(later({ millis: 10 })), b.run(later({ millis: 10 }))], {
+            concurrency: 2
+          })
+          return one - two
+        }),
+        { seed: 1 }
+      )
+      assert.approximately(valueOf(run), 3_600_000, 100)
+      assert.isBelow(run.millis, 500)
+    }))
+
+  it.live("G968: explores until a check fails, and the seed that it names shows the same again", () =>
+    Effect.gen(function*() {
+      const program = Effect.all(Array.from({ length: 4 }, () => Tickets.calls.draw()), { concurrency: 4 }).pipe(
+        Effect.provide(Tickets.layer)
+      )
+      const check = (run: Simulation.Run<ReadonlyArray<number>, unknown>) =>
+        new Set(valueOf(run)).size === 4 ? [] : ["two have the same ticket"]
+      const found = yield* Effect.flip(Simulation.explore(program, { seeds: 300, check }))
+      assert.include(found.message, `seed ${found.seed}: two have the same ticket`)
+      const again = yield* Simulation.run(program, { seed: found.seed })
+      assert.strictEqual(again.fingerprint, found.run.fingerprint)
+      assert.deepStrictEqual(check(again), found.problems)
+    }))
+
+  it.live("faults by chance befall some actors under some seeds", () =>
+    Effect.gen(function*() {
+      const runs = yield* Effect.forEach(seeds, (seed) =>
+        Simulation.run(Effect.exit(Effect.andThen(three, Effect.sleep("1 second"))), { seed, faults: { kill: 0.5 } }))
+      const hurt = runs.filter(({ hurt }) =>
+        hurt.length > 0
+      )
+      assert.isAbove(hurt.length, 0)
+      assert.isBelow(hurt.length, runs.length)
+      assert.deepStrictEqual(runs.flatMap((run) => Simulation.problems(run)), [])
+    }))
+})
