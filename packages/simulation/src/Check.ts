@@ -229,7 +229,7 @@ const holdsAlone: Check = ({ events }) => {
 const namesAuthors: Check = ({ of }) => {
   const said = new Map(of("Ending").map(({ by, reason }) => [reason, by]))
   return of("Answered").flatMap(({ how, key }) => {
-    if (!has(how, "Fail ContextCancelled") || how.reason === undefined || !/^(end|retire) \d+$/.test(how.reason)) {
+    if (!has(how, "Fail ContextCancelled") || how.reason === undefined || !/^(end|retire|exit) \d+$/.test(how.reason)) {
       return []
     }
     const by = said.get(how.reason)
@@ -241,10 +241,11 @@ const namesAuthors: Check = ({ of }) => {
 const endsInTime: Check = ({ isStopped, of }) => {
   if (isStopped) return []
   const gone = of("Gone")
-  const bound = defaults.cancel + defaults.finalizers + slackMillis
-  return of("Ending").flatMap(({ actor, at, reason }) => {
+  return of("Ending").flatMap(({ actor, at, bound, reason }) => {
     const end = gone.find((event) => event.actor === actor && event.at >= at)
-    return end !== undefined && end.at - at > bound ? [`${actor} was gone ${end.at - at} ms after "${reason}"`] : []
+    return end !== undefined && end.at - at > bound + slackMillis
+      ? [`${actor} was gone ${end.at - at} ms after "${reason}"`]
+      : []
   })
 }
 

@@ -37,7 +37,13 @@ export type Event =
   | { readonly _tag: "Interrupting"; readonly key: number }
   | { readonly _tag: "Interrupted"; readonly key: number }
   | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
-  | { readonly _tag: "Ending"; readonly actor: string; readonly by: string; readonly reason: string }
+  | {
+    readonly _tag: "Ending"
+    readonly actor: string
+    readonly by: string
+    readonly reason: string
+    readonly bound: number
+  }
   | { readonly _tag: "Gone"; readonly actor: string }
   | { readonly _tag: "Started"; readonly actor: string; readonly parent: string }
   | { readonly _tag: "LeftOwner"; readonly owner: string }

@@ -20,6 +20,7 @@ export const kinds = [
   "retire",
   "exit",
   "kill",
+  "orphan",
   "stop",
   "cut",
   "clock",
@@ -68,6 +69,7 @@ const weights: Readonly<Record<Kind, number>> = {
   retire: 3,
   exit: 2,
   kill: 2,
+  orphan: 3,
   stop: 2,
   cut: 2,
   clock: 1,
@@ -82,7 +84,7 @@ const weights: Readonly<Record<Kind, number>> = {
 }
 
 /** Steps that hurt an actor: every second program has none, and comes further. */
-const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "stop", "cut"])
+const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "orphan", "stop", "cut"])
 
 export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Program => {
   const next = Seed.next(seed * 7919 + 1)

@@ -19,6 +19,8 @@ export interface Result {
 
 /** Calls that have not ended by themselves so long after the last step are interrupted. */
 const patienceMillis = 500
+/** An actor that ends by itself is given the time for that before its owner ends it. */
+const exitPatienceMillis = 8_000
 
 const body = (program: Program) =>
   Effect.gen(function*() {
@@ -64,7 +66,7 @@ const body = (program: Program) =>
       )
       made.push({ key, actor, fiber: yield* Effect.forkChild(Effect.exit(answered)) })
     }
-    yield* Effect.sleep(patienceMillis)
+    yield* Effect.sleep(program.steps.some(({ kind }) => kind === "exit") ? exitPatienceMillis : patienceMillis)
     yield* Effect.forEach(made, ({ fiber }) => Fiber.interrupt(fiber), { concurrency: "unbounded", discard: true })
   })
 

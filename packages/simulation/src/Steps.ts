@@ -3,6 +3,7 @@
  */
 import { Actor, Pool, Registry, Supervisor } from "@furrow/actor"
 import type { Portal } from "@furrow/actor/Portal"
+import { defaults } from "@furrow/actor/Timeouts"
 import type * as Simulation from "@furrow/testing/Simulation"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -233,6 +234,17 @@ const loop: Does = ({ key, portal }) =>
     }
   })
 
+const hurt = (actor: string, what: string, does: Effect.Effect<void>) =>
+  Effect.andThen(record({ _tag: "Hurt", actor, what }), does)
+
+/** A tree below the actor, which loses its parent while it works or cleans up. */
+const orphan: Does = (stage) => {
+  const { key, name, portal, step: { a, c }, world } = stage
+  const work: Work = { key, wait: 0, end: "hang", cleanup: cleanups[c]! }
+  const kill = hurt(name, "kill", world.kill(name))
+  return Effect.raceFirst(portal.run(hop({ depth: a % 2, work })), Effect.andThen(pause(30 + waits[a]!), kill))
+}
+
 /** Calls: steps that are answered. Those of `elsewhere` use other actors than the one of the step. */
 export const calls: Partial<Record<Kind, Does>> = {
   run: (stage) => stage.portal.run(job({ work: workOf(stage) })),
@@ -245,7 +257,12 @@ export const calls: Partial<Record<Kind, Does>> = {
   loop,
   far,
   cross,
-  exit: ({ key, portal, step: { a } }) => portal.run(Peers.leave({ key, cleanup: cleanups[a]! })),
+  exit: ({ key, name, portal, step: { a } }) =>
+    Effect.andThen(
+      Effect.forkDetach(Effect.andThen(portal.wait, record({ _tag: "Gone", actor: name }))),
+      portal.run(Peers.leave({ key, cleanup: cleanups[a]! }))
+    ),
+  orphan,
   unique,
   find,
   service: graph,
@@ -265,7 +282,7 @@ const end = (
   cancel: Effect.Effect<unknown, unknown, any>
 ): Effect.Effect<unknown, never, any> =>
   Effect.andThen(
-    record({ _tag: "Ending", actor, by, reason }),
+    record({ _tag: "Ending", actor, by, reason, bound: defaults.cancel + defaults.finalizers }),
     Effect.flatMap(Effect.exit(cancel), (exit) => Exit.isSuccess(exit) ? record({ _tag: "Gone", actor }) : Effect.void)
   )
 
@@ -278,9 +295,6 @@ const interrupt: Does = ({ calls, step: { c } }) => {
     Effect.andThen(Fiber.interrupt(fiber), record({ _tag: "Interrupted", key }))
   )
 }
-
-const hurt = (actor: string, what: string, does: Effect.Effect<void>) =>
-  Effect.andThen(record({ _tag: "Hurt", actor, what }), does)
 
 /** Steps that are done and not answered. */
 export const deeds: Partial<Record<Kind, Does>> = {

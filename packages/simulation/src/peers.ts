@@ -2,10 +2,12 @@
  * Endpoints by which actors deal with each other: over references in payloads and over names in the registry.
  */
 import { Actor, Registry } from "@furrow/actor"
+import { defaults } from "@furrow/actor/Timeouts"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { handled, job, type Oops, Work } from "./actors.ts"
+import { record } from "./History.ts"
 
 const module = import.meta.url
 
@@ -52,7 +54,17 @@ export const seek = Actor.fn("seek", {
 /** Ends the actor it runs in. */
 export const leave = Actor.fn("leave", { module, payload: { key: Schema.Int, cleanup: Schema.Int } })((
   { cleanup, key }
-) => handled(key, cleanup, Actor.exit("it has enough")))
+) =>
+  handled(
+    key,
+    cleanup,
+    Effect.flatMap(Actor.current, ({ name }) =>
+      Effect.andThen(
+        record({ _tag: "Ending", actor: name, by: name, reason: `exit ${key}`, bound: defaults.finalizers }),
+        Actor.exit(`exit ${key}`)
+      ))
+  )
+)
 
 /** Logs some lines, one after the other. */
 export const chat = Actor.fn("chat", { module, payload: { key: Schema.Int, lines: Schema.Int } })(({ key, lines }) =>

@@ -4,7 +4,7 @@ import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { draw, echo, finalized, hang, later, nest, promised, Tickets } from "./fixtures/simulated.ts"
+import { echo, finalized, hang, later, nest, promised, Tickets } from "./fixtures/simulated.ts"
 
 const exposed = [echo, hang, nest, later, promised] as const
 const started = (name: string) => Actor.startScoped(name, { expose: exposed })
