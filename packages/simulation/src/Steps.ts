@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { exposed, feed, hop, job, listen, never, pause, talk, type Work } from "./actors.ts"
+import { exposed, feed, hop, job, listen, never, pause, reply, talk, type Work } from "./actors.ts"
 import { howOf, record } from "./History.ts"
 import * as Peers from "./peers.ts"
 import type { Kind, Step } from "./Program.ts"
@@ -137,6 +137,23 @@ const say: Does = ({ key, portal, step: { a, b } }) =>
       if (heard !== count) yield* record({ _tag: "Wrong", text: `${key}: the callee heard ${heard} of ${count} items` })
     }))
 
+/** Each side waits for the other: no later item can hide that one was missed. */
+const ask: Does = ({ key, portal, step: { a, b } }) =>
+  portal.open(reply({ key }), ({ result, stream }) =>
+    Effect.gen(function*() {
+      const rounds = Math.min(counts[a]!, 10)
+      for (let item = 0; item < rounds; item++) {
+        yield* stream.send(item * 2)
+        yield* pause(b === 1 ? 1 : 0)
+        const heard = yield* stream.receive
+        if (heard !== item * 2 + 1) {
+          yield* record({ _tag: "Wrong", text: `${key}: ${item * 2} was answered with ${heard}` })
+        }
+      }
+      yield* stream.end
+      yield* result
+    }), { window: { items: windows[b]! } })
+
 /** An actor of its own for one call; its handler may hang in its cleanup. */
 const own: Does = (stage) => {
   const actor = `own${stage.key}`
@@ -251,6 +268,7 @@ export const calls: Partial<Record<Kind, Does>> = {
   stream: (stage) => stream(stage, 0),
   bytes: (stage) => stream(stage, [100, 1000, 5000, 70_000, 1, 300][stage.step.b]!),
   talk: (stage) => stage.step.c === 5 ? say(stage) : converse(stage),
+  ask,
   subscribe,
   hop: (stage) => stage.portal.run(hop({ depth: stage.step.c % 2, work: workOf(stage) })),
   own,

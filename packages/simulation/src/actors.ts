@@ -163,6 +163,28 @@ export const listen = Actor.dialog("listen", {
   )
 )
 
+/** Answers each message with the next number, so that each side waits for the other. */
+export const reply = Actor.dialog("reply", {
+  module,
+  payload: { key: Schema.Int },
+  input: Schema.Int,
+  output: Schema.Int,
+  success: Schema.Int
+})(({ key }, dialog) =>
+  handled(
+    key,
+    0,
+    Effect.gen(function*() {
+      const stream = yield* Effect.orDie(dialog.started(undefined))
+      const answer = Effect.flatMap(stream.receive, (item) => Effect.as(stream.send(item + 1), item + 1))
+      let last = 0
+      const one = Effect.map(answer, (item) => void (last = item))
+      yield* Effect.orDie(Effect.catchIf(Effect.forever(one), Cause.isDone, () => Effect.void))
+      return last
+    })
+  )
+)
+
 /** A tree below the actor: nurseries in nurseries, with the work at its end. */
 export const hop = Actor.fn("hop", {
   module,
@@ -184,4 +206,4 @@ export const hop = Actor.fn("hop", {
   })
 )
 
-export const exposed = [job, feed, talk, listen, hop] as const
+export const exposed = [job, feed, talk, listen, reply, hop] as const

@@ -1,0 +1,168 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import * as Path from "node:path"
+import * as Util from "node:util"
+import * as Check from "../src/Check.ts"
+import * as History from "../src/History.ts"
+import * as Program from "../src/Program.ts"
+import { type Result, run } from "../src/Run.ts"
+import { shrink } from "../src/Shrink.ts"
+
+const seeds = Array.from({ length: 150 }, (_, i) => i + 1)
+
+const main = Path.join(import.meta.dirname, "../src/main.ts")
+const exec = Util.promisify(ChildProcess.execFile)
+const simulate = (...args: ReadonlyArray<string>) => exec(process.execPath, [...process.execArgv, main, ...args])
+
+describe("Random programs", () => {
+  it.live("keep every guarantee that their histories decide", () =>
+    Effect.gen(function*() {
+      for (const seed of seeds) {
+        const problems = Check.problems(yield* run(Program.generate(seed)))
+        assert.deepStrictEqual(problems, [], `seed ${seed}`)
+      }
+    }), 120_000)
+
+  it.live("G965: repeat each event and each choice", () =>
+    Effect.gen(function*() {
+      for (const seed of seeds.slice(0, 30)) {
+        const program = Program.generate(seed)
+        const [one, two] = [yield* run(program), yield* run(program)]
+        assert.deepStrictEqual(two.events.map(History.show), one.events.map(History.show))
+        assert.strictEqual(two.run.fingerprint, one.run.fingerprint)
+      }
+    }), 60_000)
+
+  it("G965: repeat in another process", async () => {
+    const digests = await Promise.all([1, 2].map(async () => {
+      const { stdout } = await simulate("--seeds", "25")
+      return /digest (\w+)/.exec(stdout)?.[1]
+    }))
+    assert.isDefined(digests[0])
+    assert.strictEqual(digests[1], digests[0])
+  }, 60_000)
+
+  it("print one program by its seed, with its history", async () => {
+    const { stdout } = await simulate("--seed", "3")
+    assert.include(stdout, Program.show(Program.generate(3)))
+    assert.match(stdout, /LeftOwner owner root/)
+  }, 60_000)
+
+  it("cover every kind of step", () => {
+    const found = new Set(seeds.flatMap((seed) => Program.generate(seed).steps.map(({ kind }) => kind)))
+    assert.deepStrictEqual(Array.from(found).sort(), Array.from(Program.kinds).sort())
+  })
+})
+
+describe("Shrinking", () => {
+  it.effect("leaves the steps, actors and numbers that a failure needs", () =>
+    Effect.gen(function*() {
+      const program = Program.generate(12)
+      const step = { kind: "run", wait: 3, actor: 2, a: 4, b: 3, c: 1 } as const
+      const big: Program.Program = {
+        ...program,
+        actors: 3,
+        owner: "nursery",
+        steps: [...program.steps, step, ...program.steps, { ...step, kind: "kill" }]
+      }
+      const fails = ({ steps }: Program.Program) =>
+        Effect.succeed(steps.some(({ b, kind }) => kind === "run" && b === 3) && steps.at(-1)?.kind === "kill")
+      const small = yield* shrink(big, fails)
+      const zero = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
+      assert.deepStrictEqual(small.program.steps, [{ ...zero, kind: "run", b: 3 }, { ...zero, kind: "kill" }])
+      assert.strictEqual(small.program.actors, 1)
+      assert.strictEqual(small.program.owner, "scope")
+    }))
+})
+
+describe("Each check", () => {
+  const ok: History.How = { words: ["ok"] }
+  const lost: History.How = { words: ["Fail ActorLost"], began: "no" }
+  const histories: ReadonlyArray<readonly [check: string, text: RegExp, events: ReadonlyArray<History.Event>]> = [
+    ["comesToRest", /left: a0/, [{ _tag: "Wrong", text: "left: a0 is Running" }]],
+    ["answersAll", /never answered/, [{ _tag: "Called", key: 1, kind: "run", actor: "a0", from: "root" }]],
+    ["runsOnce", /ran twice/, [{ _tag: "Began", key: 1, actor: "a0" }, { _tag: "Began", key: 1, actor: "a0" }]],
+    ["hearsItsOwn", /answered with 2/, [
+      { _tag: "Called", key: 1, kind: "run", actor: "a0", from: "root" },
+      { _tag: "Answered", key: 1, how: { ...ok, value: 2 } }
+    ]],
+    ["acknowledges", /handler still ran/, [
+      { _tag: "Began", key: 1, actor: "a0" },
+      { _tag: "Interrupting", key: 1 },
+      { _tag: "Interrupted", key: 1 },
+      { _tag: "Ended", key: 1, how: ok }
+    ]],
+    ["isNotLost", /nobody hurt a0/, [
+      { _tag: "Called", key: 1, kind: "run", actor: "a0", from: "root" },
+      { _tag: "Answered", key: 1, how: { words: lost.words } }
+    ]],
+    ["hasNotBegun", /its handler ran/, [
+      { _tag: "Called", key: 1, kind: "run", actor: "a0", from: "root" },
+      { _tag: "Hurt", actor: "a0", what: "kill" },
+      { _tag: "Began", key: 1, actor: "a0" },
+      { _tag: "Answered", key: 1, how: lost }
+    ]],
+    ["readsInOrder", /item 2 was read where 1 was next/, [
+      { _tag: "Read", key: 1, reader: "caller", item: 0 },
+      { _tag: "Read", key: 1, reader: "caller", item: 2 }
+    ]],
+    ["readsInOrder", /after 1 of 2 items/, [
+      { _tag: "Read", key: 1, reader: "caller", item: 0 },
+      { _tag: "Completed", key: 1, reader: "caller", count: 2 }
+    ]],
+    ["keepsCredit", /4 items ahead/, [{ _tag: "Wrote", key: 1, item: 3, window: 2 }]],
+    ["releasesLast", /its layer was released/, [{ _tag: "UsedReleased", key: 1, what: "its layer" }]],
+    ["leavesLast", /after its owner was left/, [
+      { _tag: "Began", key: 1, actor: "a0" },
+      { _tag: "LeftOwner", owner: "root" },
+      { _tag: "Ended", key: 1, how: ok }
+    ]],
+    ["holdsAlone", /at the same time/, [
+      { _tag: "Holds", key: 1, name: "only0" },
+      { _tag: "Holds", key: 2, name: "only0" }
+    ]],
+    ["namesAuthors", /a1 said it/, [
+      { _tag: "Ending", actor: "a0", by: "a1", reason: "retire 1", bound: 1 },
+      { _tag: "Answered", key: 1, how: { words: ["Fail ContextCancelled"], reason: "retire 1", by: "a2" } }
+    ]],
+    ["endsInTime", /was gone 9000 ms after/, [
+      { _tag: "Ending", actor: "a0", by: "root", reason: "end 1", bound: 1_000 },
+      { _tag: "Gone", actor: "a0" }
+    ]],
+    ["nestsServices", /1 shops and 0 stocks/, [{ _tag: "Opened", name: "Shop" }]]
+  ]
+
+  const result = (events: ReadonlyArray<History.Event>, lines: ReadonlyArray<string> = []): Result => ({
+    program: { ...Program.generate(1), steps: [] },
+    run: {
+      seed: 1,
+      end: "done",
+      exit: undefined,
+      history: lines.map((text) => ({ millis: 0, actor: "root", text })),
+      left: [],
+      hurt: [],
+      millis: 0,
+      choices: 0,
+      fingerprint: 0
+    },
+    events: events.map((event, i) => ({ ...event, at: event._tag === "Gone" ? 9_000 : i }))
+  })
+
+  for (const [check, text, events] of histories) {
+    it(`${check} finds what is wrong: ${text.source}`, () => {
+      const found = Check.problems(result(events)).filter((problem) => problem.check === check)
+      assert.match(found.map(({ text }) => text).join("; "), text)
+    })
+  }
+
+  it("logsInOrder finds what is wrong: a line that came too early", () => {
+    const found = Check.problems(result([], ["logs Info: line 4 0", "logs Info: line 4 2"]))
+    assert.deepStrictEqual(found, [{ check: "logsInOrder", text: "line 2 of 4 was logged where 1 was next" }])
+  })
+
+  it("has a history here in which it finds something", () => {
+    const tested = new Set([...histories.map(([check]) => check), "logsInOrder"])
+    assert.deepStrictEqual(Array.from(tested).sort(), Object.keys(Check.checks).sort())
+  })
+})

@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, Pool } from "@furrow/actor"
+import * as Simulation from "@furrow/testing/Simulation"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { feed, job, reply } from "../src/actors.ts"
+
+const work = { key: 1, wait: 0, end: "return", cleanup: 0 } as const
+
+/** Fibers are preempted often: between a look and the wait for what was not there yet, too. */
+const faults = { preempt: 0.3 }
+
+const explored = <A, E, R>(program: Effect.Effect<A, E, R>, seeds: number) =>
+  Effect.map(Simulation.explore(program, { seeds, faults }), ({ runs }) => assert.strictEqual(runs, seeds))
+
+/** With every test of this file a fiber once waited for ever under one of the first seeds. */
+describe("A fiber that is preempted between its look and its wait", () => {
+  it.live("G969: ends, where its call is interrupted and the connection is lost in between", () =>
+    explored(
+      Effect.gen(function*() {
+        const world = yield* Simulation.World
+        const portal = yield* Actor.startScoped("a", { expose: [job] })
+        yield* world.kill("a")
+        yield* Effect.sleep(20)
+        const call = Effect.suspend(() => portal.run(job({ work })))
+        // The first that hears of the loss interrupts the other.
+        yield* Effect.exit(Effect.all([call, call], { concurrency: 2 }))
+      }),
+      150
+    ))
+
+  it.live("G969: reads what has come in between", () =>
+    explored(
+      Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("a", { expose: [reply] })
+        yield* portal.open(reply({ key: 1 }), ({ stream }) =>
+          Effect.gen(function*() {
+            for (let item = 0; item < 6; item++) {
+              yield* stream.send(item)
+              assert.strictEqual(yield* stream.receive, item + 1)
+            }
+          }))
+      }),
+      60
+    ))
+
+  it.live("G969: sends with the credit that was granted in between", () =>
+    explored(
+      Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("a", { expose: [feed] })
+        const items = portal.stream(feed({ key: 1, count: 12, every: 0, chunk: 3, bytes: 1, fails: false }), {
+          window: { items: 1 }
+        })
+        assert.strictEqual(yield* Stream.runCount(items), 12)
+      }),
+      60
+    ))
+
+  it.live("G969: sends into the room that a full connection has got in between", () =>
+    explored(
+      Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("a", { expose: [feed] })
+        const large = feed({ key: 1, count: 6, every: 0, chunk: 1, bytes: 150_000, fails: false })
+        const reads = Effect.forEach([1, 2, 3], () => Stream.runCount(portal.stream(large)), { concurrency: 3 })
+        assert.deepStrictEqual(yield* reads, [6, 6, 6])
+      }),
+      40
+    ))
+
+  it.live("G969: runs its task, where a worker took it in between", () =>
+    explored(
+      Effect.gen(function*() {
+        const pool = yield* Pool.make({ expose: [job], size: 1 })
+        const tasks = Effect.forEach([1, 2, 3, 4], (key) => pool.run(job({ work: { ...work, key } })), {
+          concurrency: 4
+        })
+        assert.deepStrictEqual(yield* tasks, [1, 2, 3, 4])
+      }),
+      60
+    ))
+})
