@@ -133,6 +133,7 @@ const farther: ReadonlySet<string> = new Set([
   "cross",
   "find",
   "own",
+  "release",
   "unique",
   "service",
   "supervised",
@@ -262,8 +263,10 @@ const logsInOrder: Check = ({ run }) => {
 }
 
 /** G58: a Service that is used is there before, and until after, its user. */
-const nestsServices: Check = ({ events, of }) => {
-  if (of("Hurt").length > 0) return []
+const nestsServices: Check = ({ events, of, run }) => {
+  // A start that is interrupted ends its actor by a signal: what it had opened is not shut in order.
+  const isSignalled = run.history.some(({ text }) => text.startsWith("exits: SIG"))
+  if (of("Hurt").length > 0 || isSignalled) return []
   let stock = 0
   let shop = 0
   return events.flatMap((event) => {

@@ -4,14 +4,14 @@
 import { Actor, Pool, Registry, Supervisor } from "@furrow/actor"
 import type { Portal } from "@furrow/actor/Portal"
 import { defaults } from "@furrow/actor/Timeouts"
-import type * as Simulation from "@furrow/testing/Simulation"
+import * as Simulation from "@furrow/testing/Simulation"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { exposed, feed, hop, job, listen, never, pause, reply, talk, type Work } from "./actors.ts"
+import { clinging, exposed, feed, hop, job, leaky, listen, never, pause, reply, talk, type Work } from "./actors.ts"
 import { howOf, record } from "./History.ts"
 import * as Peers from "./peers.ts"
 import type { Kind, Step } from "./Program.ts"
@@ -48,7 +48,7 @@ type Does = (stage: Stage) => Effect.Effect<unknown, unknown, any>
 const waits = [0, 0, 5, 40, 200, 1] as const
 const cleanups = [0, 3, 20, 60, 300, never] as const
 const ends = ["return", "return", "fail", "die", "hang", "hang"] as const
-const counts = [3, 10, 70, 400, 1500, 1] as const
+const counts = [3, 10, 70, 150, 500, 1] as const
 const batches = [1, 2, 5, 20, 64, 3] as const
 const windows = [64, 1, 4, 16, 2, 8] as const
 const stops = [3, 30, 400, 9_000, 100, 1_500] as const
@@ -163,6 +163,25 @@ const own: Does = (stage) => {
   )
 }
 
+/** An actor of its own whose layer cannot be released. A release that dies fails its owner; one that is cut off does not. */
+const release: Does = ({ key, step: { a, b } }) => {
+  const actor = `own${key}`
+  const dies = b % 2 === 0
+  const call = dies ? leaky({ key, wait: waits[a]! }) : clinging({ key, wait: waits[a]! })
+  return Effect.andThen(
+    record({ _tag: "Started", actor, parent: "root" }),
+    Effect.onExit(Actor.runInActor(call, { name: actor }), (exit) => {
+      const isWrong = Exit.isSuccess(exit) ? dies : !dies && !Cause.hasInterrupts(exit.cause)
+      return isWrong
+        ? record({
+          _tag: "Wrong",
+          text: `${key}: a release that ${dies ? "dies" : "hangs"}, and its owner heard ${Simulation.how(exit)}`
+        })
+        : Effect.void
+    })
+  )
+}
+
 const unique: Does = ({ key, step: { a, b } }) => {
   const name = `only${a % 2}`
   return Effect.scoped(Effect.gen(function*() {
@@ -272,6 +291,7 @@ export const calls: Partial<Record<Kind, Does>> = {
   subscribe,
   hop: (stage) => stage.portal.run(hop({ depth: stage.step.c % 2, work: workOf(stage) })),
   own,
+  release,
   loop,
   far,
   cross,
@@ -290,7 +310,15 @@ export const calls: Partial<Record<Kind, Does>> = {
   log: ({ key, portal, step: { a } }) => portal.run(Peers.chat({ key, lines: 1 + a * 3 }))
 }
 
-export const elsewhere: ReadonlySet<Kind> = new Set<Kind>(["own", "unique", "service", "supervised", "pool", "rpc"])
+export const elsewhere: ReadonlySet<Kind> = new Set<Kind>([
+  "own",
+  "release",
+  "unique",
+  "service",
+  "supervised",
+  "pool",
+  "rpc"
+])
 
 /** Ends an actor in the name of its owner, or of another actor that was given a reference. */
 const end = (

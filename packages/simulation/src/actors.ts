@@ -206,4 +206,22 @@ export const hop = Actor.fn("hop", {
   })
 )
 
+class Leaky extends Context.Service<Leaky, object>()("simulation/Leaky") {}
+const leakyOf = (release: Effect.Effect<void>) =>
+  Layer.effect(Leaky, Effect.acquireRelease(Effect.succeed({}), () => release))
+
+/** Its layer cannot be released: the release dies. */
+export const leaky = Actor.fn("leaky", {
+  module,
+  payload: { key: Schema.Int, wait: Schema.Int },
+  layer: leakyOf(Effect.die(new Error("the release died")))
+})(({ key, wait }) => handled(key, 0, pause(wait)))
+
+/** Its layer cannot be released: the release never ends. */
+export const clinging = Actor.fn("clinging", {
+  module,
+  payload: { key: Schema.Int, wait: Schema.Int },
+  layer: leakyOf(Effect.never)
+})(({ key, wait }) => handled(key, 0, pause(wait)))
+
 export const exposed = [job, feed, talk, listen, reply, hop] as const

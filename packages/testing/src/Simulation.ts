@@ -170,6 +170,7 @@ const simulate = async <A, E, R>(
 ): Promise<Run<A, E>> => {
   const kernel = new Kernel(seed, temperOf(faults))
   const machine = new Machine(kernel, faults)
+  const { between = (process) => process } = rootOptions
   const root = kernel.start(rootOptions.name ?? "root", undefined)
   const context = Context.mergeAll(
     Context.omit(Tracer.ParentSpan, Scope.Scope)(around) as Context.Context<never>,
@@ -178,7 +179,7 @@ const simulate = async <A, E, R>(
     Context.make(World, worldOf(kernel, machine))
   )
   const whole = Effect.scoped(program as Effect.Effect<A, E, never>).pipe(
-    Effect.provide(MemoryActor.layer({ ...rootOptions, between: machine.between }))
+    Effect.provide(MemoryActor.layer({ ...rootOptions, between: (process) => between(machine.between(process)) }))
   )
   let exit: Exit.Exit<A, E | RuntimeLayerError> | undefined
   kernel.push(
