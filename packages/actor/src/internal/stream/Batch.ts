@@ -27,12 +27,14 @@ export interface BatchOptions {
 
 export class Batch {
   private readonly options: BatchOptions
+  private readonly turn: Turn
   private items: Array<unknown> = []
   private weight = 0
   private state: "open" | "scheduled" | "failing" = "open"
 
   constructor(options: BatchOptions) {
     this.options = options
+    this.turn = Context.get(options.context, Turn)
   }
 
   /** Takes items in; waits where the reader is slow. */
@@ -68,7 +70,7 @@ export class Batch {
   private schedule(): void {
     if (this.state !== "open") return
     this.state = "scheduled"
-    Context.get(this.options.context, Turn).later(this.paused, this)
+    this.turn.later(this.paused, this)
   }
 
   /** The producer does something else: what it made leaves now, or as soon as there is credit. */
