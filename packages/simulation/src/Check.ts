@@ -250,6 +250,18 @@ const endsInTime: Check = ({ isStopped, of }) => {
   })
 }
 
+/** G93, G120: everybody hears the same end of an actor. */
+const tellsOneEnd: Check = ({ of }) => {
+  const ends = new Map<string, string>()
+  return of("Heard").flatMap(({ actor, exit, watcher }) => {
+    const first = ends.get(actor) ?? exit
+    ends.set(actor, first)
+    return first === exit
+      ? []
+      : [`${watcher} heard that ${actor} ended as ${exit}, and another that it ended as ${first}`]
+  })
+}
+
 /** G61: the logs of an actor reach the root in order, and none that was logged twice. */
 const logsInOrder: Check = ({ run }) => {
   const next = new Map<string, number>()
@@ -294,6 +306,7 @@ export const checks: Readonly<Record<string, Check>> = {
   holdsAlone,
   namesAuthors,
   endsInTime,
+  tellsOneEnd,
   logsInOrder,
   nestsServices
 }

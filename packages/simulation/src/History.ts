@@ -44,6 +44,8 @@ export type Event =
     readonly reason: string
     readonly bound: number
   }
+  /** A watcher of an actor heard how it ended. */
+  | { readonly _tag: "Heard"; readonly actor: string; readonly watcher: string; readonly exit: string }
   | { readonly _tag: "Gone"; readonly actor: string }
   | { readonly _tag: "Started"; readonly actor: string; readonly parent: string }
   | { readonly _tag: "LeftOwner"; readonly owner: string }

@@ -26,6 +26,8 @@ export const kinds = [
   "stop",
   "cut",
   "clock",
+  "break",
+  "watch",
   "unique",
   "find",
   "service",
@@ -77,6 +79,8 @@ const weights: Readonly<Record<Kind, number>> = {
   stop: 2,
   cut: 2,
   clock: 1,
+  break: 2,
+  watch: 3,
   unique: 3,
   find: 2,
   service: 3,
@@ -88,7 +92,7 @@ const weights: Readonly<Record<Kind, number>> = {
 }
 
 /** Steps that hurt an actor: every second program has none, and comes further. */
-const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "orphan", "stop", "cut"])
+const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "break", "orphan", "stop", "cut"])
 
 export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Program => {
   const next = Seed.next(seed * 7919 + 1)

@@ -3,6 +3,7 @@
  */
 import { Actor } from "@furrow/actor"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import type { ProcessHandle } from "@furrow/actor/Spawner"
 import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -22,7 +23,7 @@ const patienceMillis = 500
 /** An actor that ends by itself is given the time for that before its owner ends it. */
 const exitPatienceMillis = 8_000
 
-const body = (program: Program) =>
+const body = (program: Program, breakConnection: (actor: string) => void) =>
   Effect.gen(function*() {
     const world = yield* Simulation.World
     const portals: Array<Served> = []
@@ -47,7 +48,8 @@ const body = (program: Program) =>
         other: portals[j]!,
         otherName: `a${j}`,
         calls: made,
-        world
+        world,
+        breakConnection
       }
     }
     for (const [key, step] of program.steps.entries()) {
@@ -70,19 +72,34 @@ const body = (program: Program) =>
     yield* Effect.forEach(made, ({ fiber }) => Fiber.interrupt(fiber), { concurrency: "unbounded", discard: true })
   })
 
+/** A connection that throws at its user once its actor is broken. */
+const breakable = (process: ProcessHandle, isBroken: (actor: string) => boolean): ProcessHandle => ({
+  ...process,
+  connection: {
+    ...process.connection,
+    write: (chunks) => {
+      if (isBroken(process.actor.name)) throw new Error("the connection is broken")
+      return process.connection.write(chunks)
+    }
+  }
+})
+
 /** In a Scope, where the death of an actor interrupts nobody, or in a nursery. */
-const owned = (program: Program) =>
-  (program.owner === "nursery" ? Actor.nursery(body(program)) : Effect.scoped(body(program))) as Effect.Effect<
-    void,
-    unknown,
-    ActorRuntime
-  >
+const owned = (program: Program, breakConnection: (actor: string) => void) =>
+  (program.owner === "nursery"
+    ? Actor.nursery(body(program, breakConnection))
+    : Effect.scoped(body(program, breakConnection))) as Effect.Effect<
+      void,
+      unknown,
+      ActorRuntime
+    >
 
 export const run = (program: Program): Effect.Effect<Result> =>
   Effect.suspend(() => {
     const recorder: Recorder = { events: [] }
+    const broken = new Set<string>()
     const whole = Effect.flatMap(
-      Effect.exit(owned(program)),
+      Effect.exit(owned(program, (actor) => void broken.add(actor))),
       (exit) =>
         Effect.gen(function*() {
           yield* record({ _tag: "LeftOwner", owner: "root" })
@@ -95,8 +112,10 @@ export const run = (program: Program): Effect.Effect<Result> =>
           }
         })
     )
+    const between = (process: ProcessHandle) => breakable(process, (actor) => broken.has(actor))
+    const options = { seed: program.schedule, root: { between } }
     return Effect.map(
-      Effect.provideService(Simulation.run(whole, { seed: program.schedule }), Recorder, recorder),
+      Effect.provideService(Simulation.run(whole, options), Recorder, recorder),
       (run) => ({ program, run, events: recorder.events })
     )
   })

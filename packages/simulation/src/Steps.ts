@@ -17,7 +17,7 @@ import * as Peers from "./peers.ts"
 import type { Kind, Step } from "./Program.ts"
 import * as Services from "./services.ts"
 
-export const served = [...exposed, Peers.far, Peers.retire, Peers.seek, Peers.leave, Peers.chat] as const
+export const served = [...exposed, Peers.far, Peers.retire, Peers.seek, Peers.leave, Peers.chat, Peers.watch] as const
 export type Served = Portal<typeof served[number]>
 
 export interface Call {
@@ -38,6 +38,8 @@ export interface Stage {
   /** The calls before it. */
   readonly calls: ReadonlyArray<Call>
   readonly world: Simulation.World["Service"]
+  /** From now on its connection throws at its parent. */
+  readonly breakConnection: (actor: string) => void
 }
 
 /** Keys of the calls that a step makes beside its own. */
@@ -355,6 +357,12 @@ export const deeds: Partial<Record<Kind, Does>> = {
     ),
   kill: ({ name, world }) => hurt(name, "kill", world.kill(name)),
   stop: ({ name, step: { a }, world }) => hurt(name, "stop", world.stop(name, stops[a]!)),
+  break: ({ breakConnection, name }) => hurt(name, "break", Effect.sync(() => breakConnection(name))),
+  watch: ({ name, other, portal }) =>
+    Effect.all([
+      Effect.flatMap(portal.wait, (exit) => record({ _tag: "Heard", actor: name, watcher: "root", exit: exit._tag })),
+      other.run(Peers.watch({ actor: name, whom: portal.ref as never }))
+    ], { concurrency: 2, discard: true }),
   cut: ({ name, world }) => hurt(name, "cut", world.cut(name)),
   clock: ({ name, step: { a }, world }) => world.setClock(name, [3_600_000, -3_600_000, 1, -1, 60_000, -60_000][a]!)
 }

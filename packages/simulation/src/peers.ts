@@ -1,7 +1,7 @@
 /**
  * Endpoints by which actors deal with each other: over references in payloads and over names in the registry.
  */
-import { Actor, Registry } from "@furrow/actor"
+import { Actor, Portal, Registry } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -49,6 +49,19 @@ export const seek = Actor.fn("seek", {
       })
     )
   ).pipe(Actor.orDie, Effect.catchTag("Oops", ({ key }: Oops) => Effect.succeed(key)))
+)
+
+/** Waits for the end of another actor, and says how it was. */
+export const watch = Actor.fn("watch", { module, payload: { actor: Schema.String, whom: Actor.ref([job]) } })((
+  { actor, whom }
+) =>
+  Effect.flatMap(
+    Actor.current,
+    ({ name }) =>
+      Effect.flatMap(Portal.monitor(whom), (exit) => record({ _tag: "Heard", actor, watcher: name, exit: exit._tag }))
+  ).pipe(
+    Actor.orDie
+  )
 )
 
 /** Ends the actor it runs in. */

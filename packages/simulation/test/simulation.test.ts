@@ -130,6 +130,10 @@ describe("Each check", () => {
       { _tag: "Ending", actor: "a0", by: "root", reason: "end 1", bound: 1_000 },
       { _tag: "Gone", actor: "a0" }
     ]],
+    ["tellsOneEnd", /ended as Lost/, [
+      { _tag: "Heard", actor: "a0", watcher: "root", exit: "Lost" },
+      { _tag: "Heard", actor: "a0", watcher: "a1", exit: "Returned" }
+    ]],
     ["nestsServices", /1 shops and 0 stocks/, [{ _tag: "Opened", name: "Shop" }]]
   ]
 
