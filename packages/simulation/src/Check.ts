@@ -118,7 +118,9 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of }) => {
       ]
     }
     if (start === undefined || end !== undefined && indexOf(end) < indexOf(event)) return []
-    // A cleanup that never ends is cut off when its actor ends.
+    // A cleanup that never ends is cut off when its actor ends; in a deep tree that is earlier.
+    const isGone = of("Gone").some((gone) => gone.actor === start.actor && indexOf(gone) < indexOf(event))
+    if (end === undefined && isGone) return []
     const bound = end === undefined ? defaults.finalizers / 2 : defaults.cancel
     if (hurtAt(start.actor) < Infinity || at - since >= bound) return []
     // The handler that had not begun when its caller went on has begun later.
