@@ -73,6 +73,11 @@ export const job = Actor.fn("job", { module, payload: { work: Work }, success: S
   }
 )
 
+/** Takes a payload as large as its caller likes, and answers how long it is. */
+export const weigh = Actor.fn("weigh", { module, payload: { text: Schema.String }, success: Schema.Int })(({ text }) =>
+  Effect.succeed(text.length)
+)
+
 export const feed = Actor.stream("feed", {
   module,
   payload: {

@@ -3,7 +3,7 @@ import { Actor, Pool } from "@furrow/actor"
 import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { feed, job, reply } from "../src/actors.ts"
+import { feed, job, reply, weigh } from "../src/actors.ts"
 
 const work = { key: 1, wait: 0, end: "return", cleanup: 0 } as const
 
@@ -65,6 +65,16 @@ describe("A fiber that is preempted between its look and its wait", () => {
         assert.deepStrictEqual(yield* reads, [6, 6, 6])
       }),
       40
+    ))
+
+  it.live("G969: begins its call, where the connection admits it in between", () =>
+    explored(
+      Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("a", { expose: [weigh] })
+        const calls = Array.from({ length: 8 }, () => portal.run(weigh({ text: "x".repeat(100_000) })))
+        assert.deepStrictEqual(yield* Effect.all(calls, { concurrency: 8 }), calls.map(() => 100_000))
+      }),
+      60
     ))
 
   it.live("G969: runs its task, where a worker took it in between", () =>

@@ -1,0 +1,30 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import * as Simulation from "@furrow/testing/Simulation"
+import * as Effect from "effect/Effect"
+import { job } from "../src/actors.ts"
+import { leave } from "../src/peers.ts"
+
+const hanging = job({ work: { key: 1, wait: 0, end: "hang", cleanup: 0 } })
+
+describe("The end of an actor, under every schedule", () => {
+  it.live("G78, G119: is told to its open calls before its exit, however late its last words are", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const portal = yield* Actor.startScoped("a", { expose: [job, leave] })
+        const exits = yield* Effect.all([
+          Effect.exit(portal.run(hanging)),
+          Effect.exit(portal.run(leave({ key: 2, cleanup: 0 })))
+        ], { concurrency: 2 })
+        const { _tag } = yield* portal.wait
+        return [...exits.map(Simulation.how), _tag]
+      })
+      const check = ({ exit }: Simulation.Run<ReadonlyArray<string>, unknown>) => {
+        const heard = exit?._tag === "Success" ? exit.value : []
+        const isTold = heard.join() === "Fail ContextCancelled,Fail ContextCancelled,Returned"
+        return isTold ? [] : [`they heard ${heard.join(", ")}`]
+      }
+      const { runs } = yield* Simulation.explore(program, { seeds: 100, faults: { late: 0.6 }, check })
+      assert.strictEqual(runs, 100)
+    }))
+})
