@@ -244,7 +244,10 @@ const namesAuthors: Check = ({ of }) => {
 const endsInTime: Check = ({ isStopped, of }) => {
   if (isStopped) return []
   const gone = of("Gone")
+  // The call by which an actor ends itself may be interrupted before it has asked for the end.
+  const taken = new Set(of("Interrupting").map(({ key }) => `exit ${key}`))
   return of("Ending").flatMap(({ actor, at, bound, reason }) => {
+    if (taken.has(reason)) return []
     const end = gone.find((event) => event.actor === actor && event.at >= at)
     return end !== undefined && end.at - at > bound + slackMillis
       ? [`${actor} was gone ${end.at - at} ms after "${reason}"`]
