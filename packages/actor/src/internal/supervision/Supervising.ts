@@ -83,7 +83,6 @@ const giveUps = Metric.counter("furrow_supervisor_give_ups", { description: "Sup
 
 export class Supervising {
   private state: Machine.State
-  private readonly id: string
   private readonly options: SupervisingOptions
   private readonly members = new Map<string, Member>()
   /** Told after every step. */
@@ -95,7 +94,6 @@ export class Supervising {
   private readonly removals = new Set<(member: Member) => void>()
   private readonly todo: Array<Machine.Action> = []
   private readonly backoff: Backoff
-  private memberCount = 0
   private waiting: { readonly fiber: Fiber.Fiber<unknown>; until: number | undefined } | undefined
   /** The cleanups that failed while all ended. */
   private readonly unclean: Array<Exit.Exit<never, unknown>> = []
@@ -104,7 +102,6 @@ export class Supervising {
     this.options = options
     this.clock = Context.get(options.context, Clock.Clock)
     this.backoff = new Backoff(options.backoff)
-    this.id = Context.get(options.context, Turn).uuid()
     this.state = Machine.initial(options.children.map(({ spec }) => spec))
     this.views = Machine.views(options.policy, this.state)
     for (const plan of options.children) this.enter(plan)
@@ -415,8 +412,8 @@ export class Supervising {
   /** Takes a child into the list: makes its portal, and lets others ask for its actor. */
   private enter(plan: ChildPlan): Member {
     const { isService, spec: { key } } = plan
-    // Its name is this supervisor's own: two of them below one actor may have children of one Service.
-    const name = `${this.id}/${++this.memberCount}/${key}`
+    // Its name is its own: two supervisors below one actor may have children of one Service.
+    const name = `${Context.get(this.options.context, Turn).uuid()}/${key}`
     const role: Role = { name, holdMillis: this.options.holdMillis }
     const target = this.target(key, () => member)
     const portal = isService ? LastingPortal.make(target) : undefined
