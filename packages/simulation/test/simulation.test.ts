@@ -24,7 +24,7 @@ describe("Random programs", () => {
       }
     }), 120_000)
 
-  it.live("G965: repeat each event and each choice", () =>
+  it.live("G199: repeat each event and each choice", () =>
     Effect.gen(function*() {
       for (const seed of seeds.slice(0, 30)) {
         const program = Program.generate(seed)
@@ -34,7 +34,7 @@ describe("Random programs", () => {
       }
     }), 60_000)
 
-  it("G965: repeat in another process", async () => {
+  it("G199: repeat in another process", async () => {
     const digests = await Promise.all([1, 2].map(async () => {
       const { stdout } = await simulate("--seeds", "25")
       return /digest (\w+)/.exec(stdout)?.[1]

@@ -15,7 +15,7 @@ const explored = <A, E, R>(program: Effect.Effect<A, E, R>, seeds: number) =>
 
 /** With every test of this file a fiber once waited for ever under one of the first seeds. */
 describe("A fiber that is preempted between its look and its wait", () => {
-  it.live("G969: ends, where its call is interrupted and the connection is lost in between", () =>
+  it.live("G203: ends, where its call is interrupted and the connection is lost in between", () =>
     explored(
       Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -29,7 +29,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       150
     ))
 
-  it.live("G969: reads what has come in between", () =>
+  it.live("G203: reads what has come in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [reply] })
@@ -44,7 +44,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G969: sends with the credit that was granted in between", () =>
+  it.live("G203: sends with the credit that was granted in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -56,7 +56,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G969: sends into the room that a full connection has got in between", () =>
+  it.live("G203: sends into the room that a full connection has got in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -67,7 +67,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       40
     ))
 
-  it.live("G969: begins its call, where the connection admits it in between", () =>
+  it.live("G203: begins its call, where the connection admits it in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [weigh] })
@@ -77,7 +77,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G969: runs its task, where a worker took it in between", () =>
+  it.live("G203: runs its task, where a worker took it in between", () =>
     explored(
       Effect.gen(function*() {
         const pool = yield* Pool.make({ expose: [job], size: 1 })

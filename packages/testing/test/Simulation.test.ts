@@ -22,7 +22,7 @@ const valueOf = <A, E>({ exit }: Simulation.Run<A, E>): A => {
 const seeds = Array.from({ length: 30 }, (_, i) => i + 1)
 
 describe("A simulation", () => {
-  it.live("G965: runs a program choice by choice as its seed says, and as no other seed does", () =>
+  it.live("G199: runs a program choice by choice as its seed says, and as no other seed does", () =>
     Effect.gen(function*() {
       const faults = { kill: 0.2, cut: 0.2, stop: 0.2 }
       const once = yield* Effect.forEach(seeds, (seed) => Simulation.run(three, { seed, faults }))
@@ -35,7 +35,7 @@ describe("A simulation", () => {
       assert.isAbove(new Set(once.map(({ fingerprint }) => fingerprint)).size, 25)
     }))
 
-  it.live("G965: repeats a run with imports and promises in it", () =>
+  it.live("G199: repeats a run with imports and promises in it", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const a = yield* started("a")
@@ -56,7 +56,7 @@ describe("A simulation", () => {
       assert.isAbove(different, 50)
     }))
 
-  it.live("G966: a killed actor runs no finalizer, and the actors below it end by themselves", () =>
+  it.live("G200: a killed actor runs no finalizer, and the actors below it end by themselves", () =>
     Effect.gen(function*() {
       for (const seed of seeds) {
         finalized.length = 0
@@ -82,7 +82,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G966: nobody outlives a killed root", () =>
+  it.live("G200: nobody outlives a killed root", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const a = yield* started("a")
@@ -96,7 +96,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G966: a stopped actor hears of nothing until it goes on, and its time stands still", () =>
+  it.live("G200: a stopped actor hears of nothing until it goes on, and its time stands still", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -130,7 +130,7 @@ describe("A simulation", () => {
       assert.deepStrictEqual(run.left, [])
     }))
 
-  it.live("G967: finds a hang at once, and a program that never ends by its choices", () =>
+  it.live("G201: finds a hang at once, and a program that never ends by its choices", () =>
     Effect.gen(function*() {
       const stuck = yield* Simulation.run(Effect.flatMap(started("a"), (a) => a.run(hang({ name: "a" }))), { seed: 3 })
       assert.strictEqual(stuck.end, "stuck")
@@ -165,7 +165,7 @@ describe("A simulation", () => {
       assert.isBelow(run.millis, 500)
     }))
 
-  it.live("G968: explores until a check fails, and the seed that it names shows the same again", () =>
+  it.live("G202: explores until a check fails, and the seed that it names shows the same again", () =>
     Effect.gen(function*() {
       const program = Effect.all(Array.from({ length: 4 }, () => Tickets.calls.draw()), { concurrency: 4 }).pipe(
         Effect.provide(Tickets.layer)
