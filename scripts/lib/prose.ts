@@ -1,0 +1,147 @@
+/**
+ * Sentences of this repository: of comments, pages, test titles and the texts that sources write.
+ *
+ * Left out are pictures, tables, headings and code: they hold no sentences.
+ */
+import { parseSync } from "oxc-parser"
+
+export type Place = "comment" | "page" | "title" | "text"
+
+export interface Sentence {
+  readonly place: Place
+  readonly line: number
+  readonly text: string
+}
+
+/** Between two sentences: the end of one and a capital letter, an empty line, or a point of a list. */
+const borders = /(?<=[.:?!](?:\*\*|\))?)\s+(?=[A-Z`[*])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )/g
+
+const minWords = 3
+
+/** Splits text that begins at a line, and keeps the line of every sentence. */
+const split = (place: Place, text: string, line: number): ReadonlyArray<Sentence> => {
+  const found: Array<Sentence> = []
+  const add = (from: number, to: number) => {
+    const part = text.slice(from, to)
+    const words = part.split(/\s+/).filter((word) => word !== "")
+    if (words.length < minWords) return
+    const before = text.slice(0, from) + /^\s*/.exec(part)![0]
+    found.push({ place, line: line + before.split("\n").length - 1, text: words.join(" ") })
+  }
+  let start = 0
+  for (const { index, 0: border } of text.matchAll(borders)) {
+    add(start, index)
+    start = index + border.length
+  }
+  add(start, text.length)
+  return found
+}
+
+const blank = (text: string) => text.replace(/[^\n]/g, "")
+
+/** Parts of a page that a script draws: their sentences are those of the sources. */
+const drawn = /^<!-- \w+: drawn[^]*?^<!-- end of [^]*?-->$/gm
+
+const code = /^ *```[^]*?^ *```.*$/gm
+
+const heads = /^---\n[^]*?\n---\n/
+
+/** The sentences of a Markdown page. */
+export const ofPage = (text: string): ReadonlyArray<Sentence> =>
+  split(
+    "page",
+    [heads, code, drawn, /<!--[^]*?-->/g, /^\s*[|#].*$/gm].reduce((page, part) => page.replace(part, blank), text),
+    1
+  )
+
+interface Comment {
+  readonly type: string
+  readonly value: string
+  readonly start: number
+  readonly end: number
+}
+
+/** A line of a comment that is part of a picture or a table. */
+const isPicture = (line: string) => /^ {2,}|--?>|^\s*\|/.test(line)
+
+const commentText = (value: string) =>
+  value.replace(/^[ \t]*\*? ?/gm, "").replace(/\n@(?:example|see|since|category)\b[^]*$/, "").replace(code, blank)
+    .split("\n").map((line) => isPicture(line) ? "" : line).join("\n")
+
+interface Node {
+  readonly type: string
+  readonly start: number
+  readonly end: number
+  readonly [field: string]: unknown
+}
+
+const isNode = (u: unknown): u is Node => typeof u === "object" && u !== null && typeof (u as Node).type === "string"
+
+const walk = (node: Node, visit: (node: Node) => void): void => {
+  visit(node)
+  for (const field of Object.values(node)) {
+    for (const child of Array.isArray(field) ? field : [field]) if (isNode(child)) walk(child, visit)
+  }
+}
+
+/** The text of a literal or a template; computed parts read as an ellipsis. */
+const literal = (node: Node): string | undefined => {
+  if (node.type === "Literal" && typeof node.value === "string") return node.value
+  if (node.type !== "TemplateLiteral") return undefined
+  const quasis = node.quasis as ReadonlyArray<{ readonly value: { readonly cooked: string } }>
+  return quasis.map(({ value }) => value.cooked).join("…")
+}
+
+/** `it`, `describe.skipIf(...)`, `it.effect.each(...)`: the name that such a chain begins with. */
+const root = (node: unknown): string | undefined => {
+  if (!isNode(node)) return undefined
+  if (node.type === "Identifier") return String(node.name)
+  return root(node.type === "CallExpression" ? node.callee : node.object)
+}
+
+const suites: ReadonlySet<string> = new Set(["it", "test", "describe", "layer"])
+
+interface Kept {
+  /** Test files have titles; other sources have comments, and the texts they write. */
+  readonly titles: boolean
+}
+
+/** The sentences of a TypeScript file: titles of a test, else comments and texts of four words or more. */
+export const ofSource = (file: string, text: string, { titles }: Kept): ReadonlyArray<Sentence> => {
+  const { comments, errors, program } = parseSync(file, text)
+  if (errors.length > 0) throw new Error(`${file}: ${errors[0]!.message}`)
+  const lineAt = (offset: number) => text.slice(0, offset).split("\n").length
+  const found: Array<Sentence> = []
+  walk(program as unknown as Node, (node) => {
+    if (titles) {
+      if (node.type !== "CallExpression" || !suites.has(root(node.callee) ?? "")) return
+      const [first] = node.arguments as ReadonlyArray<Node>
+      const title = first && literal(first)
+      if (title !== undefined) found.push({ place: "title", line: lineAt(first!.start), text: title })
+    } else {
+      const written = literal(node)
+      if (written === undefined || written.trim().split(/\s+/).length < 4) return
+      for (const { text } of split("text", written, 1)) found.push({ place: "text", line: lineAt(node.start), text })
+    }
+  })
+  if (titles) return found
+  let lines: Array<Comment> = []
+  const flush = () => {
+    const [first] = lines
+    if (first !== undefined) {
+      found.push(...split("comment", lines.map(({ value }) => commentText(value)).join("\n"), lineAt(first.start)))
+    }
+    lines = []
+  }
+  for (const comment of comments as ReadonlyArray<Comment>) {
+    // Lines of one remark stand below each other, with nothing but space between.
+    const last = lines.at(-1)
+    if (last !== undefined && (comment.type === "Block" || /\S|\n.*\n/.test(text.slice(last.end, comment.start)))) {
+      flush()
+    }
+    lines.push(comment)
+    if (comment.type === "Block") flush()
+  }
+  flush()
+  return found
+}

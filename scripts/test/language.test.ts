@@ -1,0 +1,149 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Language from "../language.ts"
+import * as Prose from "../lib/prose.ts"
+
+const root = Path.resolve(import.meta.dirname, "../..")
+const budget = JSON.parse(Fs.readFileSync(Path.join(root, "scripts/language.json"), "utf8")) as Language.Budget
+
+/** The faults of one file as `line kind`. */
+const faults = (file: string, text: string) => Language.faultsOf(file, text).map(({ kind, line }) => `${line} ${kind}`)
+
+describe("language", () => {
+  it("finds a clause in the place of a noun in comments, and its line", () => {
+    const text = `const a = 1
+/**
+ * The reader is slow. What it does not read
+ * stays here.
+ *
+ * Where nothing is said it is 5.
+ */
+const b = 2
+// Sends the word.
+// Nobody waits for it.
+const c = 3 // Whether it was sent.
+`
+    assert.deepStrictEqual(faults("a.ts", text), [
+      "3 headless",
+      "6 headless",
+      "10 headless",
+      "10 riddle",
+      "11 headless"
+    ])
+  })
+
+  it("leaves pictures, tables, code, tags and questions of comments alone", () => {
+    const text = `/**
+ * A machine of two states.
+ *
+ *   Who comes --Hello--> Whoever is there now
+ *
+ * | What | Nobody knows what is here |
+ *
+ * \`\`\`ts
+ * // What is here is a program of somebody.
+ * \`\`\`
+ *
+ * Who is there now?
+ *
+ * @example
+ * Whoever reads this is told what is done.
+ */
+const a = 1
+`
+    assert.deepStrictEqual(faults("a.ts", text), [])
+  })
+
+  it("finds them in texts that a source writes, in lower case too, and leaves short texts alone", () => {
+    const text = `throw new Error(\`what is asked of \${actor} is no call\`)
+const tag = "whoever comes"
+fail({ reason: "The actor has ended. Whoever asks again is refused." })
+`
+    assert.deepStrictEqual(faults("a.ts", text), ["1 headless", "1 riddle", "3 headless", "3 riddle"])
+  })
+
+  it("reads titles alone in test files, of every way to write a test", () => {
+    const text = `// Whoever reads this is fine.
+describe("whoever is late", () => {
+  it.live("who asks is told so", () => {})
+  it.effect.each([1])("what comes in is kept", () => {})
+  it.skipIf(true)(\`the actor of somebody ends\`, () => {})
+  it("an actor ends", () => fail("whoever is late is not read as a title"))
+})
+`
+    assert.deepStrictEqual(faults("a.test.ts", text), [
+      "2 headless",
+      "2 riddle",
+      "3 headless",
+      "4 headless",
+      "5 riddle"
+    ])
+  })
+
+  it("reads paragraphs and points of pages, not their headings, tables, code and drawn parts", () => {
+    const text = `# What is a page
+
+The page begins. **Nobody** reads it here.
+
+- Whether it is read is open.
+- The reader sees it.
+
+| what is this | a table of nobody |
+
+\`\`\`ts
+// Whoever reads this is a program.
+\`\`\`
+
+<!-- layers: drawn by a script -->
+Whatever is drawn comes from the sources.
+<!-- end of layers -->
+`
+    assert.deepStrictEqual(faults("a.md", text), ["3 headless", "3 riddle", "5 headless"])
+  })
+
+  it("a comparison with `so far as` and a word that only begins alike are no faults", () => {
+    assert.deepStrictEqual(
+      faults("a.md", "So far as it goes, the actor runs.\n\nWholesale changes of it are fine.\n"),
+      []
+    )
+    assert.deepStrictEqual(faults("a.md", "So many bytes leave at once.\n"), ["1 headless", "1 riddle"])
+  })
+
+  const two = Language.faultsOf("a.md", "What it is stays open.\n\nWhere it is stays open.\n")
+
+  it("a file may have as many faults as its budget, and one more is shown with all of its kind", () => {
+    assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 2, riddle: 0 } }), [])
+    assert.deepStrictEqual(Language.problems(two, { "a.md": { headless: 1, riddle: 9 } }), [
+      "a.md: 2 headless sentences, allowed are 1",
+      "  a.md:1 headless: What it is stays open.",
+      "  a.md:3 headless: Where it is stays open."
+    ])
+  })
+
+  it("a file without a budget may have none", () => {
+    assert.strictEqual(Language.problems(two, { "b.md": { headless: 2, riddle: 0 } }).length, 3)
+  })
+
+  it("a budget only falls, and forgets a file without faults", () => {
+    assert.deepStrictEqual(Language.lower(two, undefined), { "a.md": { headless: 2, riddle: 0 } })
+    assert.deepStrictEqual(
+      Language.lower(two, { "a.md": { headless: 3, riddle: 1 }, "b.md": { headless: 1, riddle: 0 } }),
+      {
+        "a.md": { headless: 2, riddle: 0 }
+      }
+    )
+    assert.deepStrictEqual(Language.lower(two, { "a.md": { headless: 1, riddle: 0 } }), {
+      "a.md": { headless: 1, riddle: 0 }
+    })
+  })
+
+  it("the repository keeps its budget, and the budget names no file that is gone", () => {
+    assert.deepStrictEqual(Language.problems(Language.faults(root), budget), [])
+    assert.deepStrictEqual(Object.keys(budget).filter((file) => !Fs.existsSync(Path.join(root, file))), [])
+  })
+
+  it("sentences of a page keep their lines", () => {
+    assert.deepStrictEqual(Prose.ofPage("# A\n\nOne two three.\nFour five six.\n").map(({ line }) => line), [3, 4])
+  })
+})
