@@ -79,10 +79,13 @@ export const isTest = ({ name }: File): boolean => name.endsWith(".test.ts")
 export const isProgram = ({ name, run, text }: File): boolean =>
   run && (text.includes("NodeActor.runMain(") || name.endsWith("main.ts"))
 
-/** The README and everything below docs/. */
+const published = ["actor", "node", "protocol", "testing"]
+
+/** The READMEs of the repository and of the published packages, and every page below docs/. */
 export const all = (): ReadonlyArray<Page> => {
   const docs = Fs.readdirSync(Path.join(root, "docs"), { recursive: true, encoding: "utf8" })
-  return ["README.md", ...docs.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)].toSorted()
+  const readmes = ["README.md", ...published.map((name) => `packages/${name}/README.md`)]
+  return [...readmes, ...docs.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)].toSorted()
     .map((path) => parse(path, Fs.readFileSync(Path.join(root, path), "utf8")))
 }
 
