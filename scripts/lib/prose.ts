@@ -18,8 +18,12 @@ const borders = /(?<=[.:?!](?:\*\*|\))?)\s+(?=[A-Z`[*])|\n\s*\n|\n(?=\s*(?:[-*]|
 
 const minWords = 3
 
+/** A span of code in a line names a thing and is no part of the language. */
+const spans = /`[^`\n]+`/g
+
 /** Splits text that begins at a line, and keeps the line of every sentence. */
-const split = (place: Place, text: string, line: number): ReadonlyArray<Sentence> => {
+const split = (place: Place, written: string, line: number): ReadonlyArray<Sentence> => {
+  const text = written.replace(spans, "`…`")
   const found: Array<Sentence> = []
   const add = (from: number, to: number) => {
     const part = text.slice(from, to)

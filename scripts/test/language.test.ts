@@ -143,6 +143,13 @@ Whatever is drawn comes from the sources.
     assert.deepStrictEqual(Object.keys(budget).filter((file) => !Fs.existsSync(Path.join(root, file))), [])
   })
 
+  it("a word in a span of code is no part of a sentence", () => {
+    assert.deepStrictEqual(
+      faults("a.md", "The rule forbids `nobody` and `who is`.\n\n`What` is a noun of this page.\n"),
+      []
+    )
+  })
+
   it("sentences of a page keep their lines", () => {
     assert.deepStrictEqual(Prose.ofPage("# A\n\nOne two three.\nFour five six.\n").map(({ line }) => line), [3, 4])
   })
