@@ -9,45 +9,14 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
+import { env, npm, pack, published, root, run } from "./lib/tarballs.ts"
 
-const root = Path.resolve(import.meta.dirname, "..")
 const template = Path.join(import.meta.dirname, "pack-test")
-const published = ["protocol", "actor", "node", "testing"]
-
-// `npm run` tells its children which project they are in: the npm started here is in another one.
-const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...env } = process.env
-
-const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): string => {
-  console.log(`$ ${[Path.basename(command), ...args].join(" ")}`)
-  const { error, status, stdout } = ChildProcess.spawnSync(command, args, {
-    cwd,
-    env,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-    timeout: 300_000
-  })
-  if (error !== undefined) throw error
-  if (status !== 0) throw new Error(`${command} ${args.join(" ")}: exit ${status}\n${stdout}`)
-  return stdout
-}
-
-const npm = (cwd: string, ...args: ReadonlyArray<string>) => run(cwd, "npm", ...args)
 
 /** A stale dist would be packed with modules that no longer exist: it is built from nothing. */
 const build = () => {
   for (const name of published) Fs.rmSync(Path.join(root, "packages", name, "dist"), { recursive: true, force: true })
   npm(root, "run", "--silent", "build")
-}
-
-const pack = (name: string, into: string): string => {
-  const [packed] = Object.values(
-    JSON.parse(npm(Path.join(root, "packages", name), "pack", "--json", "--pack-destination", into))
-  ) as ReadonlyArray<{ readonly filename: string; readonly files: ReadonlyArray<{ readonly path: string }> }>
-  const paths = packed!.files.map((file) => file.path)
-  const strange = paths.filter((path) => !/^((dist|src)\/[^.].*|package\.json|LICENSE|[A-Z]+\.md)$/.test(path))
-  if (strange.length > 0) throw new Error(`${name} packs what no user needs: ${strange.join(", ")}`)
-  if (!paths.some((path) => path.endsWith(".d.ts"))) throw new Error(`${name} packs no build`)
-  return Path.join(into, packed!.filename)
 }
 
 const test = (project: string) => {

@@ -1,0 +1,43 @@
+/**
+ * The tarballs of the published packages, as registries and type checkers of others see them: publint and attw
+ * (arethetypeswrong) over each, as `npm run build` made it. Any message of publint fails, suggestions too.
+ *
+ * The packages are ESM alone: `require` of them is Node's own, which is why attw runs with the profile `esm-only`.
+ */
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { pack, published, root, run } from "./lib/tarballs.ts"
+
+/** Modules that `./*` opens: attw looks at none behind a pattern unless it is named. */
+const modules = (name: string): ReadonlyArray<string> => {
+  const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, unknown>>
+  }
+  return Fs.globSync("*.ts", { cwd: Path.join(root, "packages", name, "src") }).sort()
+    .map((file) => `./${Path.basename(file, ".ts")}`)
+    .filter((path) => path !== "./index" && exports[path] !== null)
+}
+
+const bin = (name: string) => Path.join(root, "node_modules", ".bin", name)
+
+const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-pack-lint-"))
+try {
+  for (const name of published) {
+    const tarball = pack(name, folder)
+    const said = run(root, bin("publint"), "run", tarball, "--strict")
+    console.log(said.trim())
+    if (!said.includes("All good")) throw new Error(`publint has something to say of ${name}`)
+    const look = ["--profile", "esm-only", "--format", "ascii", "--no-emoji", "--include-entrypoints"]
+    const found = run(root, bin("attw"), tarball, ...look, ...modules(name))
+    for (const path of modules(name)) {
+      if (!found.includes(`"@furrow/${name}/${path.slice(2)}"`)) {
+        throw new Error(`attw did not look at ${path} of ${name}`)
+      }
+    }
+    console.log(found.trim())
+  }
+  console.log("pack-lint: publint and attw find nothing")
+} finally {
+  Fs.rmSync(folder, { recursive: true, force: true })
+}
