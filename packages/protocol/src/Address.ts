@@ -38,7 +38,7 @@ export interface ParseOptions {
 }
 
 /**
- * Reads one address; the issue says what is wrong with it, and what would be right.
+ * Reads one address; the issue names the fault and the form that is expected.
  *
  * @since 0.1.0
  */
@@ -137,7 +137,7 @@ const parseTcp = (text: string, protocol: "ip4" | "ip6", rest: ReadonlyArray<str
   const number = readDecimal(port, 65535)
   if (number === undefined) return bad(text, `${JSON.stringify(port)} is no port from 1 to 65535`, expected)
   return number === 0 && !bind
-    ? bad(text, "port 0 is for listening only, nobody answers there", expected)
+    ? bad(text, "port 0 is for listening only: no actor answers there", expected)
     : good({ _tag: "Tcp", host, port: number })
 }
 

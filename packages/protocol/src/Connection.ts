@@ -1,5 +1,5 @@
 /**
- * One connection as a machine: who is at the other end, how far the two have come, and which word may be said now.
+ * One connection as a machine: the role of the other end, the phase of the two, and the words that may be said now.
  *
  *   Handshaking --Welcome--> Spawning --Spawn--> Booting --Ready--> Serving --Bye--> Leaving --end--> Closed
  *        |                      (a parent and its child)               ^                |
@@ -80,7 +80,7 @@ export interface Dialogs {
 export interface State<E> {
   readonly role: Role
   readonly phase: Phase<E>
-  /** Words that came before somebody owns the connection; `undefined` once somebody does. */
+  /** Words that came before the connection has an owner; `undefined` once it has one. */
   readonly early: ReadonlyArray<Message> | undefined
   readonly dialogs: Dialogs
   /** The first dialog of this side that was opened when the connection was gone. */
@@ -122,7 +122,7 @@ export type Action =
   | { readonly _tag: "Greet"; readonly result: Greeted }
   /** Find out why the connection ended. */
   | { readonly _tag: "Explain" }
-  /** Send what is queued, then end our half. */
+  /** Send the queued words, then end our half. */
   | { readonly _tag: "EndWriting" }
   /** Nothing can be sent any more. */
   | { readonly _tag: "StopWriting" }

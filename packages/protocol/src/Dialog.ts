@@ -13,10 +13,10 @@
  *              +-- failed by us ---+--> Failing -----exit--> Done (with this failure, whatever the handler makes of it)
  *              +-- caller lost ----+--> Orphaned ----exit--> Done (nobody to tell)
  *
- * Whatever arrives in whatever order: a dialog settles at most once and is silent afterwards; a cancel travels at most
- * once; what crossed a cancel on the wire, or was overtaken by it, is dropped on both sides, because nobody is left to
- * read it. A plain call is the dialog without `Started`, a stream one whose caller has nothing to say: one machine, one
- * set of cancel rules.
+ * In any order of words a dialog settles at most once and is silent afterwards, and a cancel travels at most once. Words
+ * that crossed a cancel on the wire, or were overtaken by it, are dropped on both sides: they have no reader any more. A
+ * plain call is the dialog without `Started`, a stream one whose caller has nothing to say: one machine, one set of
+ * cancel rules.
  *
  * @since 0.1.0
  */
@@ -26,7 +26,7 @@ import type { Violation } from "./Violation.ts"
 /** One direction of a dialog: `stopped` after its sender's `Stop`. */
 export type Half = "open" | "stopped"
 
-/** Why somebody wants the work to stop, who asked first, and how many milliseconds the finalizers have. */
+/** The reason to stop the work, the actor that asked first, and the milliseconds that the finalizers have. */
 export interface Cancellation {
   readonly by: Message.ActorId
   readonly reason: string
@@ -65,7 +65,7 @@ export type CallerAction<L = unknown> =
   | { readonly _tag: "SendCancel"; readonly cancellation: Cancellation }
   | { readonly _tag: "SendStop" }
   | { readonly _tag: "Settle"; readonly outcome: Outcome<L> }
-  /** The last word came after the bound: nobody waits for it. */
+  /** The last word came after the bound, when the caller had gone on. */
   | { readonly _tag: "SettleLate"; readonly outcome: Outcome<L> }
 
 /** How a dialog ended, seen by the caller. */
@@ -201,7 +201,7 @@ export type CalleeAction<F = unknown> =
   | { readonly _tag: "Interrupt"; readonly cancellation: Cancellation | "caller-lost" }
   /** Say the last word: the handler's exit, or this failure. `asked`: the caller has cancelled, and this answers it. */
   | { readonly _tag: "SendLast"; readonly failure: F | undefined; readonly asked: boolean }
-  /** The handler has exited, and nobody is left to be told. */
+  /** The handler has exited, and its caller is gone. */
   | { readonly _tag: "Unheard" }
   | { readonly _tag: "Forget" }
   | { readonly _tag: "Violate"; readonly violation: Violation }
@@ -287,7 +287,7 @@ const calleeHeard = <F>(
     const cancellation = { by, reason, deadline }
     return [{ _tag: "Cancelling", cancellation }, [{ _tag: "Interrupt", cancellation }]]
   }
-  // Cancel takes the control lane: what the caller said before it may arrive after it, and nobody is left to read it.
+  // Cancel takes the control lane: words that the caller said before it may arrive after it, and have no reader.
   if (state._tag === "Cancelling" || state._tag === "Failing") return [state, silence]
   if (state._tag === "Fresh" || state.kind === "call") return breach()
   switch (word._tag) {

@@ -4,7 +4,7 @@
  * The payload of a word is its last field, a msgpack `bin` whose bytes are appended as they are: encoding never copies
  * them, decoding hands out a view. Only plain msgpack is read: a frame is walked before it is parsed, so extensions
  * (msgpackr's record extension above all: it would let a peer define object shapes by name), lengths that lie and deep
- * nesting never reach the parser. Whatever it may still throw becomes a violation.
+ * nesting never reach the parser. An error of the parser becomes a violation.
  *
  * @since 0.1.0
  */
@@ -138,7 +138,7 @@ export type Decoded =
 
 const violation = (violation: Violation): Decoded => ({ _tag: "Violation", violation })
 
-/** Reads one value of plain msgpack; what is wrong with it otherwise. */
+/** Reads one value of plain msgpack, or names the fault in it. */
 const unpacked = (bytes: Uint8Array): Result<unknown> => {
   const issue = Plain.issue(bytes)
   if (issue !== undefined) return { ok: false, issue }
@@ -154,7 +154,7 @@ export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
  * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records of
- * them. `check` says what is wrong with a value, at both ends. Unlike a codec of a schema it costs nothing to make.
+ * them. `check` names the fault of a value, at both ends. Unlike a codec of a schema it costs nothing to make.
  */
 export const plainCodec = <A>(check: (value: unknown) => string | undefined): PlainCodec<A> => ({
   encode: (value) => {

@@ -2,7 +2,7 @@
  * How a failure looks on the wire: what an `Error` word carries.
  *
  * A cause crosses with all its reasons. One of them decides the tag (the endpoint's own error first, then a defect,
- * then a cancellation); the others ride along in `others`. Whatever has no schema is boxed: type, message, stack and
+ * then a cancellation); the others ride along in `others`. A value without a schema is boxed: type, message, stack and
  * the chain of causes as text, its own plain data, with the actor it comes from and the actors that passed it on.
  *
  * @since 0.1.0
@@ -51,7 +51,7 @@ export const Lost = Schema.Union([
   /** Its heap was full; `limit` is the one it was started with, in MiB. */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
-  /** It was killed, and nobody has seen its exit: it may still be there. */
+  /** It was killed, and its exit was never reported: it may still be there. */
   Schema.TaggedStruct("Unreported", {})
 ])
 
@@ -76,7 +76,7 @@ export const Failure = Schema.Union([
     began: Schema.optionalKey(Began)
   }),
   Schema.TaggedStruct("EndpointUnknown", { endpoint: Schema.String, exposed: Schema.Array(Schema.String) }),
-  /** Nothing was run: so many dialogs of the caller are open on this connection, or answered and unread. */
+  /** Nothing was run: the caller has `limit` dialogs on this connection that are open, or answered and unread. */
   Schema.TaggedStruct("Busy", { limit: Schema.Int }),
   /** The two sides have different contracts; this is the callee's, for the caller to compare. */
   Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
@@ -108,7 +108,7 @@ export const encode = (failure: Failure): Uint8Array => {
   return Hot.general(failure, encoded.value)
 }
 
-/** The same back; a payload that is no failure says what is wrong with it. */
+/** The same back, or the fault of a payload that is no failure. */
 export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
   if (Hot.isGeneral(payload)) return codec().decode(payload.subarray(1))
   const failure = Hot.decode(payload)

@@ -43,7 +43,7 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 
 /**
  * Feeds one chunk. `Filling.body` is owned by the state: a state is used once, as any linear value. No more than `count`
- * frames are taken; what is behind them waits in the state, for a limit that may be another one.
+ * frames are taken; bytes behind them wait in the state, for a limit that may be another one.
  */
 export const decode = (state: State, chunk: Uint8Array, maxFrame = defaultMaxFrame, count = Infinity): Decoded => {
   if (state._tag === "Failed") return { state, frames: none }

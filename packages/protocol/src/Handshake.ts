@@ -7,9 +7,8 @@
  *                                                                                                --> Refused (Refuse sent)
  *
  * An acceptor that holds its tree's secret challenges; one that holds none lets in on `Hello` alone. Each side proves
- * that it holds the secret by a mac over both fresh nonces and both actors, so a proof is worth nothing to anybody but
- * the actor it was made for, on the connection it was made for. The labels differ: what one side says proves nothing
- * when it is said back. How the mac is made is given from outside; there is no cryptography here.
+ * that it holds the secret by a mac over both fresh nonces and both actors, so a proof is valid for one actor on one
+ * connection. The labels differ, so that a proof said back to its maker proves nothing. How the mac is made is given from outside; there is no cryptography here.
  *
  * Until a side is `Open` every other word is a violation, and so is a greeting later. The acceptor judges in one
  * place: version first, then the proof, and what its `judge` says last, so that no stranger makes it work.
@@ -19,7 +18,7 @@
 import type { ActorId, Challenge, Hello, Message, RefuseReason, Version, Welcome } from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
-/** What a side knows of the other once the connection is open. */
+/** The other side, as it is known once the connection is open. */
 export interface Peer {
   readonly actor: ActorId
   readonly version: Version
@@ -34,7 +33,7 @@ export interface Refusal {
 }
 
 /**
- * What one side proves itself with on one connection: `nonce` is fresh, `mac` is keyed with the tree's secret.
+ * The means of one side to prove itself on one connection: `nonce` is fresh, `mac` is keyed with the tree's secret.
  *
  * @since 0.1.0
  */
@@ -52,7 +51,7 @@ export type Config =
     /** Its nonce is the authenticator's. */
     readonly hello: Hello
     readonly auth?: Authenticator | undefined
-    /** The uuid of the actor that is meant; without it a proof is made for whoever answers. */
+    /** The uuid of the actor that is meant; without it a proof is made for any actor that answers. */
     readonly to?: string | undefined
     /** `undefined` stays. Asked last, about an acceptor that has proven itself where there is a secret. */
     readonly expect?: ((welcome: Welcome) => Refusal | undefined) | undefined

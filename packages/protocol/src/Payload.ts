@@ -315,8 +315,8 @@ const maxKeptParserBytes = 64 * 1024
 
 /**
  * A `SchemaBinary.parser` reads faster than the codec does, but it keeps a cut-off payload and joins it to the next one.
- * So it is given whole payloads only, one at a time, and never again after a failure; the codec says what is wrong with
- * everything else.
+ * So it is given whole payloads only, one at a time, and never again after a failure; the codec names the fault of any
+ * other payload.
  */
 const decoder = <S extends Data>(schema: S): (bytes: Uint8Array) => S["Type"] => {
   let idle: SchemaBinary.Parser<S["Type"]> | undefined

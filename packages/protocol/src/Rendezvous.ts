@@ -1,5 +1,5 @@
 /**
- * The connections of one actor to its peers as a machine: at most one for each pair, whoever dials and in whatever order.
+ * The connections of one actor to its peers as a machine: at most one for each pair, in every order of their dials.
  *
  *   (gone) --wanted--> Dialling --connected--> Greeting --welcome--> Open --end of the connection--> (gone)
  *                         ^                        |--refused as a duplicate--> Duplicate
@@ -31,7 +31,7 @@ export type Link<C> =
 
 export interface State<C, S> {
   readonly self: string
-  /** `ending`: nothing new is dialled, and nobody let in. `closed`: there is no connection any more. */
+  /** `ending`: nothing new is dialled, and no peer is let in. `closed`: there is no connection any more. */
   readonly phase: "open" | "ending" | "closed"
   /** By the uuid of the peer; one that is not here is gone. */
   readonly links: ReadonlyMap<string, Link<C>>

@@ -1,6 +1,6 @@
 /**
- * Every way a peer can break the rules. The set is closed: whoever finds a breach names one of these, says it to the
- * peer in a `Violation` word, and closes the connection. Nothing a peer sends can do more than that.
+ * Every way a peer can break the rules. The set is closed: the side that finds a breach names one of these, says it to
+ * the peer in a `Violation` word, and closes the connection. Nothing a peer sends can do more than that.
  *
  * `Unsupported` is the one that is not hostile: a word from a newer minor version, answered instead of ignored.
  *

@@ -82,8 +82,8 @@ const wrong: ReadonlyArray<readonly [text: string, issue: string]> = [
   ...["", "-1", "+1", "65536", "080", "80 ", "1e3", "0x50", "http", "٨٠"].map((port) =>
     [`/ip4/127.0.0.1/tcp/${port}`, `"${port}" is no port from 1 to 65535. ${ip4}`] as const
   ),
-  ["/ip4/127.0.0.1/tcp/0", `port 0 is for listening only, nobody answers there. ${ip4}`],
-  ["/ip6/::1/tcp/0", `port 0 is for listening only, nobody answers there. ${ip6}`]
+  ["/ip4/127.0.0.1/tcp/0", `port 0 is for listening only: no actor answers there. ${ip4}`],
+  ["/ip6/::1/tcp/0", `port 0 is for listening only: no actor answers there. ${ip6}`]
 ]
 
 const whole = (maximum: number, minimum = 0) => Schema.Int.check(Schema.isBetween({ minimum, maximum }))

@@ -1,4 +1,4 @@
-/** The open places of a schema, `Unknown`, `Any` and `ObjectKeyword`: what is there crosses as JSON. */
+/** The open places of a schema, `Unknown`, `Any` and `ObjectKeyword`: a value there crosses as JSON. */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 

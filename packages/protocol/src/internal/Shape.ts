@@ -12,7 +12,7 @@ import { described } from "../Described.ts"
 const maxLevels = 512
 /** Values below this many levels are never refused: of a class instance each level counts several times. */
 const shallowLevels = 100
-/** Values that are looked at to say what is wrong. */
+/** Values that are looked at to find the fault. */
 const maxVisited = 1_000_000
 /** Steps of a path that are shown. */
 const shownSteps = 12
@@ -94,7 +94,7 @@ const shapeIssue = (value: unknown): string | undefined => {
   return issue === "limit" ? undefined : issue
 }
 
-/** Whether a value of this many bytes may have more levels than its reader accepts. */
+/** Says whether a value of this many bytes may have more levels than its reader accepts. */
 export const mayBeDeep = (value: unknown, bytes: number): boolean =>
   bytes > maxLevels &&
   attempt(() => search(value, bytes, (_, keys) => keys.length > shallowLevels ? true : undefined), true) !== undefined

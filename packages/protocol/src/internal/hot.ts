@@ -1,8 +1,8 @@
 /**
  * The words that calls, streams and cancels are made of, written and read by hand: no parser, nothing allocated but the result.
  *
- * A shortcut and not a second language. It writes the bytes that msgpackr would write; a payload it cannot read at a
- * glance, sound or not, is `undefined` and left to the ordinary way, which also says what is wrong with it.
+ * A shortcut and not a second language. It writes the bytes that msgpackr would write. Reading returns `undefined` for
+ * anything unusual, valid or not: the ordinary way then reads it, and names its fault.
  */
 import type { Parts } from "../Frame.ts"
 import {

@@ -2,9 +2,9 @@
  * Is this one value of plain msgpack? A walk over its tokens that builds nothing and reads no text.
  *
  * The parser behind it is made for friends: it knows a dozen extensions (regular expressions, errors, records), takes a
- * declared length on trust and prints what it read into its error messages. What passed the walk holds only nil,
- * booleans, numbers, text, bytes, arrays and maps with text keys, nested at most `maxDepth` deep, and ends where the
- * bytes end; so the parser has nothing left to be surprised by, and a hostile frame costs one pass.
+ * declared length on trust and prints what it read into its error messages. Bytes that pass the walk hold only
+ * nil, booleans, numbers, text, bytes, arrays and maps with text keys, nested at most `maxDepth` deep, and end with the
+ * value; so the parser has nothing left to be surprised by, and a hostile frame costs one pass.
  */
 
 /** A `Start` with log annotations is 11 deep at most. */
@@ -22,7 +22,7 @@ const issues: { readonly [code: number]: string } = {
   [badKey]: "a map has a key that is not plain text"
 }
 
-/** What is wrong, or `undefined` where nothing is. */
+/** The fault, or `undefined` for plain msgpack. */
 export const issue = (bytes: Uint8Array): string | undefined => {
   const end = walk(bytes, 0, 0)
   if (end < 0) return issues[end]

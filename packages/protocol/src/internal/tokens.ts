@@ -1,8 +1,8 @@
 /**
  * Tokens of msgpack that are written and read by hand: small integers, short plain text, bytes and actor ids.
  *
- * They are the bytes that msgpackr would write, too. What is not ordinary (a long text, letters beyond ASCII, a large
- * number) is for the parser.
+ * They are the bytes that msgpackr would write, too. Anything else (a long text, letters beyond ASCII, a
+ * large number) is for the parser.
  */
 import { isWindow } from "../Credit.ts"
 import type { ActorId, Window } from "../Message.ts"
