@@ -13,10 +13,10 @@
  *              +-- failed by us ---+--> Failing -----exit--> Done (with this failure, whatever the handler makes of it)
  *              +-- caller lost ----+--> Orphaned ----exit--> Done (nobody to tell)
  *
- * In any order of words a dialog settles at most once and is silent afterwards, and a cancel travels at most once. Words
- * that crossed a cancel on the wire, or were overtaken by it, are dropped on both sides: they have no reader any more. A
- * plain call is the dialog without `Started`, a stream one whose caller has nothing to say: one machine, one set of
- * cancel rules.
+ * In any order of words a dialog settles at most once and is silent afterwards, and a cancel travels at most once.
+ * Words that crossed a cancel on the wire, or were overtaken by it, are dropped on both sides: they have no reader any
+ * more. A plain call is the dialog without `Started`, a stream one whose caller has nothing to say: one machine, one
+ * set of cancel rules.
  *
  * @since 0.1.0
  */

@@ -1,8 +1,8 @@
 /**
- * What every `Connection` owes: order, backpressure, half close, cut, the end said once.
+ * The duties of every `Connection`: order, backpressure, half close, cut, the end said once.
  *
- * A new transport is tested by one line: a maker of connected pairs. Each case gets a pair of its own. Who listens and
- * dials is in `TransportSuite`.
+ * A new transport is tested by one line: a maker of connected pairs. Each case gets a pair of its own. Listening
+ * and dialling are in `TransportSuite`.
  *
  * @since 0.1.0
  */
@@ -36,7 +36,7 @@ const fill = (connection: Connection, chunk: Uint8Array): number => {
     room = connection.write([chunk])
     written += chunk.length
   }
-  Assert.ok(!room, `write never answered false: ${written} bytes were taken from it while nobody read`)
+  Assert.ok(!room, `write never answered false: ${written} bytes were taken from it without a reader`)
   return written
 }
 
@@ -70,7 +70,7 @@ const cases = {
       equal([right.text, left.text], [expected("r"), expected("l")])
     })
   },
-  "what is written before the other end starts to read waits for it": (near, far) =>
+  "bytes written before the other end starts to read wait for it": (near, far) =>
     Effect.gen(function*() {
       new Recorder(near).start()
       near.write([bytes("early")])
@@ -100,7 +100,7 @@ const cases = {
       yield* received(at, 4)
       equal(inside, 0)
     }),
-  "what arrived is a plain Uint8Array that stays as it is": (near, far) =>
+  "a chunk that arrived is a plain Uint8Array that stays as it is": (near, far) =>
     Effect.gen(function*() {
       const at = new Recorder(far).start()
       new Recorder(near).start()
@@ -135,7 +135,7 @@ const cases = {
       yield* settled
       equal(writer.drains, 0)
     }),
-  "end sends what is queued first, then says the end once, without a reason": (near, far) =>
+  "end sends queued bytes first, then says the end once, without a reason": (near, far) =>
     Effect.gen(function*() {
       new Recorder(near).start()
       const at = new Recorder(far)
@@ -161,7 +161,7 @@ const cases = {
       equal([us.text, us.ends], ["answer", [undefined]])
       yield* nothingElse(us, peer)
     }),
-  "what a peer had queued when it hears our end arrives all the same": (near, far) =>
+  "bytes that a peer had queued when it hears our end arrive all the same": (near, far) =>
     Effect.gen(function*() {
       const us = new Recorder(near)
       const queued = fill(far, pattern(64 * 1024))
@@ -176,7 +176,7 @@ const cases = {
       equal([us.received, us.ends, peer.ends], [queued, [undefined], [undefined]])
       yield* nothingElse(us)
     }),
-  "what was sent and the end behind it wait for a reader that comes late": (near, far) =>
+  "bytes and the end behind them wait for a reader that comes late": (near, far) =>
     Effect.gen(function*() {
       const us = new Recorder(near).start()
       near.write([bytes("farewell")])
@@ -189,7 +189,7 @@ const cases = {
       yield* ended(us)
       yield* nothingElse(us, peer)
     }),
-  "an end that nobody was there to hear is said to who comes late": (near, far) =>
+  "an end that came before any listener is said to a late one": (near, far) =>
     Effect.gen(function*() {
       near.destroy()
       yield* settled

@@ -1,6 +1,6 @@
 /**
- * A contract as data: what every implementation of a seam owes its users, one case a sentence. It knows no test
- * runner: whoever runs it hands each case to theirs.
+ * A contract as data: the duties of every implementation of a seam, one case a sentence. It knows no test runner: the
+ * test hands each case to its own.
  *
  * ```ts
  * for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => run)

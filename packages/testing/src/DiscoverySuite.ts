@@ -1,10 +1,10 @@
 /**
- * What every `Discovery` owes the tree it is opened for: a name is held from its claim on, listed from ready to gone, alone
+ * The duties of every `Discovery` to its tree: a name is held from its claim on, listed from ready to gone, alone
  * or shared; a watcher hears all of it in order, and costs a bounded amount of memory.
  *
  * A new Discovery is tested by one line: this contract with a maker of it. Each case opens it for a tree of its own, with
- * the registrar of such a tree below it. Whether a parent may speak of an actor is not its concern: the runtime checks that
- * before it asks. Entries of other trees, which an engine may know, are left out of what is compared.
+ * the registrar of such a tree below it. The runtime checks before it asks that a parent may speak of an actor, so no case
+ * does. Entries of other trees, which an engine may know, are left out of the comparison.
  *
  * @since 0.1.0
  */
@@ -102,7 +102,7 @@ class Tree {
     return name.slice(0, -this.id.length - 1)
   }
 
-  /** What a watcher has heard of this tree. */
+  /** A change that a watcher has heard of this tree, as text. */
   told(change: Change): string | undefined {
     if (change._tag === "Snapshot") return `all ${this.short(change.entries).toSorted().join(" ")}`
     if (change.entry.path[0] !== this.root.actor.uuid) return undefined
@@ -112,7 +112,7 @@ class Tree {
   }
 }
 
-/** What a case works with: the tree, and its directory as the Discovery opened it. */
+/** The tools of a case: the tree, and its directory as the Discovery opened it. */
 interface Opened {
   readonly tree: Tree
   readonly directory: Directory
@@ -143,7 +143,7 @@ const reading = ({ directory, tree }: Opened, of?: string) =>
         const told = tree.told(change)
         if (told !== undefined) heard.push(told)
       })))
-    yield* Eventually.holds("a watch begins with what is there", () => heard.length > 0)
+    yield* Eventually.holds("a watch begins with the entries that are there", () => heard.length > 0)
     const hears = (...expected: ReadonlyArray<string>) =>
       Effect.andThen(
         Effect.ignore(Eventually.holds("it hears the last one", () => heard.length >= expected.length)),
@@ -229,7 +229,7 @@ const names: Record<string, Body> = {
       yield* directory.ready(entry.actor.uuid, ++pids)
       equal(yield* listed(opened), ["twice", "root"])
     }),
-  "a list of one name holds nobody else": (opened) =>
+  "a list of one name holds no other": (opened) =>
     Effect.gen(function*() {
       for (const  of of["a", "b", "a"]) yield* come(opened, of)
       equal(yield* listed(opened, "a"), ["a", "a"])
@@ -301,7 +301,7 @@ const names: Record<string, Body> = {
 const many = 5000
 
 const watches: Record<string, Body> = {
-  "a watch begins with everybody who is there": (opened) =>
+  "a watch begins with every actor that is there": (opened) =>
     Effect.gen(function*() {
       yield* come(opened, "there")
       yield* opened.directory.claim(opened.tree.entry("starting"))
@@ -332,7 +332,7 @@ const watches: Record<string, Body> = {
         "stale dead"
       )
     }),
-  "a watch of one name tells of nobody else": (opened) =>
+  "a watch of one name tells of no other": (opened) =>
     Effect.gen(function*() {
       yield* come(opened, "other")
       const { hears } = yield* reading(opened, "one")
@@ -384,7 +384,7 @@ const watches: Record<string, Body> = {
     }),
   "a watcher that stops is forgotten": (opened) =>
     Effect.gen(function*() {
-      // One that follows the registrar itself has its watch from the beginning, or from the first watcher on.
+      // A Discovery that follows the registrar itself has its watch from the beginning, or from the first watcher on.
       yield* Effect.flatMap(reading(opened), ({ stop }) => stop)
       yield* settled
       const before = opened.tree.watching

@@ -21,7 +21,7 @@ import * as Exit from "effect/Exit"
 export interface Options {
   readonly within?: Duration.Input | undefined
   readonly every?: Duration.Input | undefined
-  /** What is waited for, as the error is to call it. */
+  /** The thing waited for, as the error is to call it. */
   readonly what?: string | undefined
 }
 
@@ -77,7 +77,7 @@ export const succeeds = <A, E, R>(
       if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
       if (performance.now() >= until) {
         const last = Cause.squash(exit.cause)
-        return yield* new NotInTime({ what: options.what ?? "what was waited for", millis, attempts, last })
+        return yield* new NotInTime({ what: options.what ?? "the condition", millis, attempts, last })
       }
       yield* pause(every)
     }

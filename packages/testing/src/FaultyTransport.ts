@@ -3,7 +3,7 @@
  *
  *   write -> lane (waits, is cut up, is joined) -> inner connection -> lane -> data
  *
- * What a transport owes stays true: bytes keep their order, nothing is lost before the end, the end is said once. All
+ * The duties of a transport stay kept: bytes keep their order, nothing is lost before the end, the end is said once. All
  * else is up to the faults: chunks wait for some turns of the event loop, are split and joined anywhere, a write is told
  * that there is no room though there is, and the connection ends at any byte, in both directions or in one. The same
  * seed does the same again.
@@ -44,7 +44,7 @@ export interface Faults {
   readonly join?: number | undefined
   /** The chance of a write to be answered with `false` though there is room. `drain` follows up to `delay` turns later. */
   readonly stall?: number | undefined
-  /** Ends the connection after so many bytes of one direction, wherever that is in a frame. */
+  /** Ends the connection after `after` bytes of one direction, wherever that is in a frame. */
   readonly cut?: { readonly after: number; readonly counting: "incoming" | "outgoing"; readonly how: Cut } | undefined
 }
 

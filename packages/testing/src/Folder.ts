@@ -36,7 +36,7 @@ export const make = (
   )
 
 /**
- * The lines of a file, none where it does not exist: what a test finds that somebody appended.
+ * The lines of a file, none where it does not exist: a test finds what its actors appended.
  *
  * @since 0.1.0
  */

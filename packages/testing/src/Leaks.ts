@@ -3,7 +3,7 @@
  *
  *   picture: descendants · file descriptors (sockets, pipes, files) · temporary files
  *
- * What is ending may take a moment, so the comparison is repeated until a deadline. It fails with every process,
+ * Things that are ending may take a moment, so the comparison is repeated until a deadline. It fails with every process,
  * descriptor and file that was not there before. Two pieces of work at once see each other's: check around both.
  *
  * @since 0.1.0
@@ -17,19 +17,20 @@ import * as Eventually from "./Eventually.ts"
 import * as Processes from "./Processes.ts"
 
 /**
- * What a process holds.
+ * The processes, descriptors and temporary files that a process holds.
  *
  * @since 0.1.0
  */
 export interface Picture {
   readonly processes: ReadonlyMap<number, Processes.Process>
-  /** What each open descriptor points at. Linux only: empty elsewhere. */
+  /** The target of each open descriptor. Linux only: empty elsewhere. */
   readonly descriptors: ReadonlyMap<number, string>
   readonly files: ReadonlySet<string>
 }
 
 /**
- * Where temporary files are looked for (a folder that others use too shows theirs: give each worker its own TMPDIR), what does not count, and how long to wait (default: 10 seconds).
+ * The folder of temporary files (a folder that others use too shows theirs: give each worker its own TMPDIR), the
+ * things that do not count, and the time to wait (default: 10 seconds).
  *
  * @since 0.1.0
  */
@@ -37,7 +38,7 @@ export interface Options {
   readonly within?: Eventually.Options["within"]
   /** Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`). */
   readonly temporary?: { readonly folder?: string; readonly prefix?: string } | undefined
-  /** Processes and descriptors that are somebody else's, by their command line or by what they point at. */
+  /** Processes and descriptors of others, by their command line or their target. */
   readonly ignore?: ((description: string) => boolean) | undefined
 }
 
@@ -77,7 +78,7 @@ const descriptors = (): ReadonlyMap<number, string> => {
 const temporaryFiles = ({ folder = Os.tmpdir(), prefix = "furrow" } = {}): ReadonlySet<string> =>
   new Set(Fs.readdirSync(folder).filter((name) => name.startsWith(prefix)).map((name) => Path.join(folder, name)))
 
-/** Node opens a pipe of its own when the first signal is listened to, and keeps it: that is no leak of anybody's. */
+/** Node opens a pipe of its own when the first signal is listened to, and keeps it: that is no leak. */
 const openNodesOwn = (): void => {
   const listener = () => {}
   process.on("SIGWINCH", listener)
@@ -85,7 +86,7 @@ const openNodesOwn = (): void => {
 }
 
 /**
- * What this process holds now.
+ * Takes a picture of this process as it is now.
  *
  * @since 0.1.0
  */

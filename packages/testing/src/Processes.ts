@@ -86,7 +86,7 @@ export const all = (): ReadonlyArray<Process> =>
     : allFromPs()
 
 /**
- * One process, if it exists: dead ones that nobody has reaped do.
+ * One process, if it exists: a dead one that has not been reaped does.
  *
  * @since 0.1.0
  */

@@ -45,12 +45,12 @@ export interface Ended {
  */
 export interface Program {
   readonly pid: number
-  /** What it has written so far. */
+  /** Its output so far. */
   readonly stdout: () => string
   readonly stderr: () => string
   /** Waits until its stdout matches; the failure shows what there is instead. */
   readonly says: (text: RegExp, options?: Eventually.Options) => Effect.Effect<RegExpExecArray, Eventually.NotInTime>
-  /** To the program alone, as somebody else would send it. */
+  /** To the program alone, as another process would send it. */
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Closes our end of its output: what it writes next fails with EPIPE. */
   readonly deafen: Effect.Effect<void>

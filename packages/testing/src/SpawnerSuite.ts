@@ -1,9 +1,9 @@
 /**
- * What every `SpawnerDriver` owes the runtime: a handle with a connection to the actor that was asked for, one exit with its
+ * The duties of every `SpawnerDriver`: a handle with a connection to the actor that was asked for, one exit with its
  * code or signal, signals that reach it, and nothing left of a start that failed or was given up.
  *
  * A new spawner is tested by one line: this contract with a maker of it. Each case gets a driver of its own. The actors are
- * those of this package: the driver starts them as it starts anybody's.
+ * those of this package: the driver starts them as it starts any other.
  *
  * @since 0.1.0
  */
@@ -48,7 +48,7 @@ type Driver = SpawnerDriver["Service"]
 export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * What a spawner can do beside starting actors. `process`: each actor is a process of this machine, in a group of its own.
+ * Abilities of a spawner beside starting actors. `process`: each actor is a process of this machine, in a group of its own.
  * The others are options of a start that it honours; `stderr` is also that its last lines are kept.
  *
  * @category models
@@ -75,7 +75,7 @@ export const everything: ReadonlyArray<Ability> = [
 ]
 
 /**
- * What is held against the driver. Cases for what it cannot do are left out of the contract.
+ * The abilities that the driver is tested for. Cases for others are left out of the contract.
  *
  * @category models
  * @since 0.1.0
@@ -132,7 +132,7 @@ const kill = (handle: ProcessHandle): Effect.Effect<ProcessExit, Eventually.NotI
     return exited(handle)
   })
 
-/** An actor that nobody greets: it waits for its parent's first word, until it is ended. */
+/** An actor without a greeting: it waits for its parent's first word, until it is ended. */
 const started = (driver: Driver, asked = request("waiting")) =>
   Effect.acquireRelease(driver.spawn(asked), (handle) =>
     Effect.ignore(Effect.suspend(() => {
@@ -247,7 +247,7 @@ const basic: Record<string, Body> = {
         const portal = yield* begin("asked")
         handle("asked").signal("SIGTERM")
         const { code, signal } = yield* exited(handle("asked"))
-        // One that cleans up before it ends says it by the code that shells use.
+        // An actor that cleans up before it ends says it by the code that shells use.
         Assert.ok(code === null ? signal === "SIGTERM" : code === 143, `it exited with ${code ?? signal}`)
         yield* portal.wait
       })),

@@ -128,7 +128,7 @@ export const dialled = (make: MakeTransport): MakePair =>
 type Body = (transport: TransportDriver["Service"]) => Effect.Effect<void, unknown, Scope.Scope>
 
 const cases = {
-  "who dials is handed over, and both ends carry bytes": (transport) =>
+  "a dial is handed over, and both ends carry bytes": (transport) =>
     Effect.gen(function*() {
       const here = yield* door(transport)
       const near = yield* dial(transport, here.listener.address)
@@ -141,9 +141,9 @@ const cases = {
   "a listener that can say whether it is reachable says so while it is": (transport) =>
     Effect.gen(function*() {
       const { listener } = yield* door(transport)
-      Assert.ok([undefined, true].includes(listener.isReachable?.()), "it says that nobody gets there")
+      Assert.ok([undefined, true].includes(listener.isReachable?.()), "it says that it cannot be reached")
       yield* dial(transport, listener.address)
-      Assert.ok([undefined, true].includes(listener.isReachable?.()), "it says that nobody gets there any more")
+      Assert.ok([undefined, true].includes(listener.isReachable?.()), "it says that it cannot be reached any more")
     }),
   "every dial is a connection of its own": (transport) =>
     Effect.gen(function*() {
@@ -186,7 +186,7 @@ const cases = {
       const near = yield* dial(transport, first.listener.address)
       yield* carries(near, new Recorder(yield* first.guest(count)).start(), "for the first")
     }),
-  "where nobody listens any more the actor is gone, and the error names the address": (transport) =>
+  "a dial of an address without a listener says that the actor is gone, and names the address": (transport) =>
     Effect.gen(function*() {
       const here = yield* door(transport)
       const { address } = here.listener
@@ -196,7 +196,7 @@ const cases = {
       equal(error.gone, true)
       Assert.ok(error.message.includes(address), error.message)
     }),
-  "a closed door leaves open what is open": (transport) =>
+  "a closed door leaves open connections open": (transport) =>
     Effect.gen(function*() {
       const here = yield* door(transport)
       const near = yield* dial(transport, here.listener.address)
@@ -214,7 +214,7 @@ const cases = {
       const near = yield* dial(transport, here.listener.address)
       yield* carries(near, new Recorder(yield* here.guest()).start(), "again")
     }),
-  "what is no address is not dialled, and nobody is said to be gone": (transport) =>
+  "nonsense in the place of an address is not dialled, and no actor is said to be gone": (transport) =>
     Effect.gen(function*() {
       for (const address of ["", "nowhere", "/ip4/127.0.0.1/udp/9", "/ip4/127.0.0.1/tcp/0", "/unix"]) {
         const error = yield* failure(dial(transport, address))
@@ -274,7 +274,7 @@ const takenAway = (takeAway: (address: Address) => void) => ({
       const error = yield* failure(dial(transport, listener.address))
       Assert.ok(error.message.includes(listener.address), error.message)
     }),
-  "an actor whose door was taken away may listen again, and who is there stays": (transport) =>
+  "an actor whose door was taken away may listen again, and its connections stay": (transport) =>
     Effect.gen(function*() {
       const actor = newActor("away")
       const before = yield* door(transport, actor)

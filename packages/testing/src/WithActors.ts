@@ -89,14 +89,14 @@ const asking = "1 second"
 
 const unanswered = { entries: [] as ReadonlyArray<Registry.Entry>, answers: false }
 
-/** Everybody who is listed; none where the registry does not answer, because a picture is no test of it. */
+/** Every actor that is listed; none where the registry does not answer, because a picture is no test of it. */
 const everybody = Effect.raceFirst(
   Effect.orElseSucceed(Effect.map(Registry.list(), (entries) => ({ entries, answers: true })), () => unanswered),
   Effect.as(Eventually.pause(asking), unanswered)
 )
 
 /**
- * The tree of this actor as text, one actor a line: its children with their states and open dialogs, who is ready below
+ * The tree of this actor as text, one actor a line: its children with their states and open dialogs, the ready actors below
  * them, and the actors that are connected with it. It never fails, and waits a second at most.
  *
  * @example
@@ -190,7 +190,7 @@ export const provide = <ROut, E2>(platform: Layer.Layer<ROut | ActorRuntime, E2>
   return run as Effect.Effect<A, E | E2 | Overdue | Leaks.Leaked, Exclude<R, Scope.Scope | ROut | ActorRuntime>>
 }
 
-/** Actors that were not there before. What a Layer of the group has started stays. */
+/** Actors that were not there before. Actors that a Layer of the group has started stay. */
 const leavesNoActor = <A, E, R>(
   program: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ActorsLeft, R | ActorRuntime> => {

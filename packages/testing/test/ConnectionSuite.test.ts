@@ -52,8 +52,8 @@ describe("The contract of transports", () => {
       "destroy ends both"
     ))
 
-  it.live("notices an end that drops what is queued", () =>
-    refuted(broken((near) => ({ ...near, end: () => near.destroy() })), "end sends what is queued"))
+  it.live("notices an end that drops queued bytes", () =>
+    refuted(broken((near) => ({ ...near, end: () => near.destroy() })), "end sends queued bytes"))
 
   it.live("notices delivery inside write", () =>
     refuted(

@@ -185,12 +185,12 @@ describe("The contract of names", () => {
 describe("The contract of watching", () => {
   it.live("notices a watch that begins with nothing", () =>
     refuted(
-      "begins with everybody",
+      "begins with every actor",
       withChanges((change) => change._tag === "Snapshot" ? { ...change, entries: [] } : change)
     ))
 
-  it.live("notices a watch that shows who is starting", () =>
-    refuted("begins with everybody", (kept) => {
+  it.live("notices a watch that shows actors that are starting", () =>
+    refuted("begins with every actor", (kept) => {
       const claimed: Array<Entry> = []
       return {
         claim: (entry) => Effect.andThen(Effect.sync(() => claimed.push(entry)), kept.claim(entry)),

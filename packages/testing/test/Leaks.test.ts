@@ -20,7 +20,7 @@ describe("Leaks", () => {
       assert.strictEqual(answer, 42)
     }))
 
-  it.live("waits for what is just ending", () =>
+  it.live("waits for things that are just ending", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const error = yield* Effect.exit(Leaks.withoutLeaks(Effect.sync(() => {

@@ -53,7 +53,7 @@ describe("Processes", () => {
       assert.deepStrictEqual(members().map(({ pid }) => pid), [found.pid])
     }).pipe(Effect.scoped))
 
-  it.live("says who is still alive where everybody should be gone", () =>
+  it.live("names the processes that are still alive where all should be gone", () =>
     Effect.gen(function*() {
       const { pid } = yield* family
       const found = yield* sleeper

@@ -70,7 +70,7 @@ describe("The contract of starting", () => {
   it.live("notices two actors with one pid", () =>
     refuted(memory, "with a pid of its own", withHandle(({ actor }) => ({ actor: { ...actor, pid: 1 } }))))
 
-  it.live("notices a handle of somebody else", () =>
+  it.live("notices a handle of another actor", () =>
     refuted(
       memory,
       "with a pid of its own",
@@ -107,7 +107,7 @@ describe("The contract of starting", () => {
   it.live("notices a signal that is reported as a code", () =>
     refuted(memory, "SIGKILL ends an actor, and", withExit(() => ({ code: 137, signal: null }))))
 
-  it.live("notices a SIGTERM that reaches nobody", () =>
+  it.live("notices a SIGTERM that reaches no process", () =>
     refuted(
       memory,
       "SIGTERM",
@@ -136,7 +136,7 @@ describe("The contract of starting", () => {
         return { whenExited: (callback) => over ? undefined : handle.whenExited(callback) }
       })(driver)))
 
-  it.live("notices a signal that throws when there is nobody left", () =>
+  it.live("notices a signal that throws when no process is left", () =>
     refuted(memory, "throws nothing", (driver) =>
       withHandle((handle) => {
         let over = false
@@ -166,7 +166,7 @@ describe("The contract of starting", () => {
         Effect.map(driver.spawn(request), (handle) => Object.setPrototypeOf({ actor: handle.actor }, handle))
     })))
 
-  it.live("notices a limit that lets nobody start", () =>
+  it.live("notices a limit that lets no actor start", () =>
     refuted(memory, "a limit of starts", (driver) => ({ ...driver, atOnce: 0 })))
 
   it.live("leaves out the cases of what the spawner cannot do", () =>

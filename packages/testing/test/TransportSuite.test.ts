@@ -52,7 +52,7 @@ describe("The contract of listening and dialling", () => {
     it.live(`can be kept: ${title}`, () => run)
   }
 
-  it.live("notices a listener that says of itself that nobody gets there", () =>
+  it.live("notices a listener that says of itself that it cannot be reached", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) =>
@@ -92,7 +92,7 @@ describe("The contract of listening and dialling", () => {
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) => Effect.map(listen(actor, accept), (listener) => ({ ...listener, close: () => {} }))
-    }), "nobody listens any more"))
+    }), "without a listener"))
 
   it.live("notices a door that takes its guests along when it closes", () =>
     refuted(({ listen, ...kept }) => ({
@@ -111,14 +111,14 @@ describe("The contract of listening and dialling", () => {
           }
         }))
       }
-    }), "leaves open what is open"))
+    }), "leaves open connections open"))
 
-  it.live("notices that somebody is taken for dead whose address is nonsense", () =>
+  it.live("notices that an actor is taken for dead whose address is nonsense", () =>
     refuted(({ dial, ...kept }) => ({
       ...kept,
       dial: (address) =>
         Effect.mapError(dial(address), (error) => new TransportError({ gone: true, reason: error.reason }))
-    }), "what is no address"))
+    }), "nonsense in the place of an address"))
 
   it.live("notices a transport that takes every address for its own", () =>
     refuted((kept) => ({ ...kept, dials: () => true }), "dials what it listens at"))

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
 
-/** Credentials of a tree that is nobody else's. */
+/** Credentials of a tree of its own. */
 export const credentials: Layer.Layer<Credentials.Credentials> = Layer.effect(
   Credentials.Credentials,
   Effect.sync(() => ({

@@ -1,4 +1,4 @@
-/** What the suites of connections look with: a user of one end, bytes that show a gap, and waiting for both. */
+/** The tools of the suites of connections: a user of one end, bytes that show a gap, and waiting for both. */
 import type { Connection } from "@furrow/actor/Transport"
 import type * as Effect from "effect/Effect"
 import * as Assert from "node:assert/strict"
