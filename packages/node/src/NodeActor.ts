@@ -22,7 +22,7 @@ import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 
 /**
- * The root: how it is called, what it serves to its children, what is around every actor of the tree, and its credentials.
+ * The root: its name, the endpoints it serves to its children, the surroundings of every actor, and its credentials.
  *
  * @category models
  * @since 0.1.0
@@ -72,9 +72,9 @@ export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = op
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-/** As if SIGPIPE had ended us, which Node ignores: nobody reads what we write any more. */
+/** As if SIGPIPE had ended us, which Node ignores: our output has no reader any more. */
 const brokenPipeCode = 141
-/** An error that nobody caught (sysexits' EX_SOFTWARE). */
+/** An uncaught error (sysexits' EX_SOFTWARE). */
 const uncaughtCode = 70
 
 /**
@@ -134,7 +134,7 @@ export const runMain = <A, E, E2 = never>(
 ): void => {
   if (!isRoot()) return
   let control: Control | undefined
-  // Whatever the Layer is made of, the runtime it makes knows how to stop and kill its tree.
+  // The runtime that the Layer makes, of any platform, knows how to stop and kill its tree.
   const main = Effect.flatMap(Effect.context<ActorRuntime>(), (context) => {
     control = controlOf(Context.get(context, ActorRuntimes.ActorRuntime))
     return program

@@ -26,8 +26,8 @@ export type { GuardMode } from "./internal/guard.ts"
  */
 export interface Options {
   /**
-   * What ends actors when their parent no longer can. Default: the best this platform has, `warden` on Linux with
-   * `setpriv`, `thread` elsewhere. One that cannot hold here is replaced, and the root logs a warning.
+   * The guard that ends actors when their parent no longer can. Default: the best this platform has, `warden` on Linux
+   * with `setpriv`, `thread` elsewhere. A guard that cannot hold here is replaced, and the root logs a warning.
    */
   readonly guard?: GuardMode | undefined
   /**

@@ -68,7 +68,7 @@ export const layerUnix: OptionalLayer<UnixOptions, Transport> = optional(
 
 /**
  * Tcp on 127.0.0.1, at a free port of each actor. Any user of the machine can dial it; the proof of membership refuses
- * whoever does not belong to the tree.
+ * dialers that do not belong to the tree.
  *
  * @example
  * ```ts

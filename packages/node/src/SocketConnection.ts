@@ -16,7 +16,7 @@ import type * as Net from "node:net"
 export interface Reader {
   /** For the options a socket is made with. */
   readonly onread: Net.OnReadOpts
-  /** What has been read already is handed over first. Until then the socket is not read on: resume it afterwards. */
+  /** Bytes that have been read already are handed over first. Until then the socket is not read on: resume it afterwards. */
   readonly subscribe: (read: (bytes: Uint8Array) => void) => void
 }
 
@@ -86,7 +86,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   socket.on("error", (error) => {
     reason = error.message
   })
-  // From the beginning: whoever dialled may be gone again before anybody reads.
+  // From the beginning: the dialler may be gone again before its bytes are read.
   socket.on("end", end)
   socket.on("close", end)
   return {
@@ -94,7 +94,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       handlers = given
       if (reader !== undefined) reader.subscribe(given.data)
       else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
-      // Also a socket that was paused until somebody reads it.
+      // Also a socket that was paused until it has a reader.
       socket.resume()
       socket.on("drain", () => given.drain())
       if (ended) setImmediate(() => given.end(reason))

@@ -19,7 +19,7 @@ if (bundle === undefined) {
   installOneEffect(undefined)
   await runChild()
 } else {
-  // First of all: what the user's module imports must meet what is in the bundle.
+  // First of all: imports of the user's module must meet the modules of the bundle.
   installOneEffect(bundle)
   const { runChild } = await import(bundle.entry) as { readonly runChild: typeof RunChild }
   // It has none: Node would look through all of it for the place of one.

@@ -1,5 +1,5 @@
 /**
- * What a child's command line and environment are made of.
+ * The command line and the environment of a child.
  */
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
@@ -12,8 +12,8 @@ const evalFlags = new Set(["-i", "--interactive", "-c", "--check"])
 const evalFlagsWithCode = new Set(["-e", "--eval", "-p", "--print", "-pe"])
 
 /**
- * The parent's runtime flags, less what would make every child debug, watch, test or evaluate. What follows a dropped
- * flag and is no flag is its value.
+ * The parent's runtime flags, less those that would make every child debug, watch, test or evaluate. An
+ * argument behind a dropped flag that is no flag itself is its value.
  */
 export const inheritedFlags = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const out: Array<string> = []
@@ -78,8 +78,8 @@ interface EnvRules {
 }
 
 /**
- * What a child can see: the allowed part of ours, less what would make it wait for a debugger, what was set for it, and
- * colours where we have a terminal.
+ * The environment of a child: the allowed part of ours, less the variables that would make it wait for a debugger, then
+ * those set for it, and colours where we have a terminal.
  */
 export const environment = (
   ours: Readonly<Record<string, string | undefined>>,

@@ -1,5 +1,5 @@
 /**
- * Parts of Node that are loaded where they are used: most actors never start another process nor dial anybody, and
+ * Parts of Node that are loaded where they are used: most actors never start another process nor dial a peer, and
  * loading these would be a third of a bare process's start.
  */
 import type * as ChildProcess from "node:child_process"

@@ -17,7 +17,7 @@ const folder = (): string => Path.join(Os.tmpdir(), "node-compile-cache")
 /** The word on an actor's command line that its environment asks for the cache on our behalf. */
 const asked = "compile-cache"
 
-/** Where the word stands among the runtime's arguments. */
+/** The place of the word among the runtime's arguments. */
 const place = 5
 
 if (bundledArguments[place] === asked) delete process.env[name]

@@ -6,7 +6,7 @@
  *   close(folder)             forget(child)
  *
  * The root decides and makes nothing yet: the first actor that listens makes the folder, and removes folders beside it
- * whose root is dead and where nobody answers any more. Leftovers of an actor are removed by its parent (`forget`),
+ * whose root is dead and whose sockets do not answer any more. Leftovers of an actor are removed by its parent (`forget`),
  * those of a tree by its root (`close`); after `kill -9` of the root the warden does it (`Guard.folder`). Without a
  * warden (the guards `thread` and `none`, a root that had started no actor yet) a killed root's folder stays until the
  * next tree of this user listens.
@@ -88,7 +88,7 @@ const cleaner = (tree: string) => {
  */
 export const unix = (folder: string): TransportDriver["Service"] => ({
   dials: isOf("Unix"),
-  // Neither waits for anybody: interrupted in between it would leave a socket that nobody owns.
+  // Neither waits for a peer: interrupted in between it would leave a socket without an owner.
   listen: (actor, accept) =>
     Effect.uninterruptible(
       Effect.suspend(() => hasUnixSockets ? listenUnix(folder, actor, accept) : refused(noUnixSockets))

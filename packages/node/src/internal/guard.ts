@@ -32,7 +32,8 @@ import * as Warden from "./warden.ts"
  * - `thread`: a thread of each actor ends it then
  * - `none`: nothing; an actor that is busy when its parent is killed is left behind
  *
- * Under the first two a shell beside the tree ends what is left when the root is gone, wherever there is `/bin/sh`.
+ * Under the first two a shell beside the tree ends the processes that are left when the root is gone, wherever
+ * there is `/bin/sh`.
  *
  * @category models
  * @since 0.1.0

@@ -20,8 +20,8 @@ export const watching = "watching"
 export const parentLifeFd = 4
 
 /**
- * Waits for the end of the pipe from the parent. Then it kills the groups of the actors below, and at last its own: one
- * that was just ending may have left something in its group, and nobody else of the tree may know of it.
+ * Waits for the end of the pipe from the parent. Then it kills the groups of the actors below, and at last its own: an
+ * actor that was just ending may have left a process in its group that no other actor of the tree knows of.
  *
  * Nothing in it has a name that could be kept: bundlers that keep names call a helper for it, which is not there.
  */

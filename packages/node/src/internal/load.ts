@@ -1,13 +1,13 @@
 /**
- * Imports what an actor is to serve and finds it among what was made there, or exported; says what is wrong and what to do
- * where it cannot.
+ * Imports the modules of an actor and finds its endpoints among the definitions made there, or exported. An error names
+ * the fault and the next step.
  */
 import { definitionOf, type Exposed, fileOf, isImplemented } from "@furrow/actor/ActorProcess"
 import type { AnyEndpoint, Implemented } from "@furrow/actor/Endpoint"
 
 type Definition = Implemented<AnyEndpoint>
 
-/** Where a syntax error is: Node puts it above the stack, for some of them. */
+/** The place of a syntax error: Node puts it above the stack, for some of them. */
 const placeOf = (error: Error): string | undefined => /^(\S+:\d+)\n/.exec(error.stack ?? "")?.[1]
 
 /** A module that the parent could load and its actor cannot. */

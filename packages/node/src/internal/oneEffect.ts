@@ -3,7 +3,7 @@
  *
  * Two copies fail in odd ways (a service of one is not found by the other). A module of the user that resolves
  * `effect` to another copy of the same version is given ours; another version is refused, by name and path.
- * Where the runtime is a bundle, the copy is the bundle's.
+ * A runtime that is a bundle gives the copy of the bundle.
  */
 import type * as Module from "node:module"
 import type { RuntimeBundle } from "./runtimeBundle.ts"

@@ -35,18 +35,18 @@ export const unknownOutput = (outputs: Outputs): string | undefined => {
   return undefined
 }
 
-/** The option of node:child_process. What stderr says last is kept even where nobody wants to see it. */
+/** The option of node:child_process. The last lines of stderr are kept even where its output is ignored. */
 export const stdioOf = ({ stderr, stdout }: Outputs) =>
   [
     stdout === "inherit" || stdout === "ignore" ? stdout : "pipe",
     stderr === "inherit" ? stderr : "pipe"
   ] as const
 
-/** Whether all that is seen of it ends on a stream of its parent. */
+/** Says whether all visible output of it ends on a stream of its parent. */
 export const isPassedThrough = ({ stderr, stdout }: Outputs): boolean =>
   [stdout, stderr].every((output) => typeof output === "string" && output !== "log")
 
-/** What an outlet needs of those around it. */
+/** The tools that an outlet needs of its process. */
 export interface Surroundings {
   readonly tail: Tail | undefined
   readonly line: (text: string) => void

@@ -142,7 +142,7 @@ class Copy {
   private readonly joint: Joint
   private pieces: Array<Buffer> = []
   private bytes = 0
-  /** So many of the bytes are whole lines. */
+  /** The number of bytes that are whole lines. */
   private whole = 0
   private forget: (() => void) | undefined
   private exited = false
@@ -198,7 +198,7 @@ class Copy {
     if (isWhole && this.joint.holder === this) this.joint.letGo()
   }
 
-  /** The process has exited: what is left of its output fits into the kernel, and is read however slow the target is. */
+  /** The process has exited: the rest of its output fits into the kernel, and is read however slow the target is. */
   readonly exit = (): void => {
     this.exited = true
     this.flow()

@@ -46,7 +46,7 @@ const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
 /** After a process ended, for the rest of its output. */
 const outputGraceMillis = 50
 
-/** The debugger's id lets anybody run code in the actor: it is said on the actor's stderr, and to nobody else. */
+/** The debugger's id lets any user run code in the actor: it is said on the actor's stderr, and nowhere else. */
 const secretInspector = "--inspect-publish-uid=stderr"
 const inspects = /(?:^|\s)--inspect(?:-brk|-wait|-port)?(?:[=\s]|$)/
 
@@ -197,7 +197,7 @@ const testFile = /\.(test|spec)\.[cm]?[jt]sx?$/
 
 const moduleNeeded = "the actor imports that file, so it must be `import.meta.url` of the file in which this stands"
 
-/** What a bundler leaves of `import.meta` in a CommonJS file. */
+/** The remedy for a CommonJS file, in which a bundler has left `import.meta` empty. */
 const cjsRemedy = "a bundle of esbuild in the format cjs has none unless it is built with " +
   "--define:import.meta.url=moduleUrl and " +
   "--banner:js=\"const moduleUrl = require('node:url').pathToFileURL(__filename).href\""

@@ -1,8 +1,8 @@
 /**
  * An actor's process, from its command line to its exit code.
  *
- * Exit codes: 0 ended as it was told or its main returned, 1 not ready or its parent was lost, 70 an error that nobody
- * caught or a main that failed (sysexits' EX_SOFTWARE), 143, 129 and 130 ended by SIGTERM, SIGHUP and SIGINT alone.
+ * Exit codes: 0 ended as it was told or its main returned, 1 not ready or its parent was lost, 70 an uncaught
+ * error or a main that failed (sysexits' EX_SOFTWARE), 143, 129 and 130 ended by SIGTERM, SIGHUP and SIGINT alone.
  */
 import {
   bundledArguments,
@@ -30,8 +30,8 @@ import { groupGuard, limitedHeap, Living, make } from "./processes.ts"
 import { tell, tellRejection } from "./told.ts"
 
 /**
- * Milliseconds that what is still on its way after the last word is waited for: half of what an owner gives a process to
- * exit (`Timeouts.terminate`), so that a reader that stands still is no reason to kill it.
+ * Milliseconds to wait for bytes that are still on their way after the last word: half of the time that an owner gives
+ * a process to exit (`Timeouts.terminate`), so that a reader that stands still is no reason to kill it.
  */
 const flushBoundMillis = 250
 
@@ -45,7 +45,7 @@ const flushed = (write: (done: () => void) => void): Promise<void> =>
   })
 
 /**
- * Calls back when all that has been written to it so far has left, or nobody reads it any more. A program that captures
+ * Calls back when all that has been written to it so far has left, or it has lost its reader. A program that captures
  * its output has replaced `write` by a function that never calls back: the stream itself is asked.
  */
 const whenWritten = (stream: Writable, done: () => void): void => {
@@ -86,7 +86,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   // Before anything is waited for: in a bundle, the program's own code runs meanwhile.
   const child = markChild()
   recordDefinitions()
-  // A parent that died before the guard was in place has left us to somebody else.
+  // A parent that died before the guard was in place has left us to another process.
   if (process.ppid !== Number(parent)) process.exit(1)
   const watch = watches(mode) ? await watchParent() : undefined
   process.title = `furrow[${name}@${process.pid}]`
@@ -135,7 +135,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     flushed((done) => whenWritten(process.stderr, done))
   ])
   // Processes that the actor started are in its group. Its parent would kill that now, but is gone itself: its end of
-  // the channel is closed a moment before it is nobody's parent any more.
+  // the channel is closed a moment before it stops being our parent.
   if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")
   process.exit(ended.code)
 }

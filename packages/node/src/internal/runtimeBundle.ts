@@ -1,19 +1,19 @@
 /**
  * The runtime of an actor in one file.
  *
- * What an actor's process needs before it can serve is some 250 modules, most of them Effect's, and loading them one by
- * one is most of its start. The build puts them into one file, `dist/runtime.js`, and leaves a small file for each
- * module under `dist/runtime`, which exports what that module exports. Whoever imports one of those modules is given its
- * small file: the user's code, and also the modules of Effect and Furrow that are not in the bundle. So there is one
+ * An actor's process needs some 250 modules before it can serve, most of them Effect's, and loading them one by one is
+ * most of its start. The build puts them into one file, `dist/runtime.js`, and leaves a small file for each
+ * module under `dist/runtime`, which exports what that module exports. An import of one of those modules gets its small
+ * file, in the user's code and in modules of Effect and Furrow that are not in the bundle. So there is one
  * copy of each, as without the bundle.
  *
- * The bundle stands for exactly the files it was built from. Where another version of a package is installed, or one
- * of the files is not as long as it was (a patch, a build without the bundle), the actor runs on the modules
- * themselves. So it does where something was loaded before this file (`--import`): that may hold modules of Effect
+ * The bundle stands for exactly the files it was built from. The actor runs on the modules themselves where
+ * another version of a package is installed, or one of the files is not as long as it was (a patch, a build without the
+ * bundle). So it does where something was loaded before this file (`--import`): that may hold modules of Effect
  * already. `NODE_DEBUG=furrow` tells which it is, and why.
  */
 
-/** Importing them would read every one of their properties, and load what is behind the lazy ones. */
+/** Importing them would read every one of their properties, and load the modules behind the lazy ones. */
 const Fs = process.getBuiltinModule("node:fs")
 const { fileURLToPath } = process.getBuiltinModule("node:url")
 const { debuglog } = process.getBuiltinModule("node:util")
@@ -34,10 +34,10 @@ export interface Manifest {
   readonly packages: ReadonlyArray<Bundled>
 }
 
-/** The bundle, where it stands for what is installed. */
+/** The bundle, where it stands for the installed packages. */
 export interface RuntimeBundle {
   readonly entry: string
-  /** What is loaded instead of a module; undefined where that is not in the bundle. */
+  /** The file that is loaded instead of a module; undefined where that is not in the bundle. */
   readonly insteadOf: (url: string) => string | undefined
 }
 
@@ -56,7 +56,7 @@ const read = (folder: string): Manifest | undefined => {
   }
 }
 
-/** Where the package is installed; throws a sentence where it is not the one in the bundle. */
+/** The folder of the installed package; throws a sentence where it is not the one in the bundle. */
 const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): string => {
   const found = import.meta.resolve(specifier)
   if (!found.endsWith(`/${file}`)) throw new Error(`${specifier} is ${found}`)

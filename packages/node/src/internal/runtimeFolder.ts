@@ -5,8 +5,8 @@
  *   tree's folder    <root's pid>-<8 hex digits>, made when the first actor of the tree listens
  *   socket           <name>@<pid>.sock
  *
- * Both folders are ours and open to us alone, or they are not used: whoever can put a socket of his own there is taken
- * for an actor by those that dial. A folder that is not safe is refused and left as it is, with an error that says what
+ * Both folders are ours and open to us alone, or they are not used: a process that can put a socket there is taken for
+ * an actor by its diallers. A folder that is not safe is refused and left as it is, with an error that says what
  * to do. The folder is the first lock; the second is the secret that both ends of every connection have to prove.
  *
  * Nothing here waits: these are a few calls to the file system when an actor starts or ends.
@@ -86,7 +86,7 @@ const maxLinks = 40
 const names = (path: string): ReadonlyArray<string> => path.split(Path.sep).filter((name) => name !== "")
 
 /**
- * Makes what is missing of the way to a folder. Links on it are followed only where root has put them, as /tmp is one on
+ * Makes the missing folders on the way to a folder. Links on it are followed only where root has put them, as /tmp is one on
  * macOS: any other could lead somewhere else by the time it is used.
  */
 const walkTo = (path: string): void => {
@@ -98,7 +98,7 @@ const walkTo = (path: string): void => {
     const next = Path.join(at, name)
     const found = lstat(next)
     if (found === undefined) {
-      // Looked at again: it is what is there then, whoever made it.
+      // Looked at again: another process may have made it meanwhile.
       makeFolder(next)
       if (lstat(next) === undefined) throw new Vanished(next)
       continue
@@ -141,7 +141,7 @@ const claim = (path: string): boolean => {
       // The opened file is changed, whatever the path stands for meanwhile.
       const opened = Fs.fstatSync(fd)
       if (opened.ino !== found.ino || opened.dev !== found.dev) {
-        throw refusal(path, "somebody replaced it while it was looked at", "Find out who")
+        throw refusal(path, "another process replaced it while it was looked at", "Find out who")
       }
       if ((opened.mode & 0o777) !== 0o700) Fs.fchmodSync(fd, 0o700)
     } finally {
@@ -201,7 +201,7 @@ export const socketPath = (
   })
 }
 
-/** True when no process has this number. The dead that nobody has reaped do nothing any more either. */
+/** True when no process has this number. A dead process that has not been reaped does nothing any more either. */
 export const isDead = (pid: number): boolean => {
   try {
     process.kill(pid, 0)
@@ -230,7 +230,7 @@ const unlink = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // It never was, or somebody else was faster.
+    // It never was, or another process was faster.
   }
 }
 

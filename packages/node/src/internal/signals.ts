@@ -1,8 +1,8 @@
 /**
  * Signals to processes and groups of them, with the answer of the kernel.
  *
- * Only ESRCH says that nobody is there. EPERM says that somebody is whom this process may not signal: it has changed its
- * user since (`process.setuid`), or the other has.
+ * Only ESRCH says that no process is there. EPERM says that there is one that this process may not signal: it has
+ * changed its user since (`process.setuid`), or the other has.
  */
 
 export type Answer = "sent" | "nobody" | "forbidden"
@@ -26,7 +26,7 @@ export const send = (pid: number, signal: NodeJS.Signals | 0): Answer => {
 }
 
 /**
- * Kills what is left in the group of a process that has been reaped. While anybody is in the group the kernel gives its
- * number to no new process, so a process of that number means that the group is empty, and the number somebody else's.
+ * Kills the processes that are left in the group of a process that has been reaped. While the group has a process the
+ * kernel gives its number to no new one, so a process of that number means that the group is empty.
  */
 export const killLeftIn = (group: number): Answer => send(group, 0) === "nobody" ? send(-group, "SIGKILL") : "nobody"

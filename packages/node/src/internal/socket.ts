@@ -12,7 +12,7 @@ import * as SocketConnection from "../SocketConnection.ts"
 /** Node's error when it cannot listen or connect. */
 export type SystemError = NodeJS.ErrnoException
 
-/** A server that listens; it does not wait for anybody, and is not to be interrupted. */
+/** A server that listens; it waits for no peer, and is not to be interrupted. */
 export const serve = (
   options: Net.ListenOptions,
   accept: (connection: Connection) => void
@@ -24,7 +24,7 @@ export const serve = (
     // Exclusive: in a worker of node:cluster the socket would be its primary's otherwise.
     server.listen({ ...options, exclusive: true }, () => {
       server.off("error", failed)
-      // One connection could not be accepted, for want of descriptors: whoever dialled finds it closed.
+      // One connection could not be accepted, for want of descriptors: its dialler finds it closed.
       server.on("error", () => {})
       server.unref()
       resume(Effect.succeed(server))
@@ -42,7 +42,7 @@ export const listenerOf = (server: Net.Server, address: string): Listener => ({
 /** The advice for it. */
 export const tooManyFiles = "too many open files; every actor needs a handful (see `ulimit -n`)"
 
-/** Why nobody can dial us. */
+/** The error of an actor that cannot be dialled. */
 export const cannotListen = (at: string, error: SystemError): TransportError => {
   const next = error.code === "EMFILE" || error.code === "ENFILE"
     ? tooManyFiles
@@ -84,7 +84,7 @@ const cannotDial = (address: string, error: SystemError): TransportError => {
 const noAnswer = (): SystemError =>
   Object.assign(new Error(`no answer within ${dialTimeouts.answerMillis / 1000} seconds`), { code: "ETIMEDOUT" })
 
-/** One connection to whoever listens there. Interrupting it gives it up. */
+/** One connection to the listener there. Interrupting it gives it up. */
 export const connect = (address: string, target: Net.NetConnectOpts): Effect.Effect<Connection, TransportError> =>
   Effect.callback((resume) => {
     let socket: Net.Socket | undefined

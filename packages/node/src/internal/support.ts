@@ -1,5 +1,5 @@
 /**
- * What the JavaScript runtime of this process must be.
+ * The demands on the JavaScript runtime of this process.
  */
 
 /** The oldest Node that has what actors need: hooks of the module loader, and the stripping of types. */

@@ -1,6 +1,6 @@
 /**
- * Actors behind tcp ports of this machine: nothing in the file system, and reachable by every user of it. Who may talk
- * is for the proof of the tree's secret to say.
+ * Actors behind tcp ports of this machine: nothing in the file system, and reachable by every user of it. The proof
+ * of the tree's secret decides which peers may talk.
  */
 import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"

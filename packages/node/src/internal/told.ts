@@ -1,5 +1,5 @@
 /**
- * An error that nobody caught, on stderr. It may be any value: one that throws where it is looked at must not end the
+ * An uncaught error, on stderr. It may be any value: one that throws where it is looked at must not end the
  * process before its finalizers have run.
  *
  * @since 0.1.0
@@ -31,7 +31,7 @@ export const tell = (error: unknown, before = ""): void => {
 
 const sparing = /--unhandled-rejections[= ](none|warn-with-error-code|warn)\b/
 
-/** Writes down a rejection that nobody handled, and the flag of Node that was to spare the process, if there is one. */
+/** Writes down an unhandled rejection, and the flag of Node that was to spare the process, if there is one. */
 export const tellRejection = (error: unknown): void => {
   tell(error)
   const flag = sparing.exec([...process.execArgv, process.env["NODE_OPTIONS"]].join(" "))

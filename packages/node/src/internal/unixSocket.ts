@@ -1,8 +1,8 @@
 /**
  * Actors behind Unix sockets: a file in the tree's folder is the address.
  *
- * The file outlives a process that had no time to remove it. So an address that is taken is dialled: where somebody
- * answers it stays his, where nobody does the file is what is left of a dead process, and is replaced.
+ * The file outlives a process that had no time to remove it. So an address that is taken is dialled: it stays with
+ * a listener that answers; without an answer the file is that of a dead process, and is replaced.
  */
 import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
@@ -16,7 +16,7 @@ const addressOf = (path: string): string => Address.format({ _tag: "Unix", path 
 
 const nobody = ["ECONNREFUSED", "ENOENT", "ENOTSOCK", "ENOTDIR"]
 
-/** True when the socket has a listener. In doubt somebody does. */
+/** True when the socket has a listener. In doubt it has one. */
 export const answers = (path: string): Effect.Effect<boolean> =>
   Effect.callback((resume) => {
     const socket = Net.connect({ path })
@@ -39,7 +39,7 @@ const clear = (path: string): Effect.Effect<void, TransportError> =>
     if (found === undefined) return Effect.void
     if (!found.isSocket()) return Effect.fail(taken(path, "there is a file that is no socket. Remove it"))
     return Effect.flatMap(answers(path), (living) => {
-      if (living) return Effect.fail(taken(path, "somebody listens there already. Close that listener first"))
+      if (living) return Effect.fail(taken(path, "another process listens there already. Close that listener first"))
       return Effect.sync(() => Fs.rmSync(path, { force: true }))
     })
   })
@@ -67,7 +67,7 @@ const bind = (tree: string, path: string, accept: (connection: Connection) => vo
 
 /**
  * Cleaners of temporary files delete sockets, and the end of a login its runtime folder: those who listen notice nothing.
- * A socket that somebody else has put there is left alone: who dials it hears from the proof that it is another's.
+ * A socket that another process has put there is left alone: the proof tells its diallers that it is another's.
  */
 const isThere = (path: string): boolean => {
   try {

@@ -92,7 +92,7 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
 export interface Warden {
   /** The write end of its registry, for us and for every actor. */
   readonly registry: number
-  /** As if we were gone: it kills what is left, and ends. */
+  /** As if we were gone: it kills the processes that are left, and ends. */
   readonly close: () => void
 }
 
@@ -136,7 +136,7 @@ export const tell = (registry: number, line: string): boolean => {
       Fs.writeSync(registry, `${line}\n`)
       return true
     } catch (error) {
-      // The warden was killed by somebody.
+      // The warden was killed.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") return false
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, writeRetry.pauseMillis)
     }
