@@ -125,7 +125,7 @@ describe("A tree that listens with Unix sockets", () => {
       const first = yield* listen(transport, actor("frank"))
       const error = yield* Effect.flip(listen(transport, actor("frank")))
       assert.isFalse(error.gone)
-      assert.match(error.message, /frank@\d+\.sock is taken \(EADDRINUSE\): another process listens there already/)
+      assert.match(error.message, /frank@\d+\.sock is taken \(EADDRINUSE\): another listener is there already/)
 
       const path = socketOf(first.address)
       const left = `${path}.left`

@@ -39,7 +39,7 @@ const clear = (path: string): Effect.Effect<void, TransportError> =>
     if (found === undefined) return Effect.void
     if (!found.isSocket()) return Effect.fail(taken(path, "there is a file that is no socket. Remove it"))
     return Effect.flatMap(answers(path), (living) => {
-      if (living) return Effect.fail(taken(path, "another process listens there already. Close that listener first"))
+      if (living) return Effect.fail(taken(path, "another listener is there already. Close that listener first"))
       return Effect.sync(() => Fs.rmSync(path, { force: true }))
     })
   })
