@@ -150,7 +150,7 @@ describe("S118: an address", () => {
     }
   }
 
-  it.prop("what was written is read back, whatever the address", { made: Any }, ({ made }) => {
+  it.prop("every address that was written is read back", { made: Any }, ({ made }) => {
     const address = addressOf(made)
     assert.deepStrictEqual(Address.parse(Address.format(address)), { ok: true, value: address })
   }, many)

@@ -344,7 +344,7 @@ describe("Connection, whatever happens in whatever order", () => {
   })
 
   it.prop(
-    "keeps every word that comes before somebody owns it, in order, and gives them out once",
+    "keeps every word that comes before it has an owner, in order, and gives them out once",
     Anything,
     (given) => {
       const { steps } = play(given)
@@ -443,7 +443,7 @@ describe("The number of a dialog that the peer opens", () => {
     assert.deepStrictEqual(reportOf(state, 3), { _tag: "DialogId", dialog: 3, issue: "ids of one side must grow" })
   })
 
-  it("is not used before somebody owns the connection, nor while too many answers are unread", () => {
+  it("is not used before the connection has an owner, nor while too many answers are unread", () => {
     const [early] = Connection.hear(
       Connection.start<string>({ role: "peer", handshake: handshakeOf("peer"), explains: false })[0],
       hello,

@@ -461,7 +461,7 @@ describe("Dialog, the caller's side", () => {
   }
 
   it.prop(
-    "whatever arrives: it settles at most once and is silent afterwards, cancels at most once, delivers nothing later",
+    "in any order of words it settles at most once and is silent afterwards, cancels at most once, delivers nothing later",
     { kind: AnyKind, inputs: anyOrder(callerInputs) },
     ({ inputs, kind }) => {
       const { actions, state } = playCaller(kind, inputs)
@@ -496,7 +496,7 @@ describe("Dialog, the callee's side", () => {
   }
 
   it.prop(
-    "whatever arrives: it says its last word at most once and nothing after, and interrupts at most once",
+    "in any order of words it says its last word at most once and nothing after, and interrupts at most once",
     { kind: AnyKind, inputs: anyOrder(calleeInputs) },
     ({ inputs, kind }) => {
       const { actions, state } = playCallee(kind, inputs)

@@ -12,7 +12,7 @@ const text = Fs.readFileSync(Document.file, "utf8")
 describe("docs/protocol.md", () => {
   it("its table of words is what the code says", () => assert.include(text, Document.table()))
 
-  it("its table of who may say what is what the code says", () => assert.include(text, Document.law()))
+  it("its table of speakers and words is that of the code", () => assert.include(text, Document.law()))
 
   it("making the tables again changes nothing", () => assert.strictEqual(Document.complete(text), text))
 

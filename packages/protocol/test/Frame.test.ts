@@ -167,7 +167,7 @@ const heads = [1, 5, 300, 49_148, 65_532, 65_533, 70_000]
 
 describe("Outbox", () => {
   it.prop(
-    "what goes in comes out as the same frames, wherever it is taken, and taken bytes are never written again",
+    "bytes come out as the same frames, wherever they are taken, and taken bytes are never written again",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Union([

@@ -151,7 +151,7 @@ describe("Handshake", () => {
   const Word = Schema.Literals(["hello", "welcome", "refuse", "ping", "challenge", "proof", "newer"])
 
   it.prop(
-    "whatever arrives: each side greets at most once, says only what it may say, and an end is an end",
+    "in any order of words each side greets at most once, says only what it may say, and an end is an end",
     {
       side: Schema.Literals(["dialler", "acceptor", "judge"]),
       heard: Arbitrary.array(Arbitrary.schema(Word), { maxLength: 6 })

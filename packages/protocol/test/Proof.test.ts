@@ -265,14 +265,14 @@ describe("Handshake with a secret, attacked", () => {
     }
   }
 
-  it("what a member said once lets nobody in a second time", () => {
+  it("a proof that a member said once opens no second connection", () => {
     const { hello, proof } = honest()
     const { a } = asking(hello)
     a.hear(proof)
     assert.strictEqual(a.end, "Refused by us: proof")
   })
 
-  it("what an acceptor said once convinces no later dialler", () => {
+  it("a proof that an acceptor said once convinces no later dialler", () => {
     const { asked, welcome } = honest()
     const d = new Side(dialler(ours))
     d.hear(asked)
@@ -306,7 +306,7 @@ describe("Handshake with a secret, attacked", () => {
     assert.deepStrictEqual([one.a.end, two.a.end], ["Refused by us: proof", "Refused by us: proof"])
   })
 
-  it("who cannot prove it is a member cannot pass a member's proof on to another acceptor", () => {
+  it("a stranger cannot pass a member's proof on to another acceptor", () => {
     const victim = acceptor(ours)
     const d = new Side(dialler(ours, { to: "uuid-dead" }))
     const { a, challenge } = asking(find(d, "Hello"), { welcome: victim.welcome })
@@ -492,7 +492,7 @@ describe("Handshake with a secret, in any order", () => {
 
   const Byte = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 31 }))
   it.prop(
-    "whoever carries the words and changes a nonce, a proof, an actor or the role parts the two sides",
+    "a carrier of the words that changes a nonce, a proof, an actor or the role parts the two sides",
     {
       what: Schema.Literals(["dialler's nonce", "acceptor's nonce", "dialler", "role", "asker", "acceptor", "proof"]),
       at: Byte

@@ -216,7 +216,7 @@ describe("Rendezvous", () => {
     assert.strictEqual(world.sides.a.open, world.sides.b.open)
   })
 
-  it.prop("has nothing left once it is closed, and lets nobody in", Moves, ({ moves }) => {
+  it.prop("has nothing left once it is closed, and lets no peer in", Moves, ({ moves }) => {
     const world = new World()
     for (const move of moves) world.move(move)
     const { a } = world.sides
@@ -269,7 +269,7 @@ describe("Rendezvous", () => {
     assert.deepStrictEqual(play(...came, { _tag: "Welcomed", peer, connection: 2 }), ["CloseStale", "Serve"])
   })
 
-  it("asks for proof of who is a peer: no child, no second self, nobody at the end", () => {
+  it("asks for proof of a peer: no child, no second self, no one at the end", () => {
     const state = Rendezvous.initial<Wire, Wire>("a")
     const judged = (uuid: string, role: "peer" | "child", given = state) =>
       Rendezvous.judge(given, { actor: { name: "", uuid, pid: 1 }, role }, () => true)?.reason

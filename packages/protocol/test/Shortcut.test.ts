@@ -222,7 +222,7 @@ describe("The words that the shortcut is for", () => {
 })
 
 describe("A Start without a number", () => {
-  it("is left to the ordinary way, which says what is wrong with it", () => {
+  it("is left to the ordinary way, which names its fault", () => {
     const text = (letters: string) => [0xa0 + letters.length, ...Buffer.from(letters)]
     const bytes = Uint8Array.of(0x98, 10, ...text("call"), ...text("e"), 0xc0, 0xc0, 0xc0, 0xc6, 0, 0, 0, 0)
     assert.isUndefined(Hot.decode(bytes))
