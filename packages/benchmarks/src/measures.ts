@@ -131,7 +131,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "typed failure, one core",
     unit: "us",
     base: "call",
-    seen: 6,
+    seen: 2.2,
     gate: atMost(1.5),
     floor: 1.1
   },
@@ -141,7 +141,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "dialog: open, one echo, close, one core",
     unit: "us",
     base: "call",
-    seen: 7.7,
+    seen: 4.5,
     gate: atMost(3),
     floor: 2
   },
@@ -151,7 +151,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "cancel to acknowledged, one core",
     unit: "us",
     base: "call",
-    seen: 2.7,
+    seen: 1.4,
     gate: atMost(1.3),
     floor: 1.05
   },
@@ -219,7 +219,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "64 KiB of text, echoed",
     unit: "us",
     base: "raw",
-    seen: 2.7,
+    seen: 2,
     gate: atMost(1.5),
     peers: echoes
   },
@@ -229,7 +229,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "64 KiB of bytes, echoed",
     unit: "us",
     base: "raw",
-    seen: 2.5,
+    seen: 2,
     gate: atMost(1),
     floor: "page faults",
     peers: echoes
@@ -240,6 +240,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "1000 rows, echoed",
     unit: "us",
     base: "fork json",
+    seen: 1.6,
     gate: atMost(1),
     peers: echoes
   },
@@ -249,7 +250,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "1 MiB of bytes, echoed",
     unit: "us",
     base: "raw",
-    seen: 3.5,
+    seen: 2.8,
     peers: echoes
   },
   {
@@ -258,7 +259,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "4 MiB of text, echoed",
     unit: "us",
     base: "raw",
-    seen: 2.15,
+    seen: 1.5,
     peers: echoes
   },
   {
@@ -267,7 +268,7 @@ export const measures: ReadonlyArray<Measure> = [
     title: "16 MiB of bytes, echoed",
     unit: "us",
     base: "raw",
-    seen: 2.15,
+    seen: 1.7,
     gate: atMost(0.5),
     peers: echoes
   },
