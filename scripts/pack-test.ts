@@ -75,8 +75,15 @@ const testBundle = (project: string) => {
   process.stdout.write(run(project, process.execPath, Path.join("out", "main.js")))
   Fs.renameSync(`${manifest}.away`, manifest)
 
+  const jit = "effect/schema/SchemaJITCompiler/enable"
   console.log("something is loaded before the actor")
-  process.stdout.write(run(project, process.execPath, "--import", "effect/Effect", runtime, "modules"))
+  for (const flags of [["--import", "effect/Effect"], ["--import", jit], ["--require", "effect/Effect"]]) {
+    process.stdout.write(run(project, process.execPath, ...flags, runtime, "bundle"))
+  }
+  console.log("something is loaded before all flags of the actor")
+  env.NODE_OPTIONS = "--require effect/Effect"
+  process.stdout.write(run(project, process.execPath, runtime, "modules"))
+  delete env.NODE_OPTIONS
 
   console.log("the actor's module finds a second copy of effect")
   const second = Path.join(project, "second")

@@ -18,13 +18,16 @@ interface Package {
   readonly apart: ReadonlyArray<string>
 }
 
+/** Modules that only those import: they are in the file of `preload`. */
+const onlyThere = ["internal/runtimeBundle", "internal/oneEffect"]
+
 const packages: ReadonlyArray<Package> = [
   { name: "protocol", loaded: [], apart: [] },
   { name: "actor", loaded: [], apart: [] },
   {
     name: "node",
     loaded: ["internal/runChild"],
-    apart: ["childMain", "internal/runtimeBundle", "internal/oneEffect"]
+    apart: ["childMain", "internal/preload"]
   }
 ]
 
@@ -40,7 +43,7 @@ const write = async ({ apart, loaded, name }: Package): Promise<void> => {
   const at = (...path: ReadonlyArray<string>) => Path.join(root, "packages", name, ...path)
   const entries = Fs.readdirSync(at("src")).filter((file) => file.endsWith(".ts")).map((file) => file.slice(0, -3))
   const source = (module: string) => at("src", `${module}.ts`)
-  const alone = new Set(apart.map(source))
+  const alone = new Set([...apart, ...onlyThere].map(source))
   const build = await rolldown({
     input: Object.fromEntries([...entries, ...loaded, ...apart].map((module) => [module, source(module)])),
     platform: "node",

@@ -13,7 +13,7 @@ import * as Authenticate from "./internal/authenticate.ts"
 import { refusalOf } from "./internal/child.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
 import { groupGuard, Living, make } from "./internal/processes.ts"
-import { isOneFile, script } from "./internal/runChild.ts"
+import { isOneFile, preload, script } from "./internal/runChild.ts"
 import { unsupported } from "./internal/support.ts"
 
 export type { GuardMode } from "./internal/guard.ts"
@@ -55,7 +55,7 @@ const native = (
     yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
     if (warning !== undefined) yield* Effect.logWarning(warning)
     return {
-      spawner: make(guard, living, { script, stdout, stderr }),
+      spawner: make(guard, living, { script, preload, stdout, stderr }),
       pid: process.pid,
       refusal: refusalOf(isOneFile()),
       authenticator: Authenticate.authenticator,

@@ -10,8 +10,7 @@ import type { runChild as RunChild } from "./internal/runChild.ts"
 
 process.getBuiltinModule("node:module").enableCompileCache?.()
 
-const { find } = await import("./internal/runtimeBundle.ts")
-const { installOneEffect } = await import("./internal/oneEffect.ts")
+const { find, installOneEffect } = await import("./internal/preload.ts")
 const bundle = find()
 if (bundle === undefined) {
   process.setSourceMapsEnabled(true)

@@ -36,6 +36,10 @@ const fileFlags = new Set(["--env-file", "--env-file-if-exists", "--experimental
 /** Flags with a module: a path only where it begins with a dot. */
 const moduleFlags = new Set(["--import", "--require", "-r", "--loader", "--experimental-loader"])
 
+/** True where Node loads a module before the one it is started with. */
+export const isPreloading = (flags: ReadonlyArray<string>, options = ""): boolean =>
+  [...flags, ...options.split(/\s+/)].some((flag) => moduleFlags.has(flag.replace(/=.*/s, "")))
+
 const resolved = (flag: string, value: string, folder: string): string => {
   if (fileFlags.has(flag)) return Path.resolve(folder, value)
   if (!/^\.\.?(?:[/\\]|$)/.test(value)) return value

@@ -55,8 +55,13 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
   }
 }
 
+/** Looked up once: behind the hooks, our own import of it is led into the bundle. */
+let found: { readonly copy: Copy | undefined } | undefined
+
+/** Called again, it comes before the hooks of preloads. */
 export const installOneEffect = (bundle: RuntimeBundle | undefined): void => {
-  const ours = copyOf(import.meta.resolve("effect/Effect"))
+  found ??= { copy: copyOf(import.meta.resolve("effect/Effect")) }
+  const ours = found.copy
   const resolve: Module.ResolveHookSync = ours === undefined
     ? (specifier, context, next) => next(specifier, context)
     : resolveOurs(ours)

@@ -25,7 +25,7 @@ import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
 import * as SocketConnection from "../SocketConnection.ts"
-import { environment, inheritedFlags, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
+import { environment, inheritedFlags, isPreloading, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import { askForCache } from "./compileCache.ts"
 import type { Guard } from "./guard.ts"
@@ -255,15 +255,17 @@ export const limitedHeap = "limited-heap"
 const start = (
   { actor, options }: SpawnRequest,
   guard: Guard,
-  { limited = false, script }: Settings,
+  { limited = false, preload, script }: Settings,
   outputs: Outputs
 ): ChildProcess.ChildProcess => {
   const isTerminal = process.stdout.isTTY === true && isPassedThrough(outputs)
   const given = environment(process.env, options.env, isTerminal, startedIn)
   const { argument, env } = script.at(-1) === mark ? askForCache(given) : { argument: "-", env: given }
+  const asked = flags(options, limited)
   const command = guard.command([
     process.execPath,
-    ...flags(options, limited),
+    ...(isPreloading(asked, env["NODE_OPTIONS"]) ? preload : []),
+    ...asked,
     ...script,
     actor.name,
     actor.uuid,
@@ -319,6 +321,8 @@ const atOnce = 2 * availableParallelism()
 interface Settings {
   /** The arguments that make a process of Node one of our actors. */
   readonly script: ReadonlyArray<string>
+  /** The flags that come before those of a program that preloads something. */
+  readonly preload: ReadonlyArray<string>
   /** This process is an actor with a heap limit of its own. */
   readonly limited?: boolean
   readonly stdout?: Output | undefined

@@ -101,7 +101,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     connection: SocketConnection.make(socket, reader),
     platform: (spec) =>
       platformOf(spec, {
-        spawner: make(guard, living, { script, limited: heap === limitedHeap }),
+        spawner: make(guard, living, { script, preload, limited: heap === limitedHeap }),
         guard: groupGuard(guard, living),
         authenticator,
         builtin: NodeTransport.builtin,
@@ -152,6 +152,11 @@ const entry = [`../childMain.${here.endsWith(".ts") ? "ts" : "js"}`, "./childMai
 
 /** The arguments that make a process of Node one of our actors. In a bundle there is no entry: it is this file again. */
 export const script: ReadonlyArray<string> = entry === undefined ? [fileURLToPath(here), mark] : [entry]
+
+/** Flags that keep the runtime bundle where the program preloads something. From the sources there is none. */
+export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true
+  ? ["--require", fileURLToPath(new URL("./internal/preload.js", pathToFileURL(entry)))]
+  : []
 
 const realPath = (path: string | undefined): string | undefined => {
   try {

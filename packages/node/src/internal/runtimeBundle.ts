@@ -9,8 +9,8 @@
  *
  * The bundle stands for exactly the files it was built from. The actor runs on the modules themselves where
  * another version of a package is installed, or one of the files is not as long as it was (a patch, a build without the
- * bundle). So it does where something was loaded before this file (`--import`): that may hold modules of Effect
- * already. `NODE_DEBUG=furrow` tells which it is, and why.
+ * bundle). So it does where something that may hold modules of Effect was loaded before this file: a preload that
+ * preload.ts could not precede. `NODE_DEBUG=furrow` tells which it is, and why.
  */
 
 /** Importing them would read every one of their properties, and load the modules behind the lazy ones. */
@@ -43,7 +43,21 @@ export interface RuntimeBundle {
 
 const debug = debuglog("furrow")
 
-const preloads = /(?:^|\s)(?:-r|--import|--require|--loader|--experimental-loader)(?:[\s=]|$)/
+const pattern = (...flags: ReadonlyArray<string>): RegExp => new RegExp(`(?:^|\\s)(?:${flags.join("|")})(?:[\\s=]|$)`)
+
+const loaders = ["--loader", "--experimental-loader"]
+const preloads = pattern("-r", "--import", "--require", ...loaders)
+/** Preloads that Node takes from the environment, before it looks at the command line. */
+const earlier = pattern("-r", "--require", ...loaders)
+const loader = pattern(...loaders)
+
+/** True where something is loaded before an actor's entry. */
+const isPreloading = (flags: ReadonlyArray<string>, options = ""): boolean =>
+  preloads.test([...flags, options].join(" "))
+
+/** True where something is loaded even before the first flag of the command line, or resolves imports elsewhere. */
+const isTooLate = (flags: ReadonlyArray<string>, options = ""): boolean =>
+  earlier.test(options) || loader.test(flags.join(" "))
 
 const versionAt = (root: string): string =>
   (JSON.parse(Fs.readFileSync(fileURLToPath(`${root}package.json`), "utf8")) as { readonly version: string }).version
@@ -73,13 +87,12 @@ const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): st
 }
 
 /** The bundle beside these modules, if there is one and it may be used. */
-export const find = (folder = new URL("../runtime/", import.meta.url).href): RuntimeBundle | undefined => {
+const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
+  const folder = new URL("../runtime/", import.meta.url).href
   const manifest = read(folder)
   if (manifest === undefined) return undefined
   try {
-    if (preloads.test([...process.execArgv, process.env.NODE_OPTIONS].join(" "))) {
-      throw new Error("something was loaded before it")
-    }
+    if (isLate(process.execArgv, process.env.NODE_OPTIONS)) throw new Error("something was loaded before it")
     const packages = manifest.packages.map((bundled) => ({ ...bundled, root: rootOf(bundled) }))
     debug("the runtime is the bundle %s", folder)
     return {
@@ -98,3 +111,14 @@ export const find = (folder = new URL("../runtime/", import.meta.url).href): Run
     return undefined
   }
 }
+
+/** What preload.ts found, where it ran. */
+let first: { readonly bundle: RuntimeBundle | undefined } | undefined
+
+/** The same, asked before anything that is preloaded. */
+export const findFirst = (): RuntimeBundle | undefined => {
+  first = { bundle: search(isTooLate) }
+  return first.bundle
+}
+
+export const find = (): RuntimeBundle | undefined => first === undefined ? search(isPreloading) : first.bundle
