@@ -9,7 +9,7 @@ export const published = ["protocol", "actor", "node", "testing"]
 
 // `npm run` tells its children which project they are in: the npm started here is in another one.
 const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...rest } = process.env
-export const env = rest
+export const env: NodeJS.ProcessEnv = rest
 
 /** Runs a command, and fails where it does; its output, but for stderr, is returned. */
 export const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): string => {

@@ -24,6 +24,7 @@ import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { authenticator } from "./authenticate.ts"
 import { type Child, markChild } from "./child.ts"
+import { collectWhenQuiet } from "./collect.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
 import { importModule, load } from "./load.ts"
 import { groupGuard, limitedHeap, Living, make } from "./processes.ts"
@@ -126,6 +127,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
       forgetDefinitions()
       // An actor is rarely ended in a way that would write the cache.
       setImmediate(() => Module.flushCompileCache?.())
+      collectWhenQuiet()
     },
     written
   }))
