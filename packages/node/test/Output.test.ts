@@ -11,7 +11,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { PassThrough } from "node:stream"
 import { promisify } from "node:util"
-import { environment, inheritedFlags, resolvedFlags } from "../src/internal/arguments.ts"
+import { environment, inheritedFlags, isPreloading, resolvedFlags } from "../src/internal/arguments.ts"
 import { open } from "../src/internal/outlet.ts"
 import { copy, maxHoldMillis, maxLineBytes, Tail, unfinishedLineMillis } from "../src/internal/output.ts"
 import { flood, line, mumble, print, shout } from "./fixtures/talking.ts"
@@ -448,6 +448,15 @@ describe("The command line of an actor", () => {
       ]),
       ["--conditions", "y"]
     )
+  })
+
+  it("are known to preload a module, whether they stand on the command line or in the environment", () => {
+    for (const flags of [["--import", "x"], ["--import=x"], ["-r", "x"], ["--require=x"], ["--loader=x"]]) {
+      assert.isTrue(isPreloading(["--no-warnings", ...flags]), flags.join(" "))
+      assert.isTrue(isPreloading([], `--no-warnings ${flags.join(" ")}`), flags.join(" "))
+    }
+    assert.isFalse(isPreloading(["--no-warnings", "--conditions=--import", "--important"], "--enable-source-maps"))
+    assert.isFalse(isPreloading([]))
   })
 
   it("resolves relative paths in the folder where the parent was started", () => {
