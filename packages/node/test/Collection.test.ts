@@ -19,14 +19,14 @@ const traced = Effect.gen(function*() {
 })
 
 describe("An actor that waits", () => {
-  it.live("G980: gives back the memory of its start", () =>
+  it.live("G204: gives back the memory of its start", () =>
     withActors(Effect.gen(function*() {
       const { portal, reduced } = yield* traced
       yield* Eventually.holds("its heap is collected to be small", () => reduced() > 0, { within: "30 seconds" })
       yield* portal.run(busyFor({ millis: 1 }))
     })), 60_000)
 
-  it.live("G980: is not held up by that while it works", () =>
+  it.live("G204: is not held up by that while it works", () =>
     withActors(Effect.gen(function*() {
       const { portal, reduced } = yield* traced
       yield* portal.run(busyFor({ millis: 2_000 }))
