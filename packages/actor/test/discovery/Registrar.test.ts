@@ -5,10 +5,11 @@ import type { Entry } from "@furrow/actor/internal/settings/ActorRef"
 import * as HashMap from "effect/HashMap"
 import * as Schema from "effect/Schema"
 
-const entry = (path: string, name: string, unique = false): Entry => {
+const entry = (path: string, name: string, unique = false, role?: string): Entry => {
   const uuids = path.split("/")
   const uuid = uuids.at(-1)!
-  return { actor: { name, uuid, pid: 0 }, path: uuids, service: null, exposed: [], unique }
+  const given = role === undefined ? {} : { role: { name: role, holdMillis: 1 } }
+  return { actor: { name, uuid, pid: 0 }, path: uuids, service: null, exposed: [], unique, ...given }
 }
 
 /** A registrar that says what it decided in short words. */
@@ -25,14 +26,15 @@ const registrar = () => {
         (change._tag === "Down" ? ` ${change.why}` : "")
     ).join(", ")
   }
-  const claim = (path: string, name: string, unique?: boolean) =>
-    said({ _tag: "Claim", entry: entry(path, name, unique) })
+  const claim = (path: string, name: string, unique?: boolean, role?: string) =>
+    said({ _tag: "Claim", entry: entry(path, name, unique, role) })
+  const transfer = (uuid: string, from: string) => said({ _tag: "Transfer", uuid, pid: 7, from })
   const ready = (uuid: string, pid = 7) => said({ _tag: "Ready", uuid, pid })
   const gone = (uuid: string, why: "ended" | "stale" = "ended") => said({ _tag: "Gone", uuid, why })
   const listed = (name?: string) => Registrar.entries(state, name).map(({ actor }) => actor.uuid)
   claim("r", "root")
   ready("r", 0)
-  return { claim, ready, gone, listed, state: () => state }
+  return { claim, ready, transfer, gone, listed, state: () => state }
 }
 
 describe("Registrar", () => {
@@ -117,10 +119,75 @@ describe("Registrar", () => {
   })
 })
 
+describe("Registrar, where actors play a role one after the other", () => {
+  it("G903: lets those of one role hold a unique name together, and nobody else", () => {
+    const { claim, listed, ready } = registrar()
+    claim("r/a", "counter", true, "role")
+    ready("a")
+    assert.strictEqual(claim("r/b", "counter", true, "role"), "")
+    assert.deepStrictEqual(listed("counter"), ["a"])
+    assert.strictEqual(claim("r/c", "counter", true), "taken by a")
+    assert.strictEqual(claim("r/c", "counter", true, "another role"), "taken by a")
+    assert.strictEqual(claim("r/a/c", "counter", true, "role"), "taken by a")
+  })
+
+  it("G903: hands a name over in one step, and never frees it in between", () => {
+    const { claim, gone, listed, ready, transfer } = registrar()
+    claim("r/a", "counter", true, "role")
+    ready("a")
+    claim("r/b", "counter", true, "role")
+    assert.strictEqual(transfer("b", "a"), "Down a@7 replaced, Up b@7")
+    assert.deepStrictEqual(listed("counter"), ["b"])
+    assert.strictEqual(claim("r/c", "counter", true), "taken by a")
+    assert.strictEqual(gone("a"), "")
+    assert.strictEqual(claim("r/c", "counter", true), "taken by b")
+    assert.strictEqual(gone("b"), "Down b@7 ended")
+    assert.strictEqual(claim("r/c", "counter", true), "")
+  })
+
+  it("G903: keeps a name for the one that waits behind an actor that is gone", () => {
+    const { claim, gone, listed, ready, transfer } = registrar()
+    claim("r/a", "counter", true, "role")
+    ready("a")
+    claim("r/b", "counter", true, "role")
+    gone("a")
+    assert.strictEqual(claim("r/c", "counter"), "taken by b")
+    assert.strictEqual(transfer("b", "a"), "Up b@7")
+    assert.deepStrictEqual(listed("counter"), ["b"])
+  })
+
+  it("G903: leaves the children of one that was replaced in their places, until it is gone", () => {
+    const { claim, gone, listed, ready, transfer } = registrar()
+    claim("r/a", "counter", true, "role")
+    ready("a")
+    claim("r/b", "counter", true, "role")
+    transfer("b", "a")
+    assert.strictEqual(claim("r/a/c", "helper"), "")
+    assert.strictEqual(ready("c"), "Up c@7")
+    assert.strictEqual(gone("a"), "Down c@7 ended")
+    assert.deepStrictEqual(listed(), ["b", "r"])
+  })
+
+  it("G903: hides nobody of another role, and no one that has been replaced comes back", () => {
+    const { claim, listed, ready, transfer } = registrar()
+    for (const [path, role] of [["r/a", "one"], ["r/b", "two"], ["r/c", "one"]] as const) {
+      claim(path, "shared", false, role)
+    }
+    ready("a")
+    assert.strictEqual(transfer("b", "a"), "Up b@7")
+    assert.strictEqual(transfer("c", "a"), "Down a@7 replaced, Up c@7")
+    assert.strictEqual(ready("a"), "")
+    assert.strictEqual(transfer("a", "c"), "")
+    assert.deepStrictEqual(listed("shared"), ["c", "b"])
+  })
+})
+
 /** The path of each actor: every uuid is the child of another one, three deep. */
 const places = ["r/a", "r/b", "r/a/c", "r/a/d", "r/b/e", "r/a/c/f", "r/b/e/g", "r/h"]
 const Ops = Schema.Array(Schema.Struct({
-  what: Schema.Literals(["Claim", "Claim", "Ready", "Ready", "Gone"]),
+  what: Schema.Literals(["Claim", "Claim", "Ready", "Ready", "Transfer", "Gone"]),
+  role: Schema.Literals(["", "", "p", "q"]),
+  from: Schema.Literals(["0", "1", "2", "3", "4", "5", "6", "7"]),
   who: Schema.Literals(["0", "1", "2", "3", "4", "5", "6", "7"]),
   name: Schema.Literals(["x", "y", "z"]),
   unique: Schema.Boolean,
@@ -128,14 +195,18 @@ const Ops = Schema.Array(Schema.Struct({
 })).pipe(Schema.check(Schema.isMaxLength(60)))
 type Op = typeof Ops.Type[number]
 
-const inputOf = ({ name, unique, what, who, why }: Op): Registrar.Input => {
+const uuidOf = (who: Op["who"]): string => places[Number(who)]!.split("/").at(-1)!
+
+const inputOf = ({ from, name, role, unique, what, who, why }: Op): Registrar.Input => {
   const place = places[Number(who)]!
   const uuid = place.split("/").at(-1)!
   switch (what) {
     case "Claim":
-      return { _tag: "Claim", entry: entry(place, name, unique) }
+      return { _tag: "Claim", entry: entry(place, name, unique, role === "" ? undefined : role) }
     case "Ready":
       return { _tag: "Ready", uuid, pid: 1 }
+    case "Transfer":
+      return { _tag: "Transfer", uuid, pid: 1, from: uuidOf(from) }
     case "Gone":
       return { _tag: "Gone", uuid, why }
   }
@@ -166,11 +237,13 @@ const walk = (
 }
 
 describe("Registrar, whatever comes in whatever order", () => {
-  it.prop("a name that somebody has alone has one holder", { ops: Ops }, ({ ops }) => {
+  it.prop("G903: a name that somebody has alone has one holder, or those of one role", { ops: Ops }, ({ ops }) => {
     walk(ops, ({ after }) => {
       const all = held(after)
       for (const { entry } of all.filter(({ entry }) => entry.unique)) {
-        assert.strictEqual(all.filter((other) => other.entry.actor.name === entry.actor.name).length, 1)
+        const namesakes = all.filter((other) => other.entry.actor.name === entry.actor.name)
+        const roles = new Set(namesakes.map(({ entry }) => `${entry.path.at(-2)} ${entry.role?.name}`))
+        assert.strictEqual(entry.role === undefined ? namesakes.length : roles.size, 1)
       }
     })
   })
@@ -179,7 +252,9 @@ describe("Registrar, whatever comes in whatever order", () => {
     const ready = new Set(["r"])
     walk(ops, ({ after, before, input, outcome }) => {
       const uuids = new Set(held(after).map(({ entry }) => entry.actor.uuid))
-      if (input._tag === "Ready" && HashMap.has(before.held, input.uuid)) ready.add(input.uuid)
+      if ((input._tag === "Ready" || input._tag === "Transfer") && HashMap.has(before.held, input.uuid)) {
+        ready.add(input.uuid)
+      }
       if (input._tag === "Claim" && !HashMap.has(before.held, input.entry.actor.uuid)) {
         ready.delete(input.entry.actor.uuid)
       }

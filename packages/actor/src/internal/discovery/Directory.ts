@@ -23,7 +23,7 @@ import type { Change } from "./Registrar.ts"
 const ChangeSchema = Schema.Union([
   Schema.TaggedStruct("Snapshot", { entries: Schema.Array(Entry) }),
   Schema.TaggedStruct("Up", { entry: Entry }),
-  Schema.TaggedStruct("Down", { entry: Entry, why: Schema.Literals(["ended", "stale"]) })
+  Schema.TaggedStruct("Down", { entry: Entry, why: Schema.Literals(["ended", "stale", "replaced"]) })
 ])
 
 const filter = { name: Schema.NullOr(Schema.String) }
@@ -36,7 +36,10 @@ export const contract = {
     payload: { entry: Entry },
     error: Schema.Union([NameTaken, ActorUnreachable])
   }),
-  ready: endpoint("furrow/registry/ready", { payload: { uuid: Schema.String, pid: Schema.Int }, error }),
+  ready: endpoint("furrow/registry/ready", {
+    payload: { uuid: Schema.String, pid: Schema.Int, replaces: Schema.optionalKey(Schema.String) },
+    error
+  }),
   gone: endpoint("furrow/registry/gone", { payload: { uuid: Schema.String } }),
   stale: endpoint("furrow/registry/stale", { payload: { uuid: Schema.String }, error }),
   list: endpoint("furrow/registry/list", { payload: filter, success: Schema.Array(Entry), error }),
@@ -50,9 +53,13 @@ export const contract = {
  * @since 0.1.0
  */
 export interface Directory {
-  /** Holds a name for an actor that is about to be started. */
+  /** Holds a name for an actor that is about to be started. Those of one role below one parent hold a unique one together. */
   readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>
-  readonly ready: (uuid: string, pid: number) => Effect.Effect<void, ActorError>
+  /**
+   * Lists an actor, once its process number is known. One that takes over the role of another is listed in its place, in
+   * the same step: `replaces` is the uuid of that one, which may be gone already.
+   */
+  readonly ready: (uuid: string, pid: number, replaces?: string) => Effect.Effect<void, ActorError>
   /** Never fails: where the registrar is gone, so is the tree. */
   readonly gone: (uuid: string) => Effect.Effect<void>
   /** The actor was not where the registry says: it is looked for, and forgotten if it is gone. */
@@ -67,7 +74,7 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Dia
     onOwnAccount(Effect.flatMap(connect, (channel) => Caller.run(channel, env, call)))
   return {
     claim: (entry) => ask(contract.claim({ entry })),
-    ready: (uuid, pid) => ask(contract.ready({ uuid, pid })),
+    ready: (uuid, pid, replaces) => ask(contract.ready({ uuid, pid, ...(replaces === undefined ? {} : { replaces }) })),
     gone: (uuid) => Effect.ignore(ask(contract.gone({ uuid }))),
     stale: (uuid) => ask(contract.stale({ uuid })),
     list: (name) => ask(contract.list({ name: name ?? null })),

@@ -1,11 +1,14 @@
 /**
  * The names of a tree as one value, changed by one function:
  *
- *   (absent) --Claim--> starting --Ready--> ready          Gone, from either: absent, and everybody below it too
+ *   (absent) --Claim--> starting --Ready--> ready --Transfer--> replaced     Gone, from each: absent, and all below it too
  *
  * Names are shared unless somebody asks to be the only one: then nobody else can have the name, whoever came first. A
  * claim holds a name from before the process exists, so that of two that want it alone only one is ever started. Actors
  * that are starting are not shown. An actor without a parent here cannot be added: its words arrive late.
+ *
+ * Those who play one role hold a unique name together, and one of them is shown. A transfer shows another one in the same
+ * step, so the name is never free in between, and the one before it has its place until it is gone.
  *
  * @since 0.1.0
  */
@@ -16,7 +19,7 @@ import { isBelow } from "../settings/ActorRef.ts"
 
 /**
  * The news of a watcher: first all actors that are there, then each change. `why` is `ended`, or `stale` where the
- * actor was found gone before its parent had said so.
+ * actor was found gone before its parent had said so, or `replaced` where another one has taken its role over.
  *
  * @category models
  * @since 0.1.0
@@ -24,11 +27,11 @@ import { isBelow } from "../settings/ActorRef.ts"
 export type Change =
   | { readonly _tag: "Snapshot"; readonly entries: ReadonlyArray<Entry> }
   | { readonly _tag: "Up"; readonly entry: Entry }
-  | { readonly _tag: "Down"; readonly entry: Entry; readonly why: "ended" | "stale" }
+  | { readonly _tag: "Down"; readonly entry: Entry; readonly why: "ended" | "stale" | "replaced" }
 
 interface Held {
   readonly entry: Entry
-  readonly phase: "starting" | "ready"
+  readonly phase: "starting" | "ready" | "replaced"
   /** Of two of one name the one that was ready later is found first (features DISC-11). */
   readonly order: number
 }
@@ -45,6 +48,8 @@ export type Input =
   | { readonly _tag: "Claim"; readonly entry: Entry }
   /** Its pid is known only now. */
   | { readonly _tag: "Ready"; readonly uuid: string; readonly pid: number }
+  /** It is ready, and takes over the role of another one, which may be gone already. */
+  | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
   | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
 
 export type Outcome =
@@ -78,6 +83,10 @@ const hasParent = (state: State, { actor, path }: Entry): boolean => {
   return parent !== undefined && isSame(parent.entry.path, path.slice(0, -1))
 }
 
+/** Two actors of one parent that play the same role, one after the other. */
+const isSameRole = (a: Entry, b: Entry): boolean =>
+  a.role !== undefined && a.role.name === b.role?.name && isSame(a.path.slice(0, -1), b.path.slice(0, -1))
+
 const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const { name, uuid } = entry.actor
   const known = heldOf(state, uuid)?.entry
@@ -88,7 +97,10 @@ const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   if (!hasParent(state, entry)) return [state, orphan]
   const namesakes = uuidsOf(state, name)
   const first = namesakes.length === 0 ? undefined : heldOf(state, namesakes[0]!)
-  if (first !== undefined && (entry.unique || first.entry.unique)) return [state, { _tag: "Taken", by: first.entry }]
+  if (first !== undefined && (entry.unique || first.entry.unique)) {
+    const stranger = namesakes.map((other) => heldOf(state, other)!).find((other) => !isSameRole(entry, other.entry))
+    if (stranger !== undefined) return [state, { _tag: "Taken", by: stranger.entry }]
+  }
   const parent = entry.path.at(-2)
   return [{
     ...state,
@@ -123,19 +135,40 @@ const gone = (state: State, uuid: string, why: "ended" | "stale"): readonly [Sta
   }]
 }
 
+const ready = (state: State, uuid: string, pid: number): readonly [State, ReadonlyArray<Change>] => {
+  const held = heldOf(state, uuid)
+  if (held === undefined || held.phase !== "starting") return [state, []]
+  const order = state.order + 1
+  const entry = { ...held.entry, actor: { ...held.entry.actor, pid } }
+  return [{ ...state, order, held: HashMap.set(state.held, uuid, { entry, phase: "ready", order }) }, [
+    { _tag: "Up", entry }
+  ]]
+}
+
+const transfer = (state: State, uuid: string, pid: number, from: string): readonly [State, ReadonlyArray<Change>] => {
+  const [next, up] = ready(state, uuid, pid)
+  const to = heldOf(state, uuid)
+  const old = heldOf(state, from)
+  if (up.length === 0 || to === undefined || old?.phase !== "ready" || !isSameRole(to.entry, old.entry)) {
+    return [next, up]
+  }
+  return [{ ...next, held: HashMap.set(next.held, from, { ...old, phase: "replaced" }) }, [
+    { _tag: "Down", entry: old.entry, why: "replaced" },
+    ...up
+  ]]
+}
+
 export const step = (state: State, input: Input): readonly [State, Outcome] => {
   switch (input._tag) {
     case "Claim":
       return claim(state, input.entry)
     case "Ready": {
-      const held = heldOf(state, input.uuid)
-      if (held === undefined || held.phase === "ready") return [state, nothing]
-      const order = state.order + 1
-      const entry = { ...held.entry, actor: { ...held.entry.actor, pid: input.pid } }
-      return [{ ...state, order, held: HashMap.set(state.held, input.uuid, { entry, phase: "ready", order }) }, {
-        _tag: "Changed",
-        changes: [{ _tag: "Up", entry }]
-      }]
+      const [next, changes] = ready(state, input.uuid, input.pid)
+      return [next, { _tag: "Changed", changes }]
+    }
+    case "Transfer": {
+      const [next, changes] = transfer(state, input.uuid, input.pid, input.from)
+      return [next, { _tag: "Changed", changes }]
     }
     case "Gone":
       return gone(state, input.uuid, input.why)

@@ -71,7 +71,7 @@ export class RegistrarService implements Directory {
   /** The same as functions: a Discovery may copy them and replace some. */
   readonly directory: Directory = {
     claim: (entry) => this.claim(entry),
-    ready: (uuid, pid) => this.ready(uuid, pid),
+    ready: (uuid, pid, replaces) => this.ready(uuid, pid, replaces),
     gone: (uuid) => this.gone(uuid),
     stale: (uuid) => this.stale(uuid),
     list: (name) => this.list(name),
@@ -105,8 +105,12 @@ export class RegistrarService implements Directory {
     return isReady ? actor : { ...actor, pid: 0 }
   }
 
-  ready(uuid: string, pid: number): Effect.Effect<void> {
-    return Effect.sync(() => void this.input({ _tag: "Ready", uuid, pid }))
+  ready(uuid: string, pid: number, replaces?: string): Effect.Effect<void> {
+    return Effect.sync(() =>
+      void this.input(
+        replaces === undefined ? { _tag: "Ready", uuid, pid } : { _tag: "Transfer", uuid, pid, from: replaces }
+      )
+    )
   }
 
   gone(uuid: string): Effect.Effect<void> {
@@ -187,7 +191,10 @@ export const serveDirectory = (
       ({ entry }: { entry: Entry }) =>
         asker((uuid) => entry.path.at(-2) === uuid ? answered(directory.claim(entry)) : notIts(entry.actor.uuid))
     ),
-    handler(contract.ready.endpoint, ({ pid, uuid }) => answered(ofIts(uuid, directory.ready(uuid, pid)))),
+    handler(contract.ready.endpoint, ({ pid, replaces, uuid }) => {
+      const ready = ofIts(uuid, directory.ready(uuid, pid, replaces))
+      return answered(replaces === undefined ? ready : ofIts(replaces, ready))
+    }),
     handler(contract.gone.endpoint, ({ uuid }) => ofIts(uuid, directory.gone(uuid))),
     handler(contract.stale.endpoint, ({ uuid }) => answered(directory.stale(uuid))),
     handler(contract.list.endpoint, ({ name }) => answered(directory.list(orNull(name)))),

@@ -177,7 +177,7 @@ const bounded = (directory: Directory, context: Context.Context<never>, asked: s
   return {
     ...directory,
     claim: (entry) => within(directory.claim(entry)),
-    ready: (uuid, pid) => within(directory.ready(uuid, pid)),
+    ready: (uuid, pid, replaces) => within(directory.ready(uuid, pid, replaces)),
     gone: (uuid) => Effect.ignore(within(directory.gone(uuid))),
     stale: (uuid) => within(directory.stale(uuid)),
     list: (name) => within(directory.list(name))

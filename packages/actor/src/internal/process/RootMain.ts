@@ -103,7 +103,7 @@ const platformOf = (
  */
 const deferred = (directory: () => Directory): Directory => ({
   claim: (entry) => Effect.suspend(() => directory().claim(entry)),
-  ready: (uuid, pid) => Effect.suspend(() => directory().ready(uuid, pid)),
+  ready: (uuid, pid, replaces) => Effect.suspend(() => directory().ready(uuid, pid, replaces)),
   gone: (uuid) =>
     Effect.catchCause(
       Effect.suspend(() => directory().gone(uuid)),
