@@ -269,6 +269,32 @@ describe("a peer that takes its leave", () => {
     }))
 })
 
+describe("calls that cross a Bye", () => {
+  it.effect("G905: calls that were not read have not begun, and those before may have", () =>
+    Effect.gen(function*() {
+      const [left, right] = yield* crowded
+      const how: Farewell["how"] = { _tag: "Cancelled", by: idOf("boss"), reason: "replaced" }
+      right.channel.send({ _tag: "Bye", payload: encodeFarewell({ how, cleanup: [], taken: 1 }) })
+      yield* settle
+      const began = left.lost.map((error) => error._tag === "ContextCancelled" ? error.began : error._tag)
+      assert.deepStrictEqual(began, ["maybe", "no", "no"])
+    }))
+
+  it.effect("G905: a last word says how far the calls of the peer were read", () =>
+    Effect.gen(function*() {
+      const [left, right] = pair(dialler("left"))
+      yield* settle
+      for (let i = 0; i < 3; i++) left.channel.send(start(left.open()))
+      yield* settle
+      const how: Farewell["how"] = { _tag: "Cancelled", by: idOf("boss"), reason: "replaced" }
+      right.channel.sayBye({ how, cleanup: [] })
+      left.channel.send(start(left.open()))
+      yield* settle
+      const began = left.lost.map((error) => error._tag === "ContextCancelled" ? error.began : error._tag)
+      assert.deepStrictEqual(began, ["maybe", "maybe", "maybe", "no"])
+    }))
+})
+
 describe("the handshake", () => {
   it.effect("both sides know each other's name, and the smaller frame limit counts", () =>
     Effect.gen(function*() {

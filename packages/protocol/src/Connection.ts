@@ -272,6 +272,9 @@ export const takesStart = <E>(state: State<E>, dialog: number, unread: number): 
 export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
   phase._tag === "Handshaking" ? undefined : phase.peer
 
+/** The last dialog of the peer that was read: what comes behind a last word of this side never begins. */
+export const taken = <E>({ dialogs }: State<E>): number => dialogs.highest
+
 /** The farewell of the peer, if it has said one. */
 export const byeOf = <E>({ phase }: State<E>): Uint8Array | undefined => "bye" in phase ? phase.bye : undefined
 

@@ -120,7 +120,8 @@ export const isRefusal = Hot.isRefusal
 
 /**
  * The end of an actor, in its own words: what its `Bye` carries. `Returned` is the end of its main, or of the program of
- * a root; `cleanup` holds what failed or was cut off in its finalizers.
+ * a root; `cleanup` holds what failed or was cut off in its finalizers. `taken` is the last dialog of the other side that was
+ * read: those behind it have not begun.
  */
 export const Farewell = Schema.Struct({
   how: Schema.Union([
@@ -128,6 +129,7 @@ export const Farewell = Schema.Struct({
     Schema.TaggedStruct("Failed", { boxed: Boxed }),
     Schema.TaggedStruct("Cancelled", { by: ActorId, reason: Schema.String })
   ]),
-  cleanup: Schema.Array(Boxed)
+  cleanup: Schema.Array(Boxed),
+  taken: Schema.optionalKey(Schema.Int)
 })
 export type Farewell = typeof Farewell.Type

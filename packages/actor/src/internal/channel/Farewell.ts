@@ -22,9 +22,9 @@ const codec = (): Payload.Codec<Farewell> => derived ??= Payload.codec(Farewell)
 
 /** The farewell as bytes. A cleanup too long for one frame is told by its first failure alone, or not at all. */
 export const encodeFarewell = (farewell: Farewell, limit = Infinity): Uint8Array => {
-  const { cleanup, how } = farewell
+  const { cleanup, ...rest } = farewell
   for (const kept of [cleanup, cleanup.slice(0, 1), []]) {
-    const encoded = codec().encode({ how, cleanup: kept })
+    const encoded = codec().encode({ ...rest, cleanup: kept })
     if (encoded.ok && encoded.value.length <= limit) return encoded.value
   }
   return encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] })
@@ -49,6 +49,12 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
       }
     }
   }
+}
+
+/** The last of our dialogs that the actor had read, if it says so. */
+export const takenOf = (payload: Uint8Array): number | undefined => {
+  const decoded = codec().decode(payload)
+  return decoded.ok ? decoded.value.taken : undefined
 }
 
 /** How a call ends whose actor said goodbye before it answered. */

@@ -16,14 +16,21 @@ import type * as Handshake from "@furrow/protocol/Handshake"
 import type * as Message from "@furrow/protocol/Message"
 import * as Violation from "@furrow/protocol/Violation"
 import * as Context from "effect/Context"
-import { type ActorError, type ActorId, ActorLost, ChannelClosed, ProtocolViolation } from "../errors/ActorError.ts"
+import {
+  type ActorError,
+  type ActorId,
+  ActorLost,
+  ChannelClosed,
+  ContextCancelled,
+  ProtocolViolation
+} from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
 import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { Connection as Transported } from "../transport/Transport.ts"
-import { endOf } from "./Farewell.ts"
+import { encodeFarewell, endOf, type Farewell, takenOf } from "./Farewell.ts"
 import { report } from "./report.ts"
 import { Writer } from "./Writer.ts"
 
@@ -385,11 +392,20 @@ export class PeerChannel {
     return endOf(this.bye ?? noBytes, this.peer)
   }
 
+  /** What the peer had not read when it said goodbye has not begun there. */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)
     const error = this.farewell
-    for (const [, port] of callers) this.tellLost(port, error)
+    const early = notBegun(error)
+    const taken = takenOf(this.bye ?? noBytes) ?? Infinity
+    for (const [id, port] of callers) this.tellLost(port, id > taken ? early : error)
+  }
+
+  /** Says the last word, with the last dialog of the peer that was read. */
+  sayBye(farewell: Farewell): void {
+    const payload = encodeFarewell({ ...farewell, taken: Connection.taken(this.state) }, this.maxFrame - 64)
+    this.send({ _tag: "Bye", payload })
   }
 
   private settle(error: ActorError): void {
@@ -444,14 +460,18 @@ const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
     })
   )
 
-/** The same loss, for a call that never left this process. */
-const notBegun = (error: ActorError): ActorError =>
-  error instanceof ActorLost && error.began === "maybe"
-    ? withoutStack(() => {
-      const { actor, failure, how, stderr } = error
-      return new ActorLost({ actor, how, began: "no", stderr, failure })
-    })
-    : error
+/** The same end, for a call that has surely not begun. */
+const notBegun = (error: ActorError): ActorError => {
+  if (error instanceof ActorLost && error.began === "maybe") {
+    const { actor, failure, how, stderr } = error
+    return withoutStack(() => new ActorLost({ actor, how, began: "no", stderr, failure }))
+  }
+  if (error instanceof ContextCancelled && error.began === "maybe") {
+    const { acknowledged, actor, by, ending, reason } = error
+    return withoutStack(() => new ContextCancelled({ actor, by, reason, acknowledged, ending, began: "no" }))
+  }
+  return error
+}
 
 const errorOf = (why: Connection.Why<ActorError>, actor: ActorId): ActorError => {
   switch (why._tag) {

@@ -13,7 +13,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { encodeFarewell, type Farewell } from "../channel/Farewell.ts"
+import type { Farewell } from "../channel/Farewell.ts"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { type HandshakeResult, PeerChannel } from "../channel/PeerChannel.ts"
 import {
@@ -163,8 +163,7 @@ export class Peers {
       case "CloseStale":
         return action.connection.close()
       case "TakeLeave": {
-        const payload = encodeFarewell(this.farewell, action.connection.maxFrame - 64)
-        action.connection.send({ _tag: "Bye", payload })
+        action.connection.sayBye(this.farewell)
         return action.connection.close()
       }
       case "Cut":

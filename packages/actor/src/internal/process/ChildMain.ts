@@ -18,7 +18,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
-import { encodeFarewell, type Farewell } from "../channel/Farewell.ts"
+import type { Farewell } from "../channel/Farewell.ts"
 import { hello } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
 import { withoutCaller } from "../dialog/DialogContext.ts"
@@ -159,10 +159,7 @@ class Living {
         return this.report(action.failed, this.booted!)
       case "SayBye":
         if (!channel.isOpen) return
-        return channel.send({
-          _tag: "Bye",
-          payload: encodeFarewell(this.farewell(action.why, action.cleanup), channel.maxFrame - 64)
-        })
+        return channel.sayBye(this.farewell(action.why, action.cleanup))
       case "Close":
         return channel.close()
     }
