@@ -11,7 +11,10 @@ import { machines } from "../architecture.ts"
 const pure = [
   "packages/actor/src/internal/pool/Line.ts",
   "packages/actor/src/internal/pool/Waiting.ts",
-  "packages/actor/src/internal/stream/Weight.ts"
+  "packages/actor/src/internal/stream/Weight.ts",
+  "packages/actor/src/internal/supervision/SupervisorBehind.ts",
+  "packages/actor/src/internal/supervision/SupervisorPolicy.ts",
+  "packages/actor/src/internal/supervision/SupervisorState.ts"
 ]
 
 /** The files that are changed: the protocol, and the pure machines of the runtime. */
@@ -39,6 +42,7 @@ export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<st
     "refusal",
     "rpc-request",
     "supervisor-machine",
+    "supervisor-rolls",
     "weight"
   ].map((name) => `packages/actor/test/${name}.test.ts`)
 }

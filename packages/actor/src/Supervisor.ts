@@ -14,8 +14,13 @@ export {
   type LayerOptions,
   of,
   type Policy,
+  roll,
+  rollAll,
+  type RollOptions,
+  type StandbyOptions,
   type Supervised
 } from "./internal/api/Supervise.ts"
 export { GaveUp } from "./internal/errors/GaveUp.ts"
+export { RollFailed } from "./internal/errors/RollFailed.ts"
 export type { ChildState } from "./internal/inspect/Snapshot.ts"
-export type { AutoShutdown, Restart, Strategy } from "./internal/supervision/SupervisorMachine.ts"
+export type { AutoShutdown, Restart, Strategy } from "./internal/supervision/SupervisorPolicy.ts"

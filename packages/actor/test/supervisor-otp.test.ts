@@ -430,8 +430,8 @@ const cases: Record<string, () => Effect.Effect<unknown, unknown>> = {
         const { actor } = mail
         const list = () => Effect.map(Actor.statistics, ({ supervisors }) => supervisors[0]!.children)
         assert.deepStrictEqual(yield* list(), [
-          { child: "front", state: "Up", incarnation: 1, restart: "permanent", actor: null },
-          { child: "Mail", state: "Up", incarnation: 1, restart: "transient", actor }
+          { child: "front", state: "Up", incarnation: 1, restart: "permanent", actor: null, behind: null, draining: 0 },
+          { child: "Mail", state: "Up", incarnation: 1, restart: "transient", actor, behind: null, draining: 0 }
         ])
         yield* kill("Mail")
         assert.deepInclude((yield* list())[1], { state: "Restarting", actor: null })

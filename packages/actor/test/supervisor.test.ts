@@ -347,12 +347,15 @@ describe("A restart", () => {
           state: "Running",
           strategy: "dependants",
           deaths: 1,
+          rolls: 0,
           children: ([["Store", 1], ["Counter", 2], ["Web", 2], ["Mail", 1]] as const).map(([child, incarnation]) => ({
             child,
             state: "Up" as const,
             incarnation,
             restart: "permanent" as const,
-            actor: actors[child].actor
+            actor: actors[child].actor,
+            behind: null,
+            draining: 0
           }))
         })
       })

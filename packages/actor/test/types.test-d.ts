@@ -378,6 +378,14 @@ declare const Http: Layer.Layer<T.Db, TooSmall, T.Counter>
 isL<T.Counter, AE | TooSmall, AR>()(
   Supervisor.layer({}, [Counter, Supervisor.of(Http, { name: "http", uses: [Counter] })])
 )
+is<void, Supervisor.RollFailed, T.Counter | T.Worker>()(Supervisor.roll([Counter, Worker], { drain: "1 second" }))
+is<void, Supervisor.RollFailed, T.Counter>()(Supervisor.rollAll(Counter, { drain: "1 second", atOnce: 2 }))
+isL<T.Counter, AE, AR>()(Supervisor.layer({}, [
+  Supervisor.of(Counter, {
+    standby: 1,
+    warm: (active: Actor.Portal<T.Counter>, _: Actor.Portal<T.Counter>) => active.wait
+  })
+]))
 // @ts-expect-error TS2740 a Layer as a child has a name
 Supervisor.of(Http)
 isL<T.Web | T.Worker, AE, AR>()(Layer.mergeAll(Web.layer, Worker.layer).pipe(Layer.provide(Counter.layer)))

@@ -120,7 +120,7 @@ describe("Registrar", () => {
 })
 
 describe("Registrar, where actors play a role one after the other", () => {
-  it("G903: lets those of one role hold a unique name together, and nobody else", () => {
+  it("G903: lets players of one role alone hold a unique name together", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -168,7 +168,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.deepStrictEqual(listed(), ["b", "r"])
   })
 
-  it("G903: hides nobody of another role, and no one that has been replaced comes back", () => {
+  it("G903: hides no actor of another role, and shows none again that has been replaced", () => {
     const { claim, listed, ready, transfer } = registrar()
     for (const [path, role] of [["r/a", "one"], ["r/b", "two"], ["r/c", "one"]] as const) {
       claim(path, "shared", false, role)
@@ -237,7 +237,7 @@ const walk = (
 }
 
 describe("Registrar, whatever comes in whatever order", () => {
-  it.prop("G903: a name that somebody has alone has one holder, or those of one role", { ops: Ops }, ({ ops }) => {
+  it.prop("G903: a unique name has one holder, or players of one role", { ops: Ops }, ({ ops }) => {
     walk(ops, ({ after }) => {
       const all = held(after)
       for (const { entry } of all.filter(({ entry }) => entry.unique)) {

@@ -12,6 +12,7 @@ import * as Settings from "../contract/Settings.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
 import { type ActorError, type ActorId, PayloadInvalid } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
+import { giveCue } from "../local/Cue.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
 import { endWithScope, portalOf } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
@@ -20,6 +21,7 @@ import type { AnyService, Implementation, ServedInside } from "../process/Servic
 import type { Role } from "../settings/ActorRef.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { define } from "../settings/Definitions.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 import type { ChildActor } from "../supervision/ChildActor.ts"
@@ -53,7 +55,11 @@ const relayedOf = (portal: Portal.Portal<any>, key: string): Relayed => {
 }
 
 /** The options of a start, whatever the Service: its types say whether there are settings, and which. */
-type GivenOptions = StartOptions & { readonly config?: unknown; readonly role?: Role | undefined }
+type GivenOptions = StartOptions & {
+  readonly config?: unknown
+  readonly role?: Role | undefined
+  readonly isBehind?: boolean | undefined
+}
 
 /** The settings of a Service as its actor is told them. */
 export const encodedConfig = (
@@ -75,7 +81,7 @@ export const start = (
   restore: StartChild.Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
-    const { config, name = service.key, role, unique, ...spawnOptions } = options
+    const { config, isBehind, name = service.key, role, unique, ...spawnOptions } = options
     const uses: Array<ServiceSpec["uses"][number]> = []
     const relays = new Map<string, Relayed>()
     for (const { key } of service.uses) {
@@ -97,11 +103,26 @@ export const start = (
         options: spawnOptions,
         unique,
         role,
+        isBehind,
         endpoints: service.endpoints.map(({ name }) => name),
         service: { module: service.module, key: service.key, config, uses },
         relays
       }, restore))
   })
+
+/** Lists an actor that was started behind another in the place of the other from here on, and begins its main. */
+export const takeOver = (
+  local: LocalActor,
+  { actor }: ChildActor,
+  channel: PeerChannel,
+  from: string | undefined
+): Effect.Effect<void, ActorError> =>
+  Effect.flatMap(Timeouts, ({ cancelAck }) =>
+    Effect.all([
+      local.reach?.directory.ready(actor.uuid, actor.pid, from) ?? Effect.void,
+      // An actor that does not answer is as any other that is up and does not answer.
+      Effect.ignore(Effect.timeout(giveCue(local, channel), cancelAck))
+    ], { concurrency: "unbounded", discard: true }))
 
 /** The portal of a started Service. */
 export const portal = (

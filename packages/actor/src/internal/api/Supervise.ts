@@ -15,6 +15,7 @@ import type { Argument, Configured } from "../contract/Settings.ts"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { GaveUp } from "../errors/GaveUp.ts"
+import type { RollFailed } from "../errors/RollFailed.ts"
 import type { ChildState } from "../inspect/Snapshot.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
 import { endWithScope } from "../local/Owner.ts"
@@ -76,6 +77,28 @@ export interface ChildOptions {
 }
 
 /**
+ * The standby that a supervisor keeps for the death of one child.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StandbyOptions<out Self> {
+  /**
+   * One more actor of the Service is kept ready, which takes role and name over when this one dies. It is neither listed nor
+   * called before, and its `main` waits until then. Default: 0.
+   */
+  readonly standby?: 0 | 1 | undefined
+  /**
+   * Lets the standby follow the actor in front of it: runs here, with the portals of both, from when the standby is ready
+   * until it takes over, and is interrupted then. A failure ends the standby, and another one is started. Default: none, and
+   * a standby has the state of a new actor.
+   */
+  readonly warm?:
+    | ((active: Portal.Portal<Self>, standby: Portal.Portal<Self>) => Effect.Effect<unknown, unknown, ActorRuntime>)
+    | undefined
+}
+
+/**
  * A child of a supervisor with its options, as `Supervisor.of` makes it.
  *
  * @category models
@@ -99,7 +122,7 @@ type NeedsOf<C> = C extends Supervised<any, any, infer R> ? R
   : C extends { readonly layer: Layer.Layer<any, any, infer R> } ? R
   : never
 
-interface SupervisedInside extends ChildOptions {
+interface SupervisedInside extends ChildOptions, StandbyOptions<any> {
   readonly key: string
   readonly uses: ReadonlyArray<string>
   readonly isService: boolean
@@ -122,11 +145,11 @@ const supervised = <A, E, R>(inside: SupervisedInside): Supervised<A, E, R> => {
 
 // ---- one incarnation ------------------------------------------------------------------------------------------------
 
-const startService = (service: AnyService, options: StartService.StartOptions) => ({ reason, role }: Part) =>
+const startService = (service: AnyService, options: StartService.StartOptions) => ({ isBehind, reason, role }: Part) =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const local = yield* currentLocal
-      const { channel, child } = yield* StartService.start(local, service, { ...options, role }, restore)
+      const { channel, child } = yield* StartService.start(local, service, { ...options, isBehind, role }, restore)
       yield* Effect.addFinalizer((exit) => endWithScope(local, child, reason())(exit))
       const portal = StartService.portal(local, service, child, channel)
       return {
@@ -134,7 +157,8 @@ const startService = (service: AnyService, options: StartService.StartOptions) =
         watch: ({ died, silent }) => {
           Portal.whenClosed(portal, silent)
           child.whenGone(died)
-        }
+        },
+        takeOver: (from) => StartService.takeOver(local, child, channel, from)
       } satisfies Incarnation
     })
   ) as Effect.Effect<Incarnation, ActorError, Scope.Scope>
@@ -159,12 +183,16 @@ const startLayer = (name: string, layer: Layer.Layer<unknown, unknown, unknown>)
     } satisfies Incarnation
   }) as unknown as Effect.Effect<Incarnation, unknown, Scope.Scope>
 
-const ofService = (service: AnyService, given: ChildOptions & StartService.StartOptions): SupervisedInside => {
-  const { restart, significant, stopWithin, ...options } = given
+type GivenOptions = ChildOptions & StandbyOptions<any> & StartService.StartOptions
+
+const ofService = (service: AnyService, given: GivenOptions): SupervisedInside => {
+  const { restart, significant, standby, stopWithin, warm, ...options } = given
   return {
     restart,
     significant,
+    standby,
     stopWithin,
+    warm,
     key: service.key,
     uses: service.uses.map(({ key }) => key),
     isService: true,
@@ -204,7 +232,7 @@ export interface LayerOptions extends ChildOptions {
 export const of: {
   <Self, Name extends string, Uses, Config>(
     service: Startable<Self, Name, Uses, Config>,
-    ...options: Argument<ChildOptions & StartService.StartOptions & Configured<Config>>
+    ...options: Argument<ChildOptions & StandbyOptions<Self> & StartService.StartOptions & Configured<Config>>
   ): Supervised<Self, ActorError, ActorRuntime | Uses>
   <A, E, R>(layer: Layer.Layer<A, E, R>, options: LayerOptions): Supervised<never, E, ActorRuntime | R>
 } = (what: any, options: any = {}): Supervised<never, any, any> => {
@@ -233,14 +261,15 @@ const planOf = (child: Child): ChildPlan =>
 const maxStopWithinMillis = 2 ** 31 - 1
 
 const planOfInside = (inside: SupervisedInside): ChildPlan => {
-  const { isService, key, restart, significant, start, stopWithin, uses } = inside
+  const { isService, key, restart, significant, standby, start, stopWithin, uses, warm } = inside
   return {
     isService,
     start,
+    warm: warm as ChildPlan["warm"],
     stopWithinMillis: stopWithin === undefined
       ? undefined
       : Math.min(Math.max(0, Duration.toMillis(stopWithin)), maxStopWithinMillis),
-    spec: { key, uses, restart: restart ?? "permanent", significant: significant ?? false }
+    spec: { key, uses, restart: restart ?? "permanent", significant: significant ?? false, standby: standby === 1 }
   }
 }
 
@@ -308,6 +337,7 @@ const supervise = (
     const problem = problemOf(own, plans.map(({ spec }) => spec))
     if (problem !== undefined) return yield* Effect.die(new Error(problem))
     const backoff = policy.backoff ?? Backoff.defaultFor(own.intensity)
+    const standbyBackoff = policy.backoff ?? Backoff.defaultForStandbys
     const tooLong = yield* Backoff.problemOf(own.intensity, backoff)
     if (tooLong !== undefined) return yield* Effect.die(new Error(tooLong))
     const context = (yield* Effect.context<never>()) as Context.Context<never>
@@ -315,7 +345,7 @@ const supervise = (
     const holdMillis = Duration.toMillis(policy.hold ?? (yield* Timeouts).spawn)
     // It throws on a cycle of uses: a mistake in the program.
     const supervising = yield* Effect.sync(() =>
-      new Supervising({ local, context, backoff, policy: own, holdMillis, children: plans })
+      new Supervising({ local, context, backoff, standbyBackoff, policy: own, holdMillis, children: plans })
     )
     // First in, last out: what it gives up on is told also where its Scope closes meanwhile.
     yield* Effect.forkScoped(Effect.flatMap(supervising.ended, (why) => {
@@ -330,6 +360,106 @@ const supervise = (
     yield* supervising.begin
     return supervising
   })
+
+// ---- rolling restarts -----------------------------------------------------------------------------------------------
+
+/**
+ * The bounds of a rolling restart.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RollOptions {
+  /** The time that the open calls of each old actor have to end. Then the actor is stopped, and its calls are cancelled. */
+  readonly drain: Duration.Input
+  /** The children that are replaced side by side. Default: 1. */
+  readonly atOnce?: number | undefined
+}
+
+const rollIn = (supervising: Supervising, keys: ReadonlyArray<string>, { atOnce = 1, drain }: RollOptions) =>
+  Number.isInteger(atOnce) && atOnce > 0
+    ? supervising.roll(keys, atOnce, Duration.toMillis(drain))
+    : Effect.die(new Error(`\`atOnce\` is a number of children, 1 or more, and not ${atOnce}`))
+
+/** The supervisor of a Service in the context, by its portal. */
+const supervisorOf = (context: Context.Context<never>, { key }: AnyServiceClass): Supervising => {
+  const supervising = Supervising.of(context.mapUnsafe.get(key) as Portal.Portal<any>)
+  if (supervising !== undefined) return supervising
+  throw new Error(
+    `the portal of "${key}" in the context is that of no supervisor in this process: only where the Layer of its ` +
+      "supervisor is built can its actor be replaced"
+  )
+}
+
+/** Rolls the children of one supervisor after those of another. */
+const rollServices = (
+  services: ReadonlyArray<AnyServiceClass>,
+  keysOf: (supervising: Supervising, named: ReadonlyArray<string>) => ReadonlyArray<string>,
+  options: RollOptions
+) =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const named = new Map<Supervising, Array<string>>()
+    for (const service of services) {
+      const supervising = supervisorOf(context, service)
+      named.set(supervising, [...named.get(supervising) ?? [], service.key])
+    }
+    return Effect.forEach(
+      Array.from(named),
+      ([supervising, keys]) => rollIn(supervising, keysOf(supervising, keys), options),
+      { discard: true }
+    )
+  })
+
+/**
+ * Replaces the actors of supervised Services one after another, without a failed call: starts a new one, gives it the role and
+ * the name, drains the old one within the bound, and ends it. Users here and in other processes follow to the new one. It
+ * ends when all old ones are gone.
+ *
+ * The Services are those of supervisors in the context. They are replaced in the order of their uses; users that are not
+ * named keep their actors. A replacement is no death. A new actor begins with new state.
+ *
+ * A new actor that does not start fails it with `RollFailed`: its child keeps the old one, and no other is begun. A child that
+ * dies meanwhile is restarted as always, which replaces it. Of two rolls of one child the later one fails. Interrupting it
+ * stops what has not taken over yet.
+ *
+ * @example
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   const counter = yield* Counter
+ *   yield* counter.run(increment({ by: 2 }))
+ *   yield* Supervisor.roll([Counter], { drain: "10 seconds" })
+ *   return [counter.incarnation, yield* counter.run(increment({ by: 2 }))]
+ * })
+ * yield* Effect.provide(program, Supervisor.layer({}, [Counter])) // [2, 2]
+ * ```
+ * @category supervising
+ * @since 0.1.0
+ */
+export const roll = <const Services extends ReadonlyArray<AnyServiceClass>>(
+  services: Services,
+  options: RollOptions
+): Effect.Effect<void, RollFailed, SelfOf<Services[number]>> =>
+  rollServices(services, (_, named) => named, options) as any
+
+/**
+ * Replaces the actors of all Services of the supervisor that a Service belongs to, as `roll` does.
+ *
+ * @example
+ * ```ts
+ * const program = Effect.gen(function*() {
+ *   yield* Supervisor.rollAll(Counter, { drain: "10 seconds", atOnce: 2 })
+ *   return (yield* Counter).incarnation
+ * })
+ * yield* Effect.provide(program, Supervisor.layer({}, [Counter])) // 2
+ * ```
+ * @category supervising
+ * @since 0.1.0
+ */
+export const rollAll = <Service extends AnyServiceClass>(
+  service: Service,
+  options: RollOptions
+): Effect.Effect<void, RollFailed, SelfOf<Service>> =>
+  rollServices([service], ({ services }) => services, options) as any
 
 /**
  * One child of a supervisor whose children come and go.
@@ -361,11 +491,21 @@ export interface Dynamic<in out Self, in out Config> {
   readonly start: (
     name: string,
     ...options: Argument<
-      Omit<ChildOptions, "significant"> & Omit<StartService.StartOptions, "name"> & Configured<Config>
+      & Omit<ChildOptions, "significant">
+      & StandbyOptions<Self>
+      & Omit<StartService.StartOptions, "name">
+      & Configured<Config>
     >
   ) => Effect.Effect<Portal.Portal<Self>, ActorError>
   /** Ends one for good, and waits until it is gone. It may have ended before. */
   readonly stop: (name: string) => Effect.Effect<void>
+  /**
+   * Replaces the actors of those named, or of all that are there now, one after another and without a failed call, as
+   * `Supervisor.roll` does.
+   */
+  readonly roll: (
+    options: RollOptions & { readonly names?: ReadonlyArray<string> | undefined }
+  ) => Effect.Effect<void, RollFailed>
   /** Those that are there now. */
   readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
   /**
@@ -402,13 +542,21 @@ export const dynamic = <Self, Name extends string, Uses, Config>(
     return Effect.map(
       supervise(policyOf({ ...policy, strategy: "one-for-one" }, true), policy, [], () => waiting > 0),
       (supervising) => ({
-        start: (name: string, options: ChildOptions & StartService.StartOptions = {}) => {
+        start: (name: string, options: GivenOptions = {}) => {
           const inside = ofService(service as unknown as AnyService, { ...options, name })
           return supervising.add(planOfInside({ ...inside, key: name, uses: [] }))
         },
         stop: (name: string) => supervising.removed(name),
+        roll: ({ names, ...options }: RollOptions & { readonly names?: ReadonlyArray<string> | undefined }) =>
+          Effect.suspend(() => rollIn(supervising, names ?? supervising.services, options)),
         children: Effect.sync(() =>
-          supervising.snapshot().children.map(({ child, ...rest }) => ({ name: child, ...rest }))
+          supervising.snapshot().children.map(({ actor, child, incarnation, restart, state }) => ({
+            name: child,
+            state,
+            incarnation,
+            restart,
+            actor
+          }))
         ),
         ended: Effect.suspend(() => {
           waiting++

@@ -392,7 +392,7 @@ export class PeerChannel {
     return endOf(this.bye ?? noBytes, this.peer)
   }
 
-  /** What the peer had not read when it said goodbye has not begun there. */
+  /** Ends our calls: those that the peer had not read at its last word have not begun there. */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)

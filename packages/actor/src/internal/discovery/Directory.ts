@@ -56,8 +56,8 @@ export interface Directory {
   /** Holds a name for an actor that is about to be started. Those of one role below one parent hold a unique one together. */
   readonly claim: (entry: Entry) => Effect.Effect<void, ActorError>
   /**
-   * Lists an actor, once its process number is known. One that takes over the role of another is listed in its place, in
-   * the same step: `replaces` is the uuid of that one, which may be gone already.
+   * Lists an actor, once its process number is known. An actor that takes over the role of another is listed in its place,
+   * in the same step: `replaces` is the uuid of the actor before it, which may be gone already.
    */
   readonly ready: (uuid: string, pid: number, replaces?: string) => Effect.Effect<void, ActorError>
   /** Never fails: where the registrar is gone, so is the tree. */

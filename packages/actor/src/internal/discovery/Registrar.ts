@@ -7,7 +7,7 @@
  * claim holds a name from before the process exists, so that of two that want it alone only one is ever started. Actors
  * that are starting are not shown. An actor without a parent here cannot be added: its words arrive late.
  *
- * Those who play one role hold a unique name together, and one of them is shown. A transfer shows another one in the same
+ * Players of one role hold a unique name together, and one of them is shown. A transfer shows another one in the same
  * step, so the name is never free in between, and the one before it has its place until it is gone.
  *
  * @since 0.1.0

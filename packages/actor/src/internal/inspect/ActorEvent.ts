@@ -61,6 +61,23 @@ export type ActorEvent =
   }
   /** It is up again, for the given time. */
   | { readonly _tag: "ActorRestarted"; readonly child: string; readonly incarnation: number }
+  /** The actor of a child of a supervisor here has handed its role on: to its standby, or to the new actor of a roll. */
+  | {
+    readonly _tag: "ActorReplaced"
+    readonly child: string
+    readonly incarnation: number
+    readonly by: "standby" | "roll"
+  }
+  /** An actor that a roll has replaced is stopped, with the number of its calls that were open at the bound. */
+  | {
+    readonly _tag: "ActorDrained"
+    readonly child: string
+    readonly incarnation: number
+    readonly open: number | null
+  }
+  | { readonly _tag: "StandbyReady"; readonly child: string; readonly incarnation: number }
+  /** A standby died, did not start, or could not follow; another one is started after a wait. */
+  | { readonly _tag: "StandbyEnded"; readonly child: string; readonly exit: ActorExit }
   /** A supervisor here has seen one death too many, and stops its children. */
   | { readonly _tag: "SupervisorGaveUp"; readonly error: GaveUp }
   | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }

@@ -112,14 +112,20 @@ export interface SupervisorSnapshot {
   readonly state: string
   readonly strategy: string
   readonly deaths: number
+  /** The rolling restarts under way. */
+  readonly rolls: number
   readonly children: ReadonlyArray<{
     readonly child: string
     readonly state: ChildState
-    /** The number of its starts so far. */
+    /** The number of the start whose actor plays its role, or is to. */
     readonly incarnation: number
     readonly restart: "permanent" | "transient" | "temporary"
     /** The actor that is there now; a Layer, and a child that is down, has none. */
     readonly actor: ActorId | null
+    /** The state of its standby, or of the new actor of a roll, while there is one. */
+    readonly behind: string | null
+    /** The actors that were replaced, and whose calls still end. */
+    readonly draining: number
   }>
 }
 

@@ -111,8 +111,8 @@ export class LocalActor {
   readonly parent: PeerChannel | undefined
   readonly env: DialogContext
   readonly children = new Set<ChildEntry>()
-  /** The roles of our supervised children by their names, and the wait for those who play them. */
-  readonly roles = new Map<string, Effect.Effect<ActorRefData, ActorError>>()
+  /** The roles of our supervised children by their names, and the wait for another player than the one excepted. */
+  readonly roles = new Map<string, (except: string | undefined) => Effect.Effect<ActorRefData, ActorError>>()
   /** The supervisors that run here, for those who look. */
   readonly supervisors = new Set<{ readonly snapshot: () => SupervisorSnapshot }>()
   /** The last ends of children, by their uuids: for questions that come a moment later. */

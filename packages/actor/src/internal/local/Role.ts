@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
+import type { Type } from "../contract/Endpoint.ts"
 import { onOwnAccount } from "../dialog/DialogContext.ts"
 import type { BoundHandlers } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
@@ -27,49 +28,50 @@ import type { LocalActor } from "./LocalActor.ts"
 class NotPlayed extends Schema.TaggedError<NotPlayed>()("NotPlayed", { gone: Schema.Boolean, reason: Schema.String }) {}
 
 const resolved = endpoint("furrow/resolve", {
-  payload: { parent: Schema.Array(Schema.String), role: Schema.String },
+  payload: {
+    parent: Schema.Array(Schema.String),
+    role: Schema.String,
+    /** The uuid of the one that is known to play it no more. */
+    except: Schema.optionalKey(Schema.String)
+  },
   success: ActorRefData,
   error: NotPlayed
 })
 
-/** The actor that plays a role now, below the parent that gave it. Waits while it is started again, as calls there do. */
-const resolve = (
-  local: LocalActor,
-  parent: ReadonlyArray<string>,
-  role: string
-): Effect.Effect<ActorRefData, NotPlayed> =>
+type Question = Type<typeof resolved.endpoint.payload>
+
+/**
+ * The actor that plays a role now, below the parent that gave it, and not the one excepted. Waits while it is started again,
+ * as calls there do.
+ */
+const resolve = (local: LocalActor, question: Question): Effect.Effect<ActorRefData, NotPlayed> =>
   Effect.suspend((): Effect.Effect<ActorRefData, NotPlayed> => {
     const { parent: up, path: own } = local
+    const { except, parent, role } = question
     const gone = (reason: string) => Effect.fail(new NotPlayed({ gone: true, reason }))
     if (!isBelow(parent, own)) {
-      return up === undefined ? gone("it belongs to another tree") : ask(local, up, parent, role)
+      return up === undefined ? gone("it belongs to another tree") : ask(local, up, question)
     }
     if (parent.length > own.length) {
       const child = local.child(parent[own.length])
       const none = gone("the actor of its supervisor has ended")
       if (child === undefined) return none
-      return Effect.flatMap(child.connected, (channel) =>
-        channel === undefined ? none : ask(local, channel, parent, role))
+      return Effect.flatMap(child.connected, (channel) => channel === undefined ? none : ask(local, channel, question))
     }
     const player = local.roles.get(role)
     if (player === undefined) {
       return gone("its supervisor has ended")
     }
     return Effect.mapError(
-      player,
+      player(except),
       (error) =>
         new NotPlayed({ gone: error._tag !== "ActorUnreachable" || error.why !== "timeout", reason: error.message })
     )
   })
 
-const ask = (
-  local: LocalActor,
-  channel: PeerChannel,
-  parent: ReadonlyArray<string>,
-  role: string
-): Effect.Effect<ActorRefData, NotPlayed> =>
+const ask = (local: LocalActor, channel: PeerChannel, question: Question): Effect.Effect<ActorRefData, NotPlayed> =>
   Effect.mapError(
-    onOwnAccount(Caller.run(channel, local.env, resolved({ parent, role }))) as Effect.Effect<
+    onOwnAccount(Caller.run(channel, local.env, resolved(question))) as Effect.Effect<
       ActorRefData,
       NotPlayed | ActorError
     >,
@@ -84,8 +86,7 @@ export const roleHandlers = (local: LocalActor, context: Context.Context<never>)
   new Map([[resolved.endpoint.name, {
     endpoint: resolved.endpoint,
     context,
-    handler: ({ parent, role }: { readonly parent: ReadonlyArray<string>; readonly role: string }) =>
-      resolve(local, parent, role)
+    handler: (question: Question) => resolve(local, question)
   }]])
 
 // ---- the portal to a role -------------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ const askAgainMillis = 1000
 
 type State =
   | { readonly _tag: "Up"; readonly portal: Portal.Portal<any>; readonly incarnation: number }
-  /** Its connection has ended: the successor is asked for. */
+  /** Its connection has ended, or it is drained: the successor is asked for. */
   | {
     readonly _tag: "Asking"
     readonly before: Portal.Portal<any>
@@ -141,7 +142,8 @@ class Player {
         return { incarnation, portal: this.state._tag === "Up" ? this.state.portal : this.state.before }
       },
       changed: (callback) => this.listen(callback),
-      late: () => this.unreachable("timeout", this.state._tag === "Asking" ? this.state.reason : "it is started again")
+      late: () => this.unreachable("timeout", this.state._tag === "Asking" ? this.state.reason : "it is started again"),
+      refused: (portal) => this.succeed(portal, "its actor begins no calls any more")
     })
     this.watch(first)
   }
@@ -169,11 +171,16 @@ class Player {
   }
 
   private watch(portal: Portal.Portal<any>): void {
-    Portal.whenClosed(portal, () => {
-      const { incarnation } = this.state
-      this.become({ _tag: "Asking", before: portal, incarnation, reason: "its supervisor starts it again" })
-      if (this.state._tag === "Asking") this.asking = Effect.runForkWith(this.context)(this.dial(portal, incarnation))
-    })
+    Portal.whenClosed(portal, () => this.succeed(portal, "its supervisor starts it again"))
+  }
+
+  /** Asks for the successor of the one that plays the role, once. */
+  private succeed(portal: Portal.Portal<any>, reason: string): void {
+    const { state } = this
+    if (state._tag !== "Up" || state.portal !== portal) return
+    const { incarnation } = state
+    this.become({ _tag: "Asking", before: portal, incarnation, reason })
+    this.asking = Effect.runForkWith(this.context)(this.dial(portal, incarnation))
   }
 
   private dial(before: Portal.Portal<any>, incarnation: number): Effect.Effect<void> {
@@ -209,20 +216,21 @@ class Player {
   })
 }
 
-/** A portal to the one that plays the role now: another one than the actor `except`, whose end may not be known there. */
+/** A portal to the one that plays the role now, or comes to play it: another one than the actor `except`. */
 const successor = (
   local: LocalActor,
   { path }: ActorRefData,
   { name }: Role,
   except: string | undefined
 ): Effect.Effect<Portal.Portal<any>, NotPlayed> =>
-  Effect.flatMap(resolve(local, path.slice(0, -1), name), (ref) =>
-    ref.actor.uuid === except
-      ? Effect.fail(new NotPlayed({ gone: false, reason: "its supervisor has not seen its end yet" }))
-      : Effect.flatMap(
+  Effect.flatMap(
+    resolve(local, { parent: path.slice(0, -1), role: name, ...(except === undefined ? {} : { except }) }),
+    (ref) =>
+      Effect.flatMap(
         Effect.mapError(connect(local, ref), ({ error }) => new NotPlayed({ gone: false, reason: error.message })),
         (channel) => borrowed(local, ref, channel, undefined)
-      ))
+      )
+  )
 
 /**
  * A portal from a reference that is not typed, for as long as the Scope. One with a role lasts over restarts, and a

@@ -3,7 +3,7 @@
  *
  * A call that is made while the role is not played waits, no longer than `holdMillis`. A call in flight fails with the
  * actor it was made to, and so does a stream or a dialog. Made again is only a call that has not run, or one of an
- * `idempotent` endpoint.
+ * `idempotent` endpoint. A call that an actor refuses because it is drained, or ends, has not begun, and goes to its successor.
  *
  * @since 0.1.0
  */
@@ -33,15 +33,20 @@ export interface Target {
   readonly changed: (callback: () => void) => () => void
   /** The error of a call that has waited long enough. */
   readonly late: () => ActorError
+  /** An actor has refused a call, because it is drained or ends: asks for its successor, where there may be one. */
+  readonly refused?: ((portal: AnyPortal) => void) | undefined
 }
 
-/** Waits until the role is played, or will not be any more. */
-const played = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
+const isExcept = (portal: AnyPortal, except: string | undefined): boolean =>
+  except !== undefined && portal.actor.uuid === except
+
+/** Waits until the role is played, by another one than the actor `except`, or will not be any more. */
+const played = (target: Target, except: string | undefined): Effect.Effect<AnyPortal, ActorError> =>
   Effect.callback((resume) => {
     // The finalizer of a callback runs where it is interrupted, and not where it is resumed.
     const look = () => {
       const now = target.now()
-      if (now._tag === "Restarting") return
+      if (now._tag === "Restarting" || now._tag === "Up" && isExcept(now.portal, except)) return
       forget()
       resume(now._tag === "Up" ? Effect.succeed(now.portal) : Effect.fail(now.error))
     }
@@ -50,12 +55,12 @@ const played = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
     return Effect.sync(forget)
   })
 
-export const reach = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
+export const reach = (target: Target, except?: string): Effect.Effect<AnyPortal, ActorError> =>
   Effect.suspend(() => {
     const now = target.now()
-    if (now._tag === "Up") return Effect.succeed(now.portal)
+    if (now._tag === "Up" && !isExcept(now.portal, except)) return Effect.succeed(now.portal)
     if (now._tag === "Gone") return Effect.fail(now.error)
-    return Effect.timeoutOrElse(played(target), {
+    return Effect.timeoutOrElse(played(target, except), {
       duration: target.holdMillis,
       orElse: () => Effect.fail(target.late())
     })
@@ -65,9 +70,24 @@ export const reach = (target: Target): Effect.Effect<AnyPortal, ActorError> =>
 const maxRepeats = 1
 
 /** True where a call that failed at `portal` may reach another one: without any to come, the failure stands. */
-const hasSuccessor = (target: Target, portal: AnyPortal): boolean => {
+const hasSuccessor = (target: Target, portal: AnyPortal, error: unknown): boolean => {
+  if (isRefusal(portal, error)) target.refused?.(portal)
   const now = target.now()
   return now._tag === "Restarting" || now._tag === "Up" && now.portal !== portal
+}
+
+type Refusal = {
+  readonly _tag?: string
+  readonly began?: string
+  readonly isDraining?: boolean
+  readonly actor?: { readonly uuid: string }
+}
+
+/** The actor begins no calls any more: it is drained, or ends. */
+const isRefusal = (portal: AnyPortal, error: unknown): boolean => {
+  const { _tag, actor, began, isDraining } = (error ?? {}) as Refusal
+  return actor?.uuid === portal.actor.uuid &&
+    (_tag === "ActorBusy" && isDraining === true || _tag === "ContextCancelled" && began === "no")
 }
 
 const changesOf = (target: Target): Stream.Stream<Portal.Reachability> =>
@@ -97,7 +117,7 @@ export const make = (target: Target): AnyPortal => {
       if (!isCall(call)) return portal.run(call)
       let reason: ReturnType<typeof reasonToRepeat>
       const mayRepeat = (error: unknown): boolean => {
-        reason = hasSuccessor(target, portal) ? reasonToRepeat(error, portal.actor, call.endpoint) : undefined
+        reason = hasSuccessor(target, portal, error) ? reasonToRepeat(error, portal.actor, call.endpoint) : undefined
         return reason === "unbegun" || reason === "idempotent" && repeats < maxRepeats
       }
       return Effect.catchIf(
@@ -107,6 +127,32 @@ export const make = (target: Target): AnyPortal => {
       )
     })
   const run = (call: any) => runAgain(call, 0)
+  // A refusal comes before the first item, and before a body runs.
+  const isRefused = (portal: AnyPortal) => (error: unknown) =>
+    isRefusal(portal, error) && hasSuccessor(target, portal, error)
+  const stream = (call: any, options: any): Stream.Stream<any, any> =>
+    Stream.unwrap(Effect.map(
+      reach(target),
+      (portal) => Stream.catchIf(portal.stream(call, options), isRefused(portal), () => stream(call, options))
+    ))
+  const open = (call: any, body: any, options: any): Effect.Effect<any, any, any> =>
+    Effect.flatMap(reach(target), (portal) => {
+      let began = false
+      const once = (dialog: any) => {
+        began = true
+        return body(dialog)
+      }
+      return Effect.catchIf(
+        portal.open(call, once, options),
+        (error) => !began && isRefused(portal)(error),
+        () => open(call, body, options)
+      )
+    })
+  const openScoped = (call: any, options: any): Effect.Effect<any, any, any> =>
+    Effect.flatMap(
+      reach(target),
+      (portal) => Effect.catchIf(portal.openScoped(call, options), isRefused(portal), () => openScoped(call, options))
+    )
   const lasting: unknown = {
     "~furrow/Portal": () => {},
     get actor() {
@@ -117,12 +163,9 @@ export const make = (target: Target): AnyPortal => {
       return latest().ref
     },
     run,
-    stream: (call: any, options: any) =>
-      Stream.unwrap(Effect.map(reach(target), (portal) => portal.stream(call, options))),
-    open: (call: any, body: any, options: any) =>
-      Effect.flatMap(reach(target), (portal) => portal.open(call, body, options)),
-    openScoped: (call: any, options: any) =>
-      Effect.flatMap(reach(target), (portal) => portal.openScoped(call, options)),
+    stream,
+    open,
+    openScoped,
     // Names the incarnation of this moment: its successor was not meant.
     cancel: (reason?: string) => Effect.suspend(() => latest().cancel(reason)),
     wait: Effect.suspend(() => latest().wait),

@@ -19,6 +19,7 @@ import { type Dispatcher, relayPrefix } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import { makeCue } from "../local/Cue.ts"
 import { drainHandlers } from "../local/Drain.ts"
 import { type Life, LocalActor } from "../local/LocalActor.ts"
 import { attachPeers } from "../local/PeerNetwork.ts"
@@ -152,8 +153,16 @@ export const bootUp = (
         (error) => new BootFailed("layer", error)
       )
       local.handlers = handlers
-      const toParent = new Map([...local.reach!.toRelatives, ...drainHandlers(local, withoutCaller(context))])
-      return { dispatcher: local.serve(channel, toParent).dispatcher, main }
+      const cue = spec.isBehind === true ? makeCue(withoutCaller(context)) : undefined
+      const toParent = new Map([
+        ...local.reach!.toRelatives,
+        ...drainHandlers(local, withoutCaller(context)),
+        ...cue?.handlers ?? []
+      ])
+      return {
+        dispatcher: local.serve(channel, toParent).dispatcher,
+        main: main === undefined || cue === undefined ? main : Effect.andThen(cue.await, main)
+      }
     })
     const inside = withLogger(context, logs.logger).pipe(
       Context.add(ActorRuntime, { info: local.info, inside: local }),

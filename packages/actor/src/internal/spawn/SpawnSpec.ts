@@ -67,6 +67,8 @@ export interface SpawnSpec {
   readonly level: string
   readonly timeouts: Timeouts
   readonly platform: PlatformSpec
+  /** Its main waits until it takes over from the one in front of it. */
+  readonly isBehind?: boolean | undefined
 }
 
 export interface ReadyReport {
@@ -147,7 +149,8 @@ const specCheck = fields<SpawnSpec>({
     transports: list(portable),
     spawner: orNull(portable),
     ambient: list(portable)
-  })
+  }),
+  isBehind: orAbsent(when((value) => typeof value === "boolean", "a truth value"))
 })
 
 const readyCheck = fields<ReadyReport>({ endpoints: list(text) })

@@ -32,23 +32,40 @@ export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Wai
   )
 }
 
+/** The waits before standbys where a program says none: they may grow, for ends of standbys make no supervisor give up. */
+export const defaultForStandbys: Waits = Schedule.jittered(Schedule.exponential(firstMillis))
+
 /** One schedule of waits, which begins anew when it is asked to. */
 export class Backoff {
   private readonly schedule: Waits
   private delays: Delays | undefined
+  /** The end of the wait that is under way, or of the last one. */
+  until = 0
 
   constructor(schedule: Waits) {
     this.schedule = schedule
   }
 
-  /** Milliseconds to wait; none where the schedule has ended. It dies as its schedule does. */
+  /** Milliseconds to wait; none where the schedule has ended, or died. */
   next(isFresh: boolean, exit: ActorExit): Effect.Effect<number | undefined> {
     return Effect.gen({ self: this }, function*() {
       if (isFresh) this.delays = undefined
       const delays = this.delays ??= yield* Schedule.toStep(this.schedule)
       const next = yield* Effect.exit(delays(yield* Clock.currentTimeMillis, exit))
       if (Exit.isSuccess(next)) return Duration.toMillis(next.value[1])
-      return Cause.hasDies(next.cause) ? yield* Effect.die(Cause.squash(next.cause)) : undefined
+      if (Cause.hasDies(next.cause)) {
+        yield* Effect.logError("the backoff of a supervisor has died, which counts as its end", next.cause)
+      }
+      return undefined
+    })
+  }
+
+  /** Waits for the next delay: false where there is none. */
+  wait(isFresh: boolean, exit: ActorExit, now: () => number): Effect.Effect<boolean> {
+    return Effect.flatMap(this.next(isFresh, exit), (millis) => {
+      if (millis === undefined) return Effect.succeed(false)
+      this.until = now() + millis
+      return Effect.as(Effect.sleep(millis), true)
     })
   }
 }

@@ -155,9 +155,10 @@ export class Keeper implements Shared {
         holdMillis: Context.get(this.context, Timeouts).spawn,
         closingReason: "nobody uses it any more",
         children: [{
-          spec: { key: name, uses: [], restart, significant: restart !== "permanent" },
+          spec: { key: name, uses: [], restart, significant: restart !== "permanent", standby: false },
           stopWithinMillis: undefined,
           isService: true,
+          warm: undefined,
           start: (part) => {
             this.roles.add(role = part.role.name)
             return this.start(wanted, part)

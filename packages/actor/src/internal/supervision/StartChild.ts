@@ -142,7 +142,8 @@ const started = (
       service: spec.service ?? null,
       level: levelOf(fiber),
       timeouts,
-      platform: reach.platform
+      platform: reach.platform,
+      ...(spec.isBehind === true ? { isBehind: true } : {})
     },
     events: local.events,
     context: withoutCaller(fiber.context),
@@ -157,7 +158,7 @@ const started = (
   // Known by its name from the moment it serves (DESIGN D9).
   const ready = Effect.tap(booting, (channel) => {
     child.attachChannel(channel, spec.relays)
-    return reach.directory.ready(handle.actor.uuid, handle.actor.pid)
+    return spec.isBehind ? Effect.void : reach.directory.ready(handle.actor.uuid, handle.actor.pid)
   })
   return Effect.matchCauseEffect(restore(ready), {
     onSuccess: (channel) => {

@@ -23,6 +23,8 @@ export interface StartSpec {
   readonly unique?: boolean | undefined
   /** Its role, which a successor plays after it. */
   readonly role?: Role | undefined
+  /** It is listed when it takes the role over, and not when it is ready. */
+  readonly isBehind?: boolean | undefined
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }
 

@@ -8,6 +8,7 @@ import { ActorUnreachable, isActorError, RemoteActorError } from "../errors/Acto
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { box } from "../errors/Boxing.ts"
 import { GaveUp } from "../errors/GaveUp.ts"
+import { RollFailed } from "../errors/RollFailed.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import type * as Machine from "./SupervisorMachine.ts"
@@ -40,6 +41,18 @@ const endedEarly = (child: string): ActorUnreachable => {
   return withoutStack(() => new ActorUnreachable({ actor: null, target: `"${child}"`, why: "gone", reason }))
 }
 
+/** The end of a rolling restart, for the one who waits for it. */
+export const rollExitOf = (
+  { outcome, replaced }: Extract<Machine.Action, { readonly _tag: "RollEnded" }>
+): Exit.Exit<void, RollFailed> => {
+  if (outcome._tag === "Done") return Exit.void
+  const { child } = outcome
+  const why = ({ NotStarted: "start", Busy: "busy", Unknown: "unknown", Closed: "closed" } as const)[outcome._tag]
+  const exit = outcome._tag === "NotStarted" ? outcome.exit : undefined
+  const error = exit?._tag === "Failed" || exit?._tag === "Lost" ? exit.error : null
+  return Exit.fail(withoutStack(() => new RollFailed({ child, why, error, replaced })))
+}
+
 /** An end that is told as an Exit, as that of an actor: its first reason, and what failed besides as its cleanup. */
 export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<void, unknown>): ActorExit => {
   if (Exit.isSuccess(exit)) return { _tag: "Returned", cleanup: [] }
@@ -54,11 +67,17 @@ export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<vo
   return { _tag: "Failed", error: boxed, cleanup }
 }
 
-/** Why an actor is ended by its supervisor, and by the close of that for which reason. */
-export const reasonOf = ({ children, phase }: Machine.State, key: string, closing = "layer closed"): string => {
+/** Why an incarnation is ended by its supervisor, and by the close of that for which reason. */
+export const reasonOf = (
+  { children, phase }: Machine.State,
+  key: string,
+  incarnation: number,
+  closing = "layer closed"
+): string => {
   if (phase._tag !== "Closing") {
-    const goal = children.find((child) => child.key === key)?.goal
-    return goal === "Stopped" || goal === "Removed" ? "stopped by hand" : "restarted by its supervisor"
+    const child = children.find((child) => child.key === key)
+    if (child?.goal === "Stopped" || child?.goal === "Removed") return "stopped by hand"
+    return child?.incarnation === incarnation ? "restarted by its supervisor" : "replaced by its supervisor"
   }
   switch (phase.why._tag) {
     case "GaveUp":
@@ -79,8 +98,8 @@ export const progressOf = (
 ): string => {
   const child = children.find((child) => child.key === key)
   if (child?.goal === "Stopped") return `it was stopped by hand, and ${supervisor} waits for its start`
-  const attempt = (child?.incarnation ?? 0) + 1
-  const next = child?.status === "Starting"
+  const attempt = (child?.started ?? 0) + 1
+  const next = child?.status === "Starting" || child?.behind?.status === "Starting"
     ? `start ${attempt - 1} is under way`
     : backoff === "Waiting"
     ? `start ${attempt} begins in ${waitMillis} ms`

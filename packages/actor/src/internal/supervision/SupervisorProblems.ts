@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { ChildSpec, Policy } from "./SupervisorMachine.ts"
+import type { ChildSpec, Policy } from "./SupervisorPolicy.ts"
 
 const known = {
   strategy: ["dependants", "one-for-one", "rest-for-one", "one-for-all"],
@@ -29,10 +29,13 @@ const strangerIn = (
 
 /** Why these children and this policy make no supervisor, if they do not. */
 export const problemOf = (policy: Policy, children: ReadonlyArray<ChildSpec>): string | undefined => {
-  for (const { key, restart, significant } of children) {
+  for (const { key, restart, significant, standby } of children) {
     const user = children.find(({ uses }) => uses.includes(key))
     if (restart === "temporary" && user !== undefined) {
       return `"${key}" is temporary and "${user.key}" uses it: what others use has to come back, as permanent or transient`
+    }
+    if (standby && restart === "temporary") {
+      return `"${key}" is temporary and has a standby: it never comes back, so make it permanent or transient`
     }
     if (significant && restart === "permanent") {
       return `"${key}" is significant and permanent: it never ends for good, so make it transient or temporary`

@@ -1,0 +1,44 @@
+/**
+ * The end of a rolling restart that did not replace all: an error of its own tier, which is no `ActorError`.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import type { ActorError } from "./ActorError.ts"
+
+/**
+ * A rolling restart has not replaced all of its children. Each child that it has not replaced has the actor it had before.
+ *
+ * `child` is the one it came to grief with, and `why` says how: `"start"`, the new actor did not start, and `error` is the
+ * reason; `"busy"`, another roll is at this child; `"unknown"`, there is no such child; `"closed"`, the supervisor has ended,
+ * or ends. `replaced` lists those that have been replaced by then. A refusal (`"busy"`, `"unknown"`) has replaced none.
+ *
+ * @example
+ * ```ts
+ * const error = new Supervisor.RollFailed({ child: "Web", why: "busy", error: null, replaced: [] })
+ * error.message // '"Web" was not replaced: another roll is at it. Replaced before: none'
+ * ```
+ * @category errors
+ * @since 0.1.0
+ */
+export class RollFailed extends Data.TaggedError("RollFailed")<{
+  readonly child: string
+  readonly why: "start" | "busy" | "unknown" | "closed"
+  readonly error: ActorError | null
+  readonly replaced: ReadonlyArray<string>
+}> {
+  override get message(): string {
+    const { child, error, replaced, why } = this
+    const before = replaced.length === 0 ? "none" : replaced.map((key) => `"${key}"`).join(", ")
+    return `"${child}" was not replaced: ${reasons[why]}${
+      error === null ? "" : `: ${error.message}`
+    }. Replaced before: ${before}`
+  }
+}
+
+const reasons: Record<RollFailed["why"], string> = {
+  start: "its new actor did not start",
+  busy: "another roll is at it",
+  unknown: "its supervisor has no such child",
+  closed: "its supervisor has ended"
+}

@@ -1,0 +1,33 @@
+/**
+ * The cue of an actor that was started behind another one: its main waits until its parent says that it takes over.
+ *
+ * @since 0.1.0
+ */
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { endpoint } from "../contract/Call.ts"
+import type { BoundHandlers } from "../dialog/Dispatcher.ts"
+import * as Caller from "../dialog/OutgoingDialog.ts"
+import type { ActorError } from "../errors/ActorError.ts"
+import type { LocalActor } from "./LocalActor.ts"
+
+const cue = endpoint("furrow/cue")
+
+/** The wait of a main, and the endpoint that ends it, which an actor serves to its parent alone. */
+export const makeCue = (
+  context: Context.Context<never>
+): { readonly await: Effect.Effect<void>; readonly handlers: BoundHandlers } => {
+  const come = Deferred.makeUnsafe<void>()
+  const handler = () => Effect.sync(() => void Deferred.doneUnsafe(come, Exit.void))
+  return {
+    await: Deferred.await(come),
+    handlers: new Map([[cue.endpoint.name, { endpoint: cue.endpoint, context, handler }]])
+  }
+}
+
+/** Gives a child its cue. */
+export const giveCue = (local: LocalActor, channel: PeerChannel): Effect.Effect<void, ActorError> =>
+  Caller.run(channel, local.env, cue()) as Effect.Effect<void, ActorError>

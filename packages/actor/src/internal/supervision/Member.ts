@@ -1,0 +1,134 @@
+/**
+ * A child in the list of a supervisor, with what there is of its incarnations.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import type * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { ActorError } from "../errors/ActorError.ts"
+import * as Portal from "../portal/Portal.ts"
+import type { Role } from "../settings/ActorRef.ts"
+import { elapsed } from "../settings/Elapsed.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
+import type { Backoff } from "./Backoff.ts"
+import type { AnyPortal, ChildPlan, Incarnation } from "./ChildPlan.ts"
+
+/** One incarnation, from its start until nothing of it is left. */
+export interface Running {
+  readonly scope: Scope.Closeable
+  fiber: Fiber.Fiber<Incarnation, unknown> | undefined
+  up: Incarnation | undefined
+  /** The standby follows the one in front of it. */
+  following: Fiber.Fiber<unknown, unknown> | undefined
+  /** The actor that played the role before it took over. */
+  replaced: AnyPortal | undefined
+  /** Its end, for all that wait for it. */
+  leaving: Fiber.Fiber<void> | undefined
+}
+
+/** A child of the list. Another one that comes under its name later is another member. */
+export interface Member {
+  readonly plan: ChildPlan
+  readonly role: Role
+  readonly portal: AnyPortal | undefined
+  /** The first start of a child that comes and goes. */
+  readonly answer: Deferred.Deferred<AnyPortal, unknown>
+  readonly running: Map<number, Running>
+  /** The one that plays the role, or played it last. */
+  playing: { readonly portal: AnyPortal; readonly incarnation: number } | undefined
+  /** The waits before its standbys. */
+  standbys: { readonly backoff: Backoff; fiber: Fiber.Fiber<boolean> | undefined } | undefined
+  /** Told when the view of its portal changes, and when another actor takes the role over. */
+  readonly listeners: Set<() => void>
+}
+
+export const wake = (listeners: ReadonlySet<() => void>): void => {
+  for (const listener of Array.from(listeners)) listener()
+}
+
+/** Adds an incarnation that is about to start. */
+export const running = (member: Member, incarnation: number): Running => {
+  const running: Running = {
+    scope: Scope.makeUnsafe(),
+    fiber: undefined,
+    up: undefined,
+    following: undefined,
+    replaced: undefined,
+    leaving: undefined
+  }
+  member.running.set(incarnation, running)
+  return running
+}
+
+/** The context of the start of one incarnation. */
+export const contextOf = (
+  context: Context.Context<never>,
+  portals: Context.Context<never>,
+  { stopWithinMillis }: ChildPlan,
+  { scope }: Running
+): Context.Context<Scope.Scope> => {
+  const timeouts = Context.get(context, Timeouts)
+  const bounds = stopWithinMillis === undefined ? timeouts : { ...timeouts, finalizers: stopWithinMillis }
+  return Context.mergeAll(context, portals, Context.make(Scope.Scope, scope), Context.make(Timeouts, bounds))
+}
+
+type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+
+/** Ends what there is of an incarnation, once: a failed start and a stop may both ask for it, and wait for the same end. */
+export const end = (
+  { plan }: Member,
+  running: Running,
+  fork: Fork,
+  unclean: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
+): Fiber.Fiber<void> => {
+  if (running.leaving !== undefined) return running.leaving
+  const { fiber, following, scope } = running
+  const { isService, spec: { key }, stopWithinMillis } = plan
+  following?.interruptUnsafe()
+  const closed = Effect.catchCause(
+    Effect.andThen(fiber === undefined ? Effect.void : Fiber.interrupt(fiber), Scope.close(scope, Exit.void)),
+    unclean
+  )
+  // An actor is bounded by its ladder. A Layer waits for its finalizers, as every Scope does, unless it was told a bound.
+  if (isService || stopWithinMillis === undefined) return running.leaving = fork(closed)
+  const closing = fork(closed)
+  const bounded = Effect.gen(function*() {
+    const { cancelAck, terminate } = yield* Timeouts
+    const bound = stopWithinMillis + cancelAck + terminate
+    const late = Effect.andThen(
+      elapsed(bound),
+      Effect.logError(`the supervised "${key}" did not stop within ${bound} ms: its supervisor goes on without it`)
+    )
+    yield* Effect.raceFirst(Effect.asVoid(Fiber.await(closing)), late)
+  })
+  return running.leaving = fork(bounded)
+}
+
+/** Another incarnation plays the role from now on. */
+export const play = (member: Member, incarnation: number): void => {
+  const next = member.running.get(incarnation)!
+  next.following?.interruptUnsafe()
+  next.replaced = member.playing!.portal
+  member.playing = { portal: next.up!.portal!, incarnation }
+}
+
+/**
+ * Gives the name of the actor before it to one that plays the role now, and drains that actor where it lives: with the number of
+ * its calls that are open at the bound.
+ */
+export const handOver = (
+  { plan }: Member,
+  { replaced, up }: Running,
+  drainMillis: number | undefined
+): Effect.Effect<number | null, ActorError> => {
+  const named = Effect.catchCause(
+    up!.takeOver!(replaced!.actor.uuid),
+    (cause) => Effect.logError(`the name of the supervised "${plan.spec.key}" was not handed over`, cause)
+  )
+  return Effect.andThen(named, drainMillis === undefined ? Effect.succeed(null) : Portal.drain(replaced!, drainMillis))
+}

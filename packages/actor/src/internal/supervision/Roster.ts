@@ -1,0 +1,122 @@
+/**
+ * The list of the children of a supervisor, with the portals that are handed out for them.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { type ActorError, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
+import type { LocalActor } from "../local/LocalActor.ts"
+import * as LastingPortal from "../portal/LastingPortal.ts"
+import type { Role } from "../settings/ActorRef.ts"
+import { Turn } from "../settings/Turn.ts"
+import type { ChildPlan } from "./ChildPlan.ts"
+import { type Member, wake } from "./Member.ts"
+import { goneReasonOf, progressOf } from "./SupervisorEnds.ts"
+import type * as Machine from "./SupervisorMachine.ts"
+
+export interface RosterOptions {
+  readonly local: LocalActor
+  readonly context: Context.Context<never>
+  readonly policy: Machine.Policy
+  readonly holdMillis: number
+  readonly state: () => Machine.State
+  readonly view: (key: string) => Machine.View
+  /** Milliseconds until the next start. */
+  readonly waitMillis: () => number
+}
+
+export class Roster {
+  private readonly options: RosterOptions
+  private readonly members = new Map<string, Member>()
+
+  constructor(options: RosterOptions) {
+    this.options = options
+  }
+
+  get all(): ReadonlyArray<Member> {
+    return Array.from(this.members.values())
+  }
+
+  get(key: string): Member | undefined {
+    return this.members.get(key)
+  }
+
+  /** The portals of its Services by their keys, which survive restarts. */
+  get portals(): Context.Context<never> {
+    const services = this.all.filter(({ portal }) => portal !== undefined)
+    return Context.makeUnsafe(new Map(services.map(({ plan, portal }) => [plan.spec.key, portal])))
+  }
+
+  /** Takes a child into the list: makes its portal, and lets others ask for its actor. */
+  enter(plan: ChildPlan): Member {
+    const { context, holdMillis, local } = this.options
+    const { isService, spec: { key } } = plan
+    // Its name is its own: two supervisors below one actor may have children of one Service.
+    const role: Role = { name: `${Context.get(context, Turn).uuid()}/${key}`, holdMillis }
+    const target = this.target(key, () => member)
+    const member: Member = {
+      plan,
+      role,
+      portal: isService ? LastingPortal.make(target) : undefined,
+      answer: Deferred.makeUnsafe(),
+      running: new Map(),
+      playing: undefined,
+      standbys: undefined,
+      listeners: new Set()
+    }
+    this.members.set(key, member)
+    if (isService) {
+      local.roles.set(role.name, (except) => Effect.map(LastingPortal.reach(target, except), ({ ref }) => ref))
+    }
+    return member
+  }
+
+  leave(member: Member): void {
+    this.members.delete(member.plan.spec.key)
+    this.options.local.roles.delete(member.role.name)
+    member.standbys?.fiber?.interruptUnsafe()
+    wake(member.listeners)
+  }
+
+  private target(key: string, member: () => Member): LastingPortal.Target {
+    const { holdMillis, state, view, waitMillis } = this.options
+    // A child that has left the list is gone, also where another one has its name.
+    const isListed = () => this.members.get(key) === member()
+    return {
+      name: key,
+      holdMillis,
+      now: () => {
+        const now = isListed() ? view(key) : "gone"
+        if (now === "up") return { _tag: "Up", portal: member().playing!.portal }
+        return now === "restarting" ? { _tag: "Restarting" } : { _tag: "Gone", error: this.goneError(key) }
+      },
+      latest: () => {
+        const { playing } = member()
+        if (playing === undefined) throw new Error(`"${key}" is not started yet`)
+        return playing
+      },
+      changed: (callback) => {
+        const { listeners } = member()
+        listeners.add(callback)
+        return () => void listeners.delete(callback)
+      },
+      late: () => this.unreachable(key, "timeout", progressOf(state(), key, this.name, waitMillis()))
+    }
+  }
+
+  private get name(): string {
+    return `its supervisor in ${formatActor(this.options.local.info.id)}`
+  }
+
+  goneError(key: string): ActorError {
+    return this.unreachable(key, "gone", goneReasonOf(this.options.state(), this.options.policy, this.name))
+  }
+
+  private unreachable(key: string, why: ActorUnreachable["why"], reason: string): ActorUnreachable {
+    const actor = this.members.get(key)?.playing?.portal.actor ?? null
+    return withoutStack(() => new ActorUnreachable({ actor, target: `"${key}"`, why, reason }))
+  }
+}

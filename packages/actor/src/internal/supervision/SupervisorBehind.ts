@@ -1,0 +1,333 @@
+/**
+ * The incarnations beside the one that plays a role: standbys, the replacements of rolls, and those that are retired.
+ *
+ * A takeover follows from the state alone: an incarnation stands ready behind, and the one in front has died, or is a target
+ * of a roll. So a death during a roll, a roll during a restart, and a standby that is still starting need no rules of their
+ * own.
+ *
+ * @since 0.1.0
+ */
+import type { Policy } from "./SupervisorPolicy.ts"
+import {
+  type Action,
+  type Behind,
+  type Child,
+  type Input,
+  isGone,
+  isLive,
+  isOver,
+  isUsable,
+  type Roll,
+  type RollOutcome,
+  type State,
+  type Step,
+  update
+} from "./SupervisorState.ts"
+
+const childOf = ({ children }: State, key: string): Child | undefined => children.find((child) => child.key === key)
+
+// ---- rolls ----------------------------------------------------------------------------------------------------------
+
+/** Nothing is left to replace: its actors are newer, or it has ended for good. */
+const isReplaced = (state: State, { child: key, upTo }: Roll["targets"][number]): boolean => {
+  const child = childOf(state, key)
+  return child === undefined || child.goal !== "Up" ||
+    isLive(child) && child.incarnation > upTo && child.retired.every(({ incarnation }) => incarnation > upTo) &&
+      (child.behind === undefined || child.behind.incarnation > upTo)
+}
+
+/** The roll that replaces a child now, with the newest incarnation that is to go. */
+const rollingOf = ({ rolls }: State, key: string): { readonly roll: Roll; readonly upTo: number } | undefined => {
+  for (const roll of rolls) {
+    const target = roll.targets.slice(0, roll.atOnce).find(({ child }) => child === key)
+    if (target !== undefined) return { roll, upTo: target.upTo }
+  }
+  return undefined
+}
+
+/** The roll that still has to replace the one that plays the role of this child. */
+const replacing = (state: State, { incarnation, key }: Child) => {
+  const rolling = rollingOf(state, key)
+  return rolling !== undefined && incarnation <= rolling.upTo ? rolling : undefined
+}
+
+const ended = ({ id, replaced }: Roll, outcome: RollOutcome): Action => ({ _tag: "RollEnded", id, outcome, replaced })
+
+export const beginRoll = (state: State, input: Extract<Input, { readonly _tag: "Roll" }>): Step => {
+  const { atOnce, children, drainMillis, id } = input
+  const refused = (outcome: RollOutcome): Step => [state, [{ _tag: "RollEnded", id, outcome, replaced: [] }]]
+  const unknown = children.find((key) => childOf(state, key) === undefined)
+  if (isOver(state)) return refused({ _tag: "Closed", child: children[0] ?? "" })
+  if (unknown !== undefined) return refused({ _tag: "Unknown", child: unknown })
+  const busy = children.find((key) => state.rolls.some(({ targets }) => targets.some(({ child }) => child === key)))
+  if (busy !== undefined) return refused({ _tag: "Busy", child: busy })
+  const targets = state.children.filter(({ key }) => children.includes(key)).map(({ key, started }) => ({
+    child: key,
+    upTo: started
+  }))
+  return [
+    { ...state, rolls: [...state.rolls, { id, atOnce, drainMillis, targets, replaced: [], failed: undefined }] },
+    []
+  ]
+}
+
+export const leaveRoll = (state: State, id: number): State => ({
+  ...state,
+  rolls: state.rolls.filter((roll) => roll.id !== id)
+})
+
+/** A roll begins no other child after a failure, and ends when those it had begun are replaced. */
+const withFailure = (roll: Roll, failed: NonNullable<Roll["failed"]>): Roll => ({
+  ...roll,
+  failed: roll.failed ?? failed,
+  targets: roll.targets.slice(0, roll.atOnce).filter(({ child }) => child !== failed.child)
+})
+
+const progressed = (state: State, roll: Roll): Roll => {
+  const done = roll.targets.filter((target) => isReplaced(state, target)).map(({ child }) => child)
+  return done.length === 0 ? roll : {
+    ...roll,
+    targets: roll.targets.filter(({ child }) => !done.includes(child)),
+    replaced: [...roll.replaced, ...done]
+  }
+}
+
+export const settleRolls = (state: State): Step => {
+  if (state.rolls.length === 0) return [state, []]
+  if (isOver(state)) {
+    return [
+      { ...state, rolls: [] },
+      state.rolls.map((roll) => ended(roll, { _tag: "Closed", child: roll.targets[0]!.child }))
+    ]
+  }
+  const rolls = state.rolls.map((roll) => progressed(state, roll))
+  const over = rolls.filter(({ targets }) => targets.length === 0)
+  return [
+    { ...state, rolls: rolls.filter(({ targets }) => targets.length > 0) },
+    over.map((roll) =>
+      ended(roll, roll.failed === undefined ? { _tag: "Done" } : { _tag: "NotStarted", ...roll.failed })
+    )
+  ]
+}
+
+// ---- what incarnations beside the role tell -------------------------------------------------------------------------
+
+type Told = Extract<Input, { readonly child: string; readonly incarnation: number }>
+
+const withBehind = (state: State, key: string, patch: Partial<Behind>): State =>
+  update(state, [key], ({ behind }) => ({ behind: { ...behind!, ...patch } }))
+
+export const behindTold = (policy: Policy, state: State, child: Child, behind: Behind, input: Told): Step => {
+  const { key } = child
+  switch (input._tag) {
+    case "Up": {
+      if (behind.status !== "Starting") return [state, []]
+      const takesOver = behind.stale || !isLive(child) || replacing(state, child) !== undefined
+      const { incarnation } = behind
+      return [
+        withBehind(state, key, { status: "Ready", readyAt: input.now }),
+        takesOver ? [] : [{ _tag: "TellStandbyReady", child: key, incarnation }]
+      ]
+    }
+    case "StartFailed": {
+      if (behind.status !== "Starting") return [state, []]
+      const gone = update(state, [key], () => ({ behind: undefined }))
+      if (behind.stale || isOver(state)) return [gone, []]
+      return setBack(policy, failRoll(gone, child, input), child, behind, input)
+    }
+    case "Silent":
+      return [withBehind(state, key, { silent: true }), []]
+    case "Died":
+      return behind.status !== "Ready" || behind.stale || isOver(state)
+        ? [state, []]
+        : setBack(policy, withBehind(state, key, { stale: true }), child, behind, input)
+    case "Stopped":
+      return [behind.status === "Stopping" ? update(state, [key], () => ({ behind: undefined })) : state, []]
+    default:
+      return [state, []]
+  }
+}
+
+const failRoll = (state: State, child: Child, { exit }: Extract<Input, { readonly _tag: "StartFailed" }>): State => {
+  const failing = replacing(state, child)
+  return failing === undefined ? state : {
+    ...state,
+    rolls: state.rolls.map((roll) => roll === failing.roll ? withFailure(roll, { child: child.key, exit }) : roll)
+  }
+}
+
+/** The end of a standby is no death of the child: the one in front of it goes on, and the next standby waits. */
+const setBack = (
+  { intensity }: Policy,
+  state: State,
+  { key, setback, standby }: Child,
+  { incarnation, readyAt, status }: Behind,
+  { exit, now }: Extract<Input, { readonly _tag: "StartFailed" | "Died" }>
+): Step => {
+  if (!standby) return [state, []]
+  const lasted = status === "Ready" && now - readyAt >= intensity.withinMillis
+  const count = lasted ? 1 : (setback?.count ?? 0) + 1
+  return [
+    update(state, [key], () => ({ setback: { count, exit, wait: "Due" } })),
+    [{ _tag: "TellStandbyEnded", child: key, incarnation, exit }]
+  ]
+}
+
+export const standbyWaited = (state: State, child: Child, ended: boolean): State =>
+  child.setback?.wait === "Waiting"
+    ? update(state, [child.key], ({ setback }) => ({ setback: { ...setback!, wait: ended ? "Ended" : "Over" } }))
+    : state
+
+export const retiredTold = (state: State, { key, retired }: Child, input: Told): Step => {
+  const { incarnation } = input
+  const one = retired.find((one) => one.incarnation === incarnation)
+  if (one === undefined) return [state, []]
+  const stop = (): Step => [
+    update(state, [key], () => ({
+      retired: retired.map((other) => other === one ? { incarnation, status: "Stopping" } : other)
+    })),
+    [{ _tag: "Stop", child: key, incarnation }]
+  ]
+  switch (input._tag) {
+    case "Stopped":
+      return one.status === "Stopping"
+        ? [update(state, [key], () => ({ retired: retired.filter((other) => other !== one) })), []]
+        : [state, []]
+    // Its role is played already: an end while it drains is its end, and no death.
+    case "Died":
+      return one.status === "Draining" ? stop() : [state, []]
+    case "Drained": {
+      if (one.status !== "Draining") return [state, []]
+      const [stopping, actions] = stop()
+      return [stopping, [{ _tag: "TellDrained", child: key, incarnation, open: input.open }, ...actions]]
+    }
+    default:
+      return [state, []]
+  }
+}
+
+// ---- what follows from the state ------------------------------------------------------------------------------------
+
+/** The ready incarnations behind take over where the one in front has died, or is to be replaced. */
+export const settleTakeovers = (state: State): Step => {
+  if (isOver(state)) return [state, []]
+  let settled = state
+  const actions: Array<Action> = []
+  for (const child of state.children) {
+    const { behind, goal, incarnation, key, retired, status } = child
+    if (goal !== "Up" || !isUsable(behind) || behind.status !== "Ready" || behind.silent) continue
+    const rolling = replacing(state, child)
+    const live = isLive(child)
+    if (live && (rolling === undefined || behind.incarnation <= rolling.upTo)) continue
+    const drainMillis = live ? rolling!.roll.drainMillis : undefined
+    actions.push({ _tag: "TakeOver", child: key, incarnation: behind.incarnation, from: incarnation, drainMillis })
+    // A dead one leaves its resources.
+    if (status === "Up" && !live) actions.push({ _tag: "Stop", child: key, incarnation })
+    settled = update(settled, [key], () => ({
+      status: "Up",
+      incarnation: behind.incarnation,
+      stale: false,
+      silent: false,
+      behind: undefined,
+      setback: undefined,
+      retired: status === "Down" ? retired : [...retired, { incarnation, status: live ? "Draining" : "Stopping" }]
+    }))
+  }
+  return [settled, actions]
+}
+
+/** An incarnation behind must go though its child stays: it has died, has no use any more, or is too old for a roll. */
+const isBehindLeaving = (state: State, child: Child): boolean => {
+  const { behind, goal, key, standby } = child
+  if (behind === undefined) return false
+  const rolling = rollingOf(state, key)
+  return behind.stale || goal !== "Up" || isOver(state) || !standby && rolling === undefined ||
+    rolling !== undefined && behind.incarnation <= rolling.upTo
+}
+
+/** The incarnations of a child that must go before others may, or before others may start. */
+export const isLeaving = (state: State) => (child: Child): boolean => {
+  const { goal, retired, stale, status } = child
+  const ends = goal !== "Up" || isOver(state)
+  if (ends ? !isGone(child) : status !== "Down" && stale) return true
+  return !isLive(child) && (isBehindLeaving(state, child) || retired.some(({ status }) => status === "Stopping"))
+}
+
+/** Stops incarnations behind that go though their child stays: at once, for they have no callers. */
+export const settleBehindStops = (state: State): Step => {
+  if (isOver(state)) return [state, []]
+  const leaving = state.children.filter((child) => isBehindLeaving(state, child) && child.behind?.status !== "Stopping")
+  return [
+    update(state, leaving.map(({ key }) => key), ({ behind }) => ({ behind: { ...behind!, status: "Stopping" } })),
+    leaving.flatMap(({ behind, key }) => stops(key, [behind!.incarnation]))
+  ]
+}
+
+/** Stops the incarnations of a child that go, side by side. An incarnation that drains goes where its child ends. */
+export const stopAll = (state: State, child: Child): Step => {
+  const { behind, goal, incarnation, key, retired, status } = child
+  const isPlayer = status === "Up" || status === "Starting"
+  const isBehind = behind !== undefined && behind.status !== "Stopping" && isBehindLeaving(state, child)
+  const draining = isOver(state) || goal !== "Up" ? retired.filter(({ status }) => status === "Draining") : []
+  const numbers = [
+    ...isPlayer ? [incarnation] : [],
+    ...isBehind ? [behind.incarnation] : [],
+    ...draining.map(({ incarnation }) => incarnation)
+  ]
+  if (numbers.length === 0) return [state, []]
+  return [
+    update(state, [key], () => ({
+      status: isPlayer ? "Stopping" : status,
+      behind: isBehind ? { ...behind, status: "Stopping" } : behind,
+      retired: retired.map((one) => draining.includes(one) ? { ...one, status: "Stopping" } : one)
+    })),
+    stops(key, numbers)
+  ]
+}
+
+const stops = (child: string, incarnations: ReadonlyArray<number>): ReadonlyArray<Action> =>
+  incarnations.map((incarnation) => ({ _tag: "Stop", child, incarnation }))
+
+/** Standbys and drained incarnations of children that go for another's sake go with them: they use the same. */
+export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
+  const actions = state.children.filter(({ key }) => keys.includes(key)).flatMap(({ key, retired }) =>
+    stops(key, retired.filter(({ status }) => status === "Draining").map(({ incarnation }) => incarnation))
+  )
+  return [
+    update(state, keys, ({ behind, retired }) => ({
+      behind: behind && { ...behind, stale: true },
+      retired: retired.map((one) => ({ ...one, status: "Stopping" }))
+    })),
+    actions
+  ]
+}
+
+/** Starts standbys and the replacements of rolls, each behind an incarnation that serves. */
+export const settleBehinds = (state: State): Step => {
+  if (state.phase._tag !== "Running") return [state, []]
+  let settled = state
+  const actions: Array<Action> = []
+  for (const child of state.children) {
+    const { behind, key, setback, silent, standby, started } = child
+    const usesAreUp = child.uses.every((used) => {
+      const other = childOf(state, used)
+      return other === undefined || isLive(other) && !other.silent
+    })
+    if (behind !== undefined || !isLive(child) || child.goal !== "Up" || silent || !usesAreUp) continue
+    const isRolled = replacing(state, child) !== undefined
+    if (!isRolled && !standby) continue
+    const wait = isRolled ? "Over" : setback?.wait ?? "Over"
+    if (wait === "Due") {
+      actions.push({ _tag: "WaitStandby", child: key, isFresh: setback!.count === 1, exit: setback!.exit })
+      settled = update(settled, [key], () => ({ setback: { ...setback!, wait: "Waiting" } }))
+    }
+    if (wait !== "Over") continue
+    const incarnation = started + 1
+    actions.push({ _tag: "Start", child: key, incarnation, isBehind: true })
+    settled = update(settled, [key], () => ({
+      started: incarnation,
+      behind: { incarnation, status: "Starting", stale: false, silent: false, readyAt: 0 }
+    }))
+  }
+  return [settled, actions]
+}
