@@ -82,14 +82,18 @@ class Tree {
     return `${of}-${this.id}`
   }
 
-  entry(of: string, options: { readonly below?: Entry; readonly unique?: boolean } = {}): Entry {
+  entry(
+    of: string,
+    options: { readonly below?: Entry; readonly unique?: boolean; readonly role?: string } = {}
+  ): Entry {
     const uuid = Crypto.randomUUID()
     return {
       actor: { name: this.name(of), uuid, pid: 0 },
       path: [...options.below?.path ?? this.root?.path ?? [], uuid],
       service: null,
       exposed: [],
-      unique: options.unique ?? false
+      unique: options.unique ?? false,
+      ...(options.role === undefined ? {} : { role: { name: options.role, holdMillis: 1000 } })
     }
   }
 
@@ -219,6 +223,20 @@ const names: Record<string, Body> = {
       equal(yield* listed(opened, "only"), [])
       yield* come(opened, "only", { unique: true })
       equal(yield* listed(opened, "only"), ["only"])
+    }),
+  "players of one role hold a name together, and a successor is listed in the place of the actor before it": (opened) =>
+    Effect.gen(function*() {
+      const { directory, tree } = opened
+      const first = yield* come(opened, "role", { unique: true, role: "clerk" })
+      const next = tree.entry("role", { unique: true, role: "clerk" })
+      yield* directory.claim(next)
+      equal((yield* directory.list(tree.name("role"))).map(({ actor }) => actor.uuid), [first.actor.uuid])
+      yield* directory.ready(next.actor.uuid, ++pids, first.actor.uuid)
+      equal((yield* directory.list(tree.name("role"))).map(({ actor }) => actor.uuid), [next.actor.uuid])
+      yield* taken(directory.claim(tree.entry("role", { unique: true })))
+      yield* directory.gone(first.actor.uuid)
+      equal((yield* directory.list(tree.name("role"))).map(({ actor }) => actor.uuid), [next.actor.uuid])
+      yield* taken(directory.claim(tree.entry("role", { unique: true })))
     }),
   "a claim that is made twice is one claim": (opened) =>
     Effect.gen(function*() {

@@ -48,8 +48,8 @@ class Methods implements Directory {
   claim(entry: Entry) {
     return this.kept.claim(entry)
   }
-  ready(uuid: string, pid: number) {
-    return this.kept.ready(uuid, pid)
+  ready(uuid: string, pid: number, replaces?: string) {
+    return this.kept.ready(uuid, pid, replaces)
   }
   gone(uuid: string) {
     return this.kept.gone(uuid)
@@ -109,6 +109,9 @@ describe("The contract of names", () => {
           })
       }
     }))
+
+  it.live("notices one that is listed beside its successor", () =>
+    refuted("players of one role", (kept) => ({ ready: (uuid, pid) => kept.ready(uuid, pid) })))
 
   it.live("notices a name that is kept for one that never came", () =>
     refuted("free again", (kept) => {
