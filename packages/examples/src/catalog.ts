@@ -20,6 +20,8 @@ export const catalog = {
   "program":
     "an external program as a supervised child: ready by a line, killed, started again, stopped with its group",
   "topic": "publish and subscribe: by keys, with a slow reader, and over a restart of the topic",
+  "rolling": "new actors for two Services under load, one after the other, and no call fails",
+  "standby": "an actor that is killed again and again, and a standby that takes over in milliseconds",
   "introductions": "references in payloads: actors that were introduced talk among themselves",
   "watch-the-registry": "a supervisor's view: who is there, who comes, who goes",
   "rpc-group": "an RpcGroup that exists already, moved into an actor by one line",
