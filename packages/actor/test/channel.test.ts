@@ -270,7 +270,7 @@ describe("a peer that takes its leave", () => {
 })
 
 describe("calls that cross a Bye", () => {
-  it.effect("G905: calls that were not read have not begun, and those before may have", () =>
+  it.effect("G210: calls that were not read have not begun, and those before may have", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       const how: Farewell["how"] = { _tag: "Cancelled", by: idOf("boss"), reason: "replaced" }
@@ -280,7 +280,7 @@ describe("calls that cross a Bye", () => {
       assert.deepStrictEqual(began, ["maybe", "no", "no"])
     }))
 
-  it.effect("G905: a last word says how far the calls of the peer were read", () =>
+  it.effect("G210: a last word says how far the calls of the peer were read", () =>
     Effect.gen(function*() {
       const [left, right] = pair(dialler("left"))
       yield* settle

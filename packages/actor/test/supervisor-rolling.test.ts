@@ -60,7 +60,7 @@ const childCount = (count: number) =>
   eventually(Effect.map(Actor.statistics, ({ children }) => children.length === count))
 
 describe("Supervisor.roll", () => {
-  it.effect("G904: replaces the named children in order, and keeps the others", () =>
+  it.effect("G209: replaces the named children in order, and keeps the others", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -87,7 +87,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G904: replaces all of a supervisor, side by side", () =>
+  it.effect("G209: replaces all of a supervisor, side by side", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -98,7 +98,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G905: fails no call that is made meanwhile, of users here and in other processes", () =>
+  it.effect("G210: fails no call that is made meanwhile, of users here and in other processes", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -127,7 +127,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G905: lets calls that are open end there, and cancels the rest at the bound", () =>
+  it.effect("G210: lets calls that are open end there, and cancels the rest at the bound", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -152,7 +152,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G905: opens streams and dialogs that the old one refuses with the new one", () =>
+  it.effect("G210: opens streams and dialogs that the old one refuses with the new one", () =>
     supervised(
       Supervisor.layer({}, [Worker]),
       Effect.gen(function*() {
@@ -176,7 +176,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G906: fails typed when a new one does not start, and the old one stays", () =>
+  it.effect("G211: fails typed when a new one does not start, and the old one stays", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G906: fails typed when another roll is at one of the children", () =>
+  it.effect("G211: fails typed when another roll is at one of the children", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -207,7 +207,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G906: stops what has not taken over when it is interrupted", () =>
+  it.effect("G211: stops what has not taken over when it is interrupted", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -221,7 +221,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G906: is broken off by the end of the Layer, and leaves nothing", () =>
+  it.effect("G211: is broken off by the end of the Layer, and leaves nothing", () =>
     Effect.provide(
       drained(
         until(60_000)(Effect.gen(function*() {
@@ -242,7 +242,7 @@ describe("Supervisor.roll", () => {
       Layer.orDie(memory)
     ))
 
-  it.effect("G906: refuses portals of no supervisor, and rolls of no child", () =>
+  it.effect("G211: refuses portals of no supervisor, and rolls of no child", () =>
     supervised(
       Mail.layer,
       Effect.gen(function*() {
@@ -258,7 +258,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G904: replaces children that come and go, all or those named", () =>
+  it.effect("G209: replaces children that come and go, all or those named", () =>
     supervised(
       Layer.empty,
       Effect.scoped(Effect.gen(function*() {
@@ -273,7 +273,7 @@ describe("Supervisor.roll", () => {
       }))
     ))
 
-  it.effect("G903: keeps a unique name in the registry, which shows the new one from the moment it takes over", () =>
+  it.effect("G208: keeps a unique name in the registry, which shows the new one from the moment it takes over", () =>
     supervised(
       Supervisor.layer({}, [Supervisor.of(Mail, { name: "post", unique: true })]),
       Effect.scoped(Effect.gen(function*() {
@@ -306,7 +306,7 @@ describe("A standby of a supervised actor", () => {
     [Store, Supervisor.of(Counter, { standby: 1 }), Web]
   )
 
-  it.effect("G907: takes over when its actor dies, and users elsewhere keep theirs", () =>
+  it.effect("G212: takes over when its actor dies, and users elsewhere keep theirs", () =>
     supervised(
       withStandby,
       Effect.gen(function*() {
@@ -325,7 +325,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G907: answers a call that was held without a wait for the backoff", () =>
+  it.effect("G212: answers a call that was held without a wait for the backoff", () =>
     supervised(
       Supervisor.layer({ backoff: Schedule.spaced("10 seconds"), intensity: { restarts: 1, within: "1 minute" } }, [
         Supervisor.of(Mail, { standby: 1 })
@@ -340,7 +340,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G908: is neither listed nor found, and counts for nothing when it dies", () =>
+  it.effect("G213: is neither listed nor found, and counts for nothing when it dies", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 minute" } }, [
         Supervisor.of(Mail, { standby: 1, unique: true, name: "post" })
@@ -364,7 +364,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G908: that does not start waits ever longer, and its actor goes on", () =>
+  it.effect("G213: that does not start waits ever longer, and its actor goes on", () =>
     supervised(
       Supervisor.layer({ intensity: { restarts: 3, within: "5 seconds" } }, [Supervisor.of(Mail, { standby: 1 })]),
       Effect.gen(function*() {
@@ -382,7 +382,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G909: follows its actor with `warm`, and goes on from its last word", () => {
+  it.effect("G214: follows its actor with `warm`, and goes on from its last word", () => {
     let told = 0
     return supervised(
       Supervisor.layer({ backoff }, [
@@ -410,7 +410,7 @@ describe("A standby of a supervised actor", () => {
     )
   })
 
-  it.effect("G909: that cannot follow is ended, and another one is started", () =>
+  it.effect("G214: that cannot follow is ended, and another one is started", () =>
     supervised(
       Supervisor.layer({ backoff }, [
         Supervisor.of(Mail, { standby: 1, warm: () => Effect.andThen(Effect.sleep("1 second"), Effect.fail("no")) })
@@ -425,7 +425,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G908: begins its main when it takes over, and not before", () =>
+  it.effect("G213: begins its main when it takes over, and not before", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Worker, { standby: 1 })]),
       Effect.gen(function*() {
@@ -438,7 +438,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G908: ends with its actor that ends for good", () =>
+  it.effect("G213: ends with its actor that ends for good", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { standby: 1, restart: "transient" })]),
       Effect.gen(function*() {

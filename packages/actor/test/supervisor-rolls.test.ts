@@ -49,12 +49,12 @@ const rolls: Record<string, (played: Played) => void> = {
 describe("A roll", () => {
   const [, ...rows] = rowsBelow("A rolling restart")
 
-  it("G900: stands in the docs with every case that is played here", () => {
+  it("G205: stands in the docs with every case that is played here", () => {
     assert.deepStrictEqual(rows.map(([meanwhile]) => meanwhile), Object.keys(rolls))
   })
 
   for (const [meanwhile = "", old, next, roll] of rows) {
-    it(`G900: ${meanwhile}: the old one ${old}, the new one ${next}, the roll ${roll}`, () => {
+    it(`G205: ${meanwhile}: the old one ${old}, the new one ${next}, the roll ${roll}`, () => {
       const played = up([child("s"), { ...a, uses: ["s"] }])
       rolls[meanwhile]!(played)
       const isDrained = played.actions.some(({ _tag }) => _tag === "TakeOver") &&
@@ -83,7 +83,7 @@ const line = [child("a"), child("b", "a"), child("c", "b"), child("x")]
 describe("Rolls", () => {
   const cases: ReadonlyArray<readonly [string, Played, string, ReadonlyArray<string>]> = [
     [
-      "G900: go through children in the order of their uses",
+      "G205: go through children in the order of their uses",
       up(line),
       "roll c,a; a2 up; a1 drained 0; a1 stopped; c2 up",
       [
@@ -95,7 +95,7 @@ describe("Rolls", () => {
         "c2 takes over and drains"
       ]
     ],
-    ["G900: replace as many side by side as they may", up(line), "roll a,b,c 2; b2 up; b1 drained 1; b1 stopped", [
+    ["G205: replace as many side by side as they may", up(line), "roll a,b,c 2; b2 up; b1 drained 1; b1 stopped", [
       "start a2",
       "start b2",
       "b2 takes over and drains",
@@ -103,7 +103,7 @@ describe("Rolls", () => {
       "stop b1",
       "start c2"
     ]],
-    ["G900: keep the users of what they replace", up(line), "roll a; a2 up; a1 drained 0; a1 stopped", [
+    ["G205: keep the users of what they replace", up(line), "roll a; a2 up; a1 drained 0; a1 stopped", [
       "start a2",
       "a2 takes over and drains",
       "a1 is drained",
@@ -111,19 +111,19 @@ describe("Rolls", () => {
       "roll ended: Done"
     ]],
     [
-      "G900: begin no other after a failure, and finish what is under way",
+      "G205: begin no other after a failure, and finish what is under way",
       up(line),
       "roll a,b,c 2; b2 up; a2 fails; b1 drained 0; b1 stopped",
       ["start a2", "start b2", "b2 takes over and drains", "b1 is drained", "stop b1", "roll ended: NotStarted"]
     ],
-    ["G900: of different children go side by side", up(line), "roll a; roll x", ["start a2", "start x2"]],
-    ["G900: of children that are not there are refused", up(line), "roll a,y", ["roll ended: Unknown"]],
-    ["G900: of a closed supervisor are refused", up([a]), "close; a stopped; roll a", [
+    ["G205: of different children go side by side", up(line), "roll a; roll x", ["start a2", "start x2"]],
+    ["G205: of children that are not there are refused", up(line), "roll a,y", ["roll ended: Unknown"]],
+    ["G205: of a closed supervisor are refused", up([a]), "close; a stopped; roll a", [
       "stop a1",
       "closed: Closed",
       "roll ended: Closed"
     ]],
-    ["G900: stop what drains when the supervisor ends", up([a]), "roll a; a2 up; close; a2 stopped; a1 stopped", [
+    ["G205: stop what drains when the supervisor ends", up([a]), "roll a; a2 up; close; a2 stopped; a1 stopped", [
       "start a2",
       "a2 takes over and drains",
       "roll ended: Closed",
@@ -132,7 +132,7 @@ describe("Rolls", () => {
       "closed: Closed"
     ]],
     [
-      "G900: replace the standby, too, and start with a new actor",
+      "G205: replace the standby, too, and start with a new actor",
       up([withStandby]),
       "a2 up; roll a; a2 stopped; a3 up",
       [
@@ -144,7 +144,7 @@ describe("Rolls", () => {
       ]
     ],
     [
-      "G900: replace children that come and go",
+      "G205: replace children that come and go",
       new Played([], { dynamic: true }),
       "a add; a up; b add; b up; roll a,b 2; a2 up; a remove",
       [
@@ -164,7 +164,7 @@ describe("Rolls", () => {
     })
   }
 
-  it("G900: count no death, and let no portal wait", () => {
+  it("G205: count no death, and let no portal wait", () => {
     const played = up(line)
     for (const word of ["roll a", "a2 up", "a1 drained 0", "a1 stopped"]) {
       played.say(word)
@@ -195,12 +195,12 @@ const standbys: Record<string, (played: Played) => void> = {
 describe("A standby", () => {
   const [, ...rows] = rowsBelow("A standby")
 
-  it("G901: stands in the docs with every case that is played here", () => {
+  it("G206: stands in the docs with every case that is played here", () => {
     assert.deepStrictEqual(rows.map(([event]) => event), Object.keys(standbys))
   })
 
   for (const [event = "", player, deaths, next] of rows) {
-    it(`G901: ${event}: ${player} plays the role next, ${deaths} deaths, the next standby ${next}`, () => {
+    it(`G206: ${event}: ${player} plays the role next, ${deaths} deaths, the next standby ${next}`, () => {
       const played = up([child("s"), { ...withStandby, uses: ["s"] }])
       standbys[event]!(played)
       goOn(played)
@@ -227,13 +227,13 @@ describe("A standby", () => {
   }
 
   const cases: ReadonlyArray<readonly [string, Played, string, ReadonlyArray<string>]> = [
-    ["G901: is started behind its actor when all are up", new Played([withStandby, child("x")]), "a up; x up; a2 up", [
+    ["G206: is started behind its actor when all are up", new Played([withStandby, child("x")]), "a up; x up; a2 up", [
       "start x1",
       "ready",
       "start a2",
       "a2 stands by"
     ]],
-    ["G901: takes over in the step in which its actor dies", up([withStandby]), "a2 up; a1 dies; a1 stopped", [
+    ["G206: takes over in the step in which its actor dies", up([withStandby]), "a2 up; a1 dies; a1 stopped", [
       "a2 stands by",
       "restarting a",
       "a2 takes over",
@@ -241,7 +241,7 @@ describe("A standby", () => {
       "start a3"
     ]],
     [
-      "G901: spares the users of its actor",
+      "G206: spares the users of its actor",
       up([withStandby, child("b", "a")], { strategy: "one-for-all" }),
       "a2 up; a1 dies",
       [
@@ -253,7 +253,7 @@ describe("A standby", () => {
       ]
     ],
     [
-      "G901: that fails again and again waits ever longer",
+      "G206: that fails again and again waits ever longer",
       up([withStandby]),
       "a2 fails; a rested; a3 up; a3 dies; a3 stopped; a rested",
       [
@@ -268,7 +268,7 @@ describe("A standby", () => {
       ]
     ],
     [
-      "G901: that has stood by for long begins the waits anew",
+      "G206: that has stood by for long begins the waits anew",
       up([withStandby]),
       "a2 fails; a rested; a3 up; 5000; a3 dies; a3 stopped",
       [
@@ -282,7 +282,7 @@ describe("A standby", () => {
       ]
     ],
     [
-      "G901: whose waits have ended comes back with the next actor",
+      "G206: whose waits have ended comes back with the next actor",
       up([withStandby]),
       "a2 fails; a rested for-ever; a1 dies; a1 stopped; waited; a3 up",
       [
@@ -297,7 +297,7 @@ describe("A standby", () => {
       ]
     ],
     [
-      "G901: that has fallen silent takes nothing over",
+      "G206: that has fallen silent takes nothing over",
       up([withStandby]),
       "a2 up; a2 silent; a1 dies; a1 stopped; a2 dies; a2 stopped; waited",
       [
@@ -370,7 +370,7 @@ describe("A standby", () => {
       ]
     ],
     [
-      "G901: stops before what it uses does",
+      "G206: stops before what it uses does",
       up([child("s"), { ...withStandby, uses: ["s"] }]),
       "a2 up; close; a2 stopped; a1 stopped; s stopped",
       [
@@ -401,7 +401,7 @@ describe("A standby", () => {
     ])
   })
 
-  it("G901: is refused for a temporary child, which never comes back", () => {
+  it("G206: is refused for a temporary child, which never comes back", () => {
     const { policy } = new Played([])
     assert.include(problemOf(policy, [{ ...withStandby, restart: "temporary" }]), "standby")
   })
@@ -477,7 +477,7 @@ const replay = (words: ReadonlyArray<typeof Word.Type>, check: (played: Played, 
 const many = { arbitrary: { runs: 500 } }
 
 describe("A supervisor with rolls and standbys, whatever happens,", () => {
-  it.prop("G902: has one incarnation in a role, and one behind it at most", { given }, ({ given }) => {
+  it.prop("G207: has one incarnation in a role, and one behind it at most", { given }, ({ given }) => {
     replay(given, (played, from) => {
       for (const one of played.state.children) {
         const numbers = [one.incarnation, ...one.retired.map(({ incarnation }) => incarnation)]
@@ -495,7 +495,7 @@ describe("A supervisor with rolls and standbys, whatever happens,", () => {
     })
   }, many)
 
-  it.prop("G902: stops each incarnation once, and only one that was started", { given }, ({ given }) => {
+  it.prop("G207: stops each incarnation once, and only one that was started", { given }, ({ given }) => {
     const played = replay(given, () => {})
     played.say("close")
     for (let i = 0; i < 12; i++) {
@@ -513,7 +513,7 @@ describe("A supervisor with rolls and standbys, whatever happens,", () => {
     assert.strictEqual(new Set(ended).size, ended.length)
   }, many)
 
-  it.prop("G902: ends every roll, and has its standby again, when all can start", { given }, ({ given }) => {
+  it.prop("G207: ends every roll, and has its standby again, when all can start", { given }, ({ given }) => {
     const played = replay(given, () => {})
     for (const { behind, goal, incarnation, key, silent, stale } of played.state.children) {
       if (silent && !stale && goal === "Up") played.say(`${key}${incarnation} dies`)

@@ -120,7 +120,7 @@ describe("Registrar", () => {
 })
 
 describe("Registrar, where actors play a role one after the other", () => {
-  it("G903: lets players of one role alone hold a unique name together", () => {
+  it("G208: lets players of one role alone hold a unique name together", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -131,7 +131,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.strictEqual(claim("r/a/c", "counter", true, "role"), "taken by a")
   })
 
-  it("G903: hands a name over in one step, and never frees it in between", () => {
+  it("G208: hands a name over in one step, and never frees it in between", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -145,7 +145,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.strictEqual(claim("r/c", "counter", true), "")
   })
 
-  it("G903: keeps a name for the one that waits behind an actor that is gone", () => {
+  it("G208: keeps a name for the one that waits behind an actor that is gone", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -156,7 +156,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.deepStrictEqual(listed("counter"), ["b"])
   })
 
-  it("G903: leaves the children of one that was replaced in their places, until it is gone", () => {
+  it("G208: leaves the children of one that was replaced in their places, until it is gone", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -168,7 +168,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.deepStrictEqual(listed(), ["b", "r"])
   })
 
-  it("G903: hides no actor of another role, and shows none again that has been replaced", () => {
+  it("G208: hides no actor of another role, and shows none again that has been replaced", () => {
     const { claim, listed, ready, transfer } = registrar()
     for (const [path, role] of [["r/a", "one"], ["r/b", "two"], ["r/c", "one"]] as const) {
       claim(path, "shared", false, role)
@@ -237,7 +237,7 @@ const walk = (
 }
 
 describe("Registrar, whatever comes in whatever order", () => {
-  it.prop("G903: a unique name has one holder, or players of one role", { ops: Ops }, ({ ops }) => {
+  it.prop("G208: a unique name has one holder, or players of one role", { ops: Ops }, ({ ops }) => {
     walk(ops, ({ after }) => {
       const all = held(after)
       for (const { entry } of all.filter(({ entry }) => entry.unique)) {

@@ -1,5 +1,5 @@
 /**
- * What runs before an actor knows its runtime.
+ * The first file of an actor whose program preloads modules.
  *
  * As a flag, it runs before what the program preloads (`--import`, `--require`): their imports of Effect and Furrow, too,
  * are led into the bundle of the runtime, and it can be used. An actor's parent puts it first where something is

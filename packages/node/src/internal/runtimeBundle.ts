@@ -112,7 +112,7 @@ const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
   }
 }
 
-/** What preload.ts found, where it ran. */
+/** The bundle that preload.ts found; absent where that file did not run. */
 let first: { readonly bundle: RuntimeBundle | undefined } | undefined
 
 /** The same, asked before anything that is preloaded. */
