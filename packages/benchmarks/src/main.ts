@@ -38,9 +38,9 @@ const programs: { readonly [P in Place]: string } = {
 /** Nothing here takes this long: a run that does hangs. */
 const patience = 15 * 60_000
 
-/** True when `npm run build` has run; messages are measured from sources else. */
+/** True when `npm run build` has run; messages and bundles are measured from sources else. */
 const isBuilt = Fs.existsSync(file("../../node/dist/runtime/manifest.json"))
-const needBuild: ReadonlyArray<Place> = ["built", "bundled", "large"]
+const needBuild: ReadonlyArray<Place> = ["built", "large"]
 
 /** Why a run cannot be done on this machine. */
 const missing = (run: Run): string | undefined => {
@@ -64,7 +64,7 @@ const bundle = async (folder: string): Promise<string> => {
   const build = await rolldown({
     input: programs.bundled,
     platform: "node",
-    resolve: { conditionNames: ["import", "node"] },
+    resolve: { conditionNames: [...(isBuilt ? [] : ["furrow-source"]), "import", "node"] },
     external: [/^node:/, "msgpackr-extract", /echoes\.ts$/],
     logLevel: "silent"
   })

@@ -56,6 +56,8 @@ interface Crew {
   >
   /** The pids of all workers, once as many are ready as there are to be. */
   readonly full: Effect.Effect<ReadonlyArray<number>, Eventually.NotInTime>
+  /** Waits until the pool has no worker whose process is gone. */
+  readonly noticed: Effect.Effect<void, Eventually.NotInTime>
 }
 
 /** Runs a program over a pool; whatever is left of it fails the test. */
@@ -72,7 +74,13 @@ const withPool = <A, E>(
         return workers.map(({ actor }) => actor!.pid)
       }),
       { what: `${size} idle workers` }
-    )
+    ),
+    noticed: Effect.asVoid(Eventually.succeeds(
+      Effect.map(pool.statistics, ({ workers }) => {
+        for (const { actor } of workers) assert.isTrue(actor === undefined || Processes.isAlive(actor.pid))
+      }),
+      { what: "a pool without dead workers" }
+    ))
   }))
   return Leaks.withoutLeaks(
     Effect.flatMap(crew, program).pipe(
@@ -196,11 +204,13 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
     ))
 
   it.live("answers the next task though every idle worker was killed", () =>
-    withPool(5, ({ full, run }) =>
+    withPool(5, ({ full, noticed, run }) =>
       Effect.gen(function*() {
         const before = yield* full
         for (const pid of before) process.kill(pid, "SIGKILL")
         yield* Processes.gone(before)
+        // A process is gone a moment before its connection says so: a task of this moment may reach nobody.
+        yield* noticed
         assert.notInclude(before, (yield* prompt(run(7))).pid)
         yield* times(10, prompt(run(7)))
         yield* full

@@ -35,10 +35,12 @@ const cross = (failure: Failure.Failure): unknown => {
 }
 
 const text = Schema.Union([Schema.Literals(["", "interrupted", "é", "x".repeat(255), "x".repeat(256)]), Schema.String])
-/** Half a surrogate pair is no text that could cross. */
+/** Half a surrogate pair is no text that could cross, and -0 is no pid. */
 const wellFormed = <A>(value: A): A =>
   typeof value === "string"
     ? value.toWellFormed() as A
+    : typeof value === "number"
+    ? value + 0 as A
     : typeof value === "object" && value !== null && !(value instanceof Uint8Array)
     ? Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, wellFormed(inner)])) as A
     : value
