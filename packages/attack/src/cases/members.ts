@@ -1,17 +1,14 @@
 /**
  * Attacks of a member that has turned bad: it has the secret, and is let in.
  */
-import * as FailureSchema from "@furrow/protocol/Failure"
+import * as Failure from "@furrow/protocol/Failure"
 import * as Message from "@furrow/protocol/Message"
-import * as Payload from "@furrow/protocol/Payload"
 import { pause, until } from "../processes.ts"
 import type { Case, Field, Outcome } from "../verdict.ts"
 import { type Client, enter, nobody, random, u32 } from "../wire.ts"
 import { garbage, start } from "./strangers.ts"
 
 type Word = Message.Message
-
-const failures = Payload.codec(FailureSchema.Failure)
 
 /** What came back for a dialog: the tag of its failure, or of its last word. */
 const answer = async (client: Client, dialog: number, within?: number): Promise<string> => {
@@ -20,7 +17,7 @@ const answer = async (client: Client, dialog: number, within?: number): Promise<
     within
   )
   if (last?._tag !== "Error") return last?._tag ?? "nothing"
-  const failure = failures.decode(last.payload)
+  const failure = Failure.decode(last.payload)
   return failure.ok ? failure.value._tag : "an error that cannot be read"
 }
 
