@@ -156,7 +156,8 @@ const lazily = <A>(make: () => A): () => A => {
 const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
-  const decode = decoder(withPlaces)
+  // Its payloads are small, and the values that it reads are not.
+  const decode = decoder(withPlaces, 0)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
     decode
@@ -310,7 +311,7 @@ const letGo = (): void => {
 
 // ---- reading ------------------------------------------------------------------------------------------------------
 
-/** A parser holds on to its last payload: it is kept for the next one only while that is small. */
+/** A parser holds on to its last payload and value: it is kept for the next one only while these are small. */
 const maxKeptParserBytes = 64 * 1024
 
 /**
@@ -318,7 +319,7 @@ const maxKeptParserBytes = 64 * 1024
  * So it is given whole payloads only, one at a time, and never again after a failure; the codec names the fault of any
  * other payload.
  */
-const decoder = <S extends Data>(schema: S): (bytes: Uint8Array) => S["Type"] => {
+const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes): (bytes: Uint8Array) => S["Type"] => {
   let idle: SchemaBinary.Parser<S["Type"]> | undefined
   let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
   return (bytes) => {
@@ -328,7 +329,7 @@ const decoder = <S extends Data>(schema: S): (bytes: Uint8Array) => S["Type"] =>
       idle = undefined
       try {
         const values = parser.feedSync(bytes)
-        if (bytes.length < maxKeptParserBytes) idle = parser
+        if (bytes.length < maxKept) idle = parser
         return values[0]!
       } catch {
         // Said below, in the codec's words.

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Payload from "@furrow/protocol/Payload"
 import { Arbitrary, Option, Schema } from "effect"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
 
 type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
 
@@ -153,6 +155,22 @@ describe("A payload with large parts", () => {
     const long = Payload.faithful(schema).encode({ n: 1, text: large.repeat(11) })
     assert(!long.ok)
     assert.include(long.issue, `["text"]`)
+  })
+
+  it("G85: is let go once it was read", async () => {
+    setFlagsFromString("--expose-gc")
+    const collect = runInNewContext("gc") as () => void
+    const schema = Schema.Struct({ text: Schema.String, bytes: Schema.Uint8Array })
+    const frameOf = () => {
+      const payload = encodeAgain(schema, { text: large, bytes: new Uint8Array(100_000) })
+      decode(schema, payload)
+      return new WeakRef(payload.buffer)
+    }
+    const frame = frameOf()
+    // A WeakRef keeps its value for the turn that made it.
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    assert.isUndefined(frame.deref())
   })
 
   it("tells the items of a chunk apart", () => {
