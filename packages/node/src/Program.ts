@@ -219,11 +219,17 @@ const programOf = (name: string, self: ActorId, running: Running): Program => ({
   statistics: Effect.sync(() => running.statistics)
 })
 
+interface Started {
+  readonly running: Running
+  /** Lets it begin, where it waits for the guard. */
+  readonly open: Effect.Effect<void>
+}
+
 const started = (
   name: string,
   command: ChildProcess.StandardCommand,
   log: boolean
-): Effect.Effect<Running, ProgramFailed, ActorRuntime | ChildProcessSpawner> =>
+): Effect.Effect<Started, ProgramFailed, ActorRuntime | ChildProcessSpawner> =>
   Effect.gen(function*() {
     const guard = guardOf(yield* ActorRuntime)
     const { finalizers } = yield* Timeouts
@@ -249,19 +255,21 @@ const started = (
     const settings = { name, log, stopMillis, stopSignal }
     const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded)
     yield* running.begin
-    if (launch.gate !== undefined) {
-      // It may have been killed meanwhile: then its exit says so.
-      yield* Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(launch.gate)))
-    }
-    return running
+    const { gate } = launch
+    // It may have been killed meanwhile: then its exit says so.
+    const open = gate === undefined
+      ? Effect.void
+      : Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(gate)))
+    return { open, running }
   })
 
 const awaitReady = <E, R>(
   program: Program,
-  { ready, within }: ProgramOptions<E, R>
+  { ready, within }: ProgramOptions<E, R>,
+  open: Effect.Effect<void>
 ): Effect.Effect<void, ProgramFailed | E, R> =>
   Effect.gen(function*() {
-    if (ready === undefined) return
+    if (ready === undefined) return yield* open
     const { spawn } = yield* Timeouts
     const failed = (reason: string, exit?: ProgramExit) =>
       Effect.flatMap(program.lastLines, (lines) =>
@@ -269,11 +277,13 @@ const awaitReady = <E, R>(
     const bound = within ?? spawn
     const ended = Effect.flatMap(program.exit, (exit) =>
       failed(exitText(exit), exit))
-    yield* Effect.timeoutOrElse(Effect.raceFirst(ready(program), ended), {
+    const isReady = Effect.timeoutOrElse(Effect.raceFirst(ready(program), ended), {
       duration: bound,
       orElse: () =>
         failed(`it was not ready within ${Duration.toMillis(bound)} ms; raise \`within\` if it needs longer`)
     })
+    // The sign is looked for before the program begins: what it says at once is not missed.
+    yield* Effect.all([isReady, open], { concurrency: 2, discard: true })
   })
 
 /**
@@ -304,10 +314,10 @@ export const make = <E = never, R = never>(
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function*() {
       const { info } = yield* ActorRuntime
-      const running = yield* started(name, command, options.log ?? true)
+      const { open, running } = yield* started(name, command, options.log ?? true)
       const program = programOf(name, info.id, running)
       yield* Effect.addFinalizer(() => running.stop)
-      yield* Effect.onError(restore(awaitReady(program, options)), () => running.stop)
+      yield* Effect.onError(restore(awaitReady(program, options, open)), () => running.stop)
       return program
     })
   )

@@ -15,9 +15,11 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as ChildProcess from "effect/process/ChildProcess"
-import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
+import { type ChildProcessHandle, ChildProcessSpawner, make as makeSpawner } from "effect/process/ChildProcessSpawner"
+import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
@@ -30,6 +32,16 @@ const run = <A, E>(program: Effect.Effect<A, E, ActorRuntime | ChildProcessSpawn
   withActors(Effect.provide(program, NodeServices.layer))
 
 const quiet = { log: false } as const
+
+/** The same spawner, whose handles are changed. */
+const changing = (change: (handle: ChildProcessHandle) => Effect.Effect<ChildProcessHandle, never, Scope.Scope>) =>
+  Effect.updateService(
+    ChildProcessSpawner,
+    ({ spawn }) => makeSpawner((command) => Effect.flatMap(spawn(command), change))
+  )
+
+/** Descriptors of this process that are open. */
+const descriptors = (): number => Fs.readdirSync("/proc/self/fd").length
 
 const gone = (pids: ReadonlyArray<number>) =>
   Eventually.succeeds(
@@ -54,6 +66,36 @@ describe("A program", () => {
       })),
     60_000
   )
+
+  it.live(
+    "G172: is ready at a line that it says at once, also where this process is slow to start it",
+    () =>
+      run(
+        changing((handle) =>
+          Effect.succeed(Object.create(handle, {
+            getInputFd: {
+              value: (fd: number) => Sink.mapEffect(handle.getInputFd(fd), () => Effect.sleep("500 millis"))
+            }
+          }))
+        )(
+          Effect.map(
+            Program.make("quick", sh("echo up; exec sleep 1000"), {
+              ...quiet,
+              ready: Program.line("up"),
+              within: "10 seconds"
+            }),
+            ({ pid }) => assert.isTrue(Processes.isAlive(pid))
+          )
+        )
+      ),
+    60_000
+  )
+
+  it.live("G172: begins also where its sign is there before", () =>
+    run(Effect.gen(function*() {
+      const program = yield* Program.make("begins", sh("echo up"), { ...quiet, ready: () => Effect.void })
+      assert.deepInclude(yield* program.exit, { _tag: "Exited", code: 0, lines: ["up"] })
+    })), 15_000)
 
   it.live("G172: is ready when its port accepts, and when its socket does", () =>
     run(Effect.gen(function*() {
