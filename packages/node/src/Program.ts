@@ -249,6 +249,8 @@ const started = (
     )
     const handle = yield* spawned.pipe(
       Effect.mapError(({ message }) => failed(message)),
+      // Node throws some refusals of the kernel: a command line that is too long, a number of a user that is none.
+      Effect.catchDefect((error) => Effect.fail(failed(error instanceof Error ? error.message : String(error)))),
       Effect.onError(() => Scope.close(scope, Exit.void))
     )
     const { killSignal: stopSignal = "SIGTERM" } = command.options

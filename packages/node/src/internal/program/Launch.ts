@@ -23,6 +23,14 @@ const isExecutable = (file: string): boolean => {
   }
 }
 
+const isFolder = (path: string): boolean => {
+  try {
+    return Fs.statSync(path).isDirectory()
+  } catch {
+    return false
+  }
+}
+
 /** The PATH in which the program is looked for, as it is given its environment. */
 const pathOf = ({ env, extendEnv }: ChildProcess.CommandOptions): string => {
   const given = env?.["PATH"]
@@ -42,7 +50,7 @@ export const problemOf = ({ args, command, options }: ChildProcess.StandardComma
     return args.length === 0 ? undefined : "the option shell cannot be combined with arguments"
   }
   const { cwd = process.cwd() } = options
-  if (!Fs.existsSync(cwd)) return `its working directory ${cwd} does not exist`
+  if (!isFolder(cwd)) return `its working directory ${cwd} does not exist, or is no directory`
   if (command.includes("/")) {
     const file = Path.resolve(cwd, command)
     return isExecutable(file) ? undefined : `${file} does not exist, or cannot be executed`
