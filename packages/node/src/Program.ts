@@ -334,7 +334,7 @@ export interface ProgramClass<in out Self, Name extends string, E, R> extends Co
   new(_: never): Context.ServiceClass.Shape<Name, Program>
   readonly key: Name
   /** The program as long as the Layer. Its end is told to a supervisor, to `Actor.launch`, or to the actor around it. */
-  readonly layer: Layer.Layer<Self, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | R>
+  readonly layer: Layer.Layer<Self, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | Exclude<R, Scope.Scope>>
 }
 
 /** The end of a program whose Layer lives on: told to what is above it. */
@@ -352,7 +352,8 @@ const watch = (program: Program) =>
 /**
  * Declares a program as a Service, whose `layer` starts it and ends it. `Supervisor.of(Redis.layer, { name: "redis" })` makes
  * it a child of a supervisor, which starts it again when it ends: a code other than 0 counts as `Failed`, a signal as `Lost`,
- * code 0 as `Returned`. `stopWithin` of the child bounds its stop.
+ * code 0 as `Returned`. `stopWithin` of the child bounds its stop, where its command has no `forceKillAfter`: one that is
+ * longer outlasts the supervisor's patience, and two of the program may run then.
  *
  * @example
  * ```ts

@@ -2,7 +2,7 @@
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
 import * as Supervisor from "@furrow/actor/Supervisor"
 import { Program } from "@furrow/node"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as ChildProcess from "effect/process/ChildProcess"
 import type { ChildProcessSpawner } from "effect/process/ChildProcessSpawner"
@@ -24,6 +24,12 @@ is<Program.ProgramFailed | "refused", ActorRuntime | ChildProcessSpawner | Scope
   Program.make("p", command, { ready: () => asks })
 )
 is<Program.ProgramFailed, ActorRuntime | ChildProcessSpawner>()(Family.layer)
+// What its sign holds is held by the Layer.
+class Held extends Program.Service<Held>()("held", {
+  command,
+  ready: () => Effect.acquireRelease(asks, () => Effect.void)
+}) {}
+is<Program.ProgramFailed | "refused", ActorRuntime | ChildProcessSpawner | "client">()(Held.layer)
 is<Program.ProgramFailed, ActorRuntime | ChildProcessSpawner>()(
   Supervisor.layer({}, [Supervisor.of(Family.layer, { name: "family" })])
 )
