@@ -30,6 +30,7 @@ import { prepare, problemOf } from "./internal/program/Launch.ts"
 import type { ProgramExit } from "./internal/program/Life.ts"
 import * as Probe from "./internal/program/Probe.ts"
 import { type Line, makeHub, Running, unguarded } from "./internal/program/Running.ts"
+import { seen } from "./internal/program/Seen.ts"
 
 export type { ProgramExit } from "./internal/program/Life.ts"
 export type { Line } from "./internal/program/Running.ts"
@@ -247,7 +248,7 @@ const started = (
       ChildProcessSpawner,
       (spawner) => Effect.provideService(spawner.spawn(launch.command), Scope.Scope, scope)
     )
-    const handle = yield* spawned.pipe(
+    const [handle, child] = yield* seen(spawned).pipe(
       Effect.mapError(({ message }) => failed(message)),
       // Node throws some refusals of the kernel: a command line that is too long, a number of a user that is none.
       Effect.catchDefect((error) => Effect.fail(failed(error instanceof Error ? error.message : String(error)))),
@@ -255,7 +256,7 @@ const started = (
     )
     const { killSignal: stopSignal = "SIGTERM" } = command.options
     const settings = { name, log, stopMillis, stopSignal }
-    const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded)
+    const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded, child)
     yield* running.begin
     const { gate } = launch
     // It may have been killed meanwhile: then its exit says so.

@@ -5,6 +5,7 @@ import { Actor, Supervisor } from "@furrow/actor"
 import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
 import { Program } from "@furrow/node"
 import { prepare } from "@furrow/node/internal/program/Launch"
+import * as Life from "@furrow/node/internal/program/Life"
 import { Lines } from "@furrow/node/internal/program/Lines"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Processes from "@furrow/testing/Processes"
@@ -14,9 +15,9 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import * as PlatformError from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { type ChildProcessHandle, ChildProcessSpawner, make as makeSpawner } from "effect/process/ChildProcessSpawner"
-import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
@@ -209,6 +210,45 @@ describe("A program", () => {
     120_000
   )
 
+  it.live("G174: that ends while its lines are logged slowly is read to the end", () => {
+    const slow = Logger.make(() => {
+      const until = performance.now() + 0.03
+      while (performance.now() < until);
+    })
+    return run(Effect.gen(function*() {
+      const program = yield* Program.make("many", ChildProcess.make("seq", ["1", "20000"]))
+      const exit = yield* program.exit
+      assert.strictEqual((yield* program.statistics).lines, 20_000)
+      assert.strictEqual(exit.lines.at(-1), "20000")
+    })).pipe(Effect.provide(Logger.layer([slow])))
+  }, 60_000)
+
+  it.live(
+    "G174: that has left a process outside of its group is not waited for, and no descriptor stays",
+    () =>
+      run(Effect.gen(function*() {
+        const before = descriptors()
+        const daemons: Array<number> = []
+        for (let n = 0; n < 5; n++) {
+          const program = yield* Program.make(
+            "daemon",
+            sh("setsid sh -c 'echo $$; exec sleep 1000' & sleep 0.3"),
+            quiet
+          )
+          const [exit, millis] = yield* timed(program.exit)
+          daemons.push(Number(exit.lines[0]))
+          assert.isBelow(millis, 10_000)
+        }
+        yield* Effect.addFinalizer(() => Effect.sync(() => daemons.forEach((pid) => process.kill(pid, "SIGKILL"))))
+        assert.isTrue(daemons.every(Processes.isAlive))
+        // Each would keep this process from ending, too.
+        yield* Eventually.succeeds(Effect.sync(() => assert.isAtMost(descriptors(), before + 2)), {
+          what: "descriptors are closed"
+        })
+      })),
+    60_000
+  )
+
   it.live("G174: gives a later reader its last lines, and its output ends with it", () =>
     run(Effect.gen(function*() {
       const command = sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done")
@@ -278,6 +318,32 @@ describe("A program", () => {
       yield* gone(exit.lines.map(Number))
     })), 60_000)
 
+  it.live("G175: whose input fails is ended with its group", () =>
+    run(Effect.gen(function*() {
+      const stdin = Stream.concat(
+        Stream.make(new TextEncoder().encode("half")),
+        Stream.fail(PlatformError.badArgument({ module: "Test", method: "read", description: "no more" }))
+      )
+      const program = yield* Program.make("half", sh("sleep 1000 & cat; echo $$ $!; wait", { stdin }), quiet)
+      const exit = yield* program.exit
+      assert.deepInclude(exit, { _tag: "Signalled", signal: "SIGTERM" })
+      assert.match(exit.lines.join(), /the input of the program "half" .* failed/)
+      assert.isFalse(Processes.isAlive(program.pid))
+      assert.strictEqual((yield* program.wait)._tag, "Lost")
+    })), 60_000)
+
+  it.live("G175: that has ended is let go at once, not when its Scope closes: its number may be another's then", () => {
+    let released = 0
+    const counting = changing((handle) =>
+      Effect.as(Effect.addFinalizer(() => Effect.sync(() => void released++)), handle)
+    )
+    return run(counting(Effect.gen(function*() {
+      const program = yield* Program.make("done", sh("exit 3"), quiet)
+      yield* program.exit
+      yield* Eventually.succeeds(Effect.sync(() => assert.strictEqual(released, 1)), { what: "it is let go" })
+    })))
+  }, 60_000)
+
   it.live(
     "G176: tells its end as an exit and as an ActorExit: returned, failed, lost",
     () =>
@@ -325,6 +391,29 @@ describe("A program under a guard", () => {
       assert.deepStrictEqual([command.command, ...command.args], ["/bin/sh", "-c", "echo ran"])
       assert.deepInclude(command.options, { detached: true, stdin: "ignore", forceKillAfter: 1000 })
     }
+  })
+})
+
+describe("The life of a program", () => {
+  const exit = { _tag: "Exited", code: 1, lines: [] } as const
+  const through = (...inputs: ReadonlyArray<Life.Input["_tag"]>) =>
+    inputs.reduce<Life.State>(
+      (state, _tag) => Life.step(state, _tag === "Read" ? { _tag, exit } : { _tag }),
+      Life.initial
+    )
+
+  it("G175: is sent no signal once its process is gone, while its output is still being read", () => {
+    assert.isTrue(Life.hasProcess(through()))
+    assert.isTrue(Life.hasProcess(through("Stop")))
+    assert.isFalse(Life.hasProcess(through("Gone")))
+    assert.isFalse(Life.hasProcess(through("Stop", "Gone")))
+    assert.isFalse(Life.hasProcess(through("Gone", "Stop")))
+  })
+
+  it("G176: is a stop by its owner where that came before its process was gone, and its own end otherwise", () => {
+    assert.deepStrictEqual(through("Stop", "Gone", "Read"), { _tag: "Ended", exit, asked: true })
+    assert.deepStrictEqual(through("Gone", "Stop", "Read"), { _tag: "Ended", exit, asked: false })
+    assert.deepStrictEqual(through("Gone", "Read", "Stop"), { _tag: "Ended", exit, asked: false })
   })
 })
 

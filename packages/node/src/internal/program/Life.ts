@@ -1,9 +1,11 @@
 /**
  * The life of a program as its owner knows it, as a pure table.
  *
- *   Running --stop--> Stopping --exited--> Ended (asked)
+ *   Running --stop--> Stopping --gone--> Gone (asked) --read--> Ended (asked)
  *      |
- *      +----exited--> Ended
+ *      +-----gone--> Gone --read--> Ended
+ *
+ * Gone: its process is reaped, so that its number may be another's. The rest of its output is still being read.
  */
 
 /**
@@ -21,12 +23,26 @@ export type State =
   | { readonly _tag: "Running" }
   | { readonly _tag: "Stopping" }
   /** `asked`: its owner was ending it. */
+  | { readonly _tag: "Gone"; readonly asked: boolean }
   | { readonly _tag: "Ended"; readonly exit: ProgramExit; readonly asked: boolean }
 
-export type Input = { readonly _tag: "Stop" } | { readonly _tag: "Exited"; readonly exit: ProgramExit }
+export type Input =
+  | { readonly _tag: "Stop" }
+  | { readonly _tag: "Gone" }
+  | { readonly _tag: "Read"; readonly exit: ProgramExit }
+
+export const initial: State = { _tag: "Running" }
 
 export const step = (state: State, input: Input): State => {
-  if (state._tag === "Ended") return state
-  if (input._tag === "Stop") return { _tag: "Stopping" }
-  return { _tag: "Ended", exit: input.exit, asked: state._tag === "Stopping" }
+  switch (input._tag) {
+    case "Stop":
+      return state._tag === "Running" ? { _tag: "Stopping" } : state
+    case "Gone":
+      return hasProcess(state) ? { _tag: "Gone", asked: state._tag === "Stopping" } : state
+    case "Read":
+      return state._tag === "Gone" ? { _tag: "Ended", exit: input.exit, asked: state.asked } : state
+  }
 }
+
+/** Its number is its own, so that it may be sent a signal. */
+export const hasProcess = ({ _tag }: State): boolean => _tag === "Running" || _tag === "Stopping"

@@ -2,15 +2,19 @@
  * A program that runs: its output is read to the end whoever listens, and its end is known however it came.
  */
 import { type GroupGuard, withoutStack } from "@furrow/actor/ActorProcess"
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as ChildProcess from "effect/process/ChildProcess"
 import type { ChildProcessHandle } from "effect/process/ChildProcessSpawner"
 import * as PubSub from "effect/PubSub"
+import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import type * as NodeChildProcess from "node:child_process"
 import { killLeftIn, send } from "../signals.ts"
 import * as Life from "./Life.ts"
 import { Lines } from "./Lines.ts"
@@ -36,8 +40,16 @@ const replayedLines = 64
 const keptLines = 20
 /** A kept line is cut after so many characters. */
 const keptLineChars = 1024
-/** After the exit, for the rest of the output: a process that has left the group may hold the pipes. */
+/** After the exit, for more of the output to come: a process that has left the group may hold the pipes. */
 const outputGraceMillis = 100
+/** Turns of the event loop that bytes need from the kernel to a line. */
+const readingTurns = 8
+/** Bytes of its output that the kernel and the streams may still hold at its exit: more is another's. */
+const maxRestBytes = 2 * 1024 * 1024
+/** After the exit, for the rest of the output in any case. */
+const maxRestMillis = 10_000
+/** Between two looks whether a process is gone whose exit is not told. */
+const goneLookMillis = 10
 /** What SIGKILL may take, which the kernel puts off only for a call that it cannot break off. */
 export const killBoundMillis = 10_000
 
@@ -51,12 +63,17 @@ export interface Options {
 /** The guard of the tree, or what takes its place where there is none. */
 export type Around = Pick<GroupGuard, "enter" | "signal">
 
+/** Lets the event loop read: bytes that came while this process was busy are there only then. */
+const turns: Effect.Effect<void> = Effect.promise(async () => {
+  for (let turn = 0; turn < readingTurns; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+})
+
 export const unguarded: Around = { enter: (group) => () => void killLeftIn(group), signal: () => {} }
 
 export class Running {
   readonly options: Options
   readonly handle: ChildProcessHandle
-  private state: Life.State = { _tag: "Running" }
+  private state = Life.initial
   private readonly ended = Deferred.makeUnsafe<Life.ProgramExit>()
   private readonly hub: PubSub.PubSub<Line | undefined>
   private readonly kept: Array<Pick<Line, "stream" | "text">> = []
@@ -64,15 +81,18 @@ export class Running {
   private readonly counts = { lines: 0, bytes: 0 }
   private readonly scope: Scope.Closeable
   private readonly around: Around
+  private readonly child: NodeChildProcess.ChildProcess | undefined
 
   constructor(
     options: Options,
     handle: ChildProcessHandle,
     scope: Scope.Closeable,
     hub: PubSub.PubSub<Line | undefined>,
-    around: Around
+    around: Around,
+    child: NodeChildProcess.ChildProcess | undefined
   ) {
     this.around = around
+    this.child = child
     this.options = options
     this.handle = handle
     this.scope = scope
@@ -92,7 +112,8 @@ export class Running {
   }
 
   get statistics() {
-    return { state: this.state._tag, pid: this.handle.pid as number, ...this.counts }
+    const { _tag } = this.state
+    return { state: _tag === "Gone" ? "Ended" as const : _tag, pid: this.handle.pid as number, ...this.counts }
   }
 
   readonly output: Stream.Stream<Line> = Stream.suspend(() =>
@@ -112,10 +133,10 @@ export class Running {
     })
   }
 
-  /** To the program alone, not to its group. A program that has ended is sent nothing. */
+  /** To the program alone, not to its group. A program whose process is gone is sent nothing. */
   signal(signal: ChildProcess.Signal): Effect.Effect<void> {
     return Effect.sync(() => {
-      if (this.state._tag !== "Ended") send(this.handle.pid, signal)
+      if (Life.hasProcess(this.state)) send(this.handle.pid, signal)
     })
   }
 
@@ -126,14 +147,16 @@ export class Running {
     return this.end(stopSignal, stopMillis).pipe(
       Effect.andThen(this.end("SIGKILL", killBoundMillis)),
       Effect.andThen(Effect.suspend(() =>
-        this.state._tag === "Ended" ? Effect.void : Effect.logError(
-          `the program "${name}" (process ${this.handle.pid}) is still there ${
-            killBoundMillis / 1000
-          } s after SIGKILL: ` +
-            `end it by hand, by kill -9 -${this.handle.pid}`
+        this.state._tag === "Ended" ? Effect.void : Effect.andThen(
+          Effect.logError(
+            `the program "${name}" (process ${this.handle.pid}) is still there ${
+              killBoundMillis / 1000
+            } s after SIGKILL: ` +
+              `end it by hand, by kill -9 -${this.handle.pid}`
+          ),
+          this.release
         )
-      )),
-      Effect.andThen(this.release)
+      ))
     )
   })
 
@@ -143,7 +166,9 @@ export class Running {
       if (this.state._tag === "Ended") return Effect.void
       const { pid } = this.handle
       // It runs as another user, as programs that are setuid do.
-      if (send(-pid, signal) === "forbidden") this.around.signal(pid, signal === "SIGKILL" ? signal : "SIGTERM")
+      if (Life.hasProcess(this.state) && send(-pid, signal) === "forbidden") {
+        this.around.signal(pid, signal === "SIGKILL" ? signal : "SIGTERM")
+      }
       return Effect.raceFirst(
         Effect.interruptible(Effect.asVoid(this.exit)),
         Effect.interruptible(Effect.sleep(boundMillis))
@@ -151,7 +176,10 @@ export class Running {
     })
   }
 
-  /** Lets go of Effect's part, which waits for processes of its group that are dead and not reaped: nobody waits for it. */
+  /**
+   * Lets go of Effect's part, which waits for processes of its group that are dead and not reaped: nobody waits for it. It
+   * signals the group, so that it is let go at the end of the program and not later, where the number may be another's.
+   */
   private readonly release: Effect.Effect<void> = Effect.suspend(() =>
     Effect.asVoid(
       Effect.forkDetach(Effect.andThen(Effect.ignore(this.handle.unref), Scope.close(this.scope, Exit.void)))
@@ -171,20 +199,78 @@ export class Running {
   private settle(reading: Fiber.Fiber<void>, leave: () => void): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
       const exit = yield* Effect.exit(this.handle.exitCode)
+      const signal = Exit.isFailure(exit) ? yield* this.signalBehind(exit.cause) : undefined
+      this.state = Life.step(this.state, { _tag: "Gone" })
       leave()
-      yield* Effect.timeoutOption(Fiber.await(reading), outputGraceMillis)
+      yield* Effect.timeoutOption(this.rest(reading), maxRestMillis)
       yield* Fiber.interrupt(reading)
+      // A process that has left the group holds the other ends: ours would never be closed.
+      for (const stream of this.child?.stdio ?? []) stream?.destroy()
       // What was being started while its group was killed may have come into it only then.
       killLeftIn(this.handle.pid)
       const lines = this.lastLines()
       const ended: Life.ProgramExit = Exit.isSuccess(exit)
         ? { _tag: "Exited", code: exit.value, lines }
-        : { _tag: "Signalled", signal: signalOf(exit.cause), lines }
-      this.state = Life.step(this.state, { _tag: "Exited", exit: ended })
+        : { _tag: "Signalled", signal: signal!, lines }
+      this.state = Life.step(this.state, { _tag: "Read", exit: ended })
       yield* PubSub.end(this.hub, undefined)
       Deferred.doneUnsafe(this.ended, Exit.succeed(ended))
+      yield* this.release
     })
   }
+
+  /** Reads on while something comes: what it had written before its exit is here, or in the kernel. */
+  private rest(reading: Fiber.Fiber<void>): Effect.Effect<void> {
+    const until = this.counts.bytes + maxRestBytes
+    const look: Effect.Effect<void> = Effect.suspend(() => {
+      const { bytes, lines } = this.counts
+      return Effect.flatMap(
+        Effect.timeoutOption(Fiber.await(reading), outputGraceMillis),
+        (ended) =>
+          Option.isSome(ended)
+            ? Effect.void
+            : Effect.andThen(
+              turns,
+              Effect.suspend(() => {
+                const isQuiet = this.counts.bytes === bytes && this.counts.lines === lines
+                return isQuiet || this.counts.bytes > until ? Effect.void : look
+              })
+            )
+      )
+    })
+    return look
+  }
+
+  /**
+   * The signal that ended it. Effect tells a failure of the input that it was given by the same error, while its process
+   * is there: a program with half of its input is ended.
+   */
+  private signalBehind(cause: Cause.Cause<unknown>): Effect.Effect<string> {
+    return Effect.gen({ self: this }, function*() {
+      if (yield* this.isGone) return signalOf(cause)
+      const { name, stopMillis, stopSignal } = this.options
+      const { pid } = this.handle
+      const said = `the input of the program "${name}" (process ${pid}) failed: it is ended`
+      this.keep("stderr", `${said}: ${withoutStack(() => Cause.pretty(cause)).split("\n", 1)[0]}`)
+      yield* Effect.logError(said, cause)
+      for (const [signal, bound] of [[stopSignal, stopMillis], ["SIGKILL", killBoundMillis]] as const) {
+        if (send(-pid, signal) === "forbidden") {
+          this.around.signal(pid, signal === "SIGKILL" ? signal : "SIGTERM")
+        }
+        const gone = Effect.repeat(this.isGone, {
+          until: (isGone) => isGone,
+          schedule: Schedule.spaced(goneLookMillis)
+        })
+        yield* Effect.timeoutOption(gone, bound)
+        if (yield* this.isGone) return signal
+      }
+      return "unknown"
+    })
+  }
+
+  private readonly isGone: Effect.Effect<boolean> = Effect.suspend(() =>
+    Effect.orElseSucceed(Effect.map(this.handle.isRunning, (isRunning) => !isRunning), () => true)
+  )
 
   private read(stream: Line["stream"]): Effect.Effect<void> {
     const lines = new Lines()
@@ -200,10 +286,14 @@ export class Running {
     )
   }
 
-  private tell(stream: Line["stream"], text: string): Effect.Effect<unknown> {
-    const line: Line = { stream, text, number: ++this.counts.lines }
+  private keep(stream: Line["stream"], text: string): void {
     this.kept.push({ stream, text: text.length <= keptLineChars ? text : `${text.slice(0, keptLineChars)}…` })
     if (this.kept.length > keptLines) this.kept.shift()
+  }
+
+  private tell(stream: Line["stream"], text: string): Effect.Effect<unknown> {
+    const line: Line = { stream, text, number: ++this.counts.lines }
+    this.keep(stream, text)
     for (const watch of Array.from(this.watchers)) watch(line)
     const published = PubSub.publish(this.hub, line)
     if (!this.options.log) return published
