@@ -18,6 +18,7 @@ import * as Option from "effect/Option"
 import * as PlatformError from "effect/PlatformError"
 import * as ChildProcess from "effect/process/ChildProcess"
 import { type ChildProcessHandle, ChildProcessSpawner, make as makeSpawner } from "effect/process/ChildProcessSpawner"
+import * as Redacted from "effect/Redacted"
 import * as References from "effect/References"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
@@ -245,6 +246,18 @@ describe("A program", () => {
         yield* Eventually.succeeds(Effect.sync(() => assert.isAtMost(descriptors(), before + 2)), {
           what: "descriptors are closed"
         })
+      })),
+    60_000
+  )
+
+  it.live(
+    "G174: gets the variables of its environment whole, whatever they are called",
+    () =>
+      run(Effect.gen(function*() {
+        const env = { "discovery.type": "single-node", "-x": "a b", "SECRET-KEY": Redacted.make("s=1"), PLAIN: "1" }
+        const program = yield* Program.make("env", ChildProcess.make("/usr/bin/env", [], { env }), quiet)
+        const { lines } = yield* program.exit
+        assert.includeMembers([...lines], ["discovery.type=single-node", "-x=a b", "SECRET-KEY=s=1", "PLAIN=1"])
       })),
     60_000
   )

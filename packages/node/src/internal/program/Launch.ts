@@ -6,6 +6,7 @@
  */
 import type { GroupGuard } from "@furrow/actor/ActorProcess"
 import * as ChildProcess from "effect/process/ChildProcess"
+import * as Redacted from "effect/Redacted"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
@@ -61,6 +62,24 @@ export const problemOf = ({ args, command, options }: ChildProcess.StandardComma
     : `"${command}" is not in PATH (${path})`
 }
 
+/** A shell drops variables of other names, as `discovery.type`, from the environment of what it becomes. */
+const shellName = /^[A-Za-z_][A-Za-z0-9_]*$/
+
+const env = "/usr/bin/env"
+
+/** The words by which the program gets the variables that the gate's shell would drop. Their values stay out of errors. */
+const givenBack = ({ env: own, extendEnv }: ChildProcess.CommandOptions): ReadonlyArray<Word> => {
+  const all = own === undefined ? process.env : extendEnv === true ? { ...process.env, ...own } : own
+  const dropped = Object.entries(all).flatMap(([name, value]) =>
+    value === undefined || shellName.test(name)
+      ? []
+      : [Redacted.make(`${name}=${Redacted.isRedacted(value) ? Redacted.value(value) : value}`)]
+  )
+  return dropped.length === 0 || !isExecutable(env) ? [] : [env, "--", ...dropped]
+}
+
+type Word = ChildProcess.StandardCommand["args"][number]
+
 export interface Launch {
   readonly command: ChildProcess.StandardCommand
   /** The descriptor that waits for a line, where there is a guard that has to know first. */
@@ -93,6 +112,7 @@ export const prepare = (
     "-c",
     `read -r furrow_go <&${gate} && exec ${gate}<&- && exec "$@"`,
     "furrow-gate",
+    ...givenBack(options),
     ...program
   ] as [string, ...ReadonlyArray<string>]
   const additionalFds = { ...options.additionalFds, [`fd${gate}`]: { type: "input" } as const }
