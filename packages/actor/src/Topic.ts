@@ -10,6 +10,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { type Served, Service as makeService, type Startable } from "./internal/api/Service.ts"
 import { encodeInput } from "./internal/contract/Call.ts"
@@ -127,28 +128,44 @@ const isLoss = (error: ActorError): boolean =>
 
 interface Codec<A> {
   readonly encode: (actor: ActorId, message: A) => Effect.Effect<Uint8Array, PayloadInvalid>
-  readonly decode: (actor: ActorId, bytes: Uint8Array) => Effect.Effect<A, PayloadInvalid>
+  readonly decode: (actor: ActorId, bytes: Uint8Array) => Result.Result<A, PayloadInvalid>
 }
 
 const codecOf = <A>(name: string, message: Endpoint.Wire): Codec<A> => {
   const endpoint = Endpoint.make("call", name, { payload: { message } as Endpoint.Fields })
   const invalid = (actor: ActorId, side: PayloadInvalid["side"], issue: string) =>
-    Effect.fail(new PayloadInvalid({ actor, side, endpoint: name, part: "message", issue }))
+    new PayloadInvalid({ actor, side, endpoint: name, part: "message", issue })
   return {
     encode: (actor, message) => {
       const encoded = encodeInput(endpoint, { message })
-      return encoded.ok ? Effect.succeed(encoded.value) : invalid(actor, "caller", encoded.issue)
+      return encoded.ok ? Effect.succeed(encoded.value) : Effect.fail(invalid(actor, "caller", encoded.issue))
     },
     decode: (actor, bytes) => {
       const decoded = Endpoint.codecs(endpoint).payload.decode(bytes)
       return decoded.ok
-        ? Effect.succeed((decoded.value as { readonly message: A }).message)
-        : invalid(actor, "callee", decoded.issue)
+        ? Result.succeed((decoded.value as { readonly message: A }).message)
+        : Result.fail(invalid(actor, "callee", decoded.issue))
     }
   }
 }
 
 type AnyPortal = Portal<any>
+
+/** Fails at the first element that is an error: those before it have been given. */
+const upToFailure = <A extends object, E>(
+  elements: Stream.Stream<A | PayloadInvalid, E>
+): Stream.Stream<A, E | PayloadInvalid> =>
+  Stream.suspend(() => {
+    let failure: PayloadInvalid | undefined
+    const isGood = (element: A | PayloadInvalid): element is A => {
+      if (element instanceof PayloadInvalid) failure = element
+      return failure === undefined
+    }
+    return Stream.concat(
+      Stream.takeWhile(elements, isGood),
+      Stream.suspend(() => failure === undefined ? Stream.empty : Stream.fail(failure))
+    )
+  })
 
 /** The stream of one subscriber over all actors that play the topic, one after the other. */
 const follow = <A, K extends string>(
@@ -161,19 +178,18 @@ const follow = <A, K extends string>(
     let stands = false
     let losses = 0
     let isFirst = true
-    const elementsOf = (
-      { dropped, message }: Broker.Item
-    ): Effect.Effect<ReadonlyArray<Element<A, K>>, PayloadInvalid> => {
+    const elementsOf = ({ dropped, message }: Broker.Item): ReadonlyArray<Element<A, K> | PayloadInvalid> => {
       if (message === null) {
         const elements: ReadonlyArray<Element<A, K>> = isFirst ? [] : [{ _tag: "Gap" }]
         stands = true
         isFirst = false
         losses = 0
-        return Effect.succeed(elements)
+        return elements
       }
-      return Effect.map(codec.decode(portal.actor, message.bytes), (value): ReadonlyArray<Element<A, K>> => {
-        const element: Element<A, K> = { _tag: "Message", key: message.key as K, value }
-        return dropped === 0 ? [element] : [{ _tag: "Dropped", count: dropped }, element]
+      const missing: ReadonlyArray<Element<A, K>> = dropped === 0 ? [] : [{ _tag: "Dropped", count: dropped }]
+      return Result.match(codec.decode(portal.actor, message.bytes), {
+        onSuccess: (value) => [...missing, { _tag: "Message", key: message.key as K, value }],
+        onFailure: (error) => [...missing, error]
       })
     }
     const attempt = Effect.sync(() => {
@@ -182,8 +198,9 @@ const follow = <A, K extends string>(
       const call = Broker.subscribe({ keys: keys ?? null, overflow, replay: isFirst ? replay : kept } as never)
       return (portal.stream(call as never, { window: { items: window } }) as Stream.Stream<Broker.Item, ActorError>)
         .pipe(
-          Stream.mapArrayEffect((items) => Effect.map(Effect.forEach(items, elementsOf), (all) => [all.flat()])),
+          Stream.mapArray((items) => [items.flatMap(elementsOf)]),
           Stream.flattenIterable,
+          upToFailure,
           Stream.catchIf(
             (error: ActorError) => isLoss(error) && (stands || ++losses < maxLosses),
             () => Stream.empty

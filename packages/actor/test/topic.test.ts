@@ -5,10 +5,11 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { beforeEach } from "vitest"
 import { Counts, type Price, Prices, raise, Trader } from "./fixtures/topics.ts"
-import { drained, pass, settle, until } from "./support/Time.ts"
+import { drained, pass, settle, until, within } from "./support/Time.ts"
 
 const processes = new Map<string, ProcessHandle>()
 const kill = (name: string) => Effect.andThen(Effect.sync(() => processes.get(name)!.signal("SIGKILL")), settle)
@@ -188,6 +189,25 @@ describe("A topic", () => {
         assert.deepStrictEqual(fresh.read, ["tea 5"])
       })
     ))
+})
+
+describe("A message that its subscriber refuses", () => {
+  let most = Infinity
+  const Small = Schema.Int.check(Schema.makeFilter((n) => n <= most))
+  class Sizes extends Topic.Service<Sizes>()("Sizes", { module: import.meta.url, message: Small, replay: 9 }) {}
+
+  it.effect("G178: fails its stream behind the messages before it", () =>
+    Effect.gen(function*() {
+      most = Infinity
+      yield* Sizes.publishAll([1, 2, 3, 4])
+      most = 2
+      const read: Array<number> = []
+      const sizes = Topic.messages(Sizes.subscribe({ replay: 9 }))
+      const error = yield* Effect.flip(Stream.runForEach(sizes, (n) => Effect.sync(() => void read.push(n))))
+      assert.deepInclude(error, { _tag: "PayloadInvalid", side: "callee", part: "message" })
+      assert.deepStrictEqual(read, [1, 2])
+      assert.deepInclude(yield* Sizes.statistics, { subscribers: 0 })
+    }).pipe(Effect.provide(Sizes.layerTest), Effect.provide(memory), within(60_000), drained))
 })
 
 describe("A supervised topic", () => {
