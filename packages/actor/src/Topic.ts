@@ -149,6 +149,12 @@ const codecOf = <A>(name: string, message: Endpoint.Wire): Codec<A> => {
   }
 }
 
+/** A bound as whole messages; NaN is a mistake in the program. */
+const bound = (topic: string, option: "buffer" | "replay", value: number, least: number): number => {
+  if (Number.isNaN(value)) throw new Error(`the topic "${topic}" has \`${option}: ${value}\`: use a number of messages`)
+  return Math.min(Number.MAX_SAFE_INTEGER, Math.max(least, Math.floor(value)))
+}
+
 type AnyPortal = Portal<any>
 
 /** Fails at the first element that is an error: those before it have been given. */
@@ -238,8 +244,10 @@ const follow = <A, K extends string>(
 export const Service = <Self>() =>
 <const Name extends string, S extends Endpoint.Wire, const K extends string = "">(
   name: Name,
-  { buffer = 256, key, message, module, replay = 0 }: Options<S, K>
+  { buffer: buffered = 256, key, message, module, replay: replayed = 0 }: Options<S, K>
 ): TopicClass<Self, Name, S["Type"], K> => {
+  const buffer = bound(name, "buffer", buffered, 1)
+  const replay = bound(name, "replay", replayed, 0)
   const service: any = makeService<Self>()(name, {
     module,
     endpoints: [Broker.publish, Broker.subscribe, Broker.statistics]
@@ -263,7 +271,7 @@ export const Service = <Self>() =>
     subscribe: (options: SubscribeOptions<K> = {}) =>
       Stream.unwrap(Effect.map(
         service as Effect.Effect<AnyPortal, never, any>,
-        (portal) => follow(portal, codec, options, Math.min(replay, buffer))
+        (portal) => follow(portal, codec, options, replay)
       )),
     statistics: Effect.flatMap(
       service as Effect.Effect<AnyPortal, never, any>,

@@ -9,7 +9,7 @@ const message = (text: string): Message => ({ key: text[0]!, bytes: new TextEnco
 const messages = (...texts: ReadonlyArray<string>) => texts.map(message)
 
 const textsOf = (taken: Taken | "overrun" | undefined): ReadonlyArray<string> =>
-  taken === undefined || taken === "overrun"
+  typeof taken !== "object"
     ? []
     : taken.messages.map(({ bytes }) => new TextDecoder().decode(bytes))
 
@@ -86,6 +86,38 @@ describe("The hub of a topic", () => {
     hub.subscribe(3, null, "block", 1)
     hub.subscribe(4, null, "block", 0)
     assert.deepStrictEqual([1, 2, 3, 4].map((id) => drain(hub, id)), [["a2", "b2", "a3"], ["a2", "a3"], ["a3"], []])
+  })
+
+  it("G181: gives a later subscriber all that it asks for, also more than it has places for", () => {
+    for (const overflow of ["block", "drop-oldest", "error"] as const) {
+      const hub = hubOf(2, 5)
+      hub.publish(10, messages("a1", "a2", "a3", "a4", "a5"))
+      hub.subscribe(1, null, overflow, 5)
+      assert.deepStrictEqual(published(hub.publish(11, messages("a6", "a7"))), [11])
+      assert.deepStrictEqual(drain(hub, 1), ["a1", "a2", "a3", "a4", "a5", "a6", "a7"])
+    }
+  })
+
+  it("G180: tells what it has dropped behind what was published before the subscriber came", () => {
+    const hub = hubOf(1, 2)
+    hub.publish(10, messages("a1", "a2"))
+    hub.subscribe(1, null, "drop-oldest", 2)
+    hub.publish(11, messages("a3", "a4"))
+    assert.deepStrictEqual([hub.take(1)[0], hub.take(1)[0]], [
+      { dropped: 0, messages: messages("a1", "a2") },
+      { dropped: 1, messages: messages("a4") }
+    ])
+  })
+
+  it("G179: looks at the subscribers of a held key once for all publishers that wait for it", () => {
+    const hub = hubOf(1)
+    for (let id = 0; id < 1000; id++) hub.subscribe(id, null, "block", 0)
+    for (let id = 0; id < 1000; id++) hub.publish(10_000 + id, messages("a"))
+    const start = performance.now()
+    // Those that have read on come first, and one that is full is found behind all of them.
+    for (let id = 0; id < 1000; id++) hub.take(id)
+    assert.isBelow(performance.now() - start, 1500)
+    assert.strictEqual(hub.statistics.publishersWaiting, 998)
   })
 
   it("G181: holds no more bytes for a subscriber, or for later ones, than its bound, and one message in any case", () => {

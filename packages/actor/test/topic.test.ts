@@ -191,6 +191,30 @@ describe("A topic", () => {
     ))
 })
 
+describe("The options of a topic", () => {
+  const module = import.meta.url
+
+  it.effect("G181: that are no whole numbers of messages are the nearest that make sense", () => {
+    class Odd extends Topic.Service<Odd>()("Odd", { module, message: Schema.Int, buffer: -1, replay: -1 }) {}
+    class Half extends Topic.Service<Half>()("Half", { module, message: Schema.Int, buffer: 1.5, replay: 1.5 }) {}
+    return Effect.gen(function*() {
+      yield* Odd.publishAll([1, 2])
+      assert.deepInclude(yield* Odd.statistics, { kept: 0, publishersWaiting: 0 })
+      yield* Half.publishAll([1, 2])
+      assert.deepInclude(yield* Half.statistics, { kept: 1 })
+    }).pipe(Effect.provide([Odd.layerTest, Half.layerTest]), Effect.provide(memory), within(60_000), drained)
+  })
+
+  it("G181: that are no numbers are refused where the topic is declared", () => {
+    for (const option of ["buffer", "replay"] as const) {
+      assert.throws(
+        () => Topic.Service<never>()("Wrong", { module, message: Schema.Int, [option]: NaN }),
+        new RegExp(`"Wrong" has .${option}: NaN`)
+      )
+    }
+  })
+})
+
 describe("A message that its subscriber refuses", () => {
   let most = Infinity
   const Small = Schema.Int.check(Schema.makeFilter((n) => n <= most))

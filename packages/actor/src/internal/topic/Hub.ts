@@ -50,6 +50,8 @@ interface Subscriber {
   readonly id: number
   readonly keys: ReadonlySet<string> | undefined
   readonly overflow: Overflow
+  /** Published before it came, and still to be given: they take no room of those that follow. */
+  replayed: Array<Message>
   queue: Array<Message>
   bytes: number
   dropped: number
@@ -102,19 +104,17 @@ export class Hub {
 
   /** One more subscriber, which is first given the last of what is kept. */
   subscribe(id: number, keys: ReadonlyArray<string> | null, overflow: Overflow, replay: number): void {
+    const wanted = keys === null ? undefined : new Set(keys)
     const subscriber: Subscriber = {
       id,
-      keys: keys === null ? undefined : new Set(keys),
+      keys: wanted,
       overflow,
+      replayed: replay <= 0 ? [] : this.kept.filter(({ key }) => wanted?.has(key) ?? true).slice(-replay),
       queue: [],
       bytes: 0,
       dropped: 0,
       isOverrun: false
     }
-    const wanted = this.kept.filter(({ key }) => subscriber.keys?.has(key) ?? true)
-    const last = replay <= 0 ? [] : wanted.slice(-Math.min(replay, this.bounds.buffer))
-    subscriber.queue = last
-    subscriber.bytes = last.reduce((sum, { bytes }) => sum + bytes.length, 0)
     this.subscribers.set(id, subscriber)
     if (subscriber.keys === undefined) this.toAll.add(subscriber)
     for (const key of subscriber.keys ?? []) {
@@ -135,6 +135,9 @@ export class Hub {
     const subscriber = this.subscribers.get(id)
     if (subscriber === undefined) return [undefined, []]
     if (subscriber.isOverrun) return ["overrun", []]
+    if (subscriber.replayed.length > 0) {
+      return [{ dropped: 0, messages: subscriber.replayed.splice(0, maxTaken) }, []]
+    }
     if (subscriber.queue.length === 0) return [undefined, []]
     const wasFull = this.isFull(subscriber)
     const messages = subscriber.queue.splice(0, maxTaken)
@@ -178,11 +181,15 @@ export class Hub {
   private goOn(actions: Array<Action>): void {
     if (this.waiting.length === 0) return
     const left: Array<Publisher> = []
+    const held = new Set<string>()
     for (const publisher of this.waiting) {
       const { messages } = publisher
       while (publisher.next < messages.length) {
         const message = messages[publisher.next]!
-        if (this.isHeld(message.key)) break
+        if (held.has(message.key) || this.isHeld(message.key)) {
+          held.add(message.key)
+          break
+        }
         publisher.next++
         this.accept(message, actions)
       }
@@ -213,6 +220,7 @@ export class Hub {
     }
     if (this.isFull(subscriber)) {
       subscriber.isOverrun = true
+      subscriber.replayed = []
       subscriber.queue = []
       actions.push({ _tag: "Wake", id: subscriber.id })
       return
