@@ -16,6 +16,7 @@ import { type Served, Service as makeService, type Startable } from "./internal/
 import { encodeInput } from "./internal/contract/Call.ts"
 import * as Endpoint from "./internal/contract/Endpoint.ts"
 import { type ActorError, type ActorId, PayloadInvalid } from "./internal/errors/ActorError.ts"
+import { current } from "./internal/local/LocalActor.ts"
 import type { Portal } from "./internal/portal/Portal.ts"
 import * as Broker from "./internal/topic/Broker.ts"
 import type { Overflow } from "./internal/topic/Hub.ts"
@@ -27,7 +28,8 @@ export type { Overflow } from "./internal/topic/Hub.ts"
  *
  * - `Message`: what was published, and its key
  * - `Dropped`: so many messages of this subscriber were dropped here, because it was too slow
- * - `Gap`: the topic's actor was lost here, and its successor goes on: messages may be missing, nobody knows how many
+ * - `Gap`: the topic's actor was lost or replaced here, and its successor goes on: messages may be missing, nobody knows
+ *   how many
  *
  * @category models
  * @since 0.1.0
@@ -253,7 +255,10 @@ export const Service = <Self>() =>
     endpoints: [Broker.publish, Broker.subscribe, Broker.statistics]
   })
   const codec = codecOf<S["Type"]>(name, message)
-  const build = Broker.handlers(name, { buffer: Math.max(1, buffer), replay })
+  const build = Effect.flatMap(
+    current,
+    (local) => Broker.handlers(name, { buffer, replay }, (listener) => local.whenDrained(listener))
+  )
   const { layerTest, serve } = service
   const publishAll = (messages: Iterable<S["Type"]>): Effect.Effect<void, ActorError, any> =>
     Effect.flatMap(service as Effect.Effect<AnyPortal, never, any>, (portal) =>

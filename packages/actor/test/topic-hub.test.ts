@@ -1,14 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ActorRuntime } from "@furrow/actor/internal/settings/ActorRuntime"
 import { handlers } from "@furrow/actor/internal/topic/Broker"
-import { Hub, type Message, type Taken } from "@furrow/actor/internal/topic/Hub"
+import { type Action, Hub, type Message, type Taken } from "@furrow/actor/internal/topic/Hub"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
 const message = (text: string): Message => ({ key: text[0]!, bytes: new TextEncoder().encode(text) })
 const messages = (...texts: ReadonlyArray<string>) => texts.map(message)
 
-const textsOf = (taken: Taken | "overrun" | undefined): ReadonlyArray<string> =>
+const textsOf = (taken: Taken | "overrun" | "over" | undefined): ReadonlyArray<string> =>
   typeof taken !== "object"
     ? []
     : taken.messages.map(({ bytes }) => new TextDecoder().decode(bytes))
@@ -133,7 +133,7 @@ describe("The hub of a topic", () => {
 
   it.effect("G181: keeps no more of what has arrived than the messages themselves", () =>
     Effect.gen(function*() {
-      const made = yield* handlers("Prices", { buffer: 4, replay: 4 })
+      const made = yield* handlers("Prices", { buffer: 4, replay: 4 }, () => {})
       const arrived = new Uint8Array(64 * 1024).fill(7)
       yield* made.publish({ messages: [{ key: "", bytes: arrived.subarray(10, 13) }] })
       const [, item] = yield* made.subscribe({ keys: null, overflow: "block", replay: 1 }).pipe(
@@ -144,6 +144,24 @@ describe("The hub of a topic", () => {
       assert.deepStrictEqual(item!.message!.bytes, new Uint8Array([7, 7, 7]))
       assert.strictEqual(item!.message!.bytes.buffer.byteLength, 3)
     }))
+
+  it("G182: that is drained gives each subscriber the rest, and is over for it then", () => {
+    const hub = hubOf(1)
+    hub.subscribe(1, ["a"], "block", 0)
+    hub.subscribe(2, ["b"], "block", 0)
+    hub.publish(10, messages("a1"))
+    hub.publish(11, messages("a2"))
+    const woken = (actions: ReadonlyArray<Action>) => actions.filter(({ _tag }) => _tag === "Wake").map(({ id }) => id)
+    assert.deepStrictEqual(woken(hub.drain()), [1, 2])
+    // A publisher waits, so that there is more to come.
+    assert.strictEqual(hub.take(2)[0], undefined)
+    const [taken, actions] = hub.take(1)
+    assert.deepStrictEqual(textsOf(taken), ["a1"])
+    assert.includeMembers([...woken(actions)], [2])
+    assert.strictEqual(hub.take(2)[0], "over")
+    assert.deepStrictEqual(drain(hub, 1), ["a2"])
+    assert.strictEqual(hub.take(1)[0], "over")
+  })
 
   it("G181: knows nothing of whoever has left", () => {
     const hub = hubOf(1)

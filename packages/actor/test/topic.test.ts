@@ -256,6 +256,24 @@ describe("A supervised topic", () => {
       })
     ))
 
+  it.effect("G182: that is rolled is followed by its subscribers at once, not at the end of the drain", () =>
+    run(
+      App,
+      Effect.gen(function*() {
+        const reader = yield* reading(Prices.subscribe())
+        yield* Prices.publish(tea(1))
+        yield* settle
+        const rolled = yield* Effect.forkChild(Supervisor.roll([Prices], { drain: "1 hour" }), {
+          startImmediately: true
+        })
+        yield* pass(2_000)
+        yield* Prices.publish(tea(2))
+        yield* settle
+        assert.deepStrictEqual(reader.read, ["tea 1", "gap", "tea 2"])
+        yield* Fiber.join(rolled)
+      })
+    ))
+
   it.effect("G182: gives its subscribers after a gap what the successor has kept since", () =>
     run(
       App,

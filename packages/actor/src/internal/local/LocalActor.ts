@@ -131,6 +131,7 @@ export class LocalActor {
   private readonly dispatchers = new Set<Dispatcher>()
   private built: BoundHandlers | undefined
   private early: Array<Map<string, Handler>> = []
+  private readonly drainListeners = new Set<() => void>()
   /** Why starting actors is refused here at any time, if it is. */
   refused: string | undefined
 
@@ -166,8 +167,14 @@ export class LocalActor {
   /** No call of our parent or of a peer begins any more; it ends when those that are open have ended. */
   readonly drained: Effect.Effect<void> = Effect.suspend(() => {
     this.life.drain?.()
+    for (const listener of this.drainListeners) listener()
     return Effect.forEach(this.serving, (dispatcher) => dispatcher.awaitQuiet, { discard: true })
   })
+
+  /** Calls back when no call begins any more: what would be open for ever may end then. */
+  whenDrained(listener: () => void): void {
+    this.drainListeners.add(listener)
+  }
 
   /** Calls of our parent and of peers that are open. */
   get openCalls(): number {

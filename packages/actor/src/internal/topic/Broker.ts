@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -51,8 +52,8 @@ const owned = (message: Message): Message =>
     ? message
     : { key: message.key, bytes: new Uint8Array(message.bytes) }
 
-/** The handlers of one topic. */
-export const handlers = (name: string, bounds: Bounds) =>
+/** The handlers of one topic. `whenDrained` calls back when its actor begins no call any more. */
+export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: () => void) => void) =>
   Effect.sync(() => {
     const hub = new Hub(bounds)
     let ids = 0
@@ -64,6 +65,8 @@ export const handlers = (name: string, bounds: Bounds) =>
         resume?.()
       }
     }
+    // A successor plays the role by then: the subscribers follow it, and do not hold up the end of this actor.
+    whenDrained(() => execute(hub.drain()))
     /** Tries now, and again when an action names this id, until there is an answer. */
     const answered = <A, E>(id: number, attempt: () => Effect.Effect<A, E> | undefined, otherwise = () => {}) =>
       Effect.callback<A, E>((resume) => {
@@ -79,21 +82,33 @@ export const handlers = (name: string, bounds: Bounds) =>
         })
       })
     const taken = (id: number) =>
-      Effect.flatMap(ActorRuntime, ({ info }) =>
-        answered(id, () => {
-          const [found, actions] = hub.take(id)
-          execute(actions)
-          if (found === undefined) return undefined
-          if (found !== "overrun") return Effect.succeed(itemsOf(found))
-          return Effect.fail(new StreamOverrun({ actor: info.id, endpoint: name }))
-        }))
+      Effect.flatMap(
+        ActorRuntime,
+        ({ info }) =>
+          answered<readonly [Item, ...ReadonlyArray<Item>], StreamOverrun | Cause.Done>(id, () => {
+            const [found, actions] = hub.take(id)
+            execute(actions)
+            if (found === undefined) {
+              return undefined
+            }
+            if (found === "over") {
+              return Cause.done()
+            }
+            if (found !== "overrun") {
+              return Effect.succeed(itemsOf(found))
+            }
+            return Effect.fail(new StreamOverrun({ actor: info.id, endpoint: name }))
+          })
+      )
     /** Publishes at the first attempt; the second comes when all of it is. */
     const published = (messages: ReadonlyArray<Message>) =>
       Effect.suspend(() => {
         const id = ++ids
         let isGiven = false
         return answered(id, () => {
-          if (isGiven) return Effect.void
+          if (isGiven) {
+            return Effect.void
+          }
           isGiven = true
           const actions = hub.publish(id, messages.map(owned))
           const isDone = actions.some((action) => action._tag === "Published" && action.id === id)

@@ -78,6 +78,7 @@ export class Hub {
   private waiting: Array<Publisher> = []
   private kept: Array<Message> = []
   private keptBytes = 0
+  private isDraining = false
 
   constructor(bounds: Bounds) {
     this.bounds = bounds
@@ -130,15 +131,24 @@ export class Hub {
     return actions
   }
 
-  /** Hands over what a subscriber has still to be given; `"overrun"` where it was too slow for its policy. */
-  take(id: number): readonly [Taken | "overrun" | undefined, ReadonlyArray<Action>] {
+  /** Nothing more is published but what waits already: a subscriber is over when it has been given all of it. */
+  drain(): ReadonlyArray<Action> {
+    this.isDraining = true
+    return this.wakeAll()
+  }
+
+  /**
+   * Hands over what a subscriber has still to be given; `"overrun"` where it was too slow for its policy, and `"over"` where
+   * nothing more comes.
+   */
+  take(id: number): readonly [Taken | "overrun" | "over" | undefined, ReadonlyArray<Action>] {
     const subscriber = this.subscribers.get(id)
     if (subscriber === undefined) return [undefined, []]
     if (subscriber.isOverrun) return ["overrun", []]
     if (subscriber.replayed.length > 0) {
       return [{ dropped: 0, messages: subscriber.replayed.splice(0, maxTaken) }, []]
     }
-    if (subscriber.queue.length === 0) return [undefined, []]
+    if (subscriber.queue.length === 0) return [this.isOver ? "over" : undefined, []]
     const wasFull = this.isFull(subscriber)
     const messages = subscriber.queue.splice(0, maxTaken)
     for (const { bytes } of messages) subscriber.bytes -= bytes.length
@@ -197,6 +207,15 @@ export class Hub {
       else left.push(publisher)
     }
     this.waiting = left
+    if (this.isOver) actions.push(...this.wakeAll())
+  }
+
+  private get isOver(): boolean {
+    return this.isDraining && this.waiting.length === 0
+  }
+
+  private wakeAll(): ReadonlyArray<Action> {
+    return Array.from(this.subscribers.keys(), (id) => ({ _tag: "Wake", id }))
   }
 
   private accept(message: Message, actions: Array<Action>): void {
