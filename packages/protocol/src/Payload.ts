@@ -20,7 +20,7 @@ import * as SchemaTransformation from "effect/SchemaTransformation"
 import { carried, uncarried } from "./internal/Carried.ts"
 import * as Large from "./internal/Large.ts"
 import { withNegativeZeros } from "./internal/NegativeZeros.ts"
-import { contains, hasOpenUnion, isOpen, optionalAs, type Visitable } from "./internal/Open.ts"
+import { contains, hasOpenUnion, isOpen, onceEach, optionalAs, type Visitable } from "./internal/Open.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 
 /** Either a value or, as text, why not. */
@@ -356,16 +356,10 @@ const ownSize = (bytes: Uint8Array): number => {
 
 // ---- Unknown and Any ----------------------------------------------------------------------------------------------
 
-const closed = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
-
 /** The same schema with `Json` wherever it said `Unknown` or `Any`. */
-const close = (ast: Visitable): SchemaAST.AST => {
-  const known = closed.get(ast)
-  if (known !== undefined) return known
-  const result = isOpen(ast) ? optionalAs(ast, Schema.Json).ast : ast.recur?.(close) ?? ast
-  closed.set(ast, result)
-  return result
-}
+const close: (ast: Visitable) => SchemaAST.AST = onceEach((ast) =>
+  isOpen(ast) ? optionalAs(ast, Schema.Json).ast : ast.recur?.(close) ?? ast
+)
 
 const noCheck = (): void => {}
 

@@ -11,7 +11,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaParser from "effect/SchemaParser"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { copies, isForeign } from "./Copies.ts"
-import { hasOpenUnion, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
+import { hasOpenUnion, onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 import { at } from "./Shape.ts"
 
 type Any = Schema.Codec<unknown, unknown>
@@ -27,15 +27,7 @@ const isTaken = (ast: SchemaAST.AST): boolean => {
   }
 }
 
-const known = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
-
-const carry = (ast: SchemaAST.AST): SchemaAST.AST => {
-  const found = known.get(ast)
-  if (found !== undefined) return found
-  const carried = isTaken(ast) ? ast : carryRefused(ast)
-  known.set(ast, carried)
-  return carried
-}
+const carry: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => isTaken(ast) ? ast : carryRefused(ast))
 
 const carryRefused = (ast: Visitable): SchemaAST.AST => {
   const { context, encoding } = ast
@@ -45,25 +37,15 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
   return ast.recur?.(carry, (parameter) => parameter) ?? ast
 }
 
-const kept = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
-
 /** The same behind a conversion: a value that has all fields of a member passes the unions inside of it as it is. */
-const keeping = (ast: SchemaAST.AST): SchemaAST.AST => {
-  const found = kept.get(ast)
-  if (found !== undefined) return found
-  const made = keepingNow(ast)
-  kept.set(ast, made)
-  return made
-}
-
-const keepingNow = (ast: Visitable): SchemaAST.AST => {
+const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
   const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
   if (ast._tag !== "Union") return ast.recur?.(inner, (parameter) => parameter) ?? ast
   const type = SchemaAST.toType(ast)
   // A member with a conversion of its own reads another form than the one it is.
   const hasConversions = ast.types.some((member, i) => member !== type.types[i])
   return hasConversions ? ast : optionalAs(ast, asItIs(type)).ast
-}
+})
 
 /** The union of values as they are: it alone would leave out what its first match lacks. */
 const asItIs = (ast: SchemaAST.Union): Any => {

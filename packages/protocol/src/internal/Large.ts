@@ -10,7 +10,7 @@
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { optionalAs, type Visitable, withLastConversion } from "./Open.ts"
+import { onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
 /** Letters or bytes from which on a part of a payload is written behind it. */
 export const minLargeLength = 8 * 1024
@@ -137,17 +137,7 @@ const bytesId = "effect/schema/Uint8Array"
 const isBytes = ({ _tag, annotations }: SchemaAST.AST): boolean =>
   _tag === "Declaration" && (annotations?.representation as { readonly id?: unknown } | undefined)?.id === bytesId
 
-const known = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
-
-const replace = (ast: Visitable): SchemaAST.AST => {
-  const found = known.get(ast)
-  if (found !== undefined) return found
-  const replaced = replaceNow(ast)
-  known.set(ast, replaced)
-  return replaced
-}
-
-const replaceNow = (ast: Visitable): SchemaAST.AST => {
+const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
   const { encoding } = ast
   if (encoding !== undefined) {
     return Object.assign(withLastConversion(ast, encoding, replace), { context: ast.context })
@@ -159,7 +149,7 @@ const replaceNow = (ast: Visitable): SchemaAST.AST => {
   return ast.checks === undefined
     ? optionalAs(ast, leaf).ast
     : optionalAs(ast, Schema.encodeTo(leaf as Schema.Codec<unknown>)(Schema.make<Schema.Codec<unknown>>(ast))).ast
-}
+})
 
 /** The schema of the same values whose large parts are written behind. */
 export const withPlaces = <S extends Schema.Top>(schema: S): S => Schema.make<S>(replace(schema.ast))

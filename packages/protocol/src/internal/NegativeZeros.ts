@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
-import { contains, isOpen, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
+import { contains, isOpen, onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
 /** Not in the types of ES2024; a platform without it writes 0. */
 const { rawJSON } = JSON as unknown as { readonly rawJSON?: (text: string) => unknown }
@@ -31,21 +31,11 @@ const raw = Schema.Unknown.pipe(Schema.decodeTo(
   })
 ))
 
-const known = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
-
-const replace = (ast: Visitable): SchemaAST.AST => {
-  const found = known.get(ast)
-  if (found !== undefined) return found
-  const replaced = replaceNow(ast)
-  known.set(ast, replaced)
-  return replaced
-}
-
-const replaceNow = (ast: Visitable): SchemaAST.AST => {
+const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
   if (ast.encoding !== undefined) return withLastConversion(ast, ast.encoding, replace)
   if (isOpen(ast)) return optionalAs(ast, raw).ast
   return ast.recur?.(replace) ?? ast
-}
+})
 
 /** The schema whose encoder keeps -0 where the given one is open; the same one where it is closed. */
 export const withNegativeZeros = <S extends Schema.Top>(schema: S): S =>

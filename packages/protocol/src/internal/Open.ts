@@ -10,6 +10,18 @@ export type Visitable = SchemaAST.AST & {
   ) => SchemaAST.AST
 }
 
+/** A change of schemas that makes each node once: the same node for the same one, also where it is met again. */
+export const onceEach = (change: (ast: Visitable) => SchemaAST.AST): (ast: Visitable) => SchemaAST.AST => {
+  const changed = new WeakMap<SchemaAST.AST, SchemaAST.AST>()
+  return (ast) => {
+    const known = changed.get(ast)
+    if (known !== undefined) return known
+    const made = change(ast)
+    changed.set(ast, made)
+    return made
+  }
+}
+
 export const isOpen = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Unknown" || ast._tag === "Any" || ast._tag === "ObjectKeyword"
 
