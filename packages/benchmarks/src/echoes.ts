@@ -9,7 +9,6 @@ import * as Layer from "effect/Layer"
 import * as RpcClient from "effect/rpc/RpcClient"
 import * as RpcSerialization from "effect/rpc/RpcSerialization"
 import type * as Scope from "effect/Scope"
-import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -23,6 +22,7 @@ import type { Side } from "./measures.ts"
 import { expectEcho, type Payload, type user } from "./payloads.ts"
 import { Echoes } from "./peers/group.ts"
 import { type Call, fromJson, questions, toJson } from "./peers/wire.ts"
+import { forked } from "./processes.ts"
 import * as Raw from "./raw/client.ts"
 
 /** Asks for `count` echoes of a payload, so many at once, and looks at each. */
@@ -81,26 +81,8 @@ const raw: Open = Effect.map(
   (client) => ofPromises(client.call)
 )
 
-/** Waits for the first message, "ready", and ends the process with the scope. */
-const childOf = (args: ReadonlyArray<string>, module: string, options: ChildProcess.ForkOptions = {}) =>
-  Effect.acquireRelease(
-    Effect.promise(() =>
-      new Promise<ChildProcess.ChildProcess>((resolve, reject) => {
-        const child = ChildProcess.fork(file(module), [...args], { execArgv: [], ...options })
-        child.once("error", reject).once("message", () => resolve(child))
-      })
-    ),
-    (child) =>
-      Effect.promise(() =>
-        new Promise<void>((resolve) => {
-          child.once("exit", () => resolve())
-          child.disconnect()
-        })
-      )
-  )
-
-const forked = (serialization: "json" | "advanced"): Open =>
-  Effect.map(childOf([serialization], "./peers/forked.ts", { serialization }), (child) => {
+const overFork = (serialization: "json" | "advanced"): Open =>
+  Effect.map(forked("./peers/forked.ts", [serialization], { serialization }), (child) => {
     const { ask, heard } = questions((message) => void child.send(message as never))
     child.on("message", heard)
     if (serialization === "advanced") return ofPromises(ask)
@@ -157,7 +139,7 @@ const rpcProcess: Open = Effect.gen(function*() {
     (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true }))
   )
   const path = Path.join(folder, "socket")
-  yield* childOf([path], "./peers/rpcProcess.ts")
+  yield* forked("./peers/rpcProcess.ts", [path])
   const context = yield* Layer.build(
     RpcClient.layerProtocolSocket().pipe(
       Layer.provide(NodeSocket.layerNet({ path })),
@@ -170,8 +152,8 @@ const rpcProcess: Open = Effect.gen(function*() {
 /** Opens a side; it is closed with the Scope. */
 export const peers: { readonly [S in Side]?: Open } = {
   "raw": raw,
-  "fork json": forked("json"),
-  "fork advanced": forked("advanced"),
+  "fork json": overFork("json"),
+  "fork advanced": overFork("advanced"),
   "worker_threads": threaded,
   "piscina": pooled(() => new Piscina({ ...one, execArgv: [] })),
   "tinypool processes": pooled(() => new Tinypool({ ...one, runtime: "child_process", serialization: "advanced" })),

@@ -5,13 +5,11 @@ import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import * as ChildProcess from "node:child_process"
-import type * as Net from "node:net"
 import { setTimeout } from "node:timers/promises"
 import { echo } from "./furrow/echo.ts"
 import { heavy } from "./furrow/endpoints.ts"
 import { givenJob, type Job } from "./job.ts"
-import { privateMiB } from "./processes.ts"
+import { privateMiB, startBare } from "./processes.ts"
 import { sample, type Sides, type Take } from "./sides.ts"
 
 const piece = 100 * 1024 * 1024
@@ -35,16 +33,6 @@ const longestBlock = <E, R>(work: Effect.Effect<unknown, E, R>) =>
     yield* Effect.ensuring(work, Effect.sync(() => clearImmediate(next)))
     return worst
   })
-
-const bareStart = (bare: string) =>
-  Effect.promise(() =>
-    new Promise<void>((resolve) => {
-      const child = ChildProcess.spawn(process.execPath, [bare], { stdio: ["ignore", "ignore", "ignore", "pipe"] })
-      child.once("exit", () => resolve())
-      const socket = child.stdio[3] as Net.Socket
-      socket.once("data", () => socket.destroy())
-    })
-  )
 
 /** Reads 3 of 64 items of 16 MB slowly; the memory that its actor has more than before, at its highest. */
 const slowReader = Effect.scoped(Effect.gen(function*() {
@@ -70,10 +58,11 @@ const sidesOf = Effect.fnUntraced(function*(job: Job) {
   const runtime = yield* Effect.context<Actor.ActorRuntime>()
   const closed = <E>(effect: Effect.Effect<number, E, Actor.ActorRuntime>): Take =>
     Effect.provideContext(effect, runtime)
+  const bare = startBare(job.bare)
   const start = Effect.scoped(Actor.startScoped("measured", { expose: [echo] }))
   return {
-    "blocked": { bare: longestBlock(bareStart(job.bare)), furrow: closed(longestBlock(start)) },
-    "slow-reader": { raw: Effect.succeed(16), furrow: closed(slowReader) }
+    "blocked": { bare: longestBlock(Effect.scoped(bare)), furrow: closed(longestBlock(start)) },
+    "slow-reader": { bare: Effect.scoped(Effect.map(bare, ({ pid }) => privateMiB(pid))), furrow: closed(slowReader) }
   } satisfies Sides
 })
 

@@ -368,7 +368,7 @@ export const measures: ReadonlyArray<Measure> = [
     place: "large",
     title: "3 of 64 items of 16 MB read: actor's memory",
     unit: "MiB",
-    base: "raw",
+    base: "bare",
     gate: below(64 + 32)
   }
 ]

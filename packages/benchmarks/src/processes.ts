@@ -1,10 +1,58 @@
 /**
- * What the kernel says of a process; Linux's own account.
+ * The processes that actors are compared with, and the memory of any process by Linux's own account.
  */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
+import type * as Net from "node:net"
+import { fileURLToPath } from "node:url"
 
 /** MiB that would be free without the process: what it shares with others is not counted. */
 export const privateMiB = (pid: number): number => {
   const [, kib] = /^Private_Dirty:\s+(\d+) kB$/m.exec(Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")) ?? []
   return Number(kib) / 1024
 }
+
+/** A process that is ready: how long that took, and its number. */
+export interface Started {
+  readonly millis: number
+  readonly pid: number
+}
+
+/** Starts the smallest process; it ends with the scope. */
+export const startBare = (bare: string): Effect.Effect<Started, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.callback<Started & { readonly child: ChildProcess.ChildProcess }>((resume) => {
+      const start = performance.now()
+      const child = ChildProcess.spawn(process.execPath, [bare], { stdio: ["ignore", "ignore", "ignore", "pipe"] })
+      const socket = child.stdio[3] as unknown as Net.Socket
+      socket.once("data", () => {
+        resume(Effect.succeed({ millis: performance.now() - start, pid: child.pid!, child }))
+      })
+    }),
+    ({ child }) =>
+      Effect.callback<void>((resume) => {
+        child.once("exit", () => resume(Effect.void))
+        ;(child.stdio[3] as unknown as Net.Socket).destroy()
+      })
+  )
+
+/** Forks a module, and waits for its first message; it ends with the scope. */
+export const forked = (module: string, args: ReadonlyArray<string>, options: ChildProcess.ForkOptions = {}) =>
+  Effect.acquireRelease(
+    Effect.promise(() =>
+      new Promise<ChildProcess.ChildProcess>((resolve, reject) => {
+        const file = fileURLToPath(new URL(module, import.meta.url))
+        const child = ChildProcess.fork(file, [...args], { execArgv: [], ...options })
+        child.once("error", reject).once("message", () => resolve(child))
+      })
+    ),
+    (child) =>
+      Effect.promise(() =>
+        new Promise<void>((resolve) => {
+          child.once("exit", () => resolve())
+          child.disconnect()
+        })
+      )
+  )

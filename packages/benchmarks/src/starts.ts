@@ -11,43 +11,18 @@ import * as Actor from "@furrow/actor/Actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as ChildProcess from "node:child_process"
-import type * as Net from "node:net"
-import { fileURLToPath } from "node:url"
 import { echo } from "./furrow/echo.ts"
 import { givenJob, type Job } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 import { user } from "./payloads.ts"
-import { privateMiB } from "./processes.ts"
+import { forked, privateMiB, startBare, type Started } from "./processes.ts"
 import { sample, type Sides, type Take } from "./sides.ts"
 
 /** How long a process is left alone before its memory is read: what start-up still had to do is done then. */
 const settle = "500 millis"
 const many = 32
 
-interface Started {
-  readonly millis: number
-  readonly pid: number
-}
-
 type Start = Effect.Effect<Started, unknown, Scope.Scope | Actor.ActorRuntime>
-
-const startBare = (bare: string): Start =>
-  Effect.acquireRelease(
-    Effect.callback<Started & { readonly child: ChildProcess.ChildProcess }>((resume) => {
-      const start = performance.now()
-      const child = ChildProcess.spawn(process.execPath, [bare], { stdio: ["ignore", "ignore", "ignore", "pipe"] })
-      const socket = child.stdio[3] as unknown as Net.Socket
-      socket.once("data", () => {
-        resume(Effect.succeed({ millis: performance.now() - start, pid: child.pid!, child }))
-      })
-    }),
-    ({ child }) =>
-      Effect.callback<void>((resume) => {
-        child.once("exit", () => resume(Effect.void))
-        ;(child.stdio[3] as unknown as Net.Socket).destroy()
-      })
-  )
 
 const startActor: Start = Effect.suspend(() => {
   const start = performance.now()
@@ -58,22 +33,7 @@ const startActor: Start = Effect.suspend(() => {
 })
 
 /** A forked process that echoes what it is sent. */
-const fork = Effect.acquireRelease(
-  Effect.promise(() =>
-    new Promise<ChildProcess.ChildProcess>((resolve, reject) => {
-      const forked = fileURLToPath(new URL("./peers/forked.ts", import.meta.url))
-      const child = ChildProcess.fork(forked, ["json"], { execArgv: [] })
-      child.once("error", reject).once("message", () => resolve(child))
-    })
-  ),
-  (child) =>
-    Effect.promise(() =>
-      new Promise<void>((resolve) => {
-        child.once("exit", () => resolve())
-        child.disconnect()
-      })
-    )
-)
+const fork = forked("./peers/forked.ts", ["json"])
 
 const startFork: Start = Effect.suspend(() => {
   const start = performance.now()
