@@ -2,7 +2,7 @@
  * Random programs over the public API, as data. Every field is a number or a word, and 0 is the simplest of each: whatever
  * shrinking takes away, what is left is a program.
  */
-import * as Seed from "./Seed.ts"
+import * as Seed from "@furrow/testing/internal/simulation/Seed"
 
 /** The kinds of steps; `Steps.ts` says what each does, and docs/simulation.md which faults it makes reachable. */
 export const kinds = [
