@@ -33,7 +33,7 @@ export interface Target {
   readonly changed: (callback: () => void) => () => void
   /** The error of a call that has waited long enough. */
   readonly late: () => ActorError
-  /** An actor has refused a call, because it is drained or ends: asks for its successor, where there may be one. */
+  /** An actor begins no calls any more, because it is drained or ends: asks for its successor, where there may be one. */
   readonly refused?: ((portal: AnyPortal) => void) | undefined
 }
 
@@ -70,8 +70,8 @@ export const reach = (target: Target, except?: string): Effect.Effect<AnyPortal,
 const maxRepeats = 1
 
 /** True where a call that failed at `portal` may reach another one: without any to come, the failure stands. */
-const hasSuccessor = (target: Target, portal: AnyPortal, error: unknown): boolean => {
-  if (isRefusal(portal, error)) target.refused?.(portal)
+const hasSuccessor = (target: Target, portal: AnyPortal, isEnding: boolean): boolean => {
+  if (isEnding) target.refused?.(portal)
   const now = target.now()
   return now._tag === "Restarting" || now._tag === "Up" && now.portal !== portal
 }
@@ -117,8 +117,10 @@ export const make = (target: Target): AnyPortal => {
       if (!isCall(call)) return portal.run(call)
       let reason: ReturnType<typeof reasonToRepeat>
       const mayRepeat = (error: unknown): boolean => {
-        reason = hasSuccessor(target, portal, error) ? reasonToRepeat(error, portal.actor, call.endpoint) : undefined
-        return reason === "unbegun" || reason === "idempotent" && repeats < maxRepeats
+        reason = reasonToRepeat(error, portal.actor, call.endpoint)
+        const may = reason === "unbegun" || reason === "idempotent" && repeats < maxRepeats
+        // What an idempotent call is made again for is an end: its actor begins no calls any more, either.
+        return may && hasSuccessor(target, portal, reason === "idempotent" || isRefusal(portal, error))
       }
       return Effect.catchIf(
         portal.run(call as any),
@@ -129,7 +131,7 @@ export const make = (target: Target): AnyPortal => {
   const run = (call: any) => runAgain(call, 0)
   // A refusal comes before the first item, and before a body runs.
   const isRefused = (portal: AnyPortal) => (error: unknown) =>
-    isRefusal(portal, error) && hasSuccessor(target, portal, error)
+    isRefusal(portal, error) && hasSuccessor(target, portal, true)
   const stream = (call: any, options: any): Stream.Stream<any, any> =>
     Stream.unwrap(Effect.map(
       reach(target),
