@@ -15,7 +15,8 @@ import type { Argument, Configured } from "../contract/Settings.ts"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { GaveUp } from "../errors/GaveUp.ts"
-import type { RollFailed } from "../errors/RollFailed.ts"
+import { RollFailed } from "../errors/RollFailed.ts"
+import { withoutStack } from "../errors/stack.ts"
 import type { ChildState } from "../inspect/Snapshot.ts"
 import { current as currentLocal, type LocalActor } from "../local/LocalActor.ts"
 import { endWithScope } from "../local/Owner.ts"
@@ -403,9 +404,16 @@ const rollServices = (
       const supervising = supervisorOf(context, service)
       named.set(supervising, [...named.get(supervising) ?? [], service.key])
     }
+    const before: Array<string> = []
     return Effect.forEach(
-      Array.from(named),
-      ([supervising, keys]) => rollIn(supervising, keysOf(supervising, keys), options),
+      Array.from(named, ([supervising, keys]) => [supervising, keysOf(supervising, keys)] as const),
+      ([supervising, keys]) =>
+        rollIn(supervising, keys, options).pipe(
+          Effect.mapError(({ child, error, replaced, why }) =>
+            withoutStack(() => new RollFailed({ child, error, replaced: [...before, ...replaced], why }))
+          ),
+          Effect.tap(() => Effect.sync(() => before.push(...keys)))
+        ),
       { discard: true }
     )
   })
@@ -539,12 +547,15 @@ export const dynamic = <Self, Name extends string, Uses, Config>(
 ): Effect.Effect<Dynamic<Self, Config>, never, ActorRuntime | Scope.Scope | Uses> => {
   const made = Effect.suspend(() => {
     let waiting = 0
+    const own = policyOf({ ...policy, strategy: "one-for-one" }, true)
     return Effect.map(
-      supervise(policyOf({ ...policy, strategy: "one-for-one" }, true), policy, [], () => waiting > 0),
+      supervise(own, policy, [], () => waiting > 0),
       (supervising) => ({
         start: (name: string, options: GivenOptions = {}) => {
           const inside = ofService(service as unknown as AnyService, { ...options, name })
-          return supervising.add(planOfInside({ ...inside, key: name, uses: [] }))
+          const plan = planOfInside({ ...inside, key: name, uses: [] })
+          const problem = problemOf(own, [plan.spec])
+          return problem === undefined ? supervising.add(plan) : Effect.die(new Error(problem))
         },
         stop: (name: string) => supervising.removed(name),
         roll: ({ names, ...options }: RollOptions & { readonly names?: ReadonlyArray<string> | undefined }) =>

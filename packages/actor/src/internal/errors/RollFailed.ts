@@ -11,7 +11,8 @@ import type { ActorError } from "./ActorError.ts"
  *
  * `child` is the one it came to grief with, and `why` says how: `"start"`, the new actor did not start, and `error` is the
  * reason; `"busy"`, another roll is at this child; `"unknown"`, there is no such child; `"closed"`, the supervisor has ended,
- * or ends. `replaced` lists those that have been replaced by then. A refusal (`"busy"`, `"unknown"`) has replaced none.
+ * or ends. `replaced` lists those that have been replaced by then, also those of other supervisors. A refusal (`"busy"`,
+ * `"unknown"`) has replaced none of its supervisor.
  *
  * @example
  * ```ts

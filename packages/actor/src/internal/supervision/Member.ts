@@ -112,9 +112,10 @@ export const end = (
 /** Another incarnation plays the role from now on. */
 export const play = (member: Member, incarnation: number): void => {
   const next = member.running.get(incarnation)!
-  next.following?.interruptUnsafe()
   next.replaced = member.playing!.portal
   member.playing = { portal: next.up!.portal!, incarnation }
+  // It may end in this turn: from here on that is of no interest.
+  next.following?.interruptUnsafe()
 }
 
 /**
@@ -123,9 +124,12 @@ export const play = (member: Member, incarnation: number): void => {
  */
 export const handOver = (
   { plan }: Member,
-  { replaced, up }: Running,
+  running: Running,
   drainMillis: number | undefined
 ): Effect.Effect<number | null, ActorError> => {
+  const { replaced, up } = running
+  // What holds this one would hold all before it.
+  running.replaced = undefined
   const named = Effect.catchCause(
     up!.takeOver!(replaced!.actor.uuid),
     (cause) => Effect.logError(`the name of the supervised "${plan.spec.key}" was not handed over`, cause)

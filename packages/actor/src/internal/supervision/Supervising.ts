@@ -300,12 +300,13 @@ export class Supervising {
     return Effect.callback((resume) => {
       const find = () =>
         this.roster.get(key) === member ? this.state.children.find((child) => child.key === key) : undefined
-      const before = what === "restart" ? find()?.incarnation ?? 0 : 0
+      const asked = find()
+      const before = what === "restart" ? asked?.incarnation ?? 0 : 0
       const look = () => {
         const child = find()
         const isOver = child === undefined || Machine.isOver(this.state)
         const isDone = what === "stop"
-          ? child === undefined || Machine.isGone(child)
+          ? child === undefined || Machine.isNewer(child, asked!.started)
           : !isOver && child.incarnation > before && this.viewOf(key) === "up"
         if (!isDone && !isOver && (what === "stop" || this.viewOf(key) !== "gone")) return
         this.lookers.delete(look)
@@ -447,11 +448,10 @@ export class Supervising {
     const running = member.running.get(incarnation)!
     const active = member.playing!.portal
     if (warm === undefined) return
-    const fiber = running.following = this.fork(
-      Effect.provideContext(warm(active, running.up!.portal!), this.options.context)
-    )
+    const following = Effect.suspend(() => warm(active, running.up!.portal!))
+    const fiber = running.following = this.fork(Effect.provideContext(following, this.options.context))
     fiber.addObserver((exit) => {
-      if (Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause)) return
+      if (Exit.isSuccess(exit) || member.running.get(incarnation) !== running) return
       if (member.playing?.portal !== active || this.viewOf(child) !== "up") return
       const died = exitOfCause(this.options.local, child, Exit.failCause(exit.cause))
       this.input({ _tag: "Died", child, incarnation, exit: died, now: this.now() })

@@ -15,6 +15,7 @@ import {
   type Input,
   isGone,
   isLive,
+  isNewer,
   isOver,
   isUsable,
   type Roll,
@@ -32,8 +33,7 @@ const childOf = ({ children }: State, key: string): Child | undefined => childre
 const isReplaced = (state: State, { child: key, upTo }: Roll["targets"][number]): boolean => {
   const child = childOf(state, key)
   return child === undefined || child.goal !== "Up" ||
-    isLive(child) && child.incarnation > upTo && child.retired.every(({ incarnation }) => incarnation > upTo) &&
-      (child.behind === undefined || child.behind.incarnation > upTo)
+    isLive(child) && isNewer(child, upTo)
 }
 
 /** The roll that replaces a child now, with the newest incarnation that is to go. */
@@ -302,18 +302,27 @@ export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
   ]
 }
 
+/** True where another incarnation may stand behind the one that plays the role. */
+const hasPlaceBehind = (child: Child): boolean =>
+  child.behind === undefined && isLive(child) && child.goal === "Up" && !child.silent
+
+/** True where one more incarnation has to start behind: as the replacement of a roll, or as a standby. */
+export const isWanted = (state: State, child: Child): boolean =>
+  state.phase._tag === "Running" && hasPlaceBehind(child) &&
+  (replacing(state, child) !== undefined || child.standby && (child.setback?.wait ?? "Over") === "Over")
+
 /** Starts standbys and the replacements of rolls, each behind an incarnation that serves. */
 export const settleBehinds = (state: State): Step => {
   if (state.phase._tag !== "Running") return [state, []]
   let settled = state
   const actions: Array<Action> = []
   for (const child of state.children) {
-    const { behind, key, setback, silent, standby, started } = child
+    const { key, setback, standby, started } = child
     const usesAreUp = child.uses.every((used) => {
       const other = childOf(state, used)
       return other === undefined || isLive(other) && !other.silent
     })
-    if (behind !== undefined || !isLive(child) || child.goal !== "Up" || silent || !usesAreUp) continue
+    if (!hasPlaceBehind(child)) continue
     const isRolled = replacing(state, child) !== undefined
     if (!isRolled && !standby) continue
     const wait = isRolled ? "Over" : setback?.wait ?? "Over"
@@ -321,7 +330,7 @@ export const settleBehinds = (state: State): Step => {
       actions.push({ _tag: "WaitStandby", child: key, isFresh: setback!.count === 1, exit: setback!.exit })
       settled = update(settled, [key], () => ({ setback: { ...setback!, wait: "Waiting" } }))
     }
-    if (wait !== "Over") continue
+    if (wait !== "Over" || !usesAreUp) continue
     const incarnation = started + 1
     actions.push({ _tag: "Start", child: key, incarnation, isBehind: true })
     settled = update(settled, [key], () => ({

@@ -50,8 +50,9 @@ export const step = (policy: Policy, state: State, input: Input): Step => {
 export const begin = (policy: Policy, state: State): Step => settle(policy, state)
 
 /** What was asked for by hand counts as no death, and waits for no backoff. A supervisor that ends is left alone. */
-const byHand = (policy: Policy, given: State, { key }: Child, what: "restart" | "stop" | "start"): Step => {
-  if (given.phase._tag !== "Running") return [given, []]
+const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "restart" | "stop" | "start"): Step => {
+  // One that leaves the list is gone for good.
+  if (given.phase._tag !== "Running" || goal === "Removed") return [given, []]
   const state = withoutIdleWait(given)
   const { children } = state
   if (what === "restart") {
@@ -239,6 +240,8 @@ const settle = (policy: Policy, given: State): Step => {
     settleRemovals,
     Behind.settleTakeovers,
     Behind.settleRolls,
+    // The next child of a roll may have a newer one ready already.
+    Behind.settleTakeovers,
     Behind.settleBehindStops,
     (state) => settleStops(policy, state),
     settleEnds,
@@ -332,9 +335,10 @@ const isStarting = ({ children }: State): boolean => children.some(({ status }) 
 
 /** A child that ended for good, or was stopped by hand, is wanted again where one that uses it has to start. */
 const withRevived = (state: State): State => {
-  const needed = new Set(
-    state.children.filter(({ goal, status }) => goal === "Up" && status === "Down").flatMap(({ uses }) => uses)
+  const starting = state.children.filter((child) =>
+    child.goal === "Up" && child.status === "Down" || Behind.isWanted(state, child)
   )
+  const needed = new Set(starting.flatMap(({ uses }) => uses))
   const again = state.children.filter(({ goal, key, status }) =>
     (goal === "Ended" || goal === "Stopped") && status === "Down" && needed.has(key)
   )

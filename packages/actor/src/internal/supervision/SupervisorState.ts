@@ -306,6 +306,10 @@ export const isStopping = ({ children }: State, key: string, incarnation: number
       child.retired.some((one) => one.incarnation === incarnation && one.status === "Stopping"))
 }
 
+/** Nothing is left of its incarnations up to this one. */
+export const isNewer = ({ behind, incarnation, retired, status }: Child, upTo: number): boolean =>
+  (status === "Down" || incarnation > upTo) && (behind === undefined || behind.incarnation > upTo) &&
+  retired.every((one) => one.incarnation > upTo)
+
 /** Nothing of it is left. */
-export const isGone = ({ behind, retired, status }: Child): boolean =>
-  status === "Down" && behind === undefined && retired.length === 0
+export const isGone = (child: Child): boolean => isNewer(child, Infinity)

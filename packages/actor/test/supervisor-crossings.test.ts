@@ -1,0 +1,246 @@
+/** What crosses what: a hand and another hand, a roll and an end for good, a takeover and what follows the active. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor, Supervisor } from "@furrow/actor"
+import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import type * as Machine from "@furrow/actor/internal/supervision/SupervisorMachine"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { beforeEach } from "vitest"
+import { broken, Mail, slow, slowEnd, Store, who } from "./fixtures/supervised.ts"
+import { collectEvents } from "./support/Events.ts"
+import { child, Played, up } from "./support/PlayedSupervisor.ts"
+import { drained, settle, until } from "./support/Time.ts"
+
+/** The processes of each name, the latest last. */
+const processes = new Map<string, Array<ProcessHandle>>()
+const killOne = (name: string, which: number) =>
+  Effect.andThen(Effect.sync(() => processes.get(name)!.at(which)!.signal("SIGKILL")), settle)
+
+const memory = MemoryActor.layer({
+  between: (process) => {
+    const { name } = process.actor
+    processes.set(name, [...processes.get(name) ?? [], process])
+    return process
+  }
+})
+
+beforeEach(() => {
+  processes.clear()
+  broken.clear()
+  slow.clear()
+  slowEnd.millis = 0
+  slowEnd.fails = false
+})
+
+const supervised = <A, E, S, E2>(
+  layer: Layer.Layer<S, E2, Actor.ActorRuntime>,
+  test: Effect.Effect<A, E, S | Actor.ActorRuntime | Scope.Scope>
+) => Effect.provide(drained(until(60_000)(Effect.scoped(Effect.provide(test, layer)))), Layer.orDie(memory))
+
+const drain = "10 seconds"
+const backoff = Schedule.spaced("100 millis")
+const eventually = (isSo: Effect.Effect<boolean, never, Actor.ActorRuntime>) =>
+  Effect.repeat(isSo, { until: (is) => is, schedule: Schedule.spaced("50 millis") })
+const ready = eventually(
+  Effect.map(Actor.statistics, ({ supervisors }) => supervisors[0]!.children.some(({ behind }) => behind === "Ready"))
+)
+
+// ---- by hand --------------------------------------------------------------------------------------------------------
+
+describe("The end of a child that comes and goes", () => {
+  it("G905: is not undone by a restart by hand, nor by a start", () => {
+    for (const word of ["restart", "start"]) {
+      const played = new Played([], { dynamic: true })
+      assert.deepStrictEqual(played.play(`a add; a up; a remove; a ${word}; a stopped`), [
+        "start a1",
+        "stop a1",
+        "removed a"
+      ])
+    }
+  })
+
+  it.effect("G905: is waited for by its stop, and refuses a restart by hand", () =>
+    supervised(
+      Layer.empty,
+      Effect.gen(function*() {
+        const mails = yield* Supervisor.dynamic(Mail)
+        const mail = yield* mails.start("a")
+        slowEnd.millis = 500
+        const stopped = yield* Effect.forkChild(mails.stop("a"), { startImmediately: true })
+        const error = yield* Effect.flip(Supervisor.restart(mail))
+        assert.deepStrictEqual([error._tag, error._tag === "ActorUnreachable" && error.why], [
+          "ActorUnreachable",
+          "gone"
+        ])
+        yield* Fiber.join(stopped)
+        assert.deepStrictEqual(yield* mails.children, [])
+      })
+    ))
+})
+
+describe("A stop by hand", () => {
+  it.effect("G905: ends when its actor is gone, also where a start by hand comes meanwhile", () =>
+    supervised(
+      Supervisor.layer({}, [Mail]),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        const first = yield* mail.run(who())
+        slowEnd.millis = 500
+        const stopped = yield* Effect.forkChild(Supervisor.stop(mail), { startImmediately: true })
+        yield* settle
+        yield* Supervisor.start(mail)
+        yield* Fiber.join(stopped)
+        assert.notStrictEqual(yield* mail.run(who()), first)
+      })
+    ))
+})
+
+// ---- rolls ----------------------------------------------------------------------------------------------------------
+
+const once: Machine.ChildSpec = { ...child("s"), restart: "transient" }
+
+describe("A child that has ended for good", () => {
+  it("G906: is started again for the roll of one that uses it", () => {
+    const played = up([once, child("a", "s")])
+    assert.deepStrictEqual(played.play("s dies Returned; s stopped; roll a; s2 up; a2 up; a1 drained 0; a1 stopped"), [
+      "stop s1",
+      "start s2",
+      "restarted s",
+      "start a2",
+      "a2 takes over and drains",
+      "a1 is drained",
+      "stop a1",
+      "roll ended: Done"
+    ])
+  })
+
+  it("G906: is started again for the standby of one that uses it, when that has to start", () => {
+    const played = up([once, { ...child("a", "s"), standby: true }])
+    assert.deepStrictEqual(
+      played.play("a2 up; s dies Returned; s stopped; a2 dies; a2 stopped; a rested; s2 up; a3 up"),
+      [
+        "a2 stands by",
+        "stop s1",
+        "a2 stands by no more",
+        "stop a2",
+        "a rests afresh",
+        "start s2",
+        "restarted s",
+        "start a3",
+        "a3 stands by"
+      ]
+    )
+  })
+})
+
+describe("A roll", () => {
+  it("G906: goes on with the standby of its next child that is newer already", () => {
+    const played = up([child("a"), { ...child("c"), standby: true }])
+    played.play("c1 dies; roll a,c; c1 stopped; c2 up; c3 up; a2 up; a1 drained 0")
+    assert.deepStrictEqual(played.play("a1 stopped; c2 drained 0; c2 stopped"), [
+      "c3 takes over and drains",
+      "start c4",
+      "c2 is drained",
+      "stop c2",
+      "roll ended: Done"
+    ])
+  })
+})
+
+describe("A roll over the children of two supervisors", () => {
+  it.effect("G906: says which have been replaced in all of them when it fails", () =>
+    supervised(
+      Layer.mergeAll(Supervisor.layer({}, [Mail]), Supervisor.layer({}, [Store])),
+      Effect.gen(function*() {
+        broken.add("Store")
+        const error = yield* Effect.flip(Supervisor.roll([Mail, Store], { drain }))
+        assert.deepStrictEqual([error.child, error.why, error.replaced], ["Store", "start", ["Mail"]])
+      })
+    ))
+})
+
+describe("An actor that was replaced", () => {
+  it.effect("G906: is not kept in memory by those after it", () => {
+    setFlagsFromString("--expose-gc")
+    const collect = runInNewContext("gc") as () => void
+    const handles: Array<WeakRef<ProcessHandle>> = []
+    const weak = MemoryActor.layer({
+      between: (process) => {
+        handles.push(new WeakRef(process))
+        return process
+      }
+    })
+    const rolled = Effect.gen(function*() {
+      for (let i = 0; i < 10; i++) yield* Supervisor.roll([Mail], { drain })
+      yield* eventually(Effect.sync(() => {
+        collect()
+        return handles.slice(0, 8).every((handle) => handle.deref() === undefined)
+      }))
+    })
+    return Effect.provide(
+      drained(until(60_000)(Effect.provide(rolled, Supervisor.layer({}, [Mail])))),
+      Layer.orDie(weak)
+    )
+  })
+})
+
+// ---- standbys -------------------------------------------------------------------------------------------------------
+
+describe("A standby that follows", () => {
+  const followed = (warm: () => Effect.Effect<unknown, unknown>) =>
+    Supervisor.layer({ backoff, intensity: { restarts: 3, within: "1 minute" } }, [
+      Supervisor.of(Mail, { standby: 1, warm })
+    ])
+
+  it.effect("G908: is refused for a temporary child that comes and goes", () =>
+    supervised(
+      Layer.empty,
+      Effect.gen(function*() {
+        const mails = yield* Supervisor.dynamic(Mail)
+        const exit = yield* Effect.exit(mails.start("a", { restart: "temporary", standby: 1 }))
+        assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("has a standby"), String(exit))
+        assert.deepStrictEqual(yield* mails.children, [])
+      })
+    ))
+
+  it.effect("G908: takes over once, also where the cleanup of its `warm` fails then", () =>
+    supervised(
+      followed(() => Effect.ensuring(Effect.never, Effect.die(new Error("no cleanup")))),
+      Effect.gen(function*() {
+        const mail = yield* Mail
+        yield* ready
+        yield* settle
+        yield* killOne("Mail", -2)
+        yield* ready
+        yield* Effect.sleep("2 seconds")
+        assert.strictEqual(mail.incarnation, 2)
+        assert.strictEqual((yield* Actor.statistics).supervisors[0]!.deaths, 1)
+      })
+    ))
+
+  const isEnded = (warm: () => Effect.Effect<unknown, unknown>) =>
+    supervised(
+      followed(warm),
+      Effect.gen(function*() {
+        const events = yield* collectEvents
+        const ends = () => events.flatMap((event) => event._tag === "StandbyEnded" ? [event.exit._tag] : [])
+        yield* eventually(Effect.sync(() => ends().length > 1))
+        assert.deepStrictEqual([...new Set(ends())], ["Failed"])
+        assert.strictEqual((yield* Mail).incarnation, 1)
+      })
+    )
+
+  it.effect("G908: is ended where its `warm` throws, and another one is started", () =>
+    isEnded(() => {
+      throw new Error("no effect")
+    }))
+
+  it.effect("G908: is ended where its `warm` is interrupted by itself, and another one is started", () =>
+    isEnded(() => Effect.andThen(Effect.sleep("1 second"), Effect.interrupt)))
+})
