@@ -26,9 +26,9 @@ import {
   EndpointUnknown,
   type Unreachability
 } from "./internal/errors/ActorError.ts"
-import { borrowed, connect } from "./internal/local/Borrow.ts"
+import { connect } from "./internal/local/Borrow.ts"
 import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
-import { openPortal } from "./internal/local/Role.ts"
+import { openPlayed, portalOver } from "./internal/local/Role.ts"
 import type { Wanted } from "./internal/local/Shared.ts"
 import type { Portal } from "./internal/portal/Portal.ts"
 import type { AnyService } from "./internal/process/ServiceImplementation.ts"
@@ -76,7 +76,7 @@ const open = (
     // Our connection to a child of ours is open to its end: others are refused before.
     if (local.child(entry.actor.uuid)?.isEnding === true) return Effect.succeedNone
     return Effect.matchEffect(connect(local, entry), {
-      onSuccess: (channel) => Effect.asSome(borrowed(local, entry, channel, scope)),
+      onSuccess: (channel) => Effect.asSome(portalOver(local, entry, channel, scope)),
       onFailure: ({ error, gone }) =>
         !gone
           ? Effect.fail<ActorError>(error)
@@ -260,7 +260,7 @@ export const findOrStart = <Self, Name extends string, Config>(
 /** Milliseconds until an actor is asked for again that was found while it ended. */
 const askAgainMillis = 50
 
-/** A portal to an actor of the keeper's, whose share ends with the Scope. One of somebody else's may turn out to be ending. */
+/** A portal to an actor whose share ends with the Scope. It may turn out to be ending: then it is asked for again. */
 const opened = (
   local: LocalActor,
   directory: Directory,
@@ -270,10 +270,14 @@ const opened = (
     const scope = yield* Effect.scope
     const own = yield* Scope.fork(scope)
     const ref = yield* Scope.provide(local.reach!.shared.share(wanted), own)
-    if (ref.role !== undefined) return yield* openPortal(local, ref, scope)
-    const found = yield* open(local, directory, ref)
+    const found = yield* Effect.tapError(
+      ref.role === undefined ? open(local, directory, ref) : openPlayed(local, ref, ref.role, scope),
+      () => Scope.close(own, Exit.void)
+    )
     if (Option.isSome(found)) return found.value
+    // It has ended for good in this moment: a share of it is of no use.
     yield* Scope.close(own, Exit.void)
+    yield* directory.stale(ref.actor.uuid)
     yield* Effect.sleep(askAgainMillis)
     return yield* opened(local, directory, wanted)
   })

@@ -7,6 +7,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import type * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -232,6 +233,18 @@ const successor = (
       )
   )
 
+/** The actor of a reference, or where it is gone the one that plays its role now; `gone` where none will. */
+const firstOf = (
+  local: LocalActor,
+  ref: ActorRefData,
+  role: Role
+): Effect.Effect<Portal.Portal<any>, { readonly error: ActorError; readonly gone: boolean }> =>
+  Effect.flatMap(connect(local, ref), (channel) => borrowed(local, ref, channel, undefined)).pipe(
+    Effect.catch(({ error }) =>
+      Effect.mapError(successor(local, ref, role, undefined), ({ gone }) => ({ error, gone }))
+    )
+  )
+
 /**
  * A portal from a reference that is not typed, for as long as the Scope. One with a role lasts over restarts, and a
  * reference to an actor that is gone already opens to its successor.
@@ -240,16 +253,50 @@ export const openPortal = (
   local: LocalActor,
   ref: ActorRefData,
   scope: Scope.Scope | undefined
-): Effect.Effect<Portal.Portal<any>, ActorError> =>
-  Effect.gen(function*() {
-    const { role } = ref
-    const dialled = Effect.mapError(connect(local, ref), ({ error }) => error)
-    if (role === undefined) return yield* Effect.flatMap(dialled, (channel) => borrowed(local, ref, channel, scope))
-    const first = yield* Effect.flatMap(dialled, (channel) => borrowed(local, ref, channel, undefined)).pipe(
-      Effect.catch((error) => Effect.mapError(successor(local, ref, role, undefined), () => error))
-    )
-    const { context } = yield* Effect.withFiber(Effect.succeed)
-    const player = new Player(local, first, ref, role, context)
-    if (scope !== undefined) yield* Scope.addFinalizer(scope, player.close)
-    return player.portal
+): Effect.Effect<Portal.Portal<any>, ActorError> => {
+  const { role } = ref
+  const opened = role === undefined
+    ? Effect.flatMap(connect(local, ref), (channel) => borrowed(local, ref, channel, scope))
+    : Effect.flatMap(firstOf(local, ref, role), (first) => following(local, first, ref, role, scope))
+  return Effect.mapError(opened, ({ error }) => error)
+}
+
+/** The same for a reference with a role, and none where nobody plays that any more. */
+export const openPlayed = (
+  local: LocalActor,
+  ref: ActorRefData,
+  role: Role,
+  scope: Scope.Scope
+): Effect.Effect<Option.Option<Portal.Portal<any>>, ActorError> =>
+  Effect.matchEffect(firstOf(local, ref, role), {
+    onSuccess: (first) => Effect.asSome(following(local, first, ref, role, scope)),
+    onFailure: ({ error, gone }) => gone ? Effect.succeedNone : Effect.fail(error)
   })
+
+/** A portal that leads from the actor that plays a role to its successors. */
+const following = (
+  local: LocalActor,
+  first: Portal.Portal<any>,
+  ref: ActorRefData,
+  role: Role,
+  scope: Scope.Scope | undefined
+): Effect.Effect<Portal.Portal<any>> =>
+  Effect.withFiber(({ context }) => {
+    const player = new Player(local, first, ref, role, context)
+    return scope === undefined
+      ? Effect.succeed(player.portal)
+      : Effect.as(Scope.addFinalizer(scope, player.close), player.portal)
+  })
+
+/** A portal over a connection to the actor of a reference. One with a role lasts over restarts. */
+export const portalOver = (
+  local: LocalActor,
+  ref: ActorRefData,
+  channel: PeerChannel,
+  scope: Scope.Scope
+): Effect.Effect<Portal.Portal<any>> => {
+  const { role } = ref
+  return role === undefined
+    ? borrowed(local, ref, channel, scope)
+    : Effect.flatMap(borrowed(local, ref, channel, undefined), (first) => following(local, first, ref, role, scope))
+}

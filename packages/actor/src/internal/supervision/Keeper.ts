@@ -94,18 +94,24 @@ export class Keeper implements Shared {
     return Effect.flatMap(this.foreign(wanted), (foreign) => {
       if (foreign !== undefined) return Effect.succeed(foreign)
       return Effect.matchEffect(this.got(wanted), {
-        onSuccess: ({ key, ref }) => key === wanted.key ? Effect.sync(ref) : taken(wanted, ref().actor),
+        onSuccess: ({ ref }) => Effect.sync(ref),
         onFailure: (error) => this.again(wanted, error)
       })
     })
   }
 
-  /** A share that lives as long as the Scope. A failure is not held: it would be the answer of the next attempt. */
+  /**
+   * A share that lives as long as the Scope. A failure is not held: it would be the answer of the next attempt. An actor of
+   * another Service is not held, either: it would live for one who was refused.
+   */
   private got(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
       const own = yield* Scope.fork(yield* Effect.scope)
       return yield* Effect.tapError(
-        Scope.provide(RcMap.get(this.shares!, new Key(wanted)), own),
+        Effect.flatMap(
+          Scope.provide(RcMap.get(this.shares!, new Key(wanted)), own),
+          (held) => held.key === wanted.key ? Effect.succeed(held) : taken(wanted, held.ref().actor)
+        ),
         () => Scope.close(own, Exit.void)
       )
     })

@@ -1,0 +1,109 @@
+/** Portals that were found by name or by reference, while the actors behind them are replaced or end for good. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, MemoryActor, Registry, Supervisor } from "@furrow/actor"
+import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import { beforeEach } from "vitest"
+import { again, Mail, quit, runs, slow, slowEnd, Store, who } from "./fixtures/supervised.ts"
+import { drained, settle, until } from "./support/Time.ts"
+
+/** The processes of each name, the latest last. */
+const processes = new Map<string, Array<ProcessHandle>>()
+const killOne = (name: string, which: number) =>
+  Effect.andThen(Effect.sync(() => processes.get(name)!.at(which)!.signal("SIGKILL")), settle)
+
+const memory = MemoryActor.layer({
+  between: (process) => {
+    const { name } = process.actor
+    processes.set(name, [...processes.get(name) ?? [], process])
+    return process
+  }
+})
+
+beforeEach(() => {
+  processes.clear()
+  slow.clear()
+  slowEnd.millis = 0
+  slowEnd.fails = false
+})
+
+const supervised = <A, E, S, E2>(
+  layer: Layer.Layer<S, E2, Actor.ActorRuntime>,
+  test: Effect.Effect<A, E, S | Actor.ActorRuntime | Scope.Scope>
+) => Effect.provide(drained(until(60_000)(Effect.scoped(Effect.provide(test, layer)))), Layer.orDie(memory))
+
+const drain = "10 seconds"
+const backoff = Schedule.spaced("100 millis")
+
+describe("A portal that was found by name", () => {
+  it.effect("G907: leads to the successor after a roll, and after a death", () =>
+    supervised(
+      Supervisor.layer({ backoff }, [Supervisor.of(Mail, { name: "post", unique: true })]),
+      Effect.gen(function*() {
+        const found = Option.getOrThrow(yield* Registry.find(Mail, "post"))
+        const first = yield* found.run(who())
+        yield* Supervisor.roll([Mail], { drain })
+        const second = yield* found.run(who())
+        assert.notStrictEqual(second, first)
+        yield* killOne("post", -1)
+        assert.notStrictEqual(yield* found.run(who()), second)
+      })
+    ))
+})
+
+describe("An idempotent call of a user elsewhere", () => {
+  it.effect("G907: is made again once with the successor when a roll has not waited for it", () =>
+    supervised(
+      Supervisor.layer({}, [Mail]),
+      Effect.gen(function*() {
+        runs.count = 0
+        const borrowed = yield* Actor.portal((yield* Mail).ref)
+        const called = yield* Effect.forkChild(borrowed.run(again({ hangs: 1 })), { startImmediately: true })
+        yield* settle
+        assert.strictEqual(runs.count, 1)
+        yield* Supervisor.roll([Mail], { drain: 0 })
+        assert.strictEqual(yield* Fiber.join(called), 2)
+      })
+    ))
+})
+
+describe("A shared actor", () => {
+  it.effect("G909: is started again for those who ask while it ends for good", () =>
+    supervised(
+      Layer.empty,
+      Effect.gen(function*() {
+        const find = Registry.findOrStart(Mail, { name: "post", restart: "transient" })
+        // It ends within the first turns: some ask before, some while and some after its supervisor ends.
+        for (let turns = 0; turns < 40; turns++) {
+          const holder = yield* Scope.make()
+          const mail = yield* Scope.provide(find, holder)
+          yield* Effect.forkChild(Effect.ignore(mail.run(quit())), { startImmediately: true })
+          for (let turn = 0; turn < turns; turn++) {
+            yield* Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+          }
+          const exit = yield* Effect.exit(Effect.scoped(find))
+          assert.isTrue(Exit.isSuccess(exit), `after ${turns} turns: ${String(exit)}`)
+          yield* Scope.close(holder, Exit.void)
+        }
+      })
+    ))
+
+  it.effect("G909: is not held by those who were refused", () =>
+    supervised(
+      Layer.empty,
+      Effect.gen(function*() {
+        const holder = yield* Scope.make()
+        yield* Scope.provide(Registry.findOrStart(Mail, { name: "post" }), holder)
+        const error = yield* Effect.flip(Registry.findOrStart(Store, { name: "post" }))
+        assert.strictEqual(error._tag, "NameTaken")
+        yield* Scope.close(holder, Exit.void)
+        assert.deepStrictEqual((yield* Actor.statistics).children, [])
+      })
+    ))
+})
