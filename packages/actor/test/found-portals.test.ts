@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { beforeEach } from "vitest"
-import { again, Mail, quit, runs, slow, slowEnd, Store, who } from "./fixtures/supervised.ts"
+import { again, Counter, Mail, next, quit, runs, slow, slowEnd, Store, who } from "./fixtures/supervised.ts"
 import { drained, settle, until } from "./support/Time.ts"
 
 /** The processes of each name, the latest last. */
@@ -53,6 +53,19 @@ describe("A portal that was found by name", () => {
         assert.notStrictEqual(second, first)
         yield* killOne("post", -1)
         assert.notStrictEqual(yield* found.run(who()), second)
+      })
+    ))
+})
+
+describe("A role whose calls wait for ever", () => {
+  it.effect("G907: is used by other actors as any other is", () =>
+    supervised(
+      Supervisor.layer({ hold: "Infinity" }, [Store, Counter]),
+      Effect.gen(function*() {
+        const counter = yield* Counter
+        assert.strictEqual(yield* counter.run(next()), 1)
+        yield* Supervisor.restart(yield* Store)
+        assert.strictEqual(yield* counter.run(next()), 1)
       })
     ))
 })

@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { wireMillis } from "../dialog/DialogContext.ts"
 import { type ActorError, ActorUnreachable, formatActor } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
@@ -55,7 +56,7 @@ export class Roster {
     const { context, holdMillis, local } = this.options
     const { isService, spec: { key } } = plan
     // Its name is its own: two supervisors below one actor may have children of one Service.
-    const role: Role = { name: `${Context.get(context, Turn).uuid()}/${key}`, holdMillis }
+    const role: Role = { name: `${Context.get(context, Turn).uuid()}/${key}`, holdMillis: wireMillis(holdMillis) }
     const target = this.target(key, () => member)
     const member: Member = {
       plan,
