@@ -119,7 +119,7 @@ export const make = (target: Target): AnyPortal => {
       const mayRepeat = (error: unknown): boolean => {
         reason = reasonToRepeat(error, portal.actor, call.endpoint)
         const may = reason === "unbegun" || reason === "idempotent" && repeats < maxRepeats
-        // What an idempotent call is made again for is an end: its actor begins no calls any more, either.
+        // An idempotent call is made again for an end alone: its actor begins no calls any more, either.
         return may && hasSuccessor(target, portal, reason === "idempotent" || isRefusal(portal, error))
       }
       return Effect.catchIf(

@@ -128,7 +128,7 @@ export const handOver = (
   drainMillis: number | undefined
 ): Effect.Effect<number | null, ActorError> => {
   const { replaced, up } = running
-  // What holds this one would hold all before it.
+  // A holder of this incarnation would hold all before it.
   running.replaced = undefined
   const named = Effect.catchCause(
     up!.takeOver!(replaced!.actor.uuid),

@@ -51,7 +51,7 @@ export const begin = (policy: Policy, state: State): Step => settle(policy, stat
 
 /** What was asked for by hand counts as no death, and waits for no backoff. A supervisor that ends is left alone. */
 const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "restart" | "stop" | "start"): Step => {
-  // One that leaves the list is gone for good.
+  // A child that leaves the list is gone for good.
   if (given.phase._tag !== "Running" || goal === "Removed") return [given, []]
   const state = withoutIdleWait(given)
   const { children } = state
