@@ -42,7 +42,7 @@ const drain = "10 seconds"
 const backoff = Schedule.spaced("100 millis")
 
 describe("A portal that was found by name", () => {
-  it.effect("G907: leads to the successor after a roll, and after a death", () =>
+  it.effect("G217: leads to the successor after a roll, and after a death", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { name: "post", unique: true })]),
       Effect.gen(function*() {
@@ -58,7 +58,7 @@ describe("A portal that was found by name", () => {
 })
 
 describe("A role whose calls wait for ever", () => {
-  it.effect("G907: is used by other actors as any other is", () =>
+  it.effect("G217: is used by other actors as any other is", () =>
     supervised(
       Supervisor.layer({ hold: "Infinity" }, [Store, Counter]),
       Effect.gen(function*() {
@@ -71,7 +71,7 @@ describe("A role whose calls wait for ever", () => {
 })
 
 describe("An idempotent call of a user elsewhere", () => {
-  it.effect("G907: is made again once with the successor when a roll has not waited for it", () =>
+  it.effect("G217: is made again once with the successor when a roll has not waited for it", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -87,7 +87,7 @@ describe("An idempotent call of a user elsewhere", () => {
 })
 
 describe("A shared actor", () => {
-  it.effect("G909: is started again for those who ask while it ends for good", () =>
+  it.effect("G219: is started again for those who ask while it ends for good", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -107,7 +107,7 @@ describe("A shared actor", () => {
       })
     ))
 
-  it.effect("G909: is not held by those who were refused", () =>
+  it.effect("G219: is not held by those who were refused", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {

@@ -54,7 +54,7 @@ const ready = eventually(
 // ---- by hand --------------------------------------------------------------------------------------------------------
 
 describe("The end of a child that comes and goes", () => {
-  it("G905: is not undone by a restart by hand, nor by a start", () => {
+  it("G215: is not undone by a restart by hand, nor by a start", () => {
     for (const word of ["restart", "start"]) {
       const played = new Played([], { dynamic: true })
       assert.deepStrictEqual(played.play(`a add; a up; a remove; a ${word}; a stopped`), [
@@ -65,7 +65,7 @@ describe("The end of a child that comes and goes", () => {
     }
   })
 
-  it.effect("G905: is waited for by its stop, and refuses a restart by hand", () =>
+  it.effect("G215: is waited for by its stop, and refuses a restart by hand", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -85,7 +85,7 @@ describe("The end of a child that comes and goes", () => {
 })
 
 describe("A stop by hand", () => {
-  it.effect("G905: ends when its actor is gone, also where a start by hand comes meanwhile", () =>
+  it.effect("G215: ends when its actor is gone, also where a start by hand comes meanwhile", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -106,7 +106,7 @@ describe("A stop by hand", () => {
 const once: Machine.ChildSpec = { ...child("s"), restart: "transient" }
 
 describe("A child that has ended for good", () => {
-  it("G906: is started again for the roll of one that uses it", () => {
+  it("G216: is started again for the roll of one that uses it", () => {
     const played = up([once, child("a", "s")])
     assert.deepStrictEqual(played.play("s dies Returned; s stopped; roll a; s2 up; a2 up; a1 drained 0; a1 stopped"), [
       "stop s1",
@@ -120,7 +120,7 @@ describe("A child that has ended for good", () => {
     ])
   })
 
-  it("G906: is started again for the standby of one that uses it, when that has to start", () => {
+  it("G216: is started again for the standby of one that uses it, when that has to start", () => {
     const played = up([once, { ...child("a", "s"), standby: true }])
     assert.deepStrictEqual(
       played.play("a2 up; s dies Returned; s stopped; a2 dies; a2 stopped; a rested; s2 up; a3 up"),
@@ -140,7 +140,7 @@ describe("A child that has ended for good", () => {
 })
 
 describe("A roll", () => {
-  it("G906: goes on with the standby of its next child that is newer already", () => {
+  it("G216: goes on with the standby of its next child that is newer already", () => {
     const played = up([child("a"), { ...child("c"), standby: true }])
     played.play("c1 dies; roll a,c; c1 stopped; c2 up; c3 up; a2 up; a1 drained 0")
     assert.deepStrictEqual(played.play("a1 stopped; c2 drained 0; c2 stopped"), [
@@ -154,7 +154,7 @@ describe("A roll", () => {
 })
 
 describe("A roll over the children of two supervisors", () => {
-  it.effect("G906: says which have been replaced in all of them when it fails", () =>
+  it.effect("G216: says which have been replaced in all of them when it fails", () =>
     supervised(
       Layer.mergeAll(Supervisor.layer({}, [Mail]), Supervisor.layer({}, [Store])),
       Effect.gen(function*() {
@@ -166,7 +166,7 @@ describe("A roll over the children of two supervisors", () => {
 })
 
 describe("An actor that was replaced", () => {
-  it.effect("G906: is not kept in memory by those after it", () => {
+  it.effect("G216: is not kept in memory by those after it", () => {
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
     const handles: Array<WeakRef<ProcessHandle>> = []
@@ -198,7 +198,7 @@ describe("A standby that follows", () => {
       Supervisor.of(Mail, { standby: 1, warm })
     ])
 
-  it.effect("G908: is refused for a temporary child that comes and goes", () =>
+  it.effect("G218: is refused for a temporary child that comes and goes", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -209,7 +209,7 @@ describe("A standby that follows", () => {
       })
     ))
 
-  it.effect("G908: takes over once, also where the cleanup of its `warm` fails then", () =>
+  it.effect("G218: takes over once, also where the cleanup of its `warm` fails then", () =>
     supervised(
       followed(() => Effect.ensuring(Effect.never, Effect.die(new Error("no cleanup")))),
       Effect.gen(function*() {
@@ -236,11 +236,11 @@ describe("A standby that follows", () => {
       })
     )
 
-  it.effect("G908: is ended where its `warm` throws, and another one is started", () =>
+  it.effect("G218: is ended where its `warm` throws, and another one is started", () =>
     isEnded(() => {
       throw new Error("no effect")
     }))
 
-  it.effect("G908: is ended where its `warm` is interrupted by itself, and another one is started", () =>
+  it.effect("G218: is ended where its `warm` is interrupted by itself, and another one is started", () =>
     isEnded(() => Effect.andThen(Effect.sleep("1 second"), Effect.interrupt)))
 })
