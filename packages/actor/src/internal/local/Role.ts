@@ -92,7 +92,7 @@ export const roleHandlers = (local: LocalActor, context: Context.Context<never>)
 
 // ---- the portal to a role -------------------------------------------------------------------------------------------
 
-/** Milliseconds between two questions where nobody could answer the first. */
+/** Milliseconds between two questions for a successor when the first had no answer. */
 const askAgainMillis = 1000
 
 type State =
@@ -261,7 +261,7 @@ export const openPortal = (
   return Effect.mapError(opened, ({ error }) => error)
 }
 
-/** The same for a reference with a role, and none where nobody plays that any more. */
+/** Opens a portal to a reference with a role; none when no actor plays the role any more. */
 export const openPlayed = (
   local: LocalActor,
   ref: ActorRefData,
