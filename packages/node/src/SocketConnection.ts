@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Connection, ConnectionHandlers } from "@furrow/actor/Transport"
+import * as Fs from "node:fs"
 import type * as Net from "node:net"
 
 /**
@@ -58,6 +59,42 @@ export const makeReader = (): Reader => {
 /** A plain Uint8Array: a Buffer would leak into user payloads. */
 const plain = (chunk: Buffer) => new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength)
 
+/** Codes of a write to a peer that has closed its end. */
+const peerHasClosed: ReadonlySet<string | undefined> = new Set(["EPIPE", "ECONNRESET"])
+
+interface Destroyable {
+  _destroy(error: NodeJS.ErrnoException | null, done: (error?: Error | null) => void): void
+  readonly _handle?: { readonly fd?: number } | null
+}
+
+/**
+ * Reads the last words of a peer that has closed before it is found out by a write. A write that fails destroys the
+ * socket, and bytes that the kernel still holds for us would be lost with it.
+ */
+const readLastWords = (socket: Net.Socket, read: (bytes: Uint8Array) => void): void => {
+  const inner = socket as unknown as Destroyable
+  const destroy = inner._destroy
+  inner._destroy = (error, done) => {
+    const fd = inner._handle?.fd ?? -1
+    if (fd >= 0 && peerHasClosed.has(error?.code)) readRest(fd, read)
+    destroy.call(socket, error, done)
+  }
+}
+
+const readRest = (fd: number, read: (bytes: Uint8Array) => void): void => {
+  const buffer = new Uint8Array(64 * 1024)
+  for (;;) {
+    let size: number
+    try {
+      size = Fs.readSync(fd, buffer)
+    } catch {
+      return
+    }
+    if (size === 0) return
+    read(buffer.slice(0, size))
+  }
+}
+
 /**
  * Makes a connection of a socket, and of the reader it was made with. Errors of the socket are its end: nothing throws.
  *
@@ -86,6 +123,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   socket.on("error", (error) => {
     reason = error.message
   })
+  readLastWords(socket, (bytes) => ended || handlers?.data(bytes))
   // From the beginning: the dialler may be gone again before its bytes are read.
   socket.on("end", end)
   socket.on("close", end)

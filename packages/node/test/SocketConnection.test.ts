@@ -1,6 +1,7 @@
-import { describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as SocketConnection from "@furrow/node/SocketConnection"
 import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
+import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
@@ -47,5 +48,36 @@ const transports = {
 for (const [name, make] of Object.entries(transports)) {
   describe(`A connection over ${name}`, () => {
     for (const { run, title } of ConnectionSuite.contract(make)) it.live(title, () => run)
+  })
+}
+
+const ends = [
+  ["a Unix socket", unix, false],
+  ["a Unix socket, read into one buffer,", unix, true],
+  ["tcp", Effect.succeed({ port: 0, host: "127.0.0.1" }), false],
+  ["tcp, read into one buffer,", Effect.succeed({ port: 0, host: "127.0.0.1" }), true]
+] as const
+
+for (const [name, listen, isReadInto] of ends) {
+  describe(`A connection over ${name} whose peer closes`, () => {
+    it.live("G220: hands over its last words, though a write finds the end first", () =>
+      Effect.gen(function*() {
+        const reader = isReadInto ? SocketConnection.makeReader() : undefined
+        const [near, far] = yield* connected(yield* listen, reader?.onread)
+        const heard: Array<string> = []
+        SocketConnection.make(near, reader).start({
+          data: (bytes) => void heard.push(new TextDecoder().decode(bytes)),
+          drain: () => {},
+          end: () => void heard.push("end")
+        })
+        // All of it within one turn: nothing is read in between.
+        far.write("the last words")
+        far.destroy()
+        for (let i = 0; i < 3 && !near.destroyed; i++) near.write("more")
+        yield* Eventually.succeeds(
+          Effect.sync(() => assert.deepStrictEqual(heard, ["the last words", "end"])),
+          { what: "the last words and the end" }
+        )
+      }).pipe(Effect.scoped))
   })
 }
