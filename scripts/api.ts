@@ -24,7 +24,7 @@ interface Node {
 interface Declarations {
   /** The text of each exported or local name, without comments; overloads and merged declarations one after the other. */
   readonly texts: ReadonlyMap<string, ReadonlyArray<string>>
-  /** What a file exports: from itself, or from another one under some name. */
+  /** Exports of a file: from itself, or from another one under some name. */
   readonly exports: ReadonlyMap<string, { readonly from: string | undefined; readonly name: string }>
   /** Modules whose exports are all exported, each under one name. */
   readonly namespaces: ReadonlyMap<string, string>
@@ -81,7 +81,7 @@ export const read = (path: string): Declarations => {
         exports.set(nameOf(exported), { from: node.source?.value, name: nameOf(local) })
       }
     } else if (node.type === "ImportDeclaration") {
-      // What is imported may be exported again.
+      // Imported names may be exported again.
       for (const { imported, local } of node.specifiers as ReadonlyArray<Node>) {
         if (imported) texts.set(nameOf(local), [`import ${nameOf(imported)} from ${node.source.value}`])
       }

@@ -27,7 +27,7 @@ const systems = "aix android darwin freebsd linux netbsd openbsd openharmony sun
 const processors = "arm arm64 ia32 loong64 mips64el ppc64 riscv64 s390x wasm32 x64".split(" ")
 const libraries: Readonly<Record<string, string>> = { glibc: "glibc", gnu: "glibc", musl: "musl" }
 
-/** Where a build runs, read from its name, so that npm does not even try to fetch it elsewhere. */
+/** The platform of a build, read from its name, so that npm does not even try to fetch it elsewhere. */
 const platformOf = (name: string) => {
   const words = name.split(/[-/@.]/)
   const os = words.find((word) => systems.includes(word))
@@ -43,13 +43,13 @@ const platformOf = (name: string) => {
   return { ...(cpu && { cpu: [cpu] }), ...(libc && { libc: [libc] }), ...(os && { os: [os] }) }
 }
 
-/** Where the package at `from` finds `name`: beside itself, or in itself when another version lies there. */
+/** The place in which the package at `from` finds `name`: beside itself, or in itself when another version lies there. */
 const placeFor = (lock: Lock, name: string, from: string): string => {
   const beside = `${/^(.*\/)?node_modules\//.exec(from)?.[0] ?? "node_modules/"}${name}`
   return lock.packages[beside] === undefined ? beside : Path.posix.join(from, "node_modules", name)
 }
 
-/** What Node finds as `name` from the package at `from`; npm counts it only when it is the version asked for. */
+/** The package that Node finds as `name` from the package at `from`; npm counts it only when it is the version asked for. */
 const found = (lock: Lock, name: string, from: string): Entry | undefined => {
   const here = lock.packages[Path.posix.join(from, "node_modules", name)]
   if (here !== undefined || from === "") return here

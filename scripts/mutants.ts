@@ -97,7 +97,7 @@ export const copy = (root: string): string => {
 /** Outcome of a run of one test. */
 type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
-/** What Vitest reports of each file. */
+/** The report of Vitest about each file. */
 interface Report {
   readonly testResults: ReadonlyArray<{
     readonly name: string
@@ -128,7 +128,7 @@ const run = (root: string, tests: ReadonlyArray<Named>, limit: number): Report |
 
 const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => Array.from(new Set(texts))
 
-/** What a run shows of one test, which may have several names. A file that does not load has none at all. */
+/** The result of a run for one test, which may have several names. A file that does not load has none at all. */
 const shownBy = (report: Report | "hung" | "broken", { file, fragment }: Named): Shown => {
   if (typeof report === "string") return report
   const pattern = new RegExp(Mutants.namePattern(fragment))
@@ -142,7 +142,7 @@ const shownBy = (report: Report | "hung" | "broken", { file, fragment }: Named):
 
 const runTest = (root: string, test: Named): Shown => shownBy(run(root, [test], testLimitMillis), test)
 
-/** The tests without a fault, all in one run. One that does not pass there runs again alone: it may only have been late. */
+/** The tests without a fault, all in one run. A test that does not pass there runs again alone: it may only have been late. */
 const runSound = (root: string, ready: ReadonlyArray<Ready>): ReadonlyMap<string, Shown> => {
   const tests = new Map(ready.map(({ mutant, named }) => [mutant.test, named]))
   const report = run(root, Array.from(tests.values()), 3 * testLimitMillis)

@@ -1,8 +1,8 @@
 /**
- * What a user gets: builds and packs the published packages, installs the tarballs in a project outside the repository,
- * type-checks the programs of scripts/pack-test there, and runs them as plain JavaScript on this Node and on Node 22.
- * Actors must run on the runtime bundle there, and on the modules themselves as soon as something is not as it was when
- * the bundle was built.
+ * Tests the packages as a user gets them: builds and packs the published packages, installs the tarballs in a project outside
+ * the repository, type-checks the programs of scripts/pack-test there, and runs them as plain JavaScript on this Node and on
+ * Node 22. Actors must run on the runtime bundle there, and on the modules themselves as soon as something is not as it was
+ * when the bundle was built.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"

@@ -21,7 +21,7 @@ export const guarantees = (text: string): ReadonlyArray<number> =>
 
 const head = (title: string): string => title.includes(":") ? title.slice(0, title.indexOf(":")) : ""
 
-/** What one title names. */
+/** Guarantees in a title. */
 const named = (title: string): ReadonlyArray<number> =>
   Array.from(head(title).matchAll(/\bG(\d+)\b/g), ([, number]) => Number(number))
 

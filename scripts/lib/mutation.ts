@@ -79,7 +79,7 @@ export interface Change {
   readonly replacement: string
 }
 
-/** What a change is known by, in this process and in others. */
+/** The identity of a change, in this process and in others. */
 export const keyOf = ({ file, location: { end, start }, mutatorName, replacement }: Change): string =>
   [file, start.line, start.column, end.line, end.column, mutatorName, replacement].join("\0")
 

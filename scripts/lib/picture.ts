@@ -44,11 +44,11 @@ export const layers: Readonly<Record<string, Layer>> = {
     ]
   },
   supervision: {
-    holds: "what an owner does: start a child, end it rung by rung, own it in a nursery",
+    holds: "actions of an owner: start a child, end it rung by rung, own it in a nursery",
     imports: ["local", "portal", "logs", "dialog", "channel", "spawn", ...leaves]
   },
   local: {
-    holds: "what one actor knows of itself: its children, its ending, the way to other actors",
+    holds: "the state of one actor: its children, its ending, the way to other actors",
     imports: ["discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves]
   },
   platform: {

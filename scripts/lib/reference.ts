@@ -97,7 +97,7 @@ const missingTables = (page: string, types: ReadonlyMap<string, Declared>): Read
     .map(([name]) => `${name}: there is no table for it`)
 }
 
-/** What the page must say of the sources besides: bounds with their defaults, variables, exit codes. */
+/** Facts of the sources that the page must have besides: bounds with their defaults, variables, exit codes. */
 export interface Facts {
   readonly timeouts: ReadonlyMap<string, number>
   readonly variables: ReadonlyArray<string>

@@ -1,5 +1,5 @@
 /**
- * What the platform-neutral runtime may not call itself: turns of the event loop, clocks, random numbers and fibers
+ * Calls that the platform-neutral runtime may not make itself: turns of the event loop, clocks, random numbers and fibers
  * without a context. It takes them from its context, so that a simulation decides every order.
  */
 import type { Call } from "./source.ts"

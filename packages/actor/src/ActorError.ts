@@ -1,5 +1,5 @@
 /**
- * What can go wrong between two actors: a closed union of tagged errors, beside the error that an endpoint declares. Each
+ * Failures between two actors: a closed union of tagged errors, beside the error that an endpoint declares. Each
  * names the side, the thing and the next step. docs/errors.md lists all of them with what to do.
  *
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * What happens in a tree of actors, as values, and pictures of what is. `Actor.events` is the stream of the events,
+ * Events of a tree of actors as values, and snapshots of its state. `Actor.events` is the stream of the events,
  * `Actor.statistics` and `portal.statistics` take the pictures.
  *
  * @since 0.1.0

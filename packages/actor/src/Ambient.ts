@@ -1,5 +1,6 @@
 /**
- * What every actor of a tree has around its handlers: telemetry, configuration, references. It is an option of the runtime.
+ * Layers that every actor of a tree has around its handlers: telemetry, configuration, references. It is an option of the
+ * runtime.
  *
  * @since 0.1.0
  */

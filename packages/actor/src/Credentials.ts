@@ -1,6 +1,6 @@
 /**
- * What the actors of a tree know and nobody shows: the name of the tree and the secret of its members. An option of the
- * runtime gives them; the runtime provides them to the Layers of its platform, in the root and in every actor.
+ * Credentials that the actors of a tree hold and never show: the name of the tree and the secret of its members. An option of
+ * the runtime gives them; the runtime provides them to the Layers of its platform, in the root and in every actor.
  *
  * @since 0.1.0
  */

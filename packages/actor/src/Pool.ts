@@ -2,7 +2,7 @@
  * A pool runs calls on a number of actors of one kind, for work that would hold up the process it is asked in.
  *
  * A task is given to the worker that is least busy, or waits in a queue. Workers are processes: one that crashes, does not
- * let go of a task, or has grown too large is replaced, and costs nobody else's task. A pool lives in a Scope: when the
+ * let go of a task, or has grown too large is replaced, and costs no other task. A pool lives in a Scope: when the
  * Scope closes its workers end, and nothing of it is left.
  *
  * @since 0.1.0
@@ -143,8 +143,8 @@ export interface Pool<in X> {
   /** A picture of the pool: workers, tasks, durations, and what was replaced and why. */
   readonly statistics: Effect.Effect<Snapshot.PoolSnapshot>
   /**
-   * Takes no more tasks, and waits until those it has are over and its workers are gone. After `within` what is left is
-   * ended. Default: it waits as long as its tasks take.
+   * Takes no more tasks, and waits until those it has are over and its workers are gone. After `within` the rest is ended.
+   * Default: it waits as long as its tasks take.
    */
   readonly drain: (within?: Duration.Input) => Effect.Effect<void>
 }
@@ -165,7 +165,7 @@ const progressOf = (report: (progress: { readonly done: number; readonly running
     })
 }
 
-/** What a body gives that is not typed may be no Effect: as one it is over, and its worker free. */
+/** The result of an untyped body may be no Effect: the body is over then, and its worker free. */
 const effectOf = (given: Effect.Effect<any, any, any>): Effect.Effect<any, any, any> =>
   Effect.isEffect(given) ? given : Effect.die(new Error(`the body of a task must give an Effect, not ${String(given)}`))
 
@@ -263,7 +263,7 @@ const makePool = (
       Effect.sync(() => new Open.OpenPool(settings, local, context)),
       ({ close }) => close
     )
-    // What has started is gone before the failure of another start is told.
+    // Workers that have started are gone before the failure of another start is told.
     yield* Effect.onError(open.open, () => open.close)
     return poolOf(open)
   })
@@ -298,7 +298,7 @@ export const make = <const X extends ReadonlyArray<AnyImplemented | Unexposed<X>
 
 /**
  * Makes a pool of the actors of a Service in the Scope around us: each worker is one actor of it, with a state of its own.
- * What the Service `uses` stands in R, and is used by all of them; its settings are the `config` of every worker.
+ * The Services that it `uses` stand in R, and are used by all workers; its settings are the `config` of every worker.
  *
  * @example
  * ```ts

@@ -1,9 +1,9 @@
 /**
  * Finding actors by name. Every actor of a tree is listed under the name it was started with, from the moment it is
- * ready until it ends, however it ends; names are shared unless somebody asked to be the only one
+ * ready until it ends, however it ends; names are shared unless an actor asked to be the only one
  * (`Actor.start(name, { unique: true })`).
  *
- * The registry is a Service of the root like any other. It says who is there; the portal it helps to open is a
+ * The registry is a Service of the root like any other. It lists actors; the portal it helps to open is a
  * connection between the two actors alone.
  *
  * @since 0.1.0
@@ -98,7 +98,7 @@ const first = (
     let failure: ActorError | undefined
     for (const entry of entries) {
       if (mismatch(entry, expected) !== undefined) {
-        // Another Service may share the name; whoever names endpoints means the actors of this name.
+        // Another Service may share the name; a search by endpoints means the actors of this name.
         if (isExposed(expected)) failure ??= wrongEndpointError(entry, expected)
         continue
       }
@@ -192,7 +192,7 @@ export const wait: {
         nobody(
           asked,
           "timeout",
-          `nobody of that name was ready within ${Duration.format(Duration.fromInputUnsafe(within))}`
+          `no actor of that name was ready within ${Duration.format(Duration.fromInputUnsafe(within))}`
         )
     })
   })
@@ -206,7 +206,7 @@ export const wait: {
 export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
   /** How the actor is called. Default: the key of its Service. */
   readonly name?: string | undefined
-  /** Which of its ends are followed by another start, while somebody uses it. Default: `"permanent"`, all of them. */
+  /** Which of its ends are followed by another start, while it is used. Default: `"permanent"`, all of them. */
   readonly restart?: Restart | undefined
 }
 
@@ -214,11 +214,11 @@ export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
  * A portal to the one actor of this Service and name, which is started where there is none yet. Of any number of actors that
  * ask at the same time, each gets a portal to the same one.
  *
- * The root of the tree owns it, whoever asks. It lives until the Scope of the last asker is closed, or that asker has died.
- * The Scope that closes last waits until the actor is gone, no longer than `Timeouts.cancel`. While it is used it is started
- * again when it dies, at most 3 times within 5 seconds, and portals to it survive that as those of a supervisor do.
+ * The root of the tree owns it, whichever actor asks. It lives until the Scope of the last asker is closed, or that asker has
+ * died. The Scope that closes last waits until the actor is gone, no longer than `Timeouts.cancel`. While it is used it is
+ * started again when it dies, at most 3 times within 5 seconds, and portals to it survive that as those of a supervisor do.
  *
- * An actor of that Service and name that somebody else has started is found, too. It lives as long as its owner lets it.
+ * An actor of that Service and name that another actor has started is found, too. It lives as long as its owner lets it.
  *
  * The start fails for all who wait for it, with the same error, and the next one who asks tries again. `NameTaken` says that
  * an actor of another Service has the name. A Service that `uses` others cannot be shared: its `build` finds them so.

@@ -1,5 +1,5 @@
 /**
- * A topic is an actor that passes on what is published to whoever has subscribed. It is a Service: it lives as long as its
+ * A topic is an actor that passes published messages on to its subscribers. It is a Service: it lives as long as its
  * Layer, actors that publish or subscribe `use` it, and a supervisor starts it again.
  *
  * A message is encoded once, by its publisher; the topic's actor passes its bytes on. Messages of one key reach every
@@ -28,7 +28,7 @@ export type { Overflow } from "./internal/topic/Hub.ts"
  *
  * - `Message`: what was published, and its key
  * - `Dropped`: so many messages of this subscriber were dropped here, because it was too slow
- * - `Gap`: the topic's actor was lost or replaced here, and its successor goes on: messages may be missing, nobody knows
+ * - `Gap`: the topic's actor was lost or replaced here, and its successor goes on: messages may be missing, an unknown number
  *   how many
  *
  * @category models
@@ -69,7 +69,7 @@ export interface SubscribeOptions<out K extends string> {
   readonly keys?: ReadonlyArray<K> | undefined
   /** Messages that were published before, of those that the topic has kept. Default: 0. */
   readonly replay?: number | undefined
-  /** What becomes of a message for which it has no room. Default: `"block"`. */
+  /** The fate of a message for which it has no room. Default: `"block"`. */
   readonly overflow?: Overflow | undefined
   /** Messages that may be on their way to it, and not read: the window of its stream. Default: 64. */
   readonly window?: number | undefined
@@ -102,11 +102,11 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
    * `overflow: "block"` that has none holds it up, and nothing but messages of the keys that it reads.
    */
   readonly publish: (message: A) => Effect.Effect<void, ActorError, Self>
-  /** The same for several, in one call. One that is held up holds up those behind it. */
+  /** The same for several, in one call. A message that is held up holds up those behind it. */
   readonly publishAll: (messages: Iterable<A>) => Effect.Effect<void, ActorError, Self>
   /**
-   * What is published from now on. It does not end by itself: it fails where the topic has ended and no successor is there
-   * in time. When a supervisor starts the topic again it says `Gap`, and goes on with what the successor has kept.
+   * Messages that are published from now on. It does not end by itself: it fails where the topic has ended and no successor is
+   * there in time. When a supervisor starts the topic again it says `Gap`, and goes on with what the successor has kept.
    */
   readonly subscribe: (options?: SubscribeOptions<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
   /** Its subscribers, the publishers that wait for one of them, and the messages that it keeps for later ones. */
@@ -202,7 +202,7 @@ const follow = <A, K extends string>(
     }
     const attempt = Effect.sync(() => {
       stands = false
-      // What a successor has kept, nobody has read yet.
+      // Messages that a successor has kept are unread.
       const call = Broker.subscribe({ keys: keys ?? null, overflow, replay: isFirst ? replay : kept } as never)
       return (portal.stream(call as never, { window: { items: window } }) as Stream.Stream<Broker.Item, ActorError>)
         .pipe(

@@ -173,7 +173,7 @@ describe("A Discovery of a root", () => {
     "opens nothing": [() => Effect.succeed(undefined), /it opened no directory/]
   }
   for (const [title, [open, expected]] of Object.entries(ways)) {
-    it.live(`whose open ${title} is RuntimeLayerError`, () =>
+    it.live(`a driver whose open  ${title} is RuntimeLayerError`, () =>
       Effect.gen(function*() {
         assert.match(yield* messageOf(Registry.list(), opening(open)), expected)
       }))

@@ -129,7 +129,7 @@ describe("cancellation", () => {
     })).pipe(Effect.provide(MemoryActor.layer)))
 })
 
-describe("who cancelled, and why", () => {
+describe("the canceller and its reason", () => {
   it.effect("G14, D7: portal.cancel tells its reason to finalizers there, and to everybody who has a call there", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh

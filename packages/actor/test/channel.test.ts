@@ -330,7 +330,7 @@ describe("the handshake", () => {
       assert.deepStrictEqual([left.greeted?._tag, right.greeted?._tag], ["Open", "Open"])
     }))
 
-  it.effect("whoever is not welcome is refused with the reason", () =>
+  it.effect("a peer that is not welcome is refused with the reason", () =>
     Effect.gen(function*() {
       const [left] = pair(dialler("left"), acceptor("right", undefined, () => ({ reason: "role", detail: "not you" })))
       yield* settle

@@ -32,7 +32,7 @@ const remote = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 
 const depth = (boxed: ActorError.RemoteActorError["boxed"]): number => boxed.cause === null ? 1 : 1 + depth(boxed.cause)
 
-describe("whatever is thrown arrives", () => {
+describe("any thrown value arrives", () => {
   it.effect("and the actor serves on", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [throwing, isPrime] })

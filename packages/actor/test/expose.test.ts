@@ -47,7 +47,7 @@ describe("an actor serves what it exposes", () => {
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))
 
-  it.effect("what is no call at all is a mistake of the program, and named", () =>
+  it.effect("a value that is no call is a mistake of the program, and named", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       for (const wrong of [undefined, 7, Effect.succeed(1), () => 1]) {
@@ -56,7 +56,7 @@ describe("an actor serves what it exposes", () => {
           assert(Exit.isFailure(exit))
           assert.match(
             String(Cause.squash(exit.cause)),
-            /TypeError: what is asked of an actor is a (call|stream) as data/
+            /TypeError: an actor is asked with a (call|stream) as data/
           )
         }
       }

@@ -90,7 +90,7 @@ describe("FanOut", () => {
     assert.deepStrictEqual(times(4, () => world.take(dropping)), [8, 9, 10, "Empty"])
   })
 
-  it("what nobody has read goes back when the last member leaves", () => {
+  it("unread items go back when the last member leaves", () => {
     const world = new World()
     const one = world.join("wait")
     const other = world.join("wait")
@@ -127,7 +127,7 @@ describe("FanOut", () => {
     assert.isFalse(FanOut.isShared(world.state))
   })
 
-  it("what nobody has read is the owner's when the others leave, however far it fell behind", () => {
+  it("unread items are the owner's when the others leave, however far it fell behind", () => {
     const world = new World()
     const slow = world.join("wait", 8)
     const owner = world.join("owner", 2)
@@ -171,7 +171,7 @@ describe("FanOut", () => {
   ])
 
   it.prop(
-    "whoever comes and goes: nothing is lost but by a member's own policy, nothing is doubled, and memory is bounded",
+    "members that come and go lose nothing but by their own policy, nothing is doubled, and memory is bounded",
     { moves: Arbitrary.array(Arbitrary.schema(anyMove), { maxLength: 40 }) },
     ({ moves }) => {
       const world = new World()

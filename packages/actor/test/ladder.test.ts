@@ -105,7 +105,7 @@ const climb = (inputs: ReadonlyArray<Ladder.Input>, from: Ladder.Rung = "Running
 /** A machine that would climb down or act twice does so within this many inputs. */
 const anyInputs = Schema.Array(Schema.Literals(inputs)).check(Schema.isMaxLength(24))
 
-describe("Whatever happens to an actor, in any order,", () => {
+describe("An actor, under any events in any order,", () => {
   it.prop("the ladder is never climbed down", { given: anyInputs }, ({ given }) => {
     const heights = climb(given).visited.map((rung) => rungs.indexOf(rung))
     assert.deepStrictEqual(heights, heights.toSorted((a, b) => a - b))

@@ -92,7 +92,7 @@ describe("two lanes", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "CancelAck", "Ping", "Yield 4", "Yield 6", "Bye"])
     }))
 
-  it.effect("what is said in one turn leaves in one write", () =>
+  it.effect("words of one turn leave in one write", () =>
     Effect.gen(function*() {
       const { words, writer, writes } = pipe()
       for (let i = 0; i < 100; i++) writer.send(item(i))
@@ -103,7 +103,7 @@ describe("two lanes", () => {
       assert.strictEqual(writer.frames, 100)
     }))
 
-  it.effect("whoever waits for room is told when there is some, and when the connection is gone", () =>
+  it.effect("a waiting sender is told when there is room, and when the connection is gone", () =>
     Effect.gen(function*() {
       const { drain, fill, writer } = pipe()
       let told = 0

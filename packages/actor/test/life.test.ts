@@ -271,7 +271,7 @@ describe("The life of an actor", () => {
   }
 
   it.prop(
-    "whatever comes in whatever order: one end, one Bye, nothing after it, and every cancel is acknowledged",
+    "any words in any order: one end, one Bye, nothing after it, and every cancel is acknowledged",
     { path: AnyOrder },
     ({ path }) => {
       let state: Life.State<string> = Life.initial

@@ -35,7 +35,7 @@ describe("an actor that cannot listen", () => {
   it.effect.each<readonly [when: string, first: Effect.Effect<void>]>([
     ["at once", Effect.void],
     ["after a while", Effect.yieldNow]
-  ])("whoever asks where it listens hears why, where that is known $0", ([, first]) =>
+  ])("a question where it listens is answered with the reason, if known $0", ([, first]) =>
     Effect.gen(function*() {
       let attempts = 0
       const peers = yield* listening(() =>

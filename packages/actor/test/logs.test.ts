@@ -135,7 +135,7 @@ describe("logs of an actor reach the root's loggers", () => {
       )
     }))
 
-  it.effect("what is logged while it is cancelled still arrives", () =>
+  it.effect("a log line written while it is cancelled still arrives", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Actor.runInActor(lastWords()))

@@ -229,7 +229,7 @@ describe("The ends of a nursery's actors", () => {
   })
 })
 
-describe("Whatever happens to a nursery, in any order,", () => {
+describe("A nursery, under any events in any order,", () => {
   const names = Object.keys(inputs)
   const any = Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(24))
 

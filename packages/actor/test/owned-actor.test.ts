@@ -182,12 +182,12 @@ describe("An owned actor", () => {
     ["uncaught cut elapsed killed", {
       _tag: "Killed",
       signal: "SIGKILL",
-      reason: "nobody could ask it to end, because it had no connection, and SIGTERM did not end it"
+      reason: "it could not be asked to end, because it had no connection, and SIGTERM did not end it"
     }],
     ["uncaught cut terminated", {
       _tag: "Killed",
       signal: "SIGTERM",
-      reason: "nobody could ask it to end, because it had no connection"
+      reason: "it could not be asked to end, because it had no connection"
     }],
     ["uncaught cut killed", { _tag: "Signalled", signal: "SIGKILL" }],
     ["end elapsed elapsed killed", {
@@ -225,13 +225,13 @@ describe("An owned actor", () => {
     assert.deepStrictEqual(told.failure, boxed("RangeError"), "an uncaught error that it told of goes before")
   })
 
-  it("whose exit nobody reports is lost, and that is told though its owner had ended it", () => {
+  it("an unreported exit is a loss, and is told though its owner had ended it", () => {
     const { actions, state } = live(["end", "elapsed", "elapsed", "elapsed"])
     assert.deepStrictEqual([state.rung, state.exit?._tag, state.loss?._tag], ["Gone", "Lost", "ActorLost"])
     assert.deepStrictEqual(actions.slice(-2).map(({ _tag }) => _tag), ["TellLoss", "Done"])
   })
 
-  it("whose connection ends is lost, told and terminated, and its process may still live", () => {
+  it("an ended connection is a loss, told and terminated, and its process may still live", () => {
     const { actions, state } = live(["cut"])
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["TellLoss", "CloseChannel", "Signal", "Wait"])
     assert.deepStrictEqual(state.end, { _tag: "Disconnected" })
@@ -296,7 +296,7 @@ describe("An owned actor", () => {
   })
 })
 
-describe("Whatever an owner hears, in any order,", () => {
+describe("An owner, under any events in any order,", () => {
   const any = Schema.Array(Schema.Literals(words)).check(Schema.isMaxLength(16))
 
   it.prop("its actor ends once, and what is heard later changes nothing", { before: any, after: any }, (given) => {
@@ -330,7 +330,7 @@ describe("Whatever an owner hears, in any order,", () => {
     }
   )
 
-  it.prop("whoever asks it to end is named", { given: any }, ({ given }) => {
+  it.prop("an end that was asked for names its author", { given: any }, ({ given }) => {
     for (const { asked, cancellation } of live(given).states) if (asked) assert.isDefined(cancellation)
   })
 })

@@ -628,7 +628,7 @@ const restore = (played: Played): void => {
   }
 }
 
-describe("Whatever happens, a supervisor", () => {
+describe("A supervisor, under any events,", () => {
   it.prop(
     "G151: starts a child only when it is down and all that it uses is up",
     { given, strategy },

@@ -93,7 +93,7 @@ describe("traces cross", () => {
       assert.deepStrictEqual(paths(spans), ["program", "program > tracedFailure"])
     }))
 
-  it.effect("whether a trace is sampled crosses too", () =>
+  it.effect("the sampling of a trace crosses too", () =>
     Effect.gen(function*() {
       const { spans, tracer } = recorder()
       yield* Actor.runInActor(traced({ depth: 0 })).pipe(

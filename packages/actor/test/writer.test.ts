@@ -40,7 +40,7 @@ const dialogs = (writes: ReadonlyArray<ReadonlyArray<Message>>) =>
 const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 
 describe("Writer", () => {
-  it("what is said in one turn leaves in one write, at its end", async () => {
+  it("words of one turn leave in one write, at its end", async () => {
     const { connection, writes } = listening()
     const writer = new Writer(connection, (error) => {
       throw error
@@ -125,7 +125,7 @@ describe("Writer", () => {
     assert.deepStrictEqual(dialogs(writes), [1, 3, 5, 7, 11])
   })
 
-  it("whoever waits to begin is told when the connection closes", () => {
+  it("a sender that waits to begin is told when the connection closes", () => {
     const { connection, giveRoom } = listening()
     const writer = new Writer(connection, () => {})
     giveRoom(1)

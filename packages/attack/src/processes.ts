@@ -1,5 +1,5 @@
 /**
- * What /proc says of the processes of the tree, and pauses.
+ * Facts of /proc about the processes of the tree, and pauses.
  */
 import * as Fs from "node:fs"
 

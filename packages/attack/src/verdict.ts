@@ -8,11 +8,11 @@ import type { Victim } from "./victim.ts"
 export interface Field {
   readonly victim: Victim
   readonly quick: boolean
-  /** So many in a full run, fewer in a quick one. */
+  /** The number in a full run, smaller in a quick one. */
   readonly scale: (full: number, quick: number) => number
 }
 
-/** What the attacker saw: figures for the table, and what must not be. */
+/** Observations of the attacker: figures for the table, and what must not be. */
 export interface Outcome {
   readonly figures: string
   readonly problems: ReadonlyArray<string>
@@ -49,7 +49,7 @@ export interface Verdict {
   readonly problems: ReadonlyArray<string>
 }
 
-/** What holds for every attack. */
+/** Facts that hold for every attack. */
 const bounds = {
   /** A call takes longer than this (milliseconds): the tree was not served any more. */
   worst: 2_500,

@@ -1,5 +1,5 @@
 /**
- * What main.ts tells a run, and what the run tells back.
+ * Words of main.ts to a run, and the answers of the run.
  */
 import type { Amounts, Run, Sample } from "./measures.ts"
 

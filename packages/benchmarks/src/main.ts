@@ -136,7 +136,7 @@ const measureRun = Effect.fnUntraced(function*(run: Run, options: Options.Option
   })
 }, Effect.scoped)
 
-/** What was measured, with which versions, where. */
+/** The measured cases, with versions and machine. */
 const header = () => {
   const version = (path: string) => (JSON.parse(Fs.readFileSync(path, "utf8")) as { readonly version: string }).version
   const cpus = Os.cpus()

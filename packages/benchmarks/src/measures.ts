@@ -63,7 +63,7 @@ export interface Run {
   readonly measures: ReadonlyArray<{ readonly name: Name; readonly sides: ReadonlyArray<Side> }>
 }
 
-/** What each side took, one right after the other. */
+/** Times of each side, one right after the other. */
 export interface Sample {
   readonly name: Name
   readonly values: { readonly [S in Side]?: number }
@@ -88,7 +88,7 @@ export interface Measure {
   readonly unit: "us" | "ms" | "MiB" | "k/s"
   readonly base: Side
   readonly gate?: Gate
-  /** What the machine itself allows, as the gate is counted; a text where it is no number. */
+  /** The floor that the machine itself allows, as the gate is counted; a text where it is no number. */
   readonly floor?: number | string
   /** The ratio that `npm run bench -- --quick` expects; twice as bad is a regression. */
   readonly seen?: number

@@ -38,7 +38,7 @@ const expect = (ok: boolean, what: string): void => {
   if (!ok) throw new Error(`wrong ${what}`)
 }
 
-/** So many of an Effect one after the other. */
+/** Repeats an Effect, one after the other. */
 const repeated = (count: number, body: () => Effect.Effect<unknown, unknown>): Take =>
   micros(
     count,
@@ -105,7 +105,7 @@ const dialog = (portal: Portal) =>
     })
   )
 
-/** What Furrow alone is measured with, in its own terms. */
+/** Cases of Furrow alone, in its own terms. */
 const ownSides = (portal: Portal, group: Echo, amounts: Amounts): Sides => {
   const ask = furrow(portal)
   const call = micros(amounts.calls, ask(user, amounts.calls, 1))

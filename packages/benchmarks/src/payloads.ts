@@ -1,5 +1,5 @@
 /**
- * What is echoed: small and large, text, bytes and rows.
+ * Echoed values: small and large, text, bytes and rows.
  */
 import * as Schema from "effect/Schema"
 

@@ -1,5 +1,5 @@
 /**
- * Where the census writes: lines, and the progress of a count. A terminal gets a bar that is drawn over itself; a pipe
+ * The output of the census: lines, and the progress of a count. A terminal gets a bar that is drawn over itself; a pipe
  * gets a plain line at each quarter. The Layer chooses, the program does not know.
  */
 import * as Context from "effect/Context"

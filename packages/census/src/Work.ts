@@ -1,5 +1,5 @@
 /**
- * What is still to do, as batches for whoever asks next. The largest files go first, and batches shrink as the work
+ * Work that is still to do, as batches for the next worker. The largest files go first, and batches shrink as the work
  * does, so that everybody ends at about the same time whatever a file costs.
  *
  * Every file is in one place, and a batch whose actor is lost comes back:
@@ -11,7 +11,7 @@
 import type { Source } from "./sources.ts"
 
 export interface Batch {
-  /** What of it is not done. */
+  /** The part of it that is not done. */
   readonly left: Map<string, Source>
   /** One file that may have killed an actor before: nothing else is to blame if it happens again. */
   readonly suspect: boolean

@@ -1,5 +1,5 @@
 /**
- * What a census actor serves: it is given the names of files, and streams a row for each as soon as it is measured.
+ * Endpoints of a census actor: it is given the names of files, and streams a row for each as soon as it is measured.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Actor } from "@furrow/actor"

@@ -1,5 +1,5 @@
 /**
- * Who imports whom, from the rows alone: pure.
+ * Imports between files, from the rows alone: pure.
  *
  * A relative import that names one of the counted files is inside; one that names none leads nowhere (a file that was
  * not counted, or is not there); everything else is a package.

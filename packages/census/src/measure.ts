@@ -16,7 +16,7 @@ interface Node extends Span {
   readonly [field: string]: unknown
 }
 
-/** Where each line begins. The end of a text that ends with a line break begins no line. */
+/** Offsets at which lines begin. The end of a text that ends with a line break begins no line. */
 const startsOfLines = (text: string): ReadonlyArray<number> => {
   const starts: Array<number> = []
   for (let at = 0; at < text.length;) {

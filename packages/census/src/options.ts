@@ -21,7 +21,7 @@ const number = (name: string, least: number) =>
 
 export const config = {
   folder: Argument.Path("folder").pipe(
-    Argument.withDescription("what to count (default: the installed effect)"),
+    Argument.withDescription("the folder to count (default: the installed effect)"),
     Argument.withDefault(installedEffect)
   ),
   actors: number("actors", 1).pipe(

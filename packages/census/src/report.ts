@@ -72,7 +72,7 @@ const failures = (rows: Rows, style: Style): Lines => {
   return failed.length === shown.length ? shown : [...shown, `and ${Text.count(failed.length - shown.length)} more`]
 }
 
-/** What must be the same whoever counted: the tests look for these very lines. */
+/** Lines that must be the same for every way to count: the tests look for these very lines. */
 export const sums = (rows: Rows): Lines => {
   const all = totals(rows)
   const { blank, code, comment } = all.lines
@@ -115,7 +115,7 @@ const dependencyLines = (rows: Rows, style: Style): Lines => {
   ]
 }
 
-/** What was found. */
+/** The findings. */
 export const findings = (rows: Rows, style: Style): Lines => [
   ...section(style, "Largest files", largest(rows, style)),
   ...section(style, "Longest functions", longest(rows, style)),
@@ -124,7 +124,7 @@ export const findings = (rows: Rows, style: Style): Lines => [
   ...section(style, "Totals", sums(rows))
 ]
 
-/** Who did it, in what time, and what died meanwhile. */
+/** The workers, their time, and their deaths. */
 export const deed = (census: Census): string => {
   const { actors, counting, killed, repeated, replaced, rows } = census
   const done = `${Text.many(rows.size, "file")} by ${Text.many(actors, "actor")} in ${seconds(counting)}`
@@ -138,7 +138,7 @@ const count = (n: number, what: string): string => `${Text.many(n, "actor")} ${w
 
 const seconds = (duration: Duration.Duration): string => Text.seconds(Duration.toMillis(duration))
 
-/** What it ran on: `load` is how much other work there was when it began. */
+/** The machine: `load` is how much other work there was when it began. */
 export interface Machine {
   readonly cores: number
   readonly load: number

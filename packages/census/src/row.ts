@@ -1,5 +1,5 @@
 /**
- * What the census says of one file. Rows are what actors send: the schemas are the wire. A file that cannot be counted
+ * The row of the census for one file. Rows are what actors send: the schemas are the wire. A file that cannot be counted
  * is a row too, with its error.
  */
 import * as Schema from "effect/Schema"
@@ -59,7 +59,7 @@ export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("Killed
   }
 }
 
-/** What an actor answers for each file. */
+/** The answer of an actor for each file. */
 export const Answer = Schema.Union([Measured, CannotRead, CannotParse])
 export type Answer = typeof Answer.Type
 

@@ -15,7 +15,7 @@ export interface Totals {
   readonly fingerprint: string
 }
 
-/** What was found in one file, as text. */
+/** The findings in one file, as text. */
 const said = (row: Row | undefined): string => {
   if (row === undefined) return "nothing"
   return JSON.stringify(isMeasured(row) ? row : row.message)

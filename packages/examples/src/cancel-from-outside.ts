@@ -23,7 +23,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** What happened in this process; every actor has its own. */
+/** Events of this process; every actor has its own. */
 const diary: Array<string> = []
 
 export const watch = Actor.dialog("watch", { module: import.meta.url, started: Schema.String })((_, dialog) =>

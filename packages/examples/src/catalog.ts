@@ -26,7 +26,7 @@ export const catalog = {
   "watch-the-registry": "a supervisor's view: who is there, who comes, who goes",
   "rpc-group": "an RpcGroup that exists already, moved into an actor by one line",
   "self-destruct": "a tree of processes in which one leaf fails, and nobody is left",
-  "cost": "what a call, an item and an actor cost beside a local fiber, measured here"
+  "cost": "costs of a call, an item and an actor beside a local fiber, measured here"
 } as const
 
 export type Name = keyof typeof catalog

@@ -2,7 +2,7 @@
  * A chat: a room in an actor, and two people here who each hold a dialog with it.
  *
  * A dialog is a linked pair of tasks. The room says first who is there, messages go both ways as long as it lasts, and
- * in the end there is one result. Whoever is rude is thrown out: that is a typed error, and it interrupts the body that
+ * in the end there is one result. A rude guest is thrown out: that is a typed error, and it interrupts the body that
  * the guest was running here, whatever it was waiting for.
  *
  * Prints:
@@ -26,7 +26,7 @@ import * as Stream from "effect/Stream"
 
 export class ThrownOut extends Schema.TaggedError<ThrownOut>()("ThrownOut", { why: Schema.String }) {}
 
-/** Who is in the room, and how to tell them something: one for the whole actor. */
+/** Guests in the room, and the way to tell them something: one for the whole actor. */
 class Guests extends Context.Service<Guests, Map<string, (line: string) => Effect.Effect<void>>>()("examples/Guests") {}
 
 export const join = Actor.dialog("join", {

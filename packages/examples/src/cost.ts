@@ -1,5 +1,5 @@
 /**
- * What it costs to ask another process, beside a fiber of our own: the figures of the README, measured here.
+ * Costs of a call to another process, beside a fiber of our own: the figures of the README, measured here.
  *
  * The same sum by a fiber that is forked and joined here, and by an actor. Each figure is the median of several rounds;
  * they differ from machine to machine and from run to run, the ratios less.

@@ -51,7 +51,7 @@ NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
       yield* Console.log(`subscribed to wheat: ${first.join(", ")}`)
 
       yield* stream.send(["oats", "rye"])
-      // What was on its way when we changed the list still arrives.
+      // Items on their way when we changed the list still arrive.
       const second = yield* topics.pipe(
         Stream.dropWhile((topic) => topic === "wheat"),
         Stream.take(10),

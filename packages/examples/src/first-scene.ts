@@ -20,7 +20,7 @@ import * as Schema from "effect/Schema"
 
 const Line = Schema.Struct({ pid: Schema.Int, text: Schema.String })
 
-/** What an actor has to say, in its own process. */
+/** The line of an actor, in its own process. */
 export const line = Actor.fn("line", {
   module: import.meta.url,
   payload: { to: Schema.String },

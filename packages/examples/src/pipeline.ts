@@ -28,7 +28,7 @@ export const feed = Actor.stream("feed", {
   success: Schema.Struct({ n: Schema.Int, pid: Schema.Int })
 })(() => Stream.map(Stream.range(0, count - 1), (n) => ({ n, pid: process.pid })))
 
-// What this process heard from which feed, and which numbers it has passed on.
+// Items that this process heard from each feed, and which numbers it has passed on.
 const heard = new Map<number, number>()
 const passed = new Set<number>()
 const isNew = (n: number) => passed.size < passed.add(n).size
@@ -41,7 +41,7 @@ export const aggregate = Actor.stream("aggregate", { module: import.meta.url, su
     Stream.tap(({ pid }) => Effect.sync(() => heard.set(pid, (heard.get(pid) ?? 0) + 1))),
     Stream.map(({ n }) => n),
     Stream.filter(isNew),
-    // What a feed's process may die of is not in our contract: here it is a defect, and travels as one.
+    // A death of a feed's process is not in our contract: here it is a defect, and travels as one.
     Stream.orDie
   )
 )

@@ -2,7 +2,7 @@
  * The other side of the comparison in `primes.ts`: the same work on a small pool of worker threads, without Furrow and
  * without Effect. This file is both ends of it.
  *
- * What it lacks against actors: types on the messages, a way to interrupt the work, an end when its owner ends, and
+ * It lacks, against actors: types on the messages, a way to interrupt the work, an end when its owner ends, and
  * isolation: a worker that exhausts the heap takes the whole process with it.
  */
 import { once } from "node:events"

@@ -1,7 +1,7 @@
 /**
  * The same work three ways: here, over a pool of actors, over a pool of worker threads (`primes-pool.ts`).
  *
- * Where the work is large, both pools use every core and are about equally fast. A thread starts sooner and is lighter; an
+ * With large work both pools use every core and are about equally fast. A thread starts sooner and is lighter; an
  * actor brings typed calls and errors, cancellation, an owner, and a heap of its own, and its pool replaces one that dies.
  * All times are of this run.
  *

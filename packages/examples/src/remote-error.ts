@@ -1,5 +1,5 @@
 /**
- * What goes wrong in an actor arrives as what it is.
+ * Errors of an actor arrive as what they are.
  *
  * An error of the contract comes back as an instance of its own class, and is caught by its tag. A defect comes back as
  * `RemoteActorError`: the stack from here, the stack from over there, and the chain of causes.

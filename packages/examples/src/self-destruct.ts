@@ -49,7 +49,7 @@ export const grow = Actor.fn("grow", {
   error: Withered
 })(({ doomed, level }): Effect.Effect<void, Withered, Actor.ActorRuntime> =>
   (level === levels ? leaf(doomed) : branch(level, doomed)).pipe(
-    // What the runtime has to say about the actors below is not in the contract: it is a defect here.
+    // Errors of the runtime about the actors below are not in the contract: it is a defect here.
     Effect.catchIf(Actor.isActorError, Effect.die)
   )
 )

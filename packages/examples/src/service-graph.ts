@@ -23,7 +23,7 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 
-/** Where the actors write: the root, which prints it. */
+/** The output of the actors: the root, which prints it. */
 export const say = Actor.fn("say", { module: import.meta.url, payload: { line: Schema.String } })(
   ({ line }) => Console.log(line)
 )

@@ -18,7 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
-/** What happened in this process; every actor has its own. */
+/** Events of this process; every actor has its own. */
 const diary: Array<string> = []
 const note = (line: string) => Effect.sync(() => void diary.push(line))
 

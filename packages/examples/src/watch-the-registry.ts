@@ -3,7 +3,7 @@
  *
  * `Registry.watch` begins with everybody who is ready, and then tells each change in order. Parents report their
  * children: an actor is up when it is ready to serve, and down when its process is gone, whether somebody ended it or
- * `kill -9` did. Nobody is listed whose parent is not: what is below an actor goes before it.
+ * `kill -9` did. An actor is listed only while its parent is: those below an actor go before it.
  *
  * Prints:
  *
@@ -33,7 +33,7 @@ export const work = Actor.fn("work", { module: import.meta.url })(Effect.fnUntra
   return yield* Effect.never
 }, Actor.orDie))
 
-/** What a watcher may do with what it hears. */
+/** Uses that a watcher has for its events. */
 const ask = (name: string) => Effect.flatMap(Registry.wait([pid], name), (actor) => actor.run(pid()))
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {

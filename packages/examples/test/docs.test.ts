@@ -94,7 +94,7 @@ describe("code in the documents", () => {
   })
 })
 
-describe("what the documents say of this repository", () => {
+describe("the documents about this repository", () => {
   const { scripts } = JSON.parse(Fs.readFileSync(Path.join(Pages.root, "package.json"), "utf8")) as {
     readonly scripts: Readonly<Record<string, string>>
   }

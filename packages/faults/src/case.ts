@@ -6,7 +6,7 @@ import type * as Program from "@furrow/testing/Program"
 import type * as Effect from "effect/Effect"
 import * as Path from "node:path"
 
-/** Where a case runs: its program, and an empty folder of its own. */
+/** The place of a case: its program, and an empty folder of its own. */
 export interface Place {
   readonly program: Program.Program
   readonly folder: string
@@ -25,7 +25,7 @@ export interface Case {
   readonly start?: (() => Start) | undefined
   /** The reason why this machine cannot play it, if there is one. */
   readonly cannot?: (() => string | undefined) | undefined
-  /** What the user does meanwhile. Its lines are seen behind the output of the program. */
+  /** Actions of the user meanwhile. Its lines are seen behind the output of the program. */
   readonly play?: ((place: Place) => Effect.Effect<ReadonlyArray<string> | void, NotInTime>) | undefined
   /** Milliseconds for what it has started to end after it (default: 15,000). */
   readonly residueMillis?: number | undefined

@@ -25,7 +25,7 @@ export const isWanted = ({ case: { wanted }, seen, skipped }: Verdict): boolean 
 /** Until a program has ended, and all that it started: time alone fails a case that hangs. */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
-/** What differs from run to run becomes a word in angle brackets; of a stack the program's own frames are kept. */
+/** Parts that differ from run to run become a word in angle brackets; of a stack the program's own frames are kept. */
 export const plain = (text: string, folder: string): string =>
   stripVTControlCharacters(text)
     .replaceAll(folder, "<folder>")

@@ -68,7 +68,7 @@ describe("The verdict of a case", () => {
   })
 })
 
-describe("What is seen", () => {
+describe("The output of a case", () => {
   it("has words for what differs from run to run", () => {
     const text = `[12:00:01.234] ERROR (#12): a@77 is lost: process 8 in /tmp/x and ${programs}/a.ts:3:4`
     assert.strictEqual(

@@ -2,9 +2,9 @@
  * A program is any executable that an actor, or the root, runs beside itself: a database, a compiler, a shell script. It
  * lives in a Scope, in a process group of its own under the guard of the tree, and a supervisor can start it again.
  *
- * Its output is read to the end whoever listens: a program is never held up by a reader. Nothing of its group outlives it,
- * and it does not outlive the process that started it, not even after `kill -9` of the root. A process that leaves the group,
- * as daemons do, is outside that promise: run programs in the foreground.
+ * Its output is read to the end with or without readers: a program is never held up by a reader. Nothing of its group outlives
+ * it, and it does not outlive the process that started it, not even after `kill -9` of the root. A process that leaves the
+ * group, as daemons do, is outside that promise: run programs in the foreground.
  *
  * @since 0.1.0
  */

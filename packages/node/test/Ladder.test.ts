@@ -148,7 +148,7 @@ describe("A tree", () => {
     })), 60_000)
 
   it.live(
-    "whose leaves fail brings their error to the root, typed, through every level (S045)",
+    "with failing leaves brings their error to the root, typed, through every level (S045)",
     () =>
       withActors(Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(wither({ depth: 2, width: 2 })))

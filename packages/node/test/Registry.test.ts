@@ -85,7 +85,7 @@ describe("An actor is listed", () => {
         yield* hears(["up: actor", "down: actor (ended)"])
         assert.isTrue(Option.isNone(yield* Registry.find([square], "actor")))
         const error = yield* Effect.flip(Registry.wait([square], "actor", { within: "200 millis" }))
-        assert.match(error.message, /^"actor" cannot be reached: nobody of that name was ready within 200ms/)
+        assert.match(error.message, /^"actor" cannot be reached: no actor of that name was ready within 200ms/)
       })))
 
   it.live("G65: until portal.cancel, a process.exit in a handler, or SIGKILL of it or of its parent, with all below it (DISC-2)", () =>

@@ -165,7 +165,7 @@ describe("A module that only a loader of the program can load", () => {
     }))
 })
 
-describe("A rejection that nobody handles", () => {
+describe("An unhandled rejection", () => {
   it.live("G128: ends an actor and a root under --unhandled-rejections=warn, and the flag is said not to be followed", () =>
     Effect.scoped(Effect.gen(function*() {
       const execArgv = ["--unhandled-rejections=warn"]
@@ -173,8 +173,7 @@ describe("A rejection that nobody handles", () => {
       assert.deepStrictEqual(yield* program.ended({ within: "40 seconds" }), { code: 70, signal: null })
       assert.strictEqual(program.stdout(), "RemoteActorError\n")
       const lines = program.stderr().split("\n").filter((line) => /^Error: left|^--unhandled/.test(line))
-      const note =
-        "--unhandled-rejections=warn is not followed here: a rejection that nobody handles ends an actor, and a " +
+      const note = "--unhandled-rejections=warn is not followed here: an unhandled rejection ends an actor, and a " +
         "root, as any uncaught error does"
       assert.deepStrictEqual(lines, ["Error: left alone in the actor", note, "Error: left alone in the root", note])
     })))

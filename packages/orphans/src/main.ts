@@ -118,7 +118,7 @@ const costRounds = 15
 const runCosts = (options: Options.Options) =>
   Effect.flatMap(
     Effect.promise(() => Costs.run(costRounds)),
-    (text) => show(options, "costs", "what a guard costs", text)
+    (text) => show(options, "costs", "costs of a guard", text)
   )
 
 const orphans = Effect.fnUntraced(function*(options: Options.Options) {

@@ -24,7 +24,7 @@ export const pairwise = <Row extends object>(
   while (missing.size > 0) {
     const gains = candidates.map(({ pairs }) => pairs.filter((pair) => missing.has(pair)).length)
     const most = Math.max(...gains)
-    // Where several are as good, the one whose values were used least: no value is met by its pairs alone.
+    // Of several that are as good, the one whose values were used least: no value is met by its pairs alone.
     const wear = candidates.map(({ values }, i) =>
       gains[i] === most ? values.reduce((sum, value) => sum + (used.get(value) ?? 0), 0) : Infinity
     )

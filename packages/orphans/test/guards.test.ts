@@ -51,7 +51,7 @@ describe("The warden", () => {
       )
     })))
 
-  it.live("where it cannot hold is replaced by threads, and the root says so", () =>
+  it.live("is replaced by threads if it cannot hold, and the root says so", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { env: { PATH: "/nowhere" } })
       yield* program.says(/tick 3/, patient)

@@ -483,7 +483,7 @@ describe("Dialog, the caller's side", () => {
   )
 
   it.prop(
-    "whatever happened before: a last word, or losing the peer, always ends it",
+    "a last word, or losing the peer, always ends it, after any events",
     { kind: AnyKind, inputs: anyOrder(callerInputs), end: Schema.Literals(["<Return", "<Error", "lost"]) },
     ({ end, inputs, kind }) => assert.strictEqual(playCaller(kind, [...inputs, end]).state, "Done"),
     many
@@ -522,7 +522,7 @@ describe("Dialog, the callee's side", () => {
   )
 
   it.prop(
-    "whatever happened before: it is done exactly when its handler has exited",
+    "is done exactly when its handler has exited, after any events",
     { kind: AnyKind, inputs: anyOrder(calleeInputs) },
     ({ inputs, kind }) => assert.strictEqual(playCallee(kind, inputs).state === "Done", inputs.includes("exited")),
     many

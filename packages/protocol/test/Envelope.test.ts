@@ -272,7 +272,7 @@ describe("Envelope, given hostile bytes", () => {
   )
 })
 
-describe("What goes with a Start", () => {
+describe("The fields of a Start", () => {
   const decoded = (meta: unknown) => {
     const frame = new Packr({ useRecords: false }).pack([10, 1, "call", "e", null, meta, null, new Uint8Array(1)])
     const read = Envelope.decode(frame)

@@ -141,7 +141,7 @@ const loggerOf = (kernel: Kernel, machine: Machine) =>
 
 /**
  * Runs a program and its actors on a simulated machine, as the seed says. The effect itself never fails: how the program
- * ended is in the result. What the program uses beside the runtime is taken from around the run.
+ * ended is in the result. Services of the program beside the runtime are taken from around the run.
  *
  * @example
  * ```ts
@@ -209,7 +209,7 @@ const simulate = async <A, E, R>(
 }
 
 /**
- * What is wrong with every run, whatever it was for: it hung, went on for ever, or left an actor behind.
+ * Faults of any run: it hung, went on for ever, or left an actor behind.
  *
  * @example
  * ```ts
@@ -276,12 +276,12 @@ export const show = ({ history }: Run): string => {
 export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
   /** How many seeds, or which: from `from` on. Default of `from`: 1. */
   readonly seeds: number | { readonly from: number; readonly count: number }
-  /** What else is wrong with a run: a pure function of it. */
+  /** Further faults of a run: a pure function of it. */
   readonly check?: ((run: Run<A, E>) => ReadonlyArray<string>) | undefined
 }
 
 /**
- * What many runs have shown when all of them were as they should be.
+ * The result of many runs without a fault.
  *
  * @category models
  * @since 0.1.0

@@ -25,7 +25,7 @@ const keeping = (): Service => {
         const accept = doors.get(address)
         if (accept === undefined) {
           return Effect.fail(
-            new TransportError({ gone: /^\/memory\/\d+$/.test(address), reason: `nobody listens at "${address}"` })
+            new TransportError({ gone: /^\/memory\/\d+$/.test(address), reason: `no actor listens at "${address}"` })
           )
         }
         const [near, far] = MemoryTransport.pair()

@@ -100,7 +100,7 @@ describe("Peers", () => {
       assert.strictEqual(b.peers.snapshot().length, 1)
     }))
 
-  it.effect("somebody else answers: gone, nobody listens where its parent says it is: unreachable", () =>
+  it.effect("an address where another actor answers is gone, one where none listens is unreachable", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const c = add("c")
@@ -111,7 +111,7 @@ describe("Peers", () => {
       assert.match(other.error.message, /^b@1 cannot be reached: another actor answers here/)
       const nobody = unreachable(yield* Effect.flip(a.channelTo("d")))
       assert.isFalse(nobody.gone)
-      assert.match(nobody.error.message, /nobody listens at \/memory\/999/)
+      assert.match(nobody.error.message, /no actor listens at \/memory\/999/)
       yield* settle
       assert.deepStrictEqual([a.peers.snapshot(), c.started, open(a)], [[], [], 0])
     }))
@@ -127,7 +127,7 @@ describe("Peers", () => {
       assert.match(error.message, /^b@1 cannot be reached: its connection ended before it had answered/)
     }))
 
-  it.effect("where nobody listens any more its parent is asked again: it listens elsewhere, or has ended", () =>
+  it.effect("an address without a listener is asked of the parent again: the actor listens elsewhere, or has ended", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const b = add("b")
@@ -159,7 +159,7 @@ describe("Peers", () => {
       assert.match(error.message, /an actor needs no portal to itself: run the call directly/)
     }))
 
-  it.effect("who waits too long hears which bound it was, and leaves nothing behind", () =>
+  it.effect("a caller that waits too long hears which bound it was, and leaves nothing behind", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const a = add("a", { searching: Effect.never })
@@ -177,7 +177,7 @@ describe("Peers", () => {
       assert.isDefined(next.pollUnsafe())
     }))
 
-  it.effect("who waits too long hears it in time, though what it had asked takes long to be called off", () =>
+  it.effect("a caller that waits too long hears it in time, though its question takes long to be called off", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       let called = 0

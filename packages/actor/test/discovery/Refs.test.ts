@@ -218,7 +218,7 @@ describe("A third one cancels (26.1 row 5)", () => {
       assert.strictEqual(yield* c.run(N.poke()), "c")
     })).pipe(inTree))
 
-  it.effect("who does not end is not killed by a third one: it waits as long as its owner would, and says so", () => {
+  it.effect("an actor that does not end is not killed by a third one: that waits as long as its owner would, and says so", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })

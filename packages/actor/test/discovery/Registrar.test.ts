@@ -85,7 +85,7 @@ describe("Registrar", () => {
     assert.strictEqual(claim("r/q", "r/a/b", true), "")
   })
 
-  it("nobody comes below an actor that has gone, or was never there, or stands elsewhere", () => {
+  it("no actor comes below one that has gone, or was never there, or stands elsewhere", () => {
     const { claim, gone, ready } = registrar()
     claim("r/a", "alice")
     ready("a")
@@ -98,7 +98,7 @@ describe("Registrar", () => {
     assert.strictEqual(claim("r/c/b", "bob", true), "")
   })
 
-  it("nobody is added by a path that does not end with its own uuid", () => {
+  it("no actor is added by a path that does not end with its own uuid", () => {
     const { listed, ready, state } = registrar()
     const forged: Entry = { ...entry("r/b", "bob"), actor: { name: "bob", uuid: "other", pid: 0 } }
     assert.deepStrictEqual(Registrar.step(state(), { _tag: "Claim", entry: forged })[1], { _tag: "Orphan" })
@@ -248,7 +248,7 @@ describe("Registrar, whatever comes in whatever order", () => {
     })
   })
 
-  it.prop("nobody is listed who is not ready, or whose parent is not here", { ops: Ops }, ({ ops }) => {
+  it.prop("no actor is listed that is not ready, or whose parent is not here", { ops: Ops }, ({ ops }) => {
     const ready = new Set(["r"])
     walk(ops, ({ after, before, input, outcome }) => {
       const uuids = new Set(held(after).map(({ entry }) => entry.actor.uuid))
@@ -267,7 +267,7 @@ describe("Registrar, whatever comes in whatever order", () => {
   })
 
   it.prop(
-    "whoever came up goes down exactly once, and what watchers hear is what is listed",
+    "an actor that came up goes down exactly once, and watchers hear the listed ones",
     { ops: Ops },
     ({ ops }) => {
       const up = new Set(["r"])

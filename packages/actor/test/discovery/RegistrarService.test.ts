@@ -178,7 +178,7 @@ describe("Only a parent speaks of its children", () => {
       assert.deepStrictEqual(yield* registrar.list("bob"), [])
     }))
 
-  it.effect("nobody else does, not of the root either", () =>
+  it.effect("no other actor does, not of the root either", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")

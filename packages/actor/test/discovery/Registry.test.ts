@@ -80,7 +80,7 @@ describe("Registry", () => {
       assert.isUndefined(waiting.pollUnsafe())
       yield* pass(200)
       const [here, there] = yield* Fiber.join(waiting)
-      assert.strictEqual(here.message, `"nobody" cannot be reached: nobody of that name was ready within 2s`)
+      assert.strictEqual(here.message, `"nobody" cannot be reached: no actor of that name was ready within 2s`)
       assert.strictEqual(there, `ActorUnreachable: ${here.message}`)
     })).pipe(inTree))
 
@@ -97,7 +97,7 @@ describe("Registry", () => {
       assert.strictEqual(again.name, "Counter")
     }).pipe(Effect.provide(Counter.layer), inTree))
 
-  it.effect("who exposes something else is no match: EndpointUnknown says what it has", () =>
+  it.effect("an actor that exposes something else is no match: EndpointUnknown says what it has", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Actor.start("a", { expose: [N.poke] })
       for (const look of [Registry.find([N.absent], "a"), Registry.wait([N.absent], "a")]) {

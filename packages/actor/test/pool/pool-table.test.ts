@@ -655,7 +655,7 @@ const variants: ReadonlyArray<readonly [string, Partial<Table.Options>]> = [
   ["everything recycled", { tasks: 2, age: 1000, memory: 50, concurrency: 2 }]
 ]
 
-describe("Whatever happens to a pool, in any order,", () => {
+describe("A pool, under any events in any order,", () => {
   for (const [what, options] of variants) {
     it.prop(`G135: its table keeps its rules, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)

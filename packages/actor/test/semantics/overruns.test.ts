@@ -136,7 +136,7 @@ describe("overflow: error", () => {
       assert.deepStrictEqual([error.type, error.origin.name], ["StreamOverrun", "bob"])
     })))
 
-  it.effect("who reads in time is not failed", () =>
+  it.effect("a reader that keeps up does not overrun", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10 }),

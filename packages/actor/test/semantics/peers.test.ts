@@ -196,7 +196,7 @@ describe("peers", () => {
         yield* settle
         const cancelling = yield* Effect.forkChild(ending.cancel("over"))
         yield* settle
-        assert.match(String(yield* Effect.flip(dial)), /nobody listens at/)
+        assert.match(String(yield* Effect.flip(dial)), /no actor listens at/)
         assert.deepStrictEqual(yield* known.run(connections()), ["ending"])
         yield* Fiber.join(cancelling)
         assert.deepStrictEqual(yield* known.run(connections()), [])

@@ -365,7 +365,7 @@ describe("a receiver", () => {
     })))
 })
 
-describe("what receivers decide", () => {
+describe("the decisions of receivers", () => {
   it.effect("G132: is told as events that grow rarer, and counted by stream and connection; texts stay where they are", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const events = yield* collectEvents

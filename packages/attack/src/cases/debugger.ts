@@ -1,5 +1,5 @@
 /**
- * An actor that is being debugged listens on a port of the loopback, which every user of the machine can reach. Whoever
+ * An actor that is being debugged listens on a port of the loopback, which every user of the machine can reach. A process that
  * knows the id of its debugger runs code in it, so another user looks for the id wherever a debugger tells it.
  */
 import * as ChildProcess from "node:child_process"
@@ -46,7 +46,7 @@ const asked = (port: number): string =>
   `.then((answer) => answer.text(), () => "no answer");` +
   `Promise.all(${JSON.stringify(questions)}.map(ask)).then((said) => console.log(JSON.stringify(said)))`
 
-/** What another user hears from the port. */
+/** Answers that another user hears from the port. */
 const heard = (port: number): Promise<string> =>
   new Promise((resolve) => {
     ChildProcess.execFile(

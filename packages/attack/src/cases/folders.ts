@@ -11,12 +11,12 @@ import type { Case, Field, Outcome } from "../verdict.ts"
 
 const program = fileURLToPath(new URL("../tree/brief.ts", import.meta.url))
 
-/** Somebody who is not us, and not root. */
+/** A user who is not ours, and not root. */
 export const stranger = 65_534
 
 const isRoot = process.getuid?.() === 0
 
-/** What a small tree says that wants its sockets there. */
+/** The output of a small tree that wants its sockets there. */
 const brief = (runtime: string): Promise<string> =>
   new Promise((resolve) => {
     ChildProcess.execFile(

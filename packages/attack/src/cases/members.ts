@@ -10,7 +10,7 @@ import { garbage, start } from "./strangers.ts"
 
 type Word = Message.Message
 
-/** What came back for a dialog: the tag of its failure, or of its last word. */
+/** The answer to a dialog: the tag of its failure, or of its last word. */
 const answer = async (client: Client, dialog: number, within?: number): Promise<string> => {
   const last = await client.until(
     () => client.words.find((word) => (word._tag === "Return" || word._tag === "Error") && word.dialog === dialog),
@@ -84,7 +84,7 @@ const welcome: Word = {
 }
 const window = { items: 2, bytes: 1_000 }
 
-/** What a member says of actors that are not its own; nothing of it may stick. */
+/** Words of a member about actors that are not its own; nothing of it may stick. */
 const liesToTheRegistry = async (field: Field): Promise<Outcome> => {
   const { victim } = field
   const problems: Array<string> = []
@@ -279,7 +279,7 @@ export const members: ReadonlyArray<Case> = [
     }
   },
   {
-    name: "what an actor does not expose",
+    name: "an endpoint that is not exposed",
     run: asking("anvil", [
       [(n) => start(n, "nothing"), "EndpointUnknown"],
       [(n) => start(n, "door", { kind: "stream", window }), "EndpointUnknown"],
@@ -294,7 +294,7 @@ export const members: ReadonlyArray<Case> = [
     ])
   },
   {
-    name: "what the root does not serve to peers",
+    name: "an endpoint that the root does not serve to peers",
     run: asking("root", [
       [(n) => start(n, "furrow/locate"), "EndpointUnknown"],
       [(n) => start(n, "furrow/logs"), "EndpointUnknown"],

@@ -51,7 +51,7 @@ const recording = async ({ victim }: Field): Promise<Outcome> => {
     () => victim.newcomer("anvil")
   )
   if (newcomer.error !== null) problems.push(`a relay that only listens was noticed: ${newcomer.error}`)
-  // What was heard on the way, from a connection of one's own.
+  // Words that were heard on the way, from a connection of one's own.
   const heard = new Ear()
   for (const bytes of kept.dialler) heard.hear(bytes)
   const [hello, proof] = heard.words

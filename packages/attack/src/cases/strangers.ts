@@ -14,7 +14,7 @@ if (!encoded.ok) throw new Error(encoded.issue)
 /** The payload of who is given nothing. */
 export const nothing = encoded.value
 
-/** What a stranger would like to have run. */
+/** The handler that a stranger would like to run. */
 export const start = (dialog: number, endpoint = "door", rest: object = {}): Message => ({
   _tag: "Start",
   dialog,
@@ -30,7 +30,7 @@ export const start = (dialog: number, endpoint = "door", rest: object = {}): Mes
 /** The two that are attacked. */
 const doors = ({ victim }: Field): ReadonlyArray<Target> => [victim.target("anvil"), victim.target("root")]
 
-/** Nobody was let in, and the connection is over. */
+/** No connection was let in, and it is over. */
 export const shut = async (client: Client, title: string, within?: number): Promise<ReadonlyArray<string>> => {
   const closed = await client.closes(within)
   const welcomed = client.words.some(({ _tag }) => _tag === "Welcome" || _tag === "Return")
@@ -267,7 +267,7 @@ const replay = async (field: Field): Promise<Outcome> => {
   return { figures: "refused: proof", problems }
 }
 
-/** What the acceptor said, said back to it: from this connection, and from one that somebody else had. */
+/** Words of the acceptor, said back to it: from this connection, and from one that somebody else had. */
 const reflect = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {

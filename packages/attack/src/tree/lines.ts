@@ -1,5 +1,5 @@
 /**
- * What the tree under attack tells, one line of JSON each on the root's stdout; and what the root is asked, on its stdin.
+ * Reports of the tree under attack, one line of JSON each on the root's stdout; and what the root is asked, on its stdin.
  */
 
 export interface Member {
@@ -25,7 +25,7 @@ export interface Load {
   readonly errors: ReadonlyArray<string>
 }
 
-/** What an actor has seen since it was last asked. */
+/** Events that an actor has seen since it was last asked. */
 export interface Seen {
   readonly at: number
   readonly events: { readonly [tag: string]: number }

@@ -1,5 +1,5 @@
 /**
- * What a careful author would write without Furrow: u32 length + msgpack over a socket, everything said in one turn of
+ * The code of a careful author without Furrow: u32 length + msgpack over a socket, everything said in one turn of
  * the event loop in one write. Both ends of the baseline use it.
  *
  *   [0, id, name, payload]           call             [1, id, value]     its answer

@@ -58,14 +58,14 @@ export const bundles: ReadonlyArray<Case> = [
   },
   {
     guarantees: ["G128"],
-    title: "a rejection that nobody handles ends an actor under a flag that would let it pass",
+    title: "an unhandled rejection ends an actor under a flag that would let it pass",
     program: "rejects.ts",
     start: () => ({ execArgv: ["--unhandled-rejections=none"] }),
     wanted: [
       "Error in forget@<pid>: left alone",
       "stderr: Error: left alone",
       "stderr:     at file://<programs>/rejects.ts",
-      "stderr: --unhandled-rejections=none is not followed here: a rejection that nobody handles ends an actor, and a " +
+      "stderr: --unhandled-rejections=none is not followed here: an unhandled rejection ends an actor, and a " +
       "root, as any uncaught error does",
       "exit code 0"
     ]

@@ -99,7 +99,7 @@ export const ends: ReadonlyArray<Case> = [
       Effect.map(program.says(/working/, patient), () => {
         for (const pid of [program.pid, ...program.left().map(({ pid }) => pid)]) process.kill(pid, "SIGTERM")
       }),
-    wanted: ["working", "Web saves: Success", "Store saves what Web had in memory", "exit code 143"]
+    wanted: ["working", "Web saves: Success", "Store saves the memory of Web", "exit code 143"]
   },
   {
     guarantees: ["G64"],

@@ -21,7 +21,7 @@ export const streams: ReadonlyArray<Case> = [
     wanted: [
       "the first reader: 1",
       "the next item: 2",
-      "one that has enough, in a Scope that lives on: 3 4 5",
+      "a reader with enough, in a Scope that lives on: 3 4 5",
       "all the others: 6 to 200, 195 items",
       "exit code 0"
     ]

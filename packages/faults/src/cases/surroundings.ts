@@ -1,4 +1,4 @@
-/** What surrounds a program: its arguments, its output, its exit code, its files. */
+/** Surroundings of a program: its arguments, its output, its exit code, its files. */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
@@ -11,7 +11,7 @@ const compiler = Path.join(
   "tsc"
 )
 
-/** What a program writes, as hexadecimal numbers. */
+/** Output of a program, as hexadecimal numbers. */
 const asNumbers = ["/bin/sh", "-c", "\"$@\" | od -An -v -tx1", "sh"]
 
 /** Of what the compiler says, the sentences that are ours. */

@@ -30,7 +30,7 @@ NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
       yield* Effect.scoped(Effect.gen(function*() {
         const ended = yield* dialog.stream.subscribe()
         const three = yield* Stream.runCollect(Stream.take(ended, 3))
-        yield* Console.log(`one that has enough, in a Scope that lives on: ${three.join(" ")}`)
+        yield* Console.log(`a reader with enough, in a Scope that lives on: ${three.join(" ")}`)
         const rest = yield* Stream.runCollect(dialog.stream.toStream)
         yield* Console.log(`all the others: ${rest.at(0)} to ${rest.at(-1)}, ${rest.length} items`)
       }))

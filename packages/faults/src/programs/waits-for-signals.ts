@@ -19,7 +19,7 @@ export const store = Store.serve(Effect.gen(function*() {
 }))
 
 export const web = Web.serve(Effect.gen(function*() {
-  const save = Effect.andThen(Effect.sleep("50 millis"), Store.calls.put({ text: "what Web had in memory" }))
+  const save = Effect.andThen(Effect.sleep("50 millis"), Store.calls.put({ text: "the memory of Web" }))
   yield* Effect.addFinalizer(() =>
     Effect.flatMap(Effect.exit(save), ({ _tag }) => Effect.sync(() => console.log(`Web saves: ${_tag}`)))
   )

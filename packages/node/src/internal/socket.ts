@@ -64,7 +64,7 @@ const cannotDial = (address: string, error: SystemError): TransportError => {
       return new TransportError({
         gone: true,
         reason:
-          `nobody listens at ${address} any more (${error.code}): its actor has ended, or its socket was deleted. ` +
+          `no actor listens at ${address} any more (${error.code}): its actor has ended, or its socket was deleted. ` +
           "Ask for its address again"
       })
     case "EMFILE":

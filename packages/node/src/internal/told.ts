@@ -37,9 +37,7 @@ export const tellRejection = (error: unknown): void => {
   const flag = sparing.exec([...process.execArgv, process.env["NODE_OPTIONS"]].join(" "))
   if (flag === null) return
   tell(
-    `--unhandled-rejections=${
-      flag[1]
-    } is not followed here: a rejection that nobody handles ends an actor, and a root, as ` +
+    `--unhandled-rejections=${flag[1]} is not followed here: an unhandled rejection ends an actor, and a root, as ` +
       "any uncaught error does"
   )
 }

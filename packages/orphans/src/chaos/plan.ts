@@ -1,5 +1,5 @@
 /**
- * What happens in one round of chaos, decided by the seed and the number of the round alone: a tree of actors, what
+ * Events of one round of chaos, decided by the seed and the number of the round alone: a tree of actors, what
  * each of them does, how it is owned, when its owner has enough, and what is done to its processes meanwhile. When
  * exactly a process is hit is up to the machine; what is tried, and in what order, is not.
  */
@@ -13,7 +13,7 @@ export interface Shape {
   readonly below: ReadonlyArray<Shape>
 }
 
-/** Who owns the tree: one call, a portal in a Scope, a nursery. */
+/** The owner of the tree: one call, a portal in a Scope, a nursery. */
 export type Owner = "call" | "portal" | "nursery"
 
 /** How the owner ends it, if it has not ended by itself. */

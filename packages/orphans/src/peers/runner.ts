@@ -7,6 +7,6 @@ import { type Job, work } from "./work.ts"
 Effect.gen(function*() {
   const platform = yield* WorkerRunner.WorkerRunnerPlatform
   const runner = yield* platform.start<void, Job>()
-  // What waits here can be interrupted, as it would be in a program that uses Effect.
+  // Waits can be interrupted here, as they would be in a program that uses Effect.
   yield* runner.run((_port, job) => Effect.sync(() => void work(job, false)).pipe(Effect.andThen(Effect.never)))
 }).pipe(Effect.provide(NodeWorkerRunner.layer), Effect.runFork)

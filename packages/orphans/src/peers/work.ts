@@ -1,4 +1,4 @@
-/** What every peer's child does: says who it is, then waits for ever or computes for ever. */
+/** The work of every peer's child: it says its name, then waits for ever or computes for ever. */
 import * as Fs from "node:fs"
 
 export interface Job {

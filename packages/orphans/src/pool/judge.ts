@@ -3,7 +3,7 @@
  */
 import type { PoolSnapshot } from "@furrow/actor/Pool"
 
-/** What the callers tried and heard. */
+/** Calls that the callers tried, and their answers. */
 export interface Heard {
   tried: number
   readonly answered: Set<number>
@@ -45,7 +45,7 @@ export const repeated = (begun: ReadonlyMap<number, number>): number =>
 export const lost = ({ answered, failed, hung, tried }: Pick<Run, "answered" | "failed" | "hung" | "tried">): number =>
   tried - answered.size - sum(failed) - hung
 
-/** What is wrong; nothing, where the accounts agree. */
+/** Faults; none, where the accounts agree. */
 export const judge = (run: Run): ReadonlyArray<string> => {
   const { answered, begun, failed, hung, kills, single, statistics, wrong } = run
   const { replaced, running, tasks, waiting } = statistics

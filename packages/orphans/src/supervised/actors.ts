@@ -31,7 +31,7 @@ export const again = Actor.endpoint("again", { ...contract, idempotent: true })
 export const roll = Actor.endpoint("roll", { success: Schema.Int })
 const endpoints = [once, again, roll] as const
 
-/** What every actor of the tree serves. */
+/** Endpoints of every actor of the tree. */
 export type Target = Pick<Portal.Portal<typeof once | typeof again | typeof roll>, "run">
 
 /** The longest time of a slow call: half of all are slow, so that some are open whenever a process dies. */

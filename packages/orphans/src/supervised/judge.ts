@@ -2,7 +2,7 @@
  * The accounts of a round, and whether they agree: what callers tried and heard, and what began at callees.
  */
 
-/** What the processes of a tree wrote down. */
+/** Records of the processes of a tree. */
 export interface Accounts {
   /** The calls that were tried, and have not ended as far as is written. */
   readonly open: ReadonlySet<string>

@@ -1,5 +1,5 @@
 /**
- * What is done to a supervised tree in one round, decided by the seed and the number of the round alone.
+ * Events that befall a supervised tree in one round, decided by the seed and the number of the round alone.
  */
 import type { Strategy } from "@furrow/actor/Supervisor"
 import { random } from "../chaos/plan.ts"

@@ -1,5 +1,5 @@
 /**
- * What the processes of a cell tell the matrix: lines of JSON in one file, because the actors between may be unable to
+ * Reports of the processes of a cell to the matrix: lines of JSON in one file, because the actors between may be unable to
  * pass anything on.
  */
 import * as Fs from "node:fs"

@@ -1,6 +1,6 @@
 /**
  * References to actors: how one is sent in a payload, and how a portal is opened with it. Within a tree every actor can
- * open a portal to every other one it has a reference to, and call what that one exposes; nothing else.
+ * open a portal to every other one it has a reference to, and call its exposed endpoints; nothing else.
  *
  * A portal opened here is borrowed: it is good for as long as its Scope, and owns nothing. A cancel through it asks the
  * actor to end, without the power to make it (DESIGN D22).
@@ -138,7 +138,7 @@ export const self: {
   Effect.flatMap(currentLocal, (local) => {
     const { info, path, reach, service } = local
     if (reach === undefined) {
-      return Effect.die(new Error("handlers that run in somebody else's process have no reference"))
+      return Effect.die(new Error("handlers that run in another process have no reference"))
     }
     const exposed = isExposed(expected)
       ? listed(expected)

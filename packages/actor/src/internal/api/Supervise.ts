@@ -41,7 +41,9 @@ import * as StartService from "./StartService.ts"
  * @since 0.1.0
  */
 export interface Policy {
-  /** Who is stopped and started for the death of one. Default: `"dependants"`, the dead one and all that use it. */
+  /**
+   * The children that are stopped and started for the death of one. Default: `"dependants"`, the dead one and all that use it.
+   */
   readonly strategy?: Machine.Strategy | undefined
   /** More deaths than `restarts` within the time, and the supervisor gives up. Default: 3 within 5 seconds. */
   readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
@@ -60,7 +62,7 @@ export interface Policy {
 }
 
 /**
- * What a supervisor does about the ends of one child.
+ * The policy of a supervisor for the ends of one child.
  *
  * @category models
  * @since 0.1.0
@@ -274,7 +276,7 @@ const planOfInside = (inside: SupervisedInside): ChildPlan => {
   }
 }
 
-/** What the end of a supervisor is for those above it. */
+/** The end of a supervisor as its owner sees it. */
 const escalated = (supervising: Supervising, why: Machine.Why): Exit.Exit<void, any> | undefined => {
   switch (why._tag) {
     case "GaveUp":
@@ -324,8 +326,8 @@ export const layer = <const Cs extends ReadonlyArray<Child>>(
   ) as Layer.Layer<any, any, any>
 
 /**
- * A supervisor that lives as long as the Scope: its children are up when this returns. What nobody above it hears of is
- * logged, unless `isHeard`.
+ * A supervisor that lives as long as the Scope: its children are up when this returns. A failure that no owner above it hears
+ * of is logged, unless `isHeard`.
  */
 const supervise = (
   own: Machine.Policy,
@@ -527,7 +529,7 @@ export interface Dynamic<in out Self, in out Config> {
  * A supervisor for actors of one Service that come and go: each is started by a name, and started again when it dies. The
  * death of one is its own, but all deaths count in one window.
  *
- * It ends with the Scope, and its children with it. Where it gives up it escalates as `Supervisor.layer` does.
+ * It ends with the Scope, and its children with it. When it gives up it escalates as `Supervisor.layer` does.
  *
  * @example
  * ```ts

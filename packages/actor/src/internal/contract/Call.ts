@@ -210,7 +210,7 @@ export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Resu
   return Endpoint.codecs(endpoint).payload.encode(value)
 }
 
-/** The same for a call that runs here, where nobody else names the endpoint. */
+/** The same for a call that runs here, where no portal names the endpoint. */
 const localInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return makeInput(endpoint, input)
@@ -374,7 +374,8 @@ export const streamEndpoint = <
   bare(Endpoint.make("stream", name, contract)) as Def<StreamEndpoint<Name, SchemaOf<P>, A, E>>
 
 /**
- * Tells a definition that an actor can serve from other values: a child looks for these where a module exports what another makes.
+ * Tells a definition that an actor can serve from other values: a child looks for these where a module exports what another
+ * makes.
  *
  * @example
  * ```ts

@@ -1,12 +1,13 @@
 /**
- * What the actors of a tree know and nobody shows: the name of the tree, and the secret by which its members are known.
+ * Credentials that the actors of a tree hold and never show: the name of the tree, and the secret by which its members are
+ * known.
  *
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
 import * as Redacted from "effect/Redacted"
 
-/** Bytes of a secret that nobody guesses. */
+/** Bytes of a secret that cannot be guessed. */
 const secretBytes = 32
 
 /** Not read before it is used: Node loads Web Crypto where it is first asked for, which no actor needs for its start. */

@@ -77,8 +77,8 @@ export interface MsgStream<in Send, out Receive, out E = never> {
     unknown
   >
   /**
-   * Everything that nobody has read yet, shared with the other readers, until the stream or the Scope ends. The stream is
-   * read once. Meanwhile `receive` is one of the readers: it holds up nobody, and fails once with `StreamOverrun` where it
+   * Everything unread, shared with the other readers, until the stream or the Scope ends. The stream is
+   * read once. Meanwhile `receive` is one of the readers: it holds up no other, and fails once with `StreamOverrun` where it
    * was 64 messages behind.
    */
   readonly subscribe: (
@@ -86,7 +86,7 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   ) => Effect.Effect<Stream.Stream<Receive, E | ActorError>, never, Scope.Scope>
   /** Ends our half: the peer's `receive` ends. Safe to repeat; the other direction stays open. */
   readonly end: Effect.Effect<void>
-  /** Ends our half and stops reading; answers with the messages nobody will read any more. Safe to repeat. */
+  /** Ends our half and stops reading; answers with the messages that stay unread. Safe to repeat. */
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
    * The same stream, reading only what also matches `schema`, until the Scope closes: anything else is `PayloadInvalid`

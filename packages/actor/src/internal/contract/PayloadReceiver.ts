@@ -39,7 +39,7 @@ export interface Decision<out Item, out Answer> extends PayloadReceiver<Item, An
 }
 
 /**
- * What becomes of payloads that do not match, in the words of their reader: a decision for all of them, or a handler that
+ * The fate of payloads that do not match, in the words of their reader: a decision for all of them, or a handler that
  * decides each (`make`). `Item` is what it may put in their place, `Answer` what it may send back.
  *
  * @category models
@@ -193,7 +193,7 @@ export const make = <Item = never, Answer = never, R = never>(
   handler: (refused: Refused) => Effect.Effect<Decision<Item, Answer>, never, R>
 ): PayloadReceiver<Item, Answer, R> => ({ [typeId]: types, handler }) as PayloadReceiver<Item, Answer, R>
 
-/** What the receiver does, as the runtime reads it; its handler runs in this context. */
+/** The decisions of the receiver, as the runtime reads them; its handler runs in this context. */
 export const ruleOf = (
   receiver: PayloadReceiver<unknown, unknown, unknown>,
   context: Context.Context<never> = Context.empty()
@@ -215,5 +215,5 @@ const decidedOf = (made: Decision<unknown, unknown>): Decided => {
   throw new TypeError("the handler of a PayloadReceiver answers with a decision: fail, drop, repair, answer or cancel")
 }
 
-/** The decision that is in force where nobody has said another. */
+/** The decision that is in force by default. */
 export const failing: Rule = { _tag: "Always", decided: { _tag: "Fail" } }

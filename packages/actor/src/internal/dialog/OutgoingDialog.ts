@@ -4,8 +4,8 @@
  *   run      Start -> one answer                         stream   Start -> chunks, paid for by credit -> the end
  *
  * Interrupting either sends one Cancel and waits for the callee's last word: the caller resumes when the far
- * finalizers have run, or when the bound has passed (then the dialog is listed as stuck, and whoever owns the actor
- * climbs the shutdown ladder). A finalizer that failed there is part of the caller's cause, as one of its own would be.
+ * finalizers have run, or when the bound has passed (then the dialog is listed as stuck, and the owner of the actor climbs the
+ * shutdown ladder). A finalizer that failed there is part of the caller's cause, as one of its own would be.
  *
  * A call is checked, encoded and given its state before its dialog is registered: nothing can throw in between.
  *
@@ -346,7 +346,7 @@ const runNow = (
   })
 }
 
-/** What the reader of a stream asks for. */
+/** Options of the reader of a stream. */
 export interface Reading {
   readonly window?: Message.Window | undefined
   /** The fate of items that do not match. */

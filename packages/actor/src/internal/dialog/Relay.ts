@@ -43,7 +43,7 @@ class Relay {
     from.registerCallee(start.dialog, callee)
   }
 
-  /** Whether the caller is there. */
+  /** True while the caller is there. */
   private get isHeard(): boolean {
     return this.phase === "open" || this.phase === "cancelled"
   }

@@ -24,8 +24,8 @@ export interface DiscoveryTree {
   /** The root as it is listed. */
   readonly root: Entry
   /**
-   * The tree's own registrar. It stays authoritative for the tree, so a Discovery asks it, follows it or wraps it: what is
-   * not claimed there is unknown to parents and children.
+   * The tree's own registrar. It stays authoritative for the tree, so a Discovery asks it, follows it or wraps it: a name that
+   * is not claimed there is unknown to parents and children.
    */
   readonly registrar: Directory
   /** True when an actor of this tree has ended, asked of its own ancestors. Bounded by `Timeouts.connect`. */

@@ -447,7 +447,7 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
     new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
   )
 
-/** A connection that ends in its greeting has no name yet: the error of its loss would speak of nobody. */
+/** A connection that ends in its greeting has no name yet: the error of its loss would name no actor. */
 const hungUp = (error: ActorError): string =>
   error instanceof ActorLost ? "its connection ended before it had answered: it may be ending" : error.message
 

@@ -150,7 +150,7 @@ export class RegistrarService implements Directory {
     ))
   }
 
-  /** Whose child an actor is; `undefined` where it is not known here. The root has no parent. */
+  /** The parent of an actor; `undefined` where it is not known here. The root has no parent. */
   parentOf(uuid: string): { readonly uuid: string | undefined } | undefined {
     const path = Registrar.pathOf(this.state, uuid)
     return path === undefined ? undefined : { uuid: path.at(-2) }

@@ -120,7 +120,7 @@ export const formatLost = (how: Lost): string => {
     case "ConnectionClosed":
       return how.reason === undefined ? "its connection closed" : `its connection closed (${how.reason})`
     case "Unreported":
-      return "it was killed, and nobody has seen the exit of its process: it may still be there"
+      return "it was killed, and the exit of its process is unseen: it may still be there"
   }
 }
 
@@ -128,7 +128,8 @@ export const formatLost = (how: Lost): string => {
  * The actor is gone without a last word, and every open call on it fails with this at once.
  *
  * `began` is `"no"` where the call never left this process, so that it can be repeated elsewhere without doing anything
- * twice; it is `"maybe"` where the actor may have begun it. `stderr` holds its last lines where we are its parent. `failure` is what it could still say of an uncaught error.
+ * twice; it is `"maybe"` where the actor may have begun it. `stderr` holds its last lines where we are its parent. `failure` is
+ * what it could still say of an uncaught error.
  *
  * @example
  * ```ts
@@ -171,7 +172,7 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
  *
  * - `gone`: it has ended, or is of another tree
  * - `timeout`: there was no answer in time
- * - `refused`: it let nobody in
+ * - `refused`: it let no connection in
  * - `transport`: it cannot be listened or dialled to
  * - `closed`: this actor is ending
  * - `none`: there is no such actor to reach from here, as the parent of a root
@@ -199,7 +200,7 @@ export type Unreachability = typeof Unreachability.Type
  * ```ts
  * const error = yield* Effect.flip(Registry.wait([isPrime], "gretchen", { within: "50 millis" }))
  * error._tag // "ActorUnreachable"
- * error.message // '"gretchen" cannot be reached: nobody of that name was ready within 50ms'
+ * error.message // '"gretchen" cannot be reached: no actor of that name was ready within 50ms'
  * ```
  * @category errors
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Who cancelled a fiber, and why: an annotation on its interruption (features CANC-17, W-C2).
+ * The canceller of a fiber, and its reason: an annotation on its interruption.
  *
  * Effect's own interruptors are numbers of one process. When a cancel arrives from another actor, the interruption of
  * the far fiber carries this instead; its finalizers can read it from their `Exit`.

@@ -26,7 +26,7 @@ export class RuntimeLayerError extends Data.TaggedError("RuntimeLayerError")<{
   readonly module: string
   readonly step: "import" | "settings" | "layer"
   readonly reason: string
-  /** What was thrown or failed with, where there was something. */
+  /** The thrown value or the failure, if there was one. */
   readonly cause?: unknown
 }> {
   override get message(): string {

@@ -1,7 +1,7 @@
 /**
- * Errors that arrive from afar are built deep inside the runtime, in no fiber of the user's: a stack of these frames
- * tells nobody anything (features ERR-18). Built here they have none, and what is shown is the far stack (as `cause`)
- * and the frames that Effect itself adds, of the fiber that fails.
+ * Errors that arrive from afar are built deep inside the runtime, in no fiber of the user's: a stack of these frames would tell
+ * nothing. Built here they have none, and show the far stack (as `cause`) and the frames that Effect itself adds, of the fiber
+ * that fails.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * Frozen pictures of what is (features P-6): plain data, taken in one step, cheap enough to take at any time.
+ * Snapshots of the runtime: plain data, taken in one step, cheap enough to take at any time.
  *
  * @since 0.1.0
  */

@@ -23,7 +23,7 @@ import { endAsOwner, ownerCancellation } from "./Owner.ts"
 /** Connects, keeping why it could not be done. */
 export const connect = (local: LocalActor, ref: ActorRefData): Effect.Effect<PeerChannel, Unreachable> => {
   if (local.reach !== undefined) return local.reach.peers.connect(ref)
-  const reason = "handlers that run here reach nobody"
+  const reason = "handlers that run here reach no peer"
   return Effect.fail(
     new Unreachable(false, new ActorUnreachable({ actor: ref.actor, target: ref.actor.name, why: "none", reason }))
   )

@@ -17,7 +17,7 @@ const rootHasNoExit =
   "Actor.exit ends an actor that serves; a root ends as its program does: return from the program, or fail"
 
 /**
- * Ends the actor we run in, as if its main had returned: its exit is `Returned`, which fails nobody. Its handlers and
+ * Ends the actor we run in, as if its main had returned: its exit is `Returned`, which is no failure. Its handlers and
  * its main are interrupted in its own name, for `reason` (default: "it ended itself"), and its finalizers run.
  *
  * The asking handler or main is interrupted here. Code that cannot be interrupted, as a finalizer, goes on. In a root it
@@ -52,10 +52,10 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
 
 /**
  * Waits until the actor behind a portal or a reference is reaped, and says how it ended: the same that its owner is told,
- * because its parent is asked. Anybody in the tree may monitor any actor, without power over it and without a connection.
+ * because its parent is asked. Every actor of the tree may monitor any other, without power over it and without a connection.
  *
  * An owner's monitor has handled the end: it fails neither the nursery nor the Layer of the actor. `portal.wait` only
- * waits. A parent keeps the last 100 ends of its children; of an earlier one nobody knows, and it fails with
+ * waits. A parent keeps the last 100 ends of its children; an earlier one is forgotten, and fails with
  * `ActorUnreachable`.
  *
  * @example

@@ -37,7 +37,7 @@ export interface ChildEntry {
   /** Ends it in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** The same, and its end is handled: it fails nobody. */
+  /** The same, and its end is handled: it is no failure. */
   readonly monitor: Effect.Effect<ActorExit>
   /** The failures of its cleanup after we had ended it; known once it is gone. */
   readonly raised: ReadonlyArray<Boxed>
@@ -60,7 +60,7 @@ export interface Life {
   readonly exit?: ((reason: string) => void) | undefined
   /** Ends it as if its main had failed. Absent in a root, as `exit`. */
   readonly fail?: ((error: unknown) => void) | undefined
-  /** From here on no call begins. Absent in a root, which nobody drains. */
+  /** From here on no call begins. Absent in a root, which is never drained. */
   readonly drain?: (() => void) | undefined
   readonly isDraining?: (() => boolean) | undefined
 }
@@ -68,7 +68,7 @@ export interface Life {
 /** Children whose ends an actor knows when they are gone. */
 const maxKeptEnds = 100
 
-/** Nothing of the runtime ends a root, or handlers in somebody's process, but their program. */
+/** Nothing of the runtime ends a root, or handlers in a process of a program, but that program. */
 const endless: Life = { ending: () => undefined, isLeaving: () => false }
 
 /** How this actor reaches others, and is reached. */

@@ -3,7 +3,7 @@
  * ancestor and down to the parent, as a search for an address does, and is answered when the actor is reaped.
  *
  * A monitor has no power over its actor and needs no connection to it. A parent keeps its last ends for questions that come
- * a moment later; an actor that nobody monitors costs nothing else.
+ * a moment later; an actor without monitors costs nothing else.
  *
  * @since 0.1.0
  */

@@ -51,7 +51,7 @@ const locate = endpoint("furrow/locate", {
 const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<Address>, NotThere> =>
   Effect.suspend((): Effect.Effect<ReadonlyArray<Address>, NotThere> => {
     const { parent, path: own, reach } = local
-    if (reach === undefined) return Effect.fail({ gone: false, reason: "handlers that run here reach nobody" })
+    if (reach === undefined) return Effect.fail({ gone: false, reason: "handlers that run here reach no peer" })
     if (!isBelow(path, own)) {
       return parent === undefined
         ? Effect.fail({ gone: true, reason: "it belongs to another tree" })

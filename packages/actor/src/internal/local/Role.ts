@@ -82,7 +82,7 @@ const ask = (local: LocalActor, channel: PeerChannel, question: Question): Effec
         : new NotPlayed({ gone: error._tag === "ActorLost" || error._tag === "ChannelClosed", reason: error.message })
   )
 
-/** What an actor answers to its relatives. */
+/** The answers of an actor to its relatives. */
 export const roleHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>
   new Map([[resolved.endpoint.name, {
     endpoint: resolved.endpoint,

@@ -2,7 +2,7 @@
  * How an actor asks the root for an actor that many share: the contract, and the keeper of such actors seen from anywhere.
  *
  * A share is a stream that is open as long as the asker needs the actor. It is given back by its end, also where the asker
- * dies: nobody counts by hand.
+ * dies: no program counts by hand.
  *
  * @since 0.1.0
  */
@@ -33,7 +33,7 @@ export type Wanted = typeof Wanted.Type
 
 /** The keeper of shared actors, wherever it is. */
 export interface Shared {
-  /** The actor of that name, which lives as long as somebody has a share of it. */
+  /** The actor of that name, which lives as long as a share of it is held. */
   readonly share: (wanted: Wanted) => Effect.Effect<ActorRefData, ActorError, Scope.Scope>
 }
 

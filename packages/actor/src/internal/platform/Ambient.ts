@@ -1,6 +1,6 @@
 /**
- * What every actor of a tree has around its handlers: telemetry, configuration, references. It is an option's value, not a
- * service: a Layer without outputs has nothing that could carry data.
+ * Layers that every actor of a tree has around its handlers: telemetry, configuration, references. It is an option's value, not
+ * a service: a Layer without outputs has nothing that could carry data.
  *
  * @since 0.1.0
  */

@@ -125,7 +125,7 @@ export const fromPlans = (
     credentialsOf(spec)
   )
 
-/** What an actor was told, as plans: modules are imported, and the platform's own transports are made without. */
+/** The settings that an actor was told, as plans: modules are imported, and the platform's own transports are made without. */
 const revived = (spec: PlatformSpec, native: NativeProcess): Effect.Effect<Plans, RuntimeLayerError> =>
   Effect.gen(function*() {
     const found = <L>(kind: Kind, data: PortableData) =>

@@ -1,5 +1,5 @@
 /**
- * What starts the actors of a tree, as a plan: the platform's own spawner, or one of the program's around it.
+ * The starter of the actors of a tree, as a plan: the platform's own spawner, or one of the program's around it.
  *
  * @since 0.1.0
  */
@@ -49,7 +49,7 @@ export interface NativeControl {
   readonly pid: number
   /** Why nothing may be started here now, if so. */
   readonly refusal: string | undefined
-  /** How members prove themselves with the secret of their tree; undefined where nobody outside can dial. */
+  /** How members prove themselves with the secret of their tree; undefined where no other process can dial. */
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
   /** The guard for programs that are no actors, if this platform has one. */
   readonly guard?: GroupGuard | undefined

@@ -110,7 +110,7 @@ export class OpenPool {
   readonly name: string
   readonly table: Table.Table
   readonly counts = new Counts.Counts()
-  /** Without the caller of `make`: what runs for the pool belongs to nobody's trace or deadline. */
+  /** Without the caller of `make`: what runs for the pool belongs to no trace or deadline. */
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
   private readonly settings: Settings
@@ -134,7 +134,7 @@ export class OpenPool {
     this.context = withoutCaller(context)
     this.clock = Context.get(context, Clock.Clock)
     this.releases = [
-      // An actor that somebody else ends says so here before its connection ends.
+      // An actor that is ended by another says so here before its connection ends.
       local.events.subscribe((event) => {
         if (event._tag !== "ActorEnding") return
         const slot = this.bySlot.get(event.actor.uuid)
@@ -187,7 +187,7 @@ export class OpenPool {
     if (task.since < 0) task.since = this.clock.currentTimeMillisUnsafe()
   }
 
-  /** Nobody waits for the task any more, or its work is over. */
+  /** No caller waits for the task any more, or its work is over. */
   leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
     if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
     // It may have a worker, and be given up before it is told so.
@@ -275,7 +275,7 @@ export class OpenPool {
     task.worker = this.workers.get(task.holder as Table.Slot)!
     // Counted by the cheaper clock: a step of the wall clock spoils no more than the numbers of that moment.
     const now = this.clock.currentTimeMillisUnsafe()
-    // One that has its worker at once has asked in this moment.
+    // A task that has its worker at once has asked in this moment.
     this.counts.wait.observe(task.since < 0 ? 0 : Math.max(0, now - task.since))
     task.since = now
     task.wake?.()
@@ -343,7 +343,7 @@ export class OpenPool {
       measuredAt: -Infinity
     })
     this.bySlot.set(portal.actor.uuid, slot)
-    // It was told to end while it started. One that is full at once is condemned, too, and does its tasks first.
+    // It was told to end while it started. A worker that is full at once is condemned, too, and does its tasks first.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
     this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
@@ -407,10 +407,10 @@ export class OpenPool {
   }
 }
 
-/** Rungs on which an actor is that nobody has asked to end. */
+/** Rungs of an actor that was not asked to end. */
 const lostRungs: ReadonlySet<string> = new Set(["Terminating", "Killed", "Gone"])
 
-/** What the tasks are told that no other worker can have. */
+/** The error of tasks that no other worker can have. */
 const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> =>
   Cause.fail(withoutStack(() =>
     new ActorUnreachable({

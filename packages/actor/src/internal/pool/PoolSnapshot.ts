@@ -59,7 +59,7 @@ export interface PoolSnapshot {
   /**
    * Workers that were replaced, by reason; a `spare` one and those of a pool that is `closed` have no successor.
    *
-   * - `lost`: its connection ended. `left`: it ended itself, or somebody else ended it
+   * - `lost`: its connection ended. `left`: it ended itself, or another actor ended it
    * - `stuck`: it did not let go of a task that was given up
    * - `tasks`, `age`, `memory`: it was recycled
    */

@@ -47,12 +47,12 @@ export const iterable = <A>(
     ? Stream.toAsyncIterableWith(stream, context)
     : { [Symbol.asyncIterator]: () => untilAborted(context, stream, signal) }
 
-/** What becomes of an iterator: aborted is one whose reader was not told of it yet. */
+/** The states of an iterator: aborted is one whose reader was not told of it yet. */
 type Reading = "new" | "open" | "aborted" | "over"
 
 const done = { done: true, value: undefined } as const
 
-/** The same until a signal is aborted: that closes the stream, also where nobody asks for an item any more. */
+/** The same until a signal is aborted: that closes the stream, also when no item is asked for any more. */
 const untilAborted = <A>(
   context: Context.Context<never>,
   stream: Stream.Stream<A, unknown>,

@@ -10,7 +10,7 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type * as Table from "./Table.ts"
 
 /**
- * How many workers there are: between `min` and `max`. One that has been idle for so long ends, while there are more
+ * How many workers there are: between `min` and `max`. A worker that has been idle for this time ends, while there are more
  * than `min`. Default: `min` 0, `idle` 30 seconds.
  *
  * @category models
@@ -29,12 +29,12 @@ export interface Size {
  * @since 0.1.0
  */
 export interface Recycle {
-  /** After so many tasks. */
+  /** After this number of tasks. */
   readonly tasks?: number | undefined
   /** When it has lived for so long. */
   readonly age?: Duration.Input | undefined
   /**
-   * When its process has so many MiB of resident memory, buffers and native memory included. Looked at after a task, once
+   * When its process has this many MiB of resident memory, buffers and native memory included. Looked at after a task, once
    * a second at most.
    */
   readonly memory?: number | undefined
@@ -49,7 +49,7 @@ export interface Recycle {
 export interface PoolOptions {
   /** A number of workers, or between how many. */
   readonly size: number | Size
-  /** Tasks that one worker may have at once. Default: 1. */
+  /** Tasks that a worker may have at once. Default: 1. */
   readonly concurrency?: number | undefined
   /**
    * Tasks that may wait for workers that are busy: another one is `PoolFull`, at once. Those that workers are still to be
@@ -57,8 +57,8 @@ export interface PoolOptions {
    */
   readonly queue?: number | undefined
   /**
-   * How long a worker may take to let go of a task that was interrupted or is out of time. One that takes longer is
-   * replaced, and killed where it does not end. Default: half a second.
+   * How long a worker may take to let go of a task that was interrupted or is out of time. A worker that takes longer is
+   * replaced, and killed if it does not end. Default: half a second.
    */
   readonly letGo?: Duration.Input | undefined
   readonly recycle?: Recycle | undefined
@@ -150,7 +150,7 @@ export const tableOf = (name: string, options: PoolOptions): Table.Options => {
 
 const defaultRetries = 1
 
-/** The bounds of one task; throws where they make no sense. What is left of a deadline may be below 0. */
+/** The bounds of one task; throws where they make no sense. The rest of a deadline may be below 0. */
 export const taskOf = (
   pool: string,
   { retries, within }: { readonly retries?: number | undefined; readonly within?: Duration.Input | undefined }

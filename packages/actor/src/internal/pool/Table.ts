@@ -242,7 +242,7 @@ const backOff = (table: Table, { error, failures }: Row, actions: Actions): void
 }
 
 /**
- * Starts what is missing: up to `min`, and for the tasks that wait for anybody. Workers with their last tasks make way for
+ * Starts missing workers: up to `min`, and for the tasks that wait for any worker. Workers with their last tasks make way for
  * one successor at a time: there is one more than `max` at most.
  */
 const grow = (table: Table, actions: Actions): void => {

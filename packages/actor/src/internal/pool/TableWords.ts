@@ -1,5 +1,5 @@
 /**
- * The words of a pool's table: its slots and bounds, what can happen to it, and what is then to be done.
+ * The words of a pool's table: its slots and bounds, its events, and the actions that follow.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ export type Ticket = Waiting.Ticket
 export type Failure = Cause.Cause<ActorError>
 
 /**
- * The reasons why a worker gets no more tasks: its connection ended, or it ends for somebody else's reason; it did not let
+ * The reasons why a worker gets no more tasks: its connection ended, or another actor ends it; it did not let
  * go; it has done its time. `spare` and `closed` have no successor.
  */
 export const reasons = ["lost", "left", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
@@ -56,13 +56,13 @@ export interface Row {
 export interface Options {
   readonly min: number
   readonly max: number
-  /** Tasks that one worker may have at once. */
+  /** Tasks that a worker may have at once. */
   readonly concurrency: number
   /** Tasks that may wait. */
   readonly queue: number
   /** Milliseconds after which an idle worker beyond `min` ends. */
   readonly idle: number
-  /** A worker is replaced after so many tasks, milliseconds, or bytes of resident memory. */
+  /** A worker is replaced after this number of tasks, milliseconds, or bytes of resident memory. */
   readonly tasks: number
   readonly age: number
   readonly memory: number

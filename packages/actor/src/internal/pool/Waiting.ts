@@ -189,7 +189,7 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
   ticket.binding = undefined
   const place = holderOf(binding)
   binding.running--
-  // The last task of a key on a worker that is leaving: the others of the key are the first for anybody.
+  // The last task of a key on a worker that is leaving: the others of the key are the first for any worker.
   if (!binding.tickets.isEmpty && holderOf(binding) !== place) {
     leave(binding)
     waiting.forAnybody++
@@ -198,7 +198,7 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
   settle(waiting, binding)
 }
 
-/** The next task of a place: the older one of those bound to it and those for anybody. It holds the task from now on. */
+/** The next task of a place: the older one of those bound to it and those for any worker. It holds the task from now on. */
 export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined => {
   const bound = holder.own.first
   const other = waiting.anybody.first
@@ -221,7 +221,7 @@ export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined =>
 
 const numberOf = (member: Ticket | Binding): number => isBinding(member) ? member.tickets.first!.number : member.number
 
-/** The worker of a place has gone: its keys are free, and their tasks are the first for anybody. */
+/** The worker of a place has gone: its keys are free, and their tasks are the first for any worker. */
 export const unbind = (waiting: Waiting, holder: Holder): void => {
   holder.life++
   holder.isLeaving = false

@@ -136,14 +136,14 @@ export interface Portal<in X> {
    * `ref`, `cancel`, `wait` and `closed` are those of the actor of this moment.
    */
   readonly incarnation: number
-  /** Whether calls pass, wait or fail here, now and after every change. It ends with `"gone"`. */
+  /** The fate of calls here, now and after every change: they pass, wait or fail. It ends with `"gone"`. */
   readonly changes: Stream.Stream<Reachability>
   /** A picture of the connection: dialogs, frames, bytes. */
   readonly statistics: Effect.Effect<PortalSnapshot>
 }
 
 /**
- * What becomes of a call through a portal: it passes, it waits for a restart, or it fails.
+ * The fate of a call through a portal: it passes, it waits for a restart, or it fails.
  *
  * @category models
  * @since 0.1.0
@@ -291,7 +291,7 @@ const addressing = (prefix: string | undefined) => {
 /** For programs without types, which hand over something else: a mistake of theirs, named here. */
 const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
   new TypeError(
-    `what is asked of an actor is a ${kind} as data: what an endpoint returns, as in \`isPrime({ n: 7 })\`. A plain ` +
+    `an actor is asked with a ${kind} as data: the return value of an endpoint, as in \`isPrime({ n: 7 })\`. A plain ` +
       "Effect, Stream or function cannot cross"
   )
 
@@ -328,7 +328,7 @@ const unknown = (
 }
 
 const noReference = (name: string): string =>
-  `"${name}" runs in this process and has no reference: nobody else could open a portal to it. Start it as an actor`
+  `"${name}" runs in this process and has no reference: no other process could open a portal to it. Start it as an actor`
 
 /** Builds a portal over an open channel. */
 export const make = (options: PortalOptions): Portal<any> => {

@@ -116,7 +116,7 @@ export const recordDefinitions = (): void => {
 }
 
 /**
- * Ends the record and drops what is in it: the actor has found what it serves.
+ * Ends the record and drops its contents: the actor has found what it serves.
  *
  * @example
  * ```ts
@@ -136,7 +136,7 @@ export const define = <A>(value: A, named: DefinitionName, leads = false): A => 
 }
 
 /**
- * The file of a `module`. What follows a `#` tells apart modules that a bundler has put into one file.
+ * The file of a `module`. The part behind a `#` tells apart modules that a bundler has put into one file.
  *
  * @example
  * ```ts

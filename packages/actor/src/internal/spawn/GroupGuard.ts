@@ -5,7 +5,7 @@
  */
 
 /**
- * Puts process groups under the guard of the tree: what is in them ends when this process does, however it ends.
+ * Puts process groups under the guard of the tree: their processes end when this process does, however it ends.
  *
  * @category models
  * @since 0.1.0
@@ -18,6 +18,6 @@ export interface GroupGuard {
   readonly prefix: () => ReadonlyArray<string> | undefined
   /** A process of that number leads a group of its own. The result is called when it was reaped: what it left is killed. */
   readonly enter: (group: number) => () => void
-  /** Sends a signal that the kernel refuses this process to send, if anybody of the tree can. */
+  /** Sends a signal that the kernel refuses this process to send, if a process of the tree can. */
   readonly signal: (group: number, signal: "SIGTERM" | "SIGKILL") => void
 }

@@ -4,7 +4,7 @@
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
  *                 ^ slowest member     ^ the first that nobody has read
  *
- * A member begins with the oldest item that nobody has read, and takes items in order. A member that waits holds back
+ * A member begins with the oldest unread item, and takes items in order. A member that waits holds back
  * the reading once it is its capacity behind; the others lose their oldest items instead, and all but `drop` are told.
  * When the last member leaves, unread items go back, so that the next reader has them: nothing is lost by a coming or a
  * going, and nothing is read without a reader.
@@ -12,7 +12,7 @@
  * `owner` is the stream's own `receive` while others are subscribed: it holds back no other, is told of its loss, and
  * is no reason to read on.
  *
- * Streams of their own (`toStream`) read alone until somebody joins: from then on each is a member that waits.
+ * Streams of their own (`toStream`) read alone until another reader joins: from then on each is a member that waits.
  *
  * @since 0.1.0
  */
@@ -186,7 +186,7 @@ const left = (state: State, id: number): Step => {
   members.delete(id)
   const others = Array.from(members.values())
   if (others.some(({ policy }) => policy !== "owner")) return [trimmed({ ...state, members }), nothing]
-  // What an owner has not read is its own again, also what it would have lost and nobody has read.
+  // Items that an owner has not read are its own again, also those it would have lost, if unread.
   const owner = others[0]
   const from = Math.max(state.base, Math.min(state.delivered, owner === undefined ? Infinity : oldestFor(state, owner)))
   const items = state.items.slice(from - state.base)

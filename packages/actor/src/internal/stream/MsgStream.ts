@@ -135,7 +135,7 @@ class Shared {
     })
   }
 
-  /** What a member finds in the place of its next item, where that is not simply the item. */
+  /** The thing that a member finds in the place of its next item. */
   private look(id: number): Look | undefined {
     const next = FanOut.next(this.state, id)
     const { receiving } = this.reader

@@ -1,5 +1,5 @@
 /**
- * What a reader of one stream demands of its items, and what becomes of those that do not match: schemas in force
+ * The demands of a stream's reader on its items, and the fate of those that do not match: schemas in force
  * (`narrow`), receivers in force (`receiving`), and the count of what they decided.
  *
  * The innermost receiver decides. Its handler runs in the fiber of a reader; decisions are checked here and carried out.
@@ -33,7 +33,7 @@ export interface ReceivingOptions {
   readonly answer?: ((message: unknown) => "sent" | "full" | Effect.Effect<never, unknown>) | undefined
   /** Cancels the dialog, and returns when readers have their failure. */
   readonly cancel: (reason: string) => Effect.Effect<void>
-  /** No more is read: what is here and what still comes is dropped. */
+  /** No more is read: items that are here or still come are dropped. */
   readonly abandon: () => void
   /** True once readers are told how the stream ended, whatever stands before that. */
   readonly isFailed: () => boolean
@@ -73,11 +73,11 @@ export class Unreadable {
   }
 }
 
-/** What a reader finds where it looks for its next item; `place` is what stands there from now on. */
+/** The thing that a reader finds in the place of its next item; `place` is what stands there from now on. */
 export type Look =
   | { readonly _tag: "Item"; readonly place: unknown; readonly item: unknown }
   | { readonly _tag: "Skip"; readonly place: unknown }
-  /** `refused` counts payloads that nobody decides about. */
+  /** `refused` counts payloads without a decision. */
   | {
     readonly _tag: "Fail"
     readonly place: unknown
@@ -127,7 +127,7 @@ export class Receiving {
     }
   }
 
-  /** What a reader finds in this place; a decision that needs no handler is made. */
+  /** The thing that a reader finds in this place; a decision that needs no handler is made. */
   look(place: unknown): Look {
     if (place instanceof Unreadable) return { _tag: "Fail", place, failure: Effect.fail(place.error()), refused: 0 }
     const slot = this.slotOf(place)
@@ -215,7 +215,7 @@ export class Receiving {
   private slotOf(place: unknown): unknown {
     if (!(place instanceof Slot)) return this.checked(place)
     const { isItem, sent, state } = place
-    // What stands in for a payload is an item like others: a narrower schema may refuse it, too.
+    // A value that stands in for a payload is an item like others: a narrower schema may refuse it, too.
     if (state._tag === "Repaired") return this.issueOf(state.item) === undefined ? place : this.checked(state.item)
     if (state._tag !== "Open" || !isItem || Option.isNone(sent)) return place
     return this.issueOf(sent.value) === undefined ? sent.value : place

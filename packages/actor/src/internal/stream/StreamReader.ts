@@ -96,7 +96,7 @@ export class StreamReader {
   private next = 0
   /** True when something else than items may be among them. */
   private mixed = false
-  /** What the reader demands of its items, once it demands more than the contract, or one did not match. */
+  /** The demands of the reader on its items, once it demands more than the contract, or one did not match. */
   private demands: Receiving | undefined
   private arrival: (() => void) | undefined
 
@@ -105,7 +105,7 @@ export class StreamReader {
     this.inbox = new Inbox(options.window, options.overflow)
   }
 
-  /** What the reader demands of its items, and what becomes of those that do not match. */
+  /** The demands of the reader on its items, and the fate of those that do not match. */
   get receiving(): Receiving {
     if (this.demands !== undefined) return this.demands
     const { answer, cancel, channel, endpoint, events, items, maker, rule } = this.options
@@ -336,10 +336,10 @@ export class StreamReader {
     return this.mixed || this.demands !== undefined && this.demands.isNarrowed
   }
 
-  /** What stands at the head; what is found there stays there. */
+  /** The thing at the head, which stays there. */
   private look(): Look {
     const found = this.receiving.look(this.decoded[this.next])
-    // What fails or is skipped is passed at once.
+    // A failure or a skipped item is passed at once.
     if (found._tag !== "Fail" && found._tag !== "Skip" && found.place !== this.decoded[this.next]) {
       this.decoded = this.decoded.with(this.next, found.place)
       this.mixed = true

@@ -285,7 +285,7 @@ export class ChildActor {
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
-    // Deep down half of what is left is more: an actor that answers needs no reserve, one that does not ends with us.
+    // Deep in a tree half of the rest is more: an actor that answers needs no reserve, and another ends with its parent.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
 
@@ -295,7 +295,7 @@ export class ChildActor {
     this.local.buried(this, exit!)
     if (end._tag === "Unreported") {
       this.process.logError(
-        `${formatActor(this.actor)} was killed, and nobody has seen its exit: it may still be there`
+        `${formatActor(this.actor)} was killed, and its exit is unseen: it may still be there`
       )
     }
     // The exit may be known before the end of the connection is: callers that wait for a word hear of the loss.

@@ -11,7 +11,7 @@ import type { GaveUp } from "../errors/GaveUp.ts"
 /**
  * Told when an actor of a Layer is lost after it was built, or a supervisor gives up; told of a success when a supervisor
  * has shut itself down in order. The listener is the next supervisor around it, `Actor.launch`, or the actor whose Layer it
- * is. Where there is none, a failure is an Error log.
+ * is. Without one, a failure is an Error log.
  *
  * A platform's own Layers tell it too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a success as returned.
  *

@@ -34,7 +34,7 @@ const policy: Machine.Policy = {
   dynamic: false
 }
 
-/** Milliseconds between two looks at a name that somebody else's actor is about to have. */
+/** Milliseconds between two looks at a name that a foreign actor is about to have. */
 const lookAgainMillis = 50
 
 /** A name, with what its first asker wants: one name is one key. */
@@ -78,7 +78,7 @@ export class Keeper implements Shared {
     )
   )
 
-  /** What the root serves to its tree. */
+  /** Endpoints that the root serves to its tree. */
   get handlers(): BoundHandlers {
     return new Map([[share.endpoint.name, {
       endpoint: share.endpoint,
@@ -117,7 +117,7 @@ export class Keeper implements Shared {
     })
   }
 
-  /** An actor of that name and Service that somebody else owns. */
+  /** An actor of that name and Service with another owner. */
   private foreign({ key, name }: Wanted): Effect.Effect<Entry | undefined, ActorError> {
     return Effect.map(
       this.local.reach!.directory.list(name),
@@ -129,7 +129,7 @@ export class Keeper implements Shared {
     return role !== undefined && this.roles.has(role.name)
   }
 
-  /** Somebody else's actor has come first: it may be what is wanted, as soon as it is ready. */
+  /** A foreign actor has come first: it may be the wanted one, as soon as it is ready. */
   private again(wanted: Wanted, error: ActorError): Effect.Effect<ActorRefData, ActorError, Scope.Scope> {
     if (!(error instanceof NameTaken)) return Effect.fail(error)
     const isStarting = error.actor.pid === 0
@@ -159,7 +159,7 @@ export class Keeper implements Shared {
         policy,
         backoff: Schedule.jittered(Schedule.exponential("50 millis")),
         holdMillis: Context.get(this.context, Timeouts).spawn,
-        closingReason: "nobody uses it any more",
+        closingReason: "it is used no more",
         children: [{
           spec: { key: name, uses: [], restart, significant: restart !== "permanent", standby: false },
           stopWithinMillis: undefined,

@@ -275,8 +275,8 @@ export const nursery = <A, E, R>(
   ) as Effect.Effect<A, any, any>
 
 /**
- * The ends of the actors of the nursery around us, from the moment the stream is read until the nursery ends. While it is
- * read an end fails nobody: its reader decides. Two readers share the ends between them.
+ * The ends of the actors of the nursery around us, from the moment the stream is read until the nursery ends. While it is read
+ * an end is no failure: its reader decides. Two readers share the ends between them.
  *
  * An end that is unread when the readers have enough, or when the nursery ends, counts as without them. The failure of a
  * job (`Actor.forkInActor`) stays the nursery's. 1,000 ends wait for a reader; one more fails the nursery with

@@ -1,5 +1,5 @@
 /**
- * A region that owns actors, as one value that one pure step changes (DESIGN D4, D19, D21):
+ * A region that owns actors, as one value that one pure step changes:
  *
  *   Open --body returned--> Joining --jobs and awaited actors are done--> Closing --body over, everybody reaped--> Done
  *     |                        |                                             ^
@@ -8,7 +8,7 @@
  * The first failure is the region's, and interrupts the body. Later ones are data, and so is what only answers our own
  * cancel. A cleanup that failed is the region's failure where nothing else is: as a finalizer's that dies in a Scope.
  *
- * While somebody reads the ends of its actors they fail nobody: each waits for a reader. An end that stays unread counts
+ * While the ends of its actors are read they are no failures: each waits for a reader. An end that stays unread counts
  * after all, when its readers have read enough, or when the region ends.
  *
  * @since 0.1.0
@@ -53,7 +53,7 @@ export interface State<Child, Job> {
   readonly cleanup: ReadonlyArray<Boxed>
   /** Readers of the ends of its actors. */
   readonly readers: number
-  /** The ends that came while somebody read, the oldest first. */
+  /** The ends that came while they were read, the oldest first. */
   readonly unread: ReadonlyArray<End<Child>>
   /** The failure of a region whose readers do not keep up. */
   readonly overrun: Cause.Cause<unknown>
@@ -224,13 +224,13 @@ const childGone = <Child, Job>(
 const wakeReaders = (state: State<any, any>): ReadonlyArray<Action<never>> =>
   state.readers > 0 ? [{ _tag: "WakeReaders" }] : []
 
-/** An end that nobody handles. */
+/** An end without a handler. */
 const count = <Child, Job>(state: State<Child, Job>, { exit, raised }: End<Child>): Step<Child, Job> => {
   const told = { ...state, cleanup: [...state.cleanup, ...raised].slice(0, maxCleanupFailures) }
   return exit._tag === "Lost" || exit._tag === "Failed" ? fail(told, Cause.fail(exit.error)) : [told, []]
 }
 
-/** The ends that nobody has read count after all. */
+/** The unread ends count after all. */
 const countUnread = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   let counted: State<Child, Job> = { ...state, unread: [] }
   const told: Array<Action<Child>> = []

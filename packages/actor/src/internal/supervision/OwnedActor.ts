@@ -60,7 +60,7 @@ export interface State {
   readonly loss: ActorError | undefined
   /** The last signal that was sent to it, and why it came to that. */
   readonly forced: { readonly signal: string; readonly reason: string } | undefined
-  /** Monitors of this process that wait for its end: an end that one of them hears fails nobody. */
+  /** Monitors of this process that wait for its end: an end that one of them hears is no failure. */
   readonly monitors: number
   /** How it ended; set with the last rung. */
   readonly exit: ActorExit | undefined
@@ -125,7 +125,7 @@ const forcedBy = (state: State, input: Ladder.Input, actions: ReadonlyArray<Ladd
 
 /** Names the reason of a signal, by the rung it is sent from. */
 const reasonOf = (rung: Ladder.Rung, input: Ladder.Input): string => {
-  if (input === "lost") return "nobody could ask it to end, because it had no connection"
+  if (input === "lost") return "it could not be asked to end, because it had no connection"
   switch (rung) {
     case "Asked":
       return "it did not acknowledge that it was to end (`Timeouts.cancelAck`)"

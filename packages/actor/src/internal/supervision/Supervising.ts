@@ -285,7 +285,7 @@ export class Supervising {
     return member
   }
 
-  /** A child has left the list: its name is free before anybody hears of it. */
+  /** A child has left the list: its name is free before any monitor hears of it. */
   private remove(key: string, answer: Exit.Exit<never, unknown>): void {
     const member = this.roster.get(key)!
     this.roster.leave(member)

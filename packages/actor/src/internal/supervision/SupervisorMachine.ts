@@ -49,7 +49,7 @@ export const step = (policy: Policy, state: State, input: Input): Step => {
 /** The first actions of a supervisor. */
 export const begin = (policy: Policy, state: State): Step => settle(policy, state)
 
-/** What was asked for by hand counts as no death, and waits for no backoff. A supervisor that ends is left alone. */
+/** A stop or restart by hand counts as no death, and waits for no backoff. A supervisor that ends is left alone. */
 const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "restart" | "stop" | "start"): Step => {
   // A child that leaves the list is gone for good.
   if (given.phase._tag !== "Running" || goal === "Removed") return [given, []]
@@ -78,8 +78,8 @@ const withoutIdleWait = (state: State): State =>
     : state
 
 /**
- * These incarnations go, and come back: all but temporary ones, unless it is for their own sake. The one behind `first` succeeds
- * it; those beside the others go with them.
+ * These incarnations go, and come back: all but temporary ones, unless it is for their own sake. The one behind `first`
+ * succeeds it; those beside the others go with them.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {
   const marked = update(state, keys, ({ goal, key, restart, status }) => ({
@@ -180,7 +180,7 @@ const died = (
   if (decide(child.restart, exit._tag) === "drop") {
     const dropped = drop(policy, dead, child)
     if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
-    // One that uses it waits to start: it comes back at once, so its end counts like any other.
+    // A child that uses it waits to start: it comes back at once, so its end counts like any other.
   }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity

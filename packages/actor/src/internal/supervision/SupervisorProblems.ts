@@ -1,5 +1,5 @@
 /**
- * What is wrong with children and a policy, before a supervisor is made of them.
+ * Mistakes in children and a policy, found before a supervisor is made of them.
  *
  * @since 0.1.0
  */

@@ -18,7 +18,7 @@ export interface Message {
 }
 
 /**
- * What becomes of a message for which a subscriber has no room:
+ * The fate of a message for which a subscriber has no room:
  *
  * - `"block"`: its publisher waits, and so do later publishers of that key, until the subscriber has read on
  * - `"drop-oldest"`: the subscriber loses its oldest, and is told how many
@@ -103,7 +103,7 @@ export class Hub {
     return actions
   }
 
-  /** One more subscriber, which is first given the last of what is kept. */
+  /** One more subscriber, which is first given the last kept messages. */
   subscribe(id: number, keys: ReadonlyArray<string> | null, overflow: Overflow, replay: number): void {
     const wanted = keys === null ? undefined : new Set(keys)
     const subscriber: Subscriber = {
@@ -185,8 +185,8 @@ export class Hub {
   }
 
   /**
-   * Takes all that may be taken of what waits, in the order in which it came. Nobody gets room on the way: what is held at
-   * one publisher is held at all that come later.
+   * Takes all that may be taken of what waits, in the order in which it came. No subscriber gets room on the way: a key that is
+   * held at one publisher is held at all that come later.
    */
   private goOn(actions: Array<Action>): void {
     if (this.waiting.length === 0) return

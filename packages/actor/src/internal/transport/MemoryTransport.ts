@@ -95,7 +95,7 @@ export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly 
   const handlers: [ConnectionHandlers | undefined, ConnectionHandlers | undefined] = [undefined, undefined]
   const leftToRight = new Pipe(right, () => left.enter(() => handlers[0]?.drain()))
   const rightToLeft = new Pipe(left, () => right.enter(() => handlers[1]?.drain()))
-  // What a process has written before its end still arrives; what it has not read is lost.
+  // Bytes that a process has written before its end still arrive; bytes that it has not read are lost.
   const over = (out: Pipe, back: Pipe) => () => {
     out.end()
     back.cut()
@@ -136,7 +136,7 @@ export const hub = (): TransportDriver["Service"] => {
         if (listener === undefined) {
           // A text that is no address proves no actor gone.
           const gone = /^\/memory\/\d+$/.test(address)
-          return Effect.fail(new TransportError({ gone, reason: `nobody listens at ${address}` }))
+          return Effect.fail(new TransportError({ gone, reason: `no actor listens at ${address}` }))
         }
         const [near, far] = pair(turn, listener.turn)
         listener.turn.enter(() => listener.accept(far))

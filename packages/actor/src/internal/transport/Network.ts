@@ -1,6 +1,6 @@
 /**
- * Everything an actor listens with and dials by: the drivers of its tree's transports as one, with the proof that who is
- * at the other end belongs to the tree.
+ * Everything an actor listens with and dials by: the drivers of its tree's transports as one, with the proof that the other end
+ * belongs to the tree.
  *
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
  * The command line by which a program is started under the guard.
  *
- * Between the start of a process and the guard's knowledge of it the root may be killed. So what is started is a shell that
+ * Between the start of a process and the guard's knowledge of it the root may be killed. So the started process is a shell that
  * waits for a line and becomes the program then: at the end of that pipe it ends, and nothing of the program has run.
  */
 import type { GroupGuard } from "@furrow/actor/ActorProcess"

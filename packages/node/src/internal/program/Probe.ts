@@ -1,5 +1,5 @@
 /**
- * Asks a port or a socket file until somebody accepts.
+ * Asks a port or a socket file until it accepts.
  */
 import * as Effect from "effect/Effect"
 import type * as Net from "node:net"

@@ -1,5 +1,5 @@
 /**
- * A program that runs: its output is read to the end whoever listens, and its end is known however it came.
+ * A program that runs: its output is read to the end with or without readers, and its end is always known.
  */
 import { type GroupGuard, withoutStack } from "@furrow/actor/ActorProcess"
 import * as Cause from "effect/Cause"
@@ -38,7 +38,7 @@ const heldLines = 256
 const replayedLines = 64
 /** Lines in errors and exits. */
 const keptLines = 20
-/** A kept line is cut after so many characters. */
+/** Characters after which a kept line is cut. */
 const keptLineChars = 1024
 /** After the exit, for more of the output to come: a process that has left the group may hold the pipes. */
 const outputGraceMillis = 100
@@ -50,7 +50,7 @@ const maxRestBytes = 2 * 1024 * 1024
 const maxRestMillis = 10_000
 /** Between two looks whether a process is gone whose exit is not told. */
 const goneLookMillis = 10
-/** What SIGKILL may take, which the kernel puts off only for a call that it cannot break off. */
+/** The time that SIGKILL may take, which the kernel puts off only for a call that it cannot break off. */
 export const killBoundMillis = 10_000
 
 export interface Options {
@@ -177,7 +177,7 @@ export class Running {
   }
 
   /**
-   * Lets go of Effect's part, which waits for processes of its group that are dead and not reaped: nobody waits for it. It
+   * Lets go of Effect's part, which waits for processes of its group that are dead and not reaped: nothing waits for it. It
    * signals the group, so that it is let go at the end of the program and not later, where the number may be another's.
    */
   private readonly release: Effect.Effect<void> = Effect.suspend(() =>
@@ -206,7 +206,7 @@ export class Running {
       yield* Fiber.interrupt(reading)
       // A process that has left the group holds the other ends: ours would never be closed.
       for (const stream of this.child?.stdio ?? []) stream?.destroy()
-      // What was being started while its group was killed may have come into it only then.
+      // A process that was starting while its group was killed may have come into it only then.
       killLeftIn(this.handle.pid)
       const lines = this.lastLines()
       const ended: Life.ProgramExit = Exit.isSuccess(exit)

@@ -27,7 +27,7 @@ export interface Process {
   state: "running" | "stopped" | "over"
   /** The lanes of a stopped process. */
   readonly held: Array<Lane>
-  /** What its kernel closes when it is over. */
+  /** Things that its kernel closes when it is over. */
   readonly holds: Array<Job>
   /** The lane of each connection, stream or fiber that has one of its own. */
   readonly lanes: WeakMap<object, Lane>
@@ -44,7 +44,7 @@ export interface Temper {
   readonly maxDelayMillis: number
 }
 
-/** How a run has ended: `stuck` means that nothing can run and nobody sleeps. */
+/** How a run has ended: `stuck` means that nothing can run and no fiber sleeps. */
 export type End = "done" | "stuck" | "endless"
 
 /** The clock passes 1 ms for so many choices: a loop of calls does not stop it. */

@@ -19,7 +19,7 @@ export interface Happening {
 }
 
 /**
- * What befalls actors of a run by chance: each is the part of all actors that it befalls, from 0 to 1, at a moment of the
+ * Faults that befall actors of a run by chance: each is the part of all actors that it befalls, from 0 to 1, at a moment of the
  * seed's choice. `preempt` is the chance that a fiber is preempted before an operation, and `late` that bytes are late;
  * by default the seed chooses both.
  *
@@ -43,7 +43,7 @@ const stopMillis = [3, 30, 400, 9_000] as const
 
 export class Machine {
   readonly happenings: Array<Happening> = []
-  /** Actors that were hurt from outside: what is lost with them is nobody's fault. */
+  /** Actors that were hurt from outside: calls lost with them are no fault. */
   readonly hurt = new Set<string>()
   private readonly kernel: Kernel
   private readonly faults: Faults

@@ -1,5 +1,5 @@
 /**
- * What a simulated process is given in place of its event loop: Scheduler, Clock, Random and Turn, of its own each.
+ * The parts that a simulated process is given in place of its event loop: Scheduler, Clock, Random and Turn, of its own each.
  *
  * @since 0.1.0
  */
