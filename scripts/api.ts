@@ -12,7 +12,7 @@ import { parseSync } from "oxc-parser"
 
 const root = Path.resolve(import.meta.dirname, "..")
 export const file = "docs/api.txt"
-const published = ["protocol", "actor", "node", "testing"]
+export const published = ["protocol", "actor", "node", "testing"]
 
 interface Node {
   readonly type: string
@@ -24,6 +24,10 @@ interface Node {
 interface Declarations {
   /** The text of each exported or local name, without comments; overloads and merged declarations one after the other. */
   readonly texts: ReadonlyMap<string, ReadonlyArray<string>>
+  /** The same, with the comments inside. */
+  readonly whole: ReadonlyMap<string, ReadonlyArray<string>>
+  /** The doc comment above each exported or local name, without its stars. */
+  readonly docs: ReadonlyMap<string, string>
   /** Exports of a file: from itself, or from another one under some name. */
   readonly exports: ReadonlyMap<string, { readonly from: string | undefined; readonly name: string }>
   /** Modules whose exports are all exported, each under one name. */
@@ -50,6 +54,19 @@ const textOf = (source: string, node: Node, comments: ReadonlyArray<Node>): stri
     .join("\n")
 }
 
+const isDoc = (comment: Node): boolean => comment.type === "Block" && comment.value.startsWith("*")
+
+/** A doc comment without its stars. */
+export const plain = (text: string): string =>
+  text.slice(1).split("\n").map((line) => line.replace(/^\s*\* ?/, "").trimEnd()).join("\n").trim()
+
+/** Finds the doc comment that stands right above a node. */
+const docsOf = (source: string, comments: ReadonlyArray<Node>) => (node: Node): string | undefined => {
+  const last = comments.findLast(({ end }) => end <= node.start)
+  if (last === undefined || !isDoc(last) || source.slice(last.end, node.start).trim() !== "") return undefined
+  return plain(last.value)
+}
+
 const nameOf = (node: Node): string => (node.name ?? node.value) as string
 
 const cache = new Map<string, Declarations>()
@@ -66,9 +83,15 @@ export const read = (path: string): Declarations => {
   const texts = new Map<string, Array<string>>()
   const exports = new Map<string, { readonly from: string | undefined; readonly name: string }>()
   const namespaces = new Map<string, string>()
-  const declared = (node: Node, exported: boolean) => {
+  const whole = new Map<string, Array<string>>()
+  const docs = new Map<string, string>()
+  const above = docsOf(source, comments)
+  const declared = (node: Node, exported: boolean, exportedAt = node) => {
     for (const name of namesOf(node)) {
       texts.set(name, [...texts.get(name) ?? [], textOf(source, node, comments)])
+      whole.set(name, [...whole.get(name) ?? [], textOf(source, node, [])])
+      const doc = above(exported ? exportedAt : node)
+      if (doc !== undefined && !docs.has(name)) docs.set(name, doc)
       if (exported) exports.set(name, { from: undefined, name })
     }
   }
@@ -76,7 +99,7 @@ export const read = (path: string): Declarations => {
     if (node.type === "ExportAllDeclaration") {
       namespaces.set(nameOf(node.exported), node.source.value)
     } else if (node.type === "ExportNamedDeclaration") {
-      if (node.declaration) declared(node.declaration, true)
+      if (node.declaration) declared(node.declaration, true, node)
       for (const { exported, local } of node.specifiers as ReadonlyArray<Node>) {
         exports.set(nameOf(exported), { from: node.source?.value, name: nameOf(local) })
       }
@@ -87,7 +110,7 @@ export const read = (path: string): Declarations => {
       }
     } else declared(node, false)
   }
-  const found = { texts, exports, namespaces }
+  const found = { texts, whole, docs, exports, namespaces }
   cache.set(path, found)
   return found
 }
@@ -95,13 +118,21 @@ export const read = (path: string): Declarations => {
 const target = (from: string, specifier: string): string =>
   Path.resolve(Path.dirname(from), specifier.replace(/\.[jt]s$/, ".d.ts"))
 
-/** The declarations of an exported name, wherever they stand. */
-const signature = (path: string, name: string): ReadonlyArray<string> => {
-  const { exports, texts } = read(path)
+/** The doc comment of an exported name, wherever it is declared. */
+export const docOf = (path: string, name: string): string | undefined => {
+  const { docs, exports } = read(path)
+  const exported = exports.get(name)
+  if (exported?.from === undefined) return docs.get(exported?.name ?? name)
+  return exported.from.startsWith(".") ? docOf(target(path, exported.from), exported.name) : undefined
+}
+
+/** The declarations of an exported name, wherever they stand; `whole` keeps the comments inside. */
+export const signature = (path: string, name: string, kind: "texts" | "whole" = "texts"): ReadonlyArray<string> => {
+  const { exports, [kind]: texts } = read(path)
   const exported = exports.get(name)
   if (exported?.from !== undefined) {
     return exported.from.startsWith(".")
-      ? signature(target(path, exported.from), exported.name)
+      ? signature(target(path, exported.from), exported.name, kind)
       : [`export { ${exported.name} } from "${exported.from}"`]
   }
   const own = texts.get(exported?.name ?? name)
@@ -123,7 +154,7 @@ export const page = (title: string, path: string): string => {
 }
 
 /** The modules of a package that its exports let in. */
-const modulesOf = (name: string): ReadonlyArray<string> => {
+export const modulesOf = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
   }

@@ -60,8 +60,12 @@ const patterns = [
   "scripts/mutants/README.md"
 ]
 
+/** A page that a script writes from comments, which are checked where they stand. */
+const isWritten = (file: string): boolean => file.startsWith("docs/api/")
+
 export const faults = (root: string): ReadonlyArray<Fault> =>
-  Fs.globSync(patterns, { cwd: root }).map((file) => file.split(Path.sep).join("/")).sort()
+  Fs.globSync(patterns, { cwd: root }).map((file) => file.split(Path.sep).join("/")).filter((file) => !isWritten(file))
+    .sort()
     .flatMap((file) => faultsOf(file, Fs.readFileSync(Path.join(root, file), "utf8")))
 
 const none: Counts = { headless: 0, riddle: 0 }
