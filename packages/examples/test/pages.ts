@@ -81,11 +81,14 @@ export const isProgram = ({ name, run, text }: File): boolean =>
 
 const published = ["actor", "node", "protocol", "testing"]
 
-/** The READMEs of the repository and of the published packages, and every page below docs/. */
+/** The READMEs of the repository and of the published packages, and every page below docs/ that is not written by a script. */
 export const all = (): ReadonlyArray<Page> => {
   const docs = Fs.readdirSync(Path.join(root, "docs"), { recursive: true, encoding: "utf8" })
   const readmes = ["README.md", ...published.map((name) => `packages/${name}/README.md`)]
-  return [...readmes, ...docs.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)].toSorted()
+  return [
+    ...readmes,
+    ...docs.filter((name) => name.endsWith(".md") && !name.startsWith("api/")).map((name) => `docs/${name}`)
+  ].toSorted()
     .map((path) => parse(path, Fs.readFileSync(Path.join(root, path), "utf8")))
 }
 
