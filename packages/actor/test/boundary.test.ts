@@ -13,7 +13,7 @@ const frames = (portal: { readonly statistics: Actor.Portal<never>["statistics"]
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
 describe("payloads are checked on both sides", () => {
-  it.effect("S030: building a call with a wrong payload throws nothing; here it dies when it is run", () =>
+  it.effect("building a call with a wrong payload throws nothing; here it dies when it is run", () =>
     Effect.gen(function*() {
       const call = even({ n: 3 })
       assert.deepStrictEqual(call.input, { n: 3 })
@@ -79,7 +79,7 @@ describe("payloads are checked on both sides", () => {
       assert.strictEqual(narrowed.issue, says)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("S104: a result that does not match its schema is PayloadInvalid of the callee", () =>
+  it.effect("a result that does not match its schema is PayloadInvalid of the callee", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [lie, times] })
       const error = yield* Effect.flip(frank.run(lie()))

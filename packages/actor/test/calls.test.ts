@@ -11,14 +11,14 @@ import { boom, isPrime, TooSmall } from "./fixtures/prime.ts"
 const { echo, maybe, nothing, reject, throws, times } = Calls
 
 describe("calls", () => {
-  it.effect("S021: a function runs in an actor of its own and its result comes back", () =>
+  it.effect("a function runs in an actor of its own and its result comes back", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(isPrime({ n: 1009 })), true)
       assert.strictEqual(yield* Actor.runInActor(isPrime({ n: 1008 })), false)
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("S022: a daemon answers the same question twice", () =>
+  it.effect("a daemon answers the same question twice", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       assert.strictEqual(yield* frank.run(isPrime({ n: 7 })), true)
@@ -26,7 +26,7 @@ describe("calls", () => {
       assert.strictEqual(frank.name, "frank")
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("RPC-7: many calls are under way over one portal", () =>
+  it.effect("many calls are under way over one portal", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [times] })
       const ns = Array.from({ length: 500 }, (_, n) => n)
@@ -35,7 +35,7 @@ describe("calls", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G23, S091: a typed error comes back as its class, with its fields and its own getters", () =>
+  it.effect("G23: a typed error comes back as its class, with its fields and its own getters", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(reject({ busy: false })))
       assert.instanceOf(error, Calls.Rejected)
@@ -83,7 +83,7 @@ describe("calls", () => {
       assert.strictEqual(yield* frank.run(isPrime({ n: 7 })), true)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G36, S108: bytes, dates, maps, sets, options and missing keys cross unharmed, both ways", () =>
+  it.effect("G36: bytes, dates, maps, sets, options and missing keys cross unharmed, both ways", () =>
     Effect.gen(function*() {
       const everything: typeof Calls.Everything.Type = {
         bytes: new Uint8Array([0, 255, 7]),

@@ -15,7 +15,7 @@ const interrupt = (fiber: Fiber.Fiber<unknown, unknown>) =>
   Effect.forkChild(Effect.andThen(say("interrupted"), Effect.andThen(Fiber.interrupt(fiber), say("resumed"))))
 
 describe("cancellation", () => {
-  it.effect("G11, D1: interrupting a call on a portal interrupts the callee and waits for its finalizers", () =>
+  it.effect("G11: interrupting a call on a portal interrupts the callee and waits for its finalizers", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work] })
@@ -30,7 +30,7 @@ describe("cancellation", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G2, D1: interrupting runInActor interrupts the callee and ends its actor before it resumes", () =>
+  it.effect("G2: interrupting runInActor interrupts the callee and ends its actor before it resumes", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(work({ cleanup: 300 })))
@@ -49,7 +49,7 @@ describe("cancellation", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("D1: interrupting the reader of a stream stops its producer and waits for its finalizers", () =>
+  it.effect("interrupting the reader of a stream stops its producer and waits for its finalizers", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [ticks] })
@@ -66,7 +66,7 @@ describe("cancellation", () => {
       ])
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("D1: Effect.timeout around runInActor fails when the far finalizers have run", () =>
+  it.effect("Effect.timeout around runInActor fails when the far finalizers have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Actor.runInActor(work({ cleanup: 300 })).pipe(
@@ -130,7 +130,7 @@ describe("cancellation", () => {
 })
 
 describe("the canceller and its reason", () => {
-  it.effect("G14, D7: portal.cancel tells its reason to finalizers there, and to everybody who has a call there", () =>
+  it.effect("G14: portal.cancel tells its reason to finalizers there, and to everybody who has a call there", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work, ticks] })
@@ -159,7 +159,7 @@ describe("the canceller and its reason", () => {
       assert(Exit.isSuccess(cancel.pollUnsafe()!))
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("W-S5: handlers that clean up for a second each are interrupted together, and their actor ends a second later", () =>
+  it.effect("handlers that clean up for a second each are interrupted together, and their actor ends a second later", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [work] })
@@ -204,7 +204,7 @@ describe("the canceller and its reason", () => {
       assert.match(error.message, /cancelled by itself/)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G14, CANC-9: the author survives three hops of actors of their own", () =>
+  it.effect("G14: the author survives three hops of actors of their own", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(chain({ depth: 2, cleanup: 100 })))
@@ -226,7 +226,7 @@ describe("the canceller and its reason", () => {
       ])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("CANC-9: the author and the reason survive three hops of nurseries and portals", () =>
+  it.effect("the author and the reason survive three hops of nurseries and portals", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const first = yield* Actor.start("ladder-2", { expose: [ladder] })

@@ -150,7 +150,7 @@ describe("a peer that breaks the rules", () => {
 })
 
 describe("the numbers of dialogs", () => {
-  it.effect("WIRE-16: the numbers of dialogs grow by two: 1, 3, 5 from the dialler, 2, 4, 6 from the acceptor", () =>
+  it.effect("the numbers of dialogs grow by two: 1, 3, 5 from the dialler, 2, 4, 6 from the acceptor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       const opened = (end: End) => [end.open(), end.open(), end.open()]
@@ -344,7 +344,7 @@ describe("the handshake", () => {
     ["a ping before the greeting", [{ _tag: "Ping", n: 1 }]],
     ["two greetings", [diallerWord(), diallerWord()]]
   ]
-  it.effect.each(early)("S100: $0 is HandshakeOrder", ([, said]) =>
+  it.effect.each(early)("$0 is HandshakeOrder", ([, said]) =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       peer.end.open()
@@ -358,7 +358,7 @@ describe("the handshake", () => {
       assert.isTrue(peer.ended())
     }))
 
-  it.effect("S100: garbage instead of a greeting ends the connection, and says so", () =>
+  it.effect("garbage instead of a greeting ends the connection, and says so", () =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       peer.send(new Uint8Array([4, 0, 0, 0, 0xff, 0xfe, 0xfd, 0xfc]))

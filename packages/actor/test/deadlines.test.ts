@@ -8,7 +8,7 @@ import { remaining, work } from "./fixtures/cancelling.ts"
 import * as Journal from "./support/Journal.ts"
 import { pass, settle } from "./support/Time.ts"
 
-describe("D17: deadlines travel", () => {
+describe("deadlines travel", () => {
   it.effect("G21: the remaining time of Actor.timeout is known three hops away", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(

@@ -142,7 +142,7 @@ describe("any thrown value arrives", () => {
       assert.isBelow(boxed.stack.length, 70_000)
     }).pipe(inMemory))
 
-  it.effect("G25, S092, ERR-6: an error its contract does not know arrives as text, with the reason", () =>
+  it.effect("G25: an error its contract does not know arrives as text, with the reason", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(undeclared() as never))
       assert.strictEqual(boxed.type, "Unknown")
@@ -166,7 +166,7 @@ describe("any thrown value arrives", () => {
 })
 
 describe("origin and path", () => {
-  it.effect("G24, ERR-2, ERR-3, ERR-4: a defect keeps its origin over any number of hops, and lists who passed it on", () =>
+  it.effect("G24: a defect keeps its origin over any number of hops, and lists who passed it on", () =>
     Effect.gen(function*() {
       for (const hops of [0, 1, 2]) {
         const error = yield* remote(Actor.runInActor(passes({ hops }), { name: `hop-${hops}` }))
@@ -200,7 +200,7 @@ describe("origin and path", () => {
     }).pipe(inMemory))
 })
 
-describe("D11: a cause crosses with all its reasons", () => {
+describe("a cause crosses with all its reasons", () => {
   const othersOf = (exit: Exit.Exit<unknown, unknown>) => {
     assert(Exit.isFailure(exit))
     assert.deepStrictEqual(exit.cause.reasons.map(({ _tag }) => _tag), ["Fail"])
@@ -242,7 +242,7 @@ describe("D11: a cause crosses with all its reasons", () => {
       assert.deepStrictEqual(yield* Effect.flip(exit), new Known({ n: 1 }))
     }).pipe(inMemory))
 
-  it.effect("G19, CANC-11: a cancellation during the finalizers of a failure does not mask it", () =>
+  it.effect("G19: a cancellation during the finalizers of a failure does not mask it", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [unmasked] })
       const call = yield* Effect.forkChild(Effect.flip(frank.run(unmasked())))

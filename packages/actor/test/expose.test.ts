@@ -26,7 +26,7 @@ const sent = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
 describe("an actor serves what it exposes", () => {
-  it.effect("G6, S027, RPC-6: anything else is EndpointUnknown, and says what is exposed", () =>
+  it.effect("G6: anything else is EndpointUnknown, and says what is exposed", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
       const before = yield* sent(frank)
@@ -76,7 +76,7 @@ describe("an actor serves what it exposes", () => {
       assert.isTrue(yield* frank.run(isPrime({ n: 7 })))
     })).pipe(inMemory))
 
-  it.effect("S028: a bare contract is known by its name; the actor itself refuses what it does not serve", () =>
+  it.effect("a bare contract is known by its name; the actor itself refuses what it does not serve", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       const missing = Actor.endpoint("missing")

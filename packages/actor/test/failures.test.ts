@@ -51,7 +51,7 @@ const crowd = <A, E, R>(
   }))
 
 describe("one failure ends the nursery", () => {
-  it.effect("G53, D4: a job that fails interrupts the running body at once, and stays typed", () =>
+  it.effect("G53: a job that fails interrupts the running body at once, and stays typed", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -65,7 +65,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(journal, ["0 body starts", "1000 body cancelled by nobody", "1200 body finalized"])
     }).pipe(inMemory))
 
-  it.effect("NUR-3: a job's failure surfaces though nobody asked for its answer", () =>
+  it.effect("a job's failure surfaces though nobody asked for its answer", () =>
     Effect.gen(function*() {
       const region = Actor.nursery(Effect.as(Actor.forkInActor(fails({ name: "job" })), "body done"))
       assert.deepStrictEqual(failOf(yield* Effect.exit(region)), new Failed({ name: "job" }))
@@ -94,7 +94,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(others(exit), ["string: mine"])
     }).pipe(inMemory))
 
-  it.effect("NUR-5: a body that awaits a job and passes its failure on reports it once", () =>
+  it.effect("a body that awaits a job and passes its failure on reports it once", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const region = Actor.nursery(Effect.flatMap(Actor.forkInActor(fails({ name: "job" })), (job) => job.result))
@@ -105,7 +105,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(events.filter(({ _tag }) => _tag === "FailureSuppressed"), [])
     }).pipe(inMemory))
 
-  it.effect("G53, S042, NUR-7: a failing call on one of three daemons is the one error; sleeping jobs are cancelled", () =>
+  it.effect("G53: a failing call on one of three daemons is the one error; sleeping jobs are cancelled", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.exit(crowd(([first]) => first!.run(fails({ name: "call" })))))
@@ -124,7 +124,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("NUR-7: a failing job among daemons and sleeping jobs is the one error; the others are cancelled", () =>
+  it.effect("a failing job among daemons and sleeping jobs is the one error; the others are cancelled", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.exit(crowd(() =>
@@ -159,7 +159,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(answer, ["call", true])
     }).pipe(inMemory))
 
-  it.effect("S040: a body that dies ends its actors, and dies with the same defect", () =>
+  it.effect("a body that dies ends its actors, and dies with the same defect", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const defect = new RangeError("local")
@@ -177,8 +177,8 @@ describe("one failure ends the nursery", () => {
     }).pipe(inMemory))
 })
 
-describe("D19: the first failure wins, the others ride along as data", () => {
-  it.effect("G54, S037: of two failures the first is the nursery's, the other an annotation and an event", () =>
+describe("the first failure wins, the others ride along as data", () => {
+  it.effect("G54: of two failures the first is the nursery's, the other an annotation and an event", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -197,7 +197,7 @@ describe("D19: the first failure wins, the others ride along as data", () => {
       )
     }).pipe(inMemory))
 
-  it.effect("S038: of 25 failures in one turn one is the nursery's and 24 ride along", () =>
+  it.effect("of 25 failures in one turn one is the nursery's and 24 ride along", () =>
     Effect.gen(function*() {
       gate.closeUnsafe()
       const events = yield* collectEvents
@@ -218,7 +218,7 @@ describe("D19: the first failure wins, the others ride along as data", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("S038: 25 jobs that fail while others are still starting end as one typed failure", () =>
+  it.effect("25 jobs that fail while others are still starting end as one typed failure", () =>
     Effect.gen(function*() {
       const names = Array.from({ length: 25 }, (_, i) => `job ${i}`)
       const exit = yield* Effect.exit(Actor.nursery(
@@ -275,7 +275,7 @@ describe("D19: the first failure wins, the others ride along as data", () => {
       assert.deepStrictEqual(others(exit), ["RangeError: cleanup of job"])
     }).pipe(inMemory))
 
-  it.effect("S044: jobs that fail later than daemons answer end the daemons", () =>
+  it.effect("jobs that fail later than daemons answer end the daemons", () =>
     Effect.gen(function*() {
       gate.closeUnsafe()
       const journal = yield* Journal.fresh
@@ -298,7 +298,7 @@ describe("D19: the first failure wins, the others ride along as data", () => {
     }).pipe(inMemory))
 
   for (const depth of [1, 3]) {
-    it.effect(`S045: nurseries nested ${depth} deep fail with one typed error that came all the way up`, () =>
+    it.effect(`nurseries nested ${depth} deep fail with one typed error that came all the way up`, () =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(breed({ depth, name: "leaf" }))))
         yield* pass(500)

@@ -14,7 +14,7 @@ const withParent = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime>) =>
   Effect.provide(drained(test), MemoryActor.layer({ name: "mother", expose: [audit, feed, waits] }))
 
 describe("an actor knows who it is", () => {
-  it.effect("ROOT-10: a root is called root, and has no parent", () =>
+  it.effect("a root is called root, and has no parent", () =>
     Effect.gen(function*() {
       const { ancestors, id, isRoot, name } = yield* Actor.current
       assert.deepStrictEqual([name, id.name, isRoot, ancestors.length], ["root", "root", true, 0])
@@ -23,7 +23,7 @@ describe("an actor knows who it is", () => {
       assert.match(error.message, /^the parent cannot be reached: this actor is the root and has none; /)
     }).pipe(inMemory))
 
-  it.effect("ACT-9: an actor knows its name and its ancestors, root first", () =>
+  it.effect("an actor knows its name and its ancestors, root first", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* Actor.runInActor(who(), { name: "alice" }), {
         name: "alice",
@@ -57,7 +57,7 @@ describe("an actor knows who it is", () => {
 })
 
 describe("an actor talks to its parent", () => {
-  it.effect("G6, S027: for what the parent exposes, and nothing else", () =>
+  it.effect("G6: for what the parent exposes, and nothing else", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(reports()), "mother heard a report")
       assert.deepStrictEqual(yield* Actor.runInActor(takesFeed()), [1, 2, 3])
@@ -91,7 +91,7 @@ describe("an actor talks to its parent", () => {
       ])
     }).pipe(withParent))
 
-  it.effect("D3: a call of a child that is gone is interrupted in its parent", () => {
+  it.effect("a call of a child that is gone is interrupted in its parent", () => {
     const theatre = Puppets.make({}, { name: "mother", expose: [waits] })
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -45,7 +45,7 @@ const tags = (words: ReadonlyArray<Message>) =>
   words.map((word) => "dialog" in word ? `${word._tag} ${word.dialog}` : word._tag)
 
 describe("two lanes", () => {
-  it.effect("G17, CANC-15: with the pipe full, a Cancel overtakes the Yields that wait", () =>
+  it.effect("G17: with the pipe full, a Cancel overtakes the Yields that wait", () =>
     Effect.gen(function*() {
       const { drain, fill, words, writer } = pipe()
       fill()

@@ -69,7 +69,7 @@ describe("layers of an actor", () => {
       assert.strictEqual(count(journal, "built"), 1)
     }))
 
-  it.effect("G3, D9: start resolves when the layers are built; the end waits for their release", () =>
+  it.effect("G3: start resolves when the layers are built; the end waits for their release", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.andThen(
@@ -87,7 +87,7 @@ describe("layers of an actor", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("ACT-11: a handler that ends with its actor uses its layer to the last, and only then is that released", () =>
+  it.effect("a handler that ends with its actor uses its layer to the last, and only then is that released", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const region = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -142,7 +142,7 @@ describe("layers of an actor", () => {
       assert.match(error.message, /^actor "frank" did not start \(step: layer\): no room/)
     }).pipe(inMemory))
 
-  it.effect("D8: a layer that is never built ends with Timeouts.spawn, and is interrupted", () => {
+  it.effect("a layer that is never built ends with Timeouts.spawn, and is interrupted", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -162,7 +162,7 @@ describe("layers of an actor", () => {
     )
   })
 
-  it.effect("NUR-11: an interruption while layers are built interrupts the building", () => {
+  it.effect("an interruption while layers are built interrupts the building", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -27,14 +27,14 @@ const logged = <A, E>(program: Effect.Effect<A, E, Actor.ActorRuntime>, level: L
 const text = ({ level, message }: Line) => `${level} ${String((message as ReadonlyArray<unknown>).join(" "))}`
 
 describe("logs of an actor reach the root's loggers", () => {
-  it.effect("G61, S024: with their level, in order, and with the actor they come from", () =>
+  it.effect("G61: with their level, in order, and with the actor they come from", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(talk(), { name: "frank" }))
       assert.deepStrictEqual(lines.map(text), ["Info info", "Warn warn", "Error error", "Fatal fatal"])
       for (const { annotations } of lines) assert.match(String(annotations["actor"]), /^frank@\d+$/)
     }))
 
-  it.effect("NUR-16: an actor starts with the log level of who starts it", () =>
+  it.effect("an actor starts with the log level of who starts it", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(talk()), "Trace")
       assert.strictEqual(lines.length, 6)
@@ -44,7 +44,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(silent.lines, [])
     }))
 
-  it.effect("G164, LOG-3: a record keeps the time at which it was made over two actors, however late it arrives", () => {
+  it.effect("G164: a record keeps the time at which it was made over two actors, however late it arrives", () => {
     const links = new Map<string, FaultyTransport.Link>()
     const memory = MemoryActor.layer({
       between: (process) => {
@@ -68,7 +68,7 @@ describe("logs of an actor reach the root's loggers", () => {
     }).pipe(drained, Effect.provide(Layer.mergeAll(Layer.orDie(memory), logs.layer)))
   })
 
-  it.effect("LOG-6: a record below its level is not made into text, and does not travel", () =>
+  it.effect("a record below its level is not made into text, and does not travel", () =>
     Effect.gen(function*() {
       shown.clear()
       const { lines } = yield* logged(Actor.runInActor(costly()))

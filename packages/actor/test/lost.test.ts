@@ -18,7 +18,7 @@ const failOf = <E>(exit: Exit.Exit<unknown, E>): E => {
 }
 
 describe("an actor that is lost", () => {
-  it.effect("G53, D4, D5: interrupts the body, which fails with ActorLost: exit code and last lines of stderr", () => {
+  it.effect("G53: interrupts the body, which fails with ActorLost: exit code and last lines of stderr", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -50,7 +50,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G7, D2: fails every open call and stream of it with the same ActorLost", () => {
+  it.effect("G7: fails every open call and stream of it with the same ActorLost", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const scoped = Effect.scoped(Effect.gen(function*() {
@@ -72,7 +72,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("D2: a connection that ends while the process stays is explained after 100 ms, and the process is ended", () => {
+  it.effect("a connection that ends while the process stays is explained after 100 ms, and the process is ended", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       yield* Journal.fresh
@@ -95,7 +95,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("W-S12: an exit with code 0 that nobody asked for is a loss too", () => {
+  it.effect("an exit with code 0 that nobody asked for is a loss too", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(hang())))
@@ -108,7 +108,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G27, D23: an uncaught error reaches the parent boxed, and the actor's finalizers run", () => {
+  it.effect("G27: an uncaught error reaches the parent boxed, and the actor's finalizers run", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -132,7 +132,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("D23: without a call there, an uncaught error is the nursery's failure, as itself", () => {
+  it.effect("without a call there, an uncaught error is the nursery's failure, as itself", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -150,7 +150,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("S032: an error whose caller is gone is swallowed: it harms nobody else", () => {
+  it.effect("an error whose caller is gone is swallowed: it harms nobody else", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -168,7 +168,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G20, D3, S031: the tasks of a caller that is gone are interrupted, reason caller-lost, and it ends by itself", () => {
+  it.effect("G20: the tasks of a caller that is gone are interrupted, reason caller-lost, and it ends by itself", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -15,7 +15,7 @@ import { pass, settle, until } from "./support/Time.ts"
 const { say } = Journal
 
 describe("a nursery owns its actors", () => {
-  it.effect("G2, NUR-1, D21: daemons are cancelled when the body returns, and reaped before the nursery does", () =>
+  it.effect("G2: daemons are cancelled when the body returns, and reaped before the nursery does", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.tap(
@@ -40,7 +40,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("NUR-9: all daemons are cancelled in parallel", () =>
+  it.effect("all daemons are cancelled in parallel", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("a nursery owns its actors", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("NUR-2: runInActor names its actor after the function, and ends it when the answer is there", () =>
+  it.effect("runInActor names its actor after the function, and ends it when the answer is there", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(short({ millis: 100 })))
@@ -80,7 +80,7 @@ describe("a nursery owns its actors", () => {
       yield* Fiber.join(named)
     }).pipe(inMemory))
 
-  it.effect("G55, NUR-3: leaving the body waits for the jobs in the background", () =>
+  it.effect("G55: leaving the body waits for the jobs in the background", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.tap(
@@ -98,7 +98,7 @@ describe("a nursery owns its actors", () => {
       yield* job.wait
     }).pipe(inMemory))
 
-  it.effect("RPC-4: the answer of a job can be read inside, again, and after the nursery", () =>
+  it.effect("the answer of a job can be read inside, again, and after the nursery", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -135,7 +135,7 @@ describe("a nursery owns its actors", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("G55, D21: an actor started with `await: true` is joined: the nursery waits until it is ended", () =>
+  it.effect("G55: an actor started with `await: true` is joined: the nursery waits until it is ended", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.tap(
@@ -162,7 +162,7 @@ describe("a nursery owns its actors", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("G56, NUR-12: a nursery works in any actor, and its actors are gone before its handler answers", () =>
+  it.effect("G56: a nursery works in any actor, and its actors are gone before its handler answers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(
@@ -173,7 +173,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual(journal.slice(-2), ["300 helper finalized", "300 answered"])
     }).pipe(inMemory))
 
-  it.effect("G56, NUR-13: any fiber inside may start actors, also all at once", () =>
+  it.effect("G56: any fiber inside may start actors, also all at once", () =>
     Actor.nursery(Effect.gen(function*() {
       const names = Array.from({ length: 10 }, (_, i) => `worker-${i}`)
       const portals = yield* Effect.forEach(names, (name) => Actor.start(name, { expose: [isPrime] }), {
@@ -186,7 +186,7 @@ describe("a nursery owns its actors", () => {
       assert.isTrue(answers.every((answer) => answer))
     })).pipe(inMemory))
 
-  it.effect("G56, S051, ACT-2: names need not be unique, and eight of a name end together", () =>
+  it.effect("G56: names need not be unique, and eight of a name end together", () =>
     Effect.gen(function*() {
       yield* Actor.nursery(Effect.gen(function*() {
         const dogs = yield* Effect.forEach(Array.from({ length: 8 }), () => Actor.start("doggy", { expose: [isPrime] }))
@@ -196,7 +196,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("NUR-14: a nursery shows its children, its jobs and whether it is closing", () =>
+  it.effect("a nursery shows its children, its jobs and whether it is closing", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       let look: Effect.Effect<Nursery.NurserySnapshot> = Effect.never
@@ -248,7 +248,7 @@ describe("a nursery owns its actors", () => {
 })
 
 describe("a nursery that is interrupted", () => {
-  it.effect("S041, NUR-8: a deadline over a streaming daemon cancels it, and is all the caller sees", () =>
+  it.effect("a deadline over a streaming daemon cancels it, and is all the caller sees", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const seen: Array<number> = []
@@ -272,7 +272,7 @@ describe("a nursery that is interrupted", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("S040: its actors hear of it at once, also while the body's own finalizers still run", () =>
+  it.effect("its actors hear of it at once, also while the body's own finalizers still run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -317,7 +317,7 @@ describe("a nursery that is interrupted", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("NUR-11: an interruption while an actor starts leaves nothing behind", () => {
+  it.effect("an interruption while an actor starts leaves nothing behind", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       for (let turns = 0; turns < 12; turns++) {

@@ -17,7 +17,7 @@ const cluster = (names: ReadonlyArray<string>) =>
   Effect.forEach(names, (name) => Actor.start(name, { expose: [member] }), { concurrency: "unbounded" })
 
 describe("A cluster", () => {
-  it.effect("HI-1, S131: a cluster is ready as soon as its slowest member, in the order of its names, and ends together", () =>
+  it.effect("a cluster is ready as soon as its slowest member, in the order of its names, and ends together", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const names = ["north", "east", "south", "west"]
@@ -33,7 +33,7 @@ describe("A cluster", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.effect("TRI-1, S131: a member that fails to start is the failure of all, and the others end", () =>
+  it.effect("a member that fails to start is the failure of all, and the others end", () =>
     inMemory(Effect.gen(function*() {
       const error = yield* within(30_000)(Effect.flip(Actor.nursery(Effect.all([
         cluster(["north", "east"]),

@@ -7,7 +7,7 @@ import * as Puppets from "./support/Puppets.ts"
 import { settle } from "./support/Time.ts"
 
 describe("a process that is reaped before the end of its connection is seen", () => {
-  it.effect("D2: is lost for open calls and for later ones: nobody closed it from here", () => {
+  it.effect("is lost for open calls and for later ones: nobody closed it from here", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const frank = yield* Actor.startScoped("frank", { expose: [work] })

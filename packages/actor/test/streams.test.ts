@@ -34,7 +34,7 @@ describe("streams", () => {
       assert.strictEqual((yield* frank.statistics).channel.dialogs, 0)
     })).pipe(inMemory))
 
-  it.effect("WIRE-7: the items of a chunk share frames, and so do single items that are made at once", () =>
+  it.effect("the items of a chunk share frames, and so do single items that are made at once", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [chunked] })
       const frames = Effect.map(frank.statistics, ({ channel }) => channel.received.frames)
@@ -130,7 +130,7 @@ describe("streams", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("S088: an aggregator merges the streams of two actors of its own", () =>
+  it.effect("an aggregator merges the streams of two actors of its own", () =>
     Effect.gen(function*() {
       const all = yield* Stream.runCollect(Actor.streamInActor(aggregate({ to: 300 })))
       assert.deepStrictEqual(all.toSorted((a, b) => a - b), Array.from({ length: 300 }, (_, i) => i + 1))

@@ -43,7 +43,7 @@ const callable = (bob: Portal) =>
     assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
   })
 
-describe("S054: a handshake, a result and a cleanup", () => {
+describe("a handshake, a result and a cleanup", () => {
   it.live("the first value, the current dialog of both sides, the result; nothing is remembered afterwards", () =>
     withBob((bob) =>
       Effect.gen(function*() {
@@ -63,7 +63,7 @@ describe("S054: a handshake, a result and a cleanup", () => {
       })
     ))
 
-  it.live("the cleanup has run when a cancel returns (S055)", () =>
+  it.live("the cleanup has run when a cancel returns", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         yield* bob.open(greet({ n: 10, stay: true }), (dialog) =>
@@ -77,7 +77,7 @@ describe("S054: a handshake, a result and a cleanup", () => {
     ))
 })
 
-describe("S060: ping-pong", () => {
+describe("ping-pong", () => {
   for (const style of ["receive", "stream"] as const) {
     it.live(`ten times, the callee by ${style}`, () =>
       withBob((bob) =>
@@ -107,7 +107,7 @@ describe("S060: ping-pong", () => {
 })
 
 describe("cancelling a dialog", () => {
-  it.live("S061: by its caller is absorbed, is its outcome, and leaves the actor callable", () =>
+  it.live("by its caller is absorbed, is its outcome, and leaves the actor callable", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const dialog = yield* bob.open(
@@ -132,7 +132,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("S062: whose whole actor is cancelled raises it, by who cancelled the actor", () =>
+  it.live("whose whole actor is cancelled raises it, by who cancelled the actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(bob.open(
@@ -150,7 +150,7 @@ describe("cancelling a dialog", () => {
     ))
 
   for (const first of [false, true]) {
-    it.live(`S064: before, during and after its stream${first ? " (the callee sends first)" : ""}`, () =>
+    it.live(`before, during and after its stream${first ? " (the callee sends first)" : ""}`, () =>
       withBob((bob, file) =>
         Effect.gen(function*() {
           for (const when of ["before", "during", "after"] as const) {
@@ -181,7 +181,7 @@ describe("cancelling a dialog", () => {
       ))
   }
 
-  it.live("S065: after waiting for a result in vain ends it", () =>
+  it.live("after waiting for a result in vain ends it", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         yield* bob.open(
@@ -198,7 +198,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("S067: by its callee, before the first value, is raised as its own, and ends its sleep at once", () =>
+  it.live("by its callee, before the first value, is raised as its own, and ends its sleep at once", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let body = 0
@@ -215,7 +215,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("S074: out of band: another fiber cancels it, then the actor; the parked body wakes", () =>
+  it.live("out of band: another fiber cancels it, then the actor; the parked body wakes", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let cancel: ((reason: string) => Effect.Effect<void>) | undefined
@@ -236,7 +236,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("S075: out of band: another fiber cancels only the actor, and it is raised", () =>
+  it.live("out of band: another fiber cancels only the actor, and it is raised", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const open = Effect.flip(bob.open(park({ file, label: "park", millis: 0 }), () =>
@@ -260,7 +260,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("S080: an interruption ends a two-way stream and a one-way stream of one portal", () =>
+  it.live("an interruption ends a two-way stream and a one-way stream of one portal", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let forwarded = 0
@@ -293,7 +293,7 @@ describe("an actor that is killed while a dialog is open", () => {
     }) as Effect.Effect<void, unknown, any>)
   const kill = (bob: Portal) => Effect.sync(() => process.kill(bob.actor.pid, "SIGKILL"))
 
-  it.live("fails what waits for an item, for room, or for the result, at once and for good (D2)", () =>
+  it.live("fails what waits for an item, for room, or for the result, at once and for good", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialogs = yield* Effect.all(
         Array.from({ length: 3 }, (_, n) => bob.openScoped(park({ file, label: `park ${n}`, millis: 0 })))

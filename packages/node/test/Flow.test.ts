@@ -236,7 +236,7 @@ describe("memory follows what is read, and not what there is", () => {
     ))
 })
 
-describe("nothing is held up by a stream that is full (CANC-15)", () => {
+describe("nothing is held up by a stream that is full", () => {
   type Gush = Dialog.Dialog<void, string, number | Uint8Array, number, Told>
 
   /** A dialog whose writer has stopped at the window; gives its exit, and how long it took from `go` on. */
@@ -321,7 +321,7 @@ describe("a window of one message", () => {
     ))
 })
 
-describe("S081: a local fan-out", () => {
+describe("a local fan-out", () => {
   it.live("gives 22 subscribers the same items, and all end by themselves when the callee ends its stream", () =>
     withBob((bob) =>
       Effect.gen(function*() {
@@ -353,7 +353,7 @@ describe("S081: a local fan-out", () => {
     ))
 })
 
-describe("S084, S085: overruns, where only one item fits the window of the slow side", () => {
+describe("overruns, where only one item fits the window of the slow side", () => {
   const sizes = { batches: 2, size: 10 }
   type Side = "opener" | "responder"
 

@@ -104,7 +104,7 @@ describe("An actor that does not let go", () => {
       )
     })))
 
-  it.live("two levels down is ended by its own parent, while the root fails with its own error (S048)", () =>
+  it.live("two levels down is ended by its own parent, while the root fails with its own error", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const outcome = Actor.nursery(Effect.gen(function*() {
@@ -148,7 +148,7 @@ describe("A tree", () => {
     })), 60_000)
 
   it.live(
-    "with failing leaves brings their error to the root, typed, through every level (S045)",
+    "with failing leaves brings their error to the root, typed, through every level",
     () =>
       withActors(Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(wither({ depth: 2, width: 2 })))

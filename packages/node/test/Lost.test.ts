@@ -20,7 +20,7 @@ const lost = (error: unknown): ActorError.ActorLost => {
 }
 
 describe("An actor killed by a signal", () => {
-  it.live("G7: fails every open call and stream at once, and portal.wait tells it (D2)", () =>
+  it.live("G7: fails every open call and stream at once, and portal.wait tells it", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.startScoped("victim", { expose: [hold, ticks, isPrime] })
@@ -49,7 +49,7 @@ describe("An actor killed by a signal", () => {
       assert.deepStrictEqual(lost(late).how, { _tag: "Signalled", signal: "SIGKILL" })
     })))
 
-  it.live("fails its nursery, which ends everybody else (D4)", () =>
+  it.live("fails its nursery, which ends everybody else", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("An actor killed by a signal", () => {
 })
 
 describe("An actor that exits", () => {
-  it.live("is lost with its exit code and its last lines on stderr (D5)", () =>
+  it.live("is lost with its exit code and its last lines on stderr", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }))))
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 3 })
@@ -103,7 +103,7 @@ describe("An actor that exits", () => {
 
 describe("An error that nobody caught beside a handler", () => {
   for (const how of ["throw", "reject"] as const) {
-    it.live(`(${how}) is the actor's failure, its finalizers run, and it exits with 70 (D23)`, () =>
+    it.live(`(${how}) is the actor's failure, its finalizers run, and it exits with 70`, () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
         const portal = yield* Actor.startScoped("careless", { expose: [beside, isPrime] })

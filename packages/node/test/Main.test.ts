@@ -94,7 +94,7 @@ describe("A main program", () => {
   }
 
   test(
-    "exits the same way when its nursery lives in another fiber (S047)",
+    "exits the same way when its nursery lives in another fiber",
     Effect.gen(function*() {
       const { file, program } = yield* start("elsewhere")
       yield* program.says(/ready/, patient)

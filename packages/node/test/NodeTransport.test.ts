@@ -387,7 +387,7 @@ describe("Leftovers of dead actors", () => {
       Networks.close(long)
     })))
 
-  it.live("goes with the folder of a tree whose root is dead, when the next tree listens (S121)", () =>
+  it.live("goes with the folder of a tree whose root is dead, when the next tree listens", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const folderOf = (pid: number, suffix = "0123abcd") => {

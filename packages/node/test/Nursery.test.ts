@@ -21,7 +21,7 @@ const nobody = Effect.gen(function*() {
 })
 
 describe("A nursery of processes", () => {
-  it.live("cancels daemons and jobs alike when a call on one of them fails (S042)", () =>
+  it.live("cancels daemons and jobs alike when a call on one of them fails", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -48,7 +48,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("fails with the first of several failures, typed; the others ride along as data (S037, D19)", () =>
+  it.live("fails with the first of several failures, typed; the others ride along as data", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const exit = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -71,7 +71,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("fails when a job fails late, while its daemons answer well (S044)", () =>
+  it.live("fails when a job fails late, while its daemons answer well", () =>
     withActors(Effect.gen(function*() {
       const answers: Array<boolean> = []
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -84,7 +84,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("is left by a deadline over a daemon that streams for ever (S041)", () =>
+  it.live("is left by a deadline over a daemon that streams for ever", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       let seen = 0
@@ -105,7 +105,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("G56: owns many actors of one name, and ends them together (S051)", () =>
+  it.live("G56: owns many actors of one name, and ends them together", () =>
     withActors(Effect.gen(function*() {
       const pids = yield* Actor.nursery(Effect.gen(function*() {
         const doggies = yield* Effect.forEach(
@@ -121,7 +121,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("waits for an actor that is to be awaited, until somebody cancels it (D21)", () =>
+  it.live("waits for an actor that is to be awaited, until somebody cancels it", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {

@@ -35,7 +35,7 @@ const opens = (url: string) =>
   })
 
 describe("The process of an actor", () => {
-  it.live("is known by its title, in ps and in its command line (S035)", () =>
+  it.live("is known by its title, in ps and in its command line", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("proctitle_boi", { expose: [process_] })
       const { pid, title } = yield* portal.run(process_())

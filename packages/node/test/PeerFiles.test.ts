@@ -97,7 +97,7 @@ describe("The folder of a tree", () => {
 
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     test(
-      `is gone after ${signal} to the root, and so was everybody's name before that (S114)`,
+      `is gone after ${signal} to the root, and so was everybody's name before that`,
       Effect.gen(function*() {
         const { program, runtime } = yield* start("tree")
         assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b"])

@@ -146,7 +146,7 @@ describe("A stopped peer", () => {
 })
 
 describe("A tree in which nobody asks for anybody", () => {
-  it.live("makes no folder and no socket; asking who is there makes none either (DISC-7, DISC-14)", () =>
+  it.live("makes no folder and no socket; asking who is there makes none either", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")

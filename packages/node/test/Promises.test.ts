@@ -152,7 +152,7 @@ describe("An aborted signal", () => {
 describe("A promise that a handler waits for", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(
-      `AIO-9, S142: is aborted by a ${signal} to its actor, which cleans up and tells its caller who it was`,
+      `is aborted by a ${signal} to its actor, which cleans up and tells its caller who it was`,
       withRuntime(async (runtime, file) => {
         const worker = await runtime.runPromise(Worker)
         const call = rejection(runtime.runPromise(run(listens({ file }))))

@@ -42,7 +42,7 @@ const agree = (tree: Planted, from: string, expected: ReadonlyArray<string>) =>
   })
 
 describe("An actor is listed", () => {
-  it.live("from when it is ready, and not from when it is started; not when its start is interrupted (DISC-1)", () =>
+  it.live("from when it is ready, and not from when it is started; not when its start is interrupted", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const env = { set: { GATE: file } }
@@ -67,7 +67,7 @@ describe("An actor is listed", () => {
       assert.deepStrictEqual(yield* names, ["root"])
     })))
 
-  it.live("until its nursery ends; whoever waits for it finds it, here and in other processes (S112, DISC-2, DISC-3, DISC-6)", () =>
+  it.live("until its nursery ends; whoever waits for it finds it, here and in other processes", () =>
     inTree(["asker", "p"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -88,7 +88,7 @@ describe("An actor is listed", () => {
         assert.match(error.message, /^"actor" cannot be reached: no actor of that name was ready within 200ms/)
       })))
 
-  it.live("G65: until portal.cancel, a process.exit in a handler, or SIGKILL of it or of its parent, with all below it (DISC-2)", () =>
+  it.live("G65: until portal.cancel, a process.exit in a handler, or SIGKILL of it or of its parent, with all below it", () =>
     inTree(
       ["w", "p", "p/cancelled", "q", "q/exits", "r", "r/killed", "s", "s/t", "s/t/u", "s/v"],
       (tree) =>
@@ -131,7 +131,7 @@ describe("An actor is listed", () => {
 describe("Each actor leaves the registry", () => {
   for (const streaming of [false, true]) {
     for (const how of ["fails", "is interrupted"] as const) {
-      it.live(`when a body ${how} whose three actors ${streaming ? "are read from" : "do nothing"} (S114)`, () =>
+      it.live(`when a body ${how} whose three actors ${streaming ? "are read from" : "do nothing"}`, () =>
         inTree(["asker"], (tree) =>
           Effect.gen(function*() {
             const asker = yield* tree.at("asker")
@@ -169,7 +169,7 @@ describe("Each actor leaves the registry", () => {
     }
   }
 
-  it.live("when their streams are closed first, and their nursery fails then (S115)", () =>
+  it.live("when their streams are closed first, and their nursery fails then", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -191,7 +191,7 @@ describe("Each actor leaves the registry", () => {
 })
 
 describe("Names", () => {
-  it.live("may be shared: one of them is found, the one that was ready last; all are listed, and end together (S051, S117, DISC-11)", () =>
+  it.live("may be shared: one of them is found, the one that was ready last; all are listed, and end together", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")

@@ -55,7 +55,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("have the level of whoever called (S024)", () =>
+  it.live("have the level of whoever called", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Effect.provideService(Actor.runInActor(speak()), References.MinimumLogLevel, "Trace")

@@ -39,7 +39,7 @@ const within = <A>(files: Readonly<Record<string, string>>, body: (folder: strin
 /** The bytes before the runtime folder, so that a path in it gets as long as wanted. */
 const treeOf = (length: number) => `/${"x".repeat(length - 1)}`
 
-describe("The name of a socket (S120)", () => {
+describe("The name of a socket", () => {
   const tree = "/tmp/furrow-0/12345-0123abcd"
   const name = (name: string, pid = 77) => Path.relative(tree, RuntimeFolder.socketPath(tree, { name, pid }))
 

@@ -22,7 +22,7 @@ import { stubborn } from "./fixtures/stuck.ts"
 import { evidence, withActors } from "./support.ts"
 
 describe("A process of one's own", () => {
-  it.live("runs one function, is a child and no root, and is gone with its answer (S021)", () =>
+  it.live("runs one function, is a child and no root, and is gone with its answer", () =>
     withActors(Effect.gen(function*() {
       const children: Array<number> = []
       const watching = yield* Effect.forkChild(
@@ -39,7 +39,7 @@ describe("A process of one's own", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("answers the same question twice, until it is cancelled (S022)", () =>
+  it.live("answers the same question twice, until it is cancelled", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       for (let n = 0; n < 2; n++) assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
@@ -47,7 +47,7 @@ describe("A process of one's own", () => {
       assert.isFalse(Processes.isAlive(daemon.actor.pid))
     }))))
 
-  it.live("calls what its root exposes, however far above it is (S020, S027)", () =>
+  it.live("calls what its root exposes, however far above it is", () =>
     Leaks.withoutLeaks(
       Effect.gen(function*() {
         introduced.length = 0
@@ -59,7 +59,7 @@ describe("A process of one's own", () => {
       }).pipe(Effect.provide(NodeActor.layer({ expose: [introduce] })))
     ))
 
-  it.live("is not called with what is not there, or with what does not fit; and goes on (S028, S030)", () =>
+  it.live("is not called with what is not there, or with what does not fit; and goes on", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       const unknown = yield* Effect.flip(
@@ -73,7 +73,7 @@ describe("A process of one's own", () => {
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
     }))))
 
-  it.live("boxes an error that its contract cannot say, whether its caller still waits for it or not; and goes on (S032)", () =>
+  it.live("boxes an error that its contract cannot say, whether its caller still waits for it or not; and goes on", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [unsayable, isPrime] })
       const error = yield* Effect.flip(daemon.run(unsayable()))
@@ -84,7 +84,7 @@ describe("A process of one's own", () => {
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
     }))))
 
-  it.live("runs its finalizers when its owner's Scope closes, its layers' last (S034)", () =>
+  it.live("runs its finalizers when its owner's Scope closes, its layers' last", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.scoped(Effect.gen(function*() {
@@ -106,7 +106,7 @@ describe("A process of one's own", () => {
 })
 
 describe("A nursery of processes, at its limits", () => {
-  it.live("fails with one of many failures at once, typed; the others ride along (S038)", () =>
+  it.live("fails with one of many failures at once, typed; the others ride along", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Effect.forEach(
         Array.from({ length: 12 }, (_, n) => n),
@@ -122,7 +122,7 @@ describe("A nursery of processes, at its limits", () => {
       assert.deepStrictEqual(Processes.titled("furrow[").map(Processes.describe), [])
     })))
 
-  it.live("is left with the defect that its body dies of; its actors are gone then (S040)", () =>
+  it.live("is left with the defect that its body dies of; its actors are gone then", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pids: Array<number> = []
@@ -140,7 +140,7 @@ describe("A nursery of processes, at its limits", () => {
       assert.deepStrictEqual(pids.filter(Processes.isAlive), [])
     })))
 
-  it.live("tells all its actors at once that it is interrupted, also where a fiber of its body waits for one of them (S040)", () =>
+  it.live("tells all its actors at once that it is interrupted, also where a fiber of its body waits for one of them", () =>
     withActors(
       Effect.gen(function*() {
         const file = yield* evidence
@@ -165,7 +165,7 @@ describe("A nursery of processes, at its limits", () => {
       }).pipe(Timeouts.provide({ cancel: 4000, finalizers: 1000 }))
     ))
 
-  it.live("in an actor, that others start tasks in: a task that fails is the failure of who keeps the region (S050)", () =>
+  it.live("in an actor, that others start tasks in: a task that fails is the failure of who keeps the region", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const actor = yield* Actor.start("region", { expose: [region.keep, region.task] })

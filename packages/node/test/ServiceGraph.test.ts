@@ -147,7 +147,7 @@ describe("A used Service that dies", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("ends its callers' work there when a caller dies: reason caller-lost (D3)", () =>
+  it.live("ends its callers' work there when a caller dies: reason caller-lost", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         yield* Effect.forkChild(Effect.exit(Store.calls.hold({ label: "hold" })))
@@ -194,7 +194,7 @@ describe("Actor.launch", () => {
     ))
 })
 
-describe("S072: a client, a service that starts actors on request, and one it started", () => {
+describe("a client, a service that starts actors on request, and one it started", () => {
   it.live("are cancelled dialog by dialog, and nobody is left", () =>
     withDiary((file) =>
       Effect.gen(function*() {

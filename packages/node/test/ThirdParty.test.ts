@@ -60,7 +60,7 @@ describe("A third actor that cancels the callee's actor", () => {
         assert.strictEqual((yield* (yield* tree.at("p")).run(square({ n: 2 }))).n, 4)
       })))
 
-  it.live("G70: is no failure of the nursery that owns it, whose other actors go on (D22)", () =>
+  it.live("G70: is no failure of the nursery that owns it, whose other actors go on", () =>
     inTree(["r", "t", "other"], (tree) =>
       Effect.gen(function*() {
         const r = yield* tree.at("r")

@@ -90,7 +90,7 @@ const whole = (maximum: number, minimum = 0) => Schema.Int.check(Schema.isBetwee
 const Text = Schema.String.check(Schema.makeFilter((s: string) => s.isWellFormed()))
 const many = { arbitrary: { runs: 2000 } }
 
-describe("S118: an address", () => {
+describe("an address", () => {
   for (const [text, address, isLoopback] of right) {
     it(`${text} is read, and written as it was read`, () => {
       assert.deepStrictEqual(Address.parse(text), { ok: true, value: address })

@@ -51,7 +51,7 @@ describe("Registrar", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("DISC-11: shares a name: the one that was ready last comes first, whoever claimed first", () => {
+  it("shares a name: the one that was ready last comes first, whoever claimed first", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "twin")
     claim("r/b", "twin")

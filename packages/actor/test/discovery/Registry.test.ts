@@ -30,7 +30,7 @@ const deep = Effect.gen(function*() {
 })
 
 describe("Registry", () => {
-  it.effect("DISC-4, DISC-7: finds, asks and lists from the root, from children and from below, at any depth", () =>
+  it.effect("finds, asks and lists from the root, from children and from below, at any depth", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, b, c } = yield* deep
       yield* start("z")
@@ -48,7 +48,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* names, "a b c root z")
     })).pipe(inTree))
 
-  it.effect("DISC-6: waits for who comes later, and stops watching when it has found it", () =>
+  it.effect("waits for who comes later, and stops watching when it has found it", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
       const waiting = yield* Effect.forkChild(Effect.all([
@@ -113,7 +113,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* twin.run(N.poke()), "twin")
     })).pipe(inTree))
 
-  it.effect("DISC-11: of namesakes the one that was ready last; one of them that looks finds another one", () =>
+  it.effect("of namesakes the one that was ready last; one of them that looks finds another one", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* start("twin")
       const second = yield* start("twin")

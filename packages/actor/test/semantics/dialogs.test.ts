@@ -21,7 +21,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
 describe("the first value", () => {
-  it.effect("G40, CTX-2: open waits for it; it is the dialog's first", () =>
+  it.effect("G40: open waits for it; it is the dialog's first", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(stay({ before: 500 }), (dialog) =>
@@ -29,21 +29,21 @@ describe("the first value", () => {
       assert.deepStrictEqual(journal.slice(0, 2), ["0 stay starts", "500 first 11"])
     })))
 
-  it.effect("G40, CTX-3, S052: saying it twice is a mistake that its caller hears of", () =>
+  it.effect("G40: saying it twice is a mistake that its caller hears of", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(twice(), () => Effect.never))
       assert(error._tag === "RemoteActorError")
       assert.match(error.boxed.message, /started was called twice in twice/)
     })))
 
-  it.effect("G40, CTX-4: a handler that ends without it fails, instead of letting its caller wait", () =>
+  it.effect("G40: a handler that ends without it fails, instead of letting its caller wait", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(forgets(), () => Effect.never))
       assert(error._tag === "RemoteActorError")
       assert.match(error.boxed.message, /ended without calling started/)
     })))
 
-  it.effect("G44, S054: value, result and current dialog on both sides; the cleanup has run afterwards (CTX-9)", () =>
+  it.effect("G44: value, result and current dialog on both sides; the cleanup has run afterwards", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       assert.isTrue(Option.isNone(yield* Dialog.current))
@@ -69,7 +69,7 @@ describe("the first value", () => {
 })
 
 describe("leaving", () => {
-  it.effect("G41, CTX-5: a body that returns waits for the callee, and fails with its failure", () =>
+  it.effect("G41: a body that returns waits for the callee, and fails with its failure", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       assert.strictEqual(yield* bob.open(greet({ after: 700 }), () => Effect.succeed("mine")), "mine")
@@ -79,7 +79,7 @@ describe("leaving", () => {
       assert.strictEqual(error._tag, "Refused")
     })))
 
-  it.effect("G41, CTX-5, S057: what nobody read is dropped, however much it is", () =>
+  it.effect("G41: what nobody read is dropped, however much it is", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(yield* bob.open(tell({ count: 5000 }), () => Effect.succeed("mine")), "mine")
       assert.strictEqual(
@@ -91,7 +91,7 @@ describe("leaving", () => {
       )
     })))
 
-  it.effect("G43, CTX-6, CTX-7: the result is readable as often as asked for, inside and afterwards; the outcome never waits", () =>
+  it.effect("G43: the result is readable as often as asked for, inside and afterwards; the outcome never waits", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const dialog = yield* bob.open(
@@ -111,7 +111,7 @@ describe("leaving", () => {
       assert.match(closed.message, /^bob@\d+ has ended the dialog greet: it reads no more$/)
     })))
 
-  it.effect("CTX-8: the states of a dialog, one after the other", () =>
+  it.effect("the states of a dialog, one after the other", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       yield* bob.open(
@@ -130,7 +130,7 @@ describe("leaving", () => {
       )
     })))
 
-  it.effect("CTX-11, S055: a stream that nobody uses harms nobody", () =>
+  it.effect("a stream that nobody uses harms nobody", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(stay({ cleanup: 100 }), (dialog) => dialog.cancel("unused"))
@@ -138,7 +138,7 @@ describe("leaving", () => {
       assert.strictEqual(yield* bob.open(flash(), () => Effect.succeed(1)), 1)
     })))
 
-  it.effect("G45, CTX-13: neither the end nor the cancel of a dialog touches the connection or the actor", () =>
+  it.effect("G45: neither the end nor the cancel of a dialog touches the connection or the actor", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       yield* bob.open(stay({}), (dialog) => dialog.cancel())
@@ -148,7 +148,7 @@ describe("leaving", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("CTX-17: a callee that is cancelled and returns a value all the same was cancelled: the value is lost", () =>
+  it.effect("a callee that is cancelled and returns a value all the same was cancelled: the value is lost", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(
@@ -165,7 +165,7 @@ describe("leaving", () => {
 })
 
 describe("several dialogs", () => {
-  it.effect("G44, CTX-15, RPC-7: any number on one portal, nested and beside each other, each with its own answer", () =>
+  it.effect("G44: any number on one portal, nested and beside each other, each with its own answer", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const answers = yield* Effect.forEach(
         Array.from({ length: 50 }, (_, i) => i),
@@ -182,7 +182,7 @@ describe("several dialogs", () => {
       assert.deepStrictEqual(answers, Array.from({ length: 50 }, (_, i) => [i, i + 1, 2]))
     })))
 
-  it.effect("G46, CTX-16, S074, CANC-13: another fiber cancels it: the parked body wakes, and open says that it was us", () =>
+  it.effect("G46: another fiber cancels it: the parked body wakes, and open says that it was us", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       let dialog: any
@@ -202,7 +202,7 @@ describe("several dialogs", () => {
       assert.deepStrictEqual([result.by.name, result.reason], ["root", "from outside"])
     })))
 
-  it.effect("S075: another fiber cancels only the actor: raised, by root", () =>
+  it.effect("another fiber cancels only the actor: raised, by root", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.flip(bob.open(stay({}), () => Effect.never)))
@@ -233,7 +233,7 @@ describe("several dialogs", () => {
 })
 
 describe("ping and pong", () => {
-  it.effect("S060: in four styles, ten times each", () =>
+  it.effect("in four styles, ten times each", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const style of ["receive", "stream"] as const) {
         for (const ours of ["receive", "stream"] as const) {
@@ -262,7 +262,7 @@ describe("ping and pong", () => {
     })))
 })
 
-describe("D17: deadlines", () => {
+describe("deadlines", () => {
   it.effect("G21: a deadline crosses three actors in dialogs, less what was used on the way", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const at = yield* Actor.timeout("1 second")(bob.open(introspect({ hops: 2 }), (dialog) => dialog.result))

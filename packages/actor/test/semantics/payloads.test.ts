@@ -21,7 +21,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
 describe("payloads of a dialog", () => {
-  it.effect("G36, PLD-7: types of Effect and of one's own cross whole in first value, messages and result", () =>
+  it.effect("G36: types of Effect and of one's own cross whole in first value, messages and result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const value = new Rich({
         at: new Date(5),
@@ -43,7 +43,7 @@ describe("payloads of a dialog", () => {
       }
     })))
 
-  it.effect("PLD-1: a payload that does not match fails before anything is sent, side caller, and there is no dialog", () =>
+  it.effect("a payload that does not match fails before anything is sent, side caller, and there is no dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const before = (yield* bob.statistics).channel.sent.frames
       const error = yield* Effect.flip(bob.open(rich({ value: "no" as unknown as Rich }), () => Effect.never))
@@ -52,7 +52,7 @@ describe("payloads of a dialog", () => {
       assert.strictEqual((yield* bob.statistics).channel.sent.frames, before)
     })))
 
-  it.effect("PLD-5, WIRE-15: a wrong message is the failure of its dialog and of no other", () =>
+  it.effect("a wrong message is the failure of its dialog and of no other", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const [wrong, right] = yield* Effect.all([
         Effect.exit(bob.open(lie({ part: "output" }), () => Effect.never)),
@@ -65,7 +65,7 @@ describe("payloads of a dialog", () => {
       assert.strictEqual(right, 2)
     })))
 
-  it.effect("G39, PLD-6: a scope reads with a narrower schema; afterwards the contract's own is in force again", () =>
+  it.effect("G39: a scope reads with a narrower schema; afterwards the contract's own is in force again", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         feed({ every: 10 }),
@@ -86,7 +86,7 @@ describe("payloads of a dialog", () => {
       )
     })))
 
-  it.effect("RPC-14: a dialog with oneself is openTest: both ends in this process, through the same codecs", () =>
+  it.effect("a dialog with oneself is openTest: both ends in this process, through the same codecs", () =>
     Effect.scoped(Effect.gen(function*() {
       const dialog = yield* Actor.openTest(echo())
       assert.strictEqual(dialog.first, 11)
@@ -100,7 +100,7 @@ describe("payloads of a dialog", () => {
 })
 
 describe("a graph of actors", () => {
-  it.effect("NUR-17, S050: tasks that others start in an actor's region fail the dialog that owns the region", () =>
+  it.effect("tasks that others start in an actor's region fail the dialog that owns the region", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* Effect.exit(bob.open(keeper(), () =>
         Effect.gen(function*() {
@@ -112,7 +112,7 @@ describe("a graph of actors", () => {
       assert.deepStrictEqual(exit, Exit.fail(new Refused({ why: "a task of mine" })))
     })))
 
-  it.effect("CANC-19, S072: a client's end leaves what a server started for it; the server's end takes it along", () =>
+  it.effect("a client's end leaves what a server started for it; the server's end takes it along", () =>
     drained(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh

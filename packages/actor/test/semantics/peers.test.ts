@@ -174,7 +174,7 @@ describe("peers", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("ACT-11: an actor that is ending takes no new connection, and keeps those it has until its handlers have ended", () => {
+  it.effect("an actor that is ending takes no new connection, and keeps those it has until its handlers have ended", () => {
     let dial: Effect.Effect<unknown, unknown> = Effect.void
     const layer = MemoryActor.layer({
       betweenPeers: (transport) => ({
@@ -277,7 +277,7 @@ describe("peers", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("RPC-15: a borrowed portal ends with its Scope, and neither the connection nor the actor does", () =>
+  it.effect("a borrowed portal ends with its Scope, and neither the connection nor the actor does", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const a = yield* Actor.start("a", { expose: [letGo] })
@@ -286,7 +286,7 @@ describe("peers", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("ROOT-10, ROOT-18, S020: the root is listed from the first moment, and reached from any depth", () =>
+  it.effect("the root is listed from the first moment, and reached from any depth", () =>
     drained(
       Effect.gen(function*() {
         assert.deepStrictEqual((yield* Registry.list()).map(({ actor }) => actor.name), ["root"])
@@ -296,7 +296,7 @@ describe("peers", () => {
       }).pipe(until(10_000))
     ).pipe(Effect.provide(MemoryActor.layer({ expose: [here] }))))
 
-  it.effect("CANC-19, DISC-4: an actor that has ended is found by nobody, and its name waits for another", () =>
+  it.effect("an actor that has ended is found by nobody, and its name waits for another", () =>
     inMemory(
       Effect.scoped(Actor.nursery(Effect.gen(function*() {
         const first = yield* Actor.start("bro", { expose })

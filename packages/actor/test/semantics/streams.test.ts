@@ -27,7 +27,7 @@ const errorTag = (exit: Exit.Failure<unknown, unknown>): unknown =>
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 describe("a stream", () => {
-  it.effect("STRM-1: one fiber sends, another receives, on both sides at once", () =>
+  it.effect("one fiber sends, another receives, on both sides at once", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(echo(), ({ stream }) =>
         Effect.map(
@@ -40,7 +40,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(heard, numbers(1, 500))
     })))
 
-  it.effect("G28, STRM-15: thousands of messages keep their order, singly and in chunks, however they are read", () =>
+  it.effect("G28: thousands of messages keep their order, singly and in chunks, however they are read", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(echo(), ({ stream }) =>
         Effect.gen(function*() {
@@ -57,7 +57,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(heard, numbers(1, 5000))
     })))
 
-  it.effect("G48, STRM-2: it is used once: what is ended stays ended, in either direction", () =>
+  it.effect("G48: it is used once: what is ended stays ended, in either direction", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         echo(),
@@ -81,7 +81,7 @@ describe("a stream", () => {
       assert.strictEqual(result, 1)
     })))
 
-  it.effect("G49, STRM-3: its end is Cause.Done, now and ever after; a stream of it just ends", () =>
+  it.effect("G49: its end is Cause.Done, now and ever after; a stream of it just ends", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         tell({ count: 2, linger: 1000 }),
@@ -96,7 +96,7 @@ describe("a stream", () => {
       )
     })))
 
-  it.effect("G48, STRM-4: close gives back what nobody read, ends our half, and may be repeated; the callee goes on", () =>
+  it.effect("G48: close gives back what nobody read, ends our half, and may be repeated; the callee goes on", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         tell({ count: 5, linger: 1000 }),
@@ -115,7 +115,7 @@ describe("a stream", () => {
       assert.strictEqual(result, "done")
     })))
 
-  it.effect("G30, STRM-5, STRM-8: a failure is not an end: readers and writers get it, ahead of what is unread", () =>
+  it.effect("G30: a failure is not an end: readers and writers get it, ahead of what is unread", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const errors = yield* Effect.scoped(Effect.gen(function*() {
         const { stream } = yield* bob.openScoped(gush())
@@ -135,7 +135,7 @@ describe("a stream", () => {
       }
     })))
 
-  it.effect("STRM-6: who opens, ends and returns at once harms nobody: no messages, then the end", () =>
+  it.effect("who opens, ends and returns at once harms nobody: no messages, then the end", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         flash(),
@@ -149,7 +149,7 @@ describe("a stream", () => {
       assert.strictEqual(result, "gone")
     })))
 
-  it.effect("STRM-7: an end that nobody reads is no mistake", () =>
+  it.effect("an end that nobody reads is no mistake", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(
         yield* bob.open(tell({ count: 0, linger: 100 }), ({ result, stream }) => Effect.andThen(stream.end, result)),
@@ -157,7 +157,7 @@ describe("a stream", () => {
       )
     })))
 
-  it.effect("G51, STRM-10, S090: a reader that is interrupted loses nothing: the next one goes on", () =>
+  it.effect("G51: a reader that is interrupted loses nothing: the next one goes on", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen: Array<number> = []
       yield* bob.open(
@@ -174,7 +174,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(seen, numbers(1, 10))
     })))
 
-  it.effect("STRM-11: receiveNow does not wait: nothing yet, a message, the end", () =>
+  it.effect("receiveNow does not wait: nothing yet, a message, the end", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         peek(),
@@ -190,7 +190,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(seen, ["nothing", "1", "nothing", "2", "end", "true"])
     })))
 
-  it.effect("STRM-16: closed says whether nothing more can be received", () =>
+  it.effect("closed says whether nothing more can be received", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         tell({ count: 1, linger: 100 }),
@@ -218,7 +218,7 @@ describe("a stream", () => {
 })
 
 describe("several readers", () => {
-  it.effect("G50, STRM-9: from the first subscribe on every reader gets every message, in order; receive is one of them", () =>
+  it.effect("G50: from the first subscribe on every reader gets every message, in order; receive is one of them", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(tell({ count: 1000 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -230,7 +230,7 @@ describe("several readers", () => {
       for (const items of heard) assert.deepStrictEqual(items, numbers(1, 1000))
     })))
 
-  it.effect("S081: 22 readers count the same, and all end with the feed", () =>
+  it.effect("22 readers count the same, and all end with the feed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const counts = yield* bob.open(feed({ every: 10 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -467,7 +467,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen, [1, 2, 3, 4, 5])
     })))
 
-  it.effect("G50, STRM-11: receiveNow gives what has arrived where a subscriber stands still", () =>
+  it.effect("G50: receiveNow gives what has arrived where a subscriber stands still", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(echo(), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -521,7 +521,7 @@ describe("several readers", () => {
 })
 
 describe("streams put together", () => {
-  it.effect("S078: question and answer on top of a feed", () =>
+  it.effect("question and answer on top of a feed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let pongs = 0
       let ticks = 0
@@ -539,7 +539,7 @@ describe("streams put together", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("STRM-13: a room in shared state: everybody hears everybody, lists change on the stream that is read", () =>
+  it.effect("a room in shared state: everybody hears everybody, lists change on the stream that is read", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(
         room({ name: "anna" }),
@@ -560,7 +560,7 @@ describe("streams put together", () => {
       assert.strictEqual(yield* bob.run(crowd()), 0)
     })))
 
-  it.effect("STRM-14, S080: a body that dies with a dialog and a stream open on one portal stops both", () =>
+  it.effect("a body that dies with a dialog and a stream open on one portal stops both", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const exit = yield* Effect.exit(bob.open(gush(), ({ stream }) =>
@@ -575,7 +575,7 @@ describe("streams put together", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("S088: an actor that puts two other actors' streams together", () =>
+  it.effect("an actor that puts two other actors' streams together", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const items = yield* Stream.runCollect(bob.stream(aggregate({ count: 1000 })))
       assert.deepStrictEqual([...items].sort((a, b) => a - b), numbers(0, 999))

@@ -77,7 +77,7 @@ describe("table 26.1, our own cancel", () => {
       assert.deepStrictEqual(journal.slice(1), ["0 stay cancelled by root: first", "100 stay finalized"])
     })))
 
-  it.effect("26.1 row 1: before, while and after the stream is used, the result is the same (CANC-2)", () =>
+  it.effect("26.1 row 1: before, while and after the stream is used, the result is the same", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       for (const when of ["before", "while", "after"]) {
@@ -100,7 +100,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("26.1 row 1: a fiber of the body cancels: the reader gets it, and a body that catches it is left alone (CANC-3)", () =>
+  it.effect("26.1 row 1: a fiber of the body cancels: the reader gets it, and a body that catches it is left alone", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const value = yield* bob.open(
@@ -124,7 +124,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual(cancelled(error).by.name, "root")
     })))
 
-  it.effect("G12, 26.1 row 1: a callee that never ends keeps its canceller no longer than the bound (CANC-18)", () =>
+  it.effect("G12, 26.1 row 1: a callee that never ends keeps its canceller no longer than the bound", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const error = yield* Effect.flip(bob.open(
@@ -144,7 +144,7 @@ describe("table 26.1, our own cancel", () => {
       assert.strictEqual((yield* bob.statistics).channel.stuck, 2)
     })))
 
-  it.effect("G18, 26.1 row 2: the callee had returned: the cancel changes nothing (CTX-10)", () =>
+  it.effect("G18, 26.1 row 2: the callee had returned: the cancel changes nothing", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const result = yield* bob.open(
@@ -259,7 +259,7 @@ describe("table 26.1, whole actors", () => {
       }).pipe(Effect.provide(graph), until(10_000))
     ).pipe(Effect.provide(MemoryActor.layer({ expose: [dismiss] }))))
 
-  it.effect("G15, 26.1 row 6: the callee cancels itself, before its first value and after it: raised, by itself (CANC-4)", () =>
+  it.effect("G15, 26.1 row 6: the callee cancels itself, before its first value and after it: raised, by itself", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const when of ["before", "after"] as const) {
         const journal = yield* Journal.fresh
@@ -277,7 +277,7 @@ describe("table 26.1, whole actors", () => {
       }
     })))
 
-  it.effect("26.1 row 7: the callee's actor ends by itself: ActorLost (D5)", () => {
+  it.effect("26.1 row 7: the callee's actor ends by itself: ActorLost", () => {
     const theatre = Puppets.make()
     return drained(
       Effect.gen(function*() {
@@ -311,7 +311,7 @@ describe("table 26.1, failures", () => {
       assert.strictEqual(body, 0)
     })))
 
-  it.effect("G42, 26.1 row 8: the callee fails after its first value: the body is interrupted, open and everything else fails with it (CANC-14)", () =>
+  it.effect("G42, 26.1 row 8: the callee fails after its first value: the body is interrupted, open and everything else fails with it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const how of ["typed", "defect"] as const) {
         let dialog: any
@@ -329,7 +329,7 @@ describe("table 26.1, failures", () => {
       }
     })))
 
-  it.effect("G35, 26.1 row 9: an illegal first value fails in the callee; uncaught it is the opener's PayloadInvalid, side callee (PLD-2)", () =>
+  it.effect("G35, 26.1 row 9: an illegal first value fails in the callee; uncaught it is the opener's PayloadInvalid, side callee", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(lie({ part: "started" }), () => Effect.void))
       assert(error._tag === "PayloadInvalid")
@@ -338,7 +338,7 @@ describe("table 26.1, failures", () => {
       assert.strictEqual(yield* bob.open(lie({ part: "started, caught" }), (dialog) => dialog.result), 1)
     })))
 
-  it.effect("26.1 row 9: an illegal message or result is PayloadInvalid, side callee, after what was legal (PLD-4, PLD-5)", () =>
+  it.effect("26.1 row 9: an illegal message or result is PayloadInvalid, side callee, after what was legal", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const item = yield* Effect.flip(bob.open(lie({ part: "output" }), () => Effect.never))
       assert(item._tag === "PayloadInvalid")
@@ -363,7 +363,7 @@ describe("table 26.1, failures", () => {
       assert.strictEqual(result, "yo")
     })))
 
-  it.effect("G41, 26.1 row 10: the body fails: its error leaves unchanged, and the callee is cancelled (CTX-12)", () =>
+  it.effect("G41, 26.1 row 10: the body fails: its error leaves unchanged, and the callee is cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       let dialog: any
@@ -388,7 +388,7 @@ describe("table 26.1, failures", () => {
       assert.deepStrictEqual(defect, Exit.die("dead"))
     })))
 
-  it.effect("G11, 26.1 row 11: the opener is interrupted or out of time: the callee is cancelled and waited for, the scope ends as always (CANC-20)", () =>
+  it.effect("G11, 26.1 row 11: the opener is interrupted or out of time: the callee is cancelled and waited for, the scope ends as always", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(bob.open(stay({ cleanup: 100, name: "one" }), () => Effect.never))
@@ -453,7 +453,7 @@ describe("table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G22, 26.1 row 12: a failure in the handling of a cancellation wins, and cancels the other dialogs of the scope (S071, CANC-7)", () =>
+  it.effect("G22, 26.1 row 12: a failure in the handling of a cancellation wins, and cancels the other dialogs of the scope", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -486,7 +486,7 @@ describe("table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G22, 26.1 row 13: a cancellation that passes through outer dialogs cancels them too, and stays what it is (S070, D20)", () =>
+  it.effect("G22, 26.1 row 13: a cancellation that passes through outer dialogs cancels them too, and stays what it is", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const journal = yield* Journal.fresh
@@ -511,7 +511,7 @@ describe("table 26.1, several dialogs", () => {
       })).pipe(until(10_000))
     ))
 
-  it.effect("G14, 26.1 row 14: a callee passes on a cancellation it got from further away: the author stays (CANC-9)", () =>
+  it.effect("G14, 26.1 row 14: a callee passes on a cancellation it got from further away: the author stays", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const error = cancelled(yield* Effect.flip(bob.open(betray({ after: 100, hops: 2 }), () => Effect.never)))
@@ -536,7 +536,7 @@ describe("table 26.1, several dialogs", () => {
       )
     ))
 
-  it.effect("G19, 26.1 row 15: a failed callee that cancels a dialog of its own in its cleanup still says its failure (CANC-10, S068)", () =>
+  it.effect("G19, 26.1 row 15: a failed callee that cancels a dialog of its own in its cleanup still says its failure", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const typed = yield* Effect.flip(bob.open(masks({ how: "typed" }), () => Effect.never))
@@ -550,7 +550,7 @@ describe("table 26.1, several dialogs", () => {
       assert(illegal._tag === "PayloadInvalid", String(illegal))
     })))
 
-  it.effect("G19, 26.1 row 15: a failure whose cleanup is cancelled is not masked by the cancellation (CANC-11)", () =>
+  it.effect("G19, 26.1 row 15: a failure whose cleanup is cancelled is not masked by the cancellation", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* bob.open(
         failsSlowly({ cleanup: 1000, fails: true }),
@@ -564,7 +564,7 @@ describe("table 26.1, several dialogs", () => {
       assert.instanceOf(error, Refused)
     })))
 
-  it.effect("26.1 row 15: without a failure the cancellation stays one (CANC-12, S077)", () =>
+  it.effect("26.1 row 15: without a failure the cancellation stays one", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* bob.open(
         failsSlowly({ cleanup: 1000, fails: false }),
@@ -579,7 +579,7 @@ describe("table 26.1, several dialogs", () => {
 })
 
 describe("table 26.1, a lost connection", () => {
-  it.effect("G7, 26.1 rows 16 and 17: sending or not, a lost peer fails the dialog with ActorLost (D2)", () => {
+  it.effect("G7, 26.1 rows 16 and 17: sending or not, a lost peer fails the dialog with ActorLost", () => {
     const theatre = Puppets.make()
     return drained(
       Effect.gen(function*() {
@@ -608,7 +608,7 @@ describe("table 26.1, a lost connection", () => {
     ).pipe(Effect.provide(theatre.layer))
   })
 
-  it.effect("G8, 26.1 row 16: a connection that we closed ourselves is ChannelClosed, side local (D2)", () =>
+  it.effect("G8, 26.1 row 16: a connection that we closed ourselves is ChannelClosed, side local", () =>
     inMemory(Effect.gen(function*() {
       const bob = yield* Actor.nursery(Actor.start("bob", { expose }))
       const error = yield* Effect.flip(bob.open(stay({}), () => Effect.never))

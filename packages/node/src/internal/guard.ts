@@ -1,6 +1,6 @@
 /**
  * The guard ends an actor when its parent can no longer do it: no actor outlives the process that started it, not even
- * after `kill -9` of the root (DESIGN D10).
+ * after `kill -9` of the root.
  *
  * `warden` (Linux, the default there). Every actor is started through `setpriv --pdeathsig KILL`: the kernel kills it
  * when its parent dies, however busy, blocked or stopped it is, and so down the tree. Processes that actors started

@@ -3,7 +3,7 @@
  * open a portal to every other one it has a reference to, and call its exposed endpoints; nothing else.
  *
  * A portal opened here is borrowed: it is good for as long as its Scope, and owns nothing. A cancel through it asks the
- * actor to end, without the power to make it (DESIGN D22).
+ * actor to end, without the power to make it.
  *
  * @since 0.1.0
  */

@@ -90,7 +90,7 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
    * The same stream, reading only what also matches `schema`, until the Scope closes: anything else is `PayloadInvalid`
-   * in the task that reads it, once, and the messages around it arrive (features PLD-6).
+   * in the task that reads it, once, and the messages around it arrive.
    */
   readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
     schema: S

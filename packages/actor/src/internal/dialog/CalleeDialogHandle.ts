@@ -93,7 +93,7 @@ export class CalleeDialogHandle {
         return Effect.die(new Error(`started was called twice in ${endpoint.name}: a dialog has one first value`))
       }
       const encoded = codecs(endpoint).started.encode(first)
-      // Nothing was sent: the handler can still say another first value (features PLD-2).
+      // Nothing was sent: the handler can still say another first value.
       if (!encoded.ok) return Effect.fail(this.invalid("started", encoded.issue))
       const window = windowOf(options)
       this.first = { payload: encoded.value, window }

@@ -155,7 +155,7 @@ class OpenDialog {
   })
 
   /**
-   * The callee is told to stop, and waited for; the waiter here is told when the bound has passed (DESIGN D22). Fails
+   * The callee is told to stop, and waited for; the waiter here is told when the bound has passed. Fails
    * with what the far finalizers failed with.
    */
   cancelFor(cancellation: Protocol.Cancellation): Effect.Effect<void> {
@@ -183,7 +183,7 @@ class OpenDialog {
     return Effect.withFiber((fiber) => {
       if (this.dialog.isSettled) return Effect.void
       const { by, deadline } = cancellationOf(fiber, this.env, cancelBoundOf(fiber, this.env))
-      // A cancel from outside the body: the body, parked elsewhere, is woken (features CANC-13).
+      // A cancel from outside the body: the body, parked elsewhere, is woken.
       const outside = !fiber.getRef(CurrentBodies).includes(this.info)
       return Effect.andThen(
         // Finalizers that failed are the dialog's outcome: `result` tells them.
@@ -295,7 +295,7 @@ class OpenDialog {
     if (Exit.isSuccess(exit)) return this.reader.finish()
     Deferred.doneUnsafe(this.firstValue, exit as Exit.Exit<never, unknown>)
     this.reader.fail(exit as Exit.Exit<never, unknown>)
-    // Our own cancel does not interrupt the body that asked for it (features CANC-1).
+    // Our own cancel does not interrupt the body that asked for it.
     if (this.ownCancelOf(exit.cause) === undefined) Deferred.doneUnsafe(this.woken, exit as Exit.Exit<never, unknown>)
   }
 
@@ -331,7 +331,7 @@ class OpenDialog {
     if (!isTyped(cause)) {
       return Effect.failCause(failed.reduce((all: Cause.Cause<E>, [, more]) => Cause.combine(all, more), cause))
     }
-    // A typed error stays one that can be caught (DESIGN D19): what came with it rides along, and is told.
+    // A typed error stays one that can be caught: what came with it rides along, and is told.
     for (const [at, more] of failed) this.report(more, at)
     const others = failed.map(([at, more]) => box(Cause.squash(more), at))
     return Effect.failCause(Cause.annotate(cause, Context.make(OtherFailures, others) as Context.Context<never>))

@@ -1,7 +1,7 @@
 /**
  * A cause <-> the bytes of an `Error` word.
  *
- * Going out, the first failure stays what it is and the others ride along (DESIGN D19): an endpoint's own error by its
+ * Going out, the first failure stays what it is and the others ride along: an endpoint's own error by its
  * schema, a defect boxed, an interruption as a cancellation with its author. Coming in, each becomes one member of the
  * three tiers, with the others as an annotation on the cause: never as extra reasons, which would make a typed error
  * uncatchable.

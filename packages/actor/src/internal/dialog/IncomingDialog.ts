@@ -105,7 +105,7 @@ export class IncomingDialog implements CalleePort {
     this.fiber?.interruptUnsafe(undefined, annotation(this.running.cancellation))
   }
 
-  /** An event of the dialog outranks the result of its handler (features ERR-15). */
+  /** An event of the dialog outranks the result of its handler. */
   failWith(error: unknown, cancellation?: Dialog.Cancellation): void {
     this.input({
       _tag: "Fail",
@@ -262,7 +262,7 @@ export class IncomingDialog implements CalleePort {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
     for (const thrown of raisedIn(exit.cause)) {
-      // Its own illegal payload, which the handler did not catch, is the caller's `PayloadInvalid` too (features PLD-2).
+      // Its own illegal payload, which the handler did not catch, is the caller's `PayloadInvalid` too.
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }

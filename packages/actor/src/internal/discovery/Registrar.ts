@@ -32,7 +32,7 @@ export type Change =
 interface Held {
   readonly entry: Entry
   readonly phase: "starting" | "ready" | "replaced"
-  /** Of two of one name the one that was ready later is found first (features DISC-11). */
+  /** Of two of one name the one that was ready later is found first. */
   readonly order: number
 }
 

@@ -98,7 +98,7 @@ export const makeEvents = (): Events => {
         try {
           listener(event)
         } catch {
-          // An observer that throws hurts only itself (features P-27).
+          // An observer that throws hurts only itself.
         }
       }
     },

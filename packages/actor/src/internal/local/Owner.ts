@@ -32,7 +32,7 @@ export const ownerCancellation = (local: LocalActor, reason: string): Effect.Eff
 export const endAsOwner = (local: LocalActor, child: ChildEntry, reason: string): Effect.Effect<void> =>
   Effect.flatMap(ownerCancellation(local, reason), (cancellation) => child.end(cancellation))
 
-/** The failure with others beside it, as data (DESIGN D19). */
+/** The failure with others beside it, as data. */
 export const withOthers = <A>(exit: Exit.Exit<A, unknown>, others: ReadonlyArray<Boxed>): Exit.Exit<A, unknown> => {
   if (others.length === 0 || Exit.isSuccess(exit)) return exit
   const known = Context.getOption(Cause.annotations(exit.cause) as Context.Context<OtherFailures>, OtherFailures)

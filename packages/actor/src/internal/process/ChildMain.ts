@@ -2,7 +2,7 @@
  * An actor below the root, on any platform: carries out what the table of its life says (Life.ts).
  *
  * It ends because it is told to, because its parent is gone, because its main ended, or because something in it was not
- * caught. The order is the same each time (features ACT-11), and every step has a bound that nothing in it can break.
+ * caught. The order is the same each time, and every step has a bound that nothing in it can break.
  *
  * @since 0.1.0
  */

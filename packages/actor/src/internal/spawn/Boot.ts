@@ -1,7 +1,7 @@
 /**
  * From a started process to a ready actor: handshake, `Spawn`, `Ready`.
  *
- * A race of ready, exit and deadline (DESIGN D8): whatever happens to a child while it boots, its parent hears of it,
+ * A race of ready, exit and deadline: whatever happens to a child while it boots, its parent hears of it,
  * and the error says how far it came.
  *
  * @since 0.1.0

@@ -2,7 +2,7 @@
  * The receiving end of one direction of a stream: keeps chunks until their reader takes them, and grants credit back.
  *
  * Chunks stay encoded until their reader takes them: a payload is decoded by the task that owns it, so a wrong one
- * hurts that task only (features WIRE-15).
+ * hurts that task only.
  *
  * @since 0.1.0
  */

@@ -35,7 +35,7 @@ export interface ReaderOptions {
   readonly items: Payload.ChunkCodec<unknown>
   readonly window: Message.Window
   readonly overflow?: Overflow | undefined
-  /** A failure is told before the unread items: dialogs, whose messages mean nothing after one (features OVR-7). */
+  /** A failure is told before the unread items: dialogs, whose messages mean nothing after one. */
   readonly failFirst: boolean
   /** The dialog has ended: no writer waits for credit. */
   readonly isOver: () => boolean

@@ -1,5 +1,5 @@
 /**
- * How an actor is ended by its owner, rung by rung, as a pure table (DESIGN section 5).
+ * How an actor is ended by its owner, rung by rung, as a pure table.
  *
  *   Running --end--> Asked --ack--> Finalizing --bye--> Leaving --exit--> Gone
  *     |                |               |                   |

@@ -155,7 +155,7 @@ const started = (
     },
     failure: (payload) => child.reportOf(payload)
   })
-  // Known by its name from the moment it serves (DESIGN D9).
+  // Known by its name from the moment it serves.
   const ready = Effect.tap(booting, (channel) => {
     child.attachChannel(channel, spec.relays)
     return spec.isBehind ? Effect.void : reach.directory.ready(handle.actor.uuid, handle.actor.pid)
