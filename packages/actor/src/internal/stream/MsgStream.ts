@@ -22,6 +22,7 @@ import * as Stream from "effect/Stream"
 import type { MsgStream, SubscribeOptions } from "../contract/DialogCall.ts"
 import { type PayloadReceiver, ruleOf } from "../contract/PayloadReceiver.ts"
 import { type ActorError, type ActorId, ChannelClosed, StreamOverrun } from "../errors/ActorError.ts"
+import type { Refusals } from "../inspect/Snapshot.ts"
 import * as FanOut from "./FanOut.ts"
 import type { Outlet } from "./Outlet.ts"
 import type { Look } from "./Receiving.ts"
@@ -192,6 +193,7 @@ class Shared {
   }
 }
 
+/** Everything but `receive` is made when it is asked for: the conversions of one dialog cost more than an echo over it. */
 class MsgStreamLive {
   private readonly options: MsgStreamOptions
   private readonly shared: Shared
@@ -204,18 +206,15 @@ class MsgStreamLive {
     )
   }
 
-  send(message: unknown): Effect.Effect<void, unknown> {
-    return this.sendAll([message])
-  }
+  readonly send = (message: unknown): Effect.Effect<void, unknown> => this.sendAll([message])
 
-  sendAll(messages: Iterable<unknown>): Effect.Effect<void, unknown> {
-    return Effect.suspend(() => {
+  readonly sendAll = (messages: Iterable<unknown>): Effect.Effect<void, unknown> =>
+    Effect.suspend(() => {
       const over = this.options.over()
       if (over !== undefined) return over
       if (this.options.isStopped()) return Effect.fail(this.closedHere())
       return this.options.outlet.send(Array.isArray(messages) ? messages : Array.from(messages))
     })
-  }
 
   readonly receive: Effect.Effect<unknown, unknown> = Effect.suspend(() =>
     this.shared.isShared
@@ -223,19 +222,25 @@ class MsgStreamLive {
       : this.options.reader.receiveOr(() => this.receive)
   )
 
-  readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() =>
-    this.shared.isShared ? this.shared.takeNow(() => this.receive) : this.options.reader.receiveNow
-  )
+  get receiveNow(): Effect.Effect<Option.Option<unknown>, unknown> {
+    return Effect.suspend(() =>
+      this.shared.isShared ? this.shared.takeNow(() => this.receive) : this.options.reader.receiveNow
+    )
+  }
 
-  readonly toStream: Stream.Stream<unknown, unknown> = Stream.suspend(() => {
-    const { leave, pull } = this.plainOrMember()
-    return streamOf(pull, leave)
-  })
+  get toStream(): Stream.Stream<unknown, unknown> {
+    return Stream.suspend(() => {
+      const { leave, pull } = this.plainOrMember()
+      return streamOf(pull, leave)
+    })
+  }
 
-  readonly toSink: Sink.Sink<void, unknown, never, unknown> = Sink.mapEffect(
-    Sink.forEachArray((items: ReadonlyArray<unknown>) => this.sendAll(items)),
-    () => this.end
-  )
+  get toSink(): Sink.Sink<void, unknown, never, unknown> {
+    return Sink.mapEffect(
+      Sink.forEachArray((items: ReadonlyArray<unknown>) => this.sendAll(items)),
+      () => this.end
+    )
+  }
 
   /** Sends what upstream has in a fiber of the channel's scope, while downstream reads. */
   readonly toChannel = (): Channel.Channel<any, any, any, any, any, any> =>
@@ -258,12 +263,10 @@ class MsgStreamLive {
       )
     })
 
-  subscribe({ capacity = defaultCapacityItems, policy = "wait" }: SubscribeOptions): Effect.Effect<
-    Stream.Stream<unknown, unknown>,
-    never,
-    Scope.Scope
-  > {
-    return Effect.acquireRelease(
+  readonly subscribe = (
+    { capacity = defaultCapacityItems, policy = "wait" }: SubscribeOptions = {}
+  ): Effect.Effect<Stream.Stream<unknown, unknown>, never, Scope.Scope> =>
+    Effect.acquireRelease(
       Effect.sync(() => this.shared.join(policy, Math.max(1, Math.floor(capacity)))),
       (id) => Effect.sync(() => this.shared.leave(id))
     ).pipe(
@@ -271,20 +274,49 @@ class MsgStreamLive {
         streamOf(Effect.map(this.shared.take(id, () => Cause.done()), one), Effect.sync(() => this.shared.leave(id)))
       )
     )
+
+  get end(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (this.options.over() === undefined) this.options.stop()
+    })
   }
 
-  readonly end: Effect.Effect<void> = Effect.sync(() => {
-    if (this.options.over() === undefined) this.options.stop()
-  })
-
-  readonly close: Effect.Effect<ReadonlyArray<unknown>> = Effect.suspend(() =>
-    Effect.map(this.end, () => {
+  get close(): Effect.Effect<ReadonlyArray<unknown>> {
+    return Effect.map(this.end, () => {
       this.shared.leave(owner)
       return this.options.reader.close()
     })
-  )
+  }
 
-  readonly closed: Effect.Effect<boolean> = Effect.sync(() => this.options.reader.isEnded && this.shared.hasRead(owner))
+  get closed(): Effect.Effect<boolean> {
+    return Effect.sync(() => this.options.reader.isEnded && this.shared.hasRead(owner))
+  }
+
+  readonly narrow = (schema: Schema.Top): Effect.Effect<this, never, Scope.Scope> =>
+    Effect.as(
+      Effect.acquireRelease(
+        Effect.sync(() => this.options.reader.receiving.narrow(issueWith(schema))),
+        (restore) => Effect.sync(restore)
+      ),
+      this
+    )
+
+  readonly receiving = (
+    receiver: PayloadReceiver<unknown, unknown, unknown>
+  ): Effect.Effect<this, never, Scope.Scope> =>
+    Effect.contextWith((context: Context.Context<never>) =>
+      Effect.as(
+        Effect.acquireRelease(
+          Effect.sync(() => this.options.reader.receiving.receive(ruleOf(receiver, context))),
+          (restore) => Effect.sync(restore)
+        ),
+        this
+      )
+    )
+
+  get refusals(): Effect.Effect<Refusals> {
+    return Effect.sync(() => this.options.reader.receiving.refusals)
+  }
 
   /** Reads alone, and from the first subscribe on as a member like any other, until it leaves. */
   private plainOrMember(): { readonly pull: Pull; readonly leave: Effect.Effect<void> } {
@@ -319,42 +351,8 @@ const isDone = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) => reason._tag === "Fail" && Cause.isDone(reason.error))
 
 /** Builds the stream of one side. */
-export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Send, Receive, E> => {
-  const stream = new MsgStreamLive(options)
-  const self = {
-    send: (message: unknown) => stream.send(message),
-    sendAll: (messages: Iterable<unknown>) => stream.sendAll(messages),
-    receive: stream.receive,
-    receiveNow: stream.receiveNow,
-    toStream: stream.toStream,
-    toSink: stream.toSink,
-    toChannel: stream.toChannel,
-    subscribe: (subscribeOptions?: SubscribeOptions) => stream.subscribe(subscribeOptions ?? {}),
-    end: stream.end,
-    close: stream.close,
-    closed: stream.closed,
-    narrow: (schema: Schema.Top) =>
-      Effect.as(
-        Effect.acquireRelease(
-          Effect.sync(() => options.reader.receiving.narrow(issueWith(schema))),
-          (restore) => Effect.sync(restore)
-        ),
-        self
-      ),
-    receiving: (receiver: PayloadReceiver<unknown, unknown, unknown>) =>
-      Effect.contextWith((context: Context.Context<never>) =>
-        Effect.as(
-          Effect.acquireRelease(
-            Effect.sync(() => options.reader.receiving.receive(ruleOf(receiver, context))),
-            (restore) => Effect.sync(restore)
-          ),
-          self
-        )
-      ),
-    refusals: Effect.sync(() => options.reader.receiving.refusals)
-  }
-  return self as unknown as MsgStream<Send, Receive, E>
-}
+export const make = <Send, Receive, E>(options: MsgStreamOptions): MsgStream<Send, Receive, E> =>
+  new MsgStreamLive(options) as unknown as MsgStream<Send, Receive, E>
 
 /** Why a decoded item does not match a narrower schema, if it does not. */
 const issueWith = (schema: Schema.Top) => {

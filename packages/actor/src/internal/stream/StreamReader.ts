@@ -206,7 +206,9 @@ export class StreamReader {
   }
 
   /** The next item. */
-  readonly receive: Effect.Effect<unknown, unknown> = this.receiveOr(() => this.receive)
+  get receive(): Effect.Effect<unknown, unknown> {
+    return this.receiveOr(() => this.receive)
+  }
 
   receiveOr(again: () => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
     return Effect.suspend(() => {
@@ -217,15 +219,17 @@ export class StreamReader {
   }
 
   /** The next item if there is one now. A decision about one that does not match is waited for. */
-  readonly receiveNow: Effect.Effect<Option.Option<unknown>, unknown> = Effect.suspend(() => {
-    const waits = this.end._tag === "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
-    if (waits) return Effect.succeed(Option.none())
-    const over = this.over
-    if (over !== undefined) return over
-    if (!this.isFilled()) return Effect.succeed(Option.none())
-    if (this.isMixed && this.readable(this.decoded[this.next]) === none) return this.passed(() => this.receiveNow)
-    return Effect.map(this.receive, Option.some)
-  })
+  get receiveNow(): Effect.Effect<Option.Option<unknown>, unknown> {
+    return Effect.suspend(() => {
+      const waits = this.end._tag === "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
+      if (waits) return Effect.succeed(Option.none())
+      const over = this.over
+      if (over !== undefined) return over
+      if (!this.isFilled()) return Effect.succeed(Option.none())
+      if (this.isMixed && this.readable(this.decoded[this.next]) === none) return this.passed(() => this.receiveNow)
+      return Effect.map(this.receive, Option.some)
+    })
+  }
 
   private first(again: () => Effect.Effect<unknown, unknown>): Effect.Effect<unknown, unknown> {
     const place = this.decoded[this.next]
