@@ -137,11 +137,18 @@ export const find: {
   ): Effect.Effect<Option.Option<Portal<X[number]>>, ActorError, ActorRuntime | Scope.Scope>
 } = (expected: Expected, name?: string): Effect.Effect<any, ActorError, any> =>
   withDirectory((directory, local) =>
-    Effect.flatMap(
-      directory.list(nameOf(expected, name)),
-      (entries) => first(local, directory, entries, expected)
-    )
+    Effect.gen(function*() {
+      const asked = nameOf(expected, name)
+      const entries = yield* directory.list(asked, mostTried)
+      const found = yield* Effect.exit(first(local, directory, entries, expected))
+      // The last ones of a name that is widely shared are nearly always enough.
+      if (entries.length < mostTried || Exit.isSuccess(found) && Option.isSome(found.value)) return yield* found
+      return yield* first(local, directory, yield* directory.list(asked), expected)
+    })
   )
+
+/** Actors of one name that are looked at before all of them are asked for. */
+const mostTried = 8
 
 /**
  * Waits for an actor of this name: as `find`, but until one is called so, no longer than `within` (default: for ever).
@@ -306,7 +313,7 @@ const nobody = (
  * @since 0.1.0
  */
 export const query = (name: string): Effect.Effect<Option.Option<Entry>, ActorError, ActorRuntime> =>
-  withDirectory((directory) => Effect.map(directory.list(name), (entries) => Option.fromUndefinedOr(entries[0])))
+  withDirectory((directory) => Effect.map(directory.list(name, 1), (entries) => Option.fromUndefinedOr(entries[0])))
 
 /**
  * Lists every actor that is ready, the root included, or those of one name. The one that was ready last comes first.

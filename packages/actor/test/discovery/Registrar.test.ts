@@ -3,6 +3,8 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Registrar from "@furrow/actor/internal/discovery/Registrar"
 import type { Entry } from "@furrow/actor/internal/settings/ActorRef"
 import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 const entry = (path: string, name: string, unique = false, role?: string): Entry => {
@@ -51,7 +53,20 @@ describe("Registrar", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("shares a name: the one that was ready last comes first, whoever claimed first", () => {
+  it("keeps nothing of namesakes that came and went beside one that stays", () => {
+    const { claim, gone, listed, ready, state } = registrar()
+    claim("r/stays", "twin")
+    ready("stays")
+    for (let i = 0; i < 100; i++) {
+      claim(`r/${i}`, "twin")
+      ready(`${i}`)
+      gone(`${i}`)
+    }
+    assert.deepStrictEqual(listed("twin"), ["stays"])
+    assert.isAtMost(Option.getOrThrow(HashMap.get(state().names, "twin")).links, 2)
+  })
+
+  it("DISC-11: shares a name: the one that was ready last comes first, whoever claimed first", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "twin")
     claim("r/b", "twin")
@@ -297,13 +312,36 @@ describe("Registrar, whatever comes in whatever order", () => {
       const all = held(after).map(({ entry }) => `${entry.actor.name} ${entry.actor.uuid}`).toSorted()
       const indexed = Array.from(
         HashMap.entries(after.names),
-        ([name, uuids]) => uuids.map((uuid) => `${name} ${uuid}`)
+        ([name, { uuids }]) => Array.from(uuids, (uuid) => `${name} ${uuid}`)
       )
       assert.deepStrictEqual(indexed.flat().toSorted(), all)
       assert.isTrue(indexed.every((uuids) => uuids.length > 0))
-      for (const [parent] of HashMap.entries(after.parents)) assert.isTrue(HashMap.has(after.held, parent))
+      const below = Array.from(
+        HashMap.entries(after.children),
+        ([parent, uuids]) => Array.from(uuids, (uuid) => `${parent}/${uuid}`)
+      )
+      assert.isTrue(below.every((uuids) => uuids.length > 0))
+      const edges = held(after).filter(({ entry }) => entry.path.length > 1).map(({ entry }) =>
+        entry.path.slice(-2).join("/")
+      )
+      assert.deepStrictEqual(below.flat().toSorted(), edges.toSorted())
     })
   })
+
+  it.prop(
+    "the actors of one name are listed as among all, and their index does not outgrow them",
+    { ops: Ops },
+    ({ ops }) => {
+      walk(ops, ({ after }) => {
+        for (const [name, { links, uuids }] of HashMap.entries(after.names)) {
+          const all = Registrar.entries(after).filter(({ actor }) => actor.name === name)
+          assert.deepStrictEqual(Registrar.entries(after, name), all)
+          assert.deepStrictEqual(Registrar.entries(after, name, 1), all.slice(0, 1))
+          assert.isAtMost(links, 2 * HashSet.size(uuids))
+        }
+      })
+    }
+  )
 
   it.prop(
     "a word of somebody who is not here, or a claim that is refused, changes nothing",

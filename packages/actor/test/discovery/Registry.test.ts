@@ -69,6 +69,14 @@ describe("Registry", () => {
       assert.strictEqual((yield* a.statistics).channel.dialogs, 1)
     })).pipe(inTree))
 
+  it.effect("G950: finds the actor that serves an endpoint among ten of its name", () =>
+    Actor.nursery(Effect.gen(function*() {
+      yield* Actor.start("crowd", { expose: [N.poke] })
+      for (let i = 0; i < 9; i++) yield* Actor.start("crowd", { expose: [N.listing] })
+      const found = yield* Registry.find([N.poke], "crowd")
+      assert.strictEqual(yield* Option.getOrThrow(found).run(N.poke()), "crowd")
+    })).pipe(inTree))
+
   it.effect("waits no longer than `within`, and says so", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")

@@ -42,7 +42,11 @@ export const contract = {
   }),
   gone: endpoint("furrow/registry/gone", { payload: { uuid: Schema.String } }),
   stale: endpoint("furrow/registry/stale", { payload: { uuid: Schema.String }, error }),
-  list: endpoint("furrow/registry/list", { payload: filter, success: Schema.Array(Entry), error }),
+  list: endpoint("furrow/registry/list", {
+    payload: { ...filter, most: Schema.optionalKey(Schema.Int) },
+    success: Schema.Array(Entry),
+    error
+  }),
   watch: streamEndpoint("furrow/registry/watch", { payload: filter, success: ChangeSchema, error })
 }
 
@@ -64,7 +68,8 @@ export interface Directory {
   readonly gone: (uuid: string) => Effect.Effect<void>
   /** The actor was not where the registry says: it is looked for, and forgotten if it is gone. */
   readonly stale: (uuid: string) => Effect.Effect<void, ActorError>
-  readonly list: (name: string | undefined) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
+  /** The one that was ready last comes first. Its caller looks at the first `most` alone: more may be listed. */
+  readonly list: (name: string | undefined, most?: number) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
   readonly watch: (name: string | undefined) => Stream.Stream<Change, ActorError>
 }
 
@@ -77,7 +82,7 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Dia
     ready: (uuid, pid, replaces) => ask(contract.ready({ uuid, pid, ...(replaces === undefined ? {} : { replaces }) })),
     gone: (uuid) => Effect.ignore(ask(contract.gone({ uuid }))),
     stale: (uuid) => ask(contract.stale({ uuid })),
-    list: (name) => ask(contract.list({ name: name ?? null })),
+    list: (name, most) => ask(contract.list({ name: name ?? null, ...(most === undefined ? {} : { most }) })),
     watch: (name) => {
       const changes = Stream.unwrap(
         Effect.map(connect, (channel) => Caller.stream(channel, env, contract.watch({ name: name ?? null })))

@@ -10,9 +10,12 @@
  * Players of one role hold a unique name together, and one of them is shown. A transfer shows another one in the same
  * step, so the name is never free in between, and the one before it has its place until it is gone.
  *
+ * Indexes take the place of scans and sorts: namesakes stand in the order of becoming ready, children below their parents.
+ *
  * @since 0.1.0
  */
 import * as HashMap from "effect/HashMap"
+import * as HashSet from "effect/HashSet"
 import * as Option from "effect/Option"
 import type { Entry } from "../settings/ActorRef.ts"
 import { isBelow } from "../settings/ActorRef.ts"
@@ -36,11 +39,28 @@ interface Held {
   readonly order: number
 }
 
+/** A chain of the actors that became ready, the last one first. Links of actors that are not listed any more are passed over. */
+interface Link {
+  readonly uuid: string
+  readonly order: number
+  readonly next: Link | undefined
+}
+
+/** All that hold one name. */
+interface Named {
+  readonly uuids: HashSet.HashSet<string>
+  /** The ones that want it alone. */
+  readonly unique: number
+  readonly ready: Link | undefined
+  /** Links, also those that are passed over. */
+  readonly links: number
+}
+
 export interface State {
   readonly held: HashMap.HashMap<string, Held>
-  readonly names: HashMap.HashMap<string, ReadonlyArray<string>>
-  /** Parents of actors: only below a parent is anything to look for when it ends. */
-  readonly parents: HashMap.HashMap<string, true>
+  readonly names: HashMap.HashMap<string, Named>
+  /** The children of each parent that has any. */
+  readonly children: HashMap.HashMap<string, HashSet.HashSet<string>>
   readonly order: number
 }
 
@@ -61,12 +81,16 @@ export type Outcome =
 export const initial: State = {
   held: HashMap.empty(),
   names: HashMap.empty(),
-  parents: HashMap.empty(),
+  children: HashMap.empty(),
   order: 0
 }
 
-const uuidsOf = (state: State, name: string): ReadonlyArray<string> =>
-  Option.getOrElse(HashMap.get(state.names, name), () => [])
+const nobody: Named = { uuids: HashSet.empty(), unique: 0, ready: undefined, links: 0 }
+
+const named = (state: State, name: string): Named => Option.getOrElse(HashMap.get(state.names, name), () => nobody)
+
+const childrenOf = (state: State, uuid: string): HashSet.HashSet<string> =>
+  Option.getOrElse(HashMap.get(state.children, uuid), () => HashSet.empty<string>())
 
 const heldOf = (state: State, uuid: string): Held | undefined => Option.getOrUndefined(HashMap.get(state.held, uuid))
 
@@ -95,38 +119,70 @@ const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
     return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
   }
   if (!hasParent(state, entry)) return [state, orphan]
-  const namesakes = uuidsOf(state, name)
-  const first = namesakes.length === 0 ? undefined : heldOf(state, namesakes[0]!)
-  if (first !== undefined && (entry.unique || first.entry.unique)) {
-    const stranger = namesakes.map((other) => heldOf(state, other)!).find((other) => !isSameRole(entry, other.entry))
+  const namesakes = named(state, name)
+  if (entry.unique || namesakes.unique > 0) {
+    const stranger = Array.from(namesakes.uuids, (other) => heldOf(state, other)!)
+      .find((other) => !isSameRole(entry, other.entry))
     if (stranger !== undefined) return [state, { _tag: "Taken", by: stranger.entry }]
   }
   const parent = entry.path.at(-2)
   return [{
     ...state,
     held: HashMap.set(state.held, uuid, { entry, phase: "starting", order: state.order }),
-    names: HashMap.set(state.names, name, [...namesakes, uuid]),
-    parents: parent === undefined ? state.parents : HashMap.set(state.parents, parent, true as const)
+    names: HashMap.set(state.names, name, {
+      ...namesakes,
+      uuids: HashSet.add(namesakes.uuids, uuid),
+      unique: namesakes.unique + Number(entry.unique)
+    }),
+    children: parent === undefined
+      ? state.children
+      : HashMap.set(state.children, parent, HashSet.add(childrenOf(state, parent), uuid))
   }, nothing]
+}
+
+/** Drops the links that are passed over, once they are more than half: a look passes few, and removing stays cheap. */
+const swept = (state: State, namesakes: Named): Named => {
+  if (namesakes.links <= 2 * HashSet.size(namesakes.uuids)) return namesakes
+  const kept = Array.from(listed(state, namesakes.ready), ({ order, entry }) => ({ uuid: entry.actor.uuid, order }))
+  const ready = kept.reduceRight<Link | undefined>((next, link) => ({ ...link, next }), undefined)
+  return { ...namesakes, ready, links: kept.length }
 }
 
 const remove = (state: State, { entry }: Held): State => {
   const { name, uuid } = entry.actor
-  const namesakes = uuidsOf(state, name).filter((other) => other !== uuid)
+  const held = HashMap.remove(state.held, uuid)
+  const namesakes = named(state, name)
+  const uuids = HashSet.remove(namesakes.uuids, uuid)
+  const rest = { ...namesakes, uuids, unique: namesakes.unique - Number(entry.unique) }
+  const parent = entry.path.at(-2)
+  const siblings = parent === undefined ? HashSet.empty<string>() : HashSet.remove(childrenOf(state, parent), uuid)
+  const children = HashMap.remove(state.children, uuid)
   return {
     ...state,
-    held: HashMap.remove(state.held, uuid),
-    names: namesakes.length === 0 ? HashMap.remove(state.names, name) : HashMap.set(state.names, name, namesakes),
-    parents: HashMap.remove(state.parents, uuid)
+    held,
+    names: HashSet.isEmpty(uuids)
+      ? HashMap.remove(state.names, name)
+      : HashMap.set(state.names, name, swept({ ...state, held }, rest)),
+    children: parent === undefined
+      ? children
+      : HashSet.isEmpty(siblings)
+      ? HashMap.remove(children, parent)
+      : HashMap.set(children, parent, siblings)
   }
 }
 
+/** An actor and all below it. */
+const family = (state: State, uuid: string): Array<Held> => {
+  const all = [heldOf(state, uuid)!]
+  for (const { entry } of all) {
+    for (const child of childrenOf(state, entry.actor.uuid)) all.push(heldOf(state, child)!)
+  }
+  return all
+}
+
 const gone = (state: State, uuid: string, why: "ended" | "stale"): readonly [State, Outcome] => {
-  const held = heldOf(state, uuid)
-  if (held === undefined) return [state, nothing]
-  const ending = HashMap.has(state.parents, uuid)
-    ? Array.from(HashMap.values(state.held)).filter(({ entry }) => isBelow(entry.path, held.entry.path))
-    : [held]
+  if (heldOf(state, uuid) === undefined) return [state, nothing]
+  const ending = family(state, uuid)
   // The deepest first: no actor is listed whose parent is not.
   ending.sort((a, b) => b.entry.path.length - a.entry.path.length || b.order - a.order)
   return [ending.reduce(remove, state), {
@@ -140,9 +196,14 @@ const ready = (state: State, uuid: string, pid: number): readonly [State, Readon
   if (held === undefined || held.phase !== "starting") return [state, []]
   const order = state.order + 1
   const entry = { ...held.entry, actor: { ...held.entry.actor, pid } }
-  return [{ ...state, order, held: HashMap.set(state.held, uuid, { entry, phase: "ready", order }) }, [
-    { _tag: "Up", entry }
-  ]]
+  const namesakes = named(state, entry.actor.name)
+  const first = { uuid, order, next: namesakes.ready }
+  return [{
+    ...state,
+    order,
+    held: HashMap.set(state.held, uuid, { entry, phase: "ready", order }),
+    names: HashMap.set(state.names, entry.actor.name, { ...namesakes, ready: first, links: namesakes.links + 1 })
+  }, [{ _tag: "Up", entry }]]
 }
 
 const transfer = (state: State, uuid: string, pid: number, from: string): readonly [State, ReadonlyArray<Change>] => {
@@ -175,12 +236,32 @@ export const step = (state: State, input: Input): readonly [State, Outcome] => {
   }
 }
 
-/** The ready actors, of one name or of all, the one that came last first. */
-export const entries = (state: State, name?: string): ReadonlyArray<Entry> => {
-  const all = name === undefined
-    ? Array.from(HashMap.values(state.held))
-    : uuidsOf(state, name).flatMap((uuid) => heldOf(state, uuid) ?? [])
-  return all.filter(({ phase }) => phase === "ready").sort((a, b) => b.order - a.order).map(({ entry }) => entry)
+/** The actors of these links that are listed. */
+function* listed(state: State, links: Link | undefined): Generator<Held> {
+  for (let link = links; link !== undefined; link = link.next) {
+    const held = heldOf(state, link.uuid)
+    if (held?.phase === "ready" && held.order === link.order) yield held
+  }
+}
+
+/** The ready actors, of one name or of all, the one that came last first; no more than `most`. */
+export const entries = (state: State, name?: string, most = Infinity): ReadonlyArray<Entry> => {
+  if (name === undefined) {
+    return Array.from(HashMap.values(state.held)).filter(({ phase }) => phase === "ready")
+      .sort((a, b) => b.order - a.order).slice(0, most).map(({ entry }) => entry)
+  }
+  const found: Array<Entry> = []
+  for (const { entry } of listed(state, named(state, name).ready)) {
+    if (found.length >= most) break
+    found.push(entry)
+  }
+  return found
+}
+
+/** The actor with this uuid, if it is listed. */
+export const entryOf = (state: State, uuid: string): Entry | undefined => {
+  const held = heldOf(state, uuid)
+  return held?.phase === "ready" ? held.entry : undefined
 }
 
 /** Its path in the tree, if it is there. */

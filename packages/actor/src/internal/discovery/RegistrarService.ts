@@ -74,7 +74,7 @@ export class RegistrarService implements Directory {
     ready: (uuid, pid, replaces) => this.ready(uuid, pid, replaces),
     gone: (uuid) => this.gone(uuid),
     stale: (uuid) => this.stale(uuid),
-    list: (name) => this.list(name),
+    list: (name, most) => this.list(name, most),
     watch: (name) => this.watch(name)
   }
 
@@ -101,8 +101,7 @@ export class RegistrarService implements Directory {
 
   /** A starting actor has no process number yet to look for. */
   private holder({ actor }: Entry): ActorId {
-    const isReady = Registrar.entries(this.state, actor.name).some((ready) => ready.actor.uuid === actor.uuid)
-    return isReady ? actor : { ...actor, pid: 0 }
+    return Registrar.entryOf(this.state, actor.uuid) === undefined ? { ...actor, pid: 0 } : actor
   }
 
   ready(uuid: string, pid: number, replaces?: string): Effect.Effect<void> {
@@ -119,7 +118,7 @@ export class RegistrarService implements Directory {
 
   stale(uuid: string): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const entry = Registrar.entries(this.state).find(({ actor }) => actor.uuid === uuid)
+      const entry = Registrar.entryOf(this.state, uuid)
       if (entry === undefined || uuid === this.options.root.actor.uuid) return Effect.void
       return Effect.map(this.options.isGone(entry), (gone) => {
         if (!gone) return
@@ -129,8 +128,8 @@ export class RegistrarService implements Directory {
     })
   }
 
-  list(name: string | undefined): Effect.Effect<ReadonlyArray<Entry>> {
-    return Effect.sync(() => Registrar.entries(this.state, name))
+  list(name: string | undefined, most?: number): Effect.Effect<ReadonlyArray<Entry>> {
+    return Effect.sync(() => Registrar.entries(this.state, name, most))
   }
 
   watch(name: string | undefined): Stream.Stream<Registrar.Change> {
@@ -197,7 +196,7 @@ export const serveDirectory = (
     }),
     handler(contract.gone.endpoint, ({ uuid }) => ofIts(uuid, directory.gone(uuid))),
     handler(contract.stale.endpoint, ({ uuid }) => answered(directory.stale(uuid))),
-    handler(contract.list.endpoint, ({ name }) => answered(directory.list(orNull(name)))),
+    handler(contract.list.endpoint, ({ most, name }) => answered(directory.list(orNull(name), most))),
     handler(
       contract.watch.endpoint,
       ({ name }) => Stream.catchIf(directory.watch(orNull(name)), (error) => !crosses(error), Stream.die)

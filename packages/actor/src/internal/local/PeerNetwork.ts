@@ -180,7 +180,7 @@ const bounded = (directory: Directory, context: Context.Context<never>, asked: s
     ready: (uuid, pid, replaces) => within(directory.ready(uuid, pid, replaces)),
     gone: (uuid) => Effect.ignore(within(directory.gone(uuid))),
     stale: (uuid) => within(directory.stale(uuid)),
-    list: (name) => within(directory.list(name))
+    list: (name, most) => within(directory.list(name, most))
   }
 }
 

@@ -110,7 +110,7 @@ const deferred = (directory: () => Directory): Directory => ({
       (cause) => Effect.logError("the discovery could not take note that an actor is gone", cause)
     ),
   stale: (uuid) => Effect.suspend(() => directory().stale(uuid)),
-  list: (name) => Effect.suspend(() => directory().list(name)),
+  list: (name, most) => Effect.suspend(() => directory().list(name, most)),
   watch: (name) => Stream.suspend(() => directory().watch(name))
 })
 
