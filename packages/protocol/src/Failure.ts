@@ -9,6 +9,7 @@
  */
 import * as Schema from "effect/Schema"
 import * as Hot from "./internal/hotFailure.ts"
+import * as HotFarewell from "./internal/hotFarewell.ts"
 import * as Payload from "./Payload.ts"
 
 export const ActorId = Schema.Struct({ name: Schema.String, uuid: Schema.String, pid: Schema.Int })
@@ -133,3 +134,22 @@ export const Farewell = Schema.Struct({
   taken: Schema.optionalKey(Schema.Int)
 })
 export type Farewell = typeof Farewell.Type
+
+/** Made with the first farewell that needs it, as the codec of failures. */
+let derivedFarewell: Payload.Codec<Farewell> | undefined
+const farewellCodec = (): Payload.Codec<Farewell> => derivedFarewell ??= Payload.codec(Farewell)
+
+/** A farewell -> the payload of a `Bye` word, or why there is none. Its first byte says how the rest is written. */
+export const encodeFarewell = (farewell: Farewell): Payload.Result<Uint8Array> => {
+  const hot = HotFarewell.encode(farewell)
+  if (hot !== undefined) return { ok: true, value: hot }
+  const encoded = farewellCodec().encode(farewell)
+  return encoded.ok ? { ok: true, value: HotFarewell.general(encoded.value) } : encoded
+}
+
+/** The same back, or the fault of a payload that is no farewell. */
+export const decodeFarewell = (payload: Uint8Array): Payload.Result<Farewell> => {
+  if (HotFarewell.isGeneral(payload)) return farewellCodec().decode(payload.subarray(1))
+  const farewell = HotFarewell.decode(payload)
+  return farewell === undefined ? { ok: false, issue: "it is no farewell" } : { ok: true, value: farewell }
+}

@@ -43,6 +43,9 @@ const codecs = new WeakMap<object, Derived<unknown>>()
  */
 export const codec = <S extends Data>(schema: S): Codec<S["Type"]> => derivedOf(schema)
 
+/** Derives the codec of a schema, its reader and its checks before the first value. It never throws. */
+export const prepare = (schema: Data): void => derivedOf(schema).prepare()
+
 const derivedOf = <S extends Data>(schema: S): Derived<S["Type"]> => {
   const derived = find(schema)
   return derived.ok ? derived.value : refusing(schema)
@@ -79,7 +82,8 @@ const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
     make: (input) => makeOf(schema, input),
     encode: (value) => use(({ encode }) => encode(value)),
     encodeFully: (value) => use(({ encodeFully }) => encodeFully(value)),
-    decode: (bytes) => use(({ decode }) => decode(bytes))
+    decode: (bytes) => use(({ decode }) => decode(bytes)),
+    prepare: () => {}
   }
 }
 
@@ -105,6 +109,7 @@ const isFaithful = ({ isWhole, own }: Encoded): boolean => isWhole && !holdsRepl
 /** A codec that also says what only people's values need to know. */
 interface Derived<A> extends Codec<A> {
   readonly encodeFully: (value: unknown) => Result<Encoded>
+  readonly prepare: () => void
 }
 
 const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
@@ -115,7 +120,7 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
   const decode = (bytes: Uint8Array): S["Type"] => {
     const size = ownSize(bytes)
     const area = size < bytes.length ? Large.behind(bytes, size) : undefined
-    return area === undefined ? own(bytes) : Large.read(area, () => places().decode(bytes.subarray(0, size)))
+    return area === undefined ? own.decode(bytes) : Large.read(area, () => places().decode(bytes.subarray(0, size)))
   }
   let recursive: boolean | undefined
   let sendsLarge = false
@@ -130,7 +135,7 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     check ??= jsonCheck(schema)
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
-    recursive ??= contains(Schema.toEncoded(schema).ast, ({ _tag }) => _tag === "Suspend")
+    recursive ??= isRecursive(schema)
     // It is written at any depth, and read down to a limit: what the reader would refuse is refused here.
     if (recursive && mayBeDeep(value, encoded.bytes.length)) decode(encoded.bytes)
     return encoded
@@ -143,9 +148,16 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
       const encoded = encodeFully(value)
       return encoded.ok ? { ok: true, value: encoded.value.bytes } : encoded
     },
-    decode: (bytes) => attempt(explainRead, () => decode(bytes))
+    decode: (bytes) => attempt(explainRead, () => decode(bytes)),
+    prepare: () => {
+      check ??= jsonCheck(schema)
+      recursive ??= isRecursive(schema)
+      own.prepare()
+    }
   }
 }
+
+const isRecursive = (schema: Data): boolean => contains(Schema.toEncoded(schema).ast, ({ _tag }) => _tag === "Suspend")
 
 const lazily = <A>(make: () => A): () => A => {
   let made: A | undefined
@@ -157,7 +169,7 @@ const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
   // Its payloads are small, and the values that it reads are not.
-  const decode = decoder(withPlaces, 0)
+  const { decode } = decoder(withPlaces, 0)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),
     decode
@@ -319,10 +331,10 @@ const maxKeptParserBytes = 64 * 1024
  * So it is given whole payloads only, one at a time, and never again after a failure; the codec names the fault of any
  * other payload.
  */
-const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes): (bytes: Uint8Array) => S["Type"] => {
+const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let idle: SchemaBinary.Parser<S["Type"]> | undefined
   let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
-  return (bytes) => {
+  const decode = (bytes: Uint8Array): S["Type"] => {
     if (isWhole(bytes)) {
       // Taken while it reads: a schema may read another payload of its own kind inside.
       const parser = idle ?? SchemaBinary.parser(schema)
@@ -337,6 +349,12 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes): (byte
     }
     slow ??= Schema.decodeUnknownSync(SchemaBinary.toCodec(schema) as Schema.Codec<S["Type"], Uint8Array>)
     return slow(bytes)
+  }
+  return {
+    decode,
+    prepare: () => {
+      idle ??= SchemaBinary.parser(schema)
+    }
   }
 }
 

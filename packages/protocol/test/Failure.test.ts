@@ -139,3 +139,32 @@ describe("Failure", () => {
 
   it("a failure is an ordinary schema", () => assert.isTrue(Schema.is(Failure.Failure)(failures[0])))
 })
+
+describe("The last word of an actor", () => {
+  const farewells: ReadonlyArray<readonly [what: string, farewell: Failure.Farewell]> = [
+    ["a return", { how: { _tag: "Returned" }, cleanup: [] }],
+    ["a return, with the last dialog that was read", { how: { _tag: "Returned" }, cleanup: [], taken: 0 }],
+    ["a cancellation", { how: { _tag: "Cancelled", by: root, reason: "done" }, cleanup: [], taken: 70_000 }],
+    ["a reason beyond ASCII", { how: { _tag: "Cancelled", by: root, reason: "fertig, größtenteils" }, cleanup: [] }],
+    ["a failure", { how: { _tag: "Failed", boxed }, cleanup: [], taken: 1 }],
+    ["a failed cleanup", { how: { _tag: "Returned" }, cleanup: [boxed, boxed] }]
+  ]
+
+  it.each(farewells)("G942: crosses whole: %s", (_, farewell) => {
+    const encoded = Failure.encodeFarewell(farewell)
+    assert(encoded.ok)
+    assert.deepStrictEqual(Failure.decodeFarewell(encoded.value), { ok: true, value: farewell })
+  })
+
+  it.each(farewells)("G942: is refused where it is cut off: %s", (_, farewell) => {
+    const encoded = Failure.encodeFarewell(farewell)
+    assert(encoded.ok)
+    for (let size = 0; size < encoded.value.length; size++) {
+      assert.isFalse(Failure.decodeFarewell(encoded.value.subarray(0, size)).ok, `${size} bytes of it`)
+    }
+  })
+
+  it("G942: is refused where it is of no known form", () => {
+    assert.isFalse(Failure.decodeFarewell(Uint8Array.of(9, 0)).ok)
+  })
+})

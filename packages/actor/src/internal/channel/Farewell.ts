@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Farewell } from "@furrow/protocol/Failure"
-import * as Payload from "@furrow/protocol/Payload"
+import * as Failure from "@furrow/protocol/Failure"
 import {
   type ActorError,
   type ActorId,
@@ -17,14 +16,11 @@ import { withoutStack } from "../errors/stack.ts"
 
 export type { Farewell } from "@furrow/protocol/Failure"
 
-let derived: Payload.Codec<Farewell> | undefined
-const codec = (): Payload.Codec<Farewell> => derived ??= Payload.codec(Farewell)
-
 /** The farewell as bytes. A cleanup too long for one frame is told by its first failure alone, or not at all. */
-export const encodeFarewell = (farewell: Farewell, limit = Infinity): Uint8Array => {
+export const encodeFarewell = (farewell: Failure.Farewell, limit = Infinity): Uint8Array => {
   const { cleanup, ...rest } = farewell
   for (const kept of [cleanup, cleanup.slice(0, 1), []]) {
-    const encoded = codec().encode({ ...rest, cleanup: kept })
+    const encoded = Failure.encodeFarewell({ ...rest, cleanup: kept })
     if (encoded.ok && encoded.value.length <= limit) return encoded.value
   }
   return encodeFarewell({ how: { _tag: "Returned" }, cleanup: [] })
@@ -32,7 +28,7 @@ export const encodeFarewell = (farewell: Farewell, limit = Infinity): Uint8Array
 
 /** How the actor says it ended. */
 export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefined => {
-  const decoded = codec().decode(payload)
+  const decoded = Failure.decodeFarewell(payload)
   if (!decoded.ok) return undefined
   const { cleanup, how } = decoded.value
   switch (how._tag) {
@@ -53,7 +49,7 @@ export const exitOf = (payload: Uint8Array, actor: ActorId): ActorExit | undefin
 
 /** The last of our dialogs that the actor had read, if it says so. */
 export const takenOf = (payload: Uint8Array): number | undefined => {
-  const decoded = codec().decode(payload)
+  const decoded = Failure.decodeFarewell(payload)
   return decoded.ok ? decoded.value.taken : undefined
 }
 

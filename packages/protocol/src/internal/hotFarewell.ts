@@ -1,0 +1,82 @@
+/**
+ * The ordinary last words of an actor, written and read by hand: it returned or was cancelled, and nothing of its cleanup
+ * failed. Every actor says one of them once, so a codec of the schema would be derived for it alone.
+ *
+ * The first byte says which form follows. Any other farewell is written by the schema.
+ */
+import type { Farewell } from "../Failure.ts"
+import {
+  Cursor,
+  isAscii,
+  isOrdinary,
+  isSmall,
+  putActor,
+  putText,
+  putUint,
+  sizeOfActor,
+  sizeOfText,
+  sizeOfUint
+} from "./tokens.ts"
+
+const form = { general: 0, returned: 1, cancelled: 2 } as const
+
+/** The last dialog that was read: 0 where it is not said, and else the number behind it. */
+const putTaken = (bytes: Uint8Array, taken: number | undefined): number =>
+  putUint(bytes, 1, taken === undefined ? 0 : taken + 1)
+
+const takenOf = (said: number): Pick<Farewell, "taken"> => said === 0 ? {} : { taken: said - 1 }
+
+export const encode = ({ cleanup, how, taken }: Farewell): Uint8Array | undefined => {
+  const said = taken === undefined ? 0 : taken + 1
+  if (cleanup.length > 0 || !isSmall(said)) return undefined
+  const start = 1 + sizeOfUint(said)
+  switch (how._tag) {
+    case "Returned": {
+      const bytes = new Uint8Array(start)
+      bytes[0] = form.returned
+      putTaken(bytes, taken)
+      return bytes
+    }
+    case "Cancelled": {
+      const { by, reason } = how
+      if (!isOrdinary(by) || !isAscii(reason)) return undefined
+      const bytes = new Uint8Array(start + sizeOfActor(by) + sizeOfText(reason))
+      bytes[0] = form.cancelled
+      putText(bytes, putActor(bytes, putTaken(bytes, taken), by), reason)
+      return bytes
+    }
+    default:
+      return undefined
+  }
+}
+
+/** The form of all others, around what the schema made of one. */
+export const general = (encoded: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(1 + encoded.length)
+  bytes[0] = form.general
+  bytes.set(encoded, 1)
+  return bytes
+}
+
+export const isGeneral = ({ 0: first }: Uint8Array): boolean => first === form.general
+
+/** `undefined` where the bytes are not written as above. */
+export const decode = (payload: Uint8Array): Farewell | undefined => {
+  const cursor = new Cursor(payload, 1)
+  const said = cursor.uint()
+  if (said < 0) return undefined
+  const taken = takenOf(said)
+  switch (payload[0]) {
+    case form.returned:
+      return cursor.isAtEnd ? { how: { _tag: "Returned" }, cleanup: [], ...taken } : undefined
+    case form.cancelled: {
+      const by = cursor.actor()
+      const reason = by === undefined ? undefined : cursor.text()
+      return by === undefined || reason === undefined || !cursor.isAtEnd
+        ? undefined
+        : { how: { _tag: "Cancelled", by, reason }, cleanup: [], ...taken }
+    }
+    default:
+      return undefined
+  }
+}
