@@ -1,35 +1,48 @@
 /** The one collection of an actor that waits (docs/lifetimes.md, What a start costs). */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor } from "@furrow/actor"
+import { Actor, Timeouts } from "@furrow/actor"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
 import { busyFor } from "./fixtures/busy.ts"
+import { hangs } from "./fixtures/cleanup.ts"
 import { withActors } from "./support.ts"
 
 /** Starts an actor whose collections are in what it writes. */
-const traced = Effect.gen(function*() {
-  let text = ""
-  const portal = yield* Actor.startScoped("traced", {
-    expose: [busyFor],
-    execArgv: ["--trace-gc"],
-    stdout: (bytes) => void (text += Buffer.from(bytes).toString())
+const traced = <const Exposed extends typeof busyFor | typeof hangs>(exposed: Exposed) =>
+  Effect.gen(function*() {
+    let text = ""
+    const portal = yield* Actor.startScoped("traced", {
+      expose: [exposed],
+      execArgv: ["--trace-gc"],
+      stdout: (bytes) => void (text += Buffer.from(bytes).toString())
+    })
+    /** Collections of the whole heap to make it small. */
+    return { portal, reduced: () => text.split("\n").filter((line) => line.includes("Mark-Compact (reduce)")).length }
   })
-  /** Collections of the whole heap to make it small. */
-  return { portal, reduced: () => text.split("\n").filter((line) => line.includes("Mark-Compact (reduce)")).length }
-})
 
 describe("An actor that waits", () => {
   it.live("G204: gives back the memory of its start", () =>
     withActors(Effect.gen(function*() {
-      const { portal, reduced } = yield* traced
+      const { portal, reduced } = yield* traced(busyFor)
       yield* Eventually.holds("its heap is collected to be small", () => reduced() > 0, { within: "30 seconds" })
       yield* portal.run(busyFor({ millis: 1 }))
     })), 60_000)
 
   it.live("G204: is not held up by that while it works", () =>
     withActors(Effect.gen(function*() {
-      const { portal, reduced } = yield* traced
+      const { portal, reduced } = yield* traced(busyFor)
       yield* portal.run(busyFor({ millis: 2_000 }))
       assert.strictEqual(reduced(), 0)
     })), 60_000)
+
+  it.live("G941: is not held up by that while it waits for its last finalizer", () =>
+    withActors(
+      Effect.gen(function*() {
+        const { portal, reduced } = yield* traced(hangs)
+        yield* portal.cancel("done")
+        // Two looks would have found it quiet meanwhile.
+        assert.strictEqual((yield* portal.wait)._tag, "Cancelled")
+        assert.strictEqual(reduced(), 0)
+      }).pipe(Timeouts.provide({ finalizers: 1_500 }))
+    ), 60_000)
 })

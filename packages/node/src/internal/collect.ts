@@ -30,13 +30,21 @@ const collect = (): void => {
   void found?.({ type: "major", execution: "sync", flavor: "last-resort" })
 }
 
-/** Collects once, as soon as this process is quiet; never where it is busy at every look. */
-export const collectWhenQuiet = (looks = maxLooks): void => {
-  const before = process.cpuUsage()
-  const look = () => {
-    const { system, user } = process.cpuUsage(before)
-    if (user + system <= quietCpuMicros) collect()
-    else if (looks > 1) collectWhenQuiet(looks - 1)
+/**
+ * Collects once, as soon as this process is quiet; never where it is busy at every look. Returns what stops it: a process
+ * that waits for its last finalizer is quiet, too, and has no use for memory.
+ */
+export const collectWhenQuiet = (): () => void => {
+  let stop = () => {}
+  const wait = (looks: number) => {
+    const before = process.cpuUsage()
+    const timer = setTimeout(() => {
+      const { system, user } = process.cpuUsage(before)
+      if (user + system <= quietCpuMicros) collect()
+      else if (looks > 1) wait(looks - 1)
+    }, quietMillis).unref()
+    stop = () => clearTimeout(timer)
   }
-  setTimeout(look, quietMillis).unref()
+  wait(maxLooks)
+  return () => stop()
 }

@@ -16,15 +16,14 @@ import {
 } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import * as Module from "node:module"
 import * as Net from "node:net"
 import { Writable } from "node:stream"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
+import { afterReady } from "./afterReady.ts"
 import { authenticator } from "./authenticate.ts"
 import { type Child, markChild } from "./child.ts"
-import { collectWhenQuiet } from "./collect.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
 import { importModule, load } from "./load.ts"
 import { groupGuard, limitedHeap, Living, make } from "./processes.ts"
@@ -97,6 +96,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   const guard = inherited(mode, watch)
   // A handler that waits for nothing must not end the process: how it ends is decided below.
   setInterval(() => {}, 2 ** 30)
+  let stopWork = () => {}
   const ended = await Effect.runPromise(run({
     actor: { name, uuid, pid: process.pid },
     connection: SocketConnection.make(socket, reader),
@@ -123,12 +123,11 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
         process.on(signal, () => end(signal, code))
       }
     },
-    onReady: () => {
+    onReady: (rehearsal) => {
       forgetDefinitions()
-      // An actor is rarely ended in a way that would write the cache.
-      setImmediate(() => Module.flushCompileCache?.())
-      collectWhenQuiet()
+      stopWork = afterReady(rehearsal)
     },
+    onEnding: () => stopWork(),
     written
   }))
   await Promise.all([
@@ -159,6 +158,13 @@ export const script: ReadonlyArray<string> = entry === undefined ? [fileURLToPat
 export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true
   ? ["--require", fileURLToPath(new URL("./internal/preload.js", pathToFileURL(entry)))]
   : []
+
+/** Why the actors of this process cannot use the runtime bundle, if there is one. It is looked for in a file of its own. */
+export const reasonAgainstBundle = async (): Promise<string | undefined> => {
+  if (entry?.endsWith(".js") !== true) return undefined
+  const file = new URL("./internal/preload.js", pathToFileURL(entry)).href
+  return (await import(file) as { readonly reasonAgainst: () => string | undefined }).reasonAgainst()
+}
 
 const realPath = (path: string | undefined): string | undefined => {
   try {

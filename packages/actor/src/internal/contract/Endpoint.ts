@@ -254,3 +254,14 @@ export const codecs = (endpoint: AnyEndpoint): Codecs => {
   known.set(endpoint, derived)
   return derived
 }
+
+/**
+ * Derives beforehand what the first dialog of an endpoint needs at its callee: the reader of payloads, the writer of
+ * results, the codec of the items of a stream.
+ */
+export const prepare = (endpoint: AnyEndpoint): void => {
+  const derived = codecs(endpoint)
+  Payload.prepare(endpoint.payload as Wire)
+  if (endpoint.kind === "stream") void derived.items
+  else Payload.prepare(endpoint.success as Wire)
+}

@@ -69,8 +69,13 @@ export interface ActorMainOptions {
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
   /** Hands out what ends the actor from outside of its connections. */
   readonly onStart?: ((actor: Started) => void) | undefined
-  /** The actor serves from now on. */
-  readonly onReady?: (() => void) | undefined
+  /**
+   * The actor serves from now on. `rehearsal` makes its first call as cheap as the next ones: each `next` is a piece of
+   * a millisecond or two, for a turn in which the process has nothing else to do.
+   */
+  readonly onReady?: ((rehearsal: Iterator<void>) => void) | undefined
+  /** The actor begins to end: what a platform still does on the side would take the time of its last words. */
+  readonly onEnding?: (() => void) | undefined
   /** When what has been written to stdout and stderr has left the process: a slow reader keeps it waiting. */
   readonly written?: (() => Promise<void>) | undefined
 }

@@ -34,6 +34,7 @@ import { outside } from "../settings/Turn.ts"
 import { readyCodec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
 import { type ActorMainOptions, type Booted, BootFailed, bootUp } from "./BootUp.ts"
 import * as Life from "./Life.ts"
+import * as Rehearsal from "./Rehearsal.ts"
 import * as Teardown from "./Teardown.ts"
 
 export type { ActorMainOptions, Started } from "./BootUp.ts"
@@ -254,7 +255,7 @@ class Living {
     const ready = readyCodec.encode({ endpoints: Array.from(local.handlers.keys()) })
     if (!ready.ok) throw new Error(ready.issue)
     this.channel.send({ _tag: "Ready", payload: ready.value })
-    this.options.onReady?.()
+    this.options.onReady?.(Rehearsal.pieces(local.handlers, local.env, withoutCaller(context)))
     if (main === undefined) return
     this.main = this.fork(Effect.provideContext(main, withoutCaller(context)), (exit) => this.input(mainEnded(exit)))
   }
@@ -262,7 +263,8 @@ class Living {
   // ---- the end ----------------------------------------------------------------------------------------------------
 
   private beginEnd(why: Life.Why, { context, local }: Booted): void {
-    const { actor } = this.options
+    const { actor, onEnding } = this.options
+    onEnding?.()
     const cancellation = cancellationOf(why, actor, this.spec!.timeouts.finalizers)
     const clock = Context.get(this.context, Clock.Clock)
     const countdown = new Countdown(clock, cancellation.deadline)

@@ -1,0 +1,109 @@
+/**
+ * The first call of an actor, before it comes.
+ *
+ * Code that has never run is compiled at its first use, and codecs are derived at their first value: without a rehearsal
+ * the first call costs ten times what the second one does. An actor that is ready and has nothing to do goes through a
+ * call of its own, and derives the codecs of its endpoints. Nothing leaves the process, and no handler of the program runs.
+ *
+ * @since 0.1.0
+ */
+import * as Envelope from "@furrow/protocol/Envelope"
+import * as Frame from "@furrow/protocol/Frame"
+import type { Message } from "@furrow/protocol/Message"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import * as Digest from "../contract/Digest.ts"
+import * as Endpoint from "../contract/Endpoint.ts"
+import type { DialogContext } from "../dialog/DialogContext.ts"
+import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
+
+/** Endpoints beyond these derive their codecs with their first call. */
+const maxPrepared = 64
+
+const name = "furrow/rehearsal"
+
+/** The kinds of values that most payloads are made of. */
+const Line = Schema.Struct({ text: Schema.String, count: Schema.Number, isLast: Schema.Boolean })
+const line: typeof Line.Type = { text: "a line", count: 1, isLast: true }
+
+/** The word as the other end of a connection would read it. */
+const received = (word: Message): Envelope.Decoded => {
+  const outbox = new Frame.Outbox()
+  outbox.push(Envelope.encode(word))
+  const { frames: [frame] } = Frame.decode(Frame.initial, outbox.take()[0]!)
+  return Envelope.decode(frame!)
+}
+
+/** A connection that leads nowhere: what a call says on it is written, and dropped. */
+const nowhere = (peer: DialogContext["self"]): PeerChannel => {
+  const channel: Partial<PeerChannel> = {
+    peer,
+    openDialogCount: 0,
+    maxFrame: 1024 * 1024,
+    send: (message: Message) => void Envelope.encode(message),
+    registerCallee: () => {},
+    forget: () => {},
+    violate: () => {}
+  }
+  return channel as PeerChannel
+}
+
+const prepare = function*(endpoint: Endpoint.AnyEndpoint): Generator<void, void> {
+  Endpoint.codecs(endpoint)
+  yield
+  Endpoint.prepare(endpoint)
+  yield
+}
+
+const compare = function*(endpoint: Endpoint.AnyEndpoint): Generator<void, void> {
+  Digest.digest(endpoint)
+  yield
+}
+
+/** A call from the bytes of its payload to the bytes of its answer. */
+const call = function*(env: DialogContext, context: Context.Context<never>): Generator<void, void> {
+  const endpoint = Endpoint.make("call", name, { payload: Line, success: Line })
+  yield* prepare(endpoint)
+  const payload = Endpoint.codecs(endpoint).payload.encode(line)
+  if (!payload.ok) return
+  yield
+  const handlers = new Map([[name, { endpoint, context, handler: (value: unknown) => Effect.succeed(value) }]])
+  const dispatcher = new Dispatcher(nowhere(env.self), { ...env, cancellation: () => undefined }, handlers)
+  const word = received({
+    _tag: "Start",
+    dialog: 1,
+    kind: "call",
+    endpoint: name,
+    digest: null,
+    meta: null,
+    window: null,
+    payload: payload.value
+  })
+  yield
+  if (word._tag === "Message" && word.message._tag === "Start") dispatcher.start(word.message)
+  yield
+}
+
+/** A contract without codecs fails with its first call, and says why there. */
+const attempted = function*(pieces: Iterable<void>): Generator<void, void> {
+  try {
+    yield* pieces
+  } catch {
+    // The caller that needs it is told.
+  }
+}
+
+/** The pieces of a rehearsal, each of a millisecond or two. None throws. */
+export const pieces = function*(
+  handlers: BoundHandlers,
+  env: DialogContext,
+  context: Context.Context<never>
+): Generator<void, void> {
+  yield* attempted(call(env, context))
+  for (const { endpoint } of Array.from(handlers.values()).slice(0, maxPrepared)) {
+    yield* attempted(prepare(endpoint))
+    yield* attempted(compare(endpoint))
+  }
+}

@@ -1,0 +1,60 @@
+/** The first call of an actor, before it comes (docs/lifetimes.md, What a start costs). */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor } from "@furrow/actor"
+import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
+import { pieces } from "@furrow/actor/internal/process/Rehearsal"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { idOf } from "./support/Wire.ts"
+
+/** An endpoint that counts how often its payload is looked at, and its handler is run. */
+const counted = (look: () => typeof Schema.Int) => {
+  const seen = { looks: 0, runs: 0 }
+  const payload = Schema.Struct({
+    n: Schema.suspend(() => {
+      seen.looks++
+      return look()
+    })
+  })
+  const definition = Actor.fn("counted", { module: import.meta.url, payload })(() =>
+    Effect.sync(() => void seen.runs++)
+  )
+  return { seen, definition }
+}
+
+const rehearse = (definitions: ReadonlyArray<ReturnType<typeof counted>["definition"]>) =>
+  Effect.map(Effect.context<never>(), (context) => {
+    const handlers = new Map(definitions.map(({ endpoint, handler }, i) => [`${i}`, { endpoint, handler, context }]))
+    const self = idOf("rehearsing")
+    const env = { self, events: makeEvents(), level: "Info" as const, cancellation: () => undefined }
+    return Array.from(pieces(handlers, env, context)).length
+  })
+
+describe("The rehearsal of an actor's first call", () => {
+  it.effect("G940: derives the codecs of what it serves, and runs no handler", () =>
+    Effect.gen(function*() {
+      const { definition, seen } = counted(() => Schema.Int)
+      assert.strictEqual(seen.looks, 0)
+      yield* rehearse([definition])
+      assert.isAbove(seen.looks, 0)
+      assert.strictEqual(seen.runs, 0)
+    }))
+
+  it.effect("G940: passes over a schema that has no codec", () =>
+    Effect.gen(function*() {
+      const broken = counted(() => {
+        throw new ReferenceError("not defined yet")
+      })
+      const { definition, seen } = counted(() => Schema.Int)
+      yield* rehearse([broken.definition, definition])
+      assert.isAbove(seen.looks, 0)
+    }))
+
+  it.effect("G940: is a sequence of small pieces", () =>
+    Effect.gen(function*() {
+      const alone = yield* rehearse([])
+      const served = yield* rehearse([counted(() => Schema.Int).definition])
+      assert.isAbove(alone, 3)
+      assert.strictEqual(served - alone, 3)
+    }))
+})
