@@ -58,31 +58,43 @@ const changed = (file: string, change: (text: string) => string, then: () => voi
 const version = /"version": "[^"]+"/
 const bumped = (text: string): string => text.replace(version, `"version": "4.1.999"`)
 
+const notice = /start two to three times slower/g
+
+/** Runs the program whose two roots look at their actors' runtime. Each root says once where that is not the bundle. */
+const runOn = (project: string, expected: "bundle" | "modules", notices: number, ...flags: ReadonlyArray<string>) => {
+  const output = run(project, process.execPath, ...flags, runtime, expected)
+  process.stdout.write(output)
+  const said = output.match(notice)?.length ?? 0
+  if (said !== notices) {
+    throw new Error(`the roots said ${said} times that their actors start slowly, not ${notices} times`)
+  }
+}
+
 /** The actors' part of the programs on the modules themselves: why, and what has to be changed for that. */
 const testBundle = (project: string) => {
   const installed = (...path: ReadonlyArray<string>) => Path.join(project, "node_modules", ...path)
-  const onModules = (why: string) => () => {
+  const onModules = (why: string, notices = 2) => () => {
     console.log(why)
-    process.stdout.write(run(project, process.execPath, runtime, "modules"))
+    runOn(project, "modules", notices)
   }
   changed(installed("effect", "package.json"), bumped, onModules("effect is of another version"))
   changed(installed("effect", "dist", "internal", "core.js"), (text) => `${text}\n`, onModules("effect is patched"))
   changed(installed("@furrow", "actor", "package.json"), bumped, onModules("@furrow/actor is of another version"))
   const manifest = installed("@furrow", "node", "dist", "runtime", "manifest.json")
-  changed(manifest, () => "{", onModules("the manifest cannot be read"))
+  changed(manifest, () => "{", onModules("the manifest cannot be read", 0))
   Fs.renameSync(manifest, `${manifest}.away`)
-  onModules("there is no bundle")()
+  onModules("there is no bundle", 0)()
   process.stdout.write(run(project, process.execPath, Path.join("out", "main.js")))
   Fs.renameSync(`${manifest}.away`, manifest)
 
   const jit = "effect/schema/SchemaJITCompiler/enable"
   console.log("something is loaded before the actor")
   for (const flags of [["--import", "effect/Effect"], ["--import", jit], ["--require", "effect/Effect"]]) {
-    process.stdout.write(run(project, process.execPath, ...flags, runtime, "bundle"))
+    runOn(project, "bundle", 0, ...flags)
   }
   console.log("something is loaded before all flags of the actor")
   env.NODE_OPTIONS = "--require effect/Effect"
-  process.stdout.write(run(project, process.execPath, runtime, "modules"))
+  runOn(project, "modules", 2)
   delete env.NODE_OPTIONS
 
   console.log("the actor's module finds a second copy of effect")

@@ -12,8 +12,9 @@ import type * as Scope from "effect/Scope"
 import * as Authenticate from "./internal/authenticate.ts"
 import { refusalOf } from "./internal/child.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
+import { noticing } from "./internal/notice.ts"
 import { groupGuard, Living, make } from "./internal/processes.ts"
-import { isOneFile, preload, script } from "./internal/runChild.ts"
+import { isOneFile, preload, reasonAgainstBundle, script } from "./internal/runChild.ts"
 import { unsupported } from "./internal/support.ts"
 
 export type { GuardMode } from "./internal/guard.ts"
@@ -54,8 +55,9 @@ const native = (
     for (const folder of residue) guard.folder(folder)
     yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
     if (warning !== undefined) yield* Effect.logWarning(warning)
+    const spawner = make(guard, living, { script, preload, stdout, stderr })
     return {
-      spawner: make(guard, living, { script, preload, stdout, stderr }),
+      spawner: { ...spawner, spawn: noticing(spawner.spawn, reasonAgainstBundle) },
       pid: process.pid,
       refusal: refusalOf(isOneFile()),
       authenticator: Authenticate.authenticator,

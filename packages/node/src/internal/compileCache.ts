@@ -5,9 +5,10 @@
  * the cache by the environment. The actor takes that out again, before the program's own code runs: it is no request of
  * the program's, and not for the processes that the actor starts.
  */
-import { bundledArguments } from "@furrow/actor/ActorProcess"
+import { bundledArguments, isBundledActor } from "@furrow/actor/ActorProcess"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { startFlags } from "./arguments.ts"
 
 const name = "NODE_COMPILE_CACHE"
 
@@ -21,6 +22,9 @@ const asked = "compile-cache"
 const place = 5
 
 if (bundledArguments[place] === asked) delete process.env[name]
+
+// The flag of an actor's start that is not the program's, as preload.ts takes it back in other actors.
+if (isBundledActor && startFlags.includes(process.execArgv[0] ?? "")) process.execArgv.shift()
 
 type Environment = Readonly<Record<string, string | undefined>>
 

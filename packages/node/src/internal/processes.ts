@@ -25,7 +25,7 @@ import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
 import * as SocketConnection from "../SocketConnection.ts"
-import { environment, inheritedFlags, isPreloading, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
+import { environment, inheritedFlags, isPreloading, resolvedFlags, startFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import { askForCache } from "./compileCache.ts"
 import type { Guard } from "./guard.ts"
@@ -264,6 +264,7 @@ const start = (
   const asked = flags(options, limited)
   const command = guard.command([
     process.execPath,
+    ...startFlags,
     ...(isPreloading(asked, env["NODE_OPTIONS"]) ? preload : []),
     ...asked,
     ...script,

@@ -86,9 +86,10 @@ const rootOf = ({ files, name, probe: [specifier, file], version }: Bundled): st
   return root
 }
 
+const folder = new URL("../runtime/", import.meta.url).href
+
 /** The bundle beside these modules, if there is one and it may be used. */
 const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
-  const folder = new URL("../runtime/", import.meta.url).href
   const manifest = read(folder)
   if (manifest === undefined) return undefined
   try {
@@ -122,3 +123,18 @@ export const findFirst = (): RuntimeBundle | undefined => {
 }
 
 export const find = (): RuntimeBundle | undefined => first === undefined ? search(isPreloading) : first.bundle
+
+/** Why the actors that this process starts cannot use the bundle; undefined where they can, or there is none. */
+export const reasonAgainst = (): string | undefined => {
+  const manifest = read(folder)
+  if (manifest === undefined) return undefined
+  if (isTooLate(process.execArgv, process.env.NODE_OPTIONS)) {
+    return "a `--require` in NODE_OPTIONS, or a `--loader`, comes before the runtime"
+  }
+  try {
+    for (const bundled of manifest.packages) rootOf(bundled)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
