@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Writer } from "@furrow/actor/internal/channel/Writer"
 import type { Connection } from "@furrow/actor/internal/transport/Transport"
+import { partBytes } from "@furrow/protocol/Departure"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type { Message } from "@furrow/protocol/Message"
@@ -137,5 +138,150 @@ describe("Writer", () => {
     writer.close()
     assert.strictEqual(told, 1)
     assert.isTrue(writer.admitsStart)
+  })
+
+  describe("of a peer that reads large words in parts", () => {
+    const maxFrame = 2 * 1024 * 1024
+    const kib = 1024
+    /** Bytes that leave in so many parts; five are the least. */
+    const inParts = (count: number) => count * partBytes - 1000
+    const item = (dialog: number, size: number, seed = dialog): Message => ({
+      _tag: "Yield",
+      dialog,
+      items: 1,
+      payload: new Uint8Array(size).fill(seed)
+    })
+    const call = (dialog: number, size: number): Message => ({
+      _tag: "Start",
+      dialog,
+      kind: "call",
+      endpoint: "big",
+      digest: null,
+      meta: null,
+      window: null,
+      payload: new Uint8Array(size)
+    })
+    const cancel = (dialog: number): Message => ({
+      _tag: "Cancel",
+      dialog,
+      by: { name: "left", uuid: "l", pid: 1 },
+      reason: "test",
+      deadline: 1000
+    })
+
+    /** A writer that has room for one write at a time, and what each write said. */
+    const cutting = () => {
+      const { connection, giveRoom, writes } = listening()
+      const writer = new Writer(connection, (error) => {
+        throw error
+      })
+      writer.cut(maxFrame)
+      giveRoom(1)
+      const drain = () => {
+        giveRoom(1)
+        writer.drain()
+      }
+      const said = () =>
+        writes.flat().map((message) => `${message._tag} ${"dialog" in message ? message.dialog : ""}`.trim())
+      return { drain, said, writer, writes }
+    }
+
+    it("G960: a cancel and small words of other dialogs pass between the parts of a large word", async () => {
+      const { drain, said, writer } = cutting()
+      writer.send(item(1, inParts(5)))
+      writer.send(item(3, 10))
+      writer.send(cancel(5))
+      await turn()
+      drain()
+      assert.deepStrictEqual(said(), ["Part 1", "Cancel 5", "Yield 3", "Part 1"])
+    })
+
+    it("G961: large words of several dialogs leave part by part in turn", () => {
+      const { drain, said, writer } = cutting()
+      writer.send(item(1, inParts(6)))
+      writer.send(item(3, inParts(5)))
+      for (let i = 0; i < 10; i++) drain()
+      const turns = Array.from({ length: 5 }, () => ["Part 1", "Part 3"])
+      assert.deepStrictEqual(said(), ["Part 1", ...turns.flat()])
+      assert.isFalse(writer.isFull && writer.heldStarts().size > 0)
+    })
+
+    it("words of the dialog of a large word stay behind it, and the last word of the actor behind all", () => {
+      const { drain, said, writer } = cutting()
+      writer.send(item(1, inParts(5)))
+      writer.send(item(1, 10))
+      writer.send(item(1, inParts(5), 7))
+      writer.send({ _tag: "Return", dialog: 1, payload: new Uint8Array(3) })
+      writer.send({ _tag: "Bye", payload: new Uint8Array(3) })
+      for (let i = 0; i < 10; i++) drain()
+      const five = Array.from({ length: 5 }, () => "Part 1")
+      assert.deepStrictEqual(said(), [...five, "Yield 1", ...five, "Return 1", "Bye"])
+    })
+
+    it("a cancel ends the large word of its dialog; a call that has not left as a whole has not begun", async () => {
+      const { drain, said, writer } = cutting()
+      writer.send(call(1, inParts(5)))
+      assert.deepStrictEqual([...writer.heldStarts()], [1])
+      assert.isFalse(writer.withdraw(1))
+      writer.send(cancel(1))
+      await turn()
+      for (let i = 0; i < 3; i++) drain()
+      assert.deepStrictEqual(said(), ["Part 1", "Cancel 1"])
+      assert.isFalse(writer.isFull)
+    })
+
+    it("no dialog begins while a large word waits for others; what has not begun is withdrawn", () => {
+      const { drain, said, writer } = cutting()
+      for (const dialog of [1, 3]) writer.send(call(dialog, 1800 * kib))
+      assert.isTrue(writer.admitsStart)
+      writer.send(call(5, 1800 * kib))
+      assert.isFalse(writer.admitsStart)
+      let begun = 0
+      writer.whenAdmitted(() => begun++)
+      drain()
+      assert.strictEqual(begun, 0)
+      assert.isTrue(writer.withdraw(5))
+      drain()
+      assert.strictEqual(begun, 1)
+      assert.notInclude(said(), "Part 5")
+    })
+
+    it("calls begin to leave in the order of their numbers, also small ones behind large ones that wait", () => {
+      const { drain, said, writer } = cutting()
+      for (const dialog of [1, 3, 5]) writer.send(call(dialog, 1800 * kib))
+      writer.send(call(7, 10))
+      writer.send(item(9, 10))
+      for (let i = 0; i < 40; i++) drain()
+      const first = new Set(said())
+      assert.deepStrictEqual([...first], ["Part 1", "Part 3", "Yield 9", "Part 5", "Start 7"])
+      assert.isFalse(writer.isFull)
+    })
+
+    it("small words that never end let large ones pass", () => {
+      const { drain, said, writer } = cutting()
+      writer.send(item(1, inParts(5)))
+      const more = () => {
+        writer.send(item(3, 2000))
+        writer.whenRoom(more)
+      }
+      writer.whenRoom(more)
+      for (let i = 0; i < 8; i++) drain()
+      assert.strictEqual(said().filter((word) => word === "Part 1").length, 5)
+      assert.include(said(), "Yield 3")
+    })
+
+    it("a writer whose half ends writes all that is left at once, in order", () => {
+      const { said, writer } = cutting()
+      writer.send(item(1, inParts(5)))
+      writer.send(item(3, 10))
+      writer.end()
+      assert.deepStrictEqual(said(), ["Part 1", "Yield 3", "Part 1", "Part 1", "Part 1", "Part 1"])
+    })
+
+    it("an older peer gets large words whole", () => {
+      const { connection, writes } = listening()
+      new Writer(connection, () => {}).send(item(1, inParts(5)))
+      assert.deepStrictEqual(writes.flat().map(({ _tag }) => _tag), ["Yield"])
+    })
   })
 })

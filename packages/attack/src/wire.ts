@@ -2,6 +2,7 @@
  * The attacker's end of a connection: raw bytes out, words in, and the greeting of somebody who knows the secret.
  */
 import type { ActorId } from "@furrow/actor/internal/errors/ActorError"
+import { capability } from "@furrow/protocol/Arrival"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import * as Handshake from "@furrow/protocol/Handshake"
@@ -20,7 +21,7 @@ export const nobody = (name = "traitor"): ActorId => ({ name, uuid: Crypto.rando
 export const hello = (actor: ActorId, nonce: Uint8Array | null, rest: Partial<Hello> = {}): Hello => ({
   _tag: "Hello",
   version,
-  capabilities: [],
+  capabilities: [capability],
   actor,
   role: "peer",
   maxFrame: Frame.defaultMaxFrame,

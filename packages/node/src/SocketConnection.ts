@@ -8,8 +8,8 @@ import * as Fs from "node:fs"
 import type * as Net from "node:net"
 
 /**
- * One buffer for all reads of a socket. Without it Node makes one of 64 KiB for every chunk that arrives, however small;
- * copying a chunk of ordinary size out of this one is cheaper.
+ * The way a socket is read: without copies where its user has a place for what comes, and else through one buffer for all.
+ * Node by itself makes one of 64 KiB for every chunk that arrives, however small.
  *
  * @category models
  * @since 0.1.0
@@ -18,8 +18,19 @@ export interface Reader {
   /** For the options a socket is made with. */
   readonly onread: Net.OnReadOpts
   /** Bytes that have been read already are handed over first. Until then the socket is not read on: resume it afterwards. */
-  readonly subscribe: (read: (bytes: Uint8Array) => void) => void
+  readonly subscribe: (handlers: Pick<ConnectionHandlers, "data" | "direct">) => void
 }
+
+const bufferBytes = 128 * 1024
+
+let shared: Uint8Array | undefined
+
+/**
+ * The buffer of a socket. All sockets share one where the kernel fills it in the step that hands it over: Windows may
+ * write to it at any time between two reads.
+ */
+const makeBuffer = (): Uint8Array =>
+  process.platform === "win32" ? new Uint8Array(bufferBytes / 2) : shared ??= new Uint8Array(bufferBytes)
 
 /**
  * Makes a reader for one socket, which is to be made with its `onread` option.
@@ -37,21 +48,26 @@ export interface Reader {
  */
 export const makeReader = (): Reader => {
   const early: Array<Uint8Array> = []
-  let subscribed = false
-  let read = (bytes: Uint8Array): void => void early.push(bytes)
-  const buffer = new Uint8Array(64 * 1024)
+  let handlers: Pick<ConnectionHandlers, "data" | "direct"> | undefined
+  let room: Uint8Array | undefined
+  const buffer = makeBuffer()
   return {
     onread: {
-      buffer,
+      buffer: () => {
+        room = handlers?.direct?.room()
+        return room ?? buffer
+      },
       callback: (size) => {
-        read(buffer.slice(0, size))
-        return subscribed
+        if (handlers === undefined) early.push(buffer.slice(0, size))
+        else if (room !== undefined) handlers.direct!.filled(size)
+        else if (handlers.direct !== undefined) handlers.direct.lend(buffer.subarray(0, size))
+        else handlers.data(buffer.slice(0, size))
+        return handlers !== undefined
       }
     },
     subscribe: (given) => {
-      subscribed = true
-      read = given
-      for (const bytes of early.splice(0)) given(bytes)
+      handlers = given
+      for (const bytes of early.splice(0)) given.data(bytes)
     }
   }
 }
@@ -130,7 +146,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   return {
     start: (given) => {
       handlers = given
-      if (reader !== undefined) reader.subscribe(given.data)
+      if (reader !== undefined) reader.subscribe(given)
       else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
       // Also a socket that was paused until it has a reader.
       socket.resume()

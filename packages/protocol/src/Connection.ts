@@ -16,7 +16,7 @@
  * @since 0.1.0
  */
 import * as Handshake from "./Handshake.ts"
-import { actorFailure, type Message, type Time, type Word, words } from "./Message.ts"
+import { actorFailure, type Cancel, type Message, type Time, type Word, words } from "./Message.ts"
 import { describe, type Violation } from "./Violation.ts"
 
 /** The actor at the other end, seen from this one. */
@@ -75,6 +75,8 @@ export interface Dialogs {
   highest: number
   /** Dialogs of the peer that are open. */
   served: number
+  /** Dialogs of the peer whose `Start` is arriving in parts: their numbers are used. */
+  readonly arriving: Set<number>
 }
 
 export interface State<E> {
@@ -119,6 +121,8 @@ export type Action =
   /** To the owner. */
   | { readonly _tag: "Tell" }
   | { readonly _tag: "Replay"; readonly words: ReadonlyArray<Message> }
+  /** Answers the cancel of a dialog that has not begun here. */
+  | { readonly _tag: "AnswerCancel"; readonly cancel: Cancel }
   | { readonly _tag: "Greet"; readonly result: Greeted }
   /** Find out why the connection ended. */
   | { readonly _tag: "Explain" }
@@ -210,7 +214,7 @@ export const verdicts: (role: Role) => Row<Verdicts> = table((role, phase) =>
   Object.fromEntries(tags.map((tag) => [tag, judge(words[tag], role, phase)])) as Verdicts
 )
 
-const isDialogWord = (tag: Tag): boolean => tag !== "Start" && words[tag].fields[0]?.[0] === "dialog"
+const isDialogWord = (tag: Tag): boolean => tag !== "Start" && tag !== "Part" && words[tag].fields[0]?.[0] === "dialog"
 
 const heardBy = (side: "caller" | "callee", tag: Tag): boolean => {
   const { says } = words[tag]
@@ -244,7 +248,7 @@ export const start = <E>({ explains, handshake, role }: Config): Step<E> => {
     role,
     phase: { _tag: "Handshaking", config: handshake, handshake: greeting },
     early: [],
-    dialogs: { next: handshake.side === "dialler" ? 1 : 2, highest: 0, served: 0 },
+    dialogs: { next: handshake.side === "dialler" ? 1 : 2, highest: 0, served: 0, arriving: new Set() },
     lostFrom: Infinity,
     explains
   }, actions]
@@ -264,9 +268,17 @@ export const countServed = <E>({ dialogs }: State<E>, change: 1 | -1): void => v
 export const takesStart = <E>(state: State<E>, dialog: number, unread: number): boolean => {
   const { dialogs, early, phase, role } = state
   const takes = early === undefined && verdicts(role)[phase._tag].Start === "allowed" && unread < maxUnreadAnswers &&
-    dialog > dialogs.highest && !isOurs(state, dialog)
-  if (takes) dialogs.highest = dialog
+    isNew(dialogs, dialog) && !isOurs(state, dialog)
+  if (takes) use(dialogs, dialog)
   return takes
+}
+
+/** True where a `Start` may have this number. */
+const isNew = (dialogs: Dialogs, dialog: number): boolean => dialog > dialogs.highest || dialogs.arriving.has(dialog)
+
+const use = (dialogs: Dialogs, dialog: number): void => {
+  if (dialog > dialogs.highest) dialogs.highest = dialog
+  else dialogs.arriving.delete(dialog)
 }
 
 export const peerOf = <E>({ phase }: State<E>): Handshake.Peer | undefined =>
@@ -402,15 +414,20 @@ export const hear = <E>(
     case "CancelAck":
     case "Leave":
       return [state, tell]
+    // A part that both sides know is no word here: `Frame` has put it into its place.
+    case "Part":
+      return violate(state, { _tag: "Unsupported", word: "Part" })
+    case "Cancel":
+      return side === undefined && state.dialogs.arriving.delete(message.dialog)
+        ? [state, [{ _tag: "AnswerCancel", cancel: message }]]
+        : ofDialog(state, message, side)
     case "Started":
     case "Yield":
     case "Credit":
     case "Stop":
-    case "Cancel":
     case "Return":
     case "Error":
-      if (side === undefined) return late(state, message.dialog, message._tag)
-      return hearings[side][message._tag] ? [state, deliver] : violate(state, { _tag: "WrongSide", word: message._tag })
+      return ofDialog(state, message, side)
     // The handshake is over: the table has refused these.
     case "Hello":
     case "Welcome":
@@ -419,6 +436,15 @@ export const hear = <E>(
     case "Proof":
       return [state, silence]
   }
+}
+
+const ofDialog = <E>(
+  state: State<E>,
+  { _tag, dialog }: Extract<Message, { readonly dialog: number }>,
+  side: "caller" | "callee" | undefined
+): Step<E> => {
+  if (side === undefined) return late(state, dialog, _tag)
+  return hearings[side][_tag] ? [state, deliver] : violate(state, { _tag: "WrongSide", word: _tag })
 }
 
 const greet = <E>(
@@ -449,11 +475,34 @@ const started = <E>(state: State<E>, dialog: number): Step<E> => {
   if (isOurs(state, dialog) || dialog === 0) {
     return violate(state, { _tag: "DialogId", dialog, issue: "the id belongs to the other side" })
   }
-  if (dialog <= state.dialogs.highest) {
+  if (!isNew(state.dialogs, dialog)) {
     return violate(state, { _tag: "DialogId", dialog, issue: "ids of one side must grow" })
   }
-  state.dialogs.highest = dialog
+  use(state.dialogs, dialog)
   return [state, tell]
+}
+
+/**
+ * The first part of a large word has come. The number of a `Start` is used from here on: others may begin before it is
+ * whole.
+ */
+export const begun = <E>(state: State<E>, dialog: number, word: number): Step<E> => {
+  const verdict = verdicts(state.role)[state.phase._tag].Part
+  if (verdict === "late") return [state, silence]
+  if (verdict !== "allowed") {
+    return violate(state, { _tag: "HandshakeOrder", word: "Part", state: state.phase._tag })
+  }
+  if (word !== words.Start.code) return [state, silence]
+  const { dialogs } = state
+  if (isOurs(state, dialog)) {
+    return violate(state, { _tag: "DialogId", dialog, issue: "the id belongs to the other side" })
+  }
+  if (dialog <= dialogs.highest) {
+    return violate(state, { _tag: "DialogId", dialog, issue: "ids of one side must grow" })
+  }
+  dialogs.highest = dialog
+  dialogs.arriving.add(dialog)
+  return [state, silence]
 }
 
 /** A late word for a settled dialog is normal; one for a dialog that never was is not. */

@@ -5,10 +5,12 @@
  * yields whole frames or one violation, never both half-way, and after a violation it stays failed. A frame above the
  * limit is refused on its length alone: its body is never read, and memory for it is never reserved.
  *
- * Frames are views into the chunk they arrived in where they can be, so that a large payload is not copied here.
+ * Frames are views into the chunk they arrived in where they can be, so that a large payload is not copied here. Between two
+ * sides that know parts, a `Part` is put in its place (`Arrival`), and the whole frame is handed out at its end.
  *
  * @since 0.1.0
  */
+import * as Arrival from "./Arrival.ts"
 import type { Violation } from "./Violation.ts"
 
 /** Default limit of one frame: 64 MiB. */
@@ -19,20 +21,64 @@ const headerBytes = 4
 const fillThresholdBytes = 64 * 1024
 
 export type State =
-  | { readonly _tag: "Between"; readonly rest: Uint8Array }
-  | { readonly _tag: "Filling"; readonly body: Uint8Array; readonly filled: number }
+  | { readonly _tag: "Between"; readonly rest: Uint8Array; readonly arriving: Arrival.State }
+  | { readonly _tag: "Filling"; readonly body: Uint8Array; readonly filled: number; readonly done: Filled }
   | { readonly _tag: "Failed"; readonly violation: Violation }
+
+/** The result of a filled body: a whole frame, or a part that may be the first or the last of one. */
+interface Filled {
+  readonly frame: Uint8Array | undefined
+  readonly first: number | undefined
+  readonly arriving: Arrival.State
+}
 
 const nothing = new Uint8Array(0)
 
-export const initial: State = { _tag: "Between", rest: nothing }
+const between = (rest: Uint8Array, arriving: Arrival.State): State =>
+  rest.length === 0 && arriving.length === 0 ? initial : { _tag: "Between", rest, arriving }
+
+export const initial: State = { _tag: "Between", rest: nothing, arriving: Arrival.initial }
+
+/** A large word that has begun, with its code; `behind` counts the frames before its first part. */
+export interface Begun {
+  readonly behind: number
+  readonly dialog: number
+  readonly word: number
+}
 
 export interface Decoded {
   readonly state: State
   readonly frames: ReadonlyArray<Uint8Array>
+  readonly begun?: ReadonlyArray<Begun> | undefined
 }
 
+/** The limits of a connection. */
+export interface Limits {
+  readonly maxFrame: number
+  /** Both sides know parts. Without it a `Part` is a frame like any other. */
+  readonly parts: boolean
+}
+
+export const defaultLimits: Limits = { maxFrame: defaultMaxFrame, parts: false }
+
 const none: ReadonlyArray<Uint8Array> = []
+
+/** Frames under way. */
+export const arrivingOf = (state: State): Arrival.State =>
+  state._tag === "Between" ? state.arriving : state._tag === "Filling" ? state.done.arriving : Arrival.initial
+
+/** The dialog has had its last word: what has come of its large word is given up. */
+export const drop = (state: State, dialog: number): State => {
+  const arriving = Arrival.drop(arrivingOf(state), dialog)
+  switch (state._tag) {
+    case "Between":
+      return between(state.rest, arriving)
+    case "Filling":
+      return { ...state, done: { ...state.done, arriving } }
+    case "Failed":
+      return state
+  }
+}
 
 const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
   const out = new Uint8Array(a.length + b.length)
@@ -42,45 +88,185 @@ const join = (a: Uint8Array, b: Uint8Array): Uint8Array => {
 }
 
 /**
- * Feeds one chunk. `Filling.body` is owned by the state: a state is used once, as any linear value. No more than `count`
- * frames are taken; bytes behind them wait in the state, for a limit that may be another one.
+ * Feeds one chunk. Bodies are owned by the state: a state is used once, as any linear value. No more than `count`
+ * frames are taken; bytes behind them wait in the state, for a limit that may be another one. Of a chunk that is only
+ * `lent`, everything that is kept is copied.
  */
-export const decode = (state: State, chunk: Uint8Array, maxFrame = defaultMaxFrame, count = Infinity): Decoded => {
+export const decode = (
+  state: State,
+  chunk: Uint8Array,
+  limits: Limits = defaultLimits,
+  count = Infinity,
+  lent = false
+): Decoded => {
   if (state._tag === "Failed") return { state, frames: none }
-  const frames: Array<Uint8Array> = []
-  let bytes = chunk
   if (state._tag === "Filling") {
     const missing = state.body.length - state.filled
-    if (bytes.length < missing) {
-      state.body.set(bytes, state.filled)
-      return { state: { _tag: "Filling", body: state.body, filled: state.filled + bytes.length }, frames }
-    }
-    state.body.set(bytes.subarray(0, missing), state.filled)
-    frames.push(state.body)
-    bytes = bytes.subarray(missing)
-  } else if (state.rest.length > 0) bytes = join(state.rest, bytes)
-  return split(bytes, frames, maxFrame, count)
+    state.body.set(chunk.length > missing ? chunk.subarray(0, missing) : chunk, state.filled)
+    if (chunk.length < missing) return filled(state, chunk.length)
+    const reading = new Reading(limits, count, state.done.arriving)
+    reading.finish(state.body, state.done)
+    return reading.read(chunk.subarray(missing), lent)
+  }
+  const reading = new Reading(limits, count, state.arriving)
+  return state.rest.length === 0
+    ? reading.read(chunk, lent)
+    : reading.read(join(state.rest, chunk), false)
 }
 
-const split = (bytes: Uint8Array, frames: Array<Uint8Array>, maxFrame: number, count: number): Decoded => {
-  let at = 0
-  while (bytes.length - at >= headerBytes && frames.length < count) {
-    const size = (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
-    if (size === 0) return { state: { _tag: "Failed", violation: { _tag: "FrameEmpty" } }, frames }
-    if (size > maxFrame) {
-      return { state: { _tag: "Failed", violation: { _tag: "FrameTooLarge", size, limit: maxFrame } }, frames }
-    }
-    const start = at + headerBytes
-    if (bytes.length - start < size) {
-      if (size < fillThresholdBytes) break
-      const body = new Uint8Array(size)
-      body.set(bytes.subarray(start))
-      return { state: { _tag: "Filling", body, filled: bytes.length - start }, frames }
-    }
-    frames.push(bytes.subarray(start, start + size))
-    at = start + size
+const sizeAt = (bytes: Uint8Array, at: number): number =>
+  (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
+
+/** Less than this is not worth a read of its own. */
+const minRoomBytes = 4 * 1024
+
+/** The place of the next bytes, where a large body is being filled: a transport may read straight into it. */
+export const room = (state: State): Uint8Array | undefined =>
+  state._tag === "Filling" && state.body.length - state.filled >= minRoomBytes
+    ? state.body.subarray(state.filled)
+    : undefined
+
+/** Takes in what has been read into the `room` of this state. */
+export const filled = (state: State, size: number): Decoded => {
+  if (state._tag !== "Filling") return { state, frames: none }
+  const { body, done } = state
+  const filled = state.filled + size
+  if (filled < body.length) return { state: { _tag: "Filling", body, filled, done }, frames: none }
+  const reading = new Reading(defaultLimits, Infinity, done.arriving)
+  reading.finish(body, done)
+  return reading.read(nothing, false)
+}
+
+/** One chunk as it is read; what it collects is handed out once, at its end. */
+class Reading {
+  private readonly limits: Limits
+  private readonly count: number
+  private arriving: Arrival.State
+  private frames: Array<Uint8Array> | undefined
+  private begun: Array<Begun> | undefined
+  private violation: Violation | undefined
+  /** The chunk is lent: a frame of it is copied. */
+  private lent = false
+
+  constructor(limits: Limits, count: number, arriving: Arrival.State) {
+    this.limits = limits
+    this.count = count
+    this.arriving = arriving
   }
-  return { state: at === bytes.length ? initial : { _tag: "Between", rest: bytes.slice(at) }, frames }
+
+  /** A body is whole. */
+  finish(body: Uint8Array, { first, frame }: Filled): void {
+    if (first !== undefined) {
+      const word = Arrival.wordOf(body, first)
+      if (typeof word !== "number") {
+        this.violation = word
+        return
+      }
+      const begun = { behind: this.frames?.length ?? 0, dialog: first, word }
+      if (this.begun === undefined) this.begun = [begun]
+      else this.begun.push(begun)
+    }
+    if (frame === undefined) return
+    if (this.frames === undefined) this.frames = [frame]
+    else this.frames.push(frame)
+  }
+
+  read(chunk: Uint8Array, lent: boolean): Decoded {
+    if (this.violation !== undefined) return this.ended({ _tag: "Failed", violation: this.violation })
+    if (!lent) return this.split(chunk)
+    // Whole frames are copied in one step.
+    const end = this.endOfWhole(chunk)
+    if (end === chunk.length) return this.split(chunk.slice())
+    if (end > 0) {
+      const { state } = this.split(chunk.slice(0, end))
+      if (state._tag === "Failed") return this.ended(state)
+    }
+    this.lent = true
+    return this.split(chunk.subarray(end))
+  }
+
+  private ended(state: State): Decoded {
+    const { begun, frames } = this
+    return begun === undefined ? { state, frames: frames ?? none } : { state, frames: frames ?? none, begun }
+  }
+
+  private isAtCount(): boolean {
+    return this.frames !== undefined && this.frames.length >= this.count
+  }
+
+  /** The end of the last whole frame that is no part: a part is copied to its place, and nowhere else. */
+  private endOfWhole(bytes: Uint8Array): number {
+    const { maxFrame, parts } = this.limits
+    let at = 0
+    for (let left = this.count - (this.frames?.length ?? 0); left > 0 && bytes.length - at >= headerBytes; left--) {
+      const size = sizeAt(bytes, at)
+      const next = at + headerBytes + size
+      if (size === 0 || size > maxFrame || next > bytes.length || parts && Arrival.isPart(bytes, at + headerBytes)) {
+        break
+      }
+      at = next
+    }
+    return at
+  }
+
+  private split(bytes: Uint8Array): Decoded {
+    const { maxFrame, parts } = this.limits
+    let at = 0
+    while (bytes.length - at >= headerBytes && !this.isAtCount()) {
+      const size = sizeAt(bytes, at)
+      if (size === 0) return this.ended({ _tag: "Failed", violation: { _tag: "FrameEmpty" } })
+      if (size > maxFrame) {
+        return this.ended({ _tag: "Failed", violation: { _tag: "FrameTooLarge", size, limit: maxFrame } })
+      }
+      const start = at + headerBytes
+      if (parts && bytes.length - start < 2 && size > fillThresholdBytes) break
+      const state = parts && Arrival.isPart(bytes, start)
+        ? this.part(bytes, start, size)
+        : this.frame(bytes, start, size)
+      if (state === "more") break
+      if (state !== undefined) return this.ended(state)
+      at = start + size
+    }
+    return this.ended(between(at === bytes.length ? nothing : bytes.slice(at), this.arriving))
+  }
+
+  /** The state where the frame is not whole, and `more` where it is to be kept as it came. */
+  private frame(bytes: Uint8Array, start: number, size: number): State | "more" | undefined {
+    const have = bytes.length - start
+    if (have >= size) {
+      const frame = this.lent ? bytes.slice(start, start + size) : bytes.subarray(start, start + size)
+      if (this.frames === undefined) this.frames = [frame]
+      else this.frames.push(frame)
+      return undefined
+    }
+    if (size < fillThresholdBytes) return "more"
+    const body = new Uint8Array(size)
+    body.set(bytes.subarray(start))
+    return { _tag: "Filling", body, filled: have, done: { frame: body, first: undefined, arriving: this.arriving } }
+  }
+
+  private part(bytes: Uint8Array, start: number, size: number): State | "more" | undefined {
+    const head = Arrival.head(bytes, start, size)
+    if (head === undefined) return "more"
+    if ("_tag" in head) return { _tag: "Failed", violation: head }
+    const isHere = bytes.length - start >= size
+    // As any small frame, it is kept until it is whole.
+    if (!isHere && size < fillThresholdBytes) return "more"
+    const placed = Arrival.place(this.arriving, head, this.limits.maxFrame)
+    if (placed._tag === "Refused") return { _tag: "Failed", violation: placed.violation }
+    const { room } = placed
+    const done: Filled = {
+      frame: placed.whole,
+      first: placed.first ? head.dialog : undefined,
+      arriving: placed.state
+    }
+    this.arriving = placed.state
+    const filled = Math.min(room.length, bytes.length - head.start)
+    room.set(bytes.subarray(head.start, head.start + filled))
+    if (!isHere) return { _tag: "Filling", body: room, filled, done }
+    this.finish(room, done)
+    return this.violation === undefined ? undefined : { _tag: "Failed", violation: this.violation }
+  }
 }
 
 /** The parts of a frame: written one after the other, the tail uncopied when it is large. */

@@ -8,6 +8,7 @@
  *   dialog       Start [Started] (Yield | Credit | Stop)* (Return | Error)
  *                caller: Start, Yield*, Credit*, Stop, Cancel      callee: Started, Yield*, Credit*, Stop, Return | Error
  *   actor        [Leave ->] CancelActor -> CancelAck ... Bye,  Ping -> Pong,  Violation
+ *   large words  Part Part ... Part, with words of other dialogs and of the control lane between them
  *
  * `Return` or `Error` is always the callee's last word, also after a `Cancel`: that is how a cancel is acknowledged.
  * Only `Yield` costs credit. Payloads are opaque here: only the endpoint's own schema looks inside.
@@ -113,6 +114,16 @@ export type Cancel = {
 }
 export type Return = { readonly _tag: "Return"; readonly dialog: number; readonly payload: Uint8Array }
 export type Error = { readonly _tag: "Error"; readonly dialog: number; readonly payload: Uint8Array }
+/**
+ * A part of a large word of this dialog; `size` are the bytes of the whole frame. Said to a peer that names the capability
+ * `parts`, and read by `Arrival`: nothing else of a dialog hears it.
+ */
+export type Part = {
+  readonly _tag: "Part"
+  readonly dialog: number
+  readonly size: number
+  readonly payload: Uint8Array
+}
 export type CancelActor = {
   readonly _tag: "CancelActor"
   readonly by: ActorId
@@ -148,6 +159,7 @@ export type Message =
   | Cancel
   | Return
   | Error
+  | Part
   | CancelActor
   | CancelAck
   | Bye
@@ -306,6 +318,13 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
     when: "started",
     lane: "control",
     fields: [["dialog", "uint"], ["payload", "bytes"]]
+  },
+  Part: {
+    code: 18,
+    says: "both",
+    when: "started",
+    lane: "data",
+    fields: [["dialog", "uint"], ["size", "uint"], ["payload", "bytes"]]
   },
   CancelActor: {
     code: 20,

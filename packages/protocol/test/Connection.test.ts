@@ -36,6 +36,8 @@ const word = (tag: Tag, dialog: number): Message => {
       return { _tag: tag, dialog, window: null, payload }
     case "Yield":
       return { _tag: tag, dialog, items: 1, payload }
+    case "Part":
+      return { _tag: tag, dialog, size: 1, payload }
     case "Credit":
       return { _tag: tag, dialog, items: 1, bytes: 1 }
     case "Stop":
@@ -127,11 +129,44 @@ describe("Connection", () => {
           // Which greeting has its place is the handshake's own table.
           else if (phase === "Handshaking" && words[tag].when === "handshake") continue
           else if (verdict === "HandshakeOrder") assert.strictEqual(got, "HandshakeOrder", tag)
+          // A part is read with its frame: as a word it is one that the two have not agreed on.
+          else if (tag === "Part") assert.strictEqual(got, "Unsupported")
           else assert.strictEqual(got, tag === "Pong" ? "silent" : "passed on", tag)
         }
       })
     }
   }
+
+  it("gives the number of a call away with its first part, and takes the call when it is whole", () => {
+    const state = inPhase("peer", "Serving")
+    const id = (n: number) => state.dialogs.next % 2 === 1 ? 2 * n : 2 * n - 1
+    assert.deepStrictEqual(Connection.begun(state, id(2), words.Start.code), [state, []])
+    assert.isTrue(Connection.takesStart(state, id(3), 0))
+    assert.isFalse(Connection.takesStart(state, id(1), 0))
+    assert.isTrue(Connection.takesStart(state, id(2), 0))
+    assert.isFalse(Connection.takesStart(state, id(2), 0))
+    for (const dialog of [id(1), id(3), state.dialogs.next]) {
+      const [, actions] = Connection.begun(state, dialog, words.Start.code)
+      assert.strictEqual(actions.find((action) => action._tag === "Report")?.violation._tag, "DialogId")
+    }
+  })
+
+  it("answers the cancel of a call whose parts are arriving, and hears no more of it", () => {
+    const state = inPhase("peer", "Serving")
+    const dialog = state.dialogs.next % 2 === 1 ? 2 : 1
+    Connection.begun(state, dialog, words.Start.code)
+    const [, actions] = Connection.hear(state, word("Cancel", dialog), undefined, 0)
+    assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["AnswerCancel"])
+    assert.deepStrictEqual(Connection.hear(state, word("Cancel", dialog), undefined, 0)[1], [])
+    assert.isFalse(Connection.takesStart(state, dialog, 0))
+  })
+
+  it("hears no part before it is open, and drops one behind a Bye", () => {
+    const early = Connection.begun(inPhase("child", "Spawning"), 1, words.Yield.code)
+    assert.strictEqual(early[0].phase._tag, "Closed")
+    const state = inPhase("peer", "Leaving")
+    assert.deepStrictEqual(Connection.begun(state, 1, words.Yield.code), [state, []])
+  })
 
   it("lets a child alone say that the actor failed, with an Error for dialog 0", () => {
     for (const role of Connection.roles) {

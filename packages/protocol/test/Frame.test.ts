@@ -37,7 +37,7 @@ const feed = (chunks: ReadonlyArray<Uint8Array>, maxFrame?: number) => {
   let state: Frame.State = Frame.initial
   const frames: Array<Uint8Array> = []
   for (const chunk of chunks) {
-    const decoded = Frame.decode(state, chunk, maxFrame)
+    const decoded = Frame.decode(state, chunk, { maxFrame: maxFrame ?? Frame.defaultMaxFrame, parts: false })
     assert.isFalse(state._tag === "Failed" && decoded.frames.length > 0, "a frame after a violation")
     state = decoded.state
     frames.push(...decoded.frames)

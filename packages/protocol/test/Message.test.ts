@@ -13,7 +13,7 @@ describe("Message", () => {
   })
 
   it("data takes the data lane, and so does what must stay behind it; everything else overtakes", () => {
-    assert.deepStrictEqual(where((word) => word.lane === "data"), ["Started", "Yield", "Stop", "Return", "Bye"])
+    assert.deepStrictEqual(where((word) => word.lane === "data"), ["Started", "Yield", "Stop", "Return", "Part", "Bye"])
   })
 
   it("a payload is the last field of its word, and no word has two", () => {

@@ -11,7 +11,21 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { clinging, exposed, feed, hop, job, leaky, listen, never, pause, reply, talk, type Work } from "./actors.ts"
+import {
+  clinging,
+  exposed,
+  feed,
+  hop,
+  job,
+  leaky,
+  listen,
+  never,
+  pause,
+  reply,
+  talk,
+  weigh,
+  type Work
+} from "./actors.ts"
 import { howOf, record } from "./History.ts"
 import * as Peers from "./peers.ts"
 import type { Kind, Step } from "./Program.ts"
@@ -283,11 +297,26 @@ const orphan: Does = (stage) => {
   return Effect.raceFirst(portal.run(hop({ depth: a % 2, work })), Effect.andThen(pause(30 + waits[a]!), kill))
 }
 
+/** Calls whose payloads leave in parts, and a small one behind them; half are cancelled, begun or not. */
+const lift = ({ key, portal, step: { a, b } }: Stage) => {
+  const one = weighed(key, portal, (b + 3) * 400_000)
+  const call = Effect.all([one, one, weighed(key, portal, 10)], { concurrency: 3, discard: true })
+  return a % 2 === 0 ? call : Effect.raceFirst(call, pause(waits[a]!))
+}
+
+const weighed = (key: number, portal: Stage["portal"], size: number) =>
+  Effect.flatMap(
+    portal.run(weigh({ text: "x".repeat(size) })),
+    (heard) =>
+      heard === size ? Effect.void : record({ _tag: "Wrong", text: `${key}: ${heard} letters of ${size} were heard` })
+  )
+
 /** Calls: steps that are answered. Those of `elsewhere` use other actors than the one of the step. */
 export const calls: Partial<Record<Kind, Does>> = {
   run: (stage) => stage.portal.run(job({ work: workOf(stage) })),
   stream: (stage) => stream(stage, 0),
-  bytes: (stage) => stream(stage, [100, 1000, 5000, 70_000, 1, 300][stage.step.b]!),
+  bytes: (stage) =>
+    stage.step.c === 5 ? lift(stage) : stream(stage, [100, 1000, 1_200_000, 70_000, 1, 300][stage.step.b]!),
   talk: (stage) => stage.step.c === 5 ? say(stage) : converse(stage),
   ask,
   subscribe,

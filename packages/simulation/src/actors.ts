@@ -229,4 +229,4 @@ export const clinging = Actor.fn("clinging", {
   layer: leakyOf(Effect.never)
 })(({ key, wait }) => handled(key, 0, pause(wait)))
 
-export const exposed = [job, feed, talk, listen, reply, hop] as const
+export const exposed = [job, feed, talk, listen, reply, hop, weigh] as const

@@ -5,7 +5,7 @@ import * as Failure from "@furrow/protocol/Failure"
 import * as Message from "@furrow/protocol/Message"
 import { pause, until } from "../processes.ts"
 import type { Case, Field, Outcome } from "../verdict.ts"
-import { type Client, enter, nobody, random, u32 } from "../wire.ts"
+import { type Client, enter, framed, nobody, random, u32 } from "../wire.ts"
 import { garbage, start } from "./strangers.ts"
 
 type Word = Message.Message
@@ -212,6 +212,30 @@ const halves = async (field: Field): Promise<Outcome> => {
   return { figures: `${n} frames of 64 MiB begun`, problems: [] }
 }
 
+/** Begins as many large words in parts as it may, on each of its connections, and ends none. */
+const beginnings = async (field: Field): Promise<Outcome> => {
+  const n = field.scale(20, 8)
+  const clients: Array<Client> = []
+  for (let i = 0; i < n; i++) {
+    const client = await enter(field.victim.target("anvil"), field.victim.secret)
+    const size = 60 * 1024 * 1024
+    client.say(...[1, 3].map((dialog) => partOf(start(dialog, "echo", { payload: new Uint8Array(5_000) }), size)))
+    clients.push(client)
+  }
+  await pause(1_000)
+  const problems: Array<string> = []
+  for (const client of clients) {
+    client.say({ _tag: "Cancel", dialog: 1, by: self, reason: "enough", deadline: 0 })
+    const tag = await answer(client, 1)
+    if (tag !== "Cancelled") problems.push(`the cancel of a word that was begun: ${tag}`)
+    client.say(start(5, "nothing"))
+    const beside = await answer(client, 5)
+    if (beside !== "EndpointUnknown") problems.push(`a call beside it: ${beside}`)
+    client.destroy()
+  }
+  return { figures: `${2 * n} words of 60 MiB begun, half of them cancelled`, problems: problems.slice(0, 3) }
+}
+
 /** The same member again and again, and many that are none. */
 const manyFaces = async (field: Field): Promise<Outcome> => {
   const { secret } = field.victim
@@ -259,6 +283,16 @@ const payloads = async (field: Field): Promise<Outcome> => {
     return { figures, problems: bad ? [figures] : [] }
   })
 }
+
+/** The first part of a word, of which the rest never comes. */
+const partOf = (word: Word, size: number): Word => ({
+  _tag: "Part",
+  dialog: "dialog" in word ? word.dialog : 0,
+  size,
+  payload: framed(word).subarray(4, 5_000)
+})
+
+const large = (dialog: number) => start(dialog, "echo", { payload: new Uint8Array(5_000) })
 
 export const members: ReadonlyArray<Case> = [
   {
@@ -316,6 +350,22 @@ export const members: ReadonlyArray<Case> = [
       ["Challenge", [{ _tag: "Challenge", uuid: "a", nonce: random(32) }], "HandshakeOrder"],
       ["Proof", [{ _tag: "Proof", proof: random(32) }], "HandshakeOrder"],
       ["Refuse", [{ _tag: "Refuse", reason: "busy", detail: "no" }], "HandshakeOrder"]
+    ])
+  },
+  { name: "large words in parts that are never whole", run: beginnings },
+  {
+    name: "ill parts of large words",
+    run: breaking("anvil", [
+      ["of dialog 0", [{ ...partOf(large(1), 100_000), dialog: 0 } as Word], "Malformed"],
+      ["of a small word", [partOf(large(1), 60_000)], "Malformed"],
+      ["above the limit", [partOf(large(1), 65 * 1024 * 1024)], "FrameTooLarge"],
+      ["too many at once", [1, 3, 5].map((n) => partOf(large(n), 60 * 1024 * 1024)), "FrameTooLarge"],
+      ["of two sizes", [partOf(large(1), 100_000), partOf(large(1), 200_000)], "Malformed"],
+      ["of another dialog", [{ ...partOf(large(1), 100_000), dialog: 3 } as Word], "Malformed"],
+      ["of noise", [{ _tag: "Part", dialog: 1, size: 100_000, payload: random(5_000) }], "Malformed"],
+      ["empty", [{ _tag: "Part", dialog: 1, size: 100_000, payload: empty }], "Malformed"],
+      ["a call of the other side", [partOf(large(2), 100_000)], "DialogId"],
+      ["a call that was made", [start(3, "hang"), partOf(large(1), 100_000)], "DialogId"]
     ])
   },
   {

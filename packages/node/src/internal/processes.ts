@@ -24,8 +24,8 @@ import type * as ChildProcess from "node:child_process"
 import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
-import * as SocketConnection from "../SocketConnection.ts"
-import { environment, inheritedFlags, isPreloading, resolvedFlags, startFlags, withoutOwnHeap } from "./arguments.ts"
+import { adopt } from "./adopt.ts"
+import { environment, inheritedFlags, isPreloading, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import { askForCache } from "./compileCache.ts"
 import type { Guard } from "./guard.ts"
@@ -92,8 +92,7 @@ class NodeProcess implements ProcessHandle {
     this.actor = { ...actor, pid: child.pid! }
     this.child = child
     this.around = around
-    const socket = child.stdio[3] as unknown as Net.Socket
-    this.connection = SocketConnection.make(socket)
+    this.connection = adopt(child.stdio[3] as unknown as Net.Socket)
     const rest = (["stdout", "stderr"] as const).map((stream) => this.read(stream))
     child.once("exit", (code, signal) => {
       this.reaped = true

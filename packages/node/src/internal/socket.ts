@@ -8,6 +8,7 @@ import { type Connection, type Listener, TransportError } from "@furrow/actor/Tr
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"
+import { adopt } from "./adopt.ts"
 
 /** Node's error when it cannot listen or connect. */
 export type SystemError = NodeJS.ErrnoException
@@ -18,7 +19,7 @@ export const serve = (
   accept: (connection: Connection) => void
 ): Effect.Effect<Net.Server, SystemError> =>
   Effect.callback((resume) => {
-    const server = Net.createServer({ noDelay: true }, (socket) => accept(SocketConnection.make(socket)))
+    const server = Net.createServer({ noDelay: true }, (socket) => accept(adopt(socket)))
     const failed = (error: SystemError) => resume(Effect.fail(error))
     server.on("error", failed)
     // Exclusive: in a worker of node:cluster the socket would be its primary's otherwise.

@@ -99,6 +99,11 @@ export class Cursor {
     return this.at === this.b.length
   }
 
+  /** The position of the next field. */
+  get position(): number {
+    return this.at
+  }
+
   /** True when a field was cut off. */
   get isPastEnd(): boolean {
     return this.at > this.b.length

@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
+import { capability } from "@furrow/protocol/Arrival"
 import { defaultMaxFrame } from "@furrow/protocol/Frame"
 import { type Hello, version, type Welcome } from "@furrow/protocol/Message"
 import type { ActorId } from "../errors/ActorError.ts"
 
-const common = { version, capabilities: [], maxFrame: defaultMaxFrame }
+const common = { version, capabilities: [capability], maxFrame: defaultMaxFrame }
 
 /** The handshake puts a nonce in where there is something to prove. */
 export const hello = (actor: ActorId, role: Hello["role"]): Hello => ({

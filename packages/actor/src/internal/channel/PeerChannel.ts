@@ -8,6 +8,7 @@
  *
  * @since 0.1.0
  */
+import * as Arrival from "@furrow/protocol/Arrival"
 import * as Connection from "@furrow/protocol/Connection"
 import { described } from "@furrow/protocol/Described"
 import * as Envelope from "@furrow/protocol/Envelope"
@@ -16,20 +17,13 @@ import type * as Handshake from "@furrow/protocol/Handshake"
 import type * as Message from "@furrow/protocol/Message"
 import * as Violation from "@furrow/protocol/Violation"
 import * as Context from "effect/Context"
-import {
-  type ActorError,
-  type ActorId,
-  ActorLost,
-  ChannelClosed,
-  ContextCancelled,
-  ProtocolViolation
-} from "../errors/ActorError.ts"
-import { withoutStack } from "../errors/stack.ts"
+import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
 import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { Connection as Transported } from "../transport/Transport.ts"
+import { cancelledEarly, connectionLost, errorOf, notBegun } from "./ends.ts"
 import { encodeFarewell, endOf, type Farewell, takenOf } from "./Farewell.ts"
 import { report } from "./report.ts"
 import { Writer } from "./Writer.ts"
@@ -85,11 +79,16 @@ const maxGreetingBytes = 1024 * 1024
 
 const noBytes = new Uint8Array(0)
 
+/** Nothing of a dialog comes behind these from the side that says them. */
+const lastWords: ReadonlySet<Message.Message["_tag"]> = new Set(["Cancel", "Return", "Error"])
+
 const nobody: ActorId = { name: "unknown", uuid: "", pid: 0 }
 
 export class PeerChannel {
   private state: Connection.State<ActorError>
   private frames: Frame.State = Frame.initial
+  /** The limits of frames; the handshake sets them. */
+  private limits: Frame.Limits
   private readonly ports = new Map<number, Port>()
   private readonly options: ChannelOptions
   /** The turns of the process at this end. */
@@ -114,9 +113,15 @@ export class PeerChannel {
     this.writer = new Writer(connection, (error) => this.fault("the transport threw", error), this.turn)
     const [state, actions] = Connection.start<ActorError>({ role, handshake, explains: explain !== undefined })
     this.state = state
+    this.limits = { maxFrame: this.maxFrame, parts: false }
     this.guard("the transport threw", () =>
       connection.start({
-        data: (bytes) => this.data(bytes),
+        data: (bytes) => this.data(bytes, false),
+        direct: {
+          room: () => this.isClosed ? undefined : Frame.room(this.frames),
+          filled: (size) => this.filled(size),
+          lend: (bytes) => this.data(bytes, true)
+        },
         drain: () => this.guard("a sender failed", () => this.writer.drain()),
         end: () => this.input({ _tag: "End" })
       }))
@@ -222,6 +227,13 @@ export class PeerChannel {
 
   send(message: Message.Message): void {
     if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
+    if (message._tag === "Cancel" && this.writer.withdraw(message.dialog)) {
+      // Not in this turn: its dialog is in the step that cancels it.
+      return this.turn.later(
+        () => this.guard("a dialog could not be ended", () => this.heard(cancelledEarly(message, this.peer))),
+        this
+      )
+    }
     this.writer.send(message)
   }
 
@@ -289,39 +301,68 @@ export class PeerChannel {
     return this.state.phase._tag === "Closed"
   }
 
-  private data(bytes: Uint8Array): void {
-    this.received.bytes += bytes.length
-    let chunk = bytes
-    try {
+  private data(bytes: Uint8Array, lent: boolean): void {
+    this.reading(bytes.length, () => {
+      let chunk = bytes
       // Greeting by greeting: what comes right behind the last one is held to another limit.
       while (this.state.phase._tag === "Handshaking") {
-        if (this.read(chunk, 1) === 0) return
+        if (this.read(chunk, lent, 1) === 0) return
         chunk = noBytes
       }
-      this.read(chunk)
+      this.read(chunk, lent)
+    })
+  }
+
+  private reading(size: number, read: () => void): void {
+    this.received.bytes += size
+    try {
+      read()
     } catch (error) {
       this.fault("a word could not be delivered", error)
     }
   }
 
   /** How many frames there were. */
-  private read(bytes: Uint8Array, count?: number): number {
-    if (this.isClosed) return 0
-    const decoded = Frame.decode(this.frames, bytes, this.maxFrame, count)
+  private read(bytes: Uint8Array, lent: boolean, count?: number): number {
+    return this.isClosed ? 0 : this.take(Frame.decode(this.frames, bytes, this.limits, count, lent))
+  }
+
+  /** Bytes that are in the body of a frame already. */
+  private filled(size: number): void {
+    this.reading(size, () => void (this.isClosed || this.take(Frame.filled(this.frames, size))))
+  }
+
+  private take(decoded: Frame.Decoded): number {
     this.frames = decoded.state
-    for (const frame of decoded.frames) {
+    const { begun, frames } = decoded
+    for (let i = 0; i < frames.length; i++) {
+      if (begun !== undefined) this.begin(begun, i)
       // A word may close the channel: what came behind it is not read.
       if (this.isClosed) break
       this.received.frames++
-      const word = Envelope.decode(frame)
+      const word = Envelope.decode(frames[i]!)
       if (word._tag === "Violation") this.violate(word.violation)
       else this.heard(word.message)
     }
+    if (begun !== undefined) this.begin(begun, frames.length)
     if (decoded.state._tag === "Failed") this.violate(decoded.state.violation)
     return decoded.frames.length
   }
 
+  /** Begins the large words whose first part came behind this number of frames. */
+  private begin(begun: ReadonlyArray<Frame.Begun>, behind: number): void {
+    for (const { behind: at, dialog, word } of begun) {
+      if (at !== behind) continue
+      const [state, actions] = Connection.begun(this.state, dialog, word)
+      this.state = state
+      this.run(actions)
+    }
+  }
+
   private heard(message: Message.Message): void {
+    if (Frame.arrivingOf(this.frames).length > 0 && lastWords.has(message._tag)) {
+      this.frames = Frame.drop(this.frames, (message as Message.FromCallee).dialog)
+    }
     const port = this.ports.get((message as Message.FromCallee).dialog)
     // Most words by far: nothing is made for them.
     if (port !== undefined && Connection.delivers(this.state, port.side, message._tag)) {
@@ -359,7 +400,10 @@ export class PeerChannel {
         for (const word of action.words) this.heard(word)
         return
       case "Greet":
+        this.greeted(action.result)
         return this.handshakes.wake(action.result)
+      case "AnswerCancel":
+        return this.writer.send(cancelledEarly(action.cancel, this.self))
       case "Explain":
         return this.explain()
       case "EndWriting":
@@ -377,6 +421,19 @@ export class PeerChannel {
       case "Settle":
         return this.settle(this.error!)
     }
+  }
+
+  private greeted(result: Connection.Greeted): void {
+    if (result._tag !== "Open") return
+    const { capabilities, maxFrame } = result.peer
+    const parts = capabilities.includes(Arrival.capability)
+    this.limits = { maxFrame, parts }
+    if (parts) this.writer.cut(maxFrame)
+  }
+
+  private get self(): ActorId {
+    const { handshake } = this.options
+    return handshake.side === "dialler" ? handshake.hello.actor : handshake.welcome.actor
   }
 
   private explain(): void {
@@ -399,7 +456,8 @@ export class PeerChannel {
     const error = this.farewell
     const early = notBegun(error)
     const taken = takenOf(this.bye ?? noBytes) ?? Infinity
-    for (const [id, port] of callers) this.tellLost(port, id > taken ? early : error)
+    const held = this.writer.heldStarts()
+    for (const [id, port] of callers) this.tellLost(port, id > taken || held.has(id) ? early : error)
   }
 
   /** Says the last word, with the last dialog of the peer that was read. */
@@ -446,53 +504,5 @@ export class PeerChannel {
     } catch {
       // A driver that cannot even do that has been reported.
     }
-  }
-}
-
-const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
-  withoutStack(() =>
-    new ActorLost({
-      actor,
-      how: { _tag: "ConnectionClosed", ...(reason === undefined ? {} : { reason }) },
-      began: "maybe",
-      stderr: [],
-      failure: null
-    })
-  )
-
-/** The same end, for a call that has surely not begun. */
-const notBegun = (error: ActorError): ActorError => {
-  if (error instanceof ActorLost && error.began === "maybe") {
-    const { actor, failure, how, stderr } = error
-    return withoutStack(() => new ActorLost({ actor, how, began: "no", stderr, failure }))
-  }
-  if (error instanceof ContextCancelled && error.began === "maybe") {
-    const { acknowledged, actor, by, ending, reason } = error
-    return withoutStack(() => new ContextCancelled({ actor, by, reason, acknowledged, ending, began: "no" }))
-  }
-  return error
-}
-
-const errorOf = (why: Connection.Why<ActorError>, actor: ActorId): ActorError => {
-  switch (why._tag) {
-    case "Local":
-      return new ChannelClosed({ side: "local", actor })
-    case "Left":
-      return new ChannelClosed({ side: "peer", actor })
-    case "Cut":
-      return connectionLost(actor)
-    case "Known":
-      return why.error
-    case "Violated": {
-      const { violation } = why
-      return new ProtocolViolation({
-        side: "peer",
-        actor,
-        rule: violation._tag,
-        detail: Violation.describe(violation)
-      })
-    }
-    case "Accused":
-      return new ProtocolViolation({ side: "local", actor, rule: why.rule, detail: why.detail })
   }
 }

@@ -6,8 +6,12 @@
  * when there is room again the control lane goes first: data can never hold up a cancel. Senders of data wait for room
  * before they queue more, and dialogs before they begin, so what waits here is bounded.
  *
+ * A large word leaves in parts where the peer reads them (`Departure`): one each time there is room, behind the words that
+ * waited for it. So the control lane and small words of other dialogs pass between them.
+ *
  * @since 0.1.0
  */
+import * as Departure from "@furrow/protocol/Departure"
 import * as Envelope from "@furrow/protocol/Envelope"
 import { Outbox, type Parts, sizeOf } from "@furrow/protocol/Frame"
 import { type Message, words } from "@furrow/protocol/Message"
@@ -47,6 +51,11 @@ export class Writer {
   private scheduled = false
   /** Bytes in the outbox. */
   private pending = 0
+  private departure = Departure.initial
+  /** The largest frame of a peer that reads parts. */
+  private cutFor: number | undefined
+  /** The last word of this actor, which follows whatever is still queued. */
+  private bye: Parts | undefined
 
   /** `fault` is told what the connection throws; nothing is written to it afterwards. */
   constructor(connection: Connection, fault: (error: unknown) => void, turn: Turn = eventLoop) {
@@ -56,12 +65,24 @@ export class Writer {
   }
 
   get isFull(): boolean {
-    return this.flow === "full"
+    return this.flow === "full" || this.departure.waiting.length > 0
   }
 
-  /** Dialogs whose peer has not seen a byte of them. */
+  /** The peer reads large words in parts. */
+  cut(maxFrame: number): void {
+    this.cutFor = maxFrame
+  }
+
+  /** Dialogs whose `Start` the peer has not been given as a whole: they have not begun there. */
   heldStarts(): ReadonlySet<number> {
-    return new Set(this.unsentStarts)
+    return new Set([...this.unsentStarts, ...Departure.startsOf(this.departure)])
+  }
+
+  /** True where nothing of the dialog has left yet, and nothing will. */
+  withdraw(dialog: number): boolean {
+    if (!Departure.isUnbegun(this.departure, dialog)) return false
+    this.follow(Departure.drop(this.departure, dialog, this.cutFor!))
+    return true
   }
 
   send(message: Message): void {
@@ -70,18 +91,76 @@ export class Writer {
     const size = sizeOf(parts)
     this.frames++
     this.bytes += size
+    if (this.cutFor !== undefined && this.departs(message, parts, this.cutFor)) return
     if (message._tag === "Start") this.unsentStarts.push(message.dialog)
+    if (!this.put(parts, words[message._tag].lane) && answers.has(message._tag)) this.unread++
+  }
+
+  /** True for a word that leaves in parts, or behind one that does. */
+  private departs(message: Message, parts: Parts, maxFrame: number): boolean {
+    const isIdle = Departure.isEmpty(this.departure)
+    if (isIdle && !Departure.isLarge(parts)) return false
+    if (message._tag === "Bye" && !isIdle) {
+      this.bye = parts
+      return true
+    }
+    if (!("dialog" in message) || !Departure.canCut(message.dialog)) return false
+    const { dialog } = message
+    const word = { parts, isStart: message._tag === "Start" }
+    if (Departure.has(this.departure, dialog)) {
+      // The last words of a dialog end what they overtake.
+      if (message._tag === "Cancel" || message._tag === "Error") {
+        this.follow(Departure.drop(this.departure, dialog, maxFrame))
+      } else if (words[message._tag].lane === "data") {
+        this.departure = Departure.append(this.departure, dialog, word)
+        return true
+      }
+    }
+    if (!Departure.isLarge(parts) && !Departure.mustWait(this.departure, word.isStart)) return false
+    this.follow(Departure.add(this.departure, dialog, word, maxFrame))
+    this.depart()
+    return true
+  }
+
+  /** Frames that begin to leave take the control lane, as every `Start` does. */
+  private follow([departure, frames]: Departure.Step): void {
+    this.departure = departure
+    for (const parts of frames) this.put(parts, "control")
+  }
+
+  /** Goes straight out, or into its lane while the connection is full. */
+  private put(parts: Parts, lane: "control" | "data"): boolean {
+    const size = sizeOf(parts)
     if (this.flow === "full") {
-      const lane = words[message._tag].lane === "control" ? this.control : this.data
-      lane.push(parts)
+      this[lane].push(parts)
       this.queued += size
-      if (answers.has(message._tag)) this.unread++
-      return
+      return false
     }
     this.outbox.push(parts)
     this.pending += size
     if (this.pending < flushThresholdBytes) this.schedule()
     else this.flush()
+    return true
+  }
+
+  /** Collects the next part, and what waited for the last one of its word. */
+  private collectPart(): void {
+    if (this.cutFor === undefined) return
+    const next = Departure.next(this.departure, this.cutFor)
+    if (next === undefined) return
+    this.departure = next.state
+    for (const parts of next.frames) this.outbox.push(parts)
+    if (this.bye === undefined || !Departure.isEmpty(this.departure)) return
+    this.outbox.push(this.bye)
+    this.bye = undefined
+  }
+
+  /** Parts leave while there is room. */
+  private depart(): void {
+    while (this.flow === "room" && this.departure.leaving.length > 0) {
+      this.collectPart()
+      this.flush()
+    }
   }
 
   /** Calls back once when it is this one's turn to send, or the connection has closed. */
@@ -91,7 +170,7 @@ export class Writer {
 
   /** True when another dialog may begin now: unwritten bytes are bounded. */
   get admitsStart(): boolean {
-    return this.flow !== "full" || this.queued < maxQueuedBytes
+    return this.departure.waiting.length === 0 && (this.flow !== "full" || this.queued < maxQueuedBytes)
   }
 
   /** Calls back once when a dialog may begin, or the connection has closed; in the order of asking, one by one. */
@@ -108,10 +187,15 @@ export class Writer {
       lane.length = 0
     }
     this.queued = 0
+    // One part in any case: small words come again and again.
+    this.collectPart()
     this.flush()
     // At least one of each kind, however full it is again: neither waits for the other for ever.
-    do this.waiting.wakeFirst()
-    while (this.flow === "room" && !this.waiting.isEmpty)
+    if (this.departure.waiting.length === 0) {
+      do this.waiting.wakeFirst()
+      while (!this.isFull && !this.waiting.isEmpty)
+    }
+    this.depart()
     while (this.admitsStart && !this.waitingStarts.isEmpty) this.waitingStarts.wakeFirst()
   }
 
@@ -119,6 +203,7 @@ export class Writer {
   end(): void {
     if (this.flow === "closed") return
     for (const parts of [...this.control, ...this.data]) this.outbox.push(parts)
+    while (this.departure.leaving.length > 0) this.collectPart()
     const rest = this.outbox.isEmpty ? undefined : this.outbox.take()
     this.flow = "closed"
     try {
@@ -133,7 +218,14 @@ export class Writer {
   /** Nothing is said any more, and everybody who waits for room finds out. */
   close(): void {
     this.flow = "closed"
+    this.giveUp()
     this.wakeAll()
+  }
+
+  /** Lets go of large words that have not left, and notes the dialogs that they would have begun. */
+  private giveUp(): void {
+    this.unsentStarts.push(...Departure.startsOf(this.departure))
+    this.departure = Departure.initial
   }
 
   private wakeAll(): void {
@@ -160,6 +252,7 @@ export class Writer {
       if (!this.connection.write(this.outbox.take())) this.flow = "full"
     } catch (error) {
       this.flow = "closed"
+      this.giveUp()
       this.fault(error)
     }
   }

@@ -26,6 +26,24 @@ export interface ConnectionHandlers {
   readonly drain: () => void
   /** No more data will come; said once. `reason` where it is not a clean end. */
   readonly end: (reason: string | undefined) => void
+  /** For a connection that can read into memory it is given; any other hands over chunks of its own by `data`. */
+  readonly direct?: DirectHandlers | undefined
+}
+
+/**
+ * The callbacks of a connection that spares its user a copy: large words are read straight into the place where they stay.
+ * None of these may throw.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DirectHandlers {
+  /** Memory for the bytes that are read next, where they have a place. Asked before each read. */
+  readonly room: () => Uint8Array | undefined
+  /** This many bytes have been read into the room that was given last. */
+  readonly filled: (size: number) => void
+  /** As `data`, but the bytes belong to the connection again once it returns. */
+  readonly lend: (bytes: Uint8Array) => void
 }
 
 /**

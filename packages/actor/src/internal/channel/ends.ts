@@ -1,0 +1,79 @@
+/**
+ * How dialogs are told that their connection, or they before it, came to an end.
+ */
+import type * as Connection from "@furrow/protocol/Connection"
+import * as Failure from "@furrow/protocol/Failure"
+import type * as Message from "@furrow/protocol/Message"
+import * as Violation from "@furrow/protocol/Violation"
+import {
+  type ActorError,
+  type ActorId,
+  ActorLost,
+  ChannelClosed,
+  ContextCancelled,
+  ProtocolViolation
+} from "../errors/ActorError.ts"
+import { withoutStack } from "../errors/stack.ts"
+
+export const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
+  withoutStack(() =>
+    new ActorLost({
+      actor,
+      how: { _tag: "ConnectionClosed", ...(reason === undefined ? {} : { reason }) },
+      began: "maybe",
+      stderr: [],
+      failure: null
+    })
+  )
+
+/** The answer to the cancel of a dialog whose `Start` has not come to this actor as a whole. */
+export const cancelledEarly = ({ by, dialog, reason }: Message.Cancel, actor: ActorId): Message.Error => {
+  const payload = Failure.encode({
+    _tag: "Cancelled",
+    by,
+    reason,
+    actor,
+    path: [],
+    others: [],
+    ending: false,
+    began: "no"
+  })
+  return { _tag: "Error", dialog, payload }
+}
+
+/** The same end, for a call that has surely not begun. */
+export const notBegun = (error: ActorError): ActorError => {
+  if (error instanceof ActorLost && error.began === "maybe") {
+    const { actor, failure, how, stderr } = error
+    return withoutStack(() => new ActorLost({ actor, how, began: "no", stderr, failure }))
+  }
+  if (error instanceof ContextCancelled && error.began === "maybe") {
+    const { acknowledged, actor, by, ending, reason } = error
+    return withoutStack(() => new ContextCancelled({ actor, by, reason, acknowledged, ending, began: "no" }))
+  }
+  return error
+}
+
+export const errorOf = (why: Connection.Why<ActorError>, actor: ActorId): ActorError => {
+  switch (why._tag) {
+    case "Local":
+      return new ChannelClosed({ side: "local", actor })
+    case "Left":
+      return new ChannelClosed({ side: "peer", actor })
+    case "Cut":
+      return connectionLost(actor)
+    case "Known":
+      return why.error
+    case "Violated": {
+      const { violation } = why
+      return new ProtocolViolation({
+        side: "peer",
+        actor,
+        rule: violation._tag,
+        detail: Violation.describe(violation)
+      })
+    }
+    case "Accused":
+      return new ProtocolViolation({ side: "local", actor, rule: why.rule, detail: why.detail })
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * Sockets that Node has made by itself, with a reader of ours: the parent's end of a child's fd 3, and accepted ones.
+ *
+ * Node takes the option `onread` only where the program makes the socket. So the handle of such a socket is given to one
+ * that we make, in the turn in which Node made the first, before anything is read of it. A socket without such a
+ * handle is read as Node reads it, with one copy more.
+ */
+import type { Connection } from "@furrow/actor/Transport"
+import * as Net from "node:net"
+import * as SocketConnection from "../SocketConnection.ts"
+
+/** The part of a socket that belongs to the kernel, as far as it is looked at here. */
+interface Handled {
+  _handle?: { readonly useUserBuffer?: unknown } | null
+}
+
+/** The connection of a socket that was made in this turn, and that nothing else uses from here on. */
+export const adopt = (made: Net.Socket): Connection => {
+  const outer = made as unknown as Handled
+  const handle = outer._handle
+  if (typeof handle?.useUserBuffer !== "function") return SocketConnection.make(made)
+  const reader = SocketConnection.makeReader()
+  outer._handle = null
+  const socket = new Net.Socket(
+    { handle, onread: reader.onread, allowHalfOpen: made.allowHalfOpen } as Net.SocketConstructorOpts
+  )
+  // Its maker waits for the end of the first: a child process, or a server that counts its connections.
+  socket.once("close", () => made.destroy())
+  return SocketConnection.make(socket, reader)
+}

@@ -1,0 +1,165 @@
+/**
+ * Large words that leave in parts, in turn: one part of each dialog's, then the next of the first.
+ *
+ *   add --> waiting --(room among those under way)--> leaving --next, next, ...--> gone, and what waited behind it is free
+ *              |                                          |
+ *              +------------------ drop ------------------+--> its dialog has had its last word
+ *
+ * Words of a dialog keep their order: what it says behind its large word waits here, too. A peer reserves memory for
+ * frames under way, and allows no more than `Arrival.maxUnderWay`.
+ *
+ * Numbers of dialogs grow in the order in which their calls begin to leave. So a `Start` begins with a small part that leaves
+ * at once, as any `Start` would; and behind one that waits, small ones wait as well.
+ *
+ * @since 0.1.0
+ */
+import { maxUnderWay, minimum } from "./Arrival.ts"
+import type { Parts } from "./Frame.ts"
+import { binHead, isSmall, putBin, putUint, sizeOfUint } from "./internal/tokens.ts"
+import { words } from "./Message.ts"
+
+/** Bytes of a part: each costs its reader a copy of the first 128 KiB at most, and a turn of its writer. */
+export const partBytes = 256 * 1024
+
+/** A payload above this leaves in parts. One of 1 MiB is written as fast as a part takes its turn. */
+export const cutAboveBytes = 1024 * 1024 + 64 * 1024
+
+/** A word, and whether it is a `Start`. */
+export interface Word {
+  readonly parts: Parts
+  readonly isStart: boolean
+}
+
+interface Large {
+  readonly dialog: number
+  readonly head: Uint8Array
+  readonly tail: Uint8Array
+  readonly isStart: boolean
+  /** Bytes of the tail that have left. */
+  readonly at: number
+  /** Said in its dialog after it. */
+  readonly behind: ReadonlyArray<Word>
+}
+
+export interface State {
+  /** Under way, by turn. */
+  readonly leaving: ReadonlyArray<Large>
+  /** Not begun: there is no room for them among those. */
+  readonly waiting: ReadonlyArray<Large>
+}
+
+export const initial: State = { leaving: [], waiting: [] }
+
+const nothing: ReadonlyArray<Parts> = []
+const noBytes = new Uint8Array(0)
+
+/** True for a word that leaves in parts. */
+export const isLarge = ({ tail }: Parts): boolean => tail !== undefined && tail.length > cutAboveBytes
+
+export const isEmpty = ({ leaving, waiting }: State): boolean => leaving.length === 0 && waiting.length === 0
+
+/** A step, and the frames that leave with it as words of the control lane. */
+export type Step = readonly [State, ReadonlyArray<Parts>]
+
+const ofDialog = (dialog: number) => (large: Large): boolean => large.dialog === dialog
+
+/** True while a large word of this dialog has not left as a whole. */
+export const has = ({ leaving, waiting }: State, dialog: number): boolean =>
+  leaving.some(ofDialog(dialog)) || waiting.some(ofDialog(dialog))
+
+/** The dialogs whose `Start` has not left as a whole. */
+export const startsOf = ({ leaving, waiting }: State): ReadonlyArray<number> =>
+  [...leaving, ...waiting].filter(({ isStart }) => isStart).map(({ dialog }) => dialog)
+
+/** True when the `Start` of this dialog is here, and nothing of it has left. */
+export const isUnbegun = ({ waiting }: State, dialog: number): boolean =>
+  waiting.some((large) => large.dialog === dialog && large.isStart)
+
+const sizeOf = ({ head, tail }: Large): number => head.length + tail.length
+
+/** Begins what there is room for, in order. */
+const admit = (state: State, maxFrame: number): Step => {
+  if (state.waiting.length === 0) return [state, nothing]
+  const leaving = [...state.leaving]
+  const frames: Array<Parts> = []
+  let together = leaving.reduce((sum, large) => sum + sizeOf(large), 0)
+  let begun = 0
+  for (const word of state.waiting) {
+    const { head, tail } = word
+    if (tail.length > cutAboveBytes) {
+      together += sizeOf(word)
+      if (together > maxUnderWay(maxFrame)) break
+      if (word.isStart) frames.push(partOf(word, minimum.partBytes))
+      leaving.push(word.isStart ? { ...word, at: minimum.partBytes } : word)
+    } else frames.push({ head, tail })
+    begun++
+  }
+  return [{ leaving, waiting: state.waiting.slice(begun) }, frames]
+}
+
+/** True where this `Start` may not leave before another one that waits. */
+export const mustWait = ({ waiting }: State, isStart: boolean): boolean =>
+  isStart && waiting.some((large) => large.isStart)
+
+/** A large word of a dialog that has none here, or a `Start` that must wait. */
+export const add = (state: State, dialog: number, { isStart, parts }: Word, maxFrame: number): Step => {
+  const large: Large = { dialog, head: parts.head, tail: parts.tail ?? noBytes, isStart, at: 0, behind: [] }
+  return admit({ leaving: state.leaving, waiting: [...state.waiting, large] }, maxFrame)
+}
+
+/** A word of a dialog behind its large one. */
+export const append = ({ leaving, waiting }: State, dialog: number, word: Word): State => {
+  const appended = (large: Large): Large =>
+    large.dialog === dialog ? { ...large, behind: [...large.behind, word] } : large
+  return { leaving: leaving.map(appended), waiting: waiting.map(appended) }
+}
+
+/** Ends a dialog: the rest of its large word, and the words behind it, do not leave. */
+export const drop = ({ leaving, waiting }: State, dialog: number, maxFrame: number): Step => {
+  const isOther = (large: Large): boolean => large.dialog !== dialog
+  return admit({ leaving: leaving.filter(isOther), waiting: waiting.filter(isOther) }, maxFrame)
+}
+
+export interface Next {
+  readonly state: State
+  /** Frames that leave now: the next part, and behind the last part of a word what waited for it. */
+  readonly frames: ReadonlyArray<Parts>
+}
+
+/** The next part of the word whose turn it is; `undefined` where there is none. */
+export const next = (state: State, maxFrame: number): Next | undefined => {
+  const [first, ...others] = state.leaving
+  if (first === undefined) return undefined
+  const end = Math.min(first.at + partBytes, first.tail.length)
+  const part = partOf(first, end)
+  if (end < first.tail.length) {
+    return { state: { leaving: [...others, { ...first, at: end }], waiting: state.waiting }, frames: [part] }
+  }
+  const large = first.behind.findIndex(({ parts }) => isLarge(parts))
+  const free = large < 0 ? first.behind : first.behind.slice(0, large)
+  const rest = large < 0 ? state.waiting : [...state.waiting, again(first, large)]
+  const [admitted, begun] = admit({ leaving: others, waiting: rest }, maxFrame)
+  return { state: admitted, frames: [part, ...free.map(({ parts }) => parts), ...begun] }
+}
+
+/** The large word behind another one of its dialog. */
+const again = ({ behind, dialog }: Large, at: number): Large => {
+  const { isStart, parts } = behind[at]!
+  return { dialog, head: parts.head, tail: parts.tail!, isStart, at: 0, behind: behind.slice(at + 1) }
+}
+
+const partOf = (large: Large, end: number): Parts => {
+  const { at, dialog, head, tail } = large
+  const size = sizeOf(large)
+  const inner = at === 0 ? head.length : 0
+  const own = 2 + sizeOfUint(dialog) + sizeOfUint(size) + binHead
+  const bytes = new Uint8Array(own + inner)
+  bytes[0] = 0x94
+  bytes[1] = words.Part.code
+  putBin(bytes, putUint(bytes, putUint(bytes, 2, dialog), size), inner + end - at)
+  if (inner > 0) bytes.set(head, own)
+  return { head: bytes, tail: tail.subarray(at, end) }
+}
+
+/** A dialog that a part can name in the form in which it is read. */
+export const canCut = (dialog: number): boolean => dialog > 0 && isSmall(dialog)
