@@ -91,7 +91,7 @@ describe("A large word in parts", () => {
     assert.deepStrictEqual(peer.said.map(({ _tag }) => _tag), ["Welcome", "Violation"])
   })
 
-  it("G962: lets a call begin that was made after it, and begins when it is whole", () => {
+  it("G227: lets a call begin that was made after it, and begins when it is whole", () => {
     const peer = handled()
     const begun: Array<number> = []
     peer.end.onStart = ({ dialog }) => void begun.push(dialog)
@@ -103,7 +103,7 @@ describe("A large word in parts", () => {
     assert.isTrue(peer.end.channel.isOpen)
   })
 
-  it.effect("G963: is cancelled by a word between its parts: the call has not begun, and the answer says so", () =>
+  it.effect("G228: is cancelled by a word between its parts: the call has not begun, and the answer says so", () =>
     Effect.gen(function*() {
       const peer = handled()
       peer.say(partsOf(start(1, 300 * kib), 100 * kib)[0]!)

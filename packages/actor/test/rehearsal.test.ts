@@ -31,7 +31,7 @@ const rehearse = (definitions: ReadonlyArray<ReturnType<typeof counted>["definit
   })
 
 describe("The rehearsal of an actor's first call", () => {
-  it.effect("G940: derives the codecs of what it serves, and runs no handler", () =>
+  it.effect("G222: derives the codecs of what it serves, and runs no handler", () =>
     Effect.gen(function*() {
       const { definition, seen } = counted(() => Schema.Int)
       assert.strictEqual(seen.looks, 0)
@@ -40,7 +40,7 @@ describe("The rehearsal of an actor's first call", () => {
       assert.strictEqual(seen.runs, 0)
     }))
 
-  it.effect("G940: passes over a schema that has no codec", () =>
+  it.effect("G222: passes over a schema that has no codec", () =>
     Effect.gen(function*() {
       const broken = counted(() => {
         throw new ReferenceError("not defined yet")
@@ -50,7 +50,7 @@ describe("The rehearsal of an actor's first call", () => {
       assert.isAbove(seen.looks, 0)
     }))
 
-  it.effect("G940: is a sequence of small pieces", () =>
+  it.effect("G222: is a sequence of small pieces", () =>
     Effect.gen(function*() {
       const alone = yield* rehearse([])
       const served = yield* rehearse([counted(() => Schema.Int).definition])

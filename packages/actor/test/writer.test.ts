@@ -186,7 +186,7 @@ describe("Writer", () => {
       return { drain, said, writer, writes }
     }
 
-    it("G960: a cancel and small words of other dialogs pass between the parts of a large word", async () => {
+    it("G225: a cancel and small words of other dialogs pass between the parts of a large word", async () => {
       const { drain, said, writer } = cutting()
       writer.send(item(1, inParts(5)))
       writer.send(item(3, 10))
@@ -196,7 +196,7 @@ describe("Writer", () => {
       assert.deepStrictEqual(said(), ["Part 1", "Cancel 5", "Yield 3", "Part 1"])
     })
 
-    it("G961: large words of several dialogs leave part by part in turn", () => {
+    it("G226: large words of several dialogs leave part by part in turn", () => {
       const { drain, said, writer } = cutting()
       writer.send(item(1, inParts(6)))
       writer.send(item(3, inParts(5)))

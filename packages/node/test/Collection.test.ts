@@ -35,7 +35,7 @@ describe("An actor that waits", () => {
       assert.strictEqual(reduced(), 0)
     })), 60_000)
 
-  it.live("G941: is not held up by that while it waits for its last finalizer", () =>
+  it.live("G223: is not held up by that while it waits for its last finalizer", () =>
     withActors(
       Effect.gen(function*() {
         const { portal, reduced } = yield* traced(hangs)

@@ -132,7 +132,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("whose whole actor is cancelled raises it, by who cancelled the actor", () =>
+  it.live("with a cancelled actor raises it, by the author of that cancel", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(bob.open(

@@ -30,7 +30,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G964: is what it was when the call began, though its sender changes it while it leaves", () =>
+  it.live("G229: is what it was when the call began, though its sender changes it while it leaves", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const bytes = new Uint8Array(24 * MiB).fill(1)
@@ -43,7 +43,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G960: lets the cancel of another call pass, long before it has arrived", () =>
+  it.live("G225: lets the cancel of another call pass, long before it has arrived", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const hanging = yield* Effect.forkChild(bob.run(hang()), { startImmediately: true })
@@ -62,7 +62,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G963: that is cancelled while it leaves has not begun, and the connection goes on", () =>
+  it.live("G228: that is cancelled while it leaves has not begun, and the connection goes on", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         for (const size of [60, 20, 3]) {

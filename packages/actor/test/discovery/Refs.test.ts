@@ -254,7 +254,7 @@ describe("Between peers", () => {
     })
   }
 
-  it.effect("what a lost peer had asked for is interrupted", () => {
+  it.effect("work that a lost peer had asked for is interrupted", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh

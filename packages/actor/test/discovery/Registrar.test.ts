@@ -66,7 +66,7 @@ describe("Registrar", () => {
     assert.isAtMost(Option.getOrThrow(HashMap.get(state().names, "twin")).links, 2)
   })
 
-  it("DISC-11: shares a name: the one that was ready last comes first, whoever claimed first", () => {
+  it("shares a name: the one that was ready last comes first, whoever claimed first", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "twin")
     claim("r/b", "twin")

@@ -135,7 +135,7 @@ describe("a stream", () => {
       }
     })))
 
-  it.effect("who opens, ends and returns at once harms nobody: no messages, then the end", () =>
+  it.effect("an opener that ends and returns at once is heard: no messages, then the end", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         flash(),
