@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Actor, Pool } from "@furrow/actor"
 import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { feed, job, reply, weigh } from "../src/actors.ts"
 
@@ -87,5 +89,17 @@ describe("A fiber that is preempted between its look and its wait", () => {
         assert.deepStrictEqual(yield* tasks, [1, 2, 3, 4])
       }),
       60
+    ))
+
+  it.live("G920: closes its pool, where it is interrupted before a start of a worker has begun", () =>
+    explored(
+      Effect.gen(function*() {
+        const opening = Effect.scoped(Pool.make({ expose: [job], size: 2 }))
+        const fiber = yield* Effect.forkChild(opening, { startImmediately: true })
+        const turns = yield* Random.nextIntBetween(0, 30)
+        for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+        yield* Fiber.interrupt(fiber)
+      }),
+      300
     ))
 })

@@ -301,33 +301,30 @@ export class OpenPool {
   // ---- workers ----------------------------------------------------------------------------------------------------
 
   private start(slot: Table.Slot): void {
-    const fiber = this.fork(this.live(slot)) as Fiber.Fiber<void>
+    // A fiber that is interrupted before its first operation would tell the table nothing.
+    const fiber = Effect.runForkWith(this.context)(this.live(slot), { uninterruptible: true })
     if (fiber.pollUnsafe() === undefined && !this.workers.has(slot)) this.starting.set(slot, fiber)
   }
 
-  /** One worker, from its start until nothing is left of it. */
+  /** One worker, from its start until nothing is left of it. Its start alone can be interrupted. */
   private live(slot: Table.Slot): Effect.Effect<void> {
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(Scope.make(), (scope) => {
-        const start = Scope.provide(this.settings.start(`${this.name}-${slot.id}`), scope)
-        const end = Effect.flatMap(Effect.exit(Scope.close(scope, Exit.void)), (exit) =>
-          Exit.isSuccess(exit) ? Effect.void : Effect.logError(`a worker of "${this.name}" ended badly`, exit.cause))
-        return Effect.flatMap(Effect.exit(restore(start)), (started) => {
-          this.starting.delete(slot)
-          if (Exit.isFailure(started)) {
-            return Effect.andThen(
-              end,
-              Effect.sync(() =>
-                this.startFailed(slot, started.cause)
-              )
-            )
-          }
-          const portal = started.value
-          this.ready(slot, portal)
-          return Effect.flatMap(portal.wait, (exit) => Effect.andThen(end, this.gone(slot, portal.actor, exit)))
-        })
+    return Effect.flatMap(Scope.make(), (scope) => {
+      const start = Scope.provide(this.settings.start(`${this.name}-${slot.id}`), scope)
+      const end = Effect.flatMap(
+        Effect.exit(Scope.close(scope, Exit.void)),
+        (exit) =>
+          Exit.isSuccess(exit) ? Effect.void : Effect.logError(`a worker of "${this.name}" ended badly`, exit.cause)
+      )
+      return Effect.flatMap(Effect.exit(Effect.interruptible(start)), (started) => {
+        this.starting.delete(slot)
+        if (Exit.isFailure(started)) {
+          return Effect.andThen(end, Effect.sync(() => this.startFailed(slot, started.cause)))
+        }
+        const portal = started.value
+        this.ready(slot, portal)
+        return Effect.flatMap(portal.wait, (exit) => Effect.andThen(end, this.gone(slot, portal.actor, exit)))
       })
-    )
+    })
   }
 
   private startFailed(slot: Table.Slot, error: Cause.Cause<ActorError>): void {
