@@ -91,7 +91,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G920: closes its pool, where it is interrupted before a start of a worker has begun", () =>
+  it.live("G230: closes its pool, where it is interrupted before a start of a worker has begun", () =>
     explored(
       Effect.gen(function*() {
         const opening = Effect.scoped(Pool.make({ expose: [job], size: 2 }))
