@@ -1,45 +1,18 @@
 /** Portals that were found by name or by reference, while the actors behind them are replaced or end for good. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor, Registry, Supervisor } from "@furrow/actor"
-import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import { Actor, Registry, Supervisor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { beforeEach } from "vitest"
-import { again, Counter, Mail, next, quit, runs, slow, slowEnd, Store, who } from "./fixtures/supervised.ts"
-import { drained, settle, until } from "./support/Time.ts"
+import { again, Counter, Mail, next, quit, runs, Store, who } from "./fixtures/supervised.ts"
+import { backoff, drain, killOne, reset, supervised } from "./support/Supervised.ts"
+import { settle } from "./support/Time.ts"
 
-/** The processes of each name, the latest last. */
-const processes = new Map<string, Array<ProcessHandle>>()
-const killOne = (name: string, which: number) =>
-  Effect.andThen(Effect.sync(() => processes.get(name)!.at(which)!.signal("SIGKILL")), settle)
-
-const memory = MemoryActor.layer({
-  between: (process) => {
-    const { name } = process.actor
-    processes.set(name, [...processes.get(name) ?? [], process])
-    return process
-  }
-})
-
-beforeEach(() => {
-  processes.clear()
-  slow.clear()
-  slowEnd.millis = 0
-  slowEnd.fails = false
-})
-
-const supervised = <A, E, S, E2>(
-  layer: Layer.Layer<S, E2, Actor.ActorRuntime>,
-  test: Effect.Effect<A, E, S | Actor.ActorRuntime | Scope.Scope>
-) => Effect.provide(drained(until(60_000)(Effect.scoped(Effect.provide(test, layer)))), Layer.orDie(memory))
-
-const drain = "10 seconds"
-const backoff = Schedule.spaced("100 millis")
+beforeEach(reset)
 
 describe("A portal that was found by name", () => {
   it.effect("G217: leads to the successor after a roll, and after a death", () =>

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor, Registry } from "@furrow/actor"
-import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import { Actor, Registry } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -9,29 +8,12 @@ import * as Scope from "effect/Scope"
 import { beforeEach } from "vitest"
 import { broken, hang, Mail, next, quit, share, slow, slowEnd, Store, Web, who } from "./fixtures/supervised.ts"
 import * as Journal from "./support/Journal.ts"
-import { drained, pass, settle, until } from "./support/Time.ts"
+import { kill, reset, supervised } from "./support/Supervised.ts"
+import { pass, settle } from "./support/Time.ts"
 
-/** The latest process of each name. */
-const processes = new Map<string, ProcessHandle>()
-const kill = (name: string) => Effect.andThen(Effect.sync(() => processes.get(name)!.signal("SIGKILL")), settle)
+beforeEach(reset)
 
-const memory = MemoryActor.layer({
-  between: (process) => {
-    processes.set(process.actor.name, process)
-    return process
-  }
-})
-
-beforeEach(() => {
-  processes.clear()
-  broken.clear()
-  slow.clear()
-  slowEnd.millis = 0
-  slowEnd.fails = false
-})
-
-const inMemory = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) =>
-  Effect.provide(drained(until(60_000)(Effect.scoped(test))), Layer.orDie(memory))
+const inMemory = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime | Scope.Scope>) => supervised(Layer.empty, test)
 
 /** What the journal holds of Mail, without the time. */
 const lives = (lines: ReadonlyArray<string>) =>

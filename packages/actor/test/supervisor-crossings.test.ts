@@ -7,46 +7,17 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { beforeEach } from "vitest"
-import { broken, Mail, slow, slowEnd, Store, who } from "./fixtures/supervised.ts"
+import { broken, Mail, slowEnd, Store, who } from "./fixtures/supervised.ts"
 import { collectEvents } from "./support/Events.ts"
 import { child, Played, up } from "./support/PlayedSupervisor.ts"
+import { backoff, drain, eventually, killOne, reset, supervised } from "./support/Supervised.ts"
 import { drained, settle, until } from "./support/Time.ts"
 
-/** The processes of each name, the latest last. */
-const processes = new Map<string, Array<ProcessHandle>>()
-const killOne = (name: string, which: number) =>
-  Effect.andThen(Effect.sync(() => processes.get(name)!.at(which)!.signal("SIGKILL")), settle)
+beforeEach(reset)
 
-const memory = MemoryActor.layer({
-  between: (process) => {
-    const { name } = process.actor
-    processes.set(name, [...processes.get(name) ?? [], process])
-    return process
-  }
-})
-
-beforeEach(() => {
-  processes.clear()
-  broken.clear()
-  slow.clear()
-  slowEnd.millis = 0
-  slowEnd.fails = false
-})
-
-const supervised = <A, E, S, E2>(
-  layer: Layer.Layer<S, E2, Actor.ActorRuntime>,
-  test: Effect.Effect<A, E, S | Actor.ActorRuntime | Scope.Scope>
-) => Effect.provide(drained(until(60_000)(Effect.scoped(Effect.provide(test, layer)))), Layer.orDie(memory))
-
-const drain = "10 seconds"
-const backoff = Schedule.spaced("100 millis")
-const eventually = (isSo: Effect.Effect<boolean, never, Actor.ActorRuntime>) =>
-  Effect.repeat(isSo, { until: (is) => is, schedule: Schedule.spaced("50 millis") })
 const ready = eventually(
   Effect.map(Actor.statistics, ({ supervisors }) => supervisors[0]!.children.some(({ behind }) => behind === "Ready"))
 )

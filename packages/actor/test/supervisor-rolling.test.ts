@@ -1,7 +1,6 @@
 /** Rolls and standbys in memory: what users see of them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor, Registry, Supervisor } from "@furrow/actor"
-import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import { Actor, Registry, Supervisor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -13,40 +12,15 @@ import { beforeEach } from "vitest"
 import { broken, Counter, hang, Mail, next, quit, slow, Store, Web, who } from "./fixtures/supervised.ts"
 import { chat, count, mains, Worker } from "./fixtures/worker.ts"
 import { collectEvents } from "./support/Events.ts"
-import { drained, settle, until } from "./support/Time.ts"
-
-/** The processes of each name, the latest last. */
-const processes = new Map<string, Array<ProcessHandle>>()
-const killOne = (name: string, which: number) =>
-  Effect.andThen(Effect.sync(() => processes.get(name)!.at(which)!.signal("SIGKILL")), settle)
-
-const memory = MemoryActor.layer({
-  between: (process) => {
-    const { name } = process.actor
-    processes.set(name, [...processes.get(name) ?? [], process])
-    return process
-  }
-})
+import { backoff, drain, eventually, inMemory, killOne, reset, supervised } from "./support/Supervised.ts"
+import { settle, until } from "./support/Time.ts"
 
 beforeEach(() => {
-  processes.clear()
-  broken.clear()
-  slow.clear()
+  reset()
   mains.length = 0
 })
 
-const supervised = <A, E, S, E2>(
-  layer: Layer.Layer<S, E2, Actor.ActorRuntime>,
-  test: Effect.Effect<A, E, S | Actor.ActorRuntime>
-) => Effect.provide(drained(until(60_000)(Effect.provide(test, layer))), Layer.orDie(memory))
-
-const backoff = Schedule.spaced("100 millis")
-const drain = "10 seconds"
 const four = [Web, Mail, Counter, Store] as const
-
-/** Waits until something is so: a start takes real time, however much time has passed here. `supervised` bounds it. */
-const eventually = (isSo: Effect.Effect<boolean, never, Actor.ActorRuntime>) =>
-  Effect.repeat(isSo, { until: (is) => is, schedule: Schedule.spaced("50 millis") })
 
 type ChildSnapshot = Effect.Success<typeof Actor.statistics>["supervisors"][number]["children"][number]
 const someChild = (is: (child: ChildSnapshot) => boolean) =>
@@ -222,24 +196,21 @@ describe("Supervisor.roll", () => {
     ))
 
   it.effect("G211: is broken off by the end of the Layer, and leaves nothing", () =>
-    Effect.provide(
-      drained(
-        until(60_000)(Effect.gen(function*() {
-          let rolled: Fiber.Fiber<void, Supervisor.RollFailed> | undefined
-          yield* Effect.provide(
-            Effect.gen(function*() {
-              slow.set("Mail", 20_000)
-              rolled = yield* Effect.forkDetach(Supervisor.roll([Mail], { drain }), { startImmediately: true })
-              yield* Effect.sleep("1 second")
-            }),
-            Supervisor.layer({}, [Mail])
-          )
-          const exit = yield* Fiber.await(rolled!)
-          assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("its supervisor has ended"))
-          assert.deepStrictEqual((yield* Actor.statistics).children, [])
-        }))
-      ),
-      Layer.orDie(memory)
+    inMemory(
+      until(60_000)(Effect.gen(function*() {
+        let rolled: Fiber.Fiber<void, Supervisor.RollFailed> | undefined
+        yield* Effect.provide(
+          Effect.gen(function*() {
+            slow.set("Mail", 20_000)
+            rolled = yield* Effect.forkDetach(Supervisor.roll([Mail], { drain }), { startImmediately: true })
+            yield* Effect.sleep("1 second")
+          }),
+          Supervisor.layer({}, [Mail])
+        )
+        const exit = yield* Fiber.await(rolled!)
+        assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("its supervisor has ended"))
+        assert.deepStrictEqual((yield* Actor.statistics).children, [])
+      }))
     ))
 
   it.effect("G211: refuses portals of no supervisor, and rolls of no child", () =>

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, MemoryActor, Supervisor } from "@furrow/actor"
-import type { ProcessHandle } from "@furrow/actor/internal/spawn/Spawner"
+import { Actor, Supervisor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -28,28 +27,13 @@ import {
 } from "./fixtures/supervised.ts"
 import { collectEvents } from "./support/Events.ts"
 import * as Journal from "./support/Journal.ts"
-import { drained, pass, settle, until, within } from "./support/Time.ts"
-
-/** The latest process of each name. */
-const processes = new Map<string, ProcessHandle>()
-const kill = (name: string) => Effect.andThen(Effect.sync(() => processes.get(name)!.signal("SIGKILL")), settle)
-
-const memory = MemoryActor.layer({
-  between: (process) => {
-    processes.set(process.actor.name, process)
-    return process
-  }
-})
+import { backoff, inMemory, kill, processOf, reset } from "./support/Supervised.ts"
+import { pass, settle, until, within } from "./support/Time.ts"
 
 beforeEach(() => {
-  processes.clear()
-  broken.clear()
-  slow.clear()
+  reset()
   runs.count = 0
 })
-
-const inMemory = <A, E>(test: Effect.Effect<A, E, Actor.ActorRuntime>) =>
-  Effect.provide(drained(test), Layer.orDie(memory))
 
 /** Runs a test with what a supervisor gives, in the time of the test. */
 const supervised = <A, E, S, E2>(
@@ -60,7 +44,6 @@ const supervised = <A, E, S, E2>(
     return yield* until(30_000)(Effect.provide(test, layer))
   }))
 
-const backoff = Schedule.spaced("100 millis")
 const four = [Web, Mail, Counter, Store] as const
 
 describe("The Layer of a supervisor", () => {
@@ -296,10 +279,10 @@ describe("A supervisor that gives up", () => {
       ]),
       Effect.gen(function*() {
         const events = yield* collectEvents
-        const first = processes.get("Mail")!
+        const first = processOf("Mail")
         yield* kill("Mail")
         yield* pass(1000)
-        assert.notStrictEqual(processes.get("Mail"), first)
+        assert.notStrictEqual(processOf("Mail"), first)
         const told = events.flatMap((event) =>
           event._tag === "ActorRestarting"
             ? [`${event.child} ${event.exit._tag}`]
