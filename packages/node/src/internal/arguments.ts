@@ -76,15 +76,6 @@ export const withoutOwnHeap = (flags: ReadonlyArray<string>): ReadonlyArray<stri
 /** Debugging is asked of one process; every child would want the same port. */
 const undebugged = (options: string): string => options.replace(/(^|\s)--inspect(-[a-z-]+)?(=\S*)?(?=\s|$)/g, "").trim()
 
-/**
- * MiB of the young generation that an actor begins with. V8 begins with one, and so collects garbage a dozen times while
- * an actor starts: a tenth of the start's processor time.
- */
-const youngMiB = 8
-
-/** The runtime's own flags of an actor, before those of the program, which may say otherwise. preload.ts takes them back. */
-export const startFlags: ReadonlyArray<string> = [`--min-semi-space-size=${youngMiB}`]
-
 interface EnvRules {
   readonly inherit?: "all" | ReadonlyArray<string> | undefined
   readonly set?: { readonly [name: string]: string } | undefined

@@ -8,7 +8,7 @@
 import { bundledArguments, isBundledActor } from "@furrow/actor/ActorProcess"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { startFlags } from "./arguments.ts"
+import { takeBackStartFlags } from "./startFlags.ts"
 
 const name = "NODE_COMPILE_CACHE"
 
@@ -23,8 +23,8 @@ const place = 5
 
 if (bundledArguments[place] === asked) delete process.env[name]
 
-// The flag of an actor's start that is not the program's, as preload.ts takes it back in other actors.
-if (isBundledActor && startFlags.includes(process.execArgv[0] ?? "")) process.execArgv.shift()
+// In other actors preload.ts does it.
+if (isBundledActor) takeBackStartFlags()
 
 type Environment = Readonly<Record<string, string | undefined>>
 

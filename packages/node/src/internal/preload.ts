@@ -8,6 +8,7 @@
  */
 import { installOneEffect } from "./oneEffect.ts"
 import { find, findFirst, reasonAgainst } from "./runtimeBundle.ts"
+import { takeBackStartFlags } from "./startFlags.ts"
 
 const { fileURLToPath } = process.getBuiltinModule("node:url")
 
@@ -16,8 +17,7 @@ const fileOf = (module: string): string => fileURLToPath(new URL(module, import.
 const entries = [fileOf("../childMain.js"), fileOf("../childMain.ts")]
 
 if (entries.includes(process.argv[1] ?? "")) {
-  // The flag that every actor is started with (arguments.ts) stands before those of the program.
-  if (process.execArgv[0]?.startsWith("--min-semi-space-size=") === true) process.execArgv.shift()
+  takeBackStartFlags()
   const flag = process.execArgv.indexOf(fileOf("./preload.js"))
   if (flag > 0) {
     process.execArgv.splice(flag - 1, 2)

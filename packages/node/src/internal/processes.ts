@@ -25,13 +25,14 @@ import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
 import { adopt } from "./adopt.ts"
-import { environment, inheritedFlags, isPreloading, resolvedFlags, startFlags, withoutOwnHeap } from "./arguments.ts"
+import { environment, inheritedFlags, isPreloading, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import { askForCache } from "./compileCache.ts"
 import type { Guard } from "./guard.ts"
 import { isPassedThrough, open, type Outputs, outputsOf, stdioOf, unknownOutput } from "./outlet.ts"
 import { Tail } from "./output.ts"
 import { killLeftIn, send } from "./signals.ts"
+import { startFlags } from "./startFlags.ts"
 
 /** The folder in which Node has read our own flags: the program may have left it since. */
 const startedIn = process.cwd()

@@ -1,0 +1,18 @@
+/**
+ * The runtime's own flags of an actor's process. It has them before the program runs, and takes them back then: processes
+ * that the actor starts with its flags are none of ours.
+ */
+
+/**
+ * MiB of the young generation that an actor begins with. V8 begins with one, and so collects garbage a dozen times while
+ * an actor starts: a tenth of the start's processor time.
+ */
+const youngMiB = 8
+
+/** They stand before the flags of the program, which may say otherwise. */
+export const startFlags: ReadonlyArray<string> = [`--min-semi-space-size=${youngMiB}`]
+
+/** Takes the flags of an actor's start out of `process.execArgv`; called once, in an actor. */
+export const takeBackStartFlags = (): void => {
+  if (startFlags.every((flag, i) => process.execArgv[i] === flag)) process.execArgv.splice(0, startFlags.length)
+}
