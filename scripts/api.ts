@@ -12,7 +12,7 @@ import { parseSync } from "oxc-parser"
 
 const root = Path.resolve(import.meta.dirname, "..")
 export const file = "docs/api.txt"
-export const published = ["protocol", "actor", "node", "testing"]
+const published = ["protocol", "actor", "node", "testing"]
 
 interface Node {
   readonly type: string
@@ -154,7 +154,7 @@ export const page = (title: string, path: string): string => {
 }
 
 /** The modules of a package that its exports let in. */
-export const modulesOf = (name: string): ReadonlyArray<string> => {
+const modulesOf = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
   }
@@ -165,20 +165,37 @@ export const modulesOf = (name: string): ReadonlyArray<string> => {
     .toSorted()
 }
 
-export const report = (): string =>
-  published.flatMap((name) =>
-    modulesOf(name).map((module) =>
-      page(
-        module === "index" ? `@furrow/${name}` : `@furrow/${name}/${module}`,
-        Path.join(root, "packages", name, "dist", `${module}.d.ts`)
-      )
-    )
-  ).join("\n\n") + "\n"
+/** A public module, by the name that a program imports. */
+export interface Module {
+  readonly pack: string
+  readonly module: string
+  readonly title: string
+  /** Its declarations, as the compiler writes them. */
+  readonly path: string
+}
 
-if (import.meta.main) {
+/** All public modules, package by package. */
+export const modules = (): ReadonlyArray<Module> =>
+  published.flatMap((pack) =>
+    modulesOf(pack).map((module) => ({
+      pack,
+      module,
+      title: module === "index" ? `@furrow/${pack}` : `@furrow/${pack}/${module}`,
+      path: Path.join(root, "packages", pack, "dist", `${module}.d.ts`)
+    }))
+  )
+
+export const report = (): string => modules().map(({ path, title }) => page(title, path)).join("\n\n") + "\n"
+
+/** Has the compiler write the declarations; ends the script where it cannot. */
+export const declare = (): void => {
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
   const { status } = ChildProcess.spawnSync(tsc, ["-b", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })
   if (status !== 0) process.exit(status ?? 1)
+}
+
+if (import.meta.main) {
+  declare()
   const text = report()
   const path = Path.join(root, file)
   if (process.argv.includes("--check")) {

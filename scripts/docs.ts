@@ -5,7 +5,6 @@
  *     npm run docs             writes docs/api
  *     npm run docs -- --check  fails where a page is not what the sources say
  */
-import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Api from "./api.ts"
@@ -90,16 +89,13 @@ export const pages = (): ReadonlyMap<string, string> => {
     "# Reference of the API",
     "Written by `npm run docs` from the doc comments. The tests run the examples."
   ]
-  for (const name of Api.published) {
-    const lines: Array<string> = []
-    for (const module of Api.modulesOf(name)) {
-      const path = Path.join(root, "packages", name, "dist", `${module}.d.ts`)
-      const title = module === "index" ? `@furrow/${name}` : `@furrow/${name}/${module}`
+  for (const [name, those] of Map.groupBy(Api.modules(), ({ pack }) => pack)) {
+    const lines = those.map(({ module, path, title }) => {
       const head = headOf(name, module)
       made.set(`${name}/${module}.md`, page(title, head, path))
       const [first = ""] = head.split(/\n\n|(?<=\.)\s/)
-      lines.push(`- [${module}](${name}/${module}.md)${first === "" ? "" : `: ${first.replace(/\s+/g, " ")}`}`)
-    }
+      return `- [${module}](${name}/${module}.md)${first === "" ? "" : `: ${first.replace(/\s+/g, " ")}`}`
+    })
     index.push(`## @furrow/${name}`, lines.join("\n"))
   }
   return made.set("README.md", index.join("\n\n") + "\n")
@@ -107,18 +103,13 @@ export const pages = (): ReadonlyMap<string, string> => {
 
 /** Names without a doc comment, of all pages. */
 export const unexplained = (): ReadonlyArray<string> =>
-  Api.published.flatMap((name) =>
-    Api.modulesOf(name).flatMap((module) => {
-      const path = Path.join(root, "packages", name, "dist", `${module}.d.ts`)
-      return [...Api.read(path).exports.keys()].filter((key) => (Api.docOf(path, key) ?? "") === "")
-        .map((key) => `${name}/${module}: ${key}`)
-    })
+  Api.modules().flatMap(({ module, pack, path }) =>
+    [...Api.read(path).exports.keys()].filter((key) => (Api.docOf(path, key) ?? "") === "")
+      .map((key) => `${pack}/${module}: ${key}`)
   )
 
 if (import.meta.main) {
-  const tsc = Path.join(root, "node_modules", ".bin", "tsc")
-  const { status } = ChildProcess.spawnSync(tsc, ["-b", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })
-  if (status !== 0) process.exit(status ?? 1)
+  Api.declare()
   const made = pages()
   const base = Path.join(root, folder)
   const there = Fs.existsSync(base)
