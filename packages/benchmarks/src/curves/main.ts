@@ -11,12 +11,13 @@ import * as FileSystem from "effect/FileSystem"
 import * as Stream from "effect/Stream"
 import * as os from "node:os"
 import * as Far from "../furrow/endpoints.ts"
+import { median } from "../report.ts"
 import { levels } from "./levels.ts"
 import { type Curve, short, svg } from "./plot.ts"
 
 /** The middle of some runs, in milliseconds. */
-const median = <E, R>(runs: number, millis: Effect.Effect<number, E, R>): Effect.Effect<number, E, R> =>
-  Effect.map(Effect.replicateEffect(millis, runs), (all) => all.toSorted((a, b) => a - b)[runs >> 1]!)
+const middle = <E, R>(runs: number, millis: Effect.Effect<number, E, R>): Effect.Effect<number, E, R> =>
+  Effect.map(Effect.replicateEffect(millis, runs), median)
 
 const taken = <E, R>(effect: Effect.Effect<unknown, E, R>): Effect.Effect<number, E, R> =>
   Effect.suspend(() => {
@@ -43,7 +44,7 @@ const dialogs = points([1, 10, 100, 1000, 9900], (count) =>
       { concurrency: "unbounded" }
     )
     yield* Effect.scoped(opened)
-    return (yield* median(3, Effect.scoped(taken(opened)))) * 1000 / count
+    return (yield* middle(3, Effect.scoped(taken(opened)))) * 1000 / count
   })))
 
 const mebi = 2 ** 20
@@ -56,12 +57,12 @@ const payloads = Effect.scoped(Effect.gen(function*() {
     const call = actor.run(Far.sink({ value: new Uint8Array(size) }))
     const calls = Math.max(3, Math.min(2000, Math.floor(16 * mebi / size)))
     const all = Effect.forEach(Array.from({ length: calls }), () => call, { discard: true })
-    return Effect.andThen(all, Effect.map(median(3, taken(all)), (millis) => millis * 1000 / calls))
+    return Effect.andThen(all, Effect.map(middle(3, taken(all)), (millis) => millis * 1000 / calls))
   })
 }))
 
 const depth = points([1, 2, 3, 4, 5, 6], (count) =>
-  median(
+  middle(
     3,
     Effect.suspend(() => {
       let ending = 0
@@ -88,7 +89,7 @@ const registered = (count: number) => {
   const one = (i: number) =>
     Effect.andThen(add(`n${i}`), Effect.andThen(registrar.list("twin", 1), registrar.gone(`n${i}`)))
   const more = Effect.forEach(Array.from({ length: 500 }, (_, i) => i), one, { discard: true })
-  return Effect.andThen(filled, Effect.map(median(5, taken(more)), (millis) => millis * 1000 / 500))
+  return Effect.andThen(filled, Effect.map(middle(5, taken(more)), (millis) => millis * 1000 / 500))
 }
 
 const names = points([1, 10, 100, 1000, 10_000, 100_000], registered)

@@ -21,20 +21,18 @@ import {
 const form = { general: 0, returned: 1, cancelled: 2 } as const
 
 /** The last dialog that was read: 0 where it is not said, and else the number behind it. */
-const putTaken = (bytes: Uint8Array, taken: number | undefined): number =>
-  putUint(bytes, 1, taken === undefined ? 0 : taken + 1)
-
+const saidOf = (taken: number | undefined): number => taken === undefined ? 0 : taken + 1
 const takenOf = (said: number): Pick<Farewell, "taken"> => said === 0 ? {} : { taken: said - 1 }
 
 export const encode = ({ cleanup, how, taken }: Farewell): Uint8Array | undefined => {
-  const said = taken === undefined ? 0 : taken + 1
+  const said = saidOf(taken)
   if (cleanup.length > 0 || !isSmall(said)) return undefined
   const start = 1 + sizeOfUint(said)
   switch (how._tag) {
     case "Returned": {
       const bytes = new Uint8Array(start)
       bytes[0] = form.returned
-      putTaken(bytes, taken)
+      putUint(bytes, 1, said)
       return bytes
     }
     case "Cancelled": {
@@ -42,7 +40,7 @@ export const encode = ({ cleanup, how, taken }: Farewell): Uint8Array | undefine
       if (!isOrdinary(by) || !isAscii(reason)) return undefined
       const bytes = new Uint8Array(start + sizeOfActor(by) + sizeOfText(reason))
       bytes[0] = form.cancelled
-      putText(bytes, putActor(bytes, putTaken(bytes, taken), by), reason)
+      putText(bytes, putActor(bytes, putUint(bytes, 1, said), by), reason)
       return bytes
     }
     default:
