@@ -9,8 +9,18 @@ import * as Journal from "./support/Journal.ts"
 import * as Puppets from "./support/Puppets.ts"
 import { drained, pass } from "./support/Time.ts"
 
-const rungs = ["Running", "LeaveRequested", "Asked", "Finalizing", "Leaving", "Terminating", "Killed", "Gone"] as const
-const inputs = ["end", "leave", "lost", "ack", "bye", "elapsed", "exit"] as const
+const rungs = [
+  "Running",
+  "LeaveRequested",
+  "Discarded",
+  "Asked",
+  "Finalizing",
+  "Leaving",
+  "Terminating",
+  "Killed",
+  "Gone"
+] as const
+const inputs = ["end", "discard", "ready", "leave", "lost", "ack", "bye", "elapsed", "exit"] as const
 
 /** An action as rows spell it. */
 const spell = (action: Ladder.Action): string => {
@@ -43,6 +53,8 @@ const gone = "Gone done"
 const table: { readonly [Rung in Ladder.Rung]: { readonly [Input in Ladder.Input]: string } } = {
   Running: {
     end: asked,
+    discard: "Discarded SIGTERM wait(terminate)",
+    ready: "-",
     leave: "LeaveRequested wait(leave)",
     lost: terminating,
     ack: "-",
@@ -52,6 +64,8 @@ const table: { readonly [Rung in Ladder.Rung]: { readonly [Input in Ladder.Input
   },
   LeaveRequested: {
     end: asked,
+    discard: "-",
+    ready: "-",
     leave: "-",
     lost: terminating,
     ack: "-",
@@ -59,8 +73,21 @@ const table: { readonly [Rung in Ladder.Rung]: { readonly [Input in Ladder.Input
     elapsed: asked,
     exit: gone
   },
+  Discarded: {
+    end: "-",
+    discard: "-",
+    ready: asked,
+    leave: "-",
+    lost: "-",
+    ack: "-",
+    bye: "-",
+    elapsed: killed,
+    exit: gone
+  },
   Asked: {
     end: "-",
+    discard: "-",
+    ready: "-",
     leave: "-",
     lost: terminating,
     ack: "Finalizing wait(finalizers)",
@@ -68,11 +95,41 @@ const table: { readonly [Rung in Ladder.Rung]: { readonly [Input in Ladder.Input
     elapsed: terminating,
     exit: gone
   },
-  Finalizing: { end: "-", leave: "-", lost: terminating, ack: "-", bye: leaving, elapsed: terminating, exit: gone },
-  Leaving: { end: "-", leave: "-", lost: "-", ack: "-", bye: "-", elapsed: killed, exit: gone },
-  Terminating: { end: "-", leave: "-", lost: "-", ack: "-", bye: "-", elapsed: killed, exit: gone },
-  Killed: { end: "-", leave: "-", lost: "-", ack: "-", bye: "-", elapsed: gone, exit: gone },
-  Gone: { end: "-", leave: "-", lost: "-", ack: "-", bye: "-", elapsed: "-", exit: "-" }
+  Finalizing: {
+    end: "-",
+    discard: "-",
+    ready: "-",
+    leave: "-",
+    lost: terminating,
+    ack: "-",
+    bye: leaving,
+    elapsed: terminating,
+    exit: gone
+  },
+  Leaving: {
+    end: "-",
+    discard: "-",
+    ready: "-",
+    leave: "-",
+    lost: "-",
+    ack: "-",
+    bye: "-",
+    elapsed: killed,
+    exit: gone
+  },
+  Terminating: {
+    end: "-",
+    discard: "-",
+    ready: "-",
+    leave: "-",
+    lost: "-",
+    ack: "-",
+    bye: "-",
+    elapsed: killed,
+    exit: gone
+  },
+  Killed: { end: "-", discard: "-", ready: "-", leave: "-", lost: "-", ack: "-", bye: "-", elapsed: gone, exit: gone },
+  Gone: { end: "-", discard: "-", ready: "-", leave: "-", lost: "-", ack: "-", bye: "-", elapsed: "-", exit: "-" }
 }
 
 describe("The shutdown ladder", () => {

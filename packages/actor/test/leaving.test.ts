@@ -6,6 +6,7 @@ import * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { work } from "./fixtures/cancelling.ts"
+import { slow } from "./fixtures/layered.ts"
 import * as Journal from "./support/Journal.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 import { framed } from "./support/Wire.ts"
@@ -97,6 +98,64 @@ describe("An actor that asks to leave", () => {
       })))
       yield* pass(100)
       assert.deepInclude(yield* Fiber.join(region), { _tag: "Cancelled", reason: "anyway" })
+    }).pipe(drained, Effect.provide(layer))
+  })
+})
+
+/** An actor whose `Ready` is on its way as long as the test wants, and that the first signal reaches only after it. */
+const crossing = () => {
+  const held: Array<() => void> = []
+  let holds = false
+  const signals: Array<string> = []
+  const layer = MemoryActor.layer({
+    between: (process) => ({
+      ...process,
+      signal: (signal) => {
+        signals.push(signal)
+        if (signal === "SIGKILL") process.signal(signal)
+      },
+      connection: {
+        ...process.connection,
+        start: (handlers) =>
+          process.connection.start({
+            ...handlers,
+            data: (bytes) => holds ? void held.push(() => handlers.data(bytes)) : handlers.data(bytes)
+          })
+      }
+    })
+  })
+  return {
+    layer,
+    signals,
+    hold: () => void (holds = true),
+    deliver: () => {
+      holds = false
+      for (const word of held.splice(0)) word()
+    }
+  }
+}
+
+describe("An actor that becomes ready while its start is given up", () => {
+  it.effect("G231: is asked to end in order, and its cleanup has the time of any other", () => {
+    const { deliver, hold, layer, signals } = crossing()
+    return Effect.gen(function*() {
+      const journal = yield* Journal.fresh
+      const start = yield* Effect.forkChild(Actor.nursery(Actor.start("frank", { expose: [slow] })))
+      yield* pass(450)
+      assert.deepStrictEqual(journal, ["0 building"])
+      hold()
+      yield* pass(100)
+      const ending = yield* Effect.forkChild(Fiber.interrupt(start))
+      yield* settle
+      assert.deepStrictEqual(yield* states, [["frank", "Discarded"]])
+      deliver()
+      yield* pass(1000)
+      yield* Fiber.join(ending)
+      assert.deepStrictEqual(journal.slice(1).map((line) => line.replace(/\d+$/, "1")), [
+        "550 releasing",
+        "1050 released 1"
+      ])
+      assert.deepStrictEqual(signals, ["SIGTERM"])
     }).pipe(drained, Effect.provide(layer))
   })
 })

@@ -30,6 +30,7 @@ const fullHeap = [
 const inputs = {
   end: { _tag: "End", cancellation: { by: owner, reason: "done", deadline: 0 } },
   discard: { _tag: "Discard", cancellation: { by: owner, reason: "not ready", deadline: 0 } },
+  ready: { _tag: "Ready" },
   leave: { _tag: "Leave", reason: "SIGTERM" },
   ack: { _tag: "Ack" },
   monitored: { _tag: "Monitored", change: 1 },
@@ -125,6 +126,12 @@ const table: ReadonlyArray<readonly [string, string]> = [
   ["end cut killed", "Cancelled by root: done + CleanupUnfinished"],
   ["end ack cleanup elapsed killed", "Cancelled by root: done + Error, CleanupUnfinished"],
   ["discard killed", "Cancelled by root: not ready"],
+  ["discard elapsed killed", "Cancelled by root: not ready"],
+  // It became ready in the moment in which its start was given up.
+  ["discard ready ack returned exit0", "Returned"],
+  ["discard ready elapsed killed", "Cancelled by root: not ready + CleanupUnfinished"],
+  ["ready discard ack returned exit0", "Returned"],
+  ["ready discard killed", "Cancelled by root: not ready + CleanupUnfinished"],
   // It was told to end from outside, and its owner ended it, or had no time to.
   ["leave elapsed ack exit0", "Cancelled by frank: SIGTERM + CleanupUnfinished"],
   ["leave end ack exit0", "Cancelled by root: done + CleanupUnfinished"],

@@ -192,6 +192,18 @@ describe("Actor.launch", () => {
         ])
       })
     ))
+
+  it.live("G231: runs the finalizers of an actor that becomes ready while its start is interrupted", () =>
+    withDiary((file) =>
+      Effect.gen(function*() {
+        for (let round = 1; round <= 10; round++) {
+          const starting = yield* Effect.forkChild(Effect.provide(Effect.never, Db.layer))
+          yield* Eventually.holds("it opens", () => Folder.lines(file).length === 2 * round - 1, { every: 1 })
+          yield* Fiber.interrupt(starting)
+          assert.deepStrictEqual(Folder.lines(file).slice(2 * round - 2), ["Db opens", "Db closes"])
+        }
+      })
+    ))
 })
 
 describe("a client, a service that starts actors on request, and one it started", () => {

@@ -60,6 +60,7 @@ const atMost = (bound: Ladder.Bound): string => {
 /** How each rung is reached from the one below, and what is waited for there. */
 const rungs: ReadonlyArray<readonly [Ladder.Rung, Ladder.Rung, Ladder.Input, string]> = [
   ["LeaveRequested", "Running", "leave", "its owner ends it, in the owner's order"],
+  ["Discarded", "Running", "discard", "its exit, or `Ready`: then it is asked"],
   ["Asked", "Running", "end", "`CancelAck`: its event loop is alive"],
   ["Finalizing", "Asked", "ack", "`Bye`: its finalizers have run"],
   ["Leaving", "Finalizing", "bye", "its exit"],

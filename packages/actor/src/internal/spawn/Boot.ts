@@ -29,6 +29,11 @@ export interface BootOptions {
   readonly explain: (done: (error: ActorError) => void) => void
   /** A call of the actor before it is ready: of its layers, or its first logs. */
   readonly start: (message: Start, channel: PeerChannel) => void
+  /**
+   * It said Ready: its later words are for this taker of the channel, also where the start was given up meanwhile. An
+   * actor that serves has finalizers, and its answer to a signal must be heard.
+   */
+  readonly ready: (channel: PeerChannel) => void
   /** Reads the payload of an `Error` for dialog 0; nothing where it is not about the start. */
   readonly failure: (
     payload: Uint8Array
@@ -95,7 +100,9 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
             return options.start(event, channel)
           case "Ready": {
             const report = readyCodec.decode(event.payload)
-            return resume(report.ok ? Effect.succeed(channel) : fail({ reason: report.issue, failure: null }, "ready"))
+            if (!report.ok) return resume(fail({ reason: report.issue, failure: null }, "ready"))
+            options.ready(channel)
+            return resume(Effect.succeed(channel))
           }
           case "Error": {
             const report = options.failure(event.payload)

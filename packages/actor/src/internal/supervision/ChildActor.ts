@@ -105,7 +105,7 @@ export class ChildActor {
     return this.dispatching = new Dispatcher(channel, this.local.env, this.local.served(besides), relays)
   }
 
-  /** Takes over the channel once the actor is ready. */
+  /** Takes over the channel in the moment in which the actor says that it is ready. */
   attachChannel(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): void {
     this.channel = channel
     Deferred.doneUnsafe(this.opened, Exit.succeed(channel))
@@ -129,6 +129,7 @@ export class ChildActor {
           return this.input({ _tag: "ConnectionEnded", error: event.error })
       }
     })
+    this.input({ _tag: "Ready" })
   }
 
   /**
@@ -184,9 +185,10 @@ export class ChildActor {
     this.input({ _tag: "End", cancellation })
   }
 
-  /** Starts ending an actor that is not ready: it cannot be asked, and nothing of it is a loss. */
+  /** Gives its start up. An actor that is not ready is signalled; one that became ready meanwhile is asked to end. */
   beginDiscard(): void {
-    this.input({ _tag: "Discard", cancellation: { by: this.local.info.id, reason: "not ready", deadline: 0 } })
+    const reason = "its start was given up"
+    this.input({ _tag: "Discard", cancellation: { by: this.local.info.id, reason, deadline: 0 } })
   }
 
   /** The same, and waits until it is reaped. */

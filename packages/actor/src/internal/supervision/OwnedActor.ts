@@ -43,6 +43,8 @@ export interface State {
   /** The limit of its heap, in MiB. */
   readonly memoryLimit: number | undefined
   readonly rung: Ladder.Rung
+  /** It said Ready: it has finalizers, and can be asked to end. */
+  readonly ready: boolean
   readonly end: End
   /** The author of its end here, with the reason: its owner, or itself where it asked to leave. */
   readonly cancellation: Cancellation | undefined
@@ -70,6 +72,7 @@ export const initial = (actor: ActorId, memoryLimit?: number): State => ({
   actor,
   memoryLimit,
   rung: "Running",
+  ready: false,
   end: { _tag: "Running" },
   cancellation: undefined,
   leave: undefined,
@@ -86,7 +89,9 @@ export const initial = (actor: ActorId, memoryLimit?: number): State => ({
 export type Input =
   /** Its owner wants it gone. */
   | { readonly _tag: "End"; readonly cancellation: Cancellation }
-  /** It is not ready: it cannot be asked. */
+  /** It said Ready. */
+  | { readonly _tag: "Ready" }
+  /** Its start is given up: where it is not ready, it cannot be asked. */
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
   /** It was told from outside to end. */
   | { readonly _tag: "Leave"; readonly reason: string }
@@ -126,7 +131,10 @@ const forcedBy = (state: State, input: Ladder.Input, actions: ReadonlyArray<Ladd
 /** Names the reason of a signal, by the rung it is sent from. */
 const reasonOf = (rung: Ladder.Rung, input: Ladder.Input): string => {
   if (input === "lost") return "it could not be asked to end, because it had no connection"
+  if (input === "discard") return "it could not be asked to end, because it was not ready"
   switch (rung) {
+    case "Discarded":
+      return "it did not exit in time after SIGTERM (`Timeouts.terminate`)"
     case "Asked":
       return "it did not acknowledge that it was to end (`Timeouts.cancelAck`)"
     case "Finalizing":
@@ -141,8 +149,13 @@ export const step = (state: State, input: Input): Step => {
   switch (input._tag) {
     case "End":
       return climb({ ...state, cancellation: state.cancellation ?? input.cancellation }, "end")
+    case "Ready":
+      return climb({ ...state, ready: true }, "ready")
     case "Discard":
-      return climb({ ...state, cancellation: state.cancellation ?? input.cancellation }, "lost")
+      return climb(
+        { ...state, cancellation: state.cancellation ?? input.cancellation },
+        state.ready ? "end" : "discard"
+      )
     case "Leave":
       return state.rung === "Running" ? climb({ ...state, leave: input.reason }, "leave") : [state, []]
     case "Monitored":

@@ -7,15 +7,19 @@
  *     v                +---- elapsed --+--> Terminating --elapsed--------^
  *   LeaveRequested --end | elapsed--> Asked
  *
+ *   Running --discard--> Discarded --ready--> Asked
+ *                            +-------elapsed--> Killed
+ *
  * | rung           | what                                            | bound                  |
  * | LeaveRequested | it was told from outside to end, and waits      | `leaveGraceMillis`     |
+ * | Discarded      | it is not ready: SIGTERM to its group           | `Timeouts.terminate`   |
  * | Asked          | CancelActor: is its event loop alive?           | `Timeouts.cancelAck`   |
  * | Finalizing     | its finalizers run                              | `Timeouts.finalizers`  |
  * | Leaving        | it said Bye: channel closed, it exits           | `Timeouts.terminate`   |
  * | Terminating    | channel closed, SIGTERM to its group            | `Timeouts.terminate`   |
  * | Killed         | SIGKILL to its group, until reaped              | `reapBoundMillis`      |
  *
- * An exit ends it from any rung. Nothing climbs down. An actor that said Bye has nothing left to finalize: it is not
+ * An exit ends it from any rung. A discarded actor that says Ready has crossed the signal: it has finalizers, and is asked. Nothing climbs down. An actor that said Bye has nothing left to finalize: it is not
  * terminated but killed, so that no way up is longer than the three bounds together. A kill is reaped by the system; the
  * bound of that rung is for a spawner that never reports it.
  *
@@ -23,11 +27,24 @@
  */
 import type { Timeouts } from "../settings/Timeouts.ts"
 
-export type Rung = "Running" | "LeaveRequested" | "Asked" | "Finalizing" | "Leaving" | "Terminating" | "Killed" | "Gone"
+export type Rung =
+  | "Running"
+  | "LeaveRequested"
+  | "Discarded"
+  | "Asked"
+  | "Finalizing"
+  | "Leaving"
+  | "Terminating"
+  | "Killed"
+  | "Gone"
 
 export type Input =
   /** The owner wants it gone. */
   | "end"
+  /** The owner gives its start up: it cannot be asked before it is ready. */
+  | "discard"
+  /** It said Ready. */
+  | "ready"
   /** The actor was told from outside to end, and asks to be ended. */
   | "leave"
   /** Its connection is lost while its process may live: asking is no use. */
@@ -64,6 +81,7 @@ const terminate: Step = [
   "Terminating",
   [{ _tag: "CloseChannel" }, { _tag: "Signal", signal: "SIGTERM" }, wait("terminate")]
 ]
+const discard: Step = ["Discarded", [{ _tag: "Signal", signal: "SIGTERM" }, wait("terminate")]]
 const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap")]]
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
@@ -79,6 +97,7 @@ export const step = (rung: Rung, input: Input): Step => {
   switch (rung) {
     case "Running":
       if (input === "end") return ask
+      if (input === "discard") return discard
       if (input === "leave") return ["LeaveRequested", [wait("leave")]]
       if (input === "bye") return tookLeave
       return input === "lost" ? terminate : [rung, []]
@@ -86,6 +105,9 @@ export const step = (rung: Rung, input: Input): Step => {
       if (input === "end" || input === "elapsed") return ask
       if (input === "bye") return tookLeave
       return input === "lost" ? terminate : [rung, []]
+    case "Discarded":
+      if (input === "ready") return ask
+      return input === "elapsed" ? kill : [rung, []]
     case "Asked":
       if (input === "ack") return ["Finalizing", [wait("finalizers")]]
       if (input === "bye") return leaving

@@ -153,13 +153,14 @@ const started = (
       turn.end()
       child.dispatcher(channel, spec.relays).start(message)
     },
+    ready: (channel) => child.attachChannel(channel, spec.relays),
     failure: (payload) => child.reportOf(payload)
   })
   // Known by its name from the moment it serves.
-  const ready = Effect.tap(booting, (channel) => {
-    child.attachChannel(channel, spec.relays)
-    return spec.isBehind ? Effect.void : reach.directory.ready(handle.actor.uuid, handle.actor.pid)
-  })
+  const ready = Effect.tap(
+    booting,
+    () => spec.isBehind ? Effect.void : reach.directory.ready(handle.actor.uuid, handle.actor.pid)
+  )
   return Effect.matchCauseEffect(restore(ready), {
     onSuccess: (channel) => {
       const millis = Math.round(monotonicMillis(clock) - startedAt)
@@ -171,7 +172,7 @@ const started = (
   })
 }
 
-/** Nothing may be left of an actor that did not become ready: it has no finalizers yet, so it is not asked. */
+/** Ends what a failed or interrupted start leaves: in order where the actor became ready meanwhile, by a signal else. */
 const abandon = (
   local: LocalActor,
   name: string,
