@@ -92,7 +92,7 @@ describe("payloads are checked on both sides", () => {
       assert.strictEqual(yield* frank.run(times({ n: 2 })), 4)
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("here, a result that does not match its schema is nobody's business: no codec runs", () =>
+  it.effect("a call in the same process does not check its result: no codec runs", () =>
     Effect.gen(function*() {
       const answer: unknown = yield* lie()
       assert.strictEqual(answer, "ten")
@@ -111,7 +111,7 @@ describe("payloads are checked on both sides", () => {
       assert.strictEqual(error.part, "item")
     })).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G37: what is too large for a frame is refused by the side that made it, and the connection stays", () =>
+  it.effect("G37: a payload that is too large for a frame is refused by the side that made it, and the connection stays", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [size, blob] })
       const before = yield* frames(frank)

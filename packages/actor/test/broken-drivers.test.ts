@@ -127,14 +127,14 @@ describe("A transport", () => {
     "whose dials throws": [{ dials: thrown }, /a transport threw when asked whether it dials: out of luck/]
   }
   for (const [title, [change, expected]] of Object.entries(ways)) {
-    it.live(`${title} is told to whoever dials, with its reason`, () =>
+    it.live(`${title} fails each dial with its reason`, () =>
       inTime(Effect.gen(function*() {
         doing = change
         assert.match(yield* Effect.provide(call, layer), expected)
       })))
   }
 
-  it.live("that cannot forget an actor holds up nobody", () =>
+  it.live("a transport that cannot forget an actor holds up no end of an actor", () =>
     inTime(Effect.gen(function*() {
       doing = { forget: thrown }
       assert.strictEqual(yield* Effect.provide(call, layer), "nowhere")

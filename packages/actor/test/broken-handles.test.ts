@@ -52,7 +52,7 @@ describe("A process handle", () => {
   })
 
   for (const member of ["whenExited", "signal", "lastLines"] as const) {
-    it.effect(`G97: whose ${member} throws keeps nobody: its actor works, and is ended`, () => {
+    it.effect(`G97: a process handle whose ${member} throws keeps no actor from working, nor from being ended`, () => {
       const logs = captureLogs()
       let deaf = false
       return Effect.gen(function*() {

@@ -69,7 +69,7 @@ describe("a dialog", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("drops what nobody read when the body leaves early", () =>
+  it.effect("a dialog drops unread items when the body leaves early", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(
         yield* bob.open(flood({ items: 5000 }), (dialog) => Effect.map(dialog.stream.receive, (n) => n)),

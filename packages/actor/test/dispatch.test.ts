@@ -271,7 +271,7 @@ describe("a caller that breaks the rules", () => {
       for (const fiber of fibers) yield* Fiber.await(fiber)
     }).pipe(drained))
 
-  it.effect("a name that nobody serves is not sent back at any length", () =>
+  it.effect("a refusal of an unknown endpoint repeats no more than the beginning of its name", () =>
     Effect.gen(function*() {
       const { said, say } = yield* callee
       say(start(1, isPrime, { n: 7 }, { endpoint: "x".repeat(1_000_000) }))

@@ -64,7 +64,7 @@ describe("An actor that its owner drains", () => {
       assert.strictEqual(yield* Portal.drain(frank, 0), 0)
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G123: is not asked by anybody else, and may be asked by its own children", () =>
+  it.effect("G123: a drained actor refuses other callers, and still answers its own children", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
       assert.match(yield* peer.run(D.drains({ who: frank.ref })), /only its owner can drain frank@\d+/)

@@ -109,7 +109,7 @@ describe("A bound of this process", () => {
       assert.strictEqual((yield* Fiber.join(start)).actor.name, "frank")
     }))
 
-  it.effect("shows what is left of it", () =>
+  it.effect("a bound shows the time that is left of it", () =>
     Effect.gen(function*() {
       const countdown = new Countdown(yield* Clock.Clock, 1000)
       const fiber = yield* Effect.forkChild(countdown.run)

@@ -188,7 +188,7 @@ describe("origin and path", () => {
       assert.deepStrictEqual(error, new Known({ n: 7 }))
     }).pipe(inMemory))
 
-  it.effect("an error that names a remote one as its cause keeps that one's origin", () =>
+  it.effect("an error whose cause is a remote error keeps the origin of its cause", () =>
     Effect.gen(function*() {
       const { boxed } = yield* remote(Actor.runInActor(wraps()))
       assert.strictEqual(boxed.origin.name, "wraps")

@@ -33,7 +33,7 @@ const lossOf = (exit: Exit.Exit<unknown, unknown>): string => {
 }
 
 describe("Nursery.exits", () => {
-  it.effect("G122: is every end of the nursery's actors, of any kind, and fails nobody while it is read", () =>
+  it.effect("G122: Nursery.exits has every end of the nursery's actors, and a failed actor fails nothing while exits are read", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {

@@ -26,7 +26,7 @@ const sent = (portal: { readonly statistics: Actor.Portal<never>["statistics"] }
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
 describe("an actor serves what it exposes", () => {
-  it.effect("G6: anything else is EndpointUnknown, and says what is exposed", () =>
+  it.effect("G6: a call of an endpoint that is not exposed is EndpointUnknown, with the names of the exposed ones", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
       const before = yield* sent(frank)
@@ -106,7 +106,7 @@ describe("an actor serves what it exposes", () => {
       assert.match(String(Cause.squash(exit.cause)), /"isPrime" stands twice in one `expose` .*: list it once$/)
     }).pipe(inMemory))
 
-  it.effect("a name that nobody can be called by is refused before anything is started, and said", () =>
+  it.effect("an endpoint whose name is not callable is refused before its actor is started", () =>
     Effect.gen(function*() {
       for (
         const [name, problem] of [

@@ -65,7 +65,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual(journal, ["0 body starts", "1000 body cancelled by nobody", "1200 body finalized"])
     }).pipe(inMemory))
 
-  it.effect("a job's failure surfaces though nobody asked for its answer", () =>
+  it.effect("a job's failure ends the nursery even when its result is never read", () =>
     Effect.gen(function*() {
       const region = Actor.nursery(Effect.as(Actor.forkInActor(fails({ name: "job" })), "body done"))
       assert.deepStrictEqual(failOf(yield* Effect.exit(region)), new Failed({ name: "job" }))
@@ -147,7 +147,7 @@ describe("one failure ends the nursery", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("a failing call that the body catches harms nobody", () =>
+  it.effect("a failing call that the body catches ends nothing else", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const answer = yield* Actor.nursery(Effect.gen(function*() {

@@ -56,7 +56,7 @@ class World {
 const times = <A>(count: number, f: () => A): ReadonlyArray<A> => Array.from({ length: count }, f)
 
 describe("FanOut", () => {
-  it("nothing is read where nobody has subscribed, nor before somebody takes", () => {
+  it("a fan-out reads nothing before it has a member, and before a member takes an item", () => {
     const world = new World()
     world.arrive(5)
     assert.strictEqual(FanOut.wanted(world.state), 0)
@@ -79,7 +79,7 @@ describe("FanOut", () => {
     assert.deepStrictEqual(times(7, () => world.take(quick)), [4, 5, 6, 7, 8, 9, 10])
   })
 
-  it("a member that lags or drops holds back nobody: it loses its oldest items, and is told once if it lags", () => {
+  it("a member that lags or drops holds up no other member, loses its oldest items, and is told once if it lags", () => {
     const world = new World()
     const lagging = world.join("lag", 2)
     const dropping = world.join("drop", 3)
@@ -105,7 +105,7 @@ describe("FanOut", () => {
     assert.strictEqual(world.take(other), "Gone")
   })
 
-  it("a member begins with the oldest item that nobody has read", () => {
+  it("a member begins with the oldest unread item", () => {
     const world = new World()
     const first = world.join("wait")
     world.arrive(6)
@@ -115,7 +115,7 @@ describe("FanOut", () => {
     assert.deepStrictEqual(times(3, () => world.take(first)), [3, 4, 5])
   })
 
-  it("the owner holds back nobody and is told what it lost; what it has not read is its own again at the end", () => {
+  it("the owner holds up no member and is told what it lost, and gets its unread items back at the end", () => {
     const world = new World()
     const member = world.join("wait", 8)
     const owner = world.join("owner", 2)

@@ -99,7 +99,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.isTrue(told(own.lines, "runsAhead"))
     })))
 
-  it.effect("G82: is in the cause of whoever held the dialog and was interrupted, or died", () =>
+  it.effect("G82: a finalizer that dies after a cancel is in the cause of the dialog's holder, interrupted or dead", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepStrictEqual(yield* interrupted(bob.open(untidyTalk(), () => Effect.never)), untidied)
       const exit = yield* Effect.exit(bob.open(untidyTalk(), () => Effect.die("the body")))
@@ -120,7 +120,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(Option.map(others, (all) => all.map(({ message }) => message)), Option.some(["here"]))
     })))
 
-  it.effect("G82: of a call in a nursery that is interrupted is in the cause, whoever ends first", () =>
+  it.effect("G82: a finalizer that dies is in the cause of an interrupted call in a nursery, in either order of ends", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const nursery = Actor.nursery(Effect.gen(function*() {
         const own = yield* Actor.start("own", { expose: [untidy] })
@@ -159,7 +159,7 @@ describe("a finalizer that dies after a cancel", () => {
     })))
 })
 
-describe("a finalizer that dies where nobody is left to be told", () => {
+describe("a finalizer that dies after its caller is gone", () => {
   it.effect("G83: is an event and an Error log, where it answers after the bound of the cancel", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()

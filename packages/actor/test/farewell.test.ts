@@ -49,7 +49,7 @@ describe("The last word of an actor", () => {
       ])
     })))
 
-  it.effect("G87: is said after an error that nobody caught, and says it", () =>
+  it.effect("G87: an uncaught error is in the last word of its actor", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       actor.uncaught(new TypeError("beside"))

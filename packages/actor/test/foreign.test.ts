@@ -59,7 +59,7 @@ describe("Foreign code in a handler", () => {
       assert.deepStrictEqual(notes, ["interrupted", "aborted"])
     })))
 
-  it.effect("foreign code that gives up by itself has failed, and nobody has cancelled it", () =>
+  it.effect("foreign code that gives up by itself has failed, and was not cancelled", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const refused = yield* Effect.flip(bob.run(ask({ fate: "gives up" })))
       assert(refused._tag === "Refused")

@@ -90,7 +90,7 @@ describe("a callback that throws", () => {
       assert.isDefined(right.closed)
     }))
 
-  it.effect("G79: when it hears of the loss, keeps nobody else from hearing of it", () =>
+  it.effect("G79: a listener that throws when it hears of a loss keeps no other listener from hearing of it", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -128,7 +128,7 @@ describe("a callback that throws", () => {
       assert.deepStrictEqual(left.lost.map(reasonOf), ["the end of a connection could not be explained: out of luck"])
     }))
 
-  it.effect("G79: in a subscriber of events, hurts nobody", () =>
+  it.effect("G79: a subscriber of events that throws harms no other subscriber", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       new End(far, acceptor("right"))

@@ -221,7 +221,7 @@ describe("The life of an actor", () => {
     ])
   })
 
-  it("keeps an error that nobody caught while it ends, with what failed in its cleanup", () => {
+  it("an ending actor keeps an uncaught error, together with the failures of its cleanup", () => {
     const [, said] = after(...serving, "cancel", "uncaught", ...whole)
     assert.include(said, "SayBye(Cancelled, uncaught)")
     assert.include(said, "Report(uncaught)")

@@ -80,7 +80,7 @@ describe("an actor whose door was taken away", () => {
       assert.deepStrictEqual(closed, ["/door/1"])
     }))
 
-  it.effect("tries once for who asks, where a transport says of every door that nobody gets there", () =>
+  it.effect("an actor whose transport reports every door as unreachable opens one new door per question", () =>
     Effect.gen(function*() {
       const { away, listen } = doors()
       for (let n = 1; n <= 3; n++) away.add(`/door/${n}`)

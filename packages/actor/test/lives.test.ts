@@ -141,7 +141,7 @@ describe("A fiber in the background of an actor", () => {
     }
 
     for (const how of ["is interrupted", "returns"] as const) {
-      it.effect(`G89: that its ${where} forked is nobody's failure where it ${how}`, () => {
+      it.effect(`G89: a fiber that its ${where} forked fails no nursery where it ${how}`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))

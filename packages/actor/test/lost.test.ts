@@ -95,7 +95,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an exit with code 0 that nobody asked for is a loss too", () => {
+  it.effect("an actor that exits with code 0 without being asked is lost, too", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.runInActor(hang())))
@@ -150,7 +150,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("an error whose caller is gone is swallowed: it harms nobody else", () => {
+  it.effect("an error whose caller is gone is dropped, and harms no other call", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {

@@ -202,12 +202,12 @@ describe("A body that was interrupted", () => {
 })
 
 describe("The ends of a nursery's actors", () => {
-  it("G122: that nobody has read when the nursery ends are its failure", () => {
+  it("G122: exits that were not read when the nursery ends are its failure", () => {
     const { state } = run(["a", "reader came", "a lost", "reader broke", "returned", "over"])
     assert.deepStrictEqual([state.phase._tag, failureOf(state)], ["Done", "ActorLost"])
   })
 
-  it("G122: that nobody reads keep the cleanups that failed", () => {
+  it("G122: unread exits keep the cleanups that failed", () => {
     const { state } = run(["reader came", "b unclean", "reader left"])
     assert.deepStrictEqual(state.cleanup.map(({ type }) => type), ["Error"])
   })
@@ -221,7 +221,7 @@ describe("The ends of a nursery's actors", () => {
     assert.deepStrictEqual([over.phase._tag, failureOf(over)], ["Closing", "overrun"])
   })
 
-  it("G122: come in their order, and the first one that nobody reads is the failure", () => {
+  it("G122: exits come in their order, and the first unread failure fails the nursery", () => {
     const { state } = run(["reader came", "a gone", "a lost", "a failed"])
     assert.deepStrictEqual(state.unread.map(({ exit }) => exit._tag), ["Cancelled", "Lost", "Failed"])
     const [left] = Machine.step(state, inputs["reader left"]!)
@@ -241,18 +241,22 @@ describe("A nursery, under any events in any order,", () => {
     }
   })
 
-  it.prop("it is left once, with its body over and nobody in it", { given: any }, ({ given }) => {
-    const { actions, states } = run(given)
-    assert.isAtMost(actions.filter(({ _tag }) => _tag === "Reaped").length, 1)
-    const done = states.findIndex(({ phase }) => phase._tag === "Done")
-    if (done < 0) return
-    assert.include(given.slice(0, done), "over")
-    assert.strictEqual(states[done]!.children.size, 0)
-    // It stays so: whoever comes later is turned away.
-    for (const { children, phase } of states.slice(done)) {
-      assert.deepStrictEqual([phase._tag, children.size], ["Done", 0])
+  it.prop(
+    "a nursery is left once, after its body is over and all its actors have ended",
+    { given: any },
+    ({ given }) => {
+      const { actions, states } = run(given)
+      assert.isAtMost(actions.filter(({ _tag }) => _tag === "Reaped").length, 1)
+      const done = states.findIndex(({ phase }) => phase._tag === "Done")
+      if (done < 0) return
+      assert.include(given.slice(0, done), "over")
+      assert.strictEqual(states[done]!.children.size, 0)
+      // It stays so: whoever comes later is turned away.
+      for (const { children, phase } of states.slice(done)) {
+        assert.deepStrictEqual([phase._tag, children.size], ["Done", 0])
+      }
     }
-  })
+  )
 
   it.prop("a loss in it is read, heard by a monitor, or its failure", { given: any }, ({ given }) => {
     const { state, states } = run([...given, "returned", "over", "j over", "a gone", "b gone"])

@@ -306,7 +306,7 @@ describe("An owned actor", () => {
 describe("An owner, under any events in any order,", () => {
   const any = Schema.Array(Schema.Literals(words)).check(Schema.isMaxLength(16))
 
-  it.prop("its actor ends once, and what is heard later changes nothing", { before: any, after: any }, (given) => {
+  it.prop("an owned actor ends once, and later events change nothing", { before: any, after: any }, (given) => {
     const ended = live([...given.before, "killed"])
     const later = live([...given.before, "killed", ...given.after])
     assert.strictEqual(later.state, later.states[ended.states.length - 1])
@@ -327,7 +327,7 @@ describe("An owner, under any events in any order,", () => {
   })
 
   it.prop(
-    "a loss is told at most once, and an actor that somebody ended first is no loss",
+    "a loss is told at most once, and an actor that was ended before has no loss",
     { given: any },
     ({ given }) => {
       const { actions } = live(["end", ...given, "killed"])

@@ -52,7 +52,7 @@ describe("Peers over a bad connection", () => {
     })).pipe(Effect.provide(layer))
   })
 
-  it.live("wait while nothing passes, hold nobody else up, and go on when it does again", () => {
+  it.live("peers wait while their connection passes nothing, hold up no other peer, and go on when it does again", () => {
     const { layer, links } = over({ seed: 5 })
     return Actor.nursery(Effect.gen(function*() {
       const [left, right] = yield* two

@@ -34,7 +34,7 @@ describe("A transport of the program", () => {
       assert.strictEqual(P.seen.secrets.size, 1)
     }).pipe(drained))
 
-  it.effect("G68: lets nobody in who proves nothing, though it says nothing of proof itself", () =>
+  it.effect("G68: a transport of the program admits no peer without proof, though the transport itself knows no proofs", () =>
     Effect.gen(function*() {
       yield* P.fresh
       yield* Actor.nursery(Effect.gen(function*() {

@@ -7,7 +7,7 @@ import * as Puppets from "./support/Puppets.ts"
 import { settle } from "./support/Time.ts"
 
 describe("a process that is reaped before the end of its connection is seen", () => {
-  it.effect("is lost for open calls and for later ones: nobody closed it from here", () => {
+  it.effect("an actor that is reaped before its connection ends is lost, not closed, for open calls and for later ones", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const frank = yield* Actor.startScoped("frank", { expose: [work] })

@@ -144,7 +144,7 @@ describe("a failure of a request", () => {
       assert.deepStrictEqual(errors, [])
     }))
 
-  it.live("that nobody reads, because it was discarded, is logged as an Error", () =>
+  it.live("a failure of a discarded request is logged as an Error", () =>
     Effect.gen(function*() {
       const errors = yield* failing((client) =>
         Effect.orDie(

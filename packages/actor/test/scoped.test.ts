@@ -35,7 +35,7 @@ describe("an actor in a plain Scope", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G57: its death interrupts nobody: calls fail with ActorLost, and wait reports it", () => {
+  it.effect("G57: the death of an actor in a Scope interrupts no fiber: calls fail with ActorLost, and wait reports it", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const logs = captureLogs()
@@ -55,7 +55,7 @@ describe("an actor in a plain Scope", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("a death that nobody looked at is logged as an error when the Scope closes", () => {
+  it.effect("a death that was not read is logged as an error when the Scope closes", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const logs = captureLogs()

@@ -6,7 +6,7 @@ import { inspect } from "node:util"
 import { inMemory } from "./support/InMemory.ts"
 
 describe("The secret of a tree", () => {
-  it("is read by who asks for it, and shown to nobody who prints the whole", () => {
+  it("the secret of a tree can be read by its own field, and is hidden in every printed form", () => {
     const platform = concealed({
       tree: "shop",
       run: "1-a",

@@ -12,7 +12,7 @@ import { drained, pass, settle, until } from "./support/Time.ts"
 const steps = (journal: ReadonlyArray<string>) => journal.map((line) => line.replace(/^\d+ /, ""))
 
 describe("Actor.exit", () => {
-  it.effect("G119: ends the actor as returned, interrupts what is open in its own name, and fails no nursery", () =>
+  it.effect("G119: Actor.exit ends the actor as returned, interrupts its open dialogs in its own name, and fails no nursery", () =>
     Actor.nursery(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const shop = yield* until(1000)(Actor.start(Shop))

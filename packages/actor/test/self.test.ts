@@ -22,7 +22,7 @@ describe("A reference to oneself", () => {
       assert.deepStrictEqual(me.exposed.map(({ name }) => name), ["isPrime"])
     }).pipe(Effect.provide(MemoryActor.layer({ expose: [isPrime] }))))
 
-  it.effect("cannot claim what is not exposed, nor to be a Service", () =>
+  it.effect("a reference to oneself cannot claim an endpoint that is not exposed, nor to be a Service", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [boast] })
       const error = yield* Effect.flip(frank.run(boast()))

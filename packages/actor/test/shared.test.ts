@@ -52,7 +52,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
     }))
 
-  it.effect("G193: is owned by the root, whoever asks", () =>
+  it.effect("G193: a shared actor is owned by the root, for every caller", () =>
     inMemory(Effect.gen(function*() {
       const [user] = yield* sharing(1, "post", 1000)
       yield* pass(500)
@@ -152,7 +152,7 @@ describe("A shared actor", () => {
       assert.include(error.message, "Mail is broken")
     })))
 
-  it.effect("G196: is found where somebody else has started it, and is left to its owner", () =>
+  it.effect("G196: a shared actor is found where another owner has started it, and is left to that owner", () =>
     inMemory(Effect.gen(function*() {
       const mine = yield* Actor.startScoped(Mail, { name: "post" })
       const found = yield* Effect.scoped(
@@ -162,7 +162,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* mine.run(next()), 1)
     })))
 
-  it.effect("G196: is found where somebody else is starting it under that name alone", () =>
+  it.effect("G196: a shared actor is found where another owner is starting it under that name alone", () =>
     inMemory(Effect.gen(function*() {
       slow.set("Mail", 1000)
       const starting = yield* Effect.forkChild(Actor.startScoped(Mail, { name: "post", unique: true }), {
@@ -173,7 +173,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* found.run(who()), (yield* Fiber.join(starting)).actor.uuid)
     })))
 
-  it.effect("G196: is started where somebody else's start under that name fails", () =>
+  it.effect("G196: a shared actor is started where another owner's start under that name fails", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 500)
@@ -190,7 +190,7 @@ describe("A shared actor", () => {
       assert.isTrue(Exit.isFailure(yield* Fiber.join(other)))
     })))
 
-  it.effect("G196: is started where somebody else's of that name is ending", () =>
+  it.effect("G196: a shared actor is started where another owner's actor of that name is ending", () =>
     inMemory(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const other = yield* Scope.provide(Actor.startScoped(Mail, { name: "post", unique: true }), scope)

@@ -198,7 +198,7 @@ describe("a slow reader slows the producer", () => {
       assert.isAtMost(produced.get("large")!, 5 + 4)
     })).pipe(inMemory))
 
-  it.effect("G33: several streams share one portal: a reader that stands still holds up nobody else", () =>
+  it.effect("G33: several streams share one portal: a reader that stands still holds up no other", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [numbers, chunked, isPrime] })

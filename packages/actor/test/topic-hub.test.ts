@@ -34,7 +34,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual(drain(hub, 2), ["a1", "b1", "a2"])
   })
 
-  it("G179: holds up the publishers of the keys that a full `block` subscriber reads, and nobody else", () => {
+  it("G179: a full `block` subscriber holds up the publishers of the keys that it reads, and no others", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1"))), [10])
@@ -60,7 +60,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual(published(hub.leave(1)), [12])
   })
 
-  it("G180: drops the oldest of a `drop-oldest` subscriber, counts them, and holds up nobody", () => {
+  it("G180: a full `drop-oldest` subscriber loses its oldest messages, which are counted, and holds up no publisher", () => {
     const hub = hubOf(2)
     hub.subscribe(1, null, "drop-oldest", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2", "a3", "a4", "a5"))), [10])
@@ -71,7 +71,7 @@ describe("The hub of a topic", () => {
     assert.deepInclude(hub.take(1)[0] as Taken, { dropped: 0 })
   })
 
-  it("G180: is done with an `error` subscriber that is too slow, and holds up nobody", () => {
+  it("G180: an `error` subscriber that is too slow is ended, and holds up no publisher", () => {
     const hub = hubOf(1)
     hub.subscribe(1, null, "error", 0)
     assert.deepStrictEqual(published(hub.publish(10, messages("a1", "a2"))), [10])
@@ -163,7 +163,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.take(1)[0], "over")
   })
 
-  it("G181: knows nothing of whoever has left", () => {
+  it("G181: the hub of a topic keeps nothing of a subscriber that has left", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 100; id++) hub.subscribe(id, id % 2 === 0 ? null : [`k${id}`], "block", 0)
     for (let id = 0; id < 100; id++) hub.leave(id)

@@ -59,7 +59,7 @@ const followed = (read: ReadonlyArray<string>) =>
   until(10_000)(Effect.repeat(Effect.sleep(50), { while: () => !read.includes("gap") }))
 
 describe("A topic", () => {
-  it.effect("G178: passes on what is published to all who have subscribed, whole and by key", () =>
+  it.effect("G178: a topic passes a message on to all its subscribers, whole and by key", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -130,7 +130,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G179: a publisher that is interrupted while it waits holds up nobody, and its message is not published", () =>
+  it.effect("G179: a publisher that is interrupted while it waits holds up no other, and its message is not published", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -142,7 +142,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G180: a slow `drop-oldest` subscriber holds up nobody, and is told how many it has lost", () =>
+  it.effect("G180: a slow `drop-oldest` subscriber holds up no publisher, and is told how many messages it has lost", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -162,7 +162,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G180: a slow `error` subscriber fails with StreamOverrun, and holds up nobody", () =>
+  it.effect("G180: a slow `error` subscriber fails with StreamOverrun, and holds up no publisher", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {

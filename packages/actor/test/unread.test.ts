@@ -39,7 +39,7 @@ const silent = Effect.gen(function*() {
   return peer
 })
 
-describe("answers that nobody reads", () => {
+describe("unread answers", () => {
   it.effect("count as open dialogs until they leave", () =>
     Effect.gen(function*() {
       const peer = yield* silent

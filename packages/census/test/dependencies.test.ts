@@ -40,7 +40,7 @@ describe("The summary", () => {
     assert.deepStrictEqual(found.packages, [{ name: "effect", files: 2 }])
   })
 
-  it("finds cycles of what is loaded: not of types, not of import()", () => {
+  it("the summary finds cycles of loaded modules: not of types, not of import()", () => {
     const circle = (kind: "static" | "type" | "dynamic") =>
       dependencies(rowsOf([
         row("a.ts", { imports: imports(["./b.ts"]) }),

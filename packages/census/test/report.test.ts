@@ -86,7 +86,7 @@ describe("The findings", () => {
 describe("The speed", () => {
   const idle = { cores: 2, load: 0.3 }
 
-  it("is the time of one actor over that of many, and says what is in it", () => {
+  it("the speed is the time of one actor over the time of many, and names its parts", () => {
     const one = census({ actors: 1, counting: Duration.millis(1500), starting: Duration.millis(300) })
     assert.deepStrictEqual(Report.speed(census(), one, idle, style), [
       "",

@@ -77,7 +77,7 @@ describe("The output of a case", () => {
     )
   })
 
-  it("keeps the program's own frames of a stack, and what is told behind its last one", () => {
+  it("the output of a case keeps the program's own frames of a stack, and the lines behind its last one", () => {
     const text = [
       "Error: it broke",
       `    at here (file://${programs}/a.ts:3:4)`,

@@ -174,7 +174,7 @@ const ran = (entry: string, form: Form, args: ReadonlyArray<string>, more?: Esbu
 
 describe("A bundle with a top-level await", () => {
   it.live(
-    "G125: serves what is made below it: an actor waits for its whole file",
+    "G125: an actor of a bundle with a top-level await waits for its whole file, and serves endpoints made below the await",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout, stderr } = yield* ran("awaiting", oneFile, [])

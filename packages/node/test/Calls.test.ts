@@ -97,7 +97,7 @@ describe("A defect in another process", () => {
       assert.match(error.message, /^Broken in boom@\d+ \(passed on by relay@\d+\): it broke$/)
     })))
 
-  it.live("arrives as text where it cannot be serialised, and hurts nobody else", () =>
+  it.live("a defect that cannot be serialised arrives as text, and harms no other call", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("strange", { expose: [strange, isPrime] })
       for (const kind of ["circular", "function", "throwing", "circular cause", "bigint"]) {

@@ -349,7 +349,7 @@ describe("an actor that is killed while a dialog is open", () => {
       killed(yield* Effect.flip(dialog.result))
     })))
 
-  it.live("is not the end of a dialog with somebody else", () =>
+  it.live("a killed actor ends no dialog with another actor", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const alice = yield* Actor.startScoped("alice", { expose })
       const heard = yield* alice.open(

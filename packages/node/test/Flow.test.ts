@@ -183,7 +183,7 @@ describe("memory stays flat", () => {
     ))
 })
 
-describe("memory follows what is read, and not what there is", () => {
+describe("memory follows the items that were read, and not all items", () => {
   for (
     const [what, small, largest] of [["64 items of 16 MiB", 0, 16], [
       "pages of 2 MiB behind small items",

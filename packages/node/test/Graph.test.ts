@@ -47,7 +47,7 @@ describe("A reference", () => {
         }))
       }), { expose: [introduce] }))
 
-  it.live("of a Service is that Service, with its state, for whoever gets it; nothing else passes for one", () =>
+  it.live("a reference of a Service is that Service, with its state, for every holder, and nothing else passes for one", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const counter = yield* Counter

@@ -31,7 +31,7 @@ interface Said {
 
 describe("The thread of an actor", () => {
   it.live(
-    "kills what is below it and its own group when its parent is gone, and not what has ended before",
+    "the guard thread kills the actors below it and its own group when its parent is gone, and no ended actor",
     () =>
       Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
         const child = ChildProcess.spawn(process.execPath, ["-e", actor, source], {

@@ -63,7 +63,7 @@ describe("An actor killed by a signal", () => {
       assert.deepStrictEqual(Folder.lines(file), ["other runs", "other ended by root: nursery failed"])
     })))
 
-  it.live("G1: in the middle of a tree takes along what is below it, and its caller hears of it", () =>
+  it.live("G1: an actor that is killed in the middle of a tree takes the actors below along, and its caller hears of it", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Effect.flip(Actor.runInActor(delegate({ file, label: "mid", millis: 0 }))))
@@ -88,7 +88,7 @@ describe("An actor that exits", () => {
       )
     })))
 
-  it.live("is lost even if it exits with 0: nobody asked it to", () =>
+  it.live("an actor that exits with 0 without being asked is lost", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 0 }))))
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 0 })
@@ -101,7 +101,7 @@ describe("An actor that exits", () => {
     })))
 })
 
-describe("An error that nobody caught beside a handler", () => {
+describe("an uncaught error beside a handler", () => {
   for (const how of ["throw", "reject"] as const) {
     it.live(`(${how}) is the actor's failure, its finalizers run, and it exits with 70`, () =>
       withActors(Effect.gen(function*() {

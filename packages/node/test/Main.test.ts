@@ -152,7 +152,7 @@ describe("A main program", () => {
   )
 
   test(
-    "exits with 70 at an error that nobody caught, after the finalizers of every actor",
+    "a main program exits with 70 at an uncaught error, after the finalizers of every actor",
     Effect.gen(function*() {
       const { file, program } = yield* start("uncaught")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 70, signal: null })
@@ -172,7 +172,7 @@ describe("A main program", () => {
   )
 
   test(
-    "exits with 141 when nobody reads its output any more, after the finalizers of every actor",
+    "a main program exits with 141 when its output has no reader any more, after the finalizers of every actor",
     Effect.gen(function*() {
       const { file, program } = yield* start("chatter")
       yield* program.says(/ready/, patient)

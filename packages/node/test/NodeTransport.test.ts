@@ -82,7 +82,7 @@ for (const [transport, make] of Object.entries(transports)) {
 }
 
 describe("A tree that listens with Unix sockets", () => {
-  it.live("makes nothing before somebody listens, and leaves nothing when it is closed", () =>
+  it.live("a tree makes no socket before an actor listens, and leaves none when it is closed", () =>
     Effect.gen(function*() {
       const network = Networks.network({ transport: "unix" })
       const runtime = Path.dirname(network.folder)
@@ -119,7 +119,7 @@ describe("A tree that listens with Unix sockets", () => {
       assert.deepStrictEqual(Fs.readdirSync(runtimeFolder), [])
     })))
 
-  it.live("replaces the socket of a dead process, and says no where somebody listens", () =>
+  it.live("a tree replaces the socket of a dead process, and refuses where an actor listens", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
       const first = yield* listen(transport, actor("frank"))
@@ -137,7 +137,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* transport.dial(again.address)).destroy()
     })))
 
-  it.live("does not replace what is no socket", () =>
+  it.live("a tree does not replace a file that is no socket", () =>
     Effect.scoped(Effect.gen(function*() {
       const { folder, ...rest } = yield* network("unix")
       const transport = Networks.make({ folder, ...rest })
@@ -149,7 +149,7 @@ describe("A tree that listens with Unix sockets", () => {
       assert.strictEqual(Fs.readFileSync(path, "utf8"), "mine")
     })))
 
-  it.live("makes its folder again where somebody has removed it", () =>
+  it.live("a tree makes its folder again after it was removed", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -175,7 +175,7 @@ describe("A tree that listens with Unix sockets", () => {
       assert.isFalse((yield* Effect.flip(unix.dial(atTcp.address))).gone)
     })))
 
-  it("believes nobody of another tree, and signs nothing twice", () => {
+  it("a tree believes no actor of another tree, and signs nothing twice", () => {
     const secret = (byte: number) => new Uint8Array(32).fill(byte)
     const [one, again, two] = [authenticator(secret(1)), authenticator(secret(1)), authenticator(secret(2))]
     const said = new TextEncoder().encode("who I am")
@@ -253,7 +253,7 @@ describe("A dial", () => {
 })
 
 describe("A process without descriptors left", () => {
-  it.live("can neither listen nor dial, says what to raise, and takes nobody for dead", () =>
+  it.live("a process without descriptors can neither listen nor dial, says what to raise, and takes no actor for dead", () =>
     Effect.scoped(Effect.gen(function*() {
       const { address } = yield* listen(Networks.make(yield* network("unix")), actor("frank"))
       const program = yield* Program.start(fixture("dialler.ts"), {
@@ -280,7 +280,7 @@ describe("A listener", () => {
     })))
 })
 
-describe("A connection that nobody has started to read", () => {
+describe("a connection that is not read yet", () => {
   /** Writes until it is full; the whole of `most` is never room, it is what somebody takes in who should not. */
   const most = 64 * 1024 * 1024
   const fill = (connection: Connection) => {
@@ -339,7 +339,7 @@ describe("Leftovers of dead actors", () => {
       assert.isTrue(Fs.existsSync(socketOf(address)))
     })))
 
-  it.live("and what dies a moment later is removed then, also where nobody has reaped it", () =>
+  it.live("leftovers of a dead actor are removed a moment after its death, also where it was not reaped", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)

@@ -121,7 +121,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("waits for an actor that is to be awaited, until somebody cancels it", () =>
+  it.live("a nursery waits for an awaited actor until the actor is cancelled", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {

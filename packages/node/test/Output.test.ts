@@ -285,7 +285,7 @@ describe("Copying lines", () => {
       assert.include(tail.last, "the last words")
     }))
 
-  it.live("listens once to a slow target of many sources, and lets them all go on when nobody reads it any more", () =>
+  it.live("copied lines wait once for a slow target of many sources, and all sources go on when it has no reader any more", () =>
     Effect.promise(async () => {
       const target = new PassThrough({ highWaterMark: 16 })
       const sources = Array.from({ length: 20 }, () => new PassThrough())
@@ -506,7 +506,7 @@ describe("The command line of an actor", () => {
       assert.strictEqual(stdout, `yes ${elsewhere}\n`)
     }).pipe(Effect.scoped))
 
-  it("has the environment that is allowed, what is set, and colours where we have a terminal", () => {
+  it("the command line of an actor has the allowed environment, the variables that are set, and colours on a terminal", () => {
     const ours = { PATH: "/bin", SECRET: "s", NOTHING: undefined }
     assert.deepStrictEqual(environment(ours, undefined, false, "/started"), ours)
     assert.deepStrictEqual(environment(ours, { inherit: ["PATH"], set: { A: "1" } }, false, "/started"), {

@@ -76,7 +76,7 @@ describe("The folder of a tree", () => {
       })))
 
   for (const lost of ["the socket of an actor", "the folder"]) {
-    it.live(`G76: is made again where ${lost} was deleted, as soon as somebody looks for an actor`, () =>
+    it.live(`G76: the folder of a tree is made again where ${lost} was deleted, as soon as an actor is looked up`, () =>
       inTree(["a", "b", "p", "p/c"], (tree) =>
         Effect.gen(function*() {
           const [a, b] = [yield* tree.at("a"), yield* tree.at("b")]

@@ -145,8 +145,8 @@ describe("A stopped peer", () => {
       }), { timeouts: { ...Timeouts.defaults, cancel: 1000 } }))
 })
 
-describe("A tree in which nobody asks for anybody", () => {
-  it.live("makes no folder and no socket; asking who is there makes none either", () =>
+describe("a tree without calls between actors", () => {
+  it.live("a tree without calls between actors makes no folder and no socket, though its registry is asked", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")

@@ -285,14 +285,18 @@ describe("A program", () => {
     })).pipe(Effect.provide(Logger.layer([logger])))
   }, 60_000)
 
-  it.live("G174: reads what is written to its stdin, and nothing by default", () =>
-    run(Effect.gen(function*() {
-      const silent = yield* Program.make("silent", sh("cat; echo end"), quiet)
-      assert.deepInclude(yield* silent.exit, { code: 0, lines: ["end"] })
-      const echo = yield* Program.make("echo", sh("cat", { stdin: "pipe" }), quiet)
-      yield* Stream.run(Stream.make(new TextEncoder().encode("hello\n")), echo.stdin)
-      assert.deepInclude(yield* echo.exit, { code: 0, lines: ["hello"] })
-    })), 60_000)
+  it.live(
+    "G174: a program reads the bytes written to its stdin, and an empty stdin by default",
+    () =>
+      run(Effect.gen(function*() {
+        const silent = yield* Program.make("silent", sh("cat; echo end"), quiet)
+        assert.deepInclude(yield* silent.exit, { code: 0, lines: ["end"] })
+        const echo = yield* Program.make("echo", sh("cat", { stdin: "pipe" }), quiet)
+        yield* Stream.run(Stream.make(new TextEncoder().encode("hello\n")), echo.stdin)
+        assert.deepInclude(yield* echo.exit, { code: 0, lines: ["hello"] })
+      })),
+    60_000
+  )
 
   it.live("G175: that ignores SIGTERM is killed with its group after its bound", () =>
     run(Effect.gen(function*() {

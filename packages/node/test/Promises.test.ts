@@ -249,7 +249,7 @@ describe("A stream as an async iterable", () => {
   )
 
   it(
-    "ends from outside with `return`, while somebody waits for the next item",
+    "an async iterable ends from outside with `return`, while a reader waits for the next item",
     withRuntime(async (runtime, file) => {
       const silent = Stream.unwrap(
         Effect.map(Worker, (worker) => Stream.fromEffect(worker.run(hold({ file, label: "silent", millis: 200 }))))

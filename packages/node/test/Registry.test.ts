@@ -67,7 +67,7 @@ describe("An actor is listed", () => {
       assert.deepStrictEqual(yield* names, ["root"])
     })))
 
-  it.live("until its nursery ends; whoever waits for it finds it, here and in other processes", () =>
+  it.live("an actor is listed until its nursery ends, and a wait for its name finds it, here and in other processes", () =>
     inTree(["asker", "p"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")

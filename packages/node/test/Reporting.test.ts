@@ -55,7 +55,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("have the level of whoever called", () =>
+  it.live("logs of an actor have the level of its caller", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Effect.provideService(Actor.runInActor(speak()), References.MinimumLogLevel, "Trace")

@@ -249,7 +249,7 @@ describe("An RpcGroup in an actor", () => {
 })
 
 describe("A request that is interrupted", () => {
-  it.live("G98: has run its finalizers, those of its Scope and what is uninterruptible when its caller goes on", () =>
+  it.live("G98: an interrupted request has run its finalizers, those of its Scope and its uninterruptible part when its caller goes on", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const requests = [
@@ -296,7 +296,7 @@ describe("A request that is interrupted", () => {
     ))
 
   it.live(
-    "G98: at random leaves nothing running and holds nobody up",
+    "G98: requests interrupted at random leave nothing running and hold up no other request",
     () =>
       withClient((client, portal) =>
         Effect.gen(function*() {
@@ -347,7 +347,7 @@ describe("The actor of a client", () => {
       })
     ))
 
-  it.live("G99: that is ended by its owner tells what is open by whom, and refuses what comes later", () =>
+  it.live("G99: an actor that is ended by its owner tells its open requests by whom, and refuses later ones", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(client.Slow({ key: "ended", finalizer: 0 })))

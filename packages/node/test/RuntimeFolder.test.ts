@@ -290,7 +290,7 @@ describe("The runtime folder", () => {
 })
 
 describe("A process number", () => {
-  it("is nobody's when it is free, and somebody's as long as we cannot tell", () => {
+  it("a process number is free when no process has it, and taken as long as that cannot be told", () => {
     assert.isTrue(RuntimeFolder.isDead(ChildProcess.spawnSync("true").pid))
     assert.isFalse(RuntimeFolder.isDead(process.pid))
     assert.isFalse(RuntimeFolder.isDead(1))

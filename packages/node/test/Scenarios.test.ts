@@ -59,7 +59,7 @@ describe("A process of one's own", () => {
       }).pipe(Effect.provide(NodeActor.layer({ expose: [introduce] })))
     ))
 
-  it.live("is not called with what is not there, or with what does not fit; and goes on", () =>
+  it.live("a process refuses a call of an unknown endpoint or with a payload that does not fit, and goes on", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       const unknown = yield* Effect.flip(

@@ -115,7 +115,7 @@ describe("A graph of Services", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("may grow in one of its actors: what that one starts uses what it was given", () =>
+  it.live("a graph of Services may grow in one of its actors: a Service started there uses those that the actor was given", () =>
     withDiary(() =>
       Effect.gen(function*() {
         const [probe, db] = yield* Web.calls.nested()
@@ -160,7 +160,7 @@ describe("A used Service that dies", () => {
 })
 
 describe("Actor.launch", () => {
-  it.live("fails when an actor of the graph is lost later, and what is left stops in reverse order", () =>
+  it.live("Actor.launch fails when an actor of the graph is lost later, and the rest stops in reverse order", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const pids: Array<number> = []
@@ -207,7 +207,7 @@ describe("Actor.launch", () => {
 })
 
 describe("a client, a service that starts actors on request, and one it started", () => {
-  it.live("are cancelled dialog by dialog, and nobody is left", () =>
+  it.live("a client, a service and the actor that it started are cancelled dialog by dialog, and none is left", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const context = yield* Layer.build(Client.layer.pipe(Layer.provideMerge(Spawner.layer)))

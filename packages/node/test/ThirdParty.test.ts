@@ -134,7 +134,7 @@ describe("A third actor that cancels the callee's actor", () => {
         assert.strictEqual((yield* a.run(square({ n: 2 }))).n, 4)
       })))
 
-  it.live("may not be below it: nobody ends an actor above", () =>
+  it.live("a third actor cannot cancel an actor above itself", () =>
     inTree(["p", "p/t"], (tree) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(cancels(tree, "p"))

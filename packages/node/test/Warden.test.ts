@@ -54,7 +54,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 
 describe("The warden", () => {
   test(
-    "kills what is below an actor that has ended, and nothing else",
+    "the warden kills the actors below an actor that has ended, and nothing else",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const [child, below, other] = yield* Effect.all([leader(), leader(), leader()])
@@ -68,7 +68,7 @@ describe("The warden", () => {
   )
 
   test(
-    "G75: leaves a group alone whose number has become somebody else's",
+    "G75: the warden leaves a group alone whose number another process has now",
     Effect.gen(function*() {
       const own = yield* warden
       const [innocent, stillOurs] = yield* Effect.all([leader(), leader()])
@@ -129,7 +129,7 @@ describe("The warden", () => {
   )
 
   test(
-    "kills everything when the root is gone, though somebody computes and holds its registry",
+    "the warden kills everything when the root is gone, though an actor computes and holds its registry",
     Effect.gen(function*() {
       const own = yield* warden
       const orphan = yield* leader("while :; do :; done", own.registry)
@@ -140,7 +140,7 @@ describe("The warden", () => {
   )
 
   test(
-    "kills at once what is registered when the root is gone already",
+    "the warden kills a registered actor at once when the root is gone already",
     Effect.gen(function*() {
       const own = yield* warden
       const late = yield* leader()
@@ -156,7 +156,7 @@ describe("The warden", () => {
 
 describe("A group whose leader was reaped", () => {
   test(
-    "G75: is not killed where its number has become somebody else's",
+    "G75: a group whose leader was reaped is not killed where another process has its number now",
     Effect.gen(function*() {
       const innocent = yield* leader()
       assert.strictEqual(killLeftIn(innocent), "nobody")

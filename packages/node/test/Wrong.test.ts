@@ -187,7 +187,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       yield* Actor.runInActor(at(url("passedOn.ts"), "visible")())
     })))
 
-  it.live("is named where there is none, with what is there instead", () =>
+  it.live("a call of an endpoint that its module lacks fails with that name and the exported ones", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(at(url("hidden.ts"), "absent")),

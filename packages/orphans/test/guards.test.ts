@@ -28,7 +28,7 @@ describe("The warden", () => {
       yield* nothingLeft(program)
     })))
 
-  it.live("is missed by nobody until it is needed: the actors of a killed root end without it", () =>
+  it.live("a missing warden is not noticed until it is needed: the actors of a killed root end without it", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
       yield* program.says(/tick 3/, patient)

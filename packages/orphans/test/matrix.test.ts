@@ -83,7 +83,7 @@ describe("The matrix", () => {
     assert.strictEqual(new Set(cells.map(described)).size, cells.length)
   })
 
-  it("gives a second to what is killed, and the ladder's bound to what is asked", () => {
+  it("the matrix gives a second to a killed actor, and the ladder's bound to one that is asked to end", () => {
     assert.deepStrictEqual([...new Set(cells.filter(({ how }) => how === "SIGKILL").map(boundOf))], [1_000])
     assert.deepStrictEqual([...new Set(cells.filter(({ how }) => how === "SIGTERM").map(boundOf))], [6_000])
   })

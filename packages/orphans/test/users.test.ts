@@ -59,7 +59,7 @@ describe("A root that changes its user (skipped where the tests do not run as ro
   }
 
   test(
-    "G74: does not wait for ever where nobody can end an actor: its owner goes on, and an error says what to do",
+    "G74: an owner that may not signal its actor stops waiting, goes on, and an error says what to do",
     Effect.gen(function*() {
       const program = yield* started("none", "ends")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null }, program.stderr())

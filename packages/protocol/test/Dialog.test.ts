@@ -788,7 +788,7 @@ describe("Dialog, both sides over one wire", () => {
     )
 
   for (const kind of kinds) {
-    it(`a short ${kind} has no order of events in which an honest side breaks a rule or a caller waits for nobody`, () => {
+    it(`a short ${kind} has no order of events in which an honest side breaks a rule or a caller waits for ever`, () => {
       const seen = new Set<string>()
       const open = [new World(kind)]
       for (let world = open.pop(); world !== undefined; world = open.pop()) {

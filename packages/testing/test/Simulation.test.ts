@@ -82,7 +82,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G200: nobody outlives a killed root", () =>
+  it.live("G200: no actor outlives a killed root", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const a = yield* started("a")

@@ -116,7 +116,7 @@ describe("Peers", () => {
       assert.deepStrictEqual([a.peers.snapshot(), c.started, open(a)], [[], [], 0])
     }))
 
-  it.effect("an actor that hangs up in the greeting has refused nobody: unreachable, in its own name", () =>
+  it.effect("an actor that hangs up in the greeting is unreachable, not refused, and the error has its own name", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const door = yield* Effect.orDie(hub.listen(idOf("b"), (connection) => connection.destroy()))
@@ -218,7 +218,7 @@ describe("Peers", () => {
       assert.strictEqual(a.dialled.length, 1)
     }))
 
-  it.effect("an actor that closes while it dials gives the dial up, and whoever waits hears of it", () =>
+  it.effect("an actor that closes while it dials gives the dial up, and tells the callers that wait for it", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const { add } = yield* mesh
@@ -257,7 +257,7 @@ describe("Peers", () => {
       assert.deepStrictEqual([a.tags(), c.tags()], [["PeerConnected"], ["PeerConnected"]])
     }))
 
-  it.effect("a peer that breaks a rule loses its connection, and nobody else's ends", () =>
+  it.effect("a peer that breaks a rule loses its own connection, and other connections stay", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b, c] = [add("a"), add("b"), add("c")]

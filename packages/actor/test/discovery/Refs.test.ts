@@ -19,7 +19,7 @@ const start = (name: string) => Actor.start(name, { expose: N.neighbours })
 const three = Effect.all([start("a"), start("b"), start("c")])
 
 describe("A reference", () => {
-  it.effect("introduces two actors: from then on nobody stands between them", () =>
+  it.effect("a reference introduces two actors, which then talk without an actor in between", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.strictEqual(yield* a.run(N.meets({ to: b.ref })), "b")
@@ -60,7 +60,7 @@ describe("A reference", () => {
       assert.strictEqual(yield* portal.run(increment({ by: 1 })), 101)
     }).pipe(Effect.provide(Counter.layer), inTree))
 
-  it.effect("grants nothing: what it says of its actor does not open what is not exposed", () =>
+  it.effect("a reference grants nothing: its list of endpoints opens no endpoint that the actor does not expose", () =>
     Actor.nursery(Effect.gen(function*() {
       const dumb = yield* Actor.start("dumb", { expose: [N.works] })
       const a = yield* start("a")
@@ -68,7 +68,7 @@ describe("A reference", () => {
       assert.match(yield* a.run(N.meets({ to: lies as never })), /^EndpointUnknown: dumb@\d+ does not expose poke/)
     })).pipe(inTree))
 
-  it.effect("to oneself, to another tree, to somebody who is gone, opens nothing and says why", () =>
+  it.effect("a reference to oneself, to another tree or to an ended actor opens nothing, and the error says why", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.match(
@@ -128,7 +128,7 @@ describe("A borrowed portal", () => {
     })).pipe(Effect.scoped, drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("to those above us: root and parent; nobody cancels them", () =>
+  it.effect("an actor runs calls at the root and at its parent, and can cancel neither", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       yield* Effect.forkChild(a.run(N.hosts({ name: "b", unique: false })))

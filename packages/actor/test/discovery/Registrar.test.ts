@@ -66,7 +66,7 @@ describe("Registrar", () => {
     assert.isAtMost(Option.getOrThrow(HashMap.get(state().names, "twin")).links, 2)
   })
 
-  it("shares a name: the one that was ready last comes first, whoever claimed first", () => {
+  it("the registrar lists the holders of a shared name by the time they were ready, not by their claims", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "twin")
     claim("r/b", "twin")
@@ -76,7 +76,7 @@ describe("Registrar", () => {
     assert.deepStrictEqual(listed("nobody"), [])
   })
 
-  it("a name somebody wants alone has no second holder, whoever came first, from the claim on", () => {
+  it("a name that is claimed alone has no second holder from the claim on, in either order of claims", () => {
     const { claim, gone, ready } = registrar()
     claim("r/a", "shared")
     assert.strictEqual(claim("r/b", "shared", true), "taken by a")
@@ -121,7 +121,7 @@ describe("Registrar", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("a claim that is said twice is one claim, and nobody takes over the uuid of another one", () => {
+  it("a claim that is said twice is one claim, and cannot take over the uuid of another actor", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "alice", true)
     assert.strictEqual(claim("r/a", "alice", true), "")
@@ -307,26 +307,30 @@ describe("Registrar, whatever comes in whatever order", () => {
     }
   )
 
-  it.prop("the index of names says what is held, and nothing is kept of who has gone", { ops: Ops }, ({ ops }) => {
-    walk(ops, ({ after }) => {
-      const all = held(after).map(({ entry }) => `${entry.actor.name} ${entry.actor.uuid}`).toSorted()
-      const indexed = Array.from(
-        HashMap.entries(after.names),
-        ([name, { uuids }]) => Array.from(uuids, (uuid) => `${name} ${uuid}`)
-      )
-      assert.deepStrictEqual(indexed.flat().toSorted(), all)
-      assert.isTrue(indexed.every((uuids) => uuids.length > 0))
-      const below = Array.from(
-        HashMap.entries(after.children),
-        ([parent, uuids]) => Array.from(uuids, (uuid) => `${parent}/${uuid}`)
-      )
-      assert.isTrue(below.every((uuids) => uuids.length > 0))
-      const edges = held(after).filter(({ entry }) => entry.path.length > 1).map(({ entry }) =>
-        entry.path.slice(-2).join("/")
-      )
-      assert.deepStrictEqual(below.flat().toSorted(), edges.toSorted())
-    })
-  })
+  it.prop(
+    "the index of names agrees with the entries, and keeps nothing of actors that have ended",
+    { ops: Ops },
+    ({ ops }) => {
+      walk(ops, ({ after }) => {
+        const all = held(after).map(({ entry }) => `${entry.actor.name} ${entry.actor.uuid}`).toSorted()
+        const indexed = Array.from(
+          HashMap.entries(after.names),
+          ([name, { uuids }]) => Array.from(uuids, (uuid) => `${name} ${uuid}`)
+        )
+        assert.deepStrictEqual(indexed.flat().toSorted(), all)
+        assert.isTrue(indexed.every((uuids) => uuids.length > 0))
+        const below = Array.from(
+          HashMap.entries(after.children),
+          ([parent, uuids]) => Array.from(uuids, (uuid) => `${parent}/${uuid}`)
+        )
+        assert.isTrue(below.every((uuids) => uuids.length > 0))
+        const edges = held(after).filter(({ entry }) => entry.path.length > 1).map(({ entry }) =>
+          entry.path.slice(-2).join("/")
+        )
+        assert.deepStrictEqual(below.flat().toSorted(), edges.toSorted())
+      })
+    }
+  )
 
   it.prop(
     "the actors of one name are listed as among all, and their index does not outgrow them",
@@ -344,7 +348,7 @@ describe("Registrar, whatever comes in whatever order", () => {
   )
 
   it.prop(
-    "a word of somebody who is not here, or a claim that is refused, changes nothing",
+    "a word of an unknown actor, or a claim that is refused, changes nothing",
     { ops: Ops },
     ({ ops }) => {
       walk(ops, ({ after, before, input, outcome }) => {

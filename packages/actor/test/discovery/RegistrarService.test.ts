@@ -61,7 +61,7 @@ const watchers = (registrar: RegistrarService): number =>
   (registrar as unknown as { readonly watchers: ReadonlySet<unknown> }).watchers.size
 
 describe("A watcher", () => {
-  it.effect("gets everybody who is there, then each change in order", () =>
+  it.effect("a watcher gets every listed actor, then each change in order", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")
@@ -75,7 +75,7 @@ describe("A watcher", () => {
       assert.deepStrictEqual(heard, ["all a r", "Up b", "Up c", "Down c", "Down b", "Up d"])
     }))
 
-  it.effect("of one name hears of nobody else", () =>
+  it.effect("a watcher of one name hears of that name alone", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a", "x")
@@ -141,7 +141,7 @@ describe("A stale entry", () => {
       assert.deepStrictEqual(events.map(({ _tag }) => _tag), ["RegistryStale"])
     }))
 
-  it.effect("stays where the actor is still there, and so do the root and what nobody knows", () =>
+  it.effect("a report of a stale entry changes nothing where the actor is alive, is the root, or is unknown", () =>
     Effect.gen(function*() {
       const { events, registrar } = make(() => Effect.succeed(false))
       yield* come(registrar, "r/a")
@@ -208,7 +208,7 @@ describe("Only a parent speaks of its children", () => {
       assert.deepStrictEqual(yield* registrar.list(undefined), before)
     }))
 
-  it.effect("a late word of somebody who is forgotten means nothing", () =>
+  it.effect("a late word of a forgotten actor changes nothing", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* asked(registrar, "a", ready.endpoint.name, { uuid: "x", pid: 1 })

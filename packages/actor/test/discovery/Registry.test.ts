@@ -130,7 +130,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* second.run(N.lookup({ name: "twin" })), "twin")
     })).pipe(inTree))
 
-  it.effect("watch: everybody who is there, then who comes and goes, near and far", () =>
+  it.effect("a watch of the registry has every listed actor, then each that comes or goes, near and far", () =>
     Actor.nursery(Effect.gen(function*() {
       const { c } = yield* deep
       const far = yield* Effect.forkChild(c.run(N.watches({ name: "x", count: 4 })))
@@ -147,7 +147,7 @@ describe("Registry", () => {
 })
 
 describe("A name", () => {
-  it.effect("that one has alone is refused to others, whoever came first, wherever they are; and free afterwards", () =>
+  it.effect("a name that one actor holds alone is refused to others everywhere, and is free afterwards", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
       const holder = yield* Actor.start("x", { expose: [N.poke], unique: true })
@@ -164,7 +164,7 @@ describe("A name", () => {
       assert.strictEqual(yield* (yield* Registry.wait([N.poke], "x")).run(N.poke()), "x")
     })).pipe(inTree))
 
-  it.effect("is free as soon as its holder has ended, for whoever ended it, at any depth", () =>
+  it.effect("a name is free as soon as its holder has ended, by any actor and at any depth", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, b, c } = yield* deep
       for (const from of [a, b, c]) {
@@ -224,7 +224,7 @@ describe("An entry goes with its actor", () => {
       assert.strictEqual(yield* names, "root")
     })).pipe(inTree))
 
-  it.effect("that is lost, or whose parent is: with all below it, and nobody it leaves behind comes back", () => {
+  it.effect("a lost actor loses its entry with those of all actors below it, and none of them comes back", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       for (const victim of ["a", "b"]) {

@@ -113,7 +113,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual(actor.peers.snapshot().map(({ actor }) => actor.name), ["b"])
     }))
 
-  it.effect("the 65th drives the oldest out; who is known is driven out by nobody", () =>
+  it.effect("the 65th unauthenticated connection evicts the oldest one, and never an authenticated peer", () =>
     Effect.gen(function*() {
       const { actor, knock, stranger: known } = yield* atTheDoor
       known.say(hello("b"))

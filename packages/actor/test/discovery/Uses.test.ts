@@ -76,7 +76,7 @@ describe("A root that does not answer", () => {
 })
 
 describe("An actor whose parent is still starting", () => {
-  it.effect("is listed when it is ready; whoever looks for it from outside waits for its parent", () =>
+  it.effect("an actor is listed when it is ready, and a search from outside of its parent waits for the parent", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* site.begin
       const a = yield* Actor.start("a", { expose: N.neighbours })

@@ -48,7 +48,7 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).replaced.lost, 1)
       })))
 
-  it.effect("G145: gets no task from the moment its connection ends, before anybody knows how it ended", () => {
+  it.effect("G145: a worker gets no task once its connection has ended, before its exit is known", () => {
     const handles = new Map<string, ProcessHandle>()
     const exits: Array<() => void> = []
     const between = (handle: ProcessHandle): ProcessHandle => {
@@ -229,7 +229,7 @@ describe("A worker that dies", () => {
 })
 
 describe("A worker that is ending", () => {
-  it.effect("G145: gets no more tasks once somebody else ends it, though its connection is open", () =>
+  it.effect("G145: a worker gets no more tasks once its owner ends it, though its connection is open", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>

@@ -50,7 +50,7 @@ describe("Options of a pool", () => {
     [{ size: 1, startAttempts: NaN }, /startAttempts NaN: a whole number/]
   ]
 
-  it.effect("G166: are refused where they make no sense, by name and with what is needed", () =>
+  it.effect("G166: options that make no sense are refused by name, with the values that are allowed", () =>
     Effect.gen(function*() {
       for (const [options, message] of refused) {
         const made = Effect.scoped(Pool.make({ name: "crew", expose: [work], ...options } as never))

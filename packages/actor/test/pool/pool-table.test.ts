@@ -454,7 +454,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual([model.said(), model.states()], [["fail 1"], ""])
   })
 
-  it("tells nobody of a worker that is given up where no task waits", () => {
+  it("a worker that is given up while no task waits is told to no task", () => {
     const model = open({ attempts: 3 })
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
     model.said()

@@ -352,7 +352,7 @@ describe("The end of a pool", () => {
         assert.deepStrictEqual((yield* Actor.statistics).children, [])
       }))))
 
-  it.effect("G142: ends what is left when the time for draining is over", () =>
+  it.effect("G142: tasks that are left when the time for draining is over are ended", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const [task, other] = yield* beginAll(2, Effect.flip(pool.run(work({ millis: 60_000 }))))

@@ -79,7 +79,7 @@ describe("leaving", () => {
       assert.strictEqual(error._tag, "Refused")
     })))
 
-  it.effect("G41: what nobody read is dropped, however much it is", () =>
+  it.effect("G41: unread items of a left dialog are dropped, at any number", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(yield* bob.open(tell({ count: 5000 }), () => Effect.succeed("mine")), "mine")
       assert.strictEqual(
@@ -130,7 +130,7 @@ describe("leaving", () => {
       )
     })))
 
-  it.effect("a stream that nobody uses harms nobody", () =>
+  it.effect("a stream that is never used harms no dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(stay({ cleanup: 100 }), (dialog) => dialog.cancel("unused"))
@@ -213,7 +213,7 @@ describe("several dialogs", () => {
       assert.strictEqual(error.by.name, "root")
     })))
 
-  it.effect("G47: openScoped lives as long as its Scope; a far failure wakes nobody, and shows at the next use", () =>
+  it.effect("G47: openScoped lives as long as its Scope, and a far failure interrupts no fiber and shows at the next use", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* Effect.scoped(Effect.gen(function*() {

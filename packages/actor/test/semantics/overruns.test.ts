@@ -101,7 +101,7 @@ describe("a slow reader", () => {
       assert.deepStrictEqual(journal, ["100 stopped after 9", "100 stay starts", "200 stay cancelled by root: full"])
     })))
 
-  it.effect("G30: an error overtakes what is unread", () =>
+  it.effect("G30: an error overtakes unread items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       const error = yield* Effect.flip(bob.open(gush(), ({ stream }) =>

@@ -138,7 +138,7 @@ describe("peers", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G66: of two that want a name alone one gets it, nobody else may share it, and it is free when that one is gone", () =>
+  it.effect("G66: one of two actors that claim a name alone gets it, no other shares it, and it is free when its holder ends", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const alone = Effect.exit(Actor.start("only", { expose, unique: true }))
@@ -240,7 +240,7 @@ describe("peers", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G69: a lost peer is noticed at once: what is open on it fails, what it had open is interrupted", () => {
+  it.effect("G69: a lost peer is noticed at once: calls open on it fail, and the calls that it made are interrupted", () => {
     ran.length = 0
     const { kill, layer } = killable()
     return drained(
@@ -296,7 +296,7 @@ describe("peers", () => {
       }).pipe(until(10_000))
     ).pipe(Effect.provide(MemoryActor.layer({ expose: [here] }))))
 
-  it.effect("an actor that has ended is found by nobody, and its name waits for another", () =>
+  it.effect("an actor that has ended is not found any more, and its name waits for another", () =>
     inMemory(
       Effect.scoped(Actor.nursery(Effect.gen(function*() {
         const first = yield* Actor.start("bro", { expose })

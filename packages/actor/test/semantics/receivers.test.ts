@@ -74,7 +74,7 @@ const now = (stream: Talk) =>
 const none = { failed: 0, dropped: 0, repaired: 0, answered: 0, cancelled: 0 }
 
 describe("a payload that does not match", () => {
-  it.effect("G129: fails its reader alone where nobody says otherwise, and the items of its chunk arrive in order", () =>
+  it.effect("G129: a payload that does not match fails its reader alone by default, and the items of its chunk arrive in order", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, each, { receiver: PayloadReceiver.fail })
       assert.deepStrictEqual(seen.items, [1, 2, "PayloadInvalid", 4, 5, "PayloadInvalid", 7])
@@ -455,7 +455,7 @@ describe("the decisions of receivers", () => {
       assert.deepStrictEqual(seen.heard, [...Array.from({ length: 66 }, (_, i) => String(3 * i + 3)), "listen"])
     })))
 
-  it.effect("G134: what is dropped gives its sender the credit back: a window of four is no end", () =>
+  it.effect("G134: dropped items give their credit back to the sender: a window of four never fills", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const read = (size: number) =>
         bob.open(

@@ -57,7 +57,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(heard, numbers(1, 5000))
     })))
 
-  it.effect("G48: it is used once: what is ended stays ended, in either direction", () =>
+  it.effect("G48: a stream is used once: an ended direction stays ended", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         echo(),
@@ -96,7 +96,7 @@ describe("a stream", () => {
       )
     })))
 
-  it.effect("G48: close gives back what nobody read, ends our half, and may be repeated; the callee goes on", () =>
+  it.effect("G48: close gives unread items back, ends this half, and may be repeated, and the callee goes on", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const result = yield* bob.open(
         tell({ count: 5, linger: 1000 }),
@@ -115,7 +115,7 @@ describe("a stream", () => {
       assert.strictEqual(result, "done")
     })))
 
-  it.effect("G30: a failure is not an end: readers and writers get it, ahead of what is unread", () =>
+  it.effect("G30: a failure is not an end: readers and writers get it, ahead of unread items", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const errors = yield* Effect.scoped(Effect.gen(function*() {
         const { stream } = yield* bob.openScoped(gush())
@@ -149,7 +149,7 @@ describe("a stream", () => {
       assert.strictEqual(result, "gone")
     })))
 
-  it.effect("an end that nobody reads is no mistake", () =>
+  it.effect("an unread end of a stream is no mistake", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.strictEqual(
         yield* bob.open(tell({ count: 0, linger: 100 }), ({ result, stream }) => Effect.andThen(stream.end, result)),
@@ -245,7 +245,7 @@ describe("several readers", () => {
       assert.isAbove(counts[0]!, 10)
     })))
 
-  it.effect("G50: a slow reader waits for nobody else: it slows the feed, lags once, or loses silently, as it chose", () =>
+  it.effect("G50: a slow reader slows the feed, lags once, or loses silently, as it chose, and holds up no other reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 20, every: 10 }),
@@ -283,7 +283,7 @@ describe("several readers", () => {
       assert.isTrue(Cause.isDone(seen[2]))
     })))
 
-  it.effect("a reader that waits slows the feed down to itself, and nobody loses anything", () =>
+  it.effect("a reader that waits slows the feed down to itself, and no reader loses an item", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 50 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -297,7 +297,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen, [numbers(1, 50), numbers(1, 50)])
     })))
 
-  it.effect("a reader that stands still and leaves holds nobody up any longer, also in the middle of a message", () =>
+  it.effect("a reader that stands still and leaves frees the others, also in the middle of a message", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 200 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -314,7 +314,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen.slice(-199), numbers(2, 200))
     })))
 
-  it.effect("G50: a reader that comes late begins with the oldest message that nobody has read, or with the end", () =>
+  it.effect("G50: a reader that comes late begins with the oldest unread message, or with the end", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         tell({ count: 10, every: 10 }),
@@ -342,7 +342,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(late, [3, 4, 5])
     })))
 
-  it.effect("G31, G50: nothing is lost by a reader's coming and going, and nothing is read for nobody", () =>
+  it.effect("G31, G50: a reader that comes or goes loses no item, and nothing is read ahead without a reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(
         echo(),
@@ -376,7 +376,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(rest, [[1], 2, [3, 4, 5]])
     })))
 
-  it.effect("G50: a reader whose stream has ended holds up nobody, though its Scope lives on; read again it is empty", () =>
+  it.effect("G50: a reader whose stream has ended holds up no other, though its Scope lives on, and is empty when read again", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(tell({ count: 500 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
@@ -388,7 +388,7 @@ describe("several readers", () => {
       assert.deepStrictEqual(seen, [numbers(1, 3), numbers(1, 500), []])
     })))
 
-  it.effect("G50: the owner's own receive is one of the readers and holds up nobody: it is told once what it lost", () =>
+  it.effect("G50: the owner's own receive is one of the readers, holds up no other, and is told once what it lost", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const [all, told, rest] = yield* bob.open(
         tell({ count: 500, linger: 1000 }),
