@@ -155,13 +155,13 @@ describe("A Discovery of a root", () => {
     MemoryActor.layer.pipe(Layer.provide(Layer.succeed(Discovery.Discovery, { open })))
   const silent = /its Discovery did not answer within 300 ms \(Timeouts\.connect\)/
 
-  it.live("that never answers a claim is ActorUnreachable", () =>
+  it.live("a Discovery of a root that never answers a claim is ActorUnreachable", () =>
     Effect.gen(function*() {
       const layer = over((below) => ({ ...below, claim: () => Effect.never }))
       assert.match(yield* messageOf(start, layer), silent)
     }))
 
-  it.live("that never answers a list is ActorUnreachable", () =>
+  it.live("a Discovery of a root that never answers a list is ActorUnreachable", () =>
     Effect.gen(function*() {
       const layer = over((below) => ({ ...below, list: () => Effect.never }))
       assert.match(yield* messageOf(Registry.list(), layer), silent)
@@ -181,13 +181,13 @@ describe("A Discovery of a root", () => {
 })
 
 describe("An ambient Layer", () => {
-  it.live("that fails with a tagged error is named with the error's tag and fields", () =>
+  it.live("an ambient Layer that fails with a tagged error is named with the error's tag and fields", () =>
     Effect.gen(function*() {
       const message = yield* messageOf(Registry.list(), MemoryActor.layer({ ambient: Failing }))
       assert.match(message, /the ambient "failing" of .* cannot be built \(step: layer\): DbDown .*db1/)
     }))
 
-  it.live("that is never built is named, in time", () =>
+  it.live("an ambient Layer that is never built is named, in time", () =>
     Effect.gen(function*() {
       const message = yield* messageOf(Registry.list(), MemoryActor.layer({ ambient: Silent }))
       assert.match(message, /the ambient "silent" of .*: it was not built within 300 ms: raise Timeouts\.spawn/)

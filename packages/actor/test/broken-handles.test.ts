@@ -71,7 +71,7 @@ describe("A process handle", () => {
     })
   }
 
-  it.effect("G97: that reports its exit twice, or as nonsense, is one exit", () => {
+  it.effect("G97: a process handle that reports its exit twice, or as nonsense, is one exit", () => {
     const callbacks: Array<(exit: any) => void> = []
     return Effect.gen(function*() {
       const region = yield* Effect.forkChild(Effect.flip(Actor.nursery(Effect.andThen(start, Effect.never))))
@@ -86,7 +86,7 @@ describe("A process handle", () => {
 })
 
 describe("A listener for the end of an actor", () => {
-  it.effect("G97: may throw: everybody else hears it, and the nursery is left", () => {
+  it.effect("G97: a listener may throw: everybody else hears it, and the nursery is left", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       const local = yield* current

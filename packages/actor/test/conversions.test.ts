@@ -44,7 +44,7 @@ describe("a dialog's stream as Effect's own", () => {
       assert.strictEqual(error, "broken")
     })))
 
-  it.effect("reads only what a narrower schema lets through, until its Scope closes", () =>
+  it.effect("a dialog's stream reads only what a narrower schema lets through, until its Scope closes", () =>
     inChat(Effect.fnUntraced(function*(stream) {
       yield* stream.sendAll([say("short"), say("much too long"), say("long again, but fine")])
       yield* Effect.scoped(Effect.gen(function*() {

@@ -43,7 +43,7 @@ describe("a value that is too deep, or contains itself,", () => {
         assert.match(error.issue, expected[shape])
       }).pipe(inMemory))
 
-    it.effect(`G105: in a declared error arrives as text with the reason (${shape})`, () =>
+    it.effect(`G105: an over-deep value in a declared error arrives as text with the reason (${shape})`, () =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(tangle({ shape })))
         assert.instanceOf(error, ActorError.RemoteActorError)

@@ -45,7 +45,7 @@ describe("a dialog", () => {
       assert.instanceOf(error, Kicked)
     })))
 
-  it.effect("absorbs our own cancel, and returns it as the outcome", () =>
+  it.effect("a dialog absorbs our own cancel, and returns it as the outcome", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const state = yield* bob.open(
         park(),
@@ -83,7 +83,7 @@ describe("a dialog", () => {
       void Cause
     })))
 
-  it.effect("gives every subscriber every item", () =>
+  it.effect("a dialog gives every subscriber every item", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const counts = yield* bob.open(flood({ items: 1000 }), (dialog) =>
         Effect.scoped(Effect.gen(function*() {

@@ -101,7 +101,7 @@ const Counted = Layer.effect(
 describe("A Discovery of the program's around the registrar", () => {
   for (const { run, title } of DiscoverySuite.contract(DiscoverySuite.fromLayer(Counted))) it.live(title, () => run)
 
-  it.effect("sees every start of a tree", () =>
+  it.effect("a Discovery of the program's around the registrar sees every start of a tree", () =>
     Effect.gen(function*() {
       yield* Effect.scoped(Actor.startScoped("counted-by-the-program", { expose: [] }))
       assert.include(claims, "counted-by-the-program")

@@ -15,7 +15,7 @@ import { drained, until } from "./support/Time.ts"
 const rootThatServes = MemoryActor.layer({ expose: [audit, waits] })
 
 describe("an actor that is not ready yet", () => {
-  it.effect("asks its parent, and logs, while its layers are built", () =>
+  it.effect("an actor that is not ready yet asks its parent, and logs, while its layers are built", () =>
     Effect.gen(function*() {
       const logs = captureLogs()
       const answer = yield* Actor.runInActor(curious()).pipe(

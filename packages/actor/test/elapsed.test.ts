@@ -66,7 +66,7 @@ const settableClock = () => {
 }
 
 describe("A bound of this process", () => {
-  it.effect("G92: elapses after exactly its length, by the program's clock", () =>
+  it.effect("G92: a bound of this process elapses after exactly its length, by the program's clock", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(elapsed(4750))
       yield* TestClock.adjust(4749)
@@ -75,14 +75,14 @@ describe("A bound of this process", () => {
       yield* Fiber.join(fiber)
     }))
 
-  it.effect("elapses in one long step of a test's clock", () =>
+  it.effect("a bound of this process elapses in one long step of a test's clock", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(elapsed(30_000))
       yield* TestClock.adjust("1 hour")
       assert.isDefined(fiber.pollUnsafe())
     }))
 
-  it.effect("G92: counts a stop of the process as no more than a slice", () =>
+  it.effect("G92: a bound of this process counts a stop of the process as no more than a slice", () =>
     Effect.gen(function*() {
       const { clock, now } = stoppedClock(3, 35_000)
       yield* Effect.provideService(elapsed(30_000), Clock.Clock, clock)

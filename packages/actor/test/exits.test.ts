@@ -77,7 +77,7 @@ describe("How an actor ended", () => {
 })
 
 describe("A cleanup that fails, of an actor that its owner ended,", () => {
-  it.effect("G94: fails the runInActor that had succeeded", () =>
+  it.effect("G94: a failed cleanup of an ended actor fails the runInActor that had succeeded", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(answersAndDies()))
       assert.deepStrictEqual(reasonsOf(exit), ["Fail the release broke"])
@@ -109,7 +109,7 @@ describe("A cleanup that fails, of an actor that its owner ended,", () => {
       assert.deepStrictEqual(othersOf(exit), ["the release broke"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G94: rides with the failure of a nursery as data", () =>
+  it.effect("G94: a failed cleanup of an ended actor rides with the failure of a nursery as data", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Effect.andThen(start("frank"), Effect.fail("mine"))))
       assert.deepStrictEqual(reasonsOf(exit), ["Fail mine"])

@@ -57,7 +57,7 @@ const told = (lines: ReadonlyArray<Line>, endpoint: string): boolean =>
 const untidied = ["Interrupt", `Die ${broke}`]
 
 describe("a finalizer that dies after a cancel", () => {
-  it.effect("G82: is in the cause of a call's caller, as it would be here", () =>
+  it.effect("G82: a finalizer that dies after a cancel is in the cause of a call's caller, as it would be here", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       assert.deepStrictEqual(yield* interrupted(untidy({ millis: 0 })), untidied)
       assert.deepStrictEqual(yield* interrupted(bob.run(untidy({ millis: 0 }))), untidied)
@@ -77,7 +77,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.instanceOf(exit.cause.reasons.find(Cause.isFailReason)?.error, Spilt)
     })))
 
-  it.effect("G82: makes a stream die that was left early, as it would here", () =>
+  it.effect("G82: a finalizer that dies after a cancel makes a stream die that was left early, as it would here", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const first = <E, R>(stream: Stream.Stream<number, E, R>) =>
         Effect.map(Effect.exit(Stream.runCollect(Stream.take(stream, 1))), reasons)
@@ -133,7 +133,7 @@ describe("a finalizer that dies after a cancel", () => {
       )
     })))
 
-  it.effect("G82: rides along with the body's own error, which can be caught, and is told", () =>
+  it.effect("G82: a failed finalizer rides along with the body's own error, which can be caught, and is told", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const events = yield* collectEvents
@@ -152,7 +152,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.isTrue(told(logs.lines, "untidyTalk"))
     })))
 
-  it.effect("G82: is the result of a dialog that was cancelled in its body, and raised", () =>
+  it.effect("G82: a failed finalizer is the result of a dialog that was cancelled in its body, and raised", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const exit = yield* Effect.exit(bob.open(untidyTalk(), (dialog) => dialog.cancel("enough")))
       assert.deepStrictEqual(reasons(exit), [`Fail ${broke}`])

@@ -22,7 +22,7 @@ const failing = (actor: Effect.Success<ReturnType<typeof serving>>, call: unknow
   Effect.forkChild(Effect.flip(actor.call(call)), { startImmediately: true })
 
 describe("The last word of an actor", () => {
-  it.effect("G87: says who ended it and why, and what failed in its cleanup", () =>
+  it.effect("G87: the last word of an actor says who ended it and why, and what failed in its cleanup", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(releaseDies)
       actor.cancel(parent, "done for today")
@@ -35,7 +35,7 @@ describe("The last word of an actor", () => {
       assert.deepStrictEqual(exit?.cleanup.map(({ message }) => message), ["the release broke"])
     })))
 
-  it.effect("G87: says what was cut off", () =>
+  it.effect("G87: the last word of an actor says what was cut off", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(handlerHangs)
       yield* failing(actor, handlerHangs())
@@ -62,7 +62,7 @@ describe("The last word of an actor", () => {
 })
 
 describe("An error of an actor that is ending", () => {
-  it.effect("G91: says so, for work that is cancelled with its actor", () =>
+  it.effect("G91: an error of an actor that is ending says so, for work that is cancelled with its actor", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       const call = yield* failing(actor, work({ cleanup: 0 }))
@@ -71,7 +71,7 @@ describe("An error of an actor that is ending", () => {
       assert.deepInclude(yield* Fiber.join(call), { _tag: "ContextCancelled", reason: "done", ending: true })
     })))
 
-  it.effect("G91: says so, for work that fails with its actor", () =>
+  it.effect("G91: an error of an actor that is ending says so, for work that fails with its actor", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       const call = yield* failing(actor, work({ cleanup: 0 }))
@@ -80,7 +80,7 @@ describe("An error of an actor that is ending", () => {
       assert.deepInclude(yield* Fiber.join(call), { _tag: "RemoteActorError", ending: true })
     })))
 
-  it.effect("G91: refuses a call that comes while it ends, in the name of who ends it", () =>
+  it.effect("G91: an ending actor's error refuses a call that comes while it ends, in the name of who ends it", () =>
     drained(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const actor = yield* start([work])
@@ -99,7 +99,7 @@ describe("An error of an actor that is ending", () => {
       yield* actor.ended
     })))
 
-  it.effect("G91: is not said of an actor that lives on", () =>
+  it.effect("G91: an error of an actor that is ending is not said of an actor that lives on", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work, releaseDies)
       const call = yield* Effect.forkChild(actor.call(work({ cleanup: 0 })), { startImmediately: true })
@@ -114,7 +114,7 @@ describe("An error of an actor that is ending", () => {
 })
 
 describe("An actor that is told from outside to end", () => {
-  it.effect("G90: asks its parent, and goes on serving until that ends it", () =>
+  it.effect("G90: a signalled actor asks its parent, and goes on serving until that ends it", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(short)
       actor.signal("SIGTERM", 143)
@@ -166,7 +166,7 @@ describe("An actor that is told from outside to end", () => {
       assert.deepStrictEqual(yield* actor.ended, { how: "parent-lost", code: 143 })
     })))
 
-  it.effect("says what told it to end where it is not ready yet, and who", () =>
+  it.effect("a signalled actor says what told it to end where it is not ready yet, and who", () =>
     drained(Effect.gen(function*() {
       const told = (actor: Effect.Success<ReturnType<typeof start>>) =>
         actor.failures().map((failure) => "boxed" in failure ? failure.boxed.message : failure._tag)

@@ -220,7 +220,7 @@ describe("Every way up", () => {
     })
   }
 
-  it("is no longer than the bounds of asking, finalizing and terminating together: 6 seconds", () => {
+  it("every way up is no longer than the bounds of asking, finalizing and terminating together: 6 seconds", () => {
     const [rung, actions] = Ladder.step("Running", "end")
     const first = actions.find((action) => action._tag === "Wait")!
     const all = durations(rung, Ladder.boundOf(Timeouts.defaults, first.bound))
@@ -229,7 +229,7 @@ describe("Every way up", () => {
     assert.strictEqual(Math.max(...all), 6_000)
   })
 
-  it("is a second for an actor that does not answer", () => {
+  it("every way up is a second for an actor that does not answer", () => {
     const { actions } = climb(["end", "elapsed", "elapsed"])
     const waits = actions.flatMap((action) =>
       action._tag === "Wait" && action.bound !== "reap" ? [Ladder.boundOf(Timeouts.defaults, action.bound)] : []

@@ -45,7 +45,7 @@ describe("a transport that throws", () => {
       })
   )
 
-  it.effect("G79: in every way at once, costs its connection and nothing else", () =>
+  it.effect("G79: a transport that throws in every way at once, costs its connection and nothing else", () =>
     Effect.gen(function*() {
       const { left, throwNow } = throwing(["write", "end", "destroy"])
       yield* settle
@@ -59,7 +59,7 @@ describe("a transport that throws", () => {
       assert.strictEqual(left.lost.length, 1)
     }))
 
-  it.effect("G79: when it is started, is a connection that ended before it was greeted", () =>
+  it.effect("G79: a transport that throws when it is started, is a connection that ended before it was greeted", () =>
     Effect.gen(function*() {
       const [near] = MemoryTransport.pair()
       const end = new End({ ...near, start: () => assert.fail("no start today") }, dialler("left"))
@@ -74,7 +74,7 @@ describe("a callback that throws", () => {
     throw new Error("out of luck")
   }
 
-  it.effect("G79: in a dialog's word, loses the connection; the other dialogs end, once", () =>
+  it.effect("G79: a callback that throws in a dialog's word, loses the connection; the other dialogs end, once", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -105,7 +105,7 @@ describe("a callback that throws", () => {
       assert.deepStrictEqual([left.lost.length, left.closed?._tag, woken], [2, "ActorLost", 1])
     }))
 
-  it.effect("G79: in an owner, loses the connection with the reason", () =>
+  it.effect("G79: a callback that throws in an owner, loses the connection with the reason", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle
@@ -146,7 +146,7 @@ describe("a callback that throws", () => {
       assert.deepStrictEqual(lost.map(({ _tag }) => _tag), ["ProtocolViolation"])
     }))
 
-  it("wakes every waiter, once, and not those who left", () => {
+  it("a callback that throws wakes every waiter, once, and not those who left", () => {
     const waiters = new Waiters<number>()
     const woken: Array<number> = []
     waiters.add(broken)
@@ -164,7 +164,7 @@ describe("a callback that throws", () => {
 })
 
 describe("a program that froze Error", () => {
-  it("still gets errors, with the stacks that they have", () => {
+  it("a program that froze Error still gets errors, with the stacks that they have", () => {
     const limit = Object.getOwnPropertyDescriptor(Error, "stackTraceLimit")!
     Object.defineProperty(Error, "stackTraceLimit", { ...limit, writable: false })
     try {
@@ -178,7 +178,7 @@ describe("a program that froze Error", () => {
     }
   })
 
-  it.effect("G79: still hears of a lost actor", () =>
+  it.effect("G79: a program that froze Error still hears of a lost actor", () =>
     Effect.gen(function*() {
       const [left, right] = pair()
       yield* settle

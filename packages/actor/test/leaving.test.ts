@@ -34,7 +34,7 @@ const stage = () => {
 const states = Effect.map(Actor.statistics, ({ children }) => children.map(({ actor, state }) => [actor.name, state]))
 
 describe("An actor that asks to leave", () => {
-  it.effect("G95: is ended in its own name after the grace, and its nursery goes on", () => {
+  it.effect("G95: a leaving actor is ended in its own name after the grace, and its nursery goes on", () => {
     const { layer, leave } = stage()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -61,7 +61,7 @@ describe("An actor that asks to leave", () => {
     }).pipe(drained, Effect.provide(layer))
   })
 
-  it.effect("G95, G58: is ended after those that depend on it, where its owner is ending too", () => {
+  it.effect("G95, G58: a leaving actor is ended after those that depend on it, where its owner is ending too", () => {
     const { layer, leave } = stage()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh
@@ -86,7 +86,7 @@ describe("An actor that asks to leave", () => {
     }).pipe(drained, Effect.provide(layer))
   })
 
-  it.effect("G95: is not waited for when its process goes away meanwhile", () => {
+  it.effect("G95: an actor that asks to leave is not waited for when its process goes away meanwhile", () => {
     const { layer, leave } = stage()
     return Effect.gen(function*() {
       yield* Journal.fresh

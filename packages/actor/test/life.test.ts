@@ -184,7 +184,7 @@ const whole = ["settled", "settled", "settled", "settled", "settled", "settled"]
 
 describe("The life of an actor", () => {
   for (const [state, { path, rows }] of Object.entries(table)) {
-    it(`in ${state} makes of every input what its table says`, () => {
+    it(`the life of an actor in ${state} makes of every input what its table says`, () => {
       assert.strictEqual(after(...path)[0]._tag, state === "Draining" ? "Serving" : state)
       assert.deepStrictEqual(
         Object.fromEntries(names.map((name) => [name, row(path, name)])),
@@ -262,7 +262,7 @@ describe("The life of an actor", () => {
     [["signal", "lost"], { _tag: "ParentLost", signal: sigterm }]
   ]
   for (const [path, why] of ended) {
-    it(`tells its handlers and its owner why it ends after ${path.join(" and ")}`, () => {
+    it(`the life of an actor tells its handlers and its owner why it ends after ${path.join(" and ")}`, () => {
       const [state] = after(...serving, ...path)
       const [, actions] = Life.step<string>(state, inputs.settled)
       assert.deepStrictEqual(state, { _tag: "Ending", why, part: "handlers", cleanup: [] })
@@ -299,7 +299,7 @@ describe("The life of an actor", () => {
     assert.strictEqual(state._tag, "Ended")
   }, many)
 
-  it("keeps a bounded number of failures", () => {
+  it("the life of an actor keeps a bounded number of failures", () => {
     let [state] = after(...serving, "cancel")
     for (let i = 0; i < 100; i++) [state] = Life.step<string>(state, inputs.uncaught)
     assert.strictEqual(state._tag === "Ending" ? state.cleanup.length : 0, Life.maxFailures)

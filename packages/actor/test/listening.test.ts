@@ -68,7 +68,7 @@ const doors = (listening: Effect.Effect<void> = Effect.void) => {
 }
 
 describe("an actor whose door was taken away", () => {
-  it.effect("opens it once for all who ask where it listens, and closes what it had", () =>
+  it.effect("an actor without its door opens it once for all who ask where it listens, and closes what it had", () =>
     Effect.gen(function*() {
       const { away, closed, listen } = doors(Effect.yieldNow)
       const peers = yield* listening(listen)
@@ -89,7 +89,7 @@ describe("an actor whose door was taken away", () => {
       assert.deepStrictEqual(yield* peers.addresses, ["/door/3"])
     }))
 
-  it.effect("hears nothing of a transport that throws when it is asked: its door stays", () =>
+  it.effect("an actor without its door hears nothing of a transport that throws when it is asked: its door stays", () =>
     Effect.gen(function*() {
       const { listen } = doors()
       const throwing = () => {
@@ -99,7 +99,7 @@ describe("an actor whose door was taken away", () => {
       assert.deepStrictEqual([yield* peers.addresses, yield* peers.addresses], [["/door/1"], ["/door/1"]])
     }))
 
-  it.effect("leaves no door open that is opened again while it ends", () =>
+  it.effect("an actor whose door was taken away leaves no door open that is opened again while it ends", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       let first = true

@@ -61,7 +61,7 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.deepStrictEqual(errors(), []))
   })
 
-  it.effect("G88: fails when its main fails, with an Error log and the failure at its owner", () => {
+  it.effect("G88: an actor's main fails when its main fails, with an Error log and the failure at its owner", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       const poller = yield* until(1000)(Actor.startScoped(Poller))
       const call = yield* Effect.forkChild(Effect.flip(poller.run(hold())))
@@ -109,7 +109,7 @@ describe("An actor with a main", () => {
       assert.deepStrictEqual(cleanups(events), ["its main did not end within 4750 ms"])
     }))).run)
 
-  it.effect("G72: tells what failed in the cleanup of its main", () =>
+  it.effect("G72: an actor with a main tells what failed in the cleanup of its main", () =>
     stage(Effect.gen(function*() {
       const events = yield* collectEvents
       const region = Effect.scoped(Effect.flatMap(Actor.startScoped(Broken), (broken) => broken.cancel("done")))
@@ -168,7 +168,7 @@ describe("A fiber in the background of an actor", () => {
     return Effect.map(run, () => assert.strictEqual(errors().length, 1))
   })
 
-  it.effect("G89: is told by a root, of the layers of what it exposes", () => {
+  it.effect("G89: a fiber in the background of an actor is told by a root, of the layers of what it exposes", () => {
     const { layer, lines } = captureLogs()
     const exposed = Actor.fn("exposed", {
       module: import.meta.url,

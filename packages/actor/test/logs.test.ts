@@ -126,7 +126,7 @@ describe("logs of an actor reach the root's loggers", () => {
       assert.deepStrictEqual(lines.map(text), Array.from({ length: 1000 }, (_, i) => `Info line ${i + 1}`))
     }))
 
-  it.effect("from below, each line names the actor it comes from", () =>
+  it.effect("logs of an actor reach the root's loggers from below, each line names the actor it comes from", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(deepTalk({ depth: 2 }), { name: "deep-2" }))
       assert.deepStrictEqual(

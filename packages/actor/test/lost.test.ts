@@ -50,7 +50,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G7: fails every open call and stream of it with the same ActorLost", () => {
+  it.effect("G7: an actor that is lost fails every open call and stream of it with the same ActorLost", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const scoped = Effect.scoped(Effect.gen(function*() {
@@ -132,7 +132,7 @@ describe("an actor that is lost", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("without a call there, an uncaught error is the nursery's failure, as itself", () => {
+  it.effect("an actor that is lost without a call there, an uncaught error is the nursery's failure, as itself", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {

@@ -169,11 +169,11 @@ describe("A monitor", () => {
     )
   }
 
-  it.effect("G121: of the owner keeps a loss from the nursery", () => hears("owner", true))
-  it.effect("G121: of the owner by a reference keeps a loss from the nursery", () =>
+  it.effect("G121: a monitor of the owner keeps a loss from the nursery", () => hears("owner", true))
+  it.effect("G121: a monitor of the owner by a reference keeps a loss from the nursery", () =>
     hears("owner by a reference", true))
-  it.effect("G121: of a peer leaves a loss to the nursery", () => hears("peer", false))
-  it.effect("G121: that was interrupted leaves a loss to the nursery", () => hears("owner that left", false))
+  it.effect("G121: a monitor of a peer leaves a loss to the nursery", () => hears("peer", false))
+  it.effect("G121: a monitor that was interrupted leaves a loss to the nursery", () => hears("owner that left", false))
 
   for (const monitored of [true, false]) {
     it.effect(`G121: of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>

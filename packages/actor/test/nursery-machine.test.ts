@@ -175,7 +175,7 @@ describe("A nursery", () => {
     })
   }
 
-  it("G94: keeps the cleanups that failed beside its first failure", () => {
+  it("G94: a nursery keeps the cleanups that failed beside its first failure", () => {
     const { cleanup, first } = run(["a", "b", "a lost", "b unclean"]).state
     assert.deepStrictEqual(cleanup.map(({ type }) => type), ["Error"])
     assert.strictEqual(first?.reasons.length, 1)
@@ -188,13 +188,13 @@ describe("A body that was interrupted", () => {
     assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
   })
 
-  it("is no failure of a region that is closing, where it only answers", () => {
+  it("a body that was interrupted is no failure of a region that is closing, where it only answers", () => {
     const { state } = run(["a", "returned"])
     const [after, actions] = Machine.step(state, { _tag: "BodyFailed", cause: Cause.interrupt(1) })
     assert.deepStrictEqual([after.first, after.others, actions], [undefined, [], []])
   })
 
-  it("keeps none where the region had failed before, or was not interrupted", () => {
+  it("a body that was interrupted keeps none where the region had failed before, or was not interrupted", () => {
     assert.isUndefined(run(["a", "a lost", "failed"]).state.body)
     assert.isUndefined(run(["failed"]).state.body)
     assert.isUndefined(run(["returned", "failed"]).state.body)

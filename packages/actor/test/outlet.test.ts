@@ -54,7 +54,7 @@ const make = (window = Credit.defaultWindow, maxFrame = 64 * MiB) => {
 const page = (bytes: number) => new Uint8Array(bytes)
 
 describe("Outlet", () => {
-  it.effect("G85: encodes no more large items than it can pay for, and goes on where the reader pays back", () =>
+  it.effect("G85: Outlet encodes no more large items than it can pay for, and goes on where the reader pays back", () =>
     Effect.gen(function*() {
       const { encoded, outlet, sent } = make()
       const fiber = yield* Effect.forkChild(outlet.send(Array.from({ length: 64 }, () => page(16 * MiB))))
@@ -66,7 +66,7 @@ describe("Outlet", () => {
       yield* Fiber.interrupt(fiber)
     }))
 
-  it.effect("G85: measures each item: what follows a small one is not taken for small", () =>
+  it.effect("G85: Outlet measures each item: what follows a small one is not taken for small", () =>
     Effect.gen(function*() {
       const { encoded, outlet } = make()
       const fiber = yield* Effect.forkChild(outlet.send([page(8), ...Array.from({ length: 16 }, () => page(2 * MiB))]))
@@ -109,7 +109,7 @@ describe("Outlet", () => {
 })
 
 describe("Batch", () => {
-  it.effect("collects no more than a chunk, or than the reader has paid for", () =>
+  it.effect("Batch collects no more than a chunk, or than the reader has paid for", () =>
     Effect.gen(function*() {
       const { outlet, sent } = make()
       const batch = new Batch({ outlet, context: Context.empty(), failed: () => {} })

@@ -152,7 +152,7 @@ const table: ReadonlyArray<readonly [string, string]> = [
 ]
 
 describe("An owned actor", () => {
-  it("that is killed says what it had not done: said goodbye, or exited after it", () => {
+  it("an owned actor that is killed says what it had not done: said goodbye, or exited after it", () => {
     const messages = (given: string) => exitAfter(given).cleanup.map(({ message }) => message)
     assert.match(messages("end ack elapsed elapsed killed").join(), /^it ended before it had said how its cleanup went/)
     assert.deepStrictEqual(messages("returned elapsed killed"), [
@@ -166,7 +166,7 @@ describe("An owned actor", () => {
     })
   }
 
-  it("G94: raises its cleanup where its owner ended it, and nowhere else", () => {
+  it("G94: an owned actor raises its cleanup where its owner ended it, and nowhere else", () => {
     const raised = (given: string) =>
       OwnedActor.raisedBy(live(given.split(" ") as ReadonlyArray<Word>).state).map(({ type }) => type)
     assert.deepStrictEqual(raised("end ack cancelled exit0"), ["Error"])
@@ -176,7 +176,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G93: that is lost is told with its last lines, and its error is the one of the loss", () => {
+  it("G93: an owned actor that is lost is told with its last lines, and its error is the one of the loss", () => {
     const { actions, state } = live(["killed"])
     const [told] = actions
     if (told?._tag !== "TellLoss" || state.exit?._tag !== "Lost") return assert.fail("no loss was told")
@@ -222,7 +222,7 @@ describe("An owned actor", () => {
     })
   }
 
-  it("that said in its last word that it failed is lost to those who use it, with that failure", () => {
+  it("an owned actor that said in its last word that it failed is lost to those who use it, with that failure", () => {
     const { state } = live(["failed", "exit3"])
     const error = OwnedActor.whyGone(state, ["last line"])
     assert(error._tag === "ActorLost")
@@ -244,18 +244,18 @@ describe("An owned actor", () => {
     assert.deepStrictEqual(state.end, { _tag: "Disconnected" })
   })
 
-  it("that told of an uncaught error is not lost besides", () => {
+  it("an owned actor that told of an uncaught error is not lost besides", () => {
     const { actions, state } = live(["uncaught", "exit3"])
     assert.deepStrictEqual([actions.map(({ _tag }) => _tag), state.loss], [["Done"], undefined])
   })
 
-  it("that took its leave in order is closed to those who use it", () => {
+  it("an owned actor that took its leave in order is closed to those who use it", () => {
     const error = OwnedActor.whyGone(live(["returned", "exit0"]).state, [])
     assert(error._tag === "ChannelClosed")
     assert.deepInclude({ ...error }, { side: "peer", actor })
   })
 
-  it("G107: whose cleanup was cut off says who killed it, and why", () => {
+  it("G107: an owned actor whose cleanup was cut off says who killed it, and why", () => {
     const [cutOff] = exitAfter("end ack elapsed elapsed killed").cleanup
     assert.strictEqual(
       cutOff!.message,
@@ -264,7 +264,7 @@ describe("An owned actor", () => {
     )
   })
 
-  it("G106: that ran out of memory says its limit where it was started with one", () => {
+  it("G106: an owned actor that ran out of memory says its limit where it was started with one", () => {
     for (
       const [limit, how] of [[64, { _tag: "OutOfMemory", limit: 64 }], [undefined, { _tag: "OutOfMemory" }]] as const
     ) {
@@ -278,7 +278,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G121: is handled where a monitor waited for its end, and stays so when it has gone", () => {
+  it("G121: an owned actor is handled where a monitor waited for its end, and stays so when it has gone", () => {
     const handled = (given: string) => OwnedActor.isHandled(live(given.split(" ") as ReadonlyArray<Word>).state)
     for (const given of ["monitored killed", "monitored monitored left killed", "monitored killed left"]) {
       assert.isTrue(handled(given), given)
@@ -288,7 +288,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G95: that asks to leave is waited for as long as its owner is ending", () => {
+  it("G95: an owned actor that asks to leave is waited for as long as its owner is ending", () => {
     const { state } = live(["leave", "elapsedWhileEnding", "elapsedWhileEnding"])
     assert.deepInclude(state, { rung: "LeaveRequested", cancellation: undefined })
     const [asked, actions] = OwnedActor.step(state, inputs.end)
@@ -296,7 +296,7 @@ describe("An owned actor", () => {
     assert.strictEqual(actions[0]!._tag, "Ask")
   })
 
-  it("G95: that asks to leave is asked in its own name when the grace is over", () => {
+  it("G95: an owned actor that asks to leave is asked in its own name when the grace is over", () => {
     const { actions, state } = live(["leave", "elapsed"])
     assert.deepStrictEqual(state.cancellation, { by: actor, reason: "SIGTERM", deadline: 0 })
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["Wait", "Ask", "Wait"])

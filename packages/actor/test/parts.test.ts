@@ -57,7 +57,7 @@ const handled = (knows = true) => {
 }
 
 describe("A large word in parts", () => {
-  it.effect("crosses whole between two that know parts", () =>
+  it.effect("a large word in parts crosses whole between two that know parts", () =>
     Effect.gen(function*() {
       const [left, right] = pair(knowing(dialler("left")), knowing(acceptor("right")))
       yield* settle
@@ -72,7 +72,7 @@ describe("A large word in parts", () => {
       assert.strictEqual(right.channel.snapshot().received.frames, 2)
     }))
 
-  it.effect("is said whole to a peer that does not know parts", () =>
+  it.effect("a large word in parts is said whole to a peer that does not know parts", () =>
     Effect.gen(function*() {
       const peer = raw(knowing(acceptor("right")))
       const config = dialler("left")
@@ -84,14 +84,14 @@ describe("A large word in parts", () => {
       assert.deepStrictEqual(peer.said.map(({ _tag }) => _tag), ["Welcome", "Return"])
     }))
 
-  it("of a peer that has not agreed on parts is a violation", () => {
+  it("a large word in parts of a peer that has not agreed on parts is a violation", () => {
     const peer = handled(false)
     peer.say(partsOf(start(1, 300 * kib), 100 * kib)[0]!)
     assert.strictEqual(peer.end.closed?._tag, "ProtocolViolation")
     assert.deepStrictEqual(peer.said.map(({ _tag }) => _tag), ["Welcome", "Violation"])
   })
 
-  it("G227: lets a call begin that was made after it, and begins when it is whole", () => {
+  it("G227: a large word in parts lets a call begin that was made after it, and begins when it is whole", () => {
     const peer = handled()
     const begun: Array<number> = []
     peer.end.onStart = ({ dialog }) => void begun.push(dialog)
@@ -138,7 +138,7 @@ describe("A large word in parts", () => {
       assert.notInclude(peer.said.map((word) => "dialog" in word ? word.dialog : 0), dialogs[2])
     }))
 
-  it("that has not left as a whole when the connection is lost has not begun", () => {
+  it("a large word in parts that has not left as a whole when the connection is lost has not begun", () => {
     const peer = handled()
     peer.limit()
     const lost: Array<unknown> = []

@@ -79,7 +79,7 @@ describe("A link", () => {
     )
   })
 
-  it.effect("G161: leaves the actor alone where the work ends first", () =>
+  it.effect("G161: a link leaves the actor alone where the work ends first", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [work, answer] })
@@ -90,7 +90,7 @@ describe("A link", () => {
 })
 
 describe("The first answer", () => {
-  it.effect("G162: wins when all others have been cancelled and have cleaned up", () =>
+  it.effect("G162: the first answer wins when all others have been cancelled and have cleaned up", () =>
     inMemory(
       within(30_000)(Actor.nursery(Effect.gen(function*() {
         const lines = yield* Journal.fresh
@@ -128,7 +128,7 @@ const memory = MemoryActor.layer({
 })
 
 describe("A supervised worker", () => {
-  it.effect("goes on where it was, with the state that it keeps in another actor", () =>
+  it.effect("a supervised worker goes on where it was, with the state that it keeps in another actor", () =>
     Effect.provide(
       drained(
         until(30_000)(Effect.provide(

@@ -58,7 +58,7 @@ describe("A transport of the program", () => {
       }))
     }).pipe(drained, Effect.provide(supplied)))
 
-  it.effect("has another secret in another tree, though both use one Layer", () =>
+  it.effect("a transport of the program has another secret in another tree, though both use one Layer", () =>
     Effect.gen(function*() {
       yield* P.fresh
       yield* Effect.all([
@@ -68,7 +68,7 @@ describe("A transport of the program", () => {
       assert.strictEqual(P.seen.secrets.size, 2)
     }).pipe(drained))
 
-  it.effect("is refused with its name where a setting does not match its schema", () =>
+  it.effect("a transport of the program is refused with its name where a setting does not match its schema", () =>
     Effect.gen(function*() {
       const wrong = P.Hub({ label: 7 as unknown as string })
       const error = yield* failure(MemoryActor.layer.pipe(Layer.provide(wrong)))
@@ -107,7 +107,7 @@ describe("An ambient Layer", () => {
       assert.deepStrictEqual(P.seen.ambient, [])
     }))
 
-  it.effect("comes in the order of the option: the last one of two wins", () =>
+  it.effect("an ambient Layer comes in the order of the option: the last one of two wins", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const both = MemoryActor.layer({ ambient: [P.Around({ label: "first" }), P.Around({ label: "last" })] })
@@ -173,7 +173,7 @@ describe("A Discovery of the program", () => {
       assert.isAtLeast(lines.filter(({ message }) => String(message).includes("take note")).length, 1)
     }).pipe(drained))
 
-  it.effect("is asked from everywhere, over the tree's own registrar", () =>
+  it.effect("a Discovery of the program is asked from everywhere, over the tree's own registrar", () =>
     Effect.gen(function*() {
       yield* Actor.nursery(Effect.gen(function*() {
         yield* Actor.start("a", { expose: [P.where] })
@@ -183,7 +183,7 @@ describe("A Discovery of the program", () => {
 })
 
 describe("Actor.startScoped of a Service", () => {
-  it.effect("is its actor as long as the Scope, under the name that is asked for", () =>
+  it.effect("Actor.startScoped of a Service is its actor as long as the Scope, under the name that is asked for", () =>
     Effect.gen(function*() {
       let portal: Actor.Portal<Counter> | undefined
       yield* Effect.scoped(Effect.gen(function*() {

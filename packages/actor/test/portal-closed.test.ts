@@ -37,7 +37,7 @@ describe("portal.closed", () => {
     })).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G118: is told in the turn of the actor's last word, and where its owner ends it", () =>
+  it.effect("G118: portal.closed is told in the turn of the actor's last word, and where its owner ends it", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const frank = yield* Scope.provide(Actor.startScoped("frank", { expose: [hang] }), scope)

@@ -23,7 +23,7 @@ import { acceptor, dialler, idOf, raw } from "./support/Wire.ts"
 describe("a chunk that holds no such items", () => {
   const env: DialogContext = { self: idOf("left"), events: makeEvents(), level: "Info", cancellation: () => undefined }
 
-  it.effect("G129: is one payload, without a value, that stands for as many items as it says", () =>
+  it.effect("G129: a malformed chunk is one payload, without a value, that stands for as many items as it says", () =>
     Effect.gen(function*() {
       const config = acceptor("right")
       const peer = raw(dialler("left"))
@@ -131,7 +131,7 @@ const ended = Effect.catchIf((error: unknown) => Cause.isDone(error), () => Effe
 
 describe("readers with receivers", () => {
   it.effect.prop(
-    "G129, G131: are interrupted, come and go: good items arrive in order, each payload meets one fate, and every reader ends",
+    "G129, G131: readers with receivers are interrupted, come and go: good items arrive in order, each payload meets one fate, and every reader ends",
     {
       readers: Arbitrary.array(Arbitrary.schema(Reader), { minLength: 1, maxLength: 5 }),
       size: Arbitrary.schema(Schema.Literals([1, 3, 40]))

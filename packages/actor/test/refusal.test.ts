@@ -14,7 +14,7 @@ const fates: Readonly<Record<Refusal.Fate["_tag"], Refusal.Fate>> = {
 
 describe("the decision about one payload", () => {
   it.effect.prop(
-    "G131: is asked for by one reader at a time, falls once, and nothing changes it",
+    "G131: the decision about one payload is asked for by one reader at a time, falls once, and nothing changes it",
     {
       inputs: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["Ask", "Withdrawn", "Skipped", "Repaired", "Failed", "Cancelled"]))
@@ -41,7 +41,7 @@ describe("the decision about one payload", () => {
   )
 
   it.effect.prop(
-    "G132: is counted exactly, and told no oftener than its count doubles",
+    "G132: the decision about one payload is counted exactly, and told no oftener than its count doubles",
     { counts: Arbitrary.array(Arbitrary.schema(Schema.Literals([1, 1, 1, 2, 5, 64]))) },
     ({ counts }) =>
       Effect.sync(() => {

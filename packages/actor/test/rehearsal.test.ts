@@ -40,7 +40,7 @@ describe("The rehearsal of an actor's first call", () => {
       assert.strictEqual(seen.runs, 0)
     }))
 
-  it.effect("G222: passes over a schema that has no codec", () =>
+  it.effect("G222: the rehearsal of an actor's first call passes over a schema that has no codec", () =>
     Effect.gen(function*() {
       const broken = counted(() => {
         throw new ReferenceError("not defined yet")
@@ -50,7 +50,7 @@ describe("The rehearsal of an actor's first call", () => {
       assert.isAbove(seen.looks, 0)
     }))
 
-  it.effect("G222: is a sequence of small pieces", () =>
+  it.effect("G222: the rehearsal of an actor's first call is a sequence of small pieces", () =>
     Effect.gen(function*() {
       const alone = yield* rehearse([])
       const served = yield* rehearse([counted(() => Schema.Int).definition])

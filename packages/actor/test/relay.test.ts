@@ -23,7 +23,7 @@ const passedOn = Effect.gen(function*() {
 })
 
 describe("a dialog that is passed on", () => {
-  it.effect("G20, G59: is cancelled where its caller is gone", () =>
+  it.effect("G20, G59: a dialog that is passed on is cancelled where its caller is gone", () =>
     Effect.gen(function*() {
       const { callee, caller } = yield* passedOn
       caller.channel.destroy()

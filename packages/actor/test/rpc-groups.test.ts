@@ -33,7 +33,7 @@ import { settle } from "./support/Time.ts"
 const endpoints = RpcEndpoints.endpointsOf("the test", Asked as unknown as RpcEndpoints.Group)
 
 describe("a group", () => {
-  it("with parse options is refused where its Service is defined; other annotations are kept", () => {
+  it("a group with parse options is refused where its Service is defined; other annotations are kept", () => {
     const group = RpcGroup.make(Rpc.make("Read"), Rpc.make("Write"))
     const define = (endpoints: object) => () =>
       Actor.Service<never>()("Svc", { module: import.meta.url, endpoints: endpoints as typeof group })
@@ -45,7 +45,7 @@ describe("a group", () => {
     assert.doesNotThrow(define(group.annotate(References.MinimumLogLevel, "Info")))
   })
 
-  it.effect("with parse options is refused by a client as well", () =>
+  it.effect("a group with parse options is refused by a client as well", () =>
     Effect.gen(function*() {
       const group = Asked.annotateRpcs(Rpc.ParseOptions, { onExcessProperty: "error" })
       const exit = yield* Effect.exit(Actor.rpcClient(yield* Asking, group))
@@ -61,13 +61,13 @@ describe("a group", () => {
       assert.include(unguarded.message, `the Layer of "Unguarded" has no "Auth", which is the middleware of Guarded`)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("is served from Layers of one handler each", () =>
+  it.effect("a group is served from Layers of one handler each", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Parted, Parts)
       assert.deepStrictEqual([yield* client.One(), yield* client.Two()], [1, 2])
     }).pipe(Effect.scoped, Effect.provide(Parted.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("is served here by its own Layer, through the codec", () =>
+  it.effect("a group is served here by its own Layer, through the codec", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Asking, Asked)
       assert.strictEqual(yield* client.Add({ by: 2 }), 2)
@@ -89,7 +89,7 @@ describe("a group", () => {
       Effect.provide(MemoryActor.layer)
     ))
 
-  it.effect("of another version fails the first call of what differs, and the error names the field", () =>
+  it.effect("a group of another version fails the first call of what differs, and the error names the field", () =>
     Effect.gen(function*() {
       const newer = RpcGroup.make(
         Rpc.make("Add", { payload: { by: Schema.Int, to: Schema.String }, success: Schema.Int }),
@@ -102,7 +102,7 @@ describe("a group", () => {
       assert.deepStrictEqual(yield* client.Ended(), [])
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("has handlers that find the trace, the log context and the deadline of their call", () =>
+  it.effect("a group has handlers that find the trace, the log context and the deadline of their call", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Asking, Asked)
       const found = yield* Effect.useSpan("outside", (span) =>
@@ -136,7 +136,7 @@ describe("a failure of a request", () => {
       return lines.filter(({ level }) => level === "Error").map(({ message }) => String(message))
     })
 
-  it.live("is its client's, and no failure in the background of the actor", () =>
+  it.live("a failure of a request is its client's, and no failure in the background of the actor", () =>
     Effect.gen(function*() {
       const errors = yield* failing((client) =>
         Effect.all([Effect.exit(client.Fail({ when: "now" })), Effect.exit(client.Fail({ when: "later" }))])
@@ -157,7 +157,7 @@ describe("a failure of a request", () => {
 })
 
 describe("the session of a client", () => {
-  it.effect("G100: that is unknown, gone or another caller's is refused, and nothing runs", () =>
+  it.effect("G100: a client's session that is unknown, gone or another caller's is refused, and nothing runs", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const add = (session: number) => Effect.flip(said(portal, endpoints.get("Add")!, [session, { by: 1 }, {}, false]))
@@ -180,7 +180,7 @@ describe("the session of a client", () => {
       assert.strictEqual(yield* client.Add({ by: 0 }), 0)
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.effect("that ended behind its client fails its requests as ChannelClosed", () =>
+  it.effect("the session of a client that ended behind its client fails its requests as ChannelClosed", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const client = yield* Actor.rpcClient(
@@ -200,7 +200,7 @@ describe("the session of a client", () => {
       assert.strictEqual((yield* portal.statistics).channel.dialogs, 0)
     }).pipe(Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.live("does not show among what its actor exposes", () =>
+  it.live("the session of a client does not show among what its actor exposes", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       assert.deepStrictEqual((yield* portal.statistics).exposed, Array.from(Asked.requests.keys()))
@@ -230,7 +230,7 @@ describe("the endpoints of a group", () => {
     assert.strictEqual(Rpc.ParseOptions.key, RpcEndpoints.marks.parseOptions)
   })
 
-  it("are one value for each procedure, because codecs hang on them", () => {
+  it("the endpoints of a group are one value for each procedure, because codecs hang on them", () => {
     assert.strictEqual(
       RpcEndpoints.endpointsOf("again", Asked as unknown as RpcEndpoints.Group).get("Add"),
       endpoints.get("Add")

@@ -13,7 +13,7 @@ import * as Puppets from "./support/Puppets.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 
 describe("an actor in a plain Scope", () => {
-  it.effect("G2: lives until the Scope closes, and closing waits for its finalizers", () =>
+  it.effect("G2: an actor in a plain Scope lives until the Scope closes, and closing waits for its finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const scope = yield* Scope.make()

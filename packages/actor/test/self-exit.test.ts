@@ -55,7 +55,7 @@ describe("Actor.exit", () => {
       })).pipe(drained, Effect.provide(MemoryActor.layer)))
   }
 
-  it.effect("G119: dies in a root, and says how a root ends", () =>
+  it.effect("G119: Actor.exit dies in a root, and says how a root ends", () =>
     Effect.gen(function*() {
       const defect = yield* Effect.flip(Effect.catchDefect(Actor.exit(), Effect.fail))
       assert.match(String(defect), /a root ends as its program does/)

@@ -7,14 +7,14 @@ import { ask, boast, done, work } from "./fixtures/selves.ts"
 import { inMemory } from "./support/InMemory.ts"
 
 describe("A reference to oneself", () => {
-  it.effect("is where others answer to", () =>
+  it.effect("a reference to oneself is where others answer to", () =>
     Actor.nursery(Effect.gen(function*() {
       const asker = yield* Actor.start("asker", { expose: [ask, done] })
       const worker = yield* Actor.start("worker", { expose: [work] })
       assert.strictEqual(yield* asker.run(ask({ n: 21, worker: worker.ref })), 42)
     })).pipe(inMemory))
 
-  it.effect("is the one that the registry has, in the root too", () =>
+  it.effect("a reference to oneself is the one that the registry has, in the root too", () =>
     Effect.gen(function*() {
       const me = yield* Actor.self([isPrime])
       assert.strictEqual(me.actor.uuid, (yield* Actor.current).id.uuid)

@@ -37,7 +37,7 @@ const invalid = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   })
 
 describe("the settings of a Service", () => {
-  it.effect("G111: are given to its Layer and to a start, with the defaults of their schema", () =>
+  it.effect("G111: a Service's settings are given to its Layer and to a start, with the defaults of their schema", () =>
     Effect.gen(function*() {
       const since = new Date(1_700_000_000_000)
       const store = { host: "db1", ports: [1, 2] }
@@ -52,7 +52,7 @@ describe("the settings of a Service", () => {
       })).pipe(Effect.scoped)
     }).pipe(inMemory))
 
-  it.effect("G111: are left out where each has a default, and reach `layer` and `main`", () =>
+  it.effect("G111: the settings of a Service are left out where each has a default, and reach `layer` and `main`", () =>
     Effect.gen(function*() {
       const answer = Eased.calls.increment(by(1))
       assert.strictEqual(yield* Effect.provide(answer, Eased.layer), 101)
@@ -81,7 +81,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(yield* Effect.provide(called, Old.layerTest(oldLive, { config: { start: 50 } })), 52)
     }).pipe(inMemory))
 
-  it.effect("G111: are given to handlers that are served here, through the codec", () =>
+  it.effect("G111: the settings of a Service are given to handlers that are served here, through the codec", () =>
     Effect.gen(function*() {
       const date = new Date(5)
       const served = Counter.layerTest((config) => {
@@ -130,7 +130,7 @@ describe("the settings of a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G112: that are larger than a frame are PayloadInvalid, with what to do instead", () =>
+  it.effect("G112: a Service's settings that are larger than a frame are PayloadInvalid, with what to do instead", () =>
     Effect.gen(function*() {
       const text = "x".repeat(64 * 1024 * 1024)
       const error = yield* invalid(refused(Counter.layer({ config: { start: 7, text } })))

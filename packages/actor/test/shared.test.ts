@@ -27,7 +27,7 @@ const sharing = (count: number, name: string, millis: number) =>
   )
 
 describe("A shared actor", () => {
-  it.effect("G193: is one for all who ask at the same time, in whatever actor they are", () =>
+  it.effect("G193: a shared actor is one for all who ask at the same time, in whatever actor they are", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* inMemory(Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(user!)
     })))
 
-  it.effect("G194: lives until the last Scope is closed, which waits for its end", () =>
+  it.effect("G194: a shared actor lives until the last Scope is closed, which waits for its end", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -89,7 +89,7 @@ describe("A shared actor", () => {
       yield* Effect.forEach(users, (user) => Fiber.await(user))
     })))
 
-  it.effect("G194: whose cleanup fails fails the Scope that closes last, and no other", () =>
+  it.effect("G194: a shared actor whose cleanup fails fails the Scope that closes last, and no other", () =>
     inMemory(Effect.gen(function*() {
       slowEnd.fails = true
       const [first, second] = [yield* Scope.make(), yield* Scope.make()]
@@ -100,14 +100,14 @@ describe("A shared actor", () => {
       assert.include(String(Exit.isFailure(exit) && exit.cause), "the cleanup of Mail failed")
     })))
 
-  it.effect("G194: whose cleanup fails fails its last user also where that is another actor", () =>
+  it.effect("G194: a shared actor whose cleanup fails fails its last user also where that is another actor", () =>
     inMemory(Effect.gen(function*() {
       slowEnd.fails = true
       const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))
       assert.include(error.message, "the cleanup of Mail failed")
     })))
 
-  it.effect("G194: is not started to the end where all who asked are gone", () =>
+  it.effect("G194: a shared actor is not started to the end where all who asked are gone", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       slow.set("Mail", 5000)
@@ -118,7 +118,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), [])
     })))
 
-  it.effect("G194: is another one for who asks while the last one ends", () =>
+  it.effect("G194: a shared actor is another one for who asks while the last one ends", () =>
     inMemory(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const first = yield* Scope.provide(Registry.findOrStart(Mail), scope)
@@ -144,7 +144,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* Effect.flatMap(Registry.findOrStart(Mail), (mail) => mail.run(next())), 1)
     })))
 
-  it.effect("G195: that cannot start fails with the same error in an actor", () =>
+  it.effect("G195: a shared actor that cannot start fails with the same error in an actor", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       const error = yield* Effect.flip(Actor.runInActor(share({ name: "post", millis: 0 })))
@@ -205,7 +205,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(closing)
     })))
 
-  it.effect("G196: has its name alone: an actor of another Service is NameTaken", () =>
+  it.effect("G196: a shared actor has its name alone: an actor of another Service is NameTaken", () =>
     inMemory(Effect.gen(function*() {
       yield* Registry.findOrStart(Mail, { name: "post" })
       const error = yield* Effect.flip(Registry.findOrStart(Store, { name: "post" }))
@@ -214,7 +214,7 @@ describe("A shared actor", () => {
       assert.strictEqual((yield* Effect.flip(Registry.findOrStart(Mail, { name: "shelf" })))._tag, "NameTaken")
     })))
 
-  it.effect("G197: is started again when it dies, and the portals of all reach the successor", () =>
+  it.effect("G197: a shared actor is started again when it dies, and the portals of all reach the successor", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail, { name: "post" })
       const [user] = yield* sharing(1, "post", 2000)
@@ -228,7 +228,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(user!)
     })))
 
-  it.effect("G197: that has ended for good is started anew for the next who asks", () =>
+  it.effect("G197: a shared actor that has ended for good is started anew for the next who asks", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail, { restart: "transient" })
       const first = yield* mail.run(who())
@@ -240,7 +240,7 @@ describe("A shared actor", () => {
       assert.notStrictEqual(yield* next_.run(who()), first)
     })))
 
-  it.effect("G197: that dies too often is given up, and is started anew for the next who asks", () =>
+  it.effect("G197: a shared actor that dies too often is given up, and is started anew for the next who asks", () =>
     inMemory(Effect.gen(function*() {
       const mail = yield* Registry.findOrStart(Mail)
       for (let i = 0; i < 4; i++) {
@@ -251,7 +251,7 @@ describe("A shared actor", () => {
       assert.strictEqual(yield* Effect.flatMap(Registry.findOrStart(Mail), (mail) => mail.run(next())), 1)
     })))
 
-  it.effect("G193: that uses other Services is refused", () =>
+  it.effect("G193: a shared actor that uses other Services is refused", () =>
     inMemory(Effect.gen(function*() {
       // @ts-expect-error Web uses Counter
       const exit = yield* Effect.exit(Registry.findOrStart(Web))

@@ -90,12 +90,12 @@ describe("the words of a parent to a new actor", () => {
     }
   })
 
-  it("are not sent with a bound that is not finite", () => {
+  it("the words of a parent to a new actor are not sent with a bound that is not finite", () => {
     const endless = { ...spec, timeouts: { ...spec.timeouts, spawn: Infinity } }
     assert.strictEqual(issueOf(specCodec.encode(endless)), "Spawn.timeouts.spawn is not a finite number")
   })
 
-  it("are refused where they are no plain data, or cut off", () => {
+  it("the words of a parent to a new actor are refused where they are no plain data, or cut off", () => {
     const encoded = specCodec.encode(spec)
     const whole = encoded.ok ? encoded.value : new Uint8Array()
     for (const bytes of [new Uint8Array(), whole.subarray(0, -1), Uint8Array.of(0xc1)]) {

@@ -43,7 +43,7 @@ const logged = (lines: Array<string>) =>
 const unreachable = (error: { readonly _tag: string; readonly why?: string }) => [error._tag, error.why]
 
 describe("A name of a dynamic supervisor", () => {
-  it.effect("G184: is free for a start that follows the failure of the first one at once", () =>
+  it.effect("G184: a dynamic child's name is free for a start that follows the failure of the first one at once", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -73,7 +73,7 @@ describe("A name of a dynamic supervisor", () => {
       })
     ))
 
-  it.effect("G184: is taken by one of two starts at once, and stays with it", () =>
+  it.effect("G184: a name of a dynamic supervisor is taken by one of two starts at once, and stays with it", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -104,7 +104,7 @@ describe("The cleanup of a supervised Layer", () => {
       )
     }))
 
-  it.effect("G185: is told beside the failure of a start", () => {
+  it.effect("G185: the cleanup of a supervised Layer is told beside the failure of a start", () => {
     let starts = 0
     const layer = Layer.effectDiscard(Effect.suspend(() =>
       ++starts !== 2
@@ -124,7 +124,7 @@ describe("The cleanup of a supervised Layer", () => {
     )
   })
 
-  it.effect("G185: is told where it fails in a restart", () => {
+  it.effect("G185: the cleanup of a supervised Layer is told where it fails in a restart", () => {
     const lines: Array<string> = []
     const layer = Layer.effectDiscard(Effect.addFinalizer(() => Effect.die(new Error("broken pipe"))))
     return Effect.provide(
@@ -140,7 +140,7 @@ describe("The cleanup of a supervised Layer", () => {
     )
   })
 
-  it.effect("G185: is told of all children whose cleanup fails as all end", () =>
+  it.effect("G185: the cleanup of a supervised Layer is told of all children whose cleanup fails as all end", () =>
     Effect.gen(function*() {
       const dying = (what: string) => Layer.effectDiscard(Effect.addFinalizer(() => Effect.die(new Error(what))))
       const exit = yield* Effect.exit(supervised(
@@ -151,7 +151,7 @@ describe("The cleanup of a supervised Layer", () => {
       assert.deepStrictEqual(text.sort(), ["Error: broken one", "Error: broken two"])
     }))
 
-  it.effect("G185: that hangs holds up a restart no longer than `stopWithin`, and is told", () => {
+  it.effect("G185: a supervised cleanup that hangs holds up a restart no longer than `stopWithin`, and is told", () => {
     const lines: Array<string> = []
     let starts = 0
     const hanging = Layer.effectDiscard(Effect.suspend(() => {
@@ -192,14 +192,14 @@ describe("The backoff of a supervisor", () => {
       })
     )
 
-  it.effect("G186: that ends gives up, and says that it was not the number of deaths", () =>
+  it.effect("G186: the backoff of a supervisor that ends gives up, and says that it was not the number of deaths", () =>
     Effect.gen(function*() {
       const { error, told } = yield* ends(Schedule.recurs(1))
       assert.include(error.message, `died 2 times within 60000 ms, and its backoff has ended: its supervisor gives up`)
       assert.deepStrictEqual(told.map(({ reason }) => reason), ["backoff"])
     }))
 
-  it.effect("G186: that dies gives up, with the defect in an Error log", () => {
+  it.effect("G186: the backoff of a supervisor that dies gives up, with the defect in an Error log", () => {
     const lines: Array<string> = []
     let waits = 0
     const dying = Schedule.modifyDelay(
@@ -218,7 +218,7 @@ describe("The backoff of a supervisor", () => {
   })
 
   it.effect(
-    "G186: fits the intensity where none is given, however many restarts that allows",
+    "G186: the backoff of a supervisor fits the intensity where none is given, however many restarts that allows",
     () =>
       Effect.gen(function*() {
         for (const restarts of [0, 1, 11, 100, 1e9]) {
@@ -229,7 +229,7 @@ describe("The backoff of a supervisor", () => {
     20_000
   )
 
-  it.effect("G186: is checked in a moment for any number of restarts", () =>
+  it.effect("G186: the backoff of a supervisor is checked in a moment for any number of restarts", () =>
     supervised(
       Supervisor.layer({ backoff: Schedule.forever, intensity: { restarts: 1e9, within: "1 minute" } }, [Mail]),
       Effect.void
@@ -246,7 +246,7 @@ describe("The backoff of a supervisor", () => {
 })
 
 describe("A supervisor", () => {
-  it.effect("G187: fails its first start, typed, when a significant child ends before all are up", () =>
+  it.effect("G187: a supervisor fails its first start, typed, when a significant child ends before all are up", () =>
     Effect.gen(function*() {
       slow.set("Store", 5000)
       const layer = Supervisor.layer({ autoShutdown: "any-significant" }, [
@@ -290,7 +290,7 @@ describe("A supervisor", () => {
       )
     }))
 
-  it.effect("G187: takes `stopWithin` of any size", () =>
+  it.effect("G187: a supervisor takes `stopWithin` of any size", () =>
     Effect.forEach([0, -5, NaN, Infinity, 1e12], (stopWithin) =>
       supervised(
         Supervisor.layer({ backoff }, [of(Mail, { stopWithin }), of(Layer.empty, { name: "none", stopWithin })]),
@@ -300,7 +300,7 @@ describe("A supervisor", () => {
         })
       )))
 
-  it.effect("G187: that is closed while calls are held answers all of them", () =>
+  it.effect("G187: a supervisor that is closed while calls are held answers all of them", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -343,7 +343,7 @@ describe("A supervisor", () => {
 })
 
 describe("A supervisor that has given up", () => {
-  it.effect("G187: says so in an Error log also where its Layer ends meanwhile", () => {
+  it.effect("G187: a supervisor that has given up says so in an Error log also where its Layer ends meanwhile", () => {
     const lines: Array<string> = []
     const slowly = Layer.effectDiscard(Effect.addFinalizer(() => Effect.sleep("5 seconds")))
     return Effect.provide(
@@ -408,7 +408,7 @@ describe("A call that waited for a restart", () => {
 })
 
 describe("A restart by hand", () => {
-  it.effect("G188: of an actor that no supervisor of this actor has is a defect that says so", () =>
+  it.effect("G188: a restart by hand of an actor that no supervisor of this actor has is a defect that says so", () =>
     inMemory(
       until(30_000)(Effect.scoped(Effect.gen(function*() {
         const mail = yield* Actor.startScoped(Mail)
@@ -428,7 +428,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G188: of a dynamic child replaces it alone", () =>
+  it.effect("G188: a restart by hand of a dynamic child replaces it alone", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -445,7 +445,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G188: fails where the supervisor ends first", () =>
+  it.effect("G188: a restart by hand fails where the supervisor ends first", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Store, Mail]),
       Effect.gen(function*() {

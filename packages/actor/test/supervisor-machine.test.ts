@@ -13,7 +13,7 @@ const diamond = [child("a"), child("b", "a"), child("c", "a"), child("d", "b", "
 describe("The meaning of an end", () => {
   const [[, ...types] = [], ...rows] = rowsBelow("What an end means")
 
-  it("G149: stands in the docs for every exit and every restart type", () => {
+  it("G149: the meaning of an end stands in the docs for every exit and every restart type", () => {
     assert.deepStrictEqual(rows.map(([exit]) => exit).sort(), Object.keys(exits).sort())
     assert.deepStrictEqual(types, ["permanent", "transient", "temporary"])
   })
@@ -493,11 +493,11 @@ describe("A supervisor", () => {
     assert.include(played.play("a dies Lost; a stopped; waited"), "start a2")
   })
 
-  it("G150: takes the users of users along under dependants", () => {
+  it("G150: a supervisor takes the users of users along under dependants", () => {
     assert.deepStrictEqual(up(line).play("a dies"), ["restarting a b c", "stop c1"])
   })
 
-  it("does not wait for one that is never started again: only its own portal does", () => {
+  it("a supervisor does not wait for one that is never started again: only its own portal does", () => {
     const played = new Played([{ ...child("a"), restart: "temporary" }, child("b")], { strategy: "one-for-all" })
     played.play("a up; b up; a silent")
     assert.deepStrictEqual(
@@ -506,13 +506,13 @@ describe("A supervisor", () => {
     )
   })
 
-  it("is ready without a child that ended for good while the others were being started", () => {
+  it("a supervisor is ready without a child that ended for good while the others were being started", () => {
     const played = new Played([{ ...child("a"), restart: "temporary" }, child("b")])
     assert.deepStrictEqual(played.play("a up; a dies Returned; a stopped; b up").slice(-1), ["ready"])
     assert.strictEqual(played.state.phase._tag, "Running")
   })
 
-  it("G152: lets the portals of all users wait in the step in which what they use dies", () => {
+  it("G152: a supervisor lets the portals of all users wait in the step in which what they use dies", () => {
     const played = up(line)
     const views = () => ["a", "b", "c", "x"].map((key) => Machine.view(played.policy, played.state, key))
     played.play("a silent")
@@ -523,7 +523,7 @@ describe("A supervisor", () => {
     assert.deepStrictEqual(views(), ["up", "restarting", "restarting", "up"])
   })
 
-  it("G187: keeps the exits of the last 100 deaths alone, of however many it allows, and says so", () => {
+  it("G187: a supervisor keeps the exits of the last 100 deaths alone, of however many it allows, and says so", () => {
     const played = up([child("a")], { intensity: { restarts: 150, withinMillis: 5000 } })
     for (let i = 0; i < 150; i++) played.play("a dies; a stopped; waited; a up")
     assert.deepStrictEqual(played.play("a dies; a stopped"), ["gave up on a", "stop a151", "closed: GaveUp"])
@@ -537,20 +537,20 @@ describe("A supervisor", () => {
     )
   })
 
-  it("G151: orders its children by their uses, whatever the order they are given in", () => {
+  it("G151: a supervisor orders its children by their uses, whatever the order they are given in", () => {
     assert.deepStrictEqual(Machine.ordered([...line].reverse()).map(({ key }) => key), ["x", "a", "b", "c"])
   })
 
-  it("G151: refuses two children of one key", () => {
+  it("G151: a supervisor refuses two children of one key", () => {
     assert.throws(() => Machine.ordered([child("a"), child("b"), child("a")]), `has the child "a" twice`)
   })
 
-  it("G151: refuses a cycle of uses, by the names in it", () => {
+  it("G151: a supervisor refuses a cycle of uses, by the names in it", () => {
     const cycle = [child("x"), child("a", "c"), child("b", "a"), child("c", "b")]
     assert.throws(() => Machine.ordered(cycle), `"a" uses "c" uses "b" uses "a"`)
   })
 
-  it("G151: refuses children and policies that contradict each other", () => {
+  it("G151: a supervisor refuses children and policies that contradict each other", () => {
     const problem = (policy: Partial<Machine.Policy>, ...children: ReadonlyArray<Machine.ChildSpec>) =>
       problemOf(policyOf(policy), children)
     assert.isUndefined(problem({}, ...line))
@@ -650,7 +650,7 @@ describe("A supervisor, under any events,", () => {
   )
 
   it.prop(
-    "G151: stops a child only after all its users that go with it",
+    "G151: a supervisor stops a child only after all its users that go with it",
     { given, strategy },
     ({ given, strategy }) => {
       replay(given, strategy, (_, played, actions) => {
@@ -682,7 +682,7 @@ describe("A supervisor, under any events,", () => {
     }
   })
 
-  it.prop("G151: is closed once, with everybody down, when its owner closes it and its children stop", {
+  it.prop("G151: a supervisor is closed once, with everybody down, when its owner closes it and its children stop", {
     given,
     strategy
   }, ({ given, strategy }) => {

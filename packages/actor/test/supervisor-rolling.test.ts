@@ -34,7 +34,7 @@ const childCount = (count: number) =>
   eventually(Effect.map(Actor.statistics, ({ children }) => children.length === count))
 
 describe("Supervisor.roll", () => {
-  it.effect("G209: replaces the named children in order, and keeps the others", () =>
+  it.effect("G209: Supervisor.roll replaces the named children in order, and keeps the others", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G209: replaces all of a supervisor, side by side", () =>
+  it.effect("G209: Supervisor.roll replaces all of a supervisor, side by side", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -72,7 +72,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: fails no call that is made meanwhile, of users here and in other processes", () =>
+  it.effect("G210: Supervisor.roll fails no call that is made meanwhile, of users here and in other processes", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -101,7 +101,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: lets calls that are open end there, and cancels the rest at the bound", () =>
+  it.effect("G210: Supervisor.roll lets calls that are open end there, and cancels the rest at the bound", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -126,7 +126,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: opens streams and dialogs that the old one refuses with the new one", () =>
+  it.effect("G210: Supervisor.roll opens streams and dialogs that the old one refuses with the new one", () =>
     supervised(
       Supervisor.layer({}, [Worker]),
       Effect.gen(function*() {
@@ -150,7 +150,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: fails typed when a new one does not start, and the old one stays", () =>
+  it.effect("G211: Supervisor.roll fails typed when a new one does not start, and the old one stays", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -169,7 +169,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: fails typed when another roll is at one of the children", () =>
+  it.effect("G211: Supervisor.roll fails typed when another roll is at one of the children", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -181,7 +181,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: stops what has not taken over when it is interrupted", () =>
+  it.effect("G211: Supervisor.roll stops what has not taken over when it is interrupted", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: is broken off by the end of the Layer, and leaves nothing", () =>
+  it.effect("G211: Supervisor.roll is broken off by the end of the Layer, and leaves nothing", () =>
     inMemory(
       until(60_000)(Effect.gen(function*() {
         let rolled: Fiber.Fiber<void, Supervisor.RollFailed> | undefined
@@ -213,7 +213,7 @@ describe("Supervisor.roll", () => {
       }))
     ))
 
-  it.effect("G211: refuses portals of no supervisor, and rolls of no child", () =>
+  it.effect("G211: Supervisor.roll refuses portals of no supervisor, and rolls of no child", () =>
     supervised(
       Mail.layer,
       Effect.gen(function*() {
@@ -229,7 +229,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G209: replaces children that come and go, all or those named", () =>
+  it.effect("G209: Supervisor.roll replaces children that come and go, all or those named", () =>
     supervised(
       Layer.empty,
       Effect.scoped(Effect.gen(function*() {
@@ -277,7 +277,7 @@ describe("A standby of a supervised actor", () => {
     [Store, Supervisor.of(Counter, { standby: 1 }), Web]
   )
 
-  it.effect("G212: takes over when its actor dies, and users elsewhere keep theirs", () =>
+  it.effect("G212: a standby takes over when its actor dies, and users elsewhere keep theirs", () =>
     supervised(
       withStandby,
       Effect.gen(function*() {
@@ -311,7 +311,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: is neither listed nor found, and counts for nothing when it dies", () =>
+  it.effect("G213: a standby is neither listed nor found, and counts for nothing when it dies", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 minute" } }, [
         Supervisor.of(Mail, { standby: 1, unique: true, name: "post" })
@@ -335,7 +335,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: that does not start waits ever longer, and its actor goes on", () =>
+  it.effect("G213: a standby of a supervised actor that does not start waits ever longer, and its actor goes on", () =>
     supervised(
       Supervisor.layer({ intensity: { restarts: 3, within: "5 seconds" } }, [Supervisor.of(Mail, { standby: 1 })]),
       Effect.gen(function*() {
@@ -353,7 +353,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G214: follows its actor with `warm`, and goes on from its last word", () => {
+  it.effect("G214: a standby follows its actor with `warm`, and goes on from its last word", () => {
     let told = 0
     return supervised(
       Supervisor.layer({ backoff }, [
@@ -381,7 +381,7 @@ describe("A standby of a supervised actor", () => {
     )
   })
 
-  it.effect("G214: that cannot follow is ended, and another one is started", () =>
+  it.effect("G214: a standby of a supervised actor that cannot follow is ended, and another one is started", () =>
     supervised(
       Supervisor.layer({ backoff }, [
         Supervisor.of(Mail, { standby: 1, warm: () => Effect.andThen(Effect.sleep("1 second"), Effect.fail("no")) })
@@ -396,7 +396,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: begins its main when it takes over, and not before", () =>
+  it.effect("G213: a standby of a supervised actor begins its main when it takes over, and not before", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Worker, { standby: 1 })]),
       Effect.gen(function*() {

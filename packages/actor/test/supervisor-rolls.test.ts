@@ -477,7 +477,7 @@ const replay = (words: ReadonlyArray<typeof Word.Type>, check: (played: Played, 
 const many = { arbitrary: { runs: 500 } }
 
 describe("A supervisor with rolls and standbys, whatever happens,", () => {
-  it.prop("G207: has one incarnation in a role, and one behind it at most", { given }, ({ given }) => {
+  it.prop("G207: a supervisor has one incarnation in a role, and one behind it at most", { given }, ({ given }) => {
     replay(given, (played, from) => {
       for (const one of played.state.children) {
         const numbers = [one.incarnation, ...one.retired.map(({ incarnation }) => incarnation)]
@@ -495,7 +495,7 @@ describe("A supervisor with rolls and standbys, whatever happens,", () => {
     })
   }, many)
 
-  it.prop("G207: stops each incarnation once, and only one that was started", { given }, ({ given }) => {
+  it.prop("G207: a supervisor stops each incarnation once, and only one that was started", { given }, ({ given }) => {
     const played = replay(given, () => {})
     played.say("close")
     for (let i = 0; i < 12; i++) {

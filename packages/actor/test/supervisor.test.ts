@@ -63,7 +63,7 @@ describe("The Layer of a supervisor", () => {
       ])
     }))
 
-  it.effect("G154: fails with the typed failure of a first start, and leaves nothing", () =>
+  it.effect("G154: the Layer of a supervisor fails with the typed failure of a first start, and leaves nothing", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       broken.add("Counter")
@@ -84,7 +84,7 @@ describe("The Layer of a supervisor", () => {
 })
 
 describe("A supervised portal", () => {
-  it.effect("G155: reaches the successor, and a call in between waits for it", () =>
+  it.effect("G155: a supervised portal reaches the successor, and a call in between waits for it", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -100,7 +100,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G155: fails a call in flight, which may have begun, and makes it no second time", () =>
+  it.effect("G155: a supervised portal fails a call in flight, which may have begun, and makes it no second time", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -125,7 +125,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: makes an idempotent call again whose actor goes with one that died", () =>
+  it.effect("G190: a supervised portal makes an idempotent call again whose actor goes with one that died", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -136,7 +136,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: makes an idempotent call twice at most", () =>
+  it.effect("G190: a supervised portal makes an idempotent call twice at most", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -153,7 +153,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: fails an idempotent call where there is no successor to come", () =>
+  it.effect("G190: a supervised portal fails an idempotent call where there is no successor to come", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "temporary" })]),
       Effect.gen(function*() {
@@ -166,7 +166,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G191: holds a call by default as long as one start may take", () =>
+  it.effect("G191: a supervised portal holds a call by default as long as one start may take", () =>
     inMemory(
       until(120_000)(Effect.provide(
         Effect.gen(function*() {
@@ -179,7 +179,7 @@ describe("A supervised portal", () => {
       ))
     ))
 
-  it.effect("G155: holds a call no longer than the policy says, and names the next attempt", () =>
+  it.effect("G155: a supervised portal holds a call no longer than the policy says, and names the next attempt", () =>
     inMemory(Effect.gen(function*() {
       const layer = Supervisor.layer({
         backoff: Schedule.spaced("4 seconds"),
@@ -199,7 +199,7 @@ describe("A supervised portal", () => {
       ))
     })))
 
-  it.effect("G152: waits in the turn in which what it uses dies", () =>
+  it.effect("G152: a supervised portal waits in the turn in which what it uses dies", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -227,7 +227,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G149: of a transient child is gone when the child returns", () =>
+  it.effect("G149: a supervised portal of a transient child is gone when the child returns", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { restart: "transient" })]),
       Effect.gen(function*() {
@@ -264,7 +264,7 @@ describe("A supervisor that gives up", () => {
       assert.strictEqual(lines.at(-1)!.split(" ").slice(1).join(" "), "Store ends")
     }))
 
-  it.effect("G156: is a death for the supervisor around it", () =>
+  it.effect("G156: a supervisor that gives up is a death for the supervisor around it", () =>
     supervised(
       Supervisor.layer({ backoff }, [
         Supervisor.of(
@@ -308,7 +308,7 @@ describe("A supervisor that gives up", () => {
 })
 
 describe("A restart", () => {
-  it.effect("G157: is told by events and shown in statistics", () =>
+  it.effect("G157: a restart is told by events and shown in statistics", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -344,7 +344,7 @@ describe("A restart", () => {
       })
     ))
 
-  it.effect("G151: is broken off by the end of the Layer, and leaves nothing", () =>
+  it.effect("G151: a restart is broken off by the end of the Layer, and leaves nothing", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* supervised(
@@ -376,7 +376,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G190: makes an idempotent call of another process again with the successor", () =>
+  it.effect("G190: a supervised reference makes an idempotent call of another process again with the successor", () =>
     supervised(
       Supervisor.layer({ backoff, strategy: "one-for-one" }, four),
       Effect.gen(function*() {
@@ -388,7 +388,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G158: leads to the successor where it has crossed in a payload", () =>
+  it.effect("G158: a reference to a supervised actor leads to the successor where it has crossed in a payload", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -404,7 +404,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G158: opens to the successor when its own actor is gone", () =>
+  it.effect("G158: a reference to a supervised actor opens to the successor when its own actor is gone", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -417,7 +417,7 @@ describe("A reference to a supervised actor", () => {
       })
     ))
 
-  it.effect("G158: leads nowhere when its supervisor has given up", () =>
+  it.effect("G158: a reference to a supervised actor leads nowhere when its supervisor has given up", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Mail]),
       Effect.gen(function*() {
@@ -483,7 +483,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual(names(yield* mails.children), ["a Up 2", "b Up 1"])
     })))
 
-  it.effect("G159: forgets one that is stopped or ends for good, whose name is free then", () =>
+  it.effect("G159: a dynamic supervisor forgets one that is stopped or ends for good, whose name is free then", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       const a = yield* mails.start("a")
       const b = yield* mails.start("b", { restart: "transient" })
@@ -497,7 +497,7 @@ describe("A supervisor whose children come and go", () => {
       yield* mails.stop("nobody")
     })))
 
-  it.effect("G159: fails a start as its actor fails, and has no such child", () =>
+  it.effect("G159: a dynamic supervisor fails a start as its actor fails, and has no such child", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       broken.add("Mail")
       assert.strictEqual((yield* Effect.flip(mails.start("a")))._tag, "SpawnFailed")
@@ -524,7 +524,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.effect("G159: takes no more children when it has given up", () =>
+  it.effect("G159: a supervisor whose children come and go takes no more children when it has given up", () =>
     dynamic(
       Effect.fnUntraced(function*(mails) {
         yield* mails.start("a")

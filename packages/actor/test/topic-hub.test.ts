@@ -78,7 +78,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.take(1)[0], "overrun")
   })
 
-  it("G181: gives a later subscriber the last of its keys, of those that are kept", () => {
+  it("G181: the hub of a topic gives a later subscriber the last of its keys, of those that are kept", () => {
     const hub = hubOf(10, 3)
     hub.publish(10, messages("a1", "b1", "a2", "b2", "a3"))
     hub.subscribe(1, null, "block", 9)
@@ -88,7 +88,7 @@ describe("The hub of a topic", () => {
     assert.deepStrictEqual([1, 2, 3, 4].map((id) => drain(hub, id)), [["a2", "b2", "a3"], ["a2", "a3"], ["a3"], []])
   })
 
-  it("G181: gives a later subscriber all that it asks for, also more than it has places for", () => {
+  it("G181: the hub of a topic gives a later subscriber all that it asks for, also more than it has places for", () => {
     for (const overflow of ["block", "drop-oldest", "error"] as const) {
       const hub = hubOf(2, 5)
       hub.publish(10, messages("a1", "a2", "a3", "a4", "a5"))
@@ -98,7 +98,7 @@ describe("The hub of a topic", () => {
     }
   })
 
-  it("G180: tells what it has dropped behind what was published before the subscriber came", () => {
+  it("G180: the hub of a topic tells what it has dropped behind what was published before the subscriber came", () => {
     const hub = hubOf(1, 2)
     hub.publish(10, messages("a1", "a2"))
     hub.subscribe(1, null, "drop-oldest", 2)
@@ -109,7 +109,7 @@ describe("The hub of a topic", () => {
     ])
   })
 
-  it("G179: looks at the subscribers of a held key once for all publishers that wait for it", () => {
+  it("G179: the hub of a topic looks at the subscribers of a held key once for all publishers that wait for it", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 1000; id++) hub.subscribe(id, null, "block", 0)
     for (let id = 0; id < 1000; id++) hub.publish(10_000 + id, messages("a"))
@@ -131,7 +131,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.kept, 1)
   })
 
-  it.effect("G181: keeps no more of what has arrived than the messages themselves", () =>
+  it.effect("G181: the hub of a topic keeps no more of what has arrived than the messages themselves", () =>
     Effect.gen(function*() {
       const made = yield* handlers("Prices", { buffer: 4, replay: 4 }, () => {})
       const arrived = new Uint8Array(64 * 1024).fill(7)
@@ -145,7 +145,7 @@ describe("The hub of a topic", () => {
       assert.strictEqual(item!.message!.bytes.buffer.byteLength, 3)
     }))
 
-  it("G182: that is drained gives each subscriber the rest, and is over for it then", () => {
+  it("G182: the hub of a topic that is drained gives each subscriber the rest, and is over for it then", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.subscribe(2, ["b"], "block", 0)

@@ -73,7 +73,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G178: is published to by an actor that uses it", () =>
+  it.effect("G178: a topic is published to by an actor that uses it", () =>
     run(
       Layer.provideMerge(Trader.layer, Prices.layer),
       Effect.gen(function*() {
@@ -85,7 +85,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G178: refuses a message that does not match before it leaves the publisher", () =>
+  it.effect("G178: a topic refuses a message that does not match before it leaves the publisher", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {
@@ -94,7 +94,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G178: without keys passes on values of any schema, also in this process", () =>
+  it.effect("G178: a topic without keys passes on values of any schema, also in this process", () =>
     run(
       Counts.layerTest,
       Effect.gen(function*() {
@@ -198,7 +198,7 @@ describe("A topic", () => {
 describe("The options of a topic", () => {
   const module = import.meta.url
 
-  it.effect("G181: that are no whole numbers of messages are the nearest that make sense", () => {
+  it.effect("G181: a topic's options that are no whole numbers of messages are the nearest that make sense", () => {
     class Odd extends Topic.Service<Odd>()("Odd", { module, message: Schema.Int, buffer: -1, replay: -1 }) {}
     class Half extends Topic.Service<Half>()("Half", { module, message: Schema.Int, buffer: 1.5, replay: 1.5 }) {}
     return Effect.gen(function*() {
@@ -209,7 +209,7 @@ describe("The options of a topic", () => {
     }).pipe(Effect.provide([Odd.layerTest, Half.layerTest]), Effect.provide(memory), within(60_000), drained)
   })
 
-  it("G181: that are no numbers are refused where the topic is declared", () => {
+  it("G181: the options of a topic that are no numbers are refused where the topic is declared", () => {
     for (const option of ["buffer", "replay"] as const) {
       assert.throws(
         () => Topic.Service<never>()("Wrong", { module, message: Schema.Int, [option]: NaN }),
@@ -224,7 +224,7 @@ describe("A message that its subscriber refuses", () => {
   const Small = Schema.Int.check(Schema.makeFilter((n) => n <= most))
   class Sizes extends Topic.Service<Sizes>()("Sizes", { module: import.meta.url, message: Small, replay: 9 }) {}
 
-  it.effect("G178: fails its stream behind the messages before it", () =>
+  it.effect("G178: a message that its subscriber refuses fails its stream behind the messages before it", () =>
     Effect.gen(function*() {
       most = Infinity
       yield* Sizes.publishAll([1, 2, 3, 4])
@@ -278,7 +278,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G182: gives its subscribers after a gap what the successor has kept since", () =>
+  it.effect("G182: a supervised topic gives its subscribers after a gap what the successor has kept since", () =>
     run(
       App,
       Effect.gen(function*() {
@@ -296,7 +296,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G182: that is lost for good fails its subscribers within a bound", () =>
+  it.effect("G182: a supervised topic that is lost for good fails its subscribers within a bound", () =>
     run(
       Prices.layer,
       Effect.gen(function*() {

@@ -4,7 +4,7 @@ import { weigh } from "@furrow/actor/internal/stream/Weight"
 const page = (bytes: number) => new Uint8Array(bytes)
 
 describe("weigh", () => {
-  it("counts texts, bytes and parts, and stops at its limit", () => {
+  it("weigh counts texts, bytes and parts, and stops at its limit", () => {
     assert.strictEqual(weigh(page(500), 10), 500)
     assert.strictEqual(weigh("x".repeat(500), 10), 500)
     assert.strictEqual(weigh({ a: "12345", b: [1, 2, page(100)] }, 1000), 1 + 6 + 1 + 2 + 100)
@@ -12,7 +12,7 @@ describe("weigh", () => {
     assert.isBelow(weigh(Array.from({ length: 1_000_000 }, () => 1), 100), 200)
   })
 
-  it("does not follow what refers to itself for ever", () => {
+  it("weigh does not follow what refers to itself for ever", () => {
     const loop: Array<unknown> = []
     loop.push(loop, loop)
     assert.isAbove(weigh(loop, 1000), 1000)

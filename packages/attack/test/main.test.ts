@@ -25,32 +25,36 @@ const verdict: Verdict = {
 }
 
 describe("npm run attack", () => {
-  it("prints one line for each verdict, in columns", () => {
+  it("npm run attack prints one line for each verdict, in columns", () => {
     const lines = render([verdict, { ...verdict, problems: ["it let me in"], name: "another" }]).split("\n")
     assert.strictEqual(lines.length, 3)
     assert.match(lines[1]!, /^ok +an attack +unix +1\.2 +10 +1\.3 +- +3 +1 +2 +refused$/)
     assert.match(lines[2]!, /^FAILED +another/)
   })
 
-  it.live("attacks a live tree, says that it holds, and leaves nothing", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const program = yield* Program.start(main, { args: ["--quick", "--only", "unix: wrong secret"] })
-      const { code } = yield* program.ended({ within: "100 seconds" })
-      const output = program.stdout() + program.stderr()
-      assert.match(output, /ok +unix: wrong secret/, output)
-      assert.match(output, /2 verdicts in \d+ s: the tree holds/, output)
-      assert.strictEqual(code, 0)
-      assert.deepStrictEqual(program.left().map(Processes.describe), [])
-    })), 120_000)
+  it.live(
+    "npm run attack attacks a live tree, says that it holds, and leaves nothing",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(main, { args: ["--quick", "--only", "unix: wrong secret"] })
+        const { code } = yield* program.ended({ within: "100 seconds" })
+        const output = program.stdout() + program.stderr()
+        assert.match(output, /ok +unix: wrong secret/, output)
+        assert.match(output, /2 verdicts in \d+ s: the tree holds/, output)
+        assert.strictEqual(code, 0)
+        assert.deepStrictEqual(program.left().map(Processes.describe), [])
+      })),
+    120_000
+  )
 
-  it.live("fails where nothing is tried", () =>
+  it.live("npm run attack fails where nothing is tried", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(main, { args: ["--only", "no attack is called so"] })
       assert.strictEqual((yield* program.ended()).code, 1)
       assert.include(program.stdout(), "0 verdicts")
     })))
 
-  it.live("refuses an option it does not know with its name, and attacks nothing", () =>
+  it.live("npm run attack refuses an option it does not know with its name, and attacks nothing", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(main, { args: ["--fast"] })
       assert.strictEqual((yield* program.ended()).code, 2)
@@ -58,7 +62,7 @@ describe("npm run attack", () => {
       assert.notInclude(program.stdout(), "verdicts")
     })))
 
-  it.live("explains its options on --help, and attacks nothing", () =>
+  it.live("npm run attack explains its options on --help, and attacks nothing", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(main, { args: ["--help"] })
       assert.strictEqual((yield* program.ended()).code, 0)

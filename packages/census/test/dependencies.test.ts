@@ -20,7 +20,7 @@ describe("A relative import", () => {
 })
 
 describe("A package", () => {
-  it("is the part of a specifier that is installed", () => {
+  it("a package is the part of a specifier that is installed", () => {
     assert.strictEqual(packageOf("effect/Effect"), "effect")
     assert.strictEqual(packageOf("@scope/name/deep"), "@scope/name")
     assert.strictEqual(packageOf("node:fs/promises"), "node:fs")
@@ -28,7 +28,7 @@ describe("A package", () => {
 })
 
 describe("The summary", () => {
-  it("counts each pair once: files, packages, and what leads nowhere", () => {
+  it("the summary counts each pair once: files, packages, and what leads nowhere", () => {
     const found = dependencies(rowsOf([
       row("a.ts", { imports: imports(["./b.ts", "./b.js", "./b", "effect/Effect", "effect/Stream", "./gone.ts"]) }),
       row("b.ts", { imports: imports(["effect/Effect"]) }),
@@ -53,7 +53,7 @@ describe("The summary", () => {
     assert.deepStrictEqual(circle("dynamic"), [["self.ts"]])
   })
 
-  it("knows a file that could not be parsed as one that can be imported", () => {
+  it("the summary knows a file that could not be parsed as one that can be imported", () => {
     const found = dependencies(rowsOf([
       row("a.ts", { imports: imports(["./broken.ts"]) }),
       new CannotParse({ file: "broken.ts", line: 1, reason: "no" })

@@ -28,7 +28,7 @@ const saysTheSums = (stdout: string, folder: string) =>
 
 describe("The census of a folder", () => {
   it.live(
-    "says what the same measuring says without actors, and compares with one actor",
+    "the census of a folder says what the same measuring says without actors, and compares with one actor",
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
@@ -47,17 +47,21 @@ describe("The census of a folder", () => {
     timeout
   )
 
-  it.live("comes out the same when actors are killed in the middle", () =>
-    Effect.gen(function*() {
-      const folder = yield* Folder.make(project())
-      const { code, stderr, stdout } = yield* run(folder, "--actors", "2", "--crash", "2")
-      assert.strictEqual(stderr, "")
-      assert.strictEqual(code, 0)
-      yield* saysTheSums(stdout, folder)
-      assert.lengthOf(stdout.match(/killed census-\d@\d+ with SIGKILL, \d+ of 43 files done$/gm)!, 2)
-      assert.match(stdout, /43 files by 2 actors in [\d.]+ s; 2 actors killed/)
-      assert.include(stdout, "both counts found the same")
-    }), timeout)
+  it.live(
+    "the census of a folder comes out the same when actors are killed in the middle",
+    () =>
+      Effect.gen(function*() {
+        const folder = yield* Folder.make(project())
+        const { code, stderr, stdout } = yield* run(folder, "--actors", "2", "--crash", "2")
+        assert.strictEqual(stderr, "")
+        assert.strictEqual(code, 0)
+        yield* saysTheSums(stdout, folder)
+        assert.lengthOf(stdout.match(/killed census-\d@\d+ with SIGKILL, \d+ of 43 files done$/gm)!, 2)
+        assert.match(stdout, /43 files by 2 actors in [\d.]+ s; 2 actors killed/)
+        assert.include(stdout, "both counts found the same")
+      }),
+    timeout
+  )
 
   it.live("kills the only actor there is, and goes on with another", () =>
     Effect.gen(function*() {
@@ -81,7 +85,7 @@ describe("The census of a folder", () => {
       assert.include(stdout, "both counts found the same")
     }), timeout)
 
-  it.live("is ended by SIGINT, with every actor", () =>
+  it.live("the census of a folder is ended by SIGINT, with every actor", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const program = yield* Program.start(main, { args: [folder, "--crash", "9"] })
@@ -95,7 +99,7 @@ describe("The census of a folder", () => {
 })
 
 describe("A census of nothing", () => {
-  it.live("says so, and fails", () =>
+  it.live("a census of nothing says so, and fails", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make({ "readme.md": "" })
       const missing = Path.join(folder, "missing")
@@ -115,29 +119,37 @@ describe("A census of nothing", () => {
 })
 
 describe("The command line of the census", () => {
-  it.live("is refused with the option, what it takes, and the usage", () =>
-    Effect.gen(function*() {
-      const refusals = [
-        [["--actors", "none"], "--actors: \"none\". Expected: a number from 1 to 9999"],
-        [["--top", "0"], "--top: \"0\". Expected: a number from 1 to 9999"],
-        [["--crash"], "--crash. Expected: N"],
-        [["--fast"], "--fast"],
-        [["one", "two"], "\"two\""]
-      ] as const
-      for (const [args, reason] of refusals) {
-        const { code, stderr, stdout } = yield* run(...args)
-        assert.strictEqual(code, 1)
-        assert.include(stderr, reason)
-        assert.include(stdout, "npm start -- [flags] [<folder>]")
-      }
-    }), timeout)
+  it.live(
+    "the command line of the census is refused with the option, what it takes, and the usage",
+    () =>
+      Effect.gen(function*() {
+        const refusals = [
+          [["--actors", "none"], "--actors: \"none\". Expected: a number from 1 to 9999"],
+          [["--top", "0"], "--top: \"0\". Expected: a number from 1 to 9999"],
+          [["--crash"], "--crash. Expected: N"],
+          [["--fast"], "--fast"],
+          [["one", "two"], "\"two\""]
+        ] as const
+        for (const [args, reason] of refusals) {
+          const { code, stderr, stdout } = yield* run(...args)
+          assert.strictEqual(code, 1)
+          assert.include(stderr, reason)
+          assert.include(stdout, "npm start -- [flags] [<folder>]")
+        }
+      }),
+    timeout
+  )
 
-  it.live("is explained by --help, and nothing is counted", () =>
-    Effect.gen(function*() {
-      const { code, stderr, stdout } = yield* run("--help")
-      assert.strictEqual(code, 0)
-      assert.strictEqual(stderr, "")
-      for (const option of ["folder", "--actors N", "--top N", "--crash N"]) assert.include(stdout, `\n  ${option} `)
-      assert.notInclude(stdout, "Census of")
-    }), timeout)
+  it.live(
+    "the command line of the census is explained by --help, and nothing is counted",
+    () =>
+      Effect.gen(function*() {
+        const { code, stderr, stdout } = yield* run("--help")
+        assert.strictEqual(code, 0)
+        assert.strictEqual(stderr, "")
+        for (const option of ["folder", "--actors N", "--top N", "--crash N"]) assert.include(stdout, `\n  ${option} `)
+        assert.notInclude(stdout, "Census of")
+      }),
+    timeout
+  )
 })

@@ -9,7 +9,7 @@ import { measured } from "./support.ts"
 describe("The lines of a file", () => {
   const lines = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.lines)
 
-  it.effect("are code, comment or blank, and every line is one of them", () =>
+  it.effect("the lines of a file are code, comment or blank, and every line is one of them", () =>
     Effect.gen(function*() {
       const text = [
         "// a comment",
@@ -44,7 +44,7 @@ describe("The lines of a file", () => {
 })
 
 describe("Size and digest", () => {
-  it.effect("are of the bytes", () =>
+  it.effect("Size and digest are of the bytes", () =>
     Effect.gen(function*() {
       const text = "const a = \"🐎\"\n"
       const row = yield* measured(text)
@@ -54,7 +54,7 @@ describe("Size and digest", () => {
 })
 
 describe("Imports", () => {
-  it.effect("are import, export from, and import() of a literal, each with its kind", () =>
+  it.effect("Imports are import, export from, and import() of a literal, each with its kind", () =>
     Effect.gen(function*() {
       const row = yield* measured(
         [
@@ -87,13 +87,13 @@ describe("Imports", () => {
 describe("The longest function", () => {
   const longest = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.longest)
 
-  it.effect("is none where there is none", () =>
+  it.effect("the longest function is none where there is none", () =>
     Effect.gen(function*() {
       const row = yield* measured("declare function f(): void\nexport type F = () => void\n")
       assert.deepStrictEqual([row.functions, row.longest], [0, null])
     }))
 
-  it.effect("has its own name, the name it was given, or the class's and the method's", () =>
+  it.effect("the longest function has its own name, the name it was given, or the class's and the method's", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* longest("\nfunction f() {\n}"), { name: "f", line: 2, lines: 2 })
       assert.deepStrictEqual(yield* longest("const g = () =>\n  1"), { name: "g", line: 1, lines: 2 })
@@ -104,7 +104,7 @@ describe("The longest function", () => {
       assert.strictEqual((yield* longest("export default () => {}"))?.name, "(anonymous)")
     }))
 
-  it.effect("is the first of those that are equally long, and all are counted", () =>
+  it.effect("the longest function is the first of those that are equally long, and all are counted", () =>
     Effect.gen(function*() {
       const row = yield* measured("const a = () => {\n  const inner = () => 1\n}\nconst b = () => {\n\n}\n")
       assert.deepStrictEqual([row.functions, row.longest], [3, { name: "a", line: 1, lines: 3 }])
@@ -112,7 +112,7 @@ describe("The longest function", () => {
 })
 
 describe("A file that is not as usual", () => {
-  it.effect("says where it cannot be parsed", () =>
+  it.effect("a file that is not as usual says where it cannot be parsed", () =>
     Effect.gen(function*() {
       const parser = yield* Parser
       const row = measure(parser, "a.ts", new TextEncoder().encode("const a = 1\nconst = 2\n"))
@@ -120,7 +120,7 @@ describe("A file that is not as usual", () => {
       assert.deepInclude(row, { file: "a.ts", line: 2 })
     }).pipe(Effect.provide(Parser.layer)))
 
-  it.effect("is read by its extension: JSX, scripts, CommonJS", () =>
+  it.effect("a file that is not as usual is read by its extension: JSX, scripts, CommonJS", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* measured("const A = () => <p>{/* no */}</p>", "a.tsx")).functions, 1)
       assert.strictEqual((yield* measured("with (a) { b() }", "a.js")).lines.code, 1)

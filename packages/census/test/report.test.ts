@@ -35,7 +35,7 @@ const census = (given: Partial<Census> = {}): Census => ({
 })
 
 describe("The findings", () => {
-  it("are tables of the first rows, what could not be measured, dependencies and totals", () => {
+  it("the findings are tables of the first rows, what could not be measured, dependencies and totals", () => {
     assert.deepStrictEqual(Report.findings(rows, style), [
       "",
       "Largest files",
@@ -67,12 +67,12 @@ describe("The findings", () => {
     ])
   })
 
-  it("are the same in whatever order the rows came", () => {
+  it("the findings are the same in whatever order the rows came", () => {
     const reversed = new Map(Array.from(rows).reverse())
     assert.deepStrictEqual(Report.findings(reversed, style), Report.findings(rows, style))
   })
 
-  it("have another fingerprint when anything else was found", () => {
+  it("the findings have another fingerprint when anything else was found", () => {
     const other = new Map(rows).set("src/c.ts", row("src/c.ts", { bytes: 7, functions: 1 }))
     assert.notStrictEqual(Report.sums(other).at(-1), Report.sums(rows).at(-1))
   })
@@ -102,7 +102,7 @@ describe("The speed", () => {
     ])
   })
 
-  it("tells of kills, of two counts that differ, and of a busy machine", () => {
+  it("the speed tells of kills, of two counts that differ, and of a busy machine", () => {
     const text = Report.speed(
       census({ killed: 1, replaced: 1, repeated: 3 }),
       census({ actors: 1, rows: new Map(rows).set("src/c.ts", row("src/c.ts")) }),
@@ -121,7 +121,7 @@ describe("The speed", () => {
 })
 
 describe("Texts", () => {
-  it("have units that fit", () => {
+  it("Texts have units that fit", () => {
     assert.deepStrictEqual([999, 1000, 1_500_000, 2_000_000_000].map(Text.bytes), [
       "999 B",
       "1.0 kB",

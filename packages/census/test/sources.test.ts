@@ -41,7 +41,7 @@ describe("The sources of a folder", () => {
       ])
     }).pipe(Effect.provide(NodeServices.layer)))
 
-  it.effect("are refused with the name of a folder below that may not be read", () =>
+  it.effect("the sources of a folder are refused with the name of a folder below that may not be read", () =>
     Effect.gen(function*() {
       const refused = yield* Effect.flip(Sources.find("/project"))
       assert.strictEqual(refused.message, "nothing to count in /project/closed: it may not be read")

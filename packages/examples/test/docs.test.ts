@@ -60,7 +60,7 @@ describe("code in the documents", () => {
     }
   )
 
-  it("is free of type errors", { timeout: 120_000 }, () => {
+  it("code in the documents is free of type errors", { timeout: 120_000 }, () => {
     const tsc = Path.join(Pages.root, "node_modules", ".bin", "tsc")
     const { status, stdout } = ChildProcess.spawnSync(tsc, ["-p", folder, "--pretty", "false"], {
       cwd: folder,
@@ -138,7 +138,7 @@ describe("docs/01-tour.md", () => {
 describe("docs/errors.md", () => {
   const page = pages.find(({ path }) => path === "docs/errors.md")!
 
-  it("explains every ActorError, and nothing else", () => {
+  it("docs/errors.md explains every ActorError, and nothing else", () => {
     const classes = Object.entries(ActorErrors).filter(([, value]) =>
       typeof value === "function" && value.prototype instanceof Error
     )
@@ -147,7 +147,7 @@ describe("docs/errors.md", () => {
     assert.sameMembers(explained, classes.map(([name]) => name))
   })
 
-  it("knows every step of starting an actor", () => {
+  it("docs/errors.md knows every step of starting an actor", () => {
     for (const step of ActorErrors.SpawnStep.literals) assert.include(page.text, `\`${step}\``)
   })
 })

@@ -81,7 +81,7 @@ describe("runNode", () => {
 })
 
 describe("promised", () => {
-  it("holds lines to their text, with gaps where it says so", () => {
+  it("promised holds lines to their text, with gaps where it says so", () => {
     const promise = promised(["a: <n> ms", "<...>", "end."])
     assert.match("a: 12 ms\nend.\n", promise)
     assert.match("a: 1.5 ms\nx\ny\nend.\n", promise)

@@ -183,7 +183,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         yield* full
       })))
 
-  it.live("gives no task to a worker that cleans up for longer than it may, and lets it finish", () =>
+  it.live("the page's pool gives no task to a worker that cleans up for longer than it may, and lets it finish", () =>
     withPool(1, (crew) =>
       Effect.gen(function*() {
         yield* giveUp(yield* begin(crew, "cleanUp"))
@@ -193,7 +193,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("cleaned"), first)
       })))
 
-  it.live("is over when all of its workers are, also one that was still spinning", () =>
+  it.live("the pool of the page is over when all of its workers are, also one that was still spinning", () =>
     withPool(
       2,
       (crew) => Effect.andThen(crew.full, Effect.flatMap(begin(crew, "spin"), giveUp)),
@@ -229,7 +229,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("bug"), first)
       })))
 
-  it.live("is no loop of starts while its module cannot be imported, and answers once it can", () =>
+  it.live("the page's pool is no loop of starts while its module cannot be imported, and answers once it can", () =>
     withPool(2, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew

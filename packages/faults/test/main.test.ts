@@ -18,7 +18,7 @@ const ended = (...args: ReadonlyArray<string>) =>
 
 describe("npm run faults", () => {
   it.live(
-    "runs a case, shows what was wanted and what was seen, and says that all is as wanted",
+    "npm run faults runs a case, shows what was wanted and what was seen, and says that all is as wanted",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout } = yield* ended("--only", "keeps the exit code")
@@ -39,7 +39,7 @@ describe("npm run faults", () => {
     })), 120_000)
 
   it.live(
-    "fails where nothing is run, and refuses an option it does not know",
+    "npm run faults fails where nothing is run, and refuses an option it does not know",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const none = yield* ended("--only", "no case is called so")

@@ -20,16 +20,20 @@ const seen = (lines: ReadonlyArray<string>): Verdict => ({
 })
 
 describe("A case", () => {
-  it.live("sees what a program prints, how it ends, and each process that it leaves", () =>
-    Effect.gen(function*() {
-      const verdict = yield* run({ ...leaves, residueMillis: 300 })
-      assert.deepStrictEqual(verdict.seen.slice(0, 2), leaves.wanted)
-      assert.strictEqual(verdict.seen.length, 3)
-      assert.match(verdict.seen[2]!, /^left: process <pid> .*sleep 1000$/)
-      assert.isFalse(isWanted(verdict))
-    }), 60_000)
+  it.live(
+    "a case sees what a program prints, how it ends, and each process that it leaves",
+    () =>
+      Effect.gen(function*() {
+        const verdict = yield* run({ ...leaves, residueMillis: 300 })
+        assert.deepStrictEqual(verdict.seen.slice(0, 2), leaves.wanted)
+        assert.strictEqual(verdict.seen.length, 3)
+        assert.match(verdict.seen[2]!, /^left: process <pid> .*sleep 1000$/)
+        assert.isFalse(isWanted(verdict))
+      }),
+    60_000
+  )
 
-  it.live("is not run where the machine cannot play it", () =>
+  it.live("a case is not run where the machine cannot play it", () =>
     Effect.gen(function*() {
       const verdict = yield* run({ ...leaves, cannot: () => "it needs root" })
       assert.deepStrictEqual(verdict.seen, [])
@@ -37,7 +41,7 @@ describe("A case", () => {
       assert.include(Render.verdict(verdict), "skipped: it needs root")
     }))
 
-  it("is found by its guarantee, its title and its program", () => {
+  it("a case is found by its guarantee, its title and its program", () => {
     assert.strictEqual(titleOf(leaves), "G1: a program that leaves a process")
     assert.strictEqual(titleOf({ ...leaves, guarantees: [] }), leaves.title)
     for (const text of ["", "G1:", "leaves a", "leaves.ts"]) assert.isTrue(matches(text)(leaves), text)
@@ -46,7 +50,7 @@ describe("A case", () => {
 })
 
 describe("The verdict of a case", () => {
-  it("holds where every line is the wanted one, and shows both sides where one is not", () => {
+  it("the verdict of a case holds where every line is the wanted one, and shows both sides where one is not", () => {
     assert.isTrue(isWanted(seen(leaves.wanted)))
     for (const other of [[], leaves.wanted.slice(1), [...leaves.wanted, ""], leaves.wanted.toReversed()]) {
       assert.isFalse(isWanted(seen(other)), other.join("|"))
@@ -59,7 +63,7 @@ describe("The verdict of a case", () => {
     ])
   })
 
-  it("is counted at the end, and so is what was skipped", () => {
+  it("the verdict of a case is counted at the end, and so is what was skipped", () => {
     const good = seen(leaves.wanted)
     assert.strictEqual(Render.summary([good, good], 3_000), "2 cases: all as wanted (3.0 s)")
     const skipped = { ...good, skipped: "it needs root" }
@@ -69,7 +73,7 @@ describe("The verdict of a case", () => {
 })
 
 describe("The output of a case", () => {
-  it("has words for what differs from run to run", () => {
+  it("the output of a case has words for what differs from run to run", () => {
     const text = `[12:00:01.234] ERROR (#12): a@77 is lost: process 8 in /tmp/x and ${programs}/a.ts:3:4`
     assert.strictEqual(
       plain(text, "/tmp/x"),
@@ -89,7 +93,7 @@ describe("The output of a case", () => {
     )
   })
 
-  it("is looked at in a time that grows with its length alone", () => {
+  it("the output of a case is looked at in a time that grows with its length alone", () => {
     const begin = performance.now()
     plain("x".repeat(1_000_000), "/tmp/x")
     assert.isBelow(performance.now() - begin, 5_000)

@@ -30,7 +30,7 @@ const asked = (voters: ReadonlyArray<Voter>, file: string, millis: (i: number) =
 
 describe("One call to many actors", () => {
   it.live(
-    "G198: has all replies in the order of the actors, or the first failure, when the others are interrupted",
+    "G198: One call to many actors has all replies in the order of the actors, or the first failure, when the others are interrupted",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -49,7 +49,7 @@ describe("One call to many actors", () => {
   )
 
   it.live(
-    "G198: has one typed failure for each actor that fails, and the replies of the others as they complete",
+    "G198: One call to many actors has one typed failure for each actor that fails, and the replies of the others as they complete",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -71,7 +71,7 @@ describe("One call to many actors", () => {
   )
 
   it.live(
-    "G198: takes a quorum, and has interrupted the rest, with their finalizers, when it goes on",
+    "G198: One call to many actors takes a quorum, and has interrupted the rest, with their finalizers, when it goes on",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

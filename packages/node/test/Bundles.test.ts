@@ -145,7 +145,7 @@ const files = Object.fromEntries(
 const commands = Array.from(page.matchAll(/^npx esbuild (\S+) ((?:.*\\\n)*.*)$/gm), ([command]) => command)
 
 describe("docs/bundling.md", () => {
-  it("has commands of esbuild", () => assert.strictEqual(commands.length, 3))
+  it("docs/bundling.md has commands of esbuild", () => assert.strictEqual(commands.length, 3))
 
   it.live.each(commands)("builds a program that runs by: %s", (command) =>
     Effect.scoped(Effect.gen(function*() {
@@ -228,7 +228,7 @@ describe("A bundle that cannot hold actors", () => {
   )
 
   it.live(
-    "G126: is refused in its actor where another file imports it, with the same line",
+    "G126: a bundle that cannot hold actors is refused in its actor where another file imports it, with the same line",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make({ "launcher.mjs": `await import("./program.mjs")` })
@@ -245,7 +245,7 @@ describe("A bundle that cannot hold actors", () => {
   )
 
   it.live(
-    "G126: says that a CommonJS file of esbuild has no URL, and what gives it one",
+    "G126: a bundle that cannot hold actors says that a CommonJS file of esbuild has no URL, and what gives it one",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const form = { ...oneFile, format: "cjs" } as const
@@ -266,30 +266,45 @@ describe("A bundle that cannot hold actors", () => {
 })
 
 describe("A bundle of effect alone", () => {
-  it.live("G126: says that it holds a second copy, and where Furrow's is", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const more: Esbuild.BuildOptions = { packages: "bundle", external: ["@furrow/*", native] }
-      const { code, stderr, stdout } = yield* ran("program", { ...oneFile, packages: "outside" }, ["effect"], more)
-      assert.deepStrictEqual([code, stdout], [1, ""])
-      assert.match(
-        stderr,
-        /refused: .*a schema of a second copy of effect, which Furrow's copy \(file:\/\/\S+\) cannot read/
-      )
-    })), 90_000)
+  it.live(
+    "G126: a bundle of effect alone says that it holds a second copy, and where Furrow's is",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const more: Esbuild.BuildOptions = { packages: "bundle", external: ["@furrow/*", native] }
+        const { code, stderr, stdout } = yield* ran("program", { ...oneFile, packages: "outside" }, ["effect"], more)
+        assert.deepStrictEqual([code, stdout], [1, ""])
+        assert.match(
+          stderr,
+          /refused: .*a schema of a second copy of effect, which Furrow's copy \(file:\/\/\S+\) cannot read/
+        )
+      })),
+    90_000
+  )
 })
 
 describe("Two endpoints of one name in one bundle", () => {
-  it.live("G127: are refused, naming both places", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const { file, stdout } = yield* ran("namesakes", oneFile, [])
-      const place = `file://${file}:\\d+:\\d+`
-      assert.match(stdout, new RegExp(`file://${file} makes 2 endpoints named "run" \\(at ${place} and at ${place}\\)`))
-      assert.include(stdout, "Rename one of them")
-    })), 90_000)
+  it.live(
+    "G127: two endpoints of one name in one bundle are refused, naming both places",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { file, stdout } = yield* ran("namesakes", oneFile, [])
+        const place = `file://${file}:\\d+:\\d+`
+        assert.match(
+          stdout,
+          new RegExp(`file://${file} makes 2 endpoints named "run" \\(at ${place} and at ${place}\\)`)
+        )
+        assert.include(stdout, "Rename one of them")
+      })),
+    90_000
+  )
 
-  it.live("G127: are told apart by a mark behind the URL", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const { stdout } = yield* ran("namesakes", oneFile, ["marked"])
-      assert.strictEqual(stdout, "namesakes\n")
-    })), 90_000)
+  it.live(
+    "G127: two endpoints of one name in one bundle are told apart by a mark behind the URL",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { stdout } = yield* ran("namesakes", oneFile, ["marked"])
+        assert.strictEqual(stdout, "namesakes\n")
+      })),
+    90_000
+  )
 })

@@ -25,7 +25,7 @@ describe("A call in another process", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.live("carries dates, bytes, bigints and maps unharmed", () =>
+  it.live("a call in another process carries dates, bytes, bigints and maps unharmed", () =>
     withActors(Effect.gen(function*() {
       const payload = {
         text: "žluťoučký 🐎",
@@ -37,7 +37,7 @@ describe("A call in another process", () => {
       assert.deepStrictEqual(yield* Actor.runInActor(echo(payload)), payload)
     })))
 
-  it.live("G23: brings a typed error back as its class, to be caught by its tag", () =>
+  it.live("G23: a call in another process brings a typed error back as its class, to be caught by its tag", () =>
     withActors(Effect.gen(function*() {
       const hint = yield* Actor.runInActor(isPrime({ n: 1 })).pipe(
         Effect.catchTag("TooSmall", (error) => {
@@ -48,7 +48,7 @@ describe("A call in another process", () => {
       assert.strictEqual(hint, "1 is below 2")
     })))
 
-  it.live("refuses a wrong payload here, before anything is sent, and a wrong answer there", () =>
+  it.live("a far call refuses a wrong payload here, before anything is sent, and a wrong answer there", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("checked", { expose: [isPrime, liar] })
       const before = (yield* portal.statistics).channel.sent.frames
@@ -60,7 +60,7 @@ describe("A call in another process", () => {
       assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
     }))))
 
-  it.live("knows its ancestors at any depth", () =>
+  it.live("a call in another process knows its ancestors at any depth", () =>
     withActors(Effect.gen(function*() {
       const { above, name } = yield* Actor.runInActor(whoBelow())
       assert.strictEqual(name, "below")
@@ -71,7 +71,7 @@ describe("A call in another process", () => {
 })
 
 describe("A defect in another process", () => {
-  it.live("G24: arrives boxed, with the line it happened at and its chain of causes", () =>
+  it.live("G24: a defect in another process arrives boxed, with the line it happened at and its chain of causes", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(boom()))
       assert.instanceOf(error, ActorError.RemoteActorError)
@@ -87,7 +87,7 @@ describe("A defect in another process", () => {
       assert.deepStrictEqual([range.name, range.message], ["RangeError", "out of range"])
     })))
 
-  it.live("keeps its origin when another actor passes it on, and names that actor", () =>
+  it.live("a defect in another process keeps its origin when another actor passes it on, and names that actor", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(relay()))
       assert.instanceOf(error, ActorError.RemoteActorError)
@@ -123,13 +123,13 @@ describe("A defect in another process", () => {
 })
 
 describe("A stream from another process", () => {
-  it.live("gives every item in order, and ends its actor at its end", () =>
+  it.live("a stream from another process gives every item in order, and ends its actor at its end", () =>
     withActors(Effect.gen(function*() {
       const items = yield* Stream.runCollect(Actor.streamInActor(count({ to: 5000 })))
       assert.deepStrictEqual(items, Array.from({ length: 5000 }, (_, i) => i + 1))
     })))
 
-  it.live("gives what came before its error, then the error, typed", () =>
+  it.live("a stream from another process gives what came before its error, then the error, typed", () =>
     withActors(Effect.gen(function*() {
       const seen: Array<number> = []
       const error = yield* Actor.streamInActor(countUntil({ at: 300 })).pipe(
@@ -142,7 +142,7 @@ describe("A stream from another process", () => {
 })
 
 describe("A nursery", () => {
-  it.live("owns an actor that answers any number of calls and streams", () =>
+  it.live("a nursery owns an actor that answers any number of calls and streams", () =>
     withActors(Effect.gen(function*() {
       const answers = yield* Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [isPrime, count] })
@@ -154,7 +154,7 @@ describe("A nursery", () => {
       assert.deepStrictEqual(answers, [[true, true, false, true], [1, 2, 3]])
     })))
 
-  it.live("joins a job in the background, and takes its error for its own, typed", () =>
+  it.live("a nursery joins a job in the background, and takes its error for its own, typed", () =>
     withActors(Effect.gen(function*() {
       const answer = yield* Actor.nursery(Effect.gen(function*() {
         const job = yield* Actor.forkInActor(isPrime({ n: 11 }))
@@ -168,7 +168,7 @@ describe("A nursery", () => {
       assert.instanceOf(error, TooSmall)
     })))
 
-  it.live("leaves an actor in a plain Scope alone", () =>
+  it.live("a nursery leaves an actor in a plain Scope alone", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Effect.scoped(Effect.gen(function*() {
         const portal = yield* Actor.startScoped("scoped", { expose: [isPrime] })

@@ -20,7 +20,7 @@ const runs = (file: string, label: string) =>
   Eventually.holds(`${label} runs`, () => lines(file).includes(`${label} runs`))
 
 describe("Interrupting a call", () => {
-  it.live("G11: waits for the far finalizer, which reads who cancelled and why", () =>
+  it.live("G11: interrupting a call waits for the far finalizer, which reads who cancelled and why", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -35,7 +35,7 @@ describe("Interrupting a call", () => {
       }))
     })))
 
-  it.live("in an actor of its own waits for the finalizer and for the process", () =>
+  it.live("interrupting a call in an actor of its own waits for the finalizer and for the process", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(hold({ file, label: "own", millis: 300 })))
@@ -46,7 +46,7 @@ describe("Interrupting a call", () => {
       assert.isFalse(Processes.isAlive(actor!.pid))
     })))
 
-  it.live("reaches an actor two hops away in the same name, and comes back in order", () =>
+  it.live("interrupting a call reaches an actor two hops away in the same name, and comes back in order", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(delegate({ file, label: "outer", millis: 200 })))
@@ -59,7 +59,7 @@ describe("Interrupting a call", () => {
       ])
     })))
 
-  it.live("by a timeout is bounded, and gives the timeout's error", () =>
+  it.live("interrupting a call by a timeout is bounded, and gives the timeout's error", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("Interrupting a call", () => {
       assert.isTrue(Cause.isTimeoutError(error))
     })))
 
-  it.live("tells every actor below how long it has", () =>
+  it.live("interrupting a call tells every actor below how long it has", () =>
     withActors(Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(remaining()), null)
       const left = yield* Actor.timeout("20 seconds")(Actor.runInActor(remainingInside()))
@@ -85,7 +85,7 @@ describe("Interrupting a call", () => {
       assert.isAtLeast(left!, 1_000)
     })))
 
-  it.live("of a stream, or leaving it early, waits for the producer's finalizer", () =>
+  it.live("interrupting a call of a stream, or leaving it early, waits for the producer's finalizer", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -136,7 +136,7 @@ describe("Cancelling an actor", () => {
       }))
     })))
 
-  it.live("at the end of its nursery says that the nursery is done", () =>
+  it.live("cancelling an actor at the end of its nursery says that the nursery is done", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {
@@ -170,7 +170,7 @@ describe("Cancelling an actor", () => {
       )
     })))
 
-  it.live("is seen by itself alone: an actor cancels nothing of its siblings", () =>
+  it.live("cancelling an actor is seen by itself alone: an actor cancels nothing of its siblings", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {

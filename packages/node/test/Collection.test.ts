@@ -21,21 +21,21 @@ const traced = <const Exposed extends typeof busyFor | typeof hangs>(exposed: Ex
   })
 
 describe("An actor that waits", () => {
-  it.live("G204: gives back the memory of its start", () =>
+  it.live("G204: an actor that waits gives back the memory of its start", () =>
     withActors(Effect.gen(function*() {
       const { portal, reduced } = yield* traced(busyFor)
       yield* Eventually.holds("its heap is collected to be small", () => reduced() > 0, { within: "30 seconds" })
       yield* portal.run(busyFor({ millis: 1 }))
     })), 60_000)
 
-  it.live("G204: is not held up by that while it works", () =>
+  it.live("G204: an actor that waits is not held up by that while it works", () =>
     withActors(Effect.gen(function*() {
       const { portal, reduced } = yield* traced(busyFor)
       yield* portal.run(busyFor({ millis: 2_000 }))
       assert.strictEqual(reduced(), 0)
     })), 60_000)
 
-  it.live("G223: is not held up by that while it waits for its last finalizer", () =>
+  it.live("G223: an actor that waits is not held up by that while it waits for its last finalizer", () =>
     withActors(
       Effect.gen(function*() {
         const { portal, reduced } = yield* traced(hangs)

@@ -107,7 +107,7 @@ describe("ping-pong", () => {
 })
 
 describe("cancelling a dialog", () => {
-  it.live("by its caller is absorbed, is its outcome, and leaves the actor callable", () =>
+  it.live("cancelling a dialog by its caller is absorbed, is its outcome, and leaves the actor callable", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const dialog = yield* bob.open(
@@ -132,7 +132,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("with a cancelled actor raises it, by the author of that cancel", () =>
+  it.live("cancelling a dialog with a cancelled actor raises it, by the author of that cancel", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(bob.open(
@@ -181,7 +181,7 @@ describe("cancelling a dialog", () => {
       ))
   }
 
-  it.live("after waiting for a result in vain ends it", () =>
+  it.live("cancelling a dialog after waiting for a result in vain ends it", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         yield* bob.open(
@@ -293,7 +293,7 @@ describe("an actor that is killed while a dialog is open", () => {
     }) as Effect.Effect<void, unknown, any>)
   const kill = (bob: Portal) => Effect.sync(() => process.kill(bob.actor.pid, "SIGKILL"))
 
-  it.live("fails what waits for an item, for room, or for the result, at once and for good", () =>
+  it.live("a killed callee fails what waits for an item, for room, or for the result, at once and for good", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialogs = yield* Effect.all(
         Array.from({ length: 3 }, (_, n) => bob.openScoped(park({ file, label: `park ${n}`, millis: 0 })))
@@ -320,7 +320,7 @@ describe("an actor that is killed while a dialog is open", () => {
       }
     })))
 
-  it.live("wakes a body that waits for something else, and is raised by open", () =>
+  it.live("a killed callee wakes a body that waits for something else, and is raised by open", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       let interrupted = false
       const opening = bob.open(
@@ -338,7 +338,7 @@ describe("an actor that is killed while a dialog is open", () => {
       killed(yield* Effect.flip(bob.open(park({ file, label: "late", millis: 0 }), () => Effect.never)))
     })))
 
-  it.live("fails a dialog that is just being cancelled", () =>
+  it.live("an actor that is killed while a dialog is open fails a dialog that is just being cancelled", () =>
     victim(Effect.fnUntraced(function*(bob, file) {
       const dialog = yield* bob.openScoped(park({ file, label: "park", millis: 60_000 }))
       const cancelling = yield* Effect.forkChild(dialog.cancel("enough"))

@@ -50,7 +50,7 @@ describe("The end of an actor", () => {
       }))))
   }
 
-  it.live("G122: of a process that is killed is read, and its nursery starts another", () =>
+  it.live("G122: the end of an actor of a process that is killed is read, and its nursery starts another", () =>
     withActors(Effect.gen(function*() {
       const names = yield* Actor.nursery(Effect.gen(function*() {
         const reading = yield* Nursery.exits.pipe(

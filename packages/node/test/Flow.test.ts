@@ -112,7 +112,7 @@ describe("memory stays flat", () => {
 
     it.live(`while a stream of ${what} is read`, () => withBob((bob) => read(bob, bob.stream(pour({ items, size })))))
 
-    it.live(`while a dialog of ${what} is read`, () =>
+    it.live(`memory stays flat while a dialog of ${what} is read`, () =>
       withBob((bob) =>
         bob.open(gush({ items, size }), ({ result, stream }) =>
           Effect.gen(function*() {
@@ -123,7 +123,7 @@ describe("memory stays flat", () => {
   }
 
   for (const [what, size, window] of [["numbers", 0, 1024], ["blocks of 64 KiB", block, 16]] as const) {
-    it.live(`while a reader of ${what} has stopped: its writer stops at the window`, () =>
+    it.live(`memory stays flat while a reader of ${what} has stopped: its writer stops at the window`, () =>
       withBob((bob) =>
         bob.open(gush({ items: endless, size }), ({ cancel, stream }) =>
           Effect.gen(function*() {
@@ -164,7 +164,7 @@ describe("memory stays flat", () => {
       ))
   }
 
-  it.live("while an actor does not read what it is sent", () =>
+  it.live("memory stays flat while an actor does not read what it is sent", () =>
     withBob((bob) =>
       bob.open(deaf(), ({ cancel, stream }) =>
         Effect.gen(function*() {
@@ -302,7 +302,7 @@ const callable = (bob: Portal) =>
   })
 
 describe("a window of one message", () => {
-  it.live("carries everything, both ways at once", () =>
+  it.live("a window of one message carries everything, both ways at once", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const numbers = Array.from({ length: 500 }, (_, n) => n)

@@ -78,7 +78,7 @@ describe("A reference", () => {
         }
       })))
 
-  it.live("to an actor that has ended says so, and at once", () =>
+  it.live("a reference to an actor that has ended says so, and at once", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")

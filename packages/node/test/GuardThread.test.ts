@@ -56,7 +56,7 @@ describe("The thread of an actor", () => {
       })))
   )
 
-  it("is a text that stands by itself", () => {
+  it("the thread of an actor is a text that stands by itself", () => {
     assert.notMatch(source, /\bimport\b|__vite|__name/)
     assert.doesNotThrow(() => new Function("require", source))
   })

@@ -37,7 +37,7 @@ describe("An actor that does not let go", () => {
       yield* Processes.gone([sleeper.pid])
     })))
 
-  it.live("climbs the ladder rung by rung: asked, terminated, killed", () =>
+  it.live("an actor that does not let go climbs the ladder rung by rung: asked, terminated, killed", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const rungs: Array<string> = []
@@ -55,7 +55,7 @@ describe("An actor that does not let go", () => {
       yield* Fiber.interrupt(watching)
     })))
 
-  it.live("is ended while it is stopped by SIGSTOP", () =>
+  it.live("an actor that does not let go is ended while it is stopped by SIGSTOP", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(Actor.runInActor(hold({ file, label: "stopped", millis: 0 })))
@@ -68,7 +68,7 @@ describe("An actor that does not let go", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("is ended when its fiber is not interruptible, after the bound for finalizers", () =>
+  it.live("a stuck actor is ended when its fiber is not interruptible, after the bound for finalizers", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const call = yield* Effect.forkChild(
@@ -84,7 +84,7 @@ describe("An actor that does not let go", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("keeps a caller that does not own it no longer than the bound, and stays listed as stuck", () =>
+  it.live("a stuck actor keeps a caller that does not own it no longer than the bound, and stays listed as stuck", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.provideService(
@@ -121,7 +121,7 @@ describe("An actor that does not let go", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("takes along what it started and left behind", () =>
+  it.live("an actor that does not let go takes along what it started and left behind", () =>
     withActors(Effect.gen(function*() {
       const pid = yield* Actor.runInActor(litter())
       yield* Processes.gone([pid])
@@ -148,7 +148,7 @@ describe("A tree", () => {
     })), 60_000)
 
   it.live(
-    "with failing leaves brings their error to the root, typed, through every level",
+    "a tree with failing leaves brings their error to the root, typed, through every level",
     () =>
       withActors(Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.runInActor(wither({ depth: 2, width: 2 })))
@@ -161,7 +161,7 @@ describe("A tree", () => {
 
 describe("An interruption during the start of an actor", () => {
   it.live(
-    "G4: never leaves a process, at whatever moment of the boot it comes",
+    "G4: an interruption during the start of an actor never leaves a process, at whatever moment of the boot it comes",
     () =>
       withActors(Effect.gen(function*() {
         const moments = [0, 1, 2, 5, 10, 20, 35, 50, 75, 100, 130, 160, 200, 250, 300, 350, 400, 500]

@@ -20,7 +20,7 @@ const lost = (error: unknown): ActorError.ActorLost => {
 }
 
 describe("An actor killed by a signal", () => {
-  it.live("G7: fails every open call and stream at once, and portal.wait tells it", () =>
+  it.live("G7: an actor killed by a signal fails every open call and stream at once, and portal.wait tells it", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.startScoped("victim", { expose: [hold, ticks, isPrime] })
@@ -49,7 +49,7 @@ describe("An actor killed by a signal", () => {
       assert.deepStrictEqual(lost(late).how, { _tag: "Signalled", signal: "SIGKILL" })
     })))
 
-  it.live("fails its nursery, which ends everybody else", () =>
+  it.live("an actor killed by a signal fails its nursery, which ends everybody else", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -77,7 +77,7 @@ describe("An actor killed by a signal", () => {
 })
 
 describe("An actor that exits", () => {
-  it.live("is lost with its exit code and its last lines on stderr", () =>
+  it.live("an actor that exits is lost with its exit code and its last lines on stderr", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }))))
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 3 })
@@ -94,7 +94,7 @@ describe("An actor that exits", () => {
       assert.deepStrictEqual(error.how, { _tag: "Exited", code: 0 })
     })))
 
-  it.live("has no last lines where its streams are inherited", () =>
+  it.live("an actor that exits has no last lines where its streams are inherited", () =>
     withActors(Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(exit({ code: 3 }), { stderr: "inherit" })))
       assert.deepStrictEqual([error.how, error.stderr], [{ _tag: "Exited", code: 3 }, []])

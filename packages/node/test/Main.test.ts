@@ -38,7 +38,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: keeps the exit code that it sets where it succeeds, and exits with 1 where it fails",
+    "G64: a main program keeps the exit code that it sets where it succeeds, and exits with 1 where it fails",
     Effect.gen(function*() {
       for (const [how, code] of [["finds", 5], ["findsAndFails", 1]] as const) {
         const { program } = yield* start(how)
@@ -122,7 +122,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: takes two SIGINTs within a second for one Ctrl-C, and runs every finalizer",
+    "G64: a main program takes two SIGINTs within a second for one Ctrl-C, and runs every finalizer",
     Effect.gen(function*() {
       const { file, program } = yield* start("tree")
       yield* program.says(/ready/, patient)
@@ -137,7 +137,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: takes a SIGINT within a second of a SIGTERM for the same wish, and runs every finalizer",
+    "G64: a main program takes a SIGINT within a second of a SIGTERM for the same wish, and runs every finalizer",
     Effect.gen(function*() {
       const { file, program } = yield* start("tree")
       yield* program.says(/ready/, patient)
@@ -163,7 +163,7 @@ describe("A main program", () => {
   )
 
   test(
-    "says what it can of an error that throws where it is shown, and exits with 70",
+    "a main program says what it can of an error that throws where it is shown, and exits with 70",
     Effect.gen(function*() {
       const { program } = yield* start("uncaughtUnshowable")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 70, signal: null })
@@ -184,7 +184,7 @@ describe("A main program", () => {
   )
 
   test(
-    "stops its whole tree at Ctrl-Z, and continues it",
+    "a main program stops its whole tree at Ctrl-Z, and continues it",
     Effect.gen(function*() {
       const { program } = yield* start("tree")
       yield* program.says(/ready/, patient)
@@ -220,7 +220,7 @@ describe("A main program", () => {
   )
 
   test(
-    "hands its own arguments to its actors and theirs, or those that a start gives",
+    "a main program hands its own arguments to its actors and theirs, or those that a start gives",
     Effect.gen(function*() {
       const file = fixture("mains/arguments.ts")
       const program = yield* Program.start(file, { args: ["a b", "--shout", "--", "--name"] })
@@ -236,7 +236,7 @@ describe("A main program", () => {
   )
 
   test(
-    "may serve its children, in one file with what they run",
+    "a main program may serve its children, in one file with what they run",
     Effect.gen(function*() {
       const program = yield* Program.start(fixture("mains/parent.ts"))
       assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null })

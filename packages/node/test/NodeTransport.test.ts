@@ -100,7 +100,7 @@ describe("A tree that listens with Unix sockets", () => {
       Networks.close(network)
     }))
 
-  it.live("keeps the folder of all trees for the others", () =>
+  it.live("a tree that listens with Unix sockets keeps the folder of all trees for the others", () =>
     Effect.scoped(Effect.gen(function*() {
       const [one, two] = [yield* network("unix"), yield* network("unix")]
       yield* listen(Networks.make(one), actor("frank"))
@@ -110,7 +110,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* Networks.make(one).dial(address)).destroy()
     })))
 
-  it.live("leaves a folder to its owner that was asked for", () =>
+  it.live("a tree that listens with Unix sockets leaves a folder to its owner that was asked for", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const network = Networks.network({ transport: "unix", runtimeFolder })
@@ -159,7 +159,7 @@ describe("A tree that listens with Unix sockets", () => {
       ;(yield* transport.dial(two.address)).destroy()
     })))
 
-  it.live("knows its own addresses: of two transports of a tree each dials what it listens at", () =>
+  it.live("a listening tree knows its own addresses: of two transports of a tree each dials what it listens at", () =>
     Effect.scoped(Effect.gen(function*() {
       const [unix, tcp] = [
         Networks.make(yield* network("unix")),
@@ -186,7 +186,7 @@ describe("A tree that listens with Unix sockets", () => {
 })
 
 describe("A dial", () => {
-  it.live("that is too long for a socket says so instead of dialling another path", () =>
+  it.live("a dial that is too long for a socket says so instead of dialling another path", () =>
     Effect.scoped(Effect.gen(function*() {
       const transport = Networks.make(yield* network("unix"))
       const error = yield* Effect.flip(transport.dial(`/unix/${"x".repeat(200)}`))
@@ -270,7 +270,7 @@ describe("A process without descriptors left", () => {
 })
 
 describe("A listener", () => {
-  it.live("keeps no process alive", () =>
+  it.live("a listener keeps no process alive", () =>
     Effect.scoped(Effect.gen(function*() {
       for (const transport of ["unix", "tcp"]) {
         const program = yield* Program.start(fixture("listener.ts"), { args: [transport] })
@@ -294,7 +294,7 @@ describe("a connection that is not read yet", () => {
   }
 
   for (const [name, turn] of [["accepted", 0], ["dialled", 1]] as const) {
-    it.live(`holds its writer up where it was ${name}`, () =>
+    it.live(`a connection that is not read yet holds its writer up where it was ${name}`, () =>
       Effect.scoped(Effect.gen(function*() {
         const ends = yield* TransportSuite.dialled(Effect.map(network("unix"), Networks.make))
         const [writer, reader] = [ends[turn], ends[1 - turn]!]
@@ -462,7 +462,7 @@ describe("The warden", () => {
       }
     })))
 
-  it.live("is missed where it was killed: the next tree removes what a killed root left", () =>
+  it.live("the warden is missed where it was killed: the next tree removes what a killed root left", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const root = yield* Program.start(fixture("killedRoot.ts"), { args: ["thread", runtimeFolder] })

@@ -48,7 +48,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("fails with the first of several failures, typed; the others ride along as data", () =>
+  it.live("a nursery of processes fails with the first of several failures, typed; the others ride along as data", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const exit = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -71,7 +71,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("fails when a job fails late, while its daemons answer well", () =>
+  it.live("a nursery of processes fails when a job fails late, while its daemons answer well", () =>
     withActors(Effect.gen(function*() {
       const answers: Array<boolean> = []
       const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -84,7 +84,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("is left by a deadline over a daemon that streams for ever", () =>
+  it.live("a nursery of processes is left by a deadline over a daemon that streams for ever", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       let seen = 0
@@ -105,7 +105,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("G56: owns many actors of one name, and ends them together", () =>
+  it.live("G56: a nursery of processes owns many actors of one name, and ends them together", () =>
     withActors(Effect.gen(function*() {
       const pids = yield* Actor.nursery(Effect.gen(function*() {
         const doggies = yield* Effect.forEach(

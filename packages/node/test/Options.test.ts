@@ -35,7 +35,7 @@ const opens = (url: string) =>
   })
 
 describe("The process of an actor", () => {
-  it.live("is known by its title, in ps and in its command line", () =>
+  it.live("the process of an actor is known by its title, in ps and in its command line", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("proctitle_boi", { expose: [process_] })
       const { pid, title } = yield* portal.run(process_())
@@ -47,7 +47,7 @@ describe("The process of an actor", () => {
       assert.strictEqual(Fs.readFileSync(`/proc/${pid}/comm`, "utf8"), "furrow[proctitl\n")
     })))
 
-  it.live("may have a name of any length and any letters", () =>
+  it.live("the process of an actor may have a name of any length and any letters", () =>
     withActors(Effect.gen(function*() {
       for (const name of ["a", "žluťoučký kůň / 🐎 [x]", "n".repeat(200), "--inspect", "-e"]) {
         const portal = yield* Actor.startScoped(name, { expose: [process_] })
@@ -87,7 +87,7 @@ describe("The process of an actor", () => {
       assert.isBelow(child.heapLimit, 2 * 200 * 1024 * 1024)
     })))
 
-  it.live("is not started with a heap limit that is not positive and finite", () =>
+  it.live("the process of an actor is not started with a heap limit that is not positive and finite", () =>
     withActors(Effect.gen(function*() {
       for (const memoryLimit of [-5, 0, NaN, Infinity, "200" as unknown as number]) {
         const error = yield* Effect.flip(Actor.runInActor(process_(), { memoryLimit }))
@@ -102,7 +102,7 @@ describe("The process of an actor", () => {
       }
     })))
 
-  it.live("keeps its heap limit to itself: its own actors have the runtime's", () =>
+  it.live("the process of an actor keeps its heap limit to itself: its own actors have the runtime's", () =>
     withActors(Effect.gen(function*() {
       const below = yield* Actor.runInActor(processBelow(), { memoryLimit: 200 })
       assert.notInclude(below.execArgv, "--max-old-space-size=200")

@@ -37,7 +37,7 @@ const check = (text: string, count: number, step: number, last: boolean) => {
 
 describe("The output of actors", () => {
   it.live(
-    "is copied through line by line: two that write at once never tear each other's lines",
+    "the output of actors is copied through line by line: two that write at once never tear each other's lines",
     () =>
       Effect.gen(function*() {
         const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, String(many)] })
@@ -51,7 +51,7 @@ describe("The output of actors", () => {
     60_000
   )
 
-  it.live("goes to the parent's own streams where they are inherited", () =>
+  it.live("the output of actors goes to the parent's own streams where they are inherited", () =>
     Effect.gen(function*() {
       const program = yield* Program.start(fixture("mains/talk.ts"), { args: [yield* evidence, "100", "inherit"] })
       assert.deepStrictEqual(yield* program.ended(), { code: 0, signal: null })
@@ -59,7 +59,7 @@ describe("The output of actors", () => {
       assert.include(program.stderr(), line("bert", 90))
     }).pipe(Effect.scoped))
 
-  it.live("is put together again where it arrives in pieces of characters", () =>
+  it.live("the output of actors is put together again where it arrives in pieces of characters", () =>
     withActors(Effect.gen(function*() {
       const written: Array<Buffer> = []
       const write = process.stderr.write.bind(process.stderr)
@@ -110,7 +110,7 @@ describe("The output of actors", () => {
       assert.strictEqual(progress.stdout(), "20%")
     }).pipe(Effect.scoped))
 
-  it.live("stays known by its last twenty lines on stderr", () =>
+  it.live("the output of actors stays known by its last twenty lines on stderr", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 50 })))
       assert.instanceOf(error, ActorError.ActorLost)
@@ -244,7 +244,7 @@ describe("The options stdout and stderr", () => {
       }
     })))
 
-  it.live("are refused where they say nothing that is known", () =>
+  it.live("the options stdout and stderr are refused where they say nothing that is known", () =>
     withActors(Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr: "pipe" as "log" }))
       assert.instanceOf(error, ActorError.SpawnFailed)
@@ -256,7 +256,7 @@ describe("The options stdout and stderr", () => {
 })
 
 describe("Copying lines", () => {
-  it.live("slows the source when the target is slow, and keeps no more than one line and a piece", () =>
+  it.live("copying lines slows the source when the target is slow, and keeps no more than one line and a piece", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
@@ -269,7 +269,7 @@ describe("Copying lines", () => {
       assert.isFalse(source.isPaused())
     }))
 
-  it.live("reads what an exited process has left, though the target still has no room", () =>
+  it.live("copying lines reads what an exited process has left, though the target still has no room", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const target = new PassThrough({ highWaterMark: 16 })
@@ -303,7 +303,7 @@ describe("Copying lines", () => {
       assert.strictEqual(listening(), 0)
     }))
 
-  it.live("G109: leaves lines of 100 KB whole where two sources write them at once in pieces", () =>
+  it.live("G109: copying lines leaves lines of 100 KB whole where two sources write them at once in pieces", () =>
     Effect.gen(function*() {
       const { text, sources: [a, b] } = joined(2)
       const lines = ["a", "b"].map((letter) => letter.repeat(100_000))
@@ -318,7 +318,7 @@ describe("Copying lines", () => {
       assert.sameMembers(text().slice(0, -1).split("\n"), lines)
     }))
 
-  it.live("G109: keeps bytes that are no text, and adds none at the end", () =>
+  it.live("G109: copying lines keeps bytes that are no text, and adds none at the end", () =>
     Effect.gen(function*() {
       const { bytes, sources: [source] } = joined(1)
       const written = Buffer.from([0x1f, 0x8b, 0xff, 0x0a, 0xfe, 0x80, 0x00])
@@ -332,7 +332,7 @@ describe("Copying lines", () => {
       assert.deepStrictEqual(bytes(), written)
     }))
 
-  it.live("G109: passes on an unfinished line soon", () =>
+  it.live("G109: copying lines passes on an unfinished line soon", () =>
     Effect.gen(function*() {
       const { sources: [source], text } = joined(1)
       const start = performance.now()
@@ -345,7 +345,7 @@ describe("Copying lines", () => {
       yield* Eventually.holds("so is what follows it", () => text() === "20%\r40%" || undefined)
     }))
 
-  it.live("G109: keeps no more than a bounded part of a line, and lets others wait until it ends", () =>
+  it.live("G109: copying lines keeps no more than a bounded part of a line, and lets others wait until it ends", () =>
     Effect.gen(function*() {
       const { sources: [long, short], text } = joined(2)
       long!.write("x".repeat(maxLineBytes + 1))
@@ -358,7 +358,7 @@ describe("Copying lines", () => {
       assert.strictEqual(text(), `${"x".repeat(2 * maxLineBytes + 1)}\nnext\nshort\n`)
     }))
 
-  it.live("G109: lets others write when a line that was passed on does not end", () =>
+  it.live("G109: copying lines lets others write when a line that was passed on does not end", () =>
     Effect.gen(function*() {
       const { sources: [prompt, other], text } = joined(2)
       prompt!.write("Password: ")
@@ -370,7 +370,7 @@ describe("Copying lines", () => {
       assert.isFalse(other!.isPaused())
     }))
 
-  it.live("G109: passes on the lines that wait when the source of an unfinished line ends", () =>
+  it.live("G109: copying lines passes on the lines that wait when the source of an unfinished line ends", () =>
     Effect.gen(function*() {
       const { sources: [first, second], text } = joined(2)
       first!.write("unfinished")
@@ -386,7 +386,7 @@ describe("Copying lines", () => {
 })
 
 describe("The tail of a stream", () => {
-  it("keeps twenty lines, the unfinished one among them, and cuts long ones", () => {
+  it("the tail of a stream keeps twenty lines, the unfinished one among them, and cuts long ones", () => {
     const tail = new Tail()
     for (const byte of Buffer.from("kůň\n")) tail.write(Buffer.from([byte]))
     assert.deepStrictEqual(tail.last, ["kůň"])
@@ -431,7 +431,7 @@ describe("The command line of an actor", () => {
     ])
   })
 
-  it("drops the value that stands behind a dropped flag", () => {
+  it("the command line of an actor drops the value that stands behind a dropped flag", () => {
     assert.deepStrictEqual(
       inheritedFlags([
         "--inspect-port",
@@ -459,7 +459,7 @@ describe("The command line of an actor", () => {
     assert.isFalse(isPreloading([]))
   })
 
-  it("resolves relative paths in the folder where the parent was started", () => {
+  it("the command line of an actor resolves relative paths in the folder where the parent was started", () => {
     const flags = [
       "--env-file=my.env",
       "--env-file-if-exists",
@@ -492,7 +492,7 @@ describe("The command line of an actor", () => {
     })
   })
 
-  it.live("has the flags of the parent in a folder of its own too", () =>
+  it.live("the command line of an actor has the flags of the parent in a folder of its own too", () =>
     Effect.gen(function*() {
       const cwd = yield* Folder.make()
       const elsewhere = yield* Folder.make()

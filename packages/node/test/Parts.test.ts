@@ -19,7 +19,7 @@ const patterned = (size: number, seed: number) =>
   Uint8Array.from({ length: size }, (_, i) => (i >>> 10) + i + seed & 255)
 
 describe("A large payload", () => {
-  it.live("arrives whole in both directions, beside others and small calls", () =>
+  it.live("a large payload arrives whole in both directions, beside others and small calls", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const sent = [5 * MiB, 2 * MiB, 70_000, 64 * 1024, 12 * MiB + 17, 1_200_000].map(patterned)
@@ -43,7 +43,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G225: lets the cancel of another call pass, long before it has arrived", () =>
+  it.live("G225: a large payload lets the cancel of another call pass, long before it has arrived", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const hanging = yield* Effect.forkChild(bob.run(hang()), { startImmediately: true })
@@ -62,7 +62,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G228: that is cancelled while it leaves has not begun, and the connection goes on", () =>
+  it.live("G228: a large payload that is cancelled while it leaves has not begun, and the connection goes on", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         for (const size of [60, 20, 3]) {

@@ -97,7 +97,7 @@ describe("The folder of a tree", () => {
 
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     test(
-      `is gone after ${signal} to the root, and so was everybody's name before that`,
+      `the folder of a tree is gone after ${signal} to the root, and so was everybody's name before that`,
       Effect.gen(function*() {
         const { program, runtime } = yield* start("tree")
         assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b"])
@@ -112,7 +112,7 @@ describe("The folder of a tree", () => {
   }
 
   test(
-    "is gone after SIGKILL of the root: the warden takes it along",
+    "the folder of a tree is gone after SIGKILL of the root: the warden takes it along",
     Effect.gen(function*() {
       const { program, runtime } = yield* start("tree")
       yield* program.signal("SIGKILL")
@@ -123,7 +123,7 @@ describe("The folder of a tree", () => {
   )
 
   test(
-    "is gone after a second Ctrl-C, though an actor that listens hangs, and without a warden too",
+    "the folder of a tree is gone after a second Ctrl-C, though an actor that listens hangs, and without a warden too",
     Effect.gen(function*() {
       const { program, runtime } = yield* start("stuck", "none")
       assert.deepStrictEqual(listening(treeFolder(runtime)), ["a", "b", "stuck"])
@@ -164,7 +164,7 @@ const flat = (text: string) => text.replace(/\s+/g, " ")
 
 describe("The secret of a tree", () => {
   test(
-    "is in no command line, no environment, no file, and in nothing a program shows",
+    "the secret of a tree is in no command line, no environment, no file, and in nothing a program shows",
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const [runtime, secretFile, said] = ["run", "secret", "said"].map((name) => Path.join(folder, name))
@@ -196,7 +196,7 @@ describe("The secret of a tree", () => {
     })
   )
 
-  it("would be seen in every form it is looked for", () => {
+  it("the secret of a tree would be seen in every form it is looked for", () => {
     const secret = Buffer.from(Array.from({ length: 32 }, (_, n) => (n * 37 + 11) % 256))
     const bytes = new Uint8Array(secret)
     const shown = [

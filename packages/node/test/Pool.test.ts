@@ -135,7 +135,7 @@ describe("A pool of processes", () => {
       assert.deepStrictEqual([running, waiting], [0, 0])
     })))
 
-  it.live("G146: repeats idempotent tasks elsewhere: none is lost to a worker that is killed", () =>
+  it.live("G146: a pool of processes repeats idempotent tasks elsewhere: none is lost to a worker that is killed", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 2 })
       const task = yield* Effect.forkChild(pool.run(recompute({ millis: 1000 })))
@@ -151,7 +151,7 @@ describe("A pool of processes", () => {
       assert.notStrictEqual(yield* Fiber.join(task), victim)
     })))
 
-  it.live("replaces a worker that has too much resident memory, though its heap is small", () =>
+  it.live("a pool of processes replaces a worker that has too much resident memory, though its heap is small", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 1, recycle: { memory: 400 } })
       const first = yield* pool.run(compute({ millis: 0 }))
@@ -163,7 +163,7 @@ describe("A pool of processes", () => {
       assert.strictEqual((yield* pool.statistics).replaced.memory, 1)
     })))
 
-  it.live("gives no task to a worker that was told to end by a signal", () =>
+  it.live("a pool of processes gives no task to a worker that was told to end by a signal", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 2 })
       const pid = yield* pool.run(compute({ millis: 0 }))
@@ -175,7 +175,7 @@ describe("A pool of processes", () => {
       yield* Processes.gone([pid])
     })))
 
-  it.live("fails the caller of a crash with its signal, and answers the next", () =>
+  it.live("a pool of processes fails the caller of a crash with its signal, and answers the next", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 1 })
       const error = yield* Effect.flip(pool.run(crash()))

@@ -53,7 +53,7 @@ const gone = (pids: ReadonlyArray<number>) =>
 
 describe("A program", () => {
   it.live(
-    "G172: is ready at a line that matches, and is gone with its group when its Scope closes",
+    "G172: a program is ready at a line that matches, and is gone with its group when its Scope closes",
     () =>
       run(Effect.gen(function*() {
         const numbers = yield* Effect.scoped(Effect.gen(function*() {
@@ -70,7 +70,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G172: is ready at a line that it says at once, also where this process is slow to start it",
+    "G172: a program is ready at a line that it says at once, also where this process is slow to start it",
     () =>
       run(
         changing((handle) =>
@@ -93,13 +93,13 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G172: begins also where its sign is there before", () =>
+  it.live("G172: a program begins also where its sign is there before", () =>
     run(Effect.gen(function*() {
       const program = yield* Program.make("begins", sh("echo up"), { ...quiet, ready: () => Effect.void })
       assert.deepInclude(yield* program.exit, { _tag: "Exited", code: 0, lines: ["up"] })
     })), 15_000)
 
-  it.live("G172: is ready when its port accepts, and when its socket does", () =>
+  it.live("G172: a program is ready when its port accepts, and when its socket does", () =>
     run(Effect.gen(function*() {
       const path = `${yield* evidence}.sock`
       const listening = (where: string) =>
@@ -122,7 +122,7 @@ describe("A program", () => {
     })), 60_000)
 
   it.live(
-    "G173: that exits before it is ready fails the start with its code and its last lines",
+    "G173: a program that exits before it is ready fails the start with its code and its last lines",
     () =>
       run(Effect.gen(function*() {
         const error = yield* Effect.flip(
@@ -141,7 +141,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G173: that is not ready in time fails the start with its last lines, and nothing of it is left",
+    "G173: a program that is not ready in time fails the start with its last lines, and nothing of it is left",
     () =>
       run(Effect.gen(function*() {
         const error = yield* Effect.flip(Effect.scoped(
@@ -155,38 +155,49 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G173: whose `ready` fails is stopped at once, and the error stays typed", () =>
-    run(Effect.gen(function*() {
-      let pid = 0
-      const error = yield* Effect.flip(Program.make("refused", sh("exec sleep 1000"), {
-        ...quiet,
-        ready: (program) => {
-          pid = program.pid
-          return Effect.fail({ _tag: "Refused" } as const)
-        }
-      }))
-      assert.strictEqual(error._tag, "Refused")
-      assert.isFalse(Processes.isAlive(pid))
-    })), 60_000)
-
-  it.live("G173: that cannot be started fails with the reason, by name and by path", () =>
-    run(Effect.gen(function*() {
-      const failed = (command: ChildProcess.StandardCommand) => Effect.flip(Program.make("x", command, quiet))
-      const byName = yield* failed(ChildProcess.make("furrow-no-such-program", []))
-      assert.strictEqual(byName._tag, "ProgramFailed")
-      assert.match(byName.message, /failed at the step start: "furrow-no-such-program" is not in PATH/)
-      assert.match((yield* failed(ChildProcess.make("/no/such/file", []))).message, /\/no\/such\/file does not exist/)
-      assert.match((yield* failed(sh(":", { cwd: "/no/such" }))).message, /working directory \/no\/such does not exist/)
-      assert.match((yield* failed(sh(":", { cwd: "/etc/passwd" }))).message, /\/etc\/passwd .*is no directory/)
-      const long = yield* failed(sh(`: ${"x".repeat(4_000_000)}`))
-      assert.deepInclude(long, { _tag: "ProgramFailed", step: "start" })
-      assert.match(long.message, /E2BIG/)
-      assert.match((yield* failed(sh(":", { stdout: "inherit" }))).message, /the option stdout/)
-      assert.match((yield* failed(sh(":", { detached: false }))).message, /detached: false/)
-    })), 60_000)
+  it.live(
+    "G173: a program whose `ready` fails is stopped at once, and the error stays typed",
+    () =>
+      run(Effect.gen(function*() {
+        let pid = 0
+        const error = yield* Effect.flip(Program.make("refused", sh("exec sleep 1000"), {
+          ...quiet,
+          ready: (program) => {
+            pid = program.pid
+            return Effect.fail({ _tag: "Refused" } as const)
+          }
+        }))
+        assert.strictEqual(error._tag, "Refused")
+        assert.isFalse(Processes.isAlive(pid))
+      })),
+    60_000
+  )
 
   it.live(
-    "G174: that floods its output is read to the end: no reader, a slow one and a line without end hold it up",
+    "G173: a program that cannot be started fails with the reason, by name and by path",
+    () =>
+      run(Effect.gen(function*() {
+        const failed = (command: ChildProcess.StandardCommand) => Effect.flip(Program.make("x", command, quiet))
+        const byName = yield* failed(ChildProcess.make("furrow-no-such-program", []))
+        assert.strictEqual(byName._tag, "ProgramFailed")
+        assert.match(byName.message, /failed at the step start: "furrow-no-such-program" is not in PATH/)
+        assert.match((yield* failed(ChildProcess.make("/no/such/file", []))).message, /\/no\/such\/file does not exist/)
+        assert.match(
+          (yield* failed(sh(":", { cwd: "/no/such" }))).message,
+          /working directory \/no\/such does not exist/
+        )
+        assert.match((yield* failed(sh(":", { cwd: "/etc/passwd" }))).message, /\/etc\/passwd .*is no directory/)
+        const long = yield* failed(sh(`: ${"x".repeat(4_000_000)}`))
+        assert.deepInclude(long, { _tag: "ProgramFailed", step: "start" })
+        assert.match(long.message, /E2BIG/)
+        assert.match((yield* failed(sh(":", { stdout: "inherit" }))).message, /the option stdout/)
+        assert.match((yield* failed(sh(":", { detached: false }))).message, /detached: false/)
+      })),
+    60_000
+  )
+
+  it.live(
+    "G174: a program that floods its output is read to the end: no reader, a slow one and a line without end hold it up",
     () =>
       run(Effect.gen(function*() {
         const flood = sh(
@@ -211,7 +222,7 @@ describe("A program", () => {
     120_000
   )
 
-  it.live("G174: that ends while its lines are logged slowly is read to the end", () => {
+  it.live("G174: a program that ends while its lines are logged slowly is read to the end", () => {
     const slow = Logger.make(() => {
       const until = performance.now() + 0.03
       while (performance.now() < until);
@@ -225,7 +236,7 @@ describe("A program", () => {
   }, 60_000)
 
   it.live(
-    "G174: that has left a process outside of its group is not waited for, and no descriptor stays",
+    "G174: a program that has left a process outside of its group is not waited for, and no descriptor stays",
     () =>
       run(Effect.gen(function*() {
         const before = descriptors()
@@ -251,7 +262,7 @@ describe("A program", () => {
   )
 
   it.live(
-    "G174: gets the variables of its environment whole, whatever they are called",
+    "G174: a program gets the variables of its environment whole, whatever they are called",
     () =>
       run(Effect.gen(function*() {
         const env = { "discovery.type": "single-node", "-x": "a b", "SECRET-KEY": Redacted.make("s=1"), PLAIN: "1" }
@@ -262,17 +273,21 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G174: gives a later reader its last lines, and its output ends with it", () =>
-    run(Effect.gen(function*() {
-      const command = sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done")
-      const program = yield* Program.make("counts", command, quiet)
-      yield* program.exit
-      const lines = yield* Stream.runCollect(program.output)
-      assert.deepStrictEqual(lines.map(({ text }) => Number(text)), Array.from({ length: 64 }, (_, i) => i + 37))
-      assert.deepStrictEqual(lines.map(({ number }) => number), lines.map(({ text }) => Number(text)))
-    })), 60_000)
+  it.live(
+    "G174: a program gives a later reader its last lines, and its output ends with it",
+    () =>
+      run(Effect.gen(function*() {
+        const command = sh("i=0; while [ $i -lt 100 ]; do i=$((i+1)); echo $i; done")
+        const program = yield* Program.make("counts", command, quiet)
+        yield* program.exit
+        const lines = yield* Stream.runCollect(program.output)
+        assert.deepStrictEqual(lines.map(({ text }) => Number(text)), Array.from({ length: 64 }, (_, i) => i + 37))
+        assert.deepStrictEqual(lines.map(({ number }) => number), lines.map(({ text }) => Number(text)))
+      })),
+    60_000
+  )
 
-  it.live("G174: writes its lines to the log with its name, stdout as Info and stderr as Warning", () => {
+  it.live("G174: a program writes its lines to the log with its name, stdout as Info and stderr as Warning", () => {
     const logged: Array<string> = []
     const logger = Logger.make(({ fiber, logLevel, message }) => {
       const { program } = fiber.getRef(References.CurrentLogAnnotations)
@@ -298,21 +313,25 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G175: that ignores SIGTERM is killed with its group after its bound", () =>
-    run(Effect.gen(function*() {
-      const stubborn = "trap '' TERM; sleep 1000 & echo $$ $!; while :; do sleep 1000; done"
-      const [numbers, millis] = yield* timed(Effect.scoped(Effect.gen(function*() {
-        const command = sh(stubborn, { forceKillAfter: "300 millis" })
-        const program = yield* Program.make("stubborn", command, { ...quiet, ready: Program.line(/\d+ \d+/) })
-        return (yield* program.lastLines)[0]!.split(" ").map(Number)
-      })))
-      assert.deepStrictEqual(numbers.filter(Processes.isAlive), [])
-      assert.isAbove(millis, 300)
-      assert.isBelow(millis, 10_000)
-    })), 60_000)
+  it.live(
+    "G175: a program that ignores SIGTERM is killed with its group after its bound",
+    () =>
+      run(Effect.gen(function*() {
+        const stubborn = "trap '' TERM; sleep 1000 & echo $$ $!; while :; do sleep 1000; done"
+        const [numbers, millis] = yield* timed(Effect.scoped(Effect.gen(function*() {
+          const command = sh(stubborn, { forceKillAfter: "300 millis" })
+          const program = yield* Program.make("stubborn", command, { ...quiet, ready: Program.line(/\d+ \d+/) })
+          return (yield* program.lastLines)[0]!.split(" ").map(Number)
+        })))
+        assert.deepStrictEqual(numbers.filter(Processes.isAlive), [])
+        assert.isAbove(millis, 300)
+        assert.isBelow(millis, 10_000)
+      })),
+    60_000
+  )
 
   it.live(
-    "G175: is stopped by the signal of its command, and has its bound to end in order",
+    "G175: a program is stopped by the signal of its command, and has its bound to end in order",
     () =>
       run(Effect.gen(function*() {
         const polite = "trap 'echo bye; exit 0' HUP; echo up; while :; do sleep 0.05; done"
@@ -327,7 +346,7 @@ describe("A program", () => {
     60_000
   )
 
-  it.live("G175: that ends takes with it what it has left in its group", () =>
+  it.live("G175: a program that ends takes with it what it has left in its group", () =>
     run(Effect.gen(function*() {
       const program = yield* Program.make("leaver", sh("sleep 1000 >/dev/null 2>&1 & echo $!"), quiet)
       const exit = yield* program.exit
@@ -335,7 +354,7 @@ describe("A program", () => {
       yield* gone(exit.lines.map(Number))
     })), 60_000)
 
-  it.live("G175: whose input fails is ended with its group", () =>
+  it.live("G175: a program whose input fails is ended with its group", () =>
     run(Effect.gen(function*() {
       const stdin = Stream.concat(
         Stream.make(new TextEncoder().encode("half")),
@@ -362,7 +381,7 @@ describe("A program", () => {
   }, 60_000)
 
   it.live(
-    "G176: tells its end as an exit and as an ActorExit: returned, failed, lost",
+    "G176: a program tells its end as an exit and as an ActorExit: returned, failed, lost",
     () =>
       run(Effect.gen(function*() {
         const ended = (script: string) => Effect.flatMap(Program.make("ends", sh(script), quiet), ({ wait }) => wait)
@@ -400,7 +419,7 @@ describe("A program under a guard", () => {
     assert.strictEqual(await started(""), "1")
   })
 
-  it("G177: is started as it is where there is no guard to wait for", () => {
+  it("G177: a program under a guard is started as it is where there is no guard to wait for", () => {
     const guard = { prefix: () => undefined, enter: () => () => {}, signal: () => {} }
     for (const around of [guard, undefined]) {
       const { command, gate } = prepare(sh("echo ran"), around, 1000)
@@ -419,7 +438,7 @@ describe("The life of a program", () => {
       Life.initial
     )
 
-  it("G175: is sent no signal once its process is gone, while its output is still being read", () => {
+  it("G175: a program is sent no signal once its process is gone, while its output is still being read", () => {
     assert.isTrue(Life.hasProcess(through()))
     assert.isTrue(Life.hasProcess(through("Stop")))
     assert.isFalse(Life.hasProcess(through("Gone")))
@@ -449,32 +468,36 @@ describe("The lines of a program", () => {
 })
 
 describe("A supervised program", () => {
-  it.live("G176: is started again when it is killed, and the supervisor is told why", () =>
-    run(Effect.gen(function*() {
-      const folder = Path.dirname(yield* evidence)
-      class Worker extends Program.Service<Worker>()("worker", {
-        command: sh("echo $$ >> starts; echo up; exec sleep 1000", { cwd: folder }),
-        ready: Program.line("up"),
-        log: false
-      }) {}
-      const starts = () => Fs.readFileSync(Path.join(folder, "starts"), "utf8").trim().split("\n").map(Number)
-      const App = Supervisor.layer({ intensity: { restarts: 3, within: "1 minute" } }, [
-        Supervisor.of(Worker.layer, { name: "worker" })
-      ])
-      yield* Effect.scoped(Effect.gen(function*() {
-        const told = yield* Effect.forkChild(
-          Stream.runHead(Stream.filter(Actor.events, (event) => event._tag === "ActorRestarting")),
-          { startImmediately: true }
-        )
-        yield* Layer.build(App)
-        process.kill(starts()[0]!, "SIGKILL")
-        yield* Eventually.succeeds(Effect.sync(() => assert.lengthOf(starts(), 2)), { what: "a second start" })
-        const event = Option.getOrThrow(yield* Fiber.join(told))
-        assert.deepInclude(event, { child: "worker", deaths: 1 })
-        assert(event._tag === "ActorRestarting" && event.exit._tag === "Lost")
-      }))
-      yield* gone(starts())
-    })), 60_000)
+  it.live(
+    "G176: a supervised program is started again when it is killed, and the supervisor is told why",
+    () =>
+      run(Effect.gen(function*() {
+        const folder = Path.dirname(yield* evidence)
+        class Worker extends Program.Service<Worker>()("worker", {
+          command: sh("echo $$ >> starts; echo up; exec sleep 1000", { cwd: folder }),
+          ready: Program.line("up"),
+          log: false
+        }) {}
+        const starts = () => Fs.readFileSync(Path.join(folder, "starts"), "utf8").trim().split("\n").map(Number)
+        const App = Supervisor.layer({ intensity: { restarts: 3, within: "1 minute" } }, [
+          Supervisor.of(Worker.layer, { name: "worker" })
+        ])
+        yield* Effect.scoped(Effect.gen(function*() {
+          const told = yield* Effect.forkChild(
+            Stream.runHead(Stream.filter(Actor.events, (event) => event._tag === "ActorRestarting")),
+            { startImmediately: true }
+          )
+          yield* Layer.build(App)
+          process.kill(starts()[0]!, "SIGKILL")
+          yield* Eventually.succeeds(Effect.sync(() => assert.lengthOf(starts(), 2)), { what: "a second start" })
+          const event = Option.getOrThrow(yield* Fiber.join(told))
+          assert.deepInclude(event, { child: "worker", deaths: 1 })
+          assert(event._tag === "ActorRestarting" && event.exit._tag === "Lost")
+        }))
+        yield* gone(starts())
+      })),
+    60_000
+  )
 
   it.live("G176: below an actor fails the actor when it is killed, and goes with it", () =>
     run(Effect.gen(function*() {
@@ -498,7 +521,7 @@ describe("A supervised program", () => {
 
   for (const guard of ["warden", "thread"] as const) {
     it.live(
-      `G177: of a root that is killed by SIGKILL is gone with its group, under the guard ${guard}`,
+      `G177: a supervised program of a root that is killed by SIGKILL is gone with its group, under the guard ${guard}`,
       () =>
         Effect.scoped(Effect.gen(function*() {
           const root = yield* RootProgram.start(fixture("programRoot.ts"), { args: [guard] })

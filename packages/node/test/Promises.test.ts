@@ -98,7 +98,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "is an exit that holds an interruption, where exits are asked for",
+    "an aborted signal is an exit that holds an interruption, where exits are asked for",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromiseExit(run(hold({ file, label: "call", millis: 0 })), { signal: abort.signal })
@@ -110,7 +110,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "that was aborted before is not looked at before the call is on its way: what began there has ended, too",
+    "an aborted signal that was aborted before is not looked at before the call is on its way: what began there has ended, too",
     withRuntime(async (runtime, file) => {
       await runtime.runPromise(run(isPrime({ n: 7 })))
       const call = run(hold({ file, label: "call", millis: 100 }))
@@ -120,7 +120,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "reaches the promise that a handler waits for",
+    "an aborted signal reaches the promise that a handler waits for",
     withRuntime(async (runtime) => {
       const requests: Array<string> = []
       const server = Http.createServer((request, response) => {
@@ -152,7 +152,7 @@ describe("An aborted signal", () => {
 describe("A promise that a handler waits for", () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     it(
-      `is aborted by a ${signal} to its actor, which cleans up and tells its caller who it was`,
+      `a handler's promise is aborted by a ${signal} to its actor, which cleans up and tells its caller who it was`,
       withRuntime(async (runtime, file) => {
         const worker = await runtime.runPromise(Worker)
         const call = rejection(runtime.runPromise(run(listens({ file }))))
@@ -171,7 +171,7 @@ describe("A promise that a handler waits for", () => {
 
 describe("A rejected promise", () => {
   it(
-    "holds the error of the contract, an instance of its class",
+    "a rejected promise holds the error of the contract, an instance of its class",
     withRuntime(async (runtime) => {
       const url = "http://127.0.0.1:1/"
       const error = await rejection(runtime.runPromise(run(get({ url }))))
@@ -183,7 +183,7 @@ describe("A rejected promise", () => {
   )
 
   it(
-    "holds an ActorLost once the actor is gone, and goes on doing so: a layer is built once",
+    "a rejected promise holds an ActorLost once the actor is gone, and goes on doing so: a layer is built once",
     withRuntime(async (runtime, file) => {
       const worker = await runtime.runPromise(Worker)
       const call = runtime.runPromise(run(hold({ file, label: "call", millis: 0 })))
@@ -196,7 +196,7 @@ describe("A rejected promise", () => {
 })
 
 describe("A Layer that did not build", () => {
-  it("is not tried again: every call is rejected with the same SpawnFailed", () =>
+  it("a Layer that did not build is not tried again: every call is rejected with the same SpawnFailed", () =>
     Effect.runPromise(Leaks.withoutLeaks(Effect.promise(async () => {
       const layer = Layer.effectDiscard(Actor.startScoped("odd", { expose: [isPrime], execArgv: ["--no-such-flag"] }))
       const runtime = ManagedRuntime.make(Layer.provideMerge(layer, NodeActor.layer))
@@ -237,7 +237,7 @@ describe("A stream as an async iterable", () => {
     )
 
   it(
-    "stops its producer when the loop is left, and waits for its finalizer",
+    "a stream as an async iterable stops its producer when the loop is left, and waits for its finalizer",
     withRuntime(async (runtime, file) => {
       let seen = 0
       for await (const tick of await iterable(runtime, file)) {

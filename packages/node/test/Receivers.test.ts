@@ -12,7 +12,7 @@ const withBob = <A, E>(
 ) => withActors(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose: [utter, numbers, hears] }), body)))
 
 describe("payloads of a process that do not match", () => {
-  it.live("G129: are repaired, answered or dropped by a handler, and the others arrive in order", () =>
+  it.live("G129: bad payloads are repaired, answered or dropped by a handler, and the others arrive in order", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const receiver = PayloadReceiver.make(({ sent }) => {

@@ -169,7 +169,7 @@ describe("Each actor leaves the registry", () => {
     }
   }
 
-  it.live("when their streams are closed first, and their nursery fails then", () =>
+  it.live("Each actor leaves the registry when their streams are closed first, and their nursery fails then", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")

@@ -96,7 +96,7 @@ describe("Logs of actors", () => {
 })
 
 describe("The trace of three actors", () => {
-  it.live("is one tree, as each of them exports its spans", () =>
+  it.live("the trace of three actors is one tree, as each of them exports its spans", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.withSpan(

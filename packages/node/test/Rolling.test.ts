@@ -30,7 +30,7 @@ const standbyIsReady = Eventually.succeeds(
 
 describe("A roll of processes", () => {
   it.live(
-    "G210: fails no call under load, of users here and in another process, which keeps its own",
+    "G210: a roll of processes fails no call under load, of users here and in another process, which keeps its own",
     () =>
       withActors(
         Effect.gen(function*() {
@@ -68,7 +68,7 @@ const kills = 50
 
 describe("A standby of processes", () => {
   it.live(
-    `G212: takes over after each of ${kills} kills, fails no call that was held, and is faster than a start`,
+    `G212: a standby takes over after each of ${kills} kills, fails no call that was held, and is faster than a start`,
     () =>
       withActors(
         Effect.gen(function*() {

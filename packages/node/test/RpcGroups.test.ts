@@ -183,7 +183,7 @@ const begun = (portal: Actor.Portal<Svc>, requests: number) =>
   )
 
 describe("An RpcGroup in an actor", () => {
-  it.live("G60: means what it means over Effect's own server and client, row by row", () =>
+  it.live("G60: an RpcGroup in an actor means what it means over Effect's own server and client, row by row", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         assert.notStrictEqual(portal.actor.pid, process.pid)
@@ -196,7 +196,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("G102: dies as its schema of defects says, and one request's defect is its own", () =>
+  it.live("G102: an RpcGroup in an actor dies as its schema of defects says, and one request's defect is its own", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const streaming = yield* Effect.forkChild(Stream.runDrain(client.ScopedStream({ key: "beside" })))
@@ -212,7 +212,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("G102: fails as PayloadInvalid where a payload or a failure does not match its schema", () =>
+  it.live("G102: an RpcGroup fails as PayloadInvalid where a payload or a failure does not match its schema", () =>
     withClient((client) =>
       Effect.gen(function*() {
         const undeclared = yield* Effect.flip(client.Undeclared())
@@ -234,7 +234,7 @@ describe("An RpcGroup in an actor", () => {
       })
     ))
 
-  it.live("fails as EndpointUnknown where its actor does not know the procedure, or serves no group", () =>
+  it.live("an RpcGroup fails as EndpointUnknown where its actor does not know the procedure, or serves no group", () =>
     withClient((_, portal) =>
       Effect.gen(function*() {
         const client = yield* Actor.rpcClient(portal, Known)
@@ -276,7 +276,7 @@ describe("A request that is interrupted", () => {
       })
     ))
 
-  it.live("G98: tells its handler who interrupted it", () =>
+  it.live("G98: a request that is interrupted tells its handler who interrupted it", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const running = yield* Effect.forkChild(client.Slow({ key: "a", finalizer: 0 }))
@@ -330,7 +330,7 @@ describe("A request that is interrupted", () => {
 })
 
 describe("The actor of a client", () => {
-  it.live("G99: that is killed fails the killing call, a call in flight and a stream with ActorLost", () =>
+  it.live("G99: an actor that is killed fails the killing call, a call in flight and a stream with ActorLost", () =>
     withClient((client, portal) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(client.Slow({ key: "lost", finalizer: 0 })))
@@ -365,7 +365,7 @@ describe("The actor of a client", () => {
 })
 
 describe("Two clients of one actor", () => {
-  it.live("G100: are told apart by handlers that are built once", () =>
+  it.live("G100: two clients of one actor are told apart by handlers that are built once", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const two = yield* Actor.rpcClient(portal, Everything)

@@ -43,13 +43,13 @@ describe("The name of a socket", () => {
   const tree = "/tmp/furrow-0/12345-0123abcd"
   const name = (name: string, pid = 77) => Path.relative(tree, RuntimeFolder.socketPath(tree, { name, pid }))
 
-  it("is the actor's where it is short and plain", () => {
+  it("the name of a socket is the actor's where it is short and plain", () => {
     for (const plain of ["frank", "worker-3", "Counter", "a.b", "x@y", "_1", "web:main"]) {
       assert.strictEqual(name(plain), `${plain}@77.sock`)
     }
   })
 
-  it("is a short form of it where it is long, in many bytes, or like a path", () => {
+  it("the name of a socket is a short form of it where it is long, in many bytes, or like a path", () => {
     const odd = [
       "",
       ".",
@@ -75,12 +75,12 @@ describe("The name of a socket", () => {
     assert.deepStrictEqual(odd.map((odd) => name(odd)), found)
   })
 
-  it("is never another actor's: no plain name looks like a short form", () => {
+  it("the name of a socket is never another actor's: no plain name looks like a short form", () => {
     const short = name("a/b").slice(0, -"@77.sock".length)
     assert.notStrictEqual(name(short), name("a/b"))
   })
 
-  it("uses the kernel's room to its last byte, 107 on Linux and 103 on Darwin", () => {
+  it("the name of a socket uses the kernel's room to its last byte, 107 on Linux and 103 on Darwin", () => {
     for (const [platform, most] of [["linux", 107], ["darwin", 103]] as const) {
       const room = most - Buffer.byteLength("/@77.sock")
       const path = (characters: number, length: number) =>
@@ -150,14 +150,14 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(folder).sort(), ["file", "link"])
     }))
 
-  it("that is not absolute is meant from where the root was started", () => {
+  it("the runtime folder that is not absolute is meant from where the root was started", () => {
     assert.strictEqual(
       Path.dirname(Networks.network({ runtimeFolder: "some/where" }).folder),
       Path.resolve("some/where")
     )
   })
 
-  it.effect("is made with all that is missing above it, for us alone, whatever the umask", () =>
+  it.effect("the runtime folder is made with all that is missing above it, for us alone, whatever the umask", () =>
     within({}, (folder) => {
       const before = process.umask(0)
       try {
@@ -170,7 +170,7 @@ describe("The runtime folder", () => {
       }
     }))
 
-  it.effect("of ours that others may read is closed to them, and so is a tree's", () =>
+  it.effect("the runtime folder of ours that others may read is closed to them, and so is a tree's", () =>
     within({}, (folder) => {
       const runtime = Path.join(folder, "furrow")
       const tree = Path.join(runtime, "1-0123abcd")
@@ -180,7 +180,7 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual([mode(runtime), mode(tree)], [0o700, 0o700])
     }))
 
-  it.effect("that is a file is refused", () =>
+  it.effect("the runtime folder that is a file is refused", () =>
     within({ "furrow": "mine" }, (folder) => {
       assert.match(refusal(Path.join(folder, "furrow")), /: it is not a folder. Move it away/)
       assert.strictEqual(Fs.readFileSync(Path.join(folder, "furrow"), "utf8"), "mine")
@@ -260,7 +260,7 @@ describe("The runtime folder", () => {
       assert.strictEqual(mode(tree), 0o755)
     }))
 
-  it.effect("that is taken away while it is made is made again", () =>
+  it.effect("the runtime folder that is taken away while it is made is made again", () =>
     within({}, (folder) => {
       const tree = Path.join(folder, "furrow", "1-0123abcd")
       // Another tree ends again and again, and removes the folder of all trees with it.

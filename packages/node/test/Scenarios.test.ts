@@ -22,7 +22,7 @@ import { stubborn } from "./fixtures/stuck.ts"
 import { evidence, withActors } from "./support.ts"
 
 describe("A process of one's own", () => {
-  it.live("runs one function, is a child and no root, and is gone with its answer", () =>
+  it.live("a process of one's own runs one function, is a child and no root, and is gone with its answer", () =>
     withActors(Effect.gen(function*() {
       const children: Array<number> = []
       const watching = yield* Effect.forkChild(
@@ -84,7 +84,7 @@ describe("A process of one's own", () => {
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
     }))))
 
-  it.live("runs its finalizers when its owner's Scope closes, its layers' last", () =>
+  it.live("a process of one's own runs its finalizers when its owner's Scope closes, its layers' last", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Effect.scoped(Effect.gen(function*() {
@@ -106,7 +106,7 @@ describe("A process of one's own", () => {
 })
 
 describe("A nursery of processes, at its limits", () => {
-  it.live("fails with one of many failures at once, typed; the others ride along", () =>
+  it.live("a nursery fails with one of many failures at once, typed; the others ride along", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Effect.forEach(
         Array.from({ length: 12 }, (_, n) => n),
@@ -122,7 +122,7 @@ describe("A nursery of processes, at its limits", () => {
       assert.deepStrictEqual(Processes.titled("furrow[").map(Processes.describe), [])
     })))
 
-  it.live("is left with the defect that its body dies of; its actors are gone then", () =>
+  it.live("a nursery is left with the defect that its body dies of; its actors are gone then", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pids: Array<number> = []

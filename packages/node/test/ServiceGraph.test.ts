@@ -75,7 +75,7 @@ describe("A graph of Services", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("passes a defect on with its origin, and the deadline of the caller less the way", () =>
+  it.live("a graph of Services passes a defect on with its origin, and the deadline of the caller less the way", () =>
     withDiary(() =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Store.calls.bug())
@@ -93,7 +93,7 @@ describe("A graph of Services", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("passes a cancel on with its author, and waits for the finalizers of the last one", () =>
+  it.live("a graph of Services passes a cancel on with its author, and waits for the finalizers of the last one", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Web.calls.hold({ label: "hold" }))
@@ -127,7 +127,7 @@ describe("A graph of Services", () => {
 })
 
 describe("A used Service that dies", () => {
-  it.live("is named by ActorLost to who uses it, in a call that runs and in the next one", () =>
+  it.live("a lost Service is named by ActorLost to who uses it, in a call that runs and in the next one", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Web.calls.sees())

@@ -10,7 +10,7 @@ import { Absent, Astray, Unserved } from "./fixtures/wrong/unserved.ts"
 import { evidence, withActors } from "./support.ts"
 
 describe("A Service in another process", () => {
-  it.live("is one actor for as long as its Layer, and keeps its state", () =>
+  it.live("a Service in another process is one actor for as long as its Layer, and keeps its state", () =>
     withActors(
       Effect.gen(function*() {
         assert.deepStrictEqual([
@@ -22,7 +22,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Counter.layer))
     ))
 
-  it.live("reaches the Services it uses, which are the same actors for everybody", () =>
+  it.live("a Service in another process reaches the Services it uses, which are the same actors for everybody", () =>
     withActors(
       Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment({ by: 1 }), 2)
@@ -32,7 +32,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Doubler.layer.pipe(Layer.provideMerge(Counter.layer))))
     ))
 
-  it.live("may have its implementation in a module that its callers never load", () =>
+  it.live("a Service in another process may have its implementation in a module that its callers never load", () =>
     withActors(
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* Heavy.calls.loaded(), ["loaded"])
@@ -87,7 +87,7 @@ describe("A dialog with another process", () => {
       assert.deepStrictEqual(Folder.lines(file), [])
     }))))
 
-  it.live("brings its error typed, wakes a body that waits, and is cancelled when its body leaves", () =>
+  it.live("a far dialog brings its error typed, wakes a body that waits, and is cancelled when its body leaves", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.start("host", { expose: [chat] })
@@ -101,7 +101,7 @@ describe("A dialog with another process", () => {
       assert.deepStrictEqual(Folder.lines(file), ["left alone"])
     }))))
 
-  it.live("fails with ActorLost when the actor is killed, also while its body does something else", () =>
+  it.live("a far dialog fails with ActorLost when the actor is killed, also while its body does something else", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.startScoped("host", { expose: [chat] })

@@ -36,7 +36,7 @@ describe("the settings of a Service in another process", () => {
       )
     })))
 
-  it.live("G114: are not on the command line nor in the environment of its process", () =>
+  it.live("G114: a Service's settings are not on the command line nor in the environment of its process", () =>
     withActors(
       Effect.gen(function*() {
         assert.strictEqual(yield* Counter.calls.token(), "open sesame")

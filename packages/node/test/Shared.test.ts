@@ -27,26 +27,30 @@ const written = (file: string, what: string, holds: () => boolean) =>
   Eventually.holds(what, holds, { within: "40 seconds" })
 
 describe("A shared actor among processes", () => {
-  it.live("G193: is one for 20 askers in 4 actors at the same time", () =>
-    withActors(Effect.gen(function*() {
-      const file = yield* evidence
-      const there = yield* users(4)
-      const answers = yield* Effect.forEach(
-        Array.from({ length: 20 }, (_, i) => there[i % 4]!),
-        (user) => user.run(visit({ file, works: true, millis: 200 })),
-        { concurrency: "unbounded" }
-      )
-      assert.strictEqual(new Set(answers.map(([pid]) => pid)).size, 1)
-      assert.deepStrictEqual(
-        answers.map(([, number]) => number).toSorted((a, b) => a - b),
-        Array.from({ length: 20 }, (_, i) => i + 1)
-      )
-      yield* written(file, "the desk ends", () => words(file).includes("ends"))
-      assert.deepStrictEqual(words(file), ["starts", "ends"])
-    })), 60_000)
+  it.live(
+    "G193: a shared actor among processes is one for 20 askers in 4 actors at the same time",
+    () =>
+      withActors(Effect.gen(function*() {
+        const file = yield* evidence
+        const there = yield* users(4)
+        const answers = yield* Effect.forEach(
+          Array.from({ length: 20 }, (_, i) => there[i % 4]!),
+          (user) => user.run(visit({ file, works: true, millis: 200 })),
+          { concurrency: "unbounded" }
+        )
+        assert.strictEqual(new Set(answers.map(([pid]) => pid)).size, 1)
+        assert.deepStrictEqual(
+          answers.map(([, number]) => number).toSorted((a, b) => a - b),
+          Array.from({ length: 20 }, (_, i) => i + 1)
+        )
+        yield* written(file, "the desk ends", () => words(file).includes("ends"))
+        assert.deepStrictEqual(words(file), ["starts", "ends"])
+      })),
+    60_000
+  )
 
   it.live(
-    "G194: outlives the actor that asked first, and ends with the last one",
+    "G194: a shared actor among processes outlives the actor that asked first, and ends with the last one",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -71,22 +75,26 @@ describe("A shared actor among processes", () => {
     60_000
   )
 
-  it.live("G194: is gone, with its cleanup, when the last Scope is closed", () =>
-    withActors(Effect.gen(function*() {
-      const file = yield* evidence
-      const scope = yield* Scope.make()
-      const desk = yield* Scope.provide(
-        Registry.findOrStart(Desk, { config: { file, works: true, cleanupMillis: 300 } }),
-        scope
-      )
-      const [pid] = yield* desk.run(take())
-      yield* Scope.close(scope, Exit.void)
-      assert.isFalse(Processes.isAlive(pid))
-      assert.deepStrictEqual(words(file), ["starts", "ends"])
-    })), 60_000)
+  it.live(
+    "G194: a shared actor among processes is gone, with its cleanup, when the last Scope is closed",
+    () =>
+      withActors(Effect.gen(function*() {
+        const file = yield* evidence
+        const scope = yield* Scope.make()
+        const desk = yield* Scope.provide(
+          Registry.findOrStart(Desk, { config: { file, works: true, cleanupMillis: 300 } }),
+          scope
+        )
+        const [pid] = yield* desk.run(take())
+        yield* Scope.close(scope, Exit.void)
+        assert.isFalse(Processes.isAlive(pid))
+        assert.deepStrictEqual(words(file), ["starts", "ends"])
+      })),
+    60_000
+  )
 
   it.live(
-    "G195: that cannot start fails typed for all who wait, in every process",
+    "G195: a shared actor among processes that cannot start fails typed for all who wait, in every process",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence
@@ -106,7 +114,7 @@ describe("A shared actor among processes", () => {
   )
 
   it.live(
-    "G197: is started again when it is killed, and all who use it reach the successor",
+    "G197: a shared actor among processes is started again when it is killed, and all who use it reach the successor",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

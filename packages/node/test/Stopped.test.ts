@@ -8,7 +8,7 @@ const patient = { within: "60 seconds" } as const
 
 describe("A root that is stopped during a start", () => {
   it.live(
-    "has its actor when it goes on: the time in which it stood still does not count (G92)",
+    "a root that is stopped during a start has its actor when it goes on: the time in which it stood still does not count (G92)",
     () =>
       Leaks.withoutLeaks(Effect.scoped(Effect.gen(function*() {
         const root = yield* Program.start(fixture("mains/stopped.ts"))

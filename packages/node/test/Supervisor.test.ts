@@ -43,7 +43,7 @@ const strategies: ReadonlyArray<readonly [Supervisor.Strategy, ReadonlyArray<str
 describe("A supervisor of processes", () => {
   for (const [strategy, replaced] of strategies) {
     it.live(
-      `G150: under ${strategy} replaces ${replaced.join(", ")} when Counter is killed, three times`,
+      `G150: a supervisor under ${strategy} replaces ${replaced.join(", ")} when Counter is killed, three times`,
       () =>
         withActors(
           Effect.gen(function*() {
@@ -64,7 +64,7 @@ describe("A supervisor of processes", () => {
   }
 
   it.live(
-    "G156: gives up in a storm of restarts, and names its children, deaths and exits",
+    "G156: a supervisor of processes gives up in a storm of restarts, and names its children, deaths and exits",
     () =>
       withActors(Effect.gen(function*() {
         const Storm = Layer.effectDiscard(Effect.forkScoped(Effect.forever(Effect.gen(function*() {
@@ -86,7 +86,7 @@ describe("A supervisor of processes", () => {
   )
 
   it.live(
-    "G155: fails the call in flight of a killed process, and holds the next one for its successor",
+    "G155: a supervisor fails the call in flight of a killed process, and holds the next one for its successor",
     () =>
       withActors(
         Effect.gen(function*() {

@@ -5,7 +5,7 @@ import { unsupported } from "../src/internal/support.ts"
 import { fixture } from "./support.ts"
 
 describe("A runtime that is too old, or none of Node", () => {
-  it("is told from one that will do, in one sentence", () => {
+  it("a runtime that is too old, or none of Node is told from one that will do, in one sentence", () => {
     for (const node of ["22.19.0", "22.20.1", "24.0.0", "100.1.0"]) assert.isUndefined(unsupported({ node }), node)
     for (const node of ["20.20.2", "22.18.9", "18.0.0"]) {
       const text = `Furrow needs Node 22.19 or newer, and this is Node ${node}: install a newer one`

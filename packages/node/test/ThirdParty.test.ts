@@ -60,7 +60,7 @@ describe("A third actor that cancels the callee's actor", () => {
         assert.strictEqual((yield* (yield* tree.at("p")).run(square({ n: 2 }))).n, 4)
       })))
 
-  it.live("G70: is no failure of the nursery that owns it, whose other actors go on", () =>
+  it.live("G70: a third actor's cancel is no failure of the nursery that owns it, whose other actors go on", () =>
     inTree(["r", "t", "other"], (tree) =>
       Effect.gen(function*() {
         const r = yield* tree.at("r")
@@ -120,7 +120,7 @@ describe("A third actor that cancels the callee's actor", () => {
         yield* listsOnly(["root", "first", "second", "p", "t"])
       })))
 
-  it.live("stays the author over any number of hops between processes (26.1 row 14)", () =>
+  it.live("a third actor's cancel stays the author over any number of hops between processes (26.1 row 14)", () =>
     inTree(["a", "b", "p", "p/c", "q", "q/r", "t"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")

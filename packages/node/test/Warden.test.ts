@@ -86,7 +86,7 @@ describe("The warden", () => {
   )
 
   test(
-    "tells two actors of one number apart: what the first had started is killed when the second comes",
+    "the warden tells two actors of one number apart: what the first had started is killed when the second comes",
     Effect.gen(function*() {
       const own = yield* warden
       const [reused, belowFirst, belowSecond] = yield* Effect.all([leader(), leader(), leader()])
@@ -117,7 +117,7 @@ describe("The warden", () => {
   )
 
   test(
-    "sends what a parent may not send any more",
+    "the warden sends what a parent may not send any more",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const polite = yield* leader("trap 'exit 0' TERM; sleep 1000 & wait")
@@ -165,7 +165,7 @@ describe("A group whose leader was reaped", () => {
   )
 
   test(
-    "is killed where something is left in it",
+    "a group whose leader was reaped is killed where something is left in it",
     Effect.gen(function*() {
       const group = yield* leader("sleep 1000 & sleep 1")
       yield* Eventually.holds("the leader is reaped", () => send(group, 0) === "nobody")
@@ -184,7 +184,7 @@ describe("A program that the kernel takes for a privileged one", () => {
     return file
   }
 
-  it("loses the death signal, and no other does", () => {
+  it("a program that the kernel takes for a privileged one loses the death signal, and no other does", () => {
     assert.isTrue(losesDeathSignal(auxv(1n)))
     assert.isFalse(losesDeathSignal(auxv(0n)))
     assert.isFalse(losesDeathSignal(auxv(undefined)))

@@ -44,7 +44,7 @@ const said = (error: ActorError.SpawnFailed, ...parts: ReadonlyArray<string | Re
 }
 
 describe("A module that an actor cannot serve from", () => {
-  it.live("is refused before there is a process: a test file, something that is no file", () =>
+  it.live("a module that cannot serve is refused before there is a process: a test file, something that is no file", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(at(import.meta.url, "inTest")),
@@ -63,7 +63,7 @@ describe("A module that an actor cannot serve from", () => {
       }
     })))
 
-  it.live("is named where it does not exist, or imports what does not exist", () =>
+  it.live("a module that cannot serve is named where it does not exist, or imports what does not exist", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const missing = url("nowhere.ts")
       const error = yield* failure(at(missing))
@@ -80,7 +80,7 @@ describe("A module that an actor cannot serve from", () => {
       )
     }))))
 
-  it.live("is named where it throws, has a syntax error or exits while it is imported", () =>
+  it.live("a module that cannot serve is named where it throws, has a syntax error or exits while it is imported", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({
         "throwing.mjs": `const f = () => { throw new RangeError("not today") }\nf()`,
@@ -148,7 +148,7 @@ describe("A module that only a loader of the program can load", () => {
       return program.stdout()
     }))
 
-  it.live("G128: is told from a broken one, with the flag that gives the loader to actors", () =>
+  it.live("G128: a loader's module is told from a broken one, with the flag that gives the loader to actors", () =>
     Effect.gen(function*() {
       const text = yield* run(["inside"], [])
       assert.include(text, "answer.custom, or something it imports, is of a kind that Node does not load by itself: ")
@@ -159,7 +159,7 @@ describe("A module that only a loader of the program can load", () => {
       )
     }))
 
-  it.live("G128: is served where `--import` registers the loader", () =>
+  it.live("G128: a loader's module is served where `--import` registers the loader", () =>
     Effect.gen(function*() {
       assert.include(yield* run([], ["--import", pathToFileURL(fixture("loaders/loader.mjs")).href]), "answered")
     }))
@@ -224,7 +224,7 @@ describe("An endpoint that an actor looks for by its name", () => {
 })
 
 describe("Calling what an actor does not expose", () => {
-  it.live("fails here, naming the actor, the endpoint and what it does expose", () =>
+  it.live("a call of an unexposed endpoint fails here, naming the actor, the endpoint and what it does expose", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const portal = yield* Actor.start("narrow", { expose: [isPrime] }) as Effect.Effect<
         Actor.Portal<any>,
@@ -259,7 +259,7 @@ describe("Starting an actor while its module is being imported", () => {
       })))
   }
 
-  it.live("works where the main program is guarded by hand", () =>
+  it.live("starting an actor while its module is being imported works where the main program is guarded by hand", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("wrong/guarded.ts"))
       assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 0, signal: null })
@@ -268,7 +268,7 @@ describe("Starting an actor while its module is being imported", () => {
 })
 
 describe("A layer that cannot be built", () => {
-  it.live("fails the start with its own error, boxed; a defect too", () =>
+  it.live("a layer that cannot be built fails the start with its own error, boxed; a defect too", () =>
     withActors(Effect.gen(function*() {
       const [failed, died] = yield* Effect.all([failure(failing), failure(dying)], { concurrency: 2 })
       assert.deepStrictEqual([failed.step, died.step], ["layer", "layer"])
@@ -278,7 +278,7 @@ describe("A layer that cannot be built", () => {
       assert.strictEqual(died.failure?.type, "TypeError")
     })))
 
-  it.live("in time fails at the deadline, and so does a module that never ends", () =>
+  it.live("a layer that cannot be built in time fails at the deadline, and so does a module that never ends", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const folder = yield* Folder.make({ "endless.mjs": `await new Promise((r) => setTimeout(r, 1e8))` })
       const module = pathToFileURL(Path.join(folder, "endless.mjs")).href
@@ -303,7 +303,7 @@ describe("A process that cannot be started", () => {
       said(error, "does the working directory /does/not/exist exist?")
     })))
 
-  it.live("shows what the runtime says of a flag it does not know", () =>
+  it.live("a process that cannot be started shows what the runtime says of a flag it does not know", () =>
     withActors(Effect.gen(function*() {
       const error = yield* failure(process_, { execArgv: ["--no-such-flag"] })
       assert.strictEqual(error.step, "process")
@@ -343,7 +343,7 @@ const project = (version: string) =>
   )
 
 describe("A module that brings a copy of Effect of its own", () => {
-  it.live("is refused where it is another version, naming both and where they are", () =>
+  it.live("a second copy of Effect is refused where it is another version, naming both and where they are", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const { folder, module } = yield* project("4.0.0")
       const error = yield* failure(at(module))
@@ -357,7 +357,7 @@ describe("A module that brings a copy of Effect of its own", () => {
       )
     }))))
 
-  it.live("is given ours where it is the same version", () =>
+  it.live("a module that brings a copy of Effect of its own is given ours where it is the same version", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const { module } = yield* project(ourVersion)
       yield* Actor.runInActor(at(module)())

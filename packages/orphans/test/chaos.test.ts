@@ -8,16 +8,16 @@ import { plan, random } from "../src/chaos/plan.ts"
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
 
 describe("A plan of chaos", () => {
-  it("is the same for the same seed and round", () => {
+  it("a plan of chaos is the same for the same seed and round", () => {
     for (const round of [0, 1, 77]) assert.deepStrictEqual(plan(42, round), plan(42, round))
   })
 
-  it("is another one for another seed or round", () => {
+  it("a plan of chaos is another one for another seed or round", () => {
     const plans = Array.from({ length: 200 }, (_, i) => JSON.stringify({ ...plan(i % 4, i >> 2), round: 0 }))
     assert.isAbove(new Set(plans).size, 195)
   })
 
-  it("tries every fault, every owner, and every way to have enough", () => {
+  it("a plan of chaos tries every fault, every owner, and every way to have enough", () => {
     const plans = Array.from({ length: 200 }, (_, round) => plan(1, round))
     const distinct = (values: ReadonlyArray<string>) => new Set(values).size
     assert.strictEqual(distinct(plans.flatMap(({ faults }) => faults.map(({ kind }) => kind))), 5)
@@ -26,7 +26,7 @@ describe("A plan of chaos", () => {
     assert.strictEqual(distinct(plans.map(({ tree }) => tree.work)), 8)
   })
 
-  it("is made of numbers that are spread evenly", () => {
+  it("a plan of chaos is made of numbers that are spread evenly", () => {
     const next = random(7)
     const numbers = Array.from({ length: 10_000 }, next)
     const average = numbers.reduce((sum, n) => sum + n, 0) / numbers.length

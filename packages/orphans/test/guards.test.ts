@@ -18,7 +18,7 @@ const nothingLeft = (program: Program.Program) =>
   )
 
 describe("The warden", () => {
-  it.live("is one for a tree, and ends with it", () =>
+  it.live("the warden is one for a tree, and ends with it", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
       yield* program.says(/tick 3/, patient)
@@ -39,7 +39,7 @@ describe("The warden", () => {
       yield* Eventually.holds("the actors are gone", () => actors().length === 0)
     })))
 
-  it.live("holds for actors that were given another environment", () =>
+  it.live("the warden holds for actors that were given another environment", () =>
     withActors(Effect.gen(function*() {
       assert.deepStrictEqual(
         yield* Actor.runInActor(relayed(), { env: { inherit: [] } }),
@@ -51,7 +51,7 @@ describe("The warden", () => {
       )
     })))
 
-  it.live("is replaced by threads if it cannot hold, and the root says so", () =>
+  it.live("the warden is replaced by threads if it cannot hold, and the root says so", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { env: { PATH: "/nowhere" } })
       yield* program.says(/tick 3/, patient)
@@ -86,7 +86,7 @@ describe("The subprocess of an actor that was killed while the root computed", (
 })
 
 describe("No guard at all", () => {
-  it.live("is said at start, and idle actors end all the same", () =>
+  it.live("no guard at all is said at start, and idle actors end all the same", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["none"] })
       yield* program.says(/tick 3/, patient)
@@ -101,7 +101,7 @@ describe("No guard at all", () => {
 })
 
 describe("A root without file descriptors", () => {
-  it.live("is told which limit it reached, and starts actors again when it has some", () =>
+  it.live("a root without descriptors is told which limit it reached, and starts actors again when it has some", () =>
     Effect.sync(() => {
       const { status, stderr, stdout } = ChildProcess.spawnSync(
         "/bin/sh",
@@ -123,12 +123,12 @@ describe("A root without file descriptors", () => {
 })
 
 describe("A tree that comes and goes", () => {
-  it.live("leaves nothing in the root: no process, no descriptor", () =>
+  it.live("a tree that comes and goes leaves nothing in the root: no process, no descriptor", () =>
     withActors(
       Effect.forEach(Array.from({ length: 12 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 })
     ))
 
-  it.live("leaves nothing in the root under threads either", () =>
+  it.live("a tree that comes and goes leaves nothing in the root under threads either", () =>
     withActors(
       Effect.forEach(Array.from({ length: 8 }, (_, i) => i), () => Actor.runInActor(pid()), { concurrency: 4 }),
       "thread"

@@ -22,7 +22,7 @@ const pairs = (chosen: ReadonlyArray<Cell>): ReadonlySet<string> =>
   }))
 
 describe("The matrix", () => {
-  it("has every way to die in every state, at every depth, under both guards", () => {
+  it("the matrix has every way to die in every state, at every depth, under both guards", () => {
     for (const guard of guards) {
       for (const who of whos) {
         for (const how of hows) {
@@ -59,7 +59,7 @@ describe("The matrix", () => {
     }
   })
 
-  it("has programs below a root and below an actor that die, under each guard", () => {
+  it("the matrix has programs below a root and below an actor that die, under each guard", () => {
     for (const guard of guards) {
       for (const who of whos) {
         for (const how of ["SIGKILL", "SIGTERM"]) {
@@ -72,7 +72,7 @@ describe("The matrix", () => {
     }
   })
 
-  it("says why it does not play a cell, and plays the usual ones everywhere", () => {
+  it("the matrix says why it does not play a cell, and plays the usual ones everywhere", () => {
     for (const cell of cells) {
       const reason = unplayable(cell)
       assert.isTrue(reason === undefined || cell.rights !== "usual" && reason.length > 0)
@@ -88,13 +88,13 @@ describe("The matrix", () => {
     assert.deepStrictEqual([...new Set(cells.filter(({ how }) => how === "SIGTERM").map(boundOf))], [6_000])
   })
 
-  it("is covered pairwise by few cells: every two values that can meet do", () => {
+  it("the matrix is covered pairwise by few cells: every two values that can meet do", () => {
     const chosen = pairwise(cells)
     assert.deepStrictEqual([...pairs(chosen)].toSorted(), [...pairs(cells)].toSorted())
     assert.isBelow(chosen.length, 60)
   })
 
-  it("is covered by the same cells every time", () => {
+  it("the matrix is covered by the same cells every time", () => {
     assert.deepStrictEqual(pairwise(cells), pairwise(cells))
   })
 })
@@ -112,7 +112,7 @@ describe("The table", () => {
   const verdict = { cell, millis: 12.2, problems: [], skipped: undefined, detached: 0 }
   const cellsOf = (text: string) => text.split("\n")[2]!.split("|").map((part) => part.trim()).slice(2, -1)
 
-  it("shows the longest of all depths", () => {
+  it("the table shows the longest of all depths", () => {
     const table = matrix([verdict, { ...verdict, cell: { ...cell, depth: 2 }, millis: 40.1 }])
     assert.deepStrictEqual(cellsOf(table), [
       "SIGKILL (killed from outside)",
@@ -128,7 +128,7 @@ describe("The table", () => {
     ])
   })
 
-  it("shows a failure over everything else, and what was skipped where nothing was played", () => {
+  it("the table shows a failure over everything else, and what was skipped where nothing was played", () => {
     const skipped = { ...verdict, millis: undefined, skipped: "it needs root" }
     assert.strictEqual(cellsOf(matrix([verdict, skipped]))[2], "13 ms")
     assert.strictEqual(cellsOf(matrix([skipped]))[2], "skipped")
@@ -138,7 +138,7 @@ describe("The table", () => {
     )
   })
 
-  it("has a row of its own for other rights", () => {
+  it("the table has a row of its own for other rights", () => {
     const changed = { ...verdict, cell: { ...cell, rights: "changed" as const } }
     const rows = matrix([verdict, changed]).split("\n").slice(2).map((row) => row.split("|")[1]!.trim())
     assert.deepStrictEqual(rows, ["root", "root that changed its user"])

@@ -30,7 +30,7 @@ const refused = (...args: ReadonlyArray<string>) =>
   )
 
 describe("The options of npm run orphans", () => {
-  it.effect("are those of a full run by default", () =>
+  it.effect("the options of npm run orphans are those of a full run by default", () =>
     Effect.gen(function*() {
       const options = yield* parsed()
       assert.strictEqual(Options.mode(options), "full")
@@ -75,7 +75,7 @@ describe("npm run orphans", () => {
       return { code, stdout: program.stdout(), stderr: program.stderr() }
     })
 
-  it.live("refuses an option it does not know with its name, and plays nothing", () =>
+  it.live("npm run orphans refuses an option it does not know with its name, and plays nothing", () =>
     Effect.gen(function*() {
       const { code, stderr, stdout } = yield* run("--fast")
       assert.strictEqual(code, 2)
@@ -83,7 +83,7 @@ describe("npm run orphans", () => {
       assert.notInclude(stdout, "cells in")
     }))
 
-  it.live("explains its options on --help, and plays nothing", () =>
+  it.live("npm run orphans explains its options on --help, and plays nothing", () =>
     Effect.gen(function*() {
       const { code, stdout } = yield* run("--help")
       assert.strictEqual(code, 0)

@@ -34,7 +34,7 @@ const good: Judge.Run = {
 }
 
 describe("The judgement of a run", () => {
-  it("has no problem where callers, tasks and the pool agree", () => {
+  it("the judgement of a run has no problem where callers, tasks and the pool agree", () => {
     assert.deepStrictEqual(Judge.judge(good), [])
     assert.strictEqual(Judge.repeated(good.begun), 1)
   })
@@ -67,24 +67,28 @@ describe("The judgement of a run", () => {
 })
 
 describe("A pool whose workers are killed under load", () => {
-  it("reads a rate of kills", () => {
+  it("a pool whose workers are killed under load reads a rate of kills", () => {
     assert.deepStrictEqual(["5/s", "0.5/s", "5", "0/s", "many"].map(rateOf), [5, 0.5, undefined, undefined, undefined])
   })
 
-  it.live("accounts for every task, and leaves no process", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const program = yield* Program.start(main, { args: ["--kill", "2/s", "--seconds", "3", "--seed", "1"] })
-      const { code } = yield* program.ended({ within: "100 seconds" })
-      const output = program.stdout() + program.stderr()
-      assert.match(output, /^tried [1-9]\d* = answered [1-9]\d* \+ failed typed \d+/m, output)
-      assert.match(output, /^lost 0, hung 0$/m, output)
-      assert.match(output, /every task is accounted for, and nothing is left/, output)
-      assert.strictEqual(code, 0)
-      assert.deepStrictEqual(program.left().map(Processes.describe), [])
-    })), 120_000)
+  it.live(
+    "a pool whose workers are killed under load accounts for every task, and leaves no process",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const program = yield* Program.start(main, { args: ["--kill", "2/s", "--seconds", "3", "--seed", "1"] })
+        const { code } = yield* program.ended({ within: "100 seconds" })
+        const output = program.stdout() + program.stderr()
+        assert.match(output, /^tried [1-9]\d* = answered [1-9]\d* \+ failed typed \d+/m, output)
+        assert.match(output, /^lost 0, hung 0$/m, output)
+        assert.match(output, /every task is accounted for, and nothing is left/, output)
+        assert.strictEqual(code, 0)
+        assert.deepStrictEqual(program.left().map(Processes.describe), [])
+      })),
+    120_000
+  )
 
   it.live(
-    "G169: accounts for every task of a mix with keys, deadlines, retries and interruptions while workers are recycled, too",
+    "G169: a pool whose workers are killed under load accounts for every task of a mix with keys, deadlines, retries and interruptions while workers are recycled, too",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const args = ["--kill", "4/s", "--seconds", "3", "--seed", "2", "--recycle", "9", "--mixed"]
@@ -99,11 +103,15 @@ describe("A pool whose workers are killed under load", () => {
     120_000
   )
 
-  it.live("refuses arguments that make no sense with exit code 2", () =>
-    Effect.scoped(Effect.gen(function*() {
-      for (const args of [["--kill", "5"], ["--seconds", "0"], ["--size", "0.5"]]) {
-        const program = yield* Program.start(main, { args })
-        assert.strictEqual((yield* program.ended({ within: "30 seconds" })).code, 2)
-      }
-    })), 100_000)
+  it.live(
+    "a pool whose workers are killed under load refuses arguments that make no sense with exit code 2",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        for (const args of [["--kill", "5"], ["--seconds", "0"], ["--size", "0.5"]]) {
+          const program = yield* Program.start(main, { args })
+          assert.strictEqual((yield* program.ended({ within: "30 seconds" })).code, 2)
+        }
+      })),
+    100_000
+  )
 })

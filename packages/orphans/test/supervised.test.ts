@@ -38,7 +38,7 @@ const verdict = (lines: ReadonlyArray<string>, left: ReadonlyArray<string> = [])
 const without = (line: string) => good.filter((other) => other !== line)
 
 describe("The judgement of a supervised tree", () => {
-  it("has no problem where each call is answered, has failed, or has died with its caller", () => {
+  it("the judgement has no problem where each call is answered, has failed, or has died with its caller", () => {
     const { bereft, problems, repeated } = verdict(good)
     assert.deepStrictEqual(problems, [])
     assert.deepStrictEqual([bereft, repeated], [1, 1])
@@ -73,13 +73,13 @@ describe("The judgement of a supervised tree", () => {
 })
 
 describe("The plan of a round over a supervised tree", () => {
-  it("is the same for the same seed and round, and another one for another", () => {
+  it("a plan is the same for the same seed and round, and another one for another", () => {
     assert.deepStrictEqual(plan(1, 2, 30, 30), plan(1, 2, 30, 30))
     const plans = [plan(1, 2, 30, 30), plan(2, 2, 30, 30), plan(1, 3, 30, 30)]
     assert.strictEqual(new Set(plans.map(({ strikes }) => JSON.stringify(strikes))).size, 3)
   })
 
-  it("has about as many actors as are asked for, and every strategy, strike and end", () => {
+  it("a plan has about as many actors as are asked for, and every strategy, strike and end", () => {
     const plans = Array.from({ length: 8 }, (_, round) => plan(1, round, 30, 30))
     assert.deepStrictEqual(new Set(plans.map(({ actors }) => actors)), new Set([28]))
     assert.strictEqual(new Set(plans.map(({ strategy }) => strategy)).size, 4)
@@ -89,16 +89,20 @@ describe("The plan of a round over a supervised tree", () => {
 })
 
 describe("A supervised tree under kills, stops and cancels", () => {
-  it.live("accounts for every call, and leaves no process", () =>
-    Effect.scoped(Effect.gen(function*() {
-      const args = ["--supervised", "8", "--minutes", "0.1", "--seed", "3"]
-      const program = yield* Program.start(main, { args })
-      const { code } = yield* program.ended({ within: "200 seconds" })
-      const output = program.stdout() + program.stderr()
-      assert.match(output, /^tried [1-9]\d* = answered [1-9]\d* \+ failed typed \d+/m, output)
-      assert.match(output, /^lost 0, hung 0, ran twice 0, had not begun and ran 0, orphans 0$/m, output)
-      assert.match(output, /every call is accounted for, and nothing is left/, output)
-      assert.strictEqual(code, 0)
-      assert.deepStrictEqual(program.left().map(Processes.describe), [])
-    })), 220_000)
+  it.live(
+    "a supervised tree under kills, stops and cancels accounts for every call, and leaves no process",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const args = ["--supervised", "8", "--minutes", "0.1", "--seed", "3"]
+        const program = yield* Program.start(main, { args })
+        const { code } = yield* program.ended({ within: "200 seconds" })
+        const output = program.stdout() + program.stderr()
+        assert.match(output, /^tried [1-9]\d* = answered [1-9]\d* \+ failed typed \d+/m, output)
+        assert.match(output, /^lost 0, hung 0, ran twice 0, had not begun and ran 0, orphans 0$/m, output)
+        assert.match(output, /every call is accounted for, and nothing is left/, output)
+        assert.strictEqual(code, 0)
+        assert.deepStrictEqual(program.left().map(Processes.describe), [])
+      })),
+    220_000
+  )
 })

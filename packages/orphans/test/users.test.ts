@@ -49,7 +49,7 @@ describe("A root that changes its user (skipped where the tests do not run as ro
     )
 
     test(
-      `G73: leaves no actor that computes when it is killed (${guard})`,
+      `G73: a root that changes its user leaves no actor that computes when it is killed (${guard})`,
       Effect.gen(function*() {
         const program = yield* started(guard, "stays")
         yield* program.signal("SIGKILL")

@@ -167,7 +167,7 @@ describe("Large words in parts", () => {
     assert.deepStrictEqual(state.leaving.map(({ dialog }) => dialog), [3, 5])
   })
 
-  it("are given up with the last word of their dialog", () => {
+  it("Large words in parts are given up with the last word of their dialog", () => {
     const body = bodyOf(yields(5, pattern(300 * 1024, 1)))
     const { state } = read(framed(part(5, body.length, body.subarray(0, 5000))), [100_000], "owned")
     assert.strictEqual(underWay(state), body.length)

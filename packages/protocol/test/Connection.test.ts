@@ -117,7 +117,7 @@ const next = (state: State, message: Message): string => {
 describe("Connection", () => {
   for (const role of Connection.roles) {
     for (const phase of phasesOf(role)) {
-      it(`judges every word of a ${role} in the phase ${phase} as the table says`, () => {
+      it(`Connection judges every word of a ${role} in the phase ${phase} as the table says`, () => {
         for (const tag of tags) {
           const state = inPhase(role, phase)
           assert.strictEqual(state.phase._tag, phase)
@@ -137,7 +137,7 @@ describe("Connection", () => {
     }
   }
 
-  it("gives the number of a call away with its first part, and takes the call when it is whole", () => {
+  it("Connection gives the number of a call away with its first part, and takes the call when it is whole", () => {
     const state = inPhase("peer", "Serving")
     const id = (n: number) => state.dialogs.next % 2 === 1 ? 2 * n : 2 * n - 1
     assert.deepStrictEqual(Connection.begun(state, id(2), words.Start.code), [state, []])
@@ -161,14 +161,14 @@ describe("Connection", () => {
     assert.isFalse(Connection.takesStart(state, dialog, 0))
   })
 
-  it("hears no part before it is open, and drops one behind a Bye", () => {
+  it("Connection hears no part before it is open, and drops one behind a Bye", () => {
     const early = Connection.begun(inPhase("child", "Spawning"), 1, words.Yield.code)
     assert.strictEqual(early[0].phase._tag, "Closed")
     const state = inPhase("peer", "Leaving")
     assert.deepStrictEqual(Connection.begun(state, 1, words.Yield.code), [state, []])
   })
 
-  it("lets a child alone say that the actor failed, with an Error for dialog 0", () => {
+  it("Connection lets a child alone say that the actor failed, with an Error for dialog 0", () => {
     for (const role of Connection.roles) {
       const got = outcome(inPhase(role, "Serving"), word("Error", 0))
       assert.strictEqual(got, role === "child" ? "passed on" : "WrongSide", role)
@@ -180,7 +180,7 @@ describe("Connection", () => {
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["StopCalls", "EndCallers", "Tell"])
   })
 
-  it("drops every word behind a Bye, and hears an accusation", () => {
+  it("Connection drops every word behind a Bye, and hears an accusation", () => {
     for (const role of ["child", "peer"] as const) {
       for (const tag of tags.filter((tag) => words[tag].when !== "handshake")) {
         const says = Connection.verdicts(role).Serving[tag] !== "WrongSide" &&
@@ -195,7 +195,7 @@ describe("Connection", () => {
     }
   })
 
-  it("takes dialogs of growing numbers of the peer's side only", () => {
+  it("Connection takes dialogs of growing numbers of the peer's side only", () => {
     const state = inPhase("peer", "Serving")
     const says = (dialog: number) => outcome(state, word("Start", dialog))
     assert.deepStrictEqual([5, 7, 7, 6, 0, 9].map(says), [
@@ -213,7 +213,7 @@ describe("Connection", () => {
     assert.strictEqual(says(11), "DialogId")
   })
 
-  it("sends a word of an open dialog straight to it exactly where the long way would", () => {
+  it("Connection sends a word of an open dialog straight to it exactly where the long way would", () => {
     for (const role of Connection.roles) {
       for (const phase of phasesOf(role)) {
         for (const side of ["caller", "callee"] as const) {
@@ -227,7 +227,7 @@ describe("Connection", () => {
     }
   })
 
-  it("refuses to answer a peer that goes on asking and does not read", () => {
+  it("Connection refuses to answer a peer that goes on asking and does not read", () => {
     for (const tag of ["Start", "Ping"] as const) {
       const state = inPhase("peer", "Serving")
       const [after] = Connection.hear(state, word(tag, 1), undefined, Connection.maxUnreadAnswers)
@@ -249,7 +249,7 @@ describe("Connection", () => {
     assert.deepStrictEqual(phase._tag === "Closed" && phase.why, { _tag: "Known", error: "exit 1" })
   })
 
-  it("knows which dialogs were opened when the connection was gone already", () => {
+  it("Connection knows which dialogs were opened when the connection was gone already", () => {
     const state = inPhase("peer", "Serving")
     const before = Connection.open(state)
     const closed = apply(state, { _tag: "End" })
@@ -336,7 +336,7 @@ const play = (
 const order = (phase: Connection.PhaseName) => Connection.phases.indexOf(phase)
 
 describe("Connection, whatever happens in whatever order", () => {
-  it.prop("does nothing more once it is closed, and settles exactly once", Anything, (given) => {
+  it.prop("a connection does nothing more once it is closed, and settles exactly once", Anything, (given) => {
     const { state, steps } = play(given)
     const all = steps.flatMap(({ actions }) => actions)
     for (const { actions, before } of steps) if (before === "Closed") assert.deepStrictEqual(tagsOf(actions), [])
@@ -347,7 +347,7 @@ describe("Connection, whatever happens in whatever order", () => {
   })
 
   it.prop(
-    "stops calls exactly once, before anything else of that step is said, and takes none behind it",
+    "a connection stops calls exactly once, before anything else of that step is said, and takes none behind it",
     Anything,
     (given) => {
       const { state, steps } = play(given)
@@ -360,7 +360,7 @@ describe("Connection, whatever happens in whatever order", () => {
     }
   )
 
-  it.prop("goes through its phases forwards only", Anything, (given) => {
+  it.prop("Connection, whatever happens in whatever order goes through its phases forwards only", Anything, (given) => {
     for (const { after, before } of play(given).steps) assert.isAtLeast(order(after), order(before))
   })
 
@@ -379,7 +379,7 @@ describe("Connection, whatever happens in whatever order", () => {
   })
 
   it.prop(
-    "keeps every word that comes before it has an owner, in order, and gives them out once",
+    "a connection keeps every word that comes before it has an owner, in order, and gives them out once",
     Anything,
     (given) => {
       const { steps } = play(given)
@@ -398,7 +398,7 @@ describe("Connection, whatever happens in whatever order", () => {
     }
   )
 
-  it.prop("takes only dialogs of the peer's numbers, and only growing ones", Anything, (given) => {
+  it.prop("a connection takes only dialogs of the peer's numbers, and only growing ones", Anything, (given) => {
     const taken: Array<number> = []
     for (const { actions, event } of play(given).steps) {
       if (event._tag === "Heard" && event.tag === "Start" && tagsOf(actions)[0] === "Tell") taken.push(event.dialog)
@@ -410,7 +410,7 @@ describe("Connection, whatever happens in whatever order", () => {
     }
   })
 
-  it.prop("hands a dialog no answer behind a Bye: its callers end with it, once", Anything, (given) => {
+  it.prop("a connection hands a dialog no answer behind a Bye: its callers end with it, once", Anything, (given) => {
     const { steps } = play(given)
     const at = steps.findIndex(({ actions }) => tagsOf(actions).includes("EndCallers"))
     if (at < 0) return
@@ -420,7 +420,7 @@ describe("Connection, whatever happens in whatever order", () => {
     assert.notInclude(behind, "Tell")
   })
 
-  it.prop("says why it closed, and never a cut behind a Bye", Anything, (given) => {
+  it.prop("a connection says why it closed, and never a cut behind a Bye", Anything, (given) => {
     const { phase } = play(given).state
     if (phase._tag !== "Closed") return
     assert.isDefined(phase.why)
@@ -458,7 +458,7 @@ describe("The number of a dialog that the peer opens", () => {
   const reportOf = (state: State, dialog: number) =>
     Connection.hear(state, start(dialog), undefined, 0)[1].find((action) => action._tag === "Report")?.violation
 
-  it("is none of this side's, and not that of the actor", () => {
+  it("the number of a dialog that the peer opens is none of this side's, and not that of the actor", () => {
     for (const dialog of [0, 4, 100]) {
       const state = inPhase("peer", "Serving")
       assert.isFalse(Connection.takesStart(state, dialog, 0))

@@ -164,7 +164,7 @@ describe("The last word of an actor", () => {
     }
   })
 
-  it("G224: is refused where it is of no known form", () => {
+  it("G224: the last word of an actor is refused where it is of no known form", () => {
     assert.isFalse(Failure.decodeFarewell(Uint8Array.of(9, 0)).ok)
   })
 })

@@ -85,14 +85,14 @@ describe("A payload with large parts", () => {
     const values = name === "unknown"
       ? Arbitrary.schema(Schema.Json)
       : Arbitrary.schema(schema as Schema.Codec<unknown>)
-    it.prop(`carries ${name} beside a large text unharmed`, { value: values }, ({ value }) => {
+    it.prop(`a large payload carries ${name} beside a large text unharmed`, { value: values }, ({ value }) => {
       const crossed = cross(both, { value, large })
       assert.strictEqual(crossed.large, large)
       assert.isTrue(equivalent(crossed.value, value))
     })
   }
 
-  it("G171: carries texts and bytes of any length unharmed, and every letter of them", () => {
+  it("G171: a large payload carries texts and bytes of any length unharmed, and every letter of them", () => {
     const schema = Schema.Struct({ text: Schema.String, bytes: Schema.Uint8Array, more: Schema.Array(Schema.String) })
     for (const length of [minLargeLength - 1, minLargeLength, 100_000, 3_000_000]) {
       const text = "aé\u{1F331}\ufeff\uffff".repeat(length).slice(0, length - length % 8)
@@ -102,7 +102,7 @@ describe("A payload with large parts", () => {
     }
   })
 
-  it("writes its large parts once, as they are, behind the rest", () => {
+  it("a payload with large parts writes its large parts once, as they are, behind the rest", () => {
     const bytes = new Uint8Array(1_000_000).fill(9)
     const payload = encodeAgain(Schema.Struct({ bytes: Schema.Uint8Array, text: Schema.String }), {
       bytes,
@@ -119,14 +119,14 @@ describe("A payload with large parts", () => {
     assert.notStrictEqual(decode(Schema.Uint8Array, small).buffer, small.buffer)
   })
 
-  it("G171: keeps what it was when its sender changes the value afterwards", () => {
+  it("G171: a payload with large parts keeps what it was when its sender changes the value afterwards", () => {
     const bytes = new Uint8Array(100_000).fill(1)
     const payload = encodeAgain(Schema.Uint8Array, bytes)
     bytes.fill(2)
     assert.strictEqual(decode(Schema.Uint8Array, payload)[50_000], 1)
   })
 
-  it("G171: carries small values that look like the place of a large one", () => {
+  it("G171: a payload with large parts carries small values that look like the place of a large one", () => {
     const place = Uint8Array.of(0xf7, 0x6c, 0x61, 0x72, 0, 0, 0, 0, 0, 0, 0, 5)
     const value = {
       texts: ["\u0000\u0000large:0:5", "\u0000\u0000large:", large],
@@ -136,7 +136,7 @@ describe("A payload with large parts", () => {
     assert.deepStrictEqual(cross(schema, value), value)
   })
 
-  it("refuses a large text with half of a surrogate pair, and says where", () => {
+  it("a payload with large parts refuses a large text with half of a surrogate pair, and says where", () => {
     const schema = Schema.Struct({ name: Schema.String, text: Schema.String })
     encode(schema, { name: "a", text: large })
     for (const value of [{ name: "a", text: `${large}\ud800` }, { name: "\ud800", text: large }]) {
@@ -146,7 +146,7 @@ describe("A payload with large parts", () => {
     }
   })
 
-  it("says why a value beside a large one does not match", () => {
+  it("a payload with large parts says why a value beside a large one does not match", () => {
     const schema = Schema.Struct({ n: Schema.Int, text: Text.check(Schema.isMaxLength(10 * large.length)) })
     encode(schema, { n: 1, text: large })
     const refused = Payload.faithful(schema).encode({ n: 0.5, text: large })
@@ -157,7 +157,7 @@ describe("A payload with large parts", () => {
     assert.include(long.issue, `["text"]`)
   })
 
-  it("G85: is let go once it was read", async () => {
+  it("G85: a payload with large parts is let go once it was read", async () => {
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
     const schema = Schema.Struct({ text: Schema.String, bytes: Schema.Uint8Array })
@@ -173,7 +173,7 @@ describe("A payload with large parts", () => {
     assert.isUndefined(frame.deref())
   })
 
-  it("tells the items of a chunk apart", () => {
+  it("a payload with large parts tells the items of a chunk apart", () => {
     const schema = Schema.Struct({ text: Schema.String, n: Schema.Finite })
     const chunks = Payload.chunks(schema)
     const strict = Payload.chunks(
@@ -192,7 +192,7 @@ describe("A payload of a hostile peer", () => {
   const schema = Schema.Struct({ texts: Schema.Array(Schema.String), bytes: Schema.Option(Schema.Uint8Array) })
   const encoded = () => encodeAgain(schema, { texts: [large], bytes: Option.some(new Uint8Array(minLargeLength)) })
 
-  it("is refused where its large parts are cut off or others follow", () => {
+  it("a payload of a hostile peer is refused where its large parts are cut off or others follow", () => {
     const payload = encoded()
     for (const at of [1, 100, minLargeLength, minLargeLength + 1, payload.length - 30]) {
       assert.isFalse(Payload.codec(schema).decode(payload.subarray(0, payload.length - at)).ok)
@@ -203,7 +203,7 @@ describe("A payload of a hostile peer", () => {
     }
   })
 
-  it("G171: is refused where the same bytes are read over and over", () => {
+  it("G171: a payload of a hostile peer is refused where the same bytes are read over and over", () => {
     const places = Array.from({ length: 100 }, () => `\u0000\u0000large:0:${large.length}`)
     // Written by a codec that has seen nothing large: texts that look like places are texts.
     const List = Schema.Struct({ texts: Schema.Array(Schema.String) })

@@ -184,7 +184,7 @@ const Moves = { moves: Arbitrary.array(Arbitrary.schema(Move), { maxLength: 60 }
 
 describe("Rendezvous", () => {
   it.prop(
-    "leaves the two with one connection or none, and the same one, whatever they dial and lose",
+    "Rendezvous leaves the two with one connection or none, and the same one, whatever they dial and lose",
     Moves,
     ({ moves }) => {
       const world = new World()
@@ -207,7 +207,7 @@ describe("Rendezvous", () => {
     }
   })
 
-  it.prop("connects both when both want it and nothing is lost, in any order", Moves, ({ moves }) => {
+  it.prop("Rendezvous connects both when both want it and nothing is lost, in any order", Moves, ({ moves }) => {
     const world = new World()
     for (const move of moves) if (move._tag !== "cut" && move._tag !== "late") world.move(move)
     world.sides.a.want()
@@ -216,7 +216,7 @@ describe("Rendezvous", () => {
     assert.strictEqual(world.sides.a.open, world.sides.b.open)
   })
 
-  it.prop("has nothing left once it is closed, and lets no peer in", Moves, ({ moves }) => {
+  it.prop("Rendezvous has nothing left once it is closed, and lets no peer in", Moves, ({ moves }) => {
     const world = new World()
     for (const move of moves) world.move(move)
     const { a } = world.sides
@@ -229,7 +229,7 @@ describe("Rendezvous", () => {
     assert.isUndefined(world.sides.b.open)
   })
 
-  it("lets the dial of the smaller uuid win where both dial at once", () => {
+  it("Rendezvous lets the dial of the smaller uuid win where both dial at once", () => {
     const world = new World()
     const { a, b } = world.sides
     for (const side of [a, b]) side.want()
@@ -269,7 +269,7 @@ describe("Rendezvous", () => {
     assert.deepStrictEqual(play(...came, { _tag: "Welcomed", peer, connection: 2 }), ["CloseStale", "Serve"])
   })
 
-  it("asks for proof of a peer: no child, no second self, no one at the end", () => {
+  it("Rendezvous asks for proof of a peer: no child, no second self, no one at the end", () => {
     const state = Rendezvous.initial<Wire, Wire>("a")
     const judged = (uuid: string, role: "peer" | "child", given = state) =>
       Rendezvous.judge(given, { actor: { name: "", uuid, pid: 1 }, role }, () => true)?.reason
@@ -352,12 +352,12 @@ describe("A dial that fails", () => {
     actions: [{ _tag: "Fail", peer: "b", why: { error: "refused" } }]
   }
 
-  it("is told to all that wait for it, before and while it greets", () => {
+  it("a dial that fails is told to all that wait for it, before and while it greets", () => {
     assert.deepStrictEqual(after(wanted, failed), told)
     assert.deepStrictEqual(after(wanted, connected, failed), told)
   })
 
-  it("means nothing where it was refused as a duplicate, or is over", () => {
+  it("a dial that fails means nothing where it was refused as a duplicate, or is over", () => {
     const duplicate = after(wanted, connected, { _tag: "RefusedAsDuplicate", peer: "b" }, failed)
     assert.deepStrictEqual(duplicate, { link: "Duplicate", actions: [] })
     const open = after(wanted, connected, { _tag: "Welcomed", peer: "b", connection: 1 }, failed)
@@ -365,7 +365,7 @@ describe("A dial that fails", () => {
     assert.deepStrictEqual(after(failed), { link: undefined, actions: [] })
   })
 
-  it("of a stranger is reported once, and the stranger stays until it has read why", () => {
+  it("a dial that fails of a stranger is reported once, and the stranger stays until it has read why", () => {
     const came = { _tag: "StrangerCame", stranger: 1 } as const
     const refused = { _tag: "StrangerRefused", stranger: 1, reason: "no proof" } as const
     const report = { _tag: "ReportStranger", reason: "no proof" } as const

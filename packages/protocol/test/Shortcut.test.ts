@@ -83,7 +83,7 @@ describe("The shortcut", () => {
       assert.deepStrictEqual(read.map(plain), [code, ...values].map(plain))
     }, many)
 
-    it.prop(`reads ${tag} as the ordinary way does`, { message: arbitrary }, ({ message }) => {
+    it.prop(`the shortcut reads ${tag} as the ordinary way does`, { message: arbitrary }, ({ message }) => {
       const bytes = frame(message)
       assert.deepStrictEqual(Envelope.decode(bytes), { _tag: "Message", message })
       assert.deepStrictEqual(Envelope.decode(ordinary(bytes)), { _tag: "Message", message })
@@ -91,7 +91,7 @@ describe("The shortcut", () => {
 
     const Byte = Arbitrary.schema(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
     it.prop(
-      `reads ${tag} with bytes changed, cut out or put in as the ordinary way does`,
+      `the shortcut reads ${tag} with bytes changed, cut out or put in as the ordinary way does`,
       {
         message: arbitrary,
         edits: Arbitrary.array(
@@ -203,7 +203,7 @@ const left: ReadonlyArray<Message> = [
 ]
 
 describe("The words that the shortcut is for", () => {
-  it("are written and read by it, up to each bound of its numbers and texts", () => {
+  it("the words that the shortcut is for are written and read by it, up to each bound of its numbers and texts", () => {
     for (const message of taken) {
       const parts = Hot.encode(message)
       assert.isDefined(parts, JSON.stringify(message))
@@ -213,7 +213,7 @@ describe("The words that the shortcut is for", () => {
     }
   })
 
-  it("are left to the ordinary way beyond those bounds", () => {
+  it("the words that the shortcut is for are left to the ordinary way beyond those bounds", () => {
     for (const message of left) {
       assert.isUndefined(Hot.encode(message), JSON.stringify(message))
       assert.isUndefined(Hot.decode(frame(message)), JSON.stringify(message))
@@ -222,7 +222,7 @@ describe("The words that the shortcut is for", () => {
 })
 
 describe("A Start without a number", () => {
-  it("is left to the ordinary way, which names its fault", () => {
+  it("a Start without a number is left to the ordinary way, which names its fault", () => {
     const text = (letters: string) => [0xa0 + letters.length, ...Buffer.from(letters)]
     const bytes = Uint8Array.of(0x98, 10, ...text("call"), ...text("e"), 0xc0, 0xc0, 0xc0, 0xc6, 0, 0, 0, 0)
     assert.isUndefined(Hot.decode(bytes))
@@ -231,7 +231,7 @@ describe("A Start without a number", () => {
 })
 
 describe("A text that is no ASCII", () => {
-  it("is left to the ordinary way, from the first byte above on", () => {
+  it("a text that is no ASCII is left to the ordinary way, from the first byte above on", () => {
     const start: Message = {
       _tag: "Start",
       dialog: 1,

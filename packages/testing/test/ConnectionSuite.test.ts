@@ -21,10 +21,10 @@ const refuted = (contract: Contract, word: string) =>
   })
 
 describe("The contract of transports", () => {
-  it.live("notices bytes out of order", () =>
+  it.live("the contract of transports notices bytes out of order", () =>
     refuted(broken((near) => ({ ...near, write: (chunks) => near.write([...chunks].reverse()) })), "in the order"))
 
-  it.live("notices a writer that is never told to wait", () =>
+  it.live("the contract of transports notices a writer that is never told to wait", () =>
     refuted(
       broken((near) => ({
         ...near,
@@ -36,7 +36,7 @@ describe("The contract of transports", () => {
       "hears false"
     ))
 
-  it.live("notices an end that is said twice", () =>
+  it.live("the contract of transports notices an end that is said twice", () =>
     refuted(
       broken((near) => ({
         ...near,
@@ -52,10 +52,10 @@ describe("The contract of transports", () => {
       "destroy ends both"
     ))
 
-  it.live("notices an end that drops queued bytes", () =>
+  it.live("the contract of transports notices an end that drops queued bytes", () =>
     refuted(broken((near) => ({ ...near, end: () => near.destroy() })), "end sends queued bytes"))
 
-  it.live("notices delivery inside write", () =>
+  it.live("the contract of transports notices delivery inside write", () =>
     refuted(
       ConnectionSuite.contract(Effect.sync(() => {
         const ends: Array<Parameters<Connection["start"]>[0] | undefined> = [undefined, undefined]

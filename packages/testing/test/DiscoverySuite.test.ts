@@ -186,13 +186,13 @@ describe("The contract of names", () => {
 })
 
 describe("The contract of watching", () => {
-  it.live("notices a watch that begins with nothing", () =>
+  it.live("the contract of watching notices a watch that begins with nothing", () =>
     refuted(
       "begins with every actor",
       withChanges((change) => change._tag === "Snapshot" ? { ...change, entries: [] } : change)
     ))
 
-  it.live("notices a watch that shows actors that are starting", () =>
+  it.live("the contract of watching notices a watch that shows actors that are starting", () =>
     refuted("begins with every actor", (kept) => {
       const claimed: Array<Entry> = []
       return {
@@ -205,7 +205,7 @@ describe("The contract of watching", () => {
       }
     }))
 
-  it.live("notices changes out of order", () =>
+  it.live("the contract of watching notices changes out of order", () =>
     refuted("each change in order", (kept) => ({
       watch: (name) =>
         Stream.flatMap(
@@ -214,16 +214,16 @@ describe("The contract of watching", () => {
         )
     })))
 
-  it.live("notices a loss that is told as an end", () =>
+  it.live("the contract of watching notices a loss that is told as an end", () =>
     refuted(
       "each change in order",
       withChanges((change) => change._tag === "Down" ? { ...change, why: "ended" } : change)
     ))
 
-  it.live("notices a watch that is not of the name it was asked for", () =>
+  it.live("the contract of watching notices a watch that is not of the name it was asked for", () =>
     refuted("a watch of one name", (kept) => ({ watch: () => kept.watch(undefined) })))
 
-  it.live("notices watchers that take each other's changes", () =>
+  it.live("the contract of watching notices watchers that take each other's changes", () =>
     refuted("every watcher", (kept) => {
       let turn = 0
       return {
@@ -234,17 +234,17 @@ describe("The contract of watching", () => {
       }
     }))
 
-  it.live("notices changes that pile up for a slow watcher", () =>
+  it.live("the contract of watching notices changes that pile up for a slow watcher", () =>
     refuted("reads slowly", (kept) => ({
       watch: (name) => Stream.buffer(kept.watch(name), { capacity: "unbounded" })
     })))
 
-  it.live("notices changes that are lost for a slow watcher", () =>
+  it.live("the contract of watching notices changes that are lost for a slow watcher", () =>
     refuted("reads slowly", (kept) => ({
       watch: (name) => Stream.buffer(kept.watch(name), { capacity: 16, strategy: "dropping" })
     })))
 
-  it.live("notices a watcher that is not forgotten", () =>
+  it.live("the contract of watching notices a watcher that is not forgotten", () =>
     refuted("that stops is forgotten", (kept) => ({
       watch: (name) => {
         const behind = Effect.forkDetach(Stream.runDrain(kept.watch(name)))
@@ -252,6 +252,6 @@ describe("The contract of watching", () => {
       }
     })))
 
-  it.live("notices a Discovery that goes on when it is closed", () =>
+  it.live("the contract of watching notices a Discovery that goes on when it is closed", () =>
     refuted("leaves nothing", (kept) => Effect.as(Effect.forkDetach(Stream.runDrain(kept.watch(undefined))), {})))
 })

@@ -54,7 +54,7 @@ describe("A faulty connection", () => {
     })
   }
 
-  it.live("without faults is the connection itself, chunk by chunk", () =>
+  it.live("a faulty connection without faults is the connection itself, chunk by chunk", () =>
     Effect.gen(function*() {
       const { here, there } = yield* talk({ seed: 1 })
       assert.deepStrictEqual(there, words)
@@ -72,7 +72,7 @@ describe("A faulty connection", () => {
       assert.notDeepEqual((yield* talk({ ...faults, seed: 8 })).there, there)
     }))
 
-  it.live("tells a writer to wait though there is room, and that there is some again", () =>
+  it.live("a faulty connection tells a writer to wait though there is room, and that there is some again", () =>
     Effect.promise(async () => {
       const [link, far] = FaultyTransport.pair(MemoryTransport.pair, { seed: 1, stall: 1 })
       const there = listen(far)
@@ -117,7 +117,7 @@ describe("A faulty connection", () => {
       assert.isFalse(mute.here.includes("(end: cut)"))
     }))
 
-  it.live("holds everything back until it is released, and loses nothing", () =>
+  it.live("a faulty connection holds everything back until it is released, and loses nothing", () =>
     Effect.gen(function*() {
       const { here, link, there } = yield* talk({ seed: 1 }, (link) => link.hold())
       const before = there.length

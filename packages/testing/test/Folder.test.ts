@@ -5,7 +5,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 
 describe("Folder", () => {
-  it.effect("holds its files while the Scope is open, and is gone afterwards", () =>
+  it.effect("Folder holds its files while the Scope is open, and is gone afterwards", () =>
     Effect.gen(function*() {
       const folder = yield* Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make({ "a/b.txt": "one\ntwo\n" })

@@ -11,7 +11,7 @@ import * as Path from "node:path"
 const sleep = () => ChildProcess.spawn("sleep", ["654"], { stdio: "ignore" })
 
 describe("Leaks", () => {
-  it.live("lets work pass that leaves nothing", () =>
+  it.live("Leaks lets work pass that leaves nothing", () =>
     Effect.gen(function*() {
       const answer = yield* Leaks.withoutLeaks(Effect.sync(() => {
         ChildProcess.spawnSync("true")
@@ -20,7 +20,7 @@ describe("Leaks", () => {
       assert.strictEqual(answer, 42)
     }))
 
-  it.live("waits for things that are just ending", () =>
+  it.live("Leaks waits for things that are just ending", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const error = yield* Effect.exit(Leaks.withoutLeaks(Effect.sync(() => {
@@ -53,7 +53,7 @@ describe("Leaks", () => {
       yield* Leaks.check(before, { temporary: { folder } })
     }).pipe(Effect.scoped))
 
-  it.live("keeps the failure of the work beside what it left", () =>
+  it.live("Leaks keeps the failure of the work beside what it left", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const exit = yield* Effect.exit(Leaks.withoutLeaks(

@@ -65,7 +65,7 @@ describe("Processes", () => {
       assert.isFalse(Processes.isAlive(found.pid))
     }).pipe(Effect.scoped))
 
-  it.live("reads the same from ps where there is no /proc", () =>
+  it.live("Processes reads the same from ps where there is no /proc", () =>
     Effect.gen(function*() {
       yield* family
       const { command, parent, pid } = yield* sleeper

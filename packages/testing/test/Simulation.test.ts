@@ -22,7 +22,7 @@ const valueOf = <A, E>({ exit }: Simulation.Run<A, E>): A => {
 const seeds = Array.from({ length: 30 }, (_, i) => i + 1)
 
 describe("A simulation", () => {
-  it.live("G199: runs a program choice by choice as its seed says, and as no other seed does", () =>
+  it.live("G199: a simulation runs a program choice by choice as its seed says, and as no other seed does", () =>
     Effect.gen(function*() {
       const faults = { kill: 0.2, cut: 0.2, stop: 0.2 }
       const once = yield* Effect.forEach(seeds, (seed) => Simulation.run(three, { seed, faults }))
@@ -35,7 +35,7 @@ describe("A simulation", () => {
       assert.isAbove(new Set(once.map(({ fingerprint }) => fingerprint)).size, 25)
     }))
 
-  it.live("G199: repeats a run with imports and promises in it", () =>
+  it.live("G199: a simulation repeats a run with imports and promises in it", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const a = yield* started("a")
@@ -140,14 +140,14 @@ describe("A simulation", () => {
       assert.strictEqual(endless.end, "endless")
     }))
 
-  it.live("lets time pass while work is done: a loop of calls reaches its timeout", () =>
+  it.live("a simulation lets time pass while work is done: a loop of calls reaches its timeout", () =>
     Effect.gen(function*() {
       const loop = Effect.flatMap(started("a"), (a) => Effect.forever(a.run(echo({ n: 1 }))))
       const run = yield* Simulation.run(Effect.exit(Effect.timeout(loop, "20 millis")), { seed: 3 })
       assert.strictEqual(run.end, "done")
     }))
 
-  it.live("sets the wall clock of one actor, which moves no bound", () =>
+  it.live("a simulation sets the wall clock of one actor, which moves no bound", () =>
     Effect.gen(function*() {
       const run = yield* Simulation.run(
         Effect.gen(function*() {
@@ -165,7 +165,7 @@ describe("A simulation", () => {
       assert.isBelow(run.millis, 500)
     }))
 
-  it.live("G202: explores until a check fails, and the seed that it names shows the same again", () =>
+  it.live("G202: a simulation explores until a check fails, and the seed that it names shows the same again", () =>
     Effect.gen(function*() {
       const program = Effect.all(Array.from({ length: 4 }, () => Tickets.calls.draw()), { concurrency: 4 }).pipe(
         Effect.provide(Tickets.layer)
@@ -179,7 +179,7 @@ describe("A simulation", () => {
       assert.deepStrictEqual(check(again), found.problems)
     }))
 
-  it.live("faults by chance befall some actors under some seeds", () =>
+  it.live("a simulation faults by chance befall some actors under some seeds", () =>
     Effect.gen(function*() {
       const runs = yield* Effect.forEach(seeds, (seed) =>
         Simulation.run(Effect.exit(Effect.andThen(three, Effect.sleep("1 second"))), { seed, faults: { kill: 0.5 } }))

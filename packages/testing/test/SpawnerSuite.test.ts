@@ -67,17 +67,17 @@ const without = (option: keyof SpawnRequest["options"]) => (driver: Driver): Dri
 })
 
 describe("The contract of starting", () => {
-  it.live("notices two actors with one pid", () =>
+  it.live("the contract of starting notices two actors with one pid", () =>
     refuted(memory, "with a pid of its own", withHandle(({ actor }) => ({ actor: { ...actor, pid: 1 } }))))
 
-  it.live("notices a handle of another actor", () =>
+  it.live("the contract of starting notices a handle of another actor", () =>
     refuted(
       memory,
       "with a pid of its own",
       withHandle(({ actor }) => ({ actor: { ...actor, uuid: Crypto.randomUUID() } }))
     ))
 
-  it.live("notices a connection that leads to another actor", () =>
+  it.live("the contract of starting notices a connection that leads to another actor", () =>
     refuted(memory, "end of its own connection", (driver) => {
       let before: ProcessHandle | undefined
       return withHandle((handle) => {
@@ -87,7 +87,7 @@ describe("The contract of starting", () => {
       })(driver)
     }))
 
-  it.live("notices a connection that loses bytes", () =>
+  it.live("the contract of starting notices a connection that loses bytes", () =>
     refuted(
       memory,
       "calls of any size",
@@ -101,20 +101,20 @@ describe("The contract of starting", () => {
       }))
     ))
 
-  it.live("notices an orderly end that is reported as a failure", () =>
+  it.live("the contract of starting notices an orderly end that is reported as a failure", () =>
     refuted(memory, "exits with code 0", withExit(({ signal }) => ({ code: 1, signal }))))
 
-  it.live("notices a signal that is reported as a code", () =>
+  it.live("the contract of starting notices a signal that is reported as a code", () =>
     refuted(memory, "SIGKILL ends an actor, and", withExit(() => ({ code: 137, signal: null }))))
 
-  it.live("notices a SIGTERM that reaches no process", () =>
+  it.live("the contract of starting notices a SIGTERM that reaches no process", () =>
     refuted(
       memory,
       "SIGTERM",
       withHandle((handle) => ({ signal: (signal) => signal === "SIGTERM" ? undefined : handle.signal(signal) }))
     ))
 
-  it.live("notices an exit that is said twice", () =>
+  it.live("the contract of starting notices an exit that is said twice", () =>
     refuted(
       memory,
       "said once",
@@ -126,7 +126,7 @@ describe("The contract of starting", () => {
       }))
     ))
 
-  it.live("notices a late question that is not answered", () =>
+  it.live("the contract of starting notices a late question that is not answered", () =>
     refuted(memory, "late question", (driver) =>
       withHandle((handle) => {
         let over = false
@@ -136,7 +136,7 @@ describe("The contract of starting", () => {
         return { whenExited: (callback) => over ? undefined : handle.whenExited(callback) }
       })(driver)))
 
-  it.live("notices a signal that throws when no process is left", () =>
+  it.live("the contract of starting notices a signal that throws when no process is left", () =>
     refuted(memory, "throws nothing", (driver) =>
       withHandle((handle) => {
         let over = false
@@ -151,7 +151,7 @@ describe("The contract of starting", () => {
         }
       })(driver)))
 
-  it.live("notices a connection that outlives its actor", () =>
+  it.live("the contract of starting notices a connection that outlives its actor", () =>
     refuted(
       memory,
       "ends its connection",
@@ -160,16 +160,16 @@ describe("The contract of starting", () => {
       }))
     ))
 
-  it.live("notices a handle that does not survive a copy", () =>
+  it.live("the contract of starting notices a handle that does not survive a copy", () =>
     refuted(memory, "on a copy", (driver) => ({
       spawn: (request) =>
         Effect.map(driver.spawn(request), (handle) => Object.setPrototypeOf({ actor: handle.actor }, handle))
     })))
 
-  it.live("notices a limit that lets no actor start", () =>
+  it.live("the contract of starting notices a limit that lets no actor start", () =>
     refuted(memory, "a limit of starts", (driver) => ({ ...driver, atOnce: 0 })))
 
-  it.live("leaves out the cases of what the spawner cannot do", () =>
+  it.live("the contract of starting leaves out the cases of what the spawner cannot do", () =>
     Effect.sync(() => {
       const all = SpawnerSuite.contract(memory).length
       const without = SpawnerSuite.contract(memory, { abilities: ["process", "cwd"] }).length
@@ -179,10 +179,10 @@ describe("The contract of starting", () => {
 })
 
 describe("The contract of starting processes", () => {
-  it.live("notices an exit code that is lost", () =>
+  it.live("the contract of starting processes notices an exit code that is lost", () =>
     refuted(processes, "reported with its code", withExit(() => ({ code: 0, signal: null }))))
 
-  it.live("notices an exit that is said before the process is gone", () =>
+  it.live("the contract of starting processes notices an exit that is said before the process is gone", () =>
     refuted(processes, "not before", (driver) =>
       withHandle((handle) => {
         const callbacks: Array<(exit: ProcessExit) => void> = []
@@ -197,10 +197,10 @@ describe("The contract of starting processes", () => {
         }
       })(driver)))
 
-  it.live("notices a SIGKILL that asks politely", () =>
+  it.live("the contract of starting processes notices a SIGKILL that asks politely", () =>
     refuted(processes, "event loop is blocked", withHandle((handle) => ({ signal: () => handle.signal("SIGTERM") }))))
 
-  it.live("notices a start that is lost when it is interrupted", () =>
+  it.live("the contract of starting processes notices a start that is lost when it is interrupted", () =>
     refuted(processes, "interrupted start", (driver) => ({
       spawn: (request) =>
         Effect.tap(
@@ -209,13 +209,13 @@ describe("The contract of starting processes", () => {
         )
     })))
 
-  it.live("notices last lines that are not kept", () =>
+  it.live("the contract of starting processes notices last lines that are not kept", () =>
     refuted(processes, "last lines", withHandle(() => ({ lastLines: () => [] }))))
 
-  it.live("notices last lines in the wrong order", () =>
+  it.live("the contract of starting processes notices last lines in the wrong order", () =>
     refuted(processes, "last lines", withHandle((handle) => ({ lastLines: () => handle.lastLines().toReversed() }))))
 
-  it.live("notices a start that fails at another step than it did", () =>
+  it.live("the contract of starting processes notices a start that fails at another step than it did", () =>
     refuted(processes, "cannot succeed", (driver) => ({
       spawn: (request) =>
         Effect.mapError(
@@ -224,7 +224,7 @@ describe("The contract of starting processes", () => {
         )
     })))
 
-  it.live("notices a start that leaves something when it fails", () =>
+  it.live("the contract of starting processes notices a start that leaves something when it fails", () =>
     Effect.gen(function*() {
       const left: Array<ChildProcess.ChildProcess> = []
       yield* Effect.ensuring(
@@ -241,7 +241,7 @@ describe("The contract of starting processes", () => {
     }))
 
   for (const option of ["cwd", "env", "argv", "execArgv", "memoryLimit", "inspect", "stdout", "stderr"] as const) {
-    it.live(`notices that the option ${option} is dropped`, () =>
+    it.live(`the contract of starting processes notices that the option ${option} is dropped`, () =>
       refuted(processes, `the option ${option} `, without(option)))
   }
 

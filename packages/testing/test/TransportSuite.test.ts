@@ -49,17 +49,17 @@ const refuted = (change: (kept: Service) => Service, word: string) =>
 
 describe("The contract of listening and dialling", () => {
   for (const { run, title } of TransportSuite.contract(Effect.sync(keeping))) {
-    it.live(`can be kept: ${title}`, () => run)
+    it.live(`the contract of listening and dialling can be kept: ${title}`, () => run)
   }
 
-  it.live("notices a listener that says of itself that it cannot be reached", () =>
+  it.live("the contract of doors notices a listener that says of itself that it cannot be reached", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) =>
         Effect.map(listen(actor, accept), (listener) => ({ ...listener, isReachable: () => false }))
     }), "says so while it is"))
 
-  it.live("notices two actors behind one address", () =>
+  it.live("the contract of listening and dialling notices two actors behind one address", () =>
     refuted(({ listen, ...kept }) => {
       const only = { address: "" }
       return {
@@ -72,7 +72,7 @@ describe("The contract of listening and dialling", () => {
       }
     }, "address of its own"))
 
-  it.live("notices a second listener that takes the first one's door", () =>
+  it.live("the contract of listening and dialling notices a second listener that takes the first one's door", () =>
     refuted((kept) => {
       const accepts: Array<(guest: Connection) => void> = []
       return {
@@ -88,13 +88,13 @@ describe("The contract of listening and dialling", () => {
       }
     }, "second listener"))
 
-  it.live("notices a closed door that is answered", () =>
+  it.live("the contract of listening and dialling notices a closed door that is answered", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) => Effect.map(listen(actor, accept), (listener) => ({ ...listener, close: () => {} }))
     }), "without a listener"))
 
-  it.live("notices a door that takes its guests along when it closes", () =>
+  it.live("the contract of listening and dialling notices a door that takes its guests along when it closes", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) => {
@@ -113,20 +113,20 @@ describe("The contract of listening and dialling", () => {
       }
     }), "leaves open connections open"))
 
-  it.live("notices that an actor is taken for dead whose address is nonsense", () =>
+  it.live("the contract of doors notices that an actor is taken for dead whose address is nonsense", () =>
     refuted(({ dial, ...kept }) => ({
       ...kept,
       dial: (address) =>
         Effect.mapError(dial(address), (error) => new TransportError({ gone: true, reason: error.reason }))
     }), "nonsense in the place of an address"))
 
-  it.live("notices a transport that takes every address for its own", () =>
+  it.live("the contract of listening and dialling notices a transport that takes every address for its own", () =>
     refuted((kept) => ({ ...kept, dials: () => true }), "dials what it listens at"))
 
-  it.live("notices a transport that does not know its own address", () =>
+  it.live("the contract of listening and dialling notices a transport that does not know its own address", () =>
     refuted((kept) => ({ ...kept, dials: () => false }), "dials what it listens at"))
 
-  it.live("notices a connection that an interrupted dial leaves open", () =>
+  it.live("the contract of listening and dialling notices a connection that an interrupted dial leaves open", () =>
     refuted(({ dial, ...kept }) => ({
       ...kept,
       dial: (address) => Effect.andThen(dial(address), Effect.never)
@@ -141,18 +141,18 @@ describe("The driver of a Layer", () => {
   )
   const driver = (layer: Layer.Layer<Transport>) => Effect.scoped(TransportSuite.fromLayer(layer))
 
-  it.effect("is built of a plan with its settings", () =>
+  it.effect("the driver of a Layer is built of a plan with its settings", () =>
     Effect.gen(function*() {
       assert.isTrue((yield* driver(Kept({ port: 1 }))).dials("/memory/1"))
     }))
 
-  it.effect("is not had where the settings cannot cross", () =>
+  it.effect("the driver of a Layer is not had where the settings cannot cross", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(driver(Kept({ port: 1.5 })))
       assert.deepInclude(error, { _tag: "RuntimeLayerError", step: "settings" })
     }))
 
-  it.effect("is not had of several transports at once", () =>
+  it.effect("the driver of a Layer is not had of several transports at once", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(driver(Transport.merge(Kept({ port: 1 }), Kept({ port: 2 }))))
       assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("the Layer has 2 transports"))

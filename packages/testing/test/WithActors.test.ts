@@ -91,7 +91,7 @@ describe("A deadline", () => {
       })
     ))
 
-  it.live("shows the tree before it ends the program, whose finalizers may hang", () =>
+  it.live("a deadline shows the tree before it ends the program, whose finalizers may hang", () =>
     printed((lines) =>
       Effect.gen(function*() {
         let shown: ReadonlyArray<string> | undefined
@@ -104,7 +104,7 @@ describe("A deadline", () => {
       })
     ))
 
-  it.live("does nothing to a program that is done before it", () =>
+  it.live("a deadline does nothing to a program that is done before it", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Effect.succeed(1).pipe(WithActors.withDeadline(50), inMemory), 1)
       assert.strictEqual(yield* Effect.fail(2).pipe(WithActors.withDeadline(50), inMemory, Effect.flip), 2)
@@ -112,13 +112,13 @@ describe("A deadline", () => {
 })
 
 describe("A program with a runtime of its own", () => {
-  it.live("is given it, with a Scope", () =>
+  it.live("a program with a runtime of its own is given it, with a Scope", () =>
     Effect.gen(function*() {
       const program = Effect.flatMap(Actor.startScoped("a", { expose: [double] }), (a) => a.run(double({ n: 3 })))
       assert.strictEqual(yield* WithActors.provide(NodeActor.layer, { leaks })(program), 6)
     }))
 
-  it.live("fails where it leaves a process", () =>
+  it.live("a program with a runtime of its own fails where it leaves a process", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const leak = Effect.sync(() => {
@@ -130,14 +130,18 @@ describe("A program with a runtime of its own", () => {
       child?.kill()
     }))
 
-  it.live("is overdue before Vitest ends it", () =>
-    printed((lines) =>
-      Effect.gen(function*() {
-        const error = yield* Effect.flip(WithActors.provide(MemoryActor.layer, { leaks: false })(Effect.never))
-        assert.strictEqual(error._tag, "Overdue")
-        assert.match(lines.join("\n"), /not done after 4500 ms/)
-      })
-    ), 5000)
+  it.live(
+    "a program with a runtime of its own is overdue before Vitest ends it",
+    () =>
+      printed((lines) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(WithActors.provide(MemoryActor.layer, { leaks: false })(Effect.never))
+          assert.strictEqual(error._tag, "Overdue")
+          assert.match(lines.join("\n"), /not done after 4500 ms/)
+        })
+      ),
+    5000
+  )
 })
 
 describe("Groups of tests that fail", () => {

@@ -36,7 +36,7 @@ describe("A reference", () => {
       assert.deepStrictEqual(yield* b.run(N.company()), ["a"])
     })).pipe(inTree))
 
-  it.effect("of the wrong actor is an invalid payload, on the side that makes it", () =>
+  it.effect("a reference of the wrong actor is an invalid payload, on the side that makes it", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       const dumb = yield* Actor.start("dumb", { expose: [N.works] })
@@ -48,7 +48,7 @@ describe("A reference", () => {
       assert.throws(() => wants(a.ref), /it is no Service, not "Counter"/)
     })).pipe(inTree))
 
-  it.effect("comes back as it was sent, and to a Service it opens a portal of that Service", () =>
+  it.effect("a reference comes back as it was sent, and to a Service it opens a portal of that Service", () =>
     Effect.gen(function*() {
       const { ref } = yield* Counter
       const schema = Actor.ref(Counter)
@@ -95,7 +95,7 @@ describe("A reference", () => {
 })
 
 describe("A borrowed portal", () => {
-  it.effect("is good for as long as its Scope", () =>
+  it.effect("a borrowed portal is good for as long as its Scope", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b] = yield* three
       assert.match(yield* a.run(N.keeps({ to: b.ref })), /^ChannelClosed: the portal to b@\d+ is closed/)

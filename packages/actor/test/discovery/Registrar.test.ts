@@ -53,7 +53,7 @@ describe("Registrar", () => {
     assert.deepStrictEqual(listed(), ["r"])
   })
 
-  it("keeps nothing of namesakes that came and went beside one that stays", () => {
+  it("Registrar keeps nothing of namesakes that came and went beside one that stays", () => {
     const { claim, gone, listed, ready, state } = registrar()
     claim("r/stays", "twin")
     ready("stays")
@@ -135,7 +135,7 @@ describe("Registrar", () => {
 })
 
 describe("Registrar, where actors play a role one after the other", () => {
-  it("G208: lets players of one role alone hold a unique name together", () => {
+  it("G208: the registrar lets players of one role alone hold a unique name together", () => {
     const { claim, listed, ready } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -146,7 +146,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.strictEqual(claim("r/a/c", "counter", true, "role"), "taken by a")
   })
 
-  it("G208: hands a name over in one step, and never frees it in between", () => {
+  it("G208: the registrar hands a name over in one step, and never frees it in between", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -160,7 +160,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.strictEqual(claim("r/c", "counter", true), "")
   })
 
-  it("G208: keeps a name for the one that waits behind an actor that is gone", () => {
+  it("G208: the registrar keeps a name for the one that waits behind an actor that is gone", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -171,7 +171,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.deepStrictEqual(listed("counter"), ["b"])
   })
 
-  it("G208: leaves the children of one that was replaced in their places, until it is gone", () => {
+  it("G208: the registrar leaves the children of one that was replaced in their places, until it is gone", () => {
     const { claim, gone, listed, ready, transfer } = registrar()
     claim("r/a", "counter", true, "role")
     ready("a")
@@ -183,7 +183,7 @@ describe("Registrar, where actors play a role one after the other", () => {
     assert.deepStrictEqual(listed(), ["b", "r"])
   })
 
-  it("G208: hides no actor of another role, and shows none again that has been replaced", () => {
+  it("G208: the registrar hides no actor of another role, and shows none again that has been replaced", () => {
     const { claim, listed, ready, transfer } = registrar()
     for (const [path, role] of [["r/a", "one"], ["r/b", "two"], ["r/c", "one"]] as const) {
       claim(path, "shared", false, role)

@@ -87,7 +87,7 @@ describe("A watcher", () => {
       assert.deepStrictEqual(heard, ["all a", "Up c", "Down c"])
     }))
 
-  it.effect("that reads slowly costs a bounded amount: it gets a new picture instead of what it missed", () =>
+  it.effect("a watcher that reads slowly costs a bounded amount: it gets a new picture instead of what it missed", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       const read = yield* Queue.bounded<string>(1)
@@ -117,7 +117,7 @@ describe("A watcher", () => {
       assert.deepStrictEqual([...there].toSorted(), ["last", "r"])
     }))
 
-  it.effect("that leaves is forgotten, however it leaves", () =>
+  it.effect("a watcher that leaves is forgotten, however it leaves", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       const { stop } = yield* reading(registrar)
@@ -129,7 +129,7 @@ describe("A watcher", () => {
 })
 
 describe("A stale entry", () => {
-  it.effect("is forgotten where the tree says that the actor has ended, with all below it", () =>
+  it.effect("a stale entry is forgotten where the tree says that the actor has ended, with all below it", () =>
     Effect.gen(function*() {
       const { events, registrar } = make()
       yield* come(registrar, "r/a")

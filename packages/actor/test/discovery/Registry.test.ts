@@ -48,7 +48,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* names, "a b c root z")
     })).pipe(inTree))
 
-  it.effect("waits for who comes later, and stops watching when it has found it", () =>
+  it.effect("Registry waits for who comes later, and stops watching when it has found it", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, c } = yield* deep
       const waiting = yield* Effect.forkChild(Effect.all([
@@ -77,7 +77,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* Option.getOrThrow(found).run(N.poke()), "crowd")
     })).pipe(inTree))
 
-  it.effect("waits no longer than `within`, and says so", () =>
+  it.effect("Registry waits no longer than `within`, and says so", () =>
     Actor.nursery(Effect.gen(function*() {
       const a = yield* start("a")
       const waiting = yield* Effect.forkChild(Effect.all([
@@ -121,7 +121,7 @@ describe("Registry", () => {
       assert.strictEqual(yield* twin.run(N.poke()), "twin")
     })).pipe(inTree))
 
-  it.effect("of namesakes the one that was ready last; one of them that looks finds another one", () =>
+  it.effect("Registry of namesakes the one that was ready last; one of them that looks finds another one", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* start("twin")
       const second = yield* start("twin")
@@ -195,7 +195,7 @@ describe("A name", () => {
     })
   }
 
-  it.effect("is not held by a start that was interrupted, or failed", () =>
+  it.effect("a name is not held by a start that was interrupted, or failed", () =>
     Actor.nursery(Effect.gen(function*() {
       for (let turns = 0; turns < 40; turns++) {
         const starting = yield* Effect.forkChild(Actor.start("x", { expose: [N.poke], unique: true }))

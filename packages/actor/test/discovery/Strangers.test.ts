@@ -50,7 +50,7 @@ describe("A stranger", () => {
       }))
   }
 
-  it.effect("of another role is refused, and told so", () =>
+  it.effect("a stranger of another role is refused, and told so", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       stranger.say(hello("x", { role: "child" }))
@@ -65,7 +65,7 @@ describe("A stranger", () => {
       assert.strictEqual(refusals(actor).length, 1)
     }))
 
-  it.effect("that calls itself as the actor it dials is refused", () =>
+  it.effect("a stranger that calls itself as the actor it dials is refused", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       stranger.say(hello("a"))
@@ -73,7 +73,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual([stranger.said.map(({ _tag }) => _tag), actor.peers.snapshot()], [["Refuse"], []])
     }))
 
-  it.effect("that is one already is refused a second connection", () =>
+  it.effect("a stranger that is one already is refused a second connection", () =>
     Effect.gen(function*() {
       const { actor, knock, stranger } = yield* atTheDoor
       stranger.say(hello("b"))
@@ -86,7 +86,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual([stranger.ended(), actor.peers.snapshot().length], [false, 1])
     }))
 
-  it.effect("that says nothing has Timeouts.handshake, and no more", () =>
+  it.effect("a stranger that says nothing has Timeouts.handshake, and no more", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       yield* pass(1_950)
@@ -96,7 +96,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual(refusals(actor), ["it did not prove itself in time"])
     }))
 
-  it.effect("that comes byte by byte is let in in time, and cut off late", () =>
+  it.effect("a stranger that comes byte by byte is let in in time, and cut off late", () =>
     Effect.gen(function*() {
       const { actor, knock } = yield* atTheDoor
       const slowly = (every: number, name: string) =>
@@ -133,7 +133,7 @@ describe("A stranger", () => {
       assert.deepStrictEqual(actor.peers.snapshot().map(({ actor }) => actor.name), ["b", "c"])
     }))
 
-  it.effect("that leaves makes room", () =>
+  it.effect("a stranger that leaves makes room", () =>
     Effect.gen(function*() {
       const { actor, knock } = yield* atTheDoor
       const first = yield* knock
@@ -147,7 +147,7 @@ describe("A stranger", () => {
       assert.isFalse(refusals(actor).includes("too many strangers at once"))
     }))
 
-  it.effect("is gone when the actor ends", () =>
+  it.effect("a stranger is gone when the actor ends", () =>
     Effect.gen(function*() {
       const { actor, stranger } = yield* atTheDoor
       actor.peers.stopListening()
@@ -164,7 +164,7 @@ describe("A tree with a secret", () => {
     return [add("a", traits(ours)), add("b", traits(theirs))] as const
   }
 
-  it.effect("lets its own in", () =>
+  it.effect("a tree with a secret lets its own in", () =>
     Effect.gen(function*() {
       const [a, b] = pair(yield* mesh, "s", "s")
       const channel = yield* a.channelTo("b")

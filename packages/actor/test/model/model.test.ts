@@ -53,7 +53,7 @@ describe("Random programs over actors in memory", () => {
       assert.deepStrictEqual(missing, [], "programs like these should have ended in these ways too")
     }), patience)
 
-  it.live("do the same again, word by word", () =>
+  it.live("random programs over actors in memory do the same again, word by word", () =>
     Effect.gen(function*() {
       const found = yield* Search.search({ seed, runs: 60, shrinks: 20, plan: bugs["a Cancel is lost"]! })
       assert.isDefined(found)

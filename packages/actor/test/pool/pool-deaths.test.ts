@@ -73,7 +73,7 @@ describe("A worker that dies", () => {
     }).pipe(drained, Effect.provide(Layer.orDie(MemoryActor.layer({ between }))))
   })
 
-  it.effect("is replaced though it was idle, and the next task is answered", () =>
+  it.effect("a worker that dies is replaced though it was idle, and the next task is answered", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 0 })))
@@ -104,7 +104,7 @@ describe("A worker that dies", () => {
       })))
 
   it.effect(
-    "G165: with each task it is given is no loop of starts: the tasks that wait are told, and a later one has one start",
+    "G165: a dead worker with each task it is given is no loop of starts: the tasks that wait are told, and a later one has one start",
     () =>
       withPuppets({ size: 1 }, (pool, theatre) =>
         Effect.gen(function*() {
@@ -139,7 +139,7 @@ describe("A worker that dies", () => {
     60_000
   )
 
-  it.effect("is replaced though its process is seen to be gone before its connection is", () =>
+  it.effect("a worker that dies is replaced though its process is seen to be gone before its connection is", () =>
     withPuppets({ size: 1, recycle: { age: "1 hour" } }, (pool, theatre) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 0 })))
@@ -152,7 +152,7 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).replaced.lost, 1)
       })))
 
-  it.effect("frees its keys: their tasks that wait are run by another one, in their order", () =>
+  it.effect("a worker that dies frees its keys: their tasks that wait are run by another one, in their order", () =>
     withPuppets({ size: 2 }, (pool, theatre) =>
       Effect.gen(function*() {
         const task = (millis: number) => Effect.exit(pool.run(work({ millis }), { key: "a" }))
@@ -193,7 +193,7 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).retried, 3)
       })))
 
-  it.effect("G146: costs its task one retry where others die in the same moment", () =>
+  it.effect("G146: a worker that dies costs its task one retry where others die in the same moment", () =>
     withPuppets({ size: 4 }, (pool, theatre) =>
       Effect.gen(function*() {
         const again = yield* begin(pool.run(redo({ millis: 1000 })))
@@ -204,7 +204,7 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).retried, 1)
       })))
 
-  it.effect("is told to the log, with how it died", () => {
+  it.effect("a worker that dies is told to the log, with how it died", () => {
     const theatre = Puppets.make()
     const logs = captureLogs()
     return withCrew({ size: 1 }, (pool) =>
@@ -301,7 +301,7 @@ describe("A worker that does not start", () => {
         assert.strictEqual((yield* ready(pool)).length, 2)
       })))
 
-  it.effect("fails no task that another worker can have", () =>
+  it.effect("a worker that does not start fails no task that another worker can have", () =>
     withFragile({ min: 1, max: 2 }, (pool) =>
       Effect.gen(function*() {
         fragileStarts.fail = true
@@ -312,7 +312,7 @@ describe("A worker that does not start", () => {
 })
 
 describe("A pool whose Scope closes", () => {
-  it.effect("G141: while a worker starts, ends that start and leaves nothing", () =>
+  it.effect("G141: a pool whose Scope closes while a worker starts, ends that start and leaves nothing", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const theatre = Puppets.make()
@@ -327,7 +327,7 @@ describe("A pool whose Scope closes", () => {
       }).pipe(Effect.provide(theatre.layer))
     }).pipe(drained))
 
-  it.effect("waits no longer than the ladder for a worker that does not answer", () =>
+  it.effect("a pool whose Scope closes waits no longer than the ladder for a worker that does not answer", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         const task = yield* begin(Effect.exit(pool.run(work({ millis: 60_000 }))))
@@ -340,7 +340,7 @@ describe("A pool whose Scope closes", () => {
         assert.deepStrictEqual(theatre.living(), [])
       })).pipe(Timeouts.provide({ cancelAck: 500, terminate: 400 })))
 
-  it.effect("lets an interrupted make end what it has started", () =>
+  it.effect("a pool whose Scope closes lets an interrupted make end what it has started", () =>
     Effect.gen(function*() {
       const theatre = Puppets.make()
       yield* Effect.gen(function*() {

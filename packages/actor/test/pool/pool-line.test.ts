@@ -21,7 +21,7 @@ const backwards = (line: Line<Member>, members: ReadonlyArray<Member>): Readonly
 
 describe("A line", () => {
   it.effect.prop(
-    "has the members of a list on which the same is done, in both directions",
+    "a line has the members of a list on which the same is done, in both directions",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["join", "joinFirst", "call", "leave", "other", "precede"]))
@@ -80,7 +80,7 @@ describe("A line", () => {
       })
   )
 
-  it("keeps no link of a member that has left", () => {
+  it("a line keeps no link of a member that has left", () => {
     const line = new Line<Member>()
     const [a, b] = [member(1), member(2)]
     line.join(a)

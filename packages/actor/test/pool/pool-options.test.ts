@@ -63,7 +63,7 @@ describe("Options of a pool", () => {
 })
 
 describe("Options of a task", () => {
-  it.effect("G166: are refused where they make no sense, before the task asks for a worker", () =>
+  it.effect("G166: options of a task are refused where they make no sense, before the task asks for a worker", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const of = (options: object) => diesOf(pool.run(half({ n: 2 }), options))
@@ -111,7 +111,7 @@ describe("Options of a task", () => {
         assert.deepStrictEqual([run.count, tasks.timedOut], [0, 4])
       }))))
 
-  it.effect("may be no deadline at all, or one of years", () =>
+  it.effect("options of a task may be no deadline at all, or one of years", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         for (const within of [Infinity, "Infinity", "3000 weeks"] as const) {
@@ -123,7 +123,7 @@ describe("Options of a task", () => {
 })
 
 describe("A body that gives no Effect", () => {
-  it.effect("G167: dies of that, and its worker is free", () =>
+  it.effect("G167: a body that gives no Effect dies of that, and its worker is free", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const bodies: ReadonlyArray<() => unknown> = [() => undefined, () => 7, () => Promise.resolve(), () => {
@@ -142,7 +142,7 @@ describe("A body that gives no Effect", () => {
         assert.deepStrictEqual([running, tasks.failed, workers[0]!.actor!.name], [0, 16, "crew-1"])
       }))))
 
-  it.effect("G167: is no task that is no call, and none that cannot be made", () =>
+  it.effect("G167: a body that gives no Effect is no task that is no call, and none that cannot be made", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.match(yield* diesOf(pool.run(undefined as never)), /./)

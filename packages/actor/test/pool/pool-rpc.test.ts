@@ -25,7 +25,7 @@ const heldBy = (scope: Scope.Scope): number => {
 }
 
 describe("A client of an RpcGroup over a pool", () => {
-  it.effect("G168: has one session at a worker, also where its first requests come at once", () =>
+  it.effect("G168: a pooled client has one session at a worker, also where its first requests come at once", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ concurrency: 8 })
       const client = yield* Pool.rpcClient(pool, Asked)
@@ -36,7 +36,7 @@ describe("A client of an RpcGroup over a pool", () => {
       assert.strictEqual(channel.dialogs, 1)
     })).pipe(inMemory))
 
-  it.effect("G168: holds nothing for workers that are gone", () =>
+  it.effect("G168: a client of an RpcGroup over a pool holds nothing for workers that are gone", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ recycle: { tasks: 1 } })
       const scope = yield* Scope.make()
@@ -79,7 +79,7 @@ describe("A client of an RpcGroup over a pool", () => {
       assert.deepStrictEqual([running, workers.map(({ actor }) => actor!.name)], [0, ["crew-1"]])
     })).pipe(inMemory))
 
-  it.effect("fails with TaskTimeout and PoolFull as its tasks do", () =>
+  it.effect("a client of an RpcGroup over a pool fails with TaskTimeout and PoolFull as its tasks do", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ queue: 0 })
       const client = yield* Pool.rpcClient(pool, Asked, { within: "1 second" })

@@ -20,7 +20,7 @@ class Counters extends Pool.Service<Counters>()("Counters", { of: Counter, size:
 class Doublers extends Pool.Service<Doublers>()("Doublers", { of: Doubler, size: 1 }) {}
 
 describe("A pool as a Service", () => {
-  it.effect("G147: is a Layer: the pool is in the context, and ends with it", () =>
+  it.effect("G147: a pool as a Service is a Layer: the pool is in the context, and ends with it", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Halves
@@ -47,7 +47,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual(answers, [101, 103, 106, 1, 2])
     }).pipe(inMemory))
 
-  it.effect("G147: hands what its Service uses to every worker", () =>
+  it.effect("G147: a pool as a Service hands what its Service uses to every worker", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Doublers
@@ -59,7 +59,7 @@ describe("A pool as a Service", () => {
       assert.strictEqual(answer, 210)
     }).pipe(inMemory))
 
-  it.effect("G147: gives the settings of its Service to every worker", () =>
+  it.effect("G147: a pool as a Service gives the settings of its Service to every worker", () =>
     Effect.gen(function*() {
       class Eights extends Pool.Service<Eights>()("Eights", {
         of: Settings.Counter,
@@ -75,7 +75,7 @@ describe("A pool as a Service", () => {
       void Pool.of(Settings.Counter, { size: 1 })
     }).pipe(inMemory))
 
-  it.effect("G147: serves an RpcGroup: each request of its client is a task", () =>
+  it.effect("G147: a pool as a Service serves an RpcGroup: each request of its client is a task", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Pool.of(Old, { size: 1, queue: 0 })
@@ -91,7 +91,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it("has exact types", () => {
+  it("a pool as a Service has exact types", () => {
     const typed = Effect.gen(function*() {
       const pool = yield* Halves
       const task = pool.run(half({ n: 8 }))
@@ -119,7 +119,7 @@ describe("A pool as a Service", () => {
 })
 
 describe("A pool for code without Effect", () => {
-  it.effect("G148: resolves with answers, and rejects with the error itself", () =>
+  it.effect("G148: a pool for code without Effect resolves with answers, and rejects with the error itself", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -177,7 +177,7 @@ describe("A pool for code without Effect", () => {
 })
 
 describe("The numbers of a pool", () => {
-  it.effect("are plain data, and Effect's metrics while it is open", () =>
+  it.effect("the numbers of a pool are plain data, and Effect's metrics while it is open", () =>
     Effect.gen(function*() {
       const snapshot = Effect.map(
         Metric.snapshot,

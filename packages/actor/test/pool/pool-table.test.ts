@@ -143,7 +143,7 @@ const open = (options: Partial<Table.Options> = {}): Model => {
 }
 
 describe("The table of a pool", () => {
-  it("is open when its first workers are ready, and not before", () => {
+  it("the table of a pool is open when its first workers are ready, and not before", () => {
     const model = new Model({ min: 2 })
     model.input({ _tag: "Open" })
     assert.deepStrictEqual(model.said(), ["start 1", "start 2"])
@@ -153,7 +153,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["opened"])
   })
 
-  it("is closed by a first worker that does not start, and ends the others", () => {
+  it("the table of a pool is closed by a first worker that does not start, and ends the others", () => {
     const model = new Model({ min: 2 })
     model.input({ _tag: "Open" })
     model.input({ _tag: "Started", slot: model.in("Starting")[0]!, now: 0 })
@@ -171,7 +171,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Busy(1) 2:Busy(1) 3:Busy(1)")
   })
 
-  it("refuses a task beyond the bound of its queue, but for one that brings its own bound", () => {
+  it("the table of a pool refuses a task beyond the bound of its queue, but for one that brings its own bound", () => {
     const model = open({ max: 1, queue: 1 })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["assign 1", "full"])
@@ -179,7 +179,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.table.waiting.count, 2)
   })
 
-  it("G136: takes as many tasks before its workers are ready as afterwards", () => {
+  it("G136: the table of a pool takes as many tasks before its workers are ready as afterwards", () => {
     const model = open({ min: 0, max: 2, concurrency: 2, queue: 3 })
     for (let n = 0; n < 9; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["start 1", "start 2", "full", "full"])
@@ -188,7 +188,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.said().at(-1), "full")
   })
 
-  it("gives tasks to the least busy worker", () => {
+  it("the table of a pool gives tasks to the least busy worker", () => {
     const model = open({ min: 2, max: 2, concurrency: 3 })
     const first = model.submit()
     for (let n = 0; n < 3; n++) model.submit()
@@ -216,7 +216,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), [])
   })
 
-  it("replaces a worker after its number of tasks, once the last of them is over", () => {
+  it("the table of a pool replaces a worker after its number of tasks, once the last of them is over", () => {
     const model = open({ max: 1, tasks: 2 })
     model.finish(model.submit())
     const last = model.submit()
@@ -225,7 +225,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["end 1 tasks"])
   })
 
-  it("replaces a worker at its age, and not before its task is over", () => {
+  it("the table of a pool replaces a worker at its age, and not before its task is over", () => {
     const model = open({ max: 1, age: 500 })
     const task = model.submit()
     model.input({ _tag: "Tick", now: 500 })
@@ -258,7 +258,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.tickets("running").map(({ key }) => key), ["a", "b"])
   })
 
-  it("G139: frees a key whose worker is lost while it is to be replaced", () => {
+  it("G139: the table of a pool frees a key whose worker is lost while it is to be replaced", () => {
     const model = open({ max: 2, tasks: 1 })
     model.submit("a")
     const second = model.submit("a")
@@ -267,7 +267,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.standing.get(second), "running")
   })
 
-  it("G136: takes tasks that workers are to be started for, whatever its queue holds", () => {
+  it("G136: the table of a pool takes tasks that workers are to be started for, whatever its queue holds", () => {
     const model = open({ min: 0, max: 2, queue: 0 })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["start 1", "start 2", "full"])
@@ -276,7 +276,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 1", "assign 2", "full"])
   })
 
-  it("gives tasks of one key to one worker, which they wait for though another is free", () => {
+  it("the table of a pool gives tasks of one key to one worker, which they wait for though another is free", () => {
     const model = open({ min: 2, max: 2 })
     const first = model.submit("a")
     model.submit("a")
@@ -289,7 +289,7 @@ describe("The table of a pool", () => {
     assert.strictEqual((again!.holder as Table.Slot).id, 1)
   })
 
-  it("gives tasks that wait for a key to other workers when the worker of the key is gone", () => {
+  it("the table of a pool gives tasks that wait for a key to other workers when the worker of the key is gone", () => {
     const model = open({ min: 2, max: 2 })
     model.submit("a")
     model.submit("a")
@@ -411,7 +411,7 @@ describe("The table of a pool", () => {
     assert.isAtMost(model.longestRow, 2)
   })
 
-  it("keeps the place of a task that is tried again among those of its worker's keys", () => {
+  it("the table of a pool keeps the place of a task that is tried again among those of its worker's keys", () => {
     const model = open({ max: 1, queue: 10 })
     const first = model.submit("a")
     const tried = model.submit()
@@ -434,7 +434,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(said, ["assign 1", "start 2", "assign 2", "start 3", "assign 3"])
   })
 
-  it("counts a worker that waits for its next start as one that comes", () => {
+  it("the table of a pool counts a worker that waits for its next start as one that comes", () => {
     const model = open({ min: 0 })
     model.submit()
     model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
@@ -443,7 +443,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["start 3"])
   })
 
-  it("gives up a worker that waits for its next start, and none that is being started", () => {
+  it("the table of a pool gives up a worker that waits for its next start, and none that is being started", () => {
     const model = open({ min: 0, max: 1 })
     model.submit()
     model.input({ _tag: "GiveUp", slot: model.in("Starting")[0]!, error })
@@ -462,7 +462,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), [])
   })
 
-  it("asks for no tick for a worker that is being started", () => {
+  it("the table of a pool asks for no tick for a worker that is being started", () => {
     const model = open({ min: 0 })
     model.submit()
     model.said()

@@ -12,7 +12,7 @@ import { pass, settle, within } from "../support/Time.ts"
 import { begin, beginAll, crew, now, ready, states, withCrew } from "./Pools.ts"
 
 describe("A task of a pool", () => {
-  it.effect("G135: is run by a free worker, and waits its turn where there is none", () =>
+  it.effect("G135: a task of a pool is run by a free worker, and waits its turn where there is none", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(4, pool.run(work({ millis: 100 })))
@@ -23,7 +23,7 @@ describe("A task of a pool", () => {
         assert.deepStrictEqual((yield* Effect.forEach(tasks, now)).toSorted(), ["crew-1", "crew-1", "crew-2", "crew-2"])
       }))))
 
-  it.effect("fails with the error of its endpoint, and its worker goes on", () =>
+  it.effect("a task of a pool fails with the error of its endpoint, and its worker goes on", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.strictEqual((yield* Effect.flip(pool.run(half({ n: 7 }))))._tag, "Odd")
@@ -35,7 +35,7 @@ describe("A task of a pool", () => {
         assert.deepStrictEqual(tasks, { succeeded: 1, failed: 3, interrupted: 0, timedOut: 0, refused: 0 })
       }))))
 
-  it.effect("G136: is refused at once where as many wait as the queue holds", () =>
+  it.effect("G136: a task of a pool is refused at once where as many wait as the queue holds", () =>
     inMemory(withCrew({ size: 1, queue: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* beginAll(2, pool.run(work({ millis: 100 })))
@@ -83,7 +83,7 @@ describe("A task of a pool", () => {
         }))
     }).pipe(inMemory))
 
-  it.effect("is out of time also where no worker was free, and waits no longer", () =>
+  it.effect("a task of a pool is out of time also where no worker was free, and waits no longer", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 1000 })))
@@ -94,7 +94,7 @@ describe("A task of a pool", () => {
         assert.strictEqual((yield* pool.statistics).waiting, 0)
       }))))
 
-  it.effect("G138: leaves the queue when its caller is interrupted, wherever it stands there", () =>
+  it.effect("G138: a task of a pool leaves the queue when its caller is interrupted, wherever it stands there", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const first = yield* begin(pool.run(work({ millis: 100 })))
@@ -133,7 +133,7 @@ describe("A task of a pool", () => {
         }))
     }).pipe(inMemory))
 
-  it.effect("G139: of a key goes to the worker of that key, and waits for it though another is free", () =>
+  it.effect("G139: a task of a key goes to the worker of that key, and waits for it though another is free", () =>
     inMemory(withCrew({}, (pool) =>
       Effect.gen(function*() {
         const task = (key: string) => pool.run(work({ millis: 100 }), { key })
@@ -179,7 +179,7 @@ describe("The workers of a pool", () => {
         assert.strictEqual(yield* now(task), 4)
       }))))
 
-  it.effect("are replaced after their number of tasks", () =>
+  it.effect("the workers of a pool are replaced after their number of tasks", () =>
     inMemory(withCrew({ size: 1, recycle: { tasks: 2 } }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(5, pool.run(work({ millis: 100 })))
@@ -189,7 +189,7 @@ describe("The workers of a pool", () => {
         assert.strictEqual((yield* pool.statistics).replaced.tasks, 2)
       }))))
 
-  it.effect("G170: do their last tasks in peace, also where these waited for them", () =>
+  it.effect("G170: the workers of a pool do their last tasks in peace, also where these waited for them", () =>
     inMemory(withCrew({ size: { max: 2 }, concurrency: 2, recycle: { tasks: 2 } }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(6, pool.run(work({ millis: 1000 })))
@@ -200,7 +200,7 @@ describe("The workers of a pool", () => {
         assert.deepStrictEqual([replaced.tasks, counted.succeeded], [3, 6])
       }))))
 
-  it.effect("are replaced at their age, when their tasks are over", () =>
+  it.effect("the workers of a pool are replaced at their age, when their tasks are over", () =>
     inMemory(withCrew({ size: 1, recycle: { age: "1 minute" } }, (pool) =>
       Effect.gen(function*() {
         yield* pass(59_000, 1000)
@@ -214,7 +214,7 @@ describe("The workers of a pool", () => {
         assert.deepStrictEqual(yield* ready(pool), ["crew-2"])
       }))))
 
-  it.effect("have as many tasks at once as they may", () =>
+  it.effect("the workers of a pool have as many tasks at once as they may", () =>
     inMemory(withCrew({ size: 2, concurrency: 3 }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(7, pool.run(work({ millis: 100 })))
@@ -227,7 +227,7 @@ describe("The workers of a pool", () => {
 })
 
 describe("Streams and dialogs of a pool", () => {
-  it.effect("have their worker until they are closed", () =>
+  it.effect("streams and dialogs of a pool have their worker until they are closed", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const stream = yield* begin(
@@ -262,7 +262,7 @@ describe("Streams and dialogs of a pool", () => {
         assert.deepStrictEqual([running, tasks.succeeded, tasks.failed], [0, 1, 1])
       }))))
 
-  it.effect("are interrupted at the deadline of an open", () =>
+  it.effect("streams and dialogs of a pool are interrupted at the deadline of an open", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const late = yield* begin(Effect.flip(pool.open(twice(), () => Effect.never, { within: 200 })))
@@ -285,7 +285,7 @@ describe("Streams and dialogs of a pool", () => {
 })
 
 describe("The items of a map", () => {
-  it.effect("are answered in their order, with as many at once as workers have room for", () =>
+  it.effect("the items of a map are answered in their order, with as many at once as workers have room for", () =>
     inMemory(withCrew({ size: 2, queue: 0 }, (pool) =>
       Effect.gen(function*() {
         const progress: Array<number> = []
@@ -373,7 +373,7 @@ describe("The end of a pool", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false))))
 
-  it.effect("comes with options that contradict each other: make dies of them", () =>
+  it.effect("the end of a pool comes with options that contradict each other: make dies of them", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Pool.make({ expose: [work], size: { min: 3, max: 2 } })))
       assert.match(String(Exit.isFailure(exit) && exit.cause), /cannot have size.min 3: .* between 0 and 2/)

@@ -81,7 +81,7 @@ describe("a payload that does not match", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 2 })
     })))
 
-  it.effect("G129: is dropped and counted, however the stream is read", () =>
+  it.effect("G129: a payload that does not match is dropped and counted, however the stream is read", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const read of [each, piped, subscribed, now]) {
         const { items, refusals } = yield* uttered(bob, read)
@@ -128,7 +128,7 @@ describe("a payload that does not match", () => {
       assert.deepStrictEqual(journal.filter((it) => it.includes("utter")), [line, line])
     })))
 
-  it.effect("G129: on the callee's side cancels the callee, and the caller reads its reason", () =>
+  it.effect("G129: an invalid payload on the callee's side cancels the callee, and the caller reads its reason", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(
         bob.open(
@@ -147,7 +147,7 @@ describe("a payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: of a stream of one way is dropped, repaired, or cancels it, as the option says", () =>
+  it.effect("G129: an invalid payload of a stream of one way is dropped, repaired, or cancels it, as the option says", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const read = (receiver?: PayloadReceiver.PayloadReceiver<number, never>) =>
         Effect.map(
@@ -176,7 +176,7 @@ describe("a payload that does not match", () => {
 })
 
 describe("a receiver", () => {
-  it.effect("G130: is in force until its Scope closes; the innermost decides, also `fail`", () =>
+  it.effect("G130: a receiver is in force until its Scope closes; the innermost decides, also `fail`", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* uttered(bob, (stream) =>
         Effect.gen(function*() {
@@ -197,7 +197,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 1, dropped: 1, repaired: 2 })
     })))
 
-  it.effect("G130: decides about what a narrower schema refuses, too; and a repair must match that", () =>
+  it.effect("G130: a receiver decides about what a narrower schema refuses, too; and a repair must match that", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const Even = Schema.Int.check(Schema.makeFilter((n: number) => n % 2 === 0))
       const seen = yield* uttered(bob, (stream) =>
@@ -236,7 +236,7 @@ describe("a receiver", () => {
       }
     })))
 
-  it.effect("G130: takes its services from where it was put in force", () =>
+  it.effect("G130: a receiver takes its services from where it was put in force", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       class Spare extends Context.Service<Spare, number>()("test/Spare") {}
       const seen = yield* bob.open(picky({ count: 4, size: 4 }), ({ stream }) =>
@@ -248,7 +248,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen, [1, 2, 50, 4])
     })))
 
-  it.effect("G131: decides once for all readers of a stream, and they wait for it", () =>
+  it.effect("G131: a receiver decides once for all readers of a stream, and they wait for it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let asked = 0
       const slow = PayloadReceiver.make(() =>
@@ -263,7 +263,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[expected, expected, expected], 2, 2])
     })))
 
-  it.effect("G131: decides once about a message that several readers had been given when it came", () =>
+  it.effect("G131: a receiver decides once about a message that several readers had been given when it came", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const notFour = Schema.Int.check(Schema.makeFilter((n: number) => n !== 4))
       const seen = yield* uttered(bob, (stream) =>
@@ -297,7 +297,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, seen.refusals.dropped], [[1, 2, 4, 5, 7], 2])
     })))
 
-  it.effect("G131: that dies fails its reader with that, once; the items around it arrive", () =>
+  it.effect("G131: a receiver that dies fails its reader with that, once; the items around it arrive", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const broken = PayloadReceiver.make(() => Effect.die(new Error("out of paper")))
       const thrown = PayloadReceiver.make(() => {
@@ -318,7 +318,7 @@ describe("a receiver", () => {
       for (const { refusals } of seen) assert.deepStrictEqual(refusals, { ...none, failed: 1 })
     })))
 
-  it.effect("G131: that is interrupted leaves the payload to the next reader, who asks again", () =>
+  it.effect("G131: a receiver that is interrupted leaves the payload to the next reader, who asks again", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let asked = 0
       const patient = PayloadReceiver.make(() =>
@@ -353,7 +353,7 @@ describe("a receiver", () => {
         })))
     })))
 
-  it.effect("G131: that reads the stream it decides about dies instead of waiting for itself", () =>
+  it.effect("G131: a receiver that reads the stream it decides about dies instead of waiting for itself", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(picky({ count: 4, size: 4 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {
