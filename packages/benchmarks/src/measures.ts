@@ -418,10 +418,10 @@ export const sidesOf = ({ base, peers = [] }: Measure, withPeers: boolean): Read
 ]
 
 /** The runs that cover the wanted measures, most telling first. */
-export const runs = (wanted: (name: Name) => boolean, withPeers: boolean): ReadonlyArray<Run> =>
+export const runs = (wanted: (measure: Measure) => boolean, withPeers: boolean): ReadonlyArray<Run> =>
   places.map((place) => ({
     place,
     measures: measures
-      .filter((measure) => measure.place === place && wanted(measure.name))
+      .filter((measure) => measure.place === place && wanted(measure))
       .map((measure) => ({ name: measure.name, sides: sidesOf(measure, withPeers) }))
   })).filter((run) => run.measures.length > 0)

@@ -11,7 +11,7 @@ const names = [...new Set(measures.map(({ name }) => name))].join(", ")
 export const config = {
   quick: Flag.Boolean("quick").pipe(
     Flag.withDescription(
-      "fewer and smaller rounds, without peers; exits with 1 where a ratio is twice as bad as expected"
+      "fewer and smaller rounds, without peers; exits with 1 where a ratio is twice as bad as expected, in three looks"
     ),
     Flag.withDefault(false)
   ),

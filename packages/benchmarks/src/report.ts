@@ -60,11 +60,7 @@ export const row = (measure: Measure, samples: ReadonlyArray<Sample>): Row => {
 }
 
 /** More is better where a rate is measured. */
-const isRate = ({ unit }: Measure): boolean => unit === "k/s"
-
-/** True when the figure is twice as bad as the one that is expected. */
-export const isRegression = ({ measure, ratio }: Row): boolean =>
-  measure.seen !== undefined && (isRate(measure) ? ratio < measure.seen / 2 : ratio > measure.seen * 2)
+export const isRate = ({ unit }: Measure): boolean => unit === "k/s"
 
 const number = (value: number): string => value.toFixed(value < 100 ? 1 : 0)
 

@@ -12,6 +12,7 @@ import { promisify } from "node:util"
 import { expect, test } from "vitest"
 import type { Gate } from "../src/measures.ts"
 import * as Options from "../src/options.ts"
+import * as Regressions from "../src/regressions.ts"
 import * as Report from "../src/report.ts"
 
 const main = fileURLToPath(new URL("../src/main.ts", import.meta.url))
@@ -76,12 +77,48 @@ test("A peer that is ahead is marked with a star, for times and for rates", () =
   expect(shown("k/s")).toContain("fork json 0.50*, piscina 4.00 ")
 })
 
-test("A figure twice as bad as the expected one is a regression, for times and for rates", () => {
-  const regresses = (unit: "us" | "k/s", seen: number) =>
-    Report.isRegression(Report.row({ ...free, unit, seen }, samplesOf([[10, 20]])))
-  expect([regresses("us", 1.1), regresses("us", 0.9)]).toEqual([false, true])
-  expect([regresses("k/s", 3.9), regresses("k/s", 4.1)]).toEqual([false, true])
+const rowOf = (unit: "us" | "k/s", seen: number, furrow: number) =>
+  Report.row({ ...free, unit, seen }, samplesOf([[10, furrow]]))
+
+test("A figure twice as bad as the expected one is over its limit, for times and for rates", () => {
+  const over = (unit: "us" | "k/s", seen: number) => Regressions.isOver(rowOf(unit, seen, 20))
+  expect([over("us", 1.1), over("us", 0.9)]).toEqual([false, true])
+  expect([over("k/s", 3.9), over("k/s", 4.1)]).toEqual([false, true])
+  expect(Regressions.isOver(Report.row(free, samplesOf([[1, 1000]])))).toBe(false)
 })
+
+/** Measures a case whose figures are these, one a look: what settles, and how many looks that took. */
+const settle = (unit: "us" | "k/s", figures: ReadonlyArray<number>) =>
+  Effect.gen(function*() {
+    const rows = figures.map((figure) => rowOf(unit, 1, figure)).map((row, _, [first]) => ({
+      ...row,
+      measure: first!.measure
+    }))
+    let looks = 1
+    const other = Report.row({ ...free, title: "other" }, samplesOf([[1, 1]]))
+    const [settled] = yield* Regressions.settle([rows[0]!, other], (measures) =>
+      Effect.sync(() => {
+        expect(measures).toEqual([rows[0]!.measure])
+        return [rows[looks++]!]
+      }))
+    return { ratio: settled!.ratio, looks, last: Regressions.summary([settled!]).at(-1) }
+  })
+
+it.effect("A case over its limit is measured up to three times, and its best ratio counts", () =>
+  Effect.gen(function*() {
+    expect(yield* settle("us", [15])).toMatchObject({ ratio: 1.5, looks: 1 })
+    expect(yield* settle("us", [30, 15])).toMatchObject({ ratio: 1.5, looks: 2, last: "No case is over its limit." })
+    expect(yield* settle("us", [30, 40, 25])).toMatchObject({
+      ratio: 2.5,
+      looks: 3,
+      last: "- call (free), t: 2.50 to raw, limit at most 2.00"
+    })
+    expect(yield* settle("k/s", [2, 4, 3])).toMatchObject({
+      ratio: 0.4,
+      looks: 3,
+      last: "- call (free), t: 0.40 to raw, limit at least 0.50"
+    })
+  }))
 
 test("Arguments that make no sense are refused with the option, what it takes, and exit code 2", async () => {
   const refusals = [
