@@ -1,5 +1,5 @@
 /**
- * The guarantees that a history decides: each check is a pure function of what happened, and says what is wrong.
+ * The guarantees that a history decides: each check is a pure function of a history, and gives its faults.
  */
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Simulation from "@furrow/testing/Simulation"
@@ -15,7 +15,7 @@ export interface Facts {
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
   readonly of: <Tag extends Timed["_tag"]>(tag: Tag) => ReadonlyArray<Of<Tag>>
-  /** Where in the history an event stands. */
+  /** The place of an event in the history. */
   readonly indexOf: (event: Timed) => number
   /** When an actor, or one that it lives in, was hurt first, as an index; Infinity for never. */
   readonly hurtAt: (actor: string) => number
@@ -150,7 +150,7 @@ const isNotLost: Check = ({ isHurt, of }) => {
     const call = called.get(key)
     if (call === undefined || !has(how, "Fail ActorLost")) return []
     if (farther.has(call.kind) && of("Hurt").length > 0) return []
-    return isHurt(call.actor) ? [] : [`${key} heard ActorLost, and nobody hurt ${call.actor}`]
+    return isHurt(call.actor) ? [] : [`${key} heard ActorLost, and ${call.actor} was not hurt`]
   })
 }
 
@@ -228,7 +228,7 @@ const holdsAlone: Check = ({ events }) => {
   })
 }
 
-/** G14, G15, G70: who hears of a cancel hears of one that somebody has said. */
+/** G14, G15, G70: a cancel is heard in the name of its author. */
 const namesAuthors: Check = ({ of }) => {
   const said = new Map(of("Ending").map(({ by, reason }) => [reason, by]))
   return of("Answered").flatMap(({ how, key }) => {
@@ -316,7 +316,7 @@ export const checks: Readonly<Record<string, Check>> = {
   nestsServices
 }
 
-/** What is wrong with a run, by the name of the check that says so. */
+/** The faults of a run, each with the name of the check that found it. */
 export const problems = (result: Result): ReadonlyArray<{ readonly check: string; readonly text: string }> => {
   const facts = factsOf(result)
   return Object.entries(checks).flatMap(([check, find]) => find(facts).map((text) => ({ check, text })))

@@ -1,5 +1,5 @@
 /**
- * What happened in a run, as data: written on the spot by handlers and callers, read by the checks when all is over.
+ * The history of a run, as data: handlers and callers write it on the spot, and checks read it when all is over.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"

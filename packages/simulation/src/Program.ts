@@ -1,6 +1,6 @@
 /**
- * Random programs over the public API, as data. Every field is a number or a word, and 0 is the simplest of each: whatever
- * shrinking takes away, what is left is a program.
+ * Random programs over the public API, as data. Every field is a number or a word, and 0 is the simplest of each: the rest
+ * of a program that was shrunk is a program.
  */
 import * as Seed from "@furrow/testing/internal/simulation/Seed"
 

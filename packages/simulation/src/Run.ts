@@ -84,7 +84,7 @@ const breakable = (process: ProcessHandle, isBroken: (actor: string) => boolean)
   }
 })
 
-/** In a Scope, where the death of an actor interrupts nobody, or in a nursery. */
+/** The owner is a Scope, which no death of an actor interrupts, or a nursery. */
 const owned = (program: Program, breakConnection: (actor: string) => void) =>
   (program.owner === "nursery"
     ? Actor.nursery(body(program, breakConnection))

@@ -1,5 +1,5 @@
 /**
- * What each step of a program does: a call, or something that is done to an actor.
+ * The steps of a program: each makes a call, or does something to an actor.
  */
 import { Actor, Pool, Registry, Supervisor } from "@furrow/actor"
 import type { Portal } from "@furrow/actor/Portal"
@@ -112,7 +112,7 @@ const converse: Does = ({ key, portal, step: { a, b, c } }) => {
   )
 }
 
-/** Subscribers come and go, one after the other and beside each other; between them somebody reads alone. */
+/** Subscribers come and go, one after the other and beside each other; between them one reader reads alone. */
 const subscribe: Does = ({ key, portal, step: { a, b, c } }) => {
   const count = counts[a]!
   return portal.open(
@@ -153,7 +153,7 @@ const say: Does = ({ key, portal, step: { a, b } }) =>
       if (heard !== count) yield* record({ _tag: "Wrong", text: `${key}: the callee heard ${heard} of ${count} items` })
     }))
 
-/** Each side waits for the other: no later item can hide that one was missed. */
+/** Each side waits for the other: no later item can hide a missed one. */
 const ask: Does = ({ key, portal, step: { a, b } }) =>
   portal.open(reply({ key }), ({ result, stream }) =>
     Effect.gen(function*() {
@@ -224,7 +224,7 @@ const graph: Does = ({ key, step: { a, b } }) =>
     yield* pause(waits[b]!)
   }).pipe(Effect.provide(Services.Shop.layer), Effect.provide(Services.Stock.layer))
 
-/** Whatever becomes of one incarnation, calls that have not begun reach the next one. */
+/** Calls that have not begun in one incarnation reach the next one. */
 const supervised: Does = ({ key, step: { a, b } }) =>
   Effect.gen(function*() {
     for (let i = 0; i <= a; i++) {

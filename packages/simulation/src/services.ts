@@ -21,7 +21,7 @@ export const crash = Actor.endpoint("crash", { payload: key })
 export class Stock extends Actor.Service<Stock>()("Stock", { module, endpoints: [take, crash] }) {}
 export class Shop extends Actor.Service<Shop>()("Shop", { module, endpoints: [order], uses: [Stock] }) {}
 
-/** What a Service acquires when it is built, and releases when it ends. */
+/** A thing that a Service acquires when it is built, and releases when it ends. */
 const open = (name: string) =>
   Effect.acquireRelease(record({ _tag: "Opened", name }), () => record({ _tag: "Shut", name }))
 

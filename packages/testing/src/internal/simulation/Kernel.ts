@@ -47,11 +47,11 @@ export interface Temper {
 /** How a run has ended: `stuck` means that nothing can run and no fiber sleeps. */
 export type End = "done" | "stuck" | "endless"
 
-/** The clock passes 1 ms for so many choices: a loop of calls does not stop it. */
+/** Choices in which 1 ms of the clock passes: a loop of calls does not stop it. */
 const choicesPerMillis = 25
-/** Fibers of Effect yield after so many operations, seed or not. */
+/** Operations after which a fiber of Effect yields, with any seed. */
 const maxOperations = 2048
-/** Promises of the program run after about so many choices, and when nothing else can. */
+/** Choices after which promises of the program run; they run when nothing else can, too. */
 const choicesPerPromises = 64
 
 /** Promise jobs of the program, of any number, are done when this resolves. */
@@ -155,7 +155,7 @@ export class Kernel {
     return this.sleepers.add(this.now + millis, job)
   }
 
-  /** Runs the job between two choices, after so many of them. */
+  /** Runs the job between two choices, after a number of them. */
   after(choices: number, job: Job): void {
     const at = this.choices + choices
     const i = this.dooms.findIndex((other) => other.at <= at)

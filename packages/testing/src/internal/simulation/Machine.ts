@@ -37,7 +37,7 @@ export interface Faults {
   readonly late?: number | undefined
 }
 
-/** A fault by chance comes within so many choices after the start of its actor. */
+/** Choices after the start of an actor within which a fault by chance comes. */
 const maxFaultChoices = 600
 const stopMillis = [3, 30, 400, 9_000] as const
 
@@ -61,7 +61,7 @@ export class Machine {
 
   readonly started = (process: Process, uuid: string): void => void this.byUuid.set(uuid, process)
 
-  /** Between every parent and its actor: what is done to a process goes by its handle. */
+  /** Stands between every parent and its actor: every fault of a process goes by its handle. */
   readonly between = (handle: ProcessHandle): ProcessHandle => {
     const process = this.byUuid.get(handle.actor.uuid)!
     this.handles.set(process, handle)
