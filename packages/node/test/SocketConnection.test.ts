@@ -3,9 +3,11 @@ import * as SocketConnection from "@furrow/node/SocketConnection"
 import * as ConnectionSuite from "@furrow/testing/ConnectionSuite"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
+import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
 import * as Path from "node:path"
+import { fixture } from "./support.ts"
 
 /** Both ends of one connection to a server that accepts only this one. */
 const connected = (listen: Net.ListenOptions, onread?: Net.OnReadOpts) =>
@@ -81,3 +83,15 @@ for (const [name, listen, isReadInto] of ends) {
       }).pipe(Effect.scoped))
   })
 }
+
+describe("Connections that say nothing", () => {
+  it.live.each(["unix", "tcp"])("cost at most 16 KiB an end over %s", (kind) =>
+    Effect.gen(function*() {
+      const path = Path.join(yield* Folder.make(), "socket")
+      const program = yield* Program.start(fixture("mains/idleEnds.ts"), { args: [kind, path] })
+      assert.deepStrictEqual(yield* program.ended({ within: "60 seconds" }), { code: 0, signal: null })
+      const bytes = Number(program.stdout())
+      assert.isAbove(bytes, 1024)
+      assert.isAtMost(bytes, 16 * 1024)
+    }).pipe(Effect.scoped), 90_000)
+})

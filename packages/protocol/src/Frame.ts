@@ -282,34 +282,41 @@ const arenaBytes = 64 * 1024
 const maxCopiedBytes = 16 * 1024
 
 /**
- * Collects frames until the transport takes them: small ones share an arena, large tails stand alone.
+ * Memory that all outboxes of a process write their small frames to, one behind the other. A byte is written once, because
+ * it may still be on its way through the kernel; a full arena is replaced, and lives as long as a frame in it.
+ */
+const arena = { bytes: new Uint8Array(0), to: 0 }
+
+/**
+ * Collects frames until the transport takes them: small ones are copied into the arena, large tails stand alone.
  * Not a machine: a buffer with one owner, the channel's writer.
  */
 export class Outbox {
   private chunks: Array<Uint8Array> = []
-  private arena = new Uint8Array(arenaBytes)
+  /** The frames since the last cut, which end at `to`: in the arena, or in memory of their own. */
+  private bytes = nothing
   private from = 0
   private to = 0
 
   push(parts: Parts): void {
     const { head, tail } = parts
     const copied = tail !== undefined && tail.length <= maxCopiedBytes
-    const needed = headerBytes + head.length + (copied ? tail.length : 0)
-    if (this.to + needed > this.arena.length) this.renew(needed)
+    this.reserve(headerBytes + head.length + (copied ? tail.length : 0))
     const size = sizeOf(parts)
-    const { arena } = this
+    const { bytes } = this
     let at = this.to
-    arena[at++] = size & 255
-    arena[at++] = size >>> 8 & 255
-    arena[at++] = size >>> 16 & 255
-    arena[at++] = size >>> 24
-    arena.set(head, at)
+    bytes[at++] = size & 255
+    bytes[at++] = size >>> 8 & 255
+    bytes[at++] = size >>> 16 & 255
+    bytes[at++] = size >>> 24
+    bytes.set(head, at)
     at += head.length
     if (copied) {
-      arena.set(tail, at)
+      bytes.set(tail, at)
       at += tail.length
     }
     this.to = at
+    if (bytes === arena.bytes) arena.to = at
     if (tail !== undefined && !copied) {
       this.cut()
       this.chunks.push(tail)
@@ -325,21 +332,31 @@ export class Outbox {
     this.cut()
     const { chunks } = this
     this.chunks = []
-    // A scratch that grew for a large head is not kept.
-    if (this.arena.length > arenaBytes) this.renew(0)
+    // An idle outbox holds no memory.
+    this.bytes = nothing
+    this.from = this.to = 0
     return chunks
   }
 
   private cut(): void {
-    if (this.to > this.from) this.chunks.push(this.arena.subarray(this.from, this.to))
+    if (this.to > this.from) this.chunks.push(this.bytes.subarray(this.from, this.to))
     this.from = this.to
   }
 
-  private renew(atLeast: number): void {
+  /** Makes room behind the frames since the last cut, or begins anew where another outbox has written behind them. */
+  private reserve(size: number): void {
+    if (this.bytes === arena.bytes && this.to === arena.to && this.to + size <= this.bytes.length) return
     this.cut()
-    // The old arena may still be on its way through the kernel: it is never written again.
-    this.arena = new Uint8Array(Math.max(arenaBytes, atLeast))
-    this.from = 0
-    this.to = 0
+    if (size > arenaBytes) {
+      this.bytes = new Uint8Array(size)
+      this.from = this.to = 0
+      return
+    }
+    if (arena.to + size > arena.bytes.length) {
+      arena.bytes = new Uint8Array(arenaBytes)
+      arena.to = 0
+    }
+    this.bytes = arena.bytes
+    this.from = this.to = arena.to
   }
 }

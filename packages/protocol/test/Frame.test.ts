@@ -224,16 +224,51 @@ describe("Outbox", () => {
     assert.strictEqual(chunks[1], large)
   })
 
-  it("a buffer that grew for one large head is not kept, an ordinary one is", () => {
-    const outbox = new Frame.Outbox()
+  it.prop(
+    "outboxes that share their memory mix no frames",
+    {
+      steps: Arbitrary.array(
+        Arbitrary.schema(Schema.Struct({
+          box: Schema.Literals([0, 1, 2]),
+          head: Schema.Literals([1, 5, 300, 20_000, 65_533]),
+          tail: Schema.Literals([-1, 10, 1000, 16_384, 16_385]),
+          take: Schema.Boolean
+        })),
+        { maxLength: 40 }
+      )
+    },
+    ({ steps }) => {
+      const boxes = [0, 1, 2].map(() => ({
+        outbox: new Frame.Outbox(),
+        taken: new Array<Uint8Array>(),
+        expected: new Array<Uint8Array>()
+      }))
+      for (const [i, step] of steps.entries()) {
+        const { expected, outbox, taken } = boxes[step.box]!
+        const head = pattern(step.head, i)
+        const tail = step.tail < 0 ? undefined : pattern(step.tail, i + 100)
+        outbox.push({ head, tail })
+        expected.push(concat([head, tail ?? new Uint8Array()]))
+        if (step.take) taken.push(...outbox.take())
+      }
+      for (const { expected, outbox, taken } of boxes) {
+        const { frames } = feed([...taken, ...outbox.take()])
+        assert.strictEqual(frames.length, expected.length)
+        frames.forEach((frame, i) => assert.isTrue(same(frame, expected[i]!), `frame ${i}`))
+      }
+    },
+    { arbitrary: { runs: 100, size: 40 } }
+  )
+
+  it("outboxes share the memory of ordinary frames, and one large head has memory of its own", () => {
     const bufferOf = (size: number) => {
+      const outbox = new Frame.Outbox()
       outbox.push({ head: pattern(size), tail: undefined })
       return outbox.take()[0]!.buffer
     }
-    const ordinary = bufferOf(5)
-    assert.strictEqual(bufferOf(5), ordinary)
-    assert.isAtLeast(bufferOf(200_000).byteLength, 200_000)
-    assert.strictEqual(bufferOf(5).byteLength, ordinary.byteLength)
+    const buffers = new Set(Array.from({ length: 100 }, () => bufferOf(5)))
+    assert.isAtMost(buffers.size, 2)
+    assert.isFalse(buffers.has(bufferOf(200_000)))
   })
 
   it("an outbox nothing was put into has nothing to give", () => {
