@@ -142,7 +142,7 @@ export const signature = (path: string, name: string, kind: "texts" | "whole" = 
   return base === undefined ? own : [...texts.get(base) ?? [], ...own]
 }
 
-/** One public module: its names in alphabetical order, each with what is declared of it. */
+/** One public module: its names in alphabetical order, each with its declaration. */
 export const page = (title: string, path: string): string => {
   const { exports, namespaces } = read(path)
   const names = [...exports.keys()].toSorted()

@@ -1,5 +1,5 @@
 /**
- * The pictures in docs/architecture.md, drawn from what is checked: the layers from `lib/picture.ts`, each machine from the
+ * The pictures in docs/architecture.md, drawn from checked sources: the layers from `lib/picture.ts`, each machine from the
  * doc comment of its file.
  *
  *     node scripts/architecture.ts           draws them

@@ -2,7 +2,7 @@
  * Completes the lock files. A registry that does not carry a package's every platform build makes npm leave those
  * optional dependencies out of the lock, and then `npm ci` of npm 11 refuses it ("Missing: ... from lock file").
  *
- *     node scripts/lock.ts           adds what is missing (run it after every `npm install`)
+ *     node scripts/lock.ts           adds the missing entries (run it after every `npm install`)
  *     node scripts/lock.ts --check   fails if something is missing, or if the lock names a registry
  */
 import * as Fs from "node:fs"

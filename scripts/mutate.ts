@@ -44,7 +44,7 @@ const install = (folder: string): void => {
   if (status !== 0) throw new Error(`npm ci failed in ${folder}`)
 }
 
-/** Lets the compiler pass over what is only unused or unreachable: that is no sign of a wrong program. */
+/** Lets the compiler pass over unused and unreachable code, which is no sign of a wrong program. */
 const lenient = (at: string): void => {
   const file = Path.join(at, "tsconfig.base.json")
   const { compilerOptions, ...config } = JSON.parse(Fs.readFileSync(file, "utf8")) as { compilerOptions: object }

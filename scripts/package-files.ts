@@ -1,7 +1,7 @@
 /**
  * Writes the JavaScript of the packages that a program's root loads, beside the declarations of the compiler: all modules
  * of a package in one file, `dist/internal/modules.js`, and for each public module a small file that exports from there.
- * Finding, reading and linking a file costs more than what is in most of them (docs/decisions/0020-one-file-a-package.md).
+ * Finding, reading and linking a file costs more than the content of most (docs/decisions/0020-one-file-a-package.md).
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"

@@ -1,5 +1,5 @@
 /**
- * docs/parity.md, checked: every row of the specification once, each with a fate, and tests that exist for what is kept
+ * docs/parity.md, checked: every row of the specification once, each with a fate, and tests that exist for rows that are kept
  * or changed.
  *
  *     node scripts/parity.ts

@@ -23,7 +23,7 @@ interface Source {
   readonly probe: Manifest["packages"][number]["probe"]
 }
 
-/** Modules that users import themselves: their imports have to meet what is in the bundle. */
+/** Modules that users import themselves: their imports have to meet the copies in the bundle. */
 const sources: ReadonlyArray<Source> = [
   { name: "effect", folder: at("node_modules/effect"), probe: ["effect/Effect", "dist/Effect.js"] },
   { name: "@furrow/protocol", folder: at("packages/protocol"), probe: ["@furrow/protocol/Frame", "dist/Frame.js"] },
@@ -66,7 +66,7 @@ const options: InputOptions = {
   plugins: [lean, pure]
 }
 
-/** A module of a package users import, and its path in there; the others are nobody's business. */
+/** A module of a package that users import, and its path in there. */
 interface Module {
   readonly source: Source
   readonly path: string
@@ -103,7 +103,7 @@ const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<n
 }
 
 /**
- * Takes out what Node would read and keep for nothing: spaces, and the names of what is local to a function. The names
+ * Takes out text that Node would read and keep for nothing: spaces, and the names of local variables of functions. The names
  * of functions and classes stay, for stacks, and so does a line for each statement: Node prints the line that threw.
  */
 const shrunk = async (code: string): Promise<string> => {

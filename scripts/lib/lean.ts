@@ -3,7 +3,7 @@
  */
 import type { Plugin } from "rolldown"
 
-/** Turns imports of Node's modules into look-ups, which read only what is used. */
+/** Turns imports of Node's modules into look-ups, which read only used modules. */
 export const lean: Plugin = {
   name: "lean",
   renderChunk: (code) => ({

@@ -17,7 +17,7 @@ export interface Body {
   readonly codeLines: number
 }
 
-/** A call, by the text of what is called; `new` stands before a constructor. */
+/** A call, by the text of its callee; `new` stands before a constructor. */
 export interface Call {
   readonly callee: string
   readonly args: number

@@ -27,7 +27,7 @@ export type { Overflow } from "./internal/topic/Hub.ts"
  * An element of a subscription: a message, or a notice that some are missing.
  *
  * - `Message`: what was published, and its key
- * - `Dropped`: so many messages of this subscriber were dropped here, because it was too slow
+ * - `Dropped`: the number of messages that this subscriber lost here, because it was too slow
  * - `Gap`: the topic's actor was lost or replaced here, and its successor goes on: messages may be missing, an unknown number
  *   how many
  *

@@ -18,7 +18,7 @@ export * as Service from "./Service.ts"
 export * as Supervisor from "./Supervisor.ts"
 export * as Topic from "./Topic.ts"
 
-// ---- failures, bounds, and what is going on
+// ---- failures, bounds, events and statistics
 export * as ActorError from "./ActorError.ts"
 export * as ActorEvent from "./ActorEvent.ts"
 export * as Timeouts from "./Timeouts.ts"

@@ -1,10 +1,10 @@
 /**
- * `npm run attack`: what somebody who dials the actors of a live tree can do to it.
+ * `npm run attack`: attacks on a live tree, by processes that dial its actors.
  *
  * The tree works all the time: its actors call each other and stream, and measure how long that takes. This process is
  * the attacker: another one of the same user, who finds the sockets by looking around, and speaks raw bytes. A run fails
  * where a stranger got anything done, a call of the tree failed or took too long, memory or descriptors did not come
- * back, or the secret stands anywhere. SECURITY.md says what is defended, and what is not.
+ * back, or the secret stands anywhere. SECURITY.md lists the attacks that are defended against, and those that are not.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -27,7 +27,7 @@ import { render } from "./table.ts"
 import { type Case, judge, type Verdict } from "./verdict.ts"
 import { type Transport, Victim } from "./victim.ts"
 
-// Squatting comes before anybody asks for the address of the actor whose place is taken.
+// Squatting comes before the first question for the address of the actor whose place is taken.
 const cases: ReadonlyArray<Case> = [...relays, ...strangers, ...members, ...folders, ...debuggers, ...unproven]
 
 const wanted = (transport: Transport, { only, quick }: Options.Options): ReadonlyArray<Case> =>

@@ -32,7 +32,7 @@ export const isAlive = (pid: number): boolean => {
   }
 }
 
-/** The tcp ports on which a process listens, as anybody of its user can find out. */
+/** The tcp ports on which a process listens, as any process of its user can find out. */
 export const ports = (pid: number): ReadonlyArray<number> => {
   const sockets = new Set(
     Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {

@@ -1,5 +1,5 @@
 /**
- * One attack on a live tree, and what became of the tree meanwhile: did it go on serving, did anybody get in, did memory
+ * One attack on a live tree, and what became of the tree meanwhile: did it go on serving, did a stranger get in, did memory
  * and descriptors come back, did it keep its secret to itself.
  */
 import * as Processes from "./processes.ts"
@@ -27,7 +27,7 @@ export interface Case {
   readonly slow?: boolean | undefined
   /** Handlers that only attackers call run so often: members are served. */
   readonly opens?: number | undefined
-  /** Megabytes that one process may grow by (default 96): what one member may make it hold. */
+  /** Megabytes that one process may grow by (default 96): as much as one member may make it hold. */
   readonly memory?: number | undefined
   /** Milliseconds that a call of the tree may take (default 2500): one member may keep an actor busy for a while. */
   readonly worst?: number | undefined

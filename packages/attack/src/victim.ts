@@ -128,7 +128,7 @@ export class Victim {
     return this.arrivals.get(n) ?? { _tag: "Newcomer", n, error: "it was never heard of again", millis: NaN }
   }
 
-  /** How often a handler ran that nobody of the tree calls. */
+  /** The number of runs of a handler that no actor of the tree calls. */
   get opened(): number {
     const latest = new Map(this.sights.map(({ opened, who }) => [who, opened]))
     return Array.from(latest.values()).reduce((sum, opened) => sum + opened, 0)

@@ -1,5 +1,5 @@
 /**
- * The attacker's end of a connection: raw bytes out, words in, and the greeting of somebody who knows the secret.
+ * The attacker's end of a connection: raw bytes out, words in, and the greeting of a peer that knows the secret.
  */
 import type { ActorId } from "@furrow/actor/internal/errors/ActorError"
 import { capability } from "@furrow/protocol/Arrival"
@@ -41,7 +41,7 @@ export const u32 = (n: number): Uint8Array => {
   return bytes
 }
 
-/** Reads words from chunks of bytes, whoever sends them. */
+/** Reads words from chunks of bytes, of any sender. */
 export class Ear {
   private state: Frame.State = Frame.initial
   readonly words: Array<Message> = []
@@ -170,7 +170,7 @@ export const greet = async (client: Client, secret: Uint8Array, actor = nobody()
   return challenge
 }
 
-/** A connection of somebody who knows the secret. */
+/** A connection of a peer that knows the secret. */
 export const enter = async (target: Target, secret: Uint8Array, actor = nobody()): Promise<Client> => {
   const client = await Client.dial(target)
   await greet(client, secret, actor)

@@ -25,7 +25,7 @@ import { type Call, fromJson, questions, toJson } from "./peers/wire.ts"
 import { forked } from "./processes.ts"
 import * as Raw from "./raw/client.ts"
 
-/** Asks for `count` echoes of a payload, so many at once, and looks at each. */
+/** Asks for `count` echoes of a payload with a number in flight, and checks each. */
 export type Echo = (payload: Payload, count: number, width: number) => Effect.Effect<void, unknown>
 
 type Open<R = never> = Effect.Effect<Echo, unknown, Scope.Scope | R>

@@ -69,7 +69,7 @@ export interface Sample {
   readonly values: { readonly [S in Side]?: number }
 }
 
-/** A bound of the ratio to the base; of what is above the base; or of the figure itself. */
+/** A bound of the ratio to the base, of the difference from the base, or of the figure itself. */
 export type Gate =
   | { readonly _tag: "AtMost"; readonly ratio: number }
   | { readonly _tag: "AtLeast"; readonly ratio: number }

@@ -123,7 +123,7 @@ const ownSides = (portal: Portal, group: Echo, amounts: Amounts): Sides => {
   }
 }
 
-/** The echo of each payload by everybody who is wanted. */
+/** The echo of each payload by each wanted side. */
 const echoSides = (name: Name, sides: ReadonlyMap<Side, Echo>, amounts: Amounts): Takes => {
   const takes: { [S in Side]?: Take } = {}
   const payload = name in large ? large[name as keyof typeof large] : undefined

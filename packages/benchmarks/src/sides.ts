@@ -21,12 +21,12 @@ const timed = (of: (millis: number) => number) => <E>(work: Effect.Effect<unknow
 export const thousands = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => count / millis)(work)
 
-/** Microseconds for one of so many. */
+/** Microseconds for one item, given the time of a number of items. */
 export const micros = <E>(count: number, work: Effect.Effect<unknown, E>): Effect.Effect<number, E> =>
   timed((millis) => millis * 1000 / count)(work)
 
 /**
- * Repeats all sides by turns, for so many milliseconds each, until the engine has compiled what it will compile: the more
+ * Repeats all sides by turns, for a number of milliseconds each, until the engine has compiled what it will compile: the more
  * code a side has, the longer that takes, on one core above all.
  */
 export const warmUp = Effect.fnUntraced(function*(takes: ReadonlyArray<Take>, millis: number) {

@@ -15,7 +15,7 @@ const filename = fileURLToPath(new URL("./raw/task.ts", import.meta.url))
 /** As many workers as the smallest machine has cores. */
 export const size = 2
 
-/** Runs one task of so many turns. */
+/** Runs one task of a number of turns. */
 export type Run = (turns: number) => Effect.Effect<unknown, unknown>
 
 /** Runs `count` tasks, `lanes` at once; the lanes take from one heap of work. */
@@ -26,7 +26,7 @@ export const inLanes = (run: Run, turns: number, count: number, lanes: number): 
     return Effect.all(Array.from({ length: lanes }, () => lane), { concurrency: "unbounded", discard: true })
   })
 
-/** Runs `count` tasks over the portals, so many at once on each: every lane belongs to one portal. */
+/** Runs `count` tasks over the portals, a number at once on each: every lane belongs to one portal. */
 export const overPortals = (
   portals: ReadonlyArray<Actor.Portal<typeof compute>>,
   turns: number,

@@ -2,7 +2,7 @@
  * The census: counts a folder of source files with one actor per core, then once more with one actor to compare.
  *
  *     main ── options, sources ── count ══ census-1 … census-N (actor.ts, measure.ts)
- *       └──── Screen              └─ Work: what is still to do
+ *       └──── Screen              └─ Work: the files still to do
  *             report: findings, speed
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"

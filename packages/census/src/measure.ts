@@ -85,7 +85,7 @@ const importsOf = (text: string, module: EcmaScriptModule): ReadonlyArray<Import
 const functionTypes = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"])
 const memberTypes = new Set(["MethodDefinition", "PropertyDefinition"])
 
-/** The name a node gives to what is in it: its own, or the one it has from above. */
+/** The name of a node for its children: its own, or the one it has from above. */
 const nameOf = (node: Node, above: string): string => {
   const id = (node.id ?? node.key) as Node | null | undefined
   if (id?.type !== "Identifier" && id?.type !== "PrivateIdentifier") return above
@@ -122,7 +122,7 @@ const functionsOf = (
   return { functions, longest }
 }
 
-/** `.js` may be a script or a module: what is in it decides. */
+/** `.js` may be a script or a module: its content decides. */
 const optionsFor = (file: string): ParserOptions => /\.jsx?$/.test(file) ? { sourceType: "unambiguous" } : {}
 
 export const measure = (parser: Parser["Service"], file: string, content: Uint8Array): Measured | CannotParse => {

@@ -2,7 +2,7 @@
  * Questions and answers on a stream that is a feed as well: one stream, two conversations.
  *
  * The sensor sends readings all the time. A question goes up the same stream with a number of its own, and its answer
- * comes back between the readings. Here one fiber reads everything and hands each answer to whoever asked.
+ * comes back between the readings. Here one fiber reads everything and hands each answer to its asker.
  *
  * Prints:
  *

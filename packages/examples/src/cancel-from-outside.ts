@@ -1,5 +1,5 @@
 /**
- * A dialog that somebody else cancels, while the fiber that opened it is parked in its body.
+ * A dialog that another fiber cancels, while the fiber that opened it is parked in its body.
  *
  * Three fibers: the watchman's, in his actor; one here that opened the dialog and waits for ever; and a third that holds
  * nothing but `dialog.cancel`. When its cancel returns, the far finalizers have run. The parked fiber is woken and learns

@@ -1,7 +1,7 @@
 /**
  * A chat: a room in an actor, and two people here who each hold a dialog with it.
  *
- * A dialog is a linked pair of tasks. The room says first who is there, messages go both ways as long as it lasts, and
+ * A dialog is a linked pair of tasks. The room names its members first, messages go both ways as long as it lasts, and
  * in the end there is one result. A rude guest is thrown out: that is a typed error, and it interrupts the body that
  * the guest was running here, whatever it was waiting for.
  *

@@ -1,8 +1,8 @@
 /**
  * The first scene: two actors who have never met find each other by name, and each hears what the other has to say.
  *
- * They are siblings: all that each knows is a name. `Registry.wait` gives a portal to whoever is called so, as soon as
- * somebody is; the line is run over a connection between the two alone. When both have heard each other the body of the
+ * They are siblings: all that each knows is a name. `Registry.wait` gives a portal to the actor of that name, as
+ * soon as there is one; the line is run over a connection between the two alone. When both have heard each other the body of the
  * nursery is done, which cancels them.
  *
  * Prints:
@@ -30,7 +30,7 @@ export const line = Actor.fn("line", {
   return { pid: process.pid, text: `hi ${to}, my name is ${name}` }
 }))
 
-/** Finds the other one, whoever of the two is ready first, and runs its line over there. */
+/** Finds the other actor, in either order of their starts, and runs its line over there. */
 export const meet = Actor.fn("meet", {
   module: import.meta.url,
   payload: { whom: Schema.String },

@@ -1,9 +1,9 @@
 /**
- * A graph instead of a tree: whoever starts actors may introduce them to each other, and takes no part in what they say.
+ * A graph instead of a tree: the owner of two actors introduces them to each other, and takes no part in their calls.
  *
  * `portal.ref` is where an actor is, as data. It crosses in a payload whose contract says so (`Actor.ref`), and whoever
  * gets it opens a portal with it (`Actor.portal`). The first word makes the connection, which serves both sides from
- * then on. A reference grants nothing: what an actor does not expose cannot be called, whoever has it.
+ * then on. A reference grants nothing: an endpoint that the actor does not expose cannot be called with it.
  *
  * Prints:
  *
@@ -30,7 +30,7 @@ export const hello = Actor.fn("hello", {
   return `${from} to ${name}: nice to meet you`
 }))
 
-/** Greets somebody it has just been introduced to: all that it has to expose is `hello`. */
+/** Greets an actor it has just been introduced to: all that the other has to expose is `hello`. */
 export const greet = Actor.fn("greet", {
   module: import.meta.url,
   payload: { whom: Actor.ref([hello]) },

@@ -1,5 +1,5 @@
 /**
- * Which actors run below a process, as the operating system sees it: not asked from Furrow, which is what is checked.
+ * Which actors run below a process, as the operating system sees it: asking Furrow would be no check of Furrow.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"

@@ -1,6 +1,6 @@
 /**
  * A tree of processes that destroys itself: every actor starts two more, three levels deep. One leaf fails. Its error
- * climbs to the root, typed, and ends everything on its way; the root goes on when nobody is left.
+ * climbs to the root, typed, and ends everything on its way; the root goes on when all actors have ended.
  *
  * The leaf waits until the whole tree is there, and its error names every process it saw. The root then looks for them
  * in the list of the operating system.

@@ -50,7 +50,7 @@ const text = (element: Topic.Element<Price>) =>
 
 const reading = <A, E>(read: Effect.Effect<A, E, Prices>) => Effect.forkChild(read, { startImmediately: true })
 
-/** Waits until so many subscriptions stand: what is published before reaches nobody. */
+/** Waits for a number of subscriptions: a message that is published before reaches no subscriber. */
 const subscribed = (count: number) =>
   Prices.statistics.pipe(
     Effect.repeat({ schedule: Schedule.spaced("10 millis"), until: ({ subscribers }) => subscribers === count })

@@ -1,8 +1,8 @@
 /**
- * A supervisor's view: who is there, who comes and who goes, also of those that it did not start itself.
+ * A supervisor's view: actors that are ready, come or go, also those that it did not start itself.
  *
  * `Registry.watch` begins with everybody who is ready, and then tells each change in order. Parents report their
- * children: an actor is up when it is ready to serve, and down when its process is gone, whether somebody ended it or
+ * children: an actor is up when it is ready to serve, and down when its process is gone, whether its owner ended it or
  * `kill -9` did. An actor is listed only while its parent is: those below an actor go before it.
  *
  * Prints:

@@ -1,5 +1,5 @@
 /**
- * One case: a user's program, what is done to it while it runs, and exactly what is wanted of it.
+ * One case: a user's program, the faults that it meets while it runs, and its wanted output, line by line.
  */
 import type { NotInTime } from "@furrow/testing/Eventually"
 import type * as Program from "@furrow/testing/Program"

@@ -338,7 +338,7 @@ export interface ProgramClass<in out Self, Name extends string, E, R> extends Co
   readonly layer: Layer.Layer<Self, ProgramFailed | E, ActorRuntime | ChildProcessSpawner | Exclude<R, Scope.Scope>>
 }
 
-/** The end of a program whose Layer lives on: told to what is above it. */
+/** Reports the end of a program whose Layer lives on to the supervisor or the actor above it. */
 const watch = (program: Program) =>
   Effect.gen(function*() {
     const escalate = yield* Escalation

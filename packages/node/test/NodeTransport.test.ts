@@ -240,7 +240,7 @@ describe("A dial", () => {
 
   // Only root can become somebody else.
   it.live.skipIf(process.geteuid!() !== 0)(
-    "that nobody may make says who may",
+    "a dial that is not permitted says which users may connect",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const given = yield* network("unix")

@@ -19,7 +19,7 @@ const modes: ReadonlyArray<GuardMode> = ["none", "warden", "thread"]
 /** How long an actor is left alone before its memory is read: what start-up still had to do is done then. */
 const settle = "500 millis"
 
-/** Pages that are in nobody else's memory, in MiB. */
+/** Memory of this process alone, in MiB: pages that no other process shares. */
 const privateMiB = (pid: number): number => {
   const text = Fs.readFileSync(`/proc/${pid}/smaps_rollup`, "utf8")
   return [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+) kB$/gm)].reduce((sum, [, kib]) => sum + Number(kib), 0) /

@@ -57,7 +57,7 @@ const atMost = (bound: Ladder.Bound): string => {
   return bound in defaultTimeouts ? `${millis} (\`Timeouts.${bound}\`)` : millis
 }
 
-/** How each rung is reached from the one below, and what is waited for there. */
+/** The step from each rung to the next, and the event that each waits for. */
 const rungs: ReadonlyArray<readonly [Ladder.Rung, Ladder.Rung, Ladder.Input, string]> = [
   ["LeaveRequested", "Running", "leave", "its owner ends it, in the owner's order"],
   ["Discarded", "Running", "discard", "its exit, or `Ready`: then it is asked"],

@@ -1,8 +1,8 @@
 /**
- * `npm run orphans`: what is left of a tree of processes when one of them dies.
+ * `npm run orphans`: the processes that a tree leaves behind when one of them dies.
  *
  * Every cell of the matrix is a tree of real processes. It fails where anything of Furrow is left after the bound, where
- * a root does not go on after the death of one of its actors, or where somebody hears the wrong thing. A cell that the
+ * a root does not go on after the death of one of its actors, or where a caller or an owner gets the wrong end. A cell that the
  * machine cannot play is skipped with a reason. The peers are measured and shown, and fail nothing.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"

@@ -24,7 +24,7 @@ const found = (name: string): string | undefined =>
     file
   ) => Fs.existsSync(file))
 
-/** A folder that is in nobody's way: everybody may enter it, and a test of its own is not below it. */
+/** A folder that every user may enter, apart from the folders of the tests. */
 const everybodys = "/tmp"
 
 /** True when a file system keeps capabilities, and the kernel heeds them: tried with a copy of a small program. */
@@ -60,7 +60,7 @@ const lookForTools = (): Tools | { readonly problem: string } => {
   return unheeded === undefined ? { setcap } : { problem: unheeded }
 }
 
-/** A copy of this Node that has a capability, in a folder of nobody's. */
+/** A copy of this Node that has a capability, in a folder of its own. */
 export const install = (
   tools: Tools | { readonly problem: string }
 ): { readonly file: string; readonly folder: string } => {

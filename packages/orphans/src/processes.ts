@@ -1,7 +1,7 @@
 /**
  * The processes of this machine as the matrix needs them, read from /proc: who carries a mark in its environment, and
  * who can still do anything. A mark is inherited by everything a process starts, so what a tree left behind is found
- * even after everybody who knew it is dead. Dead processes that nobody has reaped (state Z) count as gone: reaping is
+ * even after everybody who knew it is dead. Dead processes that were not reaped (state Z) count as gone: reaping is
  * the work of PID 1.
  */
 import * as Fs from "node:fs"

@@ -11,7 +11,7 @@
  *              |                   |
  *              +-- Cancel ---------+--> Cancelling --exit--> Done
  *              +-- failed by us ---+--> Failing -----exit--> Done (with this failure, whatever the handler makes of it)
- *              +-- caller lost ----+--> Orphaned ----exit--> Done (nobody to tell)
+ *              +-- caller lost ----+--> Orphaned ----exit--> Done (no peer to tell)
  *
  * In any order of words a dialog settles at most once and is silent afterwards, and a cancel travels at most once.
  * Words that crossed a cancel on the wire, or were overtaken by it, are dropped on both sides: they have no reader any

@@ -38,7 +38,7 @@ const start = (): Promise<Inspected> =>
     })
   })
 
-/** Everything that the port tells somebody who asks. */
+/** Everything that the port tells a client. */
 const questions = ["/json", "/json/list", "/json/version", "/json/protocol", "/"]
 
 const asked = (port: number): string =>

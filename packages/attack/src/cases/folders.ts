@@ -11,7 +11,7 @@ import type { Case, Field, Outcome } from "../verdict.ts"
 
 const program = fileURLToPath(new URL("../tree/brief.ts", import.meta.url))
 
-/** A user who is not ours, and not root. */
+/** A user that is neither ours nor root. */
 export const stranger = 65_534
 
 const isRoot = process.getuid?.() === 0
@@ -44,7 +44,7 @@ const within =
     }
   }
 
-/** A case that needs the rights to be somebody else. */
+/** A case that needs the rights to change its user. */
 export const asRoot = (run: (field: Field) => Promise<Outcome>) => (field: Field): Promise<Outcome> =>
   isRoot ? run(field) : Promise.resolve({ figures: "left out: only root can give files away", problems: [] })
 

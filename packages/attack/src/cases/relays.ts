@@ -1,5 +1,5 @@
 /**
- * Attacks of somebody who puts himself in an actor's place: same user, so he can move the files of sockets.
+ * Attacks by a process that takes an actor's place: it has the same user, so it can move the files of sockets.
  */
 import * as Fs from "node:fs"
 import * as Net from "node:net"

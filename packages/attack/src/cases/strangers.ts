@@ -1,5 +1,5 @@
 /**
- * Attacks of somebody who can dial and does not know the secret.
+ * Attacks by a process that can dial and does not know the secret.
  */
 import type { Message } from "@furrow/protocol/Message"
 import * as Payload from "@furrow/protocol/Payload"
@@ -11,7 +11,7 @@ import { Client, enter, framed, greet, hello, nobody, random, type Target, u32 }
 const encoded = Payload.codec(Schema.Undefined).encode(undefined)
 if (!encoded.ok) throw new Error(encoded.issue)
 
-/** The payload of who is given nothing. */
+/** The payload of a call without fields. */
 export const nothing = encoded.value
 
 /** The handler that a stranger would like to run. */
@@ -134,7 +134,7 @@ const cut = async (field: Field): Promise<Outcome> => {
   return { figures: `${stages.length} stages, ${rounds} times each`, problems: [] }
 }
 
-/** Frames that are none; before anybody has greeted. */
+/** Invalid frames, sent before a greeting. */
 export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes: Uint8Array]> => {
   const whole = framed(hello(nobody(), random(32)))
   return Array.from({ length: n }, (_, i) => {
@@ -151,7 +151,7 @@ export const garbage = (n: number): ReadonlyArray<readonly [title: string, bytes
       }
       case 4: {
         const bent = whole.slice()
-        // An array of 7: what is behind it is whatever it is.
+        // An array of 7, followed by any bytes.
         for (let flips = 0; flips < 8; flips++) {
           bent[5 + Math.floor(Math.random() * (bent.length - 5))] = Math.random() * 256
         }
@@ -245,7 +245,7 @@ const slowly = async (client: Client): Promise<void> => {
   })()
 }
 
-/** A genuine greeting, byte by byte the same, from somebody else. */
+/** A genuine greeting, byte by byte the same, from another process. */
 const replay = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {
@@ -267,7 +267,7 @@ const replay = async (field: Field): Promise<Outcome> => {
   return { figures: "refused: proof", problems }
 }
 
-/** Words of the acceptor, said back to it: from this connection, and from one that somebody else had. */
+/** Words of the acceptor, said back to it: from this connection, and from a connection of another actor. */
 const reflect = async (field: Field): Promise<Outcome> => {
   const problems: Array<string> = []
   for (const target of doors(field)) {

@@ -94,7 +94,7 @@ const work = (to: Actor.ActorRef<typeof exposed[number]> | null) =>
     }))
   }))
 
-/** Works with another actor, or with the registry, until nobody wants to know any more. */
+/** Works with another actor, or with the registry, until it is interrupted. */
 export const drive = Actor.stream("drive", {
   module,
   payload: { to: Schema.NullOr(Actor.ref(exposed)) },

@@ -45,7 +45,7 @@ export const conversation = Actor.dialog("conversation", {
   }
 }, Actor.orDie))
 
-/** Items of so many bytes, each made when it is asked for. */
+/** Items of a number of bytes, each made when it is asked for. */
 export const heavy = Actor.stream("heavy", {
   module,
   payload: { count: Schema.Int, bytes: Schema.Int },

@@ -1,5 +1,5 @@
 /**
- * The tasks of the other pools, and the work of all: so many turns of a sum.
+ * The tasks of the other pools, and the work of all: a number of turns of a sum.
  */
 
 /** Short and called often: the engine compiles it early in every process and thread, and once for all lengths of a task. */
@@ -9,7 +9,7 @@ const turn = (seed: number): number => {
   return sum
 }
 
-/** Computes for so many turns; the sum is the answer, so that the engine leaves nothing out. */
+/** Computes for a number of turns; the sum is the answer, so that the engine leaves nothing out. */
 export const turns = (count: number): number => {
   let sum = 0
   for (let n = 0; n < count; n++) sum = turn(sum)

@@ -1,4 +1,4 @@
-/** An actor that may be debugged: what anybody of this machine is told at its port. */
+/** An actor that may be debugged: the answers of its port to any process of this machine. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,6 +1,6 @@
 /**
  * A root that is blocked while an actor of its and a child of that are killed, and the child's number is given to a
- * process of somebody else. It runs below a shell that reaps, in a namespace of process numbers of its own.
+ * process of another owner. It runs below a shell that reaps, in a namespace of process numbers of its own.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"

@@ -1,4 +1,4 @@
-/** A transport whose writes throw from some point on: what is open on its connection fails, and the program goes on. */
+/** A transport whose writes throw from some point on: the calls open on its connection fail, and the program goes on. */
 import { Actor, Registry, Transport } from "@furrow/actor"
 import { NodeActor, SocketConnection } from "@furrow/node"
 import * as Console from "effect/Console"

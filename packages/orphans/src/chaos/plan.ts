@@ -1,7 +1,7 @@
 /**
  * Events of one round of chaos, decided by the seed and the number of the round alone: a tree of actors, what
- * each of them does, how it is owned, when its owner has enough, and what is done to its processes meanwhile. When
- * exactly a process is hit is up to the machine; what is tried, and in what order, is not.
+ * each of them does, how it is owned, when its owner has enough, and the faults of its processes meanwhile. When
+ * exactly a process is hit is up to the machine; the faults and their order are not.
  */
 
 export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" | "ignores" | "litters"

@@ -1,6 +1,6 @@
 /**
  * The same question put to others: the parent is killed or asked to end, its one child waits or computes. They promise
- * nothing of the kind; the table is for whoever has to choose.
+ * nothing of the kind; the table is for readers who have to choose.
  */
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"

@@ -41,7 +41,7 @@ export const beginnings = (text: string): ReadonlyMap<number, number> => {
 export const repeated = (begun: ReadonlyMap<number, number>): number =>
   Array.from(begun.values()).filter((count) => count > 1).length
 
-/** The tasks that nobody accounts for. */
+/** The tasks that have no known end. */
 export const lost = ({ answered, failed, hung, tried }: Pick<Run, "answered" | "failed" | "hung" | "tried">): number =>
   tried - answered.size - sum(failed) - hung
 

@@ -57,7 +57,7 @@ const patienceMillis = 40_000
 
 /** Time for a task that spins. */
 const spinLimit = "100 millis"
-/** One task in so many spins. */
+/** One task in this number spins. */
 const spinEvery = 200
 
 const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
@@ -70,7 +70,7 @@ const failureOf = (cause: Cause.Cause<unknown>): string | undefined => {
 
 type Workers = Pool.Pool<typeof once | typeof again>
 
-/** The end of an effect whose caller goes away after so many milliseconds. */
+/** The end of an effect whose caller goes away after a number of milliseconds. */
 const leftAfter = <A, E>(effect: Effect.Effect<A, E>, millis: number): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect, { startImmediately: true })

@@ -20,7 +20,7 @@ export interface Accounts {
   readonly cancels: number
   readonly restarts: number
   readonly giveUps: number
-  /** The actors that answered in the end; none where nobody asked. */
+  /** The actors that answered in the end; none where they were not asked. */
   readonly roll: number | undefined
   /** Answers of another call, and failures without a type: ends of calls, too. */
   readonly untyped: number
@@ -115,7 +115,7 @@ export const read = (text: string): Accounts => {
 export interface Round {
   readonly accounts: Accounts
   readonly isAlive: (pid: number) => boolean
-  /** The actors that are to answer in the end; none where nobody can ask. */
+  /** The actors that are to answer in the end; none where no asker is left. */
   readonly actors: number | undefined
   readonly left: ReadonlyArray<string>
 }

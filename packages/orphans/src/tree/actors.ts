@@ -40,7 +40,7 @@ const subprocesses = (state: typeof Doing.Type): ReadonlyArray<number> => {
   return [deaf(1_000_001, false)]
 }
 
-/** How a subprocess that somebody waits for synchronously is told from others. */
+/** The mark of a subprocess that an actor waits for synchronously. */
 export const awaitedSleep = 1_000_003
 
 /** Blocks the thread, for the states that do: every second level in synchronous IO, the others without any. */

@@ -1,5 +1,5 @@
 /**
- * The one writer of a connection: what is said in one turn of the event loop leaves in one write at its end. When much
+ * The one writer of a connection: the words of one turn of the event loop leave in one write at its end. When much
  * is said in one turn, it begins to leave earlier, so that the peer reads while we still speak.
  *
  * Two lanes. While the connection has room both go straight out, in order. Once it is full the words wait here, and
@@ -199,7 +199,7 @@ export class Writer {
     while (this.admitsStart && !this.waitingStarts.isEmpty) this.waitingStarts.wakeFirst()
   }
 
-  /** Sends what is queued, then ends our half. */
+  /** Sends the queued words, then ends our half. */
   end(): void {
     if (this.flow === "closed") return
     for (const parts of [...this.control, ...this.data]) this.outbox.push(parts)

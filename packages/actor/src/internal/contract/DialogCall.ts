@@ -46,7 +46,7 @@ export interface SubscribeOptions {
 /**
  * Two-way stream of a dialog. Messages of one direction keep their order; sending waits while the peer is slow.
  *
- * It is used once: what is closed stays closed.
+ * It is used once: a closed stream stays closed.
  *
  * @category models
  * @since 0.1.0

@@ -149,7 +149,7 @@ export type AnyStreamEndpoint = StreamEndpoint<string, Schema.Top, Schema.Top, S
 export type Input<Ep extends AnyEndpoint> = Ep["payload"]["~type.make.in"]
 
 /**
- * The schemas of a contract; what is left out is nothing (`Void`), or cannot happen (`Never`).
+ * The schemas of a contract; an omitted one is nothing (`Void`), or cannot happen (`Never`).
  *
  * @category models
  * @since 0.1.0

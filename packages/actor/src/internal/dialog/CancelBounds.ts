@@ -66,7 +66,7 @@ class CancelBounds {
 
 const all = new WeakMap<PeerChannel, Map<Clock.Clock, CancelBounds>>()
 
-/** Calls back when so many milliseconds have passed on the clock of the fiber; returns the function that calls it off. */
+/** Calls back after a number of milliseconds on the clock of the fiber; returns the function that calls it off. */
 export const within = (
   channel: PeerChannel,
   context: Context.Context<never>,

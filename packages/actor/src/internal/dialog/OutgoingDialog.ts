@@ -207,7 +207,7 @@ const cancelAs = (
     return Effect.asVoid(Effect.exit(cancelAndWait(dialog, channel, env, endpoint, { by, reason, deadline })))
   })
 
-/** `unheard` is told what only crossed the cancel: here it would not have happened, so nobody fails with it. */
+/** `unheard` gets a failure that only crossed the cancel: a local call would not have had it, so no caller fails. */
 const cleanupOf = (
   settled: Settled,
   endpoint: AnyEndpoint,

@@ -3,7 +3,7 @@
  *
  *   (absent) --Claim--> starting --Ready--> ready --Transfer--> replaced     Gone, from each: absent, and all below it too
  *
- * Names are shared unless somebody asks to be the only one: then nobody else can have the name, whoever came first. A
+ * Names are shared unless an actor claims one alone: then no other actor can have the name, in either order. A
  * claim holds a name from before the process exists, so that of two that want it alone only one is ever started. Actors
  * that are starting are not shown. An actor without a parent here cannot be added: its words arrive late.
  *

@@ -218,7 +218,7 @@ export class ActorUnreachable extends Schema.TaggedError<ActorUnreachable>()("Ac
 
 const verbs = { call: "run", stream: "stream", dialog: "open" }
 
-/** An endpoint that is named with its kind, as both sides do where the kind is what is wrong. */
+/** An endpoint that is named with its kind, as both sides do where the kind is the fault. */
 const asKind = (endpoint: string): { readonly name: string; readonly kind: keyof typeof verbs } | undefined => {
   const [, name, kind] = /^(.*) (?:as a |\()(call|stream|dialog)\)?$/.exec(endpoint) ?? []
   return name === undefined ? undefined : { name, kind: kind as keyof typeof verbs }
@@ -298,7 +298,7 @@ export const aboveLimit = (bytes: number, limit: number): string =>
 const isAboveLimit = (issue: string): boolean => /^its \d+ bytes are above the limit/.test(issue)
 
 /**
- * A value does not match its schema, or is too large to be sent. `issue` says what is wrong, `part` in which part of
+ * A value does not match its schema, or is too large to be sent. `issue` names the fault, `part` the part of
  * the call. The settings of a Service are the part `config` of its start, and `endpoint` is its key.
  *
  * `side` made the value: `caller` before anything was sent, `callee` in the actor. `actor` serves the endpoint.
@@ -436,7 +436,7 @@ export class StreamOverrun extends Schema.TaggedError<StreamOverrun>()("StreamOv
 }
 
 /**
- * Another actor holds this name, and it was asked for alone (`unique: true`). `actor` is that one; its pid is 0 while
+ * Another actor holds this name, and it was asked for alone (`unique: true`). `actor` is the holder; its pid is 0 while
  * it is starting.
  *
  * @example

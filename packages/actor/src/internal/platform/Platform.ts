@@ -1,5 +1,5 @@
 /**
- * The platform of one actor, built: what it listens with and dials by, how it starts others, and what is around its
+ * The platform of one actor, built: its transports for listening and dialling, its spawner, and the services around its
  * handlers. The root builds it from its Layers, an actor from what its parent told it.
  *
  * @since 0.1.0
@@ -23,7 +23,7 @@ import { NativeSpawner, type SpawnerLayer } from "./Spawner.ts"
 import type { DriverLayer } from "./Transport.ts"
 
 /**
- * A platform, built for one actor: how it is reached and reaches others, how it starts them, what is around its
+ * A platform, built for one actor: its transports, its directory, its spawner, and the services around its
  * handlers.
  *
  * @category models

@@ -108,7 +108,7 @@ export const build = <I, S, E, R>(
     return Effect.fail(new RuntimeLayerError({ what: kind, key, module, step: "layer", reason }))
   })
 
-/** Of the bound of a start, the part in which a Layer of the platform is to be built: what is late can be named then. */
+/** The part of a start's bound in which a Layer of the platform is built: a Layer that is late can then be named. */
 const share = 0.75
 
 export const buildContext = <I, E, R>(

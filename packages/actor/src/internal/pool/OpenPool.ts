@@ -363,7 +363,7 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
-    // Its end has begun, and its callers are to hear of that one: ours would take its place.
+    // Its end has begun, and its callers hear of it: an end of ours would take its place.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))
@@ -372,7 +372,7 @@ export class OpenPool {
 
   // ---- time -------------------------------------------------------------------------------------------------------
 
-  /** Waits as the schedule says for so many failures in a row, or gives up where it has ended. */
+  /** Waits as the schedule says for a number of failures in a row, or gives up where it has ended. */
   private backOff(slot: Table.Slot, failures: number, error: Cause.Cause<ActorError>): void {
     const reason = error.reasons.find(Cause.isFailReason)
     const giveUp = Effect.sync(() => this.input({ _tag: "GiveUp", slot, error }))

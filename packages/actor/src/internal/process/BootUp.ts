@@ -46,7 +46,7 @@ export interface Started {
   /** An uncaught error. */
   readonly uncaught: (error: unknown) => void
   /**
-   * A signal from outside: the actor asks its parent to end it in order. `code` is its exit code where nobody else
+   * A signal from outside: the actor asks its parent to end it in order. `code` is its exit code where no owner
    * asked it to end.
    */
   readonly end: (reason: string, code: number) => void

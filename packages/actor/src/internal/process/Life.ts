@@ -15,7 +15,7 @@
  * | Serving    | calls are answered, its main runs                | -                                         |
  * | Leaving    | a signal came: the parent ends it in its order   | `Timeouts.finalizers`                     |
  * | Abandoning | what was being built is interrupted              | `Timeouts.finalizers`, less the last words |
- * | Ending     | part by part, each failure or cut kept           | the deadline of whoever ends it           |
+ * | Ending     | part by part, each failure or cut kept           | the deadline of the actor that ends it    |
  *
  * An actor that serves or leaves may be drained first: then it begins no call. An end is never undone: the first reason counts. A part of the end that fails or is cut off is followed by the next.
  *

@@ -70,7 +70,7 @@ interface Built {
   readonly native: NativeControl
 }
 
-/** The platform of the root: first what is always around, then the transports, because the guard removes what they leave. */
+/** The platform of the root: the ambient services first, then the transports, because the guard removes their leftovers. */
 const platformOf = (
   options: RootOptions
 ): Effect.Effect<Built, RuntimeLayerError, Transport | Spawner | Scope.Scope> =>
@@ -181,7 +181,7 @@ const runtimeOn = (
       unique: false
     }
     const registrar = new RegistrarService({ root, events: local.events, isGone: (entry) => isGone(local, entry) })
-    // The directory may ask who is gone, which the connections of the root answer: they exist first.
+    // The directory may ask whether an actor has ended. The connections of the root answer that, so they exist first.
     let directory: Directory = registrar
     const opened = deferred(() => directory)
     const keeper = new Keeper(local, context)
@@ -216,7 +216,7 @@ const runtimeOn = (
   })
 
 /**
- * The runtime of a root, over a transport, a discovery and a spawner: what is not supplied does not compile. It fails
+ * The runtime of a root, over a transport, a discovery and a spawner: a missing one does not compile. It fails
  * with `RuntimeLayerError` where a part of the platform cannot be built.
  *
  * Each runtime has credentials of its own, also where one Layer is used for two trees. The ambient Layer is around the

@@ -77,7 +77,7 @@ class Serving {
           this.open.get(message.requestId)?.input({ _tag: "Answered", exit: message.exit as RpcRequest.AnyExit })
         )
       case "Defect":
-        // Middleware that throws where it is applied: of all that is open only what is being written.
+        // Middleware that throws where it is applied closes only the stream that is being written.
         return Effect.sync(() => this.written?.input({ _tag: "Answered", exit: Exit.die(message.defect) }))
       case "ClientEnd":
         return Effect.void
@@ -202,7 +202,7 @@ const cancellationOf = (fiber: AnyFiber): Cancellation | undefined => fiber.getR
 /** One client of the group. */
 class Session {
   readonly id: number
-  /** Identity of the actor that opened it: nobody else may name it. */
+  /** Identity of the actor that opened it: no other actor may use it. */
   readonly caller: string
   readonly requests = new Set<Request>()
   private readonly idlers = new Waiters()

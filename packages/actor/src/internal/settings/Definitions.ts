@@ -100,7 +100,7 @@ interface Definition extends DefinitionName {
 let recorded: Array<Definition> | undefined = isBundledActor ? [] : undefined
 
 /**
- * Begins to record what is defined in this process: what an actor imports is found by its name from then on, exported or
+ * Begins to record the definitions of this process: an actor finds those it imports by name from then on, exported or
  * not. An actor of a bundle does so from its first line.
  *
  * @example

@@ -33,7 +33,7 @@ export interface Turn {
   readonly pid: number
   /** A new version 4 uuid. */
   readonly uuid: () => string
-  /** Notes what is closed when the process ends without having done so. */
+  /** Records a resource to close when the process ends before it was closed. */
   readonly hold: (close: () => void) => void
   /** The context of an actor in memory that this process starts; the turn in it is the actor's. */
   readonly start: (actor: ActorId, context: Context.Context<never>) => Context.Context<never>

@@ -36,7 +36,7 @@ export interface ServiceSpec {
 }
 
 /**
- * The platform of a tree, as every actor of it is told: how it listens, how it starts others, what is around its
+ * The platform of a tree, as every actor of it is told: its transports, its spawner, and the services around its
  * handlers. The secret crosses on the connection that parent and child have, and nowhere else.
  *
  * @category models
@@ -77,7 +77,7 @@ export interface ReadyReport {
 
 // ---- looking at every field ---------------------------------------------------------------------------------------
 
-/** Says what is wrong with a value, and where. */
+/** Names the fault of a value, and its place. */
 type Check = (value: unknown, at: string) => string | undefined
 
 const when = (test: (value: unknown) => boolean, what: string): Check => (value, at) =>
@@ -159,7 +159,7 @@ const specBytes = plainCodec<SpawnSpec>((value) => specCheck(value, "Spawn"))
 
 export const specCodec: PlainCodec<SpawnSpec> = {
   encode: (value) => {
-    // The secret is concealed: what is spread has it no more.
+    // The secret is concealed: a spread copy lacks it.
     const { platform, ...rest } = value as SpawnSpec
     return specBytes.encode({ ...rest, platform: { ...platform, secret: platform.secret } })
   },

@@ -19,7 +19,7 @@ const maxBatchItems = 64
 
 export interface BatchOptions {
   readonly outlet: Outlet
-  /** Of the producer: what is sent for it runs as it does. */
+  /** The producer's fiber context: a flush for it runs with its services. */
   readonly context: Context.Context<never>
   /** An item did not match its schema while its producer was elsewhere. */
   readonly failed: (exit: Exit.Exit<unknown, unknown>) => void

@@ -2,7 +2,7 @@
  * One stream read by several: who has read how far, and who holds back whom. Nothing here does IO.
  *
  *   items      base ........ delivered ........ head         what was read of the dialog, and not yet by every member
- *                 ^ slowest member     ^ the first that nobody has read
+ *                 ^ slowest member     ^ the first unread item
  *
  * A member begins with the oldest unread item, and takes items in order. A member that waits holds back
  * the reading once it is its capacity behind; the others lose their oldest items instead, and all but `drop` are told.
@@ -109,7 +109,7 @@ export const next = (state: State, id: number): { readonly at: number; readonly 
   return { at, item: state.items[at - state.base] }
 }
 
-/** The next item that a member can have: one that does not wait has lost what is more than its capacity behind. */
+/** The next item of a member. A member that does not wait has lost the items beyond its capacity. */
 const oldestFor = (state: State, { capacity, cursor, policy }: Member): number =>
   Math.max(state.base, policy === "wait" ? cursor : Math.max(cursor, headOf(state) - capacity))
 

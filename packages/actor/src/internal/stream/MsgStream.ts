@@ -80,7 +80,7 @@ class Shared {
     return id
   }
 
-  /** A stream of its own reads alone, and is a member from the first `join` of somebody on. */
+  /** A stream of its own reads alone, and becomes a member at the first `join` of another reader. */
   attach(capacity: number): number {
     const id = ++this.lastId
     this.input({ _tag: "Attach", id, capacity })

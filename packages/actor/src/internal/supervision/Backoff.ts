@@ -73,7 +73,7 @@ export class Backoff {
 /** Jittered delays are the shortest they can be. */
 const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
 
-/** Waits that are looked at: those of an intensity that allows more are short enough if so many are. */
+/** The number of waits to check. An intensity that allows more restarts is short enough if these waits are. */
 const maxChecked = 10_000
 
 /** Why waits are so long that the window of the intensity never holds enough deaths. Only the shortest delays count. */

@@ -8,8 +8,8 @@
  *   1. its exit was never reported        -> Lost: it may still live
  *   2. its Bye                            -> what it says there
  *   3. an uncaught error it told of       -> Failed
- *   4. a loss before anybody ended it     -> Lost
- *   5. somebody here ended it             -> Cancelled, and its cleanup was cut off
+ *   4. a loss before an end was begun     -> Lost
+ *   5. this process ended it              -> Cancelled, and its cleanup was cut off
  *   6. its process ended without a word   -> Lost
  *
  * @since 0.1.0
@@ -62,7 +62,7 @@ export interface State {
   readonly loss: ActorError | undefined
   /** The last signal that was sent to it, and why it came to that. */
   readonly forced: { readonly signal: string; readonly reason: string } | undefined
-  /** Monitors of this process that wait for its end: an end that one of them hears is no failure. */
+  /** Monitors of this process that wait for its end. An end that a monitor hears is no failure. */
   readonly monitors: number
   /** How it ended; set with the last rung. */
   readonly exit: ActorExit | undefined

@@ -293,7 +293,7 @@ export class Supervising {
     for (const listener of Array.from(this.removals)) listener(member)
   }
 
-  // ---- what is asked for by hand ------------------------------------------------------------------------------------
+  // ---- stops and restarts by hand -----------------------------------------------------------------------------------
 
   /** Waits until it is so, or will not be. */
   private byHand(key: string, what: "restart" | "stop" | "start", member: Member): Effect.Effect<void, ActorError> {

@@ -158,7 +158,7 @@ const startFailed = (
   { cause, exit, now }: Extract<Input, { readonly _tag: "StartFailed" }>
 ): Step => {
   const down = update(state, [child.key], () => ({ status: "Down", stale: false }))
-  // It was to be stopped, or fails for what it uses: that one's end is on its way, and counts alone.
+  // It was to be stopped, or fails with a child that it uses: the end of that child is on its way, and counts alone.
   if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child)) return [down, []]
   if (child.incarnation > 1) return died(policy, down, { ...child, status: "Down" }, { exit, now })
   if (state.phase._tag === "Booting") return [closing(down, { _tag: "NotStarted", child: child.key, cause }), []]

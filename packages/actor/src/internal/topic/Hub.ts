@@ -30,7 +30,7 @@ export interface Message {
 export type Overflow = "block" | "drop-oldest" | "error"
 
 export interface Bounds {
-  /** Messages that one subscriber may have still to be given. */
+  /** The most messages that wait for one subscriber. */
   readonly buffer: number
   /** Messages kept for those who come later. */
   readonly replay: number
@@ -64,7 +64,7 @@ interface Publisher {
   next: number
 }
 
-/** Bytes that one subscriber may have still to be given, and that are kept for later ones; one message always fits. */
+/** The most bytes that wait for one subscriber, or are kept for later ones; one message always fits. */
 export const maxHeldBytes = 8 * 1024 * 1024
 
 /** Messages handed over at once. */
