@@ -1,5 +1,6 @@
 /**
- * The census: counts a folder of source files with one actor per core, then once more with one actor to compare.
+ * The census: counts a folder of source files with one actor per core, and kills an actor in the middle of its work. Then it
+ * counts once more with one actor and no kill, to compare: the totals are the same.
  *
  *     main ── options, sources ── count ══ census-1 … census-N (actor.ts, measure.ts)
  *       └──── Screen              └─ Work: the files still to do

@@ -28,10 +28,10 @@ export const config = {
     Flag.withDescription("how many actors share the work (default: the number of cores)"),
     Flag.withDefault(Os.availableParallelism())
   ),
-  top: number("top", 1).pipe(Flag.withDescription("how long the lists are (default: 10)"), Flag.withDefault(10)),
+  top: number("top", 1).pipe(Flag.withDescription("how long the lists are (default: 3)"), Flag.withDefault(3)),
   crash: number("crash", 0).pipe(
-    Flag.withDescription("kill N actors in the middle of the work (default: 0)"),
-    Flag.withDefault(0)
+    Flag.withDescription("kill N actors in the middle of the work (default: 1)"),
+    Flag.withDefault(1)
   )
 }
 

@@ -145,6 +145,11 @@ export interface Machine {
 }
 
 /** The comparison with one actor. */
+const agreement = ({ killed }: Census) =>
+  killed === 0
+    ? "both counts found the same"
+    : `both counts found the same: the first with ${Text.many(killed, "actor")} killed, the second with none`
+
 export const speed = (many: Census, one: Census | undefined, { cores, load }: Machine, style: Style): Lines => {
   if (one === undefined) {
     return section(style, "Speed", [deed(many), "there is nothing to compare with: it was one actor"])
@@ -156,7 +161,7 @@ export const speed = (many: Census, one: Census | undefined, { cores, load }: Ma
     deed(one),
     `speed-up ${factor.toFixed(2)} with ${Text.many(many.actors, "actor")} on ${Text.many(cores, "core")}`,
     differs.length === 0
-      ? "both counts found the same"
+      ? agreement(many)
       : `the counts differ in ${Text.many(differs.length, "file")}, first in ${differs[0]!}: did it change meanwhile?`,
     "",
     "Time runs from ready actors to the last row in this process:",

@@ -32,7 +32,7 @@ describe("The census of a folder", () => {
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
-        const { code, stderr, stdout } = yield* run(folder, "--actors", "2", "--top", "3")
+        const { code, stderr, stdout } = yield* run(folder, "--actors", "2", "--crash", "0")
         assert.strictEqual(stderr, "")
         assert.strictEqual(code, 0)
         yield* saysTheSums(stdout, folder)
@@ -41,8 +41,25 @@ describe("The census of a folder", () => {
         assert.match(stdout, /^ {2}src\/part39\.ts +[\d.]+ kB /m)
         assert.include(stdout, "1 group of files in import cycles, 40 files in all")
         assert.match(stdout, /^ {2}speed-up \d+\.\d\d with 2 actors on \d+ cores?$/m)
-        assert.include(stdout, "both counts found the same")
+        assert.match(stdout, /both counts found the same$/m)
         assert.notInclude(stdout, "\u001b")
+      }),
+    timeout
+  )
+
+  it.live(
+    "a census without options kills an actor in the middle, and has the totals of a count without a kill",
+    () =>
+      Effect.gen(function*() {
+        const folder = yield* Folder.make(project())
+        const { code, stderr, stdout } = yield* run(folder)
+        assert.strictEqual(stderr, "")
+        assert.strictEqual(code, 0)
+        yield* saysTheSums(stdout, folder)
+        const [, pid] = stdout.match(/killed census-\d@(\d+) with SIGKILL, \d+ of 43 files done$/m)!
+        assert.match(stdout, new RegExp(`lost census-\\d@${pid} \\(SIGKILL\\) with [1-9]\\d* files? of its batch left`))
+        assert.match(stdout, /43 files by \d+ actors? in [\d.]+ s; 1 actor killed/)
+        assert.include(stdout, "both counts found the same: the first with 1 actor killed, the second with none")
       }),
     timeout
   )

@@ -103,6 +103,10 @@ describe("The speed", () => {
   })
 
   it("the speed tells of kills, of two counts that differ, and of a busy machine", () => {
+    assert.include(
+      Report.speed(census({ killed: 1 }), census({ actors: 1 }), idle, style).join("\n"),
+      "both counts found the same: the first with 1 actor killed, the second with none"
+    )
     const text = Report.speed(
       census({ killed: 1, replaced: 1, repeated: 3 }),
       census({ actors: 1, rows: new Map(rows).set("src/c.ts", row("src/c.ts")) }),
