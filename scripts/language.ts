@@ -4,9 +4,11 @@
  *     node scripts/language.ts               fails where a file has more faults than scripts/language.json allows it
  *     node scripts/language.ts --list TEXT   every fault of the files whose path holds the text
  *     node scripts/language.ts --lower       takes back what files no longer need; without a budget, begins one
+ *     node scripts/language.ts --sample SEED draws sixty sentences for a reader, who says of each whether it can be understood alone
  *
  * The budget is a ratchet: nothing here raises it, and a file that it does not name may have no fault.
  */
+import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import type { Sentence } from "./lib/prose.ts"
@@ -37,16 +39,15 @@ const isQuestion = (text: string) => /\?\)?$/.test(text)
 const isHeadless = ({ place, text }: Sentence) =>
   openers.test(text) && (place === "title" || place === "text" || /^\W*[A-Z]/.test(text))
 
+const sentencesOf = (file: string, text: string): ReadonlyArray<Sentence> =>
+  file.endsWith(".md") ? Prose.ofPage(text) : Prose.ofSource(file, text, { titles: file.endsWith(".test.ts") })
+
 /** The faults of one file, given by its path below the root. */
-export const faultsOf = (file: string, text: string): ReadonlyArray<Fault> => {
-  const sentences = file.endsWith(".md")
-    ? Prose.ofPage(text)
-    : Prose.ofSource(file, text, { titles: file.endsWith(".test.ts") })
-  return sentences.filter(({ text }) => !isQuestion(text)).flatMap((sentence) => [
+export const faultsOf = (file: string, text: string): ReadonlyArray<Fault> =>
+  sentencesOf(file, text).filter(({ text }) => !isQuestion(text)).flatMap((sentence) => [
     ...(isHeadless(sentence) ? [{ ...sentence, file, kind: "headless" as const }] : []),
     ...(riddles.test(sentence.text) ? [{ ...sentence, file, kind: "riddle" as const }] : [])
   ]).toSorted((a, b) => a.line - b.line)
-}
 
 const patterns = [
   "*.md",
@@ -63,10 +64,34 @@ const patterns = [
 /** A page that a script writes from comments, which are checked where they stand. */
 const isWritten = (file: string): boolean => file.startsWith("docs/api/")
 
-export const faults = (root: string): ReadonlyArray<Fault> =>
+/** Every checked file with its text. */
+const files = (root: string): ReadonlyArray<readonly [file: string, text: string]> =>
   Fs.globSync(patterns, { cwd: root }).map((file) => file.split(Path.sep).join("/")).filter((file) => !isWritten(file))
     .sort()
-    .flatMap((file) => faultsOf(file, Fs.readFileSync(Path.join(root, file), "utf8")))
+    .map((file) => [file, Fs.readFileSync(Path.join(root, file), "utf8")])
+
+export const faults = (root: string): ReadonlyArray<Fault> =>
+  files(root).flatMap(([file, text]) => faultsOf(file, text))
+
+/** A sentence of the draw, and its file. */
+export interface Drawn extends Sentence {
+  readonly file: string
+}
+
+/** Names of groups have no verb, and texts are parts of sentences: neither is drawn. */
+const isDrawable = ({ place, text }: Sentence) => place !== "text" && text.split(" ").length > 4
+
+/** Draws sentences by a seed. A rewrite of one sentence keeps the order of all others. */
+export const draw = (all: ReadonlyArray<Drawn>, seed: string, size: number): ReadonlyArray<Drawn> => {
+  const rank = ({ file, written }: Drawn) =>
+    Crypto.createHash("sha256").update(`${seed} ${file} ${written}`).digest("hex")
+  return all.filter(isDrawable).map((sentence) => ({ sentence, rank: rank(sentence) }))
+    .toSorted((a, b) => a.rank < b.rank ? -1 : 1)
+    .slice(0, size)
+    .map(({ sentence }) => sentence)
+}
+
+const sampleSize = 60
 
 const none: Counts = { headless: 0, riddle: 0 }
 
@@ -118,6 +143,13 @@ if (import.meta.main) {
   const budget = Fs.existsSync(file) ? JSON.parse(Fs.readFileSync(file, "utf8")) as Budget : undefined
   if (option === "--list") {
     for (const fault of found.filter(({ file }) => file.includes(only))) console.log(show(fault))
+  } else if (option === "--sample") {
+    const all = files(root).flatMap(([file, text]) =>
+      sentencesOf(file, text).map((sentence) => ({ ...sentence, file }))
+    )
+    for (const [i, { file, line, place, written }] of draw(all, only, sampleSize).entries()) {
+      console.log(`${i + 1}. ${place}, ${file}:${line}: ${written}`)
+    }
   } else if (option === "--lower") {
     Fs.writeFileSync(file, format(lower(found, budget)))
   } else {

@@ -10,7 +10,10 @@ export type Place = "comment" | "page" | "title" | "text"
 export interface Sentence {
   readonly place: Place
   readonly line: number
+  /** The words, with each span of code as `…`. */
   readonly text: string
+  /** The words as they are written, code included. */
+  readonly written: string
 }
 
 /** Between two sentences: the end of one and a capital letter, an empty line, or a point of a list. */
@@ -21,16 +24,24 @@ const minWords = 3
 /** A span of code in a line names a thing and is no part of the language. */
 const spans = /`[^`\n]+`/g
 
+const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== "")
+
 /** Splits text that begins at a line, and keeps the line of every sentence. */
 const split = (place: Place, written: string, line: number): ReadonlyArray<Sentence> => {
-  const text = written.replace(spans, "`…`")
+  // Of the same length, so that both texts have the same places.
+  const text = written.replace(spans, (span) => `\`${"…".repeat(span.length - 2)}\``)
   const found: Array<Sentence> = []
   const add = (from: number, to: number) => {
     const part = text.slice(from, to)
-    const words = part.split(/\s+/).filter((word) => word !== "")
+    const words = wordsOf(part)
     if (words.length < minWords) return
     const before = text.slice(0, from) + /^\s*/.exec(part)![0]
-    found.push({ place, line: line + before.split("\n").length - 1, text: words.join(" ") })
+    found.push({
+      place,
+      line: line + before.split("\n").length - 1,
+      text: words.join(" ").replace(/`…+`/g, "`…`"),
+      written: wordsOf(written.slice(from, to)).join(" ")
+    })
   }
   let start = 0
   for (const { index, 0: border } of text.matchAll(borders)) {
@@ -121,11 +132,11 @@ export const ofSource = (file: string, text: string, { titles }: Kept): Readonly
       if (node.type !== "CallExpression" || !suites.has(root(node.callee) ?? "")) return
       const [first] = node.arguments as ReadonlyArray<Node>
       const title = first && literal(first)
-      if (title !== undefined) found.push({ place: "title", line: lineAt(first!.start), text: title })
+      if (title !== undefined) found.push({ place: "title", line: lineAt(first!.start), text: title, written: title })
     } else {
       const written = literal(node)
       if (written === undefined || written.trim().split(/\s+/).length < 4) return
-      for (const { text } of split("text", written, 1)) found.push({ place: "text", line: lineAt(node.start), text })
+      for (const sentence of split("text", written, 1)) found.push({ ...sentence, line: lineAt(node.start) })
     }
   })
   if (titles) return found

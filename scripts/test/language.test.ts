@@ -153,4 +153,33 @@ Whatever is drawn comes from the sources.
   it("sentences of a page keep their lines", () => {
     assert.deepStrictEqual(Prose.ofPage("# A\n\nOne two three.\nFour five six.\n").map(({ line }) => line), [3, 4])
   })
+
+  it("a draw is decided by its seed, and a rewritten sentence keeps the others in their order", () => {
+    const sentence = (n: number, written = `Sentence ${n} has five words.`): Language.Drawn => ({
+      file: "a.md",
+      line: n,
+      place: "page",
+      text: written,
+      written
+    })
+    const all = Array.from({ length: 50 }, (_, n) => sentence(n))
+    const drawn = Language.draw(all, "seed", 10)
+    const without = (n: number) => drawn.filter(({ line }) => line !== n)
+    assert.lengthOf(drawn, 10)
+    assert.deepStrictEqual(Language.draw(all, "seed", 10), drawn)
+    assert.notDeepEqual(Language.draw(all, "another", 10), drawn)
+    const [first] = drawn as [Language.Drawn]
+    const others = Language.draw(all.filter((s) => s !== first), "seed", 9)
+    assert.deepStrictEqual(others, without(first.line))
+    const short = { ...sentence(60, "A pool of actors"), place: "title" as const }
+    assert.deepStrictEqual(Language.draw([short, { ...sentence(61), place: "text" }], "seed", 10), [])
+  })
+
+  it("a drawn sentence is shown with its code", () => {
+    const [sentence] = Prose.ofPage("Calls of `Actor.start` need\na nursery.\n")
+    assert.deepInclude(sentence, {
+      text: "Calls of `…` need a nursery.",
+      written: "Calls of `Actor.start` need a nursery."
+    })
+  })
 })
