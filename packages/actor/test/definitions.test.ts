@@ -17,12 +17,12 @@ const store = { kind: "service", module, name: "Store" } as const
 afterEach(forgetDefinitions)
 
 describe("The definitions of a process", () => {
-  it("are not recorded in a root, which may make them for as long as it lives", () => {
+  it("the definitions of a process are not recorded in a root, which may make them for as long as it lives", () => {
     make("run")
     assert.isUndefined(definitionOf(run))
   })
 
-  it("are known by kind, module and name from the first record to the last", () => {
+  it("the definitions of a process are known by kind, module and name from the first record to the last", () => {
     recordDefinitions()
     const definition = make("run")
     make("walk")
@@ -55,7 +55,7 @@ describe("The definitions of a process", () => {
     assert.throws(() => definitionOf(store), /makes 2 implementations of the Service "Store"/)
   })
 
-  it("are each copy's own where a process has two copies of Furrow", async () => {
+  it("the definitions of a process are each copy's own where a process has two copies of Furrow", async () => {
     const copy = await import("../src/internal/settings/Definitions.ts?copy" as string) as typeof Definitions
     copy.recordDefinitions()
     define("ours", run)

@@ -33,7 +33,7 @@ describe("a dialog", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("interrupts the body when the callee fails, and fails with its error", () =>
+  it.effect("a dialog interrupts the body when the callee fails, and fails with its error", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(
         chat({ room: "a" }),
@@ -61,7 +61,7 @@ describe("a dialog", () => {
       assert.deepStrictEqual(state, { state: "cancelled", cancelCalled: true, cancelAcknowledged: true })
     })))
 
-  it.effect("cancels the callee when the body is interrupted", () =>
+  it.effect("a dialog cancels the callee when the body is interrupted", () =>
     withActor(Effect.fnUntraced(function*(bob) {
       const fiber = yield* Effect.forkChild(bob.open(park(), () => Effect.never), { startImmediately: true })
       yield* Effect.yieldNow

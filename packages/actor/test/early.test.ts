@@ -28,7 +28,7 @@ describe("an actor that is not ready yet", () => {
       assert.deepStrictEqual(logs.lines.map(({ message }) => String(message)), ["building", "running"])
     }))
 
-  it.effect("calls the Services it uses while its handlers are built", () =>
+  it.effect("an actor that is not ready yet calls the Services it uses while its handlers are built", () =>
     inMemory(
       Effect.gen(function*() {
         assert.strictEqual(yield* Follower.calls.increment({ by: 1 }), 106)
@@ -36,7 +36,7 @@ describe("an actor that is not ready yet", () => {
       }).pipe(Effect.provide(Follower.layer.pipe(Layer.provideMerge(Counter.layer))), until(10_000))
     ))
 
-  it.effect("ends what it asked for when its start is given up", () =>
+  it.effect("an actor that is not ready yet ends what it asked for when its start is given up", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* Effect.gen(function*() {

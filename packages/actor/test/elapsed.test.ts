@@ -90,7 +90,7 @@ describe("A bound of this process", () => {
       assert.isAtMost(now(), 65_000)
     }))
 
-  it.effect("G92: ends no start that was stopped for longer than its bound", () =>
+  it.effect("G92: a bound of this process ends no start that was stopped for longer than its bound", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const { clock, run, stop } = settableClock()

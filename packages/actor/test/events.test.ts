@@ -83,7 +83,7 @@ describe("events", () => {
 })
 
 describe("statistics", () => {
-  it.effect("G63: of an actor: who it is, what it serves, its children and their rungs", () =>
+  it.effect("G63: statistics of an actor: who it is, what it serves, its children and their rungs", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -102,7 +102,7 @@ describe("statistics", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("of a portal: open dialogs, frames and bytes both ways", () =>
+  it.effect("statistics of a portal: open dialogs, frames and bytes both ways", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* Actor.start("frank", { expose: [isPrime, hang, ticks, numbers] })
@@ -125,7 +125,7 @@ describe("statistics", () => {
       assert.isFalse((yield* frank.statistics).channel.full)
     })).pipe(inMemory))
 
-  it.effect("of both sides hold nothing of a thousand calls that have ended, however they ended", () =>
+  it.effect("statistics of both sides hold nothing of a thousand calls that have ended, however they ended", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime, hang, reports] })
       // Downwards this side calls, upwards it is called.

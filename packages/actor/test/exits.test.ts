@@ -61,7 +61,7 @@ describe("How an actor ended", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G93: is told of handlers that run in this process, too", () =>
+  it.effect("G93: how an actor ended is told of handlers that run in this process, too", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const counter = Counter.layerTest(Effect.succeed({

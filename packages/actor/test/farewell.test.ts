@@ -129,7 +129,7 @@ describe("An actor that is told from outside to end", () => {
       assert.deepInclude(actor.farewell(), { _tag: "Cancelled", by: parent, reason: "nursery done" })
     })))
 
-  it.effect("G90: exits with the signal's code where its parent ends it in its own name", () =>
+  it.effect("G90: a signalled actor exits with the signal's code where its parent ends it in its own name", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       actor.signal("SIGTERM", 143)
@@ -142,7 +142,7 @@ describe("An actor that is told from outside to end", () => {
       assert.deepInclude(actor.farewell(), { _tag: "Cancelled", by: child, reason: "SIGTERM" })
     })))
 
-  it.effect("G90: ends by itself after Timeouts.finalizers where its parent does not answer", () =>
+  it.effect("G90: a signalled actor ends by itself after Timeouts.finalizers where its parent does not answer", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       yield* failing(actor, work({ cleanup: 100 }))
@@ -156,7 +156,7 @@ describe("An actor that is told from outside to end", () => {
       assert.deepInclude(actor.farewell(), { _tag: "Cancelled", by: child, reason: "SIGTERM" })
     })))
 
-  it.effect("G90: ends at once where its parent is lost meanwhile", () =>
+  it.effect("G90: an actor that is told from outside to end ends at once where its parent is lost meanwhile", () =>
     drained(Effect.gen(function*() {
       const actor = yield* serving(work)
       actor.signal("SIGTERM", 143)

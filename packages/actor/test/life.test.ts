@@ -193,7 +193,7 @@ describe("The life of an actor", () => {
     })
   }
 
-  it("ends part by part, and says Bye last", () => {
+  it("an actor ends part by part, and says Bye last", () => {
     const [state, said] = after(...serving, "cancel", ...whole)
     assert.strictEqual(spellState(state), "Ended(cancelled 0)")
     assert.deepStrictEqual(said.slice(2), [
@@ -243,7 +243,7 @@ describe("The life of an actor", () => {
       [["interrupted"], "cancelled 0"]
     ] as ReadonlyArray<readonly [ReadonlyArray<Name>, string]>
   ) {
-    it(`G90: exits as "${expected}" after ${path.join(" and ")}`, () => {
+    it(`G90: an actor exits as "${expected}" after ${path.join(" and ")}`, () => {
       assert.strictEqual(spellState(after(...serving, ...path, ...whole)[0]), `Ended(${expected})`)
     })
   }

@@ -37,7 +37,7 @@ describe("An actor with a main", () => {
       assert.deepStrictEqual(steps(journal), ["main starts", "poller"])
     }))).run)
 
-  it.effect("G88: ends when its main returns, and interrupts its handlers in its own name", () => {
+  it.effect("G88: an actor with a main ends when its main returns, and interrupts its handlers in its own name", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -88,7 +88,7 @@ describe("An actor with a main", () => {
     return run
   })
 
-  it.effect("G88: interrupts its main in the name of who ends it, before its layers are released", () =>
+  it.effect("G88: an end interrupts the main in the name of its author, before the layers are released", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -99,7 +99,7 @@ describe("An actor with a main", () => {
       ])
     }))).run)
 
-  it.effect("G72: ends within its bound though its main cannot be interrupted, and names it", () =>
+  it.effect("G72: an actor with a main ends within its bound though its main cannot be interrupted, and names it", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const events = yield* collectEvents
       const stubborn = yield* until(1000)(Actor.startScoped(Stubborn))
@@ -155,7 +155,7 @@ describe("A fiber in the background of an actor", () => {
     }
   }
 
-  it.effect("G89: is told by a Service that is served in this process, too", () => {
+  it.effect("G89: a background fiber is told by a Service that is served in this process, too", () => {
     const { errors, run } = stage(Effect.gen(function*() {
       const build = Effect.as(Effect.forkScoped(causes.dies), {
         greet: () => Effect.succeed("here"),

@@ -56,7 +56,7 @@ const linked = (portal: Actor.Portal<typeof work>) => <A, E, R>(effect: Effect.E
   )
 
 describe("A link", () => {
-  it.effect("G161: ends the work with the end of the actor, however that ends, and fails with how", () => {
+  it.effect("G161: a link ends the work with the end of the actor, however that ends, and fails with how", () => {
     const theatre = Puppets.make()
     return Effect.provide(
       drained(

@@ -41,7 +41,7 @@ describe("Actor.exit", () => {
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
   for (const [where, reason] of [["main", "main is done"], ["beside", "beside"]] as const) {
-    it.effect(`G119: ends the actor from its ${where === "main" ? "main" : "background"}, too`, () =>
+    it.effect(`G119: Actor.exit ends the actor from its ${where === "main" ? "main" : "background"}, too`, () =>
       Effect.scoped(Effect.gen(function*() {
         yield* Journal.fresh
         const shop = yield* until(1000)(Actor.startScoped(Shop))
@@ -61,7 +61,7 @@ describe("Actor.exit", () => {
       assert.match(String(defect), /a root ends as its program does/)
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G119: ends handlers that run in this process alike", () =>
+  it.effect("G119: Actor.exit ends handlers that run in this process alike", () =>
     Effect.scoped(Effect.gen(function*() {
       yield* Journal.fresh
       const shop = Context.get(yield* Layer.build(Shop.layerTest(shopHandlers)), Shop)

@@ -75,7 +75,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), ["Mail starts", "Mail ends"])
     })))
 
-  it.effect("G194: ends when the last actor that uses it is killed, and no sooner", () =>
+  it.effect("G194: a shared actor ends when the last actor that uses it is killed, and no sooner", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const users = yield* sharing(2, "post", 10_000)

@@ -105,7 +105,7 @@ describe("the words of a parent to a new actor", () => {
 })
 
 describe("the answer of a new actor", () => {
-  it("names its endpoints, and is refused where one of them is no text", () => {
+  it("the answer of a new actor names its endpoints, and is refused where one of them is no text", () => {
     const encoded = readyCodec.encode({ endpoints: ["double"] })
     assert.deepStrictEqual(encoded.ok && readyCodec.decode(encoded.value), {
       ok: true,

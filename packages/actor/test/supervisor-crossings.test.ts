@@ -56,7 +56,7 @@ describe("The end of a child that comes and goes", () => {
 })
 
 describe("A stop by hand", () => {
-  it.effect("G215: ends when its actor is gone, also where a start by hand comes meanwhile", () =>
+  it.effect("G215: a stop by hand ends when its actor is gone, also where a start by hand comes meanwhile", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -111,7 +111,7 @@ describe("A child that has ended for good", () => {
 })
 
 describe("A roll", () => {
-  it("G216: goes on with the standby of its next child that is newer already", () => {
+  it("G216: a roll goes on with the standby of its next child that is newer already", () => {
     const played = up([child("a"), { ...child("c"), standby: true }])
     played.play("c1 dies; roll a,c; c1 stopped; c2 up; c3 up; a2 up; a1 drained 0")
     assert.deepStrictEqual(played.play("a1 stopped; c2 drained 0; c2 stopped"), [

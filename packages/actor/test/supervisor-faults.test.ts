@@ -358,7 +358,7 @@ describe("A supervisor that has given up", () => {
     )
   })
 
-  it.effect("G187: lists its children as ended", () =>
+  it.effect("G187: a supervisor that has given up lists its children as ended", () =>
     supervised(
       Supervisor.layer({ intensity: { restarts: 0, within: "1 second" } }, [Store, Mail]),
       Effect.andThen(kill("Mail"), becomes(children, ["Store Ended 1", "Mail Ended 1"]))

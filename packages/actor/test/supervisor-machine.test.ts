@@ -488,7 +488,7 @@ describe("A supervisor", () => {
     it(title, () => assert.deepStrictEqual(start().play(words), expected))
   }
 
-  it("G149: starts a transient child again that is lost", () => {
+  it("G149: a supervisor starts a transient child again that is lost", () => {
     const played = up([{ ...child("a"), restart: "transient" }])
     assert.include(played.play("a dies Lost; a stopped; waited"), "start a2")
   })
@@ -630,7 +630,7 @@ const restore = (played: Played): void => {
 
 describe("A supervisor, under any events,", () => {
   it.prop(
-    "G151: starts a child only when it is down and all that it uses is up",
+    "G151: a supervisor starts a child only when it is down and all that it uses is up",
     { given, strategy },
     ({ given, strategy }) => {
       replay(given, strategy, (before, played, actions) => {

@@ -296,7 +296,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G212: answers a call that was held without a wait for the backoff", () =>
+  it.effect("G212: a standby of a supervised actor answers a call that was held without a wait for the backoff", () =>
     supervised(
       Supervisor.layer({ backoff: Schedule.spaced("10 seconds"), intensity: { restarts: 1, within: "1 minute" } }, [
         Supervisor.of(Mail, { standby: 1 })
@@ -409,7 +409,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G213: ends with its actor that ends for good", () =>
+  it.effect("G213: a standby of a supervised actor ends with its actor that ends for good", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { standby: 1, restart: "transient" })]),
       Effect.gen(function*() {

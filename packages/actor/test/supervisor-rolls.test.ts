@@ -49,7 +49,7 @@ const rolls: Record<string, (played: Played) => void> = {
 describe("A roll", () => {
   const [, ...rows] = rowsBelow("A rolling restart")
 
-  it("G205: stands in the docs with every case that is played here", () => {
+  it("G205: a roll stands in the docs with every case that is played here", () => {
     assert.deepStrictEqual(rows.map(([meanwhile]) => meanwhile), Object.keys(rolls))
   })
 
@@ -195,7 +195,7 @@ const standbys: Record<string, (played: Played) => void> = {
 describe("A standby", () => {
   const [, ...rows] = rowsBelow("A standby")
 
-  it("G206: stands in the docs with every case that is played here", () => {
+  it("G206: a standby stands in the docs with every case that is played here", () => {
     assert.deepStrictEqual(rows.map(([event]) => event), Object.keys(standbys))
   })
 
@@ -388,7 +388,7 @@ describe("A standby", () => {
     })
   }
 
-  it("G188: leaves no actor that is drained where its child is stopped by hand", () => {
+  it("G188: a standby leaves no actor that is drained where its child is stopped by hand", () => {
     const played = up([a])
     assert.deepStrictEqual(played.play("roll a; a2 up; a2 dies; a2 stopped; a stop"), [
       "start a2",
@@ -401,7 +401,7 @@ describe("A standby", () => {
     ])
   })
 
-  it("G206: is refused for a temporary child, which never comes back", () => {
+  it("G206: a standby is refused for a temporary child, which never comes back", () => {
     const { policy } = new Played([])
     assert.include(problemOf(policy, [{ ...withStandby, restart: "temporary" }]), "standby")
   })

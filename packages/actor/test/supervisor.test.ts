@@ -215,7 +215,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G155: cancels the incarnation of the moment", () =>
+  it.effect("G155: a supervised portal cancels the incarnation of the moment", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -448,7 +448,7 @@ describe("A supervisor in an actor", () => {
       })
     ))
 
-  it.effect("G156: ends its actor in order when it has shut down", () =>
+  it.effect("G156: a supervisor in an actor ends its actor in order when it has shut down", () =>
     inMemory(
       until(30_000)(Effect.scoped(Effect.gen(function*() {
         const kiosk = yield* Actor.startScoped(Kiosk)
@@ -472,7 +472,7 @@ describe("A supervisor whose children come and go", () => {
   const names = (children: ReadonlyArray<Supervisor.DynamicChild>) =>
     children.map(({ incarnation, name, state }) => `${name} ${state} ${incarnation}`)
 
-  it.effect("G159: starts each by a name, and starts it alone again when it dies", () =>
+  it.effect("G159: a dynamic supervisor starts each by a name, and starts it alone again when it dies", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       const a = yield* mails.start("a")
       const b = yield* mails.start("b")

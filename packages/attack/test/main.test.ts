@@ -72,7 +72,7 @@ describe("npm run attack", () => {
     })))
 
   it.live(
-    "ends the tree it attacks when it is interrupted, and removes its folder",
+    "npm run attack ends the tree it attacks when it is interrupted, and removes its folder",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const temporary = yield* Folder.make({})

@@ -6,7 +6,7 @@ import { imports, row, rowsOf } from "./support.ts"
 describe("A relative import", () => {
   const known = new Set(["a.ts", "b.tsx", "lib/index.ts", "lib/c.mts", "d.js"])
 
-  it("names a file as it is, as it will be called, without extension, or by its folder", () => {
+  it("a relative import names a file as it is, as it will be called, without extension, or by its folder", () => {
     assert.strictEqual(resolve("x.ts", "./a.ts", known), "a.ts")
     assert.strictEqual(resolve("x.ts", "./a.js", known), "a.ts")
     assert.strictEqual(resolve("x.ts", "./a", known), "a.ts")

@@ -80,7 +80,7 @@ describe("The census of a folder", () => {
     timeout
   )
 
-  it.live("kills the only actor there is, and goes on with another", () =>
+  it.live("the census kills the only actor there is, and goes on with another", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const { code, stdout } = yield* run(folder, "--actors", "1", "--crash", "1")
@@ -90,7 +90,7 @@ describe("The census of a folder", () => {
       assert.match(stdout, /1 actor killed, 1 actor replaced, \d+ files? sent again/)
     }), timeout)
 
-  it.live("names a file that kills its actor, and counts all others", () =>
+  it.live("the census names a file that kills its actor, and counts all others", () =>
     Effect.gen(function*() {
       // So deep that the native parser runs out of stack: the whole process is gone, without a word.
       const abyss = `${"(".repeat(200_000)}1${")".repeat(200_000)}`

@@ -119,7 +119,7 @@ describe("The speed", () => {
     assert.include(text, "shared with other work: load 7.3 when this began")
   })
 
-  it("claims nothing where one actor did it all", () => {
+  it("the speed claims nothing where one actor did it all", () => {
     assert.notInclude(Report.speed(census({ actors: 1 }), undefined, idle, style).join("\n"), "speed-up")
   })
 })

@@ -23,7 +23,7 @@ const closedBelow = FileSystem.layerNoop({
 })
 
 describe("The sources of a folder", () => {
-  it.live("are its files by name with their sizes, without links, hidden folders and installed packages", () =>
+  it.live("the sources of a folder are its files by name with their sizes, without links, hidden folders and installed packages", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem.FileSystem
       const folder = yield* Folder.make({

@@ -125,7 +125,7 @@ describe("docs/01-tour.md", () => {
     ([, path, found]) => [path!, Array.from(found!.matchAll(/\w+/g), ([name]) => name)] as const
   )
 
-  it("names a place in most of its steps", () => assert.isAbove(stops.length, 40))
+  it("docs/01-tour.md names a place in most of its steps", () => assert.isAbove(stops.length, 40))
 
   it.each(stops)("in %s there is %s", (path, found) => {
     const text = Fs.readFileSync(Path.join(Pages.root, path), "utf8")

@@ -81,7 +81,7 @@ const count = <A>(n: number, value: A): ReadonlyArray<A> => Array.from({ length:
 const unbounded = { concurrency: "unbounded" } as const
 
 describe("The HTTP server of the page", { timeout: 120_000 }, () => {
-  it.live("answers with what a worker says, and refuses a body that is no job", () =>
+  it.live("the HTTP server of the page answers with what a worker says, and refuses a body that is no job", () =>
     withServer(({ job, post }) =>
       Effect.gen(function*() {
         assert.deepInclude(yield* job("hay"), { status: 200, text: "HAY" })
@@ -93,7 +93,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("refuses what does not fit into the queue with 429 at once, and answers 504 to what waits too long", () =>
+  it.live("the page's server refuses what does not fit into the queue with 429 at once, and answers 504 to what waits too long", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         const answers = yield* Effect.forEach(
@@ -119,7 +119,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("answers 504 to a task that spins, kills its worker, and answers the next", () =>
+  it.live("the HTTP server of the page answers 504 to a task that spins, kills its worker, and answers the next", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         assert.deepInclude(yield* job("spin"), { status: 504, text: "it took too long" })
@@ -132,7 +132,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("interrupts the task of a client that goes away: its finalizer runs in the worker, which goes on", () =>
+  it.live("the page's server interrupts the task of a client that goes away: its finalizer runs in the worker, which goes on", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         const client = yield* Effect.forkChild(Effect.exit(job("hold")))
@@ -152,7 +152,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("answers a defect and two crashes of a task with a fixed text, one crash with an answer, and tells the log why", () =>
+  it.live("the page's server answers a defect and two crashes of a task with a fixed text, one crash with an answer, and tells the log why", () =>
     Effect.gen(function*() {
       const program = yield* withServer(({ job }) =>
         Effect.gen(function*() {
@@ -168,7 +168,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       assert.include(log, "SIGABRT")
     }))
 
-  it.live("answers what was asked when it is told to end", () =>
+  it.live("the HTTP server of the page answers what was asked when it is told to end", () =>
     Effect.gen(function*() {
       let last: Answer | undefined
       yield* withServer(({ job, program }) =>

@@ -128,7 +128,7 @@ const quiet = Eventually.succeeds(
 )
 
 describe("The pool of the page", { timeout: 60_000 }, () => {
-  it.live("lets callers of workers that spin go, answers those behind them, and ends these workers", () =>
+  it.live("the page's pool lets callers of workers that spin go, answers those behind them, and ends these workers", () =>
     withPool(3, (crew) =>
       Effect.gen(function*() {
         const tasks = yield* begin(crew, "spin", 3)
@@ -145,7 +145,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         yield* crew.full
       })))
 
-  it.live("answers every task while workers spin, crash, are killed and are ended by others", () =>
+  it.live("the pool of the page answers every task while workers spin, crash, are killed and are ended by others", () =>
     withPool(4, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew
@@ -203,7 +203,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
       })
     ))
 
-  it.live("answers the next task though every idle worker was killed", () =>
+  it.live("the pool of the page answers the next task though every idle worker was killed", () =>
     withPool(5, ({ full, noticed, run }) =>
       Effect.gen(function*() {
         const before = yield* full
@@ -216,7 +216,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         yield* full
       })))
 
-  it.live("keeps a worker that lets go of its task, has a defect, or was asked what it cannot be asked", () =>
+  it.live("the page's pool keeps a worker that lets go of its task, has a defect, or was asked what it cannot be asked", () =>
     withPool(1, (crew) =>
       Effect.gen(function*() {
         yield* giveUp(yield* begin(crew, "sleep"))

@@ -29,7 +29,7 @@ describe("npm run faults", () => {
     120_000
   )
 
-  it.live("names its cases with --list, and runs none", () =>
+  it.live("npm run faults names its cases with --list, and runs none", () =>
     Effect.scoped(Effect.gen(function*() {
       const { code, stdout } = yield* ended("--list")
       assert.strictEqual(stdout.trimEnd().split("\n").length, cases.length)

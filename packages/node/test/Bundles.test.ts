@@ -212,7 +212,7 @@ describe("The compile cache of a bundle's actor", () => {
 
 describe("A bundle that cannot hold actors", () => {
   it.live(
-    "G126: starts no process where every actor would run its main again, and says the line to write",
+    "G126: a bundle that cannot hold actors starts no process where every actor would run its main again, and says the line to write",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout } = yield* ran("program", oneFile, ["unguarded"])

@@ -11,7 +11,7 @@ import { who, whoBelow } from "./fixtures/identity.ts"
 import { fixture, lineOf, withActors } from "./support.ts"
 
 describe("A call in another process", () => {
-  it.live("answers from there, and the actor is gone when the answer is here", () =>
+  it.live("a call in another process answers from there, and the actor is gone when the answer is here", () =>
     withActors(Effect.gen(function*() {
       const answer = yield* Actor.runInActor(who())
       assert.deepStrictEqual(answer, {

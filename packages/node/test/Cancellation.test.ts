@@ -147,7 +147,7 @@ describe("Cancelling an actor", () => {
       assert.deepStrictEqual(lines(file), ["daemon runs", "daemon ended by root: nursery done"])
     })))
 
-  it.live("ends eight actors in parallel, not one after the other", () =>
+  it.live("cancelling an actor ends eight actors in parallel, not one after the other", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const labels = Array.from({ length: 8 }, (_, i) => `actor ${i}`)

@@ -98,7 +98,7 @@ describe("An actor whose release", () => {
 })
 
 describe("An actor whose runtime fails at the end", () => {
-  it.live("exits all the same (G72)", () =>
+  it.live("an actor whose runtime fails at the end exits all the same (G72)", () =>
     withActors(Effect.gen(function*() {
       const portal = yield* Actor.startScoped("thrower", { expose: [throwAtExit] })
       yield* portal.run(throwAtExit())

@@ -96,7 +96,7 @@ describe("A reference", () => {
 
 describe("A Service that uses another", () => {
   for (const transport of ["unix", "tcp"] as const) {
-    it.live(`dials it itself, over ${transport}: its parent has nothing to pass on`, () =>
+    it.live(`a Service that uses another dials it itself, over ${transport}: its parent has nothing to pass on`, () =>
       inTree([], (tree) =>
         Effect.gen(function*() {
           const [counter, doubler] = [yield* Counter, yield* Doubler]

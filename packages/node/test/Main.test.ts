@@ -29,7 +29,7 @@ const test = (title: string, program: Effect.Effect<void, unknown, any>) =>
 
 describe("A main program", () => {
   test(
-    "G64: exits with 0 when it succeeds",
+    "G64: a main program exits with 0 when it succeeds",
     Effect.gen(function*() {
       const { program } = yield* start("succeed")
       assert.deepStrictEqual(yield* program.ended(patient), { code: 0, signal: null })
@@ -48,7 +48,7 @@ describe("A main program", () => {
   )
 
   test(
-    "exits with 1 when it fails or dies, and shows the error once",
+    "a main program exits with 1 when it fails or dies, and shows the error once",
     Effect.gen(function*() {
       for (const [how, text] of [["fail", "the program's own error"], ["die", "a defect of the program"]] as const) {
         const { program } = yield* start(how)
@@ -60,7 +60,7 @@ describe("A main program", () => {
   )
 
   test(
-    "exits with 1 when an actor it needs is lost, and says which and how",
+    "a main program exits with 1 when an actor it needs is lost, and says which and how",
     Effect.gen(function*() {
       const { program } = yield* start("lost")
       yield* program.says(/ready/, patient)
@@ -74,7 +74,7 @@ describe("A main program", () => {
 
   for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]] as const) {
     test(
-      `exits with ${code} at ${signal}, after the finalizers of every actor`,
+      `a main program exits with ${code} at ${signal}, after the finalizers of every actor`,
       Effect.gen(function*() {
         const { file, program } = yield* start("tree")
         yield* program.says(/ready/, patient)
@@ -94,7 +94,7 @@ describe("A main program", () => {
   }
 
   test(
-    "exits the same way when its nursery lives in another fiber",
+    "a main program exits the same way when its nursery lives in another fiber",
     Effect.gen(function*() {
       const { file, program } = yield* start("elsewhere")
       yield* program.says(/ready/, patient)
@@ -106,7 +106,7 @@ describe("A main program", () => {
   )
 
   test(
-    "G64: kills a tree that hangs at the second SIGINT, at once",
+    "G64: a main program kills a tree that hangs at the second SIGINT, at once",
     Effect.gen(function*() {
       const { program } = yield* start("hung")
       yield* program.says(/ready/, patient)

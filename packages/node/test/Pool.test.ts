@@ -99,7 +99,7 @@ describe("A pool of processes", () => {
     60_000
   )
 
-  it.live("G144: answers or fails typed every task while its workers are killed under load", () =>
+  it.live("G144: a pool of processes answers or fails typed every task while its workers are killed under load", () =>
     withActors(Effect.gen(function*() {
       const pool = yield* make({ size: 3, queue: 1000 })
       const results = { answered: 0, lost: 0, other: [] as Array<string> }

@@ -65,7 +65,7 @@ const lines = Folder.lines
 
 describe("An aborted signal", () => {
   it(
-    "G11: interrupts the far handler, whose finalizer has run when the promise rejects",
+    "G11: an aborted signal interrupts the far handler, whose finalizer has run when the promise rejects",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromise(run(hold({ file, label: "call", millis: 300 })), { signal: abort.signal })
@@ -82,7 +82,7 @@ describe("An aborted signal", () => {
   )
 
   it(
-    "ends the actor of a call that has one of its own before the promise rejects",
+    "an aborted signal ends the actor of a call that has one of its own before the promise rejects",
     withRuntime(async (runtime, file) => {
       const abort = new AbortController()
       const call = runtime.runPromise(Actor.runInActor(hold({ file, label: "own", millis: 300 })), {
@@ -209,7 +209,7 @@ describe("A Layer that did not build", () => {
 
 describe("Disposing the runtime", () => {
   it(
-    "G2: interrupts what runs, waits for the far finalizers, and ends every actor",
+    "G2: disposing the runtime interrupts what runs, waits for the far finalizers, and ends every actor",
     withRuntime(async (runtime, file) => {
       const worker = await runtime.runPromise(Worker)
       const call = rejection(runtime.runPromise(run(hold({ file, label: "call", millis: 300 }))))

@@ -39,7 +39,7 @@ describe("A process of one's own", () => {
       assert.isFalse(Processes.isAlive(pid))
     })))
 
-  it.live("answers the same question twice, until it is cancelled", () =>
+  it.live("a process of one's own answers the same question twice, until it is cancelled", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [isPrime] })
       for (let n = 0; n < 2; n++) assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
@@ -47,7 +47,7 @@ describe("A process of one's own", () => {
       assert.isFalse(Processes.isAlive(daemon.actor.pid))
     }))))
 
-  it.live("calls what its root exposes, however far above it is", () =>
+  it.live("a process of one's own calls what its root exposes, however far above it is", () =>
     Leaks.withoutLeaks(
       Effect.gen(function*() {
         introduced.length = 0

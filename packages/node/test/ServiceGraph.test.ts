@@ -45,7 +45,7 @@ describe("A graph of Services", () => {
       })
     ))
 
-  it.live("G59: passes calls, their own errors, streams and dialogs on through the parent, two hops far", () =>
+  it.live("G59: a graph passes calls, their own errors, streams and dialogs on through the parent, two hops far", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         assert.strictEqual(yield* Web.calls.get({ key: "answer" }), "42")
@@ -147,7 +147,7 @@ describe("A used Service that dies", () => {
       }).pipe(Effect.provide(App))
     ))
 
-  it.live("ends its callers' work there when a caller dies: reason caller-lost", () =>
+  it.live("a used Service that dies ends its callers' work there when a caller dies: reason caller-lost", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         yield* Effect.forkChild(Effect.exit(Store.calls.hold({ label: "hold" })))
@@ -178,7 +178,7 @@ describe("Actor.launch", () => {
       })
     ))
 
-  it.live("ends the graph in order when it is interrupted", () =>
+  it.live("Actor.launch ends the graph in order when it is interrupted", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const launched = yield* Effect.forkChild(Actor.launch(App))

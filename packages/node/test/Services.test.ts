@@ -65,7 +65,7 @@ describe("A Service in another process", () => {
 })
 
 describe("A dialog with another process", () => {
-  it.live("starts with a first value, goes both ways, and ends with a result", () =>
+  it.live("a dialog with another process starts with a first value, goes both ways, and ends with a result", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const portal = yield* Actor.start("host", { expose: [chat] })

@@ -43,7 +43,7 @@ describe("A signal to every process of a tree at once", () => {
 
 describe("A signal to one actor", () => {
   it.live(
-    "ends it, and the tree goes on (G90)",
+    "a signal to one actor ends it, and the tree goes on (G90)",
     () =>
       withActors(Effect.gen(function*() {
         const frank = yield* Actor.startScoped("frank", { expose: [square] })

@@ -103,7 +103,7 @@ describe("The warden", () => {
   )
 
   test(
-    "kills what a leader has left in its group when it is gone itself",
+    "the warden kills what a leader has left in its group when it is gone itself",
     Effect.gen(function*() {
       const { registry } = yield* warden
       const group = yield* leader("sleep 1000 & sleep 1")

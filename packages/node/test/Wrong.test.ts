@@ -296,7 +296,7 @@ describe("A layer that cannot be built", () => {
 })
 
 describe("A process that cannot be started", () => {
-  it.live("names the working directory that does not exist", () =>
+  it.live("a process that cannot be started names the working directory that does not exist", () =>
     withActors(Effect.gen(function*() {
       const error = yield* failure(process_, { cwd: "/does/not/exist" })
       assert.strictEqual(error.step, "process")

@@ -71,7 +71,7 @@ describe("The warden", () => {
 
 describe("The subprocess of an actor that was killed while the root computed", () => {
   for (const guard of ["warden", "thread"]) {
-    it.live(`G77: ends when the root does (${guard})`, () =>
+    it.live(`G77: the subprocess of an actor that was killed while the root computed ends when the root does (${guard})`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("computing.ts"), { args: [guard] })
         const [, pid] = yield* program.says(/computing beside (\d+)/, patient)

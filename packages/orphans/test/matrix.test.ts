@@ -44,7 +44,7 @@ describe("The matrix", () => {
     }
   })
 
-  it("has a release that fails and one that hangs, file capabilities and a changed user, under each guard they are for", () => {
+  it("the matrix has a release that fails and one that hangs, file capabilities and a changed user, under each guard they are for", () => {
     for (const guard of guards) {
       for (const state of ["release fails", "release hangs"]) {
         for (const who of whos) {

@@ -93,7 +93,7 @@ describe("npm run orphans", () => {
     }))
 
   it.live(
-    "ends the trees of its cells when it is interrupted, and removes their folders",
+    "npm run orphans ends the trees of its cells when it is interrupted, and removes their folders",
     () =>
       Effect.gen(function*() {
         const temporary = yield* Folder.make({})

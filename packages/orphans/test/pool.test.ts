@@ -39,14 +39,14 @@ describe("The judgement of a run", () => {
     assert.strictEqual(Judge.repeated(good.begun), 1)
   })
 
-  it("names a task that began twice and may not, and one that was answered and never began", () => {
+  it("the judgement of a run names a task that began twice and may not, and one that was answered and never began", () => {
     assert.deepStrictEqual(Judge.judge({ ...good, begun: Judge.beginnings("0\n0\n1\n") }), [
       "task 0, which is not idempotent, began 2 times",
       "task 2 was answered, and had never begun"
     ])
   })
 
-  it("names tasks that are lost, that hang, and that the pool counts otherwise", () => {
+  it("the judgement of a run names tasks that are lost, that hang, and that the pool counts otherwise", () => {
     assert.deepStrictEqual(Judge.judge({ ...good, tried: 4 }), ["1 tasks are lost"])
     assert.deepStrictEqual(Judge.judge({ ...good, tried: 4, hung: 1 }), [
       "1 tasks hang",
@@ -58,7 +58,7 @@ describe("The judgement of a run", () => {
     ])
   })
 
-  it("names kills that the pool has not noticed", () => {
+  it("the judgement of a run names kills that the pool has not noticed", () => {
     const replaced = { ...good.statistics.replaced, lost: 0 }
     assert.deepStrictEqual(Judge.judge({ ...good, statistics: { ...good.statistics, replaced } }), [
       "1 workers were killed, and the pool has lost none"

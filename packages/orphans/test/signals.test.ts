@@ -30,7 +30,7 @@ const nothingLeft = (program: Program.Program) =>
 
 describe("Ctrl-Z, which the terminal sends to the root alone,", () => {
   for (const guard of ["warden", "thread"] as const) {
-    it.live(`stops everything under the guard ${guard}, and fg continues it`, () =>
+    it.live(`Ctrl-Z to the root alone stops everything under the guard ${guard}, and fg continues it`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("main.ts"), { args: [guard] })
         yield* program.says(/tick 3/, patient)

@@ -44,16 +44,16 @@ describe("The judgement of a supervised tree", () => {
     assert.deepStrictEqual([bereft, repeated], [1, 1])
   })
 
-  it("names a call of a live caller that has not ended", () => {
+  it("the judgement of a supervised tree names a call of a live caller that has not ended", () => {
     assert.deepStrictEqual(verdict(without("answered a.1")).problems, ["1 calls hang: a.1"])
   })
 
-  it("names a call that ran twice, and one that had not begun and ran", () => {
+  it("the judgement of a supervised tree names a call that ran twice, and one that had not begun and ran", () => {
     assert.deepStrictEqual(verdict([...good, "begun a.1"]).problems, ["1 calls ran twice: a.1"])
     assert.deepStrictEqual(verdict([...good, "begun a.2"]).problems, ["1 calls had not begun, and ran: a.2"])
   })
 
-  it("names an end that is no end of an open call, and a failure without a type", () => {
+  it("the judgement names an end that is no end of an open call, and a failure without a type", () => {
     assert.deepStrictEqual(verdict([...good, "answered a.1"]).problems, [
       "a call has ended that was not open: answered a.1",
       "-1 calls are lost"
@@ -66,7 +66,7 @@ describe("The judgement of a supervised tree", () => {
     ])
   })
 
-  it("names actors that do not answer in the end, and processes that are left", () => {
+  it("the judgement names actors that do not answer in the end, and processes that are left", () => {
     assert.deepStrictEqual(verdict([...without("roll 8"), "roll 7"]).problems, ["in the end 7 of 8 actors answer"])
     assert.deepStrictEqual(verdict(good, ["4711"]).problems, ["left in the end: 4711"])
   })

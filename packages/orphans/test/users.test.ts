@@ -34,7 +34,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 describe("A root that changes its user (skipped where the tests do not run as root)", () => {
   for (const guard of ["warden", "thread"]) {
     test(
-      `G73: ends an actor that computes, by the warden, and says that it could not itself (${guard})`,
+      `G73: a root that changes its user ends an actor that computes, by the warden, and says that it could not itself (${guard})`,
       Effect.gen(function*() {
         const program = yield* started(guard, "ends")
         const start = performance.now()

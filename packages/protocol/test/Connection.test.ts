@@ -151,7 +151,7 @@ describe("Connection", () => {
     }
   })
 
-  it("answers the cancel of a call whose parts are arriving, and hears no more of it", () => {
+  it("Connection answers the cancel of a call whose parts are arriving, and hears no more of it", () => {
     const state = inPhase("peer", "Serving")
     const dialog = state.dialogs.next % 2 === 1 ? 2 : 1
     Connection.begun(state, dialog, words.Start.code)
@@ -175,7 +175,7 @@ describe("Connection", () => {
     }
   })
 
-  it("ends the callers of this side with the Bye, and tells the owner", () => {
+  it("Connection ends the callers of this side with the Bye, and tells the owner", () => {
     const [, actions] = Connection.hear(inPhase("peer", "Serving"), word("Bye", 0), undefined, 0)
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["StopCalls", "EndCallers", "Tell"])
   })
@@ -236,7 +236,7 @@ describe("Connection", () => {
     }
   })
 
-  it("calls an end behind a Bye a leave, an end without one a cut, and asks the owner where it can", () => {
+  it("Connection calls an end behind a Bye a leave, an end without one a cut, and asks the owner where it can", () => {
     const whyOf = (state: State) => {
       const { phase } = apply(state, { _tag: "End" })
       return phase._tag === "Closed" ? phase.why._tag : phase._tag
@@ -364,19 +364,23 @@ describe("Connection, whatever happens in whatever order", () => {
     for (const { after, before } of play(given).steps) assert.isAtLeast(order(after), order(before))
   })
 
-  it.prop("passes on, breaks off or drops every word, and drops none that the table allows", Anything, (given) => {
-    for (const { actions, before, event, owned } of play(given).steps) {
-      if (event._tag !== "Heard" || !owned || before === "Handshaking") continue
-      const does = tagsOf(actions)
-      const verdict = Connection.verdicts(given.role)[before][event.tag]
-      if (verdict === "late") assert.deepStrictEqual(does, [])
-      else if (verdict !== "allowed" && !(event.tag === "Error" && event.dialog === 0)) assert.include(does, "Report")
-      else if (does.length === 0) {
-        // Only a Pong, and a word for a dialog that is over.
-        assert.isTrue(event.tag === "Pong" || dialogTags.includes(event.tag) && event.side === "none", event.tag)
+  it.prop(
+    "a connection passes on, breaks off or drops every word, and drops none that the table allows",
+    Anything,
+    (given) => {
+      for (const { actions, before, event, owned } of play(given).steps) {
+        if (event._tag !== "Heard" || !owned || before === "Handshaking") continue
+        const does = tagsOf(actions)
+        const verdict = Connection.verdicts(given.role)[before][event.tag]
+        if (verdict === "late") assert.deepStrictEqual(does, [])
+        else if (verdict !== "allowed" && !(event.tag === "Error" && event.dialog === 0)) assert.include(does, "Report")
+        else if (does.length === 0) {
+          // Only a Pong, and a word for a dialog that is over.
+          assert.isTrue(event.tag === "Pong" || dialogTags.includes(event.tag) && event.side === "none", event.tag)
+        }
       }
     }
-  })
+  )
 
   it.prop(
     "a connection keeps every word that comes before it has an owner, in order, and gives them out once",
@@ -478,7 +482,7 @@ describe("The number of a dialog that the peer opens", () => {
     assert.deepStrictEqual(reportOf(state, 3), { _tag: "DialogId", dialog: 3, issue: "ids of one side must grow" })
   })
 
-  it("is not used before the connection has an owner, nor while too many answers are unread", () => {
+  it("the number of a dialog that the peer opens is not used before the connection has an owner, nor while too many answers are unread", () => {
     const [early] = Connection.hear(
       Connection.start<string>({ role: "peer", handshake: handshakeOf("peer"), explains: false })[0],
       hello,
@@ -496,7 +500,7 @@ describe("The number of a dialog that the peer opens", () => {
 })
 
 describe("A word for a dialog of this side", () => {
-  it("that is the next to be opened is a violation, and one for the last is late", () => {
+  it("a word for a dialog of this side that is the next to be opened is a violation, and one for the last is late", () => {
     const state = inPhase("peer", "Serving")
     const last = Connection.open(state)
     const next = state.dialogs.next

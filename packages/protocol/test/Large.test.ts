@@ -112,7 +112,7 @@ describe("A payload with large parts", () => {
     assert.deepStrictEqual(payload.subarray(payload.length - large.length), new TextEncoder().encode(large))
   })
 
-  it("G171: is read without a copy of its bytes, and bytes of a small payload are the reader's own", () => {
+  it("G171: a large payload is read without a copy of its bytes, and bytes of a small payload are the reader's own", () => {
     const payload = encodeAgain(Schema.Uint8Array, new Uint8Array(100_000).fill(1))
     assert.strictEqual(decode(Schema.Uint8Array, payload).buffer, payload.buffer)
     const small = encode(Schema.Uint8Array, Uint8Array.of(1, 2, 3))
@@ -217,9 +217,13 @@ describe("A payload of a hostile peer", () => {
     assert.isFalse(decoded.ok)
   })
 
-  it.prop("is read or refused whatever it holds, and never throws", { bytes: Schema.Uint8Array }, ({ bytes }) => {
-    const payload = encoded().slice()
-    for (const [i, byte] of bytes.entries()) payload[i * 31 % 200] = byte
-    assert.isBoolean(Payload.codec(schema).decode(payload).ok)
-  })
+  it.prop(
+    "a hostile payload is read or refused whatever it holds, and never throws",
+    { bytes: Schema.Uint8Array },
+    ({ bytes }) => {
+      const payload = encoded().slice()
+      for (const [i, byte] of bytes.entries()) payload[i * 31 % 200] = byte
+      assert.isBoolean(Payload.codec(schema).decode(payload).ok)
+    }
+  )
 })

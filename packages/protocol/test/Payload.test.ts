@@ -713,7 +713,7 @@ const fidelity: ReadonlyArray<readonly [what: string, schema: Data, value: unkno
 ]
 
 describe("Payload, and the memory it is written into", () => {
-  it("G85: lets go of a large arena, so that no small payload behind it keeps it", () => {
+  it("G85: the memory of payloads lets go of a large arena, so that no small payload behind it keeps it", () => {
     const bytes = Payload.codec(Schema.Uint8Array)
     const number = Payload.codec(Schema.Int)
     for (const size of [2 * 1024 * 1024, 16 * 1024 * 1024]) {
@@ -774,7 +774,7 @@ describe("Payload, compared with simpler ways (docs/decisions/0002-payload-codec
 describe("The codec of what people send", () => {
   const text = Payload.faithful(Schema.Struct({ before: Schema.String, text: Schema.String }))
 
-  it("refuses a lone surrogate wherever it is, and takes the character that would stand in its place", () => {
+  it("a codec of people's texts refuses a lone surrogate wherever it is, and takes the character that would stand in its place", () => {
     for (const [before, bad] of [["", "\ud800"], ["ï", "a\udc00b"], ["�", "\ud800"]] as const) {
       assert.isFalse(text.encode({ before, text: bad }).ok, JSON.stringify(bad))
     }

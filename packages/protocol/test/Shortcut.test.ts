@@ -76,12 +76,17 @@ const many = { arbitrary: { runs: 2000, size: 40 } }
 
 describe("The shortcut", () => {
   for (const [tag, arbitrary] of Object.entries(hot)) {
-    it.prop(`writes ${tag} so that msgpack reads its fields in order`, { message: arbitrary }, ({ message }) => {
-      const { code, fields } = words[message._tag]
-      const values = fields.map(([name]) => (message as unknown as Record<string, unknown>)[name])
-      const read = msgpackr.unpack(frame(message)) as Array<unknown>
-      assert.deepStrictEqual(read.map(plain), [code, ...values].map(plain))
-    }, many)
+    it.prop(
+      `the shortcut writes ${tag} so that msgpack reads its fields in order`,
+      { message: arbitrary },
+      ({ message }) => {
+        const { code, fields } = words[message._tag]
+        const values = fields.map(([name]) => (message as unknown as Record<string, unknown>)[name])
+        const read = msgpackr.unpack(frame(message)) as Array<unknown>
+        assert.deepStrictEqual(read.map(plain), [code, ...values].map(plain))
+      },
+      many
+    )
 
     it.prop(`the shortcut reads ${tag} as the ordinary way does`, { message: arbitrary }, ({ message }) => {
       const bytes = frame(message)

@@ -66,24 +66,24 @@ class Methods implements Directory {
 }
 
 describe("The contract of names", () => {
-  it.live("notices a root that is not listed", () =>
+  it.live("the contract of names notices a root that is not listed", () =>
     refuted("the root is listed", withEntries((entries) => entries.filter(({ path }) => path.length > 1))))
 
-  it.live("notices an actor that is listed before it is ready", () =>
+  it.live("the contract of names notices an actor that is listed before it is ready", () =>
     refuted("listed once its actor is ready", (kept) => ({
       claim: (entry) => Effect.andThen(kept.claim(entry), kept.ready(entry.actor.uuid, 1))
     })))
 
-  it.live("notices a pid that is not told", () =>
+  it.live("the contract of names notices a pid that is not told", () =>
     refuted("with the pid", (kept) => ({ ready: (uuid) => kept.ready(uuid, 0) })))
 
-  it.live("notices namesakes in the wrong order", () =>
+  it.live("the contract of names notices namesakes in the wrong order", () =>
     refuted("may share a name", withEntries((entries) => entries.toReversed())))
 
-  it.live("notices a name that two hold alone", () =>
+  it.live("the contract of names notices a name that two hold alone", () =>
     refuted("held alone fails", (kept) => ({ claim: (entry) => kept.claim({ ...entry, unique: false }) })))
 
-  it.live("notices a holder that is not named", () =>
+  it.live("the contract of names notices a holder that is not named", () =>
     refuted("held alone fails", (kept) => ({
       claim: (entry) =>
         Effect.mapError(
@@ -92,10 +92,10 @@ describe("The contract of names", () => {
         )
     })))
 
-  it.live("notices a name that is had alone while others have it", () =>
+  it.live("the contract of names notices a name that is had alone while others have it", () =>
     refuted("a name alone fails", (kept) => ({ claim: (entry) => kept.claim({ ...entry, unique: false }) })))
 
-  it.live("notices claims that are checked and made in two steps", () =>
+  it.live("the contract of names notices claims that are checked and made in two steps", () =>
     refuted("one of many claims", (kept) => {
       const held = new Set<string>()
       return {
@@ -110,10 +110,10 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("notices one that is listed beside its successor", () =>
+  it.live("the contract of names notices one that is listed beside its successor", () =>
     refuted("players of one role", (kept) => ({ ready: (uuid, pid) => kept.ready(uuid, pid) })))
 
-  it.live("notices a name that is kept for one that never came", () =>
+  it.live("the contract of names notices a name that is kept for one that never came", () =>
     refuted("free again", (kept) => {
       const ready = new Set<string>()
       return {
@@ -122,7 +122,7 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("notices a second claim of one actor that is refused", () =>
+  it.live("the contract of names notices a second claim of one actor that is refused", () =>
     refuted("made twice", (kept) => {
       const claimed = new Set<string>()
       return {
@@ -135,10 +135,10 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("notices a list that is not of the name it was asked for", () =>
+  it.live("the contract of names notices a list that is not of the name it was asked for", () =>
     refuted("a list of one name", (kept) => ({ list: () => kept.list(undefined) })))
 
-  it.live("notices an actor that stays when the one above it has ended", () =>
+  it.live("the contract of names notices an actor that stays when the one above it has ended", () =>
     refuted("takes everybody below", (kept) => {
       const there = new Map<string, Entry>()
       return {
@@ -152,7 +152,7 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("notices that late news are taken for a mistake", () =>
+  it.live("the contract of names notices that late news are taken for a mistake", () =>
     refuted("changes nothing", (kept) => ({
       gone: (uuid) =>
         Effect.flatMap(
@@ -161,21 +161,21 @@ describe("The contract of names", () => {
         )
     })))
 
-  it.live("notices an orphan that is listed", () =>
+  it.live("the contract of names notices an orphan that is listed", () =>
     refuted("whose parent is not there", (kept, { root }) => ({
       claim: (entry) => kept.claim({ ...entry, path: [...root.path, entry.actor.uuid] })
     })))
 
-  it.live("notices an actor that is forgotten alive", () =>
+  it.live("the contract of names notices an actor that is forgotten alive", () =>
     refuted("a stale actor", (kept) => ({ stale: (uuid) => kept.gone(uuid) })))
 
-  it.live("notices an actor that is kept although it is gone", () =>
+  it.live("the contract of names notices an actor that is kept although it is gone", () =>
     refuted("a stale actor", () => ({ stale: () => Effect.void })))
 
-  it.live("notices names that the registrar of the tree does not know", () =>
+  it.live("the contract of names notices names that the registrar of the tree does not know", () =>
     refuted("knows the same", (_, tree) => Discovery.makeRegistrar(tree)))
 
-  it.live("notices a directory that does not survive a copy", () =>
+  it.live("the contract of names notices a directory that does not survive a copy", () =>
     Effect.gen(function*() {
       const contract = DiscoverySuite.contract(
         Effect.succeed({ open: ({ registrar }) => Effect.succeed(new Methods(registrar)) })

@@ -61,7 +61,7 @@ describe("A faulty connection", () => {
       assert.deepStrictEqual(here, words)
     }))
 
-  it.live("cuts chunks up and joins them, keeps every byte in order, and does the same again for the same seed", () =>
+  it.live("a faulty connection cuts chunks up and joins them, keeps every byte in order, and does the same again for the same seed", () =>
     Effect.gen(function*() {
       const faults = { seed: 7, delay: 2, split: 0.5, join: 0.5 }
       const { here, there } = yield* talk(faults)
@@ -82,7 +82,7 @@ describe("A faulty connection", () => {
       assert.deepStrictEqual([there, here], [["a"], ["(drain)"]])
     }))
 
-  it.live("ends at any byte of what we say, for both sides, once", () =>
+  it.live("a faulty connection ends at any byte of what we say, for both sides, once", () =>
     Effect.gen(function*() {
       for (const after of [1, 3, 4, 20, text.length]) {
         const { here, link, there } = yield* talk({
@@ -97,7 +97,7 @@ describe("A faulty connection", () => {
       }
     }))
 
-  it.live("ends at any byte of what we hear", () =>
+  it.live("a faulty connection ends at any byte of what we hear", () =>
     Effect.gen(function*() {
       for (const after of [1, 3, 4, 20]) {
         const { here } = yield* talk({ seed: 1, split: 0.2, cut: { after, counting: "incoming", how: "both" } })

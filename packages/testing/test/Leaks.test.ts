@@ -30,7 +30,7 @@ describe("Leaks", () => {
       assert.strictEqual(error._tag, "Success")
     }))
 
-  it.live("names a process, a socket and a file that are left", () =>
+  it.live("Leaks names a process, a socket and a file that are left", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const before = yield* Leaks.picture({ temporary: { folder } })

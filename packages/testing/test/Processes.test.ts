@@ -32,7 +32,7 @@ const sleeper = Eventually.holds(
 )
 
 describe("Processes", () => {
-  it.live("lists descendants at any depth, with their parents and command lines", () =>
+  it.live("Processes lists descendants at any depth, with their parents and command lines", () =>
     Effect.gen(function*() {
       const { pid } = yield* family
       const found = yield* sleeper
@@ -44,7 +44,7 @@ describe("Processes", () => {
       )
     }).pipe(Effect.scoped))
 
-  it.live("finds what was started with a variable, also after its parent died", () =>
+  it.live("Processes finds what was started with a variable, also after its parent died", () =>
     Effect.gen(function*() {
       const { pid } = yield* family
       const found = yield* sleeper
@@ -53,7 +53,7 @@ describe("Processes", () => {
       assert.deepStrictEqual(members().map(({ pid }) => pid), [found.pid])
     }).pipe(Effect.scoped))
 
-  it.live("names the processes that are still alive where all should be gone", () =>
+  it.live("Processes names the processes that are still alive where all should be gone", () =>
     Effect.gen(function*() {
       const { pid } = yield* family
       const found = yield* sleeper

@@ -46,7 +46,7 @@ describe("A simulation", () => {
       assert.strictEqual(two!.fingerprint, one!.fingerprint)
     }))
 
-  it.live("answers every call under every seed, and leaves no actor", () =>
+  it.live("a simulation answers every call under every seed, and leaves no actor", () =>
     Effect.gen(function*() {
       const { different, runs } = yield* Simulation.explore(three, {
         seeds: 60,
@@ -130,7 +130,7 @@ describe("A simulation", () => {
       assert.deepStrictEqual(run.left, [])
     }))
 
-  it.live("G201: finds a hang at once, and a program that never ends by its choices", () =>
+  it.live("G201: a simulation finds a hang at once, and a program that never ends by its choices", () =>
     Effect.gen(function*() {
       const stuck = yield* Simulation.run(Effect.flatMap(started("a"), (a) => a.run(hang({ name: "a" }))), { seed: 3 })
       assert.strictEqual(stuck.end, "stuck")

@@ -67,7 +67,7 @@ WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests wi
 describe("A deadline", () => {
   const inMemory = Effect.provide(MemoryActor.layer)
 
-  it.live("fails a program with the tree as it was: children, their states and dialogs, and the actors below", () =>
+  it.live("a deadline fails a program with the tree as it was: children, their states and dialogs, and the actors below", () =>
     printed((lines) =>
       Effect.gen(function*() {
         const program = Actor.nursery(Effect.gen(function*() {

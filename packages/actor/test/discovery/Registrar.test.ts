@@ -40,7 +40,7 @@ const registrar = () => {
 }
 
 describe("Registrar", () => {
-  it("lists an actor from ready to gone, with the pid it has then", () => {
+  it("the registrar lists an actor from ready to gone, with the pid it has then", () => {
     const { claim, gone, listed, ready } = registrar()
     assert.strictEqual(claim("r/a", "alice"), "")
     assert.deepStrictEqual(listed(), ["r"])

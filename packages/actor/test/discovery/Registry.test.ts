@@ -69,7 +69,7 @@ describe("Registry", () => {
       assert.strictEqual((yield* a.statistics).channel.dialogs, 1)
     })).pipe(inTree))
 
-  it.effect("G221: finds the actor that serves an endpoint among ten of its name", () =>
+  it.effect("G221: the registry finds the actor that serves an endpoint among ten of its name", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Actor.start("crowd", { expose: [N.poke] })
       for (let i = 0; i < 9; i++) yield* Actor.start("crowd", { expose: [N.listing] })

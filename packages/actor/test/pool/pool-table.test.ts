@@ -163,7 +163,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["closed"])
   })
 
-  it("starts a worker for each task that waits, up to its maximum", () => {
+  it("the table of a pool starts a worker for each task that waits, up to its maximum", () => {
     const model = open({ queue: 10 })
     for (let n = 0; n < 5; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["assign 1", "start 2", "start 3"])
@@ -199,7 +199,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 1"])
   })
 
-  it("ends workers that were idle for long, down to its minimum, the one idle for longest first", () => {
+  it("a pool's table ends workers that were idle for long, down to its minimum, the one idle for longest first", () => {
     const model = open({ queue: 10 })
     const tasks = [model.submit(), model.submit(), model.submit()]
     model.start()
@@ -333,7 +333,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["start 3", "condemned lost", "end 3 lost"])
   })
 
-  it("starts a worker that may have any number of tasks for the first one that waits", () => {
+  it("the table of a pool starts a worker that may have any number of tasks for the first one that waits", () => {
     const model = open({ min: 0, max: 1, concurrency: Infinity })
     for (let n = 0; n < 3; n++) model.submit()
     assert.deepStrictEqual(model.said(), ["start 1"])
@@ -382,7 +382,7 @@ describe("The table of a pool", () => {
     assert.isAtMost(deaths, 8)
   })
 
-  it("G165: ends the row with a task that is over, and starts at once again", () => {
+  it("G165: the table of a pool ends the row with a task that is over, and starts at once again", () => {
     const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 20; n++) model.submit()
     for (let turn = 0; turn < 8; turn++) {
@@ -424,7 +424,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual([tried.number, later.number], numbers)
   })
 
-  it("starts one more worker for each task that comes while all are busy", () => {
+  it("the table of a pool starts one more worker for each task that comes while all are busy", () => {
     const model = open()
     const said = [1, 2, 3].flatMap(() => {
       model.submit()

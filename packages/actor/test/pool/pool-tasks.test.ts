@@ -315,7 +315,7 @@ describe("The items of a map", () => {
 })
 
 describe("The end of a pool", () => {
-  it.effect("G141: ends its workers in order when its Scope closes, and tasks that wait fail", () =>
+  it.effect("G141: the end of a pool ends its workers in order when its Scope closes, and tasks that wait fail", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const scope = yield* Scope.make()

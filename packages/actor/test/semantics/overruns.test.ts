@@ -21,7 +21,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i)
 
 describe("a slow reader", () => {
-  it.effect("G31: slows its writer down: nothing is lost, nothing fails", () =>
+  it.effect("G31: a slow reader slows its writer down: nothing is lost, nothing fails", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const seen = yield* bob.open(
@@ -55,7 +55,7 @@ describe("a slow reader", () => {
         }))
     })))
 
-  it.effect("with a window of one in both directions every message still arrives", () =>
+  it.effect("every message arrives with a window of one in both directions", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const seen = yield* bob.open(
         slow({ every: 0, window: 1, overflow: "wait" }),

@@ -103,7 +103,7 @@ describe("a payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: cancels the dialog with a reason, in the reader's name, who fails with it", () =>
+  it.effect("G129: an invalid payload cancels the dialog with a reason, in the reader's name, who fails with it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       const cancel = PayloadReceiver.cancel("no threes")
