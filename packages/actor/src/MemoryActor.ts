@@ -4,7 +4,7 @@
  * For tests and for programs that want the semantics but not the processes. Everything is as between processes: values
  * cross through their codecs, cancellation is acknowledged, a lost actor is lost. Time is the program's own Clock, so
  * a whole tree runs under TestClock. Not here: the isolation. A blocked event loop blocks every actor, and a killed
- * actor is interrupted: its finalizers run, without a wait for them.
+ * actor is interrupted: its finalizers run, without a wait for them. SIGTERM lets an actor leave in order, as a process does.
  *
  * @since 0.1.0
  */
@@ -46,6 +46,9 @@ const find = (request: SpawnRequest) => (exposed: ReadonlyArray<Exposed>): Reado
     return found
   })
 
+/** The exit code of an actor that SIGTERM alone has ended: as that of a process. */
+const terminatedCode = 143
+
 class MemoryProcess implements ProcessHandle {
   readonly actor: ActorId
   readonly connection: ProcessHandle["connection"]
@@ -55,6 +58,7 @@ class MemoryProcess implements ProcessHandle {
   private readonly exits = new Waiters<ProcessExit>()
   private reading: "not begun" | "open" | "ended" = "not begun"
   private killed: string | undefined
+  private leave: ChildMain.Started["end"] | undefined
   /** Of the parent: it is told of the exit. */
   private readonly parent: Turn
   private readonly turn: Turn
@@ -81,8 +85,13 @@ class MemoryProcess implements ProcessHandle {
     this.far = far
   }
 
-  run(main: (connection: ProcessHandle["connection"]) => Fiber.Fiber<ChildMain.Ended>): void {
-    this.turn.enter(() => this.observe(main(this.far)))
+  run(
+    main: (
+      connection: ProcessHandle["connection"],
+      onStart: (actor: ChildMain.Started) => void
+    ) => Fiber.Fiber<ChildMain.Ended>
+  ): void {
+    this.turn.enter(() => this.observe(main(this.far, ({ end }) => void (this.leave = end))))
   }
 
   private observe(fiber: Fiber.Fiber<ChildMain.Ended>): void {
@@ -119,12 +128,13 @@ class MemoryProcess implements ProcessHandle {
   readonly lastLines = (): ReadonlyArray<string> => []
 
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
+    if (signal === "SIGTERM") return this.turn.enter(() => this.leave?.(signal, terminatedCode))
     this.killed ??= signal
     // Nothing it says from here on is heard.
-    if (signal === "SIGKILL" && !this.turn.exit()) this.far.destroy()
+    if (!this.turn.exit()) this.far.destroy()
     this.turn.enter(() => this.fiber?.interruptUnsafe())
     // A kill waits for no finalizer, here neither: one that never ends would keep the actor for ever.
-    if (signal === "SIGKILL") this.finish({ code: null, signal })
+    this.finish({ code: null, signal })
   }
 }
 
@@ -215,11 +225,12 @@ const makeSpawner = (
         const parent = fiber.getRef(Turn)
         const context = parent.start(actor, withoutCaller(fiber.context))
         const process = new MemoryProcess(actor, parent, Context.get(context, Turn))
-        process.run((connection) =>
+        process.run((connection, onStart) =>
           Effect.runForkWith(context)(
             ChildMain.run({
               actor,
               connection,
+              onStart,
               load: async (exposed) => find(request)(exposed),
               loadModule: (module) => import(/* @vite-ignore */ fileOf(module)) as Promise<Record<string, unknown>>,
               platform: (spec) => Platform.fromPlans(plans, spec, { authenticator: native, spawner })

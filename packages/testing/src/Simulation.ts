@@ -53,6 +53,8 @@ export class World extends Context.Service<World, {
   readonly note: (text: string) => Effect.Effect<void>
   /** Kills an actor, as `kill -9` does: nothing of it runs any more. */
   readonly kill: (actor: string) => Effect.Effect<void>
+  /** Tells an actor to end, as SIGTERM does: its parent ends it in order. */
+  readonly terminate: (actor: string) => Effect.Effect<void>
   /** Lets an actor stand still, for a while or until `continue`: it hears of nothing, and no time passes for it. */
   readonly stop: (actor: string, duration?: Duration.Input) => Effect.Effect<void>
   readonly continue: (actor: string) => Effect.Effect<void>
@@ -122,6 +124,7 @@ const worldOf = (kernel: Kernel, machine: Machine): World["Service"] => ({
       return Effect.void
     }),
   kill: (actor) => Effect.sync(() => machine.kill(machine.find(actor))),
+  terminate: (actor) => Effect.sync(() => machine.terminate(machine.find(actor))),
   stop: (actor, duration) =>
     Effect.sync(() =>
       machine.stop(machine.find(actor), duration === undefined ? Infinity : Duration.toMillis(duration))

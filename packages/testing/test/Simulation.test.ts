@@ -113,6 +113,25 @@ describe("A simulation", () => {
       }
     }))
 
+  it.live("G90, G95: a signalled actor is ended by its parent in order, and its finalizers run", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const world = yield* Simulation.World
+        const a = yield* started("a")
+        const call = yield* Effect.forkChild(Effect.exit(a.run(hang({ name: "a" }))))
+        yield* Effect.sleep(500)
+        yield* world.terminate("a")
+        const { _tag } = yield* a.wait
+        return [Simulation.how(yield* Fiber.join(call)), _tag]
+      })
+      for (const seed of seeds) {
+        finalized.length = 0
+        const run = yield* Simulation.run(program, { seed })
+        assert.deepStrictEqual(valueOf(run), ["Fail ContextCancelled", "Cancelled"])
+        assert.deepStrictEqual([finalized, run.left, run.hurt], [["a"], [], []])
+      }
+    }))
+
   it.live("a cut connection loses the actor", () =>
     Effect.gen(function*() {
       const run = yield* Simulation.run(

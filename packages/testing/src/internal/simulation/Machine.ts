@@ -101,6 +101,14 @@ export class Machine {
     else handle.signal("SIGKILL")
   }
 
+  /** A wish and no harm: calls lost with it are a fault. */
+  terminate(process: Process | undefined): void {
+    const handle = process && this.handles.get(process)
+    if (handle === undefined || process!.state === "over") return
+    this.note(process!.name, "is told to end")
+    handle.signal("SIGTERM")
+  }
+
   /** Without a duration it stands still until `continue`. */
   stop(process: Process | undefined, millis = Infinity): void {
     if (!this.befalls(process, `stands still${Number.isFinite(millis) ? ` for ${millis} ms` : ""}`)) return
