@@ -1,26 +1,24 @@
 /**
  * Breaks the code on purpose, one fault at a time, and checks that the named test notices.
  *
- *     npm run mutants                      every mutant: about two seconds each
+ *     npm run mutants                      every mutant: about a second each
  *     npm run mutants -- --only act-11     those whose name holds a text; may be given several times
+ *     npm run mutants -- --lanes 1         one after the other; two run at a time unless this says otherwise
  *     npm run mutants -- --check           applies none: each is found exactly once, and its test exists
  *
  * A mutant is a file of scripts/mutants (scripts/lib/mutants.ts says what it holds). It is applied in a copy of the
- * repository, never here. The test must pass without it and fail with it; anything else makes the exit code 1.
+ * repository, never here (scripts/lib/lanes.ts). The test must pass without it and fail with it; anything else makes the
+ * exit code 1, and the last lines name it.
  */
-import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
-import * as Os from "node:os"
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
+import { type Lane, open, share, type Shown } from "./lib/lanes.ts"
 import * as Mutants from "./lib/mutants.ts"
 import { type Named, named, read, type TestFile } from "./lib/tests.ts"
 import { document, rows } from "./parity.ts"
 
 export const folder = "scripts/mutants"
-
-/** Milliseconds for one test with its start: a test that hangs has noticed too. */
-const testLimitMillis = 120_000
 
 /** A mutant with everything that was found for it. */
 export interface Ready {
@@ -66,92 +64,6 @@ export const readAll = (root: string) => {
   )
 }
 
-/**
- * A copy of the checkout with packages of its own: links of the workspace lead into the copy, other packages are shared.
- */
-export const copy = (root: string): string => {
-  const to = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-")))
-  const skipped = new Set([".git", "node_modules", "dist", ".tsbuildinfo"])
-  Fs.cpSync(root, to, { recursive: true, filter: (from) => !skipped.has(Path.basename(from)) })
-  const link = (path: string) => {
-    const from = Path.join(root, path)
-    const real = Fs.realpathSync(from)
-    const own = Path.relative(Path.join(root, "packages"), real)
-    const target = own.startsWith("..") ? real : Path.join(to, "packages", own)
-    Fs.symlinkSync(target, Path.join(to, path), "dir")
-  }
-  const modules = "node_modules"
-  Fs.mkdirSync(Path.join(to, modules))
-  for (const name of Fs.readdirSync(Path.join(root, modules))) {
-    const scoped = Path.join(modules, name)
-    if (!name.startsWith("@")) {
-      link(scoped)
-      continue
-    }
-    Fs.mkdirSync(Path.join(to, scoped))
-    for (const inner of Fs.readdirSync(Path.join(root, scoped))) link(Path.join(scoped, inner))
-  }
-  return to
-}
-
-/** Outcome of a run of one test. */
-type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
-
-/** The report of Vitest about each file. */
-interface Report {
-  readonly testResults: ReadonlyArray<{
-    readonly name: string
-    readonly assertionResults: ReadonlyArray<{ readonly fullName: string; readonly status: string }>
-  }>
-}
-
-/** Runs the tests of these files whose names match one of the fragments. */
-const run = (root: string, tests: ReadonlyArray<Named>, limit: number): Report | "hung" | "broken" => {
-  const output = Path.join(root, "mutants-report.json")
-  Fs.rmSync(output, { force: true })
-  const { error } = ChildProcess.spawnSync(
-    process.execPath,
-    [
-      Path.join(root, "node_modules/vitest/vitest.mjs"),
-      "run",
-      "--config=vitest.workspace.ts",
-      "--reporter=json",
-      `--outputFile.json=${output}`,
-      `--testNamePattern=${unique(tests.map(({ fragment }) => Mutants.namePattern(fragment))).join("|")}`,
-      ...unique(tests.map(({ file }) => file))
-    ],
-    { cwd: root, stdio: "ignore", timeout: limit, killSignal: "SIGKILL" }
-  )
-  if (error !== undefined) return (error as NodeJS.ErrnoException).code === "ETIMEDOUT" ? "hung" : "broken"
-  return Fs.existsSync(output) ? JSON.parse(Fs.readFileSync(output, "utf8")) as Report : "broken"
-}
-
-const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => Array.from(new Set(texts))
-
-/** The result of a run for one test, which may have several names. A file that does not load has none at all. */
-const shownBy = (report: Report | "hung" | "broken", { file, fragment }: Named): Shown => {
-  if (typeof report === "string") return report
-  const pattern = new RegExp(Mutants.namePattern(fragment))
-  const found = report.testResults
-    .filter(({ name }) => name.split(Path.sep).join("/").endsWith(`/${file}`))
-    .flatMap(({ assertionResults }) => assertionResults)
-    .filter(({ fullName }) => pattern.test(fullName))
-  if (found.some(({ status }) => status === "failed")) return "failed"
-  return found.some(({ status }) => status === "passed") ? "passed" : "not run"
-}
-
-const runTest = (root: string, test: Named): Shown => shownBy(run(root, [test], testLimitMillis), test)
-
-/** The tests without a fault, all in one run. A test that does not pass there runs again alone: it may only have been late. */
-const runSound = (root: string, ready: ReadonlyArray<Ready>): ReadonlyMap<string, Shown> => {
-  const tests = new Map(ready.map(({ mutant, named }) => [mutant.test, named]))
-  const report = run(root, Array.from(tests.values()), 3 * testLimitMillis)
-  return new Map(Array.from(tests, ([name, test]) => {
-    const shown = shownBy(report, test)
-    return [name, shown === "passed" ? shown : runTest(root, test)]
-  }))
-}
-
 export type Verdict = "killed" | "SURVIVED" | "BROKEN"
 
 /** The verdict on a mutant, by its test without it and with it. */
@@ -162,41 +74,66 @@ export const judge = (without: Shown, withIt: Shown): Verdict =>
     ? "SURVIVED"
     : "BROKEN"
 
-/** Tries every mutant in a copy of the checkout; `tell` hears each as it is done. */
-export const hunt = (
-  root: string,
-  ready: ReadonlyArray<Ready>,
-  tell: (mutant: Mutants.Mutant, verdict: Verdict, why: string, millis: number) => void
-): ReadonlyArray<Verdict> => {
-  const at = copy(root)
+/** What each test shows without a fault: those of one file in one run. */
+const runSound = async (lanes: ReadonlyArray<Lane>, ready: ReadonlyArray<Ready>): Promise<Map<string, Shown>> => {
+  const files = Map.groupBy(new Map(ready.map((each) => [each.mutant.test, each])).values(), ({ named }) => named.file)
+  const sound = new Map<string, Shown>()
+  await share(lanes, Array.from(files.values()), async (lane, each) => {
+    const shown = await lane.runSound(each.map(({ named }) => named))
+    each.forEach(({ mutant }, i) => sound.set(mutant.test, shown[i]!))
+  })
+  return sound
+}
+
+/** Runs the test of a mutant with it, and takes it back. */
+const runWith = async (lane: Lane, { changed, named }: Ready): Promise<Shown> => {
+  const files = Array.from(changed.keys())
+  const originals = files.map((file) => [file, Fs.readFileSync(Path.join(lane.at, file), "utf8")] as const)
+  const write = (texts: Iterable<readonly [string, string]>) => {
+    for (const [file, text] of texts) Fs.writeFileSync(Path.join(lane.at, file), text)
+  }
   try {
-    const sound = runSound(at, ready)
-    return ready.map(({ changed, mutant, named }) => {
-      const begin = performance.now()
-      const without = sound.get(mutant.test)!
-      const originals = Array.from(
-        changed.keys(),
-        (file) => [file, Fs.readFileSync(Path.join(at, file), "utf8")] as const
-      )
-      let withIt: Shown
-      try {
-        for (const [file, text] of changed) Fs.writeFileSync(Path.join(at, file), text)
-        withIt = runTest(at, named)
-      } finally {
-        for (const [file, text] of originals) Fs.writeFileSync(Path.join(at, file), text)
-      }
-      const verdict = judge(without, withIt)
-      tell(mutant, verdict, `${without} without it, ${withIt} with it`, performance.now() - begin)
-      return verdict
-    })
+    write(changed)
+    lane.forget(files)
+    return await lane.runOne(named)
   } finally {
-    Fs.rmSync(at, { recursive: true, force: true })
+    write(originals)
+    lane.forget(files)
   }
 }
 
-const main = (): void => {
+/** Tries every mutant, in lanes that are copies of the checkout; `tell` hears each as it is done. */
+export const hunt = async (
+  root: string,
+  ready: ReadonlyArray<Ready>,
+  tell: (mutant: Mutants.Mutant, verdict: Verdict, why: string, millis: number) => void,
+  { lanes: laneCount = 2, limitMillis }: { readonly lanes?: number; readonly limitMillis?: number } = {}
+): Promise<ReadonlyArray<Verdict>> => {
+  const lanes = Array.from({ length: Math.min(laneCount, ready.length) }, () => open(root, limitMillis))
+  const verdicts: Array<Verdict> = []
+  try {
+    const sound = await runSound(lanes, ready)
+    await share(lanes, ready, async (lane, each, index) => {
+      const begin = performance.now()
+      const without = sound.get(each.mutant.test)!
+      const withIt = await runWith(lane, each)
+      const verdict = judge(without, withIt)
+      verdicts[index] = verdict
+      tell(each.mutant, verdict, `${without} without it, ${withIt} with it`, performance.now() - begin)
+    })
+    return verdicts
+  } finally {
+    for (const lane of lanes) lane.close()
+  }
+}
+
+const main = async (): Promise<void> => {
   const { values } = parseArgs({
-    options: { check: { type: "boolean" }, only: { type: "string", multiple: true, default: [""] } }
+    options: {
+      check: { type: "boolean" },
+      only: { type: "string", multiple: true, default: [""] },
+      lanes: { type: "string", default: "2" }
+    }
   })
   const root = Path.resolve(import.meta.dirname, "..")
   const { problems, ready } = readAll(root)
@@ -208,13 +145,16 @@ const main = (): void => {
     return
   }
   const width = Math.max(0, ...wanted.map(({ mutant }) => mutant.name.length))
-  const verdicts = hunt(root, wanted, ({ name, test, title, violates }, verdict, why, millis) => {
+  const bad: Array<string> = []
+  const verdicts = await hunt(root, wanted, ({ name, test, title, violates }, verdict, why, millis) => {
     console.log(`${verdict.padEnd(8)}  ${name.padEnd(width)}  ${(millis / 1_000).toFixed(1).padStart(5)} s  ${title}`)
-    if (verdict !== "killed") console.log(`          ${violates}, ${test}: ${why}`)
-  })
-  const bad = verdicts.filter((verdict) => verdict !== "killed").length
-  console.log(`mutants: ${verdicts.length - bad} killed, ${bad} not, ${problems.length} problems`)
-  process.exitCode = bad + problems.length === 0 && verdicts.length > 0 ? 0 : 1
+    if (verdict === "killed") return
+    console.log(`          ${violates}, ${test}: ${why}`)
+    bad.push(`${verdict.padEnd(8)}  ${name}`)
+  }, { lanes: Number(values.lanes) })
+  console.log(`mutants: ${verdicts.length - bad.length} killed, ${bad.length} not, ${problems.length} problems`)
+  for (const line of bad) console.log(line)
+  process.exitCode = bad.length + problems.length === 0 && verdicts.length > 0 ? 0 : 1
 }
 
-if (import.meta.main) main()
+if (import.meta.main) await main()

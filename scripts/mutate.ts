@@ -15,8 +15,8 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
+import { copy } from "./lib/lanes.ts"
 import * as Mutation from "./lib/mutation.ts"
-import { copy } from "./mutants.ts"
 
 export const document = "docs/mutation.md"
 

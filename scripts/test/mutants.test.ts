@@ -2,9 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { copy } from "../lib/lanes.ts"
 import * as Mutants from "../lib/mutants.ts"
 import { read, type TestFile } from "../lib/tests.ts"
-import { copy, hunt, judge, prepare, readAll } from "../mutants.ts"
+import { hunt, judge, prepare, readAll } from "../mutants.ts"
 
 const root = Path.resolve(import.meta.dirname, "..", "..")
 
@@ -136,7 +137,7 @@ test("something else fails all the time", () => expect(more(1)).toBe(5))
 describe("the hunt", () => {
   it("applies each mutant in a copy, where packages import each other's copies, and leaves nothing", {
     timeout: 120_000
-  }, () => {
+  }, async () => {
     const at = checkout()
     const temporary = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-test-"))
     const { TMPDIR } = process.env
@@ -158,12 +159,12 @@ describe("the hunt", () => {
       const { problems, ready } = prepare(texts, sources, read(at), "")
       assert.deepStrictEqual(problems, [])
       const told: Array<string> = []
-      const verdicts = hunt(at, ready, ({ name }, verdict, why) => void told.push(`${name} ${verdict}: ${why}`))
+      const verdicts = await hunt(at, ready, ({ name }, verdict, why) => void told.push(`${name} ${verdict}: ${why}`))
       assert.deepStrictEqual(verdicts, ["killed", "SURVIVED", "BROKEN"])
-      assert.deepStrictEqual(told, [
+      assert.deepStrictEqual(told.sort(), [
         "killed killed: passed without it, failed with it",
-        "survives SURVIVED: passed without it, passed with it",
-        "no-code BROKEN: passed without it, not run with it"
+        "no-code BROKEN: passed without it, not run with it",
+        "survives SURVIVED: passed without it, passed with it"
       ])
       assert.deepStrictEqual(Mutants.sources(at), sources)
       assert.deepStrictEqual(Fs.readdirSync(temporary), [])
@@ -171,6 +172,42 @@ describe("the hunt", () => {
       if (TMPDIR === undefined) delete process.env.TMPDIR
       else process.env.TMPDIR = TMPDIR
       Fs.rmSync(temporary, { recursive: true })
+      Fs.rmSync(at, { recursive: true })
+    }
+  })
+
+  it("kills a test that never ends with its worker, counts it as noticed, and goes on", {
+    timeout: 120_000
+  }, async () => {
+    const at = checkout()
+    try {
+      const pid = Path.join(at, "pid")
+      const endless = `number => { writeFileSync(${JSON.stringify(pid)}, String(process.pid)); while (true); }`
+      const given = (edits: ReadonlyArray<Mutants.Edit>) =>
+        JSON.stringify({ title: "t", violates: "G1", edits, test: "more: G1: more is one more" })
+      const source = { in: "packages/a/src", find: "export const more = (a: number): number => a + 1" }
+      const texts = new Map([
+        [
+          "endless",
+          given([{
+            ...source,
+            replace: `import { writeFileSync } from "node:fs"\nexport const more = (a: number): ${endless}`
+          }])
+        ],
+        ["killed", given([{ ...source, replace: "export const more = (a: number): number => a + 2" }])]
+      ])
+      const { problems, ready } = prepare(texts, Mutants.sources(at), read(at), "")
+      assert.deepStrictEqual(problems, [])
+      const told: Array<string> = []
+      const tell = ({ name }: Mutants.Mutant, verdict: string, why: string) =>
+        void told.push(`${name} ${verdict}: ${why}`)
+      await hunt(at, ready, tell, { lanes: 1, limitMillis: 10_000 })
+      assert.deepStrictEqual(told, [
+        "endless killed: passed without it, hung with it",
+        "killed killed: passed without it, failed with it"
+      ])
+      assert.throws(() => process.kill(Number(Fs.readFileSync(pid, "utf8")), 0), /ESRCH/)
+    } finally {
       Fs.rmSync(at, { recursive: true })
     }
   })

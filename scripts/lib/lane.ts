@@ -1,0 +1,60 @@
+/**
+ * A Vitest that stays: it starts once, and then runs one test after another while files change between them.
+ *
+ * Started by scripts/lib/lanes.ts in a copy of the checkout, and told over IPC; ends when its parent is gone.
+ */
+import { createVitest, type TestCase, type TestSpecification } from "vitest/node"
+
+/** Runs these files with this name pattern, after `changed` files are other than they were. Absolute paths. */
+export interface Order {
+  readonly files: ReadonlyArray<string>
+  readonly pattern: string
+  readonly changed: ReadonlyArray<string>
+}
+
+/** A test that ran. */
+export interface Result {
+  /** Absolute. */
+  readonly file: string
+  readonly name: string
+  readonly state: "passed" | "failed"
+}
+
+/** A `Result` is told as soon as its test has ended, `end` when the worker is gone as well. */
+export type Told = "ready" | "end" | Result
+
+const tell = (told: Told) => void process.send!(told)
+
+/** The titles of the groups and of the test, as a pattern of names sees them. */
+const fullName = (test: TestCase): string => {
+  const names = [test.name]
+  for (let at = test.parent; at.type === "suite"; at = at.parent) names.unshift(at.name)
+  return names.join(" ")
+}
+
+const main = async (): Promise<void> => {
+  process.on("disconnect", () => process.exit())
+  const vitest = await createVitest("test", {
+    config: "vitest.workspace.ts",
+    watch: false,
+    cache: false,
+    reporters: [{
+      onTestCaseResult: (test) => {
+        const { state } = test.result()
+        if (state === "passed" || state === "failed") tell({ file: test.module.moduleId, name: fullName(test), state })
+      }
+    }]
+  })
+  const specifications = new Map<string, TestSpecification>()
+  for (const found of await vitest.globTestSpecifications()) specifications.set(found.moduleId, found)
+  process.on("message", ({ changed, files, pattern }: Order) => {
+    for (const file of changed) vitest.invalidateFile(file)
+    vitest.setGlobalTestNamePattern(pattern)
+    const wanted = files.flatMap((file) => specifications.get(file) ?? [])
+    // A run that fails has no results, and its parent sees that.
+    vitest.runTestSpecifications(wanted).catch(() => undefined).finally(() => tell("end"))
+  })
+  tell("ready")
+}
+
+if (import.meta.main) await main()

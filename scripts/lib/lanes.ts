@@ -1,0 +1,187 @@
+/**
+ * Lanes: copies of the checkout, each with a Vitest that stays, so that a test costs its own time and no start.
+ *
+ * Two lanes share nothing. A lane whose test hangs is killed with every process of its group, and starts again.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import type { Order, Result, Told } from "./lane.ts"
+import * as Mutants from "./mutants.ts"
+import type { Named } from "./tests.ts"
+
+/** Milliseconds for one test with its start: a test that hangs has noticed too. */
+const testLimitMillis = 120_000
+
+/** Milliseconds for the worker of a test that failed: its verdict is known, and what it left is killed. */
+const graceMillis = 1_000
+
+/** Outcome of a run of one test. */
+export type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
+
+/**
+ * A copy of the checkout with packages of its own: links of the workspace lead into the copy, other packages are shared.
+ */
+export const copy = (root: string): string => {
+  const to = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-")))
+  const skipped = new Set([".git", "node_modules", "dist", ".tsbuildinfo"])
+  Fs.cpSync(root, to, { recursive: true, filter: (from) => !skipped.has(Path.basename(from)) })
+  const link = (path: string) => {
+    const from = Path.join(root, path)
+    const real = Fs.realpathSync(from)
+    const own = Path.relative(Path.join(root, "packages"), real)
+    const target = own.startsWith("..") ? real : Path.join(to, "packages", own)
+    Fs.symlinkSync(target, Path.join(to, path), "dir")
+  }
+  const modules = "node_modules"
+  Fs.mkdirSync(Path.join(to, modules))
+  for (const name of Fs.readdirSync(Path.join(root, modules))) {
+    const scoped = Path.join(modules, name)
+    if (!name.startsWith("@")) {
+      link(scoped)
+      continue
+    }
+    Fs.mkdirSync(Path.join(to, scoped))
+    for (const inner of Fs.readdirSync(Path.join(root, scoped))) link(Path.join(scoped, inner))
+  }
+  return to
+}
+
+/** A run: what its tests showed, and how it ended. */
+interface Report {
+  readonly results: ReadonlyArray<Result>
+  readonly end: "end" | "hung" | "broken"
+}
+
+/** The result for one test, which may have several names. A file that does not load has none at all. */
+const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => {
+  const pattern = new RegExp(Mutants.namePattern(fragment))
+  const found = results.filter((result) =>
+    result.file.split(Path.sep).join("/").endsWith(`/${file}`) && pattern.test(result.name)
+  )
+  if (found.some(({ state }) => state === "failed")) return "failed"
+  if (end !== "end") return end
+  return found.length > 0 ? "passed" : "not run"
+}
+
+const unique = (texts: ReadonlyArray<string>): ReadonlyArray<string> => Array.from(new Set(texts))
+
+export interface Lane {
+  /** The copy. */
+  readonly at: string
+  /** Runs one test. */
+  readonly runOne: (test: Named) => Promise<Shown>
+  /** Has files read anew, by their paths below the copy: they have changed. */
+  readonly forget: (files: ReadonlyArray<string>) => void
+  /** Runs tests of one file together. One that does not pass runs again alone: it may only have been late. */
+  readonly runSound: (tests: ReadonlyArray<Named>) => Promise<ReadonlyArray<Shown>>
+  /** Kills its Vitest and removes the copy. */
+  readonly close: () => void
+}
+
+/** Opens a lane in a new copy of the checkout. */
+export const open = (root: string, limitMillis = testLimitMillis): Lane => {
+  const at = copy(root)
+  let child: ChildProcess.ChildProcess | undefined
+  const changed = new Set<string>()
+
+  const kill = () => {
+    const pid = child?.pid
+    child = undefined
+    if (pid === undefined) return
+    try {
+      process.kill(-pid, "SIGKILL")
+    } catch {
+      // It is gone.
+    }
+  }
+
+  /** Waits until the child tells something for which `decide` has a value, at most this long. */
+  const wait = <A>(from: ChildProcess.ChildProcess, millis: number, decide: (told: Told) => A | undefined) =>
+    new Promise<A | "hung" | "broken">((resolve) => {
+      const settle = (value: A | "hung" | "broken") => {
+        clearTimeout(timer)
+        from.off("message", listen).off("exit", exit)
+        resolve(value)
+      }
+      const timer = setTimeout(() => settle("hung"), millis)
+      const exit = () => settle("broken")
+      const listen = (told: Told) => {
+        const value = decide(told)
+        if (value !== undefined) settle(value)
+      }
+      from.on("message", listen).on("exit", exit)
+    })
+
+  const start = async (): Promise<ChildProcess.ChildProcess | "hung" | "broken"> => {
+    if (child !== undefined) return child
+    const started = ChildProcess.fork(Path.join(import.meta.dirname, "lane.ts"), [], {
+      cwd: at,
+      // A group of its own, with the workers.
+      detached: true,
+      stdio: ["ignore", "ignore", "ignore", "ipc"]
+    })
+    child = started
+    const ready = await wait(started, testLimitMillis, (told) => told === "ready" ? told : undefined)
+    if (ready === "ready") return started
+    kill()
+    return ready
+  }
+
+  const run = async (tests: ReadonlyArray<Named>, once: boolean): Promise<Report> => {
+    const results: Array<Result> = []
+    const to = await start()
+    if (typeof to === "string") return { results, end: to }
+    const order: Order = {
+      files: unique(tests.map(({ file }) => Path.join(at, file))),
+      pattern: unique(tests.map(({ fragment }) => Mutants.namePattern(fragment))).join("|"),
+      changed: Array.from(changed)
+    }
+    changed.clear()
+    to.send(order)
+    let end = await wait(to, limitMillis, (told) => {
+      if (typeof told === "string") return told === "end" ? told : undefined
+      results.push(told)
+      return once && told.state === "failed" ? "failed" : undefined
+    })
+    if (end === "failed") end = await wait(to, graceMillis, (told) => told === "end" ? told : undefined)
+    if (end !== "end") kill()
+    return { results, end: end === "end" || end === "hung" ? end : "broken" }
+  }
+
+  const runOne: Lane["runOne"] = async (test) => shownBy(await run([test], true), test)
+
+  return {
+    at,
+    runOne,
+    forget: (files) => {
+      for (const file of files) changed.add(Path.join(at, file))
+    },
+    runSound: async (tests) => {
+      const report = await run(tests, false)
+      const shown: Array<Shown> = []
+      for (const test of tests) {
+        const together = shownBy(report, test)
+        shown.push(together === "passed" ? together : await runOne(test))
+      }
+      return shown
+    },
+    close: () => {
+      kill()
+      Fs.rmSync(at, { recursive: true, force: true, maxRetries: 10 })
+    }
+  }
+}
+
+/** Does each piece of work in the next lane that is free. */
+export const share = async <A>(
+  lanes: ReadonlyArray<Lane>,
+  work: ReadonlyArray<A>,
+  todo: (lane: Lane, piece: A, index: number) => Promise<void>
+): Promise<void> => {
+  const queue = work.entries()
+  await Promise.all(lanes.map(async (lane) => {
+    for (const [index, piece] of queue) await todo(lane, piece, index)
+  }))
+}
