@@ -74,7 +74,7 @@ export const judge = (without: Shown, withIt: Shown): Verdict =>
     ? "SURVIVED"
     : "BROKEN"
 
-/** What each test shows without a fault: those of one file in one run. */
+/** Runs each test without a fault, the tests of one file together. */
 const runSound = async (lanes: ReadonlyArray<Lane>, ready: ReadonlyArray<Ready>): Promise<Map<string, Shown>> => {
   const files = Map.groupBy(new Map(ready.map((each) => [each.mutant.test, each])).values(), ({ named }) => named.file)
   const sound = new Map<string, Shown>()

@@ -74,7 +74,7 @@ export interface Lane {
   readonly runOne: (test: Named) => Promise<Shown>
   /** Has files read anew, by their paths below the copy: they have changed. */
   readonly forget: (files: ReadonlyArray<string>) => void
-  /** Runs tests of one file together. One that does not pass runs again alone: it may only have been late. */
+  /** Runs tests of one file together. A test that does not pass runs again alone: it may only have been late. */
   readonly runSound: (tests: ReadonlyArray<Named>) => Promise<ReadonlyArray<Shown>>
   /** Kills its Vitest and removes the copy. */
   readonly close: () => void

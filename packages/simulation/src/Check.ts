@@ -22,6 +22,8 @@ export interface Facts {
   readonly isHurt: (actor: string) => boolean
   /** Stopped actors make everybody late. */
   readonly isStopped: boolean
+  /** Milliseconds that every bound gets more. */
+  readonly slackMillis: number
 }
 
 const indices = (events: ReadonlyArray<Timed>) => {
@@ -29,7 +31,7 @@ const indices = (events: ReadonlyArray<Timed>) => {
   return (event: Timed): number => map.get(event)!
 }
 
-export const factsOf = ({ events, program, run }: Result): Facts => {
+export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis }: Result): Facts => {
   const groups = new Map<string, Array<Timed>>()
   for (const event of events) {
     const group = groups.get(event._tag)
@@ -54,7 +56,8 @@ export const factsOf = ({ events, program, run }: Result): Facts => {
     indexOf,
     hurtAt,
     isHurt: (actor) => hurtAt(actor) < Infinity,
-    isStopped: of("Hurt").some(({ what }) => what === "stop")
+    isStopped: of("Hurt").some(({ what }) => what === "stop"),
+    slackMillis
   }
 }
 
@@ -63,7 +66,7 @@ const has = ({ words }: How, word: string): boolean => words.includes(word)
 type Check = (facts: Facts) => ReadonlyArray<string>
 
 /** Virtual time passes while work is done, and the machine is shared: every bound gets this much more. */
-const slackMillis = 1_500
+const virtualSlackMillis = 1_500
 
 /** G1, G7, G12, G13, G72: nothing hangs, nothing is left, nothing goes on. */
 const comesToRest: Check = ({ of, run }) => [
@@ -102,7 +105,7 @@ const hearsItsOwn: Check = ({ of }) => {
 }
 
 /** G11, G12: an interrupted caller resumes when the far finalizers have run, or when the bound has passed. */
-const acknowledges: Check = ({ events, hurtAt, indexOf, of }) => {
+const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
   const began = new Map(of("Began").map((event) => [event.key, event]))
   const ended = new Map(of("Ended").map((event) => [event.key, event]))
   return of("Interrupted").flatMap((event) => {
@@ -241,7 +244,7 @@ const namesAuthors: Check = ({ of }) => {
 }
 
 /** G12, G13: ending an actor takes no longer than all rungs of the ladder. */
-const endsInTime: Check = ({ isStopped, of }) => {
+const endsInTime: Check = ({ isStopped, of, slackMillis }) => {
   if (isStopped) return []
   const gone = of("Gone")
   // The call by which an actor ends itself may be interrupted before it has asked for the end.

@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as Fs from "node:fs"
 
 /** How a call or a handler ended, in words that compare. */
 export interface How {
@@ -60,20 +61,27 @@ export type Event =
 
 export type Timed = Event & { readonly at: number }
 
-export interface Recorder {
-  readonly events: Array<Timed>
-}
+export type Recorder = (event: Timed) => void
 
-/** The recorder of the run we are in: every actor of it inherits it. */
+/** The variable that names the file of a history which several processes write. */
+export const fileVariable = "FURROW_SIMULATION_HISTORY"
+
+/** Appends each event as a line, at once. A kill takes no line back, and lines stand in the order of their events. */
+export const fileRecorder = (file: string): Recorder => (event) => Fs.appendFileSync(file, `${JSON.stringify(event)}\n`)
+
+/** The recorder of the run we are in: every actor in memory inherits it, and a process is told its file. */
 export const Recorder: Context.Reference<Recorder> = Context.Reference<Recorder>("simulation/Recorder", {
-  defaultValue: () => ({ events: [] })
+  defaultValue: () => {
+    const file = process.env[fileVariable]
+    return file === undefined ? () => undefined : fileRecorder(file)
+  }
 })
 
 /** Writes down one event, in one operation: nothing comes between the fact and its record. */
 export const record = (event: Event): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const at = Number(fiber.getRef(Clock.Clock).monotonicTimeNanosUnsafe() / 1_000_000n)
-    fiber.getRef(Recorder).events.push({ ...event, at })
+    fiber.getRef(Recorder)({ ...event, at })
     return Effect.void
   })
 

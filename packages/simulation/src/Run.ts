@@ -16,6 +16,8 @@ export interface Result {
   readonly program: Program
   readonly run: Simulation.Run
   readonly events: ReadonlyArray<Timed>
+  /** Milliseconds that every bound gets more; where there is none, those of virtual time. */
+  readonly slackMillis?: number | undefined
 }
 
 /** Calls that have not ended by themselves so long after the last step are interrupted. */
@@ -73,7 +75,7 @@ const body = (program: Program, breakConnection: (actor: string) => void) =>
   })
 
 /** A connection that throws at its user once its actor is broken. */
-const breakable = (process: ProcessHandle, isBroken: (actor: string) => boolean): ProcessHandle => ({
+export const breakable = (process: ProcessHandle, isBroken: (actor: string) => boolean): ProcessHandle => ({
   ...process,
   connection: {
     ...process.connection,
@@ -94,28 +96,38 @@ const owned = (program: Program, breakConnection: (actor: string) => void) =>
       ActorRuntime
     >
 
+/** Runs a program in its owner, and writes down each actor that is left. */
+export const whole = (
+  program: Program,
+  breakConnection: (actor: string) => void
+): Effect.Effect<void, never, ActorRuntime> =>
+  Effect.flatMap(
+    Effect.exit(owned(program, breakConnection)),
+    (exit) =>
+      Effect.gen(function*() {
+        yield* record({ _tag: "LeftOwner", owner: "root" })
+        const { children } = yield* Actor.statistics
+        for (const { actor, state } of children) {
+          yield* record({ _tag: "Wrong", text: `left: ${actor.name} is ${state}` })
+        }
+        if (Exit.isFailure(exit)) {
+          yield* record({ _tag: "Ended", key: -1, how: howOf(exit) })
+        }
+      })
+  )
+
 export const run = (program: Program): Effect.Effect<Result> =>
   Effect.suspend(() => {
-    const recorder: Recorder = { events: [] }
+    const events: Array<Timed> = []
     const broken = new Set<string>()
-    const whole = Effect.flatMap(
-      Effect.exit(owned(program, (actor) => void broken.add(actor))),
-      (exit) =>
-        Effect.gen(function*() {
-          yield* record({ _tag: "LeftOwner", owner: "root" })
-          const { children } = yield* Actor.statistics
-          for (const { actor, state } of children) {
-            yield* record({ _tag: "Wrong", text: `left: ${actor.name} is ${state}` })
-          }
-          if (Exit.isFailure(exit)) {
-            yield* record({ _tag: "Ended", key: -1, how: howOf(exit) })
-          }
-        })
-    )
     const between = (process: ProcessHandle) => breakable(process, (actor) => broken.has(actor))
     const options = { seed: program.schedule, root: { between } }
     return Effect.map(
-      Effect.provideService(Simulation.run(whole, options), Recorder, recorder),
-      (run) => ({ program, run, events: recorder.events })
+      Effect.provideService(
+        Simulation.run(whole(program, (actor) => void broken.add(actor)), options),
+        Recorder,
+        (event) => void events.push(event)
+      ),
+      (run) => ({ program, run, events })
     )
   })

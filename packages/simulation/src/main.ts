@@ -3,6 +3,7 @@
  *
  * Runs random programs, each under its seed, and checks what happened. A failure is made small and printed with the seed
  * that shows it again. `--twice` runs each a second time and compares every choice; `--print` prints a digest of all.
+ * `--processes` runs each with real processes instead, where nothing replays.
  */
 import * as Effect from "effect/Effect"
 import * as Crypto from "node:crypto"
@@ -20,6 +21,7 @@ const { values } = Util.parseArgs({
     minutes: { type: "string" },
     from: { type: "string", default: "1" },
     kinds: { type: "string" },
+    processes: { type: "boolean", default: false },
     twice: { type: "boolean", default: false },
     program: { type: "string" },
     "no-shrink": { type: "boolean", default: false },
@@ -119,4 +121,20 @@ const many = async () => {
   return failed.size === 0 && unlike === 0
 }
 
-process.exitCode = await (values.seed === undefined && values.program === undefined ? many() : one()) ? 0 : 1
+/** The programs of these options, for a run without replay. */
+const programs = function*(): Iterable<Program.Program> {
+  if (values.program !== undefined) return yield JSON.parse(values.program) as Program.Program
+  if (values.seed !== undefined) return yield Program.generate(Number(values.seed), kinds)
+  const from = Number(values.from)
+  const count = values.seeds === undefined ? Infinity : Number(values.seeds)
+  for (let seed = from; seed < from + count; seed++) yield Program.generate(seed, kinds)
+}
+
+const real = async () => {
+  const { soak } = await import("./processes/soak.ts")
+  const minutes = values.minutes === undefined ? values.seeds === undefined ? 1 : Infinity : Number(values.minutes)
+  return soak({ programs: programs(), until: began + minutes * 60_000, isKeptGoing: values["keep-going"] })
+}
+
+process.exitCode =
+  await (values.processes ? real() : values.seed === undefined && values.program === undefined ? many() : one()) ? 0 : 1

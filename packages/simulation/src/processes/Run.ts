@@ -1,0 +1,133 @@
+/**
+ * Runs one program with real processes: every actor of it is one, time is the clock's, and a kill is a signal.
+ *
+ * The history is a file to which all of them append, so its order is the order in which things happened. Nothing decides
+ * the schedule, so nothing replays.
+ */
+import { NodeActor, NodeSpawner } from "@furrow/node"
+import { described } from "@furrow/protocol/Described"
+import * as Leaks from "@furrow/testing/Leaks"
+import * as Processes from "@furrow/testing/Processes"
+import * as Simulation from "@furrow/testing/Simulation"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { fileRecorder, fileVariable, Recorder, type Timed } from "../History.ts"
+import type { Program } from "../Program.ts"
+import { type Result, whole } from "../Run.ts"
+import { reset, type Started, Watched } from "./Watched.ts"
+
+/** Milliseconds that every bound gets more: processes share their machine with others. */
+const slackMillis = 10_000
+
+/** Milliseconds for one program. */
+const limitMillis = 120_000
+
+/** Milliseconds for what a program leaves until it is gone. */
+const goneMillis = 15_000
+
+const signal = (pid: number, name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void => {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It is gone.
+  }
+}
+
+/** Does to a process what steps may do to an actor. A process has no wall clock of its own. */
+const worldOf = ({ handles }: Started, note: (actor: string, text: string) => void): Simulation.World["Service"] => {
+  const send = (actor: string, name: "SIGKILL" | "SIGSTOP" | "SIGCONT") =>
+    Effect.sync(() => {
+      const pid = handles.get(actor)?.actor.pid
+      if (pid !== undefined) signal(pid, name)
+    })
+  return {
+    note: (text) => Effect.sync(() => note("root", text)),
+    kill: (actor) => send(actor, "SIGKILL"),
+    stop: (actor, duration) =>
+      Effect.andThen(
+        send(actor, "SIGSTOP"),
+        duration === undefined
+          ? Effect.void
+          : Effect.forkDetach(Effect.andThen(Effect.sleep(duration), send(actor, "SIGCONT")))
+      ),
+    continue: (actor) => send(actor, "SIGCONT"),
+    cut: (actor) => Effect.sync(() => handles.get(actor)?.connection.destroy()),
+    setClock: () => Effect.void,
+    alive: Effect.sync(() => Array.from(handles.keys())),
+    now: Clock.currentTimeMillis
+  }
+}
+
+const loggerOf = (note: (actor: string, text: string) => void) =>
+  Logger.make<unknown, void>(({ logLevel, message }) => {
+    const text = (Array.isArray(message) ? message : [message]).map((part) => described(part)).join(" ")
+    note("root", `logs ${logLevel}: ${text}`)
+  })
+
+/** The events that were appended; the last line of a process that was killed may be torn. */
+const read = (file: string): ReadonlyArray<Timed> =>
+  Fs.readFileSync(file, "utf8").split("\n").flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Timed]
+    } catch {
+      return []
+    }
+  })
+
+/** Runs a program; its history and its sockets are in this folder. */
+export const run = (program: Program, folder: string): Effect.Effect<Result> =>
+  Effect.gen(function*() {
+    const file = Path.join(folder, `history-${program.schedule}`)
+    Fs.writeFileSync(file, "")
+    process.env[fileVariable] = file
+    const started = reset()
+    const began = performance.now()
+    const millis = () => Math.round(performance.now() - began)
+    const history: Array<Simulation.Happening> = []
+    const note = (actor: string, text: string) => void history.push({ millis: millis(), actor, text })
+    // The first stream of a process makes libuv keep /dev/null open, for the day when no descriptor is free.
+    const ignore = (description: string) => description === "/dev/null"
+    const leaks = { within: Duration.millis(goneMillis), temporary: { folder }, ignore }
+    const before = yield* Leaks.picture(leaks)
+    const exit = yield* whole(program, (actor) => void started.broken.add(actor)).pipe(
+      Effect.provideService(Simulation.World, worldOf(started, note)),
+      Effect.provide(NodeActor.layer.pipe(Layer.provide(Watched), Layer.provide(NodeSpawner.layer))),
+      Effect.provideService(Recorder, fileRecorder(file)),
+      Effect.provideService(Logger.CurrentLoggers, new Set([loggerOf(note)])),
+      Effect.timeoutOption(limitMillis),
+      Effect.exit
+    )
+    for (const { actor, text } of started.exits) note(actor, text)
+    const wrong: Array<string> = []
+    if (Exit.isFailure(exit)) wrong.push(`the program failed: ${Simulation.how(exit)}`)
+    const leaked = yield* Effect.flip(Leaks.check(before, leaks)).pipe(Effect.option)
+    if (leaked._tag === "Some") wrong.push(leaked.value.message)
+    const orphans = Processes.withVariable(fileVariable, file).filter(({ pid }) => pid !== process.pid)
+    for (const orphan of orphans) wrong.push(`left: ${Processes.describe(orphan)}`)
+    const events = read(file)
+    const at = events.at(-1)?.at ?? 0
+    const isLate = Exit.isSuccess(exit) && exit.value._tag === "None"
+    Fs.rmSync(file)
+    return {
+      program,
+      slackMillis,
+      run: {
+        seed: program.schedule,
+        end: isLate ? "endless" : "done",
+        exit,
+        history,
+        left: [],
+        hurt: [],
+        millis: millis(),
+        choices: 0,
+        fingerprint: 0
+      },
+      events: [...events, ...wrong.map((text): Timed => ({ _tag: "Wrong", text, at }))]
+    }
+  })

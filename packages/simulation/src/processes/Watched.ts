@@ -1,0 +1,39 @@
+/**
+ * The spawner of real processes, watched by the root: it can hurt each process that it has started, by its name.
+ */
+import { NativeSpawner, type ProcessHandle, Spawner, SpawnerDriver } from "@furrow/actor/Spawner"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { breakable } from "../Run.ts"
+
+/** The processes that this one has started. */
+export interface Started {
+  readonly handles: Map<string, ProcessHandle>
+  /** The actors whose connection throws. */
+  readonly broken: Set<string>
+  /** How processes ended, as lines. */
+  readonly exits: Array<{ readonly actor: string; readonly text: string }>
+}
+
+const none = (): Started => ({ handles: new Map(), broken: new Set(), exits: [] })
+
+let started = none()
+
+/** Begins anew, and answers with what will be started. */
+export const reset = (): Started => started = none()
+
+export const Watched = Spawner.portable("watched", { module: import.meta.url }, () =>
+  Layer.effect(
+    SpawnerDriver,
+    Effect.map(NativeSpawner, (native) => ({
+      ...native,
+      spawn: (request) =>
+        Effect.map(native.spawn(request), (handle) => {
+          const { broken, exits, handles } = started
+          const { name } = handle.actor
+          handles.set(name, handle)
+          handle.whenExited(({ signal }) => void exits.push({ actor: name, text: `exits: ${signal ?? "by itself"}` }))
+          return breakable(handle, (actor) => broken.has(actor))
+        })
+    }))
+  ))
