@@ -83,10 +83,11 @@ describe("A fiber that is preempted between its look and its wait", () => {
     explored(
       Effect.gen(function*() {
         const pool = yield* Pool.make({ expose: [job], size: 1 })
-        const tasks = Effect.forEach([1, 2, 3, 4], (key) => pool.run(job({ work: { ...work, key } })), {
-          concurrency: 4
-        })
-        assert.deepStrictEqual(yield* tasks, [1, 2, 3, 4])
+        // Each asks again and again: the worker becomes free in the same moments in which others ask.
+        const tasks = (from: number) =>
+          Effect.forEach([1, 2, 3, 4], (i) => pool.run(job({ work: { ...work, key: from + i } })))
+        const answers = yield* Effect.forEach([0, 10, 20], tasks, { concurrency: 3 })
+        assert.deepStrictEqual(answers, [[1, 2, 3, 4], [11, 12, 13, 14], [21, 22, 23, 24]])
       }),
       60
     ))
