@@ -1,7 +1,8 @@
 /**
  * Gross regressions: cases whose ratio is over their limit each time that they are measured.
  *
- * One look at a busy machine says little, so a case over its limit is measured again, and its best ratio counts.
+ * One look at a busy machine says little. So the ratio of the medians and of the best figures both have to be over the
+ * limit, and such a case is measured again: its best ratio counts.
  */
 import * as Effect from "effect/Effect"
 import type { Measure } from "./measures.ts"
@@ -14,13 +15,17 @@ export const mostLooks = 3
 export const limit = (measure: Measure): number | undefined =>
   measure.seen === undefined ? undefined : isRate(measure) ? measure.seen / 2 : measure.seen * 2
 
-/** True when the ratio is over the limit. */
-export const isOver = ({ measure, ratio }: Row): boolean => {
-  const most = limit(measure)
-  return most !== undefined && (isRate(measure) ? ratio < most : ratio > most)
+/** The better ratio of those of a row: that of its twins, or that of the best figures. */
+const telling = ({ measure, quiet, ratio }: Row): number =>
+  isRate(measure) ? Math.max(ratio, quiet) : Math.min(ratio, quiet)
+
+/** True when no ratio of the row is within the limit. */
+export const isOver = (row: Row): boolean => {
+  const most = limit(row.measure)
+  return most !== undefined && (isRate(row.measure) ? telling(row) < most : telling(row) > most)
 }
 
-const better = (a: Row, b: Row): Row => (isRate(a.measure) ? b.ratio > a.ratio : b.ratio < a.ratio) ? b : a
+const better = (a: Row, b: Row): Row => (isRate(a.measure) ? telling(b) > telling(a) : telling(b) < telling(a)) ? b : a
 
 /** Measures cases over their limits again, at most so often. The rows returned have their best ratios. */
 export const settle = Effect.fnUntraced(function*<E, R>(
@@ -39,10 +44,11 @@ export const settle = Effect.fnUntraced(function*<E, R>(
 export const summary = (rows: ReadonlyArray<Row>): ReadonlyArray<string> => {
   const over = rows.filter(isOver)
   if (over.length === 0) return ["No case is over its limit."]
-  const line = ({ measure, ratio }: Row) => {
+  const line = (row: Row) => {
+    const { measure } = row
     const bound = `${isRate(measure) ? "at least" : "at most"} ${limit(measure)!.toFixed(2)}`
     return `- ${measure.name} (${measure.place}), ${measure.title}: ${
-      ratio.toFixed(2)
+      telling(row).toFixed(2)
     } to ${measure.base}, limit ${bound}`
   }
   return [`Over the limit in each of ${mostLooks} looks:`, ...over.map(line)]

@@ -15,6 +15,8 @@ export interface Row {
   readonly base: number
   readonly furrow: number
   readonly ratio: number
+  /** The ratio of the best figures of both, which a busy machine disturbs least. */
+  readonly quiet: number
   /** `undefined` where the measure has no gate. */
   readonly met: boolean | undefined
   readonly peers: ReadonlyArray<Peer>
@@ -46,6 +48,16 @@ const beside = (samples: ReadonlyArray<Sample>, side: Side): Peer => ({
   ratio: median(samples.map(({ values }) => values.furrow! / values[side]!))
 })
 
+/** More is better where a rate is measured. */
+export const isRate = ({ unit }: Measure): boolean => unit === "k/s"
+
+/** Furrow's best figure to the best one of a side. */
+const bestBeside = (measure: Measure, samples: ReadonlyArray<Sample>): number => {
+  const best = isRate(measure) ? Math.max : Math.min
+  const of = (side: Side) => best(...samples.map(({ values }) => values[side]!))
+  return of("furrow") / of(measure.base)
+}
+
 export const row = (measure: Measure, samples: ReadonlyArray<Sample>): Row => {
   const { ratio, value: base } = beside(samples, measure.base)
   const figures = { base, furrow: median(samples.map(({ values }) => values.furrow!)), ratio }
@@ -54,13 +66,11 @@ export const row = (measure: Measure, samples: ReadonlyArray<Sample>): Row => {
     measure,
     rounds: samples.length,
     ...figures,
+    quiet: bestBeside(measure, samples),
     met: measure.gate === undefined ? undefined : meets(measure.gate, figures),
     peers: others.map((side) => beside(samples, side))
   }
 }
-
-/** More is better where a rate is measured. */
-export const isRate = ({ unit }: Measure): boolean => unit === "k/s"
 
 const number = (value: number): string => value.toFixed(value < 100 ? 1 : 0)
 

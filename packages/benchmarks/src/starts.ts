@@ -18,9 +18,24 @@ import { user } from "./payloads.ts"
 import { forked, privateMiB, startBare, type Started } from "./processes.ts"
 import { sample, type Sides, type Take } from "./sides.ts"
 
-/** How long a process is left alone before its memory is read: what start-up still had to do is done then. */
-const settle = "500 millis"
+/** A start is over when memory has not fallen for so long, because its last step is a collection. */
+const settleMillis = 600
+const settleLimitMillis = 6000
+const lookMillis = 100
 const many = 32
+
+/** The private memory of a process at rest. */
+const memoryAtRest = Effect.fnUntraced(function*(pid: number) {
+  let least = privateMiB(pid)
+  let unchanged = 0
+  for (let at = 0; at < settleLimitMillis && unchanged < settleMillis; at += lookMillis) {
+    yield* Effect.sleep(lookMillis)
+    const now = privateMiB(pid)
+    unchanged = now < least ? 0 : unchanged + lookMillis
+    least = Math.min(least, now)
+  }
+  return least
+})
 
 type Start = Effect.Effect<Started, unknown, Scope.Scope | Actor.ActorRuntime>
 
@@ -88,8 +103,7 @@ const sidesOf = Effect.fnUntraced(function*(job: Job) {
     const started = Effect.scoped(Effect.gen(function*() {
       const { millis, pid } = yield* startOf(side, job.bare)
       if (name === "spawn") return millis
-      yield* Effect.sleep(settle)
-      return privateMiB(pid)
+      return yield* memoryAtRest(pid)
     }))
     return Effect.provideContext(started, runtime)
   }

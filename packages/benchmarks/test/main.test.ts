@@ -87,6 +87,14 @@ test("A figure twice as bad as the expected one is over its limit, for times and
   expect(Regressions.isOver(Report.row(free, samplesOf([[1, 1000]])))).toBe(false)
 })
 
+test("A case is within its limit where the best figures are, whatever the other rounds say", () => {
+  const over = (unit: "us" | "k/s", ...pairs: ReadonlyArray<readonly [number, number]>) =>
+    Regressions.isOver(Report.row({ ...free, unit, seen: 1 }, samplesOf(pairs)))
+  expect(over("us", [10, 15], [12, 90], [10, 80])).toBe(false)
+  expect(over("us", [10, 25], [12, 90], [10, 80])).toBe(true)
+  expect(over("k/s", [90, 20], [80, 70], [90, 15])).toBe(false)
+})
+
 /** Measures a case whose figures are these, one a look: what settles, and how many looks that took. */
 const settle = (unit: "us" | "k/s", figures: ReadonlyArray<number>) =>
   Effect.gen(function*() {
