@@ -5,7 +5,7 @@
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { rolldown } from "rolldown"
+import { type OutputChunk, type OutputOptions, type Plugin, rolldown } from "rolldown"
 import { lean } from "./lib/lean.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
@@ -17,9 +17,6 @@ interface Package {
   /** Those of them that run before it is known which runtime an actor has: they hold nothing of the others. */
   readonly apart: ReadonlyArray<string>
 }
-
-/** Modules that only those import: they are in the file of `preload`. */
-const onlyThere = ["internal/runtimeBundle", "internal/oneEffect"]
 
 const packages: ReadonlyArray<Package> = [
   { name: "protocol", loaded: [], apart: [] },
@@ -39,19 +36,23 @@ const clear = (dist: string): void => {
   }
 }
 
-const write = async ({ apart, loaded, name }: Package): Promise<void> => {
+const common = {
+  platform: "node",
+  external: (id: string) => !id.startsWith(".") && !Path.isAbsolute(id),
+  preserveEntrySignatures: "strict",
+  logLevel: "warn"
+} as const
+
+/** Writes these modules, and answers with the files that hold them. */
+const build = async (
+  { name }: Package,
+  modules: ReadonlyArray<string>,
+  plugins: ReadonlyArray<Plugin>,
+  codeSplitting: OutputOptions["codeSplitting"]
+): Promise<ReadonlyArray<OutputChunk>> => {
   const at = (...path: ReadonlyArray<string>) => Path.join(root, "packages", name, ...path)
-  const entries = Fs.readdirSync(at("src")).filter((file) => file.endsWith(".ts")).map((file) => file.slice(0, -3))
-  const source = (module: string) => at("src", `${module}.ts`)
-  const alone = new Set([...apart, ...onlyThere].map(source))
-  const build = await rolldown({
-    input: Object.fromEntries([...entries, ...loaded, ...apart].map((module) => [module, source(module)])),
-    platform: "node",
-    external: (id) => !id.startsWith(".") && !Path.isAbsolute(id),
-    preserveEntrySignatures: "strict",
-    plugins: [lean],
-    logLevel: "warn"
-  })
+  const input = Object.fromEntries(modules.map((module) => [module, at("src", `${module}.ts`)]))
+  const build = await rolldown({ ...common, input, plugins: [lean, ...plugins] })
   const { output } = await build.write({
     dir: at("dist"),
     format: "esm",
@@ -61,14 +62,34 @@ const write = async ({ apart, loaded, name }: Package): Promise<void> => {
     sourcemapExcludeSources: true,
     entryFileNames: "[name].js",
     chunkFileNames: "internal/[name].js",
-    codeSplitting: { groups: [{ name: "modules", test: (id) => !alone.has(Path.normalize(id)) }] }
+    ...(codeSplitting === undefined ? {} : { codeSplitting })
   })
   await build.close()
-  const chunks = output.filter((chunk) => chunk.type === "chunk")
-  const holding = chunks.filter(({ fileName, moduleIds }) => fileName !== "internal/modules.js" && moduleIds.length > 0)
-  const strange = holding.filter(({ moduleIds }) => moduleIds.some((id) => !alone.has(Path.normalize(id))))
-  if (strange.length > 0) {
-    throw new Error(`${name} is not one file: ${strange.map((chunk) => chunk.fileName).join(", ")}`)
+  return output.filter((chunk) => chunk.type === "chunk").filter(({ moduleIds }) => moduleIds.length > 0)
+}
+
+/** The runtime of an actor, which these files load when they know which one it is. */
+const runtimeLater: Plugin = {
+  name: "runtime-later",
+  resolveId: (source) =>
+    source === "./internal/runChild.ts" ? { id: "./internal/runChild.js", external: "absolute" } : null
+}
+
+const write = async (it: Package): Promise<void> => {
+  const { apart, loaded, name } = it
+  const src = Path.join(root, "packages", name, "src")
+  const entries = Fs.readdirSync(src).filter((file) => file.endsWith(".ts")).map((file) => file.slice(0, -3))
+  const modules = [...entries.filter((entry) => !apart.includes(entry)), ...loaded]
+  const files = await build(it, modules, [], { groups: [{ name: "modules", test: () => true }] })
+  const strange = files.map(({ fileName }) => fileName).filter((file) => file !== "internal/modules.js")
+  if (strange.length > 0) throw new Error(`${name} is not one file: ${strange.join(", ")}`)
+  if (apart.length === 0) return
+  // Built alone: one import of the others would load the whole package, and Effect with it, before the bundle is found.
+  for (const { fileName, imports } of await build(it, apart, [runtimeLater], undefined)) {
+    const early = imports.filter((id) => !id.startsWith("node:"))
+    if (early.length > 0) {
+      throw new Error(`${name}: ${fileName} runs before the runtime, and imports ${early.join(", ")}`)
+    }
   }
 }
 
