@@ -1,5 +1,5 @@
 /**
- * A `Connection` over any stream socket of Node: the socketpair on fd 3, a Unix socket, tcp.
+ * A `Connection` over any stream socket of Node: the socketpair on fd 3, a Unix socket, tcp, TLS.
  *
  * @since 0.1.0
  */
@@ -139,7 +139,8 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
   socket.on("error", (error) => {
     reason = error.message
   })
-  readLastWords(socket, (bytes) => ended || handlers?.data(bytes))
+  // Under TLS the kernel holds ciphertext, which only the socket can read.
+  if (!("encrypted" in socket)) readLastWords(socket, (bytes) => ended || handlers?.data(bytes))
   // From the beginning: the dialler may be gone again before its bytes are read.
   socket.on("end", end)
   socket.on("close", end)

@@ -2,23 +2,30 @@
  * The address of an actor as text that says how to get there: a multiaddr.
  *
  *   /unix/<absolute path>     /ip4/<literal>/tcp/<port>     /ip6/<literal>/tcp/<port>     /memory/<key>
+ *                             /dns4/<name>/tcp/<port>       each with /tls behind it where the connection is TLS
  *
- * Hosts are literals: an address means one place, and no resolver is asked on the way. A parsed address is kept letter
- * by letter, so `format` gives back the text that was read.
+ * A name is resolved where it is dialled; a literal means one place. A parsed address is kept letter by letter, so
+ * `format` gives back the text that was read.
  *
  * @since 0.1.0
  */
 
-export type Address = Unix | Tcp | Memory
+export type Address = Unix | Tcp | Tls | Memory
 
 /** A socket in the file system; `path` is absolute. */
 export interface Unix {
   readonly _tag: "Unix"
   readonly path: string
 }
-/** `host` is an IPv4 or IPv6 literal. Port 0 is the wish for any free port, and nowhere to dial. */
+/** `host` is an IPv4 or IPv6 literal, or a name. Port 0 is the wish for any free port, and nowhere to dial. */
 export interface Tcp {
   readonly _tag: "Tcp"
+  readonly host: string
+  readonly port: number
+}
+/** As `Tcp`, under TLS. */
+export interface Tls {
+  readonly _tag: "Tls"
   readonly host: string
   readonly port: number
 }
@@ -33,7 +40,7 @@ export type Parsed =
   | { readonly ok: false; readonly issue: string }
 
 export interface ParseOptions {
-  /** For an address to listen at: port 0 is allowed. */
+  /** For an address to listen at: port 0 is allowed, and a name is not. */
   readonly bind?: boolean | undefined
 }
 
@@ -52,6 +59,7 @@ export const parse = (text: string, options: ParseOptions = {}): Parsed => {
       return parseUnix(text)
     case "ip4":
     case "ip6":
+    case "dns4":
       return parseTcp(text, protocol, rest, options.bind === true)
     case "memory":
       return parseMemory(text, rest)
@@ -70,22 +78,31 @@ export const format = (address: Address): string => {
     case "Unix":
       return `/unix${address.path}`
     case "Tcp":
-      return `/${address.host.includes(":") ? "ip6" : "ip4"}/${address.host}/tcp/${address.port}`
+      return `/${kindOf(address.host)}/${address.host}/tcp/${address.port}`
+    case "Tls":
+      return `/${kindOf(address.host)}/${address.host}/tcp/${address.port}/tls`
     case "Memory":
       return `/memory/${address.key}`
   }
 }
 
 /**
- * True when only this machine reaches it: sockets in the file system, this process, and the loopback network.
+ * True when only this machine reaches it: sockets in the file system, this process, and the loopback network. A name may
+ * mean any machine.
  *
  * @since 0.1.0
  */
-export const isLoopback = (address: Address): boolean => {
-  if (address._tag !== "Tcp") return true
-  const ip4 = readIp4(address.host)
+export const isLoopback = (address: Address): boolean => "host" in address ? isLoopbackHost(address.host) : true
+
+/**
+ * True when this literal is a host of the loopback network.
+ *
+ * @since 0.2.0
+ */
+export const isLoopbackHost = (host: string): boolean => {
+  const ip4 = readIp4(host)
   if (ip4 !== undefined) return ip4[0] === 127
-  const ip6 = readIp6(address.host)
+  const ip6 = readIp6(host)
   if (ip6 === undefined || ip6.slice(0, 5).some((group) => group !== 0)) return false
   // An IPv4 address in an IPv6 one, which reaches the same place.
   if (ip6[5] === 0xffff) return ip6[6]! >> 8 === 127
@@ -96,8 +113,9 @@ export const isLoopback = (address: Address): boolean => {
 
 const forms = {
   unix: "/unix/<absolute path>",
-  ip4: "/ip4/<IPv4 literal>/tcp/<port>",
-  ip6: "/ip6/<IPv6 literal>/tcp/<port>",
+  ip4: "/ip4/<IPv4 literal>/tcp/<port>[/tls]",
+  ip6: "/ip6/<IPv6 literal>/tcp/<port>[/tls]",
+  dns4: "/dns4/<name>/tcp/<port>[/tls]",
   memory: "/memory/<key>"
 } as const
 
@@ -124,21 +142,35 @@ const parseMemory = (text: string, rest: ReadonlyArray<string>): Parsed => {
     : good({ _tag: "Memory", key })
 }
 
-const parseTcp = (text: string, protocol: "ip4" | "ip6", rest: ReadonlyArray<string>, bind: boolean): Parsed => {
-  const [host = "", transport, port = "", ...more] = rest
-  const expected = [forms[protocol]]
-  if (transport !== "tcp" || more.length > 0) {
-    const combination = [protocol, transport ?? "nothing", ...more.filter((_, i) => i % 2 === 0)].join("/")
+type HostKind = keyof typeof hosts
+
+const hosts = {
+  ip4: { what: "IPv4 literal", isHost: (host: string) => readIp4(host) !== undefined },
+  ip6: { what: "IPv6 literal", isHost: (host: string) => readIp6(host) !== undefined },
+  dns4: { what: "name of a host", isHost: (host: string) => isName(host) }
+} as const
+
+const kindOf = (host: string): HostKind => host.includes(":") ? "ip6" : readIp4(host) === undefined ? "dns4" : "ip4"
+
+const parseTcp = (text: string, kind: HostKind, rest: ReadonlyArray<string>, bind: boolean): Parsed => {
+  const [host = "", transport, port = "", ...above] = rest
+  const expected = [forms[kind]]
+  if (transport !== "tcp" || above.length > 1 || (above.length === 1 && above[0] !== "tls")) {
+    const combination = [kind, transport ?? "nothing", ...above.filter((_, i) => i % 2 === 0)].join("/")
     return bad(text, `unsupported protocol combination ${combination}`, expected)
   }
-  if ((protocol === "ip4" ? readIp4(host) : readIp6(host)) === undefined) {
-    return bad(text, `${JSON.stringify(host)} is no ${protocol === "ip4" ? "IPv4" : "IPv6"} literal`, expected)
-  }
+  const { isHost, what } = hosts[kind]
+  if (!isHost(host)) return bad(text, `${JSON.stringify(host)} is no ${what}`, expected)
   const number = readDecimal(port, 65535)
   if (number === undefined) return bad(text, `${JSON.stringify(port)} is no port from 1 to 65535`, expected)
-  return number === 0 && !bind
+  if (bind) {
+    return kind === "dns4"
+      ? bad(text, "a name is for dialling only: several machines may have it", [forms.ip4, forms.ip6])
+      : good({ _tag: above.length === 1 ? "Tls" : "Tcp", host, port: number })
+  }
+  return number === 0
     ? bad(text, "port 0 is for listening only: no actor answers there", expected)
-    : good({ _tag: "Tcp", host, port: number })
+    : good({ _tag: above.length === 1 ? "Tls" : "Tcp", host, port: number })
 }
 
 // ---- literals -----------------------------------------------------------------------------------------------------
@@ -151,6 +183,11 @@ const readIp4 = (text: string): ReadonlyArray<number> | undefined => {
   const parts = text.split(".").map((part) => readDecimal(part, 255))
   return parts.length === 4 ? all(parts) : undefined
 }
+
+/** Labels of letters, digits and hyphens. The last one is no number, so that no name looks like a literal. */
+const isName = (text: string): boolean =>
+  text.length <= 253 &&
+  /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*(?!\d+$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i.test(text)
 
 /** Its eight groups. Zones (`%eth0`) name an interface of one machine, and are not read. */
 const readIp6 = (text: string): ReadonlyArray<number> | undefined => {

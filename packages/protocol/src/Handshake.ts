@@ -40,6 +40,8 @@ export interface Refusal {
 export interface Authenticator {
   readonly nonce: Uint8Array
   readonly mac: (data: Uint8Array) => Uint8Array
+  /** Bytes that both ends of this channel have and no other channel has, where it is encrypted: a proof is of it alone. */
+  readonly binding?: Uint8Array | undefined
 }
 
 /** How many bytes a nonce has. */
@@ -82,7 +84,7 @@ export type State =
     readonly _tag: "Challenging"
     readonly hello: Hello
     readonly nonces: Nonces
-    readonly mac: Authenticator["mac"]
+    readonly auth: Authenticator
   }
   | { readonly _tag: "Open"; readonly peer: Peer }
   | { readonly _tag: "Refused"; readonly by: "us" | "peer"; readonly refusal: Refusal }
@@ -183,7 +185,7 @@ const challenged = (config: Dialler, challenge: Challenge): Step => {
   const refusal = judgeNonce("acceptor", challenge.nonce) ?? judgeActor(config, challenge.uuid)
   if (refusal !== undefined) return leave(refusal)
   const nonces = { dialler: auth.nonce, acceptor: challenge.nonce }
-  const proof = auth.mac(transcript("dialler", nonces, hello, challenge.uuid))
+  const proof = auth.mac(transcript("dialler", nonces, hello, challenge.uuid, auth.binding))
   return [{ _tag: "Proving", nonces }, [send({ _tag: "Proof", proof })]]
 }
 
@@ -198,7 +200,7 @@ const judgeProof = (
       "the acceptor gave no proof that it belongs to this side's tree: look who listens at this address"
     )
   }
-  return isEqual(proof, auth.mac(transcript("acceptor", nonces, hello, actor.uuid)))
+  return isEqual(proof, auth.mac(transcript("acceptor", nonces, hello, actor.uuid, auth.binding)))
     ? undefined
     : proofRefusal("the acceptor's proof is wrong: both sides must hold the secret of one tree")
 }
@@ -237,13 +239,14 @@ const greeted = (config: Acceptor, hello: Hello): Step => {
   const badNonce = judgeNonce("dialler", nonce)
   if (badNonce !== undefined) return refuse(badNonce)
   return [
-    { _tag: "Challenging", hello, nonces: { dialler: nonce, acceptor: auth.nonce }, mac: auth.mac },
+    { _tag: "Challenging", hello, nonces: { dialler: nonce, acceptor: auth.nonce }, auth },
     [send({ _tag: "Challenge", uuid: welcome.actor.uuid, nonce: auth.nonce })]
   ]
 }
 
-const proven = (config: Acceptor, { hello, mac, nonces }: Challenging, proof: Uint8Array): Step => {
-  const made = (side: "dialler" | "acceptor") => mac(transcript(side, nonces, hello, config.welcome.actor.uuid))
+const proven = (config: Acceptor, { auth, hello, nonces }: Challenging, proof: Uint8Array): Step => {
+  const made = (side: "dialler" | "acceptor") =>
+    auth.mac(transcript(side, nonces, hello, config.welcome.actor.uuid, auth.binding))
   return isEqual(proof, made("dialler"))
     ? letIn(config, hello, made("acceptor"))
     : refuse(proofRefusal("the dialler's proof is wrong: both sides must hold the secret of one tree"))
@@ -258,7 +261,7 @@ const judgeNonce = (side: "dialler" | "acceptor", nonce: Uint8Array): Refusal | 
 
 /**
  * The bytes a proof is the mac of: label, the dialler's nonce, the acceptor's, the dialler's uuid and role, the
- * acceptor's uuid. Each part has its length before it, as 32 bits, little-endian.
+ * acceptor's uuid, and the binding of an encrypted channel. Each part has its length before it, as 32 bits, little-endian.
  *
  * @since 0.1.0
  */
@@ -266,7 +269,8 @@ export const transcript = (
   side: "dialler" | "acceptor",
   nonces: Nonces,
   { actor, role }: Pick<Hello, "actor" | "role">,
-  acceptor: string
+  acceptor: string,
+  binding?: Uint8Array
 ): Uint8Array => {
   const parts = [
     utf8(`furrow ${side} 1`),
@@ -274,7 +278,8 @@ export const transcript = (
     nonces.acceptor,
     utf8(actor.uuid),
     utf8(role),
-    utf8(acceptor)
+    utf8(acceptor),
+    ...(binding === undefined ? [] : [binding])
   ]
   const bytes = new Uint8Array(parts.reduce((size, part) => size + 4 + part.length, 0))
   const view = new DataView(bytes.buffer)

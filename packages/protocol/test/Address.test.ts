@@ -3,11 +3,12 @@ import * as Address from "@furrow/protocol/Address"
 import { Arbitrary, Schema } from "effect"
 import * as Net from "node:net"
 
-const forms = "Write /unix/<absolute path> or /ip4/<IPv4 literal>/tcp/<port> or /ip6/<IPv6 literal>/tcp/<port> " +
-  "or /memory/<key>"
+const forms = "Write /unix/<absolute path> or /ip4/<IPv4 literal>/tcp/<port>[/tls] or " +
+  "/ip6/<IPv6 literal>/tcp/<port>[/tls] or /dns4/<name>/tcp/<port>[/tls] or /memory/<key>"
 const unix = "Write /unix/<absolute path>"
-const ip4 = "Write /ip4/<IPv4 literal>/tcp/<port>"
-const ip6 = "Write /ip6/<IPv6 literal>/tcp/<port>"
+const ip4 = "Write /ip4/<IPv4 literal>/tcp/<port>[/tls]"
+const ip6 = "Write /ip6/<IPv6 literal>/tcp/<port>[/tls]"
+const dns4 = "Write /dns4/<name>/tcp/<port>[/tls]"
 const memory = "Write /memory/<key>"
 
 const right: ReadonlyArray<readonly [text: string, address: Address.Address, isLoopback: boolean]> = [
@@ -28,6 +29,10 @@ const right: ReadonlyArray<readonly [text: string, address: Address.Address, isL
   ["/ip6/1::1/tcp/80", { _tag: "Tcp", host: "1::1", port: 80 }, false],
   ["/ip6/::1:0:1/tcp/80", { _tag: "Tcp", host: "::1:0:1", port: 80 }, false],
   ["/ip6/2001:DB8::8a2e:370:7334/tcp/80", { _tag: "Tcp", host: "2001:DB8::8a2e:370:7334", port: 80 }, false],
+  ["/ip4/10.0.0.4/tcp/4711/tls", { _tag: "Tls", host: "10.0.0.4", port: 4711 }, false],
+  ["/ip6/::1/tcp/4711/tls", { _tag: "Tls", host: "::1", port: 4711 }, true],
+  ["/dns4/db-1.internal/tcp/4711", { _tag: "Tcp", host: "db-1.internal", port: 4711 }, false],
+  ["/dns4/localhost/tcp/4711/tls", { _tag: "Tls", host: "localhost", port: 4711 }, false],
   ["/memory/7", { _tag: "Memory", key: "7" }, true]
 ]
 
@@ -39,7 +44,7 @@ const wrong: ReadonlyArray<readonly [text: string, issue: string]> = [
   ["ip4/127.0.0.1/tcp/4711", `an address begins with a slash and a protocol. ${forms}`],
   ["//ip4/127.0.0.1/tcp/4711", `an address begins with a slash and a protocol. ${forms}`],
   [" /ip4/127.0.0.1/tcp/4711", `an address begins with a slash and a protocol. ${forms}`],
-  ["/dns4/localhost/tcp/4711", `unsupported protocol "dns4". ${forms}`],
+  ["/dns6/localhost/tcp/4711", `unsupported protocol "dns6". ${forms}`],
   ["/IP4/127.0.0.1/tcp/4711", `unsupported protocol "IP4". ${forms}`],
   ["/tcp/4711", `unsupported protocol "tcp". ${forms}`],
   ["/constructor/x", `unsupported protocol "constructor". ${forms}`],
@@ -49,6 +54,11 @@ const wrong: ReadonlyArray<readonly [text: string, issue: string]> = [
   ["/ip4", `unsupported protocol combination ip4/nothing. ${ip4}`],
   ["/ip4/127.0.0.1/tcp/80/ws", `unsupported protocol combination ip4/tcp/ws. ${ip4}`],
   ["/ip4/127.0.0.1/tcp/80/", `unsupported protocol combination ip4/tcp/. ${ip4}`],
+  ["/ip4/127.0.0.1/tcp/80/tls/ws", `unsupported protocol combination ip4/tcp/tls. ${ip4}`],
+  ["/ip4/127.0.0.1/tcp/80/tls/", `unsupported protocol combination ip4/tcp/tls. ${ip4}`],
+  ...["", ".", "a..b", "a.", "-a", "a-", "a_b", "a b", "ä", "1.2.3.4", "a.12", "::1", "a".repeat(64)].map((host) =>
+    [`/dns4/${host}/tcp/80`, `"${host}" is no name of a host. ${dns4}`] as const
+  ),
   ["/memory/7/ws", `unsupported protocol combination memory/ws. ${memory}`],
   ["/memory", `the key is missing. ${memory}`],
   ["/memory/", `the key is missing. ${memory}`],
@@ -111,6 +121,8 @@ describe("an address", () => {
       assert(parsed.ok)
       assert.strictEqual(Address.format(parsed.value), text)
     }
+    assert.isTrue(Address.parse("/ip6/::/tcp/0/tls", { bind: true }).ok)
+    assert.isFalse(Address.parse("/dns4/localhost/tcp/0", { bind: true }).ok)
     assert.isFalse(Address.parse("/ip4/127.0.0.1/tcp/-0", { bind: true }).ok)
     assert.isFalse(Address.parse("/ip4/127.0.0.1/tcp/00", { bind: true }).ok)
   })
@@ -131,6 +143,12 @@ describe("an address", () => {
       groups: Schema.Array(whole(0xffff)),
       port: whole(65535, 1)
     }),
+    Schema.Struct({
+      _tag: Schema.Literal("Name"),
+      labels: Schema.Array(whole(0xffff)),
+      port: whole(65535, 1),
+      tls: Schema.Boolean
+    }),
     Schema.Struct({ _tag: Schema.Literal("Memory"), key: Name })
   ])
   const addressOf = (made: typeof Any.Type): Address.Address => {
@@ -145,6 +163,10 @@ describe("an address", () => {
           host: `::${made.groups.slice(0, 7).map((n) => n.toString(16)).join(":")}`,
           port: made.port
         }
+      case "Name": {
+        const labels = made.labels.slice(0, 7).map((n) => `${n.toString(36)}-${n}`)
+        return { _tag: made.tls ? "Tls" : "Tcp", host: [...labels, "host"].join("."), port: made.port }
+      }
       case "Memory":
         return made
     }
@@ -157,7 +179,16 @@ describe("an address", () => {
 
   it.prop("any text is an address that is written back letter by letter, or an issue that names it", {
     text: Text,
-    prefix: Schema.Literals(["", "/", "/unix", "/ip4/127.0.0.1", "/ip4/127.0.0.1/tcp/", "/ip6/::1/", "/memory/"])
+    prefix: Schema.Literals([
+      "",
+      "/",
+      "/unix",
+      "/ip4/127.0.0.1",
+      "/ip4/127.0.0.1/tcp/",
+      "/ip6/::1/",
+      "/dns4/",
+      "/memory/"
+    ])
   }, ({ prefix, text }) => {
     const parsed = Address.parse(prefix + text)
     if (parsed.ok) assert.strictEqual(Address.format(parsed.value), prefix + text)

@@ -258,7 +258,8 @@ class FaultyEnd implements Link {
       start: (handlers) => this.start(handlers),
       write: (chunks) => this.may("write") && this.write(chunks),
       end: () => this.may("end") && this.outgoing.end(),
-      destroy: () => this.may("destroy") && this.destroy()
+      destroy: () => this.may("destroy") && this.destroy(),
+      binding: inner.binding
     }
   }
 

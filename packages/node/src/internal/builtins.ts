@@ -5,6 +5,7 @@
 import type * as ChildProcess from "node:child_process"
 import type * as Crypto from "node:crypto"
 import type * as DiagnosticsChannel from "node:diagnostics_channel"
+import type * as Tls from "node:tls"
 import type * as WorkerThreads from "node:worker_threads"
 
 export const childProcess = (): typeof ChildProcess => process.getBuiltinModule("node:child_process")
@@ -12,5 +13,7 @@ export const childProcess = (): typeof ChildProcess => process.getBuiltinModule(
 export const crypto = (): typeof Crypto => process.getBuiltinModule("node:crypto")
 
 export const diagnosticsChannel = (): typeof DiagnosticsChannel => process.getBuiltinModule("node:diagnostics_channel")
+
+export const tls = (): typeof Tls => process.getBuiltinModule("node:tls")
 
 export const workerThreads = (): typeof WorkerThreads => process.getBuiltinModule("node:worker_threads")

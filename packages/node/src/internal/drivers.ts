@@ -1,5 +1,5 @@
 /**
- * The transports that this package brings: Unix sockets in a private folder, and tcp on the loopback.
+ * The transports that this package brings: Unix sockets in a private folder, tcp, and TLS over it.
  *
  *   root                      an actor                   another actor
  *   a folder's name ── told ──► unix(folder).listen  ◄──── unix(folder).dial
@@ -15,8 +15,10 @@ import type { ActorId } from "@furrow/actor/ActorError"
 import { type Connection, type TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
 import * as Effect from "effect/Effect"
+import type { Place } from "./listening.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
 import * as TcpSocket from "./tcpSocket.ts"
+import * as TlsSocket from "./tlsSocket.ts"
 import * as UnixSocket from "./unixSocket.ts"
 
 /** Node has no Unix sockets on Windows: its paths are named pipes there, which no folder protects. */
@@ -50,7 +52,7 @@ const listenUnix = (tree: string, actor: ActorId, accept: (connection: Connectio
 /** The kind of an address, or the reason why it is none. */
 const parsed = (address: string) => Address.parse(address)
 
-const isOf = (tag: "Unix" | "Tcp") => (address: string): boolean => {
+const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
   const found = parsed(address)
   return found.ok && found.value._tag === tag
 }
@@ -105,10 +107,10 @@ export const unix = (folder: string): TransportDriver["Service"] => ({
 
 const noUnixSockets = "Windows has no Unix sockets for Node: use NodeTransport.layerTcp"
 
-/** Tcp on the loopback, at a free port. */
-export const tcp: TransportDriver["Service"] = {
+/** Tcp at this place, by default on the loopback at a free port. */
+export const tcp = (place: Place = TcpSocket.loopback): TransportDriver["Service"] => ({
   dials: isOf("Tcp"),
-  listen: (_, accept) => Effect.uninterruptible(Effect.suspend(() => TcpSocket.listen(accept))),
+  listen: (_, accept) => Effect.uninterruptible(Effect.suspend(() => TcpSocket.listen(place, accept))),
   dial: (address) =>
     Effect.suspend(() => {
       const found = parsed(address)
@@ -116,6 +118,27 @@ export const tcp: TransportDriver["Service"] = {
         ? TcpSocket.dial(found.value)
         : refused(`${address} is no address of tcp`)
     })
+})
+
+/** Tcp under mutual TLS. The files are read when the first actor listens or dials. */
+export const tls = (place: Place, files: TlsSocket.Files): TransportDriver["Service"] => {
+  let made: TlsSocket.Means | undefined
+  const means = Effect.try({
+    try: () => made ??= TlsSocket.meansOf(files),
+    catch: (error) => new TransportError({ gone: false, reason: (error as Error).message })
+  })
+  return {
+    dials: isOf("Tls"),
+    listen: (_, accept) =>
+      Effect.uninterruptible(Effect.flatMap(means, (means) => TlsSocket.listen(means, place, accept))),
+    dial: (address) =>
+      Effect.suspend(() => {
+        const found = parsed(address)
+        return found.ok && found.value._tag === "Tls"
+          ? Effect.flatMap(means, (means) => TlsSocket.dial(means, found.value as Address.Tls))
+          : refused(`${address} is no address of TLS`)
+      })
+  }
 }
 
 /**

@@ -1,5 +1,5 @@
 /**
- * Common parts of Unix and tcp sockets: a server that hands its connections over, and a dialler.
+ * Common parts of Unix, tcp and TLS sockets: a server that hands its connections over, and a dialler.
  *
  * A server keeps no process alive: an open door is no work. The connections through it do, like those between parents and
  * children, until they are closed. Time is real time here, whatever Clock the program has.
@@ -18,8 +18,14 @@ export const serve = (
   options: Net.ListenOptions,
   accept: (connection: Connection) => void
 ): Effect.Effect<Net.Server, SystemError> =>
+  listening(Net.createServer({ noDelay: true }, (socket) => accept(adopt(socket))), options)
+
+/** The server, once it listens. */
+export const listening = <S extends Net.Server>(
+  server: S,
+  options: Net.ListenOptions
+): Effect.Effect<S, SystemError> =>
   Effect.callback((resume) => {
-    const server = Net.createServer({ noDelay: true }, (socket) => accept(adopt(socket)))
     const failed = (error: SystemError) => resume(Effect.fail(error))
     server.on("error", failed)
     // Exclusive: in a worker of node:cluster the socket would be its primary's otherwise.
@@ -45,18 +51,33 @@ export const tooManyFiles = "too many open files; every actor needs a handful (s
 
 /** The error of an actor that cannot be dialled. */
 export const cannotListen = (at: string, error: SystemError): TransportError => {
-  const next = error.code === "EMFILE" || error.code === "ENFILE"
-    ? tooManyFiles
-    : error.code === "EACCES" || error.code === "EPERM"
-    ? "this process may not listen there: choose another folder with the option `folder` of NodeTransport.layerUnix"
-    : "other actors cannot dial this one"
-  return new TransportError({ gone: false, reason: `listening at ${at} failed (${error.message}): ${next}` })
+  return new TransportError({
+    gone: false,
+    reason: `listening at ${at} failed (${error.message}): ${afterListening(at, error)}`
+  })
+}
+
+const afterListening = (at: string, { code }: SystemError): string => {
+  switch (code) {
+    case "EMFILE":
+    case "ENFILE":
+      return tooManyFiles
+    case "EACCES":
+    case "EPERM":
+      return at.startsWith("/unix")
+        ? "this process may not listen there: choose another folder with the option `folder` of NodeTransport.layerUnix"
+        : "this process may not listen at that port: choose others with the option `ports`"
+    case "EADDRNOTAVAIL":
+      return "this machine has no such address: give `host` one of its own"
+    default:
+      return "other actors cannot dial this one"
+  }
 }
 
 /** How long a listener may take to answer, and how long to wait before asking a full one again (milliseconds). */
-const dialTimeouts = { answerMillis: 10_000, fullMillis: 20 }
+export const dialTimeouts = { answerMillis: 10_000, fullMillis: 20 }
 
-const cannotDial = (address: string, error: SystemError): TransportError => {
+export const cannotDial = (address: string, error: SystemError): TransportError => {
   const failed = (next: string) =>
     new TransportError({ gone: false, reason: `dialling ${address} failed (${error.message}): ${next}` })
   switch (error.code) {
@@ -77,12 +98,15 @@ const cannotDial = (address: string, error: SystemError): TransportError => {
     case "EAGAIN":
     case "ETIMEDOUT":
       return failed("its actor is alive and takes no connections: it may be stopped, or busy for too long. Try again")
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return failed("no resolver knows the name of that host now. Advertise a literal, or mend the resolver")
     default:
-      return failed("check the address, and that both actors are on this machine")
+      return failed("check the address, and that this machine reaches that host")
   }
 }
 
-const noAnswer = (): SystemError =>
+export const noAnswer = (): SystemError =>
   Object.assign(new Error(`no answer within ${dialTimeouts.answerMillis / 1000} seconds`), { code: "ETIMEDOUT" })
 
 /** One connection to the listener there. Interrupting it gives it up. */

@@ -1,22 +1,23 @@
 /**
- * Actors behind tcp ports of this machine: nothing in the file system, and reachable by every user of it. The proof
- * of the tree's secret decides which peers may talk.
+ * Actors behind tcp ports: nothing in the file system, and reachable by everybody who reaches the host. The proof of the
+ * tree's secret decides which peers may talk; it hides nothing of what they say.
  */
 import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
 import * as Address from "@furrow/protocol/Address"
 import * as Effect from "effect/Effect"
-import type * as Net from "node:net"
+import * as Listening from "./listening.ts"
 import * as Socket from "./socket.ts"
 
-const host = "127.0.0.1"
+export const loopback: Listening.Place = { host: "127.0.0.1" }
 
-const addressOf = (host: string, port: number): string => Address.format({ _tag: "Tcp", host, port })
-
-export const listen = (accept: (connection: Connection) => void): Effect.Effect<Listener, TransportError> =>
-  Effect.mapBoth(Socket.serve({ host, port: 0 }, accept), {
-    onFailure: (error) => Socket.cannotListen(addressOf(host, 0), error),
-    onSuccess: (server) => Socket.listenerOf(server, addressOf(host, (server.address() as Net.AddressInfo).port))
-  })
+export const listen = (
+  place: Listening.Place,
+  accept: (connection: Connection) => void
+): Effect.Effect<Listener, TransportError> =>
+  Effect.map(
+    Listening.listen(place, "Tcp", (options) => Socket.serve(options, accept)),
+    ([server, address]) => Socket.listenerOf(server, address)
+  )
 
 export const dial = ({ host, port }: Address.Tcp): Effect.Effect<Connection, TransportError> =>
-  Socket.connect(addressOf(host, port), { host, port })
+  Socket.connect(Address.format({ _tag: "Tcp", host, port }), { host, port })

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import type { Authenticator } from "@furrow/protocol/Handshake"
 import type { CancelActor, Start } from "@furrow/protocol/Message"
 import * as Rendezvous from "@furrow/protocol/Rendezvous"
 import * as Context from "effect/Context"
@@ -236,7 +237,7 @@ export class Peers {
         side: "acceptor",
         welcome: welcome(self),
         judge: (hello) => Rendezvous.judge(this.state, hello, ({ isOpen }) => isOpen),
-        auth: network.authenticator?.()
+        auth: authOf(network, connection)
       },
       events,
       greetingLimit: maxStrangerGreetingBytes
@@ -327,7 +328,7 @@ export class Peers {
   private greet(ref: ActorRefData, connection: Connection): Effect.Effect<void, NotThere | Duplicate> {
     return Effect.callback((resume) => {
       const { context, events, network, self } = this.options
-      const auth = network.authenticator?.()
+      const auth = authOf(network, connection)
       const channel: PeerChannel = new PeerChannel({
         connection,
         role: "peer",
@@ -428,6 +429,12 @@ const quietly = (f: () => void): void => {
 }
 
 const ending = "this actor is ending"
+
+/** A proof is of the channel that it is made on, where that has something of its own. */
+const authOf = ({ authenticator }: Network, { binding }: Connection): Authenticator | undefined => {
+  const auth = authenticator?.()
+  return auth === undefined || binding === undefined ? auth : { ...auth, binding }
+}
 
 /** The peer does not want this connection: there is another one, or will be. */
 class Duplicate {}

@@ -61,6 +61,11 @@ export interface Connection {
   readonly end: () => void
   /** Ends both halves at once; queued bytes are lost. */
   readonly destroy: () => void
+  /**
+   * Bytes that both ends of an encrypted connection have and no other connection has, as TLS exports them. The proof of
+   * membership is made over them, so that it is worth nothing on any other connection. Default: there are none.
+   */
+  readonly binding?: Uint8Array | undefined
 }
 
 /**

@@ -1,0 +1,72 @@
+/**
+ * The places at which actors listen over a network of machines: a host, a range of ports, and the host that others dial.
+ */
+import { TransportError } from "@furrow/actor/Transport"
+import * as Address from "@furrow/protocol/Address"
+import * as Effect from "effect/Effect"
+import type * as Net from "node:net"
+import * as Socket from "./socket.ts"
+
+/** The place to listen at, as settings: they cross to every actor. */
+export interface Place {
+  readonly host: string
+  /** The first and the last port. Without it: any that is free. */
+  readonly ports?: readonly [first: number, last: number] | undefined
+  /** The host in addresses that are given out. Without it: `host`. */
+  readonly advertise?: string | undefined
+}
+
+const isPort = (port: unknown): boolean => Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536
+
+const isWildcard = (host: string): boolean => /^[0:.]+$/.test(host) && !/[1-9a-f]/i.test(host)
+
+/** The fault of a place in words, if it has one. */
+export const problemOf = ({ advertise, host, ports }: Place): string | undefined => {
+  const kind = host.includes(":") ? "ip6" : "ip4"
+  if (!Address.parse(`/${kind}/${host}/tcp/0`, { bind: true }).ok) {
+    return `an actor listens at an IPv4 or IPv6 literal, and ${
+      JSON.stringify(host)
+    } is none. A name goes into \`advertise\``
+  }
+  if (ports !== undefined && !(isPort(ports[0]) && isPort(ports[1]) && ports[0] <= ports[1])) {
+    return `the range of ports ${JSON.stringify(ports)} is none: give the first and the last, from 1 to 65535`
+  }
+  if (advertise === undefined) {
+    return isWildcard(host)
+      ? `${host} is every host of this machine, and no host that others can dial: say which one by \`advertise\``
+      : undefined
+  }
+  const dialled = Address.format({ _tag: "Tcp", host: advertise, port: 1 })
+  return Address.parse(dialled).ok && !isWildcard(advertise)
+    ? undefined
+    : `others cannot dial ${JSON.stringify(advertise)}: advertise an IPv4 or IPv6 literal, or the name of a host`
+}
+
+/** Listens at the first port of the range that is free. `serve` waits for no peer. */
+export const listen = <S extends Net.Server>(
+  { advertise, host, ports }: Place,
+  tag: "Tcp" | "Tls",
+  serve: (options: Net.ListenOptions) => Effect.Effect<S, Socket.SystemError>
+): Effect.Effect<readonly [server: S, address: string], TransportError> => {
+  const addressOf = (port: number) => Address.format({ _tag: tag, host: advertise ?? host, port })
+  const [first, last] = ports ?? [0, 0]
+  const attempt = (port: number): Effect.Effect<S, TransportError> =>
+    Effect.catch(serve({ host, port }), (error) => {
+      if (error.code === "EADDRINUSE" && port < last) return attempt(port + 1)
+      const at = Address.format({ _tag: tag, host, port })
+      return Effect.fail(
+        error.code === "EADDRINUSE" && last > 0
+          ? new TransportError({
+            gone: false,
+            reason:
+              `listening at ${host} failed: every port from ${first} to ${last} is taken. Give the tree a larger ` +
+              "range: each actor that is dialled needs one"
+          })
+          : Socket.cannotListen(at, error)
+      )
+    })
+  return Effect.map(
+    attempt(first),
+    (server) => [server, addressOf((server.address() as Net.AddressInfo).port)] as const
+  )
+}

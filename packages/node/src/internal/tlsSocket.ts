@@ -1,0 +1,168 @@
+/**
+ * Actors behind tcp ports, under mutual TLS 1.3: both ends show a certificate of the same authority, and the dialler checks
+ * that it is one for the host that it dialled.
+ *
+ * Certificates say which host this is. That an actor belongs to the tree is proven over this channel by the tree's secret,
+ * and the proof is bound to the channel: it is worth nothing on another.
+ */
+import { type Connection, type Listener, TransportError } from "@furrow/actor/Transport"
+import * as Address from "@furrow/protocol/Address"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import type * as Tls from "node:tls"
+import * as SocketConnection from "../SocketConnection.ts"
+import * as Builtins from "./builtins.ts"
+import * as Listening from "./listening.ts"
+import * as Socket from "./socket.ts"
+
+/** Paths of PEM files. Every process reads them itself. */
+export interface Files {
+  /** Certificates of the authorities that are trusted, and of no others. */
+  readonly ca: string
+  /** The certificate of this host, with those between it and its authority behind it. */
+  readonly cert: string
+  /** Its private key, not encrypted. */
+  readonly key: string
+}
+
+/** Milliseconds for the greeting of TLS, before a stranger has shown a certificate. */
+const greetingMillis = 5_000
+
+/** The exporter of RFC 9266: equal at both ends of a channel, and of no other. */
+const exporter = { label: "EXPORTER-Channel-Binding", bytes: 32 }
+
+const read = (what: keyof Files, path: string): Buffer => {
+  try {
+    return Fs.readFileSync(path)
+  } catch (error) {
+    throw new Error(`the file \`${what}\` cannot be read: ${(error as Error).message}`)
+  }
+}
+
+/** Certificates and versions of one side: a listener takes them as options, a dialler as a context. */
+export interface Means {
+  readonly options: Tls.SecureContextOptions
+  readonly context: Tls.SecureContext
+}
+
+/** Throws where the files cannot be read, or do not go together. */
+export const meansOf = ({ ca, cert, key }: Files): Means => {
+  const versions = { minVersion: "TLSv1.3", maxVersion: "TLSv1.3" } as const
+  const options = { ca: read("ca", ca), cert: read("cert", cert), key: read("key", key), ...versions }
+  try {
+    return { options, context: Builtins.tls().createSecureContext(options) }
+  } catch (error) {
+    throw new Error(`${ca}, ${cert} and ${key} do not go together: ${(error as Error).message}`)
+  }
+}
+
+const connectionOf = (socket: Tls.TLSSocket): Connection => ({
+  ...SocketConnection.make(socket),
+  binding: new Uint8Array(socket.exportKeyingMaterial(exporter.bytes, exporter.label, Buffer.alloc(0)))
+})
+
+const serve = (
+  means: Means,
+  options: Net.ListenOptions,
+  accept: (connection: Connection) => void
+): Effect.Effect<Tls.Server, Socket.SystemError> => {
+  const server = Builtins.tls().createServer({
+    ...means.options,
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: greetingMillis,
+    noDelay: true
+  } as Tls.TlsOptions)
+  // A stranger without a right certificate is closed by Node, and reaches nothing of ours.
+  server.on("tlsClientError", (_, socket) => socket.destroy())
+  server.on("secureConnection", (socket) => accept(connectionOf(socket.pause())))
+  return Socket.listening(server, options)
+}
+
+export const listen = (
+  means: Means,
+  place: Listening.Place,
+  accept: (connection: Connection) => void
+): Effect.Effect<Listener, TransportError> =>
+  Effect.map(
+    Listening.listen(place, "Tls", (options) => serve(means, options, accept)),
+    ([server, address]) => Socket.listenerOf(server, address)
+  )
+
+/** OpenSSL's words for a certificate of the other side that is not right. */
+const wrongCertificates: ReadonlySet<string | undefined> = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "CERT_SIGNATURE_FAILURE",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "ERR_TLS_CERT_ALTNAME_INVALID",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE"
+])
+
+const failure = (address: string, error: Socket.SystemError): TransportError => {
+  const failed = (next: string) =>
+    new TransportError({ gone: false, reason: `dialling ${address} failed (${error.message}): ${next}` })
+  if (wrongCertificates.has(error.code)) {
+    return failed(
+      "the certificate that was shown there is not one of this tree's authority for that host, and valid now"
+    )
+  }
+  return error.code === "EPROTO" || error.code?.startsWith("ERR_SSL_") === true
+    ? failed("there is no TLS 1.3 there, or our own certificate was refused: look at its authority and its dates")
+    : Socket.cannotDial(address, error)
+}
+
+const endedEarly = (): Socket.SystemError =>
+  Object.assign(new Error("the connection ended in the greeting of TLS"), { code: "EPROTO" })
+
+/**
+ * One connection to the listener there. It is there when the other side has taken our certificate, which its first ticket
+ * says: in TLS 1.3 we are done before that. Interrupting it gives it up.
+ */
+export const dial = (
+  { context }: Means,
+  { host, port }: Address.Tls
+): Effect.Effect<Connection, TransportError> =>
+  Effect.callback((resume) => {
+    const address = Address.format({ _tag: "Tls", host, port })
+    const name = Net.isIP(host) === 0 ? { servername: host } : {}
+    const { checkServerIdentity, connect } = Builtins.tls()
+    const socket = connect({
+      host,
+      port,
+      ...name,
+      secureContext: context,
+      minVersion: "TLSv1.3",
+      rejectUnauthorized: true,
+      // Of the host that was dialled, also where that is a literal.
+      checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate)
+    })
+    socket.setNoDelay(true)
+    const fail = (error: Socket.SystemError) => {
+      clearTimeout(deadline)
+      socket.destroy()
+      resume(Effect.fail(failure(address, error)))
+    }
+    const ended = () => fail(endedEarly())
+    const deadline = setTimeout(() => fail(Socket.noAnswer()), Socket.dialTimeouts.answerMillis)
+    socket.on("error", fail)
+    socket.on("end", ended)
+    socket.on("close", ended)
+    const taken = () => {
+      if (socket.destroyed) return
+      clearTimeout(deadline)
+      socket.off("error", fail).off("end", ended).off("close", ended).pause()
+      resume(Effect.succeed(connectionOf(socket)))
+    }
+    // Not in that turn: OpenSSL is in the middle of reading, and a write would wait for the next read.
+    socket.once("session", () => setImmediate(taken))
+    return Effect.sync(() => {
+      clearTimeout(deadline)
+      socket.on("error", () => {})
+      socket.destroy()
+    })
+  })
