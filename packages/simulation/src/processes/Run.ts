@@ -31,7 +31,9 @@ const limitMillis = 120_000
 /** Milliseconds for what a program leaves until it is gone. */
 const goneMillis = 15_000
 
-const signal = (pid: number, name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void => {
+type Signal = "SIGKILL" | "SIGTERM" | "SIGSTOP" | "SIGCONT"
+
+const signal = (pid: number, name: Signal): void => {
   try {
     process.kill(pid, name)
   } catch {
@@ -41,7 +43,7 @@ const signal = (pid: number, name: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void => {
 
 /** Does to a process what steps may do to an actor. A process has no wall clock of its own. */
 const worldOf = ({ handles }: Started, note: (actor: string, text: string) => void): Simulation.World["Service"] => {
-  const send = (actor: string, name: "SIGKILL" | "SIGSTOP" | "SIGCONT") =>
+  const send = (actor: string, name: Signal) =>
     Effect.sync(() => {
       const pid = handles.get(actor)?.actor.pid
       if (pid !== undefined) signal(pid, name)
@@ -49,6 +51,7 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
   return {
     note: (text) => Effect.sync(() => note("root", text)),
     kill: (actor) => send(actor, "SIGKILL"),
+    terminate: (actor) => send(actor, "SIGTERM"),
     stop: (actor, duration) =>
       Effect.andThen(
         send(actor, "SIGSTOP"),
