@@ -97,7 +97,7 @@ class MemoryProcess implements ProcessHandle {
   private observe(fiber: Fiber.Fiber<ChildMain.Ended>): void {
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      // Its last word is still on its way: its end of the connection goes after that. A killed actor says and hears
+      // The actor's last word is still on its way: its end of the connection goes after that. A killed actor says and hears
       // nothing more: its handlers are interrupted, and no new one starts in it.
       if (this.killed === undefined) this.far.end()
       else this.far.destroy()

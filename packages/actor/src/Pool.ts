@@ -84,7 +84,7 @@ export interface MapOptions<in I> extends Omit<TaskOptions, "key"> {
   readonly concurrency?: number | undefined
   /** The key of an item. */
   readonly key?: ((item: I) => string) | undefined
-  /** Told after every item that is done: how many are, and how many are being worked on. */
+  /** Called after every item that is done, with the numbers of items that are done and in work. */
   readonly progress?: ((progress: { readonly done: number; readonly running: number }) => void) | undefined
 }
 

@@ -282,7 +282,7 @@ const opened = (
       () => Scope.close(own, Exit.void)
     )
     if (Option.isSome(found)) return found.value
-    // It has ended for good in this moment: a share of it is of no use.
+    // The actor has ended for good in this moment: a share of it is of no use.
     yield* Scope.close(own, Exit.void)
     yield* directory.stale(ref.actor.uuid)
     yield* Effect.sleep(askAgainMillis)

@@ -109,7 +109,7 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
    * there in time. When a supervisor starts the topic again it says `Gap`, and goes on with what the successor has kept.
    */
   readonly subscribe: (options?: SubscribeOptions<K>) => Stream.Stream<Element<A, K>, ActorError, Self>
-  /** Its subscribers, the publishers that wait for one of them, and the messages that it keeps for later ones. */
+  /** The topic's subscribers, the publishers that wait for one of them, and the messages that it keeps for later ones. */
   readonly statistics: Effect.Effect<TopicSnapshot, ActorError, Self>
   /** Makes the module that exports it the topic's actor. */
   readonly serve: () => Served<Self>

@@ -20,7 +20,7 @@ export interface Outcome {
 
 export interface Case {
   readonly name: string
-  /** Over which transports it can be tried (default: both), and whether a quick run tries it over tcp too. */
+  /** The transports that an attack can use (default: both), and whether a quick run tries it over tcp too. */
   readonly over?: "unix" | undefined
   readonly quickTcp?: boolean | undefined
   /** Left out of a quick run. */
@@ -54,7 +54,7 @@ const bounds = {
   /** A call takes longer than this (milliseconds): the tree was not served any more. */
   worst: 2_500,
   memory: 96,
-  /** Until descriptors and connections are what they were. */
+  /** The bound until descriptors and connections are back at their first numbers. */
   settled: 6_000,
   /** Slices of work arrive a little later than they are made. */
   late: 300

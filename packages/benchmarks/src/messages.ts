@@ -79,7 +79,7 @@ const cancels = Effect.fnUntraced(function*(portal: Portal, count: number) {
   return total / count
 })
 
-/** The same right after so many bytes were sent on the connection. */
+/** A cancel right behind a number of bytes on its connection. */
 const cancelBehind = (portal: Portal, bytes: number): Take => {
   const value = new Uint8Array(bytes)
   return Effect.gen(function*() {

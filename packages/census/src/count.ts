@@ -25,9 +25,9 @@ export interface Options {
 export interface Census {
   readonly rows: ReadonlyMap<string, Row>
   readonly actors: number
-  /** From the first start to the last actor ready. */
+  /** The time from the first start to the last actor ready. */
   readonly starting: Duration.Duration
-  /** From all actors ready to the last row here. */
+  /** The time from all actors ready to the last row in this process. */
   readonly counting: Duration.Duration
   readonly killed: number
   readonly replaced: number
@@ -56,7 +56,7 @@ const kill = (pid: number): void => {
   try {
     process.kill(pid, "SIGKILL")
   } catch {
-    // It died by itself before we came.
+    // The actor died by itself before we came.
   }
 }
 

@@ -11,7 +11,7 @@ export interface Totals {
   readonly lines: Measured["lines"]
   readonly functions: number
   readonly imports: number
-  /** Over every file's name and what was found: two counts that say the same have the same. */
+  /** A hash over every file's name and findings: two counts with equal findings have equal fingerprints. */
   readonly fingerprint: string
 }
 

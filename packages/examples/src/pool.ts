@@ -40,7 +40,7 @@ export const thumbnail = Actor.fn("thumbnail", {
   })
 )
 
-/** It begins, and never ends: the post is slow. */
+/** The task begins, and never ends: the post is slow. */
 export const letter = Actor.stream("letter", { module: import.meta.url, success: Schema.String })(() =>
   Stream.concat(Stream.make("begun"), Stream.never)
 )

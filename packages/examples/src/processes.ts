@@ -17,7 +17,7 @@ const readProc = (pid: string): ReadonlyArray<Row> => {
     const status = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
     return [{ pid: Number(pid), parent: Number(status.slice(status.lastIndexOf(")") + 4).split(" ")[0]), title }]
   } catch {
-    return [] // It ended while we looked.
+    return [] // The process ended while we looked.
   }
 }
 

@@ -27,7 +27,7 @@ import * as Stream from "effect/Stream"
 
 const script = (text: string) => ChildProcess.make("/bin/sh", ["-c", text])
 
-/** It starts a process in its group, says that it is ready, and stays. */
+/** The program starts a process in its group, says that it is ready, and stays. */
 class Server extends Program.Service<Server>()("server", {
   command: script("sleep 1000 & echo listening as process $$; wait"),
   ready: Program.line("listening"),

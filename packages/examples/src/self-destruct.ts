@@ -42,7 +42,7 @@ const branch = (level: number, doomed: boolean) =>
     yield* Actor.forkInActor(grow({ level: level + 1, doomed: false }))
   }))
 
-// Its handler calls it again, so its type has to be written down.
+// The endpoint's handler calls it again, so its type has to be written down.
 export const grow = Actor.fn("grow", {
   module: import.meta.url,
   payload: { level: Schema.Int, doomed: Schema.Boolean },

@@ -22,7 +22,7 @@ export interface Verdict {
 export const isWanted = ({ case: { wanted }, seen, skipped }: Verdict): boolean =>
   skipped !== undefined || wanted.join("\n") === seen.join("\n")
 
-/** Until a program has ended, and all that it started: time alone fails a case that hangs. */
+/** The bound for the end of a program and of all that it started: time alone fails a case that hangs. */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
 /** Parts that differ from run to run become a word in angle brackets; of a stack the program's own frames are kept. */

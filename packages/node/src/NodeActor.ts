@@ -148,7 +148,7 @@ export const runMain = <A, E, E2 = never>(
         // A program that succeeds may have said itself how it went.
         if (wanted !== 0) process.exitCode = wanted
         root.release()
-        // Only where it must be said: a success may still have output on its way, and nothing of ours keeps it alive.
+        // Sets the code only where it differs from 0: a success may still have output on its way, and nothing of ours keeps it alive.
         if (Exit.isFailure(exit) || ended !== undefined) process.exit()
       })
     })

@@ -36,7 +36,7 @@ export interface Options {
    * passes on what its own actors write, so it is the root that decides.
    */
   readonly stdout?: Output | undefined
-  /** The same for stderr. Default: the root's stderr. */
+  /** The target of stderr, as `stdout` is for the other stream. Default: the root's stderr. */
   readonly stderr?: Output | undefined
 }
 

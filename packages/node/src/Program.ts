@@ -107,9 +107,9 @@ export interface Program {
   readonly output: Stream.Stream<Line>
   /** Waits for a line that matches, of all that come from now on: it misses none. It waits for ever where none comes. */
   readonly line: (pattern: RegExp | string) => Effect.Effect<Line>
-  /** Its last 20 lines of both streams. */
+  /** The program's last 20 lines of both streams. */
   readonly lastLines: Effect.Effect<ReadonlyArray<string>>
-  /** Its stdin, where the command has the option `stdin: "pipe"`. Default: it reads nothing. */
+  /** The program's stdin, where the command has the option `stdin: "pipe"`. Default: it reads nothing. */
   readonly stdin: Sink.Sink<void, Uint8Array, never, PlatformError>
   /** Sends a signal to its process alone, as SIGHUP to read its configuration again. Ended, it is sent nothing. */
   readonly signal: (signal: ChildProcess.Signal) => Effect.Effect<void>
@@ -259,7 +259,7 @@ const started = (
     const running = new Running(settings, handle, scope, yield* makeHub, guard ?? unguarded, child)
     yield* running.begin
     const { gate } = launch
-    // It may have been killed meanwhile: then its exit says so.
+    // The program may have been killed meanwhile: then its exit says so.
     const open = gate === undefined
       ? Effect.void
       : Effect.ignore(Stream.run(Stream.make(new TextEncoder().encode("\n")), handle.getInputFd(gate)))

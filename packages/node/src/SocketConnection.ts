@@ -149,7 +149,7 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       handlers = given
       if (reader !== undefined) reader.subscribe(given)
       else socket.on("data", (chunk: Buffer) => given.data(plain(chunk)))
-      // Also a socket that was paused until it has a reader.
+      // Resumes a socket that was paused until it had a reader, too.
       socket.resume()
       socket.on("drain", () => given.drain())
       if (ended) setImmediate(() => given.end(reason))

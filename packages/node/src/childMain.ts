@@ -21,7 +21,7 @@ if (bundle === undefined) {
   // First of all: imports of the user's module must meet the modules of the bundle.
   installOneEffect(bundle)
   const { runChild } = await import(bundle.entry) as { readonly runChild: typeof RunChild }
-  // It has none: Node would look through all of it for the place of one.
+  // The bundle has no source map. Enabled earlier, Node would search the whole bundle for one.
   process.setSourceMapsEnabled(true)
   await runChild()
 }

@@ -30,7 +30,7 @@ import { giveGo, type Report, reports } from "./tree/report.ts"
 
 export interface Verdict {
   readonly cell: Cell
-  /** Until everything was gone, in milliseconds; `undefined` where something never was. */
+  /** Milliseconds until everything was gone; `undefined` where a process stayed. */
   readonly millis: number | undefined
   /** The faults: the cell failed. */
   readonly problems: ReadonlyArray<string>
@@ -61,7 +61,7 @@ class Scene {
     this.cell = cell
     const flags = cell.who === "root" && cell.how === "oom" ? [`--max-old-space-size=${smallHeap}`] : []
     const argv = [...process.execArgv, ...flags, root, JSON.stringify(cell), this.folder]
-    // Not even a killed matrix may leave a root behind.
+    // A killed matrix leaves no root behind, either.
     const [file, ...args] = cell.rights === "capable"
       ? [...Privileged.asNobody, "--pdeathsig", "KILL", "--", Privileged.shared().file]
       : ["setpriv", "--pdeathsig", "KILL", "--", process.execPath]

@@ -9,7 +9,7 @@ import * as Fs from "node:fs"
 export interface Found {
   readonly pid: number
   readonly state: string
-  /** Its command line, or the title it gave itself. */
+  /** The process's command line, or the title it gave itself. */
   readonly command: string
 }
 
@@ -20,7 +20,7 @@ const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // It ended while we looked.
+    // The process ended while we looked.
     return undefined
   }
 }

@@ -116,9 +116,9 @@ export type Greeted =
 
 export type Action =
   | { readonly _tag: "Send"; readonly message: Message }
-  /** To the dialog that the word is for. */
+  /** Hands the word to its dialog. */
   | { readonly _tag: "Deliver" }
-  /** To the owner. */
+  /** Hands the word to the owner. */
   | { readonly _tag: "Tell" }
   | { readonly _tag: "Replay"; readonly words: ReadonlyArray<Message> }
   /** Answers the cancel of a dialog that has not begun here. */

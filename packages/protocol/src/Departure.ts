@@ -44,7 +44,7 @@ interface Large {
 export interface State {
   /** Under way, by turn. */
   readonly leaving: ReadonlyArray<Large>
-  /** Not begun: there is no room for them among those. */
+  /** Calls that have not begun, because all permits for parts are taken. */
   readonly waiting: ReadonlyArray<Large>
 }
 

@@ -5,7 +5,7 @@
  */
 import { format } from "effect/Formatter"
 
-/** Its message; of an error without one its name and fields, of another value the value itself. */
+/** The error's message; of an error without one its name and fields, of another value the value itself. */
 export const described = (thrown: unknown): string => {
   if (!(thrown instanceof Error)) return typeof thrown === "string" ? thrown : format(thrown)
   if (thrown.message !== "") return thrown.message

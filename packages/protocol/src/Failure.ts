@@ -47,12 +47,12 @@ export const Began = Schema.Literals(["no", "maybe"])
 export const Lost = Schema.Union([
   Schema.TaggedStruct("Exited", { code: Schema.Int }),
   Schema.TaggedStruct("Signalled", { signal: Schema.String }),
-  /** Its owner sent the signal, for this reason. */
+  /** The actor's owner sent the signal, for this reason. */
   Schema.TaggedStruct("Killed", { signal: Schema.String, reason: Schema.String }),
-  /** Its heap was full; `limit` is the one it was started with, in MiB. */
+  /** The actor's heap was full; `limit` is the one it was started with, in MiB. */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
-  /** It was killed, and its exit was never reported: it may still be there. */
+  /** The actor was killed, and its exit was never reported: it may still be there. */
   Schema.TaggedStruct("Unreported", {})
 ])
 
@@ -109,7 +109,7 @@ export const encode = (failure: Failure): Uint8Array => {
   return Hot.general(failure, encoded.value)
 }
 
-/** The same back, or the fault of a payload that is no failure. */
+/** Decodes a failure, or names the fault of a payload that is none. */
 export const decode = (payload: Uint8Array): Payload.Result<Failure> => {
   if (Hot.isGeneral(payload)) return codec().decode(payload.subarray(1))
   const failure = Hot.decode(payload)
@@ -147,7 +147,7 @@ export const encodeFarewell = (farewell: Farewell): Payload.Result<Uint8Array> =
   return encoded.ok ? { ok: true, value: HotFarewell.general(encoded.value) } : encoded
 }
 
-/** The same back, or the fault of a payload that is no farewell. */
+/** Decodes a farewell, or names the fault of a payload that is none. */
 export const decodeFarewell = (payload: Uint8Array): Payload.Result<Farewell> => {
   if (HotFarewell.isGeneral(payload)) return farewellCodec().decode(payload.subarray(1))
   const farewell = HotFarewell.decode(payload)

@@ -50,7 +50,7 @@ export const nonceSize = 32
 export type Config =
   | {
     readonly side: "dialler"
-    /** Its nonce is the authenticator's. */
+    /** The dialler's greeting. Its nonce is the authenticator's. */
     readonly hello: Hello
     readonly auth?: Authenticator | undefined
     /** The uuid of the actor that is meant; without it a proof is made for any actor that answers. */
@@ -60,7 +60,7 @@ export type Config =
   }
   | {
     readonly side: "acceptor"
-    /** Its proof is the authenticator's. */
+    /** The side's proof is the authenticator's. */
     readonly welcome: Welcome
     /** `undefined` lets the peer in. */
     readonly judge: (hello: Hello) => Refusal | undefined

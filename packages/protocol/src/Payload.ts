@@ -136,7 +136,7 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
     recursive ??= isRecursive(schema)
-    // It is written at any depth, and read down to a limit: what the reader would refuse is refused here.
+    // The payload is written at any depth, and read down to a limit: what the reader would refuse is refused here.
     if (recursive && mayBeDeep(value, encoded.bytes.length)) decode(encoded.bytes)
     return encoded
   }
@@ -168,7 +168,7 @@ const lazily = <A>(make: () => A): () => A => {
 const placesOf = <S extends Data>(schema: S) => {
   const withPlaces = Large.withPlaces(schema)
   const encoder = SchemaBinary.encoder(withNegativeZeros(withPlaces))
-  // Its payloads are small, and the values that it reads are not.
+  // The payloads of this decoder are small, and the values that it reads are not.
   const { decode } = decoder(withPlaces, 0)
   return {
     encode: (value: unknown): Encoded => Large.write(() => encoder.encode(value)),

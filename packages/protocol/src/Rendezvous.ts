@@ -33,7 +33,7 @@ export interface State<C, S> {
   readonly self: string
   /** `ending`: nothing new is dialled, and no peer is let in. `closed`: there is no connection any more. */
   readonly phase: "open" | "ending" | "closed"
-  /** By the uuid of the peer; one that is not here is gone. */
+  /** Connections and dials by the uuid of the peer; a peer without an entry is gone. */
   readonly links: ReadonlyMap<string, Link<C>>
   /** The oldest first. */
   readonly strangers: ReadonlyMap<S, "unknown" | "refused">
@@ -51,7 +51,7 @@ export type Input<C, S, E> =
   | { readonly _tag: "Ended"; readonly peer: string; readonly connection: C }
   | { readonly _tag: "StrangerCame"; readonly stranger: S }
   | { readonly _tag: "StrangerAdmitted"; readonly stranger: S; readonly peer: string; readonly connection: C }
-  /** It was told why; `reason` is undefined where it is a peer that dialled at the same time. */
+  /** The peer was told why; `reason` is undefined where it is a peer that dialled at the same time. */
   | { readonly _tag: "StrangerRefused"; readonly stranger: S; readonly reason: string | undefined }
   | { readonly _tag: "StrangerEnded"; readonly stranger: S; readonly reason: string }
   | { readonly _tag: "StrangerLate"; readonly stranger: S }
@@ -66,12 +66,12 @@ export type Action<C, S, E> =
   | { readonly _tag: "AwaitRetry"; readonly peer: string }
   /** Calls the dial that runs off. */
   | { readonly _tag: "StopDial"; readonly peer: string }
-  /** To everybody who waits for a connection. */
+  /** Answers every caller that waits for a connection. */
   | { readonly _tag: "Answer"; readonly peer: string; readonly connection: C }
   | { readonly _tag: "Fail"; readonly peer: string; readonly why: "late" | "ending" | { readonly error: E } }
   /** Serve the peer over its new connection. */
   | { readonly _tag: "Serve"; readonly peer: string; readonly connection: C }
-  /** It was in place of a new one, and is dead though its end has not been seen. */
+  /** Close the connection that stands in place of a new one: it is dead, though its end has not been seen. */
   | { readonly _tag: "CloseStale"; readonly connection: C }
   | { readonly _tag: "TakeLeave"; readonly connection: C }
   | { readonly _tag: "Cut"; readonly connection: C }

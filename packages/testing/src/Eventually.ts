@@ -26,7 +26,7 @@ export interface Options {
 }
 
 /**
- * It did not become true in time. `last` is what was wrong when it was looked at last.
+ * The condition did not become true in time. `last` is what was wrong when it was looked at last.
  *
  * @since 0.1.0
  */

@@ -60,7 +60,7 @@ export interface Link {
   /** Nothing passes any more, in either direction, until `release`. */
   readonly hold: () => void
   readonly release: () => void
-  /** From now on these throw, which no driver may do. */
+  /** Makes these methods throw from now on, which no driver may do. */
   readonly throwIn: (...functions: ReadonlyArray<Throws>) => void
   readonly isCut: boolean
 }

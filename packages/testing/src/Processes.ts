@@ -21,7 +21,7 @@ export interface Process {
   readonly pid: number
   readonly parent: number
   readonly state: string
-  /** Its command line, or the title it gave itself. */
+  /** The process's command line, or the title it gave itself. */
   readonly command: string
 }
 
@@ -31,7 +31,7 @@ const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // It ended while we looked.
+    // The process ended while we looked.
     return undefined
   }
 }

@@ -45,12 +45,12 @@ export interface Ended {
  */
 export interface Program {
   readonly pid: number
-  /** Its output so far. */
+  /** The program's output so far. */
   readonly stdout: () => string
   readonly stderr: () => string
   /** Waits until its stdout matches; the failure shows what there is instead. */
   readonly says: (text: RegExp, options?: Eventually.Options) => Effect.Effect<RegExpExecArray, Eventually.NotInTime>
-  /** To the program alone, as another process would send it. */
+  /** Sends a signal to the program alone, as another process would. */
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Closes our end of its output: what it writes next fails with EPIPE. */
   readonly deafen: Effect.Effect<void>

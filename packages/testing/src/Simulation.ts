@@ -104,7 +104,7 @@ export interface Run<A = unknown, E = unknown> {
   /** How long it took, in virtual milliseconds and in choices. */
   readonly millis: number
   readonly choices: number
-  /** The same for two runs that made the same choices. */
+  /** A hash of the choices: equal for two runs that made the same choices. */
   readonly fingerprint: number
 }
 
@@ -190,7 +190,7 @@ const simulate = async <A, E, R>(
     () =>
       Effect.runForkWith(context)(whole as Effect.Effect<A, E | RuntimeLayerError>).addObserver((done) => {
         exit = done
-        // Its program is over, and so is its process.
+        // The actor's program is over, and so is its process.
         kernel.end(root)
       })
   )

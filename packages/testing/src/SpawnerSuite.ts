@@ -352,7 +352,7 @@ const processes: Record<string, Body> = {
           yield* Eventually.pause(millis)
           yield* Fiber.interrupt(starting)
           const exit = yield* Fiber.await(starting)
-          // It may have been there before: then it is ours to end.
+          // The process may have been there before: then it is ours to end.
           if (exit._tag === "Success") yield* kill(exit.value)
         }))
     )

@@ -229,7 +229,7 @@ const cases = {
         const dialling = yield* Effect.forkChild(transport.dial(here.listener.address), { startImmediately: true })
         yield* Fiber.interrupt(dialling)
         const exit = yield* Fiber.await(dialling)
-        // It may have been there at once: then it is ours to close.
+        // The connection may have been there at once: then it is ours to close.
         if (exit._tag === "Success") exit.value.destroy()
       }
       yield* settled

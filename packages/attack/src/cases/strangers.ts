@@ -46,7 +46,7 @@ export const refusal = (client: Client): string => {
   return word?._tag === "Refuse" ? `refused: ${word.reason}` : word?._tag === "Violation" ? word.rule : "closed"
 }
 
-/** The same from every door; the figure is what the stranger was told. */
+/** Repeats the attack at every door; the figure is the answer to the stranger. */
 const knocking =
   (title: string, knock: (client: Client, field: Field) => Promise<void> | void, expects?: string) =>
   async (field: Field): Promise<Outcome> => {

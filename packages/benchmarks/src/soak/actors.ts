@@ -29,7 +29,7 @@ export const weigh = Actor.fn("weigh", { module, payload: { bytes: Schema.Uint8A
   { bytes }
 ) => Effect.succeed(bytes.length))
 
-/** Its process does nothing else meanwhile. */
+/** The actor's process does nothing else meanwhile. */
 export const spin = Actor.fn("spin", { module, payload: { millis: Schema.Int } })(({ millis }) =>
   Effect.sync(() => {
     const end = performance.now() + millis

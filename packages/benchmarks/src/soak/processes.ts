@@ -38,7 +38,7 @@ export const descendants = (root: number): number => {
       const stat = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
       return [[Number(pid), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1])] as const]
     } catch {
-      // It ended while we looked.
+      // The process ended while we looked.
       return []
     }
   })

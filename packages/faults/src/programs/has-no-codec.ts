@@ -10,7 +10,7 @@ class Handle {
   readonly fd = 3
 }
 
-/** Looked at when it is used, and not before. */
+/** A schema whose faults show when it is used, and not before. */
 const handle = Schema.suspend(() => Schema.instanceOf(Handle))
 
 export const items = Actor.stream("items", { module: import.meta.url, success: handle })(() =>

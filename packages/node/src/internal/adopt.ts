@@ -24,7 +24,7 @@ export const adopt = (made: Net.Socket): Connection => {
   const socket = new Net.Socket(
     { handle, onread: reader.onread, allowHalfOpen: made.allowHalfOpen } as Net.SocketConstructorOpts
   )
-  // Its maker waits for the end of the first: a child process, or a server that counts its connections.
+  // The maker of the first socket waits for its end: a child process, or a server that counts its connections.
   socket.once("close", () => made.destroy())
   return SocketConnection.make(socket, reader)
 }

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url"
 const ownFlags =
   /^--(inspect|watch|test|cpu-prof|heap-prof|prof|trace-event|redirect-warnings|report-on|input-type|eval=|print=)/
 const evalFlags = new Set(["-i", "--interactive", "-c", "--check"])
-/** The same, with a value behind them that may look like a flag. */
+/** Flags with a value behind them that may look like a flag. */
 const evalFlagsWithCode = new Set(["-e", "--eval", "-p", "--print", "-pe"])
 
 /**
@@ -47,7 +47,7 @@ const resolved = (flag: string, value: string, folder: string): string => {
   return flag === "--require" || flag === "-r" ? path : pathToFileURL(path).href
 }
 
-/** The same flags for a process in any folder: a relative path means the folder where this process was started. */
+/** Flags for a process in any folder: a relative path means the folder where this process was started. */
 export const resolvedFlags = (flags: ReadonlyArray<string>, folder: string): ReadonlyArray<string> =>
   flags.map((flag, i) => {
     const before = flags[i - 1]

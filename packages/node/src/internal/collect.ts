@@ -10,7 +10,7 @@ import type * as Vm from "node:vm"
 /** An actor has been quiet when it took next to no time of the processor for this long. */
 const quietMillis = 250
 const quietCpuMicros = 5_000
-/** After these, what it has allocated is mostly its own, and V8 collects on its own account. */
+/** Looks after which an actor's memory is mostly its own work, which V8 collects on its own account. */
 const maxLooks = 20
 
 type Collect = NonNullable<typeof globalThis.gc>

@@ -57,7 +57,7 @@ const isOf = (tag: "Unix" | "Tcp" | "Tls") => (address: string): boolean => {
   return found.ok && found.value._tag === tag
 }
 
-/** After the death of an actor its own actors die: so long (milliseconds) until what they leave is looked for. */
+/** Milliseconds between the death of an actor and the second sweep, which removes the leftovers of its own actors. */
 const orphanSweepMillis = 1000
 
 /** Removes what the dead leave in a tree's folder: at once, and once more when what was below them is dead too. */
@@ -90,7 +90,7 @@ const cleaner = (tree: string) => {
  */
 export const unix = (folder: string): TransportDriver["Service"] => ({
   dials: isOf("Unix"),
-  // Neither waits for a peer: interrupted in between it would leave a socket without an owner.
+  // Listening and dialling wait for no peer: interrupted in between they would leave a socket without an owner.
   listen: (actor, accept) =>
     Effect.uninterruptible(
       Effect.suspend(() => hasUnixSockets ? listenUnix(folder, actor, accept) : refused(noUnixSockets))

@@ -80,7 +80,7 @@ export const losesDeathSignal = (file = "/proc/self/auxv"): boolean => {
   try {
     bytes = Fs.readFileSync(file)
   } catch (error) {
-    // It belongs to root then, because the program is a privileged one.
+    // The file belongs to root then, because the program is a privileged one.
     return (error as NodeJS.ErrnoException).code === "EACCES"
   }
   const words = new BigUint64Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~15)))
@@ -174,7 +174,7 @@ interface Options {
 }
 
 export class Guard {
-  /** Its text on an actor's command line. */
+  /** The guard's text on an actor's command line. */
   readonly commandLineArgument: string
   private readonly options: Options
   private registry: number | undefined
@@ -229,7 +229,7 @@ export class Guard {
     if (this.registry !== undefined) this.tell(`+ ${group} ${process.pid} ${Warden.startOf(group)}`)
   }
 
-  /** It was reaped: what it had started, and what that had started, is killed with it. */
+  /** The actor was reaped: what it had started, and what that had started, is killed with it. */
   ended(group: number): void {
     this.options.watch?.say({ group, began: false })
     this.tell(`- ${group}`)

@@ -8,7 +8,7 @@
 import type * as Module from "node:module"
 import type { RuntimeBundle } from "./runtimeBundle.ts"
 
-/** Not imported: see runtimeBundle.ts. */
+/** Taken from the process instead of imported: see runtimeBundle.ts. */
 const Fs = process.getBuiltinModule("node:fs")
 const { registerHooks } = process.getBuiltinModule("node:module")
 const { fileURLToPath } = process.getBuiltinModule("node:url")

@@ -86,7 +86,7 @@ class Joint {
     by.flow()
   }
 
-  /** Its turn comes when the holder's line ends, or has not ended for too long. */
+  /** Queues a copy. Its turn comes when the holder's line ends, or has not ended for too long. */
   enqueue(copy: Copy): void {
     this.queued.add(copy)
     this.forget ??= later(maxHoldMillis, this.release)

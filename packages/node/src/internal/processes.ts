@@ -44,7 +44,7 @@ const padding = "-".repeat(64)
 const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
   argv === undefined ? process.argv.slice(1) : [process.argv[1] ?? "", ...argv]
 
-/** After a process ended, for the rest of its output. */
+/** Milliseconds after the end of a process for the rest of its output. */
 const outputGraceMillis = 50
 
 /** The debugger's id lets any user run code in the actor: it is said on the actor's stderr, and nowhere else. */
@@ -64,13 +64,13 @@ const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> =
   ]
 }
 
-/** So long (milliseconds) SIGKILL may take, which the kernel does not put off but for a call that it cannot break off. */
+/** Milliseconds that a SIGKILL may take, which the kernel does not put off but for a call that it cannot break off. */
 const killBoundMillis = 10_000
 
 /** A process's requests of its surroundings. */
 interface Surroundings {
   readonly guard: Guard
-  /** It has ended, and the kernel may use its number again. */
+  /** The process has ended, and the kernel may use its number again. */
   readonly reaped: () => void
   readonly log: (line: Effect.Effect<void>) => void
   readonly outputs: Outputs

@@ -116,7 +116,7 @@ const search = (isLate: typeof isPreloading): RuntimeBundle | undefined => {
 /** The bundle that preload.ts found; absent where that file did not run. */
 let first: { readonly bundle: RuntimeBundle | undefined } | undefined
 
-/** The same, asked before anything that is preloaded. */
+/** Finds the bundle before any preloaded module is loaded. */
 export const findFirst = (): RuntimeBundle | undefined => {
   first = { bundle: search(isTooLate) }
   return first.bundle

@@ -36,7 +36,7 @@ const isFolder = (path: string): boolean => lstat(path)?.isDirectory() === true
 /** The place of the folders of this user's trees, unless an option says otherwise. */
 export const defaultRuntimeFolder = (): string => {
   const given = process.env["XDG_RUNTIME_DIR"]
-  // After `su` or `sudo` it may still be that of another user.
+  // After `su` or `sudo` the variable may still name the folder of another user.
   if (given !== undefined && Path.isAbsolute(given) && isFolder(given) && lstat(given)?.uid === ownUid()) {
     return Path.join(given, "furrow")
   }
@@ -98,7 +98,7 @@ const walkTo = (path: string): void => {
     const next = Path.join(at, name)
     const found = lstat(next)
     if (found === undefined) {
-      // Looked at again: another process may have made it meanwhile.
+      // Checks the folder again: another process may have made it meanwhile.
       makeFolder(next)
       if (lstat(next) === undefined) throw new Vanished(next)
       continue
@@ -230,7 +230,7 @@ const unlink = (path: string): void => {
   try {
     Fs.unlinkSync(path)
   } catch {
-    // It never was, or another process was faster.
+    // The file never was, or another process removed it first.
   }
 }
 

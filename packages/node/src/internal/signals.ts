@@ -13,7 +13,7 @@ export const codeOf = (error: unknown): string | undefined => (error as NodeJS.E
 /** Darwin answers EPERM for a group in which all are dead and not reaped; then its leader is not found either. */
 const isDeadGroup = (pid: number): boolean => process.platform === "darwin" && pid < 0 && send(-pid, 0) !== "forbidden"
 
-/** To one process, or to a group where the number is negative; 0 only asks. */
+/** Sends a signal to one process, or to a group where the number is negative; 0 only asks. */
 export const send = (pid: number, signal: NodeJS.Signals | 0): Answer => {
   try {
     process.kill(pid, signal)

@@ -9,7 +9,7 @@
  */
 const youngMiB = 8
 
-/** They stand before the flags of the program, which may say otherwise. */
+/** These flags stand before those of the program, which may override them. */
 export const startFlags: ReadonlyArray<string> = [`--min-semi-space-size=${youngMiB}`]
 
 /** Takes the flags of an actor's start out of `process.execArgv`; called once, in an actor. */

@@ -25,7 +25,7 @@ export const tell = (error: unknown, before = ""): void => {
   try {
     process.stderr.write(`${before}${text}\n`)
   } catch {
-    // It has no reader.
+    // Standard error has no reader.
   }
 }
 

@@ -20,7 +20,7 @@ const shell = "/bin/sh"
 /** True when there is a shell for it. */
 export const isPossible = (): boolean => process.platform !== "win32" && Fs.existsSync(shell)
 
-/** Both outlive what the terminal and the service manager send to everybody. */
+/** Both outlive the signals that a terminal or a service manager sends to every process. */
 const deaf = "trap '' HUP INT TERM TSTP\n"
 
 /**

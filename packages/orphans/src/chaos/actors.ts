@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as ChildProcess from "node:child_process"
 import type { Shape } from "./plan.ts"
 
-/** Its own error, or what became of an actor below it. */
+/** The actor's own error, or what became of an actor below it. */
 export class Broken extends Schema.TaggedError<Broken>()("Broken", { text: Schema.String }) {}
 
 const ShapeSchema: Schema.Codec<Shape> = Schema.Struct({

@@ -81,7 +81,7 @@ export const plan = (seed: number, round: number): Plan => {
     tree: shape(one([0, 1, 2, 2, 3])),
     owner: one(owners),
     enough: one(enoughs),
-    // From the middle of the first start to well after the last one.
+    // A time between the middle of the first start and well after the last one.
     after: 50 + below(next() < 0.4 ? 500 : 3_000),
     faults: Array.from({ length: calm ? 0 : one([0, 1, 1, 2, 4]) }, () => ({
       kind: one(kinds),

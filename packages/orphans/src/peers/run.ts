@@ -16,7 +16,7 @@ import type { Job } from "./work.ts"
 
 interface Peer {
   readonly name: string
-  /** Its origin; nothing for a builtin of Node. */
+  /** The package that a peer comes from; undefined for a builtin of Node. */
   readonly package: string | undefined
 }
 

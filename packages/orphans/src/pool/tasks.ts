@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Fs from "node:fs"
 
-/** Its own error. */
+/** The task's own error. */
 export class Refused extends Schema.TaggedError<Refused>()("Refused", { id: Schema.Int }) {}
 
 const payload = {

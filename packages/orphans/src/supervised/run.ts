@@ -43,7 +43,7 @@ class Scene {
   constructor(plan: Plan) {
     this.plan = plan
     Fs.writeFileSync(Book.accountsOf(this.folder), "")
-    // Not even a killed judge may leave a root behind.
+    // A killed judge leaves no root behind, either.
     const args = ["--pdeathsig", "KILL", "--", process.execPath, ...process.execArgv, root, JSON.stringify(plan)]
     this.child = ChildProcess.spawn("setpriv", args, {
       stdio: ["ignore", "ignore", "pipe"],

@@ -21,7 +21,7 @@ const payload = {
   where: Schema.Literals(["all", "leaf"]),
   /** Levels below this one. */
   depth: Schema.Int,
-  /** It is the one that dies, in this way, and is in no state itself. */
+  /** The actor is the one that dies, in this way, and is in no state itself. */
   dies: Schema.NullOr(Schema.String)
 }
 

@@ -8,7 +8,7 @@ import * as Path from "node:path"
 export type Report =
   /** A process is there, with what it started itself. */
   | { readonly _tag: "Up"; readonly name: string; readonly pid: number; readonly subprocesses: ReadonlyArray<number> }
-  /** It is about to block. */
+  /** The actor is about to block. */
   | { readonly _tag: "In"; readonly pid: number }
   /** How the call on the inner actor that died ended, and what its owner was told of its end. */
   | { readonly _tag: "Heard"; readonly call: string; readonly end: string }

@@ -145,7 +145,7 @@ const replace: (ast: Visitable) => SchemaAST.AST = onceEach((ast) => {
   const leaf = ast._tag === "String" ? Text : isBytes(ast) ? Bytes : undefined
   // Keys of a record stay text: they are not large.
   if (leaf === undefined) return ast.recur?.(replace, (parameter) => parameter) ?? ast
-  // Its checks look at the value, and not at its place.
+  // Checks look at the value, and not at its place.
   return ast.checks === undefined
     ? optionalAs(ast, leaf).ast
     : optionalAs(ast, Schema.encodeTo(leaf as Schema.Codec<unknown>)(Schema.make<Schema.Codec<unknown>>(ast))).ast

@@ -7,7 +7,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { contains, isOpen, onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
-/** Not in the types of ES2024; a platform without it writes 0. */
+/** A method that the types of ES2024 lack; a platform without it writes 0. */
 const { rawJSON } = JSON as unknown as { readonly rawJSON?: (text: string) => unknown }
 
 const hasNegativeZero = (value: unknown): boolean =>

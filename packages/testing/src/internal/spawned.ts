@@ -53,7 +53,7 @@ export const print = Actor.fn("furrow/testing/print", { module, payload: { bytes
   })
 )
 
-/** Never lets the event loop turn again. */
+/** Blocks the event loop for ever. */
 export const block = Actor.fn("furrow/testing/block", { module })(() =>
   Effect.sync(() => {
     for (;;) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000)

@@ -70,7 +70,7 @@ export interface Policy {
 export interface ChildOptions {
   /** Which ends are followed by a start: all, all but a return and a cancel, or none. Default: `"permanent"`. */
   readonly restart?: Machine.Restart | undefined
-  /** Its end for good may end the supervisor: see `Policy.autoShutdown`. Default: false. */
+  /** The child's end for good may end the supervisor: see `Policy.autoShutdown`. Default: false. */
   readonly significant?: boolean | undefined
   /**
    * The time that its finalizers have when it is stopped. Default: `Timeouts.finalizers`. A Layer without it is waited for,
@@ -346,7 +346,7 @@ const supervise = (
     const context = (yield* Effect.context<never>()) as Context.Context<never>
     const escalate = yield* Escalation
     const holdMillis = Duration.toMillis(policy.hold ?? (yield* Timeouts).spawn)
-    // It throws on a cycle of uses: a mistake in the program.
+    // The constructor throws on a cycle of uses: a mistake in the program.
     const supervising = yield* Effect.sync(() =>
       new Supervising({ local, context, backoff, standbyBackoff, policy: own, holdMillis, children: plans })
     )
@@ -516,7 +516,7 @@ export interface Dynamic<in out Self, in out Config> {
   readonly roll: (
     options: RollOptions & { readonly names?: ReadonlyArray<string> | undefined }
   ) => Effect.Effect<void, RollFailed>
-  /** Those that are there now. */
+  /** The children that are there now. */
   readonly children: Effect.Effect<ReadonlyArray<DynamicChild>>
   /**
    * Waits until the supervisor has ended: it fails with `GaveUp` where it gave up, when its children have stopped. Race work

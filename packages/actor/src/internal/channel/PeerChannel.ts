@@ -190,7 +190,7 @@ export class PeerChannel {
     if (Connection.accepts(this.state)) this.ports.set(id, port)
     else {
       this.delivered = true
-      // Not in this turn: the opener has nothing in place yet, and one that tries again must not starve the loop.
+      // In a later turn: the opener has nothing in place yet, and an opener that tries again must not starve the loop.
       this.turn.rest(() => this.tellLost(port, notBegun(this.error ?? this.farewell)), this)
     }
     return id
@@ -228,7 +228,7 @@ export class PeerChannel {
   send(message: Message.Message): void {
     if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
     if (message._tag === "Cancel" && this.writer.withdraw(message.dialog)) {
-      // Not in this turn: its dialog is in the step that cancels it.
+      // In a later turn: the dialog is in the step that cancels it.
       return this.turn.later(
         () => this.guard("a dialog could not be ended", () => this.heard(cancelledEarly(message, this.peer))),
         this

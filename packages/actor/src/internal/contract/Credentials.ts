@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 /** Bytes of a secret that cannot be guessed. */
 const secretBytes = 32
 
-/** Not read before it is used: Node loads Web Crypto where it is first asked for, which no actor needs for its start. */
+/** Reads Web Crypto where it is used: Node loads it where it is first asked for, which no actor needs for its start. */
 const random = (size: number): Uint8Array =>
   (globalThis as unknown as {
     readonly crypto: { readonly getRandomValues: (bytes: Uint8Array) => Uint8Array }

@@ -42,9 +42,9 @@ export type Answer = readonly [] | readonly [value: unknown]
 export type Failure =
   /** The request failed, with what its client is to fail with. */
   | { readonly _tag: "RpcFailed"; readonly cause: Cause.Cause<unknown> }
-  /** It failed with something that its schemas do not declare. */
+  /** The request failed with something that its schemas do not declare. */
   | { readonly _tag: "RpcUndeclared"; readonly issue: string }
-  /** Its session is no session of the caller: nothing has run. */
+  /** The request's session is no session of the caller: nothing has run. */
   | { readonly _tag: "RpcNoSession" }
 
 /** The dialog of one client, as long as it lives. Its first value is the client's id. */

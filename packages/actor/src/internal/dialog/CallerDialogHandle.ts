@@ -63,7 +63,7 @@ class OpenDialog {
   private readonly info: DialogInfo
   private readonly reader: StreamReader
   private readonly context: Context.Context<never>
-  /** From `Started` on. */
+  /** Set from `Started` on. */
   private outlet: Outlet | undefined
   private readonly firstValue = Deferred.makeUnsafe<unknown, unknown>()
   /** The machine's outcome, decoded once. */

@@ -262,7 +262,7 @@ export class IncomingDialog implements CalleePort {
       return cancelledWith(exit.cause, this.env.self, ending)
     }
     for (const thrown of raisedIn(exit.cause)) {
-      // Its own illegal payload, which the handler did not catch, is the caller's `PayloadInvalid` too.
+      // The handler's own illegal payload, which the handler did not catch, is the caller's `PayloadInvalid` too.
       const invalid = isA(thrown, InvalidResult) ? thrown : this.handle?.invalidOf(thrown)
       if (invalid !== undefined) return { _tag: "PayloadInvalid", part: invalid.part, issue: invalid.issue }
     }

@@ -171,7 +171,7 @@ export const cancelAndWait = (
 ): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     const bound = cancelBoundOf(fiber, env)
-    // Its context now: a fiber that has ended has lost the loggers of its last work.
+    // The fiber's context now: a fiber that has ended has lost the loggers of its last work.
     const { context } = fiber
     const unheard = (failure: Cause.Cause<unknown>) => reportUnread(env, context, channel.peer, endpoint, failure)
     return Effect.callback<void>((resume) => {

@@ -64,7 +64,7 @@ export interface Directory {
    * in the same step: `replaces` is the uuid of the actor before it, which may be gone already.
    */
   readonly ready: (uuid: string, pid: number, replaces?: string) => Effect.Effect<void, ActorError>
-  /** Never fails: where the registrar is gone, so is the tree. */
+  /** Reports to the registrar and never fails: without a registrar there is no tree. */
   readonly gone: (uuid: string) => Effect.Effect<void>
   /** The actor was not where the registry says: it is looked for, and forgotten if it is gone. */
   readonly stale: (uuid: string) => Effect.Effect<void, ActorError>

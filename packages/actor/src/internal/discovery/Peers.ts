@@ -63,7 +63,7 @@ export interface PeersOptions {
 /** The actor has gone or is about to go (`gone`), or it cannot be reached. */
 export interface NotThere {
   readonly gone: boolean
-  /** Its parent has seen the end of it, or the end of one above it. */
+  /** The actor's parent has seen the end of it, or the end of one above it. */
   readonly ended?: boolean | undefined
   /** Default: `gone`, or that no transport gets there. */
   readonly why?: Unreachability | undefined
@@ -136,7 +136,7 @@ export class Peers {
       try {
         this.execute(action)
       } catch (error) {
-        // The others wait for theirs all the same.
+        // The other callers wait for their connections all the same.
         thrown.push(error)
       }
     }
@@ -213,13 +213,13 @@ export class Peers {
           Effect.exit(network.listen(self, (connection) => this.accept(connection))),
           (exit) => {
             if (Exit.isFailure(exit)) this.listener = undefined
-            // It ended while it began to listen.
+            // The actor ended while it began to listen.
             else if (this.isEnding) exit.value.close()
             Deferred.doneUnsafe(opened, exit as Exit.Exit<Doors, NotThere>)
           }
         ))
       }
-      // Not the field: a transport that refuses at once has emptied it.
+      // A local value instead of the field: a transport that refuses at once has emptied the field.
       return Effect.flatMap(Deferred.await(listener), ({ addresses }) => addresses)
     }
   )
@@ -282,7 +282,7 @@ export class Peers {
   private dial(peer: string): void {
     const dial = this.dials.get(peer)!
     dial.timer ??= this.after(this.timeouts.connect, { _tag: "DialLate", peer })
-    // Only while a caller waits for it: a dial that was overtaken has nothing to say of the next one.
+    // Reported only while a caller waits for it: a dial that was overtaken has nothing to say of the next one.
     const tell = (input: Input) => this.dials.get(peer) === dial ? this.input(input) : undefined
     const attempt = Effect.matchEffect(this.attempt(dial.ref, tell), {
       onSuccess: () => Effect.void,
@@ -313,7 +313,7 @@ export class Peers {
     const { locate, network } = this.options
     const dialled = Effect.flatMap(locate(ref), (addresses) => network.dial(addresses))
     return dialled.pipe(
-      // Its door was taken away, or it has just ended: only its parent knows, and it listens again where it is asked.
+      // The actor's door was taken away, or it has just ended: only its parent knows, and it listens again where it is asked.
       Effect.catchIf(
         isNobodyThere,
         () => Effect.mapError(dialled, (why) => isNobodyThere(why) ? { gone: false, reason: why.reason } : why)

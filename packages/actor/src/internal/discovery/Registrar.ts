@@ -66,16 +66,16 @@ export interface State {
 
 export type Input =
   | { readonly _tag: "Claim"; readonly entry: Entry }
-  /** Its pid is known only now. */
+  /** The actor's pid is known only now. */
   | { readonly _tag: "Ready"; readonly uuid: string; readonly pid: number }
-  /** It is ready, and takes over the role of another one, which may be gone already. */
+  /** The actor is ready, and takes over the role of another one, which may be gone already. */
   | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
   | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
 
 export type Outcome =
   | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<Change> }
   | { readonly _tag: "Taken"; readonly by: Entry }
-  /** Its parent is not known here, or not as the one that the entry says. */
+  /** The actor's parent is not known here, or not as the one that the entry says. */
   | { readonly _tag: "Orphan" }
 
 export const initial: State = {
@@ -264,5 +264,5 @@ export const entryOf = (state: State, uuid: string): Entry | undefined => {
   return held?.phase === "ready" ? held.entry : undefined
 }
 
-/** Its path in the tree, if it is there. */
+/** The actor's path in the tree, if it is there. */
 export const pathOf = (state: State, uuid: string): ReadonlyArray<string> | undefined => heldOf(state, uuid)?.entry.path

@@ -15,18 +15,18 @@ import type { ActorError, ActorId, RemoteActorError } from "./ActorError.ts"
  * @since 0.1.0
  */
 export type ActorExit =
-  /** Its `main` returned, or the program of a root did. */
+  /** The actor's `main` returned, or the program of a root did. */
   | { readonly _tag: "Returned"; readonly cleanup: ReadonlyArray<Boxed> }
-  /** Its `main` failed, or an error in it was not caught. */
+  /** The actor's `main` failed, or an error in it was not caught. */
   | { readonly _tag: "Failed"; readonly error: RemoteActorError; readonly cleanup: ReadonlyArray<Boxed> }
-  /** Its owner ended it, or another actor or a signal asked for its end. */
+  /** The actor's owner ended it, or another actor or a signal asked for its end. */
   | {
     readonly _tag: "Cancelled"
     readonly by: ActorId
     readonly reason: string
     readonly cleanup: ReadonlyArray<Boxed>
   }
-  /** Its process or its connection went away without a last word. */
+  /** The actor's process or its connection went away without a last word. */
   | { readonly _tag: "Lost"; readonly error: ActorError; readonly cleanup: ReadonlyArray<Boxed> }
 
 /** The type of a cleanup that did not end within its bound, wherever it was cut off. */

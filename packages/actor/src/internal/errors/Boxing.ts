@@ -143,7 +143,7 @@ const propertiesOf = (error: Error, hasParts: boolean): Record<string, Schema.Js
       left = budget.text
     }
   } catch {
-    // Its keys cannot be read.
+    // The value's keys cannot be read.
   }
   return kept
 }

@@ -16,7 +16,7 @@ export const unbox = (boxed: Boxed): Error => {
   error.name = boxed.type
   error.stack = errors.length === 0 ? boxed.stack : withParts(boxed.stack, errors)
   for (const [key, value] of Object.entries(properties)) {
-    // Not by assignment: a property that only the prototype has may have a setter.
+    // Defines the property instead of assigning it: a property of the prototype may have a setter.
     if (!reservedProperties.has(key) && !(key === "errors" && errors.length > 0)) {
       Object.defineProperty(error, key, { value, enumerable: true, writable: true, configurable: true })
     }

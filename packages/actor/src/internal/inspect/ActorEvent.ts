@@ -59,7 +59,7 @@ export type ActorEvent =
     /** Deaths in the window of its supervisor, with this one. */
     readonly deaths: number
   }
-  /** It is up again, for the given time. */
+  /** The child is up again, for the given time. */
   | { readonly _tag: "ActorRestarted"; readonly child: string; readonly incarnation: number }
   /** The actor of a child of a supervisor here has handed its role on: to its standby, or to the new actor of a roll. */
   | {

@@ -74,7 +74,7 @@ const wait = (local: LocalActor, ref: ActorRefData, channel: PeerChannel): Effec
       ? Effect.never
       : Effect.map(local.reach.peers.ended(channel), () => exitOfPeer(channel)))
 
-/** Its last word, or that the connection ended without one. */
+/** The actor's last word, or that the connection ended without one. */
 const exitOfPeer = (channel: PeerChannel): ActorExit => {
   const exit = channel.bye === undefined ? undefined : exitOf(channel.bye, channel.peer)
   if (exit !== undefined) return exit

@@ -40,7 +40,7 @@ export const exit = (reason = "it ended itself"): Effect.Effect<void, never, Act
   Effect.flatMap(current, (local) => {
     const { exit } = local
     if (exit === undefined) return Effect.die(new Error(rootHasNoExit))
-    // Not in this turn: the end interrupts the fiber that asks, and it must not be running then.
+    // In a later turn: the end interrupts the fiber that asks, and that fiber must not be running then.
     return Effect.flatMap(Turn, (turn) =>
       Effect.callback<void>((resume) => {
         turn.rest(() => {

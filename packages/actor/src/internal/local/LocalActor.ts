@@ -32,12 +32,12 @@ export interface ChildEntry {
   readonly connection: PeerChannel | undefined
   /** Waits for that; nothing where it has ended before. */
   readonly connected: Effect.Effect<PeerChannel | undefined>
-  /** It has been asked to end, or is ending by itself. */
+  /** The actor has been asked to end, or is ending by itself. */
   readonly isEnding: boolean
   /** Ends it in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** The same, and its end is handled: it is no failure. */
+  /** Waits for the end as `wait` does, and handles it: the end is no failure. */
   readonly monitor: Effect.Effect<ActorExit>
   /** The failures of its cleanup after we had ended it; known once it is gone. */
   readonly raised: ReadonlyArray<Boxed>
@@ -52,9 +52,9 @@ export interface Ending {
 
 /** The life of an actor, as what it owns needs to know it. */
 export interface Life {
-  /** It is past serving. */
+  /** The actor is past serving. */
   readonly ending: () => Ending | undefined
-  /** It was told from outside to end, and its parent is to end it. */
+  /** The actor was told from outside to end, and its parent is to end it. */
   readonly isLeaving: () => boolean
   /** Ends it as if its main had returned. Absent in a root, which ends as its program does. */
   readonly exit?: ((reason: string) => void) | undefined

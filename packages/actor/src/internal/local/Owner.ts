@@ -21,7 +21,7 @@ import { Timeouts } from "../settings/Timeouts.ts"
 import { drainChild } from "./Drain.ts"
 import type { ChildEntry, LocalActor } from "./LocalActor.ts"
 
-/** Ours, for `reason`; or, when we are ending ourselves, the name and reason of the actor that ends us. */
+/** A cancellation in our name, for `reason`. When we are ending ourselves, it has the author and reason of our own end. */
 export const ownerCancellation = (local: LocalActor, reason: string): Effect.Effect<Cancellation> =>
   Effect.withFiber((fiber) => {
     const inherited = cancellationOf(fiber, local.env, fiber.getRef(Timeouts).finalizers)

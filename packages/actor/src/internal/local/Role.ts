@@ -97,7 +97,7 @@ const askAgainMillis = 1000
 
 type State =
   | { readonly _tag: "Up"; readonly portal: Portal.Portal<any>; readonly incarnation: number }
-  /** Its connection has ended, or it is drained: the successor is asked for. */
+  /** The actor's connection has ended, or it is drained: the successor is asked for. */
   | {
     readonly _tag: "Asking"
     readonly before: Portal.Portal<any>

@@ -23,7 +23,7 @@ export const Wanted = Schema.Struct({
   name: Schema.String,
   module: Schema.String,
   key: Schema.String,
-  /** Its settings by the schema of the Service; none where it has none. */
+  /** The actor's settings by the schema of the Service; none where it has none. */
   config: Schema.NullOr(Schema.Uint8Array),
   endpoints: Schema.Array(Schema.String),
   restart: Schema.Literals(["permanent", "transient", "temporary"]),

@@ -133,7 +133,7 @@ export const makeForwarder = (
  */
 export const actorAnnotation = "actor"
 
-/** The same clock, at the moment at which a record was made: loggers take its time. */
+/** A clock that stands at the moment at which a record was made: loggers take its time. */
 const stoppedAt = (clock: Clock.Clock, millis: number): Clock.Clock =>
   Object.assign(Object.create(clock) as Clock.Clock, { currentTimeMillisUnsafe: () => millis })
 
@@ -157,7 +157,7 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
   }
 })
 
-/** The same context, with its loggers replaced. */
+/** A context with its loggers replaced. */
 export const withLogger = <R>(
   context: Context.Context<R>,
   logger: Logger.Logger<unknown, void>

@@ -29,7 +29,7 @@ export type Settings = Schema.Codec<any, any>
 export interface Plan<out Layered> {
   readonly key: string
   readonly module: string
-  /** Its description for an actor. Settings are encoded when they are first needed: defining a plan never throws. */
+  /** The plan's description for an actor. Settings are encoded when they are first needed: defining a plan never throws. */
   readonly data: Effect.Effect<PortableData, RuntimeLayerError>
   readonly layer: Layered
 }

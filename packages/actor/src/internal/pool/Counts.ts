@@ -62,7 +62,7 @@ class Histogram {
     return { count: this.count, sum: this.sum, max: this.max, buckets }
   }
 
-  /** The same as a metric has it: each bucket holds those before it. */
+  /** The counts in the form of a metric: each bucket holds those before it. */
   get state(): Metric.HistogramState {
     const { count, max, sum } = this
     let upTo = 0
@@ -91,7 +91,7 @@ export class Counts {
   readonly replaced = zeros(reasons)
   started = 0
   retried = 0
-  /** From its call to its worker; how long its worker had it. */
+  /** Times of tasks: from the call to the worker, and at the worker. */
   readonly wait = new Histogram()
   readonly run = new Histogram()
 }

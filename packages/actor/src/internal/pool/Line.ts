@@ -25,7 +25,7 @@ export const leave = (member: Linked): void => {
 
 /** Members in the order in which they joined. */
 export class Line<A extends Linked> {
-  /** It stands before the first and behind the last. */
+  /** A link that stands before the first member and behind the last. */
   private readonly ends: Linked
 
   constructor() {

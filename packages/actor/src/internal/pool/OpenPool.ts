@@ -58,16 +58,16 @@ export class Task implements Table.Ticket {
   readonly endpoint: AnyEndpoint | undefined
   /** How often it may still be given to another worker. */
   retries: number
-  /** Its worker, from when it has been told of it; it stays that until the task asks again. */
+  /** The task's worker, from when it has been told of it; it stays that until the task asks again. */
   worker: Worker | undefined
   /** Why no worker will have it. */
   failure: Cause.Cause<ActorError | PoolFull> | undefined
   wake: (() => void) | undefined
   /** Since when it waits, or runs; below 0 in the moment in which it asks. */
   since = 0
-  /** It is counted as over. */
+  /** The task is counted as over. */
   isOver = false
-  /** Its worker was lost, and it is to be given to another one. */
+  /** The task's worker was lost, and it is to be given to another one. */
   isRepeated = false
 
   constructor(key: string | undefined, patient: boolean, retries: number, endpoint: AnyEndpoint | undefined) {
@@ -190,7 +190,7 @@ export class OpenPool {
   /** No caller waits for the task any more, or its work is over. */
   leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
     if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
-    // It may have a worker, and be given up before it is told so.
+    // The task may have a worker, and be given up before it is told so.
     if (task.worker !== undefined) {
       this.counts.run.observe(Math.max(0, this.clock.currentTimeMillisUnsafe() - task.since))
     }
@@ -270,7 +270,7 @@ export class OpenPool {
   }
 
   private assigned(task: Task): void {
-    // It was given up in the meantime, by one that was woken before it.
+    // The task was given up in the meantime, by one that was woken before it.
     if (task.holder === undefined) return
     task.worker = this.workers.get(task.holder as Table.Slot)!
     // Counted by the cheaper clock: a step of the wall clock spoils no more than the numbers of that moment.
@@ -340,7 +340,7 @@ export class OpenPool {
       measuredAt: -Infinity
     })
     this.bySlot.set(portal.actor.uuid, slot)
-    // It was told to end while it started. A worker that is full at once is condemned, too, and does its tasks first.
+    // The worker was told to end while it started. A worker that is full at once is condemned, too, and does its tasks first.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
     this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
@@ -363,7 +363,7 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
-    // Its end has begun, and its callers hear of it: an end of ours would take its place.
+    // The worker's end has begun, and its callers hear of it: an end of ours would take its place.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))

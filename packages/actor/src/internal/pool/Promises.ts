@@ -67,7 +67,7 @@ const untilAborted = <A>(
   }
   const abort = () => {
     leave("aborted")
-    // Its reader waits for the same, and is told how it went.
+    // The stream's reader waits for the same, and is told how it went.
     items.return!().catch(() => {})
   }
   const over = () => leave("over")

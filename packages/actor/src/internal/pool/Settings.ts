@@ -29,7 +29,7 @@ export interface Size {
  * @since 0.1.0
  */
 export interface Recycle {
-  /** After this number of tasks. */
+  /** Replaces a worker after this number of tasks. */
   readonly tasks?: number | undefined
   /** When it has lived for so long. */
   readonly age?: Duration.Input | undefined

@@ -253,7 +253,7 @@ const grow = (table: Table, actions: Actions): void => {
   let kept = size(table)
   let coming = count(table, isComing)
   const most = Math.min(options.max, options.max + 1 - count(table, isLeaving))
-  // Also a worker that may have any number of tasks must be there.
+  // A worker that may have any number of tasks must be there, too.
   const one = Math.min(1, forAnybody)
   const wanted = isBroken ? one : Math.max(one, Math.ceil(forAnybody / options.concurrency))
   while (kept < most && (kept < floor(table) || coming < wanted)) {
@@ -277,7 +277,7 @@ const opened = (table: Table, actions: Actions): void => {
 }
 
 const started = (table: Table, slot: Slot, now: number, actions: Actions): void => {
-  // It was told to end while it started.
+  // The worker was told to end while it started.
   if (slot.phase._tag !== "Starting") return
   table.failure = undefined
   slot.phase = { _tag: "Idle", born: now, served: 0, since: now }
@@ -354,7 +354,7 @@ const part = (
     end(slot, actions)
     if (row !== undefined) join(table, row)
     replace(table, actions)
-    // Its successor was started before.
+    // The worker's successor was started before.
     if (row !== undefined && isHopeless(table, row)) giveUp(table, row.error, actions)
     return
   }

@@ -113,7 +113,7 @@ export type Input =
   | { readonly _tag: "Close" }
 
 export type Action =
-  /** Its `holder` has the task from now on. */
+  /** The `holder` of the ticket has the task from now on. */
   | { readonly _tag: "Assign"; readonly ticket: Ticket }
   | { readonly _tag: "Refuse"; readonly ticket: Ticket; readonly why: "full" | "closed" }
   /** No worker will have these: one could not be started, or the pool is closed. */

@@ -190,7 +190,7 @@ const held = (
         pool.leave(task, exit)
         count(pool, task, outcomeOf(exit))
       })
-    // Before it asks: a task that has asked leaves, wherever an interruption meets it.
+    // Set before the task asks: a task that has asked leaves, wherever an interruption meets it.
     return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, Effect.succeed))
   })
 

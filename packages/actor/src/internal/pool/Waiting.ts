@@ -17,7 +17,7 @@ export interface Ticket extends Linked {
   /** The worker that has it. */
   holder: Holder | undefined
   binding: Binding | undefined
-  /** It waits beyond the bound of the queue: a bound of its own holds it. */
+  /** The task waits beyond the bound of the queue: a bound of its own holds it. */
   readonly patient: boolean
 }
 
@@ -37,7 +37,7 @@ export interface Holder {
   readonly own: Line<Binding>
   /** Counts the workers it had: keys of an earlier one are bound no longer. */
   life: number
-  /** Its worker gets no more tasks, and keys are bound to it until their last task there is over. */
+  /** True when the worker gets no more tasks. Keys are bound to it until their last task there is over. */
   isLeaving: boolean
 }
 

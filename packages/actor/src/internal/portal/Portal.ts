@@ -158,7 +158,7 @@ export interface PortalOptions {
   readonly exposed: ReadonlyMap<string, string | undefined>
   readonly cancel: (reason: string) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
-  /** The same, where the end counts as handled, and what cannot be known fails. Default: `wait`. */
+  /** Waits as `wait` does; the end counts as handled, and an end that cannot be known fails. Default: `wait`. */
   readonly monitor?: Effect.Effect<ActorExit, ActorError> | undefined
   /** Lets no other call begin there, and says how many are open at the bound. Absent where it is not ours. */
   readonly drain?: ((within: Duration.Input) => Effect.Effect<number, ActorError>) | undefined

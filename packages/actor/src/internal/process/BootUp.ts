@@ -103,7 +103,7 @@ export interface Booted {
   readonly main: Effect.Effect<unknown, unknown> | undefined
   /** Context of handlers: its loggers reach the root. */
   readonly context: Context.Context<never>
-  /** Of the platform: closed when handlers, layers and logs are done. */
+  /** The Scope of the platform, closed when handlers, layers and logs are done. */
   readonly platformScope: Scope.Closeable
 }
 
@@ -142,7 +142,7 @@ export const bootUp = (
         outside(() => loaded(options, spec)),
         (error) => new BootFailed("import", error)
       )
-      // Only where it takes time: an error of a layer says itself what it is.
+      // Names the layer only where it takes time: an error of a layer says itself what it is.
       if (hasLayers(definitions)) yield* sayBuilding(channel, options.actor, events)
       const { handlers, main } = yield* Effect.mapError(
         "served" in definitions
@@ -187,7 +187,7 @@ const platformOf = (
   scope: Scope.Closeable
 ): Effect.Effect<Platform, BootFailed> =>
   Effect.gen(function*() {
-    // Only where it takes time: the parent says then how far a start came that is not ready in time.
+    // Reports only where it takes time: the parent then says how far a start came that is not ready in time.
     if (platform.ambient.length > 0 || platform.spawner !== null) yield* sayBuilding(channel, options.actor, events)
     return yield* options.platform(platform).pipe(
       Effect.provideService(Scope.Scope, scope),

@@ -36,11 +36,11 @@ export interface Signal {
 export type Why =
   /** Another actor asked, or its parent answered its wish to leave: then with the signal it was told. */
   | { readonly _tag: "Cancelled"; readonly cancellation: Cancellation; readonly signal: Signal | undefined }
-  /** It cancels itself. */
+  /** The actor cancels itself. */
   | { readonly _tag: "Self"; readonly reason: string; readonly signal: Signal | undefined }
   /** An uncaught error, or the failure of its main. */
   | { readonly _tag: "Failed"; readonly error: unknown; readonly of: "actor" | "main" }
-  /** Its main returned, or it ended itself (`Actor.exit`). */
+  /** The actor's main returned, or it ended itself (`Actor.exit`). */
   | { readonly _tag: "Returned"; readonly reason: string }
   | { readonly _tag: "ParentLost"; readonly signal: Signal | undefined }
 
@@ -83,7 +83,7 @@ export type Input<F> =
   | { readonly _tag: "MainReturned" }
   | { readonly _tag: "MainFailed"; readonly error: unknown }
   | { readonly _tag: "MainInterrupted" }
-  /** Its owner wants no new calls to begin. */
+  /** The actor's owner wants no new calls to begin. */
   | { readonly _tag: "Drain" }
   /** Work in it ends the whole actor (`Actor.exit`). */
   | { readonly _tag: "Exit"; readonly reason: string }
@@ -232,7 +232,7 @@ export const step = <F>(state: State<F>, input: Input<F>): Step<F> => {
     }
     case "Abandoning":
       if (input._tag === "BootFailed") return bootFailed(input.cause, state.why)
-      // It could not be interrupted, and came up: it ends as one that served.
+      // The actor could not be interrupted, and came up: it ends as one that served.
       return input._tag === "Booted" ? begin(state.why, input) : stay
     case "Serving": {
       if (input._tag === "Signal") {

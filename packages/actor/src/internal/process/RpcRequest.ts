@@ -19,19 +19,19 @@ export type AnyExit = Exit.Exit<unknown, unknown>
 type AnyFiber = Fiber.Fiber<unknown, unknown>
 
 export type State =
-  /** It has no permit yet, where the server's requests have a limit. */
+  /** The request has no permit yet, where the server's requests have a limit. */
   | { readonly _tag: "Waiting" }
   | { readonly _tag: "Running"; readonly fiber: AnyFiber }
-  /** Its handler has ended with a Deferred, whose value is the answer. */
+  /** The request's handler has ended with a Deferred, whose value is the answer. */
   | { readonly _tag: "Deferring" }
-  /** It is answered, and its Scope is being closed; a discarded one may have just begun. */
+  /** The request is answered, and its Scope is being closed; a discarded one may have just begun. */
   | { readonly _tag: "Closing"; readonly fiber: AnyFiber; readonly exit: AnyExit }
   | { readonly _tag: "Settled"; readonly exit: AnyExit }
 
 export type Input =
   | { readonly _tag: "Begun"; readonly fiber: AnyFiber }
   | { readonly _tag: "Answered"; readonly exit: AnyExit }
-  /** Its fiber has ended, finalizers included. */
+  /** The request's fiber has ended, finalizers included. */
   | { readonly _tag: "Ended"; readonly exit: AnyExit }
 
 export const waiting: State = { _tag: "Waiting" }

@@ -83,7 +83,7 @@ export const awaitHandlers = (
     const ended = yield* settled(idle, millis)
     if (ended === undefined) return Cause.die(unfinished(running(serving), millis))
     const exit = main?.pollUnsafe()
-    // It was interrupted: what else it fails with is the failure of a finalizer.
+    // The part was interrupted: what else it fails with is the failure of a finalizer.
     return exit === undefined || Exit.isSuccess(exit) || Cause.hasInterruptsOnly(exit.cause) ? undefined : exit.cause
   })
 

@@ -19,7 +19,7 @@ export type Role = typeof Role.Type
  * @since 0.1.0
  */
 export const ActorRefData = Schema.Struct({
-  /** Its role below its supervisor, if it has one: its successor is found by it after a restart. */
+  /** The actor's role below its supervisor, if it has one: its successor is found by it after a restart. */
   role: Schema.optionalKey(Role),
   actor: ActorId,
   /** The uuids from the root of the tree down to the actor. */

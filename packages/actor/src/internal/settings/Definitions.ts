@@ -91,7 +91,7 @@ export interface DefinitionName {
 
 interface Definition extends DefinitionName {
   readonly value: unknown
-  /** It says itself where its implementation is: it goes before the implementations of its name. */
+  /** The definition says itself where its implementation is: it goes before the implementations of its name. */
   readonly leads: boolean
   /** Made where the definition was made; its stack is read for an error alone. */
   readonly made: Error

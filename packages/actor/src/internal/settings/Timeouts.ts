@@ -17,7 +17,7 @@ import { dual } from "effect/Function"
  * @since 0.1.0
  */
 export interface Timeouts {
-  /** From the start of the process to ready. */
+  /** The time from the start of the process to ready. */
   readonly spawn: number
   /** Rung 1: from a dialog's Cancel to its last word. */
   readonly cancel: number
@@ -30,13 +30,13 @@ export interface Timeouts {
   readonly finalizers: number
   /** Rung 4: from SIGTERM to SIGKILL. */
   readonly terminate: number
-  /** After the connection ended, for the exit status and the last lines on stderr. */
+  /** The time after the end of the connection for the exit status and the last lines on stderr. */
   readonly explain: number
   /** For the last logs of an actor to leave. */
   readonly logs: number
-  /** From the wish for a portal to an open connection: to be told where the actor listens, to dial, to greet. */
+  /** The time from the wish for a portal to an open connection: to be told where the actor listens, to dial, to greet. */
   readonly connect: number
-  /** From a stranger's connection to its proof that it belongs to the tree. */
+  /** The time from a stranger's connection to its proof that it belongs to the tree. */
   readonly handshake: number
 }
 

@@ -30,7 +30,7 @@ export interface Exposed {
 export interface ServiceSpec {
   readonly module: string
   readonly key: string
-  /** Its settings by the schema of the Service; none where it has none. */
+  /** Settings, encoded by the schema of the Service; null where it has none. */
   readonly config: Uint8Array | null
   readonly uses: ReadonlyArray<{ readonly key: string; readonly actor: ActorId; readonly ref: ActorRefData | null }>
 }
@@ -67,7 +67,7 @@ export interface SpawnSpec {
   readonly level: string
   readonly timeouts: Timeouts
   readonly platform: PlatformSpec
-  /** Its main waits until it takes over from the one in front of it. */
+  /** The actor's main waits until it takes over from the one in front of it. */
   readonly isBehind?: boolean | undefined
 }
 

@@ -124,7 +124,7 @@ export interface ProcessHandle {
   readonly whenExited: (callback: (exit: ProcessExit) => void) => void
   /** The last lines of stderr, oldest first. */
   readonly lastLines: () => ReadonlyArray<string>
-  /** To the process and everything in its group. Never throws. */
+  /** Sends a signal to the process and everything in its group. Never throws. */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
 }
 

@@ -94,7 +94,7 @@ class Shared {
       this.reader.share(undefined)
       this.reader.putBack(outcome.items, outcome.lagged ? this.overrun : undefined)
     } else this.schedule()
-    // It may be waiting itself: its Scope has closed.
+    // The reader may be waiting itself: its Scope has closed.
     this.reader.notify()
   }
 

@@ -181,7 +181,7 @@ export class Receiving {
     channel.countRefused(fate, count)
     if (!isTold) return
     const event = { _tag: "PayloadRefused", actor: channel.peer, endpoint, fate, count: counts[fate] } as const
-    // Not in this turn: a listener may run a reader of this stream, which is just being read.
+    // In a later turn: a listener may run a reader of this stream, which is just being read.
     channel.turn.later(() => events.publish(event), this)
   }
 

@@ -91,7 +91,7 @@ export class StreamReader {
   private readonly options: ReaderOptions
   private readonly inbox: Inbox
   private end: End = { _tag: "Open" }
-  /** Of the chunk that is being read: `next` is the first that was not. */
+  /** The place in the chunk that is being read: `next` is the first unread item. */
   private decoded: ReadonlyArray<unknown> = []
   private next = 0
   /** True when something else than items may be among them. */
@@ -182,7 +182,7 @@ export class StreamReader {
   /** The next chunk: the items up to one that cannot be read, which fails the reader that finds it first. */
   readonly pull: Pull = this.pullOr(() => this.pull)
 
-  /** The same; `again` is what a reader does that had to wait. */
+  /** Reads once more; `again` is the step of a reader that had to wait. */
   pullOr(again: () => Pull): Pull {
     return Effect.suspend(() => {
       const over = this.over

@@ -86,7 +86,7 @@ export const problemOf = (
     let sum = 0
     for (let i = 0; i < Math.min(restarts, maxChecked); i++) {
       const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
-      // It ends, and so does the supervisor.
+      // The schedule ends, and so does the supervisor.
       if (Exit.isFailure(next)) return undefined
       sum += Duration.toMillis(next.value[1])
       if (sum < withinMillis) continue

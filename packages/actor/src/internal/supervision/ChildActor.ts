@@ -191,7 +191,7 @@ export class ChildActor {
     this.input({ _tag: "Discard", cancellation: { by: this.local.info.id, reason, deadline: 0 } })
   }
 
-  /** The same, and waits until it is reaped. */
+  /** Ends the actor, and waits until it is reaped. */
   readonly discard: Effect.Effect<void> = Effect.suspend(() => {
     this.beginDiscard()
     return this.gone
@@ -203,7 +203,7 @@ export class ChildActor {
     return Effect.sync(forget)
   })
 
-  /** The same, and its end is handled: it fails neither its nursery nor its Layer. */
+  /** Waits for the end and handles it: it fails neither the nursery nor the Layer. */
   readonly monitor: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     this.input({ _tag: "Monitored", change: 1 })
     const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))

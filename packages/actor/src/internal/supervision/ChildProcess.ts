@@ -33,7 +33,7 @@ export class ChildProcess {
     this.ends.add(callback)
   }
 
-  /** To the process and everything in its group. */
+  /** Sends a signal to the process and everything in its group. */
   signal(signal: "SIGTERM" | "SIGKILL"): void {
     this.attempt("signal of its process", () => this.handle.signal(signal))
   }
@@ -78,6 +78,6 @@ export class ChildProcess {
 const endOf = (exit: ProcessExit | undefined): End => {
   if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }
   if (typeof exit?.code === "number") return { _tag: "Exited", code: exit.code }
-  // Neither: the process is still there, because it could not be killed.
+  // No exit: the process is still there, because it could not be killed.
   return exit?.code === null && exit.signal === null ? { _tag: "Unreported" } : { _tag: "Exited", code: -1 }
 }

@@ -9,7 +9,7 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type { GaveUp } from "../errors/GaveUp.ts"
 
 /**
- * Told when an actor of a Layer is lost after it was built, or a supervisor gives up; told of a success when a supervisor
+ * Called when an actor of a Layer is lost after it was built, or a supervisor gives up; told of a success when a supervisor
  * has shut itself down in order. The listener is the next supervisor around it, `Actor.launch`, or the actor whose Layer it
  * is. Without one, a failure is an Error log.
  *

@@ -188,7 +188,7 @@ export class Keeper implements Shared {
     })
   }
 
-  /** It has ended for good while there are shares: they are of no use any more, and the next one starts another actor. */
+  /** The actor has ended for good while there are shares: they are of no use any more, and the next one starts another actor. */
   private ended(wanted: Wanted, supervising: Supervising, why: Machine.Why): Effect.Effect<void> {
     const { name } = wanted
     const dropped = Effect.suspend(() =>

@@ -27,7 +27,7 @@ export interface Running {
   following: Fiber.Fiber<unknown, unknown> | undefined
   /** The actor that played the role before it took over. */
   replaced: AnyPortal | undefined
-  /** Its end, for all that wait for it. */
+  /** The incarnation's end, for all that wait for it. */
   leaving: Fiber.Fiber<void> | undefined
 }
 
@@ -43,7 +43,7 @@ export interface Member {
   playing: { readonly portal: AnyPortal; readonly incarnation: number } | undefined
   /** The waits before its standbys. */
   standbys: { readonly backoff: Backoff; fiber: Fiber.Fiber<boolean> | undefined } | undefined
-  /** Told when the view of its portal changes, and when another actor takes the role over. */
+  /** Called when the view of its portal changes, and when another actor takes the role over. */
   readonly listeners: Set<() => void>
 }
 
@@ -114,7 +114,7 @@ export const play = (member: Member, incarnation: number): void => {
   const next = member.running.get(incarnation)!
   next.replaced = member.playing!.portal
   member.playing = { portal: next.up!.portal!, incarnation }
-  // It may end in this turn: from here on that is of no interest.
+  // The incarnation may end in this turn: from here on that is of no interest.
   next.following?.interruptUnsafe()
 }
 

@@ -120,13 +120,13 @@ export class OpenNursery {
     this.input({ _tag: "JobStarted", job })
   }
 
-  /** Its owner cancelled it. */
+  /** The actor's owner cancelled it. */
   dismiss(job: Job): void {
     this.input({ _tag: "JobDismissed", job })
   }
 
   /**
-   * Its answer is a failure; its actor is still to end. It counts before `tell` lets the body read it: what the body
+   * The job's answer is a failure; its actor is still to end. It counts before `tell` lets the body read it: what the body
    * makes of it comes second.
    */
   jobFailed(job: Job, cause: Cause.Cause<unknown>, tell: () => void): void {

@@ -99,7 +99,7 @@ export type Input<Child, Job> =
   | { readonly _tag: "JobStarted"; readonly job: Job }
   | { readonly _tag: "JobDismissed"; readonly job: Job }
   | { readonly _tag: "JobFailed"; readonly job: Job; readonly cause: Cause.Cause<unknown> }
-  /** It has answered, and its actor is gone. */
+  /** The job has answered, and its actor is gone. */
   | { readonly _tag: "JobEnded"; readonly job: Job }
   | { readonly _tag: "BodyReturned" }
   | { readonly _tag: "BodyFailed"; readonly cause: Cause.Cause<unknown> }
@@ -111,11 +111,11 @@ export type Action<Child> =
   | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
   /** An end can be read, or there will be no more. */
   | { readonly _tag: "WakeReaders" }
-  /** It became ready too late: no portal to it is out. */
+  /** The actor became ready too late: no portal to it is out. */
   | { readonly _tag: "Discard"; readonly child: Child }
   /** Something that the region owns has failed: the body hears of it. */
   | { readonly _tag: "InterruptBody"; readonly cause: Cause.Cause<unknown> }
-  /** It failed after the first: told by an event. */
+  /** The actor failed after the first: told by an event. */
   | { readonly _tag: "TellSuppressed"; readonly failure: unknown }
   /** Nothing is left to be waited for before the daemons are ended. */
   | { readonly _tag: "Joined" }

@@ -35,7 +35,7 @@ export type End =
   | { readonly _tag: "Disconnected" }
   | { readonly _tag: "Exited"; readonly code: number }
   | { readonly _tag: "Signalled"; readonly signal: string }
-  /** It was killed, and its spawner never said that it is gone, or said that it is not. */
+  /** The actor was killed, and its spawner never said that it is gone, or said that it is not. */
   | { readonly _tag: "Unreported" }
 
 export interface State {
@@ -52,13 +52,13 @@ export interface State {
   readonly leave: string | undefined
   /** CancelActor was sent: its finalizers were to run. */
   readonly asked: boolean
-  /** Its last word. */
+  /** The actor's last word. */
   readonly farewell: ActorExit | undefined
-  /** Its report of an uncaught error, or of a start that failed. */
+  /** The actor's report of an uncaught error, or of a start that failed. */
   readonly failure: Boxed | undefined
-  /** Its report of its cleanup. */
+  /** The actor's report of its cleanup. */
   readonly cleanup: ReadonlyArray<Boxed>
-  /** It went away before its end was wanted. */
+  /** The actor went away before its end was wanted. */
   readonly loss: ActorError | undefined
   /** The last signal that was sent to it, and why it came to that. */
   readonly forced: { readonly signal: string; readonly reason: string } | undefined
@@ -87,13 +87,13 @@ export const initial = (actor: ActorId, memoryLimit?: number): State => ({
 })
 
 export type Input =
-  /** Its owner wants it gone. */
+  /** The actor's owner wants it gone. */
   | { readonly _tag: "End"; readonly cancellation: Cancellation }
   /** It said Ready. */
   | { readonly _tag: "Ready" }
   /** Its start is given up: where it is not ready, it cannot be asked. */
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
-  /** It was told from outside to end. */
+  /** The actor was told from outside to end. */
   | { readonly _tag: "Leave"; readonly reason: string }
   /** A monitor begins or stops to wait for its end. */
   | { readonly _tag: "Monitored"; readonly change: 1 | -1 }
@@ -177,7 +177,7 @@ export const step = (state: State, input: Input): Step => {
   }
 }
 
-/** It ends unasked, and it did not say that it would. */
+/** The actor ends unasked, and it did not say that it would. */
 const isUnexpected = ({ cancellation, farewell }: State): boolean =>
   cancellation === undefined && farewell === undefined
 
@@ -195,7 +195,7 @@ const disconnected = (state: State, error: ActorError): Step => {
 const elapsed = (state: State, { ending, lines }: Extract<Input, { readonly _tag: "Elapsed" }>): Step => {
   if (state.rung === "Killed") return ended(state, { _tag: "Unreported" }, lines)
   if (state.rung !== "LeaveRequested") return climb(state, "elapsed")
-  // Its dependents end first: the scope that owns it is closing, and will end it.
+  // The actor's dependents end first: the scope that owns it is closing, and will end it.
   if (ending) return [state, [{ _tag: "Wait", bound: "leave" }]]
   const own: Cancellation = { by: state.actor, reason: state.leave ?? "leaving", deadline: 0 }
   return climb({ ...state, cancellation: state.cancellation ?? own }, "elapsed")

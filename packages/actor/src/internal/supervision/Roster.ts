@@ -55,7 +55,7 @@ export class Roster {
   enter(plan: ChildPlan): Member {
     const { context, holdMillis, local } = this.options
     const { isService, spec: { key } } = plan
-    // Its name is its own: two supervisors below one actor may have children of one Service.
+    // The child's name is its own: two supervisors below one actor may have children of one Service.
     const role: Role = { name: `${Context.get(context, Turn).uuid()}/${key}`, holdMillis: wireMillis(holdMillis) }
     const target = this.target(key, () => member)
     const member: Member = {

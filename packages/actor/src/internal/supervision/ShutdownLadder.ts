@@ -47,7 +47,7 @@ export type Input =
   | "ready"
   /** The actor was told from outside to end, and asks to be ended. */
   | "leave"
-  /** Its connection is lost while its process may live: asking is no use. */
+  /** The actor's connection is lost while its process may live: asking is no use. */
   | "lost"
   | "ack"
   | "bye"
@@ -85,10 +85,10 @@ const discard: Step = ["Discarded", [{ _tag: "Signal", signal: "SIGTERM" }, wait
 const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap")]]
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
-/** Its connection is closed: a later use of its portal fails with that, not with a loss. */
+/** The actor's connection is closed: a later use of its portal fails with that, not with a loss. */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]
 
-/** It ended in its own time: what it said is still read to its end. */
+/** The actor ended in its own time: what it said is still read to its end. */
 const tookLeave: Step = ["Leaving", [wait("terminate")]]
 
 export const step = (rung: Rung, input: Input): Step => {

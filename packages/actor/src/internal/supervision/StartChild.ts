@@ -56,7 +56,7 @@ export const start = (
       module: spec.service && String(spec.service.module),
       options: spec.options
     }
-    // Before there is a process: of two that want a name alone, only one is ever started.
+    // Claims the name before there is a process: of two actors that want a name alone, only one is ever started.
     const claimed = Effect.tapError(
       restore(reach.directory.claim(entry)),
       (error) => Effect.sync(() => local.events.publish({ _tag: "ActorSpawnFailed", name: spec.name, error }))
@@ -184,7 +184,7 @@ const abandon = (
   return child.discard
 }
 
-/** Its last output may be read only after its failure was heard: the two come on different pipes. */
+/** The actor's last output may be read only after its failure was heard: the two come on different pipes. */
 const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: ProcessHandle): Cause.Cause<ActorError> =>
   Cause.map(cause, (error) => {
     if (!(error instanceof SpawnFailed) || error.actor.uuid !== actor.uuid) return error

@@ -21,9 +21,9 @@ export interface StartSpec {
   readonly endpoints?: ReadonlyArray<string> | undefined
   /** No other actor of the tree may have its name. */
   readonly unique?: boolean | undefined
-  /** Its role, which a successor plays after it. */
+  /** The actor's role, which a successor plays after it. */
   readonly role?: Role | undefined
-  /** It is listed when it takes the role over, and not when it is ready. */
+  /** The actor is listed when it takes the role over, and not when it is ready. */
   readonly isBehind?: boolean | undefined
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }

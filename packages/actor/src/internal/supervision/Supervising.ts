@@ -64,7 +64,7 @@ export class Supervising {
   private state: Machine.State
   private readonly options: SupervisingOptions
   private readonly roster: Roster
-  /** Told after every step. */
+  /** Called after every step. */
   private readonly lookers = new Set<() => void>()
   private views: ReadonlyMap<string, Machine.View>
   private readonly clock: Clock.Clock

@@ -193,7 +193,7 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
       return one.status === "Stopping"
         ? [update(state, [key], () => ({ retired: retired.filter((other) => other !== one) })), []]
         : [state, []]
-    // Its role is played already: an end while it drains is its end, and no death.
+    // The actor's role is played already: an end while it drains is its end, and no death.
     case "Died":
       return one.status === "Draining" ? stop() : [state, []]
     case "Drained": {

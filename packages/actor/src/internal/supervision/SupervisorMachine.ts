@@ -59,7 +59,7 @@ const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "resta
     const wanted = update(state, [key], () => ({ goal: "Up" }))
     return goingWith(wanted, goingFor(policy.strategy, children, key), key, key)
   }
-  // Its users cannot go on without it, under any strategy.
+  // The child's users cannot go on without it, under any strategy.
   const users = affectedBy("dependants", children, key)
   const asked = what === "stop"
     ? update(state, users, ({ goal, status }) => ({ stale: status !== "Down", goal: goal === "Up" ? "Stopped" : goal }))
@@ -89,7 +89,7 @@ const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own
   return Behind.leaveWith(marked, keys.filter((key) => key !== first))
 }
 
-/** It leaves the list as soon as nothing of it is left. */
+/** The child leaves the list as soon as nothing of it is left. */
 const removed = (state: State, { key }: Child): State =>
   update(state, [key], ({ status }) => ({ goal: "Removed", stale: status !== "Down" }))
 
@@ -115,7 +115,7 @@ const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "StandbyWaited") return [Behind.standbyWaited(state, child, input.ended), []]
   const { behind, incarnation } = child
   if (behind?.incarnation === input.incarnation) return Behind.behindTold(policy, state, child, behind, input)
-  // The others are retired, or gone: then what they still tell is of no interest.
+  // The other incarnations are retired or gone: their later words are of no interest.
   return incarnation === input.incarnation
     ? playerTold(policy, state, child, input)
     : Behind.retiredTold(state, child, input)
@@ -158,7 +158,7 @@ const startFailed = (
   { cause, exit, now }: Extract<Input, { readonly _tag: "StartFailed" }>
 ): Step => {
   const down = update(state, [child.key], () => ({ status: "Down", stale: false }))
-  // It was to be stopped, or fails with a child that it uses: the end of that child is on its way, and counts alone.
+  // The child was to be stopped, or fails with a child that it uses: the end of that child is on its way, and counts alone.
   if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child)) return [down, []]
   if (child.incarnation > 1) return died(policy, down, { ...child, status: "Down" }, { exit, now })
   if (state.phase._tag === "Booting") return [closing(down, { _tag: "NotStarted", child: child.key, cause }), []]
@@ -224,7 +224,7 @@ const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backof
     // A takeover may have left a wait due.
     : { backoff, isFresh: isFresh || backoff === "Due" && isFirst }
 
-/** It has ended for good. Significant children may end the supervisor with them. */
+/** The child has ended for good. Significant children may end the supervisor with them. */
 const drop = (policy: Policy, state: State, { key, significant }: Child): State => {
   const dropped = update(state, [key], () => ({ goal: policy.dynamic ? "Removed" : "Ended" }))
   const all = dropped.children.every((child) => !child.significant || child.goal !== "Up")
@@ -271,7 +271,7 @@ const settleRemovals = (state: State): Step => {
 
 const settleStops = (policy: Policy, state: State): Step => {
   const leaving = state.children.filter(Behind.isLeaving(state)).reverse()
-  // One after the other: users have left before what they use begins to.
+  // Children stop one after the other: a user has left before the child that it uses begins to.
   const next = policy.dynamic ? leaving : leaving.slice(0, 1)
   let stopped = state
   const actions: Array<Action> = []

@@ -17,7 +17,7 @@ export type Status = "Down" | "Starting" | "Up" | "Stopping"
 export interface Behind {
   readonly incarnation: number
   readonly status: "Starting" | "Ready" | "Stopping"
-  /** It has died, or goes with what it uses. */
+  /** The incarnation has died, or goes with what it uses. */
   readonly stale: boolean
   /** No call can begin at it any more; how it ended is not known yet. */
   readonly silent: boolean
@@ -45,9 +45,9 @@ export interface Child extends ChildSpec {
   readonly incarnation: number
   /** The number of its starts so far. */
   readonly started: number
-  /** It is to be up, or has ended for good, or was stopped by hand, or is to leave the list. */
+  /** The child is to be up, or has ended for good, or was stopped by hand, or is to leave the list. */
   readonly goal: "Up" | "Ended" | "Stopped" | "Removed"
-  /** Its incarnation must go: it has died, or it goes with one that has. */
+  /** The child's incarnation must go: it has died, or it goes with one that has. */
   readonly stale: boolean
   /** No call can begin at it any more; how it ended is not known yet. */
   readonly silent: boolean
@@ -159,12 +159,12 @@ export type Input =
     readonly atOnce: number
     readonly drainMillis: number
   }
-  /** Its caller has left: what has not taken a role over by now is stopped. */
+  /** The roll's caller has left: what has not taken a role over by now is stopped. */
   | { readonly _tag: "RollLeft"; readonly id: number }
   /** A child of a dynamic supervisor. */
   | { readonly _tag: "Add"; readonly spec: ChildSpec }
   | { readonly _tag: "Remove"; readonly child: string }
-  /** By hand: replaced with those that go for its death, which is none; stopped with all that use it; started with them. */
+  /** An action by hand: a restart as for a death that does not count, a stop with all users, or a start with them. */
   | { readonly _tag: "ByHand"; readonly what: "restart" | "stop" | "start"; readonly child: string }
 
 export type Action =
@@ -271,7 +271,7 @@ export const stateOf = (state: State, { goal, incarnation, status }: Child): Chi
   return goal === "Stopped" ? "Stopped" : "Ended"
 }
 
-/** It serves, and nothing speaks against it. */
+/** The child serves, and nothing speaks against it. */
 export const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
 /** Something that it uses, however far down, serves no more, and how that ended is not known yet. */
@@ -281,7 +281,7 @@ export const usesSilent = ({ children }: State, { key, uses }: Child): boolean =
     dying.silent && dying.key !== key && affectedBy("dependants", children, dying.key).includes(key)
   )
 
-/** It ends, or has ended. */
+/** The child ends, or has ended. */
 export const isOver = ({ phase }: State): boolean => phase._tag === "Closing" || phase._tag === "Closed"
 
 export const update = (
@@ -293,7 +293,7 @@ export const update = (
   children: state.children.map((child) => keys.includes(child.key) ? { ...child, ...patch(child) } : child)
 })
 
-/** Its process can take the role over as soon as it is ready. */
+/** The incarnation's process can take the role over as soon as it is ready. */
 export const isUsable = (behind: Behind | undefined): behind is Behind =>
   behind !== undefined && behind.status !== "Stopping" && !behind.stale
 

@@ -25,7 +25,7 @@ class Pipe {
   private wasFull = false
   private state: "open" | "ending" | "ended" = "open"
   private reader: ConnectionHandlers | undefined
-  /** Of the reader: what arrives runs in its process. */
+  /** The process of the reader, in which arriving bytes run. */
   private readonly turn: Turn
   private readonly drained: () => void
 
@@ -60,7 +60,7 @@ class Pipe {
   cut(): void {
     this.queue = []
     this.queued = 0
-    // Its writer is not told of room any more: what it hears last is the end.
+    // The connection's writer is not told of room any more: what it hears last is the end.
     this.wasFull = false
     this.end()
   }

@@ -86,7 +86,7 @@ export interface Launch {
   readonly gate: number | undefined
 }
 
-/** The same command under the guard, with its streams and its bounds. */
+/** A command under the guard, with its streams and its bounds. */
 export const prepare = (
   { args, command, options }: ChildProcess.StandardCommand,
   guard: GroupGuard | undefined,

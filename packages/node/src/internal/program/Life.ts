@@ -44,5 +44,5 @@ export const step = (state: State, input: Input): State => {
   }
 }
 
-/** Its number is its own, so that it may be sent a signal. */
+/** The process's number is its own, so that it may be sent a signal. */
 export const hasProcess = ({ _tag }: State): boolean => _tag === "Running" || _tag === "Stopping"

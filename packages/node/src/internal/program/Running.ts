@@ -40,13 +40,13 @@ const replayedLines = 64
 const keptLines = 20
 /** Characters after which a kept line is cut. */
 const keptLineChars = 1024
-/** After the exit, for more of the output to come: a process that has left the group may hold the pipes. */
+/** Milliseconds after the exit for more output to come: a process that has left the group may hold the pipes. */
 const outputGraceMillis = 100
 /** Turns of the event loop that bytes need from the kernel to a line. */
 const readingTurns = 8
 /** Bytes of its output that the kernel and the streams may still hold at its exit: more is another's. */
 const maxRestBytes = 2 * 1024 * 1024
-/** After the exit, for the rest of the output in any case. */
+/** Milliseconds after the exit for the rest of the output in any case. */
 const maxRestMillis = 10_000
 /** Between two looks whether a process is gone whose exit is not told. */
 const goneLookMillis = 10
@@ -133,7 +133,7 @@ export class Running {
     })
   }
 
-  /** To the program alone, not to its group. A program whose process is gone is sent nothing. */
+  /** Sends a signal to the program alone, not to its group, and none where its process is gone. */
   signal(signal: ChildProcess.Signal): Effect.Effect<void> {
     return Effect.sync(() => {
       if (Life.hasProcess(this.state)) send(this.handle.pid, signal)
@@ -165,7 +165,7 @@ export class Running {
     return Effect.suspend(() => {
       if (this.state._tag === "Ended") return Effect.void
       const { pid } = this.handle
-      // It runs as another user, as programs that are setuid do.
+      // The program runs as another user, as programs that are setuid do.
       if (Life.hasProcess(this.state) && send(-pid, signal) === "forbidden") {
         this.around.signal(pid, signal === "SIGKILL" ? signal : "SIGTERM")
       }

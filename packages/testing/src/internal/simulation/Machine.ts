@@ -128,7 +128,7 @@ export class Machine {
     handle.connection.destroy()
   }
 
-  /** Its wall clock is set; the monotonic one is not. */
+  /** The actor's wall clock is set; the monotonic one is not. */
   setClock(process: Process | undefined, millis: number): void {
     if (process === undefined || process.state === "over") return
     this.note(process.name, `has its clock set by ${millis} ms`)
