@@ -118,6 +118,16 @@ describe("the documents about this repository", () => {
   })
 })
 
+describe("README.md", () => {
+  const text = (path: string) => pages.find((page) => page.path === path)!.text
+  const times = (path: string) => text(path).match(/^\| [\d.]+ (?:µs|ms) \|.* µs \|$/gm) ?? []
+
+  it("the README's times of tasks are those of docs/pool.md", () => {
+    assert.isAtLeast(times("README.md").length, 5)
+    assert.includeMembers([...times("docs/pool.md")], [...times("README.md")])
+  })
+})
+
 describe("docs/01-tour.md", () => {
   const page = pages.find(({ path }) => path === "docs/01-tour.md")!
   const stops = Array.from(
