@@ -53,7 +53,7 @@ describe("deadlines travel", () => {
       assert.include(journal.at(-1), "work finalized")
     }))
 
-  it.effect("without a deadline there is none anywhere", () =>
+  it.effect("a call without a deadline has none in any actor", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(Actor.runInActor(remaining({ hops: 2 })))
       yield* pass(500)

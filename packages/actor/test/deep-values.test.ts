@@ -17,7 +17,7 @@ const invalid = (error: unknown): ActorError.PayloadInvalid => {
 
 describe("a value that is too deep, or contains itself,", () => {
   for (const shape of ["deep", "round"] as const) {
-    it.effect(`G105: as a payload is the caller's PayloadInvalid with its place (${shape})`, () =>
+    it.effect(`G105: an over-deep payload is the caller's PayloadInvalid with its place (${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [measure] })
         const tree = shape === "deep" ? deep(1000) : round()
@@ -27,7 +27,7 @@ describe("a value that is too deep, or contains itself,", () => {
         assert.strictEqual(yield* frank.run(measure({ tree: deep(100) })), 100)
       })).pipe(inMemory))
 
-    it.effect(`G105: as an answer is the callee's PayloadInvalid with its place (${shape})`, () =>
+    it.effect(`G105: an over-deep answer is the callee's PayloadInvalid with its place (${shape})`, () =>
       Actor.nursery(Effect.gen(function*() {
         const frank = yield* Actor.start("frank", { expose: [grow] })
         const error = invalid(yield* Effect.flip(frank.run(grow({ shape }))))
@@ -36,7 +36,7 @@ describe("a value that is too deep, or contains itself,", () => {
         assert.deepStrictEqual(yield* frank.run(grow({ shape: "fine" })), deep(100))
       })).pipe(inMemory))
 
-    it.effect(`G105: as an item of a stream is the callee's PayloadInvalid with its place (${shape})`, () =>
+    it.effect(`G105: an over-deep item of a stream is the callee's PayloadInvalid with its place (${shape})`, () =>
       Effect.gen(function*() {
         const error = invalid(yield* Effect.flip(Stream.runDrain(Actor.streamInActor(growAll({ shape })))))
         assert.deepInclude(error, { side: "callee", endpoint: "growAll" })
@@ -59,7 +59,7 @@ describe("a value that is too deep, or contains itself,", () => {
 })
 
 describe("text with half of a surrogate pair", () => {
-  it.effect("G108: is PayloadInvalid on the side that made it, with its place, and all other text arrives whole", () =>
+  it.effect("G108: half of a surrogate pair is its sender's PayloadInvalid with its place, and other text arrives whole", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [echo] })
       const sent = invalid(yield* Effect.flip(frank.run(echo({ text: "a\ud83db", json: null, breaks: false }))))

@@ -37,14 +37,14 @@ describe("The definitions of a process", () => {
     assert.isUndefined(definitionOf(run))
   })
 
-  it("of one kind, module and name are refused, with the place of each", () => {
+  it("two definitions of one kind, module and name are refused, with the place of each", () => {
     recordDefinitions()
     make("run")
     make("run")
     assert.throws(() => definitionOf(run), /makes 2 endpoints named "run" \(at \S+:\d+:\d+ and at \S+:\d+:\d+\)/)
   })
 
-  it("of a Service are led by the one that says where its implementation is", () => {
+  it("the definition that says where the implementation of a Service is leads the others", () => {
     recordDefinitions()
     const from = Actor.serveFrom(Store, () => Promise.resolve({ default: live }))
     const live = Store.serve({ ping: () => Effect.void })

@@ -62,7 +62,7 @@ describe("A spawner of the program's around actors in memory", () => {
   const make = Effect.flatMap(memory, (native) => SpawnerSuite.fromLayer(Noted.pipe(Layer.provide(native))))
   for (const { run, title } of SpawnerSuite.contract(make, { abilities: [] })) it.live(title, () => run)
 
-  it.effect("starts every actor of a tree, in the root and below", () =>
+  it.effect("a spawner that wraps actors in memory starts every actor of a tree, at any depth", () =>
     Effect.gen(function*() {
       yield* Actor.runInActor(startBelow(), { name: "above-in-memory" })
       assert.includeMembers(starts, ["above-in-memory", "below-in-memory"])

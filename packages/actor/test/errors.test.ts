@@ -33,7 +33,7 @@ const remote = <A, E, R>(call: Effect.Effect<A, E, R>) =>
 const depth = (boxed: ActorError.RemoteActorError["boxed"]): number => boxed.cause === null ? 1 : 1 + depth(boxed.cause)
 
 describe("any thrown value arrives", () => {
-  it.effect("and the actor serves on", () =>
+  it.effect("any thrown value arrives, and the actor serves on", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [throwing, isPrime] })
       for (const what of Object.keys(thrown)) {
@@ -231,7 +231,7 @@ describe("a cause crosses with all its reasons", () => {
       assert.strictEqual((error as ActorError.RemoteActorError).type, "Known")
     }).pipe(inMemory))
 
-  it.effect("of several failures the first is the error, the others ride along", () =>
+  it.effect("a cause of several failures crosses with the first as the error, and the others beside it", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(twice()))
       assert.deepStrictEqual(othersOf(exit), [["Known", `{"_tag":"Known","n":2}`, "twice"], [

@@ -61,7 +61,7 @@ describe("Nursery.exits", () => {
         ])
     ))
 
-  it.effect("G122: loses no end that comes while its reader is busy, and what the reader starts again is read, too", () =>
+  it.effect("G122: Nursery.exits loses no end while its reader is busy, and reads actors that the reader starts again", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {
@@ -134,7 +134,7 @@ describe("Nursery.exits", () => {
       }
     ))
 
-  it.effect("G122: ends with the nursery, and is not told of the actors that the nursery ends itself", () => {
+  it.effect("G122: Nursery.exits ends with the nursery, and skips the actors that the nursery ends itself", () => {
     let reading: Fiber.Fiber<ReadonlyArray<string>> | undefined
     return stage(
       () =>

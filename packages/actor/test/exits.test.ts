@@ -35,7 +35,7 @@ const othersOf = (exit: Exit.Exit<unknown, unknown>): ReadonlyArray<string> =>
   ).map(({ message }) => message)
 
 describe("How an actor ended", () => {
-  it.effect("G93: is the same for its owner, for another actor's portal to it, and in the events", () => {
+  it.effect("G93: an exit is the same for the owner, for another actor's portal, and in the events", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const events = yield* collectEvents
@@ -83,7 +83,7 @@ describe("A cleanup that fails, of an actor that its owner ended,", () => {
       assert.deepStrictEqual(reasonsOf(exit), ["Fail the release broke"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G91: says of that actor that it does not live on, also where a finalizer passes on what broke elsewhere", () =>
+  it.effect("G91: a failed cleanup says that its actor does not live on, also for an error from elsewhere", () =>
     Effect.gen(function*() {
       const own = yield* Effect.flip(Actor.runInActor(answersAndDies(), { name: "frank" }))
       assert.deepInclude(own, { _tag: "RemoteActorError", ending: true })
@@ -94,7 +94,7 @@ describe("A cleanup that fails, of an actor that its owner ended,", () => {
       assert.deepStrictEqual([passedOn.actor.name, passedOn.origin.name], ["bob", "below"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G94: fails the nursery that had succeeded, when everybody is reaped", () =>
+  it.effect("G94: a failed cleanup fails a nursery that had succeeded, once all its actors are reaped", () =>
     Effect.gen(function*() {
       let bodyReturned = false
       const exit = yield* Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -116,7 +116,7 @@ describe("A cleanup that fails, of an actor that its owner ended,", () => {
       assert.deepStrictEqual(othersOf(exit), ["the release broke"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G94: is in the cause of a nursery that is interrupted, as a finalizer's defect would be", () =>
+  it.effect("G94: a failed cleanup is in the cause of an interrupted nursery, as a finalizer's defect would be", () =>
     Effect.gen(function*() {
       const region = yield* Effect.forkChild(Actor.nursery(Effect.andThen(start("frank"), Effect.never)))
       yield* settle
@@ -125,7 +125,7 @@ describe("A cleanup that fails, of an actor that its owner ended,", () => {
       assert.deepStrictEqual(reasonsOf(yield* Fiber.await(region)), ["Interrupt", "Die the release broke"])
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G94: closes a Scope as a finalizer that dies, unless that has failed", () =>
+  it.effect("G94: a failed cleanup closes a Scope as a dying finalizer does, unless the Scope has failed", () =>
     Effect.gen(function*() {
       const scoped = Actor.startScoped("frank", { expose: [releaseDies] })
       assert.deepStrictEqual(reasonsOf(yield* Effect.exit(Effect.scoped(scoped))), ["Die the release broke"])

@@ -178,7 +178,7 @@ describe("one failure ends the nursery", () => {
 })
 
 describe("the first failure wins, the others ride along as data", () => {
-  it.effect("G54: of two failures the first is the nursery's, the other an annotation and an event", () =>
+  it.effect("G54: the first of two failures is the nursery's, the other is an annotation and an event", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       const fiber = yield* Effect.forkChild(Effect.exit(Actor.nursery(Effect.gen(function*() {
@@ -197,7 +197,7 @@ describe("the first failure wins, the others ride along as data", () => {
       )
     }).pipe(inMemory))
 
-  it.effect("of 25 failures in one turn one is the nursery's and 24 ride along", () =>
+  it.effect("the first of 25 failures in one turn is the nursery's, and 24 ride along", () =>
     Effect.gen(function*() {
       gate.closeUnsafe()
       const events = yield* collectEvents

@@ -57,7 +57,7 @@ describe("an actor knows who it is", () => {
 })
 
 describe("an actor talks to its parent", () => {
-  it.effect("G6: for what the parent exposes, and nothing else", () =>
+  it.effect("G6: an actor calls the endpoints that its parent exposes, and no others", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(reports()), "mother heard a report")
       assert.deepStrictEqual(yield* Actor.runInActor(takesFeed()), [1, 2, 3])

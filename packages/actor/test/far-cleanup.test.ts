@@ -86,7 +86,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(yield* first(Actor.streamInActor(untidyCount())), [`Die ${broke}`])
     })))
 
-  it.effect("G82, G83: is told apart from a producer that failed ahead of its reader: that is a log, and no failure", () =>
+  it.effect("G82, G83: a failed finalizer is told apart from a producer that failed ahead of its reader, which is logged", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const first = <R>(stream: Stream.Stream<number, unknown, R>) =>
@@ -108,7 +108,7 @@ describe("a finalizer that dies after a cancel", () => {
       assert.deepStrictEqual(reasons(scoped), [`Die ${broke}`])
     })))
 
-  it.effect("G41, G82: of a body that was interrupted is in the cause beside the far one's, or rides along", () =>
+  it.effect("G41, G82: a failed finalizer behind an interrupted body is in the cause beside the far one, or rides along", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const dirty = Effect.ensuring(Effect.never, Effect.andThen(Effect.sleep(10), Effect.die("here")))
       const both = ["Interrupt", "Die here", `Die ${broke}`]
@@ -160,7 +160,7 @@ describe("a finalizer that dies after a cancel", () => {
 })
 
 describe("a finalizer that dies after its caller is gone", () => {
-  it.effect("G83: is an event and an Error log, where it answers after the bound of the cancel", () =>
+  it.effect("G83: a failed finalizer that answers after the bound of the cancel is an event and an Error log", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const logs = captureLogs()
       const events = yield* collectEvents
@@ -176,7 +176,7 @@ describe("a finalizer that dies after its caller is gone", () => {
       assert.strictEqual((yield* bob.statistics).channel.dialogs, 0)
     })))
 
-  it.effect("G83: is an event and an Error log, where the caller is gone", () =>
+  it.effect("G83: a failed finalizer whose caller is gone is an event and an Error log", () =>
     Effect.gen(function*() {
       const logs = captureLogs()
       const { cut, dispatcher, events, say } = yield* Effect.provide(callee([untidy]), logs.layer)

@@ -240,7 +240,7 @@ describe("Every way up", () => {
 })
 
 describe("A tree deeper than the ladder has bounds for", () => {
-  it.effect("ends in order all the same: what answers is not terminated, and has time for its finalizers", () => {
+  it.effect("a tree deeper than its bounds ends in order: actors that answer have time for their finalizers", () => {
     const theatre = Puppets.make()
     const levels = [7, 6, 5, 4, 3, 2, 1, 0]
     return Effect.gen(function*() {

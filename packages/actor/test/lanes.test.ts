@@ -45,7 +45,7 @@ const tags = (words: ReadonlyArray<Message>) =>
   words.map((word) => "dialog" in word ? `${word._tag} ${word.dialog}` : word._tag)
 
 describe("two lanes", () => {
-  it.effect("G17: with the pipe full, a Cancel overtakes the Yields that wait", () =>
+  it.effect("G17: a Cancel overtakes the Yields that wait while the pipe is full", () =>
     Effect.gen(function*() {
       const { drain, fill, words, writer } = pipe()
       fill()
@@ -140,7 +140,7 @@ describe("two lanes", () => {
 })
 
 describe("a connection in memory", () => {
-  it.effect("is full above its mark, tells when there is room again, and keeps the order", () =>
+  it.effect("a connection in memory is full above its mark, tells when it has room again, and keeps the order", () =>
     Effect.gen(function*() {
       const [a, b] = MemoryTransport.pair()
       const got: Array<number> = []

@@ -17,7 +17,7 @@ const slow = MemoryActor.layer({
 })
 
 describe("the last calls on an actor that is ended", () => {
-  it.live("G78: by its owner, fail with ContextCancelled and its author, or as closed here", () =>
+  it.live("G78: the last calls on an ended actor fail with ContextCancelled and its author, or as closed here", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 12; round++) {
         yield* Actor.nursery(Effect.gen(function*() {
@@ -38,7 +38,7 @@ describe("the last calls on an actor that is ended", () => {
       }
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.live("G78: by its owner, over the connection of a peer, fail with ContextCancelled and its author, or as closed there", () =>
+  it.live("G78: the last calls of a peer on an ended actor fail with ContextCancelled and its author, or as closed there", () =>
     Effect.gen(function*() {
       for (let round = 0; round < 12; round++) {
         const said = yield* Actor.nursery(Effect.gen(function*() {

@@ -246,7 +246,7 @@ describe("a loss says whether a call can have begun", () => {
 })
 
 describe("a dialog on a closed channel", () => {
-  it.live("G81: costs a turn of the event loop: a caller that tries again and again holds up no timer", () =>
+  it.live("G81: a dialog on a closed channel costs a turn of the event loop, so retries hold up no timer", () =>
     Effect.gen(function*() {
       const [left] = pair()
       yield* settle

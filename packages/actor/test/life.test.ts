@@ -205,7 +205,7 @@ describe("The life of an actor", () => {
     ])
   })
 
-  it("reports what failed before the logs leave, and what the platform adds behind it; Bye has all of it", () => {
+  it("an ending actor reports its failures before the logs leave, and Bye has those of the platform, too", () => {
     const said = after(...serving, "cancel", "broke", "broke", "settled", "settled", "broke", "settled")[1]
     assert.deepStrictEqual(said.slice(4), [
       "Run(handlers)",
@@ -294,10 +294,15 @@ describe("The life of an actor", () => {
     many
   )
 
-  it.prop("ends from any state once its parent is lost and its parts settle", { path: AnyOrder }, ({ path }) => {
-    const [state] = after("spec", ...path, "lost", "bootFailed", ...whole)
-    assert.strictEqual(state._tag, "Ended")
-  }, many)
+  it.prop(
+    "an actor ends from any state once its parent is lost and its parts settle",
+    { path: AnyOrder },
+    ({ path }) => {
+      const [state] = after("spec", ...path, "lost", "bootFailed", ...whole)
+      assert.strictEqual(state._tag, "Ended")
+    },
+    many
+  )
 
   it("the life of an actor keeps a bounded number of failures", () => {
     let [state] = after(...serving, "cancel")

@@ -121,7 +121,7 @@ describe("an actor whose door was taken away", () => {
 })
 
 describe("an actor with several transports", () => {
-  it.effect("is dialled by the first of them that can, in the order of the program, whatever its addresses say first", () =>
+  it.effect("an actor with several transports is dialled by the first usable one, in the order of the program", () =>
     Effect.gen(function*() {
       const dialled: Array<string> = []
       const broken = new Set<string>()

@@ -29,7 +29,7 @@ const stage = <A, E>(test: Effect.Effect<A, E, any>) => {
 }
 
 describe("An actor with a main", () => {
-  it.effect("G88: runs it when it is ready, with the services of its layer, and answers calls meanwhile", () =>
+  it.effect("G88: an actor runs its main when it is ready, with the services of its layer, and answers calls meanwhile", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const poller = yield* until(1000)(Actor.startScoped(Poller))
@@ -75,7 +75,7 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.include(errors()[0], "the main of this actor failed"))
   })
 
-  it.effect("G88: is an Error log of its owner at once, where it fails in a Layer that nothing launched", () => {
+  it.effect("G88: a main that fails in a Layer that was not launched is an Error log of its owner at once", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       yield* until(1000)(Layer.build(Poller.layer))
       strings.main(causes.fails)
@@ -123,7 +123,7 @@ describe("A fiber in the background of an actor", () => {
   const places = [["build", "build"], ["layer", "layer"], ["main", "beside"], ["handler", "handler"]] as const
   for (const [where, string] of places) {
     for (const [how, message] of [["dies", "out of ink"], ["fails", "no paper"]] as const) {
-      it.effect(`G89: that its ${where} forked is logged and an event of its owner where it ${how}, once`, () => {
+      it.effect(`G89: a failed fiber that its ${where} forked is logged once, and an event of its owner, where it ${how}`, () => {
         const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
           const events = yield* collectEvents
           const actor = yield* until(1000)(Actor.startScoped(Background))

@@ -27,7 +27,7 @@ const logged = <A, E>(program: Effect.Effect<A, E, Actor.ActorRuntime>, level: L
 const text = ({ level, message }: Line) => `${level} ${String((message as ReadonlyArray<unknown>).join(" "))}`
 
 describe("logs of an actor reach the root's loggers", () => {
-  it.effect("G61: with their level, in order, and with the actor they come from", () =>
+  it.effect("G61: logs of an actor reach the root's loggers in order, with their level and their actor", () =>
     Effect.gen(function*() {
       const { lines } = yield* logged(Actor.runInActor(talk(), { name: "frank" }))
       assert.deepStrictEqual(lines.map(text), ["Info info", "Warn warn", "Error error", "Fatal fatal"])

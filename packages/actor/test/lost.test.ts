@@ -18,7 +18,7 @@ const failOf = <E>(exit: Exit.Exit<unknown, E>): E => {
 }
 
 describe("an actor that is lost", () => {
-  it.effect("G53: interrupts the body, which fails with ActorLost: exit code and last lines of stderr", () => {
+  it.effect("G53: a loss interrupts the body, which fails with ActorLost, its exit code and last lines of stderr", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

@@ -53,7 +53,7 @@ const ends: ReadonlyArray<
 
 describe("The end of an actor", () => {
   for (const [how, end, expected] of ends) {
-    it.effect(`G120: that ${how} is the same for its owner, its peers, a monitor that has no connection, and one far below`, () => {
+    it.effect(`G120: an actor that ${how} has the same end for its owner, its peers, and monitors near and far`, () => {
       const theatre = Puppets.make()
       return Effect.map(
         inTheatre(
@@ -120,7 +120,7 @@ describe("The end of an actor", () => {
 })
 
 describe("A monitor", () => {
-  it.effect("G120: makes no connection, has no power over its actor, and is answered of an end that came just before", () =>
+  it.effect("G120: a monitor makes no connection, has no power over its actor, and hears of an end just before", () =>
     Actor.nursery(Effect.gen(function*() {
       const [frank, peer] = yield* Effect.all([start("frank"), start("peer")])
       const watching = yield* Effect.forkChild(peer.run(monitors({ who: frank.ref })))
@@ -176,7 +176,7 @@ describe("A monitor", () => {
   it.effect("G121: a monitor that was interrupted leaves a loss to the nursery", () => hears("owner that left", false))
 
   for (const monitored of [true, false]) {
-    it.effect(`G121: of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>
+    it.effect(`G121: a monitor of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>
       Effect.gen(function*() {
         const journal = yield* Journal.fresh
         const heard: Array<string> = []

@@ -183,7 +183,7 @@ describe("A nursery", () => {
 })
 
 describe("A body that was interrupted", () => {
-  it("and failed in its cleanup fails with that whole cause, which is no failure of the region", () => {
+  it("an interrupted body whose cleanup failed fails with that whole cause, which is no failure of the region", () => {
     const { state } = run(["a", "interrupted", "failed"])
     assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
   })

@@ -103,7 +103,7 @@ describe("A large word in parts", () => {
     assert.isTrue(peer.end.channel.isOpen)
   })
 
-  it.effect("G228: is cancelled by a word between its parts: the call has not begun, and the answer says so", () =>
+  it.effect("G228: a cancel between the parts of a large word ends the call, which has not begun and says so", () =>
     Effect.gen(function*() {
       const peer = handled()
       peer.say(partsOf(start(1, 300 * kib), 100 * kib)[0]!)
@@ -120,7 +120,7 @@ describe("A large word in parts", () => {
       assert.strictEqual(peer.end.closed?._tag, "ProtocolViolation")
     }))
 
-  it.effect("that waits for others is withdrawn by a cancel: its dialog is told in a later step, and its peer nothing", () =>
+  it.effect("a cancel withdraws a large word that waits for others: its dialog hears it later, its peer nothing", () =>
     Effect.gen(function*() {
       const peer = handled()
       peer.limit()

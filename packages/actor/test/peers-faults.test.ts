@@ -38,7 +38,7 @@ describe("Peers over a bad connection", () => {
     })
   }
 
-  it.live("are lost to each other when it is cut, and find each other again over a new one", () => {
+  it.live("peers are lost to each other when their connection is cut, and meet again over a new one", () => {
     const { layer, links } = over({ seed: 4 })
     return Actor.nursery(Effect.gen(function*() {
       const [left] = yield* two

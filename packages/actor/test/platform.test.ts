@@ -25,7 +25,7 @@ const met = Effect.gen(function*() {
 })
 
 describe("A transport of the program", () => {
-  it.effect("is built once in the root and once in each actor, and is what they dial by", () =>
+  it.effect("a transport of the program is built once in each process, and actors dial by it", () =>
     Effect.gen(function*() {
       yield* P.fresh
       yield* Effect.provide(Actor.nursery(met), supplied)
@@ -81,7 +81,7 @@ describe("A transport of the program", () => {
 describe("An ambient Layer", () => {
   const around = (label: string) => MemoryActor.layer({ ambient: P.Around({ label }) })
 
-  it.effect("is around the program and every handler, and is released in each actor before it is gone", () =>
+  it.effect("an ambient Layer surrounds the program and every handler, and is released before its actor is gone", () =>
     Effect.gen(function*() {
       yield* P.fresh
       yield* Effect.provide(
@@ -97,7 +97,7 @@ describe("An ambient Layer", () => {
       assert.deepStrictEqual(P.seen.ambient, ["here built", "here built", "here released", "here released"])
     }).pipe(drained))
 
-  it.effect("is refused with the field where a setting does not match its schema, and builds nothing", () =>
+  it.effect("a setting of an ambient Layer that does not match is refused with its field, and nothing is built", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const wrong = P.Around({ label: "here", near: { by: "one" as unknown as number } })
@@ -114,7 +114,7 @@ describe("An ambient Layer", () => {
       assert.strictEqual(yield* Effect.provide(Actor.runInActor(P.where()), both), "last")
     }).pipe(drained))
 
-  it.effect("that cannot be built in an actor is SpawnFailed with its name, and the actor is gone", () =>
+  it.effect("an ambient Layer that cannot be built in an actor is SpawnFailed with its name, and the actor is gone", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const error = yield* Effect.flip(
@@ -152,7 +152,7 @@ describe("A Discovery of the program", () => {
       () => Effect.sync(() => void (P.engine.down = false))
     )
 
-  it.effect("that fails fails a start and a question the same way in the root and in an actor", () =>
+  it.effect("a failing Discovery fails a start and a question the same way in the root and in an actor", () =>
     Effect.gen(function*() {
       const { layer, lines } = captureLogs()
       yield* Actor.nursery(Effect.gen(function*() {
@@ -195,7 +195,7 @@ describe("Actor.startScoped of a Service", () => {
       assert.deepInclude(late as ActorError.ActorError, { _tag: "ChannelClosed", side: "local" })
     }).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("leaves out nothing of its layer: a function call of `layer` is another actor", () =>
+  it.effect("Actor.startScoped leaves out nothing of a Service's layer: each call of `layer` is another actor", () =>
     Effect.gen(function*() {
       const pids = new Set<number>()
       const pid = Effect.map(Counter, ({ actor }) => void pids.add(actor.pid))

@@ -11,7 +11,7 @@ import * as Puppets from "./support/Puppets.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 
 describe("portal.closed", () => {
-  it.effect("G118: is told when the connection ends, before any open call hears of it and before the actor is reaped", () => {
+  it.effect("G118: portal.closed is told when the connection ends, before open calls hear of it and the reaping", () => {
     const theatre = Puppets.make({ stubborn: ["frank"] })
     return Effect.scoped(Effect.gen(function*() {
       const frank = yield* Actor.startScoped("frank", { expose: [stuckForEver] })

@@ -31,7 +31,7 @@ const rehearse = (definitions: ReadonlyArray<ReturnType<typeof counted>["definit
   })
 
 describe("The rehearsal of an actor's first call", () => {
-  it.effect("G222: derives the codecs of what it serves, and runs no handler", () =>
+  it.effect("G222: the rehearsal of a first call derives the codecs of the endpoints, and runs no handler", () =>
     Effect.gen(function*() {
       const { definition, seen } = counted(() => Schema.Int)
       assert.strictEqual(seen.looks, 0)

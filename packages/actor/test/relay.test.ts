@@ -31,7 +31,7 @@ describe("a dialog that is passed on", () => {
       assert.deepStrictEqual(callee.heard, ["Start", "Cancel"])
     }))
 
-  it.effect("G16, G59: is cancelled once where its caller asks for it and is gone before the answer", () =>
+  it.effect("G16, G59: a relayed dialog is cancelled once, where its caller cancels and is gone before the answer", () =>
     Effect.gen(function*() {
       const { callee, caller, cancel } = yield* passedOn
       yield* cancel()

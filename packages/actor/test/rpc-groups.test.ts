@@ -75,7 +75,7 @@ describe("a group", () => {
       assert.instanceOf(yield* Effect.flip(client.Guarded()), Denied)
     }).pipe(Effect.scoped, Effect.provide(Asking.layerTest(AskedLive))))
 
-  it.effect("is called by an actor that uses its Service, directly and where its parent passes the calls on", () =>
+  it.effect("a group is called by an actor that uses its Service, directly and through its parent", () =>
     Effect.gen(function*() {
       const client = yield* Actor.rpcClient(yield* Passing, Passed)
       assert.strictEqual(yield* client.AddTwice({ by: 2 }), 4)
@@ -191,7 +191,7 @@ describe("the session of a client", () => {
       assert.strictEqual((yield* Effect.flip(Stream.runDrain(client.Ticks())))._tag, "ChannelClosed")
     }).pipe(Effect.scoped, Effect.provide(Asking.layer), Effect.provide(MemoryActor.layer)))
 
-  it.live("ends with its client's Scope: later calls of the client are interrupted, as over Effect's own", () =>
+  it.live("a client's session ends with the client's Scope: its later calls are interrupted, as with Effect's own", () =>
     Effect.gen(function*() {
       const portal = yield* Asking
       const client = yield* Effect.scoped(Actor.rpcClient(portal, Asked))

@@ -97,7 +97,7 @@ describe("the settings of a Service", () => {
       assert.include(error.issue, `["base"]`)
     }))
 
-  it.effect("G112: that do not match fail the start with PayloadInvalid before there is an actor, naming Service and field", () =>
+  it.effect("G112: settings that do not match fail the start with PayloadInvalid, Service and field, without an actor", () =>
     Effect.gen(function*() {
       const events = yield* collectEvents
       built.length = 0
@@ -141,7 +141,7 @@ describe("the settings of a Service", () => {
       assert.match(error.message, /Send the large part in a call, once the actor is ready$/)
     }).pipe(inMemory))
 
-  it.effect("G113: that the actor's own schema refuses are SpawnFailed at the step layer, naming Service and field", () =>
+  it.effect("G113: settings that the actor's schema refuses are SpawnFailed at the step layer, with Service and field", () =>
     Effect.gen(function*() {
       const failed = (layer: Layer.Layer<any, Actor.ActorError, Actor.ActorRuntime>) =>
         Effect.map(refused(layer), (error) => {

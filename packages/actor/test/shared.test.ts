@@ -130,7 +130,7 @@ describe("A shared actor", () => {
       yield* Fiber.join(closing)
     })))
 
-  it.effect("G195: that cannot start fails typed for all who wait, and is tried again for the next", () =>
+  it.effect("G195: a shared actor that cannot start fails typed for all who wait, and is tried again for the next", () =>
     inMemory(Effect.gen(function*() {
       broken.add("Mail")
       slow.set("Mail", 1000)

@@ -81,7 +81,7 @@ describe("the words of a parent to a new actor", () => {
     assert.deepStrictEqual([platform.secret, service?.config].map((bytes) => bytes?.buffer.byteLength), [32, 3])
   })
 
-  it("are refused by both ends, and the issue names the place, where any one field is not what it should be", () => {
+  it("a wrong field in the words of a parent is refused by both ends, and the issue names its place", () => {
     for (const at of places(spec)) {
       const wrong = replaced(spec, at, true)
       const place = `Spawn${textOf(at)} is not `

@@ -44,7 +44,7 @@ const slow = Effect.gen(function*() {
 })
 
 describe("a connection that takes nothing", () => {
-  it.effect("G86: has few dialogs begun on it; the others begin as it takes something, small ones too", () =>
+  it.effect("G86: a connection that takes nothing has few dialogs begun, and others begin as it takes something", () =>
     drained(Effect.gen(function*() {
       const { call, channel, cut, drain, starts } = yield* slow
       for (const kib of [200, 200, 200, 1, 200]) yield* Effect.forkChild(call(kib), { startImmediately: true })

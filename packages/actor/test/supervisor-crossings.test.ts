@@ -36,7 +36,7 @@ describe("The end of a child that comes and goes", () => {
     }
   })
 
-  it.effect("G215: is waited for by its stop, and refuses a restart by hand", () =>
+  it.effect("G215: a stop waits for the end of a dynamic child, which refuses a restart by hand", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {

@@ -57,7 +57,7 @@ describe("A name of a dynamic supervisor", () => {
       })
     ))
 
-  it.effect("G184: leads the portals and references of a child that is gone to no other child", () =>
+  it.effect("G184: a portal to a dynamic child that is gone leads to no other child of its name", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -88,7 +88,7 @@ describe("The cleanup of a supervised Layer", () => {
   const failing = (release: Effect.Effect<void>) =>
     Layer.effectDiscard(Effect.andThen(Effect.addFinalizer(() => release), Effect.fail("no")))
 
-  it.effect("G185: is waited for by a supervisor that is closed while a failed start cleans up", () =>
+  it.effect("G185: a supervisor that is closed while a failed start cleans up waits for that cleanup", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const slowly = failing(Effect.andThen(Effect.sleep("3 seconds"), Journal.say("released")))
@@ -235,7 +235,7 @@ describe("The backoff of a supervisor", () => {
       Effect.void
     ), 20_000)
 
-  it.effect("G186: stays short where deaths are so rare that the supervisor never gives up", () =>
+  it.effect("G186: a backoff stays short where deaths are so rare that the supervisor never gives up", () =>
     Effect.gen(function*() {
       const waits = new Backoff(defaultFor({ restarts: 10, withinMillis: 60_000 }))
       for (let i = 0; i < 40; i++) {
@@ -260,7 +260,7 @@ describe("A supervisor", () => {
       assert.include(String(cause), "it had ended before all children of its supervisor were up")
     }))
 
-  it.effect("G187: holds no call with `hold: 0`, and all of them with an infinite one, also where a reference crossed", () =>
+  it.effect("G187: a supervisor holds no call with `hold: 0`, and all calls with an infinite hold", () =>
     Effect.gen(function*() {
       yield* supervised(
         Supervisor.layer({ backoff, hold: 0 }, [Mail]),
@@ -366,7 +366,7 @@ describe("A supervisor that has given up", () => {
 })
 
 describe("A call that waited for a restart", () => {
-  it.effect("G189: leaves nothing with its supervisor when it is answered, refused, late or interrupted", () =>
+  it.effect("G189: a call that waited for a restart leaves nothing behind, however it ends", () =>
     Effect.gen(function*() {
       const listeners = new Set<() => void>()
       let now: LastingPortal.Now = { _tag: "Restarting" }
@@ -458,7 +458,7 @@ describe("A restart by hand", () => {
       })
     ))
 
-  it.effect("G188: lets a transient child that returned come back, and a death of what was stopped counts for nothing", () =>
+  it.effect("G188: a restart by hand brings a returned transient child back, and counts no death of a stopped one", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [
         of(Mail, { restart: "transient" }),

@@ -665,7 +665,10 @@ describe("A supervisor, under any events,", () => {
     }
   )
 
-  it.prop("G153: gives up at the death that is one too many for the window, and at no other", { deaths, strategy }, ({
+  it.prop("G153: a supervisor gives up at the death that is one too many for the window, and at no other", {
+    deaths,
+    strategy
+  }, ({
     deaths,
     strategy
   }) => {
@@ -699,7 +702,10 @@ describe("A supervisor, under any events,", () => {
     assert.strictEqual(played.actions.length, after)
   })
 
-  it.prop("G151: has everybody up again when it does not give up and its children can start", { given, strategy }, ({
+  it.prop("G151: a supervisor that does not give up, and whose children can start, has all of them up again", {
+    given,
+    strategy
+  }, ({
     given,
     strategy
   }) => {

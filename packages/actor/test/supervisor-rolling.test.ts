@@ -244,7 +244,7 @@ describe("Supervisor.roll", () => {
       }))
     ))
 
-  it.effect("G208: keeps a unique name in the registry, which shows the new one from the moment it takes over", () =>
+  it.effect("G208: a roll keeps a unique name in the registry, which shows the new actor from its takeover on", () =>
     supervised(
       Supervisor.layer({}, [Supervisor.of(Mail, { name: "post", unique: true })]),
       Effect.scoped(Effect.gen(function*() {

@@ -513,19 +513,24 @@ describe("A supervisor with rolls and standbys, whatever happens,", () => {
     assert.strictEqual(new Set(ended).size, ended.length)
   }, many)
 
-  it.prop("G207: ends every roll, and has its standby again, when all can start", { given }, ({ given }) => {
-    const played = replay(given, () => {})
-    for (const { behind, goal, incarnation, key, silent, stale } of played.state.children) {
-      if (silent && !stale && goal === "Up") played.say(`${key}${incarnation} dies`)
-      if (behind?.silent && !behind.stale) played.say(`${key}${behind.incarnation} dies`)
-    }
-    goOn(played)
-    if (Machine.isOver(played.state)) return
-    assert.deepStrictEqual(played.state.rolls, [])
-    for (const { behind, goal, retired, stale, standby, status } of played.state.children) {
-      assert.deepStrictEqual(retired, [])
-      assert.isTrue(goal === "Up" ? status === "Up" && !stale : status === "Down")
-      assert.strictEqual(behind?.status, standby && goal === "Up" ? "Ready" : undefined)
-    }
-  }, many)
+  it.prop(
+    "G207: a supervisor ends every roll, and has its standby again, when all children can start",
+    { given },
+    ({ given }) => {
+      const played = replay(given, () => {})
+      for (const { behind, goal, incarnation, key, silent, stale } of played.state.children) {
+        if (silent && !stale && goal === "Up") played.say(`${key}${incarnation} dies`)
+        if (behind?.silent && !behind.stale) played.say(`${key}${behind.incarnation} dies`)
+      }
+      goOn(played)
+      if (Machine.isOver(played.state)) return
+      assert.deepStrictEqual(played.state.rolls, [])
+      for (const { behind, goal, retired, stale, standby, status } of played.state.children) {
+        assert.deepStrictEqual(retired, [])
+        assert.isTrue(goal === "Up" ? status === "Up" && !stale : status === "Down")
+        assert.strictEqual(behind?.status, standby && goal === "Up" ? "Ready" : undefined)
+      }
+    },
+    many
+  )
 })

@@ -47,7 +47,7 @@ const supervised = <A, E, S, E2>(
 const four = [Web, Mail, Counter, Store] as const
 
 describe("The Layer of a supervisor", () => {
-  it.effect("G154: starts its children in the order of their uses, and stops them in reverse", () =>
+  it.effect("G154: a supervisor starts its children in the order of their uses, and stops them in reverse", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* supervised(
@@ -72,7 +72,7 @@ describe("The Layer of a supervisor", () => {
       assert.deepStrictEqual(lines.map((line) => line.split(" ").slice(1).join(" ")), ["Store starts", "Store ends"])
     }))
 
-  it.effect("G154: is refused with a backoff that its intensity could never see the end of", () =>
+  it.effect("G154: a backoff whose end the intensity could never see is refused", () =>
     Effect.gen(function*() {
       const exit = yield* supervised(
         Layer.empty,
@@ -114,7 +114,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: makes a call in flight again with the successor where its endpoint is idempotent", () =>
+  it.effect("G190: a supervised portal repeats an open call of an idempotent endpoint with the successor", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -249,7 +249,7 @@ const storm = Effect.gen(function*() {
 })
 
 describe("A supervisor that gives up", () => {
-  it.effect("G156: fails Actor.launch with its children, deaths and exits, when all are stopped", () =>
+  it.effect("G156: a supervisor that gives up fails Actor.launch with children, deaths and exits, when all are stopped", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       const policy = { backoff, intensity: { restarts: 2, within: "5 seconds" } } as const
@@ -294,7 +294,7 @@ describe("A supervisor that gives up", () => {
       })
     ))
 
-  it.effect("G156: leaves calls that wait, and those that come later, with what it gave up on", () =>
+  it.effect("G156: a supervisor that gives up fails waiting and later calls with its reason", () =>
     supervised(
       Supervisor.layer({ backoff, intensity: { restarts: 0, within: "1 second" } }, [Mail]),
       Effect.gen(function*() {
@@ -360,7 +360,7 @@ describe("A restart", () => {
 })
 
 describe("A reference to a supervised actor", () => {
-  it.effect("G158: leads a user in another process to the successor, and the user lives on", () =>
+  it.effect("G158: a supervised reference leads a user in another process to the successor, and the user lives on", () =>
     supervised(
       Supervisor.layer({ backoff, strategy: "one-for-one", intensity: { restarts: 5, within: "1 minute" } }, four),
       Effect.gen(function*() {
@@ -433,7 +433,7 @@ describe("A reference to a supervised actor", () => {
 })
 
 describe("A supervisor in an actor", () => {
-  it.effect("G156: fails its actor when it gives up, and the supervisor above starts both again", () =>
+  it.effect("G156: a supervisor that gives up fails its actor, and the supervisor above starts both again", () =>
     supervised(
       Supervisor.layer({ backoff }, [Shop]),
       Effect.gen(function*() {
@@ -510,7 +510,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual(yield* mails.children, [])
     })))
 
-  it.effect("G192: tells that it has given up, and a nursery that waits for it fails with that", () =>
+  it.effect("G192: a dynamic supervisor tells that it has given up, and fails a nursery that waits for it", () =>
     inMemory(Effect.gen(function*() {
       const program = Actor.nursery(Effect.scoped(Effect.gen(function*() {
         const policy = { backoff, intensity: { restarts: 0, within: "1 second" } } as const

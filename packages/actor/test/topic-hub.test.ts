@@ -25,7 +25,7 @@ const published = (actions: ReadonlyArray<{ readonly _tag: string; readonly id: 
 const hubOf = (buffer: number, replay = 0) => new Hub({ buffer, replay })
 
 describe("The hub of a topic", () => {
-  it("G178: gives each subscriber the messages of its keys, in the order in which they were published", () => {
+  it("G178: a topic's hub gives each subscriber the messages of its keys, in the order of publishing", () => {
     const hub = hubOf(10)
     hub.subscribe(1, ["a"], "block", 0)
     hub.subscribe(2, null, "block", 0)
@@ -50,7 +50,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 0)
   })
 
-  it("G179: lets go on whom a subscriber held up that has left, and whom a publisher held up that waits no longer", () => {
+  it("G179: a subscriber that leaves, or a publisher that stops waiting, frees the messages it held up", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.publish(10, messages("a1"))
@@ -120,7 +120,7 @@ describe("The hub of a topic", () => {
     assert.strictEqual(hub.statistics.publishersWaiting, 998)
   })
 
-  it("G181: holds no more bytes for a subscriber, or for later ones, than its bound, and one message in any case", () => {
+  it("G181: a topic's hub holds no more bytes for a subscriber than its bound, and always one message", () => {
     const hub = hubOf(1000, 1000)
     const large = { key: "a", bytes: new Uint8Array(5 * 1024 * 1024) }
     hub.subscribe(1, null, "drop-oldest", 0)

@@ -260,7 +260,7 @@ describe("A supervised topic", () => {
       })
     ))
 
-  it.effect("G182: that is rolled is followed by its subscribers at once, not at the end of the drain", () =>
+  it.effect("G182: a rolled topic is followed by its subscribers at once, not at the end of the drain", () =>
     run(
       App,
       Effect.gen(function*() {

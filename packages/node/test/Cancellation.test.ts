@@ -109,7 +109,7 @@ describe("Interrupting a call", () => {
 })
 
 describe("Cancelling an actor", () => {
-  it.live("interrupts everything in it with the reason, closes its resources, and fails its callers", () =>
+  it.live("cancelling an actor interrupts all its work with the reason, closes its resources, and fails its callers", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       yield* Actor.nursery(Effect.gen(function*() {

@@ -113,7 +113,7 @@ describe("An actor whose runtime fails at the end", () => {
 })
 
 describe("An actor with an uncaught error that throws where it is shown", () => {
-  it.live("has failed with it after its finalizers, as with any other (G87)", () =>
+  it.live("an uncaught error that throws where it is shown fails its actor after the finalizers (G87)", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const env = { set: { FURROW_TEST_FILE: file } }
@@ -129,7 +129,7 @@ describe("An actor with an uncaught error that throws where it is shown", () => 
 
 describe("An actor that has replaced the write of its output", () => {
   for (const how of ["keeps", "throws"] as const) {
-    it.live(`by one that ${how} ends in order, and at once (G72)`, () =>
+    it.live(`an actor that has replaced the write of its output by one that ${how} ends in order, and at once (G72)`, () =>
       withActors(Effect.gen(function*() {
         const portal = yield* Actor.startScoped("capturing", { expose: [captures] })
         yield* portal.run(captures({ how }))

@@ -198,7 +198,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("by its callee, before the first value, is raised as its own, and ends its sleep at once", () =>
+  it.live("a cancel by the callee before the first value is raised as its own, and ends its sleep at once", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let body = 0

@@ -25,7 +25,7 @@ const ends: ReadonlyArray<readonly [string, (portal: Victim) => Effect.Effect<un
 
 describe("The end of an actor", () => {
   for (const [how, end, expected] of ends) {
-    it.live(`G120: that ${how} is the same for its owner, for a peer in another process, and for a monitor`, () =>
+    it.live(`G120: an actor that ${how} has the same end for its owner, for a peer, and for a monitor`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])
@@ -73,7 +73,7 @@ describe("The end of an actor", () => {
 
 describe("Calls over the kill of an actor", () => {
   for (const from of ["owner", "peer"] as const) {
-    it.live(`G124: of its ${from}, a thousand of them: none that says it had not begun has run`, () =>
+    it.live(`G124: none of a thousand calls of its ${from} that reports not having begun over a kill has run`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])

@@ -322,7 +322,7 @@ describe("a window of one message", () => {
 })
 
 describe("a local fan-out", () => {
-  it.live("gives 22 subscribers the same items, and all end by themselves when the callee ends its stream", () =>
+  it.live("a local fan-out gives 22 subscribers the same items, and all end when the callee ends its stream", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const { counts, result } = yield* bob.open(counting(), ({ result, stream }) =>

@@ -9,7 +9,7 @@ import { entries, inTree, listsOnly, tcpConnections, treeFolder, unixConnections
 import { Counter, Doubler } from "./fixtures/services.ts"
 
 describe("A reference", () => {
-  it.live("that a parent hands to a child opens a portal to the child's sibling, for its answers and its own errors", () =>
+  it.live("a reference from a parent opens a portal to a sibling, with its answers and its own errors", () =>
     inTree(["a", "b", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const { ref } = yield* tree.at("b")
@@ -27,7 +27,7 @@ describe("A reference", () => {
         assert.strictEqual(unixConnections(treeFolder(tree.runtime)), 3)
       })))
 
-  it.live("that a child answers with, or hands up to its root over any number of levels, is good for everybody", () =>
+  it.live("a reference that a child answers with, or hands up over any number of levels, works for every holder", () =>
     inTree(["a", "p", "p/q", "p/q/r"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")
@@ -64,7 +64,7 @@ describe("A reference", () => {
         assert.include(error.message, "it is no Service, not \"Counter\"")
       }).pipe(Effect.provide(Counter.layer))))
 
-  it.live("G71: opens nothing but what its actor exposes: neither other handlers, nor what the runtime serves to relatives", () =>
+  it.live("G71: a reference opens nothing but exposed endpoints: no other handlers, no services of the runtime", () =>
     inTree(["a", "p", "p/c"], (tree) =>
       Effect.gen(function*() {
         const shy = yield* Actor.start("shy", { expose: [square] })

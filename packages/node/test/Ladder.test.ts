@@ -24,7 +24,7 @@ const written = (file: string, label: string) =>
   })
 
 describe("An actor that does not let go", () => {
-  it.live("G13: is ended in about a second, in whatever way it blocks its thread, with what it started", () =>
+  it.live("G13: a blocked actor is ended in about a second, however it blocks its thread, with its subprocesses", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const ways = ["spin", "wait", "subprocess"]

@@ -127,7 +127,7 @@ describe("an uncaught error beside a handler", () => {
 })
 
 describe("An actor over its memory limit", () => {
-  it.live("G106: is lost out of memory, with its limit, and says so on stderr; its siblings go on", () =>
+  it.live("G106: an actor over its memory limit is lost with that limit, says so on stderr, and its siblings go on", () =>
     withActors(Effect.gen(function*() {
       const other = yield* Actor.startScoped("other", { expose: [count] })
       const error = lost(yield* Effect.flip(Actor.runInActor(hoard(), { memoryLimit: 64 })))

@@ -324,7 +324,7 @@ describe("Leftovers of dead actors", () => {
       })
     })
 
-  it.live("is removed by their parent: their socket, and those of all that are dead", () =>
+  it.live("the parent of a dead actor removes its socket, and those of all dead actors", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -365,7 +365,7 @@ describe("Leftovers of dead actors", () => {
       yield* Eventually.holds("its socket is removed", () => !Fs.existsSync(left))
     })))
 
-  it.live("is looked for once more after every death, also where one look is still to come", () =>
+  it.live("a folder is swept once more after every death, also where one sweep is still to come", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       const transport = Networks.make(given)
@@ -377,7 +377,7 @@ describe("Leftovers of dead actors", () => {
       }
     })))
 
-  it.live("is no concern of a tree that made no folder, or has removed it", () =>
+  it.live("leftovers do not concern a tree that made no folder, or has removed it", () =>
     Effect.scoped(Effect.gen(function*() {
       const given = yield* network("unix")
       Networks.make(given).forget!(actor("child", dead()))
@@ -387,7 +387,7 @@ describe("Leftovers of dead actors", () => {
       Networks.close(long)
     })))
 
-  it.live("goes with the folder of a tree whose root is dead, when the next tree listens", () =>
+  it.live("the folder of a tree whose root is dead is removed when the next tree listens", () =>
     Effect.scoped(Effect.gen(function*() {
       const runtimeFolder = yield* Folder.make()
       const folderOf = (pid: number, suffix = "0123abcd") => {

@@ -57,7 +57,7 @@ describe("The process of an actor", () => {
       }
     })))
 
-  it.live("is a child of ours, in the same folder, with our environment and our runtime's flags", () =>
+  it.live("an actor's process is our child, with our folder, our environment and our runtime's flags", () =>
     withActors(Effect.gen(function*() {
       const child = yield* Actor.runInActor(process_())
       assert.strictEqual(child.ppid, process.pid)
@@ -67,7 +67,7 @@ describe("The process of an actor", () => {
       assert.include(child.execArgv, "--conditions=furrow-source")
     })))
 
-  it.live("has the folder, the environment and the flags that were asked for, and nothing else", () =>
+  it.live("an actor's process has the folder, the environment and the flags asked for, and nothing else", () =>
     withActors(Effect.gen(function*() {
       const folder = yield* Folder.make()
       const child = yield* Actor.runInActor(process_(), {
@@ -109,7 +109,7 @@ describe("The process of an actor", () => {
       assert.isAbove(below.heapLimit, 2 * 200 * 1024 * 1024)
     })))
 
-  it.live("listens for a debugger where that is asked for, says its port and id on stderr alone, and its children do not", () =>
+  it.live("an actor listens for a debugger on request, says port and id on stderr alone, and its children do not", () =>
     withActors(
       withStderr((written) =>
         Effect.gen(function*() {

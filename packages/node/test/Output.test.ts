@@ -76,7 +76,7 @@ describe("The output of actors", () => {
       assert.strictEqual(Buffer.concat(written).toString(), "první řádek 🐎\ndruhý řádek 🦄\n")
     })))
 
-  it.live("arrives whole where it is read slowly: an actor that has answered waits for what it wrote to leave", () =>
+  it.live("output that is read slowly arrives whole: an actor that has answered waits until it has left", () =>
     withActors(Effect.gen(function*() {
       let lines = 0
       const write = process.stderr.write.bind(process.stderr)
@@ -95,7 +95,7 @@ describe("The output of actors", () => {
       assert.strictEqual(lines, 5000)
     })))
 
-  it.live("G109: is passed on as it is: a line of 200 KB, bytes that are no text, progress without an end", () =>
+  it.live("G109: output is passed on as it is: a line of 200 KB, bytes that are no text, progress without an end", () =>
     Effect.gen(function*() {
       const print = (what: string) => Program.start(fixture("mains/print.ts"), { args: [what] })
       const long = yield* print("long")
@@ -399,7 +399,7 @@ describe("The tail of a stream", () => {
 })
 
 describe("The command line of an actor", () => {
-  it("keeps flags of the runtime, and drops what would make every child debug, watch, test or evaluate", () => {
+  it("the command line of an actor keeps runtime flags, and drops those for debugging, watching and tests", () => {
     const flags = [
       "--conditions=furrow-source",
       "--inspect=0",
@@ -450,7 +450,7 @@ describe("The command line of an actor", () => {
     )
   })
 
-  it("are known to preload a module, whether they stand on the command line or in the environment", () => {
+  it("a preloaded module is recognised on the command line and in the environment", () => {
     for (const flags of [["--import", "x"], ["--import=x"], ["-r", "x"], ["--require=x"], ["--loader=x"]]) {
       assert.isTrue(isPreloading(["--no-warnings", ...flags]), flags.join(" "))
       assert.isTrue(isPreloading([], `--no-warnings ${flags.join(" ")}`), flags.join(" "))

@@ -30,7 +30,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("G229: is what it was when the call began, though its sender changes it while it leaves", () =>
+  it.live("G229: a large payload is that of the beginning of its call, though its sender changes it later", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const bytes = new Uint8Array(24 * MiB).fill(1)
@@ -77,7 +77,7 @@ describe("A large payload", () => {
       })
     ))
 
-  it.live("ends its call with a loss that has not begun, where the actor dies before it has arrived", () =>
+  it.live("a large payload whose actor dies before it has arrived fails with a loss that has not begun", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const call = yield* Effect.forkChild(Effect.flip(bob.run(torn({ bytes: new Uint8Array(60 * MiB) }))), {

@@ -48,7 +48,7 @@ const test = (title: string, effect: Effect.Effect<void, unknown, Scope.Scope>) 
   it.live(title, () => Leaks.withoutLeaks(Effect.scoped(effect)))
 
 describe("The folder of a tree", () => {
-  it.live("is private, and an actor's socket in it is; each goes with its actor, however that ends", () =>
+  it.live("a tree's folder and its sockets are private, and each socket goes with its actor, however that ends", () =>
     inTree(["a", "p", "p/b", "q", "q/c"], (tree) =>
       Effect.gen(function*() {
         const a = yield* tree.at("a")

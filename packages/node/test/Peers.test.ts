@@ -114,7 +114,7 @@ for (const transport of ["unix", "tcp"] as const) {
 }
 
 describe("A stopped peer", () => {
-  it.live("is waited for; letting go of a call on it is bounded, and after SIGCONT everything goes on", () =>
+  it.live("a call waits for a stopped peer, may be left within a bound, and goes on after SIGCONT", () =>
     inTree(["caller", "p", "p/callee"], (tree) =>
       Effect.gen(function*() {
         const caller = yield* tree.at("caller")

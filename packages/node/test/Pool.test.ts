@@ -26,7 +26,7 @@ const memoryBelow = (): number => {
 }
 
 describe("A pool of processes", () => {
-  it.live("G137: frees the caller of an endless loop at its deadline, kills that worker, and answers all others", () =>
+  it.live("G137: a pool frees the caller of an endless loop at its deadline, kills that worker, and answers all others", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const pool = yield* make({ size: 2 })

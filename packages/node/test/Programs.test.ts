@@ -368,17 +368,21 @@ describe("A program", () => {
       assert.strictEqual((yield* program.wait)._tag, "Lost")
     })), 60_000)
 
-  it.live("G175: that has ended is let go at once, not when its Scope closes: its number may be another's then", () => {
-    let released = 0
-    const counting = changing((handle) =>
-      Effect.as(Effect.addFinalizer(() => Effect.sync(() => void released++)), handle)
-    )
-    return run(counting(Effect.gen(function*() {
-      const program = yield* Program.make("done", sh("exit 3"), quiet)
-      yield* program.exit
-      yield* Eventually.succeeds(Effect.sync(() => assert.strictEqual(released, 1)), { what: "it is let go" })
-    })))
-  }, 60_000)
+  it.live(
+    "G175: a program that has ended is let go at once, not when its Scope closes: its number may be reused",
+    () => {
+      let released = 0
+      const counting = changing((handle) =>
+        Effect.as(Effect.addFinalizer(() => Effect.sync(() => void released++)), handle)
+      )
+      return run(counting(Effect.gen(function*() {
+        const program = yield* Program.make("done", sh("exit 3"), quiet)
+        yield* program.exit
+        yield* Eventually.succeeds(Effect.sync(() => assert.strictEqual(released, 1)), { what: "it is let go" })
+      })))
+    },
+    60_000
+  )
 
   it.live(
     "G176: a program tells its end as an exit and as an ActorExit: returned, failed, lost",
@@ -401,7 +405,7 @@ describe("A program", () => {
 })
 
 describe("A program under a guard", () => {
-  it("G177: begins only when the guard knows its group: where its parent is gone before, nothing of it has run", async () => {
+  it("G177: a guarded program begins only when the guard knows its group, and never where its parent is gone", async () => {
     const guard = { prefix: () => [], enter: () => () => {}, signal: () => {} }
     const { command, gate } = prepare(sh("echo ran"), guard, 1000)
     const started = (word: string) =>
@@ -446,7 +450,7 @@ describe("The life of a program", () => {
     assert.isFalse(Life.hasProcess(through("Gone", "Stop")))
   })
 
-  it("G176: is a stop by its owner where that came before its process was gone, and its own end otherwise", () => {
+  it("G176: a program was stopped by its owner where that came before its end, and ended itself otherwise", () => {
     assert.deepStrictEqual(through("Stop", "Gone", "Read"), { _tag: "Ended", exit, asked: true })
     assert.deepStrictEqual(through("Gone", "Stop", "Read"), { _tag: "Ended", exit, asked: false })
     assert.deepStrictEqual(through("Gone", "Read", "Stop"), { _tag: "Ended", exit, asked: false })

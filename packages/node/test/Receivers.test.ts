@@ -38,7 +38,7 @@ describe("payloads of a process that do not match", () => {
       })
     ))
 
-  it.live("G129, G134: are dropped from a stream of a hundred thousand, whose producer is slowed by none of them", () =>
+  it.live("G129, G134: invalid items are dropped from a stream of a hundred thousand, and slow its producer down by none", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const sum = yield* Stream.runFold(
@@ -56,7 +56,7 @@ describe("payloads of a process that do not match", () => {
       })
     ))
 
-  it.live("G129: are answered by the process that reads them, until it cancels the dialog with its reason", () =>
+  it.live("G129: invalid payloads are answered by the reading process, until it cancels the dialog with its reason", () =>
     withBob((bob) =>
       Effect.gen(function*() {
         const read = (numbers: ReadonlyArray<number>) =>

@@ -42,7 +42,7 @@ const agree = (tree: Planted, from: string, expected: ReadonlyArray<string>) =>
   })
 
 describe("An actor is listed", () => {
-  it.live("from when it is ready, and not from when it is started; not when its start is interrupted", () =>
+  it.live("an actor is listed when it is ready, not when it is started, and never when its start is interrupted", () =>
     withActors(Effect.gen(function*() {
       const file = yield* evidence
       const env = { set: { GATE: file } }
@@ -191,7 +191,7 @@ describe("Each actor leaves the registry", () => {
 })
 
 describe("Names", () => {
-  it.live("may be shared: one of them is found, the one that was ready last; all are listed, and end together", () =>
+  it.live("a shared name finds the actor that was ready last, lists all its holders, and they end together", () =>
     inTree(["asker"], (tree) =>
       Effect.gen(function*() {
         const asker = yield* tree.at("asker")
@@ -213,7 +213,7 @@ describe("Names", () => {
         assert.deepStrictEqual(yield* asker.run(listed()), ["asker", "root"])
       })))
 
-  it.live("G66: that are asked for alone are refused to others, in whatever process, until their holder ends", () =>
+  it.live("G66: a name that is asked for alone is refused to others in every process, until its holder ends", () =>
     inTree(["a", "p", "p/b"], (tree) =>
       Effect.gen(function*() {
         const b = yield* tree.at("b")

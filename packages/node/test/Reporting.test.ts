@@ -84,7 +84,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("of an actor that is cancelled still arrive", () =>
+  it.live("logs of a cancelled actor still arrive", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         const call = yield* Effect.forkChild(Actor.runInActor(lastWords()))

@@ -286,7 +286,7 @@ describe("A request that is interrupted", () => {
       })
     ))
 
-  it.live("G98: is not answered before its Scope is closed, and a Scope that dies fails it", () =>
+  it.live("G98: an interrupted request is answered after its Scope has closed, and a Scope that dies fails it", () =>
     withClient((client) =>
       Effect.gen(function*() {
         yield* client.Scoped({ key: "closed" })
@@ -375,7 +375,7 @@ describe("Two clients of one actor", () => {
       })
     ))
 
-  it.live("G100: are apart at their ends: the Scope of one waits for what it asked for, and the other goes on", () =>
+  it.live("G100: two clients of one actor end apart: the Scope of one waits for its requests, and the other goes on", () =>
     withClient((one, portal) =>
       Effect.gen(function*() {
         const staying = yield* Effect.forkChild(one.Slow({ key: "staying", finalizer: 0 }))
@@ -414,7 +414,7 @@ describe("The reader of a stream", () => {
       return settled - before - read
     })
 
-  it.live("G101: is a few windows of 16 items behind its producer at most, or of the size it asks for", () =>
+  it.live("G101: a reader of a stream is at most a few windows of 16 items behind, or of the size it asks for", () =>
     withClient((client) =>
       Effect.gen(function*() {
         // RpcClient buffers as many, and as many are on the way; each step between them holds half a window at most.
@@ -428,7 +428,7 @@ describe("The reader of a stream", () => {
 })
 
 describe("Effect's modules of a server and of a client", () => {
-  it.live("G103: are loaded by an actor that serves a group or makes a client, and by no other", () =>
+  it.live("G103: Effect's rpc modules are loaded by an actor that serves a group or makes a client, and by no other", () =>
     withActors(Effect.scoped(Effect.gen(function*() {
       const options = { execArgv: [...process.execArgv, "--import", fixture("recordModules.mjs")] }
       const of = (modules: ReadonlyArray<string>) =>

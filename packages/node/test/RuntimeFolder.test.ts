@@ -134,7 +134,7 @@ describe("The runtime folder", () => {
   }
   const own = () => Path.dirname(Networks.network().folder)
 
-  it.effect("is in XDG_RUNTIME_DIR where that is a folder of ours, and among the temporary files otherwise", () =>
+  it.effect("the runtime folder is in XDG_RUNTIME_DIR where that is a folder of ours, else among temporary files", () =>
     within({ "file": "" }, (folder) => {
       const otherwise = Path.join(Os.tmpdir(), `furrow-${process.geteuid!()}`)
       settings({ XDG_RUNTIME_DIR: folder }, () => assert.strictEqual(own(), Path.join(folder, "furrow")))
@@ -196,7 +196,7 @@ describe("The runtime folder", () => {
       )
     }))
 
-  it.effect("that is a symbolic link is refused, also one of root's, and what it leads to is not touched", () =>
+  it.effect("a runtime folder that is a symbolic link is refused, also of root, and its target is not touched", () =>
     within({ "there/file": "" }, (folder) => {
       const runtime = Path.join(folder, "furrow")
       const there = Path.join(folder, "there")

@@ -73,7 +73,7 @@ describe("A process of one's own", () => {
       assert.isTrue(yield* daemon.run(isPrime({ n: 7 })))
     }))))
 
-  it.live("boxes an error that its contract cannot say, whether its caller still waits for it or not; and goes on", () =>
+  it.live("a process boxes an error that its contract lacks, whether its caller still waits or not, and goes on", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const daemon = yield* Actor.start("daemon", { expose: [unsayable, isPrime] })
       const error = yield* Effect.flip(daemon.run(unsayable()))
@@ -140,7 +140,7 @@ describe("A nursery of processes, at its limits", () => {
       assert.deepStrictEqual(pids.filter(Processes.isAlive), [])
     })))
 
-  it.live("tells all its actors at once that it is interrupted, also where a fiber of its body waits for one of them", () =>
+  it.live("an interrupted nursery tells all its actors at once, also where its body waits for one of them", () =>
     withActors(
       Effect.gen(function*() {
         const file = yield* evidence
@@ -165,7 +165,7 @@ describe("A nursery of processes, at its limits", () => {
       }).pipe(Timeouts.provide({ cancel: 4000, finalizers: 1000 }))
     ))
 
-  it.live("in an actor, that others start tasks in: a task that fails is the failure of who keeps the region", () =>
+  it.live("a task that others start in an actor's nursery, and that fails, is a failure of that actor", () =>
     withActors(Actor.nursery(Effect.gen(function*() {
       const file = yield* evidence
       const actor = yield* Actor.start("region", { expose: [region.keep, region.task] })

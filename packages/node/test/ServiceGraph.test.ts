@@ -27,7 +27,7 @@ const withDiary = <A, E>(body: (file: string) => Effect.Effect<A, E, Actor.Actor
 const wrote = (file: string, line: string) => Eventually.holds(line, () => Folder.lines(file).includes(line))
 
 describe("A graph of Services", () => {
-  it.live("G58: starts in the order of its uses and stops in reverse; who stops can still call what it uses", () =>
+  it.live("G58: a graph starts in the order of its uses, stops in reverse, and a stopping Service can call those it uses", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         const pids = yield* Effect.provide(Effect.all([Db.calls.pid(), Store.calls.pid(), Web.calls.pid()]), App)

@@ -40,7 +40,7 @@ describe("A Service in another process", () => {
       }).pipe(Effect.provide(Heavy.layer))
     ))
 
-  it.live("that is not served fails the start, naming the module, what it has instead and what to write", () =>
+  it.live("a Service that is not served fails the start with its module, its contents and the line to write", () =>
     withActors(Effect.gen(function*() {
       const start = (layer: Layer.Layer<any, Actor.ActorError, Actor.ActorRuntime>) =>
         Effect.map(Effect.flip(Effect.scoped(Layer.build(layer))), (error) => {

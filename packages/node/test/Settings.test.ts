@@ -21,7 +21,7 @@ describe("the settings of a Service in another process", () => {
       assert.strictEqual(yield* Effect.provide(Tree.calls.increment(by), graph), 8 + 1001)
     })))
 
-  it.live("G113: that the module over there refuses fail the start at the step layer, naming Service and field", () =>
+  it.live("G113: settings that the far module refuses fail the start at the step layer, with Service and field", () =>
     withActors(Effect.gen(function*() {
       const layer = Listener.layer({ config: { net: { port: 80 } } })
       assert.strictEqual(yield* Effect.provide(Listener.calls.increment(by), layer), 81)

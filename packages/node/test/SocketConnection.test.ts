@@ -62,7 +62,7 @@ const ends = [
 
 for (const [name, listen, isReadInto] of ends) {
   describe(`A connection over ${name} whose peer closes`, () => {
-    it.live("G220: hands over its last words, though a write finds the end first", () =>
+    it.live("G220: a closed connection over ${name} hands over its last words, though a write finds the end first", () =>
       Effect.gen(function*() {
         const reader = isReadInto ? SocketConnection.makeReader() : undefined
         const [near, far] = yield* connected(yield* listen, reader?.onread)

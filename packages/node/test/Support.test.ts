@@ -15,7 +15,7 @@ describe("A runtime that is too old, or none of Node", () => {
     assert.match(unsupported({ node: "24.0.0", deno: "2.6.0" })!, /and this is Deno 2\.6\.0: run it with Node$/)
   })
 
-  it.live("ends a main program once, with that sentence, and starts nothing", () =>
+  it.live("an unfit runtime ends a main program once, with one sentence, and starts nothing", () =>
     Effect.scoped(Effect.gen(function*() {
       const old = "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.1.0' } })"
       const program = yield* Program.start(fixture("mains/arguments.ts"), {

@@ -25,7 +25,7 @@ const stay = (tree: Planted, name: string, body: Effect.Effect<unknown, Actor.Ac
   Effect.flatMap(tree.at(name), (portal) => portal.open(echo({ file: tree.file, label: name }), () => body))
 
 describe("A third actor that cancels the callee's actor", () => {
-  it.live("is named to all its callers, in its other processes too; its owner goes on, its own actors end with it (26.1 row 5)", () =>
+  it.live("a third actor that cancels is named to all callers; the owner goes on, and the actors below end (26.1 row 5)", () =>
     inTree(["o", "t", "p", "p/r", "p/r/x"], (tree) =>
       Effect.gen(function*() {
         const opener = yield* tree.at("o")
@@ -78,7 +78,7 @@ describe("A third actor that cancels the callee's actor", () => {
         yield* Fiber.interrupt(other)
       })))
 
-  it.live("does not win over a failure in the handling of it, which cancels the other dialogs of the scope (26.1 row 12)", () =>
+  it.live("a third actor's cancel does not win over a failure in its handling, which cancels the scope (26.1 row 12)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const inner = stay(tree, "r").pipe(
@@ -103,7 +103,7 @@ describe("A third actor that cancels the callee's actor", () => {
         ])
       })))
 
-  it.live("is the error of every dialog its cancellation passes through, and these are cancelled as well (26.1 row 13, D20)", () =>
+  it.live("a third actor's cancel is the error of every dialog it passes through, and cancels them (26.1 row 13)", () =>
     inTree(["first", "second", "p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const fiber = yield* Effect.forkChild(Effect.flip(
@@ -142,7 +142,7 @@ describe("A third actor that cancels the callee's actor", () => {
         yield* listsOnly(["root", "p", "t"])
       })))
 
-  it.live("waits no longer than the owner would, if the actor is stopped; it is told, and the actor ends when it goes on", () =>
+  it.live("a third actor's cancel of a stopped actor waits no longer than the owner's, and reaches it afterwards", () =>
     inTree(["p", "p/r", "t"], (tree) =>
       Effect.gen(function*() {
         const r = yield* tree.at("r")

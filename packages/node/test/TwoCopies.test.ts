@@ -36,7 +36,7 @@ const message = (define: () => unknown): string => {
 }
 
 describe("A contract with schemas of a second copy of effect", () => {
-  it.live("G117: is refused where it is defined, with the place and the folders of both copies", () =>
+  it.live("G117: a contract of a second copy of effect is refused where it is defined, with both folders", () =>
     Effect.scoped(Effect.gen(function*() {
       const { copy, Second } = yield* secondCopy
       class Svc extends Second.Class<Svc>("Svc")({ n: Second.Int }) {}

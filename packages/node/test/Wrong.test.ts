@@ -166,7 +166,7 @@ describe("A module that only a loader of the program can load", () => {
 })
 
 describe("An unhandled rejection", () => {
-  it.live("G128: ends an actor and a root under --unhandled-rejections=warn, and the flag is said not to be followed", () =>
+  it.live("G128: an unhandled rejection ends an actor and a root under --unhandled-rejections=warn, and says so", () =>
     Effect.scoped(Effect.gen(function*() {
       const execArgv = ["--unhandled-rejections=warn"]
       const program = yield* Program.start(fixture("mains/rejecting.ts"), { execArgv })
@@ -180,7 +180,7 @@ describe("An unhandled rejection", () => {
 })
 
 describe("An endpoint that an actor looks for by its name", () => {
-  it.live("G125: is found where its module makes it, exported or not, and where a module exports one of another file", () =>
+  it.live("G125: an endpoint is found in the module that makes it, exported or not, and through a re-export", () =>
     withActors(Effect.gen(function*() {
       yield* Actor.runInActor(getHidden()())
       yield* Actor.runInActor(visible())
@@ -197,7 +197,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       )
     })))
 
-  it.live("G127: is ambiguous where two different endpoints have its name, not where one is exported twice", () =>
+  it.live("G127: an endpoint's name is ambiguous where two different endpoints have it, not for two exports of one", () =>
     withActors(Effect.gen(function*() {
       said(
         yield* failure(first),
@@ -247,7 +247,7 @@ describe("Calling what an actor does not expose", () => {
 
 describe("Starting an actor while its module is being imported", () => {
   for (const awaited of ["yes", "no"]) {
-    it.live(`is refused, and the guard explained (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
+    it.live(`a start during an import is refused, and the guard explained (program ${awaited === "yes" ? "awaited" : "in the background"})`, () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(fixture("wrong/unguarded.ts"), { env: { AWAITED: awaited } })
         assert.deepStrictEqual(yield* program.ended({ within: "20 seconds" }), { code: 1, signal: null })
@@ -365,7 +365,7 @@ describe("A module that brings a copy of Effect of its own", () => {
 })
 
 describe("Cause.pretty of an actor that did not start or failed", () => {
-  it.live("shows the frames of the user's code over there, and none of the runtime's", () =>
+  it.live("Cause.pretty of a failed actor shows the frames of the user's far code, and none of the runtime's", () =>
     withActors(Effect.gen(function*() {
       const layer = yield* Effect.exit(Actor.runInActor(dying()))
       const folder = yield* Folder.make({

@@ -128,7 +128,7 @@ describe("An actor that dies tells its caller and its owner at once", () => {
     it.live(titles[way], () => withActors(dying(way)))
   }
 
-  it.live("of an error while it is imported", () =>
+  it.live("an error during an import tells the caller and the owner of the actor at once", () =>
     withActors(Effect.gen(function*() {
       const [error, millis] = yield* timed(Effect.flip(Actor.runInActor(unreachable())))
       assert.isBelow(millis, 10_000)

@@ -41,7 +41,7 @@ const each = (test: (how: How, file: string) => Effect.Effect<void, unknown, any
   )
 
 describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is ended within the bound`, () => {
-  it.live("by portal.cancel", () =>
+  it.live("portal.cancel ends a stubborn actor within the bound", () =>
     each((how, file) =>
       Effect.scoped(Effect.gen(function*() {
         const portal = yield* Actor.startScoped("stuck", { expose: [stuck] })
@@ -53,7 +53,7 @@ describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is end
       }))
     ))
 
-  it.live("G1: by leaving its nursery", () =>
+  it.live("G1: leaving its nursery ends a stubborn actor within the bound", () =>
     each((how, file) =>
       Effect.gen(function*() {
         const [[pid, left], returned] = yield* Effect.map(
@@ -68,7 +68,7 @@ describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is end
       })
     ))
 
-  it.live("by a failure of its nursery", () =>
+  it.live("a failure of its nursery ends a stubborn actor within the bound", () =>
     each((how, file) =>
       Effect.gen(function*() {
         const error = yield* Effect.flip(Actor.nursery(Effect.gen(function*() {
@@ -81,7 +81,7 @@ describe(`An actor that ${hows.slice(0, -1).join(", ")} or ${hows.at(-1)} is end
       })
     ))
 
-  it.live("by Effect.timeout around runInActor", () =>
+  it.live("Effect.timeout around runInActor ends a stubborn actor within the bound", () =>
     each((how, file) =>
       Effect.gen(function*() {
         const start = performance.now()

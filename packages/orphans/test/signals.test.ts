@@ -54,7 +54,7 @@ describe("Ctrl-Z, which the terminal sends to the root alone,", () => {
       })))
   }
 
-  it.live("G1: and SIGKILL while it is stopped leaves nothing under the warden", () =>
+  it.live("G1: SIGKILL of a tree that Ctrl-Z has stopped leaves nothing under the warden", () =>
     Effect.scoped(Effect.gen(function*() {
       const program = yield* Program.start(fixture("main.ts"), { args: ["warden"] })
       yield* program.says(/tick 3/, patient)

@@ -231,7 +231,7 @@ describe("An ill part is a violation:", () => {
     })
   }
 
-  it("and is a word like any other where the two do not both know parts", () => {
+  it("a part is a word like any other where the two sides do not both know parts", () => {
     const { frames } = Frame.decode(Frame.initial, framed(first))
     assert.strictEqual(heard(frames)[0]!._tag, "Part")
   })

@@ -90,7 +90,7 @@ const happen = (direction: Direction, event: typeof Event.Type) =>
 
 describe("Credit", () => {
   it.prop(
-    "in any order of honest events credit is never negative, never beyond the window, and both sides agree",
+    "credit is never negative nor beyond the window after any honest events, and both sides agree",
     { window: AnyWindow, events: Arbitrary.array(Arbitrary.schema(Event), { maxLength: 40 }) },
     ({ events, window }) => {
       const direction = new Direction(window)

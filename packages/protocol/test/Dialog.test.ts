@@ -461,7 +461,7 @@ describe("Dialog, the caller's side", () => {
   }
 
   it.prop(
-    "in any order of words it settles at most once and is silent afterwards, cancels at most once, delivers nothing later",
+    "a caller's dialog settles once at most after any words, cancels once at most, and then delivers nothing",
     { kind: AnyKind, inputs: anyOrder(callerInputs) },
     ({ inputs, kind }) => {
       const { actions, state } = playCaller(kind, inputs)
@@ -496,7 +496,7 @@ describe("Dialog, the callee's side", () => {
   }
 
   it.prop(
-    "in any order of words it says its last word at most once and nothing after, and interrupts at most once",
+    "a callee's dialog says its last word once at most after any words, and interrupts once at most",
     { kind: AnyKind, inputs: anyOrder(calleeInputs) },
     ({ inputs, kind }) => {
       const { actions, state } = playCallee(kind, inputs)
@@ -522,13 +522,13 @@ describe("Dialog, the callee's side", () => {
   )
 
   it.prop(
-    "is done exactly when its handler has exited, after any events",
+    "a callee's dialog is done exactly when its handler has exited, after any events",
     { kind: AnyKind, inputs: anyOrder(calleeInputs) },
     ({ inputs, kind }) => assert.strictEqual(playCallee(kind, inputs).state === "Done", inputs.includes("exited")),
     many
   )
 
-  it("only an open dialog or stream may yield, and not after its Stop or a Cancel", () => {
+  it("a callee's dialog may yield while it is open, and not after its Stop or a Cancel", () => {
     const play = (kind: Message.Kind, ...inputs: ReadonlyArray<CalleeInput>) =>
       inputs.reduce(
         (state: Dialog.CalleeState, input) => Dialog.calleeStep(state, calleeInputs[input])[0],

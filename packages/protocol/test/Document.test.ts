@@ -22,7 +22,7 @@ describe("docs/protocol.md", () => {
     assert.strictEqual(Document.complete(drifted), text)
   })
 
-  it("it explains every violation, and no other", () => {
+  it("docs/protocol.md explains every violation, and no other", () => {
     const rules: { readonly [V in Violation.Violation["_tag"]]: true } = {
       FrameTooLarge: true,
       FrameEmpty: true,
@@ -42,7 +42,7 @@ describe("docs/protocol.md", () => {
     assert.deepStrictEqual(Array.from(section.matchAll(/^\| `(\w+)` \|/gm), ([, rule]) => rule), Object.keys(rules))
   })
 
-  it("it explains every failure, and no other", () => {
+  it("docs/protocol.md explains every failure, and no other", () => {
     const section = text.slice(text.indexOf("A failure (`Failure.ts`)"), text.indexOf("`boxed` is a failure as text"))
     assert.deepStrictEqual(
       Array.from(section.matchAll(/^\| `(\w+)` \|/gm), ([, tag]) => tag),

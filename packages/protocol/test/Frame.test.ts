@@ -137,7 +137,7 @@ describe("Frame.decode", () => {
     assert.deepStrictEqual(feed([header(0)]).state, { _tag: "Failed", violation: { _tag: "FrameEmpty" } })
   })
 
-  it("after a violation nothing is read any more", () => {
+  it("a decoder reads nothing after a violation", () => {
     const failed = feed([header(0)]).state
     const { frames, state } = Frame.decode(failed, framed(pattern(3)))
     assert.lengthOf(frames, 0)

@@ -142,7 +142,7 @@ describe("Handshake", () => {
     })
   })
 
-  it("without a secret no nonce and no proof is said, whatever the greeting held", () => {
+  it("a handshake without a secret has no nonce and no proof, whatever the greeting held", () => {
     assert.deepStrictEqual(play({ ...dialler, hello: { ...hello, nonce } }, []).sent, [hello])
     assert.deepStrictEqual(play({ ...acceptor(), welcome: { ...welcome, proof: nonce } }, [hello]).sent, [welcome])
   })
@@ -151,7 +151,7 @@ describe("Handshake", () => {
   const Word = Schema.Literals(["hello", "welcome", "refuse", "ping", "challenge", "proof", "newer"])
 
   it.prop(
-    "in any order of words each side greets at most once, says only what it may say, and an end is an end",
+    "each side of a handshake greets once at most after any words, says only allowed words, and ends for good",
     {
       side: Schema.Literals(["dialler", "acceptor", "judge"]),
       heard: Arbitrary.array(Arbitrary.schema(Word), { maxLength: 6 })

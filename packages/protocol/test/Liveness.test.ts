@@ -60,36 +60,41 @@ describe("Liveness", () => {
     return steps.map(({ after, heard }) => ({ _tag: heard ? "Heard" : "Tick", now: now += after }) as const)
   }
 
-  it.prop("it gives up at most once, and only after a ping went unanswered for the timeout", { steps }, ({ steps }) => {
-    let state = Liveness.start(0)
-    let lastHeard = 0
-    let asked: number | undefined
-    let gaveUp = 0
-    for (const event of events(steps)) {
-      const [next, actions] = Liveness.step(config, state, event)
-      if (event._tag === "Heard") {
-        assert.lengthOf(actions, 0)
-        if (gaveUp === 0) {
-          lastHeard = event.now
-          asked = undefined
+  it.prop(
+    "liveness gives up once at most, and only after a ping went unanswered for the timeout",
+    { steps },
+    ({ steps }) => {
+      let state = Liveness.start(0)
+      let lastHeard = 0
+      let asked: number | undefined
+      let gaveUp = 0
+      for (const event of events(steps)) {
+        const [next, actions] = Liveness.step(config, state, event)
+        if (event._tag === "Heard") {
+          assert.lengthOf(actions, 0)
+          if (gaveUp === 0) {
+            lastHeard = event.now
+            asked = undefined
+          }
         }
-      }
-      for (const action of actions) {
-        if (action._tag === "SendPing") {
-          assert.isAtLeast(event.now - lastHeard, config.interval)
-          assert.isUndefined(asked, "asked twice in one silence")
-          asked = event.now
-        } else {
-          assert.isDefined(asked)
-          assert.isAtLeast(event.now - asked, config.timeout)
-          gaveUp++
+        for (const action of actions) {
+          if (action._tag === "SendPing") {
+            assert.isAtLeast(event.now - lastHeard, config.interval)
+            assert.isUndefined(asked, "asked twice in one silence")
+            asked = event.now
+          } else {
+            assert.isDefined(asked)
+            assert.isAtLeast(event.now - asked, config.timeout)
+            gaveUp++
+          }
         }
+        state = next
       }
-      state = next
-    }
-    assert.isAtMost(gaveUp, 1)
-    assert.strictEqual(state._tag === "Dead", gaveUp === 1)
-  }, many)
+      assert.isAtMost(gaveUp, 1)
+      assert.strictEqual(state._tag === "Dead", gaveUp === 1)
+    },
+    many
+  )
 
   it.prop("a silent peer is given up within two ticks after interval and timeout", { steps }, ({ steps }) => {
     let state = Liveness.start(0)

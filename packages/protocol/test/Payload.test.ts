@@ -404,7 +404,7 @@ const has3 = (value: unknown): boolean =>
 
 describe("Payload, of a chunk with items that do not match", () => {
   for (const [name, [of, items]] of Object.entries(chunkKinds)) {
-    it(`G129: of ${name}, tells the items apart, and what was sent`, () => {
+    it(`G129: a chunk of ${name} tells its invalid items from the others, and what was sent`, () => {
       const schema = of(Schema.makeFilter((value: unknown) => isLax || !has3(value))) as Data
       const chunks = Payload.chunks(schema)
       isLax = true
@@ -432,7 +432,7 @@ describe("Payload, of a chunk with items that do not match", () => {
     })
   }
 
-  it("G129: holds no items where the bytes fit no such chunk", () => {
+  it("G129: a chunk of another schema holds no items", () => {
     const chunks = Payload.chunks(Schema.Struct({ a: Schema.String }))
     for (const bytes of [[], [1], [3, 1, 2, 255], [0, 0, 0, 0]]) {
       assert.isUndefined(chunks.decodeEach(new Uint8Array(bytes)))

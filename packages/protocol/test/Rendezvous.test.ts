@@ -197,7 +197,7 @@ describe("Rendezvous", () => {
     }
   )
 
-  it.prop("ends every dial, and tells everybody who waits, once", Moves, ({ moves }) => {
+  it.prop("the end of a rendezvous ends every dial, and tells each waiting caller once", Moves, ({ moves }) => {
     const world = new World()
     for (const move of moves) world.move(move)
     world.settle()
@@ -239,7 +239,7 @@ describe("Rendezvous", () => {
     assert.strictEqual(b.open, a.open)
   })
 
-  it("dials a refused duplicate again after a moment, unless the peer's own dial came in", () => {
+  it("a refused duplicate is dialled again after a moment, unless the peer's own dial came in", () => {
     type Step = Rendezvous.Input<number, number, string>
     const play = (...inputs: ReadonlyArray<Step>) => {
       let state = Rendezvous.initial<number, number>("b")
@@ -287,7 +287,7 @@ const Coming = Schema.Struct({
 })
 
 describe("Strangers", () => {
-  it.prop("are never more than the limit, are reported at most once, and are cut or let in", {
+  it.prop("strangers are never more than the limit, are reported at most once, and are cut or let in", {
     seed: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 90 })),
     events: Arbitrary.array(Arbitrary.schema(Coming), { maxLength: 120 })
   }, ({ events, seed }) => {
@@ -323,7 +323,7 @@ describe("Strangers", () => {
     assert.isAtMost(reports, came)
   })
 
-  it("drives the oldest out when one more comes, and says so", () => {
+  it("one stranger too many evicts the oldest, and says so", () => {
     let state = Rendezvous.initial<number, number>("a")
     let last: ReadonlyArray<Rendezvous.Action<number, number, string>> = []
     for (let stranger = 0; stranger <= Rendezvous.maxStrangers; stranger++) {

@@ -31,7 +31,7 @@ const roots: Array<string> = []
 
 WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of tests in memory", (it) => {
   for (const n of [1, 2]) {
-    it.effect(`has one root for all of its tests (${n})`, () =>
+    it.effect(`withActors has one root for all of its tests (${n})`, () =>
       Effect.gen(function*() {
         const { id } = yield* Actor.current
         roots.push(id.uuid)
@@ -40,7 +40,7 @@ WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of t
       }))
   }
 
-  it.effect("has the TestClock, in its actors as well", () =>
+  it.effect("withActors has the TestClock, in its actors as well", () =>
     Effect.gen(function*() {
       const waiting = yield* Effect.forkChild(Effect.timeoutOption(Actor.runInActor(wait()), "1 hour"))
       yield* TestClock.adjust("1 hour")
@@ -54,11 +54,11 @@ WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of t
 
   it.effect.skip("skips", () => Effect.die("it ran"))
   it.effect.skipIf(true)("skips where it is told to", () => Effect.die("it ran"))
-  it.effect.fails("expects a failure", () => Effect.fail("as expected"))
+  it.effect.fails("withActors expects a failure", () => Effect.fail("as expected"))
 })
 
 WithActors.layer(NodeActor.layer, { clock: "live", leaks })("A group of tests with processes", (it) => {
-  it.effect("has real time, and leaves nothing", () =>
+  it.effect("withActors.live has real time, and leaves nothing", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Actor.runInActor(double({ n: 2 })), 4)
     }))

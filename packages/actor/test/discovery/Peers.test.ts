@@ -237,7 +237,7 @@ describe("Peers", () => {
       assert.isTrue(unreachable(yield* Effect.flip(b.channelTo("a"))).gone)
     }))
 
-  it.effect("says goodbye when it closes: the other end knows whether it did", () =>
+  it.effect("an actor that closes says goodbye to its peers, which know whether it did", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh
       const [a, b, c] = [add("a"), add("b"), add("c")]
@@ -307,7 +307,7 @@ describe("Peers", () => {
       assert.isTrue(channel.isOpen)
     }))
 
-  it.effect("listens when it is first asked where, once, and never again when it ends", () =>
+  it.effect("an actor listens when its address is first asked for, once, and never again after its end", () =>
     Effect.gen(function*() {
       const { add, hub } = yield* mesh
       const a = add("a")

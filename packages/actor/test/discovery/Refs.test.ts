@@ -104,7 +104,7 @@ describe("A borrowed portal", () => {
       assert.strictEqual(yield* a.run(N.meets({ to: b.ref })), "b")
     })).pipe(inTree))
 
-  it.effect("to a child of ours is as good as its owner's: cancel climbs the ladder, wait knows how it ended", () => {
+  it.effect("a borrowed portal to a child is as good as its owner's: cancel ends the child, wait has its exit", () => {
     const theatre = Puppets.make()
     return Actor.nursery(Effect.gen(function*() {
       const child = yield* Actor.startScoped("child", { expose: N.neighbours })

@@ -162,7 +162,7 @@ const asked = (registrar: RegistrarService, by: string, name: string, payload: u
 
 describe("Only a parent speaks of its children", () => {
   const { claim, gone, ready } = contract
-  it.effect("it claims for them, says when they are ready, and when they are gone", () =>
+  it.effect("a parent alone claims for its children, and says when they are ready and when they are gone", () =>
     Effect.gen(function*() {
       const { registrar } = make()
       yield* come(registrar, "r/a")

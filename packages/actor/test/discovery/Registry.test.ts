@@ -176,7 +176,7 @@ describe("A name", () => {
     })).pipe(inTree))
 
   for (const way of ["die", "reap"] as const) {
-    it.effect(`is free when a call there has failed because the process is gone (${way}): it can be started again`, () => {
+    it.effect(`a name is free when a call there has failed because the process is gone (${way})`, () => {
       const theatre = Puppets.make()
       return Effect.scoped(Effect.gen(function*() {
         const only = Actor.startScoped("only", { expose: N.neighbours, unique: true })
@@ -212,7 +212,7 @@ describe("A name", () => {
 })
 
 describe("An entry goes with its actor", () => {
-  it.effect("that is cancelled, or leaves with its nursery", () =>
+  it.effect("the entry of an actor that is cancelled, or leaves with its nursery, is removed", () =>
     Actor.nursery(Effect.gen(function*() {
       const { a, grow } = yield* deep
       assert.strictEqual(yield* names, "a b c root")
@@ -242,7 +242,7 @@ describe("An entry goes with its actor", () => {
     }).pipe(Effect.scoped, drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("that cannot be built is never there", () =>
+  it.effect("an actor that cannot be built is never listed", () =>
     Effect.gen(function*() {
       const seen: Array<string> = []
       const watching = yield* Effect.forkChild(
@@ -260,7 +260,7 @@ describe("An entry goes with its actor", () => {
       yield* Fiber.interrupt(watching)
     }).pipe(inTree))
 
-  it.effect("that is still ending is not found, and its name is still its own", () =>
+  it.effect("an actor that is still ending is not found, and keeps its name", () =>
     Actor.nursery(Effect.gen(function*() {
       const events = yield* collectEvents
       const a = yield* start("a")

@@ -126,7 +126,7 @@ describe("A bug planted in a machine is found", () => {
       }), 180_000)
   }
 
-  it.live("and without one nothing is found", () =>
+  it.live("a search without a planted bug finds nothing", () =>
     Effect.gen(function*() {
       const found = yield* Search.search({ seed: "furrow", runs: 40, shrinks: 200 })
       if (found !== undefined) assert.fail(Search.describe("furrow", found))

@@ -78,7 +78,7 @@ describe("Pools beside and inside of each other", () => {
 })
 
 describe("A burst of tasks", () => {
-  it.effect("G136: is taken as far as there is room and queue, the rest is refused at once and counted", () =>
+  it.effect("G136: a burst of tasks fills workers and queue, and the rest is refused at once and counted", () =>
     inMemory(withCrew({ size: { min: 0, max: 2 }, concurrency: 2, queue: 3 }, (pool) =>
       Effect.gen(function*() {
         for (let burst = 1; burst <= 3; burst++) {
@@ -158,7 +158,7 @@ describe("The end of a pool with tasks in every state", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G142: leaves none of them when it is drained, by two at once, with and without a bound, and closed on top", () =>
+  it.effect("G142: a pool that is drained twice, with and without a bound, and closed on top, leaves no task", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const scope = yield* Scope.make()
@@ -205,7 +205,7 @@ describe("A pool for code without Effect", () => {
   const rejection = (promise: () => Promise<unknown>) =>
     Effect.promise(() => promise().then(() => "resolved", (error: unknown) => error))
 
-  it.effect("G148: keeps no listener of a signal when its task is over, and no task of one that is aborted", () =>
+  it.effect("G148: a promise pool keeps no listener of a signal after its task, and no task of an aborted signal", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)
@@ -234,7 +234,7 @@ describe("A pool for code without Effect", () => {
         assert.strictEqual(given.listeners.size, 0)
       }))))
 
-  it.effect("G148: has no task of an iterable that is not read, and frees the worker of one that is returned or aborted", () =>
+  it.effect("G148: a promise pool has no task of an unread iterable, and frees the worker of an abandoned one", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)

@@ -30,7 +30,7 @@ const withPuppets = <A, E>(
 }
 
 describe("A worker that dies", () => {
-  it.effect("G144: costs its own tasks alone: they fail with ActorLost, the others are run, and it is replaced", () =>
+  it.effect("G144: a worker that dies costs its own tasks alone, which fail with ActorLost, and is replaced", () =>
     withPuppets({ size: 2 }, (pool, theatre) =>
       Effect.gen(function*() {
         const tasks = yield* Effect.forEach([1, 2, 3, 4], () => begin(Effect.exit(pool.run(work({ millis: 1000 })))))
@@ -84,7 +84,7 @@ describe("A worker that dies", () => {
         assert.strictEqual(yield* now(next), "crew-2")
       })))
 
-  it.effect("is replaced after a wait where it had not done a task, three times at most: no loop of starts", () =>
+  it.effect("a worker that dies before its first task is replaced after a wait, three times at most", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         theatre.puppet("crew-1").die({ code: 1 })
@@ -170,7 +170,7 @@ describe("A worker that dies", () => {
         assert.isTrue(Exit.isSuccess(second))
       })))
 
-  it.effect("G146: has its task repeated where its endpoint is idempotent, and as often as retries says", () =>
+  it.effect("G146: a worker that dies has its task repeated where its endpoint is idempotent, up to `retries`", () =>
     withPuppets({ size: 1 }, (pool, theatre) =>
       Effect.gen(function*() {
         const again = yield* begin(pool.run(redo({ millis: 1000 })))
@@ -265,7 +265,7 @@ describe("A worker that does not start", () => {
       return yield* exit
     }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false)))
 
-  it.effect("G143: is started three times with growing waits, then its tasks fail with the reason, and no start follows", () =>
+  it.effect("G143: a worker that cannot start is tried three times with growing waits, then its tasks fail", () =>
     withFragile({ max: 2 }, (pool) =>
       Effect.gen(function*() {
         fragileStarts.fail = true
@@ -283,7 +283,7 @@ describe("A worker that does not start", () => {
         assert.strictEqual(fragileStarts.count, 3)
       })))
 
-  it.effect("G143: is started once for each task after that, and the pool is whole again once it can start", () =>
+  it.effect("G143: a worker that cannot start is tried once for each later task, until a start succeeds", () =>
     withFragile({ min: 0, max: 2 }, (pool) =>
       Effect.gen(function*() {
         fragileStarts.fail = true

@@ -100,7 +100,7 @@ describe("Options of a task", () => {
         assert.match(String(error), /cannot have within NaN/)
       }))))
 
-  it.effect("may be a deadline that is over: the task is out of time at once, and nothing of it is sent", () =>
+  it.effect("a task whose deadline is over is out of time at once, and nothing of it is sent", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         for (const within of [0, -5, "-1 second", Duration.negativeInfinity] as const) {
@@ -180,7 +180,7 @@ describe("A body that gives no Effect", () => {
 })
 
 describe("A failure in an ordered map", () => {
-  it.effect("ends also the tasks before it, and is told once their finalizers have run", () =>
+  it.effect("a failure in an ordered map ends the tasks before it, too, and is told after their finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 3 }, (pool) =>

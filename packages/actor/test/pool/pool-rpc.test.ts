@@ -52,7 +52,7 @@ describe("A client of an RpcGroup over a pool", () => {
       yield* Scope.close(scope, Exit.void)
     })).pipe(inMemory))
 
-  it.effect("gives each request its own end: an error, a defect, an interruption with its finalizers, a stream that is left", () =>
+  it.effect("a pooled client gives each request its own end: an error, a defect, an interruption, a left stream", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking()
       const client = yield* Pool.rpcClient(pool, Asked, { within: "1 minute" })

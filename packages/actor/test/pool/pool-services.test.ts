@@ -34,7 +34,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G147: has the actors of a Service, each with a state of its own, and keys keep to one of them", () =>
+  it.effect("G147: a pool as a Service has actors with a state each, and a key keeps to one of them", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Counters
@@ -138,7 +138,7 @@ describe("A pool for code without Effect", () => {
         assert.strictEqual(promises.statistics().running, 0)
       }))))
 
-  it.effect("G148: interrupts the task of a signal that is aborted, and rejects with its reason when it is over", () =>
+  it.effect("G148: a promise pool interrupts the task of an aborted signal, then rejects with its reason", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>

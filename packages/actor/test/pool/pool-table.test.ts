@@ -234,7 +234,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["end 1 age"])
   })
 
-  it("G140: has one worker more than its maximum at most while those that are replaced do their last tasks", () => {
+  it("G140: a pool has at most one worker above its maximum while replaced ones do their last tasks", () => {
     const model = open({ max: 2, tasks: 1, queue: 10 })
     const tasks = Array.from({ length: 6 }, () => model.submit())
     for (let turn = 0; turn < 6; turn++) model.start()
@@ -244,7 +244,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.tickets("running").length, 3)
   })
 
-  it("G139: keeps a key at its worker until its last task there is over, though that worker is to be replaced", () => {
+  it("G139: a key stays at its worker until its last task there is over, also at a worker to be replaced", () => {
     const model = open({ max: 2, tasks: 1 })
     const first = model.submit("a")
     model.submit("a")
@@ -301,7 +301,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Condemned(1) 2:Busy(1) 3:Backing")
   })
 
-  it("tells tasks that wait of a worker that does not start, after its attempts, and starts no more", () => {
+  it("a pool tells waiting tasks of a worker that does not start, after its attempts, and starts no more", () => {
     const model = open({ min: 0, max: 1 })
     model.submit()
     const [slot] = model.in("Starting")
@@ -319,7 +319,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["start 4", "assign 4"])
   })
 
-  it("waits before it replaces a worker that died before its first task, and gives up after its attempts", () => {
+  it("a pool waits before it replaces a worker that died without a task, and gives up after its attempts", () => {
     const model = open({ min: 1, attempts: 3 })
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
     assert.deepStrictEqual(model.said(), ["condemned lost", "back off 2", "end 1 lost"])
@@ -341,7 +341,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.states(), "1:Busy(3)")
   })
 
-  it("G165: waits longer each time before it replaces a worker that died with its first task, and then gives up", () => {
+  it("G165: a pool waits longer each time after a worker that died with its first task, then gives up", () => {
     const model = open({ min: 1, max: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 20; n++) model.submit()
     for (let turn = 0; turn < 2; turn++) {
@@ -370,7 +370,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["assign 4", "condemned lost", "fail 1", "end 4 lost"])
   })
 
-  it("G165: counts workers of one task, whose successors start before it is over, in the same row", () => {
+  it("G165: a pool counts the workers of one task in one row, though successors start before it is over", () => {
     const model = open({ min: 1, max: 1, tasks: 1, attempts: 3, queue: 100 })
     for (let n = 0; n < 90; n++) model.submit()
     let deaths = 0
@@ -397,7 +397,7 @@ describe("The table of a pool", () => {
     assert.include(model.said().join(), "start ")
   })
 
-  it("G165: fails no task while another worker may do better, and waits no longer than its attempts say", () => {
+  it("G165: a pool fails no task that another worker may do, and waits no longer than its attempts say", () => {
     const model = open({ min: 2, max: 2, attempts: 2, queue: 100 })
     const long = model.submit()
     for (let n = 0; n < 20; n++) model.submit()
@@ -479,7 +479,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["end 1 tasks", "condemned closed", "end 2 closed"])
   })
 
-  it("G139: frees the tasks of a key that wait for a worker at its age, when that worker is lost", () => {
+  it("G139: a lost worker frees the tasks of a key that waited for it at its age", () => {
     const model = open({ max: 2, age: 500 })
     model.submit("a")
     const second = model.submit("a")

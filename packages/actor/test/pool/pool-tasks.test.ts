@@ -47,7 +47,7 @@ describe("A task of a pool", () => {
         assert.strictEqual(yield* now(next), "crew-1")
       }))))
 
-  it.effect("G137: frees its caller at its deadline, whatever its worker does, and that worker is replaced", () =>
+  it.effect("G137: a task frees its caller at its deadline, and a worker that goes on is replaced", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const task = yield* begin(Effect.flip(pool.run(hold({ millis: 3_600_000 }), { within: 100 })))
@@ -66,7 +66,7 @@ describe("A task of a pool", () => {
         assert.strictEqual(tasks.timedOut, 1)
       }))))
 
-  it.effect("G137: keeps a worker that lets go of a task that is out of time, once its finalizers have run", () =>
+  it.effect("G137: a worker that lets go of a late task is kept, once its finalizers have run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 1 }, (pool) =>
@@ -108,7 +108,7 @@ describe("A task of a pool", () => {
         assert.deepInclude(tasks, { succeeded: 3, interrupted: 1 })
       }))))
 
-  it.effect("G138: interrupts its worker's fiber with its caller, which waits for the finalizers, no longer than letGo", () =>
+  it.effect("G138: an interrupted caller interrupts its task, and waits for the finalizers up to letGo", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 2, letGo: 400 }, (pool) =>
@@ -365,7 +365,7 @@ describe("The end of a pool", () => {
         ])
       }))))
 
-  it.effect("G143: comes with a first worker that does not start: make fails as it does, and nothing is left", () =>
+  it.effect("G143: a first worker that does not start fails make in the same way, and leaves nothing", () =>
     Effect.gen(function*() {
       fragileStarts.fail = true
       const error = yield* within(60_000)(Effect.flip(Effect.scoped(Pool.make({ expose: [fragile], size: 2 }))))

@@ -138,7 +138,7 @@ describe("leaving", () => {
       assert.strictEqual(yield* bob.open(flash(), () => Effect.succeed(1)), 1)
     })))
 
-  it.effect("G45: neither the end nor the cancel of a dialog touches the connection or the actor", () =>
+  it.effect("G45: the end and the cancel of a dialog leave the connection and the actor untouched", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* Journal.fresh
       yield* bob.open(stay({}), (dialog) => dialog.cancel())
@@ -233,7 +233,7 @@ describe("several dialogs", () => {
 })
 
 describe("ping and pong", () => {
-  it.effect("in four styles, ten times each", () =>
+  it.effect("ping and pong is played in four styles, ten times each", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       for (const style of ["receive", "stream"] as const) {
         for (const ours of ["receive", "stream"] as const) {

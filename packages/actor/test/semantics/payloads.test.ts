@@ -21,7 +21,7 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
 describe("payloads of a dialog", () => {
-  it.effect("G36: types of Effect and of one's own cross whole in first value, messages and result", () =>
+  it.effect("G36: values of Effect's and of own types cross whole in first value, messages and result", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const value = new Rich({
         at: new Date(5),

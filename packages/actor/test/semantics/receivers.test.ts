@@ -89,7 +89,7 @@ describe("a payload that does not match", () => {
       }
     })))
 
-  it.effect("G129: is repaired in its place, by one item for all or by a handler that looks at what was sent", () =>
+  it.effect("G129: an invalid payload is repaired in place, by one item for all or by a handler that sees it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const tenfold = PayloadReceiver.make(({ count, error, sent }) => {
         assert.deepStrictEqual([count, error.side, error.part], [1, "callee", "item"])
@@ -216,7 +216,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual(seen.refusals, { ...none, failed: 1, dropped: 2, repaired: 2 })
     })))
 
-  it.effect("G130: leaves an item that only a narrower schema refused as it was, where both end undecided", () =>
+  it.effect("G130: a receiver leaves an undecided item as it was, where a narrower schema alone refused it", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const One = Schema.Int.check(Schema.makeFilter((n: number) => n === 1))
       const never = PayloadReceiver.make(() => Effect.never)
@@ -338,7 +338,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, asked, seen.refusals.repaired], [[1, 2, 31, 4], 2, 1])
     })))
 
-  it.effect("G131: that cancels is not stopped by an interruption of its reader, who waits for the far finalizers", () =>
+  it.effect("G131: a cancelling receiver survives an interruption of its reader, who waits for the far finalizers", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
       yield* bob.open(picky({ count: 3, size: 3, cleanup: 100 }), ({ stream }) =>
@@ -366,7 +366,7 @@ describe("a receiver", () => {
 })
 
 describe("the decisions of receivers", () => {
-  it.effect("G132: is told as events that grow rarer, and counted by stream and connection; texts stay where they are", () =>
+  it.effect("G132: decisions of receivers are told in events that grow rarer, counted, and without texts", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const events = yield* collectEvents
       yield* uttered(bob, piped, { count: 30 })

@@ -203,7 +203,7 @@ describe("a stream", () => {
       )
     })))
 
-  it.effect("G52: converts to and from Effect's own Stream and Sink", () =>
+  it.effect("G52: a stream converts to and from Effect's own Stream and Sink", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const sum = yield* bob.open(
         echo(),
@@ -218,7 +218,7 @@ describe("a stream", () => {
 })
 
 describe("several readers", () => {
-  it.effect("G50: from the first subscribe on every reader gets every message, in order; receive is one of them", () =>
+  it.effect("G50: every reader gets every message in order, from the first subscribe on, and receive is one reader", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const heard = yield* bob.open(tell({ count: 1000 }), ({ stream }) =>
         Effect.scoped(Effect.gen(function*() {

@@ -564,7 +564,7 @@ describe("table 26.1, several dialogs", () => {
       assert.instanceOf(error, Refused)
     })))
 
-  it.effect("26.1 row 15: without a failure the cancellation stays one", () =>
+  it.effect("26.1 row 15: the cancellation stays one, where nothing fails meanwhile", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* bob.open(
         failsSlowly({ cleanup: 1000, fails: false }),
