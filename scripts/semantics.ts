@@ -4,7 +4,7 @@
  *
  *     node scripts/semantics.ts
  *
- * A title names guarantees before its first colon: "G7, D2: fails every open call".
+ * A title names guarantees before its first colon: "G7, G53: a lost actor fails every open call".
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"

@@ -76,7 +76,7 @@ describe("an actor talks to its parent", () => {
       assert.match(error.boxed.message, /delegatesReport@\d+ does not expose audit/)
     }).pipe(withParent))
 
-  it.effect("D1, upwards: interrupting the child's handler interrupts its call on the parent, and waits", () =>
+  it.effect("interrupting the child's handler interrupts its call on the parent, and waits", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(leans()))

@@ -1,4 +1,4 @@
-/** Dialogs, CTX-1 to CTX-17 and scenarios S052 to S060. */
+/** Dialogs (docs/parity.md, section 6). */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError, Dialog } from "@furrow/actor"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,4 @@
-/** Slow readers: credit by default, the OVR rules as policies on request (OVR-1 to OVR-9, S082 to S085, D6). */
+/** Slow readers: credit by default, the OVR rules as policies on request (docs/parity.md, section 9). */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, ActorError } from "@furrow/actor"
 import * as Cause from "effect/Cause"

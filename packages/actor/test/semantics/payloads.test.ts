@@ -1,4 +1,4 @@
-/** Typed payloads (PLD rows) and dialogs in a graph of actors (CANC-19, NUR-17). */
+/** Typed payloads, and dialogs in a graph of actors. */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor, MemoryActor } from "@furrow/actor"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** Two-way streams, STRM-1 to STRM-16 and scenarios S078 to S090. */
+/** Two-way streams (docs/parity.md, section 8). */
 import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
 import * as Cause from "effect/Cause"

@@ -1,4 +1,4 @@
-/** Table 26.1 of the specification: who sees what when a dialog is cancelled or fails. */
+/** The table of cancellation of docs/semantics.md: the view of each side when a dialog is cancelled or fails. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Dialog } from "@furrow/actor"
 import { Actor, ActorError, MemoryActor } from "@furrow/actor"

@@ -1,5 +1,5 @@
 /**
- * A dialog in the hands of its caller (tractor's Context; features CTX-1 to CTX-17, table 26.1).
+ * A dialog in the hands of its caller (docs/semantics.md has its table of cancellation).
  *
  *   open -> Start -> Started arrives -> body runs -> our half stops -> the callee's last word -> open resolves
  *
@@ -142,7 +142,7 @@ class OpenDialog {
       : undefined
   }
 
-  /** True when the callee answered our own cancel: table 26.1, "acked". */
+  /** True when the callee answered our own cancel: "acked" in the table of docs/semantics.md. */
   isAcknowledged(cause: Cause.Cause<unknown>): boolean {
     return this.ownCancelOf(cause)?.acknowledged === true
   }

@@ -33,7 +33,7 @@ export interface DialogContext {
   readonly cancelBound?: number | undefined
 }
 
-/** One handler's dialog: nested calls find there who cancelled it, so that the author survives the hop (CANC-9). */
+/** One handler's dialog: nested calls find there who cancelled it, so that the author survives the hop. */
 export interface RunningHandler {
   cancellation: Cancellation | undefined
   readonly info: DialogInfo

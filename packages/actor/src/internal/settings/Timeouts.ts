@@ -1,5 +1,5 @@
 /**
- * Every bound of the runtime, in one place (DESIGN D12; tractor's constants, features section 27). All are measured by
+ * Every bound of the runtime, in one place (docs/reference.md lists them). All are measured by
  * the Clock of the program, so TestClock drives them.
  *
  * @since 0.1.0

@@ -19,7 +19,7 @@ export const windowOf = (options: StreamOptions | undefined): Window => ({
 })
 
 /**
- * The policy for a slow reader (features OVR-1 to OVR-9, DESIGN D6). `wait`: the writer waits, nothing is lost.
+ * The policy for a slow reader (docs/dialogs.md). `wait`: the writer waits, nothing is lost.
  * The others never slow the writer: `error` ends the dialog, the two `drop` policies lose items.
  *
  * @since 0.1.0

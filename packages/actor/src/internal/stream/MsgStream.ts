@@ -2,8 +2,8 @@
  * A dialog's two-way stream: a `StreamReader` for one direction, an `Outlet` for the other, and the conversions to
  * Effect's own Stream and Sink.
  *
- * While there is a subscriber, `FanOut` hands every item to every reader, and `receive` is only one of them (features
- * STRM-9). How a slow reader is treated is its own choice.
+ * While there is a subscriber, `FanOut` hands every item to every reader, and `receive` is only one of them.
+ * How a slow reader is treated is its own choice.
  *
  * @since 0.1.0
  */

@@ -110,7 +110,7 @@ export class Receiving {
     return this.counts
   }
 
-  /** Reads only what also passes `check` (an issue, or nothing) until the returned function is called (PLD-6). */
+  /** Reads only what also passes `check` (an issue, or nothing) until the returned function is called. */
   narrow(check: (item: unknown) => string | undefined): () => void {
     this.checks = [...this.checks, check]
     return () => {

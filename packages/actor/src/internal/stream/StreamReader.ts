@@ -5,8 +5,7 @@
  *   the dialog ends -> the readers learn how, once what they may still read is read
  *
  * Calls, streams and dialogs all receive here: one place decides what a wrong payload, a broken rule, a slow reader or
- * the end of a dialog means to a reader. A payload that does not match is its reader's failure alone
- * (features PLD-5, WIRE-15).
+ * the end of a dialog means to a reader. A payload that does not match is its reader's failure alone.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * A region that owns actors (features NUR-1 to NUR-14, DESIGN D4, D19, D21): carries out what `NurseryMachine` decides.
+ * A region that owns actors. It carries out what `NurseryMachine` decides.
  *
  * One failure cancels all, and nothing leaves before every process is reaped:
  *
