@@ -147,8 +147,8 @@ if (import.meta.main) {
     const all = files(root).flatMap(([file, text]) =>
       sentencesOf(file, text).map((sentence) => ({ ...sentence, file }))
     )
-    for (const [i, { file, line, place, written }] of draw(all, only, sampleSize).entries()) {
-      console.log(`${i + 1}. ${place}, ${file}:${line}: ${written}`)
+    for (const [i, { before, file, line, place, written }] of draw(all, only, sampleSize).entries()) {
+      console.log(`${i + 1}. ${place}, ${file}:${line}: ${before === undefined ? "" : `[${before}] `}${written}`)
     }
   } else if (option === "--lower") {
     Fs.writeFileSync(file, format(lower(found, budget)))

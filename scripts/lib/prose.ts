@@ -14,6 +14,8 @@ export interface Sentence {
   readonly text: string
   /** The words as they are written, code included. */
   readonly written: string
+  /** The sentence before it in its paragraph, as it is written; absent for a first one. */
+  readonly before?: string
 }
 
 /** Between two sentences: the end of one and a capital letter, an empty line, or a point of a list. */
@@ -31,22 +33,28 @@ const split = (place: Place, written: string, line: number): ReadonlyArray<Sente
   // Of the same length, so that both texts have the same places.
   const text = written.replace(spans, (span) => `\`${"…".repeat(span.length - 2)}\``)
   const found: Array<Sentence> = []
+  let before: string | undefined
   const add = (from: number, to: number) => {
     const part = text.slice(from, to)
     const words = wordsOf(part)
     if (words.length < minWords) return
-    const before = text.slice(0, from) + /^\s*/.exec(part)![0]
+    const above = text.slice(0, from) + /^\s*/.exec(part)![0]
+    const sentence = wordsOf(written.slice(from, to)).join(" ")
     found.push({
       place,
-      line: line + before.split("\n").length - 1,
+      line: line + above.split("\n").length - 1,
       text: words.join(" ").replace(/`…+`/g, "`…`"),
-      written: wordsOf(written.slice(from, to)).join(" ")
+      written: sentence,
+      ...(before === undefined ? {} : { before })
     })
+    before = sentence
   }
   let start = 0
   for (const { index, 0: border } of text.matchAll(borders)) {
     add(start, index)
     start = index + border.length
+    // An empty line begins a paragraph; a point of a list stands below its lead.
+    if (/\n\s*\n/.test(border)) before = undefined
   }
   add(start, text.length)
   return found

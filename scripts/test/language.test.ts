@@ -181,5 +181,7 @@ Whatever is drawn comes from the sources.
       text: "Calls of `…` need a nursery.",
       written: "Calls of `Actor.start` need a nursery."
     })
+    const before = Prose.ofPage("An actor runs.\nIt ends in time.\n\nAnother paragraph begins.\n")
+    assert.deepStrictEqual(before.map(({ before }) => before), [undefined, "An actor runs.", undefined])
   })
 })
