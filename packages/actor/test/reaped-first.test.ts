@@ -1,10 +1,26 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Actor, ActorError } from "@furrow/actor"
+import { Actor, ActorError, MemoryActor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { work } from "./fixtures/cancelling.ts"
 import * as Puppets from "./support/Puppets.ts"
 import { settle } from "./support/Time.ts"
+
+describe("A process that has exited when its owner is given it", () => {
+  it.effect("G4: fails its start and stays in no list", () =>
+    Effect.gen(function*() {
+      const exit = yield* Effect.exit(Effect.scoped(Actor.startScoped("frank", { expose: [work] })))
+      assert.strictEqual(exit._tag, "Failure")
+      const { children } = yield* Actor.statistics
+      assert.deepStrictEqual(children, [])
+    }).pipe(Effect.provide(MemoryActor.layer({
+      between: (process) => {
+        // A driver that hands its process over late: the exit is behind it.
+        process.signal("SIGKILL")
+        return { ...process, whenExited: (callback) => callback({ code: null, signal: "SIGKILL" }) }
+      }
+    }))))
+})
 
 describe("a process that is reaped before the end of its connection is seen", () => {
   it.effect("an actor that is reaped before its connection ends is lost, not closed, for open calls and for later ones", () => {

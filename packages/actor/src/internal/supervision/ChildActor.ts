@@ -77,6 +77,8 @@ export class ChildActor {
     // First: a listener of the end may start it again in that instant, and its name is free.
     process.whenEnded(() => this.freeName())
     process.whenEnded((end) => this.input({ _tag: "ProcessEnded", end, lines: process.lastLines() }))
+    // Before it hears of an exit that may lie behind it: a child that is gone leaves the list only once.
+    local.children.add(this)
     process.watch()
   }
 

@@ -131,7 +131,6 @@ const started = (
     { memoryLimit: spec.options.memoryLimit, timeouts },
     withoutCaller(fiber.context)
   )
-  local.children.add(child)
   const booting = boot({
     handle,
     self: local.info.id,
