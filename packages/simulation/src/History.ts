@@ -27,7 +27,13 @@ export type Event =
     readonly actor: string
     readonly from: string
   }
-  | { readonly _tag: "Began"; readonly key: number; readonly actor: string }
+  | {
+    readonly _tag: "Began"
+    readonly key: number
+    readonly actor: string
+    /** Its cleanup never ends. */
+    readonly isEndless?: boolean
+  }
   | { readonly _tag: "Ended"; readonly key: number; readonly how: How }
   | { readonly _tag: "Answered"; readonly key: number; readonly how: How }
   /** An item was read; `count` is how many the whole stream has. */
@@ -57,7 +63,55 @@ export type Event =
   | { readonly _tag: "Logged"; readonly actor: string; readonly key: number; readonly line: number }
   | { readonly _tag: "Opened"; readonly name: string }
   | { readonly _tag: "Shut"; readonly name: string }
-  | { readonly _tag: "Wrong"; readonly text: string }
+  /** A holder of a shared thing has it from here on, until `Unshares`. */
+  | { readonly _tag: "Shares"; readonly key: number; readonly name: string; readonly uuid: string }
+  | { readonly _tag: "Unshares"; readonly key: number; readonly name: string }
+  /** An actor plays a role from here on: its main has begun. */
+  | { readonly _tag: "Leads"; readonly name: string; readonly uuid: string }
+  /** A worker has begun a task of a group, or is done with it. */
+  | { readonly _tag: "Works"; readonly key: number; readonly group: string; readonly worker: string }
+  | { readonly _tag: "Worked"; readonly key: number; readonly group: string; readonly worker: string }
+  /** A watcher of the registry heard of an actor. */
+  | {
+    readonly _tag: "Seen"
+    readonly watcher: number
+    readonly what: string
+    readonly uuid: string
+    readonly name: string
+  }
+  /** A stream is to fail after this number of items. */
+  | { readonly _tag: "Failing"; readonly key: number; readonly count: number }
+  /** A caller heard nothing of a cleanup that died. */
+  | { readonly _tag: "Unsaid"; readonly key: number; readonly actor: string }
+  /** A call with a deadline was over. */
+  | {
+    readonly _tag: "Timed"
+    readonly key: number
+    readonly actor: string
+    readonly millis: number
+    readonly within: number
+  }
+  /** A step compared two things on the spot: the check of this name has found a fault. */
+  | { readonly _tag: "Wrong"; readonly check: Compared; readonly text: string }
+
+/** Checks whose faults steps find on the spot. */
+export const compared = [
+  "comesToRest",
+  "readsInOrder",
+  "hearsItsOwn",
+  "leavesNothing",
+  "failsFirst",
+  "tellsCleanups",
+  "keepsRoles",
+  "freesNames",
+  "passesOn",
+  "decidesItems",
+  "keepsDeadlines",
+  "answersInTime",
+  "closesPools",
+  "leavesReaders"
+] as const
+export type Compared = typeof compared[number]
 
 export type Timed = Event & { readonly at: number }
 
@@ -84,6 +138,8 @@ export const record = (event: Event): Effect.Effect<void> =>
     fiber.getRef(Recorder)({ ...event, at })
     return Effect.void
   })
+
+export const wrong = (check: Compared, text: string): Effect.Effect<void> => record({ _tag: "Wrong", check, text })
 
 export const howOf = (exit: Exit.Exit<unknown, unknown>): How => {
   if (exit._tag === "Success") return { words: ["ok"], value: typeof exit.value === "object" ? undefined : exit.value }

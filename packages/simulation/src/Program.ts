@@ -35,7 +35,33 @@ export const kinds = [
   "pool",
   "rpc",
   "log",
-  "bytes"
+  "bytes",
+  "lag",
+  "overflow",
+  "large",
+  "refuse",
+  "spoil",
+  "build",
+  "birth",
+  "ambush",
+  "nursery",
+  "crowd",
+  "hasty",
+  "shared",
+  "census",
+  "deadline",
+  "main",
+  "roll",
+  "standby",
+  "dynamic",
+  "nested",
+  "tasks",
+  "maps",
+  "topic",
+  "ticks",
+  "terminate",
+  "drain",
+  "unplug"
 ] as const
 export type Kind = typeof kinds[number]
 
@@ -88,11 +114,37 @@ const weights: Readonly<Record<Kind, number>> = {
   pool: 2,
   rpc: 2,
   log: 2,
-  bytes: 2
+  bytes: 2,
+  lag: 3,
+  overflow: 2,
+  large: 3,
+  refuse: 3,
+  spoil: 3,
+  build: 2,
+  birth: 3,
+  ambush: 2,
+  nursery: 3,
+  crowd: 3,
+  hasty: 3,
+  shared: 3,
+  census: 2,
+  deadline: 3,
+  main: 3,
+  roll: 3,
+  standby: 2,
+  dynamic: 2,
+  nested: 1,
+  tasks: 3,
+  maps: 1,
+  topic: 2,
+  ticks: 3,
+  terminate: 2,
+  drain: 2,
+  unplug: 2
 }
 
 /** Steps that hurt an actor: every second program has none, and comes further. */
-const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "break", "orphan", "stop", "cut"])
+const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "break", "orphan", "stop", "cut", "unplug"])
 
 export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Program => {
   const next = Seed.next(seed * 7919 + 1)

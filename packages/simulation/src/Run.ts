@@ -8,9 +8,19 @@ import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { howOf, record, Recorder, type Timed } from "./History.ts"
+import { exposed } from "./actors.ts"
+import * as Births from "./births.ts"
+import * as Dialogs from "./dialogs.ts"
+import { howOf, record, Recorder, type Timed, wrong } from "./History.ts"
+import * as Peers from "./peers.ts"
 import type { Program } from "./Program.ts"
-import { type Call, calls, deeds, elsewhere, type Served, served } from "./Steps.ts"
+import type { Call, Served, Stage } from "./stage.ts"
+import { calls, deeds, elsewhere } from "./Steps.ts"
+import * as Unplugged from "./unplugged.ts"
+import * as Wide from "./wide.ts"
+
+/** All that the actors of a program serve. */
+const served = [...exposed, ...Peers.endpoints, ...Births.endpoints, ...Dialogs.endpoints, ...Wide.endpoints] as const
 
 export interface Result {
   readonly program: Program
@@ -25,7 +35,10 @@ const patienceMillis = 500
 /** An actor that ends by itself is given the time for that before its owner ends it. */
 const exitPatienceMillis = 8_000
 
-const body = (program: Program, breakConnection: (actor: string) => void) =>
+/** Faults of the wires that a program asks for. */
+export type Hooks = Pick<Stage, "breakConnection" | "unplug">
+
+const body = (program: Program, hooks: Hooks) =>
   Effect.gen(function*() {
     const world = yield* Simulation.World
     const portals: Array<Served> = []
@@ -51,7 +64,7 @@ const body = (program: Program, breakConnection: (actor: string) => void) =>
         otherName: `a${j}`,
         calls: made,
         world,
-        breakConnection
+        ...hooks
       }
     }
     for (const [key, step] of program.steps.entries()) {
@@ -87,28 +100,25 @@ export const breakable = (process: ProcessHandle, isBroken: (actor: string) => b
 })
 
 /** The owner is a Scope, which no death of an actor interrupts, or a nursery. */
-const owned = (program: Program, breakConnection: (actor: string) => void) =>
+const owned = (program: Program, hooks: Hooks) =>
   (program.owner === "nursery"
-    ? Actor.nursery(body(program, breakConnection))
-    : Effect.scoped(body(program, breakConnection))) as Effect.Effect<
+    ? Actor.nursery(body(program, hooks))
+    : Effect.scoped(body(program, hooks))) as Effect.Effect<
       void,
       unknown,
       ActorRuntime
     >
 
 /** Runs a program in its owner, and writes down each actor that is left. */
-export const whole = (
-  program: Program,
-  breakConnection: (actor: string) => void
-): Effect.Effect<void, never, ActorRuntime> =>
+export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never, ActorRuntime> =>
   Effect.flatMap(
-    Effect.exit(owned(program, breakConnection)),
+    Effect.exit(owned(program, hooks)),
     (exit) =>
       Effect.gen(function*() {
         yield* record({ _tag: "LeftOwner", owner: "root" })
         const { children } = yield* Actor.statistics
         for (const { actor, state } of children) {
-          yield* record({ _tag: "Wrong", text: `left: ${actor.name} is ${state}` })
+          yield* wrong("comesToRest", `left: ${actor.name} is ${state}`)
         }
         if (Exit.isFailure(exit)) {
           yield* record({ _tag: "Ended", key: -1, how: howOf(exit) })
@@ -120,11 +130,13 @@ export const run = (program: Program): Effect.Effect<Result> =>
   Effect.suspend(() => {
     const events: Array<Timed> = []
     const broken = new Set<string>()
+    const wires = Unplugged.make()
     const between = (process: ProcessHandle) => breakable(process, (actor) => broken.has(actor))
-    const options = { seed: program.schedule, root: { between } }
+    const options = { seed: program.schedule, root: { between, betweenPeers: wires.betweenPeers } }
+    const hooks: Hooks = { breakConnection: (actor) => void broken.add(actor), unplug: wires.unplug }
     return Effect.map(
       Effect.provideService(
-        Simulation.run(whole(program, (actor) => void broken.add(actor)), options),
+        Simulation.run(whole(program, hooks), options),
         Recorder,
         (event) => void events.push(event)
       ),

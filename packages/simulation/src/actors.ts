@@ -35,7 +35,10 @@ export type Work = typeof Work.Type
 export const handled = <A, E, R>(key: number, cleanup: number, body: Effect.Effect<A, E, R>) =>
   Effect.flatMap(Actor.current, ({ name }) =>
     Effect.onExit(
-      Effect.andThen(record({ _tag: "Began", key, actor: name }), body),
+      Effect.andThen(
+        record({ _tag: "Began", key, actor: name, ...(cleanup === never ? { isEndless: true } : {}) }),
+        body
+      ),
       (exit) => Effect.andThen(pause(cleanup), record({ _tag: "Ended", key, how: howOf(exit) }))
     ))
 

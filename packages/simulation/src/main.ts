@@ -104,6 +104,8 @@ const many = async () => {
     }
     const found = Check.problems(result)
     if (found.length === 0) continue
+    const [{ check, text }] = found as [typeof found[number]]
+    if (values["keep-going"]) console.log(`seed ${seed}, after ${seconds()} s: ${check}: ${text}`)
     for (const name of new Set(found.map(({ check }) => check))) failed.set(name, [...failed.get(name) ?? [], seed])
     if (!values["keep-going"]) {
       await report(seed, result)

@@ -87,3 +87,5 @@ export const chat = Actor.fn("chat", { module, payload: { key: Schema.Int, lines
     Effect.forEach(Array.from({ length: lines }), (_, line) => Effect.log(`line ${key} ${line}`), { discard: true })
   )
 )
+
+export const endpoints = [far, retire, seek, leave, chat, watch] as const

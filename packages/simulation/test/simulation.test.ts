@@ -80,7 +80,7 @@ describe("Each check", () => {
   const ok: History.How = { words: ["ok"] }
   const lost: History.How = { words: ["Fail ActorLost"], began: "no" }
   const histories: ReadonlyArray<readonly [check: string, text: RegExp, events: ReadonlyArray<History.Event>]> = [
-    ["comesToRest", /left: a0/, [{ _tag: "Wrong", text: "left: a0 is Running" }]],
+    ["comesToRest", /left: a0/, [{ _tag: "Wrong", check: "comesToRest", text: "left: a0 is Running" }]],
     ["answersAll", /never answered/, [{ _tag: "Called", key: 1, kind: "run", actor: "a0", from: "root" }]],
     ["runsOnce", /ran twice/, [{ _tag: "Began", key: 1, actor: "a0" }, { _tag: "Began", key: 1, actor: "a0" }]],
     ["hearsItsOwn", /answered with 2/, [
@@ -134,11 +134,45 @@ describe("Each check", () => {
       { _tag: "Heard", actor: "a0", watcher: "root", exit: "Lost" },
       { _tag: "Heard", actor: "a0", watcher: "a1", exit: "Returned" }
     ]],
+    ["failsLast", /after 0 of 1 items/, [
+      { _tag: "Failing", key: 1, count: 1 },
+      { _tag: "Answered", key: 1, how: { words: ["Fail Oops"], key: 1 } }
+    ]],
+    ["keepsGroups", /ran in another one/, [
+      { _tag: "Works", key: 1, group: "g", worker: "w1" },
+      { _tag: "Works", key: 2, group: "g", worker: "w2" }
+    ]],
+    ["keepsDeadlines", /went on 9000 ms/, [{ _tag: "Timed", key: 1, actor: "pool1", millis: 9_000, within: 5 }]],
+    ["overtakes", /went on 9000 ms later/, [
+      { _tag: "Interrupting", key: 0 },
+      { _tag: "Interrupted", key: 0 }
+    ]],
+    ["sharesOne", /hold two actors/, [
+      { _tag: "Shares", key: 1, name: "s", uuid: "u1" },
+      { _tag: "Shares", key: 2, name: "s", uuid: "u2" }
+    ]],
+    ["seesInOrder", /it was not there/, [{ _tag: "Seen", watcher: 1, what: "Down", uuid: "u", name: "a0" }]],
+    ["refusesUnrun", /its handler ran/, [
+      { _tag: "Began", key: 1, actor: "a0" },
+      { _tag: "Answered", key: 1, how: { words: ["Fail ActorBusy"] } }
+    ]],
+    ["endsHandlers", /never ended/, [{ _tag: "Began", key: 1, actor: "a0" }]],
+    ["tellsCleanups", /heard nothing of it/, [
+      { _tag: "Ended", key: 1, how: ok },
+      { _tag: "Unsaid", key: 1, actor: "a0" }
+    ]],
+    ["keepsFailures", /heard ContextCancelled/, [
+      { _tag: "Ended", key: 1, how: { words: ["Fail Oops"] } },
+      { _tag: "Answered", key: 1, how: { words: ["Fail ContextCancelled"] } }
+    ]],
+    ...History.compared.map((check) =>
+      [check, /on the spot/, [{ _tag: "Wrong", check, text: "on the spot" }]] as const
+    ),
     ["nestsServices", /1 shops and 0 stocks/, [{ _tag: "Opened", name: "Shop" }]]
   ]
 
   const result = (events: ReadonlyArray<History.Event>, lines: ReadonlyArray<string> = []): Result => ({
-    program: { ...Program.generate(1), steps: [] },
+    program: { ...Program.generate(1), steps: [{ kind: "run", wait: 0, actor: 0, a: 0, b: 0, c: 0 }] },
     run: {
       seed: 1,
       end: "done",
@@ -150,7 +184,10 @@ describe("Each check", () => {
       choices: 0,
       fingerprint: 0
     },
-    events: events.map((event, i) => ({ ...event, at: event._tag === "Gone" ? 9_000 : i }))
+    events: events.map((event, i) => ({
+      ...event,
+      at: event._tag === "Gone" || event._tag === "Interrupted" && event.key === 0 ? 9_000 : i
+    }))
   })
 
   for (const [check, text, events] of histories) {

@@ -8,6 +8,7 @@ import { breakable } from "../Run.ts"
 
 /** The processes that this one has started. */
 export interface Started {
+  /** Living ones, by the names of their actors. */
   readonly handles: Map<string, ProcessHandle>
   /** The actors whose connection throws. */
   readonly broken: Set<string>
@@ -32,7 +33,10 @@ export const Watched = Spawner.portable("watched", { module: import.meta.url }, 
           const { broken, exits, handles } = started
           const { name } = handle.actor
           handles.set(name, handle)
-          handle.whenExited(({ signal }) => void exits.push({ actor: name, text: `exits: ${signal ?? "by itself"}` }))
+          handle.whenExited(({ signal }) => {
+            if (handles.get(name) === handle) handles.delete(name)
+            exits.push({ actor: name, text: `exits: ${signal ?? "by itself"}` })
+          })
           return breakable(handle, (actor) => broken.has(actor))
         })
     }))

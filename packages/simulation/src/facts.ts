@@ -1,0 +1,68 @@
+/**
+ * A history, looked at from several sides: the facts that checks decide by.
+ */
+import type * as Simulation from "@furrow/testing/Simulation"
+import type { How, Timed } from "./History.ts"
+import type { Program } from "./Program.ts"
+import type { Result } from "./Run.ts"
+
+type Of<Tag extends Timed["_tag"]> = Extract<Timed, { readonly _tag: Tag }>
+
+/** A history, looked at from several sides. */
+export interface Facts {
+  readonly program: Program
+  readonly run: Simulation.Run
+  readonly events: ReadonlyArray<Timed>
+  readonly of: <Tag extends Timed["_tag"]>(tag: Tag) => ReadonlyArray<Of<Tag>>
+  /** The place of an event in the history. */
+  readonly indexOf: (event: Timed) => number
+  /** When an actor, or one that it lives in, was hurt first, as an index; Infinity for never. */
+  readonly hurtAt: (actor: string) => number
+  readonly isHurt: (actor: string) => boolean
+  /** Stopped actors make everybody late. */
+  readonly isStopped: boolean
+  /** Milliseconds that every bound gets more. */
+  readonly slackMillis: number
+}
+
+const indices = (events: ReadonlyArray<Timed>) => {
+  const map = new Map(events.map((event, i) => [event, i]))
+  return (event: Timed): number => map.get(event)!
+}
+
+export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis }: Result): Facts => {
+  const groups = new Map<string, Array<Timed>>()
+  for (const event of events) {
+    const group = groups.get(event._tag)
+    if (group === undefined) groups.set(event._tag, [event])
+    else group.push(event)
+  }
+  const of = <Tag extends Timed["_tag"]>(tag: Tag) => (groups.get(tag) ?? []) as unknown as ReadonlyArray<Of<Tag>>
+  const indexOf = indices(events)
+  const first = new Map<string, number>()
+  for (const hurt of of("Hurt")) if (!first.has(hurt.actor)) first.set(hurt.actor, indexOf(hurt))
+  // The name of an actor below another one begins with its parent's.
+  const hurtAt = (actor: string) =>
+    Math.min(
+      Infinity,
+      ...Array.from(first, ([hurt, at]) => actor === hurt || actor.startsWith(`${hurt}.`) ? at : Infinity)
+    )
+  return {
+    program,
+    run,
+    events,
+    of,
+    indexOf,
+    hurtAt,
+    isHurt: (actor) => hurtAt(actor) < Infinity,
+    isStopped: of("Hurt").some(({ what }) => what === "stop"),
+    slackMillis
+  }
+}
+
+export const has = ({ words }: How, word: string): boolean => words.includes(word)
+
+export type Check = (facts: Facts) => ReadonlyArray<string>
+
+/** Virtual time passes while work is done, and the machine is shared: every bound gets this much more. */
+const virtualSlackMillis = 1_500

@@ -1,0 +1,171 @@
+/**
+ * Checks of owners, names, ends and what the tree says about itself.
+ */
+import { type Check, has } from "./facts.ts"
+
+/** G2, G72: what a handler uses is released when it has ended. */
+export const releasesLast: Check = ({ of }) =>
+  of("UsedReleased").map(({ key, what }) => `${what} was released before the handler of ${key} had ended`)
+
+/** G2, G13, G53: an owner is left when no handler of its actors runs, or the bound for that has passed. */
+export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
+  const ended = new Map(of("Ended").map((event) => [event.key, event]))
+  const [left] = of("LeftOwner")
+  if (left === undefined) return []
+  const late = of("Began").flatMap(({ actor, at, key }) => {
+    const end = ended.get(key)
+    if (end === undefined || indexOf(end) < indexOf(left) || hurtAt(actor) < Infinity) return []
+    return at > left.at
+      ? [`${key} began in ${actor} after its owner was left`]
+      : [`the handler of ${key} ended in ${actor} after its owner was left`]
+  })
+  const last = events.findLast(({ _tag }) => _tag === "LeftOwner")!
+  return last === left ? late : [...late, "the owner was left twice"]
+}
+
+/** G66: a name that was asked for alone has one holder at a time. */
+export const holdsAlone: Check = ({ events }) => {
+  const holders = new Map<string, number>()
+  return events.flatMap((event) => {
+    if (event._tag === "LetGo") holders.delete(event.name)
+    if (event._tag !== "Holds") return []
+    const other = holders.get(event.name)
+    holders.set(event.name, event.key)
+    return other === undefined ? [] : [`${event.key} and ${other} hold ${event.name} at the same time`]
+  })
+}
+
+/** G14, G15, G70: a cancel is heard in the name of its author. */
+export const namesAuthors: Check = ({ of }) => {
+  const said = new Map(of("Ending").map(({ by, reason }) => [reason, by]))
+  return of("Answered").flatMap(({ how, key }) => {
+    if (!has(how, "Fail ContextCancelled") || how.reason === undefined || !/^(end|retire|exit) \d+$/.test(how.reason)) {
+      return []
+    }
+    const by = said.get(how.reason)
+    return by === undefined || by === how.by ? [] : [`${key} heard "${how.reason}" of ${how.by}, and ${by} said it`]
+  })
+}
+
+/** G12, G13: ending an actor takes no longer than all rungs of the ladder. */
+export const endsInTime: Check = ({ isStopped, of, slackMillis }) => {
+  if (isStopped) return []
+  const gone = of("Gone")
+  // The call by which an actor ends itself may be interrupted before it has asked for the end.
+  const taken = new Set(of("Interrupting").map(({ key }) => `exit ${key}`))
+  return of("Ending").flatMap(({ actor, at, bound, reason }) => {
+    if (taken.has(reason)) return []
+    const end = gone.find((event) => event.actor === actor && event.at >= at)
+    return end !== undefined && end.at - at > bound + slackMillis
+      ? [`${actor} was gone ${end.at - at} ms after "${reason}"`]
+      : []
+  })
+}
+
+/** G93, G120: everybody hears the same end of an actor. */
+export const tellsOneEnd: Check = ({ of }) => {
+  const ends = new Map<string, string>()
+  return of("Heard").flatMap(({ actor, exit, watcher }) => {
+    const first = ends.get(actor) ?? exit
+    ends.set(actor, first)
+    return first === exit
+      ? []
+      : [`${watcher} heard that ${actor} ended as ${exit}, and another that it ended as ${first}`]
+  })
+}
+
+/** G61: the logs of an actor reach the root in order, and none that was logged twice. */
+export const logsInOrder: Check = ({ run }) => {
+  const next = new Map<string, number>()
+  return run.history.flatMap(({ text }) => {
+    const [, key, line] = /^logs Info: "?line (\d+) (\d+)/.exec(text) ?? []
+    if (key === undefined) return []
+    const expected = next.get(key) ?? 0
+    next.set(key, Number(line) + 1)
+    return Number(line) === expected ? [] : [`line ${line} of ${key} was logged where ${expected} was next`]
+  })
+}
+
+/** G58: a Service that is used is there before, and until after, its user. */
+export const nestsServices: Check = ({ events, of, run }) => {
+  // A start that is interrupted ends its actor by a signal: what it had opened is not shut in order.
+  const isSignalled = run.history.some(({ text }) => text.startsWith("exits: SIG"))
+  if (of("Hurt").length > 0 || isSignalled) return []
+  let stock = 0
+  let shop = 0
+  return events.flatMap((event) => {
+    if (event._tag !== "Opened" && event._tag !== "Shut") return []
+    const change = event._tag === "Opened" ? 1 : -1
+    if (event.name === "Stock") stock += change
+    else shop += change
+    return shop > stock ? [`there are ${shop} shops and ${stock} stocks`] : []
+  })
+}
+
+/** G193, G194: all who hold a shared actor of one name at the same time hold the same one. */
+export const sharesOne: Check = ({ events, isHurt }) => {
+  const holders = new Map<string, Map<number, string>>()
+  return events.flatMap((event) => {
+    if (event._tag === "Unshares") holders.get(event.name)?.delete(event.key)
+    if (event._tag !== "Shares" || isHurt(event.name)) return []
+    const held = holders.get(event.name) ?? new Map<number, string>()
+    holders.set(event.name, held)
+    const other = Array.from(held).find(([, uuid]) => uuid !== event.uuid)
+    held.set(event.key, event.uuid)
+    return other === undefined ? [] : [`${event.key} and ${other[0]} hold two actors called ${event.name}`]
+  })
+}
+
+/** G65: a watcher of the registry hears of each actor that it comes, once, and that it goes. */
+export const seesInOrder: Check = ({ of }) => {
+  const there = new Map<string, boolean>()
+  return of("Seen").flatMap(({ name, uuid, watcher, what }) => {
+    const id = `${watcher} ${uuid}`
+    const was = there.get(id)
+    there.set(id, what !== "Down")
+    if (what === "Up" && was !== undefined) return [`${watcher} heard twice that ${name} came`]
+    return what === "Down" && was !== true ? [`${watcher} heard that ${name} went, and it was not there`] : []
+  })
+}
+
+/** G123, G136, G158: a call that was refused before it began has not run. */
+export const refusesUnrun: Check = ({ of }) => {
+  const began = new Set(of("Began").map(({ key }) => key))
+  const words = ["Fail ActorBusy", "Fail PoolFull", "Fail EndpointUnknown", "Fail NameTaken"]
+  return of("Answered").flatMap(({ how, key }) =>
+    words.some((word) => has(how, word)) && began.has(key)
+      ? [`${key} heard ${how.words.join()}, and its handler ran`]
+      : []
+  )
+}
+
+/** G20, G72: a handler that began is ended, unless its actor was hurt or its cleanup never ends. */
+export const endsHandlers: Check = ({ isHurt, of }) => {
+  const ended = new Set(of("Ended").map(({ key }) => key))
+  return of("Began").flatMap(({ actor, isEndless, key }) =>
+    isEndless || ended.has(key) || isHurt(actor) || actor.startsWith("pool")
+      ? []
+      : [`the handler of ${key} in ${actor} began, and never ended`]
+  )
+}
+
+/** G82: a caller hears of a cleanup that died, also one that was interrupted. */
+export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
+  of("Unsaid").flatMap((event) => {
+    const end = of("Ended").find(({ key }) => key === event.key)
+    return end === undefined || indexOf(end) > indexOf(event) || isHurt(event.actor)
+      ? []
+      : [`the cleanup of ${event.key} died, and its caller heard nothing of it`]
+  })
+
+/** G19: a failure is not masked by a cancel that comes after it. */
+export const keepsFailures: Check = ({ of }) => {
+  const failed = new Set(
+    of("Ended").filter(({ how }) => has(how, "Fail Oops") && !has(how, "interrupted")).map(({ key }) => key)
+  )
+  return of("Answered").flatMap(({ how, key }) =>
+    failed.has(key) && has(how, "Fail ContextCancelled")
+      ? [`the handler of ${key} had failed, and its caller heard ContextCancelled`]
+      : []
+  )
+}

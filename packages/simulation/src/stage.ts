@@ -1,0 +1,75 @@
+/**
+ * The stage of one step: the actor it is about, and the numbers and helpers that all steps share.
+ */
+import type { Portal } from "@furrow/actor/Portal"
+import type * as Simulation from "@furrow/testing/Simulation"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { type exposed, never, type Work } from "./actors.ts"
+import type * as Births from "./births.ts"
+import type * as Dialogs from "./dialogs.ts"
+import { record } from "./History.ts"
+import type * as Peers from "./peers.ts"
+import type { Step } from "./Program.ts"
+import type * as Wide from "./wide.ts"
+
+export type Served = Portal<
+  | typeof exposed[number]
+  | typeof Peers.endpoints[number]
+  | typeof Births.endpoints[number]
+  | typeof Dialogs.endpoints[number]
+  | typeof Wide.endpoints[number]
+>
+
+export interface Call {
+  readonly key: number
+  readonly actor: string
+  readonly fiber: Fiber.Fiber<unknown, unknown>
+}
+
+/** One step with all it may use. */
+export interface Stage {
+  readonly key: number
+  readonly step: Step
+  /** The actor of the step, by its name and its portal, and another one where there is one. */
+  readonly name: string
+  readonly portal: Served
+  readonly other: Served
+  readonly otherName: string
+  /** The calls before it. */
+  readonly calls: ReadonlyArray<Call>
+  readonly world: Simulation.World["Service"]
+  /** From now on its connection throws at its parent. */
+  readonly breakConnection: (actor: string) => void
+  /** The transport of the tree fails in this way for a while. */
+  readonly unplug: (how: number, millis: number) => Effect.Effect<void>
+}
+
+/** Keys of the calls that a step makes beside its own. */
+export const keyBelow = (key: number, i: number): number => (key + 1) * 10_000 + i
+
+export type Does = (stage: Stage) => Effect.Effect<unknown, unknown, any>
+
+export const waits = [0, 0, 5, 40, 200, 1] as const
+export const cleanups = [0, 3, 20, 60, 300, never] as const
+export const ends = ["return", "return", "fail", "die", "hang", "hang"] as const
+export const counts = [3, 10, 70, 150, 500, 1] as const
+export const batches = [1, 2, 5, 20, 64, 3] as const
+export const windows = [64, 1, 4, 16, 2, 8] as const
+export const stops = [3, 30, 400, 9_000, 100, 1_500] as const
+
+export const workOf = ({ key, step: { a, b, c } }: Stage): Work => ({
+  key,
+  wait: waits[a]!,
+  end: ends[b]!,
+  cleanup: cleanups[c]!
+})
+
+export const read = (key: number, reader: string) => (item: number) => record({ _tag: "Read", key, reader, item })
+
+export const completed = (key: number, reader: string, count: number) =>
+  record({ _tag: "Completed", key, reader, count })
+
+/** The fault befalls the actor: from now on calls may be lost with it. */
+export const hurt = (actor: string, what: string, does: Effect.Effect<void>) =>
+  Effect.andThen(record({ _tag: "Hurt", actor, what }), does)

@@ -1,0 +1,147 @@
+/**
+ * Steps that talk with one actor: calls, streams, dialogs and their subscribers, small and large.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { feed, hop, job, listen, pause, reply, talk, weigh, type Work } from "./actors.ts"
+import { record, wrong } from "./History.ts"
+import {
+  batches,
+  cleanups,
+  completed,
+  counts,
+  type Does,
+  ends,
+  hurt,
+  keyBelow,
+  read,
+  type Stage,
+  waits,
+  windows
+} from "./stage.ts"
+
+export const stream = ({ key, portal, step: { a, b, c } }: Stage, bytes: number) => {
+  const count = bytes > 0 ? Math.min(counts[a]!, 20) : counts[a]!
+  const fails = c === 5
+  const all = portal.stream(
+    feed({ key, count, every: b === 1 ? 4 : 0, chunk: batches[c]!, bytes, fails }),
+    bytes > 0 ? { window: { items: 64, bytes: 4096 } } : {}
+  )
+  const part = c % 2 === 1 ? Stream.take(all, 1 + c * 9) : all
+  const slow = b === 2 || b === 3
+  const whole = Stream.runForEach(
+    part,
+    ({ item }) => Effect.andThen(read(key, "caller")(item), pause(slow && item < 10 ? 3 : 0))
+  )
+  const failing = fails && count <= 1 + c * 9 ? record({ _tag: "Failing", key, count }) : Effect.void
+  return Effect.andThen(
+    Effect.andThen(failing, whole),
+    completed(key, "caller", c % 2 === 1 ? Math.min(count, 1 + c * 9) : count)
+  )
+}
+
+export const converse: Does = ({ key, portal, step: { a, b, c } }) => {
+  const count = counts[a]!
+  return portal.open(
+    talk({ key, count, batch: batches[b]!, window: windows[b]!, end: ends[c]!, cleanup: cleanups[a]! }),
+    ({ stream }) => {
+      const one = Effect.flatMap(stream.receive, read(key, "caller"))
+      const some = (items: number) => Effect.forEach(Array.from({ length: items }), () => one, { discard: true })
+      return Effect.andThen(
+        some(b),
+        Effect.catchIf(Effect.forever(one), Cause.isDone, () => completed(key, "caller", count))
+      )
+    },
+    { window: { items: windows[b]! } }
+  )
+}
+
+/** Subscribers come and go, one after the other and beside each other; between them one reader reads alone. */
+export const subscribe: Does = ({ key, portal, step: { a, b, c } }) => {
+  const count = counts[a]!
+  return portal.open(
+    talk({ key, count, batch: batches[b]!, window: windows[b]!, end: "return", cleanup: 0 }),
+    ({ stream }) => {
+      const alone = Effect.flatMap(stream.receive, read(key, "all"))
+      const first = Effect.scoped(Effect.flatMap(
+        stream.subscribe(),
+        (subscription) => Stream.runForEach(Stream.take(subscription, 1 + c), read(key, "all"))
+      ))
+      const two = Effect.scoped(Effect.gen(function*() {
+        const one = yield* stream.subscribe()
+        const other = yield* stream.subscribe()
+        yield* Effect.all([
+          Stream.runForEach(one, read(key, "all")),
+          Stream.runForEach(Stream.take(other, 2 + b), read(key, "beside"))
+        ], { concurrency: 2 })
+      }))
+      const rest = Effect.andThen(b % 2 === 0 ? two : Effect.forever(alone), Effect.void)
+      return Effect.catchIf(
+        Effect.andThen(a > 0 ? first : Effect.void, Effect.andThen(pause(waits[c]!), rest)),
+        Cause.isDone,
+        () => Effect.void
+      ).pipe(Effect.andThen(completed(key, "all", count)))
+    },
+    { window: { items: windows[b]! } }
+  )
+}
+
+/** The callee reads what we say, at its own pace. */
+export const say: Does = ({ key, portal, step: { a, b } }) =>
+  portal.open(listen({ key, every: b > 2 ? 1 : 0 }), (dialog) =>
+    Effect.gen(function*() {
+      const count = Math.min(counts[a]!, 100)
+      for (let item = 0; item < count; item++) yield* dialog.stream.send(item)
+      yield* dialog.stream.end
+      const heard = yield* dialog.result
+      if (heard !== count) yield* wrong("comesToRest", `${key}: the callee heard ${heard} of ${count} items`)
+    }))
+
+/** Each side waits for the other: no later item can hide a missed one. */
+export const ask: Does = ({ key, portal, step: { a, b } }) =>
+  portal.open(reply({ key }), ({ result, stream }) =>
+    Effect.gen(function*() {
+      const rounds = Math.min(counts[a]!, 10)
+      for (let item = 0; item < rounds; item++) {
+        yield* stream.send(item * 2)
+        yield* pause(b === 1 ? 1 : 0)
+        const heard = yield* stream.receive
+        if (heard !== item * 2 + 1) {
+          yield* wrong("comesToRest", `${key}: ${item * 2} was answered with ${heard}`)
+        }
+      }
+      yield* stream.end
+      yield* result
+    }), { window: { items: windows[b]! } })
+
+/** Calls of one loop: enough to meet what happens to the actor. */
+export const maxLoops = 40
+
+export const loop: Does = ({ key, portal }) =>
+  Effect.gen(function*() {
+    for (let i = 0; i < maxLoops; i++) {
+      yield* portal.run(job({ work: { key: keyBelow(key, i), wait: 0, end: "return", cleanup: 0 } }))
+    }
+  })
+
+/** A tree below the actor, which loses its parent while it works or cleans up. */
+export const orphan: Does = (stage) => {
+  const { key, name, portal, step: { a, c }, world } = stage
+  const work: Work = { key, wait: 0, end: "hang", cleanup: cleanups[c]! }
+  const kill = hurt(name, "kill", world.kill(name))
+  return Effect.raceFirst(portal.run(hop({ depth: a % 2, work })), Effect.andThen(pause(30 + waits[a]!), kill))
+}
+
+/** Calls whose payloads leave in parts, and a small one behind them; half are cancelled, begun or not. */
+export const lift = ({ key, portal, step: { a, b } }: Stage) => {
+  const one = weighed(key, portal, (b + 3) * 400_000)
+  const call = Effect.all([one, one, weighed(key, portal, 10)], { concurrency: 3, discard: true })
+  return a % 2 === 0 ? call : Effect.raceFirst(call, pause(waits[a]!))
+}
+
+export const weighed = (key: number, portal: Stage["portal"], size: number) =>
+  Effect.flatMap(
+    portal.run(weigh({ text: "x".repeat(size) })),
+    (heard) => heard === size ? Effect.void : wrong("comesToRest", `${key}: ${heard} letters of ${size} were heard`)
+  )
