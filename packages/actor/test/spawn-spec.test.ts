@@ -29,7 +29,8 @@ const spec = {
     explain: 100,
     logs: 100,
     connect: 5_000,
-    handshake: 5_000
+    handshake: 5_000,
+    silence: 10_000
   },
   platform: {
     tree: "tree",

@@ -47,6 +47,8 @@ const howLost = ({ how }: ActorError.ActorLost): string => {
       return "it ran out of memory"
     case "ConnectionClosed":
       return "its connection closed"
+    case "Silent":
+      return "it fell silent"
     case "Unreported":
       return "its exit was never reported"
   }

@@ -52,6 +52,8 @@ export const Lost = Schema.Union([
   /** The actor's heap was full; `limit` is the one it was started with, in MiB. */
   Schema.TaggedStruct("OutOfMemory", { limit: Schema.optionalKey(Schema.Number) }),
   Schema.TaggedStruct("ConnectionClosed", { reason: Schema.optionalKey(Schema.String) }),
+  /** The actor gave no sign of life for so long (milliseconds), and its connection can die without an end. */
+  Schema.TaggedStruct("Silent", { millis: Schema.Number }),
   /** The actor was killed, and its exit was never reported: it may still be there. */
   Schema.TaggedStruct("Unreported", {})
 ])

@@ -259,7 +259,8 @@ class FaultyEnd implements Link {
       write: (chunks) => this.may("write") && this.write(chunks),
       end: () => this.may("end") && this.outgoing.end(),
       destroy: () => this.may("destroy") && this.destroy(),
-      binding: inner.binding
+      binding: inner.binding,
+      silent: inner.silent
     }
   }
 

@@ -33,7 +33,8 @@ const timeouts: Timeouts.Timeouts = {
   explain: 20,
   logs: 50,
   connect: 100,
-  handshake: 100
+  handshake: 100,
+  silence: 10_000
 }
 
 type Portal = actors.Portal

@@ -96,6 +96,7 @@ export class PeerChannel {
   readonly writer: Writer
   private tell: ((event: OwnerEvent) => void) | undefined
   private received = { frames: 0, bytes: 0 }
+  private drains = 0
   private stuck = 0
   private refusals: Refusals = noRefusals
   private delivered = false
@@ -122,7 +123,7 @@ export class PeerChannel {
           filled: (size) => this.filled(size),
           lend: (bytes) => this.data(bytes, true)
         },
-        drain: () => this.guard("a sender failed", () => this.writer.drain()),
+        drain: () => this.guard("a sender failed", () => this.drained()),
         end: () => this.input({ _tag: "End" })
       }))
     this.run(actions)
@@ -257,6 +258,16 @@ export class PeerChannel {
     return this.delivered
   }
 
+  /** True where the peer can be gone without an end of the connection. */
+  get canDieSilently(): boolean {
+    return this.options.connection.silent === true
+  }
+
+  /** Grows with every sign of life of the peer: it was heard, or made room for more. */
+  get signs(): number {
+    return this.received.bytes + this.drains
+  }
+
   /** Closes our side: queued words are sent, every dialog ends with `ChannelClosed`. */
   close(): void {
     this.input({ _tag: "Close" })
@@ -311,6 +322,11 @@ export class PeerChannel {
       }
       this.read(chunk, lent)
     })
+  }
+
+  private drained(): void {
+    this.drains++
+    this.writer.drain()
   }
 
   private reading(size: number, read: () => void): void {

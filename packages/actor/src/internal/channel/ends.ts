@@ -26,6 +26,12 @@ export const connectionLost = (actor: ActorId, reason?: string): ActorLost =>
     })
   )
 
+/** It was asked, and gave no sign of life. */
+export const peerSilent = (actor: ActorId, millis: number): ActorLost =>
+  withoutStack(() =>
+    new ActorLost({ actor, how: { _tag: "Silent", millis }, began: "maybe", stderr: [], failure: null })
+  )
+
 /** The answer to the cancel of a dialog whose `Start` has not come to this actor as a whole. */
 export const cancelledEarly = ({ by, dialog, reason }: Message.Cancel, actor: ActorId): Message.Error => {
   const payload = Failure.encode({

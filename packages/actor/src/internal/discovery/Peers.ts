@@ -17,6 +17,7 @@ import * as Exit from "effect/Exit"
 import type { Farewell } from "../channel/Farewell.ts"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { type HandshakeResult, PeerChannel } from "../channel/PeerChannel.ts"
+import { SignsOfLife } from "../channel/SignsOfLife.ts"
 import {
   type ActorError,
   type ActorId,
@@ -101,11 +102,13 @@ export class Peers {
   private readonly dials = new Map<string, Dial>()
   /** The bounds of strangers. */
   private readonly bounds = new Map<Connection, Running>()
+  private readonly signsOfLife: SignsOfLife
   private farewell: Farewell = { how: { _tag: "Returned" }, cleanup: [] }
   private listener: Deferred.Deferred<Doors, NotThere> | undefined
 
   constructor(options: PeersOptions) {
     this.options = options
+    this.signsOfLife = new SignsOfLife(options.context)
     this.state = Rendezvous.initial(options.self.uuid)
   }
 
@@ -361,6 +364,7 @@ export class Peers {
     const actor = channel.peer
     events.publish({ _tag: "PeerConnected", actor })
     const router = serve(channel)
+    this.signsOfLife.watch(channel)
     channel.route((event) => {
       switch (event._tag) {
         case "Start":

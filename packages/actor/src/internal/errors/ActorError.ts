@@ -82,7 +82,8 @@ export class ContextCancelled extends Schema.TaggedError<ContextCancelled>()("Co
 
 /**
  * The ways to lose an actor, as a schema: its process exited, a signal killed it (`Killed`: one of its
- * owner), it ran out of memory, or its connection closed.
+ * owner), it ran out of memory, its connection closed, or it fell silent (`Silent`: `millis` without a sign of life over a
+ * connection that can die without an end).
  *
  * @example
  * ```ts
@@ -119,6 +120,8 @@ export const formatLost = (how: Lost): string => {
         : `its process ran out of memory: its heap reached its \`memoryLimit\` of ${how.limit} MiB`
     case "ConnectionClosed":
       return how.reason === undefined ? "its connection closed" : `its connection closed (${how.reason})`
+    case "Silent":
+      return `it gave no sign of life for ${how.millis / 1000} seconds`
     case "Unreported":
       return "it was killed, and the exit of its process is unseen: it may still be there"
   }

@@ -38,6 +38,12 @@ export interface Timeouts {
   readonly connect: number
   /** The time from a stranger's connection to its proof that it belongs to the tree. */
   readonly handshake: number
+  /**
+   * From the last sign of life of a peer to its loss, over connections that can die without an end (TLS, and tcp beyond the
+   * loopback). The peer is asked after half of it. An actor that blocks its event loop for so long is lost to its peers
+   * there.
+   */
+  readonly silence: number
 }
 
 /**
@@ -59,7 +65,8 @@ export const defaults: Timeouts = {
   explain: 100,
   logs: 1_000,
   connect: 5_000,
-  handshake: 2_000
+  handshake: 2_000,
+  silence: 10_000
 }
 
 /**

@@ -140,7 +140,8 @@ const specCheck = fields<SpawnSpec>({
     explain: finite,
     logs: finite,
     connect: finite,
-    handshake: finite
+    handshake: finite,
+    silence: finite
   }),
   platform: fields<PlatformSpec>({
     tree: text,

@@ -66,6 +66,11 @@ export interface Connection {
    * membership is made over them, so that it is worth nothing on any other connection. Default: there are none.
    */
   readonly binding?: Uint8Array | undefined
+  /**
+   * True where the peer can be gone without an end, as over a cable that is cut. The runtime then asks for signs of life
+   * (`Timeouts.silence`). Default: the end always shows.
+   */
+  readonly silent?: boolean | undefined
 }
 
 /**
