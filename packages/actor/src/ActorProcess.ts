@@ -15,6 +15,8 @@ export { fromSpec as platformOf } from "./internal/platform/Platform.ts"
 export type { Builtin, NativeProcess, Platform } from "./internal/platform/Platform.ts"
 export { run } from "./internal/process/ChildMain.ts"
 export type { ActorMainOptions, Ended, Started } from "./internal/process/ChildMain.ts"
+export { rehearseStart } from "./internal/process/RehearsedStart.ts"
+export type { RehearsalOptions } from "./internal/process/RehearsedStart.ts"
 export {
   bundledArguments,
   definitionOf,

@@ -22,12 +22,19 @@ import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 
 /**
- * The root: its name, the endpoints it serves to its children, the surroundings of every actor, and its credentials.
+ * The root: its name, the endpoints it serves to its children, the surroundings of every actor, its credentials, and the
+ * processes it keeps ready.
  *
  * @category models
  * @since 0.1.0
  */
-export type Options = RootOptions
+export interface Options extends RootOptions {
+  /**
+   * The processes that the root keeps ready for the next starts, as in `NodeSpawner.layer`, where the context has no
+   * Spawner of its own. Default: the variable `FURROW_SPARES`, else `auto`.
+   */
+  readonly spares?: NodeSpawner.SparesMode | undefined
+}
 
 /** A part of the platform: what the context has, or the default. A Layer that is provided is never ignored. */
 const givenOr = <I, S>(
@@ -40,13 +47,13 @@ const givenOr = <I, S>(
     onSome: (given) => Layer.succeed(tag, given)
   })
 
-const layerOf = (options: Options): Layer.Layer<ActorRuntime, RuntimeLayerError> =>
+const layerOf = ({ spares, ...options }: Options): Layer.Layer<ActorRuntime, RuntimeLayerError> =>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) =>
     ActorRuntimes.layer(options).pipe(
       Layer.provide([
         givenOr(context, Transport, NodeTransport.layerDefault),
         givenOr(context, Discovery, layerTree),
-        givenOr(context, Spawner, NodeSpawner.layer)
+        givenOr(context, Spawner, spares === undefined ? NodeSpawner.layer : NodeSpawner.layer({ spares }))
       ])
     )))
 

@@ -12,12 +12,17 @@ import type * as Scope from "effect/Scope"
 import * as Authenticate from "./internal/authenticate.ts"
 import { refusalOf } from "./internal/child.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
+import { launchOf } from "./internal/launch.ts"
 import { noticing } from "./internal/notice.ts"
+import { outputsOf } from "./internal/outlet.ts"
 import { groupGuard, Living, make } from "./internal/processes.ts"
 import { isOneFile, preload, reasonAgainstBundle, script } from "./internal/runChild.ts"
+import { SpareProcesses } from "./internal/spareProcesses.ts"
+import { type SparesMode, sparesMode } from "./internal/sparesMode.ts"
 import { unsupported } from "./internal/support.ts"
 
 export type { GuardMode } from "./internal/guard.ts"
+export type { SparesMode } from "./internal/sparesMode.ts"
 
 /**
  * The options by which the processes of a tree are started.
@@ -38,10 +43,15 @@ export interface Options {
   readonly stdout?: Output | undefined
   /** The target of stderr, as `stdout` is for the other stream. Default: the root's stderr. */
   readonly stderr?: Output | undefined
+  /**
+   * The processes that the root keeps ready for the next starts. Default: the variable `FURROW_SPARES` of its
+   * environment, else `auto`. A value that is none of them is not followed, and the root logs a warning.
+   */
+  readonly spares?: SparesMode | undefined
 }
 
 const native = (
-  { guard: wanted, stderr, stdout }: Options,
+  { guard: wanted, spares: wantedSpares, stderr, stdout }: Options,
   residue: ReadonlyArray<string>
 ): Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -54,14 +64,20 @@ const native = (
     const { guard, warning } = choose(wanted)
     for (const folder of residue) guard.folder(folder)
     yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
-    if (warning !== undefined) yield* Effect.logWarning(warning)
-    const spawner = make(guard, living, { script, preload, stdout, stderr })
+    const mode = sparesMode(wantedSpares, process.env)
+    for (const line of [warning, mode.warning]) if (line !== undefined) yield* Effect.logWarning(line)
+    const settings = { script, preload, stdout, stderr }
+    const spares = mode.spares === "off" ? undefined : new SpareProcesses(guard, living)
+    if (spares !== undefined) yield* Effect.addFinalizer(() => spares.close)
+    if (mode.spares === "eager") spares?.prepare(launchOf({}, guard, settings, outputsOf({}, settings)))
+    const spawner = make(guard, living, settings, spares)
     return {
       spawner: { ...spawner, spawn: noticing(spawner.spawn, reasonAgainstBundle) },
       pid: process.pid,
       refusal: refusalOf(isOneFile()),
       authenticator: Authenticate.authenticator,
       guard: groupGuard(guard, living),
+      beginEnd: () => spares?.giveUp(),
       killAll: () => living.killAll(),
       stopAll: () => guard.stopAll(),
       continueAll: () => guard.continueAll()

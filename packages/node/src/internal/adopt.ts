@@ -14,17 +14,23 @@ interface Handled {
   _handle?: { readonly useUserBuffer?: unknown } | null
 }
 
-/** The connection of a socket that was made in this turn, and that nothing else uses from here on. */
-export const adopt = (made: Net.Socket): Connection => {
+/** The socket in the place of the one that was made in this turn; undefined where it cannot be read by a reader of ours. */
+export const adoptSocket = (made: Net.Socket, reader: SocketConnection.Reader): Net.Socket | undefined => {
   const outer = made as unknown as Handled
   const handle = outer._handle
-  if (typeof handle?.useUserBuffer !== "function") return SocketConnection.make(made)
-  const reader = SocketConnection.makeReader()
+  if (typeof handle?.useUserBuffer !== "function") return undefined
   outer._handle = null
   const socket = new Net.Socket(
     { handle, onread: reader.onread, allowHalfOpen: made.allowHalfOpen } as Net.SocketConstructorOpts
   )
   // The maker of the first socket waits for its end: a child process, or a server that counts its connections.
   socket.once("close", () => made.destroy())
-  return SocketConnection.make(socket, reader)
+  return socket
+}
+
+/** The connection of a socket that was made in this turn, and that nothing else uses from here on. */
+export const adopt = (made: Net.Socket): Connection => {
+  const reader = SocketConnection.makeReader()
+  const socket = adoptSocket(made, reader)
+  return socket === undefined ? SocketConnection.make(made) : SocketConnection.make(socket, reader)
 }

@@ -8,15 +8,8 @@
  * @since 0.1.0
  */
 import { formatActor, SpawnFailed } from "@furrow/actor/ActorError"
-import { actorAnnotation, fileOf, type GroupGuard, mark, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
-import type {
-  Output,
-  ProcessExit,
-  ProcessHandle,
-  SpawnerDriver,
-  SpawnOptions,
-  SpawnRequest
-} from "@furrow/actor/Spawner"
+import { actorAnnotation, fileOf, type GroupGuard, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
+import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -25,44 +18,15 @@ import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
 import { adopt } from "./adopt.ts"
-import { environment, inheritedFlags, isPreloading, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
-import * as Builtins from "./builtins.ts"
-import { askForCache } from "./compileCache.ts"
 import type { Guard } from "./guard.ts"
-import { isPassedThrough, open, type Outputs, outputsOf, stdioOf, unknownOutput } from "./outlet.ts"
+import { begin, type Launch, launchOf, type Settings } from "./launch.ts"
+import { open, type Outputs, outputsOf, unknownOutput } from "./outlet.ts"
 import { Tail } from "./output.ts"
 import { killLeftIn, send } from "./signals.ts"
-import { startFlags } from "./startFlags.ts"
-
-/** The folder in which Node has read our own flags: the program may have left it since. */
-const startedIn = process.cwd()
-
-/** A process title cannot be longer than the command line was. */
-const padding = "-".repeat(64)
-
-/** The program's command line behind the executable, as the actor's modules are to find it. */
-const programOf = ({ argv }: SpawnOptions): ReadonlyArray<string> =>
-  argv === undefined ? process.argv.slice(1) : [process.argv[1] ?? "", ...argv]
+import type { SpareProcesses, Taken } from "./spareProcesses.ts"
 
 /** Milliseconds after the end of a process for the rest of its output. */
 const outputGraceMillis = 50
-
-/** The debugger's id lets any user run code in the actor: it is said on the actor's stderr, and nowhere else. */
-const secretInspector = "--inspect-publish-uid=stderr"
-const inspects = /(?:^|\s)--inspect(?:-brk|-wait|-port)?(?:[=\s]|$)/
-
-const flags = (options: SpawnOptions, limited: boolean): ReadonlyArray<string> => {
-  const { execArgv = [], inspect = false } = options
-  const asked = inspect === false ? [] : [`--inspect=${inspect === true ? 0 : inspect}`]
-  const opened = [...asked, ...execArgv, options.env?.set?.["NODE_OPTIONS"] ?? ""].some((flag) => inspects.test(flag))
-  return [
-    ...resolvedFlags(inheritedFlags(limited ? withoutOwnHeap(process.execArgv) : process.execArgv), startedIn),
-    ...(options.memoryLimit === undefined ? [] : [`--max-old-space-size=${Math.ceil(options.memoryLimit)}`]),
-    ...(opened ? [secretInspector] : []),
-    ...asked,
-    ...execArgv
-  ]
-}
 
 /** Milliseconds that a SIGKILL may take, which the kernel does not put off but for a call that it cannot break off. */
 const killBoundMillis = 10_000
@@ -89,11 +53,16 @@ class NodeProcess implements ProcessHandle {
   private isForbidden = false
   private unkillable: NodeJS.Timeout | undefined
 
-  constructor(actor: SpawnRequest["actor"], child: ChildProcess.ChildProcess, around: Surroundings) {
+  constructor(
+    actor: SpawnRequest["actor"],
+    child: ChildProcess.ChildProcess,
+    connection: ProcessHandle["connection"],
+    around: Surroundings
+  ) {
     this.actor = { ...actor, pid: child.pid! }
     this.child = child
     this.around = around
-    this.connection = adopt(child.stdio[3] as unknown as Net.Socket)
+    this.connection = connection
     const rest = (["stdout", "stderr"] as const).map((stream) => this.read(stream))
     child.once("exit", (code, signal) => {
       this.reaped = true
@@ -249,42 +218,6 @@ const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptio
   }
 }
 
-/** The flags on an actor's command line: its heap limit is its own. */
-export const limitedHeap = "limited-heap"
-
-const start = (
-  { actor, options }: SpawnRequest,
-  guard: Guard,
-  { limited = false, preload, script }: Settings,
-  outputs: Outputs
-): ChildProcess.ChildProcess => {
-  const isTerminal = process.stdout.isTTY === true && isPassedThrough(outputs)
-  const given = environment(process.env, options.env, isTerminal, startedIn)
-  const { argument, env } = script.at(-1) === mark ? askForCache(given) : { argument: "-", env: given }
-  const asked = flags(options, limited)
-  const command = guard.command([
-    process.execPath,
-    ...startFlags,
-    ...(isPreloading(asked, env["NODE_OPTIONS"]) ? preload : []),
-    ...asked,
-    ...script,
-    actor.name,
-    actor.uuid,
-    guard.commandLineArgument,
-    String(process.pid),
-    options.memoryLimit === undefined ? "-" : limitedHeap,
-    argument,
-    padding,
-    ...programOf(options)
-  ])
-  return Builtins.childProcess().spawn(command.file, command.args, {
-    stdio: ["ignore", ...stdioOf(outputs), "pipe", ...command.fds],
-    detached: true,
-    env,
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd })
-  })
-}
-
 /** The actors this process has started and not yet reaped: what a forced end has to kill. */
 export class Living {
   private readonly groups = new Map<number, Guard>()
@@ -319,54 +252,69 @@ export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
 /** Booting is work of the processor: twice as many as there are cores leave none of them idle. */
 const atOnce = 2 * availableParallelism()
 
-interface Settings {
-  /** The arguments that make a process of Node one of our actors. */
-  readonly script: ReadonlyArray<string>
-  /** The flags that come before those of a program that preloads something. */
-  readonly preload: ReadonlyArray<string>
-  /** This process is an actor with a heap limit of its own. */
-  readonly limited?: boolean
-  readonly stdout?: Output | undefined
-  readonly stderr?: Output | undefined
-}
+/** True where a start asks for nothing but an actor: its output is its parent's affair. */
+const isPlain = ({ argv, cwd, env, execArgv, inspect, memoryLimit }: SpawnOptions): boolean =>
+  [argv, cwd, env, execArgv, inspect, memoryLimit].every((option) => option === undefined)
 
 /**
- * The spawner over a guard; `living` sees every process it starts.
+ * The spawner over a guard; `living` sees every process it starts, and `spares` gives those that are there already.
  */
 export const make = (
   guard: Guard,
   living: Living,
-  settings: Settings
+  settings: Settings,
+  spares?: SpareProcesses
 ): SpawnerDriver["Service"] => ({
   atOnce,
   spawn: (request) =>
     Effect.contextWith((context: Context.Context<never>) =>
       Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
+        const { actor, options } = request
         const problem = unusable(request)
         if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
-        const outputs = outputsOf(request.options, settings)
-        const wrong = unknownOutput(outputs) ?? wrongLimit(request.options)
+        const outputs = outputsOf(options, settings)
+        const wrong = unknownOutput(outputs) ?? wrongLimit(options)
         if (wrong !== undefined) return resume(Effect.fail(failed(request, "process", wrong)))
-        let child: ChildProcess.ChildProcess
-        try {
-          child = start(request, guard, settings, outputs)
-        } catch (error) {
-          return resume(Effect.fail(failed(request, "process", reasonOf(error as Error, request.options))))
-        }
-        // `error` comes instead of a pid, in the same turn or a later one.
-        child.on("error", (error) => {
-          if (child.pid === undefined) resume(Effect.fail(failed(request, "process", reasonOf(error, request.options))))
-        })
-        if (child.pid === undefined) return
-        const { pid } = child
-        const forget = living.add(pid, guard)
-        guard.started(pid)
-        const reaped = () => {
-          forget()
-          guard.ended(pid)
-        }
         const log = (line: Effect.Effect<void>) => void Effect.runForkWith(context)(line)
-        resume(Effect.succeed(new NodeProcess(request.actor, child, { guard, reaped, log, outputs })))
+        const succeed = ({ child, connection, reaped }: Taken) =>
+          resume(Effect.succeed(new NodeProcess(actor, child, connection, { guard, reaped, log, outputs })))
+        const fail = (error: Error) => resume(Effect.fail(failed(request, "process", reasonOf(error, options))))
+        const start = (launch: Launch) => started(launch, actor, guard, living, succeed, fail)
+        try {
+          const launch = launchOf(options, guard, settings, outputs)
+          if (spares === undefined || !isPlain(options)) return start(launch)
+          spares.take(launch, actor, (taken) => taken === undefined ? start(launch) : succeed(taken))
+        } catch (error) {
+          fail(error as Error)
+        }
       })
     )
 })
+
+/** A process of its own for one actor. */
+const started = (
+  launch: Launch,
+  actor: SpawnRequest["actor"],
+  guard: Guard,
+  living: Living,
+  succeed: (started: Taken) => void,
+  fail: (error: Error) => void
+): void => {
+  let child: ChildProcess.ChildProcess
+  try {
+    child = begin(launch, actor, guard)
+  } catch (error) {
+    return fail(error as Error)
+  }
+  // `error` comes instead of a pid, in the same turn or a later one.
+  child.on("error", (error) => child.pid === undefined && fail(error))
+  if (child.pid === undefined) return
+  const { pid } = child
+  const forget = living.add(pid, guard)
+  guard.started(pid)
+  const reaped = () => {
+    forget()
+    guard.ended(pid)
+  }
+  succeed({ child, connection: adopt(child.stdio[3] as unknown as Net.Socket), reaped })
+}

@@ -16,7 +16,6 @@ import {
 } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import * as Net from "node:net"
 import { Writable } from "node:stream"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as NodeTransport from "../NodeTransport.ts"
@@ -25,8 +24,11 @@ import { afterReady } from "./afterReady.ts"
 import { authenticator } from "./authenticate.ts"
 import { type Child, markChild } from "./child.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
+import { limitedHeap } from "./launch.ts"
 import { importModule, load } from "./load.ts"
-import { groupGuard, limitedHeap, Living, make } from "./processes.ts"
+import { spareMark } from "./overture.ts"
+import { groupGuard, Living, make } from "./processes.ts"
+import { awaitActor, channel } from "./spare.ts"
 import { tell, tellRejection } from "./told.ts"
 
 /**
@@ -89,25 +91,26 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   // A parent that died before the guard was in place has left us to another process.
   if (process.ppid !== Number(parent)) process.exit(1)
   const watch = watches(mode) ? await watchParent() : undefined
-  process.title = `furrow[${name}@${process.pid}]`
-  const reader = SocketConnection.makeReader()
-  const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
   const living = new Living()
   const guard = inherited(mode, watch)
+  const native = {
+    spawner: make(guard, living, { script, preload, limited: heap === limitedHeap }),
+    guard: groupGuard(guard, living),
+    authenticator,
+    builtin: NodeTransport.builtin,
+    importModule
+  }
   // A handler that waits for nothing must not end the process: how it ends is decided below.
   setInterval(() => {}, 2 ** 30)
+  const { actor, connection, socket } = uuid === spareMark
+    ? await awaitActor({ native, load, loadModule: importModule, module: rehearsed })
+    : { actor: { name, uuid }, ...channel(SocketConnection.makeReader()) }
+  process.title = `furrow[${actor.name}@${process.pid}]`
   let stopWork = () => {}
   const ended = await Effect.runPromise(run({
-    actor: { name, uuid, pid: process.pid },
-    connection: SocketConnection.make(socket, reader),
-    platform: (spec) =>
-      platformOf(spec, {
-        spawner: make(guard, living, { script, preload, limited: heap === limitedHeap }),
-        guard: groupGuard(guard, living),
-        authenticator,
-        builtin: NodeTransport.builtin,
-        importModule
-      }),
+    actor: { ...actor, pid: process.pid },
+    connection,
+    platform: (spec) => platformOf(spec, native),
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed)),
     loadModule: (module) => imported(child, [module], importModule(module)),
     onStart: ({ end, uncaught }) => {
@@ -153,6 +156,11 @@ const entry = [`../childMain.${here.endsWith(".ts") ? "ts" : "js"}`, "./childMai
 
 /** The arguments that make a process of Node one of our actors. In a bundle there is no entry: it is this file again. */
 export const script: ReadonlyArray<string> = entry === undefined ? [fileURLToPath(here), mark] : [entry]
+
+/** The module of a rehearsed start. A bundle has none, and no spares. */
+const rehearsed = entry === undefined
+  ? undefined
+  : new URL(`./internal/rehearsed.${entry.endsWith(".ts") ? "ts" : "js"}`, pathToFileURL(entry)).href
 
 /** Flags that keep the runtime bundle where the program preloads something. From the sources there is none. */
 export const preload: ReadonlyArray<string> = entry?.endsWith(".js") === true

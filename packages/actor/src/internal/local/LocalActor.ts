@@ -122,7 +122,7 @@ export class LocalActor {
   /** The starts that may run at the same time. */
   readonly starts: Semaphore.Semaphore
   /** Means of a main program against the whole tree, without asking it; in a root alone. */
-  control: Omit<Control, "beginEnd"> | undefined
+  control: Omit<Control, "beginEnd"> & { readonly beginEnd?: (() => void) | undefined } | undefined
   /** None for handlers that run in another actor's process. */
   reach: PeerNetwork | undefined
   private readonly life: Life
@@ -294,6 +294,7 @@ export const controlOf = (runtime: ActorRuntime["Service"]): Control | undefined
   if (local.control === undefined) return undefined
   const beginEnd = () => {
     local.isLeaving = true
+    local.control?.beginEnd?.()
   }
   return { ...local.control, beginEnd }
 }

@@ -53,6 +53,8 @@ export interface NativeControl {
   readonly authenticator: ((secret: Uint8Array) => Authenticator) | undefined
   /** The guard for programs that are no actors, if this platform has one. */
   readonly guard?: GroupGuard | undefined
+  /** The program is being ended: what the platform has prepared for starts to come is given up. */
+  readonly beginEnd?: (() => void) | undefined
   readonly killAll: () => void
   readonly stopAll: () => void
   readonly continueAll: () => void

@@ -1,0 +1,97 @@
+/**
+ * The start of an actor, gone through in a process that is no actor yet.
+ *
+ * Most of a start is code that runs for the first time. A process that waits to become an actor starts one inside itself:
+ * both ends of a connection in memory, the greeting, `Spawn`, the module, `Ready`, a first call, and the end. Nothing of
+ * it leaves the process, and nothing is left of it but warm code.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { connectionLost } from "../channel/ends.ts"
+import { makeEvents } from "../inspect/ActorEvent.ts"
+import { fromSpec, type NativeProcess } from "../platform/Platform.ts"
+import { defaults } from "../settings/Timeouts.ts"
+import { boot } from "../spawn/Boot.ts"
+import type { SpawnSpec } from "../spawn/SpawnSpec.ts"
+import { pair } from "../transport/MemoryTransport.ts"
+import { type ActorMainOptions, run } from "./ChildMain.ts"
+
+/**
+ * The parts of a platform that a rehearsal goes through.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface RehearsalOptions extends Pick<ActorMainOptions, "load" | "loadModule"> {
+  readonly native: NativeProcess
+  readonly expose: SpawnSpec["expose"]
+  readonly transports: SpawnSpec["platform"]["transports"]
+}
+
+/** Bytes of a secret that protects nothing. */
+const secretBytes = 32
+
+const self = { name: "rehearsal", uuid: "rehearsal", pid: 0 }
+const parent = { name: "rehearsal-parent", uuid: "rehearsal-parent", pid: 0 }
+
+const specOf = ({ expose, transports }: RehearsalOptions): SpawnSpec => ({
+  actor: self,
+  ancestors: [parent],
+  expose,
+  service: null,
+  level: "None",
+  timeouts: defaults,
+  platform: {
+    tree: "rehearsal",
+    run: "rehearsal",
+    secret: new Uint8Array(secretBytes),
+    transports,
+    spawner: null,
+    ambient: []
+  }
+})
+
+/**
+ * Starts an actor in this process that nothing reaches, and ends it: the next start here runs warm code. It never fails;
+ * a start that could not be rehearsed is only slower.
+ *
+ * @example
+ * ```ts check
+ * yield* ActorProcess.rehearseStart({ native, expose: [], transports: [], load, loadModule })
+ * ```
+ * @category platforms
+ * @since 0.2.0
+ */
+export const rehearseStart = (options: RehearsalOptions): Effect.Effect<void> =>
+  Effect.scoped(Effect.gen(function*() {
+    const [near, far] = pair()
+    const spec = specOf(options)
+    const ended = yield* Effect.forkScoped(
+      run({
+        actor: self,
+        connection: far,
+        load: options.load,
+        loadModule: options.loadModule,
+        platform: (spec) => fromSpec(spec, options.native),
+        onReady: (pieces) => {
+          while (pieces.next().done !== true);
+        }
+      }),
+      { startImmediately: true }
+    )
+    const channel = yield* boot({
+      handle: { actor: self, connection: near, whenExited: () => {}, lastLines: () => [], signal: () => {} },
+      self: parent,
+      spec,
+      events: makeEvents(),
+      context: yield* Effect.context<never>(),
+      deadline: spec.timeouts.spawn,
+      explain: (done) => done(connectionLost(self, "rehearsed")),
+      start: () => {},
+      failure: () => undefined
+    })
+    channel.send({ _tag: "CancelActor", by: parent, reason: "rehearsed", deadline: spec.timeouts.finalizers })
+    yield* Fiber.await(ended)
+  })).pipe(Effect.ignoreCause)

@@ -1,0 +1,2 @@
+/** The endpoint of a rehearsed start. */
+export const rehearsedName = "furrow/rehearsed-start"

@@ -1,0 +1,183 @@
+/** Spares as processes: taken, lost, and gone with their owner. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, ActorError, Registry } from "@furrow/actor"
+import * as NodeActor from "@furrow/node/NodeActor"
+import type { GuardMode } from "@furrow/node/NodeSpawner"
+import * as NodeSpawner from "@furrow/node/NodeSpawner"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Processes from "@furrow/testing/Processes"
+import * as Program from "@furrow/testing/Program"
+import * as WithActors from "@furrow/testing/WithActors"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { exit } from "./fixtures/dying.ts"
+import { process_, who } from "./fixtures/identity.ts"
+import { fixture } from "./support.ts"
+
+/** Vitest preloads a module of its own, and a spare runs nothing of the program: without that flag there are spares. */
+const preloaded = process.execArgv.indexOf("--require")
+if (preloaded >= 0) process.execArgv.splice(preloaded, 2)
+
+const guards: ReadonlyArray<GuardMode> = ["warden", "thread", "none"]
+const patient = { within: "40 seconds" } as const
+
+const sparesOf = (root?: number) => Processes.titled("furrow[spare@", root)
+
+/** The spare of this process, or of another root, once it waits. */
+const waiting = (root?: number) =>
+  Eventually.succeeds(
+    Effect.suspend(() => {
+      const [spare] = sparesOf(root)
+      return spare === undefined ? Effect.fail("no spare waits") : Effect.succeed(spare.pid)
+    }),
+    patient
+  )
+
+/** The word of a spare that it waits is read in a later turn than its title is seen. */
+const heard = Effect.sleep("50 millis")
+
+const spare = Effect.tap(waiting(), () => heard)
+
+const run =
+  (options: NodeSpawner.Options) => (program: Effect.Effect<unknown, unknown, Actor.ActorRuntime | Scope.Scope>) =>
+    WithActors.provide(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer(options))))(program)
+
+const pidOf = (options: Actor.SpawnOptions = {}) =>
+  Effect.flatMap(Actor.startScoped("plain", { expose: [who], ...options }), (portal) => portal.run(who()))
+
+describe("A spare", () => {
+  for (const guard of guards) {
+    it.live(
+      `G240: becomes the actor of the next plain start under guard ${guard}, and is a full actor`,
+      () =>
+        Effect.gen(function*() {
+          yield* pidOf()
+          const found = yield* spare
+          const portal = yield* Actor.startScoped("frank", { expose: [who, process_] })
+          assert.strictEqual(portal.actor.pid, found)
+          const { above, name, pid } = yield* portal.run(who())
+          assert.deepStrictEqual({ name, pid, above }, { name: "frank", pid: found, above: [`root@${process.pid}`] })
+          const { execArgv, ppid, title } = yield* portal.run(process_())
+          assert.deepStrictEqual({ execArgv, ppid, title }, {
+            execArgv: process.execArgv,
+            ppid: process.pid,
+            title: `furrow[frank@${found}]`
+          })
+        }).pipe(run({ guard, spares: "auto" })),
+      90_000
+    )
+  }
+
+  it.live("G240: is there before the first start where it is asked for eagerly", () =>
+    Effect.gen(function*() {
+      const found = yield* spare
+      assert.strictEqual((yield* pidOf()).pid, found)
+    }).pipe(run({ spares: "eager" })), 90_000)
+
+  it.live("G241: is in no list: neither children nor the registry nor events know it", () =>
+    Effect.gen(function*() {
+      yield* spare
+      assert.deepStrictEqual((yield* Actor.statistics).children, [])
+      assert.deepStrictEqual(yield* Registry.list({ name: "spare" }), [])
+    }).pipe(run({ spares: "eager" })), 90_000)
+
+  it.live(
+    "G243: is not taken by a start with options of its own, nor where the environment has changed",
+    () =>
+      Effect.gen(function*() {
+        const found = yield* spare
+        for (const options of [{ memoryLimit: 512 }, { env: { set: { A: "1" } } }, { execArgv: ["--no-warnings"] }]) {
+          assert.notStrictEqual((yield* pidOf(options)).pid, found)
+        }
+        process.env["FURROW_TEST_SPARE"] = "set"
+        const portal = yield* Actor.startScoped("later", { expose: [process_] })
+        const { env, pid } = yield* portal.run(process_())
+        assert.notStrictEqual(pid, found)
+        assert.strictEqual(env["FURROW_TEST_SPARE"], "set")
+      }).pipe(
+        Effect.ensuring(Effect.sync(() => void delete process.env["FURROW_TEST_SPARE"])),
+        run({ spares: "eager" })
+      ),
+    90_000
+  )
+
+  for (const signal of ["SIGKILL", "SIGSTOP"] as const) {
+    it.live(
+      `G243: that is hit by ${signal} is replaced by a start of the usual kind, and nothing is said`,
+      () =>
+        Effect.gen(function*() {
+          const found = yield* spare
+          process.kill(found, signal)
+          const { name, pid } = yield* pidOf()
+          assert.strictEqual(name, "plain")
+          assert.notStrictEqual(pid, found)
+          yield* Processes.gone([found])
+        }).pipe(run({ spares: "eager" })),
+      90_000
+    )
+  }
+
+  it.live("G240: passes on what it writes once it is an actor, and its last lines", () =>
+    Effect.gen(function*() {
+      const found = yield* spare
+      const portal = yield* Actor.startScoped("dying", { expose: [exit] })
+      assert.strictEqual(portal.actor.pid, found)
+      const error = yield* Effect.flip(portal.run(exit({ code: 3 })))
+      assert.instanceOf(error, ActorError.ActorLost)
+      assert.deepStrictEqual((error as ActorError.ActorLost).stderr, ["about to leave", "last words"])
+    }).pipe(run({ spares: "eager" })), 90_000)
+
+  it.live("G244: is not started where the option is off", () =>
+    Effect.gen(function*() {
+      yield* pidOf()
+      yield* Effect.sleep("1500 millis")
+      assert.deepStrictEqual(
+        Processes.descendants().filter(({ command }) => / spare spare /.test(command) || command.includes("[spare@")),
+        []
+      )
+    }).pipe(run({ spares: "off" })), 90_000)
+
+  it.live(
+    "G241: runs nothing of the program: where a module is preloaded there is none",
+    () =>
+      Effect.gen(function*() {
+        const root = yield* Program.start(fixture("spareRoot.ts"), {
+          args: ["warden", "auto"],
+          execArgv: ["--import", "data:text/javascript,"]
+        })
+        yield* root.says(/up/, patient)
+        yield* Effect.sleep("1500 millis")
+        assert.deepStrictEqual(sparesOf(root.pid), [])
+      }).pipe(Effect.scoped),
+    90_000
+  )
+
+  for (const guard of guards) {
+    it.live(
+      `G242: is gone with a root that is killed under guard ${guard}, while it waits and while it starts`,
+      () =>
+        Effect.gen(function*() {
+          for (const when of ["waits", "starts"] as const) {
+            const root = yield* Program.start(fixture("spareRoot.ts"), { args: [guard, "eager"] })
+            yield* root.says(/up/, patient)
+            if (when === "waits") yield* waiting(root.pid)
+            const below = Processes.descendants(root.pid).map(({ pid }) => pid)
+            assert.isAtLeast(below.length, 1)
+            process.kill(root.pid, "SIGKILL")
+            yield* Processes.gone(below, patient)
+          }
+        }).pipe(Effect.scoped),
+      90_000
+    )
+  }
+
+  it.live("G242: does not keep a root from ending whose program is over", () =>
+    Effect.gen(function*() {
+      const root = yield* Program.start(fixture("spareRoot.ts"), { args: ["warden", "auto"] })
+      yield* root.says(/up/, patient)
+      const found = yield* waiting(root.pid)
+      process.kill(root.pid, "SIGTERM")
+      yield* Processes.gone([root.pid, found], patient)
+    }).pipe(Effect.scoped), 90_000)
+})

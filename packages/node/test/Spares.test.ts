@@ -1,0 +1,89 @@
+/** The table of spare processes, and the option by which a root has them. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Spares from "@furrow/node/internal/spares"
+import { sparesMode } from "@furrow/node/internal/sparesMode"
+
+type Tag = Spares.Input["_tag"]
+
+/** The actions of the last of these inputs, and the state behind it. */
+const after = (...inputs: ReadonlyArray<Spares.Input>) => {
+  let step: Spares.Step = [Spares.initial, []]
+  for (const input of inputs) step = Spares.step(step[0], input)
+  return { state: step[0], actions: step[1] }
+}
+
+const take = (kind = "a") => ({ _tag: "Take", kind }) as const
+const due = { _tag: "Due" } as const
+const of = (tag: Exclude<Tag, "Take" | "Due" | "Close">, id = 1) => ({ _tag: tag, id }) as const
+const close = { _tag: "Close" } as const
+const waiting = [take(), due, of("Greeted")]
+
+describe("The table of spares", () => {
+  it("wants a spare after the first start of a kind, and starts it when the pause is over", () => {
+    assert.deepStrictEqual(after(take()).actions, [{ _tag: "Pause" }])
+    assert.deepStrictEqual(after(take(), take()).actions, [])
+    assert.deepStrictEqual(after(take(), take(), due).actions, [{ _tag: "Start", id: 1, kind: "a" }])
+    assert.deepStrictEqual(after(take(), due, due).actions, [])
+  })
+
+  it("gives a spare that waits to a start of its kind, and wants the next one", () => {
+    assert.deepStrictEqual(after(...waiting, take()).actions, [{ _tag: "Give", id: 1 }, { _tag: "Pause" }])
+    assert.deepStrictEqual(after(...waiting, take("b")).actions, [{ _tag: "Pause" }])
+    assert.deepStrictEqual(after(take(), due, take()).actions, [{ _tag: "Pause" }])
+    assert.deepStrictEqual(after(...waiting, take(), take()).actions, [])
+  })
+
+  it("forgets a spare that has become an actor, and refills behind one that is taken", () => {
+    assert.deepStrictEqual(after(...waiting, take(), of("Answered")).state.spares, [])
+    assert.deepStrictEqual(after(...waiting, take(), due).actions, [{ _tag: "Start", id: 2, kind: "a" }])
+  })
+
+  it("G244: has no more than one spare of a kind and two in all: the oldest of another kind makes room", () => {
+    const kinds = after(...waiting, take("b"), take(), due).state.spares.map(({ kind, phase }) => `${kind} ${phase}`)
+    assert.deepStrictEqual(kinds, ["a taken", "b starting", "a starting"])
+    const full = [take("a"), take("b"), due]
+    assert.deepStrictEqual(after(...full).actions.map(({ _tag }) => _tag), ["Start", "Start"])
+    assert.deepStrictEqual(after(...full, take("a"), due).actions, [])
+    assert.deepStrictEqual(after(...full, take("c"), due).actions, [
+      { _tag: "Kill", id: 1 },
+      { _tag: "Start", id: 3, kind: "c" }
+    ])
+  })
+
+  it("G244: ends a spare of its age, and leaves one alone that is taken", () => {
+    assert.deepStrictEqual(after(...waiting, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
+    assert.deepStrictEqual(after(take(), due, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
+    assert.deepStrictEqual(after(...waiting, take(), of("Old")).actions, [])
+    assert.deepStrictEqual(after(...waiting, of("Old"), of("Old")).actions, [])
+  })
+
+  it("gives up a spare that was taken and says nothing, and no other", () => {
+    assert.deepStrictEqual(after(...waiting, take(), of("Silent")).actions, [{ _tag: "Kill", id: 1 }])
+    assert.deepStrictEqual(after(...waiting, of("Silent")).actions, [])
+    assert.deepStrictEqual(after(...waiting, take(), of("Answered"), of("Silent")).actions, [])
+  })
+
+  it("does not give a spare that is lost", () => {
+    assert.deepStrictEqual(after(...waiting, of("Lost"), take()).actions, [{ _tag: "Pause" }])
+  })
+
+  it("G242: ends all spares when its owner ends, and starts none any more", () => {
+    assert.deepStrictEqual(after(...waiting, take(), due, close).actions, [
+      { _tag: "Kill", id: 1 },
+      { _tag: "Kill", id: 2 }
+    ])
+    assert.deepStrictEqual(after(take(), close, due).actions, [])
+    assert.deepStrictEqual(after(close, take(), due).actions, [])
+  })
+})
+
+describe("The option spares", () => {
+  it("comes before the environment, and a value that is none is said and not followed", () => {
+    const of = (option: unknown, variable?: string) => sparesMode(option, { FURROW_SPARES: variable })
+    assert.strictEqual(of(undefined).spares, sparesMode("", {}).spares)
+    assert.strictEqual(of(undefined, "eager").spares, "eager")
+    assert.strictEqual(of("off", "eager").spares, "off")
+    assert.match(of(undefined, "on").warning!, /^FURROW_SPARES is "on": use auto, eager or off/)
+    assert.match(of("none").warning!, /^the option spares is "none"/)
+  })
+})
