@@ -259,7 +259,12 @@ const makePool = (
       backoff: options.backoff ?? Settings.defaultBackoff,
       start: start as Open.Settings["start"]
     }
-    const open = yield* Effect.acquireRelease(
+    const inspect = () => Snapshot.inspect(open)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => local.pools.add(inspect)),
+      () => Effect.sync(() => local.pools.delete(inspect))
+    )
+    const open: Open.OpenPool = yield* Effect.acquireRelease(
       Effect.sync(() => new Open.OpenPool(settings, local, context)),
       ({ close }) => close
     )

@@ -26,6 +26,7 @@ import {
   EndpointUnknown,
   type Unreachability
 } from "./internal/errors/ActorError.ts"
+import { now } from "./internal/inspect/Inspection.ts"
 import { connect } from "./internal/local/Borrow.ts"
 import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
 import { openPlayed, portalOver } from "./internal/local/Role.ts"
@@ -192,8 +193,13 @@ export const wait: {
         Option.isSome(head) ? Effect.succeed(head.value.value) : nobody(asked, "gone", "the root ended")
       )
     )
+    const listed = Effect.suspend(() => {
+      const waiting = { name: asked ?? "", since: now() }
+      local.names.add(waiting)
+      return Effect.onExit(found, () => Effect.sync(() => void local.names.delete(waiting)))
+    })
     const { within } = options
-    return within === undefined ? found : Effect.timeoutOrElse(found, {
+    return within === undefined ? listed : Effect.timeoutOrElse(listed, {
       duration: within,
       orElse: () =>
         nobody(

@@ -13,7 +13,8 @@ describe("The secret of a tree", () => {
       secret: new Uint8Array([211, 212, 213]),
       transports: [],
       spawner: null,
-      ambient: []
+      ambient: [],
+      observe: "off"
     })
     assert.deepStrictEqual(Array.from(platform.secret), [211, 212, 213])
     for (const shown of [inspect(platform, { depth: Infinity }), JSON.stringify(platform), String(platform)]) {

@@ -38,7 +38,8 @@ const spec = {
     secret: Uint8Array.from({ length: 32 }, (_, i) => i * 8),
     transports: [portable],
     spawner: portable,
-    ambient: [portable]
+    ambient: [portable],
+    observe: "look"
   }
 } satisfies SpawnSpec
 

@@ -177,7 +177,8 @@ export const spec: PlatformSpec = {
   secret: new Uint8Array(32),
   transports: [{ module: "furrow:node", key: "tcp", settings: "" }],
   spawner: null,
-  ambient: []
+  ambient: [],
+  observe: "off"
 }
 
 /** Actors, and a pair of sockets, that are there while an example runs. */

@@ -11,7 +11,9 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Authenticate from "./internal/authenticate.ts"
 import { refusalOf } from "./internal/child.ts"
+import { closeWithProcess } from "./internal/drivers.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
+import { folderOf, levelOf, offer } from "./internal/hatch.ts"
 import { launchOf } from "./internal/launch.ts"
 import { noticing } from "./internal/notice.ts"
 import { outputsOf } from "./internal/outlet.ts"
@@ -78,6 +80,21 @@ const native = (
       authenticator: Authenticate.authenticator,
       guard: groupGuard(guard, living),
       beginEnd: () => spares?.giveUp(),
+      observe: {
+        level: levelOf(process.env["FURROW_OBSERVE"]),
+        offer: (observed, spec) => {
+          const folder = folderOf(spec)
+          const close = offer(observed, spec)
+          if (residue.includes(folder)) return close
+          // Its transport has no folder: what those leave who look is removed by us.
+          guard.folder(folder)
+          const remove = closeWithProcess(folder)
+          return () => {
+            close()
+            remove()
+          }
+        }
+      },
       killAll: () => living.killAll(),
       stopAll: () => guard.stopAll(),
       continueAll: () => guard.continueAll()

@@ -26,7 +26,15 @@ const spec = (definitions: ReadonlyArray<Implemented<any>>, service: SpawnSpec["
   service,
   level: "Info",
   timeouts: defaults,
-  platform: { tree: "t", run: "r", secret: new Uint8Array(), transports: [], spawner: null, ambient: [] }
+  platform: {
+    tree: "t",
+    run: "r",
+    secret: new Uint8Array(),
+    transports: [],
+    spawner: null,
+    ambient: [],
+    observe: "off"
+  }
 })
 
 /** Starts the actor; it has been told what to serve when this resolves, and the fiber is its runtime. */

@@ -33,7 +33,7 @@ const attempt = <A>(look: () => A): Effect.Effect<A, TransportError> =>
  * Removes what trees left whose root is dead. If a process answers, the actor only looks dead from here, as from a
  * container.
  */
-const sweep = (tree: string): Effect.Effect<void> =>
+export const sweep = (tree: string): Effect.Effect<void> =>
   Effect.forEach(RuntimeFolder.deadBeside(tree), (dead) =>
     Effect.gen(function*() {
       for (const path of RuntimeFolder.sockets(dead)) {

@@ -24,6 +24,7 @@ import { afterReady } from "./afterReady.ts"
 import { authenticator } from "./authenticate.ts"
 import { type Child, markChild } from "./child.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
+import { offer } from "./hatch.ts"
 import { limitedHeap } from "./launch.ts"
 import { importModule, load } from "./load.ts"
 import { spareMark } from "./overture.ts"
@@ -113,6 +114,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     platform: (spec) => platformOf(spec, native),
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed)),
     loadModule: (module) => imported(child, [module], importModule(module)),
+    observe: offer,
     onStart: ({ end, uncaught }) => {
       // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})

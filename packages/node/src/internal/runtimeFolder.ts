@@ -171,6 +171,9 @@ export const prepare = (tree: string): boolean => {
   }
 }
 
+/** Before the name of an actor in the names of its door for observers, and of the door's key: no plain name begins so. */
+const doorMark = "+"
+
 /** The bytes of a path that the kernel keeps of a socket's address, without the zero at its end. */
 export const longestPath = (platform: NodeJS.Platform): number => platform === "linux" ? 107 : 103
 
@@ -185,10 +188,11 @@ const shortName = (name: string): string =>
 export const socketPath = (
   tree: string,
   actor: Pick<ActorId, "name" | "pid">,
-  platform: NodeJS.Platform = process.platform
+  platform: NodeJS.Platform = process.platform,
+  before = ""
 ): string => {
   const most = longestPath(platform)
-  const within = (name: string) => Path.join(tree, `${name}@${actor.pid}.sock`)
+  const within = (name: string) => Path.join(tree, `${before}${name}@${actor.pid}.sock`)
   const fits = (path: string) => Buffer.byteLength(path) <= most
   const plain = plainName.test(actor.name) ? within(actor.name) : undefined
   if (plain !== undefined && fits(plain)) return plain
@@ -200,6 +204,18 @@ export const socketPath = (
       "choose a shorter folder with the option `folder` of NodeTransport.layerUnix, or the option `transport: \"tcp\"`"
   })
 }
+
+/** The path of an actor's door for observers, and that of the key to it. */
+export const doorPaths = (
+  tree: string,
+  actor: Pick<ActorId, "name" | "pid">
+): { readonly socket: string; readonly key: string } => {
+  const socket = socketPath(tree, actor, process.platform, doorMark)
+  return { socket, key: keyOf(socket) }
+}
+
+/** The path of the key beside a door. */
+export const keyOf = (socket: string): string => socket.replace(/\.sock$/, ".key")
 
 /** True when no process has this number. A dead process that has not been reaped does nothing any more either. */
 export const isDead = (pid: number): boolean => {
@@ -238,11 +254,11 @@ const unlink = (path: string): void => {
 export const sockets = (tree: string): ReadonlyArray<string> =>
   entries(tree).filter((name) => name.endsWith(".sock")).map((name) => Path.join(tree, name))
 
-/** Removes the sockets of processes that are dead; silent. */
+/** Removes the sockets of processes that are dead, and the keys of their doors; silent. */
 export const removeDead = (tree: string): void => {
-  for (const path of sockets(tree)) {
-    const [, pid] = /@([1-9]\d{0,9})\.sock$/.exec(path) ?? []
-    if (pid !== undefined && isDead(Number(pid))) unlink(path)
+  for (const name of entries(tree)) {
+    const [, pid] = /@([1-9]\d{0,9})\.(?:sock|key)$/.exec(name) ?? []
+    if (pid !== undefined && isDead(Number(pid))) unlink(Path.join(tree, name))
   }
 }
 

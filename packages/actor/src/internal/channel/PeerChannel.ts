@@ -19,12 +19,14 @@ import * as Violation from "@furrow/protocol/Violation"
 import * as Context from "effect/Context"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
+import type { ChannelInspection, DialogInspection } from "../inspect/Inspection.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
 import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { Connection as Transported } from "../transport/Transport.ts"
 import { cancelledEarly, connectionLost, errorOf, notBegun } from "./ends.ts"
 import { encodeFarewell, endOf, type Farewell, takenOf } from "./Farewell.ts"
+import { inspectChannel } from "./inspectChannel.ts"
 import { report } from "./report.ts"
 import { Writer } from "./Writer.ts"
 
@@ -33,12 +35,15 @@ export type Port = CallerPort | CalleePort
 export interface CallerPort {
   readonly side: "caller"
   readonly heard: (word: Message.FromCallee) => void
+  /** Its state, for an observer; none where it is only passed on. */
+  readonly inspect?: (() => DialogInspection) | undefined
   /** The connection is gone: said once, then never anything again. */
   readonly lost: (error: ActorError) => void
 }
 export interface CalleePort {
   readonly side: "callee"
   readonly heard: (word: Message.FromCaller) => void
+  readonly inspect?: (() => DialogInspection) | undefined
   readonly lost: (error: ActorError) => void
 }
 
@@ -304,6 +309,12 @@ export class PeerChannel {
       stuck: this.stuck,
       refusals: this.refusals
     }
+  }
+
+  /** The connection and its dialogs, for an observer. */
+  inspect(to: ChannelInspection["to"]): ChannelInspection {
+    const { state, stuck } = this.snapshot()
+    return inspectChannel(to, Connection.peerOf(this.state)?.actor, state, stuck, this.writer, this.ports)
   }
 
   // ---- reading ----------------------------------------------------------------------------------------------------

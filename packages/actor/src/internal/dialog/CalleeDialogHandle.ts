@@ -13,6 +13,7 @@ import type { DialogHandle, MsgStream, StreamOptions } from "../contract/DialogC
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { ChannelClosed, ContextCancelled, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
 import { isA } from "../errors/Boxing.ts"
+import type { DialogInspection } from "../inspect/Inspection.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { type Overflow, windowOf } from "../stream/Inbox.ts"
 import * as MsgStreamLive from "../stream/MsgStream.ts"
@@ -65,6 +66,11 @@ export class CalleeDialogHandle {
       cancel: (reason = "cancelled") => this.cancel(reason),
       caller: this.options.channel.peer
     }
+  }
+
+  /** How far its items are read and written, for an observer. */
+  inspect(): Pick<DialogInspection, "in" | "out"> {
+    return { in: this.reader?.inspect() ?? null, out: this.outlet.inspect() }
   }
 
   /** Receives the caller's words that the machine lets through. */

@@ -86,7 +86,8 @@ class OpenDialog {
     const { input, items, started } = codecs(endpoint)
     this.dialog = new OutgoingDialog(channel, "dialog", {
       delivered: (word) => this.delivered(word, input, started),
-      settled: (settled) => this.settled(settled)
+      settled: (settled) => this.settled(settled),
+      flow: () => ({ in: this.reader.inspect(), out: this.outlet?.inspect() ?? null })
     })
     this.reader = new StreamReader({
       channel,

@@ -22,6 +22,7 @@ import { aboveLimit } from "../errors/ActorError.ts"
 import { box, isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { raisedIn } from "../errors/raised.ts"
+import { ageOf, type DialogInspection, now } from "../inspect/Inspection.ts"
 import { Batch } from "../stream/Batch.ts"
 import { Outlet } from "../stream/Outlet.ts"
 import { CalleeDialogHandle } from "./CalleeDialogHandle.ts"
@@ -44,6 +45,7 @@ export class IncomingDialog implements CalleePort {
   private readonly handler: Handler
   private readonly opened: Message.Start
   private readonly ended: (dialog: IncomingDialog) => void
+  private readonly since = now()
 
   constructor(
     channel: PeerChannel,
@@ -70,6 +72,21 @@ export class IncomingDialog implements CalleePort {
 
   get endpoint(): string {
     return this.opened.endpoint
+  }
+
+  inspect(): DialogInspection {
+    const { fiber, handle, opened, outlet, since, state } = this
+    return {
+      side: "callee",
+      id: opened.dialog,
+      endpoint: opened.endpoint,
+      kind: opened.kind,
+      state: state._tag,
+      ageMillis: ageOf(since),
+      within: null,
+      fiber: fiber?.id ?? null,
+      ...handle?.inspect() ?? { in: null, out: outlet?.inspect() ?? null }
+    }
   }
 
   run(payload: unknown): void {

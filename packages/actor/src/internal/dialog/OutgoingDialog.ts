@@ -27,10 +27,19 @@ import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import type { Rule } from "../contract/PayloadReceiver.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
+import { ageOf, type DialogInspection, now } from "../inspect/Inspection.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
 import { within } from "./CancelBounds.ts"
-import { cancelBoundOf, cancellationOf, type DialogContext, metaOf, wireMillis } from "./DialogContext.ts"
+import {
+  cancelBoundOf,
+  cancellationOf,
+  CurrentDialog,
+  type DialogContext,
+  type DialogInfo,
+  metaOf,
+  wireMillis
+} from "./DialogContext.ts"
 import { ranAhead } from "./Failures.ts"
 import { cleanupFailure, introduceAgain, outcome, reportUnread, type Settled } from "./Outcome.ts"
 
@@ -40,6 +49,8 @@ export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" 
 export interface Listener {
   readonly delivered: (word: Delivered) => void
   readonly settled: (settled: Settled) => void
+  /** How far its items are read and written, for an observer. */
+  readonly flow?: (() => Pick<DialogInspection, "in" | "out">) | undefined
 }
 
 /** Everything that a `Start` says, made before there is a dialog. */
@@ -49,6 +60,8 @@ export interface Prepared {
   readonly meta: Message.Meta | null
   readonly window: Message.Window | null
   readonly payload: Uint8Array
+  /** The fiber that opens it. */
+  readonly fiber: Fiber.Fiber<unknown, unknown>
 }
 
 /** One dialog of ours. */
@@ -61,6 +74,11 @@ export class OutgoingDialog implements CallerPort {
   private readonly listener: Listener
   private waiting: Waiters<Settled> | undefined
   private late: ((settled: Settled) => void) | undefined
+  /** The endpoint and the kind, the fiber that opened it and the dialog it works for, for an observer. */
+  private endpoint: AnyEndpoint | undefined
+  private fiber: Fiber.Fiber<unknown, unknown> | undefined
+  private within: DialogInfo | undefined
+  private since = 0
 
   constructor(channel: PeerChannel, kind: Message.Kind, listener: Listener) {
     this.state = Dialog.opening(kind)
@@ -69,7 +87,11 @@ export class OutgoingDialog implements CallerPort {
   }
 
   /** Registers the dialog and says `Start`. */
-  begin({ digest, endpoint, meta, payload, window }: Prepared): void {
+  begin({ digest, endpoint, fiber, meta, payload, window }: Prepared): void {
+    this.endpoint = endpoint
+    this.fiber = fiber
+    this.within = fiber.getRef(CurrentDialog)?.info
+    this.since = now()
     this.id = this.channel.open(this)
     this.channel.send({
       _tag: "Start",
@@ -81,6 +103,21 @@ export class OutgoingDialog implements CallerPort {
       window,
       payload
     })
+  }
+
+  inspect(): DialogInspection {
+    const { endpoint, fiber, id, listener, since, state, within } = this
+    return {
+      side: "caller",
+      id,
+      endpoint: endpoint?.name ?? "",
+      kind: endpoint?.kind ?? "call",
+      state: state._tag,
+      ageMillis: ageOf(since),
+      within: within === undefined ? null : { peer: within.peer.uuid, id: within.id },
+      fiber: fiber?.id ?? null,
+      ...listener.flow?.() ?? { in: null, out: null }
+    }
   }
 
   /** True when no last word is awaited: it was said, or the bound of our cancel has passed. */
@@ -262,7 +299,7 @@ export const prepare = (
   const limit = channel.maxFrame - 64 * 1024
   if (payload.length > limit) return invalid(aboveLimit(payload.length, limit))
   const digest = channel.mustSendDigest(endpoint) ? digestFor(endpoint, channel) : null
-  return { endpoint, digest, meta: metaOf(fiber, env.level), window, payload }
+  return { endpoint, digest, meta: metaOf(fiber, env.level), window, payload, fiber }
 }
 
 /** A digest that cannot be made has not been sent. */
@@ -370,6 +407,7 @@ export const stream = (
         if (prepared instanceof PayloadInvalid) return Effect.fail(prepared)
         const dialog: OutgoingDialog = new OutgoingDialog(channel, "stream", {
           delivered: (word) => word._tag === "Yield" ? reader.hear(word) : undefined,
+          flow: () => ({ in: reader.inspect(), out: null }),
           settled: (settled) =>
             settled._tag === "Return"
               ? reader.finish()

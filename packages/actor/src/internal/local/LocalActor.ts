@@ -16,6 +16,14 @@ import type { Peers } from "../discovery/Peers.ts"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
+import {
+  type ActorInspection,
+  ageOf,
+  type NameInspection,
+  type Observe,
+  type PoolInspection,
+  type ProcessInspection
+} from "../inspect/Inspection.ts"
 import type { ActorSnapshot, ChildSnapshot, SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
@@ -28,6 +36,8 @@ import type { Shared } from "./Shared.ts"
 export interface ChildEntry {
   readonly actor: ActorId
   readonly ref: ActorRefData
+  /** When its process was started, for an observer. */
+  readonly since: number
   /** The connection to it, once it is ready. */
   readonly connection: PeerChannel | undefined
   /** Waits for that; nothing where it has ended before. */
@@ -99,6 +109,14 @@ export interface Control {
   readonly beginEnd: () => void
 }
 
+/** Something that is waited for by its name, and since when. */
+interface Wanted {
+  readonly name: string
+  readonly since: number
+}
+
+const inspectWanted = ({ name, since }: Wanted): NameInspection => ({ name, ageMillis: ageOf(since) })
+
 export class LocalActor {
   readonly info: ActorInfo
   /** The uuids from the root down to us. */
@@ -115,6 +133,11 @@ export class LocalActor {
   readonly roles = new Map<string, (except: string | undefined) => Effect.Effect<ActorRefData, ActorError>>()
   /** The supervisors that run here, for those who look. */
   readonly supervisors = new Set<{ readonly snapshot: () => SupervisorSnapshot }>()
+  /** The pools that are open here, for an observer. */
+  readonly pools = new Set<() => PoolInspection>()
+  /** The starts that have no process yet, and the names that the registry is asked for, for an observer. */
+  readonly starting = new Set<Wanted>()
+  readonly names = new Set<Wanted>()
   /** The last ends of children, by their uuids: for questions that come a moment later. */
   private readonly ends = new Map<string, { readonly actor: ActorId; readonly exit: ActorExit }>()
   /** The key of the Service we are, if we are one. */
@@ -258,6 +281,33 @@ export class LocalActor {
   /** Every connection over which we serve. */
   get serving(): ReadonlyArray<Dispatcher> {
     return Array.from(this.dispatchers)
+  }
+
+  /** All that there is to see here, in one step. */
+  inspect(observe: Observe, process: ProcessInspection | null): ActorInspection {
+    const { children, ending, info, names, parent, pools, reach, service, starting, supervisors } = this
+    return {
+      actor: info.id,
+      ancestors: info.ancestors,
+      service: service ?? null,
+      observe,
+      ending: ending !== undefined,
+      channels: [
+        ...parent === undefined ? [] : [parent.inspect("parent")],
+        ...Array.from(children).flatMap(({ connection }) => connection?.inspect("child") ?? []),
+        ...reach?.peers.inspect() ?? []
+      ],
+      children: Array.from(children, (child) => ({
+        actor: child.actor,
+        state: child.connection === undefined && !child.isEnding ? "Starting" : child.snapshot().state,
+        ageMillis: ageOf(child.since)
+      })),
+      starting: Array.from(starting, inspectWanted),
+      names: Array.from(names, inspectWanted),
+      pools: Array.from(pools, (inspect) => inspect()),
+      supervisors: Array.from(supervisors, (supervisor) => supervisor.snapshot()),
+      process
+    }
   }
 
   snapshot(): ActorSnapshot {

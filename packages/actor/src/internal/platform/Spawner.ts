@@ -10,7 +10,9 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Credentials } from "../contract/Credentials.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import type { Observe } from "../inspect/Inspection.ts"
 import type { GroupGuard } from "../spawn/GroupGuard.ts"
+import type { Offer } from "../spawn/Observed.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import { define, type Definition, type Plan, type PortableOptions, type Settings } from "./Portable.ts"
 
@@ -55,6 +57,8 @@ export interface NativeControl {
   readonly guard?: GroupGuard | undefined
   /** The program is being ended: what the platform has prepared for starts to come is given up. */
   readonly beginEnd?: (() => void) | undefined
+  /** How far a tree may be looked into where its options do not say it, and the door for those who look. */
+  readonly observe?: { readonly level: Observe; readonly offer: Offer } | undefined
   readonly killAll: () => void
   readonly stopAll: () => void
   readonly continueAll: () => void

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ActorId } from "../errors/ActorError.ts"
+import type { PoolInspection } from "../inspect/Inspection.ts"
 import type { Durations } from "./Counts.ts"
 import type { OpenPool } from "./OpenPool.ts"
 import type { Reason, Slot, Stage } from "./Table.ts"
@@ -79,6 +80,17 @@ const workerOf = (pool: OpenPool, slot: Slot): WorkerSnapshot => {
     why: phase._tag === "Condemned" ? phase.why : undefined
   }
 }
+
+/** The same, for an observer. */
+export const inspect = (pool: OpenPool): PoolInspection => ({
+  name: pool.name,
+  workers: Array.from(pool.table.slots, (slot) => {
+    const { actor, state } = workerOf(pool, slot)
+    return { actor: actor ?? null, state }
+  }),
+  waiting: pool.table.waiting.count,
+  running: pool.table.running
+})
 
 export const take = (pool: OpenPool): PoolSnapshot => {
   const { counts, name, table } = pool

@@ -22,6 +22,7 @@ import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeCue } from "../local/Cue.ts"
 import { drainHandlers } from "../local/Drain.ts"
 import { type Life, LocalActor } from "../local/LocalActor.ts"
+import * as Observing from "../local/Observing.ts"
 import { attachPeers } from "../local/PeerNetwork.ts"
 import { openPortal } from "../local/Role.ts"
 import { type LogForwarder, makeForwarder, withLogger } from "../logs/Logs.ts"
@@ -30,6 +31,7 @@ import * as Portal from "../portal/Portal.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { outside } from "../settings/Turn.ts"
 import { building } from "../spawn/Boot.ts"
+import type { Offer } from "../spawn/Observed.ts"
 import type { Exposed, PlatformSpec, ServiceSpec, SpawnSpec } from "../spawn/SpawnSpec.ts"
 import type { Connection } from "../transport/Transport.ts"
 import * as BuildHandlers from "./BuildHandlers.ts"
@@ -67,6 +69,8 @@ export interface ActorMainOptions {
   readonly loadModule: (module: string) => Promise<Record<string, unknown>>
   /** Builds what this actor runs on, as its parent told it; it is closed with the Scope, after everything else. */
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
+  /** Opens a door for those who look into this actor, when one of them knocks. */
+  readonly observe?: Offer | undefined
   /** Hands out what ends the actor from outside of its connections. */
   readonly onStart?: ((actor: Started) => void) | undefined
   /**
@@ -135,6 +139,8 @@ export const bootUp = (
       context: withoutCaller(context),
       cancelActor: life.cancelled
     })
+    const close = Observing.offer(local, spec.platform, withoutCaller(context), options.observe)
+    yield* Scope.addFinalizer(platformScope, Effect.sync(close))
     const logs = makeForwarder(channel, local.env, withoutCaller(context))
     const scope = Scope.makeUnsafe("parallel")
     const boot = Effect.gen(function*() {

@@ -26,7 +26,9 @@ import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
+import type { Observe } from "../inspect/Inspection.ts"
 import { LocalActor } from "../local/LocalActor.ts"
+import * as Observing from "../local/Observing.ts"
 import { attachPeers, isGone } from "../local/PeerNetwork.ts"
 import type { Ambient } from "../platform/Ambient.ts"
 import { authenticator, buildAmbient, buildSpawner, buildTransports, type Platform } from "../platform/Platform.ts"
@@ -55,6 +57,11 @@ export interface RootOptions {
   readonly credentials?: TreeCredentials | undefined
   /** The Layers that every actor of the tree builds before the modules it serves, in this order. Default: nothing. */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
+  /**
+   * How far other processes of this user may look into the actors of the tree, with a tool as `furrow why`. Default: the
+   * variable `FURROW_OBSERVE` of the environment, or `look`.
+   */
+  readonly observe?: Observe | undefined
 }
 
 /** A name for this run of a tree: the process of its root, and what tells it from others of that process. */
@@ -87,14 +94,20 @@ const platformOf = (
       secret: Redacted.value(credentials.secret),
       transports: yield* Effect.forEach(parts, ({ data }) => data),
       spawner: plan === undefined ? null : yield* plan.data,
-      ambient: yield* Effect.forEach(ambients, ({ data }) => data)
+      ambient: yield* Effect.forEach(ambients, ({ data }) => data),
+      observe: "off"
     }
     const ambient = yield* within(buildAmbient(ambients))
     const drivers = yield* within(buildTransports(parts))
     const control = yield* native(drivers.flatMap(({ residue }) => residue ?? []))
     const spawner = yield* within(buildSpawner(plan, control.spawner))
     const network = Network.make(drivers, authenticator(control, spec.secret))
-    return { platform: { network, spawner, guard: control.guard, ambient }, spec, native: control }
+    const observe = options.observe ?? control.observe?.level ?? "off"
+    return {
+      platform: { network, spawner, guard: control.guard, ambient },
+      spec: { ...spec, observe },
+      native: control
+    }
   })
 
 /**
@@ -202,6 +215,8 @@ const runtimeOn = (
       registrar: registrar.directory,
       isGone: (entry) => isGone(local, entry)
     })
+    const close = Observing.offer(local, spec, context, native.observe?.offer)
+    yield* Effect.addFinalizer(() => Effect.sync(close))
     yield* Effect.addFinalizer((exit) => Effect.sync(() => peers.close(farewellOf(exit, local.info.id))))
     // Shared actors end before the connections do.
     yield* keeper.open

@@ -9,6 +9,7 @@
 import { type PlainCodec, plainCodec } from "@furrow/protocol/Envelope"
 import type { PortableData } from "../contract/PortableData.ts"
 import type { ActorId } from "../errors/ActorError.ts"
+import type { Observe } from "../inspect/Inspection.ts"
 import type { ActorRefData, Role } from "../settings/ActorRef.ts"
 import type { Timeouts } from "../settings/Timeouts.ts"
 
@@ -50,6 +51,8 @@ export interface PlatformSpec {
   /** None where actors are started by the platform's own spawner. */
   readonly spawner: PortableData | null
   readonly ambient: ReadonlyArray<PortableData>
+  /** How far its actors may be looked into. */
+  readonly observe: Observe
 }
 
 /** The same, with a secret that is not shown where a value is printed as a whole. */
@@ -149,7 +152,8 @@ const specCheck = fields<SpawnSpec>({
     secret: bytes,
     transports: list(portable),
     spawner: orNull(portable),
-    ambient: list(portable)
+    ambient: list(portable),
+    observe: when((value) => value === "off" || value === "look" || value === "debug", "off, look or debug")
   }),
   isBehind: orAbsent(when((value) => typeof value === "boolean", "a truth value"))
 })

@@ -98,6 +98,11 @@ export class Inbox {
     return this.chunks.length === 0
   }
 
+  /** Items that are here and not taken, and whether a reader waits. */
+  inspect(): { readonly items: number; readonly waiting: boolean } {
+    return { items: this.kept, waiting: !this.waiting.isEmpty }
+  }
+
   /** Something changed: a chunk came, or the dialog ended. */
   notify(): void {
     this.waiting.wake()

@@ -50,6 +50,11 @@ export class Outlet {
     this.credit = Credit.sender(options.window)
   }
 
+  /** The credit that is left, and whether a writer waits for more. */
+  inspect(): { readonly items: number; readonly bytes: number; readonly waiting: boolean } {
+    return { items: this.credit.items, bytes: this.credit.bytes, waiting: !this.waiting.isEmpty }
+  }
+
   /** `false` where the peer granted more than its window. */
   grant(items: number, bytes: number): boolean {
     const credit = Credit.granted(this.credit, items, bytes)

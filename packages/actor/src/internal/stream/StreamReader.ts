@@ -126,6 +126,12 @@ export class StreamReader {
     })
   }
 
+  /** Items that were not read, and whether the reader waits for more. */
+  inspect(): { readonly items: number; readonly waiting: boolean } {
+    const { items, waiting } = this.inbox.inspect()
+    return { items: items + this.decoded.length - this.next, waiting }
+  }
+
   get isEnded(): boolean {
     return this.end._tag !== "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
   }

@@ -20,6 +20,7 @@ import { wireMillis } from "../dialog/DialogContext.ts"
 import { Dispatcher, type Relayed } from "../dialog/Dispatcher.ts"
 import { type ActorError, type ActorId, formatActor, type SpawnStep } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
+import { now } from "../inspect/Inspection.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import * as Logs from "../logs/Logs.ts"
 import type { ActorRefData, Entry } from "../settings/ActorRef.ts"
@@ -47,6 +48,7 @@ export interface BootReport {
 export class ChildActor {
   readonly actor: ActorId
   readonly ref: ActorRefData
+  readonly since = now()
   private readonly local: LocalActor
   private readonly process: ChildProcess
   private readonly timeouts: Timeouts

@@ -13,6 +13,7 @@ import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { withoutCaller } from "../dialog/DialogContext.ts"
 import { type ActorError, SpawnFailed } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
+import { now } from "../inspect/Inspection.ts"
 import type { LocalActor, PeerNetwork } from "../local/LocalActor.ts"
 import type { Entry } from "../settings/ActorRef.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
@@ -66,20 +67,27 @@ export const start = (
       local.events.publish({ _tag: "ActorSpawning", name: spec.name })
       return Guarded.spawn(local.spawner, request, fiber.getRef(Timeouts).spawn)
     })
-    const handled = Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))
+    const waiting = { name: spec.name, since: now() }
+    const handled = Effect.suspend(() => {
+      local.starting.add(waiting)
+      return Effect.andThen(claimed, Effect.andThen(restore(turn.take), spawning))
+    })
     return Effect.flatMap(
       Effect.onError(handled, () =>
         Effect.sync(() => {
           turn.end()
+          local.starting.delete(waiting)
           // An interrupted claim may have arrived all the same. Later words arrive after this one: it is not waited
           // for.
           Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
         })),
-      (handle) =>
-        Effect.onExit(
+      (handle) => {
+        local.starting.delete(waiting)
+        return Effect.onExit(
           started(local, reach, spec, entry, handle, turn, fiber, restore),
           () => Effect.sync(() => turn.end())
         )
+      }
     )
   })
 

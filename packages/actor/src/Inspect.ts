@@ -1,0 +1,21 @@
+/**
+ * Looking into the actors of a tree from outside, for tools: the picture of one actor, and how an observer asks for it.
+ *
+ * The platform opens the door. `@furrow/devtools` is the tool; programs look at themselves by `Actor.statistics`.
+ *
+ * @since 0.2.0
+ */
+export type {
+  ActorInspection,
+  ChannelInspection,
+  ChildInspection,
+  DialogInspection,
+  DialogPlace,
+  NameInspection,
+  Observe,
+  PoolInspection,
+  ProcessInspection
+} from "./internal/inspect/Inspection.ts"
+export { observe } from "./internal/local/Observing.ts"
+export type { Observer } from "./internal/local/Observing.ts"
+export type { Means, Observed, Offer } from "./internal/spawn/Observed.ts"

@@ -1,0 +1,29 @@
+/**
+ * One connection for an observer: its state, and each dialog as its own side tells it.
+ *
+ * @since 0.2.0
+ */
+import type { ActorId } from "../errors/ActorError.ts"
+import { type ChannelInspection, type DialogInspection, maxListedDialogs } from "../inspect/Inspection.ts"
+
+interface Inspected {
+  readonly inspect?: (() => DialogInspection) | undefined
+}
+
+export const inspectChannel = (
+  to: ChannelInspection["to"],
+  peer: ActorId | undefined,
+  state: string,
+  stuck: number,
+  { isFull, unread }: { readonly isFull: boolean; readonly unread: number },
+  ports: ReadonlyMap<number, Inspected>
+): ChannelInspection => {
+  const dialogs: Array<DialogInspection> = []
+  let omitted = 0
+  for (const port of ports.values()) {
+    const dialog = dialogs.length < maxListedDialogs ? port.inspect?.() : undefined
+    if (dialog === undefined) omitted++
+    else dialogs.push(dialog)
+  }
+  return { to, peer: peer ?? null, state, full: isFull, stuck, unread, dialogs, omitted }
+}

@@ -1,0 +1,167 @@
+/**
+ * The inside of one actor as plain data, for a tool that looks from outside: who waits for whom, and with how much credit.
+ *
+ * It shows names, counts and ages. It never shows a payload, a local variable or the text of a message.
+ *
+ * @since 0.2.0
+ */
+import type { ActorId } from "../errors/ActorError.ts"
+import type { SupervisorSnapshot } from "./Snapshot.ts"
+
+/**
+ * The depth to which a tree can be looked into from outside: not at all, by names and counts, or with a debugger. A
+ * debugger is not built yet, so `debug` shows what `look` shows.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Observe = "off" | "look" | "debug"
+
+/**
+ * A served dialog by the other end of its connection and its number there.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface DialogPlace {
+  /** The uuid of the actor that opened it. */
+  readonly peer: string
+  readonly id: number
+}
+
+/**
+ * One open dialog, from one of its two sides. Both sides have the same `id` on the connection between them.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface DialogInspection {
+  readonly side: "caller" | "callee"
+  readonly id: number
+  readonly endpoint: string
+  readonly kind: "call" | "stream" | "dialog"
+  /** The state of its machine. */
+  readonly state: string
+  readonly ageMillis: number
+  /** The served dialog whose work has opened this one; none for work of the actor itself, and on the callee's side. */
+  readonly within: DialogPlace | null
+  /** The number of the fiber that opened it, or that answers it. */
+  readonly fiber: number | null
+  /** Items that are here and not read, and whether a reader waits for more. */
+  readonly in: { readonly items: number; readonly waiting: boolean } | null
+  /** Credit that is left, and whether a writer waits for more. */
+  readonly out: { readonly items: number; readonly bytes: number; readonly waiting: boolean } | null
+}
+
+/**
+ * One connection with its open dialogs.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ChannelInspection {
+  readonly to: "parent" | "child" | "peer"
+  readonly peer: ActorId | null
+  readonly state: string
+  /** The connection is full, so that senders wait. */
+  readonly full: boolean
+  /** Dialogs that were cancelled and have not ended within their bound. */
+  readonly stuck: number
+  /** Answers that the peer has not read. */
+  readonly unread: number
+  readonly dialogs: ReadonlyArray<DialogInspection>
+  /** Dialogs that are not listed, because there are too many. */
+  readonly omitted: number
+}
+
+/**
+ * One child, with the rung of the ladder by which its owner ends it. A child that is `Starting` is not ready yet.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ChildInspection {
+  readonly actor: ActorId
+  readonly state: string
+  readonly ageMillis: number
+}
+
+/**
+ * Something that is waited for by its name: a start that waits for its turn, or an actor that the registry is asked for.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface NameInspection {
+  readonly name: string
+  readonly ageMillis: number
+}
+
+/**
+ * A pool: its workers by their state, and the tasks that wait and run.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface PoolInspection {
+  readonly name: string
+  readonly workers: ReadonlyArray<{ readonly actor: ActorId | null; readonly state: string }>
+  readonly waiting: number
+  readonly running: number
+}
+
+/**
+ * The process of an actor, measured by itself. Times are milliseconds, sizes are bytes.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ProcessInspection {
+  readonly uptimeMillis: number
+  /** Processor time since its start. */
+  readonly cpuMillis: number
+  readonly rssBytes: number
+  readonly heapUsedBytes: number
+  readonly heapLimitBytes: number
+  readonly externalBytes: number
+  /** The share of time in which the event loop had work, since its start: 0 to 1. */
+  readonly loopUtilization: number
+  /** The time that a turn of the event loop was late, just now. */
+  readonly loopDelayMillis: number
+}
+
+/**
+ * One actor, in one step: its identity, its open dialogs, and all that it waits for.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ActorInspection {
+  readonly actor: ActorId
+  /** The actors above it, root first. */
+  readonly ancestors: ReadonlyArray<ActorId>
+  readonly service: string | null
+  readonly observe: Observe
+  /** It is being ended. */
+  readonly ending: boolean
+  readonly channels: ReadonlyArray<ChannelInspection>
+  readonly children: ReadonlyArray<ChildInspection>
+  /** Starts that have no process yet. */
+  readonly starting: ReadonlyArray<NameInspection>
+  /** Names that the registry is asked for, and no actor has. */
+  readonly names: ReadonlyArray<NameInspection>
+  readonly pools: ReadonlyArray<PoolInspection>
+  readonly supervisors: ReadonlyArray<SupervisorSnapshot>
+  readonly process: ProcessInspection | null
+}
+
+/** The dialogs of one connection that are listed, the oldest first. */
+export const maxListedDialogs = 20_000
+
+const clock = (globalThis as unknown as { readonly performance: { readonly now: () => number } }).performance
+
+/** Now, in milliseconds that no change of the wall clock moves; whatever Clock the program has. */
+export const now = (): number => clock.now()
+
+/** The age of what began then, in whole milliseconds. */
+export const ageOf = (since: number): number => Math.max(0, Math.round(now() - since))

@@ -1,0 +1,173 @@
+/**
+ * One actor and its observers: the endpoints of a tool that has proven the key of the door, and how the tool asks.
+ *
+ * An observer is no member of the tree. It reaches the endpoints of `contract` and nothing else: no endpoint of the
+ * program, no registry, no word that ends an actor. Its connection has events of its own, so it is never seen by the program.
+ *
+ * @since 0.2.0
+ */
+import type { Authenticator } from "@furrow/protocol/Handshake"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { hello, welcome } from "../channel/Greeting.ts"
+import { PeerChannel } from "../channel/PeerChannel.ts"
+import { endpoint } from "../contract/Call.ts"
+import type { DialogContext } from "../dialog/DialogContext.ts"
+import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
+import { run } from "../dialog/OutgoingDialog.ts"
+import { type ActorError, type ActorId, ActorUnreachable } from "../errors/ActorError.ts"
+import { makeEvents } from "../inspect/ActorEvent.ts"
+import type { ActorInspection } from "../inspect/Inspection.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
+import type { Means, Observed, Offer } from "../spawn/Observed.ts"
+import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
+import type { Connection } from "../transport/Transport.ts"
+import type { LocalActor } from "./LocalActor.ts"
+
+/** A greeting is a few hundred bytes: an observer is a stranger until it has proven itself. */
+const maxGreetingBytes = 16 * 1024
+
+const makeContract = () => ({
+  // Plain data of one version on both sides: the types say what it is.
+  snapshot: endpoint("furrow/inspect/snapshot", { success: Schema.Unknown })
+})
+
+let made: ReturnType<typeof makeContract> | undefined
+
+/** Made when the first observer comes: no start pays for it. */
+const contract = (): ReturnType<typeof makeContract> => made ??= makeContract()
+
+const handlers = (local: LocalActor, spec: PlatformSpec, means: Means): BoundHandlers => {
+  const { snapshot } = contract()
+  return new Map([
+    [snapshot.endpoint.name, {
+      endpoint: snapshot.endpoint,
+      context: Context.empty(),
+      handler: () => Effect.sync(() => local.inspect(spec.observe, means.process()))
+    }]
+  ])
+}
+
+const serve = (
+  local: LocalActor,
+  spec: PlatformSpec,
+  context: Context.Context<never>,
+  connection: Connection,
+  means: Means
+): () => void => {
+  const events = makeEvents()
+  const channel = new PeerChannel({
+    connection,
+    role: "peer",
+    context,
+    handshake: {
+      side: "acceptor",
+      welcome: welcome(local.info.id),
+      judge: () => undefined,
+      auth: means.authenticator
+    },
+    events,
+    greetingLimit: maxGreetingBytes
+  })
+  const { handshake } = Context.get(context, Timeouts)
+  const late = Effect.runForkWith(context)(
+    Effect.andThen(Effect.sleep(handshake), Effect.sync(() => channel.destroy()))
+  )
+  channel.onHandshake((result) => {
+    // A refused observer has the rest of the bound to read why.
+    if (result._tag !== "Open") return
+    late.interruptUnsafe()
+    const env: DialogContext = { self: local.info.id, events, level: local.env.level, cancellation: () => undefined }
+    const dispatcher = new Dispatcher(channel, env, handlers(local, spec, means))
+    channel.route((event) => {
+      if (event._tag === "Start") return dispatcher.start(event)
+      if (event._tag === "CancelActor") return channel.violate({ _tag: "WrongSide", word: "CancelActor" })
+      if (event._tag === "Closed") {
+        dispatcher.cancelAll({ by: local.info.id, reason: "the observer is gone", deadline: 0 })
+      }
+    })
+  })
+  return () => channel.destroy()
+}
+
+/** Offers an actor to observers, where its tree wants that and its platform can; the result closes the door. */
+export const offer = (
+  local: LocalActor,
+  spec: PlatformSpec,
+  context: Context.Context<never>,
+  open: Offer | undefined
+): () => void => {
+  if (spec.observe === "off" || open === undefined) return () => {}
+  const observed: Observed = {
+    actor: local.info.id,
+    level: spec.observe,
+    serve: (connection, means) => serve(local, spec, context, connection, means)
+  }
+  return open(observed, spec)
+}
+
+/**
+ * An actor in the hands of an observer, as long as the Scope.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Observer {
+  readonly actor: ActorId
+  readonly snapshot: Effect.Effect<ActorInspection, ActorError>
+}
+
+/**
+ * Greets an actor over a connection to its door, and proves the door's key. It fails with `ActorUnreachable` where the actor
+ * refuses the proof, or hangs up.
+ *
+ * @example
+ * ```ts
+ * const closed: Transport.Connection = {
+ *   start: ({ end }) => queueMicrotask(() => end(undefined)),
+ *   write: () => true,
+ *   end: () => {},
+ *   destroy: () => {}
+ * }
+ * const authenticator = { nonce: new Uint8Array(32), mac: (data: Uint8Array) => data }
+ * const error = yield* Effect.flip(Effect.scoped(Inspect.observe(closed, authenticator, frankId)))
+ * error.why // "closed"
+ * ```
+ * @category observing
+ * @since 0.2.0
+ */
+export const observe = (
+  connection: Connection,
+  authenticator: Authenticator,
+  self: ActorId
+): Effect.Effect<Observer, ActorUnreachable, Scope.Scope> =>
+  Effect.gen(function*() {
+    const events = makeEvents()
+    const channel = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        new PeerChannel({
+          connection,
+          role: "peer",
+          handshake: { side: "dialler", hello: hello(self, "peer"), auth: authenticator },
+          events
+        })
+      ),
+      (channel) => Effect.sync(() => channel.destroy())
+    )
+    yield* Effect.callback<void, ActorUnreachable>((resume) => {
+      channel.onHandshake((result) => {
+        if (result._tag === "Open") return resume(Effect.void)
+        const reason = result._tag === "Refused" ? result.refusal.detail : result.error.message
+        const why = result._tag === "Refused" ? "refused" : "closed"
+        resume(Effect.fail(new ActorUnreachable({ actor: null, target: "the door of an actor", why, reason })))
+      })
+    })
+    channel.route((event) => {
+      if (event._tag === "Start") channel.violate({ _tag: "WrongSide", word: "Start" })
+    })
+    const env: DialogContext = { self, events, level: "None", cancellation: () => undefined }
+    const snapshot = run(channel, env, contract().snapshot(undefined)) as Effect.Effect<ActorInspection, ActorError>
+    return { actor: channel.peer, snapshot }
+  })

@@ -1,0 +1,43 @@
+/**
+ * An actor, as its platform offers it to observers: tools of the same user that look into a tree from outside.
+ *
+ * @since 0.2.0
+ */
+import type { Authenticator } from "@furrow/protocol/Handshake"
+import type { ActorId } from "../errors/ActorError.ts"
+import type { Observe, ProcessInspection } from "../inspect/Inspection.ts"
+import type { Connection } from "../transport/Transport.ts"
+import type { PlatformSpec } from "./SpawnSpec.ts"
+
+/**
+ * The platform's part in an answer to an observer.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Means {
+  /** The proof of one connection: with a key of the door, never with the secret of the tree. */
+  readonly authenticator: Authenticator
+  readonly process: () => ProcessInspection
+}
+
+/**
+ * One actor that may be looked into.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Observed {
+  readonly actor: ActorId
+  readonly level: Observe
+  /** Serves one observer, once it has proven that it holds the key; the result cuts it off. */
+  readonly serve: (connection: Connection, means: Means) => () => void
+}
+
+/**
+ * Opens a door to an actor while an observer looks; the result closes it for good.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Offer = (observed: Observed, spec: PlatformSpec) => () => void

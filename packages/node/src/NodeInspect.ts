@@ -1,0 +1,179 @@
+/**
+ * Looking into the actors of this machine from outside, for tools: which processes are actors, and a way into each of them.
+ *
+ * A tool knocks with the signal SIGURG, and the actor opens its door in the folder of its tree: a socket with a key beside it,
+ * both for the user of the tree alone. Until then an actor has neither. On Linux only.
+ *
+ * @since 0.2.0
+ */
+import { ActorUnreachable } from "@furrow/actor/ActorError"
+import { observe as greet, type Observer } from "@furrow/actor/Inspect"
+import * as Address from "@furrow/protocol/Address"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { authenticator } from "./internal/authenticate.ts"
+import * as Builtins from "./internal/builtins.ts"
+import { knock } from "./internal/hatch.ts"
+import * as RuntimeFolder from "./internal/runtimeFolder.ts"
+import { connect } from "./internal/socket.ts"
+
+/**
+ * A process that is an actor, or that may be one: it runs Node, belongs to this user, and listens for knocks.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Candidate {
+  readonly pid: number
+  readonly parent: number
+  /** Its name as an actor; a root has none in its title. */
+  readonly name: string | undefined
+  /** The state that the kernel gives: `R` runs, `S` sleeps, `D` is in a system call, `T` is stopped, `Z` is dead. */
+  readonly state: string
+}
+
+const textOf = (path: string): string | undefined => {
+  try {
+    return Fs.readFileSync(path, "latin1")
+  } catch {
+    return undefined
+  }
+}
+
+/** SIGURG is the 23rd signal. */
+const knockBit = 1n << 22n
+
+const lineOf = (status: string, name: string): string => new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? ""
+
+const runsNode = (pid: number): boolean => {
+  try {
+    return /^(node|nodejs)\b/.test(Path.basename(Fs.readlinkSync(`/proc/${pid}/exe`)))
+  } catch {
+    return false
+  }
+}
+
+const candidateOf = (pid: number): Candidate | undefined => {
+  const status = textOf(`/proc/${pid}/status`)
+  if (status === undefined || pid === process.pid) return undefined
+  const [uid] = lineOf(status, "Uid").split(/\s+/)
+  if (Number(uid) !== process.geteuid?.()) return undefined
+  const caught = BigInt(`0x${lineOf(status, "SigCgt") || "0"}`)
+  if ((caught & knockBit) === 0n || !runsNode(pid)) return undefined
+  const title = /^furrow\[(.*)@\d+\]/.exec(textOf(`/proc/${pid}/cmdline`) ?? "")
+  return {
+    pid,
+    parent: Number(lineOf(status, "PPid")),
+    name: title?.[1],
+    state: lineOf(status, "State").slice(0, 1)
+  }
+}
+
+/**
+ * Lists the processes of this user that may be actors. Each look reads `/proc` anew.
+ *
+ * @example
+ * ```ts
+ * const found = yield* NodeInspect.candidates
+ * found.some(({ pid }) => pid === process.pid) // false
+ * ```
+ * @category observing
+ * @since 0.2.0
+ */
+export const candidates: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync(() => {
+  try {
+    return Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => candidateOf(+pid) ?? [])
+  } catch {
+    return []
+  }
+})
+
+const unreachable = (pid: number, why: ActorUnreachable["why"], reason: string) =>
+  new ActorUnreachable({ actor: null, target: `process ${pid}`, why, reason })
+
+/** The door of a process among the sockets that the kernel lists, if it is open. */
+const doorOf = (pid: number): string | undefined => {
+  const listed = new RegExp(` (/.*/\\+[^/]*@${pid}\\.sock)$`, "m").exec(textOf("/proc/net/unix") ?? "")
+  return listed?.[1]
+}
+
+/** Milliseconds between two looks for a door. */
+const lookMillis = 5
+
+const knocked = (pid: number): Effect.Effect<string, ActorUnreachable> =>
+  Effect.gen(function*() {
+    if (candidateOf(pid) === undefined) {
+      return yield* unreachable(pid, "none", "it is no actor of this user, or its tree has the option observe \"off\"")
+    }
+    try {
+      process.kill(pid, knock)
+    } catch (error) {
+      return yield* unreachable(pid, "gone", (error as Error).message)
+    }
+    for (;;) {
+      const door = doorOf(pid)
+      if (door !== undefined) return door
+      yield* Effect.sleep(lookMillis)
+    }
+  })
+
+const keyOf = (door: string): Effect.Effect<Uint8Array, ActorUnreachable> =>
+  Effect.try({
+    try: () => new Uint8Array(Fs.readFileSync(RuntimeFolder.keyOf(door))),
+    catch: (error) =>
+      new ActorUnreachable({ actor: null, target: door, why: "refused", reason: (error as Error).message })
+  })
+
+/**
+ * The bounds of a look.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface ObserveOptions {
+  /** The time that an actor has to open its door and to greet. Default: 1 second. */
+  readonly within?: Duration.Input | undefined
+}
+
+const defaultWithin: Duration.Input = "1 second"
+
+/**
+ * Looks into one actor, as long as the Scope: knocks, waits for its door, and proves the key of it. It fails with
+ * `ActorUnreachable` where the process is no actor, may not be looked into, or does not answer in time.
+ *
+ * @example
+ * ```ts
+ * const error = yield* Effect.flip(Effect.scoped(NodeInspect.observe(1)))
+ * error._tag // "ActorUnreachable"
+ * ```
+ * @category observing
+ * @since 0.2.0
+ */
+export const observe = (
+  pid: number,
+  { within = defaultWithin }: ObserveOptions = {}
+): Effect.Effect<Observer, ActorUnreachable, Scope.Scope> =>
+  Effect.gen(function*() {
+    const path = yield* knocked(pid)
+    const key = yield* keyOf(path)
+    const connection = yield* connect(Address.format({ _tag: "Unix", path }), { path }).pipe(
+      Effect.mapError(({ reason }) => unreachable(pid, "transport", reason))
+    )
+    const self = { name: "observer", uuid: Builtins.crypto().randomUUID(), pid: process.pid }
+    return yield* greet(connection, authenticator(key), self)
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: within,
+      orElse: () =>
+        Effect.fail(
+          unreachable(
+            pid,
+            "timeout",
+            `it did not answer a knock within ${Duration.format(Duration.fromInputUnsafe(within))}`
+          )
+        )
+    })
+  )

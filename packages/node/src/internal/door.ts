@@ -1,0 +1,109 @@
+/**
+ * The door of one actor for observers: a socket in the folder of its tree, with a key of its own beside it. Loaded at the first
+ * knock, and shut after a while without observers.
+ *
+ * Both files are of mode 0600 in a folder of mode 0700. The key is new each time, and is not the secret of the tree: it
+ * proves no membership, and the secret opens no door.
+ */
+import type { Observed, ProcessInspection } from "@furrow/actor/Inspect"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import { monitorEventLoopDelay, performance } from "node:perf_hooks"
+import * as V8 from "node:v8"
+import { adopt } from "./adopt.ts"
+import { authenticator } from "./authenticate.ts"
+import * as Builtins from "./builtins.ts"
+import { sweep } from "./drivers.ts"
+import * as RuntimeFolder from "./runtimeFolder.ts"
+
+const keyBytes = 32
+
+/** Observers at once. */
+const maxObservers = 16
+
+/** Milliseconds without an observer after which it shuts. */
+const idleMillis = 10_000
+
+const nanosPerMilli = 1_000_000
+
+/** Measures this process; the delay of the loop is the worst one since the last look. */
+const measure = (delay: { readonly max: number; readonly reset: () => void }) => (): ProcessInspection => {
+  const { external, heapUsed, rss } = process.memoryUsage()
+  const { system, user } = process.cpuUsage()
+  const worst = delay.max / nanosPerMilli
+  delay.reset()
+  return {
+    uptimeMillis: Math.round(process.uptime() * 1000),
+    cpuMillis: Math.round((system + user) / 1000),
+    rssBytes: rss,
+    heapUsedBytes: heapUsed,
+    heapLimitBytes: V8.getHeapStatistics().heap_size_limit,
+    externalBytes: external,
+    loopUtilization: performance.eventLoopUtilization().utilization,
+    loopDelayMillis: Math.round(worst)
+  }
+}
+
+const listen = (server: Net.Server, path: string): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once("error", reject)
+    server.listen({ path, exclusive: true }, () => {
+      server.off("error", reject)
+      server.on("error", () => {})
+      resolve()
+    })
+  })
+
+/** Opens it; the result shuts it, and so does a time without observers, of which `shut` tells. */
+export const open = async (observed: Observed, folder: string, shut: () => void): Promise<() => void> => {
+  if (RuntimeFolder.prepare(folder)) await Effect.runPromise(sweep(folder))
+  const { key: keyPath, socket: path } = RuntimeFolder.doorPaths(folder, observed.actor)
+  const key = new Uint8Array(Builtins.crypto().randomBytes(keyBytes))
+  const delay = monitorEventLoopDelay({ resolution: 10 })
+  const observers = new Map<Net.Socket, () => void>()
+  let idle: NodeJS.Timeout | undefined
+  const server = Net.createServer({ noDelay: true }, (socket) => {
+    // An observer keeps no process alive.
+    socket.unref()
+    socket.on("error", () => {})
+    if (observers.size >= maxObservers) return void socket.destroy()
+    clearTimeout(idle)
+    observers.set(socket, () => {})
+    socket.once("close", () => {
+      observers.delete(socket)
+      if (observers.size === 0) wait()
+    })
+    const cut = observed.serve(adopt(socket), { authenticator: authenticator(key), process: measure(delay) })
+    observers.set(socket, cut)
+  })
+  const remove = () => {
+    for (const file of [path, keyPath]) Fs.rmSync(file, { force: true })
+  }
+  const close = () => {
+    clearTimeout(idle)
+    delay.disable()
+    server.close()
+    for (const cut of Array.from(observers.values())) cut()
+    remove()
+    shut()
+  }
+  const wait = () => {
+    clearTimeout(idle)
+    idle = setTimeout(close, idleMillis).unref()
+  }
+  remove()
+  // The key first: a tool that finds the socket finds its key.
+  Fs.writeFileSync(keyPath, key, { mode: 0o600, flag: "wx" })
+  try {
+    await listen(server, path)
+    Fs.chmodSync(path, 0o600)
+  } catch (error) {
+    remove()
+    throw error
+  }
+  server.unref()
+  delay.enable()
+  wait()
+  return close
+}

@@ -1,0 +1,66 @@
+/**
+ * The way by which a tool of the same user gets into an actor: it knocks, and the actor opens a door (door.ts).
+ *
+ * A knock is the signal SIGURG, which does nothing in a process that does not listen for it, and which only processes of the
+ * same user may send. Until a knock there is no socket, no file and no code of the door: being observable costs a
+ * start one signal handler.
+ */
+import type { PlatformSpec } from "@furrow/actor/ActorProcess"
+import type { Observe, Observed, Offer } from "@furrow/actor/Inspect"
+import { hasUnixSockets } from "./drivers.ts"
+import * as RuntimeFolder from "./runtimeFolder.ts"
+import { tell } from "./told.ts"
+
+export const knock = "SIGURG"
+
+const levels: ReadonlyArray<string> = ["off", "look", "debug"]
+
+/** How far a tree may be looked into, where its options do not say it. A word that is none shuts the door. */
+export const levelOf = (word: string | undefined): Observe => {
+  if (word === undefined || word === "") return "look"
+  return levels.includes(word) ? word as Observe : "off"
+}
+
+/** The folder of a tree's sockets: where its transport has it, or the default. */
+export const folderOf = ({ run, transports }: PlatformSpec): string => {
+  const unix = transports.find(({ key, module }) => module === "furrow:node" && key === "unix")
+  return RuntimeFolder.treeFolder(unix?.settings ?? RuntimeFolder.runtimeFolder(undefined), run)
+}
+
+/** One actor of this process; several where a process has several roots. */
+interface Behind {
+  readonly observed: Observed
+  readonly folder: string
+  close: Promise<() => void> | undefined
+}
+
+const behind = new Set<Behind>()
+
+const open = (one: Behind): void => {
+  one.close ??= import("./door.ts").then(({ open }) =>
+    open(one.observed, one.folder, () => {
+      one.close = undefined
+    })
+  )
+  one.close.catch((error: unknown) => {
+    one.close = undefined
+    tell(error, "the door for observers could not be opened: ")
+  })
+}
+
+const knocked = (): void => {
+  for (const one of behind) open(one)
+}
+
+/** Listens for knocks, until the result is called. */
+export const offer: Offer = (observed, spec) => {
+  if (!hasUnixSockets) return () => {}
+  const one: Behind = { observed, folder: folderOf(spec), close: undefined }
+  if (behind.size === 0) process.on(knock, knocked)
+  behind.add(one)
+  return () => {
+    if (!behind.delete(one)) return
+    if (behind.size === 0) process.off(knock, knocked)
+    one.close?.then((close) => close(), () => {})
+  }
+}
