@@ -19,7 +19,7 @@ import * as Violation from "@furrow/protocol/Violation"
 import * as Context from "effect/Context"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
-import type { ChannelInspection, DialogInspection } from "../inspect/Inspection.ts"
+import type { ChannelInspection } from "../inspect/Inspection.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
 import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
@@ -27,25 +27,9 @@ import type { Connection as Transported } from "../transport/Transport.ts"
 import { cancelledEarly, connectionLost, errorOf, notBegun } from "./ends.ts"
 import { encodeFarewell, endOf, type Farewell, takenOf } from "./Farewell.ts"
 import { inspectChannel } from "./inspectChannel.ts"
+import type { CalleePort, CallerPort, Port } from "./Port.ts"
 import { report } from "./report.ts"
 import { Writer } from "./Writer.ts"
-
-/** A dialog, seen from the channel: one we opened hears its callee, one the peer opened hears its caller. */
-export type Port = CallerPort | CalleePort
-export interface CallerPort {
-  readonly side: "caller"
-  readonly heard: (word: Message.FromCallee) => void
-  /** Its state, for an observer; none where it is only passed on. */
-  readonly inspect?: (() => DialogInspection) | undefined
-  /** The connection is gone: said once, then never anything again. */
-  readonly lost: (error: ActorError) => void
-}
-export interface CalleePort {
-  readonly side: "callee"
-  readonly heard: (word: Message.FromCaller) => void
-  readonly inspect?: (() => DialogInspection) | undefined
-  readonly lost: (error: ActorError) => void
-}
 
 /**
  * A word for the owner of a connection, or its end. Only words arrive that the peer may say now, by its role: a parent

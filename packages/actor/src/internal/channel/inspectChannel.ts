@@ -5,10 +5,7 @@
  */
 import type { ActorId } from "../errors/ActorError.ts"
 import { type ChannelInspection, type DialogInspection, maxListedDialogs } from "../inspect/Inspection.ts"
-
-interface Inspected {
-  readonly inspect?: (() => DialogInspection) | undefined
-}
+import type { Port } from "./Port.ts"
 
 export const inspectChannel = (
   to: ChannelInspection["to"],
@@ -16,7 +13,7 @@ export const inspectChannel = (
   state: string,
   stuck: number,
   { isFull, unread }: { readonly isFull: boolean; readonly unread: number },
-  ports: ReadonlyMap<number, Inspected>
+  ports: ReadonlyMap<number, Port>
 ): ChannelInspection => {
   const dialogs: Array<DialogInspection> = []
   let omitted = 0

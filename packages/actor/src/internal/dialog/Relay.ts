@@ -9,7 +9,8 @@
  */
 import * as Failure from "@furrow/protocol/Failure"
 import type * as Message from "@furrow/protocol/Message"
-import type { CalleePort, CallerPort, PeerChannel } from "../channel/PeerChannel.ts"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { CalleePort, CallerPort } from "../channel/Port.ts"
 import { type ActorError, type ActorId, ActorLost } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
 

@@ -49,7 +49,8 @@ const specOf = ({ expose, transports }: RehearsalOptions): SpawnSpec => ({
     secret: new Uint8Array(secretBytes),
     transports,
     spawner: null,
-    ambient: []
+    ambient: [],
+    observe: "off"
   }
 })
 
@@ -90,6 +91,7 @@ export const rehearseStart = (options: RehearsalOptions): Effect.Effect<void> =>
       deadline: spec.timeouts.spawn,
       explain: (done) => done(connectionLost(self, "rehearsed")),
       start: () => {},
+      ready: () => {},
       failure: () => undefined
     })
     channel.send({ _tag: "CancelActor", by: parent, reason: "rehearsed", deadline: spec.timeouts.finalizers })
