@@ -81,7 +81,7 @@ type AnyImplemented = Implemented<AnyEndpoint>
  * @since 0.1.0
  */
 export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOptions {
-  /** The endpoints it serves: nothing else can be called. */
+  /** The endpoints that the actor serves: nothing else can be called. */
   readonly expose: X
   /** No other actor of the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
   readonly unique?: boolean | undefined

@@ -113,7 +113,7 @@ class MemoryProcess implements ProcessHandle {
     this.tellExit()
   }
 
-  /** As of a process: its exit is told when all that it has said is read. */
+  /** Reports the exit when all words of the actor are read, as for a process. */
   private tellExit(): void {
     const { exit, reading } = this
     if (exit !== undefined && reading !== "open") this.parent.later(() => this.exits.wake(exit), this)

@@ -58,14 +58,14 @@ type AnyImplemented = Implemented<AnyEndpoint>
  */
 export interface TaskOptions {
   /**
-   * The time it may take, waiting included. At the deadline its caller goes on with `TaskTimeout`, whatever the worker
+   * The time that a task may take, waiting included. At the deadline its caller goes on with `TaskTimeout`, whatever the worker
    * does; a worker that does not let go of it then is replaced. Default: any time.
    */
   readonly within?: Duration.Input | undefined
   /** Tasks of one key go to one worker, for as long as that worker lives: they wait for it. Default: any worker. */
   readonly key?: string | undefined
   /**
-   * How often it may be given to another worker because its own was lost. It is only where it had not begun there, or where
+   * The number of times that a task may be given to another worker because its own was lost. It is only where it had not begun there, or where
    * its endpoint says `idempotent`. Default: 1.
    */
   readonly retries?: number | undefined

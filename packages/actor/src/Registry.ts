@@ -219,7 +219,7 @@ export const wait: {
 export interface FindOrStartOptions extends Pick<SpawnOptions, "memoryLimit"> {
   /** How the actor is called. Default: the key of its Service. */
   readonly name?: string | undefined
-  /** Which of its ends are followed by another start, while it is used. Default: `"permanent"`, all of them. */
+  /** The ends of the actor that are followed by another start, while it is used. Default: `"permanent"`, all of them. */
   readonly restart?: Restart | undefined
 }
 

@@ -5,7 +5,7 @@ import * as Fs from "node:fs"
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Looks until it holds; says whether it did in time. */
+/** Checks a condition until it holds; says whether it did in time. */
 export const until = async (holds: () => boolean, within: number, every = 20): Promise<boolean> => {
   const end = performance.now() + within
   for (;;) {

@@ -21,7 +21,7 @@ export type Transport = "unix" | "tcp"
 /** Every way in which the secret could be written down somewhere. */
 const spellings = (secret: Uint8Array): ReadonlyArray<string> => {
   const bytes = Buffer.from(secret)
-  // Half of it is too much already.
+  // A half of the secret is too much already.
   return [bytes.subarray(0, 12), bytes.subarray(12, 24), bytes.subarray(20)].flatMap((part) => [
     part.toString("hex"),
     part.toString("hex").toUpperCase(),

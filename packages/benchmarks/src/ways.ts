@@ -12,7 +12,7 @@ import { compute } from "./furrow/tasks.ts"
 
 const filename = fileURLToPath(new URL("./raw/task.ts", import.meta.url))
 
-/** As many workers as the smallest machine has cores. */
+/** The number of workers: that of the cores of the smallest machine. */
 export const size = 2
 
 /** Runs one task of a number of turns. */

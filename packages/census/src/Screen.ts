@@ -60,7 +60,7 @@ type Write = (text: string) => void
 const say = (write: Write) => (...lines: ReadonlyArray<string>) =>
   Effect.sync(() => write(lines.map((line) => `${line}\n`).join("")))
 
-/** For a file or another program. */
+/** The screen for a file or another program. */
 export const pipe = (write: Write): Layer.Layer<Screen> =>
   Layer.succeed(Screen, {
     width: Infinity,
@@ -92,7 +92,7 @@ const bar = (state: State, width: number): string => {
   return `${"█".repeat(full)}${"░".repeat(barWidth - full)} ${describe(state)}`.slice(0, width - 1)
 }
 
-/** For a person. */
+/** The screen for a terminal. */
 export const terminal = (write: Write, width: number): Layer.Layer<Screen> =>
   Layer.succeed(Screen, {
     width,

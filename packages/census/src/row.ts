@@ -49,7 +49,7 @@ export class CannotParse extends Schema.TaggedError<CannotParse>()("CannotParse"
   }
 }
 
-/** Only its owner can say this of an actor: it is never sent. */
+/** A row that the owner of an actor makes: it is never sent. */
 export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("KilledItsActor", {
   file: Schema.String,
   reason: Schema.String

@@ -81,7 +81,7 @@ const watched = Effect.fnUntraced(function*(one: Case) {
   ]
 })
 
-/** Runs it where this machine can. */
+/** Runs a case where this machine can. */
 export const run = (one: Case): Effect.Effect<Verdict> =>
   Effect.gen(function*() {
     const begin = performance.now()

@@ -79,7 +79,7 @@ export const layer: OptionalLayer<Options, ActorRuntime, RuntimeLayerError> = op
 
 const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
-/** As if SIGPIPE had ended us, which Node ignores: our output has no reader any more. */
+/** Exits as if SIGPIPE had ended us, which Node ignores: our output has no reader any more. */
 const brokenPipeCode = 141
 /** An uncaught error (sysexits' EX_SOFTWARE). */
 const uncaughtCode = 70

@@ -137,7 +137,7 @@ export interface ProgramOptions<E = never, R = never> {
   /** The time that it has to be ready. Default: `Timeouts.spawn`, 30 seconds. */
   readonly within?: Duration.Input | undefined
   /**
-   * Writes its lines to the log, with its name as the annotation `program`: stdout as Info, stderr as Warning. Default: true.
+   * Writes the program's lines to the log, with its name as the annotation `program`: stdout as Info, stderr as Warning. Default: true.
    */
   readonly log?: boolean | undefined
 }
@@ -222,7 +222,7 @@ const programOf = (name: string, self: ActorId, running: Running): Program => ({
 
 interface Started {
   readonly running: Running
-  /** Lets it begin, where it waits for the guard. */
+  /** Lets the program begin, where it waits for the guard. */
   readonly open: Effect.Effect<void>
 }
 

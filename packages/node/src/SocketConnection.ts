@@ -15,7 +15,7 @@ import type * as Net from "node:net"
  * @since 0.1.0
  */
 export interface Reader {
-  /** For the options a socket is made with. */
+  /** The reader of a socket, for the options that the socket is made with. */
   readonly onread: Net.OnReadOpts
   /** Bytes that have been read already are handed over first. Until then the socket is not read on: resume it afterwards. */
   readonly subscribe: (handlers: Pick<ConnectionHandlers, "data" | "direct">) => void

@@ -34,7 +34,7 @@ export interface Verdict {
   readonly millis: number | undefined
   /** The faults: the cell failed. */
   readonly problems: ReadonlyArray<string>
-  /** Why it was not played: this machine cannot. */
+  /** The reason for which this machine cannot play the cell. */
   readonly skipped: string | undefined
   /** Subprocesses that had left the group of their actor, and lived on. */
   readonly detached: number

@@ -31,7 +31,7 @@ export const stateOf = (pid: number): string | undefined => {
   return stat === undefined ? undefined : stat.charAt(stat.lastIndexOf(")") + 2)
 }
 
-/** The user it runs as. */
+/** The user that the process runs as. */
 export const userOf = (pid: number): number | undefined => {
   const [, user] = /^Uid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? "") ?? []
   return user === undefined ? undefined : Number(user)
@@ -75,7 +75,7 @@ export const killMarked = async (mark: string): Promise<void> => {
 
 export const pause = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
 
-/** Looks until it holds; says whether it did in time. */
+/** Checks a condition until it holds; says whether it did in time. */
 export const until = async (holds: () => boolean, within: number, every = 10): Promise<boolean> => {
   const end = performance.now() + within
   for (;;) {

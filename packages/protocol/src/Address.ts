@@ -175,7 +175,7 @@ const parseTcp = (text: string, kind: HostKind, rest: ReadonlyArray<string>, bin
 
 // ---- literals -----------------------------------------------------------------------------------------------------
 
-/** Without sign, spaces and leading zeros, which some read as octal. */
+/** A decimal number without sign, spaces and leading zeros, which some parsers read as octal. */
 const readDecimal = (text: string, max: number): number | undefined =>
   /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= max ? Number(text) : undefined
 

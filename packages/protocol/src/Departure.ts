@@ -37,12 +37,12 @@ interface Large {
   readonly isStart: boolean
   /** Bytes of the tail that have left. */
   readonly at: number
-  /** Said in its dialog after it. */
+  /** Words of the dialog that are said after the large word. */
   readonly behind: ReadonlyArray<Word>
 }
 
 export interface State {
-  /** Under way, by turn. */
+  /** Large words under way, whose parts leave by turns. */
   readonly leaving: ReadonlyArray<Large>
   /** Calls that have not begun, because all permits for parts are taken. */
   readonly waiting: ReadonlyArray<Large>

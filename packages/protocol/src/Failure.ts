@@ -85,9 +85,9 @@ export const Failure = Schema.Union([
   Schema.TaggedStruct("ContractMismatch", { endpoint: Schema.String, representation: Schema.String }),
   Schema.TaggedStruct("PayloadInvalid", { part: Schema.String, issue: Schema.String }),
   Schema.TaggedStruct("SpawnFailed", { step: Schema.String, boxed: Boxed }),
-  /** For dialog 0: an actor that is ending could not finish its cleanup, and ends all the same. */
+  /** An error of dialog 0: an actor that is ending could not finish its cleanup, and ends all the same. */
   Schema.TaggedStruct("CleanupFailed", { boxed: Boxed }),
-  /** For dialog 0: a fiber in the background of an actor failed, and the actor goes on. */
+  /** An error of dialog 0: a fiber in the background of an actor failed, and the actor goes on. */
   Schema.TaggedStruct("BackgroundFailed", { boxed: Boxed }),
   /** Passed on by an actor between caller and callee, when the callee was lost. */
   Schema.TaggedStruct("Lost", { actor: ActorId, how: Lost, began: Began })

@@ -117,7 +117,7 @@ export const decode = (
 const sizeAt = (bytes: Uint8Array, at: number): number =>
   (bytes[at]! | bytes[at + 1]! << 8 | bytes[at + 2]! << 16 | bytes[at + 3]! << 24) >>> 0
 
-/** Less than this is not worth a read of its own. */
+/** The least bytes that are worth a read of their own. */
 const minRoomBytes = 4 * 1024
 
 /** The place of the next bytes, where a large body is being filled: a transport may read straight into it. */

@@ -292,7 +292,7 @@ export const transcript = (
   return bytes
 }
 
-/** In every runtime, and in no library of types that fits them all. */
+/** A global of every runtime that no library of types for all of them has. */
 const encoder = new (globalThis as unknown as { TextEncoder: new() => { encode(text: string): Uint8Array } })
   .TextEncoder()
 const utf8 = (text: string): Uint8Array => encoder.encode(text)

@@ -131,7 +131,7 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     return { bytes, own: bytes, isWhole: true }
   }
   const encode = (value: unknown): Encoded => {
-    // At the first value, not before: a suspended schema may not be defined yet.
+    // Made at the first value, not before: a suspended schema may not be defined yet.
     check ??= jsonCheck(schema)
     check(value)
     const encoded = sendsLarge && Large.holdsLarge(value) ? places().encode(value) : encodeOwn(value)
@@ -317,7 +317,7 @@ const letGo = (): void => {
     small = { encoder, value }
   }
   small.encoder.encode(small.value)
-  // Once more, outside: the writer forgets the arena it wrote to last.
+  // Encodes once more, outside: the writer forgets the arena it wrote to last.
   small.encoder.encode({ inside: true })
 }
 
@@ -336,7 +336,7 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
   let slow: ((bytes: Uint8Array) => S["Type"]) | undefined
   const decode = (bytes: Uint8Array): S["Type"] => {
     if (isWhole(bytes)) {
-      // Taken while it reads: a schema may read another payload of its own kind inside.
+      // True while the reader is taken: a schema may read another payload of its own kind inside.
       const parser = idle ?? SchemaBinary.parser(schema)
       idle = undefined
       try {

@@ -55,7 +55,7 @@ export interface Faults {
  */
 export interface Link {
   readonly connection: Connection
-  /** Ends it now; what waits in the lanes that end is lost. Safe to repeat. */
+  /** Ends the connection now; bytes in the lanes that end are lost. Safe to repeat. */
   readonly cut: (how?: Cut) => void
   /** Nothing passes any more, in either direction, until `release`. */
   readonly hold: () => void
@@ -80,7 +80,7 @@ export const random = (seed: number): () => number => {
   }
 }
 
-/** As much as a lane takes before its writer is told to wait: more than the connections below, so that they decide. */
+/** Bytes that a lane takes before its writer is told to wait: more than the connections below, so that those decide. */
 const highWaterBytes = 1024 * 1024
 
 const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
@@ -165,7 +165,7 @@ class Lane {
   private pump(): void {
     if (this.pumping) return
     const turns = Math.floor(this.next() * ((this.faults.delay ?? 0) + 1))
-    // Without a delay the lane is not there: what comes in goes out at once.
+    // A lane without a delay passes bytes on at once.
     if (turns === 0) return this.pass()
     this.pumping = true
     later(turns, () => {

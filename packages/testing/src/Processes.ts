@@ -94,7 +94,7 @@ export const find = (pid: number): Process | undefined =>
   hasProc ? fromProc(pid) : allFromPs().find((found) => found.pid === pid)
 
 /**
- * True when it can still do anything.
+ * True when the process can still run: a zombie cannot.
  *
  * @since 0.1.0
  */

@@ -29,7 +29,7 @@ export interface Options {
 }
 
 /**
- * How it ended: one of the two is set.
+ * The end of the program: one of the two is set.
  *
  * @since 0.1.0
  */
@@ -48,15 +48,15 @@ export interface Program {
   /** The program's output so far. */
   readonly stdout: () => string
   readonly stderr: () => string
-  /** Waits until its stdout matches; the failure shows what there is instead. */
+  /** Waits until the program's stdout matches; the failure shows what there is instead. */
   readonly says: (text: RegExp, options?: Eventually.Options) => Effect.Effect<RegExpExecArray, Eventually.NotInTime>
   /** Sends a signal to the program alone, as another process would. */
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Closes our end of its output: what it writes next fails with EPIPE. */
   readonly deafen: Effect.Effect<void>
-  /** Waits for its end and all its output. */
+  /** Waits for the end of the program and all its output. */
   readonly ended: (options?: Eventually.Options) => Effect.Effect<Ended, Eventually.NotInTime>
-  /** The processes it has started, and theirs: found by their mark. */
+  /** The processes that the program has started, and theirs: found by their mark. */
   readonly left: () => ReadonlyArray<Processes.Process>
 }
 

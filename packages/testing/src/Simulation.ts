@@ -101,7 +101,7 @@ export interface Run<A = unknown, E = unknown> {
   readonly left: ReadonlyArray<string>
   /** Actors that were killed, stopped or cut off, by chance or by the program. */
   readonly hurt: ReadonlyArray<string>
-  /** How long it took, in virtual milliseconds and in choices. */
+  /** The length of the run, in virtual milliseconds and in choices. */
   readonly millis: number
   readonly choices: number
   /** A hash of the choices: equal for two runs that made the same choices. */

@@ -262,7 +262,7 @@ export interface Options {
   readonly takeAway?: ((address: Address) => void) | undefined
 }
 
-/** For transports whose doors can be taken away. */
+/** Cases for transports whose doors can be taken away. */
 const takenAway = (takeAway: (address: Address) => void) => ({
   "a door that was taken away is noticed by its listener, and by who dials": (transport) =>
     Effect.gen(function*() {

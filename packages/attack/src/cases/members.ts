@@ -35,7 +35,7 @@ const inside = async <A>(
   }
 }
 
-/** Each on a connection of its own: which rule it was told it broke, and that the connection is over. */
+/** Expects each payload to break a rule, on a connection of its own, which is over then. */
 const breaking =
   (name: string, breaches: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Word>, rule?: string]>) =>
   async (field: Field): Promise<Outcome> => {

@@ -19,7 +19,7 @@ export const echoRows = Actor.fn("echoRows", { module, ...value(Schema.Array(Row
   Effect.succeed(value)
 )
 
-/** Takes what it is given, and answers with nothing. */
+/** An endpoint that takes any payload, and answers with nothing. */
 export const sink = Actor.fn("sink", { module, payload: { value: Schema.Uint8Array } })(() => Effect.void)
 
 export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Number }) {}

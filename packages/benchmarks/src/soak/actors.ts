@@ -92,7 +92,7 @@ export const refuse = Actor.fn("refuse", { module, payload: { size: Schema.Int }
 
 export const crash = Actor.fn("crash", { module })(() => Effect.die(new RangeError("as planned")))
 
-/** Works until it is cancelled; its finalizer takes a moment. */
+/** An endpoint that works until it is cancelled; its finalizer takes a moment. */
 export const wait = Actor.fn("wait", { module, payload: { bytes: Schema.Uint8Array } })(() =>
   Effect.onInterrupt(Effect.never, () => Effect.sleep(20))
 )

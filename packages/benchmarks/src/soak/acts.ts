@@ -55,7 +55,7 @@ const endsWith = <A, E, R>(effect: Effect.Effect<A, E, R>, ...tags: ReadonlyArra
 const started = (field: Field, name: string) =>
   Actor.startScoped(`${name}-${field.n}`, { expose: A.expose, unique: true })
 
-/** Runs it, and interrupts it after a while. */
+/** Runs an effect, and interrupts it after a while. */
 const interrupted = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)

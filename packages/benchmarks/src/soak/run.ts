@@ -204,7 +204,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
       const lane = Effect.gen(function*() {
         while (performance.now() < until) {
           const act = acts[Math.floor(next() * acts.length)]!
-          // As many of each length: 1 byte, 10, 100, ... up to the largest.
+          // Lengths in equal numbers: 1 byte, 10, 100, ... up to the largest.
           const size = Math.max(1, Math.round((plan.largest * mebibyte) ** next()))
           yield* play(act, { workers, size, n: n++ }, problems)
         }

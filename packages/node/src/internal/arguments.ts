@@ -67,7 +67,7 @@ const resolvedOptions = (options: string, folder: string): string =>
 
 const heap = /^--max[-_]old[-_]space[-_]size=/
 
-/** Without the heap limit that an actor was given for itself: its own actors have the one above it, if there is one. */
+/** Flags without the heap limit that an actor was given for itself: its own actors have the one above it, if there is one. */
 export const withoutOwnHeap = (flags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const own = flags.findLastIndex((flag) => heap.test(flag))
   return own === -1 ? flags : flags.toSpliced(own, 1)

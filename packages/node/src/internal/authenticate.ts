@@ -6,7 +6,7 @@ import * as Builtins from "./builtins.ts"
 
 const nonceBytes = 32
 
-/** For one connection: its nonce is fresh, so no transcript is signed twice. */
+/** The authenticator of one connection: its nonce is fresh, so no transcript is signed twice. */
 export const authenticator = (secret: Uint8Array): Authenticator => ({
   nonce: new Uint8Array(Builtins.crypto().randomBytes(nonceBytes)),
   mac: (data) => new Uint8Array(Builtins.crypto().createHmac("sha256", secret).update(data).digest())

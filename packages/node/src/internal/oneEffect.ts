@@ -48,7 +48,7 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
       }
       same.add(root)
     }
-    // As if we had imported it.
+    // Resolves a module as if this one had imported it.
     const own = next(specifier, { ...context, parentURL: import.meta.url })
     // `require` resolves from where it stands, whatever we say: the same version has the same files.
     return own.url.startsWith(ours.root) ? own : { ...own, url: ours.root + resolved.url.slice(root.length) }

@@ -66,14 +66,14 @@ class NodeProcess implements ProcessHandle {
     const rest = (["stdout", "stderr"] as const).map((stream) => this.read(stream))
     child.once("exit", (code, signal) => {
       this.reaped = true
-      // Processes that it left behind go with it.
+      // Kills the processes that an ended one left behind, too.
       const left = killLeftIn(this.actor.pid)
       around.reaped()
       if (left === "forbidden") this.refused("SIGKILL to what it has left in its group")
       for (const read of rest) read()
       const finish = () => {
         clearTimeout(timer)
-        // Once more: what was being started while its group was killed may have come into it only then.
+        // Kills once more: a process that was being started may have joined the group only then.
         killLeftIn(this.actor.pid)
         this.finish({ code, signal })
       }

@@ -69,7 +69,7 @@ const failedAt = (path: string, error: unknown): Error => {
   return refusal(path, (error as Error).message, "Make it usable for this process")
 }
 
-/** True when it did not exist before. */
+/** Makes a folder. True when it did not exist before. */
 const makeFolder = (path: string): boolean => {
   try {
     Fs.mkdirSync(path, { mode: 0o700 })
@@ -80,7 +80,7 @@ const makeFolder = (path: string): boolean => {
   }
 }
 
-/** As many as the kernel follows. */
+/** The number of links that the kernel follows. */
 const maxLinks = 40
 
 const names = (path: string): ReadonlyArray<string> => path.split(Path.sep).filter((name) => name !== "")
@@ -128,7 +128,7 @@ const checkOwned = (path: string, found: Fs.Stats): void => {
   )
 }
 
-/** Makes it or takes it over, for us alone. Returns true when it did not exist before. */
+/** Makes a folder or takes it over, for us alone. Returns true when it did not exist before. */
 const claim = (path: string): boolean => {
   const made = makeFolder(path)
   const found = lstat(path)

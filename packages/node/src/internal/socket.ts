@@ -38,7 +38,7 @@ export const listening = <S extends Net.Server>(
     })
   })
 
-/** Closing it twice is closing it. */
+/** A listener of a server; a second close of it does nothing. */
 export const listenerOf = (server: Net.Server, address: string): Listener => ({
   address,
   close: () => {

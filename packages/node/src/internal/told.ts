@@ -14,7 +14,7 @@ const shown = (error: unknown): string => {
   }
 }
 
-/** Writes it down; it throws neither where it cannot be shown nor where it has no reader. */
+/** Writes an error down. A value that cannot be shown, or a missing reader, throws nothing. */
 export const tell = (error: unknown, before = ""): void => {
   let text: string
   try {

@@ -97,7 +97,7 @@ export const listen = (
 
 export const dial = (path: string): Effect.Effect<Connection, TransportError> => {
   const most = longestPath(process.platform)
-  // Cut to its length it would be another path.
+  // A path that was cut to the allowed length would be another path.
   if (Buffer.byteLength(path) > most) {
     return Effect.fail(
       new TransportError({

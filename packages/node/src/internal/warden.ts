@@ -92,7 +92,7 @@ const start = (name: string, code: string, args: ReadonlyArray<string>, stdout: 
 export interface Warden {
   /** The write end of its registry, for us and for every actor. */
   readonly registry: number
-  /** As if we were gone: it kills the processes that are left, and ends. */
+  /** Acts as if the root were gone: kills the processes that are left, and ends. */
   readonly close: () => void
 }
 
@@ -114,7 +114,7 @@ export const open = (folders: ReadonlyArray<string>): Warden => {
   }
 }
 
-/** When a process was started, in the kernel's ticks; `-` where that is not to be known here. */
+/** The time at which a process was started, in the kernel's ticks; `-` where it is not known here. */
 export const startOf = (pid: number): string => {
   if (process.platform !== "linux") return "-"
   try {

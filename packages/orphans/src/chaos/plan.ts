@@ -8,7 +8,7 @@ export type Work = "waits" | "answers" | "fails" | "dies" | "spins" | "blocks" |
 
 export interface Shape {
   readonly work: Work
-  /** Milliseconds until it answers or fails, and how long its finalizer takes. */
+  /** Milliseconds until a handler answers or fails, and those of its finalizer. */
   readonly millis: number
   readonly below: ReadonlyArray<Shape>
 }

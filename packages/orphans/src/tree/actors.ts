@@ -53,7 +53,7 @@ const block = (state: typeof Doing.Type, depth: number): void => {
   else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
 }
 
-/** In the state of that name it runs a program of its own, as long as the work does. */
+/** Runs a program of the actor's own in the state of that name, as long as the work does. */
 export const withProgram = <A, E, R>(
   state: typeof Doing.Type,
   work: Effect.Effect<A, E, R>

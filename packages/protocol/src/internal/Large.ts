@@ -61,7 +61,7 @@ interface Reading {
 let writing: Writing | undefined
 let reading: Reading | undefined
 
-/** On every platform, though no library of types for all of them has it. */
+/** A global of every platform that no library of types for all of them has. */
 const { TextDecoder, TextEncoder } = globalThis as unknown as {
   readonly TextEncoder: new() => { readonly encode: (text: string) => Uint8Array }
   readonly TextDecoder: new(label: string, options: { readonly fatal: boolean; readonly ignoreBOM: boolean }) => {

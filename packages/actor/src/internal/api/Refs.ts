@@ -144,7 +144,7 @@ export const self: {
       ? listed(expected)
       : expected.endpoints.map(({ name }) => ({ name, module: null }))
     const served = Array.from(local.handlers.keys(), (name) => ({ name, module: null }))
-    // While its layers are built nothing is served yet: what they say of it is believed.
+    // An actor serves nothing while its layers are built, so their references to it are believed.
     const known = served.length === 0 && isExposed(expected) ? exposed : served
     const problem = mismatch({ actor: info.id, path, service: service ?? null, exposed: known }, expected)
     return problem === undefined

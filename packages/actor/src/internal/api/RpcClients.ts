@@ -97,7 +97,7 @@ const send = (
 ): Effect.Effect<Last, ActorError> => {
   const { id } = request
   const call = callOf(endpoint, payloadOf(session, request)) as never
-  // Written when it is run, and not when it is made.
+  // Writes the end when it is run, and not when it is made.
   const end = (exit: Exit.Exit<unknown>): Last =>
     Effect.suspend(() => write({ _tag: "Exit", clientId: 0, requestId: id, exit: exit as never }))
   const onFailure = (error: unknown): Effect.Effect<Last, ActorError> =>

@@ -157,9 +157,9 @@ export interface Startable<in out Self, Name extends string, out Uses, in out Co
    * that must be given has the second alone: `Counter.layer({ config: { start: 7 } })`.
    */
   readonly layer: LayerOfService<Self, Uses, Config>
-  /** For types alone. */
+  /** A phantom field, for types alone. */
   readonly "~uses": Uses
-  /** For types alone: its settings as a start takes them, `never` where it has none. */
+  /** A phantom field: the settings as a start takes them, `never` where it has none. */
   readonly "~config": Config
 }
 type LayerOfService<Self, Uses, Config> = [Config] extends [never]
@@ -181,7 +181,7 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
   /** A call for every endpoint, run in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements it: `build` runs once, in the actor, before it is ready. `layer` closes what is still open of it, of its
+   * Implements the Service: `build` runs once, in the actor, before it is ready. `layer` closes what is still open of it, of its
    * handlers and of `main`.
    */
   readonly serve: <
@@ -217,7 +217,7 @@ export interface ConfiguredServiceClass<
   /** A call for every endpoint, run in the Service of the context. */
   readonly calls: Calls<Eps, Self>
   /**
-   * Implements it: `build` runs once, in the actor, with the settings of this start. `layer` may be a function of them,
+   * Implements the Service: `build` runs once, in the actor, with the settings of this start. `layer` may be a function of them,
    * too; the rest is as without settings.
    */
   readonly serve: {
@@ -258,7 +258,7 @@ export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs 
   extends Startable<Self, Name, Uses>
 {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
-  /** Implements it with the Layer of its handlers and of its middleware, as Effect's own RpcServer takes it. */
+  /** Implements the Service with the Layer of its handlers and of its middleware, as Effect's own RpcServer takes it. */
   readonly serveRpc: <L>(
     layer: Layer.Layer<L, any, Uses | ActorRuntime> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
@@ -282,7 +282,7 @@ export interface ConfiguredGroupServiceClass<
   C extends Settings.SettingsSchema
 > extends Startable<Self, Name, Uses, Settings.SettingsInput<C>> {
   new(_: never): Context.ServiceClass.Shape<Name, Portal<Self>> & { readonly "~endpoints": never }
-  /** Implements it with the Layer that the settings of this start give. */
+  /** Implements the Service with the Layer that the settings of this start give. */
   readonly serveRpc: <L>(
     layer: (config: SchemaOf<C>["Type"]) => LayerOf<L, Uses> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>

@@ -45,7 +45,7 @@ export interface Policy {
    * The children that are stopped and started for the death of one. Default: `"dependants"`, the dead one and all that use it.
    */
   readonly strategy?: Machine.Strategy | undefined
-  /** More deaths than `restarts` within the time, and the supervisor gives up. Default: 3 within 5 seconds. */
+  /** The supervisor gives up at more deaths than `restarts` within the time. Default: 3 within 5 seconds. */
   readonly intensity?: { readonly restarts: number; readonly within: Duration.Input } | undefined
   /**
    * The waits before starts, given the exit that each follows. Begins anew after a window without a death; where it ends,

@@ -375,7 +375,7 @@ export class PeerChannel {
       this.frames = Frame.drop(this.frames, (message as Message.FromCallee).dialog)
     }
     const port = this.ports.get((message as Message.FromCallee).dialog)
-    // Most words by far: nothing is made for them.
+    // The path of most words, which allocates nothing.
     if (port !== undefined && Connection.delivers(this.state, port.side, message._tag)) {
       return port.heard(message as Message.FromCallee & Message.FromCaller)
     }

@@ -22,7 +22,7 @@ import type { Connection } from "../transport/Transport.ts"
 /** Bytes that leave before the end of the turn: a dozen calls, or two chunks of small items. */
 const flushThresholdBytes = 1024
 
-/** While this many bytes wait for room no dialog begins: its payload would only wait with them. */
+/** Bytes that wait for room. Above them no dialog begins, because its payload would only wait, too. */
 const maxQueuedBytes = 256 * 1024
 
 type Flow = "room" | "full" | "closed"
@@ -190,7 +190,7 @@ export class Writer {
     // One part in any case: small words come again and again.
     this.collectPart()
     this.flush()
-    // At least one of each kind, however full it is again: neither waits for the other for ever.
+    // Lets at least one of each kind pass, however full the connection is: neither waits for the other for ever.
     if (this.departure.waiting.length === 0) {
       do this.waiting.wakeFirst()
       while (!this.isFull && !this.waiting.isEmpty)

@@ -19,6 +19,6 @@ export const report = (
     events.publish({ _tag: "ConnectionFailed", actor, text })
     Effect.runForkWith(context ?? Context.empty())(Effect.logError(text, thrown))
   } catch {
-    // If even that throws, the open dialogs end all the same.
+    // A report that throws leaves the open dialogs to their end all the same.
   }
 }

@@ -62,7 +62,7 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   readonly receiveNow: Effect.Effect<Option.Option<Receive>, E | ActorError | Cause.Done>
   /** Everything still to come. */
   readonly toStream: Stream.Stream<Receive, E | ActorError>
-  /** Sends what it is given, then ends our half. */
+  /** A Sink that sends its input, then ends our half. */
   readonly toSink: Sink.Sink<void, Send, never, E | ActorError>
   /**
    * Both directions as one Channel: what it reads is sent, and ends our half at its end; what it writes is received. An
@@ -163,7 +163,7 @@ export interface Dialog<out First, in Send, out Receive, out A, out E> {
   readonly stream: MsgStream<Send, Receive, E>
   /** The callee's result, as often as it is asked for. After our own cancel it fails with our `ContextCancelled`. */
   readonly result: Effect.Effect<A, E | ActorError>
-  /** How it ended, if it has: never waits, never fails. */
+  /** The end of the dialog, if it has ended: never waits, never fails. */
   readonly outcome: Effect.Effect<Option.Option<Exit.Exit<A, E | ActorError>>>
   /** Asks the callee to stop, and waits for its last word (bounded). Does not interrupt our own body. */
   readonly cancel: (reason?: string) => Effect.Effect<void>

@@ -37,7 +37,7 @@ export interface AnyEndpoint {
   readonly payload: Schema.Top
   readonly success: Schema.Top
   readonly error: Schema.Top
-  /** Doing it twice is as good as doing it once. */
+  /** True when doing it twice is as good as doing it once. */
   readonly idempotent?: boolean
   /** A dialog's first value, and its messages towards the actor and from it. */
   readonly started?: Schema.Top

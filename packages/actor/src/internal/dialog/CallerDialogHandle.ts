@@ -289,7 +289,7 @@ class OpenDialog {
   }
 
   private settled(settled: Settled): void {
-    // Deciding how it ended is synchronous: decoding only. An error thrown in it is its end.
+    // Deciding the end of the dialog is synchronous: decoding only. An error thrown in it is its end.
     const exit = Effect.runSyncExit(Effect.suspend(() => outcome(settled, this.endpoint, this.channel, this.callee)))
     Deferred.doneUnsafe(this.last, exit)
     this.outlet?.release()

@@ -124,7 +124,7 @@ export const withoutCaller: <R>(context: Context.Context<R>) => Context.Context<
 export const onOwnAccount = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(effect, withoutCaller as (context: Context.Context<R>) => Context.Context<R>)
 
-/** In whose name this fiber's calls are cancelled when it is interrupted. */
+/** The author in whose name this fiber's calls are cancelled when it is interrupted. */
 export const cancellationOf = (fiber: Fiber.Fiber<unknown, unknown>, env: DialogContext, bound: number): Cancellation =>
   fiber.getRef(CurrentDialog)?.cancellation ?? env.cancellation() ??
     { by: env.self, reason: "interrupted", deadline: bound }

@@ -137,13 +137,13 @@ export class Dispatcher {
     for (const dialog of Array.from(this.running)) dialog.failWith(error, cancellation)
   }
 
-  /** When the last handler has ended. */
+  /** Resolves when the last handler has ended. */
   readonly awaitIdle: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.running.size === 0) return resume(Effect.void)
     return Effect.sync(this.idle.add(() => resume(Effect.void)))
   })
 
-  /** When no dialog runs but those of the runtime itself. */
+  /** Resolves when no dialog runs but those of the runtime itself. */
   readonly awaitQuiet: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.calls === 0) return resume(Effect.void)
     return Effect.sync(this.quiet.add(() => resume(Effect.void)))

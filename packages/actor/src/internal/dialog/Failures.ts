@@ -200,7 +200,7 @@ export const cleanupFailureOf = (
     case "Fail": {
       const error = codecs(endpoint).error.decode(failure.error)
       return error.ok
-        // As here: a finalizer that fails, which its type denies, adds its failure to the interruption.
+        // A far finalizer that fails, which its type denies, adds its failure to the interruption, as a local one does.
         ? Cause.fail(error.value) as Cause.Cause<never>
         : Cause.die(unreadable(failure, peer))
     }

@@ -68,7 +68,7 @@ export interface Prepared {
 /** One dialog of ours. */
 export class OutgoingDialog implements CallerPort {
   readonly side = "caller"
-  /** 0 until it has begun. */
+  /** The number of the dialog, 0 until it has begun. */
   id = 0
   state: Dialog.CallerState<ActorError>
   private readonly channel: PeerChannel

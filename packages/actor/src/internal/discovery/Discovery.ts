@@ -52,7 +52,7 @@ export interface DiscoveryTree {
  * @since 0.1.0
  */
 export class Discovery extends Context.Service<Discovery, {
-  /** Opens it for a tree; it is closed with the Scope, after the last actor. */
+  /** Opens a Discovery for a tree; it is closed with the Scope, after the last actor. */
   readonly open: (tree: DiscoveryTree) => Effect.Effect<Directory, RuntimeLayerError, Scope.Scope>
 }>()("@furrow/actor/Discovery") {}
 

@@ -343,7 +343,7 @@ export class Peers {
       let done = false
       channel.onHandshake((result) => {
         done = true
-        // In this turn: an interruption that comes now finds the connection where it belongs.
+        // Stored in this turn: an interruption that comes now finds the connection in its place.
         if (result._tag === "Open") {
           this.input({ _tag: "Welcomed", peer: ref.actor.uuid, connection: channel })
           return resume(Effect.void)
@@ -385,7 +385,7 @@ export class Peers {
     })
   }
 
-  /** When the connection to a peer has ended, and whether the peer had said goodbye. */
+  /** Resolves when the connection to a peer has ended, with whether the peer had said goodbye. */
   ended(channel: PeerChannel): Effect.Effect<boolean> {
     return Effect.callback((resume) =>
       Effect.sync(channel.whenClosed(() => resume(Effect.sync(() => channel.bye !== undefined))))
@@ -409,7 +409,7 @@ export class Peers {
     this.input({ _tag: "Close", how: "leave" })
   }
 
-  /** As if the process had been killed: every connection is cut. */
+  /** Cuts every connection, as if the process had been killed. */
   destroy(): void {
     this.stopListening()
     this.input({ _tag: "Close", how: "cut" })

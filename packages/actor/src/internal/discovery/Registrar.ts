@@ -114,7 +114,7 @@ const isSameRole = (a: Entry, b: Entry): boolean =>
 const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const { name, uuid } = entry.actor
   const known = heldOf(state, uuid)?.entry
-  // Said twice it is still one claim.
+  // A claim that is said twice is still one claim.
   if (known !== undefined) {
     return [state, known.actor.name === name && isSame(known.path, entry.path) ? nothing : orphan]
   }

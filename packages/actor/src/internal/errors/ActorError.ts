@@ -276,7 +276,7 @@ export class ActorBusy extends Schema.TaggedError<ActorBusy>()("ActorBusy", {
   endpoint: Schema.String,
   limit: Schema.Int
 }) {
-  /** True when its owner drains it: it begins nothing any more. */
+  /** True when the owner drains the actor, which begins no call any more. */
   get isDraining(): boolean {
     return this.limit === 0
   }
@@ -582,7 +582,7 @@ const classes = [
   RemoteActorError
 ] as const
 
-/** Any of them, as data: an exit that crosses holds one. */
+/** Any error of an actor, as data: an exit that crosses holds one. */
 export const AnyActorError = Schema.Union(classes)
 
 /**

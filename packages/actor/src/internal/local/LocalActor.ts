@@ -44,7 +44,7 @@ export interface ChildEntry {
   readonly connected: Effect.Effect<PeerChannel | undefined>
   /** The actor has been asked to end, or is ending by itself. */
   readonly isEnding: boolean
-  /** Ends it in the name of a cancellation, and waits until it is gone. */
+  /** Ends the actor in the name of a cancellation, and waits until it is gone. */
   readonly end: (cancellation: Cancellation) => Effect.Effect<void>
   readonly wait: Effect.Effect<ActorExit>
   /** Waits for the end as `wait` does, and handles it: the end is no failure. */
@@ -66,9 +66,9 @@ export interface Life {
   readonly ending: () => Ending | undefined
   /** The actor was told from outside to end, and its parent is to end it. */
   readonly isLeaving: () => boolean
-  /** Ends it as if its main had returned. Absent in a root, which ends as its program does. */
+  /** Ends the actor as if its main had returned. Absent in a root, which ends as its program does. */
   readonly exit?: ((reason: string) => void) | undefined
-  /** Ends it as if its main had failed. Absent in a root, as `exit`. */
+  /** Ends the actor as if its main had failed. Absent in a root, as `exit`. */
   readonly fail?: ((error: unknown) => void) | undefined
   /** From here on no call begins. Absent in a root, which is never drained. */
   readonly drain?: (() => void) | undefined
@@ -214,7 +214,7 @@ export class LocalActor {
     return this.life.fail
   }
 
-  /** True when what it owns is ended by the scopes that own it, now or soon. */
+  /** True when the scopes of the actor end its children, now or soon. */
   get isEnding(): boolean {
     return this.ending !== undefined || this.isLeaving || this.life.isLeaving()
   }

@@ -107,7 +107,7 @@ const credentialsOf = ({ run, secret, tree }: PlatformSpec): Credentials["Servic
   secret: Redacted.make(secret, { label: "the secret of a tree" })
 })
 
-/** In an actor that has the plans themselves: nothing is imported. */
+/** Builds the platform of an actor that has the plans themselves: nothing is imported. */
 export const fromPlans = (
   plans: Plans,
   spec: PlatformSpec,

@@ -131,7 +131,7 @@ export const buildContext = <I, E, R>(
       }
     ))
 
-/** In an actor: imports the module of a plan and makes its Layer, with the settings that crossed. */
+/** Imports, in an actor, the module of a plan and makes its Layer, with the settings that crossed. */
 export const revive = (
   kind: Kind,
   { key, module, settings }: PortableData,

@@ -41,7 +41,7 @@ export interface Settings {
 interface Worker {
   readonly portal: Portal.Portal<any>
   readonly actor: ActorId
-  /** When its memory was looked at last; `Infinity` while it is. */
+  /** The time of the last look at the worker's memory; `Infinity` during one. */
   measuredAt: number
 }
 
@@ -56,14 +56,14 @@ export class Task implements Table.Ticket {
   readonly patient: boolean
   /** The endpoint of a task that is one call. */
   readonly endpoint: AnyEndpoint | undefined
-  /** How often it may still be given to another worker. */
+  /** The number of times that the task may still be given to another worker. */
   retries: number
   /** The task's worker, from when it has been told of it; it stays that until the task asks again. */
   worker: Worker | undefined
   /** Why no worker will have it. */
   failure: Cause.Cause<ActorError | PoolFull> | undefined
   wake: (() => void) | undefined
-  /** Since when it waits, or runs; below 0 in the moment in which it asks. */
+  /** The time since when the task waits, or runs; below 0 in the moment in which it asks. */
   since = 0
   /** The task is counted as over. */
   isOver = false
@@ -110,7 +110,7 @@ export class OpenPool {
   readonly name: string
   readonly table: Table.Table
   readonly counts = new Counts.Counts()
-  /** Without the caller of `make`: what runs for the pool belongs to no trace or deadline. */
+  /** A context without the caller of `make`: work for the pool belongs to no trace or deadline. */
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
   private readonly settings: Settings

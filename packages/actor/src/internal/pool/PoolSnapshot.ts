@@ -23,11 +23,11 @@ export interface WorkerSnapshot {
   readonly state: "starting" | "backing" | "idle" | "busy" | "condemned"
   /** The actor, once it is ready. */
   readonly actor: ActorId | undefined
-  /** Tasks that it has. */
+  /** Tasks that the worker has. */
   readonly running: number
-  /** Tasks that it was given in its life; 0 where it is condemned. */
+  /** Tasks that the worker was given in its life; 0 where it is condemned. */
   readonly served: number
-  /** Why it is condemned. */
+  /** The reason for which the worker is condemned. */
   readonly why: Reason | undefined
 }
 

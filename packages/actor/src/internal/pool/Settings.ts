@@ -23,7 +23,7 @@ export interface Size {
 }
 
 /**
- * When a worker is replaced though nothing is wrong with it. Its tasks are over first. Default: never.
+ * Conditions under which a sound worker is replaced. Its tasks are over first. Default: never.
  *
  * @category models
  * @since 0.1.0
@@ -31,10 +31,10 @@ export interface Size {
 export interface Recycle {
   /** Replaces a worker after this number of tasks. */
   readonly tasks?: number | undefined
-  /** When it has lived for so long. */
+  /** Replaces a worker at this age. */
   readonly age?: Duration.Input | undefined
   /**
-   * When its process has this many MiB of resident memory, buffers and native memory included. Looked at after a task, once
+   * Replaces a worker whose process has this many MiB of resident memory, buffers and native memory included. Looked at after a task, once
    * a second at most.
    */
   readonly memory?: number | undefined

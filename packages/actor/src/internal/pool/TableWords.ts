@@ -19,9 +19,9 @@ export const reasons = ["lost", "left", "stuck", "tasks", "age", "memory", "spar
 export type Reason = (typeof reasons)[number]
 
 interface Live {
-  /** When its worker became ready. */
+  /** The time at which the worker became ready. */
   readonly born: number
-  /** Tasks it was given. */
+  /** Tasks that the worker was given. */
   readonly served: number
 }
 
@@ -84,7 +84,7 @@ export interface Table {
   row: Row | undefined
   /** Tasks that workers have. */
   running: number
-  /** When a `Tick` was asked for. */
+  /** The time for which a `Tick` was asked. */
   wakeAt: number
   ids: number
 }

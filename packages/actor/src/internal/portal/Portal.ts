@@ -288,7 +288,7 @@ const addressing = (prefix: string | undefined) => {
   }
 }
 
-/** For programs without types, which hand over something else: a mistake of theirs, named here. */
+/** Names the mistake of a program without types that hands over something else. */
 const noCall = (kind: AnyEndpoint["kind"]): TypeError =>
   new TypeError(
     `an actor is asked with a ${kind} as data: the return value of an endpoint, as in \`isPrime({ n: 7 })\`. A plain ` +

@@ -80,11 +80,11 @@ export interface ActorMainOptions {
   readonly onReady?: ((rehearsal: Iterator<void>) => void) | undefined
   /** The actor begins to end: what a platform still does on the side would take the time of its last words. */
   readonly onEnding?: (() => void) | undefined
-  /** When what has been written to stdout and stderr has left the process: a slow reader keeps it waiting. */
+  /** Resolves when the output of the process has left it: a slow reader keeps it waiting. */
   readonly written?: (() => Promise<void>) | undefined
 }
 
-/** How far it came, and what it failed with. */
+/** The step that the start reached, and its failure. */
 export class BootFailed {
   readonly step: SpawnStep
   readonly error: unknown

@@ -106,11 +106,11 @@ class Living {
     this.greet()
   }
 
-  /** As if its process was killed: nothing more is said, and everything it runs is interrupted. */
+  /** Ends an actor as if its process was killed: no word is said, and all its fibers are interrupted. */
   kill(): void {
     this.isKilled = true
     this.release()
-    // Without a process that exits, its connections must be cut here.
+    // An actor without a process of its own has its connections cut here.
     this.booted?.local.reach?.peers.destroy()
   }
 

@@ -85,7 +85,7 @@ export type Input<F> =
   | { readonly _tag: "MainInterrupted" }
   /** The actor's owner wants no new calls to begin. */
   | { readonly _tag: "Drain" }
-  /** Work in it ends the whole actor (`Actor.exit`). */
+  /** Code of the actor ends the whole actor (`Actor.exit`). */
   | { readonly _tag: "Exit"; readonly reason: string }
   | { readonly _tag: "ParentLost" }
   /** `Leave` had no answer in time. */

@@ -127,7 +127,7 @@ const deferred = (directory: () => Directory): Directory => ({
   watch: (name) => Stream.suspend(() => directory().watch(name))
 })
 
-/** Opens it for a tree. Its error, or its silence, is the failure of a Layer of the platform. */
+/** Opens the driver for a tree. Its error, or its silence, is the failure of a Layer of the platform. */
 const openDiscovery = (
   discovery: Discovery["Service"],
   local: DiscoveryTree

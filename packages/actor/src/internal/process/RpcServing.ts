@@ -217,7 +217,7 @@ class Session {
     if (this.requests.size === 0) this.idlers.wake()
   }
 
-  /** When none of its requests runs any more. */
+  /** Resolves when no request of the client runs any more. */
   readonly idle: Effect.Effect<void> = Effect.callback<void>((resume) => {
     if (this.requests.size === 0) return resume(Effect.void)
     const forget = this.idlers.add(() => resume(Effect.void))
@@ -270,7 +270,7 @@ class Request {
     if (this.exit !== undefined) this.ended?.(this.exit)
   }
 
-  /** How it ended for its caller: one that discards the answer goes at the acknowledgement. */
+  /** The end of a request for its caller: one that discards the answer goes at the acknowledgement. */
   get exit(): RpcRequest.AnyExit | undefined {
     return this.state._tag === "Settled" || this.discard && this.state._tag === "Closing" ? this.state.exit : undefined
   }

@@ -57,7 +57,7 @@ export interface AnyService {
 export interface ServedInside {
   readonly "~furrow/Served": () => never
   readonly key: string
-  /** The class it implements: endpoints and uses. */
+  /** The class that is implemented, with endpoints and uses. */
   readonly service: () => AnyService
   /** Loads the implementation, which is made of the settings in force. */
   readonly load: () => Promise<(settings: any) => Implementation>

@@ -26,7 +26,7 @@ export const ActorRefData = Schema.Struct({
   path: Schema.Array(Schema.String),
   /** The key of the Service it is, if it is one. */
   service: Schema.NullOr(Schema.String),
-  /** The endpoints it serves; without their modules if it is a Service. */
+  /** The endpoints that the actor serves; without their modules if it is a Service. */
   exposed: Schema.Array(Schema.Struct({ name: Schema.String, module: Schema.NullOr(Schema.String) }))
 })
 export type ActorRefData = typeof ActorRefData.Type

@@ -32,7 +32,7 @@ export interface Timeouts {
   readonly terminate: number
   /** The time after the end of the connection for the exit status and the last lines on stderr. */
   readonly explain: number
-  /** For the last logs of an actor to leave. */
+  /** The time for the last logs of an actor to leave. */
   readonly logs: number
   /** The time from the wish for a portal to an open connection: to be told where the actor listens, to dial, to greet. */
   readonly connect: number

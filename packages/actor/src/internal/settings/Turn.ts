@@ -21,9 +21,9 @@ import type { ActorId } from "../errors/ActorError.ts"
 export interface Turn {
   /** Runs the job when the code that runs now is done. Jobs of one lane keep their order. */
   readonly later: (job: () => void, lane: object) => void
-  /** As `later`, after timers and other connections have had their turn. */
+  /** Runs a job as `later` does, after timers and other connections have had their turn. */
   readonly rest: (job: () => void, lane: object) => void
-  /** As `later`, for bytes of another process: they may be late, and those behind them with them. */
+  /** Runs a job as `later` does, for bytes of another process: they may be late, and those behind them, too. */
   readonly receive: (job: () => void, lane: object) => void
   /** Runs a job that code of another process asks for: at once where all of them share one event loop. */
   readonly enter: (job: () => void) => void
@@ -70,7 +70,7 @@ export const eventLoop: Turn = {
   enter: (job) => job(),
   outside: (promise) => Effect.tryPromise({ try: promise, catch: identity }),
   pid: process?.pid ?? 0,
-  // Read where it is used: Node loads Web Crypto at the first look, which is a twentieth of an actor's start.
+  // Reads Web Crypto where it is used: Node loads Web Crypto at the first look, which is a twentieth of an actor's start.
   uuid: () => host.crypto.randomUUID(),
   hold: () => {},
   start: (_, context) => context,

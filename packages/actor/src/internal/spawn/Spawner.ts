@@ -70,14 +70,14 @@ export interface SpawnOptions {
    */
   readonly argv?: ReadonlyArray<string> | undefined
   /**
-   * More arguments for the JavaScript runtime, after those it inherits. A relative path among them means the actor's working
+   * More arguments for the JavaScript runtime, after those that the actor inherits. A relative path among them means the actor's working
    * directory; in those it inherits, the directory where the parent was started.
    */
   readonly execArgv?: ReadonlyArray<string> | undefined
-  /** The place where its stdout goes. Default: that of its spawner, else its parent's stdout. */
+  /** The target of the actor's stdout. Default: that of its spawner, else its parent's stdout. */
   readonly stdout?: Output | undefined
   /**
-   * The place where its stderr goes. Default: that of its spawner, else its parent's stderr. Its last lines are kept for
+   * The target of the actor's stderr. Default: that of its spawner, else its parent's stderr. Its last lines are kept for
    * errors, unless it is inherited.
    */
   readonly stderr?: Output | undefined

@@ -134,7 +134,7 @@ export class Receiving {
     if (!(slot instanceof Slot)) return { _tag: "Item", place: slot, item: slot }
     if (slot.state._tag === "Open" && this.rule._tag === "Always") {
       const { decided } = this.rule
-      // Left as it is: where this receiver ends, another one may let it through.
+      // Leaves the item as it is: after this receiver's end another one may let it through.
       if (decided._tag === "Fail") return { _tag: "Fail", place, failure: this.failure(slot), refused: slot.count }
       if (decided._tag !== "Cancel") this.settle(slot, decided)
     }

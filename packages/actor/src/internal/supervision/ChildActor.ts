@@ -201,7 +201,7 @@ export class ChildActor {
     return this.gone
   })
 
-  /** How it ended, once it is reaped. */
+  /** The exit of the actor, once it is reaped. */
   readonly wait: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))
     return Effect.sync(forget)

@@ -22,7 +22,7 @@ export interface Told {
 /** An incarnation that is up. A child that is no actor has no portal. */
 export interface Incarnation {
   readonly portal: AnyPortal | undefined
-  /** Tells of its end, also of one that has happened already. */
+  /** Calls back at the end of the actor, also at one that has happened already. */
   readonly watch: (told: Told) => void
   /** An incarnation that started behind takes over the name of another actor, and begins its main. */
   readonly takeOver?: ((from: string | undefined) => Effect.Effect<void, ActorError>) | undefined

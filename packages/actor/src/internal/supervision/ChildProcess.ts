@@ -44,7 +44,7 @@ export class ChildProcess {
     return Array.isArray(lines) ? lines.map(String) : []
   }
 
-  /** Waits for its end no longer than the bound. */
+  /** Waits for the end of the process no longer than the bound. */
   awaitEnd(millis: number, done: () => void): void {
     let waiting = true
     const finish = () => {

@@ -42,7 +42,7 @@ export type Phase =
 export interface State<Child, Job> {
   readonly phase: Phase
   readonly children: ReadonlyMap<Child, { readonly awaited: boolean }>
-  /** True when its owner dismissed it: such an answer is no failure. */
+  /** True when the owner dismissed the job: such an answer is no failure. */
   readonly jobs: ReadonlyMap<Job, { readonly dismissed: boolean }>
   readonly first: Cause.Cause<unknown> | undefined
   /** The cause of a body that was interrupted and failed in its cleanup. */
@@ -63,7 +63,7 @@ export interface State<Child, Job> {
 export interface End<Child> {
   readonly child: Child
   readonly exit: ActorExit
-  /** Failures of its cleanup after the region had ended it. */
+  /** Failures of an actor's cleanup after the region had ended it. */
   readonly raised: ReadonlyArray<Boxed>
 }
 

@@ -48,7 +48,7 @@ export interface State {
   readonly end: End
   /** The author of its end here, with the reason: its owner, or itself where it asked to leave. */
   readonly cancellation: Cancellation | undefined
-  /** Why it asks to leave, if it does. */
+  /** The reason with which the actor asks to leave, if it does. */
   readonly leave: string | undefined
   /** CancelActor was sent: its finalizers were to run. */
   readonly asked: boolean
@@ -64,7 +64,7 @@ export interface State {
   readonly forced: { readonly signal: string; readonly reason: string } | undefined
   /** Monitors of this process that wait for its end. An end that a monitor hears is no failure. */
   readonly monitors: number
-  /** How it ended; set with the last rung. */
+  /** The exit of the actor; set with the last rung. */
   readonly exit: ActorExit | undefined
 }
 
@@ -209,7 +209,7 @@ const ended = (state: State, end: End, lines: ReadonlyArray<string>): Step => {
   return [{ ...next, exit: exitOf(lost, lines) }, [...told, ...actions]]
 }
 
-/** How its process went, in the words of an error. */
+/** The end of the process, in the words of an error. */
 const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>): Lost => {
   if (end._tag === "Running" || end._tag === "Disconnected") return { _tag: "ConnectionClosed" }
   if (isAbort(end) && lines.some((line) => outOfMemory.test(line))) {
@@ -281,7 +281,7 @@ const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): Read
 export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
   exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
 
-/** True when its end was heard by a monitor: as it was in the moment of the end. */
+/** True when a monitor heard the end: as it was in the moment of the end. */
 export const isHandled = ({ exit, monitors }: State): boolean => exit !== undefined && monitors > 0
 
 /** How the actor ended, of everything that is known of it. */

@@ -53,7 +53,7 @@ export const start = (
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
-      // As text also where a program in JavaScript, or a bundler, has left it out: a request without one is no Service.
+      // A text, also where a program in JavaScript or a bundler has left the key out: a request without one is no Service.
       module: spec.service && String(spec.service.module),
       options: spec.options
     }

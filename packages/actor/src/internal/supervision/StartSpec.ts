@@ -15,7 +15,7 @@ export interface StartSpec {
   readonly name: string
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
   readonly options: SpawnOptions
-  /** The Service it is to be, and where the calls of the Services it uses go. */
+  /** The Service that the actor is to be, and the targets of calls to the Services it uses. */
   readonly service?: ServiceSpec | undefined
   /** The Service that it serves: an actor of functions serves its definitions. */
   readonly endpoints?: ReadonlyArray<string> | undefined
@@ -43,7 +43,7 @@ export const entryOf = (
   unique: unique ?? false
 })
 
-/** As long as a name may be: it stands on command lines and in every message about the actor. */
+/** Characters of the longest name, which stands on command lines and in every message about the actor. */
 const maxNameChars = 1024
 
 /** The reason why this cannot be a name. */

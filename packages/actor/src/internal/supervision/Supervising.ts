@@ -39,7 +39,7 @@ export interface SupervisingOptions {
   readonly standbyBackoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   readonly holdMillis: number
   readonly children: ReadonlyArray<ChildPlan>
-  /** Why its actors end where it is closed. Default: their Layer was. */
+  /** The reason with which the actors end when the supervisor is closed. Default: the end of their Layer. */
   readonly closingReason?: string | undefined
 }
 
@@ -101,7 +101,7 @@ export class Supervising {
     return Deferred.await(this.booted)
   })
 
-  /** Why it has ended, once nothing of it is left. */
+  /** The reason of the supervisor's end, once nothing of it is left. */
   readonly ended: Effect.Effect<Machine.Why> = Effect.suspend(() => Deferred.await(this.closed))
 
   /** Stops all children in reverse order. Fails as a finalizer where the cleanup of one failed. */
@@ -295,7 +295,7 @@ export class Supervising {
 
   // ---- stops and restarts by hand -----------------------------------------------------------------------------------
 
-  /** Waits until it is so, or will not be. */
+  /** Waits until the change by hand is done, or cannot happen any more. */
   private byHand(key: string, what: "restart" | "stop" | "start", member: Member): Effect.Effect<void, ActorError> {
     return Effect.callback((resume) => {
       const find = () =>

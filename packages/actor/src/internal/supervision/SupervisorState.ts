@@ -274,7 +274,7 @@ export const stateOf = (state: State, { goal, incarnation, status }: Child): Chi
 /** The child serves, and nothing speaks against it. */
 export const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
-/** Something that it uses, however far down, serves no more, and how that ended is not known yet. */
+/** True when a child that it uses, at any depth, serves no more, and the exit is not known yet. */
 export const usesSilent = ({ children }: State, { key, uses }: Child): boolean =>
   uses.length > 0 &&
   children.some((dying) =>
@@ -311,5 +311,5 @@ export const isNewer = ({ behind, incarnation, retired, status }: Child, upTo: n
   (status === "Down" || incarnation > upTo) && (behind === undefined || behind.incarnation > upTo) &&
   retired.every((one) => one.incarnation > upTo)
 
-/** Nothing of it is left. */
+/** True when no incarnation of the child is left. */
 export const isGone = (child: Child): boolean => isNewer(child, Infinity)

@@ -50,7 +50,7 @@ interface Subscriber {
   readonly id: number
   readonly keys: ReadonlySet<string> | undefined
   readonly overflow: Overflow
-  /** Published before it came, and still to be given: they take no room of those that follow. */
+  /** Messages published before the subscriber came, and still to be given: they take no room of later ones. */
   replayed: Array<Message>
   queue: Array<Message>
   bytes: number

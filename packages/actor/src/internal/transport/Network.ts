@@ -22,7 +22,7 @@ export interface Network {
   readonly listen: (actor: ActorId, accept: (connection: Connection) => void) => Effect.Effect<Doors, TransportError>
   /** Connects to the first of these that can be dialled. */
   readonly dial: (addresses: ReadonlyArray<Address>) => Effect.Effect<Connection, TransportError>
-  /** For one connection. `undefined` if no other process can dial: no proof is asked for then. */
+  /** Makes the authenticator of one connection. `undefined` if no other process can dial: no proof is asked for then. */
   readonly authenticator: (() => Authenticator) | undefined
   readonly forget: (actor: ActorId) => void
 }
@@ -53,7 +53,7 @@ const isListener = (u: Partial<Listener> | undefined) => typeof u?.address === "
 const isConnection = (u: Partial<Connection> | undefined) =>
   typeof u?.start === "function" && typeof u.destroy === "function"
 
-/** Each of them, also where one throws; the first that was thrown is thrown afterwards. */
+/** Calls each function, also where one throws; the first error is thrown afterwards. */
 const each = <A>(all: ReadonlyArray<A>, act: (one: A) => void): void => {
   const thrown: Array<unknown> = []
   for (const one of all) {
@@ -117,7 +117,7 @@ const listenAll = (
     return Effect.as(Effect.onError(listening, () => Effect.sync(close)), { addresses, close })
   })
 
-/** In the order of the transports, which is that of preference; each address by the transport whose it is. */
+/** Dials the addresses in the order of the transports, which is that of preference, each by its transport. */
 const dialFirst = (
   drivers: ReadonlyArray<Driver>,
   addresses: ReadonlyArray<Address>

@@ -26,7 +26,7 @@ export interface ConnectionHandlers {
   readonly drain: () => void
   /** No more data will come; said once. `reason` where it is not a clean end. */
   readonly end: (reason: string | undefined) => void
-  /** For a connection that can read into memory it is given; any other hands over chunks of its own by `data`. */
+  /** Gives memory to a connection that can read into it; any other hands over chunks of its own by `data`. */
   readonly direct?: DirectHandlers | undefined
 }
 
@@ -42,7 +42,7 @@ export interface DirectHandlers {
   readonly room: () => Uint8Array | undefined
   /** This many bytes have been read into the room that was given last. */
   readonly filled: (size: number) => void
-  /** As `data`, but the bytes belong to the connection again once it returns. */
+  /** Takes bytes as `data` does, but they belong to the connection again once it returns. */
   readonly lend: (bytes: Uint8Array) => void
 }
 
@@ -145,7 +145,7 @@ export class TransportDriver extends Context.Service<TransportDriver, {
     actor: ActorId,
     accept: (connection: Connection) => void
   ) => Effect.Effect<Listener, TransportError>
-  /** Interrupting it gives the connection up. */
+  /** Dials an address. Interrupting the dial gives the connection up. */
   readonly dial: (address: Address) => Effect.Effect<Connection, TransportError>
   /** Removes what an actor below us left when it died; never throws. */
   readonly forget?: ((actor: ActorId) => void) | undefined

@@ -8,7 +8,7 @@ const net = (): typeof Net => process.getBuiltinModule("node:net")
 
 /** Between two attempts. */
 const pauseMillis = 50
-/** For one attempt: a full backlog does not answer at all. */
+/** Milliseconds for one attempt: a full backlog does not answer at all. */
 const attemptMillis = 1000
 
 const attempt = (where: Net.NetConnectOpts): Effect.Effect<boolean> =>

@@ -140,7 +140,7 @@ export class Running {
     })
   }
 
-  /** Ends it and waits until it is gone, no longer than its bounds. */
+  /** Ends the program and waits until it is gone, no longer than its bounds. */
   readonly stop: Effect.Effect<void> = Effect.suspend(() => {
     const { name, stopMillis, stopSignal } = this.options
     this.state = Life.step(this.state, { _tag: "Stop" })

@@ -15,7 +15,7 @@ export type Job = () => void
 export interface Lane {
   readonly process: Process
   readonly jobs: Array<Job>
-  /** In the pool, held with its process, on its way through the network, or empty. */
+  /** The place of a job: in the pool, held with its process, on its way through the network, or empty. */
   state: "idle" | "ready" | "held" | "late"
 }
 
@@ -27,11 +27,11 @@ export interface Process {
   state: "running" | "stopped" | "over"
   /** The lanes of a stopped process. */
   readonly held: Array<Lane>
-  /** Things that its kernel closes when it is over. */
+  /** Resources that the kernel closes when the process is over. */
   readonly holds: Array<Job>
   /** The lane of each connection, stream or fiber that has one of its own. */
   readonly lanes: WeakMap<object, Lane>
-  /** How far its wall clock is ahead, in milliseconds. */
+  /** The lead of the process's wall clock, in milliseconds. */
   skew: number
 }
 
@@ -101,7 +101,7 @@ export class Kernel {
     return process
   }
 
-  /** Nothing of it runs any more, and what it held is closed. */
+  /** Ends a process: none of its jobs runs any more, and its resources are closed. */
   end(process: Process): void {
     if (process.state === "over") return
     process.state = "over"
@@ -139,7 +139,7 @@ export class Kernel {
     if (lane.state === "idle") this.ready(lane)
   }
 
-  /** As `push`, over the network: it may take its time, and what comes behind waits with it. */
+  /** Adds a job as `push` does, over the network: it may be late, and later jobs of its lane wait for it. */
   send(lane: Lane, job: Job): void {
     if (lane.process.state === "over") return
     lane.jobs.push(job)
