@@ -13,7 +13,7 @@ const frames = (portal: { readonly statistics: Actor.Portal<never>["statistics"]
   Effect.map(portal.statistics, ({ channel }) => channel.sent.frames)
 
 describe("payloads are checked on both sides", () => {
-  it.effect("building a call with a wrong payload throws nothing; here it dies when it is run", () =>
+  it.effect("a call with a wrong payload is built without an error, and dies when it is run here", () =>
     Effect.gen(function*() {
       const call = even({ n: 3 })
       assert.deepStrictEqual(call.input, { n: 3 })

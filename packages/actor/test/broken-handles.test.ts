@@ -34,7 +34,7 @@ const broken = (handle: Partial<Spawner.ProcessHandle>, deaf = () => false) =>
   })
 
 describe("A process handle", () => {
-  it.effect("G97: whose whenExited never answers is given up after its kill: the actor is lost, and an Error log says so", () => {
+  it.effect("G97: a handle whose whenExited never answers is given up after its kill: the actor is lost, and logged", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       yield* Journal.fresh

@@ -224,7 +224,7 @@ describe("a connection that ends", () => {
       }
     }))
 
-  it.effect("closed by us behind a Bye, it is ChannelClosed on both sides; what was queued arrives", () =>
+  it.effect("a connection that we close behind a Bye is ChannelClosed on both sides, and queued words arrive", () =>
     Effect.gen(function*() {
       const [left, right] = yield* crowded
       left.channel.send({ _tag: "Bye", payload: new Uint8Array() })

@@ -30,7 +30,7 @@ const spell = (event: Actor.ActorEvent): string => {
 }
 
 describe("events", () => {
-  it.effect("G63: tell the life of an actor, rung by rung", () =>
+  it.effect("G63: events tell the life of an actor, rung by rung", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const events = yield* collectEvents
@@ -48,7 +48,7 @@ describe("events", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("tell of a loss and of a start that failed", () => {
+  it.effect("events tell of a loss and of a start that failed", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const events = yield* collectEvents

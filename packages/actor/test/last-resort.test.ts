@@ -116,7 +116,7 @@ describe("a callback that throws", () => {
       assert.strictEqual(right.lost.length, 1)
     }))
 
-  it.effect("G79: where the end is to be explained, ends every dialog with the loss all the same", () =>
+  it.effect("G79: a callback that throws while an end is explained leaves every dialog its loss", () =>
     Effect.gen(function*() {
       const [near, far] = MemoryTransport.pair()
       const left = new End(near, dialler("left"), "ready", { explain: broken })

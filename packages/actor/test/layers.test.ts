@@ -69,7 +69,7 @@ describe("layers of an actor", () => {
       assert.strictEqual(count(journal, "built"), 1)
     }))
 
-  it.effect("G3: start resolves when the layers are built; the end waits for their release", () =>
+  it.effect("G3: a start resolves when the layers are built, and the end waits for their release", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Effect.andThen(

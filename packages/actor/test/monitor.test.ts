@@ -86,7 +86,7 @@ describe("The end of an actor", () => {
     })
   }
 
-  it.effect("G120: below its parent is known where that parent ended first, by what ended the parent", () => {
+  it.effect("G120: an actor whose parent ended first has the end of the parent", () => {
     const theatre = Puppets.make()
     return Effect.map(
       inTheatre(

@@ -214,7 +214,7 @@ describe("The ends of a nursery's actors", () => {
 
   const lostOnes = (count: number) => ["reader came", ...Array<string>(count).fill("a lost")]
 
-  it("G122: wait for their reader up to a bound, and one more fails the nursery", () => {
+  it("G122: unread exits wait for their reader up to a bound, and one more fails the nursery", () => {
     const { state } = run(lostOnes(Machine.maxUnreadEnds))
     assert.deepStrictEqual([state.phase._tag, state.unread.length], ["Open", Machine.maxUnreadEnds])
     const [over] = Machine.step(state, inputs["a gone"]!)

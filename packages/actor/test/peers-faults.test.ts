@@ -21,7 +21,7 @@ const two = Effect.all([Actor.start("left", { expose: exposed }), Actor.start("r
 // The faults take turns of the event loop: time is real.
 describe("Peers over a bad connection", () => {
   for (const seed of [1, 2, 3]) {
-    it.live(`lose nothing and keep the order, over one connection (seed ${seed})`, () => {
+    it.live(`peers over a bad connection lose nothing and keep the order, over one connection (seed ${seed})`, () => {
       const { layer, links } = over({ seed, delay: 3, split: 0.3, join: 0.3, stall: 0.3 })
       return Actor.nursery(Effect.gen(function*() {
         const [left, right] = yield* two
@@ -67,7 +67,7 @@ describe("Peers over a bad connection", () => {
     })).pipe(Effect.provide(layer))
   })
 
-  it.live("give up a connection that is never greeted, within Timeouts.connect", () => {
+  it.live("peers over a bad connection give up a connection that is never greeted, within Timeouts.connect", () => {
     const { layer, links } = over({ seed: 6, cut: { after: 10, counting: "outgoing", how: "incoming" } })
     return Actor.nursery(Effect.gen(function*() {
       const [left] = yield* two

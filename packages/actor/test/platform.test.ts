@@ -124,7 +124,7 @@ describe("An ambient Layer", () => {
       assert.match(error.message, /the ambient "brittle" of file:.*platform\.ts cannot be built .*it holds once/)
     }).pipe(drained))
 
-  it.effect("G72: whose release never ends keeps no actor longer than its bound, and its owner hears of it", () =>
+  it.effect("G72: an ambient Layer whose release never ends keeps no actor beyond its bound, and its owner hears of it", () =>
     Effect.gen(function*() {
       yield* P.fresh
       const { layer, lines } = captureLogs()

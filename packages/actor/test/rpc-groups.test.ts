@@ -208,7 +208,7 @@ describe("the session of a client", () => {
 })
 
 describe("the endpoints of a group", () => {
-  it("carry the failures that Effect's own exit of a procedure has", () => {
+  it("endpoints of a group carry the failures that Effect's own exit of a procedure has", () => {
     const group = RpcGroup.make(
       Rpc.make("Call", { success: Schema.Int, error: Schema.String }).middleware(Auth),
       Rpc.make("Stream", { success: Schema.Int, error: Schema.String, stream: true, defect: Schema.Unknown })
@@ -224,7 +224,7 @@ describe("the endpoints of a group", () => {
     }
   })
 
-  it("know the marks of Effect's own modules", () => {
+  it("endpoints of a group know the marks of Effect's own modules", () => {
     assert.isTrue(RpcEndpoints.marks.streamSchema in RpcSchema.Stream(Schema.Int, Schema.Never))
     assert.isTrue(RpcSchema.isStreamSchema({ [RpcEndpoints.marks.streamSchema]: "" } as never))
     assert.strictEqual(Rpc.ParseOptions.key, RpcEndpoints.marks.parseOptions)

@@ -64,7 +64,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(exit._tag, "Failed")
     }).pipe(Effect.provide(captureLogs().layer), inMemory))
 
-  it.effect("G111: hold for Services that are used, that an actor starts, that come from elsewhere, and for groups", () =>
+  it.effect("G111: settings hold for used Services, those that an actor starts, those from elsewhere, and groups", () =>
     Effect.gen(function*() {
       yield* Effect.gen(function*() {
         assert.strictEqual(yield* Doubler.calls.increment(by(1)), 24)
@@ -164,7 +164,7 @@ describe("the settings of a Service", () => {
       assert.strictEqual(yield* Effect.provide(Strict.calls.increment(by(1)), strict), 1)
     }).pipe(inMemory))
 
-  it.effect("G114: stand in no log, no event, no snapshot and no entry of the registry, nor in the error of a wrong one", () => {
+  it.effect("G114: settings stand in no log, event, snapshot or registry entry, nor in the error of a wrong one", () => {
     const logs = captureLogs()
     return Effect.gen(function*() {
       const events = yield* collectEvents

@@ -71,7 +71,7 @@ const bytesOf = (value: unknown): Uint8Array => {
 const issueOf = (result: { readonly ok: boolean; readonly issue?: string }) => result.ok ? undefined : result.issue
 
 describe("the words of a parent to a new actor", () => {
-  it("arrive as they were said, with a secret that is concealed", () => {
+  it("words of a parent arrive as they were said, with a secret that is concealed", () => {
     const encoded = specCodec.encode({ ...spec, platform: concealed(spec.platform) })
     assert.isTrue(encoded.ok)
     if (!encoded.ok) return

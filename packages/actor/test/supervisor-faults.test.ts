@@ -417,7 +417,7 @@ describe("A restart by hand", () => {
       })))
     ))
 
-  it.effect("G188: during a restart waits for the one that is under way", () =>
+  it.effect("G188: a restart by hand during a restart waits for the one that is under way", () =>
     supervised(
       Supervisor.layer({ backoff }, [Store, Counter, Web]),
       Effect.gen(function*() {

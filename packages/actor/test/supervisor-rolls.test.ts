@@ -164,7 +164,7 @@ describe("Rolls", () => {
     })
   }
 
-  it("G205: count no death, and let no portal wait", () => {
+  it("G205: rolls count no death, and let no portal wait", () => {
     const played = up(line)
     for (const word of ["roll a", "a2 up", "a1 drained 0", "a1 stopped"]) {
       played.say(word)

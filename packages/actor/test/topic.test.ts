@@ -241,7 +241,7 @@ describe("A message that its subscriber refuses", () => {
 describe("A supervised topic", () => {
   const App = Supervisor.layer({ intensity: { restarts: 5, within: "1 minute" } }, [Prices])
 
-  it.effect("G182: whose actor is killed tells every subscriber of the gap, and goes on with its successor", () =>
+  it.effect("G182: a topic whose actor is killed tells every subscriber of the gap, and goes on with its successor", () =>
     run(
       App,
       Effect.gen(function*() {

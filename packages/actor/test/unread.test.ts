@@ -40,7 +40,7 @@ const silent = Effect.gen(function*() {
 })
 
 describe("unread answers", () => {
-  it.effect("count as open dialogs until they leave", () =>
+  it.effect("unread answers count as open dialogs until they leave", () =>
     Effect.gen(function*() {
       const peer = yield* silent
       const { channel } = peer.end
@@ -66,7 +66,7 @@ describe("unread answers", () => {
       assert.strictEqual(peer.said.at(-1)?._tag, "Violation")
     }))
 
-  it.effect("our own calls are no answers: they close nothing", () =>
+  it.effect("calls of our own are no answers, and close nothing", () =>
     Effect.gen(function*() {
       const peer = yield* silent
       const { channel } = peer.end

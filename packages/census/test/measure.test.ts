@@ -28,7 +28,7 @@ describe("The lines of a file", () => {
       assert.deepStrictEqual(yield* lines(text), { code: 4, comment: 4, blank: 4 })
     }))
 
-  it.effect("end with the text, whether or not a line break does", () =>
+  it.effect("the lines of a file end with the text, whether or not a line break does", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* lines(""), { code: 0, comment: 0, blank: 0 })
       assert.deepStrictEqual(yield* lines("\n"), { code: 0, comment: 0, blank: 1 })
@@ -36,7 +36,7 @@ describe("The lines of a file", () => {
       assert.deepStrictEqual(yield* lines("a\r\n\r\nb\r\n"), { code: 2, comment: 0, blank: 1 })
     }))
 
-  it.effect("count characters outside of ASCII as one text, not as bytes", () =>
+  it.effect("the lines of a file count characters outside of ASCII as one text, not as bytes", () =>
     Effect.gen(function*() {
       const text = "const a = \"žluťoučký 🐎\" // 🐎\n// 🐎🐎🐎\nconst b = 1\n"
       assert.deepStrictEqual(yield* lines(text), { code: 2, comment: 1, blank: 0 })

@@ -77,7 +77,7 @@ describe("The findings", () => {
     assert.notStrictEqual(Report.sums(other).at(-1), Report.sums(rows).at(-1))
   })
 
-  it("keep to the width of the terminal, where paths give way", () => {
+  it("the findings keep to the width of the terminal, where paths give way", () => {
     const long = rowsOf([row(`${"deep/".repeat(30)}a.ts`)])
     for (const line of Report.findings(long, { ...style, width: 80 })) assert.isAtMost(line.length, 80)
   })
@@ -135,7 +135,7 @@ describe("Texts", () => {
     assert.deepStrictEqual([Text.many(1, "file"), Text.many(2000, "file")], ["1 file", "2,000 files"])
   })
 
-  it("keep their end when they are shortened", () => {
+  it("texts keep their end when they are shortened", () => {
     assert.strictEqual(Text.shorten("a/long/path.ts", 8), "…path.ts")
     assert.strictEqual(Text.shorten("path.ts", 8), "path.ts")
   })

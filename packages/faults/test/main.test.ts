@@ -54,13 +54,13 @@ describe("npm run faults", () => {
 })
 
 describe("The cases", () => {
-  it("name guarantees that there are, and no title twice", () => {
+  it("the cases name guarantees that there are, and no title twice", () => {
     const semantics = read("../../../docs/semantics.md")
     for (const name of cases.flatMap(({ guarantees }) => guarantees)) assert.include(semantics, `- **${name}** `)
     assert.strictEqual(new Set(cases.map(({ title }) => title)).size, cases.length)
   })
 
-  it("say how each program ends, and use every program", () => {
+  it("the cases say how each program ends, and use every program", () => {
     for (const { title, wanted } of cases) assert.match(wanted.at(-1)!, /^(exit code \d+|killed by SIG\w+)$/, title)
     const used = new Set(cases.map(({ program }) => program))
     const imported = ["alive.ts", "bundled", "flaky.ts", "mistaken"]

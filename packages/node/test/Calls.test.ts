@@ -108,7 +108,7 @@ describe("A defect in another process", () => {
       assert.strictEqual(yield* portal.run(isPrime({ n: 7 })), true)
     }))))
 
-  it.live("beside a typed error rides along, and leaves the error typed", () =>
+  it.live("a defect beside a typed error rides along, and leaves the error typed", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(twofold()))
       assert.isTrue(Exit.isFailure(exit))

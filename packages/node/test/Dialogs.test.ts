@@ -79,7 +79,7 @@ describe("a handshake, a result and a cleanup", () => {
 
 describe("ping-pong", () => {
   for (const style of ["receive", "stream"] as const) {
-    it.live(`ten times, the callee by ${style}`, () =>
+    it.live(`ping-pong runs ten times, the callee by ${style}`, () =>
       withBob((bob) =>
         Effect.gen(function*() {
           const count = yield* bob.open(
@@ -215,7 +215,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("out of band: another fiber cancels it, then the actor; the parked body wakes", () =>
+  it.live("a parked body wakes when another fiber cancels the dialog, then the actor", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         let cancel: ((reason: string) => Effect.Effect<void>) | undefined
@@ -236,7 +236,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("out of band: another fiber cancels only the actor, and it is raised", () =>
+  it.live("a cancel of the actor alone by another fiber is raised", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const open = Effect.flip(bob.open(park({ file, label: "park", millis: 0 }), () =>
@@ -247,7 +247,7 @@ describe("cancelling a dialog", () => {
       })
     ))
 
-  it.live("through a dialog that keeps an actor of its own ends both, with the author of the cancel", () =>
+  it.live("a cancel through a dialog that keeps an actor of its own ends both, with the author of the cancel", () =>
     withBob((bob, file) =>
       Effect.gen(function*() {
         const inner = yield* bob.open(wrap({ file }), (dialog) => Effect.as(dialog.cancel("over"), dialog.first))

@@ -389,7 +389,7 @@ describe("overruns, where only one item fits the window of the slow side", () =>
   const allowed: ReadonlyArray<ReadonlyArray<Side>> = [["opener"], ["responder"], [], ["opener", "responder"]]
   for (const slow of ["opener", "responder"] as const) {
     for (const parks of [false, true]) {
-      it.live(`slow ${slow}, ended by ${parks ? "a cancel" : "its result"}: waits if allowed, else fails in its name`, () =>
+      it.live(`a slow ${slow} with room for one item, ended by ${parks ? "a cancel" : "its result"}, waits if allowed, else fails in its name`, () =>
         withBob((bob) =>
           Effect.gen(function*() {
             for (const sides of allowed) {

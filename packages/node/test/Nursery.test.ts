@@ -136,7 +136,7 @@ describe("A nursery of processes", () => {
       yield* nobody
     })))
 
-  it.live("interrupted while several actors boot at once leaves none of them", () =>
+  it.live("a nursery that is interrupted while several actors boot leaves none of them", () =>
     withActors(Effect.gen(function*() {
       for (const moment of [30, 150, 300]) {
         const region = yield* Effect.forkChild(

@@ -138,7 +138,7 @@ describe("The process of an actor", () => {
 })
 
 describe("Several runtimes in one process", () => {
-  it.live("add one listener for its exit, and none when they are gone", () =>
+  it.live("several runtimes in one process add one listener for its exit, and none when they are gone", () =>
     Effect.promise(async () => {
       const before = process.listenerCount("exit")
       const runtimes = Array.from({ length: 11 }, () => ManagedRuntime.make(NodeActor.layer))

@@ -145,24 +145,35 @@ describe("The options stdout and stderr", () => {
       return { stdout: program.stdout(), stderr: program.stderr() }
     })
 
-  it.live("G110: send each stream through, to the other one, or nowhere", () =>
-    Effect.gen(function*() {
-      assert.deepStrictEqual(yield* outputOf({}), { stdout: "said\n", stderr: "complained\n" })
-      assert.deepStrictEqual(yield* outputOf({ stdout: "stderr", stderr: "stdout" }), {
-        stdout: "complained\n",
-        stderr: "said\n"
-      })
-      assert.deepStrictEqual(yield* outputOf({ stdout: "ignore", stderr: "ignore" }), { stdout: "", stderr: "" })
-    }).pipe(Effect.scoped), 30_000)
+  it.live(
+    "G110: stdout and stderr options send each stream through, to the other one, or nowhere",
+    () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* outputOf({}), { stdout: "said\n", stderr: "complained\n" })
+        assert.deepStrictEqual(yield* outputOf({ stdout: "stderr", stderr: "stdout" }), {
+          stdout: "complained\n",
+          stderr: "said\n"
+        })
+        assert.deepStrictEqual(yield* outputOf({ stdout: "ignore", stderr: "ignore" }), { stdout: "", stderr: "" })
+      }).pipe(Effect.scoped),
+    30_000
+  )
 
-  it.live("G110: hold for the whole tree in the layer, and a start may say otherwise", () =>
-    Effect.gen(function*() {
-      const tree = { stdout: "stderr", stderr: "ignore" }
-      assert.deepStrictEqual(yield* outputOf({}, tree), { stdout: "", stderr: "said\n" })
-      assert.deepStrictEqual(yield* outputOf({ stderr: "stdout" }, tree), { stdout: "complained\n", stderr: "said\n" })
-    }).pipe(Effect.scoped), 30_000)
+  it.live(
+    "G110: stdout and stderr options hold for the whole tree in the layer, and a start may say otherwise",
+    () =>
+      Effect.gen(function*() {
+        const tree = { stdout: "stderr", stderr: "ignore" }
+        assert.deepStrictEqual(yield* outputOf({}, tree), { stdout: "", stderr: "said\n" })
+        assert.deepStrictEqual(yield* outputOf({ stderr: "stdout" }, tree), {
+          stdout: "complained\n",
+          stderr: "said\n"
+        })
+      }).pipe(Effect.scoped),
+    30_000
+  )
 
-  it.live("G110: log each line with the actor it comes from, stderr as a warning", () =>
+  it.live("G110: stdout and stderr options log each line with the actor it comes from, stderr as a warning", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<readonly [level: string, message: unknown, actor: unknown]> = []
       const logger = Logger.make<unknown, void>(({ fiber, logLevel, message }) => {
@@ -178,7 +189,7 @@ describe("The options stdout and stderr", () => {
       ])
     })))
 
-  it.live("G110: hand all bytes to a function", () =>
+  it.live("G110: stdout and stderr options hand all bytes to a function", () =>
     withActors(Effect.gen(function*() {
       const pieces: Array<Uint8Array> = []
       let busy = 0
@@ -195,7 +206,7 @@ describe("The options stdout and stderr", () => {
       assert.strictEqual(most, 1)
     })))
 
-  it.live("G110: hand one piece after the other to a function: the next is not read before its promise is fulfilled", () =>
+  it.live("G110: an output function gets one piece after the other, each after the promise of the last", () =>
     Effect.promise(async () => {
       const source = new PassThrough()
       const pieces: Array<string> = []
@@ -216,7 +227,7 @@ describe("The options stdout and stderr", () => {
       assert.deepStrictEqual(pieces, ["first", "second"])
     }))
 
-  it.live("G110: give nothing more to a function that fails, and log that once; the actor goes on", () =>
+  it.live("G110: stdout and stderr options give nothing more to a function that fails, and log that once; the actor goes on", () =>
     withActors(Effect.gen(function*() {
       const logged: Array<unknown> = []
       const logger = Logger.make<unknown, void>(({ message }) => void logged.push(message))
@@ -234,7 +245,7 @@ describe("The options stdout and stderr", () => {
       )
     })))
 
-  it.live("keep the last lines of stderr for errors, wherever they go", () =>
+  it.live("stdout and stderr options keep the last lines of stderr for errors, wherever they go", () =>
     withActors(Effect.gen(function*() {
       for (const stderr of ["ignore", "log", () => {}] as const) {
         const error = yield* Effect.flip(Actor.runInActor(shout({ lines: 2 }), { stderr })).pipe(

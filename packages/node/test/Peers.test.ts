@@ -31,7 +31,7 @@ const attached = (tree: Planted, label: string) =>
 
 for (const transport of ["unix", "tcp"] as const) {
   describe(`Actors that are not related, over ${transport}`, () => {
-    it.live("G67: find each other by name at any depth, use each other directly, and have one connection for each pair", () =>
+    it.live("G67: unrelated actors over ${transport} find each other by name, and have one connection for each pair", () =>
       inTree(["a", "a/b", "a/b/c", "d", "d/e", "d/e/f"], (tree) =>
         Effect.gen(function*() {
           const all = ["a", "b", "c", "d", "e", "f"]
@@ -69,7 +69,7 @@ for (const transport of ["unix", "tcp"] as const) {
           if (transport === "tcp") assert.deepStrictEqual(entries(tree.runtime), [])
         }), { transport }))
 
-    it.live("G69: lose a callee at once: its process is killed while a call, a stream and a dialog run from two others", () =>
+    it.live("G69: a killed callee over ${transport} is lost at once to a call, a stream and a dialog of two actors", () =>
       inTree(["caller", "p", "p/callee", "q", "q/cousin"], (tree) =>
         Effect.gen(function*() {
           const callers = yield* Effect.forEach(["caller", "cousin"], (name) =>
@@ -92,7 +92,7 @@ for (const transport of ["unix", "tcp"] as const) {
           assert.notInclude(late, "callee")
         }), { transport }))
 
-    it.live("G69: lose a caller at once: its handlers are interrupted, reason caller-lost, and the callee goes on", () =>
+    it.live("G69: a killed caller over ${transport} is lost at once: its handlers are interrupted, and the callee goes on", () =>
       inTree(["callee", "p", "p/caller"], (tree) =>
         Effect.gen(function*() {
           const caller = yield* tree.at("caller")

@@ -458,7 +458,7 @@ describe("The life of a program", () => {
 })
 
 describe("The lines of a program", () => {
-  it("G174: come in pieces where they do not end, and whole where a character or a line is cut", () => {
+  it("G174: the lines of a program come in pieces where they do not end, and whole where a character or a line is cut", () => {
     const lines = new Lines()
     const text = (bytes: string | Buffer) => lines.write(Buffer.from(bytes as string)).map((line) => line.length)
     assert.deepStrictEqual(text("x".repeat(40_000)), [16_384, 16_384])
@@ -503,25 +503,33 @@ describe("A supervised program", () => {
     60_000
   )
 
-  it.live("G176: below an actor fails the actor when it is killed, and goes with it", () =>
-    run(Effect.gen(function*() {
-      const keeper = yield* Actor.startScoped(Keeper)
-      const numbers = yield* keeper.run(pids())
-      assert.lengthOf(numbers, 2)
-      yield* keeper.run(hurt({ signal: "SIGKILL" }))
-      const exit = yield* keeper.wait
-      assert.strictEqual(exit._tag, "Failed")
-      yield* gone(numbers)
-    })), 60_000)
+  it.live(
+    "G176: a supervised program below an actor fails the actor when it is killed, and goes with it",
+    () =>
+      run(Effect.gen(function*() {
+        const keeper = yield* Actor.startScoped(Keeper)
+        const numbers = yield* keeper.run(pids())
+        assert.lengthOf(numbers, 2)
+        yield* keeper.run(hurt({ signal: "SIGKILL" }))
+        const exit = yield* keeper.wait
+        assert.strictEqual(exit._tag, "Failed")
+        yield* gone(numbers)
+      })),
+    60_000
+  )
 
-  it.live("G177: below an actor that is killed by SIGKILL is gone with its group", () =>
-    run(Effect.gen(function*() {
-      const keeper = yield* Actor.startScoped(Keeper)
-      const numbers = yield* keeper.run(pids())
-      process.kill(keeper.actor.pid, "SIGKILL")
-      yield* keeper.wait
-      yield* gone(numbers)
-    })), 60_000)
+  it.live(
+    "G177: a supervised program below an actor that is killed by SIGKILL is gone with its group",
+    () =>
+      run(Effect.gen(function*() {
+        const keeper = yield* Actor.startScoped(Keeper)
+        const numbers = yield* keeper.run(pids())
+        process.kill(keeper.actor.pid, "SIGKILL")
+        yield* keeper.wait
+        yield* gone(numbers)
+      })),
+    60_000
+  )
 
   for (const guard of ["warden", "thread"] as const) {
     it.live(

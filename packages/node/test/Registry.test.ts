@@ -88,7 +88,7 @@ describe("An actor is listed", () => {
         assert.match(error.message, /^"actor" cannot be reached: no actor of that name was ready within 200ms/)
       })))
 
-  it.live("G65: until portal.cancel, a process.exit in a handler, or SIGKILL of it or of its parent, with all below it", () =>
+  it.live("G65: an actor is listed until portal.cancel, a process.exit in a handler, or a SIGKILL of it or its parent", () =>
     inTree(
       ["w", "p", "p/cancelled", "q", "q/exits", "r", "r/killed", "s", "s/t", "s/t/u", "s/v"],
       (tree) =>
@@ -239,7 +239,7 @@ describe("Names", () => {
       })))
 
   it.live(
-    "asked for alone by two actors far from each other at the same moment go to exactly one of them, ten times",
+    "a name that two far actors ask for alone at once goes to exactly one of them, ten times",
     () =>
       inTree(["a", "a/b", "c", "c/d"], (tree) =>
         Effect.gen(function*() {

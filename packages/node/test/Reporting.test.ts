@@ -33,7 +33,7 @@ const recording = <A, E, R>(use: (records: ReadonlyArray<Record>) => Effect.Effe
   })
 
 describe("Logs of actors", () => {
-  it.live("reach the root's loggers with their levels, annotations and who wrote them, in order", () =>
+  it.live("logs of actors reach the root's loggers with their levels, annotations and who wrote them, in order", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Effect.annotateLogs(Actor.runInActor(speak()), { user: "u1", n: 7 })
@@ -75,7 +75,7 @@ describe("Logs of actors", () => {
       }))
     ))
 
-  it.live("lose nothing, however many they are, and come before the answer that followed them", () =>
+  it.live("logs of actors lose nothing, however many they are, and come before the answer that followed them", () =>
     recording((records) =>
       withActors(Effect.gen(function*() {
         yield* Actor.runInActor(chatter({ count: 3000 }))

@@ -186,7 +186,7 @@ describe("The runtime folder", () => {
       assert.strictEqual(Fs.readFileSync(Path.join(folder, "furrow"), "utf8"), "mine")
     }))
 
-  it.effect("below a file is refused", () =>
+  it.effect("a runtime folder below a file is refused", () =>
     within({ "file": "mine" }, (folder) => {
       const runtime = Path.join(folder, "file", "furrow")
       assert.throws(
@@ -211,7 +211,7 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(there), ["file"])
     }))
 
-  it.effect("behind a symbolic link is refused, unless root has put it there", () =>
+  it.effect("a runtime folder behind a symbolic link is refused, unless root has put it there", () =>
     within({ "there/file": "" }, (folder) => {
       const there = Path.join(folder, "there")
       const link = Path.join(folder, "link")
@@ -231,7 +231,7 @@ describe("The runtime folder", () => {
       assert.deepStrictEqual(Fs.readdirSync(there), ["file"])
     }))
 
-  it.effect("behind links that go round in circles is refused", () =>
+  it.effect("a runtime folder behind links that go round in circles is refused", () =>
     within({}, (folder) => {
       const link = Path.join(folder, "link")
       Fs.symlinkSync(Path.join(link, "on"), link)

@@ -10,7 +10,7 @@ import { withActors } from "./support.ts"
 const by = { by: 1 }
 
 describe("the settings of a Service in another process", () => {
-  it.live("G111: make each actor what its start says, below an actor too", () =>
+  it.live("G111: settings of a Service make each actor what its start says, below an actor too", () =>
     withActors(Effect.gen(function*() {
       const [a, b] = yield* Effect.all([
         Actor.startScoped(Counter, { name: "a", config: { start: 7 } }),

@@ -208,7 +208,7 @@ describe("An endpoint that an actor looks for by its name", () => {
       yield* Actor.runInActor(alone())
     })))
 
-  it.live("twice in one `expose` is a mistake that is found before anything starts", () =>
+  it.live("an endpoint that stands twice in one `expose` is refused before a start", () =>
     withActors(Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Actor.start("double", { expose: [first, second] })))
       assert.isTrue(Exit.isFailure(exit))

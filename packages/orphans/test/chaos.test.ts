@@ -37,7 +37,7 @@ describe("A plan of chaos", () => {
 
 describe("Random kills, cancels and timeouts over random trees", () => {
   it.live(
-    "end every call, and leave nothing: no process, no descriptor, no file",
+    "random kills and cancels end every call, and leave nothing: no process, no descriptor, no file",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(main, { args: ["--chaos", "1", "--minutes", "0.3"] })

@@ -37,7 +37,7 @@ describe("The options of npm run orphans", () => {
       assert.deepInclude(options, { only: "", write: false, minutes: 1, chaos: undefined })
     }))
 
-  it.effect("hold one mode at a time, and say so", () =>
+  it.effect("options of npm run orphans hold one mode at a time, and say so", () =>
     Effect.gen(function*() {
       for (const mode of ["quick", "peers", "costs"] as const) {
         assert.strictEqual(Options.mode(yield* parsed(`--${mode}`)), mode)
@@ -46,7 +46,7 @@ describe("The options of npm run orphans", () => {
       assert.strictEqual(yield* refused("--chaos", "1", "--costs"), "--costs and --chaos do not go together")
     }))
 
-  it.effect("take a number of actors and a seed for supervised trees", () =>
+  it.effect("options of npm run orphans take a number of actors and a seed for supervised trees", () =>
     Effect.gen(function*() {
       const options = yield* parsed("--supervised", "30", "--seed", "7", "--minutes", "3")
       assert.strictEqual(Options.mode(options), "supervised")
@@ -55,7 +55,7 @@ describe("The options of npm run orphans", () => {
       assert.strictEqual(yield* refused("--supervised", "30", "--quick"), "--quick and --supervised do not go together")
     }))
 
-  it.effect("take a seed and minutes for chaos", () =>
+  it.effect("options of npm run orphans take a seed and minutes for chaos", () =>
     Effect.gen(function*() {
       const options = yield* parsed("--chaos", "42", "--minutes", "0.5")
       assert.strictEqual(Options.mode(options), "chaos")

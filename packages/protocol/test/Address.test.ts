@@ -115,7 +115,7 @@ describe("an address", () => {
       assert.deepStrictEqual(Address.parse(text), { ok: false, issue: `${JSON.stringify(text)}: ${issue}` }))
   }
 
-  it("port 0 is a wish of who listens", () => {
+  it("port 0 is a wish of a listener", () => {
     for (const text of ["/ip4/127.0.0.1/tcp/0", "/ip6/::1/tcp/0"]) {
       const parsed = Address.parse(text, { bind: true })
       assert(parsed.ok)

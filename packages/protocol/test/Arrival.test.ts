@@ -113,7 +113,7 @@ const between = (minimum: number, maximum: number) => Schema.Int.check(Schema.is
 
 describe("Large words in parts", () => {
   it.prop(
-    "arrive whole and in the order of each dialog, however they are mixed, cut and read",
+    "large words in parts arrive whole and in the order of each dialog, however they are mixed, cut and read",
     {
       words: Arbitrary.array(
         Arbitrary.schema(Schema.Struct({ dialog: between(1, 4), kib: between(1089, 1500) })),
@@ -146,14 +146,14 @@ describe("Large words in parts", () => {
     { arbitrary: { runs: 15 } }
   )
 
-  it("let words of other dialogs pass, one part of each in turn", () => {
+  it("large words in parts let words of other dialogs pass, one part of each in turn", () => {
     const large = pattern(1200 * 1024, 1)
     const { begun, frames } = read(joined(departed([yields(1, large), yields(3, large)] as never)), [50_000], "lent")
     assert.deepStrictEqual(begun, [1, 3])
     assert.deepStrictEqual(heard(frames).map((message) => "dialog" in message ? message.dialog : 0), [1, 3])
   })
 
-  it("begin only as many as the reader has room for", () => {
+  it("large words in parts begin only as many as the reader has room for", () => {
     let state = Departure.initial
     const large = { parts: Envelope.encode(start(1, new Uint8Array(1800 * 1024))), isStart: true }
     for (const dialog of [1, 3, 5]) state = Departure.add(state, dialog, large, maxFrame)[0]

@@ -10,9 +10,9 @@ import * as Document from "../../../scripts/protocol-doc.ts"
 const text = Fs.readFileSync(Document.file, "utf8")
 
 describe("docs/protocol.md", () => {
-  it("its table of words is what the code says", () => assert.include(text, Document.table()))
+  it("docs/protocol.md has the table of words of the code", () => assert.include(text, Document.table()))
 
-  it("its table of speakers and words is that of the code", () => assert.include(text, Document.law()))
+  it("docs/protocol.md has the table of speakers and words of the code", () => assert.include(text, Document.law()))
 
   it("making the tables again changes nothing", () => assert.strictEqual(Document.complete(text), text))
 
@@ -50,7 +50,7 @@ describe("docs/protocol.md", () => {
     )
   })
 
-  it("its example of a proof is what both sides say", () => {
+  it("docs/protocol.md has an example of a proof that both sides make", () => {
     const section = text.slice(text.indexOf("<!-- example of a proof -->"), text.indexOf("<!-- end of the example -->"))
     const cell = (name: string) => section.split("\n").find((line) => line.startsWith(`| ${name} |`))!.split("|")[2]!
     const hexOf = (name: string) => {

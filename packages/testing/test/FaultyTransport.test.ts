@@ -106,7 +106,7 @@ describe("A faulty connection", () => {
       }
     }))
 
-  it.live("cut in one direction goes on in the other", () =>
+  it.live("a faulty connection that is cut in one direction goes on in the other", () =>
     Effect.gen(function*() {
       const deaf = yield* talk({ seed: 1, delay: 2 }, (link) => link.cut("incoming"))
       assert.strictEqual(joined(deaf.there), text)

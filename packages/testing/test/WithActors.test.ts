@@ -148,21 +148,25 @@ describe("Groups of tests that fail", () => {
   const vitest = fileURLToPath(new URL("vitest.mjs", import.meta.resolve("vitest/package.json")))
   const config = fileURLToPath(new URL("./fixtures/groups/vitest.config.ts", import.meta.url))
 
-  it.live("say which actors were there, which were left, and what the group has left", () =>
-    Effect.gen(function*() {
-      const run = yield* Program.start(vitest, { args: ["run", "--config", config], env: { NO_COLOR: "1" } })
-      assert.strictEqual((yield* run.ended({ within: "60 seconds" })).code, 1)
-      const said = run.stdout() + run.stderr()
-      for (
-        const words of [
-          /Overdue: the test is not done after 2700 ms\. Its actors then:\nroot@\d+\n {2}frank@\d+ Running, 1 open dialog\n {4}gretchen@/,
-          /Overdue: the test is not done after 1800 ms/,
-          /ActorsLeft: the test has left left@\d+\. Its actors now:\nroot@/,
-          /a group > below > is overdue\nOverdue: the test is not done after 1350 ms/,
-          /Overdue: the test is not done after 100 ms/,
-          /left behind:\n {2}process \d+ \(child of \d+, state .\): sleep 5\.5/,
-          /Tests {2}5 failed \| 2 passed \(7\)/
-        ]
-      ) assert.match(said, words)
-    }).pipe(Effect.scoped), 90_000)
+  it.live(
+    "failing groups say which actors were there, which were left, and what the group has left",
+    () =>
+      Effect.gen(function*() {
+        const run = yield* Program.start(vitest, { args: ["run", "--config", config], env: { NO_COLOR: "1" } })
+        assert.strictEqual((yield* run.ended({ within: "60 seconds" })).code, 1)
+        const said = run.stdout() + run.stderr()
+        for (
+          const words of [
+            /Overdue: the test is not done after 2700 ms\. Its actors then:\nroot@\d+\n {2}frank@\d+ Running, 1 open dialog\n {4}gretchen@/,
+            /Overdue: the test is not done after 1800 ms/,
+            /ActorsLeft: the test has left left@\d+\. Its actors now:\nroot@/,
+            /a group > below > is overdue\nOverdue: the test is not done after 1350 ms/,
+            /Overdue: the test is not done after 100 ms/,
+            /left behind:\n {2}process \d+ \(child of \d+, state .\): sleep 5\.5/,
+            /Tests {2}5 failed \| 2 passed \(7\)/
+          ]
+        ) assert.match(said, words)
+      }).pipe(Effect.scoped),
+    90_000
+  )
 })

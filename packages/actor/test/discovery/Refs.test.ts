@@ -144,7 +144,7 @@ describe("A borrowed portal", () => {
       assert.match((yield* Effect.flip(Actor.root([N.poke]))).message, /this actor is the root: run the call directly/)
     })).pipe(inTree))
 
-  it.effect("wait says whether the actor took its leave", () => {
+  it.effect("a wait on a borrowed portal says whether the actor took its leave", () => {
     const theatre = Puppets.make()
     return Effect.scoped(Effect.gen(function*() {
       const start = (name: string) => Actor.startScoped(name, { expose: N.neighbours })
@@ -197,7 +197,7 @@ describe("A third one cancels (26.1 row 5)", () => {
       ])
     }).pipe(inTree))
 
-  it.effect("row 12: what the opener makes of it is its own; row 14: through one more actor the author stays", () =>
+  it.effect("an opener handles a third actor's cancel as it wishes (row 12), and the author survives one more hop (row 14)", () =>
     Actor.nursery(Effect.gen(function*() {
       const [a, b, c] = yield* three
       // The owner leans on a, which leans on b.

@@ -173,7 +173,7 @@ describe("A tree with a secret", () => {
       assert.deepStrictEqual([a.peers.snapshot().length, b.peers.snapshot().length, b.started.length], [1, 1, 1])
     }))
 
-  it.effect("its own find one connection when they dial each other at once", () =>
+  it.effect("actors of a tree find one connection when they dial each other at once", () =>
     Effect.gen(function*() {
       const [a, b] = pair(yield* mesh, "s", "s")
       const [one, two] = yield* Effect.all([a.channelTo("b"), b.channelTo("a")], { concurrency: 2 })

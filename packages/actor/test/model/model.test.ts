@@ -36,7 +36,7 @@ const reached = [
 ]
 
 describe("Random programs over actors in memory", () => {
-  it.live(`keep the tenets (${runs} programs)`, () =>
+  it.live(`random programs keep the tenets (${runs} programs)`, () =>
     Effect.gen(function*() {
       const ends = new Map<string, number>()
       const look = (world: World) => {
@@ -62,7 +62,7 @@ describe("Random programs over actors in memory", () => {
     }), patience)
 
   for (const [name, plan] of Object.entries(harmless)) {
-    it.live(`keep the tenets though ${name}`, () =>
+    it.live(`random programs keep the tenets though ${name}`, () =>
       Effect.gen(function*() {
         const found = yield* Search.search({ seed, runs: Math.ceil(runs / 5), shrinks: 500, plan })
         if (found !== undefined) assert.fail(Search.describe(seed, found))

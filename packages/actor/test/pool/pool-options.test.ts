@@ -90,7 +90,7 @@ describe("Options of a task", () => {
         )
       }))))
 
-  it.effect("G166: reject the promise of a pool for code without Effect", () =>
+  it.effect("G166: bad options of a task reject the promise of a pool for code without Effect", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const promises = Pool.toPromises(pool)

@@ -153,7 +153,7 @@ describe("A task of a pool", () => {
 })
 
 describe("The workers of a pool", () => {
-  it.effect("G140: grow with the tasks that wait, and shrink when they have been idle for long", () =>
+  it.effect("G140: the workers of a pool grow with the tasks that wait, and shrink when they have been idle for long", () =>
     inMemory(withCrew({ size: { min: 1, max: 3, idle: "10 seconds" } }, (pool) =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* states(pool), ["idle"])
@@ -170,7 +170,7 @@ describe("The workers of a pool", () => {
         assert.strictEqual((yield* pool.statistics).replaced.spare, 2)
       }))))
 
-  it.effect("start with the first task where none is kept", () =>
+  it.effect("the workers of a pool start with the first task where none is kept", () =>
     inMemory(withCrew({ size: { max: 2 } }, (pool) =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* states(pool), [])
@@ -242,7 +242,7 @@ describe("Streams and dialogs of a pool", () => {
         assert.strictEqual(yield* now(next), "crew-1")
       }))))
 
-  it.effect("say what a worker says, and are over with their body", () =>
+  it.effect("streams of a pool say what a worker says, and are over with their body", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const words = yield* pool.open(
@@ -272,7 +272,7 @@ describe("Streams and dialogs of a pool", () => {
         assert.strictEqual((yield* pool.statistics).running, 0)
       }))))
 
-  it.effect("leave the queue when their reader does", () =>
+  it.effect("streams of a pool leave the queue when their reader does", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 1000 })))
@@ -301,7 +301,7 @@ describe("The items of a map", () => {
         assert.deepStrictEqual(progress, [1, 2, 3, 4])
       }))))
 
-  it.effect("come as they are completed where that is asked for, and a failure ends the others", () =>
+  it.effect("the items of a map come as they are completed where that is asked for, and a failure ends the others", () =>
     inMemory(withCrew({ size: 2 }, (pool) =>
       Effect.gen(function*() {
         const halves = yield* begin(Stream.runCollect(pool.map([8, 6, 4], (n) => half({ n }), { ordered: false })))

@@ -21,15 +21,17 @@ const withBob = <A, E, R>(body: (bob: Portal) => Effect.Effect<A, E, R>) =>
   inMemory(Actor.nursery(Effect.flatMap(Actor.start("bob", { expose }), body)).pipe(until(30_000)))
 
 describe("the first value", () => {
-  it.effect("G40: open waits for it; it is the dialog's first", () =>
+  it.effect("G40: open waits for the first value, which belongs to the dialog", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const journal = yield* Journal.fresh
-      yield* bob.open(stay({ before: 500 }), (dialog) =>
-        Effect.andThen(Journal.say(`first ${dialog.first}`), dialog.cancel()))
+      yield* bob.open(
+        stay({ before: 500 }),
+        (dialog) => Effect.andThen(Journal.say(`first ${dialog.first}`), dialog.cancel())
+      )
       assert.deepStrictEqual(journal.slice(0, 2), ["0 stay starts", "500 first 11"])
     })))
 
-  it.effect("G40: saying it twice is a mistake that its caller hears of", () =>
+  it.effect("G40: saying the first value twice is a mistake that the callee hears of", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const error = yield* Effect.flip(bob.open(twice(), () => Effect.never))
       assert(error._tag === "RemoteActorError")

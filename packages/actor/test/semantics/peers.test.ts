@@ -204,7 +204,7 @@ describe("peers", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G68: who does not know the secret is refused, and runs nothing", () => {
+  it.effect("G68: a dialler without the secret is refused, and runs nothing", () => {
     ran.length = 0
     const secrets = { acceptor: "of the tree", dialler: "of the tree" }
     let dialled = false
@@ -261,7 +261,7 @@ describe("peers", () => {
     ).pipe(Effect.provide(layer))
   })
 
-  it.effect("G70: cancelling through a borrowed portal asks, in the asker's name, and the owner's nursery goes on", () =>
+  it.effect("G70: a cancel through a borrowed portal is made in the asker's name, and the owner's nursery goes on", () =>
     inMemory(
       Actor.nursery(Effect.gen(function*() {
         const a = yield* Actor.start("a", { expose })

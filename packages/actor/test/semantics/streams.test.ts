@@ -81,7 +81,7 @@ describe("a stream", () => {
       assert.strictEqual(result, 1)
     })))
 
-  it.effect("G49: its end is Cause.Done, now and ever after; a stream of it just ends", () =>
+  it.effect("G49: an end is Cause.Done now and ever after, and a Stream made of it just ends", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         tell({ count: 2, linger: 1000 }),
@@ -190,7 +190,7 @@ describe("a stream", () => {
       assert.deepStrictEqual(seen, ["nothing", "1", "nothing", "2", "end", "true"])
     })))
 
-  it.effect("closed says whether nothing more can be received", () =>
+  it.effect("`closed` says whether nothing more can be received", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       yield* bob.open(
         tell({ count: 1, linger: 100 }),
@@ -521,7 +521,7 @@ describe("several readers", () => {
 })
 
 describe("streams put together", () => {
-  it.effect("question and answer on top of a feed", () =>
+  it.effect("questions and answers run on top of a feed", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       let pongs = 0
       let ticks = 0
