@@ -11,7 +11,7 @@ const budget = JSON.parse(Fs.readFileSync(Path.join(root, "scripts/language.json
 const faults = (file: string, text: string) => Language.faultsOf(file, text).map(({ kind, line }) => `${line} ${kind}`)
 
 describe("language", () => {
-  it("finds a clause in the place of a noun in comments, and its line", () => {
+  it("the check finds a clause in the place of a noun in comments, and its line", () => {
     const text = `const a = 1
 /**
  * The reader is slow. What it does not read
@@ -33,7 +33,7 @@ const c = 3 // Whether it was sent.
     ])
   })
 
-  it("leaves pictures, tables, code, tags and questions of comments alone", () => {
+  it("the check leaves pictures, tables, code, tags and questions of comments alone", () => {
     const text = `/**
  * A machine of two states.
  *
@@ -55,7 +55,7 @@ const a = 1
     assert.deepStrictEqual(faults("a.ts", text), [])
   })
 
-  it("finds them in texts that a source writes, in lower case too, and leaves short texts alone", () => {
+  it("the check finds faults in texts that a source writes, and leaves short texts alone", () => {
     const text = `throw new Error(\`what is asked of \${actor} is no call\`)
 const tag = "whoever comes"
 fail({ reason: "The actor has ended. Whoever asks again is refused." })
@@ -63,7 +63,7 @@ fail({ reason: "The actor has ended. Whoever asks again is refused." })
     assert.deepStrictEqual(faults("a.ts", text), ["1 headless", "1 riddle", "3 headless", "3 riddle"])
   })
 
-  it("reads titles alone in test files, of every way to write a test", () => {
+  it("the check reads titles alone in test files, of every way to write a test", () => {
     const text = `// Whoever reads this is fine.
 describe("whoever is late", () => {
   it.live("who asks is told so", () => {})
@@ -81,7 +81,7 @@ describe("whoever is late", () => {
     ])
   })
 
-  it("reads paragraphs and points of pages, not their headings, tables, code and drawn parts", () => {
+  it("the check reads paragraphs and points of pages, not headings, tables, code and drawn parts", () => {
     const text = `# What is a page
 
 The page begins. **Nobody** reads it here.

@@ -21,7 +21,7 @@ const lock = {
 }
 
 describe("lock", () => {
-  it("adds the absent builds, each with its platform", () => {
+  it("the lock script adds the absent builds, each with its platform", () => {
     assert.deepStrictEqual(missing(lock), [
       ["node_modules/@tool/linux-x64-musl", {
         version: "1.0.0",

@@ -25,7 +25,7 @@ const edit = { in: "packages/a/src", find: "return sum(a, 1)", replace: "return 
 const prepared = (given: object) => prepare(new Map([["m", JSON.stringify(given)]]), sources, tests, parity)
 
 describe("a mutant", () => {
-  it("is found by its text in a folder, however the text is laid out", () => {
+  it("a mutant is found by its text in a folder, however the text is laid out", () => {
     const { problems, ready } = prepared({ ...mutant, edits: [edit] })
     assert.deepStrictEqual(problems, [])
     assert.deepStrictEqual(Array.from(ready[0]!.changed), [
@@ -33,7 +33,7 @@ describe("a mutant", () => {
     ])
   })
 
-  it("changes several places, and takes a replacement as it is", () => {
+  it("a mutant changes several places, and takes a replacement as it is", () => {
     const second = { in: "packages/a/src/deep/two.ts", find: "const count = 2", replace: "const count = '$&'" }
     const { ready } = prepared({ ...mutant, edits: [edit, second] })
     assert.deepStrictEqual(
@@ -43,7 +43,7 @@ describe("a mutant", () => {
     assert.strictEqual(ready[0]!.changed.size, 2)
   })
 
-  it("is stale where its text is gone, and where it is there twice, with the places", () => {
+  it("a mutant is stale where its text is gone, and where it is there twice, with the places", () => {
     const gone = { ...edit, find: "return product(a, 1)" }
     assert.deepStrictEqual(prepared({ ...mutant, edits: [gone] }).problems, [
       `m: stale: "return product(a, 1)" is 0 times in packages/a/src`
@@ -54,14 +54,14 @@ describe("a mutant", () => {
     ])
   })
 
-  it("does not match in the middle of a word", () => {
+  it("a mutant does not match in the middle of a word", () => {
     const words = { in: "packages/a/src", find: "const count = 2", replace: "" }
     assert.deepStrictEqual(prepared({ ...mutant, edits: [words] }).problems, [])
     assert.isFalse(Mutants.pattern("onst count").test("const count"))
     assert.isFalse(Mutants.pattern("const count").test("const counter"))
   })
 
-  it("names a test that exists and that is about what it breaks", () => {
+  it("a mutant names a test that exists and that is about what it breaks", () => {
     const broken = (change: object) => prepared({ ...mutant, edits: [edit], ...change }).problems
     assert.deepStrictEqual(broken({ test: "one: two is one more" }), [
       `m: packages/a/test/one.test.ts has no test "two is one more"`
@@ -76,7 +76,7 @@ describe("a mutant", () => {
     assert.match(broken({ violates: "everything" })[0]!, /is no row of docs\/parity.md, no guarantee/)
   })
 
-  it("has every field and no other, and changes something", () => {
+  it("a mutant has every field and no other, and changes something", () => {
     assert.deepStrictEqual(prepare(new Map([["m", "{"]]), sources, tests, parity).problems.length, 1)
     assert.deepStrictEqual(prepared({ ...mutant }).problems, ["m: needs edits, a list of { in, find, replace }"])
     assert.deepStrictEqual(prepared({ ...mutant, edits: [edit], file: "x" }).problems, ["m: has unknown fields: file"])
@@ -85,7 +85,7 @@ describe("a mutant", () => {
     assert.deepStrictEqual(prepared({ ...mutant, edits: [same] }).problems, ["m: changes nothing"])
   })
 
-  it("is killed only by a test that passes without it", () => {
+  it("a mutant is killed only by a test that passes without it", () => {
     assert.strictEqual(judge("passed", "failed"), "killed")
     assert.strictEqual(judge("passed", "hung"), "killed")
     assert.strictEqual(judge("passed", "passed"), "SURVIVED")
@@ -97,7 +97,7 @@ describe("a mutant", () => {
 })
 
 describe("the mutants of this repository", () => {
-  it("apply exactly once, and name tests that exist and that are about what they break", () => {
+  it("each mutant applies exactly once, and names a test that exists and is about its fault", () => {
     const { problems, ready } = readAll(root)
     assert.deepStrictEqual(problems, [])
     assert.isAbove(ready.length, 0)
@@ -135,7 +135,7 @@ test("something else fails all the time", () => expect(more(1)).toBe(5))
 }
 
 describe("the hunt", () => {
-  it("applies each mutant in a copy, where packages import each other's copies, and leaves nothing", {
+  it("the hunt applies each mutant in a copy, where packages import each other's copies, and leaves nothing", {
     timeout: 120_000
   }, async () => {
     const at = checkout()

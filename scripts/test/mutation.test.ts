@@ -29,14 +29,14 @@ const many = (file: string): ReadonlyArray<Mutation.Change> =>
 describe("a sample of changes", () => {
   const all = [...many("packages/a/src/a.ts"), ...many("packages/a/src/b.ts")]
 
-  it("is the same for one seed, in whatever order the changes come, and another for another seed", () => {
+  it("a sample is the same for one seed, in any order of the changes, and another for another seed", () => {
     const first = Mutation.sample(all, 1, 50)
     assert.strictEqual(new Set(first.map(Mutation.keyOf)).size, 50)
     assert.deepStrictEqual(Mutation.sample(all.toReversed(), 1, 50), first)
     assert.notDeepEqual(Mutation.sample(all, 2, 50), first)
   })
 
-  it("keeps its choice in one file when another file changes", () => {
+  it("a sample keeps its choice in one file when another file changes", () => {
     const of = (changes: ReadonlyArray<Mutation.Change>) =>
       Mutation.sample(changes, 1, 200).filter(({ file }) => file.endsWith("a.ts"))
     assert.deepStrictEqual(of(all), of(many("packages/a/src/a.ts")))
@@ -44,13 +44,13 @@ describe("a sample of changes", () => {
 })
 
 describe("a change", () => {
-  it("is made in the text, also over several lines", () => {
+  it("a change is made in the text, also over several lines", () => {
     assert.strictEqual(Mutation.made(text, change("a > 0", "true")), text.replace("a > 0", "true"))
     const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")
     assert.strictEqual(Mutation.made(text, block), "const a = 1\nconst isBoth = () => undefined\n")
   })
 
-  it("is shown with the lines around it", () => {
+  it("a change is shown with the lines around it", () => {
     assert.strictEqual(Mutation.shown(text, change("a > 0", "true")), ") => a > 0 || b > 0 → ) => true || b > 0")
     const block = change("(\n  a: number,\n  b: number\n) => a > 0 || b > 0", "() => undefined")
     assert.strictEqual(
@@ -59,14 +59,14 @@ describe("a change", () => {
     )
   })
 
-  it("that no test can notice is a row of the page, with its bars and backquotes", () => {
+  it("a change that no test can notice is a row of the page, with its bars and backquotes", () => {
     for (const shown of ["a || b → a && b", "`${a}` → ``", "a"]) {
       const equivalent = { file: "packages/a/src/a.ts", shown, why: "Both are the same." }
       assert.deepStrictEqual(Mutation.equivalents(`text\n${Mutation.row(equivalent)}\n\nmore\n`), [equivalent])
     }
   })
 
-  it("counts in the score as killed or survived, and not where it does not compile or cannot be noticed", () => {
+  it("a change counts as killed or survived, and not where it does not compile or cannot be noticed", () => {
     const judged = (...fates: ReadonlyArray<Judged["fate"]>): ReadonlyArray<Judged> =>
       fates.map((fate) => ({ change: change("a > 0", "true"), fate, shown: "", why: "" }))
     assert.strictEqual(scoreOf(judged("killed", "killed", "killed", "SURVIVED", "compiler", "equivalent")), 75)
@@ -75,7 +75,7 @@ describe("a change", () => {
 })
 
 describe("the page on mutation testing", () => {
-  it("has a reason for changes of code that is still there", () => {
+  it("the page has a reason for changes of code that is still there", () => {
     const rows = Mutation.equivalents(Fs.readFileSync(Path.join(root, document), "utf8"))
     assert.isAbove(rows.length, 0)
     for (const { file, shown } of rows) {
@@ -87,14 +87,14 @@ describe("the page on mutation testing", () => {
     }
   })
 
-  it("is about the protocol and every machine of the runtime", () => {
+  it("the page is about the protocol and every machine of the runtime", () => {
     const files = Mutation.changedFiles(root)
     for (const name of ["protocol/src/Frame", "protocol/src/internal/hot", "actor/src/internal/pool/Table"]) {
       assert.include(files, `packages/${name}.ts`)
     }
   })
 
-  it("runs tests that are there", () => {
+  it("the mutation runs name tests that are there", () => {
     for (const glob of Mutation.testsOf(Mutation.changedFiles(root))) {
       assert.isAbove(Fs.globSync(glob, { cwd: root }).length, 0, glob)
     }

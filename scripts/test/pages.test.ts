@@ -78,11 +78,11 @@ describe("docs/README.md", () => {
   const unlisted = (index: string, ...others: ReadonlyArray<string>) =>
     Pages.unlisted(pagesOf({ "docs/README.md": index, ...Object.fromEntries(others.map((name) => [name, ""])) }))
 
-  it("lists every page in one group, with one sentence", () => {
+  it("docs/README.md lists every page in one group, with one sentence", () => {
     assert.deepStrictEqual(Pages.unlisted(pages), [])
   })
 
-  it("misses a page that no group has, and one that two groups have", () => {
+  it("the index misses a page that no group has, and one that two groups have", () => {
     const index =
       "# All\n\n## Tutorials\n\n- [A](a.md): first.\n\n## Reference\n\n- [A](a.md): again.\n- [C](c): all of c.\n"
     assert.deepStrictEqual(unlisted(index, "docs/a.md", "docs/b.md", "docs/c/d.md"), [
@@ -91,7 +91,7 @@ describe("docs/README.md", () => {
     ])
   })
 
-  it("refuses a point without a sentence, and a group of another name", () => {
+  it("the index refuses a point without a sentence, and a group of another name", () => {
     assert.deepStrictEqual(
       unlisted("## Tutorials\n\n- [A](a.md)\n\n## Others\n\n- [B](b.md): b.\n", "docs/a.md", "docs/b.md"),
       [

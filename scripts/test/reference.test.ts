@@ -22,11 +22,11 @@ const without = (pattern: RegExp) => {
 }
 
 describe("docs/reference.md", () => {
-  it("has every option, bound, event, variable and exit code that the sources have", () => {
+  it("docs/reference.md has every option, bound, event, variable and exit code that the sources have", () => {
     assert.deepStrictEqual(problems(page), [])
   })
 
-  it("is compared with facts that were found", () => {
+  it("docs/reference.md is compared with facts that were found", () => {
     assert.strictEqual(facts.timeouts.get("spawn"), 30_000)
     assert.strictEqual(facts.timeouts.size, 9)
     assert.includeMembers([...facts.variables], ["XDG_RUNTIME_DIR", "PATH", "NODE_OPTIONS", "FORCE_COLOR"])
@@ -36,7 +36,7 @@ describe("docs/reference.md", () => {
     assert.deepStrictEqual([...members.keys()].at(-1), "Violation")
   })
 
-  it("misses a bound, an option, an event, a variable and an exit code whose row is gone", () => {
+  it("the check misses a bound, an option, an event, a variable and an exit code whose row is gone", () => {
     assert.deepStrictEqual(problems(without(/^\| `explain` .*\n/m)), [
       "Timeouts.Timeouts: there is no row for explain",
       "Timeouts.explain: the default is 100, the page says undefined"
@@ -53,7 +53,7 @@ describe("docs/reference.md", () => {
     assert.deepStrictEqual(problems(without(/^\| 141 .*\n/m)), ["exit code 141: there is no row for it"])
   })
 
-  it("refuses a row of something that is not there, another default, and another field", () => {
+  it("the check refuses a row of something that is not there, another default, and another field", () => {
     assert.deepStrictEqual(problems(page.replace("| `guard` |", "| `gaurd` |")), [
       "NodeSpawner.Options: there is no row for guard",
       "NodeSpawner.Options: gaurd is not there, or has two rows"
@@ -67,7 +67,7 @@ describe("docs/reference.md", () => {
     ])
   })
 
-  it("misses the table of options that are new, and refuses one of a type that is gone", () => {
+  it("the check misses the table of options that are new, and refuses one of a type that is gone", () => {
     assert.deepStrictEqual(
       problems(page.replace("members of Dialog.SubscribeOptions", "members of Dialog.Subscribed")),
       [

@@ -102,7 +102,7 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
    * `overflow: "block"` that has none holds it up, and nothing but messages of the keys that it reads.
    */
   readonly publish: (message: A) => Effect.Effect<void, ActorError, Self>
-  /** The same for several, in one call. A message that is held up holds up those behind it. */
+  /** Publishes several messages in one call. A message that is held up holds up those behind it. */
   readonly publishAll: (messages: Iterable<A>) => Effect.Effect<void, ActorError, Self>
   /**
    * Messages that are published from now on. It does not end by itself: it fails where the topic has ended and no successor is
@@ -113,7 +113,7 @@ export interface TopicClass<in out Self, Name extends string, A, K extends strin
   readonly statistics: Effect.Effect<TopicSnapshot, ActorError, Self>
   /** Makes the module that exports it the topic's actor. */
   readonly serve: () => Served<Self>
-  /** The same topic in this process, through the codec: for tests and small programs. */
+  /** Serves the topic in this process, through the codec: for tests and small programs. */
   readonly layerTest: Layer.Layer<Self>
 }
 

@@ -10,7 +10,7 @@ import type { Sources } from "./sources.ts"
 import * as Text from "./text.ts"
 
 export interface Progress {
-  /** One more file is done. */
+  /** Counts one more file as done. */
   readonly advance: (bytes: number) => Effect.Effect<void>
   /** Says something while it goes on. */
   readonly say: (line: string) => Effect.Effect<void>

@@ -15,7 +15,7 @@ export interface Source {
 
 export interface Sources {
   readonly folder: string
-  /** By name. */
+  /** Files in the order of their names. */
   readonly files: ReadonlyArray<Source>
 }
 

@@ -1,5 +1,5 @@
 /**
- * The other side of the comparison in `primes.ts`: the same work on a small pool of worker threads, without Furrow and
+ * The other side of the comparison in `primes.ts`: its work on a small pool of worker threads, without Furrow and
  * without Effect. This file is both ends of it.
  *
  * It lacks, against actors: types on the messages, a way to interrupt the work, an end when its owner ends, and

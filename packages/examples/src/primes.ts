@@ -1,5 +1,5 @@
 /**
- * The same work three ways: here, over a pool of actors, over a pool of worker threads (`primes-pool.ts`).
+ * One piece of work in three ways: here, over a pool of actors, over a pool of worker threads (`primes-pool.ts`).
  *
  * With large work both pools use every core and are about equally fast. A thread starts sooner and is lighter; an
  * actor brings typed calls and errors, cancellation, an owner, and a heap of its own, and its pool replaces one that dies.

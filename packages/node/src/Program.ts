@@ -96,7 +96,7 @@ export interface Program {
   /** Waits for the end of its process; what it left in its group is gone then. */
   readonly exit: Effect.Effect<ProgramExit>
   /**
-   * The same in the words of a supervisor: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and its
+   * The end of the program in the words of a supervisor: code 0 is `Returned`, another code is `Failed`, a signal is `Lost`, and its
    * owner's stop is `Cancelled`.
    */
   readonly wait: Effect.Effect<ActorExit>

@@ -96,7 +96,7 @@ describe("The name of a socket", () => {
   })
 
   it.live.skipIf(process.platform !== "linux")(
-    "has all that room really, and no byte more",
+    "the room for a socket's name is really there, and no byte more",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const folder = yield* Folder.make()

@@ -64,7 +64,7 @@ export const run = async (rounds: number): Promise<string> => {
     ManagedRuntime.make(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard }))))
   )
   const samples = new Map(modes.map((mode) => [mode, [] as Array<Sample>]))
-  // One more to warm up, and every time another one first.
+  // Runs one more round to warm up, and begins each round with another mode.
   for (let round = -1; round < rounds; round++) {
     for (let turn = 0; turn < modes.length; turn++) {
       const i = (turn + round + 1) % modes.length

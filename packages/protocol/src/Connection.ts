@@ -36,7 +36,7 @@ export const phases: ReadonlyArray<PhaseName> = [
   "Closed"
 ]
 
-/** Only a parent and its child wait for a start. */
+/** The phases of a role: only a parent and its child wait for a start. */
 export const phasesOf = (role: Role): ReadonlyArray<PhaseName> =>
   role === "parent" || role === "child" ? phases : phases.filter((phase) => phase !== "Spawning" && phase !== "Booting")
 

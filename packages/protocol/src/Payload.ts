@@ -191,7 +191,7 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
 export const issueOf = explain
 
 /**
- * The same for what people send: text that UTF-8 cannot hold is refused. The codec alone would write U+FFFD in its place,
+ * A codec of payloads that people send: text that UTF-8 cannot hold is refused. The codec alone would write U+FFFD in its place,
  * which is good enough for a message or a log.
  */
 export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
@@ -271,7 +271,7 @@ const refused = (issue: SchemaIssue.Issue): Item<never> => {
   return { ok: false, issue: explainRead(new Schema.SchemaError(withoutInput(issue))), sent }
 }
 
-/** The same issue without the values it is about: they are data of the peer, and no text of an error. */
+/** An issue without the values that it is about: they are data of the peer, and no text of an error. */
 const withoutInput = <I extends SchemaIssue.Issue>(issue: I): I => {
   const copy = Object.assign(Object.create(Object.getPrototypeOf(issue) as object) as object, issue) as {
     input?: unknown
@@ -374,7 +374,7 @@ const ownSize = (bytes: Uint8Array): number => {
 
 // ---- Unknown and Any ----------------------------------------------------------------------------------------------
 
-/** The same schema with `Json` wherever it said `Unknown` or `Any`. */
+/** A schema with `Json` in each place of `Unknown` or `Any`. */
 const close: (ast: Visitable) => SchemaAST.AST = onceEach((ast) =>
   isOpen(ast) ? optionalAs(ast, Schema.Json).ast : ast.recur?.(close) ?? ast
 )

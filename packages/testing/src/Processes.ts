@@ -61,7 +61,7 @@ const fromPs = (line: string): Process | undefined => {
 }
 
 /**
- * The same picture from `ps`, for machines without /proc.
+ * The process list from `ps`, for machines without /proc.
  *
  * @since 0.1.0
  */

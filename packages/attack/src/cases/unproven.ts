@@ -68,7 +68,7 @@ const tryAll = async ({ opened, secret, target }: Open): Promise<Outcome> => {
   }
   const calls = await opened()
   if (calls !== 0) problems.push(`${calls} calls of strangers were served`)
-  // The same port lets a member in: it is the proof that decides.
+  // A member gets in at the same port: it is the proof that decides.
   const member = await enter(target, secret)
   member.destroy()
   return { figures: `${knocks.length} ways without the secret: none is let in; a member is`, problems }

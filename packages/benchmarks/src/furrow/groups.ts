@@ -7,7 +7,7 @@ import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"
 import { User } from "../payloads.ts"
 
-/** The same handler as that of `echo`, as a procedure of a group. */
+/** The handler of `echo`, as a procedure of a group. */
 export const Echoes = RpcGroup.make(Rpc.make("echo", { payload: User, success: User }))
 export class Echo extends Actor.Service<Echo>()("Echo", { module: import.meta.url, endpoints: Echoes }) {}
 export const served = Echo.serveRpc(Echoes.toLayer({ echo: (payload) => Effect.succeed(payload) }))

@@ -1,4 +1,4 @@
-/** The same echoes as procedures of Effect's rpc. */
+/** Echoes as procedures of Effect's rpc. */
 import * as Effect from "effect/Effect"
 import * as Rpc from "effect/rpc/Rpc"
 import * as RpcGroup from "effect/rpc/RpcGroup"

@@ -38,7 +38,7 @@ export interface Result {
   /** The root and the actors that last. */
   readonly processes: ReadonlyArray<string>
   readonly peaks: ReadonlyArray<Peak>
-  /** By process, in the order of `processes`. */
+  /** Figures by process, in the order of `processes`. */
   readonly floors: ReadonlyArray<ReadonlyArray<Judge.Sample>>
   /** Wrong answers and hangs of acts, each with its count. */
   readonly problems: ReadonlyMap<string, number>
@@ -191,7 +191,7 @@ export const run = (plan: Plan): Effect.Effect<Result, Actor.ActorError, Actor.A
     yield* look
     yield* Console.log(`${acts.length} acts are warm`)
     for (const act of acts) {
-      // The same pair each time: its peaks are not spread over all of them.
+      // Uses one pair of workers each time: its peaks are not spread over all of them.
       n += workers.length - n % workers.length
       yield* measured(act.name, play(act, { workers, size: plan.largest * mebibyte, n: n++ }, problems))
       yield* Console.log(`alone: ${act.name}`)

@@ -55,7 +55,7 @@ const resolveOurs = (ours: Copy): Module.ResolveHookSync => {
   }
 }
 
-/** Looked up once: behind the hooks, our own import of it is led into the bundle. */
+/** Looks the module up once: behind the hooks, our own import of it is led into the bundle. */
 let found: { readonly copy: Copy | undefined } | undefined
 
 /** Called again, it comes before the hooks of preloads. */

@@ -42,7 +42,7 @@ export const stdioOf = ({ stderr, stdout }: Outputs) =>
     stderr === "inherit" ? stderr : "pipe"
   ] as const
 
-/** Says whether all visible output of it ends on a stream of its parent. */
+/** True when all visible output of an actor ends on a stream of its parent. */
 export const isPassedThrough = ({ stderr, stdout }: Outputs): boolean =>
   [stdout, stderr].every((output) => typeof output === "string" && output !== "log")
 

@@ -1,5 +1,5 @@
 /**
- * The same question put to others: the parent is killed or asked to end, its one child waits or computes. They promise
+ * Other runtimes under the fault that ends a parent of Furrow: the parent is killed or asked to end, its one child waits or computes. They promise
  * nothing of the kind; the table is for readers who have to choose.
  */
 import * as Effect from "effect/Effect"

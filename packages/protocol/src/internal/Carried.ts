@@ -37,7 +37,7 @@ const carryRefused = (ast: Visitable): SchemaAST.AST => {
   return ast.recur?.(carry, (parameter) => parameter) ?? ast
 }
 
-/** The same behind a conversion: a value that has all fields of a member passes the unions inside of it as it is. */
+/** The carried form behind a conversion: a value that has all fields of a member passes the unions inside of it as it is. */
 const keeping: (ast: SchemaAST.AST) => SchemaAST.AST = onceEach((ast) => {
   const inner = (part: SchemaAST.AST): SchemaAST.AST => part.encoding === undefined ? keeping(part) : part
   if (ast._tag !== "Union") return ast.recur?.(inner, (parameter) => parameter) ?? ast

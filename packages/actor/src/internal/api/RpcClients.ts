@@ -156,7 +156,7 @@ type Route<E> = (
   request: (portal: Portal<any>, session: number) => Effect.Effect<Last, ActorError>
 ) => Effect.Effect<Last, E | ActorError>
 
-/** Effect's own client of a group, each of whose requests goes the way it is given. */
+/** Effect's own client of a group, over a given way to send a request. */
 const clientOver = <Rpcs extends Rpc.Any, E>(
   asked: string,
   actor: ActorId,

@@ -194,7 +194,7 @@ export interface ServiceClass<in out Self, Name extends string, Eps extends AnyE
     build: H | Effect.Effect<H, EX, RX>,
     options?: ServeOptions<L, Uses, RM>
   ) => Served<Self>
-  /** The same handlers in this process behind the same portal, through the codec: for tests and small programs. */
+  /** Runs the handlers in this process behind the same portal, through the codec: for tests and small programs. */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: H | Effect.Effect<H, EX, RX>
   ) => Layer.Layer<Self, EX, Exclude<RX | ServicesOf<H>, Scope.Scope | ActorRuntime>>
@@ -237,7 +237,7 @@ export interface ConfiguredServiceClass<
       options?: Partial<ConfiguredServeOptions<L, Uses, RM, SchemaOf<C>["Type"], never>>
     ): Served<Self>
   }
-  /** The same handlers in this process behind the same portal; settings and calls go through the codec. */
+  /** Runs the handlers in this process behind the same portal; settings and calls go through the codec. */
   readonly layerTest: <H extends Handlers<Eps>, EX = never, RX = never>(
     build: (config: SchemaOf<C>["Type"]) => H | Effect.Effect<H, EX, RX>,
     ...options: Settings.Argument<Settings.Configured<Settings.SettingsInput<C>>>
@@ -262,7 +262,7 @@ export interface GroupServiceClass<in out Self, Name extends string, Uses, Rpcs 
   readonly serveRpc: <L>(
     layer: Layer.Layer<L, any, Uses | ActorRuntime> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
-  /** The same Layer in this process behind the same portal, through the codec: for tests and small programs. */
+  /** Runs the Layer in this process behind the same portal, through the codec: for tests and small programs. */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Layer.Layer<Self, EX, Exclude<RX, Scope.Scope | ActorRuntime>>
@@ -286,7 +286,7 @@ export interface ConfiguredGroupServiceClass<
   readonly serveRpc: <L>(
     layer: (config: SchemaOf<C>["Type"]) => LayerOf<L, Uses> & LeftUnprovided<Provided<Rpcs>, L>
   ) => Served<Self>
-  /** The same Layer in this process behind the same portal; settings and calls go through the codec. */
+  /** Runs the Layer in this process behind the same portal; settings and calls go through the codec. */
   readonly layerTest: <L, EX = never, RX = never>(
     layer: (config: SchemaOf<C>["Type"]) => Layer.Layer<L, EX, RX> & LeftUnprovided<Provided<Rpcs>, L>,
     ...options: Settings.Argument<Settings.Configured<Settings.SettingsInput<C>>>

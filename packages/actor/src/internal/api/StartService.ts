@@ -161,7 +161,7 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
     ) as Effect.Effect<never, ActorError, ActorRuntime | Scope.Scope>
   )
 
-/** The same handlers here, behind the same portal and the same codecs, connected by memory. */
+/** Runs the handlers of a Service in this process, behind the same portal and codecs, connected by memory. */
 export const layerTest = (
   service: AnyService,
   implementation: (settings: any) => Implementation,

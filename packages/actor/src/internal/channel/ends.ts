@@ -47,7 +47,7 @@ export const cancelledEarly = ({ by, dialog, reason }: Message.Cancel, actor: Ac
   return { _tag: "Error", dialog, payload }
 }
 
-/** The same end, for a call that has surely not begun. */
+/** The end of a channel for a call that has surely not begun. */
 export const notBegun = (error: ActorError): ActorError => {
   if (error instanceof ActorLost && error.began === "maybe") {
     const { actor, failure, how, stderr } = error

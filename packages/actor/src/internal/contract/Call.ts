@@ -210,7 +210,7 @@ export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Resu
   return Endpoint.codecs(endpoint).payload.encode(value)
 }
 
-/** The same for a call that runs here, where no portal names the endpoint. */
+/** The failure of a payload for a call that runs here, where no portal names the endpoint. */
 const localInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
   try {
     return makeInput(endpoint, input)

@@ -89,14 +89,14 @@ export interface MsgStream<in Send, out Receive, out E = never> {
   /** Ends our half and stops reading; answers with the messages that stay unread. Safe to repeat. */
   readonly close: Effect.Effect<ReadonlyArray<Receive>>
   /**
-   * The same stream, reading only what also matches `schema`, until the Scope closes: anything else is `PayloadInvalid`
+   * Narrows the stream to items that also match `schema`, until the Scope closes: anything else is `PayloadInvalid`
    * in the task that reads it, once, and the messages around it arrive.
    */
   readonly narrow: <S extends Schema.Top & { readonly Type: Receive; readonly DecodingServices: never }>(
     schema: S
   ) => Effect.Effect<MsgStream<Send, S["Type"], E>, never, Scope.Scope>
   /**
-   * The same stream, on which `receiver` decides about every message that does not match, also of a narrower schema, until
+   * Returns the stream with `receiver` in force, which decides about every message that does not match, also of a narrower schema, until
    * the Scope closes. The innermost receiver decides; without one such a message fails its reader.
    */
   readonly receiving: <Item extends Receive = never, Answer extends Send = never, R = never>(

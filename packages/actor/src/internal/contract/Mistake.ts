@@ -40,7 +40,7 @@ export type Unserved<R> = Wrong<
 >
 export type LeftUnserved<R, Closed> = [R] extends [Closed] ? never : Unserved<Exclude<R, Closed>>
 
-/** The same of a Layer: one that leaves a service open belongs to no parameter. */
+/** The mistake of a Layer: one that leaves a service open belongs to no parameter. */
 export type Closing<R, Closed> = [R] extends [Closed] ? unknown : Unserved<Exclude<R, Closed>>
 
 type MissingMiddleware<Key extends string> =

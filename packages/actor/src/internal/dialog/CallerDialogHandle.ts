@@ -417,7 +417,7 @@ const joined = (dialog: OpenDialog): Effect.Effect<void, unknown> =>
     })
   )
 
-/** The same without a body: the dialog is cancelled when the Scope closes, and a far failure wakes no fiber. */
+/** Opens a dialog without a body: it is cancelled when the Scope closes, and a far failure wakes no fiber. */
 export const openScoped = (
   opening: Opening
 ): Effect.Effect<Dialog<any, any, any, any, any>, unknown, Scope.Scope> =>

@@ -232,7 +232,7 @@ export const cancelAndWait = (
     })
   })
 
-/** The same for this reason, and what failed there is the dialog's outcome. */
+/** Cancels for this reason, and a failure of the cleanup there is the dialog's outcome. */
 const cancelAs = (
   dialog: OutgoingDialog,
   channel: PeerChannel,

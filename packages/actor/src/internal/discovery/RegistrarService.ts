@@ -68,7 +68,7 @@ export class RegistrarService implements Directory {
   private state: Registrar.State = Registrar.initial
   private readonly watchers = new Set<Watcher>()
   private readonly options: RegistrarOptions
-  /** The same as functions: a Discovery may copy them and replace some. */
+  /** The directory as plain functions: a Discovery may copy them and replace some. */
   readonly directory: Directory = {
     claim: (entry) => this.claim(entry),
     ready: (uuid, pid, replaces) => this.ready(uuid, pid, replaces),

@@ -52,7 +52,7 @@ type Reading = "new" | "open" | "aborted" | "over"
 
 const done = { done: true, value: undefined } as const
 
-/** The same until a signal is aborted: that closes the stream, also when no item is asked for any more. */
+/** An iterable that ends when a signal is aborted: that closes the stream, also when no item is asked for any more. */
 const untilAborted = <A>(
   context: Context.Context<never>,
   stream: Stream.Stream<A, unknown>,

@@ -245,13 +245,13 @@ export const monitor = (portal: Portal<never>): Effect.Effect<ActorExit, ActorEr
   return options.monitor ?? options.wait
 }
 
-/** The same portal, whose callers wait so long for the answer to their cancel, and not for `Timeouts.cancel`. */
+/** Returns the portal with another bound for its callers' cancels than `Timeouts.cancel`. */
 export const withCancelBound = (portal: Portal<any>, millis: number): Portal<any> => {
   const options = insides.get(portal)!
   return make({ ...options, env: { ...options.env, cancelBound: millis } })
 }
 
-/** The same as `whenClosed`, with whether the actor has said goodbye. */
+/** Calls back as `whenClosed` does, with whether the actor has said goodbye. */
 export const whenParted = (portal: Portal<any>, callback: (saidGoodbye: boolean) => void): () => void => {
   const { channel } = insides.get(portal)!
   return channel.whenCallsOver(() => callback(channel.bye !== undefined))

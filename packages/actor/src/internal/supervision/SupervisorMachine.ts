@@ -78,7 +78,7 @@ const withoutIdleWait = (state: State): State =>
     : state
 
 /**
- * These incarnations go, and come back: all but temporary ones, unless it is for their own sake. The one behind `first`
+ * Stops incarnations that come back: all but temporary ones, unless it is for their own sake. The one behind `first`
  * succeeds it; those beside the others go with them.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {

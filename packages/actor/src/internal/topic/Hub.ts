@@ -103,7 +103,7 @@ export class Hub {
     return actions
   }
 
-  /** One more subscriber, which is first given the last kept messages. */
+  /** Adds a subscriber, which is first given the last kept messages. */
   subscribe(id: number, keys: ReadonlyArray<string> | null, overflow: Overflow, replay: number): void {
     const wanted = keys === null ? undefined : new Set(keys)
     const subscriber: Subscriber = {
