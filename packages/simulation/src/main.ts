@@ -1,8 +1,9 @@
 /**
- * npm run simulate -- [--seeds N | --minutes M | --seed S] [--from N] [--kinds a,b] [--twice] [--no-shrink]
+ * npm run simulate -- [--seeds N | --minutes M | --seed S] [--from N | --from now] [--kinds a,b] [--twice] [--no-shrink]
  *
- * Runs random programs, each under its seed, and checks what happened. A failure is made small and printed with the seed
- * that shows it again. `--twice` runs each a second time and compares every choice; `--print` prints a digest of all.
+ * Runs random programs, each under its seed, and checks their histories. A failure is made small and printed with the seed
+ * that shows it again. `--twice` runs each a second time here and a third time in another process, and compares every
+ * choice. `--from now` begins at a seed of the time, which it prints.
  * `--processes` runs each with real processes instead, where nothing replays.
  */
 import * as Effect from "effect/Effect"
@@ -13,6 +14,7 @@ import * as History from "./History.ts"
 import * as Program from "./Program.ts"
 import { type Result, run } from "./Run.ts"
 import { shrink } from "./Shrink.ts"
+import * as Twin from "./twin.ts"
 
 const { values } = Util.parseArgs({
   options: {
@@ -23,6 +25,8 @@ const { values } = Util.parseArgs({
     kinds: { type: "string" },
     processes: { type: "boolean", default: false },
     twice: { type: "boolean", default: false },
+    /** For the other process of `--twice`: a line for each seed, and nothing else. */
+    digests: { type: "boolean", default: false },
     program: { type: "string" },
     "no-shrink": { type: "boolean", default: false },
     "keep-going": { type: "boolean", default: false }
@@ -80,47 +84,75 @@ const one = async () => {
   return found.length === 0
 }
 
-const many = async () => {
+/** Seeds of the time fit into 31 bits, and differ from second to second. */
+const fresh = () => {
+  const from = Math.floor(Date.now() / 1000) % 2 ** 30
+  console.log(`from seed ${from}`)
+  return from
+}
+
+const digests = async () => {
   const from = Number(values.from)
+  for (let seed = from; seed < from + Number(values.seeds); seed++) {
+    console.log(`${seed} ${digestOf(await Effect.runPromise(run(Program.generate(seed, kinds))))}`)
+  }
+  return true
+}
+
+/** Seeds whose digests another process has not said, or says otherwise. */
+const unlikeIn = async (twin: Twin.Twin, here: ReadonlyMap<number, string>) => {
+  const there = await twin.digests
+  const unlike = Array.from(here.keys()).filter((seed) => there.get(seed) !== here.get(seed))
+  for (const seed of unlike) console.log(`seed ${seed} is another one in another process`)
+  return unlike
+}
+
+const many = async () => {
+  const from = values.from === "now" ? fresh() : Number(values.from)
   const count = values.seeds === undefined ? values.minutes === undefined ? 3_000 : Infinity : Number(values.seeds)
   const until = values.minutes === undefined ? Infinity : began + Number(values.minutes) * 60_000
-  const all = Crypto.createHash("sha256")
-  const different = new Set<string>()
+  const early = values.twice && count < Infinity ? Twin.start(from, count, values.kinds) : undefined
+  const here = new Map<number, string>()
   const failed = new Map<string, Array<number>>()
-  let [choices, events, millis, unlike, ran] = [0, 0, 0, 0, 0]
-  for (let seed = from; seed < from + count && performance.now() < until; seed++) {
+  const unlike = new Set<number>()
+  let [choices, events, millis, isBroken] = [0, 0, 0, false]
+  for (let seed = from; seed < from + count && performance.now() < until && !isBroken; seed++) {
     const program = Program.generate(seed, kinds)
     const result = await Effect.runPromise(run(program))
     const digest = digestOf(result)
-    ran++
-    all.update(digest)
-    different.add(digest)
+    here.set(seed, digest)
     choices += result.run.choices
     events += result.events.length
     millis += result.run.millis
     if (values.twice && digestOf(await Effect.runPromise(run(program))) !== digest) {
-      unlike++
+      unlike.add(seed)
       console.log(`seed ${seed} does not repeat`)
     }
     const found = Check.problems(result)
     if (found.length === 0) continue
-    const [{ check, text }] = found as [typeof found[number]]
-    if (values["keep-going"]) console.log(`seed ${seed}, after ${seconds()} s: ${check}: ${text}`)
     for (const name of new Set(found.map(({ check }) => check))) failed.set(name, [...failed.get(name) ?? [], seed])
-    if (!values["keep-going"]) {
+    if (values["keep-going"]) console.log(`seed ${seed}, after ${seconds()} s: ${found[0]!.check}: ${found[0]!.text}`)
+    else {
+      isBroken = true
+      early?.end()
       await report(seed, result)
-      break
     }
   }
-  const repeats = values.twice ? `, ${ran - unlike} of them repeat` : ""
+  if (values.twice && !isBroken) {
+    for (const seed of await unlikeIn(early ?? Twin.start(from, here.size, values.kinds), here)) unlike.add(seed)
+  }
+  const all = Crypto.createHash("sha256").update(Array.from(here.values()).join("")).digest("hex").slice(0, 16)
+  const repeats = values.twice && !isBroken
+    ? `, ${here.size - unlike.size} of them repeat, here and in another process`
+    : ""
   console.log(
-    `${ran} seeds${repeats}: ${different.size} different histories, ${events} events, ${choices} choices, ` +
-      `${(millis / 1000).toFixed(0)} s virtual, ${seconds()} s; digest ${all.digest("hex").slice(0, 16)}`
+    `${here.size} seeds${repeats}: ${new Set(here.values()).size} different histories, ${events} events, ` +
+      `${choices} choices, ${(millis / 1000).toFixed(0)} s virtual, ${seconds()} s; digest ${all}`
   )
   for (const [name, seeds] of failed) {
     console.log(`  ${name}: ${seeds.length} seeds, e.g. ${seeds.slice(0, 8).join(", ")}`)
   }
-  return failed.size === 0 && unlike === 0
+  return failed.size === 0 && unlike.size === 0
 }
 
 /** The programs of these options, for a run without replay. */
@@ -138,5 +170,6 @@ const real = async () => {
   return soak({ programs: programs(), until: began + minutes * 60_000, isKeptGoing: values["keep-going"] })
 }
 
-process.exitCode =
-  await (values.processes ? real() : values.seed === undefined && values.program === undefined ? many() : one()) ? 0 : 1
+const isOne = values.seed !== undefined || values.program !== undefined
+const chosen = values.processes ? real : isOne ? one : values.digests ? digests : many
+process.exitCode = await chosen() ? 0 : 1

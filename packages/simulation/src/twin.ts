@@ -1,0 +1,34 @@
+/**
+ * Runs of the same seeds in another process: each prints its digest, and both sides must have said the same.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Path from "node:path"
+import * as Readline from "node:readline"
+
+export interface Twin {
+  /** The digests of its runs, by their seeds, once it has ended. */
+  readonly digests: Promise<ReadonlyMap<number, string>>
+  readonly end: () => void
+}
+
+/** Starts the other process for a range of seeds; `kinds` as on the command line. */
+export const start = (from: number, count: number, kinds: string | undefined): Twin => {
+  const main = Path.join(import.meta.dirname, "main.ts")
+  const options = ["--digests", "--from", String(from), "--seeds", String(count)]
+  const kind = kinds === undefined ? [] : ["--kinds", kinds]
+  const child = ChildProcess.spawn(process.execPath, [...process.execArgv, main, ...options, ...kind], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  const digests = new Map<number, string>()
+  Readline.createInterface({ input: child.stdout }).on("line", (line) => {
+    const [seed, digest] = line.split(" ")
+    digests.set(Number(seed), digest!)
+  })
+  return {
+    digests: new Promise((resolve, reject) => {
+      child.once("error", reject)
+      child.once("close", () => resolve(digests))
+    }),
+    end: () => void child.kill()
+  }
+}
