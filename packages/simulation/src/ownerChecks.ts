@@ -142,8 +142,10 @@ export const refusesUnrun: Check = ({ of }) => {
 /** G20, G72: a handler that began is ended, unless its actor was hurt or its cleanup never ends. */
 export const endsHandlers: Check = ({ isHurt, of }) => {
   const ended = new Set(of("Ended").map(({ key }) => key))
-  return of("Began").flatMap(({ actor, isEndless, key }) =>
-    isEndless || ended.has(key) || isHurt(actor) || actor.startsWith("pool")
+  const endless = of("Began").filter(({ isEndless }) => isEndless).map(({ actor }) => actor)
+  return of("Began").flatMap(({ actor, key }) =>
+    // A cleanup that never ends is cut off, and so is every handler above it that waits for its actor.
+    endless.some((below) => below.startsWith(actor)) || ended.has(key) || isHurt(actor) || actor.startsWith("pool")
       ? []
       : [`the handler of ${key} in ${actor} began, and never ended`]
   )
