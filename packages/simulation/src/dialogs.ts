@@ -77,7 +77,9 @@ export const refuse: Does = ({ key, portal, step: { a, b, c } }) => {
   const receivers = [
     PayloadReceiver.drop,
     PayloadReceiver.repair(-2),
-    PayloadReceiver.cancel(`refuse ${key}`),
+    c % 2 === 0
+      ? PayloadReceiver.cancel(`refuse ${key}`)
+      : PayloadReceiver.make(() => Effect.as(pause(waits[c]!), PayloadReceiver.cancel(`refuse ${key}`))),
     PayloadReceiver.make(() => Effect.as(pause(waits[c]!), PayloadReceiver.drop)),
     PayloadReceiver.make(() => Effect.die(new Error("the receiver died"))),
     PayloadReceiver.answer(7)

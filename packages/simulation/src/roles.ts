@@ -194,6 +194,14 @@ export const nested: Does = ({ key, step: { a, b, c }, world }) => {
 /** An actor with a main of its own, and a fiber beside its handlers: either ends as it is told. */
 export const main: Does = ({ key, step: { a, b } }) =>
   Effect.scoped(Effect.gen(function*() {
+    if (b > 3) {
+      const portal = yield* Actor.startScoped(Services.Brief, { name: `own${key}` })
+      const exit = yield* Effect.exit(portal.run(Services.serves({ key: keyBelow(key, 0) })))
+      const { _tag } = yield* portal.wait
+      const heard = `${howOf(exit).words.join()}, ${_tag}`
+      if (_tag !== "Returned") yield* wrong("failsFirst", `${key}: its main returned at once, and it heard ${heard}`)
+      return
+    }
     const portal = yield* Actor.startScoped(Services.Worker, { name: `own${key}` })
     const how = (["return", "fail", "die", "background"] as const)[b % 4]!
     yield* portal.run(Services.finish({ how, after: waits[a]! }))

@@ -62,6 +62,10 @@ export const finish = Actor.endpoint("finish", {
   payload: { how: Schema.Literals(["return", "fail", "die", "background"]), after: Schema.Int }
 })
 
+/** Its main returns at once: its last word may arrive together with its Ready. */
+export class Brief extends Actor.Service<Brief>()("Brief", { module, endpoints: [serves] }) {}
+export const brief = Brief.serve({ serves: ({ key }) => handled(key, 0, Effect.succeed(key)) }, { main: Effect.void })
+
 /** The orders that the main of a worker, and the fiber beside its handlers, wait for. */
 class Orders extends Context.Service<Orders, {
   readonly main: Deferred.Deferred<void, Error>

@@ -4,6 +4,7 @@ import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import { job } from "../src/actors.ts"
 import { leave } from "../src/peers.ts"
+import { Brief } from "../src/services.ts"
 
 const hanging = job({ work: { key: 1, wait: 0, end: "hang", cleanup: 0 } })
 
@@ -26,5 +27,19 @@ describe("The end of an actor, under every schedule", () => {
       }
       const { runs } = yield* Simulation.explore(program, { seeds: 100, faults: { late: 0.6 }, check })
       assert.strictEqual(runs, 100)
+    }))
+
+  it.live("G87, G93: is Returned where its main returns at once, however close its last word is to its Ready", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const { _tag } = yield* (yield* Actor.startScoped(Brief, { name: "brief" })).wait
+        return _tag
+      })
+      const check = ({ exit }: Simulation.Run<string, unknown>) => {
+        const heard = exit?._tag === "Success" ? exit.value : "no exit"
+        return heard === "Returned" ? [] : [`its owner heard ${heard}`]
+      }
+      const { runs } = yield* Simulation.explore(program, { seeds: 150, faults: { preempt: 0.1 }, check })
+      assert.strictEqual(runs, 150)
     }))
 })
