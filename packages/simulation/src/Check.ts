@@ -3,7 +3,7 @@
  */
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Simulation from "@furrow/testing/Simulation"
-import { type Check, factsOf, has } from "./facts.ts"
+import { type Check, factsOf, farther, has } from "./facts.ts"
 import { compared } from "./History.ts"
 import * as Owners from "./ownerChecks.ts"
 import type { Result } from "./Run.ts"
@@ -71,9 +71,6 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
     return [`${key} was interrupted, and its caller went on while its handler still ran in ${start.actor}`]
   })
 }
-
-/** Kinds whose calls reach other actors than the one they are made to. */
-const farther: ReadonlySet<string> = new Set(["far", "cross", "find", "hasty", "shared", "census", "ambush"])
 
 /** G78, G144: a call is lost only with an actor that was hurt. */
 const isNotLost: Check = ({ isHurt, of }) => {

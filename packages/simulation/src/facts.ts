@@ -66,3 +66,6 @@ export type Check = (facts: Facts) => ReadonlyArray<string>
 
 /** Virtual time passes while work is done, and the machine is shared: every bound gets this much more. */
 const virtualSlackMillis = 1_500
+
+/** Kinds whose calls reach other actors than the one they are made to. */
+export const farther: ReadonlySet<string> = new Set(["far", "cross", "find", "hasty", "shared", "census", "ambush"])

@@ -1,7 +1,7 @@
 /**
  * Checks of owners, names, ends and what the tree says about itself.
  */
-import { type Check, has } from "./facts.ts"
+import { type Check, farther, has } from "./facts.ts"
 
 /** G2, G72: what a handler uses is released when it has ended. */
 export const releasesLast: Check = ({ of }) =>
@@ -131,9 +131,10 @@ export const seesInOrder: Check = ({ of }) => {
 /** G123, G136, G158: a call that was refused before it began has not run. */
 export const refusesUnrun: Check = ({ of }) => {
   const began = new Set(of("Began").map(({ key }) => key))
+  const far = new Set(of("Called").filter(({ kind }) => farther.has(kind)).map(({ key }) => key))
   const words = ["Fail ActorBusy", "Fail PoolFull", "Fail EndpointUnknown", "Fail NameTaken"]
   return of("Answered").flatMap(({ how, key }) =>
-    words.some((word) => has(how, word)) && began.has(key)
+    !far.has(key) && words.some((word) => has(how, word)) && began.has(key)
       ? [`${key} heard ${how.words.join()}, and its handler ran`]
       : []
   )
