@@ -107,7 +107,6 @@ export const compared = [
   "passesOn",
   "decidesItems",
   "keepsDeadlines",
-  "answersInTime",
   "closesPools",
   "leavesReaders"
 ] as const

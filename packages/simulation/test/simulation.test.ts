@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Util from "node:util"
 import * as Check from "../src/Check.ts"
@@ -52,6 +53,20 @@ describe("Random programs", () => {
   it("cover every kind of step", () => {
     const found = new Set(seeds.flatMap((seed) => Program.generate(seed).steps.map(({ kind }) => kind)))
     assert.deepStrictEqual(Array.from(found).sort(), Array.from(Program.kinds).sort())
+  })
+})
+
+describe("The page on simulation", () => {
+  const page = Fs.readFileSync(Path.join(import.meta.dirname, "../../../docs/simulation.md"), "utf8")
+  const named = new Set(
+    page.split("\n").filter((line) => line.startsWith("| `")).flatMap((line) =>
+      Array.from(line.split(" | ")[0]!.matchAll(/`(\w+)`/g), ([, name]) => name)
+    )
+  )
+
+  it("has a row for each kind of step and for each check", () => {
+    const missing = [...Program.kinds, ...Object.keys(Check.checks)].filter((name) => !named.has(name))
+    assert.deepStrictEqual(missing, [])
   })
 })
 
