@@ -78,6 +78,8 @@ export interface Step {
 export interface Program {
   /** The seed of the schedule: the seed of the program is gone once it is made. */
   readonly schedule: number
+  /** Choices that the seed does not make, which shrinking has found to be of no use. */
+  readonly calm?: ReadonlyArray<readonly [from: number, to: number]>
   readonly actors: number
   readonly owner: "scope" | "nursery"
   readonly steps: ReadonlyArray<Step>
@@ -172,9 +174,10 @@ export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Progr
 }
 
 /** A program as a short list. */
-export const show = ({ actors, owner, schedule, steps }: Program): string =>
+export const show = ({ actors, calm = [], owner, schedule, steps }: Program): string =>
   [
     `${actors} actor(s) in a ${owner}, schedule ${schedule}`,
+    ...calm.length === 0 ? [] : [`  calm in ${calm.map(([from, to]) => `${from} to ${to}`).join(", ")}`],
     ...steps.map(({ a, actor, b, c, kind, wait }, i) =>
       `  ${i}. ${wait > 0 ? `${wait * 7} ms later ` : ""}${kind} at a${actor % actors} (${a} ${b} ${c})`
     )

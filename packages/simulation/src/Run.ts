@@ -134,7 +134,7 @@ export const run = (program: Program): Effect.Effect<Result> =>
     const broken = new Set<string>()
     const wires = Unplugged.make()
     const between = (process: ProcessHandle) => breakable(process, (actor) => broken.has(actor))
-    const options = { seed: program.schedule, root: { between, betweenPeers: wires.betweenPeers } }
+    const options = { seed: program.schedule, calm: program.calm, root: { between, betweenPeers: wires.betweenPeers } }
     const hooks: Hooks = { breakConnection: (actor) => void broken.add(actor), unplug: wires.unplug }
     return Effect.map(
       Effect.provideService(

@@ -1,7 +1,8 @@
 /**
  * Makes a failing program small: steps go, then actors, then numbers, as long as the same check still fails.
  *
- * A smaller program meets another schedule, so each candidate is tried under several.
+ * A smaller program meets another schedule, so each candidate is tried under several. At last its schedule is made small:
+ * ranges of choices become calm, half of all first, then quarters and so on.
  */
 import * as Effect from "effect/Effect"
 import type { Program, Step } from "./Program.ts"
@@ -33,6 +34,40 @@ const smaller = (program: Program): ReadonlyArray<Program> => {
   }
   return found
 }
+
+/** The smallest range is this part of all choices. */
+const leastPart = 64
+
+/** Ranges that touch are one. */
+const merged = (ranges: Program["calm"] & {}): Program["calm"] & {} => {
+  const found: Array<[number, number]> = []
+  for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
+    const last = found.at(-1)
+    if (last !== undefined && last[1] >= from) last[1] = Math.max(last[1], to)
+    else found.push([from, to])
+  }
+  return found
+}
+
+/** `choices` is how many the program takes. Each range is kept where the program still fails with it. */
+export const calmed = (
+  program: Program,
+  choices: number,
+  fails: (program: Program) => Effect.Effect<boolean>
+): Effect.Effect<Program> =>
+  Effect.gen(function*() {
+    let best = program
+    for (let part = 2; part <= leastPart && choices / part >= 1; part *= 2) {
+      for (let i = 0; i < part; i++) {
+        const range = [Math.floor(choices * i / part), Math.ceil(choices * (i + 1) / part)] as const
+        const calm = best.calm ?? []
+        if (calm.some(([from, to]) => from <= range[0] && range[1] <= to)) continue
+        const candidate = { ...best, calm: merged([...calm, range]) }
+        if (yield* fails(candidate)) best = candidate
+      }
+    }
+    return best
+  })
 
 export interface Shrunk {
   readonly program: Program

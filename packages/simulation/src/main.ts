@@ -13,7 +13,7 @@ import * as Check from "./Check.ts"
 import * as History from "./History.ts"
 import * as Program from "./Program.ts"
 import { type Result, run } from "./Run.ts"
-import { shrink } from "./Shrink.ts"
+import { calmed, shrink } from "./Shrink.ts"
 import * as Twin from "./twin.ts"
 
 const { values } = Util.parseArgs({
@@ -50,6 +50,10 @@ const digestOf = ({ events, run }: Result): string =>
     .digest("hex").slice(0, 16)
 
 const began = performance.now()
+const cpuSeconds = () => {
+  const { system, user } = process.cpuUsage()
+  return ((system + user) / 1e6).toFixed(1)
+}
 const seconds = () => ((performance.now() - began) / 1000).toFixed(1)
 
 const printRun = (result: Result) => {
@@ -61,14 +65,21 @@ const printRun = (result: Result) => {
 const report = async (seed: number, result: Result) => {
   const [first] = Check.problems(result)
   const { check, text } = first!
-  console.log(`\nseed ${seed}, after ${seconds()} s: ${check}: ${text}`)
+  console.log(`\nseed ${seed}, after ${seconds()} s (${cpuSeconds()} s of CPU): ${check}: ${text}`)
   if (values["no-shrink"]) return
   const fails = (program: Program.Program) =>
     Effect.map(run(program), (one) => Check.problems(one).some((problem) => problem.check === check))
   const small = await Effect.runPromise(shrink(result.program, fails))
-  console.log(`made small in ${small.runs} runs, ${seconds()} s; again by:`)
-  console.log(`  npm run simulate -- --program '${JSON.stringify(small.program)}'`)
-  printRun(await Effect.runPromise(run(small.program)))
+  const { run: { choices } } = await Effect.runPromise(run(small.program))
+  const calm = await Effect.runPromise(calmed(small.program, choices, fails))
+  const last = await Effect.runPromise(run(calm))
+  const isSeeds = (choice: number) => !(calm.calm ?? []).some(([from, to]) => from <= choice && choice < to)
+  const left = Array.from({ length: last.run.choices }, (_, choice) => choice).filter(isSeeds).length
+  console.log(
+    `made small in ${small.runs} runs, ${seconds()} s: the seed makes ${left} of ${last.run.choices} choices; again by:`
+  )
+  console.log(`  npm run simulate -- --program '${JSON.stringify(calm)}'`)
+  printRun(last)
 }
 
 const one = async () => {

@@ -163,8 +163,12 @@ export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
 
 /** G19: a failure is not masked by a cancel that comes after it. */
 export const keepsFailures: Check = ({ of }) => {
+  const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
+  // A failure further below may still be on its way when an actor in between is cancelled.
+  const own = new Set(of("Began").filter(({ actor, key }) => called.get(key) === actor).map(({ key }) => key))
   const failed = new Set(
-    of("Ended").filter(({ how }) => has(how, "Fail Oops") && !has(how, "interrupted")).map(({ key }) => key)
+    of("Ended").filter(({ how, key }) => own.has(key) && has(how, "Fail Oops") && !has(how, "interrupted"))
+      .map(({ key }) => key)
   )
   return of("Answered").flatMap(({ how, key }) =>
     failed.has(key) && has(how, "Fail ContextCancelled")

@@ -8,7 +8,7 @@ import * as Check from "../src/Check.ts"
 import * as History from "../src/History.ts"
 import * as Program from "../src/Program.ts"
 import { type Result, run } from "../src/Run.ts"
-import { shrink } from "../src/Shrink.ts"
+import { calmed, shrink } from "../src/Shrink.ts"
 
 const seeds = Array.from({ length: 150 }, (_, i) => i + 1)
 
@@ -88,6 +88,28 @@ describe("Shrinking", () => {
       assert.deepStrictEqual(small.program.steps, [{ ...zero, kind: "run", b: 3 }, { ...zero, kind: "kill" }])
       assert.strictEqual(small.program.actors, 1)
       assert.strictEqual(small.program.owner, "scope")
+    }))
+})
+
+describe("Shrinking a schedule", () => {
+  it.effect("makes every choice calm that a failure does not need", () =>
+    Effect.gen(function*() {
+      const program = Program.generate(12)
+      const isCalm = ({ calm = [] }: Program.Program, choice: number) =>
+        calm.some(([from, to]) => from <= choice && choice < to)
+      const fails = (candidate: Program.Program) => Effect.succeed(!isCalm(candidate, 300))
+      const small = yield* calmed(program, 640, fails)
+      const left = Array.from({ length: 640 }, (_, choice) => choice).filter((choice) => !isCalm(small, choice))
+      assert.deepStrictEqual([left[0], left.at(-1)], [300, 309])
+    }))
+
+  it.live("G199: repeats a run with calm choices, and makes fewer switches in it", () =>
+    Effect.gen(function*() {
+      const program = { ...Program.generate(46), calm: [[0, 1_000_000]] as const }
+      const [wild, one, two] = [yield* run(Program.generate(46)), yield* run(program), yield* run(program)]
+      assert.strictEqual(two.run.fingerprint, one.run.fingerprint)
+      assert.notStrictEqual(one.run.fingerprint, wild.run.fingerprint)
+      assert.deepStrictEqual(Check.problems(one), [])
     }))
 })
 
@@ -177,6 +199,8 @@ describe("Each check", () => {
       { _tag: "Unsaid", key: 1, actor: "a0" }
     ]],
     ["keepsFailures", /heard ContextCancelled/, [
+      { _tag: "Called", key: 1, kind: "run", actor: "a0", from: "root" },
+      { _tag: "Began", key: 1, actor: "a0" },
       { _tag: "Ended", key: 1, how: { words: ["Fail Oops"] } },
       { _tag: "Answered", key: 1, how: { words: ["Fail ContextCancelled"] } }
     ]],

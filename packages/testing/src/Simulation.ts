@@ -80,6 +80,11 @@ export interface Options {
   readonly faults?: Faults | undefined
   /** The root: `MemoryActor.layer`. */
   readonly root?: MemoryActor.Options | undefined
+  /**
+   * Choices, each range from its first to the one before its second number, that the seed does not make: the fiber that ran
+   * last goes on, and no bytes are late. Default: none.
+   */
+  readonly calm?: ReadonlyArray<readonly [from: number, to: number]> | undefined
   /** A run that takes more choices is `endless`. Default: 1,000,000. */
   readonly maxChoices?: number | undefined
 }
@@ -167,11 +172,11 @@ export const run = <A, E, R>(
 
 const simulate = async <A, E, R>(
   program: Effect.Effect<A, E, R>,
-  { faults = {}, maxChoices = defaultMaxChoices, root: rootOptions = {}, seed }: Options,
+  { calm = [], faults = {}, maxChoices = defaultMaxChoices, root: rootOptions = {}, seed }: Options,
   around: Context.Context<never>,
   signal: AbortSignal
 ): Promise<Run<A, E>> => {
-  const kernel = new Kernel(seed, temperOf(faults))
+  const kernel = new Kernel(seed, temperOf(faults), calm)
   const machine = new Machine(kernel, faults)
   const { between = (process) => process } = rootOptions
   const root = kernel.start(rootOptions.name ?? "root", undefined)

@@ -44,6 +44,9 @@ export interface Temper {
   readonly maxDelayMillis: number
 }
 
+/** Choices from the first of each pair to the one before the second. */
+export type Ranges = ReadonlyArray<readonly [from: number, to: number]>
+
 /** How a run has ended: `stuck` means that nothing can run and no fiber sleeps. */
 export type End = "done" | "stuck" | "endless"
 
@@ -57,12 +60,19 @@ const choicesPerPromises = 64
 /** Promise jobs of the program, of any number, are done when this resolves. */
 const promisesDone = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
+/** Makes the numbers of lanes others than those of all else. */
+const laneSalt = 0x5bd1e995
+
 export class Kernel {
   now = 0
   choices = 0
   /** A fingerprint of every choice: two runs are compared step by step, not by what they said alone. */
   fingerprint = 0
   readonly next: Seed.Next
+  /** Of lanes alone: what a program draws does not change which lane runs. */
+  private readonly nextLane: Seed.Next
+  private readonly calm: Ranges
+  private last: Lane | undefined
   readonly processes: Array<Process> = []
   private readonly temper: Temper
   private readonly lanes: Array<Lane> = []
@@ -74,8 +84,10 @@ export class Kernel {
   /** Imports and other promises of the outside world: the whole machine waits for them. */
   private outside: Array<Promise<() => void>> = []
 
-  constructor(seed: number, temper: (next: Seed.Next) => Temper) {
+  constructor(seed: number, temper: (next: Seed.Next) => Temper, calm: Ranges = []) {
     this.next = Seed.next(seed)
+    this.nextLane = Seed.next(seed ^ laneSalt)
+    this.calm = calm
     this.temper = temper(this.next)
     this.untilPreempt = this.operations()
   }
@@ -145,7 +157,7 @@ export class Kernel {
     lane.jobs.push(job)
     if (lane.state !== "idle") return
     const { delay, maxDelayMillis } = this.temper
-    if (delay === 0 || this.next() >= delay) return this.ready(lane)
+    if (delay === 0 || this.next() >= delay || this.isCalm) return this.ready(lane)
     lane.state = "late"
     this.at(1 + this.choose(maxDelayMillis), () => this.ready(lane))
   }
@@ -173,7 +185,7 @@ export class Kernel {
   /** True where a fiber of the process may not go on now. */
   preempts(process: Process, operations: number): boolean {
     if (process.state !== "running" || operations >= maxOperations) return true
-    if (--this.untilPreempt > 0) return false
+    if (--this.untilPreempt > 0 || this.isCalm) return false
     this.untilPreempt = this.operations()
     return true
   }
@@ -196,6 +208,16 @@ export class Kernel {
     return lane
   }
 
+  private get isCalm(): boolean {
+    return this.calm.some(([from, to]) => from <= this.choices && this.choices < to)
+  }
+
+  /** The seed's lane, or in a calm range the one that ran last. */
+  private pick(count: number): number {
+    const i = Math.floor(this.nextLane() * count)
+    return this.isCalm ? Math.max(0, this.last === undefined ? 0 : this.lanes.indexOf(this.last)) : i
+  }
+
   // ---- running ----------------------------------------------------------------------------------------------------
 
   /** Runs one job of the lane that the seed picks; `false` where there is none. */
@@ -203,8 +225,9 @@ export class Kernel {
     const { lanes } = this
     while (lanes.length > 0) {
       const count = lanes.length
-      const i = Math.floor(this.next() * count)
+      const i = this.pick(count)
       const lane = lanes[i]!
+      this.last = lane
       const { process } = lane
       if (process.state !== "running") {
         this.take(i)

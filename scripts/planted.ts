@@ -1,0 +1,62 @@
+/**
+ * Simulates the runtime with a fault planted in it, one fault at a time: simulation must find each.
+ *
+ *     npm run planted                      every fault of scripts/planted.json
+ *     npm run planted -- --only parts      those whose name holds a text
+ *
+ * The faults are mutants, which a named test finds as well (`npm run mutants`). The list says which kinds of steps are
+ * tried; none means all of them. The lines are rows of the table in docs/simulation.md.
+ */
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { parseArgs } from "node:util"
+import { copy, readAll } from "./mutants.ts"
+
+/** Seconds of CPU in which a fault is to be found, and milliseconds after which no more is tried. */
+const wantedSeconds = 10
+const limitMillis = 120_000
+
+const root = Path.resolve(import.meta.dirname, "..")
+
+/** The first finding: its seed, its check, and the seconds of CPU that it took. */
+const simulate = (at: string, kinds: string) => {
+  const only = kinds === "" ? [] : ["--kinds", kinds]
+  const main = Path.join(at, "packages/simulation/src/main.ts")
+  const { stdout } = ChildProcess.spawnSync(
+    process.execPath,
+    ["--conditions=furrow-source", main, "--seeds", "3000", "--no-shrink", ...only],
+    { cwd: at, encoding: "utf8", timeout: limitMillis, killSignal: "SIGKILL" }
+  )
+  const found = /seed (\d+), after [\d.]+ s \(([\d.]+) s of CPU\): (\w+)/.exec(stdout)
+  return found === null ? undefined : { seed: Number(found[1]), seconds: Number(found[2]), check: found[3]! }
+}
+
+const main = () => {
+  const { values } = parseArgs({ options: { only: { type: "string", default: "" } } })
+  const planted = JSON.parse(Fs.readFileSync(Path.join(root, "scripts/planted.json"), "utf8")) as Record<string, string>
+  const { ready } = readAll(root)
+  const wanted = Object.entries(planted).filter(([name]) => name.includes(values.only))
+  const at = copy(root)
+  let missed = 0
+  try {
+    for (const [name, kinds] of wanted) {
+      const fault = ready.find(({ mutant }) => mutant.name === name)
+      if (fault === undefined) throw new Error(`no mutant ${name} applies`)
+      const { changed, mutant } = fault
+      for (const [file, text] of changed) Fs.writeFileSync(Path.join(at, file), text)
+      const found = simulate(at, kinds)
+      for (const file of changed.keys()) Fs.copyFileSync(Path.join(root, file), Path.join(at, file))
+      const isFound = found !== undefined && found.seconds <= wantedSeconds
+      if (!isFound) missed++
+      const shown = found === undefined ? "not found" : `\`${found.check}\` | ${found.seed} | ${found.seconds}`
+      console.log(`${isFound ? "" : "MISSED "}| ${mutant.title.slice(0, -1)} | ${shown} |`)
+    }
+  } finally {
+    Fs.rmSync(at, { recursive: true, force: true })
+  }
+  console.log(`planted: ${wanted.length - missed} found, ${missed} not`)
+  process.exitCode = missed === 0 ? 0 : 1
+}
+
+main()
