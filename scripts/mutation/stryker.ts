@@ -14,6 +14,9 @@ import * as Mutation from "../lib/mutation.ts"
  */
 const timeLimitMillis = 30_000
 
+/** Minutes for all tests without a change, which is no time of interest. */
+const soundLimitMinutes = 30
+
 export interface Mutant extends Pick<Mutation.Change, "location" | "mutatorName" | "replacement"> {
   readonly id: string
   readonly fileName: string
@@ -98,6 +101,7 @@ export const tryAll = async (
       concurrency: workers,
       ignoreStatic: skipStatic,
       timeoutMS: timeLimitMillis,
+      dryRunTimeoutMinutes: soundLimitMinutes,
       reporters: ["dots-of-sample"],
       allowConsoleColors: false,
       logLevel: "error",

@@ -6,6 +6,7 @@ import * as Simulation from "@furrow/testing/Simulation"
 import { type Check, factsOf, farther, has } from "./facts.ts"
 import { compared } from "./History.ts"
 import * as Owners from "./ownerChecks.ts"
+import * as Rest from "./restChecks.ts"
 import type { Result } from "./Run.ts"
 import * as Streams from "./streamChecks.ts"
 
@@ -48,6 +49,8 @@ const hearsItsOwn: Check = ({ of }) => {
 const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
   const began = new Map(of("Began").map((event) => [event.key, event]))
   const ended = new Map(of("Ended").map((event) => [event.key, event]))
+  // The handler of a call that an actor passes on runs elsewhere, and is cut off with that actor.
+  const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
   return of("Interrupted").flatMap((event) => {
     const { at, key } = event
     const start = began.get(key)
@@ -65,7 +68,7 @@ const acknowledges: Check = ({ events, hurtAt, indexOf, of, slackMillis }) => {
     const isGone = of("Gone").some((gone) => gone.actor === start.actor && indexOf(gone) < indexOf(event))
     if (end === undefined && isGone) return []
     const bound = end === undefined ? defaults.finalizers / 2 : defaults.cancel
-    if (hurtAt(start.actor) < Infinity || at - since >= bound) return []
+    if (hurtAt(start.actor) < Infinity || hurtAt(called.get(key) ?? "") < Infinity || at - since >= bound) return []
     // The handler that had not begun when its caller went on has begun later.
     if (indexOf(start) > indexOf(event)) return [`${key} began in ${start.actor} after its caller had gone`]
     return [`${key} was interrupted, and its caller went on while its handler still ran in ${start.actor}`]
@@ -77,6 +80,7 @@ const isNotLost: Check = ({ isHurt, of }) => {
   const called = new Map(of("Called").map((event) => [event.key, event]))
   return of("Answered").flatMap(({ how, key }) => {
     const call = called.get(key)
+    if (has(how, "Fail ProtocolViolation")) return [`${key} heard that the protocol was broken`]
     if (call === undefined || !has(how, "Fail ActorLost")) return []
     if ((call.actor === "" || farther.has(call.kind)) && of("Hurt").length > 0) return []
     return isHurt(call.actor) ? [] : [`${key} heard ActorLost, and ${call.actor} was not hurt`]
@@ -104,6 +108,7 @@ const decided: Readonly<Record<string, Check>> = {
   isNotLost,
   hasNotBegun,
   ...Streams,
+  ...Rest,
   ...Owners
 }
 

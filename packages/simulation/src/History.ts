@@ -56,6 +56,10 @@ export type Event =
   | { readonly _tag: "Gone"; readonly actor: string }
   | { readonly _tag: "Started"; readonly actor: string; readonly parent: string }
   | { readonly _tag: "LeftOwner"; readonly owner: string }
+  /** Nothing was done for a while: what can come to its end by itself has done so. */
+  | { readonly _tag: "Rests" }
+  /** The number of dialogs between the root and its actor when every call of the program is over. */
+  | { readonly _tag: "Open"; readonly actor: string; readonly dialogs: number }
   /** A handler saw that something it uses was released before it had ended. */
   | { readonly _tag: "UsedReleased"; readonly key: number; readonly what: string }
   | { readonly _tag: "Holds"; readonly key: number; readonly name: string }

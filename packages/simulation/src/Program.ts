@@ -61,7 +61,11 @@ export const kinds = [
   "ticks",
   "terminate",
   "drain",
-  "unplug"
+  "unplug",
+  "up",
+  "halves",
+  "leave",
+  "freeze"
 ] as const
 export type Kind = typeof kinds[number]
 
@@ -142,11 +146,15 @@ const weights: Readonly<Record<Kind, number>> = {
   ticks: 3,
   terminate: 2,
   drain: 2,
-  unplug: 2
+  unplug: 2,
+  up: 4,
+  halves: 3,
+  leave: 4,
+  freeze: 1
 }
 
 /** Steps that hurt an actor: every second program has none, and comes further. */
-const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "break", "orphan", "stop", "cut", "unplug"])
+const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "break", "orphan", "stop", "cut", "unplug", "freeze"])
 
 export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Program => {
   const next = Seed.next(seed * 7919 + 1)

@@ -12,6 +12,7 @@ import { exposed } from "./actors.ts"
 import * as Births from "./births.ts"
 import * as Dialogs from "./dialogs.ts"
 import { howOf, record, Recorder, type Timed, wrong } from "./History.ts"
+import { endpoints as partings, ofRoot } from "./partings.ts"
 import * as Peers from "./peers.ts"
 import type { Program } from "./Program.ts"
 import type { Call, Served, Stage } from "./stage.ts"
@@ -20,7 +21,14 @@ import * as Unplugged from "./unplugged.ts"
 import * as Wide from "./wide.ts"
 
 /** All that the actors of a program serve. */
-const served = [...exposed, ...Peers.endpoints, ...Births.endpoints, ...Dialogs.endpoints, ...Wide.endpoints] as const
+const served = [
+  ...exposed,
+  ...Peers.endpoints,
+  ...Births.endpoints,
+  ...Dialogs.endpoints,
+  ...Wide.endpoints,
+  ...partings
+] as const
 
 export interface Result {
   readonly program: Program
@@ -31,7 +39,7 @@ export interface Result {
 }
 
 /** Calls that have not ended by themselves so long after the last step are interrupted. */
-const patienceMillis = 500
+const patienceMillis = 2_000
 /** An actor that ends by itself is given the time for that before its owner ends it. */
 const exitPatienceMillis = 8_000
 
@@ -84,7 +92,12 @@ const body = (program: Program, hooks: Hooks) =>
       made.push({ key, actor, fiber: yield* Effect.forkChild(Effect.exit(answered)) })
     }
     yield* Effect.sleep(program.steps.some(({ kind }) => kind === "exit") ? exitPatienceMillis : patienceMillis)
+    yield* record({ _tag: "Rests" })
     yield* Effect.forEach(made, ({ fiber }) => Fiber.interrupt(fiber), { concurrency: "unbounded", discard: true })
+    const { children } = yield* Actor.statistics
+    for (const { actor, channel } of children) {
+      yield* record({ _tag: "Open", actor: actor.name, dialogs: channel?.dialogs ?? 0 })
+    }
   })
 
 /** A connection that throws at its user once its actor is broken. */
@@ -128,13 +141,18 @@ export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never
       })
   )
 
-export const run = (program: Program): Effect.Effect<Result> =>
+/** `around` stands between each actor and its parent. */
+export const run = (
+  program: Program,
+  around: (process: ProcessHandle) => ProcessHandle = (process) => process
+): Effect.Effect<Result> =>
   Effect.suspend(() => {
     const events: Array<Timed> = []
     const broken = new Set<string>()
     const wires = Unplugged.make()
-    const between = (process: ProcessHandle) => breakable(process, (actor) => broken.has(actor))
-    const options = { seed: program.schedule, calm: program.calm, root: { between, betweenPeers: wires.betweenPeers } }
+    const between = (process: ProcessHandle) => breakable(around(process), (actor) => broken.has(actor))
+    const root = { between, expose: ofRoot, betweenPeers: wires.betweenPeers }
+    const options = { seed: program.schedule, calm: program.calm, root }
     const hooks: Hooks = { breakConnection: (actor) => void broken.add(actor), unplug: wires.unplug }
     return Effect.map(
       Effect.provideService(

@@ -12,6 +12,7 @@ import * as Dialogs from "./dialogs.ts"
 import { record } from "./History.ts"
 import * as Network from "./network.ts"
 import * as Owners from "./owners.ts"
+import * as Partings from "./partings.ts"
 import * as Peers from "./peers.ts"
 import * as Pools from "./pools.ts"
 import type { Kind } from "./Program.ts"
@@ -36,6 +37,9 @@ export const calls: Partial<Record<Kind, Does>> = {
   overflow: Dialogs.overflow,
   large: Dialogs.large,
   refuse: Dialogs.refuse,
+  up: (stage) => stage.portal.run(Partings.up({ work: workOf(stage) })),
+  halves: Partings.halves,
+  leave: Partings.leave,
   hop: (stage) => stage.portal.run(hop({ depth: stage.step.c % 2, work: workOf(stage) })),
   own: Owners.own,
   release: Owners.release,
@@ -143,6 +147,7 @@ export const deeds: Partial<Record<Kind, Does>> = {
       end(name, "root", `drain ${key}`, portal.cancel(`drain ${key}`))
     ),
   unplug: ({ step: { a, b }, unplug }) => unplug(b, [5, 100, 3_000, 20, 500, 1][a]!),
+  freeze: Partings.freeze,
   kill: ({ name, world }) => hurt(name, "kill", world.kill(name)),
   stop: ({ name, step: { a }, world }) => hurt(name, "stop", world.stop(name, stops[a]!)),
   break: ({ breakConnection, name }) => hurt(name, "break", Effect.sync(() => breakConnection(name))),

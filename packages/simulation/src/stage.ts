@@ -9,6 +9,7 @@ import { type exposed, never, type Work } from "./actors.ts"
 import type * as Births from "./births.ts"
 import type * as Dialogs from "./dialogs.ts"
 import { record } from "./History.ts"
+import type * as Partings from "./partings.ts"
 import type * as Peers from "./peers.ts"
 import type { Step } from "./Program.ts"
 import type * as Wide from "./wide.ts"
@@ -19,6 +20,7 @@ export type Served = Portal<
   | typeof Births.endpoints[number]
   | typeof Dialogs.endpoints[number]
   | typeof Wide.endpoints[number]
+  | typeof Partings.endpoints[number]
 >
 
 export interface Call {

@@ -114,6 +114,7 @@ describe("Shrinking a schedule", () => {
 })
 
 describe("Each check", () => {
+  const zero = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
   const ok: History.How = { words: ["ok"] }
   const lost: History.How = { words: ["Fail ActorLost"], began: "no" }
   const histories: ReadonlyArray<readonly [check: string, text: RegExp, events: ReadonlyArray<History.Event>]> = [
@@ -149,6 +150,27 @@ describe("Each check", () => {
       { _tag: "Completed", key: 1, reader: "caller", count: 2 }
     ]],
     ["keepsCredit", /4 items ahead/, [{ _tag: "Wrote", key: 1, item: 3, window: 2 }]],
+    ["comesToItsEnd", /0, a run, is not answered/, [
+      { _tag: "Called", key: 0, kind: "run", actor: "a0", from: "root" },
+      { _tag: "Rests" }
+    ]],
+    ["comesToItsEnd", /its handler still runs/, [
+      { _tag: "Called", key: 0, kind: "run", actor: "a0", from: "root" },
+      { _tag: "Began", key: 0, actor: "a0" },
+      { _tag: "Answered", key: 0, how: ok },
+      { _tag: "Rests" }
+    ]],
+    ["comesToItsEnd", /goes on in the root/, [
+      { _tag: "Called", key: 1, kind: "up", actor: "a0", from: "root" },
+      { _tag: "Began", key: 1, actor: "root" },
+      { _tag: "Hurt", actor: "a0", what: "kill" },
+      { _tag: "Rests" }
+    ]],
+    ["forgetsDialogs", /2 dialogs are open/, [{ _tag: "Open", actor: "a0", dialogs: 2 }]],
+    ["isNotLost", /the protocol was broken/, [
+      { _tag: "Called", key: 1, kind: "run", actor: "a0", from: "root" },
+      { _tag: "Answered", key: 1, how: { words: ["Fail ProtocolViolation"] } }
+    ]],
     ["releasesLast", /its layer was released/, [{ _tag: "UsedReleased", key: 1, what: "its layer" }]],
     ["leavesLast", /after its owner was left/, [
       { _tag: "Began", key: 1, actor: "a0" },
@@ -211,7 +233,7 @@ describe("Each check", () => {
   ]
 
   const result = (events: ReadonlyArray<History.Event>, lines: ReadonlyArray<string> = []): Result => ({
-    program: { ...Program.generate(1), steps: [{ kind: "run", wait: 0, actor: 0, a: 0, b: 0, c: 0 }] },
+    program: { ...Program.generate(1), steps: [{ ...zero, kind: "run" }, { ...zero, kind: "up" }] },
     run: {
       seed: 1,
       end: "done",
@@ -225,7 +247,7 @@ describe("Each check", () => {
     },
     events: events.map((event, i) => ({
       ...event,
-      at: event._tag === "Gone" || event._tag === "Interrupted" && event.key === 0 ? 9_000 : i
+      at: event._tag === "Gone" || event._tag === "Rests" || event._tag === "Interrupted" && event.key === 0 ? 9_000 : i
     }))
   })
 

@@ -18,6 +18,7 @@ import * as Logger from "effect/Logger"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { fileRecorder, fileVariable, Recorder, type Timed } from "../History.ts"
+import { ofRoot } from "../partings.ts"
 import type { Program } from "../Program.ts"
 import { type Result, whole } from "../Run.ts"
 import { reset, type Started, Watched } from "./Watched.ts"
@@ -43,11 +44,14 @@ const signal = (pid: number, name: Signal): void => {
 
 /** Does to a process what steps may do to an actor. A process has no wall clock of its own. */
 const worldOf = ({ handles }: Started, note: (actor: string, text: string) => void): Simulation.World["Service"] => {
-  const send = (actor: string, name: Signal) =>
-    Effect.sync(() => {
-      const pid = handles.get(actor)?.actor.pid
-      if (pid !== undefined) signal(pid, name)
-    })
+  const sendNow = (actor: string, name: Signal) => {
+    const pid = handles.get(actor)?.actor.pid
+    if (pid !== undefined) signal(pid, name)
+  }
+  const send = (actor: string, name: Signal) => Effect.sync(() => sendNow(actor, name))
+  // No program waits for the actors that it has left standing.
+  const continueLater = (actor: string, duration: Duration.Input) =>
+    Effect.sync(() => void setTimeout(() => sendNow(actor, "SIGCONT"), Duration.toMillis(duration)).unref())
   return {
     note: (text) => Effect.sync(() => note("root", text)),
     kill: (actor) => send(actor, "SIGKILL"),
@@ -55,9 +59,7 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
     stop: (actor, duration) =>
       Effect.andThen(
         send(actor, "SIGSTOP"),
-        duration === undefined
-          ? Effect.void
-          : Effect.forkDetach(Effect.andThen(Effect.sleep(duration), send(actor, "SIGCONT")))
+        duration === undefined ? Effect.void : continueLater(actor, duration)
       ),
     continue: (actor) => send(actor, "SIGCONT"),
     cut: (actor) => Effect.sync(() => handles.get(actor)?.connection.destroy()),
@@ -104,7 +106,9 @@ export const run = (program: Program, folder: string): Effect.Effect<Result> =>
       unplug: () => Effect.void
     }).pipe(
       Effect.provideService(Simulation.World, worldOf(started, note)),
-      Effect.provide(NodeActor.layer.pipe(Layer.provide(Watched), Layer.provide(NodeSpawner.layer))),
+      Effect.provide(
+        NodeActor.layer({ expose: ofRoot }).pipe(Layer.provide(Watched), Layer.provide(NodeSpawner.layer))
+      ),
       Effect.provideService(Recorder, fileRecorder(file)),
       Effect.provideService(Logger.CurrentLoggers, new Set([loggerOf(note)])),
       Effect.timeoutOption(limitMillis),

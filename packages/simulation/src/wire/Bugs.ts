@@ -142,7 +142,7 @@ export const bugs: { readonly [name: string]: () => Saboteur } = {
   "credit is never granted": lose("Credit"),
   "some credit is lost": loseSome("Credit"),
   "credit is granted twice": twice("Credit"),
-  "nobody asks for credit": () => (word, from, inject) => {
+  "credit is granted before it is asked for": () => (word, from, inject) => {
     // The writer is paid at once, and the reader's own grants are dropped.
     if (word._tag === "Yield") {
       inject(from, { _tag: "Credit", dialog: word.dialog, items: word.items, bytes: word.payload.length })

@@ -7,7 +7,8 @@ import type * as Ladder from "@furrow/actor/internal/supervision/ShutdownLadder"
 import type * as Dialog from "@furrow/protocol/Dialog"
 import * as Effect from "effect/Effect"
 import { vi } from "vitest"
-import * as Search from "./search.ts"
+import type { Kind } from "../src/Program.ts"
+import { search } from "../src/wire/search.ts"
 
 type Callee = (
   state: Dialog.CalleeState,
@@ -20,6 +21,8 @@ type Caller = (
 type Step = (typeof Ladder)["step"]
 
 interface Bug {
+  /** Kinds of programs that meet it soon. Default: all that talk. */
+  readonly kinds?: ReadonlyArray<Kind>
   readonly callee?: (real: Callee) => Callee
   readonly caller?: (real: Caller) => Caller
   readonly ladder?: (real: Step) => Step
@@ -34,7 +37,7 @@ vi.mock("@furrow/protocol/Dialog", async (original) => {
   return { ...real, calleeStep, callerStep }
 })
 
-vi.mock("../../src/internal/supervision/ShutdownLadder.ts", async (original) => {
+vi.mock("@furrow/actor/internal/supervision/ShutdownLadder", async (original) => {
   const real = await original<typeof Ladder>()
   const step: Step = (rung, input) => (planted.bug.ladder?.(real.step) ?? real.step)(rung, input)
   return { ...real, step }
@@ -66,6 +69,7 @@ const bugs: { readonly [name: string]: Bug } = {
     callee: without("Interrupt", ({ _tag }: Dialog.CalleeInput) => _tag === "Heard")
   },
   "the callee does not mind that its caller is lost": {
+    kinds: ["up", "kill"],
     callee: without("Interrupt", ({ _tag }: Dialog.CalleeInput) => _tag === "Lost")
   },
   "the callee says nothing after a cancel": {
@@ -106,7 +110,8 @@ const bugs: { readonly [name: string]: Bug } = {
   }
 }
 
-const enough = 300
+/** A bug that so many programs do not find is not found. */
+const enough = 100
 
 describe("A bug planted in a machine is found", () => {
   for (const [name, bug] of Object.entries(bugs)) {
@@ -114,21 +119,17 @@ describe("A bug planted in a machine is found", () => {
       Effect.gen(function*() {
         planted.bug = bug
         const found = yield* Effect.ensuring(
-          Search.search({ seed: "furrow", runs: enough, shrinks: 0 }),
+          search(enough, { kinds: bug.kinds }),
           Effect.sync(() => {
             planted.bug = {}
           })
         )
         assert.isDefined(found, `${enough} programs did not find it`)
-        if (process.env.FURROW_MODEL_SHOW !== undefined) {
-          console.log(`${name}: program ${found.runs}: ${found.world.problems[0]}`)
-        }
       }), 180_000)
   }
 
   it.live("a search without a planted bug finds nothing", () =>
     Effect.gen(function*() {
-      const found = yield* Search.search({ seed: "furrow", runs: 40, shrinks: 200 })
-      if (found !== undefined) assert.fail(Search.describe("furrow", found))
+      assert.deepStrictEqual(yield* search(20), undefined)
     }), 180_000)
 })

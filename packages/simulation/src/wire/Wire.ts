@@ -2,20 +2,20 @@
  * Stands on a connection and reads along: every word that an actor says is checked against the grammar of the protocol,
  * and then handed to a saboteur who may drop, double, move or change it.
  *
- *   parent  <->  faulty link  <->  this: monitor, saboteur  <->  child
+ *   parent  <->  monitor, saboteur  <->  child
  *
  * The monitor sees what the runtimes say, not what the saboteur makes of it: it finds broken runtimes, and says nothing
  * about planted bugs of the wire. Those have to be found by what they do.
  */
-import type { Connection } from "@furrow/actor/internal/transport/Transport"
+import type { Connection } from "@furrow/actor/Transport"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type { Message } from "@furrow/protocol/Message"
 
-/** Who said a word. */
+/** The side that said a word. */
 export type Side = "parent" | "child"
 
-/** What becomes of a word; `inject` says something else to one of the sides, now. */
+/** The fate of a word: those that are said instead. `inject` says another word to one of the sides, now. */
 export type Saboteur = (word: Message, from: Side, inject: (to: Side, word: Message) => void) => ReadonlyArray<Message>
 
 /** One direction of a dialog: how many items its reader lets be on their way, and how many are. */
@@ -87,7 +87,7 @@ export class Monitor {
     if (id <= this.highest[from]) this.broken(`the ${from} starts dialog ${id} after ${this.highest[from]}`)
     this.highest[from] = Math.max(id, this.highest[from])
     const ways = { parent: { window: 0, ahead: 0 }, child: { window: 0, ahead: 0 } }
-    // What a caller says in its Start is the window of the answers.
+    // The window in a Start is that of the answers.
     ways[other(from)].window = window
     this.dialogs.set(id, { ways, cancelled: false, stopped: { parent: false, child: false }, last: false })
   }
@@ -109,7 +109,7 @@ class Reader {
   }
 
   read(bytes: Uint8Array): void {
-    // Frames are views: what is passed on must not share its memory with the next chunk.
+    // Frames are views of this chunk, and the memory of a chunk is used again.
     const { frames, state } = Frame.decode(this.state, bytes.slice())
     this.state = state
     for (const frame of frames) {
@@ -126,7 +126,6 @@ export const tap = (
   options: {
     readonly said: (word: Message, from: Side) => void
     readonly saboteur: Saboteur | undefined
-    readonly moved: () => void
   }
 ): Connection => {
   let toParent: (bytes: Uint8Array) => void = () => {}
@@ -150,19 +149,12 @@ export const tap = (
     start: (handlers) => {
       toParent = handlers.data
       inner.start({
-        data: (bytes) => {
-          options.moved()
-          fromChild.read(bytes)
-        },
+        data: (bytes) => fromChild.read(bytes),
         drain: handlers.drain,
-        end: (reason) => {
-          options.moved()
-          handlers.end(reason)
-        }
+        end: handlers.end
       })
     },
     write: (chunks) => {
-      options.moved()
       room = true
       for (const chunk of chunks) fromParent.read(chunk)
       return room

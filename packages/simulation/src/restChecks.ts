@@ -1,0 +1,97 @@
+/**
+ * Calls that must be over when a program is left in peace, by the steps that made them.
+ */
+import { never } from "./actors.ts"
+import type { Check } from "./facts.ts"
+import type { Timed } from "./History.ts"
+import { leaveCleanups } from "./partings.ts"
+import type { Step } from "./Program.ts"
+import { cleanups, ends, waits } from "./stage.ts"
+
+/** Cleanups and waits that are over long before the last call is interrupted, in milliseconds. */
+const shortMillis = 300
+
+const isShort = (cleanup: number): boolean => cleanup !== never && cleanup <= shortMillis
+
+/** The cleanup of the handler of a call, in milliseconds; undefined where the step decides none. */
+const cleanupOf = ({ a, c, kind }: Step): number | undefined => {
+  switch (kind) {
+    case "run":
+    case "up":
+      return cleanups[c]!
+    case "leave":
+      return leaveCleanups[a]!
+    case "talk":
+      return c === 5 ? 0 : cleanups[a]!
+    case "stream":
+    case "ask":
+    case "halves":
+    case "subscribe":
+      return 0
+    default:
+      return undefined
+  }
+}
+
+/** True when nothing of an interrupted call may be left. */
+const isOverOnceLeft = (step: Step): boolean => isShort(cleanupOf(step) ?? never)
+
+/** True when a call ends by itself. */
+const endsByItself = (step: Step): boolean => {
+  const { a, b, c, kind } = step
+  if (!isOverOnceLeft(step)) return false
+  switch (kind) {
+    case "run":
+    case "up":
+      return ends[b] !== "hang" && waits[a]! <= shortMillis
+    case "talk":
+      return c === 5 || ends[c] !== "hang"
+    default:
+      return true
+  }
+}
+
+/** Milliseconds in which nothing more happens to a call that is stuck. */
+const restMillis = 1_000
+
+/** G1, G7, G11, G31: what can come to its end does so: nothing waits for what has happened. */
+export const comesToItsEnd: Check = ({ events, indexOf, isHurt, isStopped, of, program }) => {
+  const [rest] = of("Rests")
+  if (rest === undefined || isStopped) return []
+  const before = events.slice(0, indexOf(rest))
+  const keys = (tag: Timed["_tag"]) =>
+    new Set(before.flatMap((event) => event._tag === tag && "key" in event ? [event.key] : []))
+  const [began, ended, answered, interrupted] = [keys("Began"), keys("Ended"), keys("Answered"), keys("Interrupting")]
+  // A slow connection makes a long talk longer than the rest.
+  const moves = (key: number) =>
+    before.some((event) => "key" in event && event.key === key && rest.at - event.at < restMillis)
+  // An owner that ends an actor decides when its handlers are over.
+  const isEnded = (actor: string) => before.some((event) => event._tag === "Ending" && event.actor === actor)
+  return before.flatMap((event) => {
+    if (event._tag !== "Called") return []
+    const { key } = event
+    const step = program.steps[key]
+    // The root works for an actor until that is lost.
+    if (step?.kind === "up" && isHurt(event.actor) && isOverOnceLeft(step) && !moves(key)) {
+      return began.has(key) && !ended.has(key) ? [`${key} goes on in the root, and ${event.actor} is lost`] : []
+    }
+    if (isHurt(event.actor) || isEnded(event.actor)) return []
+    if (
+      step === undefined || moves(key) ||
+      !(endsByItself(step) || interrupted.has(key) && isOverOnceLeft(step))
+    ) return []
+    if (!answered.has(key)) return [`${key}, a ${event.kind}, is not answered, and nothing happens any more`]
+    return began.has(key) && !ended.has(key) ? [`${key} is answered, and its handler still runs`] : []
+  })
+}
+
+/** Kinds that leave no dialog between the root and its actors once they are over. */
+const forgotten: ReadonlySet<string> = new Set(["run", "stream", "talk", "ask", "subscribe", "up", "halves", "leave"])
+
+/** G7, G11: a dialog that is over is forgotten by both sides. */
+export const forgetsDialogs: Check = ({ of, program }) =>
+  program.steps.every((step) => step.kind === "interrupt" || forgotten.has(step.kind) && isOverOnceLeft(step))
+    ? of("Open").flatMap(({ actor, dialogs }) =>
+      dialogs === 0 ? [] : [`${dialogs} dialogs are open between the root and ${actor}, and every call is over`]
+    )
+    : []

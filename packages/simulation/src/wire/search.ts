@@ -1,0 +1,73 @@
+/**
+ * Looks for a program that breaks a guarantee, or the grammar of the protocol, while a bug is planted.
+ */
+import type { ProcessHandle } from "@furrow/actor/Spawner"
+import * as Effect from "effect/Effect"
+import * as Check from "../Check.ts"
+import * as Program from "../Program.ts"
+import { type Result, run } from "../Run.ts"
+import * as Wire from "./Wire.ts"
+
+/** A fresh saboteur for every connection. */
+export type Plan = () => Wire.Saboteur
+
+/** Kinds that talk with actors in memory, and end them: enough to meet every word. */
+export const talking: ReadonlyArray<Program.Kind> = [
+  "run",
+  "stream",
+  "talk",
+  "ask",
+  "subscribe",
+  "up",
+  "halves",
+  "leave",
+  "freeze",
+  "kill",
+  "hop",
+  "own",
+  "interrupt",
+  "end"
+]
+
+/** Faults of one program under a plan; those of the grammar are what the runtimes say, whatever the saboteur makes of it. */
+export const problems = (
+  program: Program.Program,
+  plan?: Plan,
+  look?: (result: Result) => void
+): Effect.Effect<ReadonlyArray<string>> => {
+  const broken: Array<string> = []
+  const around = (process: ProcessHandle): ProcessHandle => {
+    const monitor = new Wire.Monitor((text) => broken.push(`on the wire to ${process.actor.name}: ${text}`))
+    const said = (word: Parameters<Wire.Saboteur>[0], from: Wire.Side) => monitor.said(word, from)
+    return { ...process, connection: Wire.tap(process.connection, { said, saboteur: plan?.() }) }
+  }
+  return Effect.map(run(program, around), (result) => {
+    look?.(result)
+    return [...Check.problems(result).map(({ check, text }) => `${check}: ${text}`), ...broken]
+  })
+}
+
+export interface Found {
+  readonly seed: number
+  readonly problem: string
+}
+
+export interface Options {
+  readonly plan?: Plan | undefined
+  readonly kinds?: ReadonlyArray<Program.Kind> | undefined
+  /** Sees every run. */
+  readonly look?: ((result: Result) => void) | undefined
+}
+
+/** Runs programs, up to this many, until one shows a fault. */
+export const search = (
+  count: number,
+  { kinds = talking, look, plan }: Options = {}
+): Effect.Effect<Found | undefined> =>
+  Effect.gen(function*() {
+    for (let seed = 1; seed <= count; seed++) {
+      const [problem] = yield* problems(Program.generate(seed, kinds), plan, look)
+      if (problem !== undefined) return { seed, problem }
+    }
+    return undefined
+  })

@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type { Result } from "../src/Run.ts"
+import { bugs, harmless } from "../src/wire/Bugs.ts"
+import { search } from "../src/wire/search.ts"
+
+/** A bug that so many programs do not find is not found. */
+const enough = 100
+
+/** The ways in which calls end. */
+const reached = [
+  ...["run", "talk"].flatMap((kind) =>
+    ["ok", "interrupted", "Fail Oops", "Fail ContextCancelled", "Fail RemoteActorError", "Fail ActorLost"]
+      .map((how) => `${kind}: ${how}`)
+  ),
+  ...["stream", "subscribe", "ask", "halves"].flatMap((kind) => [`${kind}: ok`, `${kind}: interrupted`]),
+  "stream: Fail Oops",
+  "up: ok",
+  "up: Fail Oops",
+  "leave: Fail Oops",
+  "leave: Die Error",
+  "halves: Fail ContextCancelled"
+]
+
+describe("Random programs", () => {
+  it.live(
+    "keep the grammar of the protocol, word by word, and end their calls in every way",
+    () =>
+      Effect.gen(function*() {
+        const ends = new Set<string>()
+        const look = ({ events }: Result) => {
+          const kinds = new Map(events.flatMap((event) => event._tag === "Called" ? [[event.key, event.kind]] : []))
+          for (const event of events) {
+            if (event._tag === "Answered") {
+              for (const word of event.how.words) ends.add(`${kinds.get(event.key)}: ${word}`)
+            }
+          }
+        }
+        assert.deepStrictEqual(yield* search(100, { look }), undefined)
+        // Programs that reach nothing find nothing.
+        const missing = reached.filter((end) => !ends.has(end))
+        assert.deepStrictEqual(missing, [], "programs like these should have ended in these ways too")
+      }),
+    180_000
+  )
+
+  for (const [name, plan] of Object.entries(harmless)) {
+    it.live(`keep every guarantee though ${name}`, () =>
+      Effect.gen(function*() {
+        assert.deepStrictEqual(yield* search(40, { plan }), undefined)
+      }), 180_000)
+  }
+})
+
+describe("A bug planted on the wire is found", () => {
+  for (const [name, plan] of Object.entries(bugs)) {
+    it.live(name, () =>
+      Effect.gen(function*() {
+        const found = yield* search(enough, { plan })
+        assert.isDefined(found, `${enough} programs did not find it`)
+      }), 180_000)
+  }
+})
