@@ -14,7 +14,7 @@ interface Package {
   readonly name: string
   /** Files that are loaded by their path. */
   readonly loaded: ReadonlyArray<string>
-  /** Those of them that run before it is known which runtime an actor has: they hold nothing of the others. */
+  /** Those of them that run before it is known which runtime an actor has, or as a user's module: they hold nothing of the others. */
   readonly apart: ReadonlyArray<string>
 }
 
@@ -24,7 +24,7 @@ const packages: ReadonlyArray<Package> = [
   {
     name: "node",
     loaded: ["internal/runChild"],
-    apart: ["childMain", "internal/preload"]
+    apart: ["childMain", "internal/preload", "internal/rehearsed"]
   }
 ]
 

@@ -66,12 +66,15 @@ const sidesOf = Effect.fnUntraced(function*(job: Job) {
   } satisfies Sides
 })
 
-NodeActor.runMain(Effect.gen(function*() {
-  const job = givenJob()
-  const names = job.run.measures.map(({ name }) => name)
-  const ballast = names.includes("blocked") ? Array.from({ length: 10 }, () => Buffer.alloc(piece, 1)) : []
-  yield* sample(yield* sidesOf(job), { ...job, amounts: { ...job.amounts, warmUp: 0 } })
-  // The ballast is needed until here.
-  if (ballast.length > 10) return
-  process.disconnect()
-}))
+NodeActor.runMain(
+  Effect.gen(function*() {
+    const job = givenJob()
+    const names = job.run.measures.map(({ name }) => name)
+    const ballast = names.includes("blocked") ? Array.from({ length: 10 }, () => Buffer.alloc(piece, 1)) : []
+    yield* sample(yield* sidesOf(job), { ...job, amounts: { ...job.amounts, warmUp: 0 } })
+    // The ballast is needed until here.
+    if (ballast.length > 10) return
+    process.disconnect()
+  }),
+  { spares: "off" }
+)

@@ -27,6 +27,7 @@ export type Name =
   | "pool-pipelined"
   | "pool-queued"
   | "spawn"
+  | "spare"
   | "memory"
   | "fan-out"
   | "blocked"
@@ -53,9 +54,9 @@ export type Side =
 
 /**
  * Messages run pinned to one core, or free; payloads, pools and large memories in a run each. Actors start from the built
- * packages with the user's own TypeScript module, or from a bundle of the whole program.
+ * packages with the user's own TypeScript module, without a spare process or of one, or from a bundle of the whole program.
  */
-export type Place = "pinned" | "free" | "payloads" | "pools" | "built" | "bundled" | "large"
+export type Place = "pinned" | "free" | "payloads" | "pools" | "built" | "spares" | "bundled" | "large"
 
 /** One process to measure in. */
 export interface Run {
@@ -336,6 +337,16 @@ export const measures: ReadonlyArray<Measure> = [
     gate: atMost(2)
   },
   {
+    name: "spare",
+    place: "spares",
+    title: "spare to ready, installed",
+    unit: "ms",
+    base: "bare",
+    seen: 0.3,
+    gate: atMost(0.15),
+    floor: 0.1
+  },
+  {
     name: "spawn",
     place: "bundled",
     title: "cold start to ready, bundled",
@@ -410,7 +421,7 @@ export const amounts: { readonly full: Amounts; readonly quick: Amounts } = {
   }
 }
 
-const places: ReadonlyArray<Place> = ["pinned", "free", "payloads", "pools", "built", "bundled", "large"]
+const places: ReadonlyArray<Place> = ["pinned", "free", "payloads", "pools", "built", "spares", "bundled", "large"]
 
 /** The sides of a measure: Furrow, what it is compared with, and its peers where they are wanted. */
 export const sidesOf = ({ base, peers = [] }: Measure, withPeers: boolean): ReadonlyArray<Side> => [

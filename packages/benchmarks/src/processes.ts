@@ -14,6 +14,24 @@ export const privateMiB = (pid: number): number => {
   return Number(kib) / 1024
 }
 
+/** The word of a spare that it waits is read in a later turn than its title is seen. */
+const sayMillis = 50
+
+const isSpare = (pid: string): boolean => {
+  try {
+    return Fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("furrow[spare@")
+  } catch {
+    return false
+  }
+}
+
+/** Waits until a spare of this process waits. */
+export const spareWaits: Effect.Effect<void> = Effect.suspend(() => {
+  const children = Fs.readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").trim().split(" ")
+  const waits = children.some(isSpare)
+  return Effect.flatMap(Effect.sleep(waits ? sayMillis : 10), () => waits ? Effect.void : spareWaits)
+})
+
 /** A process that is ready: how long that took, and its number. */
 export interface Started {
   readonly millis: number

@@ -2,6 +2,8 @@
  * Cold starts, idle memory and the first call to many: actors against a bare Node process that writes one byte, and
  * against what others start.
  *
+ * A start that takes a spare process is a case of its own: a spare waits when its time begins.
+ *
  * The bare process is JavaScript and synchronous, the least that Node can do. The actor is started with the default guard,
  * and its time ends where a program can use it: when `Actor.startScoped` resolves. A peer's ends with its first answer.
  *
@@ -15,7 +17,7 @@ import { echo } from "./furrow/echo.ts"
 import { givenJob, type Job } from "./job.ts"
 import type { Name, Side } from "./measures.ts"
 import { user } from "./payloads.ts"
-import { forked, privateMiB, startBare, type Started } from "./processes.ts"
+import { forked, privateMiB, spareWaits, startBare, type Started } from "./processes.ts"
 import { sample, type Sides, type Take } from "./sides.ts"
 
 /** A start is over when memory has not fallen for so long, because its last step is a collection. */
@@ -101,9 +103,9 @@ const sidesOf = Effect.fnUntraced(function*(job: Job) {
   const take = (name: Name, side: Side): Take => {
     if (name === "fan-out") return Effect.provideContext(fanOut[side]!, runtime)
     const started = Effect.scoped(Effect.gen(function*() {
+      if (name === "spare" && side === "furrow") yield* spareWaits
       const { millis, pid } = yield* startOf(side, job.bare)
-      if (name === "spawn") return millis
-      return yield* memoryAtRest(pid)
+      return name === "memory" ? yield* memoryAtRest(pid) : millis
     }))
     return Effect.provideContext(started, runtime)
   }
@@ -115,14 +117,19 @@ const sidesOf = Effect.fnUntraced(function*(job: Job) {
 
 /** The first start fills the compile cache, the second one reads it from a cold disk. */
 const warm = (sides: Sides) => {
-  const { spawn } = sides
+  const spawn = sides.spawn ?? sides.spare
   return spawn === undefined ? Effect.void : Effect.repeat(Effect.all(Object.values(spawn)), { times: 1 })
 }
 
-NodeActor.runMain(Effect.gen(function*() {
-  const job = givenJob()
-  const sides = yield* sidesOf(job)
-  yield* warm(sides)
-  yield* sample(sides, { ...job, amounts: { ...job.amounts, warmUp: 0 } })
-  process.disconnect()
-}))
+const job = givenJob()
+
+NodeActor.runMain(
+  Effect.gen(function*() {
+    const sides = yield* sidesOf(job)
+    yield* warm(sides)
+    yield* sample(sides, { ...job, amounts: { ...job.amounts, warmUp: 0 } })
+    process.disconnect()
+  }),
+  // A cold start is one without a spare.
+  { spares: job.run.place === "spares" ? "eager" : "off" }
+)

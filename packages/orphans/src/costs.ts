@@ -61,7 +61,7 @@ export const run = async (rounds: number): Promise<string> => {
   const mark = Crypto.randomUUID()
   process.env[variable] = mark
   const runtimes = modes.map((guard) =>
-    ManagedRuntime.make(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard }))))
+    ManagedRuntime.make(NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard, spares: "off" }))))
   )
   const samples = new Map(modes.map((mode) => [mode, [] as Array<Sample>]))
   // Runs one more round to warm up, and begins each round with another mode.

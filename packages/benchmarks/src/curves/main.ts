@@ -142,4 +142,4 @@ const program = Effect.gen(function*() {
   yield* written(curves)
 })
 
-NodeActor.runMain(Effect.provide(program, NodeFileSystem.layer))
+NodeActor.runMain(Effect.provide(program, NodeFileSystem.layer), { spares: "off" })

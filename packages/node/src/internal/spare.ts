@@ -13,7 +13,6 @@ import * as Net from "node:net"
 import * as SocketConnection from "../SocketConnection.ts"
 import type { importModule, load } from "./load.ts"
 import * as Overture from "./overture.ts"
-import { rehearsedName } from "./rehearsedName.ts"
 
 /** The connection of an actor with its parent, by its socket. */
 export interface Channel {
@@ -27,6 +26,11 @@ export const channel = (reader: SocketConnection.Reader): Channel => {
   return { socket, connection: SocketConnection.make(socket, reader) }
 }
 
+const ignored = () => {}
+
+/** The endpoint in rehearsed.ts. */
+const rehearsedName = "rehearsed"
+
 /** After the first, the code of a start is loaded; after some more, the engine knows what it is called with. */
 const rehearsals = 5
 
@@ -39,14 +43,18 @@ interface Options {
 }
 
 const rehearse = async ({ load, loadModule, module, native }: Options): Promise<void> => {
-  const expose = module === undefined ? [] : [{ module, name: rehearsedName }]
   const transports = ["unix", "tcp"].map((key) => ({ module: "furrow:node", key, settings: "/nowhere" }))
   for (let i = 0; i < rehearsals; i++) {
-    await Effect.runPromise(rehearseStart({ native, load, loadModule, expose, transports }))
+    // Another URL of the same file is another module: it is looked for, read and evaluated each time.
+    const expose = module === undefined ? [] : [{ module: `${module}?${i}`, name: rehearsedName }]
+    // A start that could not be rehearsed is only slower.
+    await Effect.runPromise(Effect.ignoreCause(rehearseStart({ native, load, loadModule, expose, transports })))
   }
   // Made when they are first looked at; an actor listens to them.
   void process.stdout
   void process.stderr
+  // The first listener of a signal opens a pipe of Node's own.
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGINT"] as const) process.on(signal, ignored).off(signal, ignored)
   Module.flushCompileCache?.()
 }
 

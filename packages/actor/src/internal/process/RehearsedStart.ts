@@ -10,6 +10,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { connectionLost } from "../channel/ends.ts"
+import type { SpawnFailed } from "../errors/ActorError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import { fromSpec, type NativeProcess } from "../platform/Platform.ts"
 import { defaults } from "../settings/Timeouts.ts"
@@ -55,8 +56,8 @@ const specOf = ({ expose, transports }: RehearsalOptions): SpawnSpec => ({
 })
 
 /**
- * Starts an actor in this process that nothing reaches, and ends it: the next start here runs warm code. It never fails;
- * a start that could not be rehearsed is only slower.
+ * Starts an actor in this process that nothing reaches, and ends it: the next start here runs warm code. It fails as that
+ * start does.
  *
  * @example
  * ```ts check
@@ -65,7 +66,7 @@ const specOf = ({ expose, transports }: RehearsalOptions): SpawnSpec => ({
  * @category platforms
  * @since 0.2.0
  */
-export const rehearseStart = (options: RehearsalOptions): Effect.Effect<void> =>
+export const rehearseStart = (options: RehearsalOptions): Effect.Effect<void, SpawnFailed> =>
   Effect.scoped(Effect.gen(function*() {
     const [near, far] = pair()
     const spec = specOf(options)
@@ -96,4 +97,4 @@ export const rehearseStart = (options: RehearsalOptions): Effect.Effect<void> =>
     })
     channel.send({ _tag: "CancelActor", by: parent, reason: "rehearsed", deadline: spec.timeouts.finalizers })
     yield* Fiber.await(ended)
-  })).pipe(Effect.ignoreCause)
+  }))

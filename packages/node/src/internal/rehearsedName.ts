@@ -1,2 +1,0 @@
-/** The endpoint of a rehearsed start. */
-export const rehearsedName = "furrow/rehearsed-start"
