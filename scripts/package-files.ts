@@ -14,17 +14,20 @@ interface Package {
   readonly name: string
   /** Files that are loaded by their path. */
   readonly loaded: ReadonlyArray<string>
-  /** Those of them that run before it is known which runtime an actor has, or as a user's module: they hold nothing of the others. */
+  /** Those of them that run before it is known which runtime an actor has: they hold nothing of the others. */
   readonly apart: ReadonlyArray<string>
+  /** Files that an actor imports as it does a user's module: they hold nothing of the others, and import what users import. */
+  readonly asUsers: ReadonlyArray<string>
 }
 
 const packages: ReadonlyArray<Package> = [
-  { name: "protocol", loaded: [], apart: [] },
-  { name: "actor", loaded: [], apart: [] },
+  { name: "protocol", loaded: [], apart: [], asUsers: [] },
+  { name: "actor", loaded: [], apart: [], asUsers: [] },
   {
     name: "node",
     loaded: ["internal/runChild"],
-    apart: ["childMain", "internal/preload", "internal/rehearsed"]
+    apart: ["childMain", "internal/preload"],
+    asUsers: ["internal/rehearsed"]
   }
 ]
 
@@ -76,13 +79,14 @@ const runtimeLater: Plugin = {
 }
 
 const write = async (it: Package): Promise<void> => {
-  const { apart, loaded, name } = it
+  const { apart, asUsers, loaded, name } = it
   const src = Path.join(root, "packages", name, "src")
   const entries = Fs.readdirSync(src).filter((file) => file.endsWith(".ts")).map((file) => file.slice(0, -3))
   const modules = [...entries.filter((entry) => !apart.includes(entry)), ...loaded]
   const files = await build(it, modules, [], { groups: [{ name: "modules", test: () => true }] })
   const strange = files.map(({ fileName }) => fileName).filter((file) => file !== "internal/modules.js")
   if (strange.length > 0) throw new Error(`${name} is not one file: ${strange.join(", ")}`)
+  if (asUsers.length > 0) await build(it, asUsers, [], undefined)
   if (apart.length === 0) return
   // Built alone: one import of the others would load the whole package, and Effect with it, before the bundle is found.
   for (const { fileName, imports } of await build(it, apart, [runtimeLater], undefined)) {

@@ -96,8 +96,32 @@ class Scene {
 /** The actors of the cell, in the order of the chain, the one that dies first where it is an inner one. */
 const chain = (scene: Scene) => scene.all("Up").filter(({ name }) => name !== "root")
 
+/** The spare of the root, while it starts or when it waits. */
+const spareOf = (scene: Scene, what: "starts" | "waits"): number | undefined =>
+  marked(scene.mark).find(({ command }) =>
+    what === "waits" ? command.startsWith("furrow[spare@") : / spare spare [a-z]/.test(command)
+  )?.pid
+
+const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {
+  for (const pid of pids) signal(pid, "SIGSTOP")
+  return until(() => pids.every((pid) => stateOf(pid) === "T"), startBound)
+}
+
+/** Brings the spare of the root into the state of the cell. */
+const prepareSpare = async (scene: Scene): Promise<string | undefined> => {
+  const what = scene.cell.state === "spare starts" ? "starts" : "waits"
+  if (!await until(() => spareOf(scene, what) !== undefined, startBound, 1)) return `no spare ${what}`
+  if (scene.cell.state === "spare waits") return undefined
+  const spare = spareOf(scene, what)
+  return spare !== undefined && await stop([spare]) && spareOf(scene, what) === spare
+    ? undefined
+    : "the spare was not stopped in time"
+}
+
 const prepare = async (scene: Scene): Promise<string | undefined> => {
   const { depth, state, where, who } = scene.cell
+  const problem = state.startsWith("spare") ? await prepareSpare(scene) : undefined
+  if (problem !== undefined) return problem
   const actors = depth + (who === "inner" ? 1 : 0)
   if (!await until(() => chain(scene).length === actors || scene.exit !== undefined, startBound)) {
     return "not up in time"
@@ -108,7 +132,7 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
   if (scene.cell.rights === "changed" && !await until(() => userOf(pid!) === Privileged.nobody, startBound)) {
     return "not another user in time"
   }
-  const inState = where === "all" ? depth : 1
+  const inState = state === "spare taken" ? depth + 1 : where === "all" ? depth : 1
   if (!await until(() => scene.all("In").length === inState, startBound)) return "not in its state in time"
   if (state === "blocked" && where === "all") {
     const awaited = () => marked(scene.mark).filter(({ command }) => command.includes(`sleep ${awaitedSleep}`)).length
@@ -116,8 +140,7 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
   }
   if (state !== "stopped") return undefined
   const stopped = scene.all("In").map(({ pid }) => pid)
-  for (const pid of stopped) signal(pid, "SIGSTOP")
-  return await until(() => stopped.every((pid) => stateOf(pid) === "T"), startBound) ? undefined : "not stopped in time"
+  return await stop(stopped) ? undefined : "not stopped in time"
 }
 
 /** Brings the death about; the time from which the bound counts. */

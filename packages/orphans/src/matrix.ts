@@ -4,7 +4,8 @@
  *   who     root, or an actor between the root and the actors that must go
  *   how     abrupt (nothing of it runs any more) or graceful (its finalizers run, the shutdown ladder is climbed)
  *   state   what the actors below the one that dies are doing; blocked is in synchronous IO or in Atomics.wait. Those with
- *           programs, and the root with them, run one each that ignores what it can and has started another process
+ *           programs, and the root with them, run one each that ignores what it can and has started another process. With
+ *           spares the root has one: it starts and is stopped, it waits, or it is stopped and taken by a start
  *   where   all of them, or only the last one: then those between must still bring its end about
  *   depth   levels of actors below the one that dies
  *   rights  the usual ones; a program that the kernel takes for a privileged one; a root that has changed its user
@@ -22,7 +23,10 @@ export const states = [
   "subprocesses",
   "programs",
   "release fails",
-  "release hangs"
+  "release hangs",
+  "spare starts",
+  "spare waits",
+  "spare taken"
 ] as const
 export const wheres = ["all", "leaf"] as const
 export const depths = [1, 2, 3, 4] as const
@@ -87,6 +91,7 @@ const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boo
     return where === "all" && depth <= 2 && rights === "usual" && signalling.includes(how)
   }
   if (state.startsWith("release")) return where === "all" && depth <= 2 && releasing.includes(how)
+  if (state.startsWith("spare")) return who === "root" && where === "all" && depth === 1 && rights === "usual"
   return where === "all" || depth > 1 && state !== "idle" && state !== "subprocesses"
 }
 

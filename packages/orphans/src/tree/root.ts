@@ -73,6 +73,18 @@ if (rights === "changed") {
 }
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
-NodeActor.runMain(who === "root" ? withProgram(state, dying) : watching, {
-  layer: NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard })))
+/** An actor of the spare, which is stopped: its start is not over when the root dies. */
+const taking = Effect.scoped(Effect.gen(function*() {
+  while (!isGo(folder)) yield* Effect.sleep("10 millis")
+  report(folder, { _tag: "In", pid: process.pid })
+  yield* Actor.startScoped("taker", { expose: [ping] })
+  return yield* Effect.never
+}))
+
+const dies = state === "spare taken" ? Effect.andThen(Effect.forkChild(Effect.orDie(taking)), dying) : dying
+
+NodeActor.runMain(who === "root" ? withProgram(state, dies) : watching, {
+  layer: NodeActor.layer.pipe(
+    Layer.provide(NodeSpawner.layer({ guard, spares: state.startsWith("spare") ? "eager" : "off" }))
+  )
 })
