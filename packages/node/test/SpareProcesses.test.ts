@@ -172,6 +172,17 @@ describe("A spare", () => {
     )
   }
 
+  it.live(
+    "G242: is gone when the runtime of its root is closed, and the process goes on",
+    () =>
+      Effect.gen(function*() {
+        const runtime = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ spares: "eager" })))
+        const found = yield* Effect.provide(spare, runtime)
+        assert.isFalse(Processes.isAlive(found))
+      }),
+    90_000
+  )
+
   it.live("G242: does not keep a root from ending whose program is over", () =>
     Effect.gen(function*() {
       const root = yield* Program.start(fixture("spareRoot.ts"), { args: ["warden", "auto"] })

@@ -107,11 +107,11 @@ const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {
   return until(() => pids.every((pid) => stateOf(pid) === "T"), startBound)
 }
 
-/** Brings the spare of the root into the state of the cell. */
+/** Brings the spare of the root into the state of the cell: one that starts is stopped there. */
 const prepareSpare = async (scene: Scene): Promise<string | undefined> => {
   const what = scene.cell.state === "spare starts" ? "starts" : "waits"
   if (!await until(() => spareOf(scene, what) !== undefined, startBound, 1)) return `no spare ${what}`
-  if (scene.cell.state === "spare waits") return undefined
+  if (what === "waits") return undefined
   const spare = spareOf(scene, what)
   return spare !== undefined && await stop([spare]) && spareOf(scene, what) === spare
     ? undefined

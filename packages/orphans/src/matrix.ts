@@ -5,7 +5,7 @@
  *   how     abrupt (nothing of it runs any more) or graceful (its finalizers run, the shutdown ladder is climbed)
  *   state   what the actors below the one that dies are doing; blocked is in synchronous IO or in Atomics.wait. Those with
  *           programs, and the root with them, run one each that ignores what it can and has started another process. With
- *           spares the root has one: it starts and is stopped, it waits, or it is stopped and taken by a start
+ *           spares the root has one: it starts and is stopped, it waits, or a start takes it in the instant of the death
  *   where   all of them, or only the last one: then those between must still bring its end about
  *   depth   levels of actors below the one that dies
  *   rights  the usual ones; a program that the kernel takes for a privileged one; a root that has changed its user

@@ -279,11 +279,11 @@ export const make = (
         const succeed = ({ child, connection, reaped }: Taken) =>
           resume(Effect.succeed(new NodeProcess(actor, child, connection, { guard, reaped, log, outputs })))
         const fail = (error: Error) => resume(Effect.fail(failed(request, "process", reasonOf(error, options))))
-        const start = (launch: Launch) => started(launch, actor, guard, living, succeed, fail)
         try {
           const launch = launchOf(options, guard, settings, outputs)
-          if (spares === undefined || !isPlain(options)) return start(launch)
-          spares.take(launch, actor, (taken) => taken === undefined ? start(launch) : succeed(taken))
+          const taken = isPlain(options) ? spares?.take(launch, actor) : undefined
+          if (taken !== undefined) return succeed(taken)
+          started(launch, actor, guard, living, succeed, fail)
         } catch (error) {
           fail(error as Error)
         }

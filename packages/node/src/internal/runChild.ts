@@ -16,6 +16,7 @@ import {
 } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
+import * as Net from "node:net"
 import { Writable } from "node:stream"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import * as NodeTransport from "../NodeTransport.ts"
@@ -27,9 +28,8 @@ import { inherited, watches, watchParent } from "./guard.ts"
 import { offer } from "./hatch.ts"
 import { limitedHeap } from "./launch.ts"
 import { importModule, load } from "./load.ts"
-import { spareMark } from "./overture.ts"
 import { groupGuard, Living, make } from "./processes.ts"
-import { awaitActor, channel } from "./spare.ts"
+import { rehearse, spareName } from "./spare.ts"
 import { tell, tellRejection } from "./told.ts"
 
 /**
@@ -103,14 +103,17 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   }
   // A handler that waits for nothing must not end the process: how it ends is decided below.
   setInterval(() => {}, 2 ** 30)
-  const { actor, connection, socket } = uuid === spareMark
-    ? await awaitActor({ native, load, loadModule: importModule, module: rehearsed })
-    : { actor: { name, uuid }, ...channel(SocketConnection.makeReader()) }
-  process.title = `furrow[${actor.name}@${process.pid}]`
+  if (uuid === spareName) await rehearse({ native, load, loadModule: importModule, module: rehearsed })
+  const entitle = (name: string) => {
+    process.title = `furrow[${name}@${process.pid}]`
+  }
+  entitle(name)
+  const reader = SocketConnection.makeReader()
+  const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
   let stopWork = () => {}
   const ended = await Effect.runPromise(run({
-    actor: { ...actor, pid: process.pid },
-    connection,
+    actor: { name, uuid, pid: process.pid },
+    connection: SocketConnection.make(socket, reader),
     platform: (spec) => platformOf(spec, native),
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed)),
     loadModule: (module) => imported(child, [module], importModule(module)),
@@ -127,6 +130,9 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
       for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGINT", 130]] as const) {
         process.on(signal, () => end(signal, code))
       }
+    },
+    onNamed: (actor) => {
+      if (uuid === spareName) entitle(actor.name)
     },
     onReady: (rehearsal) => {
       forgetDefinitions()

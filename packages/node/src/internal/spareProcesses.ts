@@ -7,17 +7,20 @@
  */
 import type { SpawnRequest } from "@furrow/actor/Spawner"
 import type { Connection } from "@furrow/actor/Transport"
+import type { Hello } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
 import type * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
 import type * as Net from "node:net"
 import * as Os from "node:os"
 import * as SocketConnection from "../SocketConnection.ts"
 import { adoptSocket } from "./adopt.ts"
 import type { Guard } from "./guard.ts"
 import { begin, type Launch } from "./launch.ts"
-import * as Overture from "./overture.ts"
 import type { Living } from "./processes.ts"
 import { killLeftIn, send } from "./signals.ts"
+import { spareName } from "./spare.ts"
+import { greeted, greetingOf, makeReader } from "./spareGreeting.ts"
 import * as Spares from "./spares.ts"
 
 /** Bounds in milliseconds. */
@@ -26,8 +29,6 @@ export const bounds = {
   pause: 500,
   /** A spare that has not been taken at this age ends. */
   age: 30_000,
-  /** A spare that was taken and says nothing for so long is given up. */
-  answer: 1_000,
   /** For the kernel, to end the spares of a runtime that ends. */
   kill: 1_000
 } as const
@@ -47,12 +48,7 @@ interface Process {
   readonly reaped: () => void
   readonly exited: () => void
   readonly age: NodeJS.Timeout
-}
-
-/** The start that has taken a spare: it is told of the actor, or that there is none. */
-interface Taker {
-  readonly done: (taken: Taken | undefined) => void
-  readonly patience: NodeJS.Timeout
+  hello: Hello | undefined
 }
 
 /** All of a start but the actor: what a process inherits without being told counts, too. */
@@ -72,6 +68,21 @@ const kindOf = ({ after, before, env, stdio }: Launch): string =>
     Os.getPriority()
   ])
 
+/** Signals that a process has not taken yet, as a mask: SIGKILL and SIGSTOP. */
+const endingSignals = 1n << 8n | 1n << 18n
+
+/** False for a process that is dead or stopped, or is about to be: its exit is told only in a later turn. */
+const isWell = (pid: number): boolean => {
+  if (process.platform !== "linux") return send(pid, 0) === "sent"
+  try {
+    const status = Fs.readFileSync(`/proc/${pid}/status`, "latin1")
+    const pending = Array.from(status.matchAll(/^(?:Sig|Shd)Pnd:\t([0-9a-f]+)$/gm), ([, mask]) => BigInt(`0x${mask}`))
+    return /^State:\t[RSD]/m.test(status) && pending.every((mask) => (mask & endingSignals) === 0n)
+  } catch {
+    return false
+  }
+}
+
 /** A spare keeps no process alive, and an actor does. */
 const hold = ({ child, socket }: Pick<Process, "child" | "socket">, how: "ref" | "unref"): void => {
   child[how]()
@@ -86,11 +97,10 @@ export class SpareProcesses {
   /** The last start of each kind that is wanted, or of which there is a spare. */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
-  private readonly takers = new Map<number, Taker>()
   /** Killed, and not reaped. */
   private readonly leaving = new Set<ChildProcess.ChildProcess>()
   private pause: NodeJS.Timeout | undefined
-  private given: number | undefined
+  private given: Process | undefined
 
   constructor(guard: Guard, living: Living) {
     this.guard = guard
@@ -98,28 +108,30 @@ export class SpareProcesses {
   }
 
   /**
-   * Makes an actor of a spare of this kind, and wants one for the next start. `done` hears of the actor, or that the
-   * start is to go the usual way: at once where there is none to take.
+   * Makes an actor of a spare of this kind, and wants one for the next start. Without a spare, or with one that is dead or
+   * stopped, the start is to go the usual way.
    */
-  take(launch: Launch, actor: SpawnRequest["actor"], done: (taken: Taken | undefined) => void): void {
-    if (launch.runsProgram || this.state.isClosed) return done(undefined)
+  take(launch: Launch, { name, uuid }: SpawnRequest["actor"]): Taken | undefined {
+    if (launch.runsProgram || this.state.isClosed) return undefined
     const kind = kindOf(launch)
     this.launches.set(kind, launch)
+    const found = Spares.waiting(this.state, kind)
+    if (found !== undefined && !isWell(this.processes.get(found.id)!.child.pid!)) {
+      this.input({ _tag: "Lost", id: found.id })
+    }
     this.given = undefined
     this.input({ _tag: "Take", kind })
-    const id = this.given
-    if (id === undefined) return done(undefined)
-    const patience = setTimeout(() => setImmediate(() => this.input({ _tag: "Silent", id })), bounds.answer)
-    this.takers.set(id, { done, patience })
-    const process = this.processes.get(id)!
-    clearTimeout(process.age)
-    hold(process, "ref")
-    process.socket.write(Overture.lineOf(actor))
+    const given = this.given as Process | undefined
+    if (given === undefined) return undefined
+    const { child, connection, exited, hello, reaped } = given
+    child.off("exit", exited)
+    hold(given, "ref")
+    return { child, connection: greeted(connection, hello!, { name, uuid, pid: child.pid! }), reaped }
   }
 
   /** Starts a spare of this kind now. */
   prepare(launch: Launch): void {
-    this.take(launch, { name: "", uuid: "" }, () => {})
+    this.take(launch, { name: spareName, uuid: spareName })
     clearTimeout(this.pause)
     this.input({ _tag: "Due" })
   }
@@ -158,18 +170,18 @@ export class SpareProcesses {
         this.pause = setTimeout(() => this.input({ _tag: "Due" }), bounds.pause).unref()
         return
       case "Give":
-        this.given = action.id
+        this.given = this.remove(action.id)
         return
       case "Start":
         return this.start(action.id, this.launches.get(action.kind)!)
       case "Kill":
-        return this.kill(action.id)
+        return this.kill(this.remove(action.id))
     }
   }
 
   /** Fails silently where no process can be had: the next start finds that out itself. */
   private start(id: number, launch: Launch): void {
-    const actor = { name: Overture.spareName, uuid: Overture.spareMark }
+    const actor = { name: spareName, uuid: spareName }
     let child: ChildProcess.ChildProcess
     try {
       child = begin(launch, actor, this.guard)
@@ -185,63 +197,44 @@ export class SpareProcesses {
       forget()
       this.guard.ended(pid)
     }
-    const reader = Overture.makeReader(() => this.heard(id))
+    const reader = makeReader((bytes) => this.heard(id, bytes))
     const socket = adoptSocket(child.stdio[3] as unknown as Net.Socket, reader)
     const exited = () => {
       killLeftIn(pid)
       reaped()
       this.leaving.delete(child)
       socket?.destroy()
-      this.lose(id)
+      this.remove(id)
+      this.input({ _tag: "Lost", id })
     }
     child.once("exit", exited)
     if (socket === undefined) return void send(-pid, "SIGKILL")
     const connection = SocketConnection.make(socket, reader)
     const age = setTimeout(() => this.input({ _tag: "Old", id }), bounds.age).unref()
-    const process: Process = { child, socket, connection, reaped, exited, age }
+    const process: Process = { child, socket, connection, reaped, exited, age, hello: undefined }
     this.processes.set(id, process)
     hold(process, "unref")
     socket.resume()
   }
 
-  private heard(id: number): Overture.Part {
-    const taker = this.takers.get(id)
-    const process = this.processes.get(id)
-    if (taker === undefined || process === undefined) {
-      this.input({ _tag: "Greeted", id })
-      return "overture"
-    }
-    const { child, connection, exited, reaped } = process
-    this.input({ _tag: "Answered", id })
-    this.processes.delete(id)
-    child.off("exit", exited)
-    this.decide(id, { child, connection, reaped })
-    return "protocol"
-  }
-
-  private decide(id: number, taken: Taken | undefined): void {
-    const taker = this.takers.get(id)
-    this.takers.delete(id)
-    clearTimeout(taker?.patience)
-    taker?.done(taken)
-  }
-
-  private lose(id: number): void {
-    clearTimeout(this.processes.get(id)?.age)
-    this.processes.delete(id)
-    this.input({ _tag: "Lost", id })
-    this.decide(id, undefined)
-  }
-
-  private kill(id: number): void {
+  private heard(id: number, bytes: Uint8Array): void {
     const process = this.processes.get(id)
     if (process === undefined) return
-    const { child } = process
-    this.leaving.add(child)
-    if (send(-child.pid!, "SIGKILL") === "forbidden") this.guard.signal(child.pid!, "SIGKILL")
-    clearTimeout(process.age)
+    process.hello = greetingOf(bytes)
+    this.input(process.hello === undefined ? { _tag: "Lost", id } : { _tag: "Greeted", id })
+  }
+
+  private remove(id: number): Process | undefined {
+    const process = this.processes.get(id)
     this.processes.delete(id)
-    hold(process, "unref")
-    this.decide(id, undefined)
+    clearTimeout(process?.age)
+    return process
+  }
+
+  private kill(process: Process | undefined): void {
+    if (process === undefined) return
+    const pid = process.child.pid!
+    this.leaving.add(process.child)
+    if (send(-pid, "SIGKILL") === "forbidden") this.guard.signal(pid, "SIGKILL")
   }
 }

@@ -73,7 +73,7 @@ if (rights === "changed") {
 }
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
-/** An actor of the spare, which is stopped: its start is not over when the root dies. */
+/** An actor of the spare: its start has just begun when the root dies. */
 const taking = Effect.scoped(Effect.gen(function*() {
   while (!isGo(folder)) yield* Effect.sleep("10 millis")
   report(folder, { _tag: "In", pid: process.pid })

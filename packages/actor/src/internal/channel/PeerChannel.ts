@@ -90,6 +90,7 @@ export class PeerChannel {
   private refusals: Refusals = noRefusals
   private delivered = false
   private reason: ActorError | undefined
+  private renamed: ActorId | undefined
   /** A cache of what has crossed: it decides nothing. */
   private readonly digested = new WeakSet<object>()
   private readonly handshakes = new Waiters<HandshakeResult>()
@@ -442,8 +443,14 @@ export class PeerChannel {
     if (parts) this.writer.cut(maxFrame)
   }
 
+  /** We are this actor, whatever we have greeted as. */
+  rename(actor: ActorId): void {
+    this.renamed = actor
+  }
+
   private get self(): ActorId {
     const { handshake } = this.options
+    if (this.renamed !== undefined) return this.renamed
     return handshake.side === "dialler" ? handshake.hello.actor : handshake.welcome.actor
   }
 

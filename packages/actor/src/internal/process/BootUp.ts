@@ -61,6 +61,7 @@ export interface Started {
  * @since 0.1.0
  */
 export interface ActorMainOptions {
+  /** As it greets its parent, which says its name and uuid then. */
   readonly actor: ActorId
   readonly connection: Connection
   /** Imports the modules to be served. Rejects with an error that names the mistake and the remedy. */
@@ -73,6 +74,8 @@ export interface ActorMainOptions {
   readonly observe?: Offer | undefined
   /** Hands out what ends the actor from outside of its connections. */
   readonly onStart?: ((actor: Started) => void) | undefined
+  /** Its parent has said which actor it is, before anything of it is built. */
+  readonly onNamed?: ((actor: ActorId) => void) | undefined
   /**
    * The actor serves from now on. `rehearsal` makes its first call as cheap as the next ones: each `next` is a piece of
    * a millisecond or two, for a turn in which the process has nothing else to do.

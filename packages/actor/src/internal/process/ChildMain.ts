@@ -77,7 +77,7 @@ class Living {
   readonly ended = Deferred.makeUnsafe<Life.Ended>()
   private state: Life.State<Failed> = Life.initial
   private context: Context.Context<never>
-  private readonly options: ActorMainOptions
+  private options: ActorMainOptions
   private readonly channel: PeerChannel
   private readonly events = makeEvents()
   private spec: SpawnSpec | undefined
@@ -202,12 +202,21 @@ class Living {
     const spec = specCodec.decode(payload)
     if (!spec.ok) return this.channel.violate({ _tag: "Malformed", word: "Spawn", field: "payload" })
     this.spec = spec.value
+    this.name(spec.value.actor)
     this.context = Context.mergeAll(
       this.context,
       Context.make(References.MinimumLogLevel, spec.value.level as LogLevel.LogLevel),
       Context.make(Timeouts, spec.value.timeouts)
     )
     this.input({ _tag: "Spec" })
+  }
+
+  /** A process may have greeted before it had a name: it has the one that its parent says. */
+  private name({ name, uuid }: ActorId): void {
+    const actor = { ...this.options.actor, name, uuid }
+    this.options = { ...this.options, actor }
+    this.channel.rename(actor)
+    this.options.onNamed?.(actor)
   }
 
   private readonly cancelled = ({ by, deadline, reason }: CancelActor, from: PeerChannel): void => {
