@@ -11,7 +11,8 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { parseArgs } from "node:util"
-import { copy, readAll } from "./mutants.ts"
+import { copy } from "./lib/lanes.ts"
+import { readAll } from "./mutants.ts"
 
 /** Seconds of CPU in which a fault is to be found, and milliseconds after which no more is tried. */
 const wantedSeconds = 10

@@ -59,6 +59,10 @@ export const layers: Readonly<Record<string, Layer>> = {
     holds: "the registry of names, and the connections to actors that are no relatives",
     imports: ["dialog", "channel", "transport", ...leaves]
   },
+  leases: {
+    holds: "leases over an engine of six operations, and election",
+    imports: ["settings"]
+  },
   portal: {
     holds: "the handle on another actor: run, stream, open, cancel, wait",
     imports: ["dialog", "stream", "channel", ...leaves]

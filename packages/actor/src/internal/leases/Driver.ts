@@ -1,0 +1,123 @@
+/**
+ * An engine that holds names for the trees of several processes or machines, as six operations. Leases, fencing and
+ * re-registration are above it, once for all engines.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
+
+/**
+ * A number that grows with every key that an engine grants, for as long as the engine keeps its data. A resource that is
+ * guarded by a name refuses a smaller token than it has seen.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Token = number
+
+/**
+ * The hold of one process on its keys: all of them go `ttlMillis` after it was last renewed. `id` is new for every run.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Lease {
+  readonly id: string
+  readonly ttlMillis: number
+}
+
+/**
+ * A key that is held.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Held {
+  readonly key: string
+  readonly value: string
+  readonly token: Token
+  /** The id of its lease. */
+  readonly lease: string
+}
+
+/**
+ * The answer to the wish for a key: it is granted, another lease holds it, or the lease that asked has expired.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Created =
+  | { readonly _tag: "Granted"; readonly token: Token }
+  | { readonly _tag: "Taken"; readonly by: Held }
+  | { readonly _tag: "Expired" }
+
+/**
+ * Some of the keys, in their order. `next` is where the following page begins; without it this is the last one.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Page {
+  readonly held: ReadonlyArray<Held>
+  readonly next: string | undefined
+}
+
+/**
+ * The engine cannot be asked, or does not answer. It may have done all the same what it was asked.
+ *
+ * @example
+ * ```ts
+ * const error = new Discovery.DiscoveryDriverError({ reason: "connect ECONNREFUSED 127.0.0.1:5432" })
+ * error.message // "connect ECONNREFUSED 127.0.0.1:5432"
+ * ```
+ * @category errors
+ * @since 0.2.0
+ */
+export class DiscoveryDriverError extends Data.TaggedError("DiscoveryDriverError")<{
+  readonly reason: string
+  /** The thrown value or the failure, if there was one. */
+  readonly cause?: unknown
+}> {
+  override get message(): string {
+    return this.reason
+  }
+}
+
+type Asked<A> = Effect.Effect<A, DiscoveryDriverError>
+
+/**
+ * The six operations of an engine. It expires leases by its own clock, and answers each question once.
+ *
+ * @example
+ * ```ts
+ * const asked = Effect.gen(function*() {
+ *   const { create, renew } = yield* Discovery.DiscoveryDriver
+ *   const lease = { id: "tree-1", ttlMillis: 15_000 }
+ *   yield* renew(lease)
+ *   return yield* create("billing", "at home", lease)
+ * })
+ * yield* Effect.provide(asked, Discovery.layerDriverMemory) // { _tag: "Granted", token: 1 }
+ * ```
+ * @category services
+ * @since 0.2.0
+ */
+export class DiscoveryDriver extends Context.Service<DiscoveryDriver, {
+  /**
+   * Holds a key under a lease, if no other lease does; a key of the same lease is granted again with another token. The lease
+   * must be there: it is not begun here.
+   */
+  readonly create: (key: string, value: string, lease: Lease) => Asked<Created>
+  /** Keeps a lease and its keys. False where it had expired or was never there: it is begun now, without any key. */
+  readonly renew: (lease: Lease) => Asked<boolean>
+  /** Lets go of a key, if it is still held by this token. */
+  readonly remove: (key: string, token: Token) => Asked<void>
+  readonly get: (key: string) => Asked<Option.Option<Held>>
+  /** The keys that begin with `prefix`, from `after` on (exclusive), in their order. */
+  readonly list: (prefix: string, after?: string) => Asked<Page>
+  /** Says that something may have changed among them. It may say so too often, and lose some: it is a hint to look. */
+  readonly changes: (prefix: string) => Stream.Stream<void, DiscoveryDriverError>
+}>()("@furrow/actor/DiscoveryDriver") {}

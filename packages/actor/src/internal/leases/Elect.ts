@@ -1,0 +1,103 @@
+/**
+ * Election: of all that want to do some work, in any process that asks the same engine, one does it at a time.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Token } from "./Driver.ts"
+import { Leases } from "./Leases.ts"
+
+/**
+ * The leadership of the work that is being done. A process that was frozen does not know that it has lost it: whatever the work
+ * writes to is to be given the token, and to refuse a smaller one than it has seen.
+ *
+ * @example
+ * ```ts
+ * const work = Effect.map(Discovery.Leadership, ({ name, token }) => `${name} ${token > 0}`)
+ * const leases = Discovery.layerLeases().pipe(Layer.provide(Discovery.layerDriverMemory))
+ * yield* Effect.provide(Discovery.elect("billing")(work), leases) // "billing true"
+ * ```
+ * @category services
+ * @since 0.2.0
+ */
+export class Leadership extends Context.Service<Leadership, {
+  readonly name: string
+  /** Grows with every leader. */
+  readonly token: Token
+}>()("@furrow/actor/Leadership") {}
+
+/** Names of an election do not meet those of actors. */
+const keyOf = (name: string) => `elect/${name}`
+
+/** The part of a lease after which a name that is taken is looked at again, where no hint comes. */
+const lookAgain = 0.25
+const afterFailure = 0.125
+
+/** Told that the holder may have changed; a hint that is lost costs a quarter of the lease. */
+const hinted = (leases: Leases["Service"], key: string) =>
+  Effect.gen(function*() {
+    const latch = Latch.makeUnsafe(false)
+    const hints = Stream.runForEach(leases.driver.changes(key), () => latch.open)
+    const again = Effect.sleep(leases.lease.ttlMillis * lookAgain)
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.ignore(hints), again)))
+    return latch
+  })
+
+/**
+ * Does the work when this is the one that is elected: it waits until it is. Leadership that is lost interrupts the work, before
+ * another can be elected; then this waits again, and the work begins anew. It ends as the work does, and gives the name up at
+ * once.
+ *
+ * An engine that does not answer is waited for. `Leadership` is at hand in the work.
+ *
+ * @example
+ * ```ts
+ * const leases = Discovery.layerLeases().pipe(Layer.provide(Discovery.layerDriverMemory))
+ * yield* Effect.provide(Discovery.elect("billing")(Effect.succeed(42)), leases) // 42
+ * ```
+ * @category combinators
+ * @since 0.2.0
+ */
+export const elect =
+  (name: string) => <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Leadership> | Leases> =>
+    Effect.flatMap(Leases, (leases) => {
+      const key = keyOf(name)
+      const { driver, lease } = leases
+      const remove = (token: Token) =>
+        Effect.ignore(Effect.timeout(Effect.suspend(() => driver.remove(key, token)), lease.ttlMillis * lookAgain))
+      /** Nothing where the leadership was lost. */
+      const lead = (epoch: number, token: Token) =>
+        Effect.raceFirst(
+          Effect.map(Effect.provideService(work, Leadership, { name, token }), Option.some),
+          Effect.as(leases.fenced(epoch), Option.none<A>())
+        ).pipe(
+          Effect.tap((done) =>
+            Option.isNone(done)
+              ? Effect.logWarning(`the leadership of "${name}" is lost: waiting for it again`)
+              : Effect.void
+          )
+        )
+      const attempt = (latch: Latch.Latch) =>
+        Effect.uninterruptibleMask((restore) =>
+          Effect.gen(function*() {
+            const epoch = yield* restore(leases.held)
+            yield* latch.close
+            // An interruption waits for the answer: a name that was granted is given up again.
+            const created = yield* leases.create(key, lease.id)
+            if (created?._tag === "Granted") {
+              const { token } = created
+              return yield* Effect.ensuring(restore(lead(epoch, token)), remove(token))
+            }
+            const pause = lease.ttlMillis * (created?._tag === "Taken" ? lookAgain : afterFailure)
+            yield* restore(Effect.raceFirst(latch.await, Effect.sleep(pause)))
+            return Option.none<A>()
+          })
+        )
+      const until = (latch: Latch.Latch): Effect.Effect<A, E, Exclude<R, Leadership>> =>
+        Effect.flatMap(attempt(latch), (done) => Option.isSome(done) ? Effect.succeed(done.value) : until(latch))
+      return leases.alone(key)(Effect.scoped(Effect.flatMap(hinted(leases, key), until)))
+    })

@@ -1,0 +1,73 @@
+/**
+ * Keys and leases as an engine has them, as one value that pure functions change. Time is an input, in milliseconds.
+ *
+ * @since 0.2.0
+ */
+import type { Created, Held, Lease, Page, Token } from "./Driver.ts"
+
+export interface Keys {
+  /** When each lease expires. */
+  readonly leases: ReadonlyMap<string, number>
+  readonly held: ReadonlyMap<string, Held>
+  readonly last: Token
+}
+
+export const start = (last: Token = 0): Keys => ({ leases: new Map(), held: new Map(), last })
+
+/** Without the leases that have expired, and without their keys. */
+export const expire = (keys: Keys, now: number): Keys => {
+  const leases = new Map(Array.from(keys.leases).filter(([, until]) => until > now))
+  if (leases.size === keys.leases.size) return keys
+  return { ...keys, leases, held: new Map(Array.from(keys.held).filter(([, { lease }]) => leases.has(lease))) }
+}
+
+/** When the next lease expires. */
+export const nextExpiry = ({ leases }: Keys): number | undefined =>
+  leases.size === 0 ? undefined : Math.min(...leases.values())
+
+export const renew = (before: Keys, { id, ttlMillis }: Lease, now: number): readonly [Keys, boolean] => {
+  const keys = expire(before, now)
+  return [{ ...keys, leases: new Map(keys.leases).set(id, now + ttlMillis) }, keys.leases.has(id)]
+}
+
+export const create = (
+  before: Keys,
+  key: string,
+  value: string,
+  { id }: Lease,
+  now: number
+): readonly [Keys, Created] => {
+  const keys = expire(before, now)
+  if (!keys.leases.has(id)) return [keys, { _tag: "Expired" }]
+  const holder = keys.held.get(key)
+  if (holder !== undefined && holder.lease !== id) return [keys, { _tag: "Taken", by: holder }]
+  const token = keys.last + 1
+  const held = new Map(keys.held).set(key, { key, value, token, lease: id })
+  return [{ ...keys, held, last: token }, { _tag: "Granted", token }]
+}
+
+export const remove = (before: Keys, key: string, token: Token, now: number): Keys => {
+  const keys = expire(before, now)
+  if (keys.held.get(key)?.token !== token) return keys
+  const held = new Map(keys.held)
+  held.delete(key)
+  return { ...keys, held }
+}
+
+/** The keys of one page. */
+export const pageSize = 1_000
+
+export const list = ({ held }: Keys, prefix: string, after: string | undefined): Page => {
+  const found = Array.from(held.values())
+    .filter(({ key }) => key.startsWith(prefix) && (after === undefined || key > after))
+    .sort((a, b) => a.key < b.key ? -1 : 1)
+  const page = found.slice(0, pageSize)
+  return { held: page, next: found.length > pageSize ? page.at(-1)!.key : undefined }
+}
+
+/** The keys that differ between two states. */
+export const changed = (before: Keys, after: Keys): ReadonlyArray<string> => {
+  if (before.held === after.held) return []
+  const keys = new Set([...before.held.keys(), ...after.held.keys()])
+  return Array.from(keys).filter((key) => before.held.get(key) !== after.held.get(key))
+}

@@ -1,0 +1,173 @@
+/**
+ * The lease of this process at an engine, carried out: renewed while it runs, and fenced before any other can take over.
+ *
+ * @since 0.2.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import { monotonicMillis } from "../settings/Timeouts.ts"
+import { Turn } from "../settings/Turn.ts"
+import { type Created, DiscoveryDriver, type Lease } from "./Driver.ts"
+import * as Machine from "./LeaseMachine.ts"
+
+/**
+ * The lease of a process: how long it lasts, and its name at the engine.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface LeasesOptions {
+  /** How long a key outlives its holder. It is renewed four times in it. Default: 15 seconds. */
+  readonly ttl?: Duration.Input | undefined
+  /** New for every run. Default: a new uuid. */
+  readonly id?: string | undefined
+}
+
+const defaultTtl: Duration.Input = "15 seconds"
+
+/**
+ * The lease of this process at an engine: `elect` holds names under it.
+ *
+ * @example
+ * ```ts
+ * const leases = Discovery.layerLeases({ ttl: "5 seconds" }).pipe(Layer.provide(Discovery.layerDriverMemory))
+ * const { lease } = yield* Effect.provide(Discovery.Leases, leases)
+ * lease.ttlMillis // 5_000
+ * ```
+ * @category services
+ * @since 0.2.0
+ */
+export class Leases extends Context.Service<Leases, {
+  readonly driver: DiscoveryDriver["Service"]
+  readonly lease: Lease
+  /** Waits until the lease is held; the number changes whenever it is lost. */
+  readonly held: Effect.Effect<number>
+  /** Ends when what was begun under this number is over: three quarters of the lease after its last renewal, at the latest. */
+  readonly fenced: (epoch: number) => Effect.Effect<void>
+  /** Asks for a key; nothing where the engine does not answer in a quarter of the lease. */
+  readonly create: (key: string, value: string) => Effect.Effect<Created | undefined>
+  /** Runs one at a time for each key: the engine cannot tell two of one lease apart. */
+  readonly alone: (key: string) => <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+}>()("@furrow/actor/Leases") {}
+
+/** The lease as it changes, and those who wait for it. */
+class Keeper {
+  private state: Machine.State
+  private readonly clock: Clock.Clock
+  /** The lease is held, or a fence has passed: replaced by each. */
+  private held = Deferred.makeUnsafe<void>()
+  private fence = Deferred.makeUnsafe<void>()
+  private changed = Deferred.makeUnsafe<void>()
+  private readonly renewal: Effect.Effect<boolean, unknown>
+
+  constructor(clock: Clock.Clock, ttlMillis: number, renewal: Effect.Effect<boolean, unknown>) {
+    this.clock = clock
+    this.renewal = renewal
+    this.state = Machine.start(ttlMillis, this.now)
+  }
+
+  private get now(): number {
+    return monotonicMillis(this.clock)
+  }
+
+  get epoch(): number {
+    return this.state.epoch
+  }
+
+  /** Gives the machine an input; true where a renewal is to be sent. */
+  input(input: Machine.Input): boolean {
+    const [state, actions] = Machine.step(this.state, input)
+    this.state = state
+    let renews = false
+    for (const action of actions) {
+      if (action._tag === "Renew") renews = true
+      else if (action._tag === "Restore") Deferred.doneUnsafe(this.held, Effect.void)
+      else {
+        Deferred.doneUnsafe(this.fence, Effect.void)
+        this.fence = Deferred.makeUnsafe()
+        this.held = Deferred.makeUnsafe()
+      }
+    }
+    Deferred.doneUnsafe(this.changed, Effect.void)
+    return renews
+  }
+
+  readonly expired = Effect.sync(() => void this.input({ _tag: "Expired", now: this.now }))
+
+  /** Ends where the lease is believed in now. */
+  readonly whenHeld: Effect.Effect<number> = Effect.suspend(() => {
+    this.input({ _tag: "Look", now: this.now })
+    if (Machine.isHeld(this.state)) return Effect.succeed(this.state.epoch)
+    return Effect.andThen(Deferred.await(this.held), this.whenHeld)
+  })
+
+  readonly whenFenced = (epoch: number): Effect.Effect<void> =>
+    Effect.suspend(() => this.state.epoch === epoch ? Deferred.await(this.fence) : Effect.void)
+
+  private readonly renew = Effect.suspend(() =>
+    Effect.match(Effect.timeout(this.renewal, this.state.ttlMillis * Machine.parts.renew), {
+      onFailure: () => void this.input({ _tag: "Failed", now: this.now }),
+      onSuccess: (kept) => void this.input({ _tag: "Renewed", kept, now: this.now })
+    })
+  )
+
+  /** Tells the machine the time, whenever it wants to know. */
+  readonly run = (scope: Scope.Scope): Effect.Effect<never> =>
+    Effect.forever(Effect.suspend(() => {
+      this.changed = Deferred.makeUnsafe()
+      const renews = this.input({ _tag: "Tick", now: this.now })
+      this.changed = Deferred.makeUnsafe()
+      const next = Machine.nextTick(this.state)
+      const sleep = next === undefined ? Effect.never : Effect.sleep(Math.max(0, next - this.now))
+      const wait = Effect.raceFirst(sleep, Deferred.await(this.changed))
+      return renews ? Effect.andThen(Effect.forkIn(this.renew, scope), wait) : wait
+    }))
+}
+
+const make = ({ id, ttl = defaultTtl }: LeasesOptions) =>
+  Effect.gen(function*() {
+    const driver = yield* DiscoveryDriver
+    const lease = { id: id ?? (yield* Turn).uuid(), ttlMillis: Duration.toMillis(ttl) }
+    const keeper = new Keeper(yield* Clock.Clock, lease.ttlMillis, Effect.suspend(() => driver.renew(lease)))
+    const scope = yield* Effect.scope
+    yield* Effect.forkIn(keeper.run(scope), scope)
+    const keys = new Map<string, Semaphore.Semaphore>()
+    return {
+      driver,
+      lease,
+      held: keeper.whenHeld,
+      fenced: keeper.whenFenced,
+      create: (key: string, value: string) =>
+        Effect.suspend(() => driver.create(key, value, lease)).pipe(
+          Effect.timeout(lease.ttlMillis * Machine.parts.renew),
+          Effect.tap(({ _tag }) => _tag === "Expired" ? keeper.expired : Effect.void),
+          Effect.catch(() => Effect.succeed(undefined))
+        ),
+      alone: (key: string) => {
+        const one = keys.get(key) ?? Semaphore.makeUnsafe(1)
+        keys.set(key, one)
+        return one.withPermits(1)
+      }
+    } satisfies Leases["Service"]
+  })
+
+/**
+ * The lease of this process at an engine. An engine that does not answer fails nothing: who wants a name waits, and who holds
+ * one is interrupted before another can have it.
+ *
+ * @example
+ * ```ts
+ * const leases = Discovery.layerLeases({ ttl: "5 seconds" }).pipe(Layer.provide(Discovery.layerDriverMemory))
+ * yield* Effect.provide(Discovery.elect("billing")(Effect.succeed(42)), leases) // 42
+ * ```
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerLeases = (options: LeasesOptions = {}): Layer.Layer<Leases, never, DiscoveryDriver> =>
+  Layer.effect(Leases, make(options))
