@@ -11,10 +11,13 @@ export type {
   ChildInspection,
   DialogInspection,
   DialogPlace,
+  FiberInspection,
+  FrameInspection,
   NameInspection,
   Observe,
   PoolInspection,
-  ProcessInspection
+  ProcessInspection,
+  WaitInspection
 } from "./internal/inspect/Inspection.ts"
 export { observe } from "./internal/local/Observing.ts"
 export type { Observer } from "./internal/local/Observing.ts"

@@ -111,6 +111,61 @@ export interface PoolInspection {
 }
 
 /**
+ * A place in a source file, as far as it is known.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface FrameInspection {
+  readonly name: string
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+/**
+ * The thing that a suspended fiber waits for. `Timer` ends by itself; `Call` waits for the answer of a dialog, `Read` for its
+ * items, `Write` for credit. The others end by another fiber of the same actor. `Unknown` may end at any time.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface WaitInspection {
+  readonly on:
+    | "Call"
+    | "Read"
+    | "Write"
+    | "Timer"
+    | "Semaphore"
+    | "Deferred"
+    | "Queue"
+    | "Latch"
+    | "Fiber"
+    | "Unknown"
+  /** The dialog of a `Call`, a `Read` or a `Write`. */
+  readonly dialog: (DialogPlace & { readonly side: "caller" | "callee" }) | null
+}
+
+/**
+ * One fiber: the work it belongs to, the lines at which it stands, innermost first, and what it waits for.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface FiberInspection {
+  readonly id: number
+  readonly parent: number | null
+  /** The served dialog it works for; none for the work of the actor itself. */
+  readonly within: DialogPlace | null
+  /** The numbers of its own fibers. */
+  readonly children: ReadonlyArray<number>
+  /** The Scope of its work holds something: a fiber that is not listed may work for it. */
+  readonly scoped: boolean
+  readonly frames: ReadonlyArray<FrameInspection>
+  readonly waits: WaitInspection
+}
+
+/**
  * The process of an actor, measured by itself. Times are milliseconds, sizes are bytes.
  *
  * @category models
@@ -144,6 +199,8 @@ export interface ActorInspection {
   readonly observe: Observe
   /** It is being ended. */
   readonly ending: boolean
+  /** It has a main that runs: a root's program always does. */
+  readonly hasMain: boolean
   readonly channels: ReadonlyArray<ChannelInspection>
   readonly children: ReadonlyArray<ChildInspection>
   /** Starts that have no process yet. */

@@ -138,6 +138,8 @@ export class LocalActor {
   /** The starts that have no process yet, and the names that the registry is asked for, for an observer. */
   readonly starting = new Set<Wanted>()
   readonly names = new Set<Wanted>()
+  /** Its main runs; a root's is its program. */
+  hasMain = false
   /** The last ends of children, by their uuids: for questions that come a moment later. */
   private readonly ends = new Map<string, { readonly actor: ActorId; readonly exit: ActorExit }>()
   /** The key of the Service we are, if we are one. */
@@ -292,6 +294,7 @@ export class LocalActor {
       service: service ?? null,
       observe,
       ending: ending !== undefined,
+      hasMain: info.isRoot || this.hasMain,
       channels: [
         ...parent === undefined ? [] : [parent.inspect("parent")],
         ...Array.from(children).flatMap(({ connection }) => connection?.inspect("child") ?? []),

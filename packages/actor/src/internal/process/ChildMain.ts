@@ -266,7 +266,11 @@ class Living {
     this.channel.send({ _tag: "Ready", payload: ready.value })
     this.options.onReady?.(Rehearsal.pieces(local.handlers, local.env, withoutCaller(context)))
     if (main === undefined) return
-    this.main = this.fork(Effect.provideContext(main, withoutCaller(context)), (exit) => this.input(mainEnded(exit)))
+    local.hasMain = true
+    this.main = this.fork(Effect.provideContext(main, withoutCaller(context)), (exit) => {
+      local.hasMain = false
+      this.input(mainEnded(exit))
+    })
   }
 
   // ---- the end ----------------------------------------------------------------------------------------------------

@@ -1,0 +1,76 @@
+/**
+ * A tree as a table: each actor below its parent, with its process and its oldest open dialog.
+ */
+import type { DialogInspection } from "@furrow/actor/Inspect"
+import type { Tree } from "../client/Trees.ts"
+import { nameOf, type Seen } from "../Seen.ts"
+import { duration, mebibytes, printable, table } from "../text.ts"
+
+const head = ["actor", "pid", "up", "cpu", "rss", "loop", "open", "oldest"]
+
+const isRuntimes = ({ endpoint }: DialogInspection): boolean => endpoint.startsWith("furrow/")
+
+const creditOf = ({ in: reading, out }: DialogInspection): string =>
+  [
+    ...out?.waiting === true ? ["waits for credit"] : [],
+    ...reading !== null && reading.items > 0 ? [`${reading.items} unread`] : []
+  ].map((part) => `, ${part}`).join("")
+
+const dialogText = (dialog: DialogInspection, peer: string): string =>
+  `${dialog.side === "caller" ? "asks" : "serves"} ${printable(peer)}: ${printable(dialog.endpoint)} ` +
+  `${duration(dialog.ageMillis)}${creditOf(dialog)}`
+
+const silentText = ({ outside: { commands, states, wchan } }: Seen): string => {
+  if (states.every((state) => state === "T" || state === "t")) return "stopped"
+  if (states.includes("R")) return "computes, and does not answer"
+  const child = commands.length === 0 ? "" : `, child: ${printable(commands.join(", "))}`
+  return `does not answer${wchan === "" || wchan === "0" ? "" : ` (${wchan})`}${child}`
+}
+
+const openOf = ({ inside }: Seen) =>
+  (inside?.channels ?? []).flatMap(({ dialogs, peer }) =>
+    dialogs.filter((dialog) => !isRuntimes(dialog)).map((dialog) => ({ dialog, peer: peer?.name ?? "?" }))
+  )
+
+const rowOf = (one: Seen, indent: string): ReadonlyArray<string> => {
+  const { inside, outside } = one
+  const name = `${indent}${printable(nameOf(one))}`
+  const pid = String(outside.pid)
+  if (inside === undefined) return [name, pid, "", `${Math.round(outside.cpu * 100)}%`, "", "", "", silentText(one)]
+  const open = openOf(one).toSorted((a, b) => b.dialog.ageMillis - a.dialog.ageMillis)
+  const [oldest] = open
+  const { process } = inside
+  return [
+    name,
+    pid,
+    process === null ? "" : duration(process.uptimeMillis),
+    process === null ? "" : duration(process.cpuMillis),
+    process === null ? "" : mebibytes(process.rssBytes),
+    process === null ? "" : `${process.loopDelayMillis} ms`,
+    String(open.length),
+    inside.ending ? "ends" : oldest === undefined ? "" : dialogText(oldest.dialog, oldest.peer)
+  ]
+}
+
+/** The parent of a process in its tree: by its own account, or the kernel's. */
+const parentOf = ({ inside, outside }: Seen): number => inside?.ancestors.at(-1)?.pid ?? outside.parent
+
+const rowsBelow = (tree: Tree, pid: number, indent: string): ReadonlyArray<ReadonlyArray<string>> =>
+  tree.seen.filter((one) => one.outside.pid !== pid && parentOf(one) === pid).flatMap((one) => [
+    rowOf(one, indent),
+    ...rowsBelow(tree, one.outside.pid, `${indent}  `)
+  ])
+
+/** The lines of a tree; those of actors whose parent is not seen stand at the end. */
+export const lines = (tree: Tree): ReadonlyArray<string> => {
+  const [root] = tree.seen
+  if (root === undefined) return []
+  const pids = new Set(tree.seen.map(({ outside }) => outside.pid))
+  const orphans = tree.seen.slice(1).filter((one) => !pids.has(parentOf(one)))
+  return table([
+    head,
+    rowOf(root, ""),
+    ...rowsBelow(tree, root.outside.pid, "  "),
+    ...orphans.flatMap((one) => [rowOf(one, "? "), ...rowsBelow(tree, one.outside.pid, "  ")])
+  ])
+}

@@ -1,0 +1,67 @@
+/**
+ * A process as the kernel sees it: nothing here needs an answer of it. On Linux only; elsewhere nothing is known.
+ */
+import type { Candidate } from "@furrow/node/NodeInspect"
+import * as Effect from "effect/Effect"
+import * as Fs from "node:fs"
+import type { Outside } from "../Seen.ts"
+
+const read = (path: string): string => {
+  try {
+    return Fs.readFileSync(path, "latin1")
+  } catch {
+    return ""
+  }
+}
+
+/** The kernel's ticks in a second, which is a constant of its interface. */
+const ticksPerSecond = 100
+
+interface Sample {
+  readonly state: string
+  readonly ticks: number
+}
+
+/** The name in brackets may hold anything, so fields are counted behind the last one. */
+const sampleOf = (pid: number): Sample => {
+  const stat = read(`/proc/${pid}/stat`)
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  return { state: fields[0] ?? "", ticks: Number(fields[11] ?? 0) + Number(fields[12] ?? 0) }
+}
+
+const commandOf = (pid: string): string => read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
+
+const commandsOf = (pid: number): ReadonlyArray<string> =>
+  read(`/proc/${pid}/task/${pid}/children`).split(" ").filter((child) => child !== "").map(commandOf)
+    .filter((command) => command !== "" && !command.startsWith("furrow") && !command.startsWith("/bin/sh -c trap "))
+
+const samples = 5
+
+/** Milliseconds between two samples. */
+const betweenMillis = 30
+
+/** Looks several times: one look does not tell a process that computes from one that has just been woken. */
+export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =>
+  Effect.gen(function*() {
+    const began = performance.now()
+    const seen: Array<Sample> = [sampleOf(pid)]
+    while (seen.length < samples) {
+      yield* Effect.sleep(betweenMillis)
+      seen.push(sampleOf(pid))
+    }
+    const seconds = (performance.now() - began) / 1000
+    const cpu = (seen.at(-1)!.ticks - seen[0]!.ticks) / ticksPerSecond / seconds
+    const states = seen.map(({ state }) => state)
+    return { pid, parent, name, states, cpu, wchan: read(`/proc/${pid}/wchan`), commands: commandsOf(pid) }
+  })
+
+/** The same of a process that answers: it says better itself how it is. */
+export const unlooked = ({ name, parent, pid, state }: Candidate): Outside => ({
+  pid,
+  parent,
+  name,
+  states: [state],
+  cpu: 0,
+  wchan: "",
+  commands: []
+})

@@ -1,0 +1,80 @@
+/**
+ * The trees of this user on this machine. Every actor is asked directly and at the same time, so a stuck one hides no other; one
+ * that does not answer in time is looked at from outside.
+ */
+import type { ActorId } from "@furrow/actor/ActorError"
+import * as NodeInspect from "@furrow/node/NodeInspect"
+import * as Data from "effect/Data"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { nameOf, type Seen } from "../Seen.ts"
+import * as Outside from "./Outside.ts"
+
+/** One tree: its root's process, and every process that belongs to it, the root first. */
+export interface Tree {
+  readonly root: ActorId | undefined
+  readonly seen: ReadonlyArray<Seen>
+}
+
+/** No tree runs, or several do and none was named. */
+export class NoTree extends Data.TaggedError("NoTree")<{ readonly message: string }> {}
+
+/** The time that an actor has to answer. A machine under load needs some of it. */
+export const patience: Duration.Input = "2 seconds"
+
+const seeOne = (candidate: NodeInspect.Candidate, within: Duration.Input): Effect.Effect<Seen> =>
+  Effect.scoped(Effect.gen(function*() {
+    const observer = yield* NodeInspect.observe(candidate.pid, { within })
+    const inside = yield* Effect.timeout(observer.snapshot, within)
+    return { outside: Outside.unlooked(candidate), inside, fibers: undefined }
+  })).pipe(
+    Effect.catch(() =>
+      Effect.map(Outside.look(candidate), (outside) => ({ outside, inside: undefined, fibers: undefined }))
+    )
+  )
+
+/** The root above a process: that of the actor's own account, or by the parents that the kernel knows. */
+const rootOf = (all: ReadonlyMap<number, Seen>, { inside, outside }: Seen): number => {
+  if (inside !== undefined) return inside.ancestors[0]?.pid ?? inside.actor.pid
+  const above = all.get(outside.parent)
+  return above === undefined ? outside.pid : rootOf(all, above)
+}
+
+/** Every process that exists still, put together as trees. */
+export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
+  const all = new Map(seen.map((one) => [one.outside.pid, one]))
+  const trees = Map.groupBy(seen, (one) => rootOf(all, one))
+  return Array.from(trees, ([pid, seen]) => ({
+    root: all.get(pid)?.inside?.actor,
+    seen: seen.toSorted((a, b) =>
+      Number(b.outside.pid === pid) - Number(a.outside.pid === pid) ||
+      (a.inside?.ancestors.length ?? 0) - (b.inside?.ancestors.length ?? 0) || a.outside.pid - b.outside.pid
+    )
+  }))
+}
+
+/** Looks at all trees. A process that ended meanwhile is none. */
+export const look = (within: Duration.Input = patience): Effect.Effect<ReadonlyArray<Tree>> =>
+  Effect.gen(function*() {
+    const found = yield* NodeInspect.candidates
+    const seen = yield* Effect.forEach(found, (candidate) => seeOne(candidate, within), { concurrency: "unbounded" })
+    return make(seen.filter(({ inside, outside }) => inside !== undefined || !outside.states.some(isGone)))
+  })
+
+const isGone = (state: string): boolean => state === "" || state === "Z" || state === "X"
+
+const holds = ({ seen }: Tree, target: string): boolean =>
+  seen.some((one) => String(one.outside.pid) === target || nameOf(one) === target)
+
+/** The tree that is meant: by the number or the name of one of its actors, or the only one there is. */
+export const pick = (trees: ReadonlyArray<Tree>, target: string | undefined): Effect.Effect<Tree, NoTree> => {
+  const meant = target === undefined ? trees : trees.filter((tree) => holds(tree, target))
+  const [tree, ...others] = meant
+  if (tree === undefined) {
+    const what = target === undefined ? "no tree of actors runs here that may be looked into" : `no actor is ${target}`
+    return Effect.fail(new NoTree({ message: what }))
+  }
+  if (others.length === 0) return Effect.succeed(tree)
+  const roots = meant.map(({ seen }) => `${nameOf(seen[0]!)} (${seen[0]!.outside.pid})`).join(", ")
+  return Effect.fail(new NoTree({ message: `${meant.length} trees are meant: say the pid of one of ${roots}` }))
+}

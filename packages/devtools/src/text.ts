@@ -1,0 +1,31 @@
+/**
+ * Text of a tree, as it is shown: names are the program's, and a terminal must not obey them.
+ */
+
+/** Control characters of a name, as what they are. */
+export const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+
+/** A time as people say it: `120 ms`, `4.2 s`, `3 min`, `2.5 h`. */
+export const duration = (millis: number): string => {
+  if (millis < second) return `${Math.round(millis)} ms`
+  if (millis < minute) return `${(millis / second).toFixed(1)} s`
+  if (millis < hour) return `${Math.round(millis / minute)} min`
+  return `${(millis / hour).toFixed(1)} h`
+}
+
+/** Mebibytes. */
+export const mebibytes = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
+
+/** Pads columns to the widest cell of each; the last one is left as it is. */
+export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
+  const widths = rows.reduce<ReadonlyArray<number>>(
+    (widest, row) => row.map((cell, i) => Math.max(widest[i] ?? 0, cell.length)),
+    []
+  )
+  return rows.map((row) => row.map((cell, i) => i === row.length - 1 ? cell : cell.padEnd(widths[i]!)).join("  "))
+}

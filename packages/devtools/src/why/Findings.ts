@@ -1,0 +1,304 @@
+/**
+ * The reasons why a tree does not go on, as a pure function of what was seen of it.
+ *
+ * A finding is `stuck` where nothing but help from outside ends it, and a `note` where it may pass: a worker that computes, a
+ * start that takes long, a reader that is slower than its writer. Only the first kind makes `furrow why` fail.
+ */
+import type { ActorId } from "@furrow/actor/ActorError"
+import type { DialogInspection } from "@furrow/actor/Inspect"
+import { nameOf, type Seen } from "../Seen.ts"
+import type { Edge, Graph, Node, Work } from "./Graph.ts"
+import * as Graphs from "./Graph.ts"
+
+export type Kind =
+  | "DEADLOCK"
+  | "STOPPED"
+  | "BLOCKED"
+  | "BUSY"
+  | "STUCK CANCEL"
+  | "NO SUCH NAME"
+  | "SLOW READER"
+  | "STARTING"
+  | "ENDING"
+  | "SILENT"
+
+/** A process in the words of a finding. */
+export interface Place {
+  readonly name: string
+  readonly pid: number
+}
+
+/** One hop of a cycle: a work, and the thing that it waits for. */
+export interface Hop {
+  readonly at: Place
+  readonly endpoint: string | undefined
+  readonly waits: Edge["on"]
+  readonly for: string | undefined
+  readonly ageMillis: number
+  readonly line: string | undefined
+  readonly exact: boolean
+}
+
+/** A caller that waits for the place of a finding. */
+export interface Waiter {
+  readonly at: Place
+  readonly endpoint: string
+  readonly ageMillis: number
+}
+
+export interface Finding {
+  readonly kind: Kind
+  readonly level: "stuck" | "note"
+  readonly certainty: "certain" | "likely"
+  readonly at: ReadonlyArray<Place>
+  readonly text: string
+  readonly ageMillis: number
+  readonly cycle: ReadonlyArray<Hop>
+  readonly waiters: ReadonlyArray<Waiter>
+}
+
+/** Ages from which something is a finding, in milliseconds. */
+export interface Options {
+  /** Of each wait of a deadlock, of a name that is waited for, of a cancel. Default: 1000. */
+  readonly thanMillis: number
+  /** Of the oldest call to an actor that computes and does not answer. Default: 30 000. */
+  readonly busyMillis: number
+}
+
+export const defaults: Options = { thanMillis: 1000, busyMillis: 30_000 }
+
+type Answered = Seen & { readonly inside: NonNullable<Seen["inside"]> }
+
+const answeredOf = (seen: ReadonlyArray<Seen>): ReadonlyArray<Answered> =>
+  seen.filter((one): one is Answered => one.inside !== undefined)
+
+const placeOf = (one: Seen): Place => ({ name: nameOf(one), pid: one.outside.pid })
+const placeOfActor = ({ name, pid }: ActorId): Place => ({ name, pid })
+
+const isRuntimes = (endpoint: string): boolean => endpoint.startsWith("furrow/")
+
+interface Call {
+  readonly by: ActorId
+  readonly to: ActorId
+  readonly dialog: DialogInspection
+}
+
+/** Every dialog of the program, from its caller's side. */
+const callsOf = (seen: ReadonlyArray<Seen>): ReadonlyArray<Call> =>
+  answeredOf(seen).flatMap(({ inside }) =>
+    inside.channels.flatMap(({ dialogs, peer }) =>
+      peer === null
+        ? []
+        : dialogs.filter(({ endpoint, side }) => side === "caller" && !isRuntimes(endpoint)).map((dialog) => ({
+          by: inside.actor,
+          to: peer,
+          dialog
+        }))
+    )
+  )
+
+const waitersOf = (calls: ReadonlyArray<Call>, pid: number): ReadonlyArray<Waiter> =>
+  calls.filter(({ to }) => to.pid === pid).map(({ by, dialog: { ageMillis, endpoint } }) => ({
+    at: placeOfActor(by),
+    endpoint,
+    ageMillis
+  })).toSorted((a, b) => b.ageMillis - a.ageMillis)
+
+const oldest = (ages: Iterable<{ readonly ageMillis: number }>): number =>
+  Array.from(ages).reduce((most, { ageMillis }) => Math.max(most, ageMillis), 0)
+
+const plain = (
+  kind: Kind,
+  level: Finding["level"],
+  at: ReadonlyArray<Place>,
+  text: string,
+  more: Partial<Pick<Finding, "ageMillis" | "certainty" | "waiters">> = {}
+): Finding => ({ kind, level, certainty: "certain", at, text, ageMillis: 0, cycle: [], waiters: [], ...more })
+
+// ---- deadlocks ------------------------------------------------------------------------------------------------------
+
+const lineOf = ({ frame }: Edge): string | undefined => frame === undefined ? undefined : `${frame.file}:${frame.line}`
+
+/** A way from this work along its waits, until it comes back to a work that it has passed. */
+const cycleFrom = (graph: Graph, dead: ReadonlySet<Node>, start: Node): ReadonlyArray<readonly [Work, Edge]> => {
+  const way: Array<readonly [Work, Edge]> = []
+  const at = new Map<Node, number>()
+  let node = start
+  for (;;) {
+    const before = at.get(node)
+    if (before !== undefined) return way.slice(before)
+    at.set(node, way.length)
+    const work = graph.get(node)!
+    const edges = work.leaves.flatMap(({ waits }) => waits ?? []).filter(({ to }) => dead.has(to))
+    // A known end says more than one of several.
+    const edge = edges.find(({ exact }) => exact) ?? edges[0]
+    if (edge === undefined) return []
+    way.push([work, edge])
+    node = edge.to
+  }
+}
+
+const hopOf = ([work, edge]: readonly [Work, Edge]): Hop => ({
+  at: placeOfActor(work.actor),
+  endpoint: work.endpoint,
+  waits: edge.on,
+  for: edge.endpoint,
+  ageMillis: edge.exact ? edge.ageMillis : work.ageMillis,
+  line: lineOf(edge),
+  exact: edge.exact
+})
+
+const deadlocks = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): ReadonlyArray<Finding> => {
+  const graph = Graphs.make(seen)
+  const dead = Graphs.stuck(graph)
+  const found = new Map<string, Finding>()
+  for (const node of dead) {
+    const way = cycleFrom(graph, dead, node)
+    const key = way.map(([work]) => work.node).toSorted().join(" ")
+    if (way.length === 0 || found.has(key)) continue
+    const cycle = way.map(hopOf)
+    if (cycle.some(({ ageMillis }) => ageMillis < thanMillis)) continue
+    const exact = cycle.every((hop) => hop.exact)
+    found.set(
+      key,
+      {
+        ...plain("DEADLOCK", "stuck", cycle.map(({ at }) => at), `${cycle.length} wait for each other in a circle`, {
+          certainty: exact ? "certain" : "likely",
+          ageMillis: cycle.reduce((least, { ageMillis }) => Math.min(least, ageMillis), Infinity)
+        }),
+        cycle
+      }
+    )
+  }
+  return Array.from(found.values())
+}
+
+// ---- processes that do not answer -----------------------------------------------------------------------------------
+
+/** Of a core, the share from which a process computes. */
+const busyShare = 0.5
+
+const silent = (one: Seen, calls: ReadonlyArray<Call>, { busyMillis }: Options): ReadonlyArray<Finding> => {
+  if (one.inside !== undefined) return []
+  const { commands, cpu, pid, states, wchan } = one.outside
+  const waiters = waitersOf(calls, pid)
+  const at = [placeOf(one)]
+  const ageMillis = oldest(waiters)
+  if (states.every((state) => state === "T" || state === "t")) {
+    return [
+      plain("STOPPED", "stuck", at, "its process is stopped: continue it with kill -CONT", { ageMillis, waiters })
+    ]
+  }
+  if (states.includes("R") || cpu >= busyShare) {
+    const level = ageMillis >= busyMillis ? "stuck" : "note"
+    const text = level === "note"
+      ? "it computes, and gives no answers meanwhile"
+      : "it computes, and has not answered for as long as its oldest caller waits: it may be in an endless loop"
+    return [plain("BUSY", level, at, text, { certainty: "likely", ageMillis, waiters })]
+  }
+  if (states.length > 1 && states.every((state) => state === "S" || state === "D")) {
+    const child = commands.length === 0 ? "" : `; it has the child process ${commands.join(", ")}`
+    const text = `its event loop stands in a system call${wchan === "" ? "" : ` (${wchan})`}${child}`
+    return [plain("BLOCKED", "stuck", at, text, { certainty: "likely", ageMillis, waiters })]
+  }
+  return [plain("SILENT", "note", at, "it has not answered in time", { ageMillis, waiters })]
+}
+
+// ---- what the actors say of themselves ------------------------------------------------------------------------------
+
+const cancels = ({ inside }: Answered): ReadonlyArray<Finding> =>
+  inside.channels.filter(({ peer, stuck }) => stuck > 0 && peer !== null).map(({ peer, stuck }) =>
+    plain(
+      "STUCK CANCEL",
+      "stuck",
+      [placeOfActor(inside.actor), placeOfActor(peer!)],
+      `${stuck} cancelled by ${inside.actor.name} in ${peer!.name} did not end within the bound of the cancel`
+    )
+  )
+
+/** The names of actors that are there, are being started, or are to be started again. */
+const namesIn = (seen: ReadonlyArray<Seen>): ReadonlySet<string> =>
+  new Set(
+    answeredOf(seen).flatMap(({ inside }) => [
+      inside.actor.name,
+      ...inside.service === null ? [] : [inside.service],
+      ...inside.children.map(({ actor }) => actor.name),
+      ...inside.starting.map(({ name }) => name),
+      ...inside.supervisors.flatMap(({ children }) =>
+        children.filter(({ state }) => state !== "Stopped" && state !== "Ended").map(({ child }) => child)
+      )
+    ])
+  )
+
+const names = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): ReadonlyArray<Finding> => {
+  const known = namesIn(seen)
+  const whole = answeredOf(seen).length === seen.length
+  return answeredOf(seen).flatMap(({ inside }) =>
+    inside.names.filter(({ ageMillis, name }) => ageMillis >= thanMillis && !known.has(name)).map((
+      { ageMillis, name }
+    ) =>
+      plain(
+        "NO SUCH NAME",
+        whole ? "stuck" : "note",
+        [placeOfActor(inside.actor)],
+        `it waits for an actor called "${name}": there is none, and none of that name is being started`,
+        { ageMillis, certainty: "likely" }
+      )
+    )
+  )
+}
+
+const readers = (seen: ReadonlyArray<Seen>, { thanMillis }: Options): ReadonlyArray<Finding> => {
+  const ends: ReadonlyMap<string, { readonly dialog: DialogInspection; readonly inside: Answered["inside"] }> = new Map(
+    answeredOf(seen).flatMap(({ inside }) =>
+      inside.channels.flatMap(({ dialogs, peer }) =>
+        dialogs.map((dialog) =>
+          [`${dialog.side}/${inside.actor.uuid}/${peer?.uuid}/${dialog.id}`, { dialog, inside }] as const
+        )
+      )
+    )
+  )
+  return Array.from(ends).flatMap(([key, { dialog, inside }]) => {
+    const [side, own, peer, id] = key.split("/")
+    const there = ends.get(`${side === "caller" ? "callee" : "caller"}/${peer}/${own}/${id}`)
+    const reading = there?.dialog.in
+    if (dialog.out?.waiting !== true || dialog.ageMillis < thanMillis || isRuntimes(dialog.endpoint)) return []
+    if (there === undefined || reading === null || reading === undefined || reading.waiting || reading.items === 0) {
+      return []
+    }
+    const text = `${inside.actor.name} waits to send: ${there.inside.actor.name} has ${reading.items} items of ` +
+      `${dialog.endpoint} that it has not read`
+    return [plain("SLOW READER", "note", [placeOfActor(there.inside.actor), placeOfActor(inside.actor)], text, {
+      ageMillis: dialog.ageMillis
+    })]
+  })
+}
+
+/** From this age on a start or an end is worth a note. */
+const slowMillis = 2000
+
+const children = ({ inside }: Answered): ReadonlyArray<Finding> =>
+  inside.children.filter(({ ageMillis, state }) => state !== "Running" && ageMillis >= slowMillis).map((
+    { actor, ageMillis, state }
+  ) =>
+    state === "Starting"
+      ? plain("STARTING", "note", [placeOfActor(actor)], `${inside.actor.name} starts it, and it is not ready yet`, {
+        ageMillis
+      })
+      : plain("ENDING", "note", [placeOfActor(actor)], `${inside.actor.name} ends it, and is at the rung ${state}`)
+  )
+
+/** Everything that keeps a tree from going on, the most certain first. */
+export const findings = (seen: ReadonlyArray<Seen>, options: Options = defaults): ReadonlyArray<Finding> => {
+  const calls = callsOf(seen)
+  const answered = answeredOf(seen)
+  const all = [
+    ...deadlocks(seen, options),
+    ...seen.flatMap((one) => silent(one, calls, options)),
+    ...answered.flatMap(cancels),
+    ...names(seen, options),
+    ...readers(seen, options),
+    ...answered.flatMap(children)
+  ]
+  return [...all.filter(({ level }) => level === "stuck"), ...all.filter(({ level }) => level === "note")]
+}

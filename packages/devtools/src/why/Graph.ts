@@ -1,0 +1,223 @@
+/**
+ * Work of a tree and what it waits for, over all processes, as a graph made of what the actors say.
+ *
+ *   work   a served dialog (`actor/peer/id`), or all else that an actor does (`actor/main`)
+ *   leaf   one fiber of the work that has no fiber of its own: it waits for other work, or may go on by itself
+ *
+ * Work goes on where one of its leaves may. A leaf that waits for an answer, for items or for credit waits for the work at the
+ * other end of its dialog. A wait for a lock or a value waits for any other work of its actor, because the holder
+ * cannot be known. Each other leaf may go on: it waits for a timer, or for something outside of the tree.
+ */
+import type { ActorId } from "@furrow/actor/ActorError"
+import type { ActorInspection, DialogInspection, FiberInspection, FrameInspection } from "@furrow/actor/Inspect"
+import type { Seen } from "../Seen.ts"
+
+export type Node = string
+
+/** One hop from work to work. */
+export interface Edge {
+  readonly to: Node
+  readonly on: FiberInspection["waits"]["on"]
+  /** The endpoint of the dialog that is waited for. */
+  readonly endpoint: string | undefined
+  readonly ageMillis: number
+  readonly frame: FrameInspection | undefined
+  /** The other end is known; else it is one of several. */
+  readonly exact: boolean
+}
+
+export interface Leaf {
+  /** Nothing where it may go on by itself. */
+  readonly waits: ReadonlyArray<Edge> | undefined
+}
+
+export interface Work {
+  readonly node: Node
+  readonly actor: ActorId
+  /** The served endpoint; none of the actor's own work. */
+  readonly endpoint: string | undefined
+  readonly ageMillis: number
+  readonly leaves: ReadonlyArray<Leaf>
+}
+
+export type Graph = ReadonlyMap<Node, Work>
+
+/** The endpoints of the runtime itself: their ends are no work of the program. */
+const isRuntimes = (endpoint: string): boolean => endpoint.startsWith("furrow/")
+
+const mainOf = (actor: string): Node => `${actor}/main`
+const servedBy = (actor: string, peer: string, id: number): Node => `${actor}/${peer}/${id}`
+
+interface Open {
+  readonly dialog: DialogInspection
+  readonly peer: ActorId
+}
+
+const openOf = (inside: ActorInspection): ReadonlyArray<Open> =>
+  inside.channels.flatMap(({ dialogs, peer }) => peer === null ? [] : dialogs.map((dialog) => ({ dialog, peer })))
+
+const keyOf = (side: string, peer: string, id: number): string => `${side}/${peer}/${id}`
+
+/** The work of one actor, before its leaves are known to go on or to wait. */
+class Actor {
+  readonly inside: ActorInspection
+  readonly fibers: ReadonlyArray<FiberInspection> | undefined
+  readonly opened: ReadonlyMap<string, Open>
+  readonly nodes: ReadonlyArray<Node>
+
+  constructor({ fibers, inside }: Seen & { readonly inside: ActorInspection }) {
+    this.inside = inside
+    this.fibers = fibers
+    this.opened = new Map(openOf(inside).map((open) => [keyOf(open.dialog.side, open.peer.uuid, open.dialog.id), open]))
+    const served = this.served.map(({ dialog, peer }) => servedBy(this.uuid, peer.uuid, dialog.id))
+    this.nodes = inside.hasMain || this.hasOpened ? [...served, mainOf(this.uuid)] : served
+  }
+
+  get uuid(): string {
+    return this.inside.actor.uuid
+  }
+
+  get served(): ReadonlyArray<Open> {
+    return Array.from(this.opened.values()).filter(({ dialog }) =>
+      dialog.side === "callee" && !isRuntimes(dialog.endpoint)
+    )
+  }
+
+  /** The actor itself has opened a dialog, outside of all that it serves. */
+  private get hasOpened(): boolean {
+    return Array.from(this.opened.values()).some(({ dialog }) =>
+      dialog.side === "caller" && dialog.within === null && !isRuntimes(dialog.endpoint)
+    )
+  }
+
+  /** The work that has opened a dialog. */
+  openerOf({ within }: DialogInspection): Node {
+    if (within === null) return mainOf(this.uuid)
+    const node = servedBy(this.uuid, within.peer, within.id)
+    // A fiber may outlive the dialog that it was forked in: it is the actor's own then.
+    return this.nodes.includes(node) ? node : mainOf(this.uuid)
+  }
+
+  /** The fibers of a work; nothing where they cannot be seen, or others may work for it as well. */
+  fibersOf(node: Node): ReadonlyArray<FiberInspection> | undefined {
+    const own = this.fibers?.filter(({ within }) =>
+      (within === null ? mainOf(this.uuid) : servedBy(this.uuid, within.peer, within.id)) === node
+    )
+    const listed = new Set(own?.map(({ id }) => id))
+    const isWhole = own?.every(({ children, scoped }) => !scoped && children.every((id) => listed.has(id))) === true
+    return isWhole && own.length > 0 ? own : undefined
+  }
+}
+
+const goesOn: Leaf = { waits: undefined }
+
+/** The work at the other end of a dialog, if both ends are seen and it is the program's. */
+const otherEnd = (
+  actors: ReadonlyMap<string, Actor>,
+  from: Actor,
+  { id, peer, side }: { readonly id: number; readonly peer: string; readonly side: "caller" | "callee" }
+): { readonly to: Node; readonly open: Open } | undefined => {
+  const open = from.opened.get(keyOf(side, peer, id))
+  const far = actors.get(peer)
+  const there = far?.opened.get(keyOf(side === "caller" ? "callee" : "caller", from.uuid, id))
+  if (open === undefined || far === undefined || there === undefined || isRuntimes(open.dialog.endpoint)) {
+    return undefined
+  }
+  return { to: side === "caller" ? servedBy(peer, from.uuid, id) : far.openerOf(there.dialog), open }
+}
+
+const leafOf = (actors: ReadonlyMap<string, Actor>, actor: Actor, node: Node, fiber: FiberInspection): Leaf => {
+  const { dialog, on } = fiber.waits
+  const frame = fiber.frames[0]
+  switch (on) {
+    case "Call":
+    case "Read":
+    case "Write": {
+      const end = dialog === null ? undefined : otherEnd(actors, actor, dialog)
+      if (end === undefined) return goesOn
+      const { ageMillis, endpoint } = end.open.dialog
+      return { waits: [{ to: end.to, on, endpoint, ageMillis, frame, exact: true }] }
+    }
+    case "Semaphore":
+    case "Deferred":
+    case "Queue":
+    case "Latch":
+    case "Fiber":
+      return {
+        waits: actor.nodes.filter((other) => other !== node).map((to) => ({
+          to,
+          on,
+          endpoint: undefined,
+          ageMillis: 0,
+          frame,
+          exact: false
+        }))
+      }
+    case "Timer":
+    case "Unknown":
+      return goesOn
+  }
+}
+
+const leavesOf = (
+  actors: ReadonlyMap<string, Actor>,
+  actor: Actor,
+  node: Node
+): ReadonlyArray<Leaf> => {
+  const fibers = actor.fibersOf(node)
+  if (fibers === undefined) return [goesOn]
+  return fibers.filter(({ children }) => children.length === 0).map((fiber) => leafOf(actors, actor, node, fiber))
+}
+
+/** The graph of all actors that have answered. */
+export const make = (seen: ReadonlyArray<Seen>): Graph => {
+  const answered = seen.filter((one): one is Seen & { readonly inside: ActorInspection } => one.inside !== undefined)
+  const actors = new Map(answered.map((one) => [one.inside.actor.uuid, new Actor(one)]))
+  const graph = new Map<Node, Work>()
+  for (const actor of actors.values()) {
+    for (const { dialog, peer } of actor.served) {
+      const node = servedBy(actor.uuid, peer.uuid, dialog.id)
+      graph.set(node, {
+        node,
+        actor: actor.inside.actor,
+        endpoint: dialog.endpoint,
+        ageMillis: dialog.ageMillis,
+        leaves: leavesOf(actors, actor, node)
+      })
+    }
+    const node = mainOf(actor.uuid)
+    if (!actor.nodes.includes(node)) continue
+    graph.set(node, {
+      node,
+      actor: actor.inside.actor,
+      endpoint: undefined,
+      ageMillis: 0,
+      leaves: leavesOf(actors, actor, node)
+    })
+  }
+  return graph
+}
+
+/** The work that can never go on, whatever happens: none of it leads to a leaf that may. */
+export const stuck = (graph: Graph): ReadonlySet<Node> => {
+  const waiters = new Map<Node, Array<Node>>()
+  const live: Array<Node> = []
+  const isLive = new Set<Node>()
+  const found = (node: Node) => {
+    if (isLive.has(node)) return
+    isLive.add(node)
+    live.push(node)
+  }
+  for (const { leaves, node } of graph.values()) {
+    for (const { waits } of leaves) {
+      if (waits === undefined) found(node)
+      for (const { to } of waits ?? []) {
+        // An end that is not seen may do anything.
+        if (!graph.has(to)) found(node)
+        waiters.set(to, [...waiters.get(to) ?? [], node])
+      }
+    }
+  }
+  for (let node = live.pop(); node !== undefined; node = live.pop()) waiters.get(node)?.forEach(found)
+  return new Set(Array.from(graph.keys()).filter((node) => !isLive.has(node)))
+}

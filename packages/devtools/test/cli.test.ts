@@ -1,0 +1,97 @@
+/** The command `furrow` on trees that run: what it prints, and its exit code. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { fileURLToPath } from "node:url"
+
+const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const patient = { within: "60 seconds" } as const
+
+/** Starts the tree in one kind of trouble. */
+const tree = (kind: string) =>
+  Effect.gen(function*() {
+    const program = yield* Program.start(pathOf("./fixtures/main.ts"), { args: [kind] })
+    yield* program.says(/^ready$/m, patient)
+    return program
+  })
+
+const furrow = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const program = yield* Program.start(pathOf("../src/cli/main.ts"), { args })
+    const { code } = yield* program.ended(patient)
+    return { code, text: program.stdout(), errors: program.stderr() }
+  })
+
+/** Asks until the answer holds: a tree needs a moment to come into its trouble. */
+const answers = (
+  args: ReadonlyArray<string>,
+  check: (answer: { readonly code: number | null; readonly text: string }) => void
+) =>
+  Eventually.succeeds(
+    Effect.flatMap(Effect.scoped(furrow(...args)), (answer) => Effect.sync(() => check(answer))),
+    { within: "90 seconds" }
+  )
+
+const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
+  it.live.skipIf(process.platform !== "linux")(title, () => Effect.scoped(body), 120_000)
+
+describe("furrow", () => {
+  test(
+    "G264: why finds nothing stuck in two actors that sleep in calls to each other; tree shows all three",
+    Effect.gen(function*() {
+      const { pid } = yield* tree("sleepers")
+      yield* answers(["tree", String(pid)], ({ code, text }) => {
+        assert.strictEqual(code, 0)
+        for (const part of ["root", "  a ", "  b ", "serves root: sleepIn"]) assert.include(text, part)
+      })
+      yield* answers(["why", String(pid), "--than", "1 millis"], ({ code, text }) => {
+        assert.strictEqual(code, 0)
+        assert.include(text, "Nothing is stuck in 3 actors")
+      })
+    })
+  )
+
+  test(
+    "G265: why says that an actor computes, and who waits for it, as a note; a stopped one is stuck",
+    Effect.gen(function*() {
+      const program = yield* tree("busy")
+      const pid = String(program.pid)
+      yield* answers(["why", pid], ({ code, text }) => {
+        assert.strictEqual(code, 0)
+        assert.match(text, /BUSY a \(\d+\): it computes/)
+        assert.include(text, "waits for its answer to spin")
+      })
+      const [, busy] = /BUSY a \((\d+)\)/.exec((yield* furrow("why", pid)).text)!
+      process.kill(Number(busy), "SIGSTOP")
+      yield* answers(["why", pid], ({ code, text }) => {
+        assert.strictEqual(code, 3)
+        assert.match(text, /STOPPED \(certain\) a/)
+      })
+    })
+  )
+
+  test(
+    "G266: why says that an actor waits for a name that no actor has, and --json says it as data",
+    Effect.gen(function*() {
+      const pid = String((yield* tree("name")).pid)
+      yield* answers(["why", pid], ({ code, text }) => {
+        assert.strictEqual(code, 3)
+        assert.include(text, "NO SUCH NAME (likely) a")
+      })
+      const [found] = JSON.parse((yield* furrow("why", pid, "--json")).text) as ReadonlyArray<{ readonly kind: string }>
+      assert.strictEqual(found?.kind, "NO SUCH NAME")
+    })
+  )
+
+  test(
+    "says that there is no such tree",
+    Effect.gen(function*() {
+      const { code, errors } = yield* furrow("why", "no-actor-of-this-name")
+      assert.strictEqual(code, 4)
+      assert.include(errors, "no actor is no-actor-of-this-name")
+    })
+  )
+})

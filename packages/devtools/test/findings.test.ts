@@ -1,0 +1,149 @@
+/** Findings about trees that are made by hand: the ones there must be, and those there must not. */
+import { assert, describe, it } from "@effect/vitest"
+import type { FiberInspection } from "@furrow/actor/Inspect"
+import type { Seen } from "../src/Seen.ts"
+import * as Findings from "../src/why/Findings.ts"
+import * as Print from "../src/why/Print.ts"
+import { actor, channel, dialog, fiber, idOf, silent } from "./trees.ts"
+
+const kindsOf = (seen: ReadonlyArray<Seen>) =>
+  Findings.findings(seen).map(({ certainty, kind, level }) => `${level} ${kind} ${certainty}`)
+
+const on = (peer: string, id: number, side: "caller" | "callee" = "caller") => ({ peer, id, side })
+
+/** Two actors that call each other under a lock: `a1` and `b2` hold theirs, `b1` and `a2` wait for them. */
+const crossed = (wait: FiberInspection["waits"]["on"]) => [
+  actor("root", {
+    hasMain: true,
+    channels: [channel("a", [dialog("caller", 1, "a1")]), channel("b", [dialog("caller", 1, "b2")])]
+  }),
+  actor("a", {
+    channels: [
+      channel("root", [dialog("callee", 1, "a1", { fiber: 1 })]),
+      channel("b", [
+        dialog("caller", 2, "b1", { within: { peer: "root", id: 1 } }),
+        dialog("callee", 3, "a2", { fiber: 2 })
+      ])
+    ]
+  }, [
+    fiber(1, {
+      within: { peer: "root", id: 1 },
+      waits: { on: "Call", dialog: on("b", 2) },
+      frames: [{ name: "a1", file: "shop.ts", line: 12, column: 3 }]
+    }),
+    fiber(2, { within: { peer: "b", id: 3 }, waits: { on: wait, dialog: null } })
+  ]),
+  actor("b", {
+    channels: [
+      channel("root", [dialog("callee", 1, "b2", { fiber: 1 })]),
+      channel("a", [
+        dialog("caller", 3, "a2", { within: { peer: "root", id: 1 } }),
+        dialog("callee", 2, "b1", { fiber: 2 })
+      ])
+    ]
+  }, [
+    fiber(1, { within: { peer: "root", id: 1 }, waits: { on: "Call", dialog: on("a", 3) } }),
+    fiber(2, { within: { peer: "a", id: 2 }, waits: { on: wait, dialog: null } })
+  ])
+]
+
+/** A dialog whose ends both read. */
+const bothRead = (more: Partial<FiberInspection> = {}) => [
+  actor("a", {
+    channels: [
+      channel("b", [dialog("caller", 1, "chat", { kind: "dialog", within: { peer: "root", id: 9 } })]),
+      channel("root", [dialog("callee", 9, "talk", { fiber: 1 })])
+    ]
+  }, [fiber(1, { within: { peer: "root", id: 9 }, waits: { on: "Read", dialog: on("b", 1) } })]),
+  actor("b", { channels: [channel("a", [dialog("callee", 1, "chat", { kind: "dialog", fiber: 1 })])] }, [
+    fiber(1, { within: { peer: "a", id: 1 }, waits: { on: "Read", dialog: on("a", 1, "callee") }, ...more })
+  ])
+]
+
+describe("A deadlock", () => {
+  it("G263: over two processes and two locks is likely, and says each hop with its line", () => {
+    const [found] = Findings.findings(crossed("Semaphore"))
+    assert.strictEqual(found?.kind, "DEADLOCK")
+    assert.strictEqual(found?.certainty, "likely")
+    const text = Print.lines(found!).join("\n")
+    for (const part of ["a1", "b1", "a2", "b2", "shop.ts:12", "semaphore"]) assert.include(text, part)
+  })
+
+  it("G263: of two ends of a dialog that both read is certain", () => {
+    assert.deepStrictEqual(kindsOf(bothRead()), ["stuck DEADLOCK certain"])
+  })
+
+  it("G264: is none where the handlers sleep, or wait for something that is not known", () => {
+    assert.deepStrictEqual(kindsOf(crossed("Timer")), [])
+    assert.deepStrictEqual(kindsOf(crossed("Unknown")), [])
+  })
+
+  it("G264: is none where a fiber that is not seen may work for one of its ends", () => {
+    assert.deepStrictEqual(kindsOf(bothRead({ scoped: true })), [])
+    assert.deepStrictEqual(kindsOf(bothRead({ children: [7] })), [])
+  })
+
+  it("G264: is none where one of the actors has not answered, or cannot show its fibers", () => {
+    const [root, a, b] = crossed("Semaphore")
+    assert.deepStrictEqual(kindsOf([root!, a!]), [])
+    assert.deepStrictEqual(kindsOf([root!, a!, { ...b!, fibers: undefined }]), [])
+  })
+
+  it("G264: is none where it is younger than the bound", () => {
+    assert.deepStrictEqual(Findings.findings(bothRead(), { ...Findings.defaults, thanMillis: 60_000 }), [])
+  })
+})
+
+/** A root that waits for the answer of a worker. */
+const waiting = (ageMillis: number) =>
+  actor("root", { hasMain: true, channels: [channel("w", [dialog("caller", 1, "work", { ageMillis })])] })
+
+describe("A process that does not answer", () => {
+  it("G265: computes, which is worth a note; it is stuck when its oldest caller waits for very long", () => {
+    assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["R", "S", "R"], 0.9)]), ["note BUSY likely"])
+    assert.deepStrictEqual(kindsOf([waiting(40_000), silent("w", ["R", "R", "R"], 1)]), ["stuck BUSY likely"])
+  })
+
+  it("G265: is stopped, or stands in a system call, and its callers are named", () => {
+    const [stopped] = Findings.findings([waiting(2000), silent("w", ["T", "T", "T"])])
+    assert.strictEqual(stopped?.kind, "STOPPED")
+    assert.include(Print.lines(stopped!).join("\n"), "waits for its answer to work")
+    assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["S", "S", "S"])]), ["stuck BLOCKED likely"])
+  })
+})
+
+describe("A tree that takes its time", () => {
+  it("G264: is not stuck while it starts, restarts or ends its actors, or waits for one that starts", () => {
+    const starting = { actor: idOf("db"), state: "Starting", ageMillis: 20_000 }
+    const tree = [
+      actor("root", {
+        hasMain: true,
+        children: [starting, { ...starting, actor: idOf("old"), state: "Finalizing" }],
+        starting: [{ name: "cache", ageMillis: 9000 }]
+      }),
+      actor("a", { names: [{ name: "db", ageMillis: 9000 }, { name: "cache", ageMillis: 9000 }] })
+    ]
+    assert.deepStrictEqual(kindsOf(tree).filter((kind) => kind.startsWith("stuck")), [])
+  })
+
+  it("G266: waits for a name that no actor has, or is to have", () => {
+    assert.deepStrictEqual(kindsOf([actor("a", { names: [{ name: "nobody", ageMillis: 9000 }] })]), [
+      "stuck NO SUCH NAME likely"
+    ])
+    // One that has not answered may be starting it.
+    assert.deepStrictEqual(
+      kindsOf([actor("a", { names: [{ name: "nobody", ageMillis: 9000 }] }), silent("b", ["R"])]),
+      ["note BUSY likely", "note NO SUCH NAME likely"]
+    )
+  })
+
+  it("G266: has a cancel that did not end, and a reader that is slower than its writer", () => {
+    assert.deepStrictEqual(kindsOf([actor("a", { channels: [channel("b", [], 1)] })]), ["stuck STUCK CANCEL certain"])
+    const writer = dialog("callee", 1, "feed", { kind: "stream", out: { items: 0, bytes: 0, waiting: true } })
+    const reader = dialog("caller", 1, "feed", { kind: "stream", in: { items: 64, waiting: false } })
+    assert.deepStrictEqual(
+      kindsOf([actor("a", { channels: [channel("b", [reader])] }), actor("b", { channels: [channel("a", [writer])] })]),
+      ["note SLOW READER certain"]
+    )
+  })
+})

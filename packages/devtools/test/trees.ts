@@ -1,0 +1,86 @@
+/** Trees as a tool sees them, made of a few words. */
+import type { ActorInspection, DialogInspection, FiberInspection } from "@furrow/actor/Inspect"
+import type { Seen } from "../src/Seen.ts"
+
+/** The age of everything that is not said otherwise. */
+export const old = 5000
+
+export const idOf = (name: string) => ({
+  name,
+  uuid: name,
+  pid: 1000 + Array.from(name).reduce((n, c) => n * 31 + c.charCodeAt(0), 7) % 90_000
+})
+
+const inspection = (name: string, parent: string | undefined): ActorInspection => ({
+  actor: idOf(name),
+  ancestors: parent === undefined ? [] : [idOf(parent)],
+  service: null,
+  observe: "look",
+  ending: false,
+  hasMain: false,
+  channels: [],
+  children: [],
+  starting: [],
+  names: [],
+  pools: [],
+  supervisors: [],
+  process: null
+})
+
+export const dialog = (
+  side: "caller" | "callee",
+  id: number,
+  endpoint: string,
+  more: Partial<DialogInspection> = {}
+): DialogInspection => ({
+  side,
+  id,
+  endpoint,
+  kind: "call",
+  state: "Open",
+  ageMillis: old,
+  within: null,
+  fiber: null,
+  in: null,
+  out: null,
+  ...more
+})
+
+export const fiber = (id: number, more: Partial<FiberInspection> = {}): FiberInspection => ({
+  id,
+  parent: null,
+  within: null,
+  children: [],
+  scoped: false,
+  frames: [],
+  waits: { on: "Unknown", dialog: null },
+  ...more
+})
+
+/** An actor that answers. */
+export const actor = (
+  name: string,
+  more: Partial<ActorInspection> = {},
+  fibers?: ReadonlyArray<FiberInspection>
+): Seen => {
+  const inside = { ...inspection(name, name === "root" ? undefined : "root"), ...more }
+  return { outside: silent(name).outside, inside, fibers }
+}
+
+/** One that does not. */
+export const silent = (name: string, states: ReadonlyArray<string> = ["S"], cpu = 0): Seen => ({
+  outside: { pid: idOf(name).pid, parent: idOf("root").pid, name, states, cpu, wchan: "", commands: [] },
+  inside: undefined,
+  fibers: undefined
+})
+
+export const channel = (peer: string, dialogs: ReadonlyArray<DialogInspection>, stuck = 0) => ({
+  to: "peer" as const,
+  peer: idOf(peer),
+  state: "Open",
+  full: false,
+  stuck,
+  unread: 0,
+  dialogs,
+  omitted: 0
+})
