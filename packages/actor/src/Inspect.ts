@@ -17,7 +17,8 @@ export type {
   Observe,
   PoolInspection,
   ProcessInspection,
-  WaitInspection
+  WaitInspection,
+  Works
 } from "./internal/inspect/Inspection.ts"
 export { observe } from "./internal/local/Observing.ts"
 export type { Observer } from "./internal/local/Observing.ts"

@@ -4,9 +4,13 @@ import * as Eventually from "@furrow/testing/Eventually"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
 import { fileURLToPath } from "node:url"
 
 const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const lineOf = (text: string): number =>
+  Fs.readFileSync(pathOf("./fixtures/actors.ts"), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
 
 const patient = { within: "60 seconds" } as const
 
@@ -83,6 +87,35 @@ describe("furrow", () => {
       })
       const [found] = JSON.parse((yield* furrow("why", pid, "--json")).text) as ReadonlyArray<{ readonly kind: string }>
       assert.strictEqual(found?.kind, "NO SUCH NAME")
+    })
+  )
+
+  test(
+    "G267: why names a deadlock over two processes and two locks, with the lines where the callers stand",
+    Effect.gen(function*() {
+      const pid = String((yield* tree("deadlock")).pid)
+      yield* answers(["why", pid], ({ code, text }) => {
+        assert.strictEqual(code, 3)
+        assert.match(text, /DEADLOCK \(likely\) 4 wait for each other in a circle/)
+        for (const name of ["a", "b"]) {
+          assert.match(text, new RegExp(`${name} \\(\\d+\\) in transfer waits for the answer of count`))
+          assert.match(text, new RegExp(`${name} \\(\\d+\\) in count waits for a semaphore`))
+        }
+        assert.lengthOf(text.match(new RegExp(`fixtures/actors\\.ts:${lineOf("other.run(count())")}\\b`, "g")) ?? [], 2)
+      })
+    })
+  )
+
+  test(
+    "G267: why names a dialog whose two ends both read, and is certain of it",
+    Effect.gen(function*() {
+      const pid = String((yield* tree("readers")).pid)
+      yield* answers(["why", pid], ({ code, text }) => {
+        assert.strictEqual(code, 3)
+        assert.match(text, /DEADLOCK \(certain\) 2 wait for each other in a circle/)
+        assert.include(text, `fixtures/actors.ts:${lineOf("stream.send(yield*")}`)
+        assert.include(text, `fixtures/actors.ts:${lineOf("other.open(echo()")}`)
+      })
     })
   )
 

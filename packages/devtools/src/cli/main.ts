@@ -45,8 +45,8 @@ const exit = (code: number) =>
     process.exitCode = code
   })
 
-const looked = (wanted: Option.Option<string>) =>
-  Effect.flatMap(Trees.look(), (trees) => Trees.pick(trees, Option.getOrUndefined(wanted)))
+const looked = (wanted: Option.Option<string>, options: Trees.Options = {}) =>
+  Effect.flatMap(Trees.look(options), (trees) => Trees.pick(trees, Option.getOrUndefined(wanted)))
 
 const missing = (error: Trees.NoTree) => Effect.andThen(Console.error(`furrow: ${error.message}`), exit(exits.noTree))
 
@@ -82,7 +82,7 @@ const why = Command.make("why", {
     "a call to an actor that computes is stuck from this age on (default: 30 seconds)"
   )
 }, ({ busy, json, than, target, watch }) => {
-  const look = Effect.map(looked(target), (tree) => ({
+  const look = Effect.map(looked(target, { fibers: true }), (tree) => ({
     tree,
     found: Findings.findings(tree.seen, { thanMillis: than, busyMillis: busy })
   }))

@@ -7,6 +7,7 @@ import * as NodeInspect from "@furrow/node/NodeInspect"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { nameOf, type Seen } from "../Seen.ts"
 import * as Outside from "./Outside.ts"
 
@@ -22,11 +23,16 @@ export class NoTree extends Data.TaggedError("NoTree")<{ readonly message: strin
 /** The time that an actor has to answer. A machine under load needs some of it. */
 export const patience: Duration.Input = "2 seconds"
 
-const seeOne = (candidate: NodeInspect.Candidate, within: Duration.Input): Effect.Effect<Seen> =>
+const seeOne = (
+  candidate: NodeInspect.Candidate,
+  { fibers: asks = false, within = patience }: Options
+): Effect.Effect<Seen> =>
   Effect.scoped(Effect.gen(function*() {
     const observer = yield* NodeInspect.observe(candidate.pid, { within })
     const inside = yield* Effect.timeout(observer.snapshot, within)
-    return { outside: Outside.unlooked(candidate), inside, fibers: undefined }
+    // An actor that has answered and cannot show its fibers is no silent one.
+    const fibers = asks ? yield* Effect.option(Effect.timeout(observer.fibers, within)) : Option.none()
+    return { outside: Outside.unlooked(candidate), inside, fibers: Option.getOrUndefined(fibers) }
   })).pipe(
     Effect.catch(() =>
       Effect.map(Outside.look(candidate), (outside) => ({ outside, inside: undefined, fibers: undefined }))
@@ -53,11 +59,19 @@ export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
   }))
 }
 
+/** The questions to each actor. */
+export interface Options {
+  /** Asks for its fibers, too. Default: false. */
+  readonly fibers?: boolean | undefined
+  /** The time that it has for each answer. */
+  readonly within?: Duration.Input | undefined
+}
+
 /** Looks at all trees. A process that ended meanwhile is none. */
-export const look = (within: Duration.Input = patience): Effect.Effect<ReadonlyArray<Tree>> =>
+export const look = (options: Options = {}): Effect.Effect<ReadonlyArray<Tree>> =>
   Effect.gen(function*() {
     const found = yield* NodeInspect.candidates
-    const seen = yield* Effect.forEach(found, (candidate) => seeOne(candidate, within), { concurrency: "unbounded" })
+    const seen = yield* Effect.forEach(found, (candidate) => seeOne(candidate, options), { concurrency: "unbounded" })
     return make(seen.filter(({ inside, outside }) => inside !== undefined || !outside.states.some(isGone)))
   })
 

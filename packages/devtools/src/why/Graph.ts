@@ -5,7 +5,7 @@
  *   leaf   one fiber of the work that has no fiber of its own: it waits for other work, or may go on by itself
  *
  * Work goes on where one of its leaves may. A leaf that waits for an answer, for items or for credit waits for the work at the
- * other end of its dialog. A wait for a lock or a value waits for any other work of its actor, because the holder
+ * other end of its dialog. A wait for a lock is one for any other work of its actor, because the holder
  * cannot be known. Each other leaf may go on: it waits for a timer, or for something outside of the tree.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
@@ -126,9 +126,23 @@ const otherEnd = (
   return { to: side === "caller" ? servedBy(peer, from.uuid, id) : far.openerOf(there.dialog), open }
 }
 
-const leafOf = (actors: ReadonlyMap<string, Actor>, actor: Actor, node: Node, fiber: FiberInspection): Leaf => {
+/** The line of a fiber, or of the nearest one that waits for it and has one. */
+const frameOf = (
+  fibers: ReadonlyArray<FiberInspection>,
+  { frames, id }: FiberInspection
+): FrameInspection | undefined => {
+  const above = fibers.find((other) => other.id !== id && other.children.includes(id))
+  return frames[0] ?? (above === undefined ? undefined : frameOf(fibers.filter((other) => other.id !== id), above))
+}
+
+const leafOf = (
+  actors: ReadonlyMap<string, Actor>,
+  actor: Actor,
+  node: Node,
+  fiber: FiberInspection,
+  frame: FrameInspection | undefined
+): Leaf => {
   const { dialog, on } = fiber.waits
-  const frame = fiber.frames[0]
   switch (on) {
     case "Call":
     case "Read":
@@ -139,10 +153,6 @@ const leafOf = (actors: ReadonlyMap<string, Actor>, actor: Actor, node: Node, fi
       return { waits: [{ to: end.to, on, endpoint, ageMillis, frame, exact: true }] }
     }
     case "Semaphore":
-    case "Deferred":
-    case "Queue":
-    case "Latch":
-    case "Fiber":
       return {
         waits: actor.nodes.filter((other) => other !== node).map((to) => ({
           to,
@@ -153,8 +163,7 @@ const leafOf = (actors: ReadonlyMap<string, Actor>, actor: Actor, node: Node, fi
           exact: false
         }))
       }
-    case "Timer":
-    case "Unknown":
+    default:
       return goesOn
   }
 }
@@ -166,7 +175,9 @@ const leavesOf = (
 ): ReadonlyArray<Leaf> => {
   const fibers = actor.fibersOf(node)
   if (fibers === undefined) return [goesOn]
-  return fibers.filter(({ children }) => children.length === 0).map((fiber) => leafOf(actors, actor, node, fiber))
+  return fibers.filter(({ children }) => children.length === 0).map((fiber) =>
+    leafOf(actors, actor, node, fiber, frameOf(fibers, fiber))
+  )
 }
 
 /** The graph of all actors that have answered. */

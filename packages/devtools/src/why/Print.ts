@@ -19,10 +19,16 @@ const verbs: Readonly<Record<Hop["waits"], string>> = {
   Unknown: "waits"
 }
 
+/** A path below the working directory, as it is typed there. */
+const shortened = (path: string): string => {
+  const here = `${process.cwd()}/`
+  return path.startsWith(here) ? path.slice(here.length) : path
+}
+
 const hopLine = (hop: Hop): string => {
   const work = hop.endpoint === undefined ? "its own work" : printable(hop.endpoint)
   const what = hop.for === undefined ? verbs[hop.waits] : `${verbs[hop.waits]} ${printable(hop.for)}`
-  const line = hop.line === undefined ? "" : `  at ${printable(hop.line)}`
+  const line = hop.line === undefined ? "" : `\n      at ${printable(shortened(hop.line))}`
   return `  ${placed(hop.at)} in ${work} ${what}, ${duration(hop.ageMillis)}${line}`
 }
 

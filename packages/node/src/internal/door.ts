@@ -74,7 +74,11 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
       observers.delete(socket)
       if (observers.size === 0) wait()
     })
-    const cut = observed.serve(adopt(socket), { authenticator: authenticator(key), process: measure(delay) })
+    const cut = observed.serve(adopt(socket), {
+      authenticator: authenticator(key),
+      process: measure(delay),
+      fibers: async (works) => (await import("./fiberView.ts")).view(works)
+    })
     observers.set(socket, cut)
   })
   const remove = () => {

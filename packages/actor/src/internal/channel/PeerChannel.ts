@@ -19,7 +19,7 @@ import * as Violation from "@furrow/protocol/Violation"
 import * as Context from "effect/Context"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
-import type { ChannelInspection } from "../inspect/Inspection.ts"
+import type { ChannelInspection, Collecting } from "../inspect/Inspection.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
 import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
@@ -300,6 +300,10 @@ export class PeerChannel {
   inspect(to: ChannelInspection["to"]): ChannelInspection {
     const { state, stuck } = this.snapshot()
     return inspectChannel(to, Connection.peerOf(this.state)?.actor, state, stuck, this.writer, this.ports)
+  }
+
+  collect(into: Collecting): void {
+    for (const port of this.ports.values()) port.collect?.(into, this.peer.uuid)
   }
 
   // ---- reading ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import type { DialogHandle, MsgStream, StreamOptions } from "../contract/DialogC
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import { ChannelClosed, ContextCancelled, PayloadInvalid, StreamOverrun } from "../errors/ActorError.ts"
 import { isA } from "../errors/Boxing.ts"
-import type { DialogInspection } from "../inspect/Inspection.ts"
+import type { Collecting, DialogInspection, WaitInspection } from "../inspect/Inspection.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { type Overflow, windowOf } from "../stream/Inbox.ts"
 import * as MsgStreamLive from "../stream/MsgStream.ts"
@@ -71,6 +71,11 @@ export class CalleeDialogHandle {
   /** How far its items are read and written, for an observer. */
   inspect(): Pick<DialogInspection, "in" | "out"> {
     return { in: this.reader?.inspect() ?? null, out: this.outlet.inspect() }
+  }
+
+  collect(into: Collecting, place: WaitInspection["dialog"]): void {
+    into.hold(this.reader?.waiters ?? [], "Read", place)
+    into.hold(this.outlet.waiters, "Write", place)
   }
 
   /** Receives the caller's words that the machine lets through. */

@@ -87,7 +87,12 @@ class OpenDialog {
     this.dialog = new OutgoingDialog(channel, "dialog", {
       delivered: (word) => this.delivered(word, input, started),
       settled: (settled) => this.settled(settled),
-      flow: () => ({ in: this.reader.inspect(), out: this.outlet?.inspect() ?? null })
+      flow: () => ({ in: this.reader.inspect(), out: this.outlet?.inspect() ?? null }),
+      collect: (into, place) => {
+        into.hold(this.reader.waiters, "Read", place)
+        into.hold(this.outlet?.waiters ?? [], "Write", place)
+        into.hold([this.firstValue, this.last, this.woken], "Call", place)
+      }
     })
     this.reader = new StreamReader({
       channel,

@@ -23,7 +23,7 @@ import { aboveLimit } from "../errors/ActorError.ts"
 import { box, isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
 import { raisedIn } from "../errors/raised.ts"
-import { ageOf, type DialogInspection, now } from "../inspect/Inspection.ts"
+import { ageOf, type Collecting, type DialogInspection, now } from "../inspect/Inspection.ts"
 import { Batch } from "../stream/Batch.ts"
 import { Outlet } from "../stream/Outlet.ts"
 import { CalleeDialogHandle } from "./CalleeDialogHandle.ts"
@@ -88,6 +88,13 @@ export class IncomingDialog implements CalleePort {
       fiber: fiber?.id ?? null,
       ...handle?.inspect() ?? { in: null, out: outlet?.inspect() ?? null }
     }
+  }
+
+  collect(into: Collecting, peer: string): void {
+    const place = { peer, id: this.opened.dialog, side: "callee" as const }
+    into.fiber(this.fiber)
+    this.handle?.collect(into, place)
+    into.hold(this.outlet?.waiters ?? [], "Write", place)
   }
 
   run(payload: unknown): void {

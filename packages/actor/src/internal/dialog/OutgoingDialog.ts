@@ -28,7 +28,7 @@ import * as Digest from "../contract/Digest.ts"
 import { type AnyEndpoint, codecs } from "../contract/Endpoint.ts"
 import type { Rule } from "../contract/PayloadReceiver.ts"
 import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorError.ts"
-import { ageOf, type DialogInspection, now } from "../inspect/Inspection.ts"
+import { ageOf, type Collecting, type DialogInspection, now, type WaitInspection } from "../inspect/Inspection.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
 import { within } from "./CancelBounds.ts"
@@ -52,6 +52,8 @@ export interface Listener {
   readonly settled: (settled: Settled) => void
   /** How far its items are read and written, for an observer. */
   readonly flow?: (() => Pick<DialogInspection, "in" | "out">) | undefined
+  /** The things that a fiber holds while it waits for it, for an observer. */
+  readonly collect?: ((into: Collecting, dialog: WaitInspection["dialog"]) => void) | undefined
 }
 
 /** Everything that a `Start` says, made before there is a dialog. */
@@ -119,6 +121,14 @@ export class OutgoingDialog implements CallerPort {
       fiber: fiber?.id ?? null,
       ...listener.flow?.() ?? { in: null, out: null }
     }
+  }
+
+  collect(into: Collecting, peer: string): void {
+    const { endpoint, fiber, id, isSettled, listener } = this
+    const place = { peer, id, side: "caller" as const }
+    into.fiber(fiber)
+    if (endpoint?.kind === "call" && fiber !== undefined && !isSettled) into.call(fiber, place)
+    listener.collect?.(into, place)
   }
 
   /** True when no last word is awaited: it was said, or the bound of our cancel has passed. */
@@ -409,6 +419,7 @@ export const stream = (
         const dialog: OutgoingDialog = new OutgoingDialog(channel, "stream", {
           delivered: (word) => word._tag === "Yield" ? reader.hear(word) : undefined,
           flow: () => ({ in: reader.inspect(), out: null }),
+          collect: (into, place) => into.hold(reader.waiters, "Read", place),
           settled: (settled) =>
             settled._tag === "Return"
               ? reader.finish()

@@ -415,7 +415,7 @@ export class Peers {
     this.input({ _tag: "Close", how: "cut" })
   }
 
-  private get open(): ReadonlyArray<PeerChannel> {
+  get open(): ReadonlyArray<PeerChannel> {
     return Array.from(this.state.links.values()).flatMap((link) => link._tag === "Open" ? [link.connection] : [])
   }
 

@@ -5,6 +5,7 @@
  *
  * @since 0.2.0
  */
+import type * as Fiber from "effect/Fiber"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { SupervisorSnapshot } from "./Snapshot.ts"
 
@@ -163,6 +164,29 @@ export interface FiberInspection {
   readonly scoped: boolean
   readonly frames: ReadonlyArray<FrameInspection>
   readonly waits: WaitInspection
+}
+
+/**
+ * The insides of an actor that a platform needs to look at its fibers: the fibers that its dialogs know, the work of each, and
+ * the things that a fiber may be seen to wait for.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Works {
+  readonly fibers: ReadonlySet<Fiber.Fiber<unknown, unknown>>
+  readonly within: (fiber: Fiber.Fiber<unknown, unknown>) => DialogPlace | null
+  /** Fibers that are suspended until the answer of a call comes. */
+  readonly calls: ReadonlyMap<Fiber.Fiber<unknown, unknown>, WaitInspection>
+  /** Objects that a fiber holds while it waits for a dialog. */
+  readonly holds: ReadonlyMap<object, WaitInspection>
+}
+
+/** The same while it is collected, dialog by dialog. */
+export interface Collecting {
+  readonly fiber: (fiber: Fiber.Fiber<unknown, unknown> | undefined) => void
+  readonly call: (fiber: Fiber.Fiber<unknown, unknown>, dialog: WaitInspection["dialog"]) => void
+  readonly hold: (holds: Iterable<object>, on: WaitInspection["on"], dialog: WaitInspection["dialog"]) => void
 }
 
 /**

@@ -313,6 +313,16 @@ export class LocalActor {
     }
   }
 
+  /** Every connection of this actor. */
+  get channels(): ReadonlyArray<PeerChannel> {
+    const { children, parent, reach } = this
+    return [
+      ...parent === undefined ? [] : [parent],
+      ...Array.from(children).flatMap(({ connection }) => connection ?? []),
+      ...reach?.peers.open ?? []
+    ]
+  }
+
   snapshot(): ActorSnapshot {
     return {
       actor: this.info.id,

@@ -9,18 +9,21 @@
 import type { Authenticator } from "@furrow/protocol/Handshake"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
-import { endpoint } from "../contract/Call.ts"
-import type { DialogContext } from "../dialog/DialogContext.ts"
+import { type Call, endpoint } from "../contract/Call.ts"
+import type { AnyEndpoint } from "../contract/Endpoint.ts"
+import { CurrentDialog, type DialogContext } from "../dialog/DialogContext.ts"
 import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
 import { run } from "../dialog/OutgoingDialog.ts"
 import { type ActorError, type ActorId, ActorUnreachable } from "../errors/ActorError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
-import type { ActorInspection } from "../inspect/Inspection.ts"
+import type { ActorInspection, Collecting, FiberInspection, WaitInspection, Works } from "../inspect/Inspection.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
+import { outside } from "../settings/Turn.ts"
 import type { Means, Observed, Offer } from "../spawn/Observed.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 import type { Connection } from "../transport/Transport.ts"
@@ -31,7 +34,8 @@ const maxGreetingBytes = 16 * 1024
 
 const makeContract = () => ({
   // Plain data of one version on both sides: the types say what it is.
-  snapshot: endpoint("furrow/inspect/snapshot", { success: Schema.Unknown })
+  snapshot: endpoint("furrow/inspect/snapshot", { success: Schema.Unknown }),
+  fibers: endpoint("furrow/inspect/fibers", { success: Schema.Unknown })
 })
 
 let made: ReturnType<typeof makeContract> | undefined
@@ -39,14 +43,38 @@ let made: ReturnType<typeof makeContract> | undefined
 /** Made when the first observer comes: no start pays for it. */
 const contract = (): ReturnType<typeof makeContract> => made ??= makeContract()
 
+/** The fibers that the dialogs of an actor know, and the things that these may wait for. */
+const worksOf = (local: LocalActor): Works => {
+  const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
+  const calls = new Map<Fiber.Fiber<unknown, unknown>, WaitInspection>()
+  const holds = new Map<object, WaitInspection>()
+  const into: Collecting = {
+    fiber: (fiber) => void (fiber === undefined || fibers.add(fiber)),
+    call: (fiber, dialog) => void calls.set(fiber, { on: "Call", dialog }),
+    hold: (objects, on, dialog) => {
+      for (const object of objects) holds.set(object, { on, dialog })
+    }
+  }
+  for (const channel of local.channels) channel.collect(into)
+  return {
+    fibers,
+    calls,
+    holds,
+    within: (fiber) => {
+      const info = fiber.getRef(CurrentDialog)?.info
+      return info === undefined ? null : { peer: info.peer.uuid, id: info.id }
+    }
+  }
+}
+
 const handlers = (local: LocalActor, spec: PlatformSpec, means: Means): BoundHandlers => {
-  const { snapshot } = contract()
+  const { fibers, snapshot } = contract()
+  const context = Context.empty()
+  const look = () => Effect.sync(() => local.inspect(spec.observe, means.process()))
+  const lookAtFibers = () => Effect.orDie(outside(() => means.fibers(worksOf(local))))
   return new Map([
-    [snapshot.endpoint.name, {
-      endpoint: snapshot.endpoint,
-      context: Context.empty(),
-      handler: () => Effect.sync(() => local.inspect(spec.observe, means.process()))
-    }]
+    [snapshot.endpoint.name, { endpoint: snapshot.endpoint, context, handler: look }],
+    [fibers.endpoint.name, { endpoint: fibers.endpoint, context, handler: lookAtFibers }]
   ])
 }
 
@@ -117,6 +145,8 @@ export const offer = (
 export interface Observer {
   readonly actor: ActorId
   readonly snapshot: Effect.Effect<ActorInspection, ActorError>
+  /** The fibers of its dialogs, with the lines at which they stand and what they wait for; none where they cannot be seen. */
+  readonly fibers: Effect.Effect<ReadonlyArray<FiberInspection>, ActorError>
 }
 
 /**
@@ -168,6 +198,10 @@ export const observe = (
       if (event._tag === "Start") channel.violate({ _tag: "WrongSide", word: "Start" })
     })
     const env: DialogContext = { self, events, level: "None", cancellation: () => undefined }
-    const snapshot = run(channel, env, contract().snapshot(undefined)) as Effect.Effect<ActorInspection, ActorError>
-    return { actor: channel.peer, snapshot }
+    const ask = <A>(call: Call<AnyEndpoint>) => run(channel, env, call) as Effect.Effect<A, ActorError>
+    return {
+      actor: channel.peer,
+      snapshot: ask<ActorInspection>(contract().snapshot(undefined)),
+      fibers: ask<ReadonlyArray<FiberInspection>>(contract().fibers(undefined))
+    }
   })

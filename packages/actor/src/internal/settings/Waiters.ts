@@ -30,6 +30,11 @@ export class Waiters<A = void> {
     return () => void this.waiting.delete(waiter)
   }
 
+  /** Everything that waits, as objects that tell one from another: for an observer. */
+  get all(): Iterable<object> {
+    return this.waiting
+  }
+
   /** True while no callback waits. */
   get isEmpty(): boolean {
     return this.waiting.size === 0

@@ -5,7 +5,7 @@
  */
 import type { Authenticator } from "@furrow/protocol/Handshake"
 import type { ActorId } from "../errors/ActorError.ts"
-import type { Observe, ProcessInspection } from "../inspect/Inspection.ts"
+import type { FiberInspection, Observe, ProcessInspection, Works } from "../inspect/Inspection.ts"
 import type { Connection } from "../transport/Transport.ts"
 import type { PlatformSpec } from "./SpawnSpec.ts"
 
@@ -19,6 +19,8 @@ export interface Means {
   /** The proof of one connection: with a key of the door, never with the secret of the tree. */
   readonly authenticator: Authenticator
   readonly process: () => ProcessInspection
+  /** The lines and the waits of these fibers, and of all that are theirs. */
+  readonly fibers: (works: Works) => Promise<ReadonlyArray<FiberInspection>>
 }
 
 /**

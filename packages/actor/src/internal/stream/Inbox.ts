@@ -103,6 +103,10 @@ export class Inbox {
     return { items: this.kept, waiting: !this.waiting.isEmpty }
   }
 
+  get waiters(): Iterable<object> {
+    return this.waiting.all
+  }
+
   /** Something changed: a chunk came, or the dialog ended. */
   notify(): void {
     this.waiting.wake()

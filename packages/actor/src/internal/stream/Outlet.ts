@@ -55,6 +55,10 @@ export class Outlet {
     return { items: this.credit.items, bytes: this.credit.bytes, waiting: !this.waiting.isEmpty }
   }
 
+  get waiters(): Iterable<object> {
+    return this.waiting.all
+  }
+
   /** `false` where the peer granted more than its window. */
   grant(items: number, bytes: number): boolean {
     const credit = Credit.granted(this.credit, items, bytes)

@@ -132,6 +132,10 @@ export class StreamReader {
     return { items: items + this.decoded.length - this.next, waiting }
   }
 
+  get waiters(): Iterable<object> {
+    return this.inbox.waiters
+  }
+
   get isEnded(): boolean {
     return this.end._tag !== "Open" && this.inbox.isEmpty && this.next >= this.decoded.length
   }

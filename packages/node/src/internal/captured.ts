@@ -1,0 +1,109 @@
+/**
+ * A look at values of this process that JavaScript does not show: the variables that a function has captured, and the line at
+ * which a suspended generator stands. Both are told by the inspector of this thread, which stops nothing.
+ */
+import type { Session } from "node:inspector"
+import * as Module from "node:module"
+
+type Post = (method: string, params?: object) => any
+
+/** The place of a suspended generator in the file that the program was written in. */
+export interface Location {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+}
+
+export interface Looking {
+  /** The variables that a function has captured, of the scopes nearest to it; not those of its module. */
+  readonly captured: (fn: object) => ReadonlyArray<unknown>
+  readonly locate: (generator: object) => Location | undefined
+}
+
+/** Scopes around a function that are looked at. */
+const maxScopes = 3
+
+const slot = "__furrowLook"
+
+/** The files of scripts by their numbers, which do not change while the process lives. */
+const urls = new Map<string, string>()
+
+const findUrls = (session: Session, post: Post): void => {
+  const heard = ({ params }: { readonly params: { readonly scriptId: string; readonly url: string } }) => {
+    urls.set(params.scriptId, params.url)
+  }
+  session.on("Debugger.scriptParsed", heard)
+  post("Debugger.enable", { maxScriptsCacheSize: 0 })
+  // It makes code slower while it is on.
+  post("Debugger.disable")
+  session.off("Debugger.scriptParsed", heard)
+}
+
+const original = (url: string, line: number, column: number): Location => {
+  const file = url.startsWith("file:") ? decodeURIComponent(url.slice("file://".length)) : url
+  const found = Module.findSourceMap(file)?.findOrigin(line, column)
+  if (found === undefined || !("fileName" in found) || found.fileName === undefined) return { file, line, column }
+  const { columnNumber, fileName, lineNumber } = found
+  return { file: decodeURIComponent(fileName.replace(/^file:\/\//, "")), line: lineNumber, column: columnNumber }
+}
+
+const capturedBy = (
+  post: Post,
+  shared: { value: unknown; out: Array<unknown> },
+  fn: object
+): ReadonlyArray<unknown> => {
+  shared.value = fn
+  shared.out = []
+  const { result } = post("Runtime.evaluate", { expression: `globalThis.${slot}.value`, objectGroup: slot })
+  const { internalProperties } = post("Runtime.getProperties", { objectId: result.objectId, ownProperties: true })
+  const scopes = internalProperties?.find(({ name }: { readonly name: string }) => name === "[[Scopes]]")?.value
+  if (scopes === undefined) return []
+  const { result: listed } = post("Runtime.getProperties", { objectId: scopes.objectId, ownProperties: true })
+  for (const { value } of listed.slice(0, maxScopes)) {
+    if (value?.objectId === undefined || /^(Global|Module|Script)/.test(value.description ?? "")) continue
+    post("Runtime.callFunctionOn", {
+      objectId: value.objectId,
+      functionDeclaration: `function() {
+        const scope = this.object ?? this
+        for (const name of Object.getOwnPropertyNames(scope)) { try { globalThis.${slot}.out.push(scope[name]) } catch {} }
+      }`
+    })
+  }
+  return shared.out
+}
+
+/** Runs a look; the inspector is let go afterwards. */
+export const looking = <A>(body: (look: Looking) => A): A => {
+  const { Session } = process.getBuiltinModule("node:inspector")
+  const session = new Session()
+  session.connect()
+  const post: Post = (method, params = {}) => {
+    let out: unknown
+    session.post(method, params, (error, result) => {
+      if (error !== null) throw error
+      out = result
+    })
+    return out
+  }
+  const shared = { value: undefined as unknown, out: [] as Array<unknown> }
+  Object.defineProperty(globalThis, slot, { value: shared, configurable: true, enumerable: false })
+  try {
+    return body({
+      captured: (fn) => capturedBy(post, shared, fn),
+      locate: (generator) => {
+        shared.value = generator
+        const { result } = post("Runtime.evaluate", { expression: `globalThis.${slot}.value`, objectGroup: slot })
+        const { internalProperties } = post("Runtime.getProperties", { objectId: result.objectId, ownProperties: true })
+        const at = internalProperties?.find(({ name }: { readonly name: string }) => name === "[[GeneratorLocation]]")
+          ?.value?.value
+        if (at === undefined) return undefined
+        if (!urls.has(at.scriptId)) findUrls(session, post)
+        return original(urls.get(at.scriptId) ?? "", at.lineNumber + 1, at.columnNumber + 1)
+      }
+    })
+  } finally {
+    delete (globalThis as { [slot]?: unknown })[slot]
+    post("Runtime.releaseObjectGroup", { objectGroup: slot })
+    session.disconnect()
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * Fibers of Effect as an observer sees them: who their fibers are, the lines at which they stand, and what they wait for.
+ *
+ * This is the one file that reads parts of Effect which are not public. A test pins them; where they differ, a fiber has no
+ * lines and waits for something unknown, which speaks for the tree.
+ */
+import type { FiberInspection, FrameInspection, WaitInspection, Works } from "@furrow/actor/Inspect"
+import type * as Fiber from "effect/Fiber"
+import { type Looking, looking } from "./captured.ts"
+
+type AnyFiber = Fiber.Fiber<unknown, unknown>
+
+/** The shape of a fiber of Effect 4.1. */
+interface Inside {
+  readonly _stack: ReadonlyArray<Operation>
+  readonly _children: ReadonlySet<AnyFiber> | undefined
+  readonly _parent: AnyFiber | undefined
+  readonly _running: boolean
+}
+
+type Operation = Readonly<Record<string, unknown>>
+
+const identifier = "~effect/Effect/identifier"
+const argument = "~effect/Effect/args"
+
+const insideOf = (fiber: AnyFiber): Inside | undefined =>
+  Array.isArray((fiber as unknown as Partial<Inside>)._stack) && "_children" in fiber && "_parent" in fiber
+    ? fiber as unknown as Inside
+    : undefined
+
+const isFiber = (value: unknown): value is AnyFiber =>
+  typeof value === "object" && value !== null && "_stack" in value && "pollUnsafe" in value
+
+/** The most fibers of one actor that are looked at. */
+const maxFibers = 1000
+
+// ---- finding them ---------------------------------------------------------------------------------------------------
+
+/** The fibers that a Scope holds: those that were forked in it. */
+const heldBy = (scope: unknown, found: (fiber: AnyFiber) => void): void => {
+  const { state } = scope as { readonly state?: { readonly finalizerKey?: unknown; readonly finalizers?: unknown } }
+  const keys = state?.finalizers instanceof Map ? Array.from(state.finalizers.keys()) : [state?.finalizerKey]
+  for (const key of keys) {
+    if (isFiber(key)) found(key)
+    else if (typeof key === "object" && key !== null && "state" in key) heldBy(key, found)
+  }
+}
+
+// ---- what they wait for ---------------------------------------------------------------------------------------------
+
+const unknown: WaitInspection = { on: "Unknown", dialog: null }
+
+const isTimer = (value: object): boolean =>
+  value.constructor?.name === "Timeout" && "refresh" in value && "hasRef" in value
+
+/** A semaphore for whose permits one of the other values waits. */
+const isAwaitedSemaphore = (value: object, all: ReadonlyArray<unknown>): boolean =>
+  "permits" in value && "taken" in value && "waiters" in value && value.waiters instanceof Set &&
+  all.some((other) => (value.waiters as Set<unknown>).has(other))
+
+const kindOf = (value: object, all: ReadonlyArray<unknown>): WaitInspection["on"] | undefined => {
+  if (isTimer(value)) return "Timer"
+  if (isAwaitedSemaphore(value, all)) return "Semaphore"
+  if ("~effect/Deferred" in value) return "Deferred"
+  if ("~effect/Queue/Dequeue" in value || "~effect/Queue" in value) return "Queue"
+  return undefined
+}
+
+const recognise = (values: ReadonlyArray<unknown>, holds: Works["holds"]): WaitInspection | undefined => {
+  const objects = values.filter((value): value is object => typeof value === "object" && value !== null)
+  for (const value of objects) {
+    const held = holds.get(value)
+    if (held !== undefined) return held
+  }
+  for (const value of objects) {
+    const on = kindOf(value, objects)
+    if (on !== undefined) return { on, dialog: null }
+  }
+  return undefined
+}
+
+const functionsOf = (operation: Operation): ReadonlyArray<object> =>
+  Object.values(operation).filter((value): value is object & Function => typeof value === "function")
+
+/** The work that ends the wait of an operation when it is interrupted: it holds the thing itself. */
+const cancelOf = (values: ReadonlyArray<unknown>): ReadonlyArray<object> =>
+  values.flatMap((value) =>
+    typeof value === "object" && value !== null && identifier in value && argument in value &&
+      typeof value[argument] === "function"
+      ? [value[argument]]
+      : []
+  )
+
+/** The fibers among captured values, which a race or a join waits for. */
+const fibersIn = (values: ReadonlyArray<unknown>, self: AnyFiber): ReadonlyArray<AnyFiber> =>
+  values.flatMap((value) =>
+    value instanceof Set || Array.isArray(value) ? Array.from(value as Iterable<unknown>) : [value]
+  )
+    .filter((value): value is AnyFiber => isFiber(value) && value !== self && value.pollUnsafe() === undefined)
+
+/** The wait of a fiber, and the fibers whose ends it waits for. */
+interface Waiting {
+  readonly waits: WaitInspection
+  readonly fibers: ReadonlyArray<AnyFiber>
+}
+
+const nothing: Waiting = { waits: unknown, fibers: [] }
+
+const waitOf = (fiber: AnyFiber, { calls, holds }: Works, look: Looking): Waiting => {
+  const inside = insideOf(fiber)
+  if (inside === undefined || inside._running) return nothing
+  const call = calls.get(fiber)
+  if (call !== undefined) return { waits: call, fibers: [] }
+  const top = inside._stack.findLast((operation) => !String(operation[identifier]).startsWith("SetInterruptible"))
+  if (top === undefined) return nothing
+  // Only a wait that can be called off, and the next step of one that cannot, say what they wait for.
+  const direct = functionsOf(top).flatMap(look.captured)
+  if (top[identifier] === "AsyncFinalizer") {
+    const values = [...direct, ...cancelOf(direct).flatMap(look.captured)]
+    const waits = recognise(values, holds)
+    if (waits !== undefined) return { waits, fibers: [] }
+    const fibers = fibersIn(values, fiber)
+    return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
+  }
+  if (top[identifier] === "OnExit" && direct.includes(fiber)) {
+    // A race holds itself and its fibers.
+    const fibers = fibersIn(direct.filter((value) => value instanceof Set), fiber)
+    return fibers.length === 0 ? nothing : { waits: { on: "Fiber", dialog: null }, fibers }
+  }
+  const found = top[identifier] === "OnSuccess" ? recognise(direct, holds) : undefined
+  return found?.on === "Semaphore" ? { waits: found, fibers: [] } : nothing
+}
+
+// ---- where they stand -----------------------------------------------------------------------------------------------
+
+/** Files of Effect and of Furrow itself: no reader looks for a fault there first. */
+const isOurs = (file: string): boolean =>
+  /\/node_modules\/(effect|@effect|@furrow)\//.test(file) ||
+  /\/packages\/(actor|node|protocol)\/(src|dist)\//.test(file) || file.startsWith("node:")
+
+const framesOf = (fiber: AnyFiber, look: Looking): ReadonlyArray<FrameInspection> =>
+  (insideOf(fiber)?._stack ?? []).toReversed().flatMap(({ iterator }) => {
+    if (typeof iterator !== "object" || iterator === null || !("next" in iterator)) return []
+    const at = look.locate(iterator)
+    return at === undefined || isOurs(at.file) ? [] : [{ name: "", ...at }]
+  })
+
+const isScope = (value: unknown): boolean => typeof value === "object" && value !== null && "~effect/Scope" in value
+
+/** Operations of one fiber whose Scopes are looked for. */
+const maxScopes = 20
+
+/** The Scopes that close when this fiber leaves them, the innermost first. */
+const scopesOf = ({ _stack }: Inside, look: Looking): ReadonlyArray<unknown> =>
+  _stack.filter((operation) => operation[identifier] === "OnExit").slice(-maxScopes).flatMap(functionsOf)
+    .flatMap(look.captured).filter(isScope)
+
+/** One fiber, with those that it waits for. */
+interface Found extends Waiting {
+  readonly children: ReadonlyArray<AnyFiber>
+}
+
+/** The fibers, all that are theirs or were forked in their Scopes, all that they wait for, and all above them. */
+const familyOf = (works: Works, look: Looking): ReadonlyMap<AnyFiber, Found> => {
+  const found = new Map<AnyFiber, Found>()
+  const add = (fiber: AnyFiber | undefined): void => {
+    if (fiber === undefined || found.has(fiber) || found.size >= maxFibers || fiber.pollUnsafe() !== undefined) return
+    const inside = insideOf(fiber)
+    const waiting = waitOf(fiber, works, look)
+    const children = [...inside?._children ?? [], ...waiting.fibers]
+    found.set(fiber, { ...waiting, children })
+    add(inside?._parent)
+    for (const child of children) add(child)
+    for (const scope of inside === undefined ? [] : scopesOf(inside, look)) heldBy(scope, add)
+  }
+  for (const fiber of works.fibers) add(fiber)
+  return found
+}
+
+/** Looks at the fibers of these works. */
+export const view = (works: Works): ReadonlyArray<FiberInspection> =>
+  looking((look) =>
+    Array.from(familyOf(works, look), ([fiber, { children, waits }]) => ({
+      id: fiber.id,
+      parent: insideOf(fiber)?._parent?.id ?? null,
+      within: works.within(fiber),
+      children: Array.from(new Set(children), ({ id }) => id),
+      scoped: insideOf(fiber) === undefined,
+      frames: framesOf(fiber, look),
+      waits
+    }))
+  )

@@ -1,0 +1,108 @@
+/** Fibers of Effect as an observer sees them: this pins the parts of Effect that are not public and are read for it. */
+import { assert, describe, it } from "@effect/vitest"
+import type { WaitInspection, Works } from "@furrow/actor/Inspect"
+import { view } from "@furrow/node/internal/fiberView"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import * as Semaphore from "effect/Semaphore"
+import { fileURLToPath } from "node:url"
+
+const here = fileURLToPath(import.meta.url)
+
+const worksOf = (fiber: Fiber.Fiber<unknown, unknown>, holds: Works["holds"] = new Map()): Works => ({
+  fibers: new Set([fiber]),
+  within: () => null,
+  calls: new Map(),
+  holds
+})
+
+/** The things that the fibers of an effect wait for, those without fibers of their own. */
+const waits = (effect: Effect.Effect<unknown, unknown>, expected: ReadonlyArray<WaitInspection["on"]>) =>
+  Effect.scoped(Effect.gen(function*() {
+    const fiber = yield* Effect.forkScoped(effect, { startImmediately: true })
+    yield* Eventually.succeeds(Effect.sync(() => {
+      const leaves = view(worksOf(fiber)).filter(({ children }) => children.length === 0)
+      assert.deepStrictEqual(leaves.map(({ waits: { on } }) => on).toSorted(), expected)
+    }))
+  }))
+
+const taken = Effect.gen(function*() {
+  const lock = yield* Semaphore.make(1)
+  yield* lock.take(1)
+  return lock
+})
+
+describe("A fiber that is looked at", () => {
+  it.live("G267: waits for a semaphore, by permits or as a lock", () =>
+    Effect.gen(function*() {
+      const lock = yield* taken
+      yield* waits(lock.take(1), ["Semaphore"])
+      yield* waits(lock.withPermits(1)(Effect.void), ["Semaphore"])
+    }))
+
+  it.live("G267: sleeps, or waits for a value, a queue, or something outside", () =>
+    Effect.gen(function*() {
+      yield* waits(Effect.sleep("1 hour"), ["Timer"])
+      yield* waits(Deferred.await(Deferred.makeUnsafe()), ["Deferred"])
+      yield* waits(Effect.flatMap(Queue.unbounded<number>(), Queue.take), ["Queue"])
+      yield* waits(Effect.promise(() => new Promise(() => {})), ["Unknown"])
+      yield* waits(Effect.never, ["Unknown"])
+    }))
+
+  it.live("G267: that holds a lock is not taken for one that waits for it", () =>
+    Effect.gen(function*() {
+      const lock = yield* Semaphore.make(1)
+      yield* waits(lock.withPermits(1)(Effect.never), ["Unknown"])
+      yield* waits(lock.withPermits(1)(Effect.sleep("1 hour")), ["Timer"])
+    }))
+
+  it.live("G267: waits for its fibers, also in a race, a timeout and a join", () =>
+    Effect.gen(function*() {
+      const lock = yield* taken
+      yield* waits(Effect.timeout(lock.take(1), "1 hour"), ["Semaphore", "Timer"])
+      yield* waits(Effect.raceFirst(lock.take(1), Effect.never), ["Semaphore", "Unknown"])
+      yield* waits(Effect.all([lock.take(1), lock.take(1)], { concurrency: 2 }), ["Semaphore", "Semaphore"])
+      yield* waits(Effect.flatMap(Effect.forkChild(Effect.sleep("1 hour")), Fiber.join), ["Timer"])
+      // A fiber of its Scope works for it, too.
+      yield* waits(
+        Effect.scoped(Effect.andThen(Effect.forkScoped(Effect.sleep("1 hour")), lock.take(1))),
+        ["Semaphore", "Timer"]
+      )
+    }))
+
+  it.live("G267: waits for what its actor says that it holds", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const first = Deferred.makeUnsafe<void>()
+      const fiber = yield* Effect.forkScoped(Deferred.await(first), { startImmediately: true })
+      const held: WaitInspection = { on: "Read", dialog: { peer: "p", id: 7, side: "caller" } }
+      assert.deepStrictEqual(view(worksOf(fiber, new Map([[first, held]])))[0]?.waits, held)
+    })))
+
+  it.live("G267: stands at the lines of its generators, the innermost first", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const inner = Effect.gen(function*() {
+        yield* Effect.never
+      })
+      const fiber = yield* Effect.forkScoped(
+        Effect.gen(function*() {
+          yield* inner
+        }),
+        { startImmediately: true }
+      )
+      const [first, second] = view(worksOf(fiber))[0]!.frames
+      // The tests run on transformed code: its lines are others, in the same order.
+      assert.deepStrictEqual([first?.file, second?.file], [here, here])
+      assert.isBelow(first!.line, second!.line)
+    })))
+
+  it.live("G267: of another shape has no lines, and waits for something unknown", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const fiber = yield* Effect.forkScoped(Effect.sleep("1 hour"), { startImmediately: true })
+      const strange = Object.create(fiber, { _stack: { value: undefined } }) as Fiber.Fiber<unknown, unknown>
+      const [seen] = view(worksOf(strange))
+      assert.deepStrictEqual([seen!.frames, seen!.waits.on, seen!.scoped], [[], "Unknown", true])
+    })))
+})
