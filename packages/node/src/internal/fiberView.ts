@@ -155,38 +155,57 @@ const scopesOf = ({ _stack }: Inside, look: Looking): ReadonlyArray<unknown> =>
   _stack.filter((operation) => operation[identifier] === "OnExit").slice(-maxScopes).flatMap(functionsOf)
     .flatMap(look.captured).filter(isScope)
 
-/** One fiber, with those that it waits for. */
-interface Found extends Waiting {
-  readonly children: ReadonlyArray<AnyFiber>
+/** One fiber, and those that are to be looked at with it: its own, those it waits for, those of its Scopes, and the one above it. */
+const lookAt = (
+  fiber: AnyFiber,
+  works: Works,
+  look: Looking
+): { readonly seen: FiberInspection; readonly others: ReadonlyArray<AnyFiber> } => {
+  const inside = insideOf(fiber)
+  const { fibers, waits } = waitOf(fiber, works, look)
+  const children = [...inside?._children ?? [], ...fibers]
+  const others = [...children]
+  if (inside?._parent !== undefined) others.push(inside._parent)
+  for (const scope of inside === undefined ? [] : scopesOf(inside, look)) heldBy(scope, (held) => others.push(held))
+  const seen = {
+    id: fiber.id,
+    parent: inside?._parent?.id ?? null,
+    within: works.within(fiber),
+    children: Array.from(new Set(children), ({ id }) => id),
+    scoped: inside === undefined,
+    frames: framesOf(fiber, look),
+    waits
+  }
+  return { seen, others }
 }
 
-/** The fibers, all that are theirs or were forked in their Scopes, all that they wait for, and all above them. */
-const familyOf = (works: Works, look: Looking): ReadonlyMap<AnyFiber, Found> => {
-  const found = new Map<AnyFiber, Found>()
-  const add = (fiber: AnyFiber | undefined): void => {
-    if (fiber === undefined || found.has(fiber) || found.size >= maxFibers || fiber.pollUnsafe() !== undefined) return
-    const inside = insideOf(fiber)
-    const waiting = waitOf(fiber, works, look)
-    const children = [...inside?._children ?? [], ...waiting.fibers]
-    found.set(fiber, { ...waiting, children })
-    add(inside?._parent)
-    for (const child of children) add(child)
-    for (const scope of inside === undefined ? [] : scopesOf(inside, look)) heldBy(scope, add)
+/** Milliseconds for which a look holds the event loop at a time. */
+const sliceMillis = 10
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
+
+/** Looks at the fibers of these works, a few in each turn of the event loop: the actor goes on meanwhile. */
+export const view = async (works: Works): Promise<ReadonlyArray<FiberInspection>> => {
+  const found: Array<FiberInspection> = []
+  const known = new Set<AnyFiber>(works.fibers)
+  const queue = Array.from(works.fibers)
+  const slice = (look: Looking): void => {
+    const until = performance.now() + sliceMillis
+    while (queue.length > 0 && found.length < maxFibers && performance.now() < until) {
+      const fiber = queue.shift()!
+      if (fiber.pollUnsafe() !== undefined) continue
+      const { others, seen } = lookAt(fiber, works, look)
+      found.push(seen)
+      for (const other of others) {
+        if (known.has(other)) continue
+        known.add(other)
+        queue.push(other)
+      }
+    }
   }
-  for (const fiber of works.fibers) add(fiber)
+  while (queue.length > 0 && found.length < maxFibers) {
+    looking(slice)
+    await nextTurn()
+  }
   return found
 }
-
-/** Looks at the fibers of these works. */
-export const view = (works: Works): ReadonlyArray<FiberInspection> =>
-  looking((look) =>
-    Array.from(familyOf(works, look), ([fiber, { children, waits }]) => ({
-      id: fiber.id,
-      parent: insideOf(fiber)?._parent?.id ?? null,
-      within: works.within(fiber),
-      children: Array.from(new Set(children), ({ id }) => id),
-      scoped: insideOf(fiber) === undefined,
-      frames: framesOf(fiber, look),
-      waits
-    }))
-  )
