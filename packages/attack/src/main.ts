@@ -18,6 +18,7 @@ import * as Runtime from "effect/Runtime"
 import { debuggers } from "./cases/debugger.ts"
 import { folders } from "./cases/folders.ts"
 import { members } from "./cases/members.ts"
+import { observers } from "./cases/observers.ts"
 import { relays } from "./cases/relays.ts"
 import { strangers } from "./cases/strangers.ts"
 import { unproven } from "./cases/unproven.ts"
@@ -28,7 +29,15 @@ import { type Case, judge, type Verdict } from "./verdict.ts"
 import { type Transport, Victim } from "./victim.ts"
 
 // Squatting comes before the first question for the address of the actor whose place is taken.
-const cases: ReadonlyArray<Case> = [...relays, ...strangers, ...members, ...folders, ...debuggers, ...unproven]
+const cases: ReadonlyArray<Case> = [
+  ...relays,
+  ...strangers,
+  ...members,
+  ...folders,
+  ...debuggers,
+  ...observers,
+  ...unproven
+]
 
 const wanted = (transport: Transport, { only, quick }: Options.Options): ReadonlyArray<Case> =>
   cases.filter(({ name, over, quickTcp, slow }) =>

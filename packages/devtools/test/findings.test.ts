@@ -147,3 +147,14 @@ describe("A tree that takes its time", () => {
     )
   })
 })
+
+describe("A name of the program", () => {
+  it("G264: that holds terminal escapes is printed as text", () => {
+    const [found] = Findings.findings([
+      actor("a", { names: [{ name: "\u001b]0;owned\u0007\u202e", ageMillis: 9000 }] })
+    ])
+    const text = Print.lines(found!).join("\n")
+    for (const character of ["\u001b", "\u0007", "\u202e"]) assert.notInclude(text, character)
+    assert.include(text, "\\u{1b}]0;owned\\u{7}\\u{202e}")
+  })
+})
