@@ -182,7 +182,7 @@ export class PeerChannel {
     else {
       this.delivered = true
       // In a later turn: the opener has nothing in place yet, and an opener that tries again must not starve the loop.
-      this.turn.rest(() => this.tellLost(port, notBegun(this.error ?? this.farewell)), this)
+      this.turn.rest(() => this.tellLost(port, notBegun(this.error ?? this.farewell())), this)
     }
     return id
   }
@@ -298,8 +298,8 @@ export class PeerChannel {
 
   /** The connection and its dialogs, for an observer. */
   inspect(to: ChannelInspection["to"]): ChannelInspection {
-    const { state, stuck } = this.snapshot()
-    return inspectChannel(to, Connection.peerOf(this.state)?.actor, state, stuck, this.writer, this.ports)
+    const { peer, state, stuck } = this.snapshot()
+    return inspectChannel(to, peer, state, stuck, this.writer, this.ports)
   }
 
   collect(into: Collecting): void {
@@ -467,15 +467,13 @@ export class PeerChannel {
   }
 
   /** How a dialog ends that was open when the peer said goodbye. */
-  private get farewell(): ActorError {
-    return endOf(this.bye ?? noBytes, this.peer)
-  }
+  private readonly farewell = (): ActorError => endOf(this.bye ?? noBytes, this.peer)
 
   /** Ends our calls: those that the peer had not read at its last word have not begun there. */
   private endCallers(): void {
     const callers = Array.from(this.ports).filter(([, port]) => port.side === "caller")
     for (const [id] of callers) this.ports.delete(id)
-    const error = this.farewell
+    const error = this.farewell()
     const early = notBegun(error)
     const taken = takenOf(this.bye ?? noBytes) ?? Infinity
     const held = this.writer.heldStarts()
