@@ -72,7 +72,7 @@ export interface Position {
 
 /** A change of one file. */
 export interface Change {
-  /** Below the root, with slashes. */
+  /** The path of the file below the root, with slashes. */
   readonly file: string
   readonly location: { readonly start: Position; readonly end: Position }
   readonly mutatorName: string

@@ -7,7 +7,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 
 export interface TestFile {
-  /** Below the root, with slashes. */
+  /** The path of the file below the root, with slashes. */
   readonly file: string
   readonly titles: ReadonlyArray<string>
 }

@@ -85,7 +85,7 @@ const bytes: ReadonlyArray<readonly [title: string, rule: string, bytes: Uint8Ar
 
 describe("a peer that breaks the rules", () => {
   it.effect.each(words)(
-    "$0 is $1: every open call of both sides fails, and says which side did it",
+    "a peer that says $0 breaks $1: every open call of both sides fails, and names the side",
     ([, rule, said]) =>
       Effect.gen(function*() {
         const [left, right] = yield* crowded
@@ -97,33 +97,36 @@ describe("a peer that breaks the rules", () => {
       })
   )
 
-  it.effect.each(bytes)("$0 is $1: every open call fails", ([, rule, sent]) =>
-    Effect.gen(function*() {
-      const peer = raw(dialler("left"))
-      peer.say(acceptorWord())
-      yield* settle
-      for (let i = 0; i < 3; i++) peer.end.channel.send(start(peer.end.open()))
-      peer.say(start(2))
-      peer.send(sent)
-      peer.say(start(4))
-      yield* settle
-      assert.strictEqual(peer.end.lost.length, 4)
-      for (const error of [...peer.end.lost, peer.end.closed]) {
-        assert.instanceOf(error, ActorError.ProtocolViolation)
-        assert.deepStrictEqual([
-          (error as ActorError.ProtocolViolation).side,
-          (error as ActorError.ProtocolViolation).rule
-        ], [
-          "peer",
-          rule
-        ])
-      }
-      // Later bytes were not read.
-      assert.deepStrictEqual(peer.end.heard, ["Start"])
-      const told = peer.said.at(-1)
-      assert.strictEqual(told?._tag === "Violation" && told.rule, rule)
-      assert.isTrue(peer.ended())
-    }))
+  it.effect.each(bytes)(
+    "a peer that says $0 breaks $1: every open call fails",
+    ([, rule, sent]) =>
+      Effect.gen(function*() {
+        const peer = raw(dialler("left"))
+        peer.say(acceptorWord())
+        yield* settle
+        for (let i = 0; i < 3; i++) peer.end.channel.send(start(peer.end.open()))
+        peer.say(start(2))
+        peer.send(sent)
+        peer.say(start(4))
+        yield* settle
+        assert.strictEqual(peer.end.lost.length, 4)
+        for (const error of [...peer.end.lost, peer.end.closed]) {
+          assert.instanceOf(error, ActorError.ProtocolViolation)
+          assert.deepStrictEqual([
+            (error as ActorError.ProtocolViolation).side,
+            (error as ActorError.ProtocolViolation).rule
+          ], [
+            "peer",
+            rule
+          ])
+        }
+        // Later bytes were not read.
+        assert.deepStrictEqual(peer.end.heard, ["Start"])
+        const told = peer.said.at(-1)
+        assert.strictEqual(told?._tag === "Violation" && told.rule, rule)
+        assert.isTrue(peer.ended())
+      })
+  )
 
   it.effect("nothing that is said after a violation is heard, and nothing is sent any more", () =>
     Effect.gen(function*() {
@@ -344,7 +347,7 @@ describe("the handshake", () => {
     ["a ping before the greeting", [{ _tag: "Ping", n: 1 }]],
     ["two greetings", [diallerWord(), diallerWord()]]
   ]
-  it.effect.each(early)("$0 is HandshakeOrder", ([, said]) =>
+  it.effect.each(early)("a peer that says $0 breaks HandshakeOrder", ([, said]) =>
     Effect.gen(function*() {
       const peer = raw(acceptor("right"))
       peer.end.open()

@@ -119,7 +119,7 @@ const rows: ReadonlyArray<readonly [title: string, rule: string, words: Readonly
 
 describe("a callee that breaks the rules", () => {
   it.effect.each(rows)(
-    "$0 is $1: every call and stream fails, and names the side",
+    "a callee that says $0 breaks $1: every call and stream fails, and names the side",
     ([, rule, words]) =>
       Effect.gen(function*() {
         const { end, fibers, gate, said, say } = yield* caller
@@ -180,7 +180,7 @@ describe("a caller that breaks the rules", () => {
     ["credit of more bytes than the window", "CreditExcess", [{ _tag: "Credit", dialog: 3, items: 0, bytes: 1001 }]]
   ]
   it.effect.each(breaches)(
-    "$0 is $1: its handlers are interrupted, and the connection ends",
+    "a caller that says $0 breaks $1: its handlers are interrupted, and the connection ends",
     ([, rule, words]) =>
       Effect.gen(function*() {
         const journal = yield* Journal.fresh

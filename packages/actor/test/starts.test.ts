@@ -62,7 +62,7 @@ describe("a connection that takes nothing", () => {
     })))
 
   it.effect.each(["stream", "open", "openScoped"] as const)(
-    "G86: has few dialogs of any kind begun on it: $0",
+    "G86: a connection that takes nothing has few dialogs of any kind begun on it: $0",
     (kind) =>
       drained(Effect.gen(function*() {
         const actor = yield* slow

@@ -56,7 +56,7 @@ const bounds = {
   memory: 96,
   /** The bound until descriptors and connections are back at their first numbers. */
   settled: 6_000,
-  /** Slices of work arrive a little later than they are made. */
+  /** Milliseconds by which slices of work arrive later than they are made. */
   late: 300
 }
 

@@ -112,10 +112,13 @@ describe("the documents about this repository", () => {
     }
   })
 
-  it.each(pages.map((page) => [page.path, page] as const))("%s: every file it names exists", (_path, page) => {
-    const missing = Pages.references(page).filter((path) => !Fs.existsSync(Path.join(Pages.root, path)))
-    assert.deepStrictEqual(missing, [])
-  })
+  it.each(pages.map((page) => [page.path, page] as const))(
+    "%s: every file that the page names exists",
+    (_path, page) => {
+      const missing = Pages.references(page).filter((path) => !Fs.existsSync(Path.join(Pages.root, path)))
+      assert.deepStrictEqual(missing, [])
+    }
+  )
 })
 
 describe("README.md", () => {
@@ -190,5 +193,5 @@ describe("the rules of blocks", () => {
     ["output of nothing", block("text", "a\n"), /output without a program/],
     ["a module that nobody runs", block("ts", "// file: a.ts\n"), /never run/],
     ["an unknown language", block("js", "1\n"), /no rule/]
-  ])("refused: %s", (_what, text, message) => assert.throws(() => Pages.parse("p", text), message))
+  ])("a block is refused: %s", (_what, text, message) => assert.throws(() => Pages.parse("p", text), message))
 })

@@ -123,7 +123,7 @@ describe.each(forms.map((form) => [titleOf(form), form] as const))("A bundle (%s
   const tried = form.packages === "inside" ? mains : [mains[form.bundler === "esbuild" ? 0 : 1]]
 
   it.live.each(tried)(
-    "G125: finds functions, Services and plans that no export names, and runs main once (%s, guard %s)",
+    "G125: a bundle finds functions, Services and plans without exports, and runs main once (%s, guard %s)",
     ([how, guard]) =>
       Effect.scoped(Effect.gen(function*() {
         const run = yield* Program.start(program, { args: [how, ...args], env: { GUARD: guard } })
@@ -147,16 +147,20 @@ const commands = Array.from(page.matchAll(/^npx esbuild (\S+) ((?:.*\\\n)*.*)$/g
 describe("docs/bundling.md", () => {
   it("docs/bundling.md has commands of esbuild", () => assert.strictEqual(commands.length, 3))
 
-  it.live.each(commands)("builds a program that runs by: %s", (command) =>
-    Effect.scoped(Effect.gen(function*() {
-      const folder = yield* Folder.make(files)
-      Fs.symlinkSync(modules, Path.join(folder, "node_modules"))
-      const esbuild = `node_modules/.bin/esbuild --conditions=furrow-source --log-level=error`
-      ChildProcess.execSync(command.replace("npx esbuild", esbuild), { cwd: folder, stdio: "inherit" })
-      const program = yield* Program.start(Path.join(folder, /--outfile=(\S+)/.exec(command)![1]!))
-      assert.deepStrictEqual(yield* program.ended(within), { code: 0, signal: null }, program.stderr())
-      assert.strictEqual(program.stdout(), "7\n")
-    })), 90_000)
+  it.live.each(commands)(
+    "a bundler builds a program that runs by: %s",
+    (command) =>
+      Effect.scoped(Effect.gen(function*() {
+        const folder = yield* Folder.make(files)
+        Fs.symlinkSync(modules, Path.join(folder, "node_modules"))
+        const esbuild = `node_modules/.bin/esbuild --conditions=furrow-source --log-level=error`
+        ChildProcess.execSync(command.replace("npx esbuild", esbuild), { cwd: folder, stdio: "inherit" })
+        const program = yield* Program.start(Path.join(folder, /--outfile=(\S+)/.exec(command)![1]!))
+        assert.deepStrictEqual(yield* program.ended(within), { code: 0, signal: null }, program.stderr())
+        assert.strictEqual(program.stdout(), "7\n")
+      })),
+    90_000
+  )
 })
 
 const oneFile: Form = { bundler: "esbuild", format: "esm", shape: "one file", packages: "inside" }

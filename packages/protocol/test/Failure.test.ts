@@ -150,13 +150,13 @@ describe("The last word of an actor", () => {
     ["a failed cleanup", { how: { _tag: "Returned" }, cleanup: [boxed, boxed] }]
   ]
 
-  it.each(farewells)("G224: crosses whole: %s", (_, farewell) => {
+  it.each(farewells)("G224: a farewell crosses whole: %s", (_, farewell) => {
     const encoded = Failure.encodeFarewell(farewell)
     assert(encoded.ok)
     assert.deepStrictEqual(Failure.decodeFarewell(encoded.value), { ok: true, value: farewell })
   })
 
-  it.each(farewells)("G224: is refused where it is cut off: %s", (_, farewell) => {
+  it.each(farewells)("G224: a farewell that is cut off is refused: %s", (_, farewell) => {
     const encoded = Failure.encodeFarewell(farewell)
     assert(encoded.ok)
     for (let size = 0; size < encoded.value.length; size++) {

@@ -24,7 +24,7 @@ export interface Options {
   readonly execArgv?: ReadonlyArray<string> | undefined
   readonly env?: { readonly [name: string]: string } | undefined
   readonly cwd?: string | undefined
-  /** A command that starts it in turn, as `nice` or `unshare` do. */
+  /** A command that starts the program in turn, as `nice` or `unshare` do. */
   readonly through?: ReadonlyArray<string> | undefined
 }
 

@@ -42,7 +42,7 @@ const talk = (faults: FaultyTransport.Faults, during: (link: FaultyTransport.Lin
 
 describe("A faulty connection", () => {
   for (const seed of [1, 2, 3]) {
-    describe(`that only delays, splits and joins (seed ${seed})`, () => {
+    describe(`A connection that only delays, splits and joins (seed ${seed})`, () => {
       const make = Effect.sync(() => {
         const [link, far] = FaultyTransport.pair(MemoryTransport.pair, { seed, delay: 3, split: 0.3, join: 0.3 })
         return [link.connection, far] as const

@@ -470,7 +470,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual([model.said(), model.table.wakeAt], [[], Infinity])
   })
 
-  it("closes: a worker with its last tasks is ended at once", () => {
+  it("a pool that is closed ends a worker with its last tasks at once", () => {
     const model = open({ max: 1, tasks: 1 })
     model.submit()
     model.start()

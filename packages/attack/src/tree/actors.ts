@@ -39,7 +39,7 @@ export const talk = Actor.dialog("talk", {
 
 const exposed = [echo, count] as const
 
-/** How long a slice of work is (milliseconds), and the pauses in it: steady, not all there is. */
+/** Milliseconds of a slice of work and of its pauses: a steady load below the capacity of the machine. */
 const pace = { slice: 100, call: 4, stream: 20, items: 1_000 }
 
 const LoadSchema = Schema.Struct({

@@ -16,7 +16,7 @@ export interface Shape {
 /** The owner of the tree: one call, a portal in a Scope, a nursery. */
 export type Owner = "call" | "portal" | "nursery"
 
-/** How the owner ends it, if it has not ended by itself. */
+/** The way in which the owner ends an actor that has not ended by itself. */
 export type Enough = "timeout" | "interrupt" | "cancel"
 
 export interface Fault {

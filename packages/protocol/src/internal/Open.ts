@@ -46,7 +46,7 @@ export const contains = (
   return found
 }
 
-/** The schema for the place of another one: a key that may be missing there may be missing with it. */
+/** The schema in the place of another one: an optional key stays optional. */
 export const optionalAs = (ast: SchemaAST.AST, schema: Schema.Top): Schema.Top =>
   ast.context?.isOptional === true ? Schema.optionalKey(schema) : schema
 

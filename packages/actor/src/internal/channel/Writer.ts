@@ -143,7 +143,7 @@ export class Writer {
     return true
   }
 
-  /** Collects the next part, and what waited for the last one of its word. */
+  /** Collects the next part of a large word, and the words that waited for its last part. */
   private collectPart(): void {
     if (this.cutFor === undefined) return
     const next = Departure.next(this.departure, this.cutFor)

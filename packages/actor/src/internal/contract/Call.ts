@@ -151,7 +151,7 @@ export interface StreamFn<Ep extends AnyStreamEndpoint, out R> extends Implement
 export interface Home<L> {
   /** `import.meta.url` of the file in which this stands: the actor imports it. */
   readonly module: string
-  /** Built once per actor, before it is ready. */
+  /** The Layer of the handlers' services, built once per actor before it is ready. */
   readonly layer?: Layer.Layer<L, any, ActorRuntime> | undefined
 }
 

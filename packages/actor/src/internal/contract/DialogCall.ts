@@ -131,7 +131,7 @@ export interface StreamOptions {
 export interface DialogHandle<in First, in Send, out Receive> {
   /** Says the first value, once: the caller's `open` resolves with it. */
   readonly started: (first: First, options?: StreamOptions) => Effect.Effect<MsgStream<Send, Receive>, ActorError>
-  /** Cancels our own side: the caller gets `ContextCancelled` by this actor. */
+  /** Cancels the callee's own side: the caller gets `ContextCancelled` by this actor. */
   readonly cancel: (reason?: string) => Effect.Effect<void>
   /** The actor that opened it. */
   readonly caller: ActorId

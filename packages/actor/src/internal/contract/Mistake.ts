@@ -11,7 +11,7 @@ import type { AnyEndpoint } from "./Endpoint.ts"
 type Known<T> = string extends keyof T ? never : keyof T
 
 /**
- * Type nothing belongs to: one property is missing in every value, and its name is the sentence. It has the keys of `T`,
+ * A type without values: it demands a property that no value has, and whose name is the sentence. It has the keys of `T`,
  * and a name late in the alphabet, because the compiler explains the last member of a union that is most like its value.
  */
 export type Wrong<Says extends string, T> = { readonly [K in `~furrow: ${Says}` | Known<T>]: unknown }
@@ -69,11 +69,11 @@ interface OfKind {
     readonly dialog: "is a dialog. Open it with portal.open"
   }
 }
-/** Place a call is handed to: an actor of its own, or one behind a portal. */
+/** The place that a call is handed to: an actor of its own, or one behind a portal. */
 type Where = keyof OfKind
 type Kind = AnyEndpoint["kind"]
 
-/** Part a value plays. It is told apart from its sentence, because a bound that depends on itself is refused. */
+/** The kind of a value. It is a type apart from the sentence, because a bound that depends on itself is refused. */
 type RoleOf<C> = [C] extends [{ readonly "~furrow/Call": unknown; readonly definition: unknown }] ? "call"
   : [C] extends [{ readonly "~furrow/Call": unknown }] ? "contract call"
   : [C] extends [{ readonly endpoint: unknown; readonly handler: unknown }] ? "definition"

@@ -52,7 +52,7 @@ interface Named {
   /** The ones that want it alone. */
   readonly unique: number
   readonly ready: Link | undefined
-  /** Links, also those that are passed over. */
+  /** The number of links in the chain, skipped ones included. */
   readonly links: number
 }
 

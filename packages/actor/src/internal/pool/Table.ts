@@ -235,7 +235,7 @@ const open = (table: Table, phase: Phase, failures: number): Slot => {
 const start = (table: Table, failures: number, actions: Actions): void =>
   void actions.push({ _tag: "Start", slot: open(table, { _tag: "Starting" }, failures) })
 
-/** The waits grow no further than the attempts go: while another worker lives there is no last one. */
+/** Starts a worker again after a wait. Waits grow up to the number of attempts; attempts go on while another worker lives. */
 const backOff = (table: Table, { error, failures }: Row, actions: Actions): void => {
   const slot = open(table, { _tag: "Backing" }, failures)
   actions.push({ _tag: "BackOff", slot, failures: Math.min(failures, table.options.attempts), error })

@@ -225,7 +225,7 @@ const isOurs = (end: End, sent: string): boolean =>
 const isAbort = (end: End): boolean =>
   end._tag === "Signalled" && end.signal === "SIGABRT" || end._tag === "Exited" && end.code === 134
 
-/** The line that V8 writes before it aborts; a program that writes the same and is not aborted has its own end. */
+/** The line that V8 writes before it aborts. A program that writes such a line and does not abort ends as itself. */
 const outOfMemory = /^FATAL ERROR: .*out of memory/
 
 const lostOf = (state: State, lines: ReadonlyArray<string>): ActorLost => {
