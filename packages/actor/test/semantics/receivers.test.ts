@@ -282,7 +282,7 @@ describe("a receiver", () => {
       assert.deepStrictEqual([seen.items, seen.refusals.dropped], [[1, 2, 5, 7], 3])
     })))
 
-  it.effect("G131: two readers of one plain stream get every item once and in order while it decides", () =>
+  it.effect("G131: two readers of one plain stream get every item once and in order while a receiver decides", () =>
     withBob(Effect.fnUntraced(function*(bob) {
       const slow = PayloadReceiver.make(() => Effect.as(Effect.sleep(10), PayloadReceiver.drop))
       const seen = yield* uttered(bob, (stream) =>

@@ -19,7 +19,7 @@ export const outer = Actor.stream("outer", { module: import.meta.url, success: S
   Stream.orDie(Actor.streamInActor(inner()))
 )
 
-/** Kills both, waits until the number of the second one is free, and has the next process get it. */
+/** Kills the actor and its child, waits until the number of the child is free, and has the next process get it. */
 const script = `
   kill -9 $2 $1
   while [ -e /proc/$2 ]; do sleep 0.05; done

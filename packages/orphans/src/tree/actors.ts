@@ -43,7 +43,7 @@ const subprocesses = (state: typeof Doing.Type): ReadonlyArray<number> => {
 /** The mark of a subprocess that an actor waits for synchronously. */
 export const awaitedSleep = 1_000_003
 
-/** Blocks the thread, for the states that do: every second level in synchronous IO, the others without any. */
+/** Blocks the thread in the blocking states: every second level by synchronous IO, the others without IO. */
 const block = (state: typeof Doing.Type, depth: number): void => {
   if (state === "spinning") {
     for (;;) { /* for ever */ }
