@@ -145,7 +145,7 @@ describe("The table", () => {
     )
   })
 
-  it("the table has a row of its own for changed users and file capabilities", () => {
+  it("the table has a row of its own for a root that changed its user", () => {
     const changed = { ...verdict, cell: { ...cell, rights: "changed" as const } }
     const rows = matrix([verdict, changed]).split("\n").slice(2).map((row) => row.split("|")[1]!.trim())
     assert.deepStrictEqual(rows, ["root", "root that changed its user"])
