@@ -16,7 +16,7 @@ import { readAll } from "./mutants.ts"
 
 /** Seconds of CPU in which a fault is to be found, and milliseconds after which no more is tried. */
 const wantedSeconds = 10
-const limitMillis = 120_000
+const limitMillis = 60_000
 
 const root = Path.resolve(import.meta.dirname, "..")
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Actor } from "@furrow/actor"
 import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
-import { job } from "../src/actors.ts"
+import { job, never } from "../src/actors.ts"
 import { leave } from "../src/peers.ts"
 import { Brief } from "../src/services.ts"
 
@@ -42,5 +42,20 @@ describe("The end of an actor, under every schedule", () => {
       }
       const { runs } = yield* Simulation.explore(program, { seeds: 150, faults: { preempt: 0.1 }, check })
       assert.strictEqual(runs, 150)
+    }))
+
+  it.live("G72, G119: comes within its bound where the actor ends itself and a cleanup never ends", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const world = yield* Simulation.World
+        const portal = yield* Actor.startScoped("a", { expose: [leave] })
+        yield* Effect.forkChild(Effect.exit(portal.run(leave({ key: 1, cleanup: never }))))
+        yield* portal.wait
+        return yield* world.now
+      })
+      const check = ({ exit }: Simulation.Run<number, unknown>) =>
+        exit?._tag === "Success" && exit.value < 7_000 ? [] : ["it took longer than Timeouts.finalizers"]
+      const { runs } = yield* Simulation.explore(program, { seeds: 20, check })
+      assert.strictEqual(runs, 20)
     }))
 })
