@@ -163,7 +163,10 @@ export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
 
 /** G19: a failure is not masked by a cancel that comes after it. */
 export const keepsFailures: Check = ({ of }) => {
-  const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
+  // A producer runs ahead of its reader: a stream that is cancelled says so, whatever its source has failed with.
+  const called = new Map(
+    of("Called").filter(({ kind }) => kind !== "stream" && kind !== "bytes").map(({ actor, key }) => [key, actor])
+  )
   // A failure further below may still be on its way when an actor in between is cancelled.
   const own = new Set(of("Began").filter(({ actor, key }) => called.get(key) === actor).map(({ key }) => key))
   const failed = new Set(
