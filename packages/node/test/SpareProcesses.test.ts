@@ -4,6 +4,7 @@ import { Actor, ActorError, Registry } from "@furrow/actor"
 import * as NodeActor from "@furrow/node/NodeActor"
 import type { GuardMode } from "@furrow/node/NodeSpawner"
 import * as NodeSpawner from "@furrow/node/NodeSpawner"
+import * as NodeTransport from "@furrow/node/NodeTransport"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
@@ -11,6 +12,10 @@ import * as WithActors from "@furrow/testing/WithActors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { Guard } from "../src/internal/guard.ts"
+import { importModule, load } from "../src/internal/load.ts"
+import { Living, make } from "../src/internal/processes.ts"
+import { rehearseOnce } from "../src/internal/spare.ts"
 import { exit } from "./fixtures/dying.ts"
 import { process_, who } from "./fixtures/identity.ts"
 import { fixture } from "./support.ts"
@@ -191,4 +196,24 @@ describe("A spare", () => {
       process.kill(root.pid, "SIGTERM")
       yield* Processes.gone([root.pid, found], patient)
     }).pipe(Effect.scoped), 90_000)
+
+  it.live("rehearses a start to its end, which imports the module of the rehearsal each time", () =>
+    Effect.gen(function*() {
+      const guard = new Guard({ mode: "none" })
+      const native = {
+        spawner: make(guard, new Living(), { script: [], preload: [] }),
+        authenticator: undefined,
+        builtin: NodeTransport.builtin,
+        importModule
+      }
+      const module = new URL("../src/internal/rehearsed.ts", import.meta.url).href
+      const imported: Array<string> = []
+      const counted: typeof load = (exposed) => {
+        imported.push(...exposed.map(({ module }) => module))
+        return load(exposed)
+      }
+      yield* rehearseOnce({ native, load: counted, loadModule: importModule, module }, 1)
+      yield* rehearseOnce({ native, load: counted, loadModule: importModule, module }, 2)
+      assert.deepStrictEqual(imported, [`${module}?1`, `${module}?2`])
+    }))
 })

@@ -26,14 +26,19 @@ interface Options {
   readonly module: string | undefined
 }
 
-export const rehearse = async ({ load, loadModule, module, native }: Options): Promise<void> => {
-  const transports = ["unix", "tcp"].map((key) => ({ module: "furrow:node", key, settings: "/nowhere" }))
-  for (let i = 0; i < rehearsals; i++) {
-    // Another URL of the same file is another module: it is looked for, read and evaluated each time.
-    const expose = module === undefined ? [] : [{ module: `${module}?${i}`, name: rehearsedName }]
-    // A start that could not be rehearsed is only slower.
-    await Effect.runPromise(Effect.ignoreCause(rehearseStart({ native, load, loadModule, expose, transports })))
-  }
+/** Rehearses one start. Another number is another URL of the same file: it is looked for, read and evaluated each time. */
+export const rehearseOnce = ({ load, loadModule, module, native }: Options, number: number) =>
+  rehearseStart({
+    native,
+    load,
+    loadModule,
+    expose: module === undefined ? [] : [{ module: `${module}?${number}`, name: rehearsedName }],
+    transports: [{ module: "furrow:node", key: "unix", settings: "/nowhere" }]
+  })
+
+/** Does everything of a start that needs no actor. A start that cannot be rehearsed is only slower. */
+export const rehearse = async (options: Options): Promise<void> => {
+  for (let i = 0; i < rehearsals; i++) await Effect.runPromise(Effect.ignoreCause(rehearseOnce(options, i)))
   // Made when they are first looked at; an actor listens to them.
   void process.stdout
   void process.stderr
