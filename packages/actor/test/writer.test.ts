@@ -5,6 +5,8 @@ import { partBytes } from "@furrow/protocol/Departure"
 import * as Envelope from "@furrow/protocol/Envelope"
 import * as Frame from "@furrow/protocol/Frame"
 import type { Message } from "@furrow/protocol/Message"
+import * as Payload from "@furrow/protocol/Payload"
+import * as Schema from "effect/Schema"
 
 /** A connection that keeps what is written, and has as many writes of room as it is told. */
 const listening = () => {
@@ -283,5 +285,48 @@ describe("Writer", () => {
       new Writer(connection, () => {}).send(item(1, inParts(5)))
       assert.deepStrictEqual(writes.flat().map(({ _tag }) => _tag), ["Yield"])
     })
+  })
+
+  it("G250: gives the memory of a large payload back when its bytes have left, and not before", async () => {
+    const encode = (size: number) => {
+      // The first large value of a codec is not written behind.
+      const codec = Payload.codec(Schema.Uint8Array)
+      codec.encode(new Uint8Array(size))
+      const encoded = codec.encode(new Uint8Array(size).fill(7))
+      assert(encoded.ok)
+      return encoded.value
+    }
+    for (const size of [64 * 1024, 3 * 1024 * 1024]) {
+      const { connection, giveRoom, writes } = listening()
+      let hasLeft = false
+      const writer = new Writer({ ...connection, hasLeft: () => hasLeft }, (error) => {
+        throw error
+      })
+      writer.cut(64 * 1024 * 1024)
+      giveRoom(1)
+      const payload = encode(size)
+      const { length } = payload
+      writer.send({ _tag: "Return", dialog: 1, payload })
+      await turn()
+      assert.strictEqual(payload.length, length)
+      giveRoom(Infinity)
+      writer.drain()
+      assert.strictEqual(payload.length, length)
+      hasLeft = true
+      writer.send(last)
+      await turn()
+      assert.strictEqual(payload.length, 0)
+      const [heard] = writes.flat()
+      assert(size > partBytes || heard?._tag === "Return" && heard.payload.length === length)
+    }
+  })
+
+  it("G250: leaves payloads alone that others may read", async () => {
+    const { connection } = listening()
+    const writer = new Writer({ ...connection, hasLeft: () => true }, () => {})
+    const payload = new Uint8Array(64 * 1024)
+    writer.send({ _tag: "Return", dialog: 1, payload })
+    await turn()
+    assert.strictEqual(payload.length, 64 * 1024)
   })
 })

@@ -163,6 +163,8 @@ export const make = (socket: Net.Socket, reader?: Reader): Connection => {
       socket.uncork()
       return room
     },
+    // A socket that is destroyed may be in the middle of a write.
+    hasLeft: () => !socket.destroyed && socket.writableLength === 0,
     end: () => {
       if (!socket.destroyed) socket.end()
     },

@@ -124,6 +124,8 @@ export interface Next {
   readonly state: State
   /** Frames that leave now: the next part, and behind the last part of a word what waited for it. */
   readonly frames: ReadonlyArray<Parts>
+  /** The payload whose last part is among them. */
+  readonly gone?: Uint8Array | undefined
 }
 
 /** The next part of the word whose turn it is; `undefined` where there is none. */
@@ -139,7 +141,7 @@ export const next = (state: State, maxFrame: number): Next | undefined => {
   const free = large < 0 ? first.behind : first.behind.slice(0, large)
   const rest = large < 0 ? state.waiting : [...state.waiting, again(first, large)]
   const [admitted, begun] = admit({ leaving: others, waiting: rest }, maxFrame)
-  return { state: admitted, frames: [part, ...free.map(({ parts }) => parts), ...begun] }
+  return { state: admitted, frames: [part, ...free.map(({ parts }) => parts), ...begun], gone: first.tail }
 }
 
 /** The large word behind another one of its dialog. */

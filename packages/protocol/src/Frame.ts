@@ -11,6 +11,7 @@
  * @since 0.1.0
  */
 import * as Arrival from "./Arrival.ts"
+import { noteReceived } from "./internal/Memory.ts"
 import type { Violation } from "./Violation.ts"
 
 /** Default limit of one frame: 64 MiB. */
@@ -167,6 +168,7 @@ class Reading {
       else this.begun.push(begun)
     }
     if (frame === undefined) return
+    noteReceived(frame)
     if (this.frames === undefined) this.frames = [frame]
     else this.frames.push(frame)
   }
@@ -176,7 +178,11 @@ class Reading {
     if (!lent) return this.split(chunk)
     // Whole frames are copied in one step.
     const end = this.endOfWhole(chunk)
-    if (end === chunk.length) return this.split(chunk.slice())
+    if (end === chunk.length) {
+      const decoded = this.split(chunk.slice())
+      if (decoded.frames.length === 1) noteReceived(decoded.frames[0]!)
+      return decoded
+    }
     if (end > 0) {
       const { state } = this.split(chunk.slice(0, end))
       if (state._tag === "Failed") return this.ended(state)

@@ -19,6 +19,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import { carried, uncarried } from "./internal/Carried.ts"
 import * as Large from "./internal/Large.ts"
+import * as Memory from "./internal/Memory.ts"
 import { withNegativeZeros } from "./internal/NegativeZeros.ts"
 import { contains, hasOpenUnion, isOpen, onceEach, optionalAs, type Visitable } from "./internal/Open.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
@@ -186,6 +187,18 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
     return { ok: false, issue: issueOf(cause) }
   }
 }
+
+/**
+ * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader. It is
+ * empty from then on. Does nothing for any other payload.
+ */
+export const releaseWritten = Memory.releaseWritten
+
+/**
+ * The same for a payload that has been decoded, and will not be again: its frame is empty from then on, unless the value is a
+ * view of it.
+ */
+export const releaseRead = Memory.releaseReceived
 
 /** Says what `Schema` has thrown of a value, in words: also where the value contains itself or is too deep. */
 export const issueOf = explain

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Frame from "@furrow/protocol/Frame"
 import * as Payload from "@furrow/protocol/Payload"
 import { Arbitrary, Option, Schema } from "effect"
 import { setFlagsFromString } from "node:v8"
@@ -185,6 +186,49 @@ describe("A payload with large parts", () => {
     assert(encoded.ok)
     assert.isFalse(strict.decode(encoded.value).ok)
     assert.deepStrictEqual(strict.decodeEach(encoded.value)?.map(({ ok }) => ok), [false, true, true])
+  })
+})
+
+describe("The frame of a large payload", () => {
+  /** A frame as it arrives: with the payload at its end, and alone in its chunk. */
+  const arrived = (payload: Uint8Array, beside = 0) => {
+    const frame = (bytes: Uint8Array) => [...new Uint8Array(new Uint32Array([bytes.length]).buffer), ...bytes]
+    const chunk = Uint8Array.from([...frame(payload), ...beside === 0 ? [] : frame(new Uint8Array(beside))])
+    return Frame.decode(Frame.initial, chunk, undefined, undefined, true).frames[0]!
+  }
+  const encoded = <S extends Data>(schema: S, value: S["Type"]) => {
+    const codec = Payload.codec(schema)
+    codec.encode(value)
+    const written = codec.encode(value)
+    assert(written.ok)
+    return { codec, payload: written.value }
+  }
+
+  it("G250: is given back when its texts have been read, and small bytes beside them stay", () => {
+    const value = { text: large, bytes: new Uint8Array([1, 2, 3]) }
+    const { codec, payload } = encoded(Schema.Struct({ text: Text, bytes: Schema.Uint8Array }), value)
+    const frame = arrived(payload)
+    const read = codec.decode(frame)
+    assert.deepStrictEqual(read, { ok: true, value })
+    assert.isAbove(frame.length, 0)
+    Payload.releaseRead(frame)
+    assert.strictEqual(frame.length, 0)
+    assert.deepStrictEqual(read, { ok: true, value })
+  })
+
+  it("G250: stays while the value is a view of it, or another frame is beside it", () => {
+    const image = new Uint8Array(minLargeLength).fill(9)
+    const viewed = encoded(Schema.Struct({ text: Text, image: Schema.Uint8Array }), { text: large, image })
+    const frame = arrived(viewed.payload)
+    const read = viewed.codec.decode(frame)
+    Payload.releaseRead(frame)
+    assert.deepStrictEqual(read, { ok: true, value: { text: large, image } })
+    assert.isAbove(frame.length, 0)
+    const { codec, payload } = encoded(Text, large)
+    const other = arrived(payload, 10)
+    assert.isTrue(codec.decode(other).ok)
+    Payload.releaseRead(other)
+    assert.isTrue(codec.decode(other).ok)
   })
 })
 

@@ -10,6 +10,7 @@
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import * as Memory from "./Memory.ts"
 import { onceEach, optionalAs, type Visitable, withLastConversion } from "./Open.ts"
 
 /** Letters or bytes from which on a part of a payload is written behind it. */
@@ -55,6 +56,8 @@ interface Reading {
   readonly area: Uint8Array
   /** Bytes that may still be read: places that share bytes would be read over and over. */
   left: number
+  /** True when a value that is read is a view of the area. */
+  isViewed: boolean
 }
 
 /** Codecs are synchronous: the one payload that is being written or read. */
@@ -104,13 +107,17 @@ const placeOfBytes = (bytes: Uint8Array): Uint8Array => {
 const bytesOfPlace = (bytes: Uint8Array): Uint8Array => {
   if (!isPlace(bytes)) return bytes
   const view = new DataView(bytes.buffer, bytes.byteOffset, placeBytes)
-  return take(view.getUint32(4), view.getUint32(8))
+  const taken = take(view.getUint32(4), view.getUint32(8))
+  reading!.isViewed = true
+  return taken
 }
 
 const placeOfText = (text: string): string => {
   if (text.length < minLargeLength && !text.startsWith(textMark)) return text
   if (!text.isWellFormed()) writing!.isWhole = false
-  const { at, size } = put(utf8.encode(text))
+  const bytes = utf8.encode(text)
+  Memory.noteWritten(bytes)
+  const { at, size } = put(bytes)
   return `${textMark}${at}:${size}`
 }
 
@@ -188,7 +195,11 @@ export const write = (encode: () => Uint8Array): Written => {
     for (const part of mine.parts) {
       bytes.set(part, at)
       at += part.length
+      // Bytes that the engine made of a text have no other use.
+      Memory.releaseWritten(part)
     }
+    // A payload inside of another one is a part of it.
+    if (outer === undefined) Memory.noteWritten(bytes)
     return { own, bytes, isWhole: mine.isWhole }
   } finally {
     writing = outer
@@ -198,13 +209,15 @@ export const write = (encode: () => Uint8Array): Written => {
 /** How often the bytes behind a payload may be read: a union tries several members. */
 const maxReads = 8
 
-/** Reads by a schema with places; its large bytes are views of `area`. */
+/** Reads by a schema with places; its large bytes are views of `area`, which then is not given back. */
 export const read = <A>(area: Uint8Array, decode: () => A): A => {
   const outer = reading
-  reading = { area, left: area.length * maxReads }
+  const mine: Reading = { area, left: area.length * maxReads, isViewed: false }
+  reading = mine
   try {
     return decode()
   } finally {
     reading = outer
+    if (mine.isViewed) Memory.keepReceived(area)
   }
 }

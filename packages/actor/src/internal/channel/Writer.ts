@@ -15,6 +15,7 @@ import * as Departure from "@furrow/protocol/Departure"
 import * as Envelope from "@furrow/protocol/Envelope"
 import { Outbox, type Parts, sizeOf } from "@furrow/protocol/Frame"
 import { type Message, words } from "@furrow/protocol/Message"
+import * as Payload from "@furrow/protocol/Payload"
 import { eventLoop, type Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { Connection } from "../transport/Transport.ts"
@@ -24,6 +25,9 @@ const flushThresholdBytes = 1024
 
 /** Bytes that wait for room. Above them no dialog begins, because its payload would only wait, too. */
 const maxQueuedBytes = 256 * 1024
+
+/** Payloads from here on give their memory back when they have left. */
+const minReleasedBytes = 8 * 1024
 
 type Flow = "room" | "full" | "closed"
 
@@ -54,6 +58,8 @@ export class Writer {
   private departure = Departure.initial
   /** The largest frame of a peer that reads parts. */
   private cutFor: number | undefined
+  /** Large payloads that the connection was given, and may still be reading. */
+  private readonly given: Array<Uint8Array> = []
   /** The last word of this actor, which follows whatever is still queued. */
   private bye: Parts | undefined
 
@@ -136,11 +142,28 @@ export class Writer {
       this.queued += size
       return false
     }
-    this.outbox.push(parts)
+    this.collect(parts)
     this.pending += size
     if (this.pending < flushThresholdBytes) this.schedule()
     else this.flush()
     return true
+  }
+
+  private collect(parts: Parts): void {
+    this.outbox.push(parts)
+    if (parts.tail !== undefined) this.note(parts.tail)
+  }
+
+  /** This payload is given to the connection as a whole. */
+  private note(payload: Uint8Array): void {
+    if (payload.length >= minReleasedBytes && this.connection.hasLeft !== undefined) this.given.push(payload)
+  }
+
+  /** Gives back the memory of payloads that have left. */
+  private release(): void {
+    if (this.given.length === 0 || !this.connection.hasLeft!()) return
+    for (const payload of this.given) Payload.releaseWritten(payload)
+    this.given.length = 0
   }
 
   /** Collects the next part of a large word, and the words that waited for its last part. */
@@ -149,7 +172,8 @@ export class Writer {
     const next = Departure.next(this.departure, this.cutFor)
     if (next === undefined) return
     this.departure = next.state
-    for (const parts of next.frames) this.outbox.push(parts)
+    for (const parts of next.frames) this.collect(parts)
+    if (next.gone !== undefined) this.note(next.gone)
     if (this.bye === undefined || !Departure.isEmpty(this.departure)) return
     this.outbox.push(this.bye)
     this.bye = undefined
@@ -181,9 +205,10 @@ export class Writer {
   drain(): void {
     if (this.flow !== "full") return
     this.flow = "room"
+    this.release()
     this.unread = 0
     for (const lane of [this.control, this.data]) {
-      for (const parts of lane) this.outbox.push(parts)
+      for (const parts of lane) this.collect(parts)
       lane.length = 0
     }
     this.queued = 0
@@ -250,6 +275,7 @@ export class Writer {
     this.unsentStarts.length = 0
     try {
       if (!this.connection.write(this.outbox.take())) this.flow = "full"
+      this.release()
     } catch (error) {
       this.flow = "closed"
       this.giveUp()

@@ -10,6 +10,7 @@ import * as Credit from "@furrow/protocol/Credit"
 import type * as Dialog from "@furrow/protocol/Dialog"
 import * as Protocol from "@furrow/protocol/Failure"
 import type * as Message from "@furrow/protocol/Message"
+import * as Payload from "@furrow/protocol/Payload"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
@@ -119,7 +120,9 @@ export class Dispatcher {
       const refusal = this.refusal(start, handler)
       if (refusal !== undefined) return refused(refusal)
       const payload = codecs(handler!.endpoint).payload.decode(start.payload)
-      return payload.ok ? payload : refused({ _tag: "PayloadInvalid", part: "payload", issue: payload.issue })
+      if (!payload.ok) return refused({ _tag: "PayloadInvalid", part: "payload", issue: payload.issue })
+      Payload.releaseRead(start.payload)
+      return payload
     } catch (defect) {
       return refused({ _tag: "Defect", boxed: box(defect, this.env.self), others: [], ending: false })
     }

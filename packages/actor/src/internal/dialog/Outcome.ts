@@ -5,6 +5,7 @@
  */
 import type * as Dialog from "@furrow/protocol/Dialog"
 import * as Failure from "@furrow/protocol/Failure"
+import * as Payload from "@furrow/protocol/Payload"
 import { describe } from "@furrow/protocol/Violation"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -41,7 +42,11 @@ export const outcome = (
   switch (settled._tag) {
     case "Return": {
       const decoded = codecs(endpoint).success.decode(settled.payload)
-      return decoded.ok ? Effect.succeed(decoded.value) : Effect.fail(
+      if (decoded.ok) {
+        Payload.releaseRead(settled.payload)
+        return Effect.succeed(decoded.value)
+      }
+      return Effect.fail(
         new PayloadInvalid({
           actor: channel.peer,
           side: "callee",

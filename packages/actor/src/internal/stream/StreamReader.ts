@@ -10,7 +10,7 @@
  * @since 0.1.0
  */
 import type * as Message from "@furrow/protocol/Message"
-import type * as Payload from "@furrow/protocol/Payload"
+import * as Payload from "@furrow/protocol/Payload"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -372,6 +372,7 @@ export class StreamReader {
     if (chunk === undefined) return false
     const decoded = this.options.items.decode(chunk.payload)
     this.mixed = !decoded.ok || decoded.value.length === 0
+    if (!this.mixed) Payload.releaseRead(chunk.payload)
     this.decoded = decoded.ok && !this.mixed
       ? decoded.value
       : this.apart(chunk, decoded.ok ? "an empty chunk" : decoded.issue)

@@ -57,6 +57,10 @@ export interface Connection {
   readonly start: (handlers: ConnectionHandlers) => void
   /** Queues the chunks in order; `false` when full. The connection owns the bytes from here on. */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
+  /**
+   * True when the bytes of every write have been copied or sent, so that the memory of the chunks may be used again. Without it, written chunks are left to the garbage collection.
+   */
+  readonly hasLeft?: (() => boolean) | undefined
   /** Sends the queued bytes, then ends our half. */
   readonly end: () => void
   /** Ends both halves at once; queued bytes are lost. */
