@@ -15,5 +15,6 @@ export type { Created, Held, Lease, Page, Token } from "./internal/leases/Driver
 export { elect, Leadership } from "./internal/leases/Elect.ts"
 export { layerLeases, Leases } from "./internal/leases/Leases.ts"
 export type { LeasesOptions } from "./internal/leases/Leases.ts"
-export { layer as layerDriverMemory } from "./internal/leases/MemoryDriver.ts"
+export { layer as layerDriverMemory, make as makeDriver } from "./internal/leases/MemoryDriver.ts"
+export type { DriverOptions } from "./internal/leases/MemoryDriver.ts"
 export type { Entry } from "./internal/settings/ActorRef.ts"

@@ -233,6 +233,6 @@ export const builtin = (data: PortableData): Builtin | undefined => {
         return Drivers.tls(place, files)
       }
     default:
-      return (settings) => Drivers.tcp(JSON.parse(settings) as Place)
+      return (settings) => Drivers.tcp(settings === "" ? TcpSocket.loopback : JSON.parse(settings) as Place)
   }
 }

@@ -14,6 +14,24 @@ export interface Keys {
 
 export const start = (last: Token = 0): Keys => ({ leases: new Map(), held: new Map(), last })
 
+interface Saved {
+  readonly now: number
+  readonly last: Token
+  readonly leases: ReadonlyArray<readonly [id: string, until: number]>
+  readonly held: ReadonlyArray<Held>
+}
+
+export const save = ({ held, last, leases }: Keys, now: number): string =>
+  JSON.stringify({ now, last, leases: Array.from(leases), held: Array.from(held.values()) } satisfies Saved)
+
+/** A state of a clock that has begun again since then keeps its tokens alone. Nonsense throws. */
+export const restore = (text: string | undefined, now: number): Keys => {
+  if (text === undefined || text === "") return start()
+  const { held, last, leases, now: then } = JSON.parse(text) as Saved
+  if (then > now) return start(last)
+  return expire({ last, leases: new Map(leases), held: new Map(held.map((one) => [one.key, one])) }, now)
+}
+
 /** Without the leases that have expired, and without their keys. */
 export const expire = (keys: Keys, now: number): Keys => {
   const leases = new Map(Array.from(keys.leases).filter(([, until]) => until > now))

@@ -3,6 +3,7 @@
  *
  * @since 0.2.0
  */
+import { described } from "@furrow/protocol/Described"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,41 +12,72 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { monotonicMillis } from "../settings/Timeouts.ts"
-import { DiscoveryDriver, type Token } from "./Driver.ts"
+import { DiscoveryDriver, DiscoveryDriverError } from "./Driver.ts"
 import * as Keys from "./Keys.ts"
 
 /** Changes that may wait for a watcher that is slow: one hint is as good as many. */
 const waitingHints = 1
 
-export interface MemoryOptions {
-  /** No token that it gives is smaller. */
-  readonly last?: Token | undefined
+/**
+ * The state of an engine in one process, where it outlives the process, and its clock.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface DriverOptions {
+  /** Told the whole state before each answer that depends on it. If it throws, nothing has changed. Default: it is lost. */
+  readonly save?: ((state: string) => void) | undefined
+  /** The state that was saved last. Leases in it go on, unless its clock has begun again since. */
+  readonly restored?: string | undefined
+  /** Milliseconds of a clock that only goes forward, for all processes that save and restore. Default: the Clock. */
+  readonly now?: (() => number) | undefined
 }
 
-/** Expires leases by the Clock; what it holds goes with the Scope. */
-export const make = (options: MemoryOptions = {}): Effect.Effect<DiscoveryDriver["Service"], never, Scope.Scope> =>
+/**
+ * Makes an engine that lives in this process until the Scope closes. With a place to save its state, another process can go on
+ * where this one has ended.
+ *
+ * @example
+ * ```ts
+ * let saved = ""
+ * const create = Effect.gen(function*() {
+ *   const driver = yield* Discovery.makeDriver({ restored: saved, save: (state) => { saved = state } })
+ *   const lease = { id: "tree-1", ttlMillis: 15_000 }
+ *   yield* driver.renew(lease)
+ *   return yield* driver.create("billing", "at home", lease)
+ * })
+ * yield* Effect.scoped(create) // { _tag: "Granted", token: 1 }
+ * yield* Effect.scoped(create) // { _tag: "Granted", token: 2 }
+ * ```
+ * @category constructors
+ * @since 0.2.0
+ */
+export const make = (options: DriverOptions = {}): Effect.Effect<DiscoveryDriver["Service"], never, Scope.Scope> =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
-    const now = () => monotonicMillis(clock)
+    const now = options.now ?? (() => monotonicMillis(clock))
     const hints = yield* PubSub.unbounded<string>()
     yield* Effect.addFinalizer(() => PubSub.shutdown(hints))
-    let keys = Keys.start(options.last)
+    let keys = Keys.restore(options.restored, now())
     const become = (next: Keys.Keys): Effect.Effect<void> => {
       const changed = Keys.changed(keys, next)
+      if (next !== keys) options.save?.(Keys.save(next, now()))
       keys = next
       return Effect.forEach(changed, (key) => PubSub.publish(hints, key), { discard: true })
     }
-    const step = <A>(change: () => readonly [Keys.Keys, A]): Effect.Effect<A> =>
+    const step = <A>(change: () => readonly [Keys.Keys, A]): Effect.Effect<A, DiscoveryDriverError> =>
       Effect.suspend(() => {
         const [next, answer] = change()
         return Effect.as(become(next), answer)
-      })
+      }).pipe(
+        Effect.catchDefect((cause) => Effect.fail(new DiscoveryDriverError({ reason: described(cause), cause })))
+      )
     const looked = step(() => [Keys.expire(keys, now()), undefined])
     // One sleep until the next expiry: watchers hear of a lease that nothing else asks about.
     const sweep = Effect.forever(Effect.suspend(() => {
       const next = Keys.nextExpiry(keys)
       const millis = next === undefined ? idleMillis : Math.min(idleMillis, Math.max(1, next - now()))
-      return Effect.andThen(Effect.sleep(millis), looked)
+      return Effect.andThen(Effect.sleep(millis), Effect.ignore(looked))
     }))
     yield* Effect.forkScoped(sweep)
     return {

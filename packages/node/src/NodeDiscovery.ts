@@ -1,0 +1,44 @@
+/**
+ * Names that the programs of one user share on this machine, without a daemon and without an engine.
+ *
+ * @since 0.2.0
+ */
+import { optional } from "@furrow/actor/ActorProcess"
+import type { OptionalLayer } from "@furrow/actor/ActorRuntime"
+import { DiscoveryDriver } from "@furrow/actor/Discovery"
+import * as Layer from "effect/Layer"
+import * as Path from "node:path"
+import * as HostDriver from "./internal/hostDriver.ts"
+import * as RuntimeFolder from "./internal/runtimeFolder.ts"
+
+/**
+ * The folder in which the programs of this user meet. Default: `$XDG_RUNTIME_DIR/furrow`, or `furrow-<uid>` among the temporary
+ * files.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface HostOptions {
+  readonly folder?: string | undefined
+}
+
+/**
+ * An engine for all programs of this user on this machine: `NodeDiscovery.layerHost`, or
+ * `NodeDiscovery.layerHost({ folder: "/run/shop" })`. Not on Windows.
+ *
+ * The first program holds the names and answers the others by a socket that no other user can open. When it ends, also by
+ * `kill -9`, another goes on with what was held: the state is written before each answer.
+ *
+ * @example
+ * ```ts
+ * const leases = Discovery.layerLeases().pipe(Layer.provide(NodeDiscovery.layerHost))
+ * yield* Effect.provide(Discovery.elect("billing")(Effect.succeed(42)), leases) // 42
+ * ```
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerHost: OptionalLayer<HostOptions, DiscoveryDriver> = optional(
+  ({ folder }: HostOptions) =>
+    Layer.effect(DiscoveryDriver, HostDriver.make(Path.join(RuntimeFolder.runtimeFolder(folder), "host"))),
+  {}
+)

@@ -1,0 +1,143 @@
+/**
+ * The names of one user on this machine, without a daemon: the first process that binds the socket holds them, the others ask.
+ *
+ *   first process      binds host/keys.sock, keeps the keys, writes host/keys.json before each answer
+ *   other processes    dial it; when its connection ends one of them binds, and goes on with what was written
+ *
+ * Times are of the clock of the machine, which all processes share; a state from before a reboot keeps its tokens alone.
+ */
+import { type DiscoveryDriver, DiscoveryDriverError, makeDriver } from "@furrow/actor/Discovery"
+import type { Connection, Listener, TransportError } from "@furrow/actor/Transport"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as HostLines from "./hostLines.ts"
+import * as RuntimeFolder from "./runtimeFolder.ts"
+import * as UnixSocket from "./unixSocket.ts"
+
+type Driver = DiscoveryDriver["Service"]
+
+const now = (): number => Number(process.hrtime.bigint() / 1_000_000n)
+
+/** A process that was bound before us may be in the middle of an answer: so long (milliseconds) until its state is read. */
+const lastAnswerMillis = 50
+const attempts = 10
+const againMillis = 20
+
+const pause = (millis: number): Effect.Effect<void> =>
+  Effect.callback<void>((resume) => {
+    const timer = setTimeout(() => resume(Effect.void), millis)
+    return Effect.sync(() => clearTimeout(timer))
+  })
+
+interface Backend {
+  readonly driver: Driver
+  readonly isOpen: () => boolean
+  readonly close: () => void
+}
+
+const failed = (cause: unknown): DiscoveryDriverError =>
+  new DiscoveryDriverError({ reason: (cause as Error).message, cause })
+
+/** The file of a socket that is ours, and of no other process that has bound it since. */
+const inodeOf = (path: string): number | undefined => Fs.lstatSync(path, { throwIfNoEntry: false })?.ino
+
+const keep = (folder: string, path: string, scope: Scope.Scope) =>
+  Effect.gen(function*() {
+    const guests = new Set<Connection>()
+    const kept: { driver?: Driver } = {}
+    const serve = (connection: Connection) => {
+      if (kept.driver === undefined) return
+      HostLines.answer(kept.driver, connection, () => guests.delete(connection))
+    }
+    const listener: Listener = yield* UnixSocket.listen(folder, path, (connection) => {
+      guests.add(connection)
+      serve(connection)
+    })
+    const own = inodeOf(path)
+    let isOpen = true
+    const close = () => {
+      if (!isOpen) return
+      isOpen = false
+      // The file of another process stays where it is.
+      if (inodeOf(path) === own) listener.close()
+      for (const guest of guests) guest.destroy()
+    }
+    const file = Path.join(folder, "keys.json")
+    const save = (state: string) => {
+      if (inodeOf(path) !== own) {
+        close()
+        throw new Error("another process holds the names of this host: the next question goes there")
+      }
+      const next = `${file}.${process.pid}`
+      Fs.writeFileSync(next, state, { mode: 0o600 })
+      Fs.renameSync(next, file)
+    }
+    const written = Effect.suspend(() => {
+      if (!Fs.existsSync(file)) return Effect.succeed(undefined)
+      return Effect.map(pause(lastAnswerMillis), () => Fs.readFileSync(file, "utf8"))
+    })
+    const restored = yield* written
+    const made = yield* Scope.provide(makeDriver({ now, save, restored }), scope)
+    kept.driver = made
+    // Those that came before it knew what to answer.
+    for (const connection of guests) serve(connection)
+    yield* Scope.addFinalizer(scope, Effect.sync(close))
+    return { driver: made, isOpen: () => isOpen, close }
+  }).pipe(Effect.uninterruptible)
+
+const join = (path: string): Effect.Effect<Backend, TransportError> => Effect.map(UnixSocket.dial(path), HostLines.ask)
+
+/** Asks the process that is bound, or is it: whichever works first. */
+const find = (folder: string, scope: Scope.Scope): Effect.Effect<Backend, DiscoveryDriverError> => {
+  const path = Path.join(folder, "keys.sock")
+  const once = Effect.catch(join(path), (error) =>
+    error.gone
+      ? Effect.andThen(
+        Effect.try({ try: () => RuntimeFolder.prepare(folder), catch: (error) => error as TransportError }),
+        keep(folder, path, scope)
+      )
+      : Effect.fail(error))
+  const again = (left: number): Effect.Effect<Backend, DiscoveryDriverError> =>
+    Effect.catch(once as Effect.Effect<Backend, TransportError>, (error) =>
+      // Another process was faster: it is asked.
+      left > 0 ? Effect.andThen(pause(againMillis), again(left - 1)) : Effect.fail(failed(error)))
+  return again(attempts)
+}
+
+export const make = (folder: string): Effect.Effect<Driver, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const one = Semaphore.makeUnsafe(1)
+    let current: { readonly backend: Backend; readonly scope: Scope.Closeable } | undefined
+    const leave = Effect.suspend(() => {
+      if (current === undefined) return Effect.void
+      const { backend, scope } = current
+      current = undefined
+      backend.close()
+      return Scope.close(scope, Exit.void)
+    })
+    yield* Effect.addFinalizer(() => leave)
+    const backend = one.withPermits(1)(Effect.gen(function*() {
+      if (current?.backend.isOpen() === true) return current.backend
+      yield* leave
+      const own = yield* Scope.fork(scope)
+      const found = yield* Effect.onError(find(folder, own), () => Scope.close(own, Exit.void))
+      current = { backend: found, scope: own }
+      return found
+    }))
+    const through = <A>(question: (driver: Driver) => Effect.Effect<A, DiscoveryDriverError>) =>
+      Effect.flatMap(backend, ({ driver }) => question(driver))
+    return {
+      create: (key, value, lease) => through((driver) => driver.create(key, value, lease)),
+      renew: (lease) => through((driver) => driver.renew(lease)),
+      remove: (key, token) => through((driver) => driver.remove(key, token)),
+      get: (key) => through((driver) => driver.get(key)),
+      list: (prefix, after) => through((driver) => driver.list(prefix, after)),
+      changes: (prefix) => Stream.unwrap(Effect.map(backend, ({ driver }) => driver.changes(prefix)))
+    }
+  })

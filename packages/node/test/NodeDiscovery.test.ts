@@ -1,0 +1,133 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as NodeDiscovery from "@furrow/node/NodeDiscovery"
+import * as DriverSuite from "@furrow/testing/DriverSuite"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { fixture } from "./support.ts"
+
+const driver = (folder: string) => DriverSuite.fromLayer(NodeDiscovery.layerHost({ folder }))
+
+/** A folder that goes when its users are gone. */
+const folder = Folder.make()
+
+describe.skipIf(process.platform === "win32")("The names of a host", () => {
+  describe("as the process has them that came first", () => {
+    for (const { run, title } of DriverSuite.contract(Effect.flatMap(folder, driver))) it.live(title, () => run)
+  })
+
+  describe("as another process asks for them", () => {
+    const asked = Effect.gen(function*() {
+      const at = yield* folder
+      const first = yield* driver(at)
+      yield* first.get("anything")
+      return yield* driver(at)
+    })
+    for (const { run, title } of DriverSuite.contract(asked)) it.live(title, () => run)
+  })
+
+  it.live("G277: are open to their user alone", () =>
+    Effect.gen(function*() {
+      const at = yield* folder
+      const first = yield* driver(at)
+      yield* first.renew({ id: "a", ttlMillis: 60_000 })
+      const host = Path.join(at, "host")
+      const modes = [host, ...Fs.readdirSync(host).map((name) => Path.join(host, name))].map((path) =>
+        `${Path.basename(path)} ${(Fs.statSync(path).mode & 0o777).toString(8)}`
+      )
+      assert.deepStrictEqual(modes, ["host 700", "keys.json 600", "keys.sock 600"])
+    }))
+
+  it.live("G277: are held on when the process that had them ends", () =>
+    Effect.gen(function*() {
+      const at = yield* folder
+      const scope = yield* Scope.make()
+      const first = yield* Scope.provide(driver(at), scope)
+      yield* first.renew({ id: "first", ttlMillis: 60_000 })
+      const second = yield* driver(at)
+      const lease = { id: "second", ttlMillis: 60_000 }
+      assert.isFalse(yield* second.renew(lease))
+      const created = yield* second.create("key", "value", lease)
+      assert(created._tag === "Granted")
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(yield* Effect.retry(second.renew(lease), { times: 5 }))
+      const held = yield* second.get("key")
+      assert.deepStrictEqual(held, Option.some({ key: "key", value: "value", token: created.token, lease: "second" }))
+      const third = yield* driver(at)
+      const taken = yield* third.create("key", "other", { id: "first", ttlMillis: 60_000 })
+      assert.strictEqual(taken._tag, "Taken")
+    }))
+})
+
+/** Programs that want to lead, and the resource that their leader writes to. */
+const electors = (count: number, ttlMillis: number) =>
+  Effect.gen(function*() {
+    const at = yield* folder
+    const resource = Path.join(at, "resource")
+    Fs.writeFileSync(resource, "")
+    const args = [at, resource, String(ttlMillis)]
+    return yield* Effect.forEach(
+      Array.from({ length: count }),
+      () => Program.start(fixture("mains/elector.ts"), { args }),
+      { concurrency: "unbounded" }
+    )
+  })
+
+const tokenOf = ({ stdout }: Program.Program) => Number(/leads (\d+)(?![^]*leads)/.exec(stdout())?.[1] ?? 0)
+
+/** The program that leads with a larger token than `before`. */
+const leaderAfter = (programs: ReadonlyArray<Program.Program>, before = 0) =>
+  Eventually.holds("one of them leads", () => programs.find((program) => tokenOf(program) > before), {
+    within: "60 seconds"
+  })
+
+describe.skipIf(process.platform === "win32")("Programs of one host that want to lead", () => {
+  it.live(
+    "G275, G277: have another leader with a larger token when theirs is killed, also where it held the names",
+    () =>
+      Effect.gen(function*() {
+        let programs = yield* electors(3, 2_000)
+        let token = 0
+        while (programs.length > 0) {
+          const leader = yield* leaderAfter(programs, token)
+          token = tokenOf(leader)
+          programs = programs.filter((program) => program !== leader)
+          assert.isTrue(programs.every((program) => tokenOf(program) < token))
+          yield* leader.signal("SIGKILL")
+          yield* leader.ended()
+        }
+      }),
+    120_000
+  )
+
+  it.live("G276: have a leader that was frozen write nothing behind its successor", () =>
+    Effect.gen(function*() {
+      // The one that holds the names is another program: it goes on.
+      const at = yield* folder
+      const resource = Path.join(at, "resource")
+      Fs.writeFileSync(resource, "")
+      const holder = yield* driver(at)
+      yield* holder.get("anything")
+      const args = [at, resource, "1000"]
+      const first = yield* Program.start(fixture("mains/elector.ts"), { args })
+      const token = tokenOf(yield* leaderAfter([first]))
+      const second = yield* Program.start(fixture("mains/elector.ts"), { args })
+      yield* second.says(/up/)
+      yield* first.signal("SIGSTOP")
+      assert.isAbove(tokenOf(yield* leaderAfter([second], token)), token)
+      yield* second.says(/written/)
+      const before = first.stdout().length
+      yield* first.signal("SIGCONT")
+      yield* first.says(/stops/, { within: "30 seconds" })
+      assert.notInclude(first.stdout().slice(before), "written")
+      assert.notInclude(second.stdout(), "stops")
+      const highest = Fs.readFileSync(resource, "utf8").trim().split("\n").map(Number)
+      assert.deepStrictEqual(highest, highest.toSorted((a, b) => a - b))
+    }), 120_000)
+})
