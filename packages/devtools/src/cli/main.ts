@@ -3,7 +3,11 @@
  *
  * Exit codes: 0 nothing is stuck, 1 a wrong command line, 3 something is stuck, 4 there is no such tree.
  */
-import * as NodeServices from "@effect/platform-node/NodeServices"
+import * as NodeChildProcessSpawner from "@effect/platform-node/NodeChildProcessSpawner"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeStdio from "@effect/platform-node/NodeStdio"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as Command from "effect/cli/Command"
@@ -12,6 +16,7 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Console from "effect/Console"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Trees from "../client/Trees.ts"
 import * as Findings from "../why/Findings.ts"
@@ -109,8 +114,13 @@ const furrow = Command.make("furrow").pipe(
   Command.withSubcommands([tree, why])
 )
 
+const services = NodeChildProcessSpawner.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, NodeStdio.layer, NodeTerminal.layer))
+)
+
 const program = Command.run(furrow, { version: "0.2.0" }).pipe(
-  Effect.provide([NodeServices.layer, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })])
+  // Each by itself: the rest of the platform takes as long to load as everything else here.
+  Effect.provide([services, CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] })])
 )
 
 void Effect.runPromise(program as Effect.Effect<void, unknown>).catch(() => {

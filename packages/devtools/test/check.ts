@@ -1,0 +1,200 @@
+/**
+ * `npm run devtools-check`: what the command `furrow` promises, each row a line that passes or fails. It uses the built packages,
+ * and says which rows of the design are not built.
+ *
+ * Speed is a ratio to a bare start of Node in the same run. A busy machine makes rows 3, 6 and 17 fail: run them alone.
+ */
+import { Actor } from "@furrow/actor"
+import { NodeActor } from "@furrow/node"
+import * as NodeInspect from "@furrow/node/NodeInspect"
+import * as Effect from "effect/Effect"
+import * as ChildProcess from "node:child_process"
+import { once } from "node:events"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+import { doze } from "./fixtures/actors.ts"
+
+const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-devtools-"))
+
+interface Answer {
+  readonly code: number | null
+  readonly text: string
+  readonly millis: number
+}
+
+const run = (...args: ReadonlyArray<string>): Answer => {
+  const begin = performance.now()
+  const { status, stderr, stdout } = ChildProcess.spawnSync(process.execPath, args, { encoding: "utf8" })
+  return { code: status, text: stdout + stderr, millis: performance.now() - begin }
+}
+
+const furrow = (...args: ReadonlyArray<string>): Answer => run(pathOf("../dist/furrow.js"), ...args)
+
+const median = (all: ReadonlyArray<number>): number => all.toSorted((a, b) => a - b)[all.length >> 1]!
+
+/** Milliseconds that a tree has to come into its trouble. */
+const patience = 60_000
+
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
+
+/** Runs a tree in one kind of trouble, and looks at it. */
+const inTree = async (
+  args: ReadonlyArray<string>,
+  ready: string,
+  look: (pid: string) => Promise<ReadonlyArray<string>> | ReadonlyArray<string>
+): Promise<ReadonlyArray<string>> => {
+  const child = ChildProcess.spawn(process.execPath, [pathOf("./fixtures/main.ts"), ...args], {
+    stdio: ["ignore", "pipe", "inherit"]
+  })
+  try {
+    const signal = AbortSignal.timeout(patience)
+    let said = ""
+    while (!said.includes(`${ready}\n`)) said += String((await once(child.stdout, "data", { signal }))[0])
+    await pause(2500)
+    return await look(String(child.pid))
+  } finally {
+    const ended = once(child, "exit")
+    child.kill("SIGTERM")
+    await ended
+  }
+}
+
+const wants = (text: string, ...parts: ReadonlyArray<RegExp | string>): ReadonlyArray<string> =>
+  parts.filter((part) => typeof part === "string" ? !text.includes(part) : !part.test(text))
+    .map((part) => `no ${part} in ${JSON.stringify(text)}`)
+
+const hasCode = ({ code }: Answer, wanted: number): ReadonlyArray<string> =>
+  code === wanted ? [] : [`exit code ${code}`]
+
+/** A figure beside its bound. */
+const atMost = (what: string, value: number, bound: number): ReadonlyArray<string> => {
+  process.stdout.write(`      ${what} ${value.toFixed(2)}, at most ${bound}\n`)
+  return value <= bound ? [] : [`${what} ${value.toFixed(2)} is above ${bound}`]
+}
+
+const deadlock = () =>
+  inTree(["deadlock"], "ready", (pid) => {
+    const first = furrow("why", pid)
+    const ratios = Array.from({ length: 9 }, () => furrow("why", pid).millis / run("-e", "0").millis)
+    return [
+      ...hasCode(first, 3),
+      ...wants(first.text, "(likely)", /a \(\d+\) in transfer/, /b \(\d+\) in transfer/, /actors\.ts:\d+/, "in count"),
+      ...atMost("a warm look to a bare start of Node:", median(ratios), 6)
+    ]
+  })
+
+const readers = () =>
+  inTree(["readers"], "ready", (pid) => {
+    const seen = furrow("why", pid)
+    return [...hasCode(seen, 3), ...wants(seen.text, "(certain)", /in talk reads from echo/, /in echo reads from echo/)]
+  })
+
+const sleepers = () => inTree(["sleepers"], "ready", (pid) => hasCode(furrow("why", pid), 0))
+
+const actors = 20
+
+const many = () =>
+  inTree(["many", String(actors)], "all", (pid) => {
+    furrow("tree", pid)
+    const seen = furrow("tree", pid)
+    const pids = Array.from(seen.text.matchAll(/^\s*\S+\s+(\d+)/gm), ([, found]) => Number(found))
+    process.stdout.write(`      ${pids.length} processes in ${Math.round(seen.millis)} ms\n`)
+    return [
+      ...pids.length === actors + 3 ? [] : [`${pids.length} processes are shown`],
+      ...pids.filter((found) => !Fs.existsSync(`/proc/${found}`)).map((found) => `process ${found} does not exist`),
+      ...wants(seen.text, "computes, and does not answer")
+    ]
+  })
+
+const blocked = async () => [
+  ...await inTree(["fifo", Path.join(folder, "pipe")], "ready", (pid) => {
+    const seen = furrow("why", pid)
+    return [...hasCode(seen, 3), ...wants(seen.text, /BLOCKED \(likely\) a /)]
+  }),
+  ...await inTree(["child"], "ready", (pid) => {
+    const seen = furrow("why", pid)
+    return [...hasCode(seen, 3), ...wants(seen.text, /BLOCKED \(likely\) a /, "sleep 600")]
+  })
+]
+
+const cpuMillis = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+/** The processor time that a parent takes for the start and the end of an actor. */
+const start = (observe: "look" | "off") =>
+  Effect.runPromise(Effect.provide(
+    Effect.gen(function*() {
+      const before = cpuMillis()
+      yield* Effect.scoped(Actor.startScoped("one", { expose: [doze] }))
+      return cpuMillis() - before
+    }),
+    NodeActor.layer({ observe })
+  ))
+
+const costs = async () => {
+  const taken: Record<"look" | "off", Array<number>> = { look: [], off: [] }
+  await start("look")
+  for (let i = 0; i < 30; i++) {
+    for (const level of i % 2 === 0 ? ["look", "off"] as const : ["off", "look"] as const) {
+      taken[level].push(await start(level))
+    }
+  }
+  return atMost("a parent's processor time for a start, look to off:", median(taken.look) / median(taken.off), 1.03)
+}
+
+const dialogs = 10_000
+
+const crowded = () =>
+  inTree(["calls", String(dialogs)], "ready", (pid) =>
+    Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+      const observer = yield* NodeInspect.observe(Number(pid), { within: "20 seconds" })
+      yield* observer.snapshot
+      yield* observer.snapshot
+      const { channels, process: measured } = yield* observer.snapshot
+      const open = channels.reduce((sum, channel) => sum + channel.dialogs.length, 0)
+      // The first look at fibers reads the list of scripts, once in the life of the actor.
+      yield* observer.fibers
+      yield* observer.snapshot
+      yield* observer.fibers
+      const later = (yield* observer.snapshot).process!.loopDelayMillis
+      return [
+        ...open >= dialogs ? [] : [`${open} dialogs are shown`],
+        ...atMost("milliseconds that a snapshot held the loop:", measured!.loopDelayMillis, 50),
+        ...atMost("milliseconds that a look at the fibers held it:", later, 50)
+      ]
+    }))))
+
+const rows: ReadonlyArray<readonly [name: string, check: () => Promise<ReadonlyArray<string>>]> = [
+  ["1  a deadlock over two processes is named, and fast", deadlock],
+  ["2  a dialog whose ends both read is certain", readers],
+  ["2  two actors that sleep in calls to each other: exit code 0", sleepers],
+  [`3  a tree of ${actors + 2} actors with one in a loop is complete`, many],
+  ["5  an actor in a system call is named, with its child", blocked],
+  ["6  being observable costs a start nothing", costs],
+  [`17 ${dialogs} open dialogs`, crowded]
+]
+
+const unbuilt = [
+  "4  furrow stack",
+  "7  the recorder",
+  "8 to 14  the debugger and the page",
+  "15 telemetry",
+  "16 is npm run attack -- --only observer"
+]
+
+const [only = ""] = process.argv.slice(2)
+let failed = 0
+for (const [name, check] of rows.filter(([name]) => name.startsWith(only))) {
+  const problems = await check().catch((error: unknown) => [String(error)])
+  failed += problems.length === 0 ? 0 : 1
+  process.stdout.write(`${problems.length === 0 ? "ok    " : "FAILED"} ${name}\n`)
+  for (const problem of problems) process.stdout.write(`       ${problem}\n`)
+}
+for (const name of unbuilt) process.stdout.write(`-      ${name}\n`)
+Fs.rmSync(folder, { recursive: true, force: true })
+process.exit(failed === 0 ? 0 : 1)

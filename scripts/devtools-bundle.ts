@@ -1,0 +1,34 @@
+/**
+ * Builds the command `furrow` as one file, after the compiler: `packages/devtools/dist/furrow.js` sets up the compile cache and
+ * loads `main.js` beside it. Loading each module of Effect by itself would take longer than the look.
+ */
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { rolldown } from "rolldown"
+
+const root = Path.resolve(import.meta.dirname, "..")
+const source = Path.join(root, "packages/devtools/src/cli/main.ts")
+const dist = Path.join(root, "packages/devtools/dist")
+
+const entry = `#!/usr/bin/env node
+import Module from "node:module"
+Module.enableCompileCache?.()
+await import("./main.js")
+`
+
+const build = await rolldown({
+  input: source,
+  platform: "node",
+  treeshake: { moduleSideEffects: false },
+  external: [/^node:/],
+  resolve: { conditionNames: ["import", "node"] }
+})
+await build.write({
+  dir: dist,
+  format: "esm",
+  minify: true,
+  entryFileNames: "main.js",
+  codeSplitting: false
+})
+await build.close()
+Fs.writeFileSync(Path.join(dist, "furrow.js"), entry, { mode: 0o755 })
