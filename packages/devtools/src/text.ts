@@ -29,3 +29,9 @@ export const table = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray
   )
   return rows.map((row) => row.map((cell, i) => i === row.length - 1 ? cell : cell.padEnd(widths[i]!)).join("  "))
 }
+
+/** A path below the working directory, as it is typed there. */
+export const shortened = (path: string): string => {
+  const here = `${process.cwd()}/`
+  return path.startsWith(here) ? path.slice(here.length) : path
+}

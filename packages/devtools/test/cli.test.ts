@@ -116,6 +116,11 @@ describe("furrow", () => {
         assert.include(text, `fixtures/actors.ts:${lineOf("stream.send(yield*")}`)
         assert.include(text, `fixtures/actors.ts:${lineOf("other.open(echo()")}`)
       })
+      const [, b] = /b \((\d+)\) in echo/.exec((yield* furrow("why", pid)).text)!
+      const { text } = yield* furrow("fibers", b!)
+      assert.match(text, /#\d+ in echo: reads from echo/)
+      assert.include(text, `fixtures/actors.ts:${lineOf("stream.send(yield*")}:`)
+      assert.notInclude(text, "in talk")
     })
   )
 

@@ -19,8 +19,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Trees from "../client/Trees.ts"
+import { nameOf, type Seen } from "../Seen.ts"
 import * as Findings from "../why/Findings.ts"
 import * as Print from "../why/Print.ts"
+import * as FibersView from "./fibersView.ts"
 import * as TreeView from "./treeView.ts"
 
 const exits = { stuck: 3, noTree: 4 } as const
@@ -109,9 +111,20 @@ const why = Command.make("why", {
   Command.withDescription("Says which actors wait for whom and cannot go on. Exit code 3 where something is stuck.")
 )
 
+const fibers = Command.make("fibers", target, ({ target }) => {
+  const isMeant = (one: Seen) => {
+    const name = Option.getOrUndefined(target)
+    return name === undefined || nameOf(one) === name || String(one.outside.pid) === name
+  }
+  return looked(target, { fibers: true }).pipe(
+    Effect.flatMap(({ seen }) => Console.log(seen.filter(isMeant).flatMap(FibersView.lines).join("\n"))),
+    Effect.catchTag("NoTree", missing)
+  )
+}).pipe(Command.withDescription("Shows the fibers of an actor, or of all, with the lines at which they stand."))
+
 const furrow = Command.make("furrow").pipe(
   Command.withDescription("Looks into the running trees of this user."),
-  Command.withSubcommands([tree, why])
+  Command.withSubcommands([tree, why, fibers])
 )
 
 const services = NodeChildProcessSpawner.layer.pipe(

@@ -1,7 +1,7 @@
 /**
  * Findings in words, one paragraph each.
  */
-import { duration, printable } from "../text.ts"
+import { duration, printable, shortened } from "../text.ts"
 import type { Finding, Hop, Place } from "./Findings.ts"
 
 const placed = ({ name, pid }: Place): string => `${printable(name)} (${pid})`
@@ -17,12 +17,6 @@ const verbs: Readonly<Record<Hop["waits"], string>> = {
   Fiber: "waits for a fiber",
   Timer: "sleeps",
   Unknown: "waits"
-}
-
-/** A path below the working directory, as it is typed there. */
-const shortened = (path: string): string => {
-  const here = `${process.cwd()}/`
-  return path.startsWith(here) ? path.slice(here.length) : path
 }
 
 const hopLine = (hop: Hop): string => {
