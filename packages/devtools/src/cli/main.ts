@@ -53,7 +53,10 @@ const exit = (code: number) =>
   })
 
 const looked = (wanted: Option.Option<string>, options: Trees.Options = {}) =>
-  Effect.flatMap(Trees.look(options), (trees) => Trees.pick(trees, Option.getOrUndefined(wanted)))
+  Effect.flatMap(
+    Trees.look({ ...options, target: Option.getOrUndefined(wanted) }),
+    (trees) => Trees.pick(trees, Option.getOrUndefined(wanted))
+  )
 
 const missing = (error: Trees.NoTree) => Effect.andThen(Console.error(`furrow: ${error.message}`), exit(exits.noTree))
 

@@ -63,14 +63,37 @@ export const make = (seen: ReadonlyArray<Seen>): ReadonlyArray<Tree> => {
 export interface Options {
   /** Asks for its fibers, too. Default: false. */
   readonly fibers?: boolean | undefined
+  /** The pid or the name of an actor whose tree alone is looked at. Default: all trees. */
+  readonly target?: string | undefined
   /** The time that it has for each answer. */
   readonly within?: Duration.Input | undefined
 }
 
-/** Looks at all trees. A process that ended meanwhile is none. */
+/** The topmost process above one by the kernel's account, of those that may be actors. */
+const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeInspect.Candidate): number => {
+  const above = all.get(candidate.parent)
+  return above === undefined ? candidate.pid : topOf(all, above)
+}
+
+/**
+ * The processes of the trees that are meant: others are left in peace, for a knock leaves a door open for a while. Where no
+ * process shows the name, it may be that of a root, and all are meant.
+ */
+export const meant = (
+  found: ReadonlyArray<NodeInspect.Candidate>,
+  target: string | undefined
+): ReadonlyArray<NodeInspect.Candidate> => {
+  const all = new Map(found.map((candidate) => [candidate.pid, candidate]))
+  const named = found.filter(({ name, pid }) => name === target || String(pid) === target)
+  if (named.length === 0) return target !== undefined && /^\d+$/.test(target) ? [] : found
+  const tops = new Set(named.map((candidate) => topOf(all, candidate)))
+  return found.filter((candidate) => tops.has(topOf(all, candidate)))
+}
+
+/** Looks at trees. A process that ended meanwhile is none. */
 export const look = (options: Options = {}): Effect.Effect<ReadonlyArray<Tree>> =>
   Effect.gen(function*() {
-    const found = yield* NodeInspect.candidates
+    const found = meant(yield* NodeInspect.candidates, options.target)
     const seen = yield* Effect.forEach(found, (candidate) => seeOne(candidate, options), { concurrency: "unbounded" })
     return make(seen.filter(({ inside, outside }) => inside !== undefined || !outside.states.some(isGone)))
   })
