@@ -5,10 +5,10 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
+import type * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import type { Token } from "./Driver.ts"
+import { hinted, part } from "./hinted.ts"
 import { Leases } from "./Leases.ts"
 
 /**
@@ -33,20 +33,6 @@ export class Leadership extends Context.Service<Leadership, {
 /** Names of an election do not meet those of actors. */
 const keyOf = (name: string) => `elect/${name}`
 
-/** The part of a lease after which a name that is taken is looked at again, where no hint comes. */
-const lookAgain = 0.25
-const afterFailure = 0.125
-
-/** Told that the holder may have changed; a hint that is lost costs a quarter of the lease. */
-const hinted = (leases: Leases["Service"], key: string) =>
-  Effect.gen(function*() {
-    const latch = Latch.makeUnsafe(false)
-    const hints = Stream.runForEach(leases.driver.changes(key), () => latch.open)
-    const again = Effect.sleep(leases.lease.ttlMillis * lookAgain)
-    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.ignore(hints), again)))
-    return latch
-  })
-
 /**
  * Does the work when this is the one that is elected: it waits until it is. Leadership that is lost interrupts the work, before
  * another can be elected; then this waits again, and the work begins anew. It ends as the work does, and gives the name up at
@@ -68,7 +54,7 @@ export const elect =
       const key = keyOf(name)
       const { driver, lease } = leases
       const remove = (token: Token) =>
-        Effect.ignore(Effect.timeout(Effect.suspend(() => driver.remove(key, token)), lease.ttlMillis * lookAgain))
+        Effect.ignore(Effect.timeout(Effect.suspend(() => driver.remove(key, token)), lease.ttlMillis * part.again))
       /** Nothing where the leadership was lost. */
       const lead = (epoch: number, token: Token) =>
         Effect.raceFirst(
@@ -92,7 +78,7 @@ export const elect =
               const { token } = created
               return yield* Effect.ensuring(restore(lead(epoch, token)), remove(token))
             }
-            const pause = lease.ttlMillis * (created?._tag === "Taken" ? lookAgain : afterFailure)
+            const pause = lease.ttlMillis * (created?._tag === "Taken" ? part.again : part.afterFailure)
             yield* restore(Effect.raceFirst(latch.await, Effect.sleep(pause)))
             return Option.none<A>()
           })

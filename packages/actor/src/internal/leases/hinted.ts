@@ -1,0 +1,26 @@
+/**
+ * Looking again: at a hint of the engine, and after a part of the lease where none comes.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Leases } from "./Leases.ts"
+
+/** Parts of a lease: until a taken key is looked at again without a hint, and until an engine that failed is asked again. */
+export const part = { again: 0.25, afterFailure: 0.125 } as const
+
+/** A latch that opens when something may have changed below a key; a hint that is lost costs a part of the lease. */
+export const hinted = (
+  { driver, lease }: Leases["Service"],
+  key: string
+): Effect.Effect<Latch.Latch, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const latch = Latch.makeUnsafe(false)
+    const hints = Stream.runForEach(driver.changes(key), () => latch.open)
+    const again = Effect.sleep(lease.ttlMillis * part.again)
+    yield* Effect.forkScoped(Effect.forever(Effect.andThen(Effect.ignore(hints), again)))
+    return latch
+  })
