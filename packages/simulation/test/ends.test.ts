@@ -3,7 +3,10 @@ import { Actor } from "@furrow/actor"
 import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import { job, never } from "../src/actors.ts"
+import * as Check from "../src/Check.ts"
 import { leave } from "../src/peers.ts"
+import * as Program from "../src/Program.ts"
+import { run } from "../src/Run.ts"
 import { Brief } from "../src/services.ts"
 
 const hanging = job({ work: { key: 1, wait: 0, end: "hang", cleanup: 0 } })
@@ -58,4 +61,12 @@ describe("The end of an actor, under every schedule", () => {
       const { runs } = yield* Simulation.explore(program, { seeds: 20, check })
       assert.strictEqual(runs, 20)
     }))
+
+  it.live("G19, G29: masks no failure of a stream that has sent all it made", () =>
+    Effect.gen(function*() {
+      for (let seed = 1; seed <= 300; seed++) {
+        const problems = Check.problems(yield* run(Program.generate(seed, ["stream", "retire", "end"])))
+        assert.deepStrictEqual(problems, [], `seed ${seed}`)
+      }
+    }), 60_000)
 })

@@ -183,12 +183,17 @@ export class IncomingDialog implements CalleePort {
       context: this.handler.context,
       failed: (exit) => this.failWith(unsendable(exit))
     })
-    return Effect.matchCauseEffect(Stream.runForEachArray(stream, (items) => batch.add(items)), {
-      onSuccess: () => batch.rest,
-      // Items made before the failure arrive before it.
-      onFailure: (cause) =>
-        Cause.hasInterrupts(cause) ? Effect.failCause(cause) : Effect.andThen(batch.rest, Effect.failCause(cause))
-    })
+    // A failure that nothing is in front of stays one, also where a cancel comes before the next operation.
+    return Effect.uninterruptibleMask((restore) =>
+      Effect.matchCauseEffect(restore(Stream.runForEachArray(stream, (items) => batch.add(items))), {
+        onSuccess: () => restore(batch.rest),
+        // Items made before the failure arrive before it.
+        onFailure: (cause) =>
+          Cause.hasInterrupts(cause) || batch.isEmpty
+            ? Effect.failCause(cause)
+            : Effect.andThen(restore(batch.rest), Effect.failCause(cause))
+      })
+    )
   }
 
   private exited(exit: Exit.Exit<unknown, unknown>): void {

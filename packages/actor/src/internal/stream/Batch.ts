@@ -54,6 +54,11 @@ export class Batch {
     })
   }
 
+  /** True where no item is collected. */
+  get isEmpty(): boolean {
+    return this.items.length === 0
+  }
+
   /** Sends the collected items; waits where the reader is slow. */
   readonly rest: Effect.Effect<void, unknown> = Effect.suspend(() => {
     const { items } = this
