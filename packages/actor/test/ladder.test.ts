@@ -229,6 +229,13 @@ describe("Every way up", () => {
     assert.strictEqual(Math.max(...all), 6_000)
   })
 
+  it("every way up ends with bounds of its own: a leave that goes on, and a kill that is not reaped", () => {
+    const leave = Ladder.boundOf(Timeouts.defaults, "leave")
+    assert.strictEqual(leave, Ladder.leaveGraceMillis)
+    assert.strictEqual(Ladder.boundOf(Timeouts.defaults, "reap"), Ladder.reapBoundMillis)
+    assert.notStrictEqual(leave, Ladder.reapBoundMillis)
+  })
+
   it("every way up is a second for an actor that does not answer", () => {
     const { actions } = climb(["end", "elapsed", "elapsed"])
     const waits = actions.flatMap((action) =>

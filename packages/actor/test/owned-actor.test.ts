@@ -109,6 +109,7 @@ const table: ReadonlyArray<readonly [string, string]> = [
   ["cut returned exit0", "Returned"],
   // The end of its process after its last word is a part of its cleanup.
   ["returned exit3", "Returned + ActorLost"],
+  ["returned exit143", "Returned + ActorLost"],
   ["returned killed", "Returned + ActorLost"],
   ["cancelled exit3", "Cancelled by third: asked + Error, ActorLost"],
   ["cancelled exit143", "Cancelled by third: asked + Error"],

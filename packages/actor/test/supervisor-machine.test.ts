@@ -85,6 +85,16 @@ const cases: ReadonlyArray<readonly [string, () => Played, string, ReadonlyArray
     ]
   ],
   [
+    "G151: a child that leaves the list is not started by hand any more",
+    () => new Played([], { dynamic: true, strategy: "one-for-one" }),
+    "k add; k up; k remove; k restart; k start; k stopped",
+    [
+      "start k1",
+      "stop k1",
+      "removed k"
+    ]
+  ],
+  [
     "G151: users are stopped before what has died is started",
     () => up(line),
     "b dies; c stopped; b stopped; waited; b up; c up",

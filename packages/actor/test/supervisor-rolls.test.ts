@@ -123,6 +123,12 @@ describe("Rolls", () => {
       "closed: Closed",
       "roll ended: Closed"
     ]],
+    ["G205: are over for an actor that dies while it is stopped", up([a]), "roll a; a2 up; a1 drained 0; a1 dies", [
+      "start a2",
+      "a2 takes over and drains",
+      "a1 is drained",
+      "stop a1"
+    ]],
     ["G205: stop what drains when the supervisor ends", up([a]), "roll a; a2 up; close; a2 stopped; a1 stopped", [
       "start a2",
       "a2 takes over and drains",
@@ -252,6 +258,7 @@ describe("A standby", () => {
         "start a3"
       ]
     ],
+    ["G206: is up once, however often that is told", up([withStandby]), "a2 up; a2 up", ["a2 stands by"]],
     [
       "G206: that fails again and again waits ever longer",
       up([withStandby]),

@@ -9,6 +9,8 @@ describe("weigh", () => {
     assert.strictEqual(weigh("x".repeat(500), 10), 500)
     assert.strictEqual(weigh({ a: "12345", b: [1, 2, page(100)] }, 1000), 1 + 6 + 1 + 2 + 100)
     assert.isAbove(weigh(new Map([["key", "x".repeat(100)]]), 1000), 100)
+    assert.strictEqual(weigh(new Set([page(10), page(20), page(30)]), 1000), 1 + 10 + 20 + 30)
+    assert.strictEqual(weigh(new Set([page(10), page(20), page(30)]), 25), 1 + 10 + 20)
     assert.isBelow(weigh(Array.from({ length: 1_000_000 }, () => 1), 100), 200)
   })
 

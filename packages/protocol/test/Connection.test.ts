@@ -137,6 +137,15 @@ describe("Connection", () => {
     }
   }
 
+  it("Connection lets no greeting in behind the handshake", () => {
+    for (const role of Connection.roles) {
+      for (const phase of ["Booting", "Serving", "Leaving"] as const) {
+        assert.strictEqual(Connection.judge({ says: "both", when: "handshake" }, role, phase), "HandshakeOrder")
+      }
+      assert.strictEqual(Connection.judge({ says: "both", when: "handshake" }, role, "Handshaking"), "allowed")
+    }
+  })
+
   it("Connection gives the number of a call away with its first part, and takes the call when it is whole", () => {
     const state = inPhase("peer", "Serving")
     const id = (n: number) => state.dialogs.next % 2 === 1 ? 2 * n : 2 * n - 1

@@ -105,6 +105,22 @@ describe("Envelope", () => {
     })
   })
 
+  it("a version that is no record is malformed", () => {
+    const { code } = words.Hello
+    for (const version of [null, "1.0", 7]) {
+      const bytes = new Packr({ useRecords: false }).pack([
+        code,
+        version,
+        [],
+        1000,
+        { name: "a", uuid: "b", pid: 1 },
+        "peer",
+        null
+      ])
+      assert.strictEqual(verdict(Array.from(bytes)), "Malformed Hello.version")
+    }
+  })
+
   it("fields of a newer minor version stand at the end and are not read", () => {
     assert.strictEqual(verdict([0x94, 30, 5, 0xa1, 0x61, 0x81, 0xa1, 0x61, 0xc0]), "Message Ping")
   })
