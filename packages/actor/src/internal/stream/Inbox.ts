@@ -29,13 +29,15 @@ export type Overflow = "wait" | "error" | "drop-oldest" | "drop-newest"
 /** The fate of a chunk that arrived. */
 export type Pushed = "kept" | "breach" | "overrun"
 
+const sizeOf = ({ items, payload }: Yield): Window => ({ items, bytes: payload.length })
+
 /** The unread chunks of a receiver, and its credit. */
 export class Inbox {
   private readonly window: Window
   private readonly overflow: Overflow
   private credit: Credit.Receiver
   private chunks: Array<Yield> = []
-  private reading: Yield | undefined
+  private reading: Window | undefined
   private kept = 0
   private discarding = false
   private readonly waiting = new Waiters()
@@ -51,13 +53,13 @@ export class Inbox {
     const credit = Credit.received(this.credit, chunk.items, chunk.payload.length)
     if (credit === undefined || chunk.items > this.window.items) return ["breach", undefined]
     this.credit = credit
-    if (this.discarding) return ["kept", this.consume(chunk)]
+    if (this.discarding) return ["kept", this.consume(sizeOf(chunk))]
     if (this.overflow === "wait") {
       this.keep(chunk)
       return ["kept", undefined]
     }
     // The writer is never slowed: what it sent is granted back before it is read.
-    const grant = this.consume(chunk)
+    const grant = this.consume(sizeOf(chunk))
     if (this.kept + chunk.items <= this.window.items) this.keep(chunk)
     else if (this.overflow === "error") return ["overrun", grant]
     else if (this.overflow === "drop-oldest") {
@@ -76,7 +78,8 @@ export class Inbox {
   take(): readonly [Yield | undefined, Window | undefined] {
     const { reading } = this
     const chunk = this.chunks.shift()
-    this.reading = this.overflow === "wait" ? chunk : undefined
+    // Its size, and not the chunk: the memory of a payload that has been read is given back.
+    this.reading = chunk === undefined || this.overflow !== "wait" ? undefined : sizeOf(chunk)
     if (chunk !== undefined) this.kept -= chunk.items
     return [chunk, reading === undefined ? undefined : this.consume(reading)]
   }
@@ -122,8 +125,8 @@ export class Inbox {
     this.kept += chunk.items
   }
 
-  private consume(chunk: Yield): Window | undefined {
-    const [credit, grant] = Credit.consumed(this.credit, chunk.items, chunk.payload.length)
+  private consume({ bytes, items }: Window): Window | undefined {
+    const [credit, grant] = Credit.consumed(this.credit, items, bytes)
     this.credit = credit
     return grant
   }
