@@ -70,6 +70,26 @@ const cases = {
       Assert.ok(Buffer.concat(at.chunks).equals(whole), "the bytes differ from what was written")
     })
   },
+  "memory of bytes that have left may be written again": (near, far) => {
+    const at = new Recorder(far).start()
+    new Recorder(near).start()
+    const { hasLeft } = near
+    const sent = [5, 70_000, 1_000_000].map((size, i) => pattern(size, i))
+    return Effect.gen(function*() {
+      if (hasLeft === undefined) return
+      let received = 0
+      for (const bytes of sent) {
+        const memory = bytes.slice()
+        near.write([memory.subarray(0, 3), memory.subarray(3)])
+        const left = Effect.sync(() => Assert.ok(hasLeft(), "bytes that arrived have not left"))
+        if (!hasLeft()) yield* Eventually.succeeds(left)
+        memory.fill(0)
+        received += bytes.length
+        yield* Eventually.succeeds(Effect.sync(() => Assert.ok(at.received >= received, "bytes did not arrive")))
+      }
+      Assert.ok(Buffer.concat(at.chunks).equals(Buffer.concat(sent)), "bytes that had left were changed")
+    })
+  },
   "both directions carry bytes at once, and do not mix": (near, far) => {
     const left = new Recorder(near).start()
     const right = new Recorder(far).start()

@@ -58,7 +58,8 @@ export interface Connection {
   /** Queues the chunks in order; `false` when full. The connection owns the bytes from here on. */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => boolean
   /**
-   * True when the bytes of every write have been copied or sent, so that the memory of the chunks may be used again. Without it, written chunks are left to the garbage collection.
+   * True when the bytes of every write have been copied or sent, so that the memory of the chunks may be used again. Without it,
+   * written chunks are left to the garbage collection. A connection around another one that keeps chunks leaves it out.
    */
   readonly hasLeft?: (() => boolean) | undefined
   /** Sends the queued bytes, then ends our half. */
