@@ -41,6 +41,7 @@ describe("The table of spares", () => {
   it("G244: has no more than one spare of a kind and two in all: the oldest of another kind makes room", () => {
     const kinds = after(...waiting, take("b"), take(), due).state.spares.map(({ kind, phase }) => `${kind} ${phase}`)
     assert.deepStrictEqual(kinds, ["b starting", "a starting"])
+    assert.deepStrictEqual(after(take("a"), take("b"), take("c"), due).state.spares.map(({ kind }) => kind), ["b", "c"])
     const full = [take("a"), take("b"), due]
     assert.deepStrictEqual(after(...full).actions.map(({ _tag }) => _tag), ["Start", "Start"])
     assert.deepStrictEqual(after(...full, take("a"), due).actions, [])

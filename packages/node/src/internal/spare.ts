@@ -10,8 +10,8 @@ import type { importModule, load } from "./load.ts"
 /** The name of a spare, which its process title shows when it waits, and its uuid until it is an actor. */
 export const spareName = "spare"
 
-/** After the first, the code of a start is loaded; after some more, the engine knows what it is called with. */
-const rehearsals = 5
+/** After the first, the code of a start is loaded; more than these make no start faster. */
+const rehearsals = 3
 
 const ignored = () => {}
 

@@ -94,7 +94,7 @@ export class SpareProcesses {
   private state = Spares.initial
   private readonly guard: Guard
   private readonly living: Living
-  /** The last start of each kind that is wanted, or of which there is a spare. */
+  /** The last start of each kind that is wanted. */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
   /** Killed, and not reaped. */
@@ -121,6 +121,7 @@ export class SpareProcesses {
     }
     this.given = undefined
     this.input({ _tag: "Take", kind })
+    for (const old of this.launches.keys()) if (!this.state.wanted.includes(old)) this.launches.delete(old)
     const given = this.given as Process | undefined
     if (given === undefined) return undefined
     const { child, connection, exited, hello, reaped } = given

@@ -65,7 +65,8 @@ export const waiting = ({ spares }: State, kind: string): Spare | undefined =>
 const wish = (state: State, kind: string): Step => {
   const { isClosed, wanted } = state
   if (isClosed || wanted.includes(kind)) return [state, []]
-  return [{ ...state, wanted: [...wanted, kind] }, wanted.length === 0 ? [{ _tag: "Pause" }] : []]
+  // Of more than there is room for, the last ones.
+  return [{ ...state, wanted: [...wanted, kind].slice(-most.ofAll) }, wanted.length === 0 ? [{ _tag: "Pause" }] : []]
 }
 
 const take = (state: State, kind: string): Step => {
