@@ -16,7 +16,7 @@ export type { Builtin, NativeProcess, Platform } from "./internal/platform/Platf
 export { run } from "./internal/process/ChildMain.ts"
 export type { ActorMainOptions, Ended, Started } from "./internal/process/ChildMain.ts"
 export { rehearseStart } from "./internal/process/RehearsedStart.ts"
-export type { RehearsalOptions } from "./internal/process/RehearsedStart.ts"
+export type { StartToRehearse } from "./internal/process/RehearsedStart.ts"
 export {
   bundledArguments,
   definitionOf,

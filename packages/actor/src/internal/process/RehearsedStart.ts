@@ -25,7 +25,7 @@ import { type ActorMainOptions, run } from "./ChildMain.ts"
  * @category models
  * @since 0.2.0
  */
-export interface RehearsalOptions extends Pick<ActorMainOptions, "load" | "loadModule"> {
+export interface StartToRehearse extends Pick<ActorMainOptions, "load" | "loadModule"> {
   readonly native: NativeProcess
   readonly expose: SpawnSpec["expose"]
   readonly transports: SpawnSpec["platform"]["transports"]
@@ -37,7 +37,7 @@ const secretBytes = 32
 const self = { name: "rehearsal", uuid: "rehearsal", pid: 0 }
 const parent = { name: "rehearsal-parent", uuid: "rehearsal-parent", pid: 0 }
 
-const specOf = ({ expose, transports }: RehearsalOptions): SpawnSpec => ({
+const specOf = ({ expose, transports }: StartToRehearse): SpawnSpec => ({
   actor: self,
   ancestors: [parent],
   expose,
@@ -60,13 +60,15 @@ const specOf = ({ expose, transports }: RehearsalOptions): SpawnSpec => ({
  * start does.
  *
  * @example
- * ```ts check
- * yield* ActorProcess.rehearseStart({ native, expose: [], transports: [], load, loadModule })
+ * ```ts
+ * const load = () => Promise.resolve([isPrime])
+ * const { importModule } = native
+ * yield* ActorProcess.rehearseStart({ native, expose: [], transports: [], load, loadModule: importModule }) // undefined
  * ```
  * @category platforms
  * @since 0.2.0
  */
-export const rehearseStart = (options: RehearsalOptions): Effect.Effect<void, SpawnFailed> =>
+export const rehearseStart = (options: StartToRehearse): Effect.Effect<void, SpawnFailed> =>
   Effect.scoped(Effect.gen(function*() {
     const [near, far] = pair()
     const spec = specOf(options)
