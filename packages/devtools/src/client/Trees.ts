@@ -76,8 +76,8 @@ const topOf = (all: ReadonlyMap<number, NodeInspect.Candidate>, candidate: NodeI
 }
 
 /**
- * The processes of the trees that are meant: others are left in peace, for a knock leaves a door open for a while. Where no
- * process shows the name, it may be that of a root, and all are meant.
+ * The processes of the trees that are meant: others are left in peace, for a knock leaves a door open for a while. A name that
+ * no process shows may be that of a root: then all are meant.
  */
 export const meant = (
   found: ReadonlyArray<NodeInspect.Candidate>,
