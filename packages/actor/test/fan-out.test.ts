@@ -66,6 +66,15 @@ describe("FanOut", () => {
     assert.deepStrictEqual(world.feed, [4, 5])
   })
 
+  it("a fan-out is shared while it has a member", () => {
+    const world = new World()
+    assert.isFalse(FanOut.isShared(world.state))
+    const id = world.join("wait")
+    assert.isTrue(FanOut.isShared(world.state))
+    world.leave(id)
+    assert.isFalse(FanOut.isShared(world.state))
+  })
+
   it("a member that waits holds back the others once it is its capacity behind, and no longer than it is a member", () => {
     const world = new World()
     const slow = world.join("wait", 2)

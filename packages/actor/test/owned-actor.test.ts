@@ -44,6 +44,7 @@ const inputs = {
   }),
   uncaught: { _tag: "Failed", boxed: boxed("RangeError") },
   cleanup: { _tag: "CleanupFailed", boxed: boxed("Error") },
+  otherCleanup: { _tag: "CleanupFailed", boxed: boxed("RangeError") },
   cut: {
     _tag: "ConnectionEnded",
     error: new ActorError.ActorLost({
@@ -117,6 +118,7 @@ const table: ReadonlyArray<readonly [string, string]> = [
   // A cleanup that was told as it failed is the one of the last word.
   ["end ack cleanup cancelled exit0", "Cancelled by third: asked + Error"],
   ["end ack cleanup returned exit0", "Returned + Error"],
+  ["end ack otherCleanup cancelled exit0", "Cancelled by third: asked + RangeError, Error"],
   // An uncaught error whose actor was cut off before its last word.
   ["uncaught exit3", "Failed RangeError"],
   ["uncaught cut exit3", "Failed RangeError"],

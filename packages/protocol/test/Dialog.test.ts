@@ -490,6 +490,17 @@ describe("Dialog, the caller's side", () => {
   )
 })
 
+describe("Dialog, the caller's side, after its bound", () => {
+  it("Dialog stays unanswered, with its cancel, whatever its late last word is", () => {
+    let state: Dialog.CallerState = Dialog.opening("call")
+    for (const input of ["cancel", "elapsed", "<Error"] as const) {
+      ;[state] = Dialog.callerStep(state, callerInputs[input])
+    }
+    assert(state._tag === "Done")
+    assert.deepStrictEqual(state.outcome, { _tag: "Unanswered", cancellation: first })
+  })
+})
+
 describe("Dialog, the callee's side", () => {
   for (const [title, kind, inputs, actions, state] of calleeRows) {
     it(`${title} (${kind})`, () => assert.deepStrictEqual(playCallee(kind, inputs), { state, actions }))

@@ -121,6 +121,15 @@ describe("Envelope", () => {
     }
   })
 
+  it("texts that are no list of texts are malformed", () => {
+    const { code } = words.Hello
+    for (const capabilities of ["large", [7], null]) {
+      const hello = [code, { major: 1, minor: 0 }, capabilities, 1000, { name: "a", uuid: "b", pid: 1 }, "peer", null]
+      const bytes = new Packr({ useRecords: false, variableMapSize: true }).pack(hello)
+      assert.strictEqual(verdict(Array.from(bytes)), "Malformed Hello.capabilities")
+    }
+  })
+
   it("fields of a newer minor version stand at the end and are not read", () => {
     assert.strictEqual(verdict([0x94, 30, 5, 0xa1, 0x61, 0x81, 0xa1, 0x61, 0xc0]), "Message Ping")
   })
