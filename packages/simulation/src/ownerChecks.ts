@@ -145,8 +145,10 @@ export const endsHandlers: Check = ({ isHurt, of }) => {
   const ended = new Set(of("Ended").map(({ key }) => key))
   const endless = of("Began").filter(({ isEndless }) => isEndless).map(({ actor }) => actor)
   return of("Began").flatMap(({ actor, key }) =>
+    // A root ends with its program, and does not wait for what it still serves.
     // A cleanup that never ends is cut off, and so is every handler above it that waits for its actor.
-    endless.some((below) => below.startsWith(actor)) || ended.has(key) || isHurt(actor) || actor.startsWith("pool")
+    actor === "root" || endless.some((below) => below.startsWith(actor)) || ended.has(key) || isHurt(actor) ||
+      actor.startsWith("pool")
       ? []
       : [`the handler of ${key} in ${actor} began, and never ended`]
   )
