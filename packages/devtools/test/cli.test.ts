@@ -44,7 +44,7 @@ const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
 
 describe("furrow", () => {
   test(
-    "G264: why finds nothing stuck in two actors that sleep in calls to each other; tree shows all three",
+    "G250: why finds nothing stuck in two actors that sleep in calls to each other; tree shows all three",
     Effect.gen(function*() {
       const { pid } = yield* tree("sleepers")
       yield* answers(["tree", String(pid)], ({ code, text }) => {
@@ -59,7 +59,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G265: why says that an actor computes, and who waits for it, as a note; a stopped one is stuck",
+    "G251: why says that an actor computes, and who waits for it, as a note; a stopped one is stuck",
     Effect.gen(function*() {
       const program = yield* tree("busy")
       const pid = String(program.pid)
@@ -78,7 +78,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G266: why says that an actor waits for a name that no actor has, and --json says it as data",
+    "G252: why says that an actor waits for a name that no actor has, and --json says it as data",
     Effect.gen(function*() {
       const pid = String((yield* tree("name")).pid)
       yield* answers(["why", pid], ({ code, text }) => {
@@ -91,7 +91,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G267: why names a deadlock over two processes and two locks, with the lines where the callers stand",
+    "G253: why names a deadlock over two processes and two locks, with the lines where the callers stand",
     Effect.gen(function*() {
       const pid = String((yield* tree("deadlock")).pid)
       yield* answers(["why", pid], ({ code, text }) => {
@@ -107,7 +107,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G267: why names a dialog whose two ends both read, and is certain of it",
+    "G253: why names a dialog whose two ends both read, and is certain of it",
     Effect.gen(function*() {
       const pid = String((yield* tree("readers")).pid)
       yield* answers(["why", pid], ({ code, text }) => {

@@ -61,7 +61,7 @@ const bothRead = (more: Partial<FiberInspection> = {}) => [
 ]
 
 describe("A deadlock", () => {
-  it("G263: over two processes and two locks is likely, and says each hop with its line", () => {
+  it("G249: over two processes and two locks is likely, and says each hop with its line", () => {
     const [found] = Findings.findings(crossed("Semaphore"))
     assert.strictEqual(found?.kind, "DEADLOCK")
     assert.strictEqual(found?.certainty, "likely")
@@ -69,27 +69,27 @@ describe("A deadlock", () => {
     for (const part of ["a1", "b1", "a2", "b2", "shop.ts:12", "semaphore"]) assert.include(text, part)
   })
 
-  it("G263: of two ends of a dialog that both read is certain", () => {
+  it("G249: of two ends of a dialog that both read is certain", () => {
     assert.deepStrictEqual(kindsOf(bothRead()), ["stuck DEADLOCK certain"])
   })
 
-  it("G264: is none where the handlers sleep, or wait for something that is not known", () => {
+  it("G250: is none where the handlers sleep, or wait for something that is not known", () => {
     assert.deepStrictEqual(kindsOf(crossed("Timer")), [])
     assert.deepStrictEqual(kindsOf(crossed("Unknown")), [])
   })
 
-  it("G264: is none where a fiber that is not seen may work for one of its ends", () => {
+  it("G250: is none where a fiber that is not seen may work for one of its ends", () => {
     assert.deepStrictEqual(kindsOf(bothRead({ scoped: true })), [])
     assert.deepStrictEqual(kindsOf(bothRead({ children: [7] })), [])
   })
 
-  it("G264: is none where one of the actors has not answered, or cannot show its fibers", () => {
+  it("G250: is none where one of the actors has not answered, or cannot show its fibers", () => {
     const [root, a, b] = crossed("Semaphore")
     assert.deepStrictEqual(kindsOf([root!, a!]), [])
     assert.deepStrictEqual(kindsOf([root!, a!, { ...b!, fibers: undefined }]), [])
   })
 
-  it("G264: is none where it is younger than the bound", () => {
+  it("G250: is none where it is younger than the bound", () => {
     assert.deepStrictEqual(Findings.findings(bothRead(), { ...Findings.defaults, thanMillis: 60_000 }), [])
   })
 })
@@ -99,12 +99,12 @@ const waiting = (ageMillis: number) =>
   actor("root", { hasMain: true, channels: [channel("w", [dialog("caller", 1, "work", { ageMillis })])] })
 
 describe("A process that does not answer", () => {
-  it("G265: computes, which is worth a note; it is stuck when its oldest caller waits for very long", () => {
+  it("G251: computes, which is worth a note; it is stuck when its oldest caller waits for very long", () => {
     assert.deepStrictEqual(kindsOf([waiting(2000), silent("w", ["R", "S", "R"], 0.9)]), ["note BUSY likely"])
     assert.deepStrictEqual(kindsOf([waiting(40_000), silent("w", ["R", "R", "R"], 1)]), ["stuck BUSY likely"])
   })
 
-  it("G265: is stopped, or stands in a system call, and its callers are named", () => {
+  it("G251: is stopped, or stands in a system call, and its callers are named", () => {
     const [stopped] = Findings.findings([waiting(2000), silent("w", ["T", "T", "T"])])
     assert.strictEqual(stopped?.kind, "STOPPED")
     assert.include(Print.lines(stopped!).join("\n"), "waits for its answer to work")
@@ -113,7 +113,7 @@ describe("A process that does not answer", () => {
 })
 
 describe("A tree that takes its time", () => {
-  it("G264: is not stuck while it starts, restarts or ends its actors, or waits for one that starts", () => {
+  it("G250: is not stuck while it starts, restarts or ends its actors, or waits for one that starts", () => {
     const starting = { actor: idOf("db"), state: "Starting", ageMillis: 20_000 }
     const tree = [
       actor("root", {
@@ -126,7 +126,7 @@ describe("A tree that takes its time", () => {
     assert.deepStrictEqual(kindsOf(tree).filter((kind) => kind.startsWith("stuck")), [])
   })
 
-  it("G266: waits for a name that no actor has, or is to have", () => {
+  it("G252: waits for a name that no actor has, or is to have", () => {
     assert.deepStrictEqual(kindsOf([actor("a", { names: [{ name: "nobody", ageMillis: 9000 }] })]), [
       "stuck NO SUCH NAME likely"
     ])
@@ -137,7 +137,7 @@ describe("A tree that takes its time", () => {
     )
   })
 
-  it("G266: has a cancel that did not end, and a reader that is slower than its writer", () => {
+  it("G252: has a cancel that did not end, and a reader that is slower than its writer", () => {
     assert.deepStrictEqual(kindsOf([actor("a", { channels: [channel("b", [], 1)] })]), ["stuck STUCK CANCEL certain"])
     const writer = dialog("callee", 1, "feed", { kind: "stream", out: { items: 0, bytes: 0, waiting: true } })
     const reader = dialog("caller", 1, "feed", { kind: "stream", in: { items: 64, waiting: false } })
@@ -149,7 +149,7 @@ describe("A tree that takes its time", () => {
 })
 
 describe("A name of the program", () => {
-  it("G264: that holds terminal escapes is printed as text", () => {
+  it("G250: that holds terminal escapes is printed as text", () => {
     const [found] = Findings.findings([
       actor("a", { names: [{ name: "\u001b]0;owned\u0007\u202e", ageMillis: 9000 }] })
     ])

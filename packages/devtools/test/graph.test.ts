@@ -48,7 +48,7 @@ const mayGoOn = (graph: Graph, node: string, seen = new Set<string>()): boolean 
 
 describe("A graph of work", () => {
   it.prop(
-    "G263: names as stuck the work from which no way leads to a work that may go on, and no other",
+    "G249: names as stuck the work from which no way leads to a work that may go on, and no other",
     { all: works },
     ({ all }) => {
       const graph = graphOf(all)
@@ -115,7 +115,7 @@ const treeOf = (calls: Calls) =>
 
 describe("Findings about trees drawn at random", () => {
   it.prop(
-    "G264: no deadlock is found where every handler sleeps, or calls one that does",
+    "G250: no deadlock is found where every handler sleeps, or calls one that does",
     { calls },
     ({ calls }) => {
       // Calls alone are a forest: each has one caller, and ends at a handler that may go on.
@@ -129,7 +129,7 @@ describe("Findings about trees drawn at random", () => {
   )
 
   it.prop(
-    "G263: a deadlock is a circle: each hop waits for the next one, and the last one for the first",
+    "G249: a deadlock is a circle: each hop waits for the next one, and the last one for the first",
     { calls },
     ({ calls }) => {
       for (const { cycle } of Findings.findings(treeOf(calls)).filter(({ kind }) => kind === "DEADLOCK")) {

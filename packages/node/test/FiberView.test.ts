@@ -36,14 +36,14 @@ const taken = Effect.gen(function*() {
 })
 
 describe("A fiber that is looked at", () => {
-  it.live("G267: waits for a semaphore, by permits or as a lock", () =>
+  it.live("G253: waits for a semaphore, by permits or as a lock", () =>
     Effect.gen(function*() {
       const lock = yield* taken
       yield* waits(lock.take(1), ["Semaphore"])
       yield* waits(lock.withPermits(1)(Effect.void), ["Semaphore"])
     }))
 
-  it.live("G267: sleeps, or waits for a value, a queue, or something outside", () =>
+  it.live("G253: sleeps, or waits for a value, a queue, or something outside", () =>
     Effect.gen(function*() {
       yield* waits(Effect.sleep("1 hour"), ["Timer"])
       yield* waits(Deferred.await(Deferred.makeUnsafe()), ["Deferred"])
@@ -52,14 +52,14 @@ describe("A fiber that is looked at", () => {
       yield* waits(Effect.never, ["Unknown"])
     }))
 
-  it.live("G267: that holds a lock is not taken for one that waits for it", () =>
+  it.live("G253: that holds a lock is not taken for one that waits for it", () =>
     Effect.gen(function*() {
       const lock = yield* Semaphore.make(1)
       yield* waits(lock.withPermits(1)(Effect.never), ["Unknown"])
       yield* waits(lock.withPermits(1)(Effect.sleep("1 hour")), ["Timer"])
     }))
 
-  it.live("G267: waits for its fibers, also in a race, a timeout and a join", () =>
+  it.live("G253: waits for its fibers, also in a race, a timeout and a join", () =>
     Effect.gen(function*() {
       const lock = yield* taken
       yield* waits(Effect.timeout(lock.take(1), "1 hour"), ["Semaphore", "Timer"])
@@ -73,7 +73,7 @@ describe("A fiber that is looked at", () => {
       )
     }))
 
-  it.live("G267: waits for what its actor says that it holds", () =>
+  it.live("G253: waits for what its actor says that it holds", () =>
     Effect.scoped(Effect.gen(function*() {
       const first = Deferred.makeUnsafe<void>()
       const fiber = yield* Effect.forkScoped(Deferred.await(first), { startImmediately: true })
@@ -82,7 +82,7 @@ describe("A fiber that is looked at", () => {
       assert.deepStrictEqual(seen?.waits, held)
     })))
 
-  it.live("G267: stands at the lines of its generators, the innermost first", () =>
+  it.live("G253: stands at the lines of its generators, the innermost first", () =>
     Effect.scoped(Effect.gen(function*() {
       const inner = Effect.gen(function*() {
         yield* Effect.never
@@ -100,7 +100,7 @@ describe("A fiber that is looked at", () => {
       assert.isBelow(first!.line, second!.line)
     })))
 
-  it.live("G267: of another shape has no lines, and waits for something unknown", () =>
+  it.live("G253: of another shape has no lines, and waits for something unknown", () =>
     Effect.scoped(Effect.gen(function*() {
       const fiber = yield* Effect.forkScoped(Effect.sleep("1 hour"), { startImmediately: true })
       const strange = Object.create(fiber, { _stack: { value: undefined } }) as Fiber.Fiber<unknown, unknown>

@@ -35,7 +35,7 @@ const doorFiles = (): ReadonlyArray<string> => {
 const secret = "the-payload-is-secret"
 
 describe.skipIf(process.platform !== "linux")("The hatch", () => {
-  it.live("G260: a tool sees both ends of every dialog, whose work has opened it, and no payload", () =>
+  it.live("G246: a tool sees both ends of every dialog, whose work has opened it, and no payload", () =>
     withActors(Effect.gen(function*() {
       const b = yield* Actor.startScoped("b", { expose: [wait] })
       const a = yield* Actor.startScoped("a", { expose: [ask] })
@@ -62,7 +62,7 @@ describe.skipIf(process.platform !== "linux")("The hatch", () => {
       assert.notInclude(JSON.stringify([seenA, seenB]), secret)
     })))
 
-  it.live("G260: a tool sees the names that are waited for, and the children of the root", () =>
+  it.live("G246: a tool sees the names that are waited for, and the children of the root", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [ask] })
       yield* Effect.forkScoped(a.run(ask({ name: "nobody-has-it", secret })))
@@ -70,7 +70,7 @@ describe.skipIf(process.platform !== "linux")("The hatch", () => {
       yield* sees(observer, ({ names }) => assert.deepStrictEqual(names.map(({ name }) => name), ["nobody-has-it"]))
     })))
 
-  it.live("G261: an actor has no socket and no file of its door until a tool knocks; its key is private, and no secret", () =>
+  it.live("G247: an actor has no socket and no file of its door until a tool knocks; its key is private, and no secret", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       assert.deepStrictEqual(doorFiles(), [])
@@ -84,7 +84,7 @@ describe.skipIf(process.platform !== "linux")("The hatch", () => {
       yield* Eventually.succeeds(Effect.sync(() => assert.deepStrictEqual(doorFiles(), [])), patient)
     })))
 
-  it.live("G261: a door refuses an observer that does not hold its key", () =>
+  it.live("G247: a door refuses an observer that does not hold its key", () =>
     withActors(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       yield* look(a.actor.pid)
@@ -96,7 +96,7 @@ describe.skipIf(process.platform !== "linux")("The hatch", () => {
       assert.include(error.message, "the dialler's proof is wrong")
     })))
 
-  it.live("G262: a tree with observe off hears no knock, and no actor of it", () =>
+  it.live("G248: a tree with observe off hears no knock, and no actor of it", () =>
     WithActors.provide(NodeActor.layer({ observe: "off" }))(Effect.gen(function*() {
       const a = yield* Actor.startScoped("a", { expose: [wait] })
       for (const pid of [a.actor.pid, process.pid]) {

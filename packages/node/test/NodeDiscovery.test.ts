@@ -34,7 +34,7 @@ describe.skipIf(process.platform === "win32")("The names of a host", () => {
     for (const { run, title } of DriverSuite.contract(asked)) it.live(title, () => run, 120_000)
   })
 
-  it.live("G277: are open to their user alone", () =>
+  it.live("G239: are open to their user alone", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const first = yield* driver(at)
@@ -46,7 +46,7 @@ describe.skipIf(process.platform === "win32")("The names of a host", () => {
       assert.deepStrictEqual(modes, ["host 700", "keys.json 600", "keys.sock 600"])
     }))
 
-  it.live("G277: are held on when the process that had them ends", () =>
+  it.live("G239: are held on when the process that had them ends", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const scope = yield* Scope.make()
@@ -91,7 +91,7 @@ const leaderAfter = (programs: ReadonlyArray<Program.Program>, before = 0) =>
 
 describe.skipIf(process.platform === "win32")("Programs of one host that want to lead", () => {
   it.live(
-    "G275, G277: have another leader with a larger token when theirs is killed, also where it held the names",
+    "G237, G239: have another leader with a larger token when theirs is killed, also where it held the names",
     () =>
       Effect.gen(function*() {
         let programs = yield* electors(3, 6_000)
@@ -108,7 +108,7 @@ describe.skipIf(process.platform === "win32")("Programs of one host that want to
     120_000
   )
 
-  it.live("G276: have a leader that was frozen write nothing behind its successor", () =>
+  it.live("G238: have a leader that was frozen write nothing behind its successor", () =>
     Effect.gen(function*() {
       // The one that holds the names is another program: it goes on.
       const at = yield* folder

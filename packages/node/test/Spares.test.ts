@@ -38,7 +38,7 @@ describe("The table of spares", () => {
     assert.deepStrictEqual(after(...waiting, take(), due).actions, [{ _tag: "Start", id: 2, kind: "a" }])
   })
 
-  it("G244: has no more than one spare of a kind and two in all: the oldest of another kind makes room", () => {
+  it("G245: has no more than one spare of a kind and two in all: the oldest of another kind makes room", () => {
     const kinds = after(...waiting, take("b"), take(), due).state.spares.map(({ kind, phase }) => `${kind} ${phase}`)
     assert.deepStrictEqual(kinds, ["b starting", "a starting"])
     assert.deepStrictEqual(after(take("a"), take("b"), take("c"), due).state.spares.map(({ kind }) => kind), ["b", "c"])
@@ -51,7 +51,7 @@ describe("The table of spares", () => {
     ])
   })
 
-  it("G244: ends a spare of its age, and leaves one alone that is taken", () => {
+  it("G245: ends a spare of its age, and leaves one alone that is taken", () => {
     assert.deepStrictEqual(after(...waiting, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(take(), due, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(...waiting, take(), of("Old")).actions, [])
@@ -64,7 +64,7 @@ describe("The table of spares", () => {
     assert.deepStrictEqual(after(...waiting, take(), of("Lost")).actions, [])
   })
 
-  it("G242: ends all spares when its owner ends, and starts none any more", () => {
+  it("G243: ends all spares when its owner ends, and starts none any more", () => {
     assert.deepStrictEqual(after(...waiting, take("b"), due, close).actions, [
       { _tag: "Kill", id: 1 },
       { _tag: "Kill", id: 2 }

@@ -113,7 +113,7 @@ const shown = ({ key, pem }: Certificates.Signed) => ({
 const hosts = ["127.0.0.1"]
 
 describe("A stranger at a listener with TLS", () => {
-  it.live("G270: is not handed over without a certificate that the authority signed and that is valid now, nor below TLS 1.3", () =>
+  it.live("G232: is not handed over without a certificate that the authority signed and that is valid now, nor below TLS 1.3", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
       const wrong: Record<string, Tls.ConnectionOptions> = {
@@ -158,7 +158,7 @@ describe("A dial over TLS", () => {
       return (error as Error).message
     })
 
-  it.live("G270: fails where the certificate there is of another authority, or its own is", () =>
+  it.live("G232: fails where the certificate there is of another authority, or its own is", () =>
     Effect.gen(function*() {
       const own = Certificates.sign({ name: "m", hosts, by: stranger })
       assert.match(yield* refused(own, stranger), /is not one of this tree's authority/)
@@ -167,7 +167,7 @@ describe("A dial over TLS", () => {
       assert.match(yield* refused(expired), /our own certificate was refused/)
     }))
 
-  it.live("G270: fails where the certificate there is not for the host that was dialled, or has expired", () =>
+  it.live("G232: fails where the certificate there is not for the host that was dialled, or has expired", () =>
     Effect.gen(function*() {
       const elsewhere = Certificates.sign({ name: "m", hosts: ["10.0.0.4", "db1.internal"], by: authority })
       const expired = Certificates.sign({ name: "m", hosts, by: authority, hours: [-3, -1] })
@@ -223,7 +223,7 @@ const relay = (target: number) =>
 const portOf = (server: Net.Server) => (server.address() as Net.AddressInfo).port
 
 describe("A tree over TLS", () => {
-  it.live("G271: refuses a proof that was made on another channel, though the relay between has a right certificate", () =>
+  it.live("G233: refuses a proof that was made on another channel, though the relay between has a right certificate", () =>
     Effect.gen(function*() {
       const files = yield* filesOf(host)
       let relayed = 0
@@ -245,7 +245,7 @@ describe("A tree over TLS", () => {
     }))
 
   it.live(
-    "G270, G272: calls, errors, streams and dialogs cross between processes, and no key is seen beside its file",
+    "G232, G234: calls, errors, streams and dialogs cross between processes, and no key is seen beside its file",
     () =>
       Effect.gen(function*() {
         const files = yield* filesOf(host)
@@ -280,7 +280,7 @@ const problemOf = (layer: Parameters<typeof TransportSuite.fromLayer>[0]) =>
   )
 
 describe("A place to listen at", () => {
-  it.live("G273: is refused beyond the loopback without TLS, unless the program says that it knows", () =>
+  it.live("G235: is refused beyond the loopback without TLS, unless the program says that it knows", () =>
     Effect.gen(function*() {
       for (const host of ["0.0.0.0", "10.0.0.4", "::", "2001:db8::1"]) {
         const message = yield* problemOf(NodeTransport.layerTcp({ host, advertise: "db1.internal" }))
@@ -327,7 +327,7 @@ describe("A place to listen at", () => {
       assert.isAbove((yield* door(wider)).port, port)
     }))
 
-  it.live("G272: files that cannot be read or do not go together are named, and their content is not", () =>
+  it.live("G234: files that cannot be read or do not go together are named, and their content is not", () =>
     Effect.gen(function*() {
       const files = yield* filesOf(host)
       const other = yield* filesOf(Certificates.sign({ name: "m", hosts, by: authority }))

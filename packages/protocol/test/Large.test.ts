@@ -204,7 +204,7 @@ describe("The frame of a large payload", () => {
     return { codec, payload: written.value }
   }
 
-  it("G250: is given back when its texts have been read, and small bytes beside them stay", () => {
+  it("G254: is given back when its texts have been read, and small bytes beside them stay", () => {
     const value = { text: large, bytes: new Uint8Array([1, 2, 3]) }
     const { codec, payload } = encoded(Schema.Struct({ text: Text, bytes: Schema.Uint8Array }), value)
     const frame = arrived(payload)
@@ -216,7 +216,7 @@ describe("The frame of a large payload", () => {
     assert.deepStrictEqual(read, { ok: true, value })
   })
 
-  it("G250: stays while the value is a view of it, or another frame is beside it", () => {
+  it("G254: stays while the value is a view of it, or another frame is beside it", () => {
     const image = new Uint8Array(minLargeLength).fill(9)
     const viewed = encoded(Schema.Struct({ text: Text, image: Schema.Uint8Array }), { text: large, image })
     const frame = arrived(viewed.payload)

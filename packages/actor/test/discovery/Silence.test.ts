@@ -39,14 +39,14 @@ const boundMillis = 10_000
 const noticedMillis = 10_500
 
 describe("A connection that can die silently", () => {
-  it.effect("G274: stays open as long as its idle peers answer", () =>
+  it.effect("G236: stays open as long as its idle peers answer", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({ silent: true })
       yield* pass(5 * 60_000, 250)
       assert.deepStrictEqual([a.tags(), b.tags(), lost], [["PeerConnected"], ["PeerConnected"], []])
     }), 60_000)
 
-  it.effect("G274: is lost at both ends where nothing crosses any more, and what was open on it fails typed", () =>
+  it.effect("G236: is lost at both ends where nothing crosses any more, and what was open on it fails typed", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({ silent: true })
       const { toA, toB } = silent(a, b)
@@ -61,7 +61,7 @@ describe("A connection that can die silently", () => {
     }))
 
   for (const direction of ["toA", "toB"] as const) {
-    it.effect(`G274: is lost at both ends where one direction is cut: ${direction}`, () =>
+    it.effect(`G236: is lost at both ends where one direction is cut: ${direction}`, () =>
       Effect.gen(function*() {
         const { a, b, lost } = yield* two({ silent: true })
         silent(a, b)[direction].mute()
@@ -74,7 +74,7 @@ describe("A connection that can die silently", () => {
       }))
   }
 
-  it.effect("G274: is made again where it was lost", () =>
+  it.effect("G236: is made again where it was lost", () =>
     Effect.gen(function*() {
       const { a, b } = yield* two({ silent: true })
       const { toA, toB } = silent(a, b)
@@ -88,7 +88,7 @@ describe("A connection that can die silently", () => {
 })
 
 describe("A connection whose end always shows", () => {
-  it.effect("G274: is never asked: an actor that computes for an hour is not dead", () =>
+  it.effect("G236: is never asked: an actor that computes for an hour is not dead", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({})
       const { toA, toB } = silent(a, b)
@@ -132,7 +132,7 @@ const watched = () => {
 }
 
 describe("Signs of life", () => {
-  it.live("G274: are not missed from a peer while this process stood still", () =>
+  it.live("G236: are not missed from a peer while this process stood still", () =>
     Effect.gen(function*() {
       const { after, said } = watched()
       yield* after(60_000)

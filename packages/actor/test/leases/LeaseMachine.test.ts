@@ -101,7 +101,7 @@ describe("A lease", () => {
   }
 
   it.prop(
-    "G276: two that ask one engine never believe in the same key at once, and tokens grow, whatever is late or lost",
+    "G238: two that ask one engine never believe in the same key at once, and tokens grow, whatever is late or lost",
     {
       steps: Schema.Array(Step)
     },
