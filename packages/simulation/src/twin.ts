@@ -11,11 +11,11 @@ export interface Twin {
   readonly end: () => void
 }
 
-/** Starts the other process for a range of seeds; `kinds` as on the command line. */
-export const start = (from: number, count: number, kinds: string | undefined): Twin => {
+/** Starts the other process for a range of seeds. */
+export const start = (from: number, count: number, kinds: ReadonlyArray<string> | undefined): Twin => {
   const main = Path.join(import.meta.dirname, "main.ts")
   const options = ["--digests", "--from", String(from), "--seeds", String(count)]
-  const kind = kinds === undefined ? [] : ["--kinds", kinds]
+  const kind = kinds === undefined ? [] : ["--kinds", kinds.join(",")]
   const child = ChildProcess.spawn(process.execPath, [...process.execArgv, main, ...options, ...kind], {
     stdio: ["ignore", "pipe", "inherit"]
   })
