@@ -19,7 +19,7 @@ const sayMillis = 50
 
 const isSpare = (pid: string): boolean => {
   try {
-    return Fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("furrow[spare@")
+    return Fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("furrow-spare[")
   } catch {
     return false
   }

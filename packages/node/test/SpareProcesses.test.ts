@@ -27,7 +27,7 @@ if (preloaded >= 0) process.execArgv.splice(preloaded, 2)
 const guards: ReadonlyArray<GuardMode> = ["warden", "thread", "none"]
 const patient = { within: "40 seconds" } as const
 
-const sparesOf = (root?: number) => Processes.titled("furrow[spare@", root)
+const sparesOf = (root?: number) => Processes.titled("furrow-spare[", root)
 
 /** The spare of this process, or of another root, once it waits. */
 const waiting = (root?: number) =>
@@ -138,7 +138,9 @@ describe("A spare", () => {
       yield* pidOf()
       yield* Effect.sleep("1500 millis")
       assert.deepStrictEqual(
-        Processes.descendants().filter(({ command }) => / spare spare /.test(command) || command.includes("[spare@")),
+        Processes.descendants().filter(({ command }) =>
+          / spare spare /.test(command) || command.includes("furrow-spare[")
+        ),
         []
       )
     }).pipe(run({ spares: "off" })), 90_000)

@@ -99,7 +99,7 @@ const chain = (scene: Scene) => scene.all("Up").filter(({ name }) => name !== "r
 /** The spare of the root, while it starts or when it waits. */
 const spareOf = (scene: Scene, what: "starts" | "waits"): number | undefined =>
   marked(scene.mark).find(({ command }) =>
-    what === "waits" ? command.startsWith("furrow[spare@") : / spare spare [a-z]/.test(command)
+    what === "waits" ? command.startsWith("furrow-spare[") : / spare spare [a-z]/.test(command)
   )?.pid
 
 const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {

@@ -107,7 +107,8 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   const entitle = (name: string) => {
     process.title = `furrow[${name}@${process.pid}]`
   }
-  entitle(name)
+  if (uuid === spareName) process.title = `furrow-spare[${process.pid}]`
+  else entitle(name)
   const reader = SocketConnection.makeReader()
   const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
   let stopWork = () => {}
