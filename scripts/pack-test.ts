@@ -30,7 +30,7 @@ const test = (project: string) => {
 
   const node22 = Path.join(project, "node_modules", "node", "bin", "node")
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
-  // Actors import it where it stands: it throws there.
+  // A module that throws when an actor imports it.
   Fs.mkdirSync(Path.join(project, "out"), { recursive: true })
   Fs.writeFileSync(Path.join(project, "out", "thrower.mjs"), `throw new Error("license expired")\n`)
   run(project, tsc, "-p", ".", "--typeRoots", Path.join(root, "node_modules", "@types"))

@@ -36,7 +36,7 @@ describe("docs/reference.md", () => {
     assert.deepStrictEqual([...members.keys()].at(-1), "Violation")
   })
 
-  it("the check misses a bound, an option, an event, a variable and an exit code whose row is gone", () => {
+  it("the check reports a missing bound, an option, an event, a variable and an exit code whose row is gone", () => {
     assert.deepStrictEqual(problems(without(/^\| `explain` .*\n/m)), [
       "Timeouts.Timeouts: there is no row for explain",
       "Timeouts.explain: the default is 100, the page says undefined"
@@ -67,7 +67,7 @@ describe("docs/reference.md", () => {
     ])
   })
 
-  it("the check misses the table of options that are new, and refuses one of a type that is gone", () => {
+  it("the check reports options without a table, and a table of a type that is gone", () => {
     assert.deepStrictEqual(
       problems(page.replace("members of Dialog.SubscribeOptions", "members of Dialog.Subscribed")),
       [

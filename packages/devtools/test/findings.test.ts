@@ -126,7 +126,7 @@ describe("A tree that takes its time", () => {
     assert.deepStrictEqual(kindsOf(tree).filter((kind) => kind.startsWith("stuck")), [])
   })
 
-  it("G252: waits for a name that no actor has, or is to have", () => {
+  it("G252: a wait for a name that no actor has, or is to have, is stuck", () => {
     assert.deepStrictEqual(kindsOf([actor("a", { names: [{ name: "nobody", ageMillis: 9000 }] })]), [
       "stuck NO SUCH NAME likely"
     ])

@@ -73,7 +73,7 @@ describe("The end of an actor", () => {
 
 describe("Calls over the kill of an actor", () => {
   for (const from of ["owner", "peer"] as const) {
-    it.live(`G124: none of a thousand calls of its ${from} that reports not having begun over a kill has run`, () =>
+    it.live(`G124: of a thousand calls that the ${from} makes over a kill, none that says it has not begun has run`, () =>
       withActors(Effect.scoped(Effect.gen(function*() {
         const file = yield* evidence
         const [portal, peer] = yield* Effect.all([startVictim, Actor.startScoped("peer", { expose: watcher })])

@@ -34,7 +34,7 @@ describe.skipIf(process.platform === "win32")("The names of a host", () => {
     for (const { run, title } of DriverSuite.contract(asked)) it.live(title, () => run, 120_000)
   })
 
-  it.live("G239: are open to their user alone", () =>
+  it.live("G239: the names of a host are open to their user alone", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const first = yield* driver(at)

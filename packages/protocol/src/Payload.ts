@@ -374,7 +374,7 @@ const decoder = <S extends Data>(schema: S, maxKept = maxKeptParserBytes) => {
 /** A payload is one frame of `SchemaBinary`: the length of its body as a varint, and exactly that body. */
 const isWhole = (bytes: Uint8Array): boolean => bytes.length > 0 && ownSize(bytes) === bytes.length
 
-/** Bytes of that frame, of which a payload with large parts has more behind it; 0 where there is none. */
+/** Size of the first frame of a payload, in bytes. Large parts follow behind it; 0 means that there is no frame. */
 const ownSize = (bytes: Uint8Array): number => {
   let size = 0
   for (let i = 0, scale = 1; i < 6 && i < bytes.length; i++, scale *= 128) {

@@ -4,7 +4,7 @@
 import { type TransportDriver, TransportError } from "@furrow/actor/Transport"
 import * as Effect from "effect/Effect"
 
-/** The ways: no answer, an error, a defect, a function that throws, slowness, and a listener or `forget` that fails. */
+/** Ways in which the transport of a peer fails: no answer, an error, a defect, a function that throws, slowness, and a listener or `forget` that fails. */
 const ways = ["hangs", "fails", "dies", "throws", "is slow", "listens badly"] as const
 
 /** Milliseconds of a slow dial. */

@@ -35,7 +35,7 @@ describe("Random programs", () => {
       }
     }), 60_000)
 
-  it("G199: repeat in another process", async () => {
+  it("G199: random programs repeat in another process", async () => {
     const digests = await Promise.all([1, 2].map(async () => {
       const { stdout } = await simulate("--seeds", "25")
       return /digest (\w+)/.exec(stdout)?.[1]

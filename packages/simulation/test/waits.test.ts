@@ -17,7 +17,7 @@ const explored = <A, E, R>(program: Effect.Effect<A, E, R>, seeds: number) =>
 
 /** With every test of this file a fiber once waited for ever under one of the first seeds. */
 describe("A fiber that is preempted between its look and its wait", () => {
-  it.live("G203: ends, where its call is interrupted and the connection is lost in between", () =>
+  it.live("G203: a call ends that is interrupted, and whose connection is lost, between its look and its wait", () =>
     explored(
       Effect.gen(function*() {
         const world = yield* Simulation.World

@@ -340,7 +340,7 @@ describe("A pool whose Scope closes", () => {
         assert.deepStrictEqual(theatre.living(), [])
       })).pipe(Timeouts.provide({ cancelAck: 500, terminate: 400 })))
 
-  it.effect("a pool whose Scope closes lets an interrupted make end what it has started", () =>
+  it.effect("a call of Pool.make that is interrupted ends the workers that it has started", () =>
     Effect.gen(function*() {
       const theatre = Puppets.make()
       yield* Effect.gen(function*() {

@@ -33,7 +33,7 @@ const deaf = "trap '' HUP INT TERM TSTP\n"
  *   s, c                   stops and continues everything
  *   e                      the root is gone: kills everything, also what is registered from now on
  *
- * Its arguments are the folders that go with the tree: not where a link leads to one, and none need exist. An entry is
+ * Its arguments are the folders that it removes with the tree. It follows no link to a folder, and none has to exist. An entry is
  * `group:parent:start`. The start time is the 22nd field of /proc/PID/stat, the 20th behind the name in brackets. A group
  * without its leader has no such file, and its number is not used again before it is empty.
  */

@@ -20,7 +20,7 @@ export class Wrong extends Error {}
 /** Short, so that many rounds run into them. */
 export const bounds: Timeouts.Timeouts = { ...Timeouts.defaults, cancel: 1_000, finalizers: 1_000 }
 
-/** The longest time of an owner: a slow start, the ladder, and a busy machine. */
+/** The longest time until an owner has ended all of its actors: a slow start, the ladder, and a busy machine. */
 const patience = "40 seconds"
 
 /** The processes of a round, by the mark of its actors; the warden is not among them. */

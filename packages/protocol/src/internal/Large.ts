@@ -163,7 +163,7 @@ export const withPlaces = <S extends Schema.Top>(schema: S): S => Schema.make<S>
 
 // ---- whole payloads -----------------------------------------------------------------------------------------------
 
-/** A payload with large parts behind it; `isWhole` where all of its large texts are. */
+/** A payload and the large parts behind it. `isWhole` says that UTF-8 can hold all of its large texts. */
 export interface Written {
   readonly own: Uint8Array
   readonly bytes: Uint8Array

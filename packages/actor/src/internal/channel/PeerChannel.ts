@@ -33,7 +33,7 @@ import { Writer } from "./Writer.ts"
 
 /**
  * A word for the owner of a connection, or its end. Only words arrive that the peer may say now, by its role: a parent
- * hears no `CancelActor` of its child, and a child is told to `Spawn` once. An `Error` is the failure of the actor.
+ * hears no `CancelActor` of its child, and a child is told to `Spawn` once. An `Error` here is the failure of the whole actor: that of a dialog goes to the dialog.
  */
 export type OwnerEvent =
   | Message.Start

@@ -19,7 +19,7 @@ import type { SupervisorSnapshot } from "./Snapshot.ts"
 export type Observe = "off" | "look" | "debug"
 
 /**
- * A served dialog by the other end of its connection and its number there.
+ * A dialog that is served here: the actor at the other end of its connection, and the number that it has there.
  *
  * @category models
  * @since 0.2.0

@@ -97,7 +97,7 @@ export class BootFailed {
   }
 }
 
-/** The life that a boot begins, and how it hears of a wish to end it. */
+/** The life of an actor that a boot begins, with the callback for a request to end the actor. */
 export interface Beginning extends Life {
   readonly cancelled: (message: CancelActor, from: PeerChannel) => void
 }

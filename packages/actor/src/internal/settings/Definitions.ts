@@ -91,7 +91,7 @@ export interface DefinitionName {
 
 interface Definition extends DefinitionName {
   readonly value: unknown
-  /** The definition says itself where its implementation is: it goes before the implementations of its name. */
+  /** True where the definition names the module of its implementation. It is then used before other implementations of the name. */
   readonly leads: boolean
   /** Made where the definition was made; its stack is read for an error alone. */
   readonly made: Error
