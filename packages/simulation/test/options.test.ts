@@ -11,7 +11,17 @@ describe("The command line of npm run simulate", () => {
   it("the command line has defaults, and takes every option that its usage names", () => {
     const plain = Options.parse([])
     assert.deepInclude(plain as Options.Options, { from: 1, twice: false, isKeptGoing: false, shrinks: true })
-    const full = Options.parse(["--seeds", "5", "--minutes", "0.5", "--from", "now", "--kinds", "run,kill", "--no-shrink"])
+    const full = Options.parse([
+      "--seeds",
+      "5",
+      "--minutes",
+      "0.5",
+      "--from",
+      "now",
+      "--kinds",
+      "run,kill",
+      "--no-shrink"
+    ])
     assert.deepInclude(full as Options.Options, {
       seeds: 5,
       minutes: 0.5,
