@@ -68,7 +68,8 @@ const soak = Effect.fnUntraced(function*(options: Options.Options) {
   }
   const before = Processes.targets()
   const result = yield* run({ ...options, acts: wanted, seed, folder }).pipe(
-    Effect.provide(NodeActor.layer),
+    // A spare comes and goes by the time alone: processes and descriptors could not be compared.
+    Effect.provide(NodeActor.layer({ spares: "off" })),
     // Deaths and defects are planned, so their logs are noise.
     Effect.provideService(References.MinimumLogLevel, "None")
   )
