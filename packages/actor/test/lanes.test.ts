@@ -63,6 +63,20 @@ describe("two lanes", () => {
       assert.deepStrictEqual(tags(words), ["Yield 2", "Cancel 1", "Yield 4", "Yield 6", "Yield 8"])
     }))
 
+  it.effect("G29: the Error of a stream that was not cancelled waits behind its Yields while the pipe is full", () =>
+    Effect.gen(function*() {
+      const { drain, fill, words, writer } = pipe()
+      fill()
+      writer.send(item(2))
+      yield* settle
+      writer.send(item(4))
+      writer.send({ _tag: "Error", dialog: 4, payload: new Uint8Array() }, true)
+      writer.send({ _tag: "Error", dialog: 6, payload: new Uint8Array() })
+      drain()
+      yield* settle
+      assert.deepStrictEqual(tags(words), ["Yield 2", "Error 6", "Yield 4", "Error 4"])
+    }))
+
   it.effect("while there is room, everything goes in the order it was said", () =>
     Effect.gen(function*() {
       const { words, writer } = pipe()

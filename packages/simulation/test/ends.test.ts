@@ -69,4 +69,19 @@ describe("The end of an actor, under every schedule", () => {
         assert.deepStrictEqual(problems, [], `seed ${seed}`)
       }
     }), 60_000)
+
+  it.live("G29: a stream that fails while its connection is full gives all its items first", () =>
+    Effect.gen(function*() {
+      const step = { wait: 0, actor: 0, a: 0, b: 0, c: 0 }
+      const program: Program.Program = {
+        schedule: 722296932,
+        actors: 1,
+        owner: "scope",
+        steps: [{ ...step, kind: "stream", c: 5 }, { ...step, kind: "bytes", b: 2 }],
+        calm: [[3, 12], [15, 54]]
+      }
+      const result = yield* run(program)
+      assert.isTrue(result.events.some(({ _tag }) => _tag === "Failing"))
+      assert.deepStrictEqual(Check.problems(result), [])
+    }))
 })

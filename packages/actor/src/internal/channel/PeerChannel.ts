@@ -216,7 +216,7 @@ export class PeerChannel {
     return this.state.dialogs.served + this.writer.unread
   }
 
-  send(message: Message.Message): void {
+  send(message: Message.Message, inOrder = false): void {
     if (message._tag === "Spawn" || message._tag === "Ready") this.input({ _tag: "Said", word: message._tag })
     if (message._tag === "Cancel" && this.writer.withdraw(message.dialog)) {
       // In a later turn: the dialog is in the step that cancels it.
@@ -225,7 +225,7 @@ export class PeerChannel {
         this
       )
     }
-    this.writer.send(message)
+    this.writer.send(message, inOrder)
   }
 
   /** A dialog we cancelled did not end within its bound; it stays listed until it does. */

@@ -30,6 +30,7 @@ const maxQueuedBytes = 256 * 1024
 const minReleasedBytes = 8 * 1024
 
 type Flow = "room" | "full" | "closed"
+type Lane = "control" | "data"
 
 /** Words that a peer is owed for what it said: it decides how many there are. */
 const answers: ReadonlySet<Message["_tag"]> = new Set(["Return", "Error", "Pong", "CancelAck"])
@@ -91,19 +92,21 @@ export class Writer {
     return true
   }
 
-  send(message: Message): void {
+  /** `inOrder`: behind every word of its dialog, though its lane overtakes theirs. */
+  send(message: Message, inOrder = false): void {
     if (this.flow === "closed") return
+    const lane = inOrder ? "data" : words[message._tag].lane
     const parts = Envelope.encode(message)
     const size = sizeOf(parts)
     this.frames++
     this.bytes += size
-    if (this.cutFor !== undefined && this.departs(message, parts, this.cutFor)) return
+    if (this.cutFor !== undefined && this.departs(message, lane, parts, this.cutFor)) return
     if (message._tag === "Start") this.unsentStarts.push(message.dialog)
-    if (!this.put(parts, words[message._tag].lane) && answers.has(message._tag)) this.unread++
+    if (!this.put(parts, lane) && answers.has(message._tag)) this.unread++
   }
 
   /** True for a word that leaves in parts, or behind one that does. */
-  private departs(message: Message, parts: Parts, maxFrame: number): boolean {
+  private departs(message: Message, lane: Lane, parts: Parts, maxFrame: number): boolean {
     const isIdle = Departure.isEmpty(this.departure)
     if (isIdle && !Departure.isLarge(parts)) return false
     if (message._tag === "Bye" && !isIdle) {
@@ -115,9 +118,9 @@ export class Writer {
     const word = { parts, isStart: message._tag === "Start" }
     if (Departure.has(this.departure, dialog)) {
       // The last words of a dialog end what they overtake.
-      if (message._tag === "Cancel" || message._tag === "Error") {
+      if (message._tag === "Cancel" || message._tag === "Error" && lane === "control") {
         this.follow(Departure.drop(this.departure, dialog, maxFrame))
-      } else if (words[message._tag].lane === "data") {
+      } else if (lane === "data") {
         this.departure = Departure.append(this.departure, dialog, word)
         return true
       }
@@ -135,7 +138,7 @@ export class Writer {
   }
 
   /** Goes straight out, or into its lane while the connection is full. */
-  private put(parts: Parts, lane: "control" | "data"): boolean {
+  private put(parts: Parts, lane: Lane): boolean {
     const size = sizeOf(parts)
     if (this.flow === "full") {
       this[lane].push(parts)

@@ -221,7 +221,11 @@ export class IncomingDialog implements CalleePort {
       case "Deliver":
         return this.deliver(action.word)
       case "SendLast":
-        return this.channel.send(this.lastWord(action.failure, action.asked))
+        // The failure of a stream comes behind its items, unless its reader has given them up.
+        return this.channel.send(
+          this.lastWord(action.failure, action.asked),
+          this.handler.endpoint.kind === "stream" && !action.asked
+        )
       case "Unheard":
         return this.unheard()
       case "Forget":

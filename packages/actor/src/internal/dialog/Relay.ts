@@ -57,7 +57,8 @@ class Relay {
 
   private back(word: Message.FromCallee): void {
     const last = word._tag === "Return" || word._tag === "Error"
-    if (this.isHeard) this.from.send({ ...word, dialog: this.start.dialog })
+    const inOrder = this.start.kind === "stream" && this.phase === "open"
+    if (this.isHeard) this.from.send({ ...word, dialog: this.start.dialog }, inOrder)
     if (last) this.end()
   }
 
