@@ -154,7 +154,7 @@ const weights: Readonly<Record<Kind, number>> = {
 }
 
 /** Steps that hurt an actor: every second program has none, and comes further. */
-const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "break", "orphan", "stop", "cut", "unplug", "freeze"])
+export const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "break", "orphan", "stop", "cut", "unplug", "freeze"])
 
 export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Program => {
   const next = Seed.next(seed * 7919 + 1)

@@ -14,7 +14,7 @@ import * as Dialogs from "./dialogs.ts"
 import { howOf, record, Recorder, type Timed, wrong } from "./History.ts"
 import { endpoints as partings, ofRoot } from "./partings.ts"
 import * as Peers from "./peers.ts"
-import type { Program } from "./Program.ts"
+import { hurting, type Program } from "./Program.ts"
 import type { Call, Served, Stage } from "./stage.ts"
 import { calls, deeds, elsewhere } from "./Steps.ts"
 import * as Unplugged from "./unplugged.ts"
@@ -130,9 +130,10 @@ export const whole = (program: Program, hooks: Hooks): Effect.Effect<void, never
       Effect.gen(function*() {
         yield* record({ _tag: "LeftOwner", owner: "root" })
         const { children } = yield* Actor.statistics
+        const isHurting = program.steps.some(({ kind }) => hurting.has(kind))
         for (const { actor, state } of children) {
-          // The root owns a shared actor: it ends without a wait where its last holder was killed.
-          if (actor.name.startsWith("shared") && state !== "Running") continue
+          // The root owns a shared actor: where its last holder was killed, it ends once that is heard, without a wait.
+          if (actor.name.startsWith("shared") && (state !== "Running" || isHurting)) continue
           yield* wrong("comesToRest", `left: ${actor.name} is ${state}`)
         }
         if (Exit.isFailure(exit)) {
