@@ -136,7 +136,7 @@ const crossing = () => {
 }
 
 describe("An actor that becomes ready while its start is given up", () => {
-  it.effect("G231: is asked to end in order, and its cleanup has the time of any other", () => {
+  it.effect("G231: an actor that becomes ready while its start is given up is asked to end in order, and its cleanup has the time of any other", () => {
     const { deliver, hold, layer, signals } = crossing()
     return Effect.gen(function*() {
       const journal = yield* Journal.fresh

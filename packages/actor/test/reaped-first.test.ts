@@ -7,7 +7,7 @@ import * as Puppets from "./support/Puppets.ts"
 import { settle } from "./support/Time.ts"
 
 describe("A process that has exited when its owner is given it", () => {
-  it.effect("G4: fails its start and stays in no list", () =>
+  it.effect("G4: a process that has exited when its owner is given it fails its start and stays in no list", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Actor.startScoped("frank", { expose: [work] })))
       assert.strictEqual(exit._tag, "Failure")

@@ -323,7 +323,7 @@ describe("A supervisor", () => {
     ))
 
   it.effect(
-    "G187: starts, restarts and stops a hundred dynamic children that all die at once",
+    "G187: a supervisor starts, restarts and stops a hundred dynamic children that all die at once",
     () =>
       dynamic(
         { intensity: { restarts: 200, within: "1 minute" } },

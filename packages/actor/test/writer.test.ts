@@ -287,7 +287,7 @@ describe("Writer", () => {
     })
   })
 
-  it("G254: gives the memory of a large payload back when its bytes have left, and not before", async () => {
+  it("G254: a writer gives the memory of a large payload back when its bytes have left, and not before", async () => {
     const encode = (size: number) => {
       // The first large value of a codec is not written behind.
       const codec = Payload.codec(Schema.Uint8Array)
@@ -321,7 +321,7 @@ describe("Writer", () => {
     }
   })
 
-  it("G254: leaves payloads alone that others may read", async () => {
+  it("G254: a writer leaves payloads alone that others may read", async () => {
     const { connection } = listening()
     const writer = new Writer({ ...connection, hasLeft: () => true }, () => {})
     const payload = new Uint8Array(64 * 1024)

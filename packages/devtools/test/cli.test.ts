@@ -125,7 +125,7 @@ describe("furrow", () => {
   )
 
   test(
-    "says that there is no such tree",
+    "furrow says that there is no such tree",
     Effect.gen(function*() {
       const { code, errors } = yield* furrow("why", "999999999")
       assert.strictEqual(code, 4)

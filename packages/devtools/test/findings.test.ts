@@ -73,23 +73,23 @@ describe("A deadlock", () => {
     assert.deepStrictEqual(kindsOf(bothRead()), ["stuck DEADLOCK certain"])
   })
 
-  it("G250: is none where the handlers sleep, or wait for something that is not known", () => {
+  it("G250: a deadlock is none where the handlers sleep, or wait for something that is not known", () => {
     assert.deepStrictEqual(kindsOf(crossed("Timer")), [])
     assert.deepStrictEqual(kindsOf(crossed("Unknown")), [])
   })
 
-  it("G250: is none where a fiber that is not seen may work for one of its ends", () => {
+  it("G250: a deadlock is none where a fiber that is not seen may work for one of its ends", () => {
     assert.deepStrictEqual(kindsOf(bothRead({ scoped: true })), [])
     assert.deepStrictEqual(kindsOf(bothRead({ children: [7] })), [])
   })
 
-  it("G250: is none where one of the actors has not answered, or cannot show its fibers", () => {
+  it("G250: a deadlock is none where one of the actors has not answered, or cannot show its fibers", () => {
     const [root, a, b] = crossed("Semaphore")
     assert.deepStrictEqual(kindsOf([root!, a!]), [])
     assert.deepStrictEqual(kindsOf([root!, a!, { ...b!, fibers: undefined }]), [])
   })
 
-  it("G250: is none where it is younger than the bound", () => {
+  it("G250: a deadlock is none where it is younger than the bound", () => {
     assert.deepStrictEqual(Findings.findings(bothRead(), { ...Findings.defaults, thanMillis: 60_000 }), [])
   })
 })
@@ -104,7 +104,7 @@ describe("A process that does not answer", () => {
     assert.deepStrictEqual(kindsOf([waiting(40_000), silent("w", ["R", "R", "R"], 1)]), ["stuck BUSY likely"])
   })
 
-  it("G251: is stopped, or stands in a system call, and its callers are named", () => {
+  it("G251: a process that does not answer is stopped, or stands in a system call, and its callers are named", () => {
     const [stopped] = Findings.findings([waiting(2000), silent("w", ["T", "T", "T"])])
     assert.strictEqual(stopped?.kind, "STOPPED")
     assert.include(Print.lines(stopped!).join("\n"), "waits for its answer to work")
@@ -113,7 +113,7 @@ describe("A process that does not answer", () => {
 })
 
 describe("A tree that takes its time", () => {
-  it("G250: is not stuck while it starts, restarts or ends its actors, or waits for one that starts", () => {
+  it("G250: a tree is not stuck while it starts, restarts or ends its actors, or waits for one that starts", () => {
     const starting = { actor: idOf("db"), state: "Starting", ageMillis: 20_000 }
     const tree = [
       actor("root", {
@@ -137,7 +137,7 @@ describe("A tree that takes its time", () => {
     )
   })
 
-  it("G252: has a cancel that did not end, and a reader that is slower than its writer", () => {
+  it("G252: a tree that takes its time has a cancel that did not end, and a reader that is slower than its writer", () => {
     assert.deepStrictEqual(kindsOf([actor("a", { channels: [channel("b", [], 1)] })]), ["stuck STUCK CANCEL certain"])
     const writer = dialog("callee", 1, "feed", { kind: "stream", out: { items: 0, bytes: 0, waiting: true } })
     const reader = dialog("caller", 1, "feed", { kind: "stream", in: { items: 64, waiting: false } })

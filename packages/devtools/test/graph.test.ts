@@ -48,7 +48,7 @@ const mayGoOn = (graph: Graph, node: string, seen = new Set<string>()): boolean 
 
 describe("A graph of work", () => {
   it.prop(
-    "G249: names as stuck the work from which no way leads to a work that may go on, and no other",
+    "G249: a graph of work names as stuck the work from which no way leads to a work that may go on, and no other",
     { all: works },
     ({ all }) => {
       const graph = graphOf(all)

@@ -69,7 +69,7 @@ for (const [name, { host, layer }] of Object.entries(transports)) {
     const rows = [["both", "Silent"], ["there", "ConnectionClosed"], ["back", "Silent"]] as const
     for (const [cut, how] of rows) {
       it.live(
-        `G236: ends every open call with an ActorLost when it is cut (${cut}), and carries a new dial when it is mended`,
+        `G236: a cable under ${name} that is cut (${cut}) ends every open call with an ActorLost, and carries a new dial when it is mended`,
         () =>
           Effect.gen(function*() {
             const { again, dialledAgain, ended } = yield* overCable(host!, layer, cut)

@@ -36,7 +36,7 @@ const taken = Effect.gen(function*() {
 })
 
 describe("A fiber that is looked at", () => {
-  it.live("G253: waits for a semaphore, by permits or as a lock", () =>
+  it.live("G253: a fiber that is looked at waits for a semaphore, by permits or as a lock", () =>
     Effect.gen(function*() {
       const lock = yield* taken
       yield* waits(lock.take(1), ["Semaphore"])
@@ -59,7 +59,7 @@ describe("A fiber that is looked at", () => {
       yield* waits(lock.withPermits(1)(Effect.sleep("1 hour")), ["Timer"])
     }))
 
-  it.live("G253: waits for its fibers, also in a race, a timeout and a join", () =>
+  it.live("G253: a fiber that is looked at waits for its fibers, also in a race, a timeout and a join", () =>
     Effect.gen(function*() {
       const lock = yield* taken
       yield* waits(Effect.timeout(lock.take(1), "1 hour"), ["Semaphore", "Timer"])
@@ -73,7 +73,7 @@ describe("A fiber that is looked at", () => {
       )
     }))
 
-  it.live("G253: waits for what its actor says that it holds", () =>
+  it.live("G253: a fiber that is looked at waits for what its actor says that it holds", () =>
     Effect.scoped(Effect.gen(function*() {
       const first = Deferred.makeUnsafe<void>()
       const fiber = yield* Effect.forkScoped(Deferred.await(first), { startImmediately: true })

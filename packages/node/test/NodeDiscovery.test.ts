@@ -46,7 +46,7 @@ describe.skipIf(process.platform === "win32")("The names of a host", () => {
       assert.deepStrictEqual(modes, ["host 700", "keys.json 600", "keys.sock 600"])
     }))
 
-  it.live("G239: are held on when the process that had them ends", () =>
+  it.live("G239: the names of a host are held on when the process that had them ends", () =>
     Effect.gen(function*() {
       const at = yield* folder
       const scope = yield* Scope.make()
@@ -91,7 +91,7 @@ const leaderAfter = (programs: ReadonlyArray<Program.Program>, before = 0) =>
 
 describe.skipIf(process.platform === "win32")("Programs of one host that want to lead", () => {
   it.live(
-    "G237, G239: have another leader with a larger token when theirs is killed, also where it held the names",
+    "G237, G239: programs of one host that want to lead have another leader with a larger token when theirs is killed, also where it held the names",
     () =>
       Effect.gen(function*() {
         let programs = yield* electors(3, 6_000)
@@ -108,27 +108,31 @@ describe.skipIf(process.platform === "win32")("Programs of one host that want to
     120_000
   )
 
-  it.live("G238: have a leader that was frozen write nothing behind its successor", () =>
-    Effect.gen(function*() {
-      // The one that holds the names is another program: it goes on.
-      const at = yield* folder
-      const resource = Path.join(at, "resource")
-      Fs.writeFileSync(resource, "")
-      const holder = yield* driver(at)
-      yield* holder.get("anything")
-      const args = [at, resource, "6000"]
-      const first = yield* Program.start(fixture("mains/elector.ts"), { args })
-      const token = tokenOf(yield* leaderAfter([first]))
-      const second = yield* Program.start(fixture("mains/elector.ts"), { args })
-      yield* second.says(/up/, { within: "60 seconds" })
-      yield* first.signal("SIGSTOP")
-      assert.isAbove(tokenOf(yield* leaderAfter([second], token)), token)
-      yield* second.says(/written/, { within: "60 seconds" })
-      const before = first.stdout().length
-      yield* first.signal("SIGCONT")
-      yield* first.says(/stops/, { within: "60 seconds" })
-      assert.notInclude(first.stdout().slice(before), "written")
-      const highest = Fs.readFileSync(resource, "utf8").trim().split("\n").map(Number)
-      assert.deepStrictEqual(highest, highest.toSorted((a, b) => a - b))
-    }), 180_000)
+  it.live(
+    "G238: programs of one host that want to lead have a leader that was frozen write nothing behind its successor",
+    () =>
+      Effect.gen(function*() {
+        // The one that holds the names is another program: it goes on.
+        const at = yield* folder
+        const resource = Path.join(at, "resource")
+        Fs.writeFileSync(resource, "")
+        const holder = yield* driver(at)
+        yield* holder.get("anything")
+        const args = [at, resource, "6000"]
+        const first = yield* Program.start(fixture("mains/elector.ts"), { args })
+        const token = tokenOf(yield* leaderAfter([first]))
+        const second = yield* Program.start(fixture("mains/elector.ts"), { args })
+        yield* second.says(/up/, { within: "60 seconds" })
+        yield* first.signal("SIGSTOP")
+        assert.isAbove(tokenOf(yield* leaderAfter([second], token)), token)
+        yield* second.says(/written/, { within: "60 seconds" })
+        const before = first.stdout().length
+        yield* first.signal("SIGCONT")
+        yield* first.says(/stops/, { within: "60 seconds" })
+        assert.notInclude(first.stdout().slice(before), "written")
+        const highest = Fs.readFileSync(resource, "utf8").trim().split("\n").map(Number)
+        assert.deepStrictEqual(highest, highest.toSorted((a, b) => a - b))
+      }),
+    180_000
+  )
 })

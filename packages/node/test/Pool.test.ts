@@ -46,7 +46,7 @@ describe("A pool of processes", () => {
     })))
 
   it.live.runIf(process.platform === "linux")(
-    "G137: has as much memory after endless loops as before, frees their callers as soon as a timer could, and harms no call",
+    "G137: a pool of processes has as much memory after endless loops as before, frees their callers as soon as a timer could, and harms no call",
     () =>
       withActors(Effect.gen(function*() {
         const file = yield* evidence

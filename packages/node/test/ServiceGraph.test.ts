@@ -193,7 +193,7 @@ describe("Actor.launch", () => {
       })
     ))
 
-  it.live("G231: runs the finalizers of an actor that becomes ready while its start is interrupted", () =>
+  it.live("G231: Actor.launch runs the finalizers of an actor that becomes ready while its start is interrupted", () =>
     withDiary((file) =>
       Effect.gen(function*() {
         for (let round = 1; round <= 10; round++) {

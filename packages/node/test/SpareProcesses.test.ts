@@ -54,7 +54,7 @@ const pidOf = (options: Actor.SpawnOptions = {}) =>
 describe("A spare", () => {
   for (const guard of guards) {
     it.live(
-      `G241: becomes the actor of the next plain start under guard ${guard}, and is a full actor`,
+      `G241: a spare becomes the actor of the next plain start under guard ${guard}, and is a full actor`,
       () =>
         Effect.gen(function*() {
           yield* pidOf()
@@ -74,21 +74,25 @@ describe("A spare", () => {
     )
   }
 
-  it.live("G241: is there before the first start where it is asked for eagerly", () =>
+  it.live("G241: a spare is there before the first start where it is asked for eagerly", () =>
     Effect.gen(function*() {
       const found = yield* spare
       assert.strictEqual((yield* pidOf()).pid, found)
     }).pipe(run({ spares: "eager" })), 90_000)
 
-  it.live("G242: is in no list: neither children nor the registry nor events know it", () =>
-    Effect.gen(function*() {
-      yield* spare
-      assert.deepStrictEqual((yield* Actor.statistics).children, [])
-      assert.deepStrictEqual(yield* Registry.list({ name: "spare" }), [])
-    }).pipe(run({ spares: "eager" })), 90_000)
+  it.live(
+    "G242: a spare is in no list: neither children nor the registry nor events know it",
+    () =>
+      Effect.gen(function*() {
+        yield* spare
+        assert.deepStrictEqual((yield* Actor.statistics).children, [])
+        assert.deepStrictEqual(yield* Registry.list({ name: "spare" }), [])
+      }).pipe(run({ spares: "eager" })),
+    90_000
+  )
 
   it.live(
-    "G244: is not taken by a start with options of its own, nor where the environment has changed",
+    "G244: a spare is not taken by a start with options of its own, nor where the environment has changed",
     () =>
       Effect.gen(function*() {
         const found = yield* spare
@@ -123,17 +127,21 @@ describe("A spare", () => {
     )
   }
 
-  it.live("G241: passes on what it writes once it is an actor, and its last lines", () =>
-    Effect.gen(function*() {
-      const found = yield* spare
-      const portal = yield* Actor.startScoped("dying", { expose: [exit] })
-      assert.strictEqual(portal.actor.pid, found)
-      const error = yield* Effect.flip(portal.run(exit({ code: 3 })))
-      assert.instanceOf(error, ActorError.ActorLost)
-      assert.deepStrictEqual((error as ActorError.ActorLost).stderr, ["about to leave", "last words"])
-    }).pipe(run({ spares: "eager" })), 90_000)
+  it.live(
+    "G241: a spare passes on what it writes once it is an actor, and its last lines",
+    () =>
+      Effect.gen(function*() {
+        const found = yield* spare
+        const portal = yield* Actor.startScoped("dying", { expose: [exit] })
+        assert.strictEqual(portal.actor.pid, found)
+        const error = yield* Effect.flip(portal.run(exit({ code: 3 })))
+        assert.instanceOf(error, ActorError.ActorLost)
+        assert.deepStrictEqual((error as ActorError.ActorLost).stderr, ["about to leave", "last words"])
+      }).pipe(run({ spares: "eager" })),
+    90_000
+  )
 
-  it.live("G245: is not started where the option is off", () =>
+  it.live("G245: a spare is not started where the option is off", () =>
     Effect.gen(function*() {
       yield* pidOf()
       yield* Effect.sleep("1500 millis")
@@ -146,7 +154,7 @@ describe("A spare", () => {
     }).pipe(run({ spares: "off" })), 90_000)
 
   it.live(
-    "G242: runs nothing of the program: where a module is preloaded there is none",
+    "G242: a spare runs nothing of the program: where a module is preloaded there is none",
     () =>
       Effect.gen(function*() {
         const root = yield* Program.start(fixture("spareRoot.ts"), {
@@ -162,7 +170,7 @@ describe("A spare", () => {
 
   for (const guard of guards) {
     it.live(
-      `G243: is gone with a root that is killed under guard ${guard}, while it waits and while it starts`,
+      `G243: a spare is gone with a root that is killed under guard ${guard}, while it waits and while it starts`,
       () =>
         Effect.gen(function*() {
           for (const when of ["waits", "starts"] as const) {
@@ -180,7 +188,7 @@ describe("A spare", () => {
   }
 
   it.live(
-    "G243: is gone when the runtime of its root is closed, and the process goes on",
+    "G243: a spare is gone when the runtime of its root is closed, and the process goes on",
     () =>
       Effect.gen(function*() {
         const runtime = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ spares: "eager" })))
@@ -190,7 +198,7 @@ describe("A spare", () => {
     90_000
   )
 
-  it.live("G243: does not keep a root from ending whose program is over", () =>
+  it.live("G243: a spare does not keep a root from ending whose program is over", () =>
     Effect.gen(function*() {
       const root = yield* Program.start(fixture("spareRoot.ts"), { args: ["warden", "auto"] })
       yield* root.says(/up/, patient)

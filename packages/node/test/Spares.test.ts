@@ -26,19 +26,19 @@ describe("The table of spares", () => {
     assert.deepStrictEqual(after(take(), due, due).actions, [])
   })
 
-  it("gives a spare that waits to a start of its kind, and wants the next one", () => {
+  it("the table of spares gives a spare that waits to a start of its kind, and wants the next one", () => {
     assert.deepStrictEqual(after(...waiting, take()).actions, [{ _tag: "Give", id: 1 }, { _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take("b")).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(take(), due, take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take(), take()).actions, [])
   })
 
-  it("forgets a spare that is taken, and refills behind it", () => {
+  it("the table of spares forgets a spare that is taken, and refills behind it", () => {
     assert.deepStrictEqual(after(...waiting, take()).state.spares, [])
     assert.deepStrictEqual(after(...waiting, take(), due).actions, [{ _tag: "Start", id: 2, kind: "a" }])
   })
 
-  it("G245: has no more than one spare of a kind and two in all: the oldest of another kind makes room", () => {
+  it("G245: the table of spares has no more than one spare of a kind and two in all: the oldest of another kind makes room", () => {
     const kinds = after(...waiting, take("b"), take(), due).state.spares.map(({ kind, phase }) => `${kind} ${phase}`)
     assert.deepStrictEqual(kinds, ["b starting", "a starting"])
     assert.deepStrictEqual(after(take("a"), take("b"), take("c"), due).state.spares.map(({ kind }) => kind), ["b", "c"])
@@ -51,20 +51,20 @@ describe("The table of spares", () => {
     ])
   })
 
-  it("G245: ends a spare of its age, and leaves one alone that is taken", () => {
+  it("G245: the table of spares ends a spare of its age, and leaves one alone that is taken", () => {
     assert.deepStrictEqual(after(...waiting, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(take(), due, of("Old")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(...waiting, take(), of("Old")).actions, [])
     assert.deepStrictEqual(after(...waiting, of("Old"), of("Old")).actions, [])
   })
 
-  it("does not give a spare that is lost", () => {
+  it("the table of spares does not give a spare that is lost", () => {
     assert.deepStrictEqual(after(...waiting, of("Lost")).actions, [{ _tag: "Kill", id: 1 }])
     assert.deepStrictEqual(after(...waiting, of("Lost"), take()).actions, [{ _tag: "Pause" }])
     assert.deepStrictEqual(after(...waiting, take(), of("Lost")).actions, [])
   })
 
-  it("G243: ends all spares when its owner ends, and starts none any more", () => {
+  it("G243: the table of spares ends all spares when its owner ends, and starts none any more", () => {
     assert.deepStrictEqual(after(...waiting, take("b"), due, close).actions, [
       { _tag: "Kill", id: 1 },
       { _tag: "Kill", id: 2 }
@@ -75,7 +75,7 @@ describe("The table of spares", () => {
 })
 
 describe("The option spares", () => {
-  it("comes before the environment, and a value that is none is said and not followed", () => {
+  it("the option spares comes before the environment, and a value that is none is said and not followed", () => {
     const of = (option: unknown, variable?: string) => sparesMode(option, { FURROW_SPARES: variable })
     assert.strictEqual(of(undefined).spares, sparesMode("", {}).spares)
     assert.strictEqual(of(undefined, "eager").spares, "eager")

@@ -113,7 +113,7 @@ const shown = ({ key, pem }: Certificates.Signed) => ({
 const hosts = ["127.0.0.1"]
 
 describe("A stranger at a listener with TLS", () => {
-  it.live("G232: is not handed over without a certificate that the authority signed and that is valid now, nor below TLS 1.3", () =>
+  it.live("G232: a stranger at a listener with TLS is not handed over without a certificate that the authority signed and that is valid now, nor below TLS 1.3", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
       const wrong: Record<string, Tls.ConnectionOptions> = {
@@ -133,7 +133,7 @@ describe("A stranger at a listener with TLS", () => {
       yield* Eventually.holds("the right one is handed over", () => guests.length === 1)
     }))
 
-  it.live("is closed where it speaks no TLS, and the listener goes on", () =>
+  it.live("a stranger at a listener with TLS is closed where it speaks no TLS, and the listener goes on", () =>
     Effect.gen(function*() {
       const { guests, port } = yield* victim
       const closed = yield* Effect.callback<boolean>((resume) => {
@@ -158,7 +158,7 @@ describe("A dial over TLS", () => {
       return (error as Error).message
     })
 
-  it.live("G232: fails where the certificate there is of another authority, or its own is", () =>
+  it.live("G232: a dial over TLS fails where the certificate there is of another authority, or its own is", () =>
     Effect.gen(function*() {
       const own = Certificates.sign({ name: "m", hosts, by: stranger })
       assert.match(yield* refused(own, stranger), /is not one of this tree's authority/)
@@ -167,7 +167,7 @@ describe("A dial over TLS", () => {
       assert.match(yield* refused(expired), /our own certificate was refused/)
     }))
 
-  it.live("G232: fails where the certificate there is not for the host that was dialled, or has expired", () =>
+  it.live("G232: a dial over TLS fails where the certificate there is not for the host that was dialled, or has expired", () =>
     Effect.gen(function*() {
       const elsewhere = Certificates.sign({ name: "m", hosts: ["10.0.0.4", "db1.internal"], by: authority })
       const expired = Certificates.sign({ name: "m", hosts, by: authority, hours: [-3, -1] })
@@ -181,7 +181,7 @@ describe("A dial over TLS", () => {
       }
     }))
 
-  it.live("reaches a host by its name, and fails typed where no resolver knows the name", () =>
+  it.live("a dial over TLS reaches a host by its name, and fails typed where no resolver knows the name", () =>
     Effect.gen(function*() {
       const named = Certificates.sign({ name: "named", hosts: ["localhost"], by: authority })
       const driver = yield* make("127.0.0.1", named, { advertise: "localhost" })
@@ -193,7 +193,7 @@ describe("A dial over TLS", () => {
       assert.deepStrictEqual([error.gone, error.message.includes("/dns4/furrow.invalid/tcp/4711/tls")], [false, true])
     }))
 
-  it.live("finds no TLS behind a port that speaks none", () =>
+  it.live("a dial over TLS finds no TLS behind a port that speaks none", () =>
     Effect.gen(function*() {
       const { dial } = yield* driverOf(host)
       const plain = yield* TransportSuite.fromLayer(NodeTransport.layerTcp)
@@ -223,7 +223,7 @@ const relay = (target: number) =>
 const portOf = (server: Net.Server) => (server.address() as Net.AddressInfo).port
 
 describe("A tree over TLS", () => {
-  it.live("G233: refuses a proof that was made on another channel, though the relay between has a right certificate", () =>
+  it.live("G233: a tree over TLS refuses a proof that was made on another channel, though the relay between has a right certificate", () =>
     Effect.gen(function*() {
       const files = yield* filesOf(host)
       let relayed = 0
@@ -280,7 +280,7 @@ const problemOf = (layer: Parameters<typeof TransportSuite.fromLayer>[0]) =>
   )
 
 describe("A place to listen at", () => {
-  it.live("G235: is refused beyond the loopback without TLS, unless the program says that it knows", () =>
+  it.live("G235: a place to listen at is refused beyond the loopback without TLS, unless the program says that it knows", () =>
     Effect.gen(function*() {
       for (const host of ["0.0.0.0", "10.0.0.4", "::", "2001:db8::1"]) {
         const message = yield* problemOf(NodeTransport.layerTcp({ host, advertise: "db1.internal" }))
@@ -293,7 +293,7 @@ describe("A place to listen at", () => {
       connection.destroy()
     }))
 
-  it.live("is a literal of this machine, a range of ports, and a host that others can dial", () =>
+  it.live("a place to listen at is a literal of this machine, a range of ports, and a host that others can dial", () =>
     Effect.gen(function*() {
       const wrong: ReadonlyArray<readonly [NodeTransport.TcpOptions, string]> = [
         [{ host: "localhost" }, "\"localhost\" is none"],
@@ -309,7 +309,7 @@ describe("A place to listen at", () => {
       }
     }))
 
-  it.live("gives each actor a port of the range, and says so where none is left", () =>
+  it.live("a place to listen at gives each actor a port of the range, and says so where none is left", () =>
     Effect.gen(function*() {
       const taken = yield* Effect.acquireRelease(
         Effect.callback<Net.Server>((resume) => {

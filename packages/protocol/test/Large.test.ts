@@ -204,7 +204,7 @@ describe("The frame of a large payload", () => {
     return { codec, payload: written.value }
   }
 
-  it("G254: is given back when its texts have been read, and small bytes beside them stay", () => {
+  it("G254: the frame of a large payload is given back when its texts have been read, and small bytes beside them stay", () => {
     const value = { text: large, bytes: new Uint8Array([1, 2, 3]) }
     const { codec, payload } = encoded(Schema.Struct({ text: Text, bytes: Schema.Uint8Array }), value)
     const frame = arrived(payload)

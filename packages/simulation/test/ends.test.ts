@@ -12,7 +12,7 @@ import { Brief } from "../src/services.ts"
 const hanging = job({ work: { key: 1, wait: 0, end: "hang", cleanup: 0 } })
 
 describe("The end of an actor, under every schedule", () => {
-  it.live("G78, G119: is told to its open calls before its exit, however late its last words are", () =>
+  it.live("G78, G119: the end of an actor is told to its open calls before its exit, however late its last words are", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [job, leave] })
@@ -33,7 +33,7 @@ describe("The end of an actor, under every schedule", () => {
       assert.strictEqual(runs, 100)
     }))
 
-  it.live("G87, G93: is Returned where its main returns at once, however close its last word is to its Ready", () =>
+  it.live("G87, G93: the end of an actor is Returned where its main returns at once, however close its last word is to its Ready", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const { _tag } = yield* (yield* Actor.startScoped(Brief, { name: "brief" })).wait
@@ -47,7 +47,7 @@ describe("The end of an actor, under every schedule", () => {
       assert.strictEqual(runs, 150)
     }))
 
-  it.live("G72, G119: comes within its bound where the actor ends itself and a cleanup never ends", () =>
+  it.live("G72, G119: the end of an actor comes within its bound where the actor ends itself and a cleanup never ends", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -62,13 +62,17 @@ describe("The end of an actor, under every schedule", () => {
       assert.strictEqual(runs, 20)
     }))
 
-  it.live("G19, G29: masks no failure of a stream that has sent all it made", () =>
-    Effect.gen(function*() {
-      for (let seed = 1; seed <= 300; seed++) {
-        const problems = Check.problems(yield* run(Program.generate(seed, ["stream", "retire", "end"])))
-        assert.deepStrictEqual(problems, [], `seed ${seed}`)
-      }
-    }), 60_000)
+  it.live(
+    "G19, G29: the end of an actor masks no failure of a stream that has sent all it made",
+    () =>
+      Effect.gen(function*() {
+        for (let seed = 1; seed <= 300; seed++) {
+          const problems = Check.problems(yield* run(Program.generate(seed, ["stream", "retire", "end"])))
+          assert.deepStrictEqual(problems, [], `seed ${seed}`)
+        }
+      }),
+    60_000
+  )
 
   it.live("G29: a stream that fails while its connection is full gives all its items first", () =>
     Effect.gen(function*() {

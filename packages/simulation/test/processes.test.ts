@@ -19,7 +19,7 @@ const inFolder = <A, E>(use: (folder: string) => Effect.Effect<A, E>) =>
 
 describe("A program with real processes", () => {
   it.live(
-    "keeps one history of all of them, in which a killed actor is lost",
+    "a program with real processes keeps one history of all of them, in which a killed actor is lost",
     () =>
       inFolder((folder) =>
         Effect.gen(function*() {
@@ -72,22 +72,26 @@ describe("A program with real processes", () => {
     120_000
   )
 
-  it.live("tells of a process that it has left, wherever it is", () =>
-    inFolder((folder) =>
-      Effect.gen(function*() {
-        const env = { ...process.env, [fileVariable]: Path.join(folder, "history-1") }
-        const left = ChildProcess.spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], {
-          env,
-          stdio: "ignore"
+  it.live(
+    "a program with real processes tells of a process that it has left, wherever it is",
+    () =>
+      inFolder((folder) =>
+        Effect.gen(function*() {
+          const env = { ...process.env, [fileVariable]: Path.join(folder, "history-1") }
+          const left = ChildProcess.spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], {
+            env,
+            stdio: "ignore"
+          })
+          const { events, ...result } = yield* Effect.ensuring(
+            run(programOf([{ ...zero, kind: "run" }]), folder),
+            Effect.sync(() => left.kill("SIGKILL"))
+          )
+          assert.deepStrictEqual(
+            Check.problems({ events, ...result }).map(({ check, text }) => `${check} ${text.split(" (")[0]}`),
+            [`comesToRest left: process ${left.pid}`]
+          )
         })
-        const { events, ...result } = yield* Effect.ensuring(
-          run(programOf([{ ...zero, kind: "run" }]), folder),
-          Effect.sync(() => left.kill("SIGKILL"))
-        )
-        assert.deepStrictEqual(
-          Check.problems({ events, ...result }).map(({ check, text }) => `${check} ${text.split(" (")[0]}`),
-          [`comesToRest left: process ${left.pid}`]
-        )
-      })
-    ), 120_000)
+      ),
+    120_000
+  )
 })

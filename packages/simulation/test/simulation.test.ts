@@ -17,7 +17,7 @@ const exec = Util.promisify(ChildProcess.execFile)
 const simulate = (...args: ReadonlyArray<string>) => exec(process.execPath, [...process.execArgv, main, ...args])
 
 describe("Random programs", () => {
-  it.live("keep every guarantee that their histories decide", () =>
+  it.live("random programs keep every guarantee that their histories decide", () =>
     Effect.gen(function*() {
       for (const seed of seeds) {
         const problems = Check.problems(yield* run(Program.generate(seed)))
@@ -25,7 +25,7 @@ describe("Random programs", () => {
       }
     }), 120_000)
 
-  it.live("G199: repeat each event and each choice", () =>
+  it.live("G199: random programs repeat each event and each choice", () =>
     Effect.gen(function*() {
       for (const seed of seeds.slice(0, 30)) {
         const program = Program.generate(seed)
@@ -64,14 +64,14 @@ describe("The page on simulation", () => {
     )
   )
 
-  it("has a row for each kind of step and for each check", () => {
+  it("the page on simulation has a row for each kind of step and for each check", () => {
     const missing = [...Program.kinds, ...Object.keys(Check.checks)].filter((name) => !named.has(name))
     assert.deepStrictEqual(missing, [])
   })
 })
 
 describe("Shrinking", () => {
-  it.effect("leaves the steps, actors and numbers that a failure needs", () =>
+  it.effect("shrinking leaves the steps, actors and numbers that a failure needs", () =>
     Effect.gen(function*() {
       const program = Program.generate(12)
       const step = { kind: "run", wait: 3, actor: 2, a: 4, b: 3, c: 1 } as const
@@ -92,7 +92,7 @@ describe("Shrinking", () => {
 })
 
 describe("Shrinking a schedule", () => {
-  it.effect("makes every choice calm that a failure does not need", () =>
+  it.effect("shrinking a schedule makes every choice calm that a failure does not need", () =>
     Effect.gen(function*() {
       const program = Program.generate(12)
       const isCalm = ({ calm = [] }: Program.Program, choice: number) =>
@@ -103,7 +103,7 @@ describe("Shrinking a schedule", () => {
       assert.deepStrictEqual([left[0], left.at(-1)], [300, 309])
     }))
 
-  it.live("G199: repeats a run with calm choices, and makes fewer switches in it", () =>
+  it.live("G199: shrinking a schedule repeats a run with calm choices, and makes fewer switches in it", () =>
     Effect.gen(function*() {
       const program = { ...Program.generate(46), calm: [[0, 1_000_000]] as const }
       const [wild, one, two] = [yield* run(Program.generate(46)), yield* run(program), yield* run(program)]
@@ -263,7 +263,7 @@ describe("Each check", () => {
     assert.deepStrictEqual(found, [{ check: "logsInOrder", text: "line 2 of 4 was logged where 1 was next" }])
   })
 
-  it("has a history here in which it finds something", () => {
+  it("each check has a history here in which it finds something", () => {
     const tested = new Set([...histories.map(([check]) => check), "logsInOrder"])
     assert.deepStrictEqual(Array.from(tested).sort(), Object.keys(Check.checks).sort())
   })

@@ -31,7 +31,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       150
     ))
 
-  it.live("G203: reads what has come in between", () =>
+  it.live("G203: a fiber that is preempted between its look and its wait reads what has come in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [reply] })
@@ -46,7 +46,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G203: sends with the credit that was granted in between", () =>
+  it.live("G203: a fiber that is preempted between its look and its wait sends with the credit that was granted in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -58,7 +58,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G203: sends into the room that a full connection has got in between", () =>
+  it.live("G203: a fiber that is preempted between its look and its wait sends into the room that a full connection has got in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [feed] })
@@ -69,7 +69,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       40
     ))
 
-  it.live("G203: begins its call, where the connection admits it in between", () =>
+  it.live("G203: a fiber that is preempted between its look and its wait begins its call, where the connection admits it in between", () =>
     explored(
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped("a", { expose: [weigh] })
@@ -79,7 +79,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G203: runs its task, where a worker took it in between", () =>
+  it.live("G203: a fiber that is preempted between its look and its wait runs its task, where a worker took it in between", () =>
     explored(
       Effect.gen(function*() {
         const pool = yield* Pool.make({ expose: [job], size: 1 })
@@ -92,7 +92,7 @@ describe("A fiber that is preempted between its look and its wait", () => {
       60
     ))
 
-  it.live("G230: closes its pool, where it is interrupted before a start of a worker has begun", () =>
+  it.live("G230: a fiber that is preempted between its look and its wait closes its pool, where it is interrupted before a start of a worker has begun", () =>
     explored(
       Effect.gen(function*() {
         const opening = Effect.scoped(Pool.make({ expose: [job], size: 2 }))

@@ -24,7 +24,7 @@ const reached = [
 
 describe("Random programs", () => {
   it.live(
-    "keep the grammar of the protocol, word by word, and end their calls in every way",
+    "random programs keep the grammar of the protocol, word by word, and end their calls in every way",
     () =>
       Effect.gen(function*() {
         const ends = new Set<string>()
@@ -45,7 +45,7 @@ describe("Random programs", () => {
   )
 
   for (const [name, plan] of Object.entries(harmless)) {
-    it.live(`keep every guarantee though ${name}`, () =>
+    it.live(`random programs keep every guarantee though ${name}`, () =>
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* search(40, { plan }), undefined)
       }), 180_000)

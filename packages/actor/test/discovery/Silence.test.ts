@@ -46,7 +46,7 @@ describe("A connection that can die silently", () => {
       assert.deepStrictEqual([a.tags(), b.tags(), lost], [["PeerConnected"], ["PeerConnected"], []])
     }), 60_000)
 
-  it.effect("G236: is lost at both ends where nothing crosses any more, and what was open on it fails typed", () =>
+  it.effect("G236: a connection that can die silently is lost at both ends where nothing crosses any more, and what was open on it fails typed", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({ silent: true })
       const { toA, toB } = silent(a, b)
@@ -61,7 +61,7 @@ describe("A connection that can die silently", () => {
     }))
 
   for (const direction of ["toA", "toB"] as const) {
-    it.effect(`G236: is lost at both ends where one direction is cut: ${direction}`, () =>
+    it.effect(`G236: a connection that can die silently is lost at both ends where one direction is cut: ${direction}`, () =>
       Effect.gen(function*() {
         const { a, b, lost } = yield* two({ silent: true })
         silent(a, b)[direction].mute()
@@ -74,7 +74,7 @@ describe("A connection that can die silently", () => {
       }))
   }
 
-  it.effect("G236: is made again where it was lost", () =>
+  it.effect("G236: a connection that can die silently is made again where it was lost", () =>
     Effect.gen(function*() {
       const { a, b } = yield* two({ silent: true })
       const { toA, toB } = silent(a, b)
@@ -88,7 +88,7 @@ describe("A connection that can die silently", () => {
 })
 
 describe("A connection whose end always shows", () => {
-  it.effect("G236: is never asked: an actor that computes for an hour is not dead", () =>
+  it.effect("G236: a connection whose end always shows is never asked: an actor that computes for an hour is not dead", () =>
     Effect.gen(function*() {
       const { a, b, lost } = yield* two({})
       const { toA, toB } = silent(a, b)
@@ -132,7 +132,7 @@ const watched = () => {
 }
 
 describe("Signs of life", () => {
-  it.live("G236: are not missed from a peer while this process stood still", () =>
+  it.live("G236: signs of life are not missed from a peer while this process stood still", () =>
     Effect.gen(function*() {
       const { after, said } = watched()
       yield* after(60_000)
@@ -142,7 +142,7 @@ describe("Signs of life", () => {
       assert.deepStrictEqual(said.slice(0, 3), ["ping", "ActorLost", "destroyed"])
     }))
 
-  it.live("are also that a peer which says nothing makes room for more", () =>
+  it.live("signs of life are also that a peer which says nothing makes room for more", () =>
     Effect.gen(function*() {
       let handlers: ConnectionHandlers | undefined
       const channel = new PeerChannel({

@@ -65,7 +65,7 @@ const publishing = (driver: Driver, name: string, value: string) =>
   )
 
 describe("A name that is published", () => {
-  it.effect("G240: is heard of by all that follow it, from a snapshot on, and goes with its Scope", () =>
+  it.effect("G240: a name that is published is heard of by all that follow it, from a snapshot on, and goes with its Scope", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const early = yield* following(driver, "web/")
@@ -79,7 +79,7 @@ describe("A name that is published", () => {
       assert.deepStrictEqual(late, ["all web/1=a", "remove web/1"])
     }))
 
-  it.effect("G240: has one publisher at a time, and the next takes its place", () =>
+  it.effect("G240: a name that is published has one publisher at a time, and the next takes its place", () =>
     Effect.gen(function*() {
       const driver = yield* make()
       const heard = yield* following(driver, "web/")
@@ -92,7 +92,7 @@ describe("A name that is published", () => {
       assert.deepStrictEqual(heard.filter((line) => line.startsWith("put")), ["put web/1=first", "put web/1=second"])
     }))
 
-  it.effect("G240: is published again at an engine that has lost everything", () =>
+  it.effect("G240: a name that is published is published again at an engine that has lost everything", () =>
     Effect.gen(function*() {
       const { driver, wipe } = yield* broken
       yield* publishing(driver, "web/1", "a")
@@ -123,16 +123,20 @@ describe("A name that is published", () => {
     new Map(
       Object.entries(state).map(([name, token]) => [name, { name, value: `${token}`, token: token as number }])
     )
-  it.prop("G240: is never lost between two states: the differences lead from one to the other", {
-    before: State,
-    after: State
-  }, ({ after, before }) => {
-    const state = new Map(stateOf(before))
-    for (const change of differences(stateOf(before), stateOf(after))) {
-      if (change._tag === "Put") state.set(change.published.name, change.published)
-      else if (change._tag === "Remove") state.delete(change.name)
+  it.prop(
+    "G240: a name that is published is never lost between two states: the differences lead from one to the other",
+    {
+      before: State,
+      after: State
+    },
+    ({ after, before }) => {
+      const state = new Map(stateOf(before))
+      for (const change of differences(stateOf(before), stateOf(after))) {
+        if (change._tag === "Put") state.set(change.published.name, change.published)
+        else if (change._tag === "Remove") state.delete(change.name)
+      }
+      const sorted = (map: ReadonlyMap<string, unknown>) => Array.from(map).sort(([a], [b]) => a < b ? -1 : 1)
+      assert.deepStrictEqual(sorted(state), sorted(stateOf(after)))
     }
-    const sorted = (map: ReadonlyMap<string, unknown>) => Array.from(map).sort(([a], [b]) => a < b ? -1 : 1)
-    assert.deepStrictEqual(sorted(state), sorted(stateOf(after)))
-  })
+  )
 })
