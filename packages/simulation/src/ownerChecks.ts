@@ -15,6 +15,8 @@ export const leavesLast: Check = ({ events, hurtAt, indexOf, of }) => {
   const late = of("Began").flatMap(({ actor, at, key }) => {
     const end = ended.get(key)
     if (end === undefined || indexOf(end) < indexOf(left) || hurtAt(actor) < Infinity) return []
+    // A root is no actor of its owner: it ends with its program.
+    if (actor === "root") return []
     return at > left.at
       ? [`${key} began in ${actor} after its owner was left`]
       : [`the handler of ${key} ended in ${actor} after its owner was left`]
@@ -165,10 +167,7 @@ export const tellsCleanups: Check = ({ indexOf, isHurt, of }) =>
 
 /** G19: a failure is not masked by a cancel that comes after it. */
 export const keepsFailures: Check = ({ of }) => {
-  // A producer runs ahead of its reader: a stream that is cancelled says so, whatever its source has failed with.
-  const called = new Map(
-    of("Called").filter(({ kind }) => kind !== "stream" && kind !== "bytes").map(({ actor, key }) => [key, actor])
-  )
+  const called = new Map(of("Called").map(({ actor, key }) => [key, actor]))
   // A failure further below may still be on its way when an actor in between is cancelled.
   const own = new Set(of("Began").filter(({ actor, key }) => called.get(key) === actor).map(({ key }) => key))
   const failed = new Set(

@@ -71,8 +71,9 @@ export const comesToItsEnd: Check = ({ events, indexOf, isHurt, isStopped, of, p
     if (event._tag !== "Called") return []
     const { key } = event
     const step = program.steps[key]
-    // The root works for an actor until that is lost.
-    if (step?.kind === "up" && isHurt(event.actor) && isOverOnceLeft(step) && !moves(key)) {
+    // The root works for an actor until that is lost. A connection that throws is found out by the next write.
+    const isLost = of("Hurt").some(({ actor, what }) => actor === event.actor && what !== "break")
+    if (step?.kind === "up" && isLost && isOverOnceLeft(step) && !moves(key)) {
       return began.has(key) && !ended.has(key) ? [`${key} goes on in the root, and ${event.actor} is lost`] : []
     }
     if (isHurt(event.actor) || isEnded(event.actor)) return []

@@ -2,7 +2,9 @@
  * Checks of streams, tasks and deadlines.
  */
 import { defaults } from "@furrow/actor/Timeouts"
+import { never } from "./actors.ts"
 import { type Check, has } from "./facts.ts"
+import { cleanups } from "./stage.ts"
 
 /** G28, G31, G50, G51: every reader reads in order and without a gap; a stream that ended well was read whole. */
 export const readsInOrder: Check = ({ of }) => {
@@ -77,10 +79,13 @@ export const overtakes: Check = ({ of, program }) => {
   if (of("Hurt").length > 0) return []
   const since = new Map(of("Interrupting").map(({ at, key }) => [key, at]))
   const slow = new Set(of("Began").filter(({ isEndless }) => isEndless).map(({ key }) => key))
+  // A handler that was interrupted in the operation that writes `Began` has its cleanup all the same.
+  const began = new Set(of("Began").map(({ key }) => key))
+  const isEndless = (key: number) => slow.has(key) || !began.has(key) && cleanups[program.steps[key]!.c] === never
   return of("Interrupted").flatMap(({ at, key }) => {
     const millis = at - since.get(key)!
     const kind = program.steps[key]?.kind ?? ""
-    return prompt.has(kind) && !slow.has(key) && millis > promptMillis
+    return prompt.has(kind) && !isEndless(key) && millis > promptMillis
       ? [`${key}, a ${kind}, was interrupted, and its caller went on ${millis} ms later`]
       : []
   })
