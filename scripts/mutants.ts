@@ -3,6 +3,7 @@
  *
  *     npm run mutants                      every mutant: about a second each
  *     npm run mutants -- --only act-11     those whose name holds a text; may be given several times
+ *     npm run mutants -- --part 1/2        every second one, by name; 2/2 are the others
  *     npm run mutants -- --lanes 1         one after the other; two run at a time unless this says otherwise
  *     npm run mutants -- --check           applies none: each is found exactly once, and its test exists
  *
@@ -127,18 +128,31 @@ export const hunt = async (
   }
 }
 
+/** `2/3` is every third mutant, from the second on. */
+export const partOf = (text: string): (place: number) => boolean => {
+  const [, part, of] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number)
+  if (part === undefined || of === undefined || part < 1 || part > of) {
+    throw new Error(`--part wants a part and the number of parts, as in 1/2, not "${text}"`)
+  }
+  return (place) => place % of === part - 1
+}
+
 const main = async (): Promise<void> => {
   const { values } = parseArgs({
     options: {
       check: { type: "boolean" },
       only: { type: "string", multiple: true, default: [""] },
-      lanes: { type: "string", default: "2" }
+      lanes: { type: "string", default: "2" },
+      part: { type: "string", default: "1/1" }
     }
   })
   const root = Path.resolve(import.meta.dirname, "..")
   const { problems, ready } = readAll(root)
   for (const problem of problems) console.error(problem)
-  const wanted = ready.filter(({ mutant }) => values.only.some((text) => mutant.name.includes(text)))
+  const isPart = partOf(values.part)
+  const wanted = ready.filter(({ mutant }, place) =>
+    isPart(place) && values.only.some((text) => mutant.name.includes(text))
+  )
   if (values.check === true) {
     console.log(`mutants: ${ready.length} apply, ${problems.length} problems`)
     process.exitCode = problems.length === 0 ? 0 : 1

@@ -6,7 +6,7 @@ import { setTimeout } from "node:timers/promises"
 import { copy } from "../lib/lanes.ts"
 import * as Mutants from "../lib/mutants.ts"
 import { read, type TestFile } from "../lib/tests.ts"
-import { hunt, judge, prepare, readAll } from "../mutants.ts"
+import { hunt, judge, partOf, prepare, readAll } from "../mutants.ts"
 
 const root = Path.resolve(import.meta.dirname, "..", "..")
 
@@ -147,6 +147,15 @@ const isGone = async (pid: number): Promise<boolean> => {
   }
   return false
 }
+
+describe("a part of the mutants", () => {
+  it("the parts of the mutants have each mutant once, and a part that there is not is refused", () => {
+    const places = Array.from({ length: 10 }, (_, place) => place)
+    const parts = [1, 2, 3].map((part) => places.filter(partOf(`${part}/3`)))
+    assert.deepStrictEqual(parts, [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]])
+    for (const wrong of ["", "0/2", "3/2", "1", "a/b"]) assert.throws(() => partOf(wrong), /--part wants a part/)
+  })
+})
 
 describe("the hunt", () => {
   it("the hunt applies each mutant in a copy, where packages import each other's copies, and leaves nothing", {
