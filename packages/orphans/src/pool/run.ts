@@ -156,6 +156,20 @@ const stalled = (heard: Judge.Heard): Effect.Effect<void> =>
     })
   })
 
+/** Milliseconds in which the pool is done with tasks whose callers have gone on: their worker ends first. */
+const restMillis = 10_000
+
+/** The pool's account once all tasks are over but those that hang, or after the bound. */
+const atRest = Effect.fnUntraced(function*(pool: Workers, hung: number) {
+  const end = performance.now() + restMillis
+  while (true) {
+    const statistics = yield* pool.statistics
+    const { running, waiting } = statistics
+    if (running + waiting <= hung || performance.now() >= end) return statistics
+    yield* Effect.sleep("20 millis")
+  }
+})
+
 const underLoad = (plan: Plan, file: string, heard: Judge.Heard) =>
   Effect.gen(function*() {
     const next = random(plan.seed)
@@ -183,7 +197,7 @@ const underLoad = (plan: Plan, file: string, heard: Judge.Heard) =>
     yield* Effect.raceFirst(Effect.forEach(lanes, (fiber) => Fiber.await(fiber)), stalled(heard))
     const seconds = (performance.now() - start) / 1000
     const hung = lanes.filter((fiber) => fiber.pollUnsafe() === undefined).length
-    const statistics = yield* pool.statistics
+    const statistics = yield* atRest(pool, hung)
     return { kills, seconds, hung, statistics }
   })
 
