@@ -188,6 +188,9 @@ const attempt = <A>(issueOf: (cause: unknown) => string, f: () => A): Result<A> 
   }
 }
 
+/** Bytes from which on the memory of a payload is given back. */
+export const minReleasedBytes = Memory.minReleasedBytes
+
 /**
  * Gives back the memory of a large payload that a codec has encoded, when its bytes have left and have no other reader. It is
  * empty from then on. Does nothing for any other payload.

@@ -26,9 +26,6 @@ const flushThresholdBytes = 1024
 /** Bytes that wait for room. Above them no dialog begins, because its payload would only wait, too. */
 const maxQueuedBytes = 256 * 1024
 
-/** Payloads from here on give their memory back when they have left. */
-const minReleasedBytes = 8 * 1024
-
 type Flow = "room" | "full" | "closed"
 type Lane = "control" | "data"
 
@@ -159,7 +156,7 @@ export class Writer {
 
   /** This payload is given to the connection as a whole. */
   private note(payload: Uint8Array): void {
-    if (payload.length >= minReleasedBytes && this.connection.hasLeft !== undefined) this.given.push(payload)
+    if (payload.length >= Payload.minReleasedBytes && this.connection.hasLeft !== undefined) this.given.push(payload)
   }
 
   /** Gives back the memory of payloads that have left. */
