@@ -9,7 +9,7 @@ import { runNode } from "./program.ts"
 
 const published = ["actor", "node"]
 const surface = published.flatMap(Surface.namesIn)
-const examples = published.flatMap(Examples.all)
+const examples = [...published, "protocol"].flatMap(Examples.all)
 const run = examples.filter(({ run }) => run)
 
 /** Examples that need processes, or never end. */
@@ -85,7 +85,8 @@ describe("the examples of the API", () => {
 
 describe("the rules of examples", () => {
   const text = (...lines: ReadonlyArray<string>) => lines.join("\n") + "\n"
-  const program = (...lines: ReadonlyArray<string>) => Examples.program({ text: text(...lines) }).split("\n")
+  const program = (...lines: ReadonlyArray<string>) =>
+    Examples.program({ text: text(...lines), title: "actor/src/Actor.ts #1" }).split("\n")
 
   it("an example begins with the imports and the fixtures that it names", () => {
     const lines = program("yield* frank.run(isPrime({ n: Duration.toMillis(7) }))")

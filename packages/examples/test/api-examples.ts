@@ -26,8 +26,9 @@ export interface Example {
 
 /** The namespaces an example may use without importing them, with the module of each. */
 const namespaces: Readonly<Record<string, string>> = Object.fromEntries([
-  ...Surface.modulesOf("actor").map((module) => [module, `@furrow/actor/${module}`]),
-  ...Surface.modulesOf("node").map((module) => [module, `@furrow/node/${module}`]),
+  ...["actor", "node"].flatMap((name) =>
+    Surface.modulesOf(name).map((module) => [module, `@furrow/${name}/${module}`])
+  ),
   ...[
     "Cause",
     "Clock",
@@ -54,6 +55,12 @@ const namespaces: Readonly<Record<string, string>> = Object.fromEntries([
   ["NodeServices", "@effect/platform-node/NodeServices"],
   ["Net", "node:net"]
 ])
+
+/** The modules of the package of an example go before those of other packages with the same names. */
+const namespacesOf = (name: string): Readonly<Record<string, string>> => ({
+  ...namespaces,
+  ...Object.fromEntries(Surface.modulesOf(name).map((module) => [module, `@furrow/${name}/${module}`]))
+})
 
 /** The examples of one comment. */
 export const blocks = (comment: string): ReadonlyArray<{ readonly text: string; readonly run: boolean }> =>
@@ -113,10 +120,11 @@ const defines = (text: string, name: string): boolean =>
   new RegExp(`\\b(?:const|class|function|let) (?:${name}\\b|[\\[{][^=]*\\b${name}\\b)`).test(text)
 
 /** The file of an example. The prelude stands in the folder `test` beside its own. */
-export const program = ({ text }: Pick<Example, "text">): string => {
+export const program = ({ text, title }: Pick<Example, "text" | "title">): string => {
   const wanted = (name: string) => uses(text, name) && !defines(text, name)
   const { body, top } = split(text)
-  const imports = Object.entries(namespaces)
+  const [name = ""] = title.split("/")
+  const imports = Object.entries(namespacesOf(name))
     .filter(([name]) => ["Actor", "Effect"].includes(name) || wanted(name))
     .map(([name, module]) => `import * as ${name} from "${module}"`)
   const fixtures = names.filter(wanted)

@@ -10,35 +10,73 @@
  * @since 0.1.0
  */
 
+/**
+ * An address, by its kind.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Address = Unix | Tcp | Tls | Memory
 
-/** A socket in the file system; `path` is absolute. */
+/**
+ * A socket in the file system; `path` is absolute.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Unix {
   readonly _tag: "Unix"
   readonly path: string
 }
-/** `host` is an IPv4 or IPv6 literal, or a name. Port 0 is the wish for any free port, and nowhere to dial. */
+/**
+ * `host` is an IPv4 or IPv6 literal, or a name. Port 0 is the wish for any free port, and nowhere to dial.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Tcp {
   readonly _tag: "Tcp"
   readonly host: string
   readonly port: number
 }
-/** As `Tcp`, under TLS. */
+/**
+ * As `Tcp`, under TLS.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Tls {
   readonly _tag: "Tls"
   readonly host: string
   readonly port: number
 }
-/** A listener in this process. */
+/**
+ * A listener in this process.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Memory {
   readonly _tag: "Memory"
   readonly key: string
 }
 
+/**
+ * The result of `parse`: the address, or its fault with the form that is expected.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Parsed =
   | { readonly ok: true; readonly value: Address }
   | { readonly ok: false; readonly issue: string }
 
+/**
+ * The use of an address: to dial, or to listen at.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ParseOptions {
   /** For an address to listen at: port 0 is allowed, and a name is not. */
   readonly bind?: boolean | undefined
@@ -47,6 +85,13 @@ export interface ParseOptions {
 /**
  * Reads one address; the issue names the fault and the form that is expected.
  *
+ * @example
+ * ```ts
+ * Address.parse("/ip4/10.0.0.4/tcp/4711") // { ok: true, value: { _tag: "Tcp", host: "10.0.0.4", port: 4711 } }
+ * Address.parse("/ip4/10.0.0.4/tcp/0").ok // false
+ * Address.parse("/ip4/10.0.0.4/tcp/0", { bind: true }).ok // true
+ * ```
+ * @category codecs
  * @since 0.1.0
  */
 export const parse = (text: string, options: ParseOptions = {}): Parsed => {
@@ -71,6 +116,11 @@ export const parse = (text: string, options: ParseOptions = {}): Parsed => {
 /**
  * The text of an address; `parse` reads it back.
  *
+ * @example
+ * ```ts
+ * Address.format({ _tag: "Unix", path: "/run/anna.sock" }) // "/unix/run/anna.sock"
+ * ```
+ * @category codecs
  * @since 0.1.0
  */
 export const format = (address: Address): string => {
@@ -90,6 +140,12 @@ export const format = (address: Address): string => {
  * True when only this machine reaches it: sockets in the file system, this process, and the loopback network. A name may
  * mean any machine.
  *
+ * @example
+ * ```ts
+ * Address.isLoopback({ _tag: "Unix", path: "/run/anna.sock" }) // true
+ * Address.isLoopback({ _tag: "Tcp", host: "db.example", port: 4711 }) // false
+ * ```
+ * @category predicates
  * @since 0.1.0
  */
 export const isLoopback = (address: Address): boolean => "host" in address ? isLoopbackHost(address.host) : true
@@ -97,6 +153,12 @@ export const isLoopback = (address: Address): boolean => "host" in address ? isL
 /**
  * True when this literal is a host of the loopback network.
  *
+ * @example
+ * ```ts
+ * Address.isLoopbackHost("127.0.0.1") // true
+ * Address.isLoopbackHost("10.0.0.4") // false
+ * ```
+ * @category predicates
  * @since 0.2.0
  */
 export const isLoopbackHost = (host: string): boolean => {

@@ -13,37 +13,119 @@
  */
 import type { Window } from "./Message.ts"
 
-/** Default room per direction: 1024 items, 1 MiB. */
+/**
+ * Default room per direction: 1024 items, 1 MiB.
+ *
+ * @example
+ * ```ts
+ * Credit.defaultWindow // { items: 1024, bytes: 1_048_576 }
+ * ```
+ * @category constants
+ * @since 0.1.0
+ */
 export const defaultWindow: Window = { items: 1024, bytes: 1024 * 1024 }
 
-/** The smallest window that can work: less would round half of it down to nothing. */
+/**
+ * True for a window that works: at least one item and two bytes, since half of less rounds down to nothing.
+ *
+ * @example
+ * ```ts
+ * Credit.isWindow({ items: 1, bytes: 2 }) // true
+ * Credit.isWindow({ items: 1, bytes: 1 }) // false
+ * ```
+ * @category predicates
+ * @since 0.1.0
+ */
 export const isWindow = (window: Window): boolean =>
   Number.isSafeInteger(window.items) && Number.isSafeInteger(window.bytes) && window.items >= 1 && window.bytes >= 2
 
 const half = (n: number): number => Math.max(1, Math.floor(n / 2))
 
-/** The price of the bytes of a chunk in this window. */
+/**
+ * The price of the bytes of a chunk: the bytes, and at most half of the window.
+ *
+ * @example
+ * ```ts
+ * Credit.price({ items: 4, bytes: 100 }, 30) // 30
+ * Credit.price({ items: 4, bytes: 100 }, 3000) // 50
+ * ```
+ * @category prices
+ * @since 0.1.0
+ */
 export const price = (window: Window, bytes: number): number => Math.min(bytes, half(window.bytes))
 
-/** Chunks of up to this many items cost what they hold: a sender that makes no larger ones stays within the window. */
+/**
+ * The largest number of items whose price is their number. A sender that makes no larger chunk never exceeds the window.
+ *
+ * @example
+ * ```ts
+ * Credit.largestChunk({ items: 8, bytes: 100 }) // 4
+ * ```
+ * @category prices
+ * @since 0.1.0
+ */
 export const largestChunk = (window: Window): number => half(window.items)
 
-/** The price of the items of a chunk in this window: at least one, so that nothing is free. */
+/**
+ * The price of the items of a chunk: at least one, since an empty chunk takes a frame too, and at most half of the window.
+ *
+ * @example
+ * ```ts
+ * Credit.itemPrice({ items: 8, bytes: 100 }, 0) // 1
+ * Credit.itemPrice({ items: 8, bytes: 100 }, 100) // 4
+ * ```
+ * @category prices
+ * @since 0.1.0
+ */
 export const itemPrice = (window: Window, items: number): number => Math.max(1, Math.min(items, half(window.items)))
 
+/**
+ * Credit that the sender of one direction has left.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Sender {
   readonly window: Window
   readonly items: number
   readonly bytes: number
 }
 
+/**
+ * The sender's credit at the start: the whole window.
+ *
+ * @example
+ * ```ts
+ * Credit.sender({ items: 8, bytes: 100 }).items // 8
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
 export const sender = (window: Window): Sender => ({ window, items: window.items, bytes: window.bytes })
 
-/** True when a chunk may go now. */
+/**
+ * True when there is credit for a chunk with this number of items and bytes.
+ *
+ * @example
+ * ```ts
+ * Credit.canSpend(Credit.sender({ items: 8, bytes: 100 }), 3, 30) // true
+ * ```
+ * @category predicates
+ * @since 0.1.0
+ */
 export const canSpend = (state: Sender, items: number, bytes: number): boolean =>
   itemPrice(state.window, items) <= state.items && price(state.window, bytes) <= state.bytes
 
-/** Pays for a chunk; the caller asked `canSpend` first, so a refusal here is `undefined` and a bug there. */
+/**
+ * Pays for a chunk. The result is `undefined` where the credit does not suffice, which `canSpend` tells before.
+ *
+ * @example
+ * ```ts
+ * Credit.spend(Credit.sender({ items: 8, bytes: 100 }), 3, 30) // { window: { items: 8, bytes: 100 }, items: 5, bytes: 70 }
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const spend = (state: Sender, items: number, bytes: number): Sender | undefined =>
   canSpend(state, items, bytes)
     ? {
@@ -53,12 +135,29 @@ export const spend = (state: Sender, items: number, bytes: number): Sender | und
     }
     : undefined
 
-/** Credit arrives. Beyond the window it is the peer's `CreditExcess`: `undefined`. */
+/**
+ * Adds credit that the receiver granted. The result is `undefined` beyond the window: the receiver broke the rule
+ * `CreditExcess`.
+ *
+ * @example
+ * ```ts
+ * const full = Credit.sender({ items: 8, bytes: 100 })
+ * Credit.granted(full, 1, 0) // undefined
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const granted = (state: Sender, items: number, bytes: number): Sender | undefined => {
   const next = { window: state.window, items: state.items + items, bytes: state.bytes + bytes }
   return next.items > state.window.items || next.bytes > state.window.bytes ? undefined : next
 }
 
+/**
+ * Items and bytes that the receiver of one direction has been sent, and those it must still grant back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Receiver {
   readonly window: Window
   /** Received and not yet granted back, consumed or not. */
@@ -69,9 +168,31 @@ export interface Receiver {
   readonly owedBytes: number
 }
 
+/**
+ * The receiver's state at the start: nothing was sent.
+ *
+ * @example
+ * ```ts
+ * Credit.receiver({ items: 8, bytes: 100 }).owedItems // 0
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
 export const receiver = (window: Window): Receiver => ({ window, items: 0, bytes: 0, owedItems: 0, owedBytes: 0 })
 
-/** A chunk arrives. More than was granted is the peer's `CreditOverrun`: `undefined`. */
+/**
+ * Books a chunk that arrived. The result is `undefined` above what was granted: the sender broke the rule `CreditOverrun`.
+ *
+ * @example
+ * ```ts
+ * const empty = Credit.receiver({ items: 2, bytes: 100 })
+ * const full = Credit.received(empty, 2, 30)!
+ * full.items // 1
+ * Credit.received({ ...full, items: 2 }, 1, 0) // undefined
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const received = (state: Receiver, items: number, bytes: number): Receiver | undefined => {
   const next = {
     ...state,
@@ -81,7 +202,17 @@ export const received = (state: Receiver, items: number, bytes: number): Receive
   return next.items > state.window.items || next.bytes > state.window.bytes ? undefined : next
 }
 
-/** The reader took a chunk: the new state, and what to grant once half the window is owed. */
+/**
+ * Books a chunk that the reader took. The second part is the credit to grant, once half of the window is owed.
+ *
+ * @example
+ * ```ts
+ * const state = Credit.received(Credit.receiver({ items: 8, bytes: 100 }), 4, 10)!
+ * Credit.consumed(state, 4, 10)[1] // { items: 4, bytes: 10 }
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const consumed = (
   state: Receiver,
   items: number,

@@ -5,7 +5,17 @@
  */
 import { format } from "effect/Formatter"
 
-/** The error's message; of an error without one its name and fields, of another value the value itself. */
+/**
+ * The error's message; of an error without one its name and fields, of another value the value itself.
+ *
+ * @example
+ * ```ts
+ * Described.described(new Error("no room")) // "no room"
+ * Described.described({ code: 7 }) // '{"code":7}'
+ * ```
+ * @category formatting
+ * @since 0.1.0
+ */
 export const described = (thrown: unknown): string => {
   if (!(thrown instanceof Error)) return typeof thrown === "string" ? thrown : format(thrown)
   if (thrown.message !== "") return thrown.message

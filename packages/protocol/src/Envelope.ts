@@ -111,7 +111,17 @@ for (const [tag, word] of Object.entries(words) as Array<[Message["_tag"], Word]
   byCode.set(word.code, layout)
 }
 
-/** The bytes of a message: `head`, and behind it the payload as it was given. */
+/**
+ * The bytes of a message: `head`, and behind it the payload as it was given.
+ *
+ * @example
+ * ```ts
+ * const { head } = Envelope.encode({ _tag: "Ping", n: 7 })
+ * Array.from(head) // [0x92, 30, 7]
+ * ```
+ * @category codecs
+ * @since 0.1.0
+ */
 export const encode = (message: Message): Parts => {
   const hot = Hot.encode(message)
   if (hot !== undefined) return hot
@@ -132,6 +142,12 @@ export const encode = (message: Message): Parts => {
   return { head, tail: payload }
 }
 
+/**
+ * The result of `decode`: the word, or the rule that the frame breaks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Decoded =
   | { readonly _tag: "Message"; readonly message: Message }
   | { readonly _tag: "Violation"; readonly violation: Violation }
@@ -149,12 +165,26 @@ const unpacked = (bytes: Uint8Array): Result<unknown> => {
   }
 }
 
-/** Both directions of plain data. */
+/**
+ * Both directions of plain data.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type PlainCodec<A> = Pick<Codec<A>, "encode" | "decode">
 
 /**
  * A codec of the runtime's own words, which are plain data: texts, numbers, booleans, nulls, bytes, lists and records of
  * them. `check` names the fault of a value, at both ends. Unlike a codec of a schema it costs nothing to make.
+ *
+ * @example
+ * ```ts
+ * const numbers = Envelope.plainCodec<number>((value) => typeof value === "number" ? undefined : "it is no number")
+ * numbers.encode(7).ok // true
+ * numbers.decode(Uint8Array.of(0xc0)) // { ok: false, issue: "it is no number" }
+ * ```
+ * @category codecs
+ * @since 0.1.0
  */
 export const plainCodec = <A>(check: (value: unknown) => string | undefined): PlainCodec<A> => ({
   encode: (value) => {
@@ -168,7 +198,17 @@ export const plainCodec = <A>(check: (value: unknown) => string | undefined): Pl
   }
 })
 
-/** Reads one frame. The payload is a view into it. */
+/**
+ * Reads one frame. The payload of the word is a view into the frame.
+ *
+ * @example
+ * ```ts
+ * Envelope.decode(Uint8Array.of(0x92, 30, 7)) // { _tag: "Message", message: { _tag: "Ping", n: 7 } }
+ * Envelope.decode(Uint8Array.of(0x91, 99)) // { _tag: "Violation", violation: { _tag: "Unsupported", word: "99" } }
+ * ```
+ * @category codecs
+ * @since 0.1.0
+ */
 export const decode = (frame: Uint8Array): Decoded => {
   const hot = Hot.decode(frame)
   if (hot !== undefined) return { _tag: "Message", message: hot }

@@ -18,7 +18,12 @@
 import type { ActorId, Challenge, Hello, Message, RefuseReason, Version, Welcome } from "./Message.ts"
 import type { Violation } from "./Violation.ts"
 
-/** The other side, as it is known once the connection is open. */
+/**
+ * The other side, as it is known once the connection is open.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Peer {
   readonly actor: ActorId
   readonly version: Version
@@ -27,6 +32,12 @@ export interface Peer {
   readonly maxFrame: number
 }
 
+/**
+ * The reason for which one side does not let the other in, and a sentence for its log.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Refusal {
   readonly reason: RefuseReason
   readonly detail: string
@@ -35,6 +46,7 @@ export interface Refusal {
 /**
  * The means of one side to prove itself on one connection: `nonce` is fresh, `mac` is keyed with the tree's secret.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Authenticator {
@@ -44,9 +56,24 @@ export interface Authenticator {
   readonly binding?: Uint8Array | undefined
 }
 
-/** How many bytes a nonce has. */
+/**
+ * Bytes of a nonce.
+ *
+ * @example
+ * ```ts
+ * Handshake.nonceSize // 32
+ * ```
+ * @category constants
+ * @since 0.1.0
+ */
 export const nonceSize = 32
 
+/**
+ * One side of a connection that begins: its greeting, its proof and its judgement of the other side.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Config =
   | {
     readonly side: "dialler"
@@ -70,12 +97,23 @@ export type Config =
 type Dialler = Extract<Config, { side: "dialler" }>
 type Acceptor = Extract<Config, { side: "acceptor" }>
 
-/** The fresh bytes of both sides: no two connections share them. */
+/**
+ * The fresh bytes of both sides: no two connections share them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Nonces {
   readonly dialler: Uint8Array
   readonly acceptor: Uint8Array
 }
 
+/**
+ * The state of one side. `Open`, `Refused` and `Violated` are final.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type State =
   | { readonly _tag: "Greeting" }
   | { readonly _tag: "Proving"; readonly nonces: Nonces }
@@ -94,14 +132,51 @@ export type State =
 type Asking = Extract<State, { _tag: "Greeting" | "Proving" }>
 type Challenging = Extract<State, { _tag: "Challenging" }>
 
+/**
+ * The next thing to do: say this word.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Action = { readonly _tag: "Send"; readonly message: Message }
 
 type Step = readonly [State, ReadonlyArray<Action>]
 
+/**
+ * The first state of a side. A dialler says `Hello` with it, and an acceptor waits.
+ *
+ * @example
+ * ```ts
+ * const anna = { name: "anna", uuid: "6c1a", pid: 7 }
+ * const version = { major: 1, minor: 0 }
+ * const [state, actions] = Handshake.start({
+ *   side: "dialler",
+ *   hello: { _tag: "Hello", version, capabilities: [], actor: anna, role: "peer", maxFrame: 1_048_576, nonce: null }
+ * })
+ * state // { _tag: "Greeting" }
+ * actions.map(({ message }) => message._tag) // ["Hello"]
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const start = (config: Config): Step =>
   config.side === "dialler" ? [{ _tag: "Greeting" }, [send(helloOf(config))]] : [{ _tag: "Listening" }, []]
 
-/** One word from the peer. `Open`, `Refused` and `Violated` are final: the connection's owner takes over. */
+/**
+ * The state after one word of the peer, with the words that answer it.
+ *
+ * @example
+ * ```ts
+ * const bert = { name: "bert", uuid: "9f02", pid: 8 }
+ * const version = { major: 1, minor: 0 }
+ * const welcome = { _tag: "Welcome", version, capabilities: [], actor: bert, maxFrame: 1_048_576, proof: null } as const
+ * const config: Handshake.Config = { side: "acceptor", welcome, judge: () => undefined }
+ * const [listening] = Handshake.start(config)
+ * Handshake.step(config, listening, { _tag: "Ping", n: 1 })[0] // { _tag: "Violated", violation: { _tag: "HandshakeOrder", word: "Ping", state: "Listening" } }
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const step = (config: Config, state: State, message: Message): Step => {
   switch (state._tag) {
     case "Greeting":
@@ -263,6 +338,13 @@ const judgeNonce = (side: "dialler" | "acceptor", nonce: Uint8Array): Refusal | 
  * The bytes a proof is the mac of: label, the dialler's nonce, the acceptor's, the dialler's uuid and role, the
  * acceptor's uuid, and the binding of an encrypted channel. Each part has its length before it, as 32 bits, little-endian.
  *
+ * @example
+ * ```ts
+ * const nonces = { dialler: new Uint8Array(32), acceptor: new Uint8Array(32) }
+ * const actor = { name: "anna", uuid: "6c1a", pid: 7 }
+ * Handshake.transcript("dialler", nonces, { actor, role: "peer" }, "9f02").length // 116
+ * ```
+ * @category proofs
  * @since 0.1.0
  */
 export const transcript = (

@@ -9,6 +9,12 @@
  *
  * @since 0.1.0
  */
+/**
+ * The bounds of the peer's silence.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Config {
   /** Milliseconds of silence before asking. */
   readonly interval: number
@@ -16,21 +22,63 @@ export interface Config {
   readonly timeout: number
 }
 
+/**
+ * The state of one connection. Times are those of the inputs, and `n` counts the pings.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type State =
   | { readonly _tag: "Quiet"; readonly since: number; readonly n: number }
   | { readonly _tag: "Asked"; readonly at: number; readonly n: number }
   | { readonly _tag: "Dead" }
 
+/**
+ * Anything that the peer said, or the passing of time. `now` is in milliseconds of a clock that never goes back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Input =
   | { readonly _tag: "Heard"; readonly now: number }
   | { readonly _tag: "Tick"; readonly now: number }
 
+/**
+ * The next thing to do: ask the peer, or take the connection for lost.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Action = { readonly _tag: "SendPing"; readonly n: number } | { readonly _tag: "GiveUp" }
 
+/**
+ * The state of a connection that begins at this time.
+ *
+ * @example
+ * ```ts
+ * Liveness.start(1000) // { _tag: "Quiet", since: 1000, n: 0 }
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
 export const start = (now: number): State => ({ _tag: "Quiet", since: now, n: 0 })
 
 const none: ReadonlyArray<Action> = []
 
+/**
+ * The state after one input, with the actions that it causes.
+ *
+ * @example
+ * ```ts
+ * const config = { interval: 5000, timeout: 5000 }
+ * const [asked, first] = Liveness.step(config, Liveness.start(0), { _tag: "Tick", now: 5000 })
+ * first // [{ _tag: "SendPing", n: 1 }]
+ * Liveness.step(config, asked, { _tag: "Tick", now: 10_000 })[1] // [{ _tag: "GiveUp" }]
+ * Liveness.step(config, asked, { _tag: "Heard", now: 6000 })[0] // { _tag: "Quiet", since: 6000, n: 1 }
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const step = (config: Config, state: State, input: Input): readonly [State, ReadonlyArray<Action>] => {
   if (state._tag === "Dead") return [state, none]
   if (input._tag === "Heard") return [{ _tag: "Quiet", since: input.now, n: state.n }, none]

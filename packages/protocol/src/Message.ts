@@ -18,28 +18,59 @@
  * @since 0.1.0
  */
 
-/** The protocol's version: peers of another major version refuse each other. */
+/**
+ * The protocol's version: peers of another major version refuse each other.
+ *
+ * @example
+ * ```ts
+ * Message.version // { major: 1, minor: 0 }
+ * ```
+ * @category constants
+ * @since 0.1.0
+ */
 export const version: Version = { major: 1, minor: 0 }
 
+/**
+ * A version of the protocol: a new minor one only adds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Version {
   readonly major: number
   readonly minor: number
 }
 
-/** The identity of an actor: `uuid` alone decides equality, name and pid are for people. */
+/**
+ * The identity of an actor: `uuid` alone decides equality, name and pid are for people.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface ActorId {
   readonly name: string
   readonly uuid: string
   readonly pid: number
 }
 
-/** Room a receiver promises to keep free for one direction of a dialog. */
+/**
+ * Room a receiver promises to keep free for one direction of a dialog.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Window {
   readonly items: number
   readonly bytes: number
 }
 
-/** The data beside a payload: remaining milliseconds, trace parent, log context. */
+/**
+ * Data beside a payload: the milliseconds that the caller still waits, the span that the call belongs to, its log level
+ * and annotations.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Meta {
   readonly deadline?: number
   readonly trace?: readonly [traceId: string, spanId: string, sampled: boolean]
@@ -47,9 +78,20 @@ export interface Meta {
   readonly annotations?: Readonly<Record<string, unknown>>
 }
 
-/** The kind of conversation that a `Start` opens; it decides which words may follow. */
+/**
+ * The kind of conversation that a `Start` opens; it decides which words may follow.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Kind = "call" | "stream" | "dialog"
 
+/**
+ * The first word of a connection, said by the dialler. `maxFrame` is in bytes.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Hello = {
   readonly _tag: "Hello"
   readonly version: Version
@@ -60,6 +102,12 @@ export type Hello = {
   /** 32 fresh bytes where the dialler holds the secret of its tree. */
   readonly nonce: Uint8Array | null
 }
+/**
+ * The acceptor lets the dialler in; both may speak from here on.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Welcome = {
   readonly _tag: "Welcome"
   readonly version: Version
@@ -68,14 +116,55 @@ export type Welcome = {
   readonly maxFrame: number
   readonly proof: Uint8Array | null
 }
+/**
+ * The acceptor does not let the dialler in, and closes the connection behind it.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Refuse = { readonly _tag: "Refuse"; readonly reason: RefuseReason; readonly detail: string }
-/** `duplicate`: the two are connected already. `identity`: another actor than the one that was meant. */
+/**
+ * The reason of a `Refuse`. `duplicate`: the two are connected already. `identity`: another actor than the one that was
+ * meant.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type RefuseReason = "version" | "proof" | "role" | "busy" | "duplicate" | "identity"
+/**
+ * A parent tells its new child who it is and what it runs.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Spawn = { readonly _tag: "Spawn"; readonly payload: Uint8Array }
+/**
+ * A child has built its state and takes calls.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Ready = { readonly _tag: "Ready"; readonly payload: Uint8Array }
-/** Asks a dialler for proof that it holds the tree's secret; `uuid` is the actor that asks. */
+/**
+ * The acceptor asks the dialler for proof that it holds the tree's secret; `uuid` is the actor that asks.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Challenge = { readonly _tag: "Challenge"; readonly uuid: string; readonly nonce: Uint8Array }
+/**
+ * The answer to `Challenge`: the mac of `Handshake.transcript`.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Proof = { readonly _tag: "Proof"; readonly proof: Uint8Array }
+/**
+ * Opens a dialog: a call, a stream or a dialog with messages both ways. `digest` names the contract that the caller knows.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Start = {
   readonly _tag: "Start"
   readonly dialog: number
@@ -86,25 +175,55 @@ export type Start = {
   readonly window: Window | null
   readonly payload: Uint8Array
 }
+/**
+ * The first value of a dialog that was accepted, and the room for its input.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Started = {
   readonly _tag: "Started"
   readonly dialog: number
   readonly window: Window | null
   readonly payload: Uint8Array
 }
+/**
+ * One chunk of items. It alone costs credit.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Yield = {
   readonly _tag: "Yield"
   readonly dialog: number
   readonly items: number
   readonly payload: Uint8Array
 }
+/**
+ * Grants credit for more items and bytes to the sender of the other direction.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Credit = {
   readonly _tag: "Credit"
   readonly dialog: number
   readonly items: number
   readonly bytes: number
 }
+/**
+ * The side that says it sends no items any more.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Stop = { readonly _tag: "Stop"; readonly dialog: number }
+/**
+ * The caller asks the callee to interrupt its work. `deadline` is the time for finalizers in milliseconds.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Cancel = {
   readonly _tag: "Cancel"
   readonly dialog: number
@@ -112,11 +231,26 @@ export type Cancel = {
   readonly reason: string
   readonly deadline: number
 }
+/**
+ * The last word of a dialog that succeeded.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Return = { readonly _tag: "Return"; readonly dialog: number; readonly payload: Uint8Array }
+/**
+ * The last word of a dialog that failed; with dialog 0 the failure of the actor.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Error = { readonly _tag: "Error"; readonly dialog: number; readonly payload: Uint8Array }
 /**
  * A part of a large word of this dialog; `size` are the bytes of the whole frame. Said to a peer that names the capability
  * `parts`, and read by `Arrival`: nothing else of a dialog hears it.
+ *
+ * @category words
+ * @since 0.1.0
  */
 export type Part = {
   readonly _tag: "Part"
@@ -124,25 +258,71 @@ export type Part = {
   readonly size: number
   readonly payload: Uint8Array
 }
+/**
+ * Asks an actor to end. `deadline` is the time for its finalizers in milliseconds.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type CancelActor = {
   readonly _tag: "CancelActor"
   readonly by: ActorId
   readonly reason: string
   readonly deadline: number
 }
+/**
+ * The actor has heard `CancelActor` and is ending.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type CancelAck = { readonly _tag: "CancelAck" }
-/** The last word of an actor; `payload` is its `Farewell`: how it ended, and what failed in its cleanup. */
+/**
+ * The last word of an actor; `payload` is its `Farewell`: how it ended, and what failed in its cleanup.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Bye = { readonly _tag: "Bye"; readonly payload: Uint8Array }
-/** A child was told from outside to end: its parent ends it in order, with whatever depends on it first. */
+/**
+ * A child was told from outside to end: its parent ends it in order, with whatever depends on it first.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Leave = { readonly _tag: "Leave"; readonly reason: string }
+/**
+ * Asks for a sign of life.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Ping = { readonly _tag: "Ping"; readonly n: number }
+/**
+ * The answer to the `Ping` with the same number.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Pong = { readonly _tag: "Pong"; readonly n: number }
+/**
+ * The rule that the peer has broken, said before the connection closes.
+ *
+ * @category words
+ * @since 0.1.0
+ */
 export type Violation = {
   readonly _tag: "Violation"
   readonly rule: string
   readonly detail: string
 }
 
+/**
+ * Any word of the protocol.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Message =
   | Hello
   | Welcome
@@ -168,12 +348,27 @@ export type Message =
   | Pong
   | Violation
 
-/** Words the callee of a dialog may hear from its caller after `Start`. */
+/**
+ * A word that the callee of a dialog may hear from its caller after `Start`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type FromCaller = Yield | Credit | Stop | Cancel
-/** Words the caller of a dialog may hear from its callee. */
+/**
+ * A word that the caller of a dialog may hear from its callee.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type FromCallee = Started | Yield | Credit | Stop | Return | Error
 
-/** How a field looks inside the envelope. A `bytes` field comes last and travels uncopied. */
+/**
+ * How a field looks inside the envelope. A `bytes` field comes last and travels uncopied.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type FieldType =
   | "uint"
   | "text"
@@ -192,12 +387,20 @@ export type FieldType =
 /**
  * The time of a word on a connection: in the handshake alone; from its end on (`open`); before or after the `Spawn` of a
  * child (`spawning`, `started`) and until its `Ready` (`booting`); when the side that hears it is ready; or always.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export type Time = "handshake" | "open" | "spawning" | "booting" | "started" | "ready" | "always"
 
 /**
- * The number, speaker, time, lane and fields of every word. Speaker and time are law: `Connection` judges by them. Words of the `control` lane overtake words of the `data` lane
- * when the connection is full: data can never hold up a cancel.
+ * The law of one word: its number, speaker, time, lane and fields.
+ *
+ * `Connection` judges by speaker and time. Words of the `control` lane overtake those of the `data` lane when a connection
+ * is full, so that data never holds up a cancel.
+ *
+ * @category models
+ * @since 0.1.0
  */
 export interface Word {
   readonly code: number
@@ -216,6 +419,17 @@ export interface Word {
   readonly fields: ReadonlyArray<readonly [name: string, type: FieldType]>
 }
 
+/**
+ * The law of every word, by its name.
+ *
+ * @example
+ * ```ts
+ * Message.words.Ping.code // 30
+ * Message.words.Cancel.lane // "control"
+ * ```
+ * @category constants
+ * @since 0.1.0
+ */
 export const words: { readonly [W in Message["_tag"]]: Word } = {
   Hello: {
     code: 1,
@@ -342,5 +556,14 @@ export const words: { readonly [W in Message["_tag"]]: Word } = {
   Violation: { code: 40, says: "both", when: "always", lane: "control", fields: [["rule", "text"], ["detail", "text"]] }
 }
 
-/** An `Error` for dialog 0 is the failure of an actor, which its parent alone is told. */
+/**
+ * An `Error` for dialog 0 is the failure of an actor, which its parent alone is told.
+ *
+ * @example
+ * ```ts
+ * Message.actorFailure.says // "child"
+ * ```
+ * @category constants
+ * @since 0.1.0
+ */
 export const actorFailure: Pick<Word, "says" | "when"> = { says: "child", when: "started" }

@@ -19,9 +19,24 @@
 import type { Refusal } from "./Handshake.ts"
 import type { Hello } from "./Message.ts"
 
-/** Connections at once that have not proven themselves. */
+/**
+ * Connections at once that have not proven themselves.
+ *
+ * @example
+ * ```ts
+ * Rendezvous.maxStrangers // 64
+ * ```
+ * @category constants
+ * @since 0.1.0
+ */
 export const maxStrangers = 64
 
+/**
+ * One pair of actors: a dial that is under way, or the connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Link<C> =
   | { readonly _tag: "Dialling" }
   | { readonly _tag: "Greeting" }
@@ -29,6 +44,12 @@ export type Link<C> =
   | { readonly _tag: "Duplicate" }
   | { readonly _tag: "Open"; readonly connection: C }
 
+/**
+ * All connections and dials of one actor, and the strangers at its door.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface State<C, S> {
   readonly self: string
   /** `ending`: nothing new is dialled, and no peer is let in. `closed`: there is no connection any more. */
@@ -39,6 +60,12 @@ export interface State<C, S> {
   readonly strangers: ReadonlyMap<S, "unknown" | "refused">
 }
 
+/**
+ * One event: a wish of a caller, news of a dial or of a connection, or a bound that has passed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Input<C, S, E> =
   /** A caller wants a connection. `usable` is false where the one that is open is on its way out. */
   | { readonly _tag: "Wanted"; readonly peer: string; readonly usable: boolean }
@@ -60,6 +87,12 @@ export type Input<C, S, E> =
   /** The actor has ended: none at all. `how` says whether it takes leave of its peers, or was killed. */
   | { readonly _tag: "Close"; readonly how: "leave" | "cut" }
 
+/**
+ * One thing that the owner of the machine does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Action<C, S, E> =
   | { readonly _tag: "Dial"; readonly peer: string }
   /** Says `RetryDue` after a moment. */
@@ -82,6 +115,16 @@ type Step<C, S, E> = readonly [State<C, S>, ReadonlyArray<Action<C, S, E>>]
 
 const silence: ReadonlyArray<never> = []
 
+/**
+ * An actor without any connection; `self` is its uuid.
+ *
+ * @example
+ * ```ts
+ * Rendezvous.initial("6c1a").phase // "open"
+ * ```
+ * @category constructors
+ * @since 0.1.0
+ */
 export const initial = <C, S>(self: string): State<C, S> => ({
   self,
   phase: "open",
@@ -89,7 +132,20 @@ export const initial = <C, S>(self: string): State<C, S> => ({
   strangers: new Map()
 })
 
-/** The verdict on a peer that has proven itself: let in, or the reason why not. */
+/**
+ * The verdict on a peer that has proven itself: `undefined` lets it in, a refusal says why not. `usable` tells whether an
+ * open connection still takes calls.
+ *
+ * @example
+ * ```ts
+ * const actor = { name: "bert", uuid: "9f02", pid: 8 }
+ * const state = Rendezvous.initial<string, string>("6c1a")
+ * Rendezvous.judge(state, { actor, role: "peer" }, () => true) // undefined
+ * Rendezvous.judge({ ...state, phase: "ending" }, { actor, role: "peer" }, () => true)?.reason // "busy"
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const judge = <C, S>(
   { links, phase, self }: State<C, S>,
   { actor, role }: Pick<Hello, "actor" | "role">,
@@ -116,6 +172,17 @@ const without = <C, S>(state: State<C, S>, stranger: S): State<C, S> => {
   return { ...state, strangers }
 }
 
+/**
+ * The state after one event, with the actions that it causes.
+ *
+ * @example
+ * ```ts
+ * const state = Rendezvous.initial<string, string>("6c1a")
+ * Rendezvous.step(state, { _tag: "Wanted", peer: "9f02", usable: false })[1] // [{ _tag: "Dial", peer: "9f02" }]
+ * ```
+ * @category steps
+ * @since 0.1.0
+ */
 export const step = <C, S, E>(state: State<C, S>, input: Input<C, S, E>): Step<C, S, E> => {
   switch (input._tag) {
     case "Wanted":

@@ -6,6 +6,12 @@
  *
  * @since 0.1.0
  */
+/**
+ * One rule that a peer has broken, with the facts that name the place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export type Violation =
   | { readonly _tag: "FrameTooLarge"; readonly size: number; readonly limit: number }
   | { readonly _tag: "FrameEmpty" }
@@ -21,7 +27,16 @@ export type Violation =
   | { readonly _tag: "WrongSide"; readonly word: string }
   | { readonly _tag: "AnswersUnread"; readonly limit: number }
 
-/** One sentence that names the thing, for logs and errors. */
+/**
+ * The broken rule in one sentence, for logs and errors.
+ *
+ * @example
+ * ```ts
+ * Violation.describe({ _tag: "FrameTooLarge", size: 200, limit: 100 }) // "a frame of 200 bytes is above the limit of 100"
+ * ```
+ * @category formatting
+ * @since 0.1.0
+ */
 export const describe = (violation: Violation): string => {
   switch (violation._tag) {
     case "FrameTooLarge":
