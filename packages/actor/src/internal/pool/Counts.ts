@@ -1,5 +1,5 @@
 /**
- * The numbers of a pool: counted here as plain data, and told to Effect's metrics.
+ * The numbers of a pool: the pool counts them as plain data, and Effect's metrics read them.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Metric from "effect/Metric"
 import { reasons } from "./Table.ts"
 
-/** Upper bounds of the buckets, in milliseconds; the last bucket has none. */
+/** Upper bounds of a histogram's buckets, in milliseconds; the last bucket has no upper bound. */
 export const boundaries: ReadonlyArray<number> = [
   1,
   2,
@@ -27,7 +27,7 @@ export const boundaries: ReadonlyArray<number> = [
 ]
 
 /**
- * Durations in milliseconds: how many there were, their sum, the longest, and how many were not longer than each bound.
+ * Durations in milliseconds: how many there were, their sum, the longest, and how many fell into each bucket.
  *
  * @category models
  * @since 0.1.0
@@ -36,7 +36,10 @@ export interface Durations {
   readonly count: number
   readonly sum: number
   readonly max: number
-  /** Pairs of an upper bound and the number of durations up to it, and above the bound before. The last is `Infinity`. */
+  /**
+   * Pairs of a bucket's upper bound and the number of durations in it: above the bound before, and up to its own. The
+   * upper bound of the last pair is `Infinity`.
+   */
   readonly buckets: ReadonlyArray<readonly [number, number]>
 }
 
@@ -62,7 +65,10 @@ class Histogram {
     return { count: this.count, sum: this.sum, max: this.max, buckets }
   }
 
-  /** The counts in the form of a metric: each bucket holds those before it. */
+  /**
+   * The counts in the form of Effect's histogram metric, in which each bucket also counts the durations of those before
+   * it.
+   */
   get state(): Metric.HistogramState {
     const { count, max, sum } = this
     let upTo = 0
@@ -71,12 +77,12 @@ class Histogram {
   }
 }
 
-/** The ways in which a task is over. */
+/** The ways in which a task of a pool ends. */
 export type Outcome = "succeeded" | "failed" | "interrupted" | "timedOut" | "refused"
 
 const outcomes: ReadonlyArray<Outcome> = ["succeeded", "failed", "interrupted", "timedOut", "refused"]
 
-/** The numbers of now. */
+/** Numbers of this moment: workers and tasks that there are now. */
 export interface Gauges {
   readonly waiting: () => number
   readonly running: () => number
@@ -91,7 +97,7 @@ export class Counts {
   readonly replaced = zeros(reasons)
   started = 0
   retried = 0
-  /** Times of tasks: from the call to the worker, and at the worker. */
+  /** How long tasks waited for a worker, and how long they were with it. */
   readonly wait = new Histogram()
   readonly run = new Histogram()
 }
@@ -109,8 +115,8 @@ const counters = (name: string, description: string, label: string, counts: Read
   })
 
 /**
- * Shows the numbers as Effect's metrics, which are read when an exporter asks: a task costs nothing for them. Returns
- * the function that takes them away.
+ * Registers the numbers of a pool as Effect's metrics. An exporter reads them when it asks, so a task costs nothing for
+ * them. Returns a function that removes the metrics again.
  */
 export const register = (
   pool: string,

@@ -1,11 +1,11 @@
 /**
- * A line whose members carry their own links: to join, to leave from anywhere and to be called costs the same however
- * long it is.
+ * A queue whose members hold its links: joining, leaving from the middle and taking the first one cost the same at any
+ * length.
  *
  * @since 0.1.0
  */
 
-/** The links of a member. It stands in one line at a time, or in none. */
+/** The links of a member of a line. A member stands in one line at a time, or in none. */
 export interface Linked {
   before: Linked | undefined
   behind: Linked | undefined
@@ -14,7 +14,7 @@ export interface Linked {
 /** True while the member stands in some line. */
 export const isInLine = (member: Linked): boolean => member.behind !== undefined
 
-/** Takes the member out of the line it stands in. */
+/** Takes the member out of the line in which it stands. */
 export const leave = (member: Linked): void => {
   const { before, behind } = member
   if (before === undefined || behind === undefined) return
@@ -23,9 +23,9 @@ export const leave = (member: Linked): void => {
   member.before = member.behind = undefined
 }
 
-/** Members in the order in which they joined. */
+/** A queue: members in the order in which they joined. */
 export class Line<A extends Linked> {
-  /** A link that stands before the first member and behind the last. */
+  /** A link that stands before the first member and behind the last, so that an empty line needs no case of its own. */
   private readonly ends: Linked
 
   constructor() {
@@ -50,14 +50,14 @@ export class Line<A extends Linked> {
     this.insert(member, this.ends.behind!)
   }
 
-  /** Takes the first one out. */
+  /** Takes the first member out of the line, and returns it. */
   call(): A | undefined {
     const { first } = this
     if (first !== undefined) leave(first)
     return first
   }
 
-  /** Puts all of another line before the first one here, in their order. */
+  /** Moves all members of another line to the front of this one, in their order. */
   precede(other: Line<A>): void {
     if (other.isEmpty) return
     const first = other.ends.behind!

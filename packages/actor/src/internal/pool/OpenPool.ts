@@ -1,6 +1,6 @@
 /**
- * A pool that is open: carries out what its table decides. Each worker lives in a Scope of its own; tasks are callbacks
- * that the table calls, so a waiting task costs no fiber.
+ * An open pool: it carries out the actions that its table decides on. Each worker lives in a Scope of its own; tasks
+ * are callbacks that the table calls, so a waiting task costs no fiber.
  *
  * @since 0.1.0
  */
@@ -30,22 +30,22 @@ import * as Table from "./Table.ts"
 export interface Settings {
   readonly name: string
   readonly table: Table.Options
-  /** Milliseconds that a worker may take to let go of a task that is given up. */
+  /** Milliseconds that a worker may take to let go of a task whose caller has given it up. */
   readonly letGo: number
   readonly backoff: Schedule.Schedule<unknown, ActorError>
-  /** Starts a worker in the Scope around it. */
+  /** Starts a worker that the current Scope owns. */
   readonly start: (name: string) => Effect.Effect<Portal.Portal<any>, ActorError, Scope.Scope>
 }
 
-/** A worker that is ready. */
+/** A ready worker of a pool. */
 interface Worker {
   readonly portal: Portal.Portal<any>
   readonly actor: ActorId
-  /** The time of the last look at the worker's memory; `Infinity` during one. */
+  /** The time at which the worker's memory was last measured; `Infinity` while it is being measured. */
   measuredAt: number
 }
 
-/** A task as its caller waits for it. */
+/** A task, as its caller waits for it. */
 export class Task implements Table.Ticket {
   number = -1
   holder: Table.Ticket["holder"]
@@ -54,20 +54,22 @@ export class Task implements Table.Ticket {
   behind: Table.Ticket["behind"]
   readonly key: string | undefined
   readonly patient: boolean
-  /** The endpoint of a task that is one call. */
+  /** The endpoint of a task that is one call; undefined for other tasks. */
   readonly endpoint: AnyEndpoint | undefined
-  /** The number of times that the task may still be given to another worker. */
+  /** The number of times that the pool may still give the task to another worker. */
   retries: number
-  /** The task's worker, from when it has been told of it; it stays that until the task asks again. */
+  /**
+   * The task's worker, once the task has been told of it. It keeps this value until the task asks for a worker again.
+   */
   worker: Worker | undefined
-  /** Why no worker will have it. */
+  /** The failure of a task that no worker will have. */
   failure: Cause.Cause<ActorError | PoolFull> | undefined
   wake: (() => void) | undefined
-  /** The time since when the task waits, or runs; below 0 in the moment in which it asks. */
+  /** The time at which the task began to wait, or to run; negative while it asks for a worker. */
   since = 0
-  /** The task is counted as over. */
+  /** True when the task has been counted as ended. */
   isOver = false
-  /** The task's worker was lost, and it is to be given to another one. */
+  /** True when the task's worker was lost and the pool is to give the task to another one. */
   isRepeated = false
 
   constructor(key: string | undefined, patient: boolean, retries: number, endpoint: AnyEndpoint | undefined) {
@@ -96,7 +98,7 @@ const closedError = (pool: string): ActorUnreachable =>
     })
   )
 
-/** The words in which a worker is ended. */
+/** The reason that each ended worker is told, by why the pool ends it. */
 const endings: Readonly<Record<Exclude<Table.Reason, "lost" | "left">, string>> = {
   stuck: "it did not let go of a task",
   tasks: "it has done its number of tasks",
@@ -110,11 +112,11 @@ export class OpenPool {
   readonly name: string
   readonly table: Table.Table
   readonly counts = new Counts.Counts()
-  /** A context without the caller of `make`: work for the pool belongs to no trace or deadline. */
+  /** A context without the caller of `Pool.make`, so that the pool's own work belongs to no trace and no deadline. */
   readonly context: Context.Context<never>
   readonly clock: Clock.Clock
   private readonly settings: Settings
-  /** Idle workers may end: the time since when they are idle counts. */
+  /** True when idle workers may end, so that the pool notes since when each is idle. */
   private readonly isElastic: boolean
   private readonly workers = new Map<Table.Slot, Worker>()
   private readonly starting = new Map<Table.Slot, Fiber.Fiber<void>>()
@@ -134,7 +136,7 @@ export class OpenPool {
     this.context = withoutCaller(context)
     this.clock = Context.get(context, Clock.Clock)
     this.releases = [
-      // An actor that is ended by another says so here before its connection ends.
+      // An event tells that another actor ends a worker. It comes before the end of the worker's connection.
       local.events.subscribe((event) => {
         if (event._tag !== "ActorEnding") return
         const slot = this.bySlot.get(event.actor.uuid)
@@ -148,7 +150,7 @@ export class OpenPool {
     ]
   }
 
-  /** The worker of a slot, while there is one. */
+  /** The actor of the worker in a slot, if there is one. */
   actorOf(slot: Table.Slot): ActorId | undefined {
     return this.workers.get(slot)?.actor
   }
@@ -157,19 +159,19 @@ export class OpenPool {
     return monotonicMillis(this.clock)
   }
 
-  /** Starts the first workers, and waits until they are ready. */
+  /** Starts the first workers of the pool, and waits until they are ready. */
   readonly open: Effect.Effect<void, ActorError> = Effect.suspend(() => {
     this.input({ _tag: "Open" })
     return Deferred.await(this.opening)
   })
 
-  /** Ends all workers, and waits until they are gone; tasks that wait fail. */
+  /** Fails the waiting tasks, ends all workers, and waits until they are gone. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
     return Deferred.await(this.closing)
   })
 
-  /** Takes no more tasks, and waits until those it has are over and its workers are gone. */
+  /** Refuses further tasks, and waits until all accepted tasks have ended and the workers are gone. */
   readonly drain: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Drain" })
     return Deferred.await(this.closing)
@@ -177,7 +179,7 @@ export class OpenPool {
 
   // ---- tasks ------------------------------------------------------------------------------------------------------
 
-  /** The task has a worker afterwards, or a failure, or it is woken once it has one. */
+  /** Asks for a worker. Afterwards the task has a worker or a failure, or the pool wakes it later with one of them. */
   submit(task: Task): void {
     const isAgain = task.number >= 0
     task.since = -1
@@ -187,10 +189,10 @@ export class OpenPool {
     if (task.since < 0) task.since = this.clock.currentTimeMillisUnsafe()
   }
 
-  /** No caller waits for the task any more, or its work is over. */
+  /** Ends a task: its work is over, or its caller no longer waits. */
   leave(task: Task, exit: Exit.Exit<unknown, unknown>): void {
     if (task.holder === undefined) return this.input({ _tag: "Withdraw", ticket: task })
-    // The task may have a worker, and be given up before it is told so.
+    // A task can have been given a worker and be given up before it is told so.
     if (task.worker !== undefined) {
       this.counts.run.observe(Math.max(0, this.clock.currentTimeMillisUnsafe() - task.since))
     }
@@ -200,7 +202,7 @@ export class OpenPool {
     if (worker !== undefined && this.table.options.memory < Infinity) this.measure(holder as Table.Slot, worker)
   }
 
-  /** Looks at the memory of a worker, where that was not done just now. */
+  /** Measures the memory of a worker after a task, unless it was measured within the last second. */
   private measure(slot: Table.Slot, worker: Worker): void {
     if (this.now - worker.measuredAt < measureEveryMillis) return
     worker.measuredAt = Infinity
@@ -208,7 +210,7 @@ export class OpenPool {
       worker.measuredAt = this.now
       if (typeof bytes === "number") this.input({ _tag: "Measured", slot, bytes })
     })
-    // A worker that cannot answer is lost or ending: that is told elsewhere.
+    // A worker that cannot answer is lost or ending, which the pool hears from other events.
     this.fork(Effect.ignore(asked))
   }
 
@@ -217,7 +219,8 @@ export class OpenPool {
   private input(input: Table.Input): void {
     const actions = Table.step(this.table, input)
     if (actions.length === 0) return
-    // A task that is woken may be over at once: what comes of that waits its turn here, and not on the stack.
+    // A woken task may end at once and change the table again. Those actions wait in `pending`, so that the stack does
+    // not grow.
     if (this.isExecuting) return void this.pending.push(...actions)
     this.isExecuting = true
     for (const action of actions) this.attempt(action)
@@ -226,7 +229,10 @@ export class OpenPool {
     this.isExecuting = false
   }
 
-  /** Nothing that is done for the table can keep it from the rest. */
+  /**
+   * Carries out one action of the table. If the action throws, the error is logged, and the other actions are still
+   * carried out.
+   */
   private attempt(action: Table.Action): void {
     try {
       this.execute(action)
@@ -270,12 +276,12 @@ export class OpenPool {
   }
 
   private assigned(task: Task): void {
-    // The task was given up in the meantime, by one that was woken before it.
+    // A task that was woken earlier in this loop may have ended this one.
     if (task.holder === undefined) return
     task.worker = this.workers.get(task.holder as Table.Slot)!
-    // Counted by the cheaper clock: a step of the wall clock spoils no more than the numbers of that moment.
+    // Read from the wall clock, which is cheaper. A step of that clock spoils only the figures of one moment.
     const now = this.clock.currentTimeMillisUnsafe()
-    // A task that has its worker at once has asked in this moment.
+    // A task that gets a worker in the moment in which it asks has waited for 0 ms.
     this.counts.wait.observe(task.since < 0 ? 0 : Math.max(0, now - task.since))
     task.since = now
     task.wake?.()
@@ -301,12 +307,13 @@ export class OpenPool {
   // ---- workers ----------------------------------------------------------------------------------------------------
 
   private start(slot: Table.Slot): void {
-    // A fiber that is interrupted before its first operation would tell the table nothing.
+    // Starts uninterruptibly: a fiber that is interrupted before its first operation would never tell the table that
+    // its worker has gone.
     const fiber = Effect.runForkWith(this.context)(this.live(slot), { uninterruptible: true })
     if (fiber.pollUnsafe() === undefined && !this.workers.has(slot)) this.starting.set(slot, fiber)
   }
 
-  /** One worker, from its start until nothing is left of it. Its start alone can be interrupted. */
+  /** One worker, from its start until its process is gone. Only the start of a worker can be interrupted. */
   private live(slot: Table.Slot): Effect.Effect<void> {
     return Effect.flatMap(Scope.make(), (scope) => {
       const start = Scope.provide(this.settings.start(`${this.name}-${slot.id}`), scope)
@@ -340,7 +347,8 @@ export class OpenPool {
       measuredAt: -Infinity
     })
     this.bySlot.set(portal.actor.uuid, slot)
-    // The worker was told to end while it started. A worker that is full at once is condemned, too, and does its tasks first.
+    // The pool decided to end the worker while it was starting. A worker that becomes ready with more memory than
+    // `recycle.memory` is condemned as well, and first does its tasks.
     if (slot.phase._tag === "Condemned") return this.end(slot, slot.phase.why)
     this.input({ _tag: "Started", slot, now: this.now })
     Portal.whenParted(portal, (saidGoodbye) => this.part(slot, saidGoodbye ? "left" : "lost"))
@@ -363,7 +371,8 @@ export class OpenPool {
   }
 
   private end(slot: Table.Slot, why: Table.Reason): void {
-    // The worker's end has begun, and its callers hear of it: an end of ours would take its place.
+    // A `lost` or `left` worker is ending already, and its callers hear why. Cancelling it here would replace that
+    // reason.
     if (why === "lost" || why === "left") return
     const worker = this.workers.get(slot)
     if (worker !== undefined) return void this.fork(worker.portal.cancel(endings[why]))
@@ -372,7 +381,10 @@ export class OpenPool {
 
   // ---- time -------------------------------------------------------------------------------------------------------
 
-  /** Waits as the schedule says for a number of failures in a row, or gives up where it has ended. */
+  /**
+   * Waits as the `backoff` schedule says after this number of failures in a row, or gives up where the schedule has
+   * ended.
+   */
   private backOff(slot: Table.Slot, failures: number, error: Cause.Cause<ActorError>): void {
     const reason = error.reasons.find(Cause.isFailReason)
     const giveUp = Effect.sync(() => this.input({ _tag: "GiveUp", slot, error }))
@@ -404,10 +416,10 @@ export class OpenPool {
   }
 }
 
-/** Rungs of an actor that was not asked to end. */
+/** Rungs of the shutdown ladder for an actor that did not get a request to end. */
 const lostRungs: ReadonlySet<string> = new Set(["Terminating", "Killed", "Gone"])
 
-/** The error of tasks that no other worker can have. */
+/** The error for tasks that no other worker can have. */
 const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> =>
   Cause.fail(withoutStack(() =>
     new ActorUnreachable({
@@ -418,7 +430,7 @@ const fruitless = (pool: string, actor: ActorId): Cause.Cause<ActorUnreachable> 
     })
   ))
 
-/** Why a worker is of no use after a task. */
+/** The fault that makes a worker useless after a task, if there is one. */
 const faultOf = (pool: string, worker: Worker, exit: Exit.Exit<unknown, unknown>): Table.Fault | undefined => {
   if (Portal.isStuck(worker.portal)) return { why: "stuck", error: undefined }
   if (Exit.isSuccess(exit)) return undefined

@@ -1,13 +1,13 @@
 /**
- * The failures of a pool itself: no worker had the task, or it took too long.
+ * The failures that a pool itself adds to a task: `PoolFull` and `TaskTimeout`.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 
 /**
- * The task was refused at once, because `waiting` tasks wait already: as many as the pool's `queue` holds. Nothing of it
- * was sent.
+ * The pool refused the task at once, because `waiting` tasks, as many as its `queue` holds, already waited. No part of
+ * a refused task was sent to a worker.
  *
  * @example
  * ```ts
@@ -29,8 +29,8 @@ export class PoolFull extends Schema.TaggedError<PoolFull>()("PoolFull", {
 }
 
 /**
- * The task was not done `within` its time. `phase` says whether it still waited for a worker, or was running: then it may
- * have had its effect.
+ * The task did not end `within` the time that its caller allowed. `phase` says whether the task still waited for a
+ * worker or was running. A running task may have had its effect.
  *
  * @example
  * ```ts

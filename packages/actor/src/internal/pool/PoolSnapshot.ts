@@ -1,5 +1,5 @@
 /**
- * A frozen picture of a pool: plain data, taken in one step.
+ * A frozen picture of a pool: plain data, all of the same moment.
  *
  * @since 0.1.0
  */
@@ -10,29 +10,29 @@ import type { OpenPool } from "./OpenPool.ts"
 import type { Reason, Slot, Stage } from "./Table.ts"
 
 /**
- * One worker of a pool.
+ * The state of one worker of a pool:
  *
- * - `starting`, `backing`: it is started, or its start is tried again in a while
- * - `idle`, `busy`: it is ready
- * - `condemned`: it gets no more tasks, and ends
+ * - `starting`, `backing`: the worker is being started, or waits for the next attempt to start it
+ * - `idle`, `busy`: the worker is ready, and has no task or at least one
+ * - `condemned`: the worker gets no more tasks, and ends
  *
  * @category models
  * @since 0.1.0
  */
 export interface WorkerSnapshot {
   readonly state: "starting" | "backing" | "idle" | "busy" | "condemned"
-  /** The actor, once it is ready. */
+  /** The actor of the worker, once it is ready. */
   readonly actor: ActorId | undefined
-  /** Tasks that the worker has. */
+  /** The number of tasks that the worker has now. */
   readonly running: number
-  /** Tasks that the worker was given in its life; 0 where it is condemned. */
+  /** The number of tasks that the worker was given in its life; 0 for a condemned worker. */
   readonly served: number
-  /** The reason for which the worker is condemned. */
+  /** The reason why the worker is condemned; undefined for any other worker. */
   readonly why: Reason | undefined
 }
 
 /**
- * One pool: its workers, its tasks, and the numbers of its life.
+ * A picture of one pool: its workers, its tasks, and the numbers of its life.
  *
  * @category models
  * @since 0.1.0
@@ -41,10 +41,10 @@ export interface PoolSnapshot {
   readonly name: string
   readonly state: Stage
   readonly workers: ReadonlyArray<WorkerSnapshot>
-  /** Tasks that wait, and tasks that workers have, now. */
+  /** The number of tasks that wait for a worker now. */
   readonly waiting: number
   readonly running: number
-  /** Tasks that are over, by what became of them for their callers. */
+  /** Numbers of tasks that have ended, by their outcome for the caller. */
   readonly tasks: {
     readonly succeeded: number
     readonly failed: number
@@ -53,19 +53,19 @@ export interface PoolSnapshot {
     /** `PoolFull`. */
     readonly refused: number
   }
-  /** Tasks that were given to another worker. */
+  /** The number of tasks that were given to another worker after a loss. */
   readonly retried: number
-  /** Workers that became ready. */
+  /** The number of workers that became ready. */
   readonly started: number
   /**
-   * Workers that were replaced, by reason; a `spare` one and those of a pool that is `closed` have no successor.
+   * Numbers of workers that were replaced, by reason. A `spare` worker, and those of a `closed` pool, get no successor.
    *
-   * - `lost`: its connection ended. `left`: it ended itself, or another actor ended it
-   * - `stuck`: it did not let go of a task that was given up
-   * - `tasks`, `age`, `memory`: it was recycled
+   * - `lost`: the worker's connection ended - `left`: the worker ended itself, or another actor ended it
+   * - `stuck`: the worker did not let go of a task that its caller had given up
+   * - `tasks`, `age`, `memory`: the worker reached that limit of `recycle`
    */
   readonly replaced: { readonly [Why in Reason]: number }
-  /** How long tasks waited for their worker, and how long workers had them. */
+  /** Durations for which tasks waited for their worker; `run` has those for which workers had them. */
   readonly wait: Durations
   readonly run: Durations
 }
@@ -81,7 +81,7 @@ const workerOf = (pool: OpenPool, slot: Slot): WorkerSnapshot => {
   }
 }
 
-/** The same, for an observer. */
+/** The snapshot of a pool in the form that observers read. */
 export const inspect = (pool: OpenPool): PoolInspection => ({
   name: pool.name,
   workers: Array.from(pool.table.slots, (slot) => {

@@ -1,5 +1,6 @@
 /**
- * Effects and Streams of a pool for code without Effect: an `AbortSignal` is an interruption.
+ * Effects and Streams of a pool as promises and async iterables, for code without Effect. An `AbortSignal` interrupts
+ * them.
  *
  * @since 0.1.0
  */
@@ -10,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 
 /**
- * An `AbortSignal`, as every platform has it.
+ * The part of the platform's `AbortSignal` that pools read.
  *
  * @category models
  * @since 0.1.0
@@ -24,7 +25,10 @@ export interface Signal {
 
 const isAborted = (signal: Signal | undefined): boolean => signal?.aborted ?? false
 
-/** Rejects with the error itself; with the reason of the signal where that ended it. */
+/**
+ * Runs an effect as a promise. It rejects with the effect's error, or with the signal's reason where the signal ended
+ * it.
+ */
 export const promise = async <A>(
   context: Context.Context<never>,
   effect: Effect.Effect<A, unknown>,
@@ -37,7 +41,10 @@ export const promise = async <A>(
   throw Cause.squash(exit.cause)
 }
 
-/** Items as they are asked for; leaving the loop closes the stream, and waits for it. */
+/**
+ * Reads a stream as an async iterable that fetches items when they are asked for. Leaving the loop closes the stream
+ * and waits until it is closed.
+ */
 export const iterable = <A>(
   context: Context.Context<never>,
   stream: Stream.Stream<A, unknown>,
@@ -47,12 +54,14 @@ export const iterable = <A>(
     ? Stream.toAsyncIterableWith(stream, context)
     : { [Symbol.asyncIterator]: () => untilAborted(context, stream, signal) }
 
-/** The states of an iterator: aborted is one whose reader was not told of it yet. */
+/** The states of an iterator. `aborted`: its signal was aborted, and its reader has not been told yet. */
 type Reading = "new" | "open" | "aborted" | "over"
 
 const done = { done: true, value: undefined } as const
 
-/** An iterable that ends when a signal is aborted: that closes the stream, also when no item is asked for any more. */
+/**
+ * Ends an iterable when a signal is aborted. The stream is closed then, even if its reader asks for no further item.
+ */
 const untilAborted = <A>(
   context: Context.Context<never>,
   stream: Stream.Stream<A, unknown>,
@@ -67,7 +76,7 @@ const untilAborted = <A>(
   }
   const abort = () => {
     leave("aborted")
-    // The stream's reader waits for the same, and is told how it went.
+    // The reader waits for the same close, and is told of its failure.
     items.return!().catch(() => {})
   }
   const over = () => leave("over")
@@ -85,7 +94,7 @@ const untilAborted = <A>(
   return {
     next: async () => {
       if (is("over")) return done
-      // Nothing of a stream begins whose signal is aborted before.
+      // A stream whose signal is aborted before its first item never begins.
       if (is("new")) {
         reading = signal.aborted ? "aborted" : "open"
         if (is("open")) signal.addEventListener("abort", abort)

@@ -1,5 +1,5 @@
 /**
- * The options of a pool, and the bounds they make.
+ * The options of a pool, checked and turned into the bounds of its table.
  *
  * @since 0.1.0
  */
@@ -10,8 +10,8 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type * as Table from "./Table.ts"
 
 /**
- * How many workers there are: between `min` and `max`. A worker that has been idle for this time ends, while there are more
- * than `min`. Default: `min` 0, `idle` 30 seconds.
+ * A range for the number of workers, from `min` to `max`. While there are more than `min` workers, a worker that has
+ * been idle for `idle` ends. Default: Defaults: `min` 0, `idle` 30 seconds.
  *
  * @category models
  * @since 0.1.0
@@ -23,7 +23,8 @@ export interface Size {
 }
 
 /**
- * Conditions under which a sound worker is replaced. Its tasks are over first. Default: never.
+ * Limits after which a healthy worker is replaced. A worker that reaches a limit first does the tasks that it has.
+ * Default: never.
  *
  * @category models
  * @since 0.1.0
@@ -34,8 +35,8 @@ export interface Recycle {
   /** Replaces a worker at this age. */
   readonly age?: Duration.Input | undefined
   /**
-   * Replaces a worker whose process has this many MiB of resident memory, buffers and native memory included. Looked at after a task, once
-   * a second at most.
+   * Replaces a worker whose process has this many MiB of resident memory, buffers and native memory included. Memory is
+   * measured after a task, at most once a second.
    */
   readonly memory?: number | undefined
 }
@@ -47,32 +48,35 @@ export interface Recycle {
  * @since 0.1.0
  */
 export interface PoolOptions {
-  /** A number of workers, or between how many. */
+  /** The number of workers: fixed, or a range that the load decides within. */
   readonly size: number | Size
-  /** Tasks that a worker may have at once. Default: 1. */
+  /** The number of tasks that a worker may have at the same time. Default: 1. */
   readonly concurrency?: number | undefined
   /**
-   * Tasks that may wait for workers that are busy: another one is `PoolFull`, at once. Those that workers are still to be
-   * started for wait besides. Default: any number.
+   * The number of tasks that may wait for busy workers. One more fails with `PoolFull` at once. Tasks for which workers
+   * are still to be started do not count. Default: no limit.
    */
   readonly queue?: number | undefined
   /**
-   * How long a worker may take to let go of a task that was interrupted or is out of time. A worker that takes longer is
-   * replaced, and killed if it does not end. Default: half a second.
+   * The time that a worker has to let go of a task that was interrupted or ran out of time. A slower worker is
+   * replaced, and killed if it does not end. Default: 500 ms.
    */
   readonly letGo?: Duration.Input | undefined
   readonly recycle?: Recycle | undefined
   /**
-   * The waits before another start where workers do not start, or die before a task of theirs is over. When it ends, or
-   * after `startAttempts` in a row, tasks that no other worker can have fail with the error. Default: 100 ms, doubled each
-   * time.
+   * The waits before the next start when workers fail to start, or die before their first task has ended. When the
+   * schedule ends, or after `startAttempts` in a row, tasks that no other worker can have fail with the error of the
+   * start. Default: 100 ms, doubled after each failure.
    */
   readonly backoff?: Schedule.Schedule<unknown, ActorError> | undefined
-  /** Workers in a row that may come to nothing. Default: 3. The first workers of a pool have one start. */
+  /**
+   * The number of workers in a row that may fail to start, or die before a task of theirs has ended. Default: 3. The
+   * first workers of a pool have one attempt only.
+   */
   readonly startAttempts?: number | undefined
 }
 
-/** The names of these options: the others are those of a start. */
+/** The names of a pool's own options. All other options are those of an actor's start. */
 export const names: ReadonlySet<string> = new Set<keyof PoolOptions>([
   "size",
   "concurrency",
@@ -93,7 +97,10 @@ export const defaultBackoff: Schedule.Schedule<unknown, ActorError> = Schedule.e
 const refused = (of: string, what: string, value: unknown, needed: string): Error =>
   new Error(`${of} cannot have ${what} ${String(value)}: ${needed} is needed`)
 
-/** Milliseconds of a duration; throws where it is none. `NaN` would be none at all. */
+/**
+ * Converts a duration to milliseconds; throws where it is no duration. Without this check a `NaN` would be no bound at
+ * all.
+ */
 const millisOf = (of: string, what: string, duration: Duration.Input): number => {
   const isNumber = typeof duration !== "number" || !Number.isNaN(duration)
   const known = isNumber ? Duration.fromInput(duration) : Option.none()
@@ -107,7 +114,7 @@ const millis = (of: string, what: string, duration: Duration.Input | undefined, 
   return known
 }
 
-/** Refuses what would replace every worker at once. */
+/** Refuses a limit of 0 or less, which would replace every worker at once. */
 const above0 = (of: string, what: string, value: number): number => {
   if (value > 0) return value
   throw refused(of, what, value, "more than 0")
@@ -123,14 +130,16 @@ const whole = (of: string, what: string, value: number, least: number, most = In
   )
 }
 
-/** The time that a worker has to let go of a task. Every such wait has an end. */
+/**
+ * Milliseconds that a worker has to let go of a task. The time must be finite, so that every wait for a worker ends.
+ */
 export const letGoMillis = (name: string, { letGo }: PoolOptions): number => {
   const known = millis(`the pool "${name}"`, "letGo", letGo, defaultLetGoMillis)
   if (known === Infinity) throw refused(`the pool "${name}"`, "letGo", known, "an end")
   return known
 }
 
-/** The bounds of a pool; throws where they contradict each other. */
+/** Makes the bounds of a pool's table from its options; throws where they contradict each other. */
 export const tableOf = (name: string, options: PoolOptions): Table.Options => {
   const { concurrency = 1, queue = Infinity, recycle = {}, size, startAttempts = defaultStartAttempts } = options
   const of = `the pool "${name}"`
@@ -150,7 +159,7 @@ export const tableOf = (name: string, options: PoolOptions): Table.Options => {
 
 const defaultRetries = 1
 
-/** The bounds of one task; throws where they make no sense. The rest of a deadline may be below 0. */
+/** Checks the options of one task; throws where they make no sense. The time left of a deadline may be negative. */
 export const taskOf = (
   pool: string,
   { retries, within }: { readonly retries?: number | undefined; readonly within?: Duration.Input | undefined }
@@ -162,10 +171,10 @@ export const taskOf = (
   }
 }
 
-/** The bound of a map; throws where nothing would ever run. */
+/** Checks the concurrency of `Pool.map`; throws where no task would ever run. */
 export const mapConcurrency = (pool: string, concurrency: number): number =>
   Math.min(whole(`a map of the pool "${pool}"`, "concurrency", concurrency, 1), Number.MAX_SAFE_INTEGER)
 
-/** Milliseconds for draining. */
+/** Milliseconds that a pool may take to drain. */
 export const drainMillis = (pool: string, within: Duration.Input): number =>
   Math.max(0, millisOf(`the end of the pool "${pool}"`, "within", within))

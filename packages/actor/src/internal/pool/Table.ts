@@ -1,5 +1,6 @@
 /**
- * A pool as a table of slots that one step changes: which worker has which task, and which workers start, end and wait.
+ * The pool as a table of slots, which one step changes. It says which worker has which task, and which workers start,
+ * end or wait.
  *
  *   (none) --Start--> Starting --Started--> Idle <--a task ends / one is given--> Busy(n)
  *                      ^    |                 |                                      |
@@ -14,7 +15,7 @@
  * | Backing   | waits for its start: workers did not start, or died before a task of theirs was over | yes |
  * | Condemned | gets no task; it is ended once its tasks are over, or now | no, but all that have tasks as one |
  *
- * The table is a linear value, as a connection's: a step changes it in place, and its actions are carried out after it.
+ * Each step changes the table in place, as for a connection's state. Its actions are carried out after the step.
  *
  * @since 0.1.0
  */
@@ -24,7 +25,7 @@ import * as Waiting from "./Waiting.ts"
 
 export * from "./TableWords.ts"
 
-/** A worker that is condemned for these does its last tasks in peace. */
+/** Reasons for which a condemned worker may still do the tasks that it has. */
 const recycled: ReadonlySet<Reason> = new Set<Reason>(["tasks", "age", "memory"])
 
 export const make = (options: Options): Table => ({
@@ -94,7 +95,7 @@ export const step = (table: Table, input: Input): ReadonlyArray<Action> => {
 
 // ---- what holds after every step ------------------------------------------------------------------------------------
 
-/** A pool that drains is closed when its last task is over, and over when its last worker is gone. */
+/** A draining pool is closed when its last task has ended. It is over when its last worker is gone. */
 const settle = (table: Table, actions: Actions): void => {
   if (table.stage === "draining" && table.waiting.count === 0 && table.running === 0) close(table, actions)
   if (table.stage !== "closing" || table.slots.size > 0) return
@@ -107,7 +108,10 @@ const settle = (table: Table, actions: Actions): void => {
 const hasRoom = ({ phase }: Slot, { concurrency }: Options): boolean =>
   phase._tag === "Idle" || phase._tag === "Busy" && phase.active < concurrency
 
-/** The least busy worker that is free; of idle ones the one that worked last, so that spare ones are idle for long. */
+/**
+ * Chooses the least busy free worker. Of idle workers it takes the one that worked last, so that the others stay idle
+ * long enough to end.
+ */
 const leastBusy = ({ options, slots }: Table): Slot | undefined => {
   let best: Slot | undefined
   for (const slot of slots) {
@@ -142,7 +146,7 @@ const submit = (table: Table, ticket: Ticket, isAgain: boolean, actions: Actions
   grow(table, actions)
 }
 
-/** Tasks that workers will have room for which are not ready yet wait beside the queue, and not in it. */
+/** Tasks that fit into workers which are not ready yet do not count against the bound of the queue. */
 const isFull = (table: Table, ticket: Ticket, place: ReturnType<typeof Waiting.admit>): boolean => {
   const { options, waiting } = table
   const missing = options.max - count(table, isReady)
@@ -160,7 +164,7 @@ const assign = (table: Table, slot: Slot, ticket: Ticket, actions: Actions): voi
   if (slot.phase.served >= table.options.tasks) condemn(table, slot, "tasks", actions)
 }
 
-/** Gives a worker the tasks it has room for. */
+/** Gives a worker as many waiting tasks as it has room for. */
 const call = (table: Table, slot: Slot, actions: Actions): void => {
   while (hasRoom(slot, table.options)) {
     const ticket = Waiting.callFor(table.waiting, slot)
@@ -198,7 +202,10 @@ const finish = (
   if (hasRecovered) grow(table, actions)
 }
 
-/** A task of this worker is over: workers do work. True where the last ones did not. */
+/**
+ * Notes that a task of this worker has ended, which proves that workers can work. Returns true where the workers before
+ * it had failed.
+ */
 const prove = (table: Table, slot: Slot): boolean => {
   if (slot.phase._tag === "Condemned" && slot.phase.isEnding) return false
   slot.isProven = true
@@ -210,7 +217,7 @@ const prove = (table: Table, slot: Slot): boolean => {
 
 // ---- workers --------------------------------------------------------------------------------------------------------
 
-/** Slots with a worker, or that are to have one. */
+/** Counts the slots that have a worker, or are to have one. */
 const size = (table: Table): number => count(table, ({ phase }) => phase._tag !== "Condemned")
 
 const count = ({ slots }: Table, is: (slot: Slot) => boolean): number => {
@@ -221,7 +228,7 @@ const count = ({ slots }: Table, is: (slot: Slot) => boolean): number => {
 
 const isReady = ({ phase }: Slot): boolean => phase._tag === "Idle" || phase._tag === "Busy"
 
-/** A worker that gets no more tasks, and still has some. */
+/** A leaving worker gets no more tasks, and still has some. */
 const isLeaving = ({ phase }: Slot): boolean => phase._tag === "Condemned" && !phase.isEnding && phase.active > 0
 
 const isComing = ({ phase }: Slot): boolean => phase._tag === "Starting" || phase._tag === "Backing"
@@ -235,15 +242,18 @@ const open = (table: Table, phase: Phase, failures: number): Slot => {
 const start = (table: Table, failures: number, actions: Actions): void =>
   void actions.push({ _tag: "Start", slot: open(table, { _tag: "Starting" }, failures) })
 
-/** Starts a worker again after a wait. Waits grow up to the number of attempts; attempts go on while another worker lives. */
+/**
+ * Starts a worker again after a wait. The waits grow up to the number of attempts. Attempts go on for as long as
+ * another worker lives.
+ */
 const backOff = (table: Table, { error, failures }: Row, actions: Actions): void => {
   const slot = open(table, { _tag: "Backing" }, failures)
   actions.push({ _tag: "BackOff", slot, failures: Math.min(failures, table.options.attempts), error })
 }
 
 /**
- * Starts missing workers: up to `min`, and for the tasks that wait for any worker. Workers with their last tasks make way for
- * one successor at a time: there is one more than `max` at most.
+ * Starts missing workers: at least `min`, and more for the tasks that any worker may have. Each leaving worker may have
+ * a successor before it has gone, one at a time: a pool has at most one worker more than `max`.
  */
 const grow = (table: Table, actions: Actions): void => {
   const { options, row, stage, waiting } = table
@@ -253,7 +263,7 @@ const grow = (table: Table, actions: Actions): void => {
   let kept = size(table)
   let coming = count(table, isComing)
   const most = Math.min(options.max, options.max + 1 - count(table, isLeaving))
-  // A worker that may have any number of tasks must be there, too.
+  // A pool whose workers may have any number of tasks still needs one worker.
   const one = Math.min(1, forAnybody)
   const wanted = isBroken ? one : Math.max(one, Math.ceil(forAnybody / options.concurrency))
   while (kept < most && (kept < floor(table) || coming < wanted)) {
@@ -264,7 +274,7 @@ const grow = (table: Table, actions: Actions): void => {
   }
 }
 
-/** Workers that there are without a task. */
+/** The least number of workers that the pool keeps while it has no task. */
 const floor = ({ failure, options, stage }: Table): number =>
   failure !== undefined || stage !== "open" ? 0 : options.min
 
@@ -277,7 +287,7 @@ const opened = (table: Table, actions: Actions): void => {
 }
 
 const started = (table: Table, slot: Slot, now: number, actions: Actions): void => {
-  // The worker was told to end while it started.
+  // The pool decided to end the worker while it was starting.
   if (slot.phase._tag !== "Starting") return
   table.failure = undefined
   slot.phase = { _tag: "Idle", born: now, served: 0, since: now }
@@ -294,13 +304,16 @@ const startFailed = (table: Table, slot: Slot, error: Failure, actions: Actions)
   if (isWanted) succeedFailed(table, { failures: slot.failures + 1, error }, actions)
 }
 
-/** The successor of a worker that came to nothing waits; there is none where nothing says that it would do better. */
+/**
+ * Lets the successor of a failed worker wait. A failed worker gets none where nothing says that a successor would do
+ * better.
+ */
 const succeedFailed = (table: Table, row: Row, actions: Actions): void => {
   if (isHopeless(table, row)) giveUp(table, row.error, actions)
   else if (isWanting(table)) backOff(table, row, actions)
 }
 
-/** True where starts came to nothing as often as they may, and no other worker is there or coming that may do better. */
+/** True where as many starts have failed as may, and no other worker exists or is on its way that might do better. */
 const isHopeless = ({ options, slots, stage }: Table, row: Row): boolean => {
   if (stage === "opening") return true
   if (row.failures < options.attempts) return false
@@ -312,20 +325,20 @@ const isWanting = (table: Table): boolean => size(table) < floor(table) || table
 
 const retry = (table: Table, slot: Slot, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
-  // Another worker may have come meanwhile, and no task may wait any more.
+  // Another worker may have become ready in the meantime, or no task may wait any more.
   if (!isWanting(table)) return
   table.slots.add(slot)
   slot.phase = { _tag: "Starting" }
   actions.push({ _tag: "Start", slot })
 }
 
-/** The schedule has no further attempt. */
+/** The `backoff` schedule has no further attempt. */
 const retire = (table: Table, slot: Slot, error: Failure, actions: Actions): void => {
   if (slot.phase._tag !== "Backing" || !table.slots.delete(slot)) return
   if (isHopeless(table, { failures: Infinity, error })) giveUp(table, error, actions)
 }
 
-/** No further attempt: the tasks that wait are told why. */
+/** Gives up starting workers, and fails the waiting tasks with the reason. */
 const giveUp = (table: Table, error: Failure, actions: Actions): void => {
   const { slots, waiting } = table
   if (table.stage === "opening") {
@@ -337,7 +350,7 @@ const giveUp = (table: Table, error: Failure, actions: Actions): void => {
   if (waiting.count > 0) actions.push({ _tag: "Fail", tickets: Waiting.clear(waiting, slots), error })
 }
 
-/** A worker that is of no use: it is ended now, whatever it has. */
+/** Removes a worker that is of no use: it ends at once, whatever tasks it has. */
 const part = (
   table: Table,
   slot: Slot,
@@ -354,7 +367,7 @@ const part = (
     end(slot, actions)
     if (row !== undefined) join(table, row)
     replace(table, actions)
-    // The worker's successor was started before.
+    // A successor of this worker was started before.
     if (row !== undefined && isHopeless(table, row)) giveUp(table, row.error, actions)
     return
   }
@@ -370,12 +383,15 @@ const part = (
   end(slot, actions)
 }
 
-/** One more worker died before a task of it was over: new ones wait as long as the one with the most before it. */
+/**
+ * Counts one more worker that died before a task of it had ended. New workers wait as long as after the longest row of
+ * failures.
+ */
 const join = (table: Table, row: Row): void => {
   if (table.row === undefined || table.row.failures < row.failures) table.row = row
 }
 
-/** Takes a worker out of the free ones; its tasks stay with it until they are over. */
+/** Takes a worker out of the free ones. It keeps its tasks until they have ended. */
 const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
   const { phase } = slot
   slot.phase = { _tag: "Condemned", why, active: phase._tag === "Busy" ? phase.active : 0, isEnding: false }
@@ -384,7 +400,7 @@ const remove = (table: Table, slot: Slot, why: Reason, actions: Actions): void =
   actions.push({ _tag: "Condemned", why })
 }
 
-/** A worker gets no more tasks, and is ended once it has none. */
+/** Condemns a worker: it gets no more tasks, and ends when it has none. */
 const condemn = (table: Table, slot: Slot, why: Reason, actions: Actions): void => {
   if (slot.phase._tag !== "Idle" && slot.phase._tag !== "Busy") return
   remove(table, slot, why, actions)
@@ -392,13 +408,13 @@ const condemn = (table: Table, slot: Slot, why: Reason, actions: Actions): void 
   replace(table, actions)
 }
 
-/** A worker has gone, or its last tasks have: others may start, and have the tasks of its keys. */
+/** Makes room after a worker has gone or has lost its tasks: others may start, and take over the tasks of its keys. */
 const replace = (table: Table, actions: Actions): void => {
   grow(table, actions)
   distribute(table, actions)
 }
 
-/** Tasks whose key lost its worker may find another one that is free. */
+/** Gives tasks whose key has lost its worker to free workers. */
 const distribute = (table: Table, actions: Actions): void => {
   while (!table.waiting.anybody.isEmpty) {
     const slot = leastBusy(table)
@@ -423,7 +439,7 @@ const ask = (table: Table, at: number, actions: Actions): void => {
   actions.push({ _tag: "Wake", at })
 }
 
-/** An idle worker may be spare one day. */
+/** Asks for a tick: an idle worker may become spare later. */
 const watch = (table: Table, { since }: { readonly since: number }, actions: Actions): void => {
   const { idle, max, min } = table.options
   if (idle < Infinity && max > min && size(table) > min) ask(table, since + idle, actions)

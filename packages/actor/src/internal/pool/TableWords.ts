@@ -1,5 +1,5 @@
 /**
- * The words of a pool's table: its slots and bounds, its events, and the actions that follow.
+ * The types of a pool's table: its slots and bounds, its inputs, and the actions that follow from them.
  *
  * @since 0.1.0
  */
@@ -12,8 +12,8 @@ export type Ticket = Waiting.Ticket
 export type Failure = Cause.Cause<ActorError>
 
 /**
- * The reasons why a worker gets no more tasks: its connection ended, or another actor ends it; it did not let
- * go; it has done its time. `spare` and `closed` have no successor.
+ * Reasons why a worker gets no more tasks: its connection ended, another actor ends it, it did not let go of a task, or
+ * it reached a limit. A worker that is `spare` or `closed` gets no successor.
  */
 export const reasons = ["lost", "left", "stuck", "tasks", "age", "memory", "spare", "closed"] as const
 export type Reason = (typeof reasons)[number]
@@ -21,7 +21,7 @@ export type Reason = (typeof reasons)[number]
 interface Live {
   /** The time at which the worker became ready. */
   readonly born: number
-  /** Tasks that the worker was given. */
+  /** The number of tasks that the worker was given. */
   readonly served: number
 }
 
@@ -35,19 +35,22 @@ export type Phase =
 export interface Slot extends Waiting.Holder {
   readonly id: number
   phase: Phase
-  /** Starts in a row that came to nothing: the first task of its worker that is over ends the row. */
+  /** The number of failed starts in a row. It is 0 again when the first task of a worker of this slot has ended. */
   failures: number
-  /** A task of its worker is over, and the worker was not lost by it. */
+  /** True when a task of the worker has ended without the loss of the worker. */
   isProven: boolean
 }
 
-/** A worker is of no use after a task. `error`: what tasks are told that no other worker can have; none where it is stuck. */
+/**
+ * The fault for which a worker is of no use after a task. `error` is the failure of tasks that no other worker can
+ * have; a stuck worker has none.
+ */
 export interface Fault {
   readonly why: Reason
   readonly error: Failure | undefined
 }
 
-/** Workers that died before a task of theirs was over: how many came after each other, and how the last one ended. */
+/** A row of workers that died before a task of theirs had ended: how many, and how the last one ended. */
 export interface Row {
   readonly failures: number
   readonly error: Failure
@@ -56,21 +59,24 @@ export interface Row {
 export interface Options {
   readonly min: number
   readonly max: number
-  /** Tasks that a worker may have at once. */
+  /** The number of tasks that a worker may have at once. */
   readonly concurrency: number
-  /** Tasks that may wait. */
+  /** The number of tasks that may wait. */
   readonly queue: number
   /** Milliseconds after which an idle worker beyond `min` ends. */
   readonly idle: number
-  /** A worker is replaced after this number of tasks, milliseconds, or bytes of resident memory. */
+  /** The number of tasks, milliseconds, or bytes of resident memory after which a worker is replaced. */
   readonly tasks: number
   readonly age: number
   readonly memory: number
-  /** Starts of one slot in a row that may fail. */
+  /** The number of starts in a row that may fail in one slot. */
   readonly attempts: number
 }
 
-/** Opening: the first workers start. Draining: no new tasks. Closing: no tasks, and the workers end. */
+/**
+ * `opening`: the first workers start. `draining`: the pool refuses new tasks. `closing`: the pool has no tasks, and its
+ * workers end.
+ */
 export type Stage = "opening" | "open" | "draining" | "closing" | "closed"
 
 export interface Table {
@@ -78,22 +84,28 @@ export interface Table {
   readonly slots: Set<Slot>
   readonly waiting: Waiting.Waiting
   stage: Stage
-  /** Starts came to nothing as often as they may: tasks are told so, and each of them starts one worker at most. */
+  /**
+   * Set when as many starts have failed as may. New tasks fail with this error, and each of them starts at most one
+   * worker.
+   */
   failure: Failure | undefined
-  /** New workers wait for their start after these. A task that is over anywhere ends the row. */
+  /**
+   * The workers that died before a task of theirs had ended: new starts wait after them. A task that ends on any worker
+   * ends the row.
+   */
   row: Row | undefined
-  /** Tasks that workers have. */
+  /** The number of tasks that workers have. */
   running: number
-  /** The time for which a `Tick` was asked. */
+  /** The time for which the table has asked for a `Tick`. */
   wakeAt: number
   ids: number
 }
 
 export type Input =
   | { readonly _tag: "Open" }
-  /** A task is asked for; `isAgain`: its worker was lost before it. */
+  /** A task asks for a worker. `isAgain`: the task had a worker that was lost. */
   | { readonly _tag: "Submit"; readonly ticket: Ticket; readonly isAgain: boolean }
-  /** A task is not asked for any more. */
+  /** A caller has given up its waiting task. */
   | { readonly _tag: "Withdraw"; readonly ticket: Ticket }
   /** A task has left its worker. */
   | { readonly _tag: "Finish"; readonly ticket: Ticket; readonly fault: Fault | undefined; readonly now: number }
@@ -101,7 +113,7 @@ export type Input =
   | { readonly _tag: "StartFailed"; readonly slot: Slot; readonly error: Failure }
   /** The wait after a failed start is over. */
   | { readonly _tag: "Retry"; readonly slot: Slot }
-  /** The schedule of a failed start has no further attempt. */
+  /** The `backoff` schedule of a failed start has no further attempt. */
   | { readonly _tag: "GiveUp"; readonly slot: Slot; readonly error: Failure }
   /** A worker takes no more tasks: its connection has ended, or it is ending. */
   | { readonly _tag: "Part"; readonly slot: Slot; readonly why: Reason; readonly error: Failure }
@@ -113,18 +125,18 @@ export type Input =
   | { readonly _tag: "Close" }
 
 export type Action =
-  /** The `holder` of the ticket has the task from now on. */
+  /** Tells a task that the `holder` of its ticket is now its worker. */
   | { readonly _tag: "Assign"; readonly ticket: Ticket }
   | { readonly _tag: "Refuse"; readonly ticket: Ticket; readonly why: "full" | "closed" }
-  /** No worker will have these: one could not be started, or the pool is closed. */
+  /** Fails tasks that no worker will have: the pool is closed, or it cannot start one. */
   | { readonly _tag: "Fail"; readonly tickets: ReadonlyArray<Ticket>; readonly error: Failure | undefined }
   | { readonly _tag: "Start"; readonly slot: Slot }
   | { readonly _tag: "BackOff"; readonly slot: Slot; readonly failures: number; readonly error: Failure }
   | { readonly _tag: "End"; readonly slot: Slot; readonly why: Reason }
   | { readonly _tag: "Condemned"; readonly why: Reason }
-  /** A `Tick` is wanted then. */
+  /** Asks the pool for a `Tick` at this time. */
   | { readonly _tag: "Wake"; readonly at: number }
   | { readonly _tag: "Opened" }
   | { readonly _tag: "OpenFailed"; readonly error: Failure }
-  /** The last worker is gone. */
+  /** Tells that the last worker of the pool is gone. */
   | { readonly _tag: "Closed" }

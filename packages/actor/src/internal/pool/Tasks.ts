@@ -1,5 +1,5 @@
 /**
- * A task as an Effect: it asks the pool for a worker, works there, and leaves it, whatever becomes of it.
+ * A task of a pool as an Effect: it asks for a worker, works there, and leaves the worker in every case.
  *
  * @since 0.1.0
  */
@@ -30,7 +30,7 @@ export interface Options {
   readonly retries?: number | undefined
 }
 
-/** Asks for a worker, waits for it, and works there. */
+/** Asks the pool for a worker, waits for it, and runs the work there. */
 const asked = <A, E, R>(
   pool: OpenPool,
   task: Task,
@@ -42,7 +42,7 @@ const asked = <A, E, R>(
     pool.submit(task)
     if (task.worker !== undefined || task.failure !== undefined) return begin()
     const turn = Effect.callback<void>((resume) => {
-      // Asked again: the fiber may have been preempted since.
+      // The fiber may have been preempted since it asked, so the answer is checked again.
       if (task.worker !== undefined || task.failure !== undefined) return resume(Effect.void)
       task.wake = () => resume(Effect.void)
     })
@@ -50,7 +50,7 @@ const asked = <A, E, R>(
   })
 }
 
-/** True when the worker was lost or was ending, and the task can be repeated without doing anything twice. */
+/** True when the worker was lost or was ending, and the task can run again without doing anything twice. */
 const isRepeatable = (error: unknown, actor: ActorId | undefined, endpoint: AnyEndpoint | undefined): boolean =>
   endpoint !== undefined && actor !== undefined && reasonToRepeat(error, actor, endpoint) !== undefined
 
@@ -61,14 +61,17 @@ const outcomeOf = (exit: Exit.Exit<unknown, unknown>): Outcome => {
   return (failed?.error as { readonly _tag?: unknown } | undefined)?._tag === "PoolFull" ? "refused" : "failed"
 }
 
-/** Counts a task that is over, once. */
+/** Counts the outcome of an ended task, once. */
 const count = (pool: OpenPool, task: Task, outcome: Outcome): void => {
   if (task.isOver) return
   task.isOver = true
   pool.counts.tasks[outcome]++
 }
 
-/** Works once on one worker. A task that has asked leaves, wherever an interruption meets it. */
+/**
+ * Runs the work of a task once, on one worker. A task that has asked for a worker leaves it, wherever an interruption
+ * arrives.
+ */
 const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> =>
   Effect.onExitPrimitive(asked(pool, task, work), (exit) => {
     const failed = Exit.isSuccess(exit) ? undefined : exit.cause.reasons.find(Cause.isFailReason)
@@ -79,11 +82,14 @@ const attempt = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any
     return undefined
   })
 
-/** Lets the ends of workers be read that were lost in the same moment, so that the task is not given to one of them. */
+/**
+ * Waits until the pool has read the ends of workers that were lost in the same moment. Otherwise it could give the task
+ * to one of them.
+ */
 const othersLost = (pool: OpenPool, task: Task): Effect.Effect<void> =>
   Effect.onInterrupt(Effect.yieldNow, () => Effect.sync(() => count(pool, task, "interrupted")))
 
-/** Works, and works elsewhere where a worker was lost before it had begun. */
+/** Runs the work, and runs it on another worker where the first one was lost before the work had begun. */
 const attempts = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, any, any> => {
   const once = attempt(pool, task, work)
   if (task.retries <= 0 || task.endpoint === undefined) return once
@@ -95,8 +101,8 @@ const attempts = (pool: OpenPool, task: Task, work: Work): Effect.Effect<any, an
 }
 
 /**
- * A task in the fiber of its caller, or beside it where it has a deadline. `endpoint` is that of a task that is one call; a
- * patient one waits beyond the bound of the queue.
+ * Runs a task in the fiber of its caller, or in a fiber of its own where the task has a deadline. `endpoint` is set for
+ * a task that is one call. A patient task may wait beyond the bound of the queue.
  */
 export const run = (
   pool: OpenPool,
@@ -116,15 +122,15 @@ export const run = (
 const timeout = (pool: OpenPool, millis: number, phase: TaskTimeout["phase"]): TaskTimeout =>
   withoutStack(() => new TaskTimeout({ pool: pool.name, millis, phase }))
 
-/** A task whose deadline is over before it asks. */
+/** A task whose deadline has passed before it asks for a worker. */
 const late = (pool: OpenPool, task: Task, millis: number): Effect.Effect<never, TaskTimeout> => {
   count(pool, task, "timedOut")
   return Effect.fail(timeout(pool, Math.max(0, millis), "waiting"))
 }
 
 /**
- * Lets the caller go at the deadline, whatever its worker does: the work is interrupted beside it. A caller that is
- * interrupted waits for that.
+ * Lets the caller go at the deadline, and interrupts the work in the background. A caller that is interrupted waits
+ * until the work has ended.
  */
 const within = (
   pool: OpenPool,
@@ -161,7 +167,7 @@ const within = (
     })
   })
 
-/** Interrupts the work, and fails with what its cleanup fails with. */
+/** Interrupts the work, waits for its end, and fails with the failures of its cleanup. */
 const interrupted = (working: Fiber.Fiber<unknown, unknown>): Effect.Effect<void> =>
   Effect.callback((resume) => {
     working.addObserver((exit) => {
@@ -171,14 +177,14 @@ const interrupted = (working: Fiber.Fiber<unknown, unknown>): Effect.Effect<void
     working.interruptUnsafe()
   })
 
-/** A failure that came when its caller had gone. */
+/** Logs a failure that came after the caller had gone. */
 const reportLate = (pool: OpenPool, exit: Exit.Exit<unknown, unknown>): void => {
   if (Exit.isSuccess(exit) || !exit.cause.reasons.some(Cause.isDieReason)) return
   const line = `a task of the pool "${pool.name}" that was out of time could not clean up`
   Effect.runForkWith(pool.context)(Effect.logError(line, exit.cause))
 }
 
-/** A worker for as long as the Scope lives: for a stream. */
+/** Holds a worker for as long as the Scope lives, as a stream does. */
 const held = (
   pool: OpenPool,
   key: string | undefined
@@ -190,11 +196,11 @@ const held = (
         pool.leave(task, exit)
         count(pool, task, outcomeOf(exit))
       })
-    // Set before the task asks: a task that has asked leaves, wherever an interruption meets it.
+    // The finalizer is added before the task asks, so that an interruption between the two loses no worker.
     return Effect.andThen(Effect.addFinalizer(leave), asked(pool, task, Effect.succeed))
   })
 
-/** A stream of one worker, which is the stream's until it is closed. */
+/** Reads a stream from one worker, and holds the worker until the stream is closed. */
 export const stream = (
   pool: OpenPool,
   key: string | undefined,

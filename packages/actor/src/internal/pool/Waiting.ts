@@ -1,23 +1,26 @@
 /**
- * Tasks that wait for a worker, and the workers that keys are bound to.
+ * The waiting tasks of a pool, and the workers that keys are bound to.
  *
- * A task without a key waits in one line for any worker. Tasks of one key wait together: as one member of that line while
- * the key is bound to no worker, and in the line of its worker afterwards. All of it costs the same for one task as for a
- * hundred thousand, also to leave from the middle.
+ * A task without a key waits in one line for any worker. Tasks of one key wait together. While their key is bound to no
+ * worker, they are one member of the line for any worker; afterwards they stand in the line of their worker. Joining
+ * and leaving cost the same for one task as for a hundred thousand, even in the middle of a line.
  *
  * @since 0.1.0
  */
 import { isInLine, leave, Line, type Linked } from "./Line.ts"
 
-/** A task, from when it is asked for until it is over. */
+/** A waiting or running task, from when its caller asks until it has ended. */
 export interface Ticket extends Linked {
   readonly key: string | undefined
-  /** The order of asking; below 0 before it is asked for. A task that is tried again keeps its own. */
+  /**
+   * The place of the task in the order of asking; negative before it has asked. A task that is tried again keeps its
+   * number.
+   */
   number: number
-  /** The worker that has it. */
+  /** The slot whose worker has the task. */
   holder: Holder | undefined
   binding: Binding | undefined
-  /** The task waits beyond the bound of the queue: a bound of its own holds it. */
+  /** True when the task may wait beyond the bound of the queue, because a bound of its own holds it. */
   readonly patient: boolean
 }
 
@@ -31,17 +34,19 @@ export const makeTicket = (key?: string, patient = false): Ticket => ({
   behind: undefined
 })
 
-/** A place that keys are bound to: a slot, with its own line. */
+/** A slot that keys are bound to, with its own line of tasks. */
 export interface Holder {
-  /** Keys with waiting tasks that are bound to it. */
+  /** The keys that have waiting tasks and are bound to this slot. */
   readonly own: Line<Binding>
-  /** Counts the workers it had: keys of an earlier one are bound no longer. */
+  /** Counts the workers of this slot: a key that was bound to an earlier one is bound no longer. */
   life: number
-  /** True when the worker gets no more tasks. Keys are bound to it until their last task there is over. */
+  /**
+   * True when the slot's worker gets no more tasks. Its keys stay bound to it until the last task of each has ended.
+   */
   isLeaving: boolean
 }
 
-/** A key and its tasks. Idle ones are members of the line of those that are remembered. */
+/** A key, with the tasks that have it. A key without tasks is a member of the line of remembered keys. */
 export interface Binding extends Linked {
   readonly key: string
   readonly tickets: Line<Ticket>
@@ -50,18 +55,21 @@ export interface Binding extends Linked {
   running: number
 }
 
-/** Keys without a task that stay bound to their workers; the one used longest ago is forgotten first. */
+/**
+ * The number of keys without a task that stay bound to their workers; the key that was used longest ago is forgotten
+ * first.
+ */
 export const maxRememberedKeys = 10_000
 
 export interface Waiting {
-  /** Tasks without a key, and keys without a worker. */
+  /** The tasks that any worker may have: those without a key, and keys that are bound to no worker. */
   readonly anybody: Line<Ticket | Binding>
   readonly keys: Map<string, Binding>
   readonly remembered: Line<Binding>
   rememberedCount: number
-  /** All waiting tasks. */
+  /** The number of all waiting tasks. */
   count: number
-  /** Members of the line for any worker. */
+  /** The number of members of the line for any worker. */
   forAnybody: number
   next: number
 }
@@ -80,7 +88,9 @@ export const isWaiting = (ticket: Ticket): boolean => isInLine(ticket)
 
 const isBinding = (member: Ticket | Binding): member is Binding => "tickets" in member
 
-/** The place that a key is bound to: its worker is still there, or is leaving and has a task of the key. */
+/**
+ * Returns the slot that a key is bound to, if its worker is still the same, or is leaving and has a task of the key.
+ */
 const holderOf = ({ holder, life, running }: Binding): Holder | undefined =>
   holder !== undefined && (holder.life === life || holder.isLeaving && running > 0) ? holder : undefined
 
@@ -106,7 +116,7 @@ const bindingOf = (waiting: Waiting, key: string): Binding => {
   return made
 }
 
-/** A key without tasks is remembered for as long as its worker lives. */
+/** Remembers a key without tasks for as long as its worker lives. */
 const settle = (waiting: Waiting, binding: Binding): void => {
   if (binding.running > 0 || !binding.tickets.isEmpty) return
   waiting.remembered.join(binding)
@@ -117,7 +127,7 @@ const settle = (waiting: Waiting, binding: Binding): void => {
   }
 }
 
-/** Numbers a new task, and says which place it must have: any one that is free, this one, or none yet. */
+/** Numbers a new task, and returns where it may run: on any worker, on a given one, or on none yet. */
 export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder => {
   if (ticket.number < 0) ticket.number = waiting.next++
   if (ticket.key === undefined) return waiting.anybody.isEmpty ? "any" : "none"
@@ -126,11 +136,11 @@ export const admit = (waiting: Waiting, ticket: Ticket): "any" | "none" | Holder
   return holderOf(binding) ?? (waiting.anybody.isEmpty ? "any" : "none")
 }
 
-/** True where `admit` has seen that any worker may have the task, also one that is still to start. */
+/** True where `admit` found that any worker may have the task, including one that is still to start. */
 export const isForAnybody = ({ binding }: Ticket, place: "any" | "none" | Holder): boolean =>
   typeof place === "string" && (binding === undefined || binding.tickets.isEmpty)
 
-/** A task that `admit` has seen waits; one that is tried again stands before the others. */
+/** Puts an admitted task into its line. A task that is tried again stands before the others. */
 export const join = (waiting: Waiting, ticket: Ticket, isAgain: boolean): void => {
   const { binding } = ticket
   waiting.count++
@@ -143,7 +153,7 @@ export const join = (waiting: Waiting, ticket: Ticket, isAgain: boolean): void =
   if (!isInLine(binding)) queue(waiting, binding)
 }
 
-/** A key with waiting tasks stands where they are called from. */
+/** Puts a key with waiting tasks into the line from which they are called. */
 const queue = (waiting: Waiting, binding: Binding): void => {
   const holder = holderOf(binding)
   if (holder !== undefined) return holder.own.join(binding)
@@ -156,7 +166,7 @@ const unqueue = (waiting: Waiting, binding: Binding): void => {
   leave(binding)
 }
 
-/** A task that waits no longer, or that was refused. */
+/** Takes out a task that waits no longer, or that was refused. */
 export const withdraw = (waiting: Waiting, ticket: Ticket): void => {
   const { binding } = ticket
   const waited = isInLine(ticket)
@@ -171,7 +181,7 @@ export const withdraw = (waiting: Waiting, ticket: Ticket): void => {
   settle(waiting, binding)
 }
 
-/** Gives a task to a place, and binds its key to it. */
+/** Gives a task to a slot, and binds its key to that slot. */
 export const hold = (ticket: Ticket, holder: Holder): void => {
   ticket.holder = holder
   const { binding } = ticket
@@ -181,7 +191,7 @@ export const hold = (ticket: Ticket, holder: Holder): void => {
   binding.life = holder.life
 }
 
-/** A task has left its place. */
+/** Takes a task off the slot that it has left. */
 export const release = (waiting: Waiting, ticket: Ticket): void => {
   ticket.holder = undefined
   const { binding } = ticket
@@ -189,7 +199,8 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
   ticket.binding = undefined
   const place = holderOf(binding)
   binding.running--
-  // The last task of a key on a worker that is leaving: the others of the key are the first for any worker.
+  // The leaving worker has ended its last task of the key. The remaining tasks of the key now go first in the line for
+  // any worker.
   if (!binding.tickets.isEmpty && holderOf(binding) !== place) {
     leave(binding)
     waiting.forAnybody++
@@ -198,7 +209,10 @@ export const release = (waiting: Waiting, ticket: Ticket): void => {
   settle(waiting, binding)
 }
 
-/** The next task of a place: the older one of those bound to it and those for any worker. It holds the task from now on. */
+/**
+ * Returns the next task for a slot: the older one of those bound to the slot and those for any worker. The slot has the
+ * task from now on.
+ */
 export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined => {
   const bound = holder.own.first
   const other = waiting.anybody.first
@@ -214,14 +228,14 @@ export const callFor = (waiting: Waiting, holder: Holder): Ticket | undefined =>
   }
   const ticket = member.tickets.call()!
   hold(ticket, holder)
-  // One task of each key in turn: a key with many does not keep the others waiting.
+  // Takes one task of each key in turn, so that a key with many tasks does not hold up the others.
   if (!member.tickets.isEmpty) holder.own.join(member)
   return ticket
 }
 
 const numberOf = (member: Ticket | Binding): number => isBinding(member) ? member.tickets.first!.number : member.number
 
-/** The worker of a place has gone: its keys are free, and their tasks are the first for any worker. */
+/** Frees the keys of a slot whose worker has gone. Their tasks go first in the line for any worker. */
 export const unbind = (waiting: Waiting, holder: Holder): void => {
   holder.life++
   holder.isLeaving = false
@@ -229,7 +243,7 @@ export const unbind = (waiting: Waiting, holder: Holder): void => {
   waiting.anybody.precede(holder.own as Line<Ticket | Binding>)
 }
 
-/** The worker of a place gets no more tasks: its keys are free, but for those that it has a task of. */
+/** Frees the keys of a slot whose worker gets no more tasks, except for keys of which that worker still has a task. */
 export const unbindIdle = (waiting: Waiting, holder: Holder): void => {
   const kept = Array.from(holder.own).filter(({ running }) => running > 0)
   for (const binding of kept) leave(binding)
@@ -238,7 +252,7 @@ export const unbindIdle = (waiting: Waiting, holder: Holder): void => {
   for (const binding of kept) holder.own.join(binding)
 }
 
-/** Takes all waiting tasks out, the oldest first. */
+/** Takes out all waiting tasks, the oldest first. */
 export const clear = (waiting: Waiting, holders: Iterable<Holder>): ReadonlyArray<Ticket> => {
   const members: Array<Ticket | Binding> = [...waiting.anybody]
   for (const { own } of holders) members.push(...own)

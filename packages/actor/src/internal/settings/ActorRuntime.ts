@@ -1,9 +1,10 @@
 /**
- * The surroundings of an actor program, as one service: its identity, its way to start other actors, its clock and
- * limits. `NodeActor` and `MemoryActor` provide it; a child provides it to its handlers for free.
+ * The service that an actor program gets from its platform: its identity, its way to start other actors, its clock and
+ * its limits. `NodeActor` and `MemoryActor` provide this service to a root. Every child provides it to its own
+ * handlers.
  *
- * The contract layer only knows that it exists, because it stands in the types of calls. Its inside belongs to the
- * supervision layer.
+ * The contract layer knows only that this service exists, because the service stands in the types of calls. The inside
+ * of the service belongs to the supervision layer.
  *
  * @since 0.1.0
  */
@@ -11,7 +12,7 @@ import * as Context from "effect/Context"
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * The actor that a part of a program runs in: its name, its id, and the actors above it.
+ * The identity of the actor that a part of a program runs in: its name, its id, and the actors above it.
  *
  * @category models
  * @since 0.1.0
@@ -19,14 +20,14 @@ import type { ActorId } from "../errors/ActorError.ts"
 export interface ActorInfo {
   readonly id: ActorId
   readonly name: string
-  /** The actors above, root first. */
+  /** The actors above this one, the root first. */
   readonly ancestors: ReadonlyArray<ActorId>
   readonly isRoot: boolean
 }
 
 /**
- * The service that an actor program needs from outside: `info` is the actor, `inside` is the runtime's own. A platform
- * provides it to the root, and every actor to its handlers.
+ * The service that an actor program needs from outside: `info` is the actor's identity, `inside` is for the runtime
+ * alone. A platform provides it to the root, and every actor to its handlers.
  *
  * @example
  * ```ts

@@ -1,15 +1,15 @@
 /**
- * Definitions of this process, by kind, module and name.
+ * The definitions made in this process, by kind, module and name.
  *
- * An actor finds by module and name what it is to serve. A bundler drops and renames exports, so in the process of an
- * actor every definition is recorded as it is made, until the actor serves. A root records nothing: it may make
- * definitions for as long as it lives.
+ * An actor looks up by module and name the definitions that it is to serve. A bundler drops and renames exports, so an
+ * actor's process records every definition when it is made, until the actor serves. A root records nothing, because it
+ * may make definitions for as long as it lives.
  *
  * @since 0.1.0
  */
 
 /**
- * The argument behind the script that marks a process as an actor of a bundle that holds the runtime.
+ * The command-line argument that marks a process as an actor of a bundle that holds the runtime.
  *
  * @example
  * ```ts
@@ -23,7 +23,7 @@ export const mark = "--furrow-actor"
 const argv = (globalThis as { readonly process?: { readonly argv?: Array<string> } }).process?.argv
 
 /**
- * True where this process is an actor of a bundle that holds the runtime: it runs that actor, and no main program.
+ * True when this process is an actor of a bundle that holds the runtime. It then runs that actor, and no main program.
  *
  * @example
  * ```ts
@@ -34,12 +34,12 @@ const argv = (globalThis as { readonly process?: { readonly argv?: Array<string>
  */
 export const isBundledActor: boolean = argv?.[2] === mark
 
-/** How many arguments the runtime hands to an actor, in front of the arguments of its program. */
+/** The number of arguments that the runtime gives an actor, in front of those of its program. */
 const ownArguments = 7
 
 /**
- * Takes the runtime's arguments off the command line and returns them; they begin at the index `at`. The command line
- * of the program stays, so that its modules find there what they find in the root.
+ * Takes the runtime's arguments off the command line, from the index `at` on, and returns them. The program's own
+ * arguments stay, so that its modules find there what they find in the root.
  *
  * @example
  * ```ts
@@ -70,7 +70,7 @@ export const takeOwnArguments = (argv: Array<string>, at: number): ReadonlyArray
 export const bundledArguments: ReadonlyArray<string> = isBundledActor ? takeOwnArguments(argv!, 3) : []
 
 /**
- * A kind of what an actor finds by its name.
+ * A kind of definition that an actor looks up by name.
  *
  * @category models
  * @since 0.1.0
@@ -78,7 +78,7 @@ export const bundledArguments: ReadonlyArray<string> = isBundledActor ? takeOwnA
 export type DefinitionKind = "endpoint" | "service" | "transport" | "spawner" | "ambient"
 
 /**
- * How a definition is known: a name (of a Service or a plan: its key), among those of its kind in its module.
+ * The name of a definition among those of its kind in its module. A Service and a plan are named by their key.
  *
  * @category models
  * @since 0.1.0
@@ -91,17 +91,20 @@ export interface DefinitionName {
 
 interface Definition extends DefinitionName {
   readonly value: unknown
-  /** True where the definition names the module of its implementation. It is then used before other implementations of the name. */
+  /**
+   * True where the definition names the module of its implementation. Such a definition is used before other
+   * implementations of the same name.
+   */
   readonly leads: boolean
-  /** Made where the definition was made; its stack is read for an error alone. */
+  /** Made where the definition was made. Its stack is read only for an error message. */
   readonly made: Error
 }
 
 let recorded: Array<Definition> | undefined = isBundledActor ? [] : undefined
 
 /**
- * Begins to record the definitions of this process: an actor finds those it imports by name from then on, exported or
- * not. An actor of a bundle does so from its first line.
+ * Begins to record the definitions of this process. From then on an actor finds by name the definitions of modules that
+ * it imports, exported or not. An actor of a bundle begins the record in its first line.
  *
  * @example
  * ```ts
@@ -116,7 +119,7 @@ export const recordDefinitions = (): void => {
 }
 
 /**
- * Ends the record and drops its contents: the actor has found what it serves.
+ * Ends the record and drops its contents, once the actor has found what it serves.
  *
  * @example
  * ```ts
@@ -129,14 +132,14 @@ export const forgetDefinitions = (): void => {
   recorded = undefined
 }
 
-/** Records a definition where one is looked for. */
+/** Records a definition, if this process keeps a record. */
 export const define = <A>(value: A, named: DefinitionName, leads = false): A => {
   recorded?.push({ ...named, value, leads, made: new Error() })
   return value
 }
 
 /**
- * The file of a `module`. The part behind a `#` tells apart modules that a bundler has put into one file.
+ * Returns the file of a `module`. The part behind a `#` tells apart modules that a bundler has joined to one file.
  *
  * @example
  * ```ts
@@ -155,15 +158,15 @@ const described: Readonly<Record<DefinitionKind, (name: string) => string>> = {
   ambient: (key) => `ambient Layers of the key "${key}"`
 }
 
-/** The statement of the module that has made it, where the stack shows one. */
+/** The place in the module where the definition was made, if its stack shows one. */
 const placeOf = ({ made }: Definition): string => {
   const frames = (made.stack ?? "").split("\n").filter((line) => !/\(?node:|\bat async\b/.test(line))
   return /([^\s(]+:\d+:\d+)\)?$/.exec(frames.at(-1) ?? "")?.[1] ?? "a place that is not known"
 }
 
 /**
- * Gives the definition that was made in this process under that name; undefined where none was, or none is recorded.
- * Throws an error with both places where two were made.
+ * Returns the definition that was made under this name in this process; undefined where there was none, or no record is
+ * kept. If two were made, throws an error that names both places.
  *
  * @example
  * ```ts

@@ -1,8 +1,9 @@
 /**
- * Bounds in the time that this process ran.
+ * Timeouts that count only the time in which this process ran.
  *
- * A stopped process (Ctrl-Z, SIGSTOP) hears of nothing, so the time it stood still counts for none of its bounds. No
- * clock tells the two apart: a bound is slept in slices, and a slice that took much longer counts as long as planned.
+ * A stopped process (Ctrl-Z, SIGSTOP) receives nothing, so the time during which it stood still counts against none of
+ * its timeouts. No clock can tell running from standing still. So a timeout sleeps in slices, and a slice that took
+ * much too long counts as its planned length.
  *
  * @since 0.1.0
  */
@@ -11,15 +12,18 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { monotonicMillis } from "./Timeouts.ts"
 
-/** A bound is slept in this many slices: a stop takes no more of it than one of them. */
+/** The number of slices of one timeout: a stop costs it at most one slice. */
 const sliceCount = 10
 const minSliceMillis = 25
 const maxSliceMillis = 500
-/** A slice this much longer than planned was late, not stopped. */
+/**
+ * Milliseconds by which a slice may be late. A slice that is later than this is taken for one in which the process was
+ * stopped.
+ */
 const slackMillis = 50
 
 /**
- * Time left of a bound. It passes while `run` runs, and is read at any time.
+ * A countdown of a timeout. Time passes only while `run` runs, and `left` can be read at any time.
  */
 export class Countdown {
   private readonly clock: Clock.Clock
@@ -40,7 +44,7 @@ export class Countdown {
     return Math.max(0, this.counted - Math.min(passed, this.slice + slackMillis))
   }
 
-  /** Ends when nothing is left. */
+  /** Ends when no time is left. */
   readonly run: Effect.Effect<void> = Effect.suspend(() => {
     this.counted = this.left
     this.since = monotonicMillis(this.clock)
@@ -50,7 +54,7 @@ export class Countdown {
   })
 }
 
-/** Sleeps until this process has run for so long. */
+/** Sleeps until this process has run for this number of milliseconds. */
 export const elapsed = (millis: number): Effect.Effect<void> =>
   Effect.suspend(() =>
     Number.isFinite(millis) ? Effect.clockWith((clock) => new Countdown(clock, millis).run) : Effect.never

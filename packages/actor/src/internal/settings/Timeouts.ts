@@ -1,6 +1,6 @@
 /**
- * Every bound of the runtime, in one place (docs/reference.md lists them). All are measured by
- * the Clock of the program, so TestClock drives them.
+ * All timeouts of the runtime, in one place (docs/reference.md lists them). The program's Clock measures all of them,
+ * so TestClock drives them in tests.
  *
  * @since 0.1.0
  */
@@ -11,43 +11,50 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 
 /**
- * Every bound, in milliseconds.
+ * Every timeout of the runtime, in milliseconds.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Timeouts {
-  /** The time from the start of the process to ready. */
+  /** From the start of an actor's process until the actor is ready. */
   readonly spawn: number
-  /** Rung 1: from a dialog's Cancel to its last word. */
+  /** Rung 1 of the shutdown ladder: from a dialog's Cancel to its last word. */
   readonly cancel: number
-  /** Rung 2: from CancelActor to its acknowledgement: is its event loop alive? */
+  /**
+   * Rung 2 of the shutdown ladder: from CancelActor to its acknowledgement, which shows that the actor's event loop is
+   * alive.
+   */
   readonly cancelAck: number
   /**
-   * Rung 3: from the acknowledgement to the actor's Bye. Its finalizers are cut off a quarter of a second earlier, or half
-   * way where the bound is shorter than half a second: that is left for its last words.
+   * Rung 3 of the shutdown ladder: from the acknowledgement of CancelActor to the actor's Bye. The actor cuts its
+   * finalizers off a quarter of a second earlier, or half way where this timeout is below half a second. The rest is
+   * left for its last words.
    */
   readonly finalizers: number
-  /** Rung 4: from SIGTERM to SIGKILL. */
+  /** Rung 4 of the shutdown ladder: from SIGTERM to SIGKILL. */
   readonly terminate: number
-  /** The time after the end of the connection for the exit status and the last lines on stderr. */
+  /** From the end of an actor's connection until its exit status and last lines on stderr are known. */
   readonly explain: number
-  /** The time for the last logs of an actor to leave. */
+  /** The time that the last logs of an actor have to be sent. */
   readonly logs: number
-  /** The time from the wish for a portal to an open connection: to be told where the actor listens, to dial, to greet. */
+  /**
+   * From the wish for a portal to an open connection: to learn where the actor listens, to dial it, and to exchange
+   * greetings.
+   */
   readonly connect: number
-  /** The time from a stranger's connection to its proof that it belongs to the tree. */
+  /** From a stranger's connection to its proof that it belongs to the tree. */
   readonly handshake: number
   /**
-   * From the last sign of life of a peer to its loss, over connections that can die without an end (TLS, and tcp beyond the
-   * loopback). The peer is asked after half of it. An actor that blocks its event loop for so long is lost to its peers
-   * there.
+   * From a peer's last sign of life to its loss. It holds for connections that can die without an end: TLS, and TCP
+   * beyond the loopback. After half of this time the peer is asked for a sign of life. An actor that blocks its event
+   * loop for this long counts as lost for such peers.
    */
   readonly silence: number
 }
 
 /**
- * The bounds where a program sets none, in milliseconds.
+ * The timeouts where a program sets none, in milliseconds.
  *
  * @example
  * ```ts
@@ -70,7 +77,7 @@ export const defaults: Timeouts = {
 }
 
 /**
- * The bounds in force, as a reference of the context; actors inherit them from their starters.
+ * The timeouts in force, as a reference of the context; actors inherit them from their starters.
  *
  * @example
  * ```ts
@@ -85,7 +92,7 @@ export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/
 })
 
 /**
- * Some of the bounds, in any form that Effect takes for a duration. A number is milliseconds.
+ * Some of the timeouts, in any form that Effect takes for a duration. A number is milliseconds.
  *
  * @category models
  * @since 0.1.0
@@ -93,7 +100,7 @@ export const Timeouts: Context.Reference<Timeouts> = Context.Reference("@furrow/
 export type Bounds = { readonly [K in keyof Timeouts]?: Duration.Input | undefined }
 
 /**
- * All bounds, from some of them. The others are taken from `over`, by default from `defaults`.
+ * Completes some timeouts to all of them. The missing ones are taken from `over`, which is `defaults` unless given.
  *
  * @example
  * ```ts
@@ -113,7 +120,8 @@ export const make = (bounds: Bounds, over: Timeouts = defaults): Timeouts => {
 }
 
 /**
- * Sets some of the bounds for an effect and for every actor that it starts. The others stay as they are around it.
+ * Sets some of the timeouts for an effect and for every actor that it starts. Timeouts that are not named keep their
+ * values.
  *
  * @example
  * ```ts
@@ -131,5 +139,5 @@ export const provide: {
     Effect.withFiber<A, E, R>((fiber) => Effect.provideService(self, Timeouts, make(bounds, fiber.getRef(Timeouts))))
 )
 
-/** Milliseconds on the program's Clock that no change of the wall clock moves: what bounds are counted in. */
+/** Reads milliseconds from the program's Clock that no change of the wall clock moves. Timeouts are counted in them. */
 export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000

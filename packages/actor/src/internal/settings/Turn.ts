@@ -1,8 +1,9 @@
 /**
- * Everything a process of the tree takes from its event loop, beside Effect's Scheduler, Clock and Random: turns, ids,
- * promises of the outside world, and its own end.
+ * Everything that a process of the tree takes from its event loop, beside Effect's Scheduler, Clock and Random. This is
+ * turns, ids, promises of the outside world, and the end of the process.
  *
- * The runtime takes them from nowhere else, so a simulation that supplies this reference decides every order.
+ * The runtime takes these from nowhere else, so a simulation that supplies this reference decides every order of
+ * events.
  *
  * @since 0.1.0
  */
@@ -12,32 +13,37 @@ import { identity } from "effect/Function"
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
- * The turns of one process. A job never throws past the state change of its owner, and every job runs in the process
- * whose turn it was given to.
+ * The event loop of one process, as the runtime uses it. A job runs in the process to which it was given. A job that
+ * throws does so only after its owner's state has changed.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Turn {
-  /** Runs the job when the code that runs now is done. Jobs of one lane keep their order. */
+  /** Runs the job when the current code has finished. Jobs of one lane keep their order. */
   readonly later: (job: () => void, lane: object) => void
-  /** Runs a job as `later` does, after timers and other connections have had their turn. */
+  /** Runs a job as `later` does, but after timers and other connections have had their turn. */
   readonly rest: (job: () => void, lane: object) => void
-  /** Runs a job as `later` does, for bytes of another process: they may be late, and those behind them, too. */
+  /**
+   * Runs a job as `later` does, for bytes from another process. They may come late, together with those behind them.
+   */
   readonly receive: (job: () => void, lane: object) => void
-  /** Runs a job that code of another process asks for: at once where all of them share one event loop. */
+  /** Runs a job that code of another process asks for. It runs at once where all processes share one event loop. */
   readonly enter: (job: () => void) => void
-  /** Waits for a promise that neither the program nor its Clock decides, as that of an import. */
+  /** Waits for a promise that neither the program nor its Clock decides, such as an import. */
   readonly outside: <A>(promise: () => PromiseLike<A>) => Effect.Effect<A, unknown>
-  /** The number of this process, 0 where it has none. */
+  /** The pid of this process, or 0 where there is none. */
   readonly pid: number
   /** A new version 4 uuid. */
   readonly uuid: () => string
-  /** Records a resource to close when the process ends before it was closed. */
+  /** Records a resource that is to be closed when the process ends before the resource was closed. */
   readonly hold: (close: () => void) => void
-  /** The context of an actor in memory that this process starts; the turn in it is the actor's. */
+  /** Returns the context of an actor in memory that this process starts. The `Turn` in it belongs to that actor. */
   readonly start: (actor: ActorId, context: Context.Context<never>) => Context.Context<never>
-  /** The process of this turn is over. True if nothing of it runs from here on; false if its fibers are to be ended. */
+  /**
+   * Ends the process of this `Turn`. Returns true if none of its code runs from here on; false if its fibers still have
+   * to be ended.
+   */
   readonly exit: () => boolean
 }
 
@@ -52,7 +58,7 @@ const host = globalThis as unknown as Host
 const { process, setImmediate, setTimeout } = host
 
 /**
- * The turns of a real event loop: `later` is a microtask, `rest` the next round of the loop.
+ * The turns of a real event loop: `later` is a microtask, `rest` the next round of the event loop.
  *
  * @example
  * ```ts
@@ -70,7 +76,8 @@ export const eventLoop: Turn = {
   enter: (job) => job(),
   outside: (promise) => Effect.tryPromise({ try: promise, catch: identity }),
   pid: process?.pid ?? 0,
-  // Reads Web Crypto where it is used: Node loads Web Crypto at the first look, which is a twentieth of an actor's start.
+  // Web Crypto is read at its first use. Node loads Web Crypto when a program first reads it, which takes a twentieth
+  // of the time of an actor's start.
   uuid: () => host.crypto.randomUUID(),
   hold: () => {},
   start: (_, context) => context,
@@ -78,7 +85,7 @@ export const eventLoop: Turn = {
 }
 
 /**
- * The turns of this process, as a reference of the context. Default: `eventLoop`.
+ * The `Turn` of this process, as a reference of the context. Default: `eventLoop`.
  *
  * @example
  * ```ts
@@ -90,6 +97,6 @@ export const eventLoop: Turn = {
  */
 export const Turn: Context.Reference<Turn> = Context.Reference("@furrow/actor/Turn", { defaultValue: () => eventLoop })
 
-/** Waits for a promise of the outside world; a rejection is the error. */
+/** Waits for a promise of the outside world; its rejection is the error. */
 export const outside = <A>(promise: () => PromiseLike<A>): Effect.Effect<A, unknown> =>
   Effect.withFiber((fiber) => fiber.getRef(Turn).outside(promise))

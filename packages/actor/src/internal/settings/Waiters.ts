@@ -1,9 +1,10 @@
 import * as Effect from "effect/Effect"
 
 /**
- * Callbacks that wait for one thing, and are called once when it happens.
+ * Callbacks that wait for one thing. Each is called once, when that thing happens.
  *
- * A callback that throws keeps no other one from being called: `wake` throws the first error when all have been called.
+ * A callback that throws keeps no other callback from being called. `wake` throws the first error after all callbacks
+ * have been called.
  *
  * @example
  * ```ts
@@ -23,14 +24,14 @@ export class Waiters<A = void> {
   private waiting = new Set<{ readonly callback: (value: A) => void }>()
   private wakes = 0
 
-  /** Returns the function that takes the callback away again. */
+  /** Adds a callback, and returns a function that removes it. */
   add(callback: (value: A) => void): () => void {
     const waiter = { callback }
     this.waiting.add(waiter)
     return () => void this.waiting.delete(waiter)
   }
 
-  /** Everything that waits, as objects that tell one from another: for an observer. */
+  /** All waiting callbacks as objects, so that an observer can tell one from another. */
   get all(): Iterable<object> {
     return this.waiting
   }
@@ -41,8 +42,8 @@ export class Waiters<A = void> {
   }
 
   /**
-   * Ends with the first `wake` after this call. The fiber may be preempted between the look that made it wait and the
-   * wait itself: a `wake` in between counts.
+   * Waits for the next `wake` after this call. A fiber may be preempted between the check that makes it wait and the
+   * wait itself. A `wake` in between counts.
    */
   next(): Effect.Effect<void> {
     const { wakes } = this
@@ -60,13 +61,13 @@ export class Waiters<A = void> {
     }
   }
 
-  /** Calls every callback, also when one of them throws; the first error is thrown afterwards. */
+  /** Calls every callback, even when one of them throws. The first error is thrown afterwards. */
   wake(value: A): void {
     this.wakes++
     if (this.waiting.size === 0) return
     const thrown: Array<unknown> = []
     for (const waiter of Array.from(this.waiting)) {
-      // A callback before it may have made it stop waiting.
+      // An earlier callback may have removed this one.
       if (!this.waiting.delete(waiter)) continue
       try {
         waiter.callback(value)

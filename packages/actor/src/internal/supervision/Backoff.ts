@@ -1,5 +1,5 @@
 /**
- * The waits of a supervisor before it starts children again.
+ * The waits of a supervisor before it restarts children.
  *
  * @since 0.1.0
  */
@@ -17,12 +17,12 @@ type Delays = (now: number, exit: ActorExit) => Effect.Effect<readonly [unknown,
 type Waits = Schedule.Schedule<unknown, ActorExit>
 
 const firstMillis = 50
-/** The longest a jittered delay is, to the delay. */
+/** The factor of the longest jittered delay to the delay without jitter. */
 const longestJitter = 1.2
 
 /**
- * The waits where a program says none: exponential, jittered, and so short that the window of the intensity can hold one
- * death more than it allows, however many those are.
+ * The restart delays of a supervisor that sets none: exponential and jittered. They are short enough that the
+ * intensity's window can hold one death more than it allows.
  */
 export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Waits => {
   const longest = Math.max(1, withinMillis / (restarts + 1) / longestJitter)
@@ -32,21 +32,24 @@ export const defaultFor = ({ restarts, withinMillis }: Policy["intensity"]): Wai
   )
 }
 
-/** The waits before standbys where a program says none: they may grow, for ends of standbys make no supervisor give up. */
+/**
+ * The delays before new standbys where a program sets none. They may grow, because ends of standbys never make a
+ * supervisor give up.
+ */
 export const defaultForStandbys: Waits = Schedule.jittered(Schedule.exponential(firstMillis))
 
-/** One schedule of waits, which begins anew when it is asked to. */
+/** One schedule of delays, which starts anew when its caller asks for that. */
 export class Backoff {
   private readonly schedule: Waits
   private delays: Delays | undefined
-  /** The end of the wait that is under way, or of the last one. */
+  /** The time at which the current delay ends, or the last one ended. */
   until = 0
 
   constructor(schedule: Waits) {
     this.schedule = schedule
   }
 
-  /** Milliseconds to wait; none where the schedule has ended, or died. */
+  /** Returns the milliseconds to wait; undefined where the schedule has ended or died. */
   next(isFresh: boolean, exit: ActorExit): Effect.Effect<number | undefined> {
     return Effect.gen({ self: this }, function*() {
       if (isFresh) this.delays = undefined
@@ -60,7 +63,7 @@ export class Backoff {
     })
   }
 
-  /** Waits for the next delay: false where there is none. */
+  /** Waits for the next delay; returns false where there is none. */
   wait(isFresh: boolean, exit: ActorExit, now: () => number): Effect.Effect<boolean> {
     return Effect.flatMap(this.next(isFresh, exit), (millis) => {
       if (millis === undefined) return Effect.succeed(false)
@@ -70,13 +73,19 @@ export class Backoff {
   }
 }
 
-/** Jittered delays are the shortest they can be. */
+/** Random numbers with which every jittered delay is as short as it can be. */
 const lowest: Random.Random = { ...Random.Random.defaultValue(), nextDoubleUnsafe: () => 0 }
 
-/** The number of waits to check. An intensity that allows more restarts is short enough if these waits are. */
+/**
+ * The number of delays to check. If this many delays are short enough, so are those of an intensity that allows more
+ * restarts.
+ */
 const maxChecked = 10_000
 
-/** Why waits are so long that the window of the intensity never holds enough deaths. Only the shortest delays count. */
+/**
+ * Returns why the delays are too long for the intensity: its window would never hold enough deaths. Only the shortest
+ * possible delays count.
+ */
 export const problemOf = (
   { restarts, withinMillis }: Policy["intensity"],
   schedule: Waits
@@ -86,7 +95,7 @@ export const problemOf = (
     let sum = 0
     for (let i = 0; i < Math.min(restarts, maxChecked); i++) {
       const next = yield* Effect.exit(delays(sum, { _tag: "Returned", cleanup: [] }))
-      // The schedule ends, and so does the supervisor.
+      // Here the schedule ends, and the supervisor gives up with it.
       if (Exit.isFailure(next)) return undefined
       sum += Duration.toMillis(next.value[1])
       if (sum < withinMillis) continue

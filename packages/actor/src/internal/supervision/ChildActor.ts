@@ -1,8 +1,10 @@
 /**
- * One child of this actor, from the start of its process to its last trace: carries out what `OwnedActor` decides.
+ * One child of this actor, from the start of its process until that is reaped. It carries out the actions that
+ * `OwnedActor` decides.
  *
- * The child belongs to its starter. `end` may be called by several at once and twice: the ladder is climbed
- * once, everybody waits for the same end. It never fails and is always bounded.
+ * The child belongs to the actor or fiber that started it. `end` may be called several times, and at the same time. The
+ * shutdown ladder is climbed once, and all callers wait for the same end. `end` never fails, and always takes a bounded
+ * time.
  *
  * @since 0.1.0
  */
@@ -34,12 +36,12 @@ import * as OwnedActor from "./OwnedActor.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
 /**
- * Milliseconds that an inner actor keeps of its own deadline: its children are gone before its own cleanup is cut off,
- * which in turn leaves it time for its last words.
+ * Milliseconds by which an actor's own deadline is later than that of its children. They are gone before its own
+ * cleanup is cut off, and it has time for its last words.
  */
 const deadlineMarginMillis = 500
 
-/** An actor's report of a start that failed. */
+/** An actor's report of a failed start. */
 export interface BootReport {
   readonly step: SpawnStep
   readonly error: { readonly reason: string; readonly failure: Failure.Boxed | null }
@@ -76,10 +78,11 @@ export class ChildActor {
     this.context = context
     this.state = OwnedActor.initial(handle.actor, memoryLimit)
     const process = this.process = new ChildProcess(handle, context)
-    // First: a listener of the end may start it again in that instant, and its name is free.
+    // This listener comes first, because a later one may start an actor of the same name at once.
     process.whenEnded(() => this.freeName())
     process.whenEnded((end) => this.input({ _tag: "ProcessEnded", end, lines: process.lastLines() }))
-    // Before it hears of an exit that may lie behind it: a child that is gone leaves the list only once.
+    // The child joins the list before it can hear of an exit, which may have happened already. So it also leaves the
+    // list only once.
     local.children.add(this)
     process.watch()
   }
@@ -97,8 +100,9 @@ export class ChildActor {
   }
 
   /**
-   * The requests that the actor may make of us: our endpoints, our logs, the Services it uses. From the first moment
-   * on, because its layers are built before it is ready and may ask as well.
+   * Answers the requests that the child may make of its parent: for endpoints, for logs, and for the Services that it
+   * uses. It answers from the first moment on, because the child's layers are built before it is ready, and they may
+   * ask as well.
    */
   dispatcher(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): Dispatcher {
     if (this.dispatching !== undefined) return this.dispatching
@@ -109,7 +113,7 @@ export class ChildActor {
     return this.dispatching = new Dispatcher(channel, this.local.env, this.local.served(besides), relays)
   }
 
-  /** Takes over the channel in the moment in which the actor says that it is ready. */
+  /** Takes over the connection when the actor says that it is ready. */
   attachChannel(channel: PeerChannel, relays: ReadonlyMap<string, Relayed> | undefined): void {
     this.channel = channel
     Deferred.doneUnsafe(this.opened, Exit.succeed(channel))
@@ -137,12 +141,13 @@ export class ChildActor {
   }
 
   /**
-   * Finds out why the connection ended: waits a moment for the process to end, and reports the knowledge of that time.
+   * Finds out why the connection ended: waits a moment for the end of the process, and then reports the cause that is
+   * known.
    */
   explain(done: (error: ActorError) => void): void {
     const { exit, failure, farewell } = this.state
     if (exit !== undefined) return done(this.whyGone())
-    // An actor that has told its failure, or said goodbye, is on its way out: its exit is worth a longer wait.
+    // An actor that has told its failure, or has said Bye, is about to exit, so its exit is worth a longer wait.
     const { explain, terminate } = this.timeouts
     const bound = failure === undefined && farewell === undefined ? explain : terminate
     this.process.awaitEnd(bound, () => done(this.whyGone()))
@@ -152,7 +157,7 @@ export class ChildActor {
     return OwnedActor.whyGone(this.state, this.process.lastLines())
   }
 
-  /** The actor's report of its own failure; nothing if only its cleanup failed. */
+  /** Reads the actor's report of its own failure; undefined if only its cleanup failed. */
   reportOf(payload: Uint8Array): BootReport | undefined {
     const decoded = Failure.decode(payload)
     if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null } }
@@ -176,7 +181,7 @@ export class ChildActor {
     }
   }
 
-  /** Ends the actor in the name of a cancellation, and waits until it is reaped. */
+  /** Ends the actor with the given cancellation as the reason, and waits until it is reaped. */
   end(cancellation: Cancellation): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.beginEnd(cancellation)
@@ -184,53 +189,56 @@ export class ChildActor {
     })
   }
 
-  /** Starts ending the actor without waiting. */
+  /** Begins to end the actor, without waiting. */
   beginEnd(cancellation: Cancellation): void {
     this.input({ _tag: "End", cancellation })
   }
 
-  /** Gives its start up. An actor that is not ready is signalled; one that became ready meanwhile is asked to end. */
+  /**
+   * Begins to end an actor whose start is given up. An actor that is not ready gets a signal. An actor that became
+   * ready in the meantime is asked to end.
+   */
   beginDiscard(): void {
     const reason = "its start was given up"
     this.input({ _tag: "Discard", cancellation: { by: this.local.info.id, reason, deadline: 0 } })
   }
 
-  /** Ends the actor, and waits until it is reaped. */
+  /** Ends an actor whose start is given up, and waits until it is reaped. */
   readonly discard: Effect.Effect<void> = Effect.suspend(() => {
     this.beginDiscard()
     return this.gone
   })
 
-  /** The exit of the actor, once it is reaped. */
+  /** Waits until the actor is reaped, and returns its exit. */
   readonly wait: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))
     return Effect.sync(forget)
   })
 
-  /** Waits for the end and handles it: it fails neither the nursery nor the Layer. */
+  /** Waits for the actor's end and handles it, so that this end fails neither the nursery nor the Layer. */
   readonly monitor: Effect.Effect<ActorExit> = Effect.callback<ActorExit>((resume) => {
     this.input({ _tag: "Monitored", change: 1 })
     const forget = this.whenGone((exit) => resume(Effect.succeed(exit)))
-    // Interrupted: a monitor that has heard the end is counted for good.
+    // An interrupted monitor no longer counts, unless it has heard the end.
     return Effect.sync(() => {
       forget()
       this.input({ _tag: "Monitored", change: -1 })
     })
   })
 
-  /** True when a monitor has heard its end. */
+  /** True when a monitor has heard the actor's end. */
   get isHandled(): boolean {
     return OwnedActor.isHandled(this.state)
   }
 
   readonly gone: Effect.Effect<void> = Effect.asVoid(this.wait)
 
-  /** The failures of its cleanup after its owner had ended it; known once it is reaped. */
+  /** The failures of the actor's cleanup after its owner had ended it; complete once the actor is reaped. */
   get raised(): ReadonlyArray<Failure.Boxed> {
     return OwnedActor.raisedBy(this.state)
   }
 
-  /** Calls back once the process is reaped. */
+  /** Calls back once the actor's process is reaped. */
   whenGone(callback: (exit: ActorExit) => void): () => void {
     const { exit } = this.state
     if (exit === undefined) return this.exits.add(callback)
@@ -238,7 +246,7 @@ export class ChildActor {
     return () => {}
   }
 
-  /** The state changes first: nothing that is done for it can keep it from changing. */
+  /** The state changes before its actions are carried out, so that a failing action cannot keep it from changing. */
   private input(input: OwnedActor.Input): void {
     const { rung } = this.state
     const [next, actions] = OwnedActor.step(this.state, input)
@@ -291,7 +299,8 @@ export class ChildActor {
     if (ending === undefined || bound !== "finalizers") return configured
     const left = ending.until - monotonicMillis(Context.get(this.context, Clock.Clock))
     const reserve = this.timeouts.cancelAck + this.timeouts.terminate + deadlineMarginMillis
-    // Deep in a tree half of the rest is more: an actor that answers needs no reserve, and another ends with its parent.
+    // Deep in a tree `left - reserve` falls to zero, so a child gets at least half of the time that is left. A child
+    // that answers needs no reserve, and another one ends with its parent.
     return Math.max(0, Math.min(configured, Math.max(left - reserve, left / 2)))
   }
 
@@ -304,7 +313,8 @@ export class ChildActor {
         `${formatActor(this.actor)} was killed, and its exit is unseen: it may still be there`
       )
     }
-    // The exit may be known before the end of the connection is: callers that wait for a word hear of the loss.
+    // The actor's exit may be known before its connection has ended. Calls that wait for a word then fail with the
+    // loss.
     const error = cancellation === undefined ? this.whyGone() : loss
     this.process.attempt(
       "the end of its connection",

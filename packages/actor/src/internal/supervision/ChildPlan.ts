@@ -1,5 +1,5 @@
 /**
- * A child of a supervisor as it is given to the supervisor: how one incarnation of it is built, and what that tells and does.
+ * A child as its supervisor gets it: how one incarnation is built, and what that incarnation reports and can do.
  *
  * @since 0.1.0
  */
@@ -13,35 +13,35 @@ import type { ChildSpec } from "./SupervisorPolicy.ts"
 
 export type AnyPortal = Portal.Portal<any>
 
-/** The words of one incarnation: that no call begins there any more, and how it ended. */
+/** The reports of one incarnation: that it begins no more calls, and how it ended. */
 export interface Told {
   readonly silent: () => void
   readonly died: (exit: ActorExit) => void
 }
 
-/** An incarnation that is up. A child that is no actor has no portal. */
+/** An incarnation of a child that is up. A child that is a plain Layer, and no actor, has no portal. */
 export interface Incarnation {
   readonly portal: AnyPortal | undefined
-  /** Calls back at the end of the actor, also at one that has happened already. */
+  /** Registers callbacks for the end of the actor, which are called even if it has ended already. */
   readonly watch: (told: Told) => void
-  /** An incarnation that started behind takes over the name of another actor, and begins its main. */
+  /** Makes an incarnation that started behind another actor take over that actor's name, and begin its main. */
   readonly takeOver?: ((from: string | undefined) => Effect.Effect<void, ActorError>) | undefined
 }
 
-/** The life of one incarnation, for its start: the role it plays or is to, and why its Scope closes when it does. */
+/** Facts about one incarnation for its start: the role that it plays or is to play, and why its Scope closes. */
 export interface Part {
   readonly role: Role
   readonly isBehind: boolean
   readonly reason: () => string
 }
 
-/** A child, and how one incarnation of it is built in a Scope. */
+/** A child of a supervisor, and how one incarnation of it is built in a Scope. */
 export interface ChildPlan {
   readonly spec: ChildSpec
-  /** The bound of its finalizers. Default: that of the context. */
+  /** Milliseconds that the child's finalizers may take. Default: the bound of the context. */
   readonly stopWithinMillis: number | undefined
   readonly isService: boolean
   readonly start: (part: Part) => Effect.Effect<Incarnation, unknown, Scope.Scope>
-  /** Lets a standby follow the one in front of it, until it takes over. */
+  /** Runs in a standby, which follows the actor in front of it until it takes over. */
   readonly warm: ((active: AnyPortal, standby: AnyPortal) => Effect.Effect<unknown, unknown>) | undefined
 }

@@ -1,5 +1,5 @@
 /**
- * The process of one child: its handle, and its end. A spawner may be the program's own: whatever a handle throws is
+ * The process of one child: its handle, and its end. A spawner may be the program's own. If its handle throws, that is
  * logged, and the owner goes on.
  *
  * @since 0.1.0
@@ -22,13 +22,15 @@ export class ChildProcess {
     this.context = context
   }
 
-  /** Begins to listen for its end. */
+  /** Begins to listen for the end of the process. */
   watch(): void {
     const ended = (exit: ProcessExit) => this.attempt("a callback for its exit", () => this.ends.wake(endOf(exit)))
     this.attempt("whenExited of its process", () => this.handle.whenExited(ended))
   }
 
-  /** Calls back once it is reaped and its last output is read; said before `watch`. */
+  /**
+   * Registers a callback for when the process is reaped and its last output is read. It must be called before `watch`.
+   */
   whenEnded(callback: (end: End) => void): void {
     this.ends.add(callback)
   }
@@ -38,13 +40,13 @@ export class ChildProcess {
     this.attempt("signal of its process", () => this.handle.signal(signal))
   }
 
-  /** The last lines of its stderr, oldest first. */
+  /** The last lines that the process wrote to stderr, the oldest first. */
   lastLines(): ReadonlyArray<string> {
     const lines = this.attempt("lastLines of its process", () => this.handle.lastLines())
     return Array.isArray(lines) ? lines.map(String) : []
   }
 
-  /** Waits for the end of the process no longer than the bound. */
+  /** Waits for the end of the process, at most for the given milliseconds. */
   awaitEnd(millis: number, done: () => void): void {
     let waiting = true
     const finish = () => {
@@ -58,7 +60,7 @@ export class ChildProcess {
     this.ends.add(finish)
   }
 
-  /** Runs code that may be the program's own: its error is logged, and there is no result then. */
+  /** Runs code that may be the program's own. If it throws, the error is logged and the result is undefined. */
   attempt<A>(what: string, f: () => A): A | undefined {
     try {
       return f()
@@ -69,7 +71,7 @@ export class ChildProcess {
     }
   }
 
-  /** Says so where the root's loggers read it. */
+  /** Logs an error to the loggers of the root. */
   logError(text: string): void {
     Effect.runForkWith(this.context)(Effect.logError(text))
   }
@@ -78,6 +80,6 @@ export class ChildProcess {
 const endOf = (exit: ProcessExit | undefined): End => {
   if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }
   if (typeof exit?.code === "number") return { _tag: "Exited", code: exit.code }
-  // No exit: the process is still there, because it could not be killed.
+  // An exit without code and signal: the process could not be killed and still runs.
   return exit?.code === null && exit.signal === null ? { _tag: "Unreported" } : { _tag: "Exited", code: -1 }
 }

@@ -1,5 +1,5 @@
 /**
- * The way of an end upwards: what a Layer of actors cannot fail with any more, because it is built.
+ * How the end of a Layer of actors reaches the code around it. A Layer that is already built can no longer fail.
  *
  * @since 0.1.0
  */
@@ -9,11 +9,12 @@ import type { ActorError } from "../errors/ActorError.ts"
 import type { GaveUp } from "../errors/GaveUp.ts"
 
 /**
- * Called when an actor of a Layer is lost after it was built, or a supervisor gives up; told of a success when a supervisor
- * has shut itself down in order. The listener is the next supervisor around it, `Actor.launch`, or the actor whose Layer it
- * is. Without one, a failure is an Error log.
+ * Called when an actor of a built Layer is lost, or a supervisor gives up. A supervisor that has shut itself down in
+ * order reports a success. The listener is the surrounding supervisor, `Actor.launch`, or the actor that the Layer
+ * belongs to. If there is no listener, a failure is logged as an Error.
  *
- * A platform's own Layers tell it too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a success as returned.
+ * The Layers of a platform call it too: an `ActorLost` counts as lost, a `RemoteActorError` as failed, a success as
+ * returned.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * The keeper of shared actors, in the root of a tree: one actor for each name, started by the first share of it, supervised
- * while there are shares, and ended by the end of the last one.
+ * The keeper of shared actors in the root of a tree. Each name has one actor, which the first share starts, and which
+ * is supervised until the last share ends.
  *
  * @since 0.1.0
  */
@@ -29,15 +29,15 @@ import type * as Machine from "./SupervisorMachine.ts"
 const policy: Machine.Policy = {
   strategy: "one-for-one",
   intensity: { restarts: 3, withinMillis: 5000 },
-  // An actor that has ended for good ends its supervisor, and the next share starts another one.
+  // When a shared actor has ended for good, its supervisor ends with it. The next share starts a new actor.
   autoShutdown: "any-significant",
   dynamic: false
 }
 
-/** Milliseconds between two looks at a name that a foreign actor is about to have. */
+/** Milliseconds between two looks at a name that an actor of another owner is about to have. */
 const lookAgainMillis = 50
 
-/** A name, with what its first asker wants: one name is one key. */
+/** A name, with what its first asker wants. Keys of equal names are equal. */
 class Key implements Equal.Equal {
   readonly wanted: Wanted
 
@@ -58,9 +58,9 @@ export class Keeper implements Shared {
   private readonly local: LocalActor
   private readonly context: Context.Context<never>
   private shares: RcMap.RcMap<Key, Held, ActorError> | undefined
-  /** The supervisor behind each name, the latest one. */
+  /** The latest supervisor of each shared name. */
   private readonly latest = new Map<string, Supervising>()
-  /** The names of the roles that our actors play. */
+  /** The names of the roles that the keeper's own actors play. */
   private readonly roles = new Set<string>()
 
   constructor(local: LocalActor, context: Context.Context<never>) {
@@ -68,7 +68,7 @@ export class Keeper implements Shared {
     this.context = context
   }
 
-  /** From here on actors are kept, and those that are there end with the Scope. */
+  /** Begins to keep shared actors. They end with the Scope. */
   readonly open: Effect.Effect<void, never, Scope.Scope> = Effect.suspend(() =>
     Effect.map(
       RcMap.make({ lookup: ({ wanted }: Key) => this.onOwnContext(this.held(wanted)) }),
@@ -78,7 +78,7 @@ export class Keeper implements Shared {
     )
   )
 
-  /** Endpoints that the root serves to its tree. */
+  /** The endpoints for shares, which the root serves to its tree. */
   get handlers(): BoundHandlers {
     return new Map([[share.endpoint.name, {
       endpoint: share.endpoint,
@@ -101,8 +101,8 @@ export class Keeper implements Shared {
   }
 
   /**
-   * A share that lives as long as the Scope. A failure is not held: it would be the answer of the next attempt. An actor of
-   * another Service is not held, either: it would live for one who was refused.
+   * Gets a share that lives as long as the Scope. A failed start is not kept, because the next attempt would get the
+   * same failure. An actor of another Service is not kept either: it would live for an asker who was refused.
    */
   private got(wanted: Wanted): Effect.Effect<Held, ActorError, Scope.Scope> {
     return Effect.gen({ self: this }, function*() {
@@ -117,7 +117,7 @@ export class Keeper implements Shared {
     })
   }
 
-  /** An actor of that name and Service with another owner. */
+  /** Looks for an actor of this name and Service that has another owner. */
   private foreign({ key, name }: Wanted): Effect.Effect<Entry | undefined, ActorError> {
     return Effect.map(
       this.local.reach!.directory.list(name),
@@ -129,7 +129,7 @@ export class Keeper implements Shared {
     return role !== undefined && this.roles.has(role.name)
   }
 
-  /** A foreign actor has come first: it may be the wanted one, as soon as it is ready. */
+  /** An actor of another owner had the name first. It may be the wanted one, as soon as it is ready. */
   private again(wanted: Wanted, error: ActorError): Effect.Effect<ActorRefData, ActorError, Scope.Scope> {
     if (!(error instanceof NameTaken)) return Effect.fail(error)
     const isStarting = error.actor.pid === 0
@@ -141,7 +141,7 @@ export class Keeper implements Shared {
         : Effect.fail(error))
   }
 
-  /** Runs the start of an actor in the name of the root: its first asker may be gone before it is. */
+  /** Runs the start of an actor in the context of the root, because its first asker may be gone before the actor is. */
   private onOwnContext<A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> {
     return Effect.flatMap(
       Effect.scope,
@@ -188,7 +188,7 @@ export class Keeper implements Shared {
     })
   }
 
-  /** The actor has ended for good while there are shares: they are of no use any more, and the next one starts another actor. */
+  /** Ends the shares of an actor that has ended for good. The next share starts a new actor. */
   private ended(wanted: Wanted, supervising: Supervising, why: Machine.Why): Effect.Effect<void> {
     const { name } = wanted
     const dropped = Effect.suspend(() =>
@@ -201,7 +201,7 @@ export class Keeper implements Shared {
     )
   }
 
-  /** One incarnation. Its name may still be that of an earlier one of ours, which is ending. */
+  /** One incarnation. The name may still belong to an earlier actor of the keeper, which is ending. */
   private start(wanted: Wanted, part: Part): Effect.Effect<Incarnation, ActorError, Scope.Scope> {
     const { config, endpoints, key, module, name, options } = wanted
     const { local } = this
@@ -242,7 +242,7 @@ export class Keeper implements Shared {
   }
 }
 
-/** A name that is kept: the Service that has it, and the actor of this moment. */
+/** A shared name: its Service, and its present actor. */
 interface Held {
   readonly key: string
   readonly ref: () => ActorRefData

@@ -1,5 +1,5 @@
 /**
- * A child in the list of a supervisor, with what there is of its incarnations.
+ * A child in a supervisor's list, with all its present incarnations.
  *
  * @since 0.1.0
  */
@@ -18,32 +18,32 @@ import { Timeouts } from "../settings/Timeouts.ts"
 import type { Backoff } from "./Backoff.ts"
 import type { AnyPortal, ChildPlan, Incarnation } from "./ChildPlan.ts"
 
-/** One incarnation, from its start until nothing of it is left. */
+/** One incarnation of a child, from its start until it is gone. */
 export interface Running {
   readonly scope: Scope.Closeable
   fiber: Fiber.Fiber<Incarnation, unknown> | undefined
   up: Incarnation | undefined
-  /** The standby follows the one in front of it. */
+  /** The fiber in which this standby follows the actor in front of it. */
   following: Fiber.Fiber<unknown, unknown> | undefined
-  /** The actor that played the role before it took over. */
+  /** The actor that played the role before this incarnation took over. */
   replaced: AnyPortal | undefined
-  /** The incarnation's end, for all that wait for it. */
+  /** The fiber that ends the incarnation, for all that wait for its end. */
   leaving: Fiber.Fiber<void> | undefined
 }
 
-/** A child of the list. Another one that comes under its name later is another member. */
+/** A child of a supervisor's list. A later child of the same name is another member. */
 export interface Member {
   readonly plan: ChildPlan
   readonly role: Role
   readonly portal: AnyPortal | undefined
-  /** The first start of a child that comes and goes. */
+  /** The result of a dynamic child's first start. */
   readonly answer: Deferred.Deferred<AnyPortal, unknown>
   readonly running: Map<number, Running>
-  /** The one that plays the role, or played it last. */
+  /** The incarnation that plays the role, or played it last. */
   playing: { readonly portal: AnyPortal; readonly incarnation: number } | undefined
-  /** The waits before its standbys. */
+  /** The delays before new standbys of this child. */
   standbys: { readonly backoff: Backoff; fiber: Fiber.Fiber<boolean> | undefined } | undefined
-  /** Called when the view of its portal changes, and when another actor takes the role over. */
+  /** Callbacks for when the view of the child's portal changes, and when another actor takes the role over. */
   readonly listeners: Set<() => void>
 }
 
@@ -51,7 +51,7 @@ export const wake = (listeners: ReadonlySet<() => void>): void => {
   for (const listener of Array.from(listeners)) listener()
 }
 
-/** Adds an incarnation that is about to start. */
+/** Adds an incarnation of a child that is about to start. */
 export const running = (member: Member, incarnation: number): Running => {
   const running: Running = {
     scope: Scope.makeUnsafe(),
@@ -65,7 +65,7 @@ export const running = (member: Member, incarnation: number): Running => {
   return running
 }
 
-/** The context of the start of one incarnation. */
+/** Makes the context in which one incarnation starts. */
 export const contextOf = (
   context: Context.Context<never>,
   portals: Context.Context<never>,
@@ -79,7 +79,7 @@ export const contextOf = (
 
 type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
 
-/** Ends what there is of an incarnation, once: a failed start and a stop may both ask for it, and wait for the same end. */
+/** Ends an incarnation, once. A failed start and a stop may both ask for it, and both wait for the same end. */
 export const end = (
   { plan }: Member,
   running: Running,
@@ -94,7 +94,8 @@ export const end = (
     Effect.andThen(fiber === undefined ? Effect.void : Fiber.interrupt(fiber), Scope.close(scope, Exit.void)),
     unclean
   )
-  // An actor is bounded by its ladder. A Layer waits for its finalizers, as every Scope does, unless it was told a bound.
+  // The shutdown ladder bounds the end of an actor. A Layer's finalizers are waited for, as those of any Scope are,
+  // unless a bound was given.
   if (isService || stopWithinMillis === undefined) return running.leaving = fork(closed)
   const closing = fork(closed)
   const bounded = Effect.gen(function*() {
@@ -109,18 +110,18 @@ export const end = (
   return running.leaving = fork(bounded)
 }
 
-/** Another incarnation plays the role from now on. */
+/** Makes another incarnation the one that plays the role. */
 export const play = (member: Member, incarnation: number): void => {
   const next = member.running.get(incarnation)!
   next.replaced = member.playing!.portal
   member.playing = { portal: next.up!.portal!, incarnation }
-  // The incarnation may end in this turn: from here on that is of no interest.
+  // The incarnation may end in this turn, which no longer matters to the standby behind it.
   next.following?.interruptUnsafe()
 }
 
 /**
- * Gives the name of the actor before it to one that plays the role now, and drains that actor where it lives: with the number of
- * its calls that are open at the bound.
+ * Hands the name of the earlier actor to the incarnation that plays the role now, and drains the earlier one. Returns
+ * how many of its calls were open at the bound.
  */
 export const handOver = (
   { plan }: Member,
@@ -128,7 +129,7 @@ export const handOver = (
   drainMillis: number | undefined
 ): Effect.Effect<number | null, ActorError> => {
   const { replaced, up } = running
-  // A holder of this incarnation would hold all before it.
+  // Without this line, each incarnation would hold the one before it in memory, and so all earlier ones.
   running.replaced = undefined
   const named = Effect.catchCause(
     up!.takeOver!(replaced!.actor.uuid),

@@ -1,7 +1,7 @@
 /**
- * A region that owns actors. It carries out what `NurseryMachine` decides.
+ * A nursery: a region that owns actors. It carries out the actions that `NurseryMachine` decides.
  *
- * One failure cancels all, and nothing leaves before every process is reaped:
+ * The first failure cancels all of its actors, and the region ends only after every process is reaped:
  *
  *   body runs --returns--> jobs are joined, `await` actors waited for --> daemons cancelled --> reaped --> result
  *      |         |
@@ -33,7 +33,7 @@ import type { ChildActor } from "./ChildActor.ts"
 import * as Machine from "./NurseryMachine.ts"
 
 /**
- * The error of a job in the background, carried in R until `Actor.nursery` moves it to its E.
+ * Marks the error of a background job in the type R, until `Actor.nursery` moves it to its own E.
  *
  * @category type-level
  * @since 0.1.0
@@ -42,14 +42,14 @@ export interface Raises<out E> {
   readonly "~furrow/Raises": E
 }
 /**
- * The errors of the background jobs that stand in R, as `Actor.nursery` moves them to its E.
+ * Extracts the errors of background jobs from R, as `Actor.nursery` moves them to its E.
  *
  * @category type-level
  * @since 0.1.0
  */
 export type Raised<R> = R extends Raises<infer E> ? E : never
 
-/** A job: a fiber here that waits for an actor's answer. Its failure is the nursery's. */
+/** A job: a fiber of this process that waits for the answer of an actor. A failed job fails its nursery. */
 export interface Job {
   readonly done: Deferred.Deferred<void>
 }
@@ -65,7 +65,7 @@ export interface Ended {
   readonly exit: ActorExit
 }
 
-/** The inside of a nursery. */
+/** The internal state of an open nursery. */
 export class OpenNursery {
   readonly local: LocalActor
   private state: Machine.State<ChildActor, Job>
@@ -84,12 +84,12 @@ export class OpenNursery {
     return Machine.isOpen(this.state)
   }
 
-  /** Fails as soon as an actor or a job does. */
+  /** Fails as soon as an actor or a job of the nursery does. */
   get failed(): Effect.Effect<never, unknown> {
     return Deferred.await(this.failure)
   }
 
-  /** Takes a ready actor over: how it ends is the nursery's. */
+  /** Takes a ready actor over: its end now counts for the nursery. */
   own(child: ChildActor, awaited: boolean): void {
     this.input({ _tag: "ChildReady", child, awaited })
     child.whenGone((exit) =>
@@ -97,7 +97,7 @@ export class OpenNursery {
     )
   }
 
-  /** Reads the ends of its actors for as long as the Scope. */
+  /** Reads the ends of the nursery's actors, for as long as the Scope lives. */
   readonly ends: Effect.Effect<Pull.Pull<readonly [Ended]>, never, Scope.Scope> = Effect.as(
     Effect.acquireRelease(
       Effect.sync(() => this.input({ _tag: "ReaderCame" })),
@@ -120,14 +120,14 @@ export class OpenNursery {
     this.input({ _tag: "JobStarted", job })
   }
 
-  /** The actor's owner cancelled it. */
+  /** Notes that the owner of a job has cancelled the job's actor. */
   dismiss(job: Job): void {
     this.input({ _tag: "JobDismissed", job })
   }
 
   /**
-   * The job's answer is a failure; its actor is still to end. It counts before `tell` lets the body read it: what the body
-   * makes of it comes second.
+   * Records that a job has failed. Its actor is still to end. The failure is recorded before `tell` shows it to the
+   * body. Otherwise the body's reaction could be recorded as the first failure.
    */
   jobFailed(job: Job, cause: Cause.Cause<unknown>, tell: () => void): void {
     this.input({ _tag: "JobFailed", job, cause }, tell)
@@ -138,13 +138,13 @@ export class OpenNursery {
     Deferred.doneUnsafe(job.done, Exit.void)
   }
 
-  /** The body has returned: waits for every job, and for the actors that are to be awaited. */
+  /** Called when the body has returned: waits for every job, and for the actors started with `await: true`. */
   readonly join: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "BodyReturned" })
     return Deferred.await(this.joined)
   })
 
-  /** The body failed, or its fiber is interrupted: all actors end in the name of the interrupter. */
+  /** Called when the body has failed or its fiber is interrupted: ends all actors in the name of the interrupter. */
   bodyFailed(cause: Cause.Cause<unknown>, fiber: Fiber.Fiber<unknown, unknown>): void {
     if (!Cause.hasInterruptsOnly(cause)) return this.input({ _tag: "BodyFailed", cause })
     this.interrupted(fiber)
@@ -156,13 +156,13 @@ export class OpenNursery {
     this.input({ _tag: "BodyInterrupted", why: { reason, author } })
   }
 
-  /** Waits until every child is reaped. */
+  /** Waits until every child of the nursery is reaped. */
   readonly reaped: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "BodyOver" })
     return Deferred.await(this.done)
   })
 
-  /** The first failure, though the body may have ended otherwise, with what else went wrong beside it. */
+  /** Returns the first failure, even if the body ended in another way, together with what failed besides. */
   conclude<A>(exit: Exit.Exit<A, unknown>): Exit.Exit<A, unknown> {
     const { body, cleanup, first, others } = this.state
     const { id } = this.local.info
@@ -215,8 +215,8 @@ export class OpenNursery {
 }
 
 /**
- * The nursery in force: starting an actor needs one, so nothing is started without an owner. `statistics` is a picture
- * of it: its children with their states, and how many jobs still run.
+ * The nursery in force. Starting an actor needs a nursery, so every actor has an owner. `statistics` is a picture of
+ * the nursery: its children with their states, and the number of running jobs.
  *
  * @example
  * ```ts
@@ -231,15 +231,15 @@ export class OpenNursery {
  */
 export class Nursery extends Context.Service<Nursery, {
   readonly inside: OpenNursery
-  /** A picture of the region: children with their states, jobs still running. */
+  /** Takes a picture of the nursery: its children with their states, and the number of running jobs. */
   readonly statistics: Effect.Effect<NurserySnapshot>
 }>()("@furrow/actor/Nursery") {}
 
 /**
- * Runs `body` as a region that owns the actors it starts. Nothing leaves the region before every process is reaped.
+ * Runs `body` as a region that owns the actors it starts. The region ends only after every process is reaped.
  *
- * The first failure ends all actors of the region and is its failure, whether the body, an actor or a job failed.
- * `ActorError.OtherFailures` on its cause has the later ones.
+ * The first failure ends all actors of the region and becomes its failure, whether the body, an actor or a job failed.
+ * `ActorError.OtherFailures`, an annotation of its cause, holds the later failures.
  *
  * @example
  * ```ts
@@ -267,7 +267,7 @@ export const nursery = <A, E, R>(
       const work = Effect.flatMap(region, (a) => Effect.as(state.join, a))
       return Effect.flatMap(Effect.exit(restore(watched(work, state))), (exit) =>
         Effect.withFiber((fiber) => {
-          // A body that ended before the watch of its interruption did: the reason is the same.
+          // The body may end before its interruption was noticed. The reason is the same.
           if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
           return Effect.andThen(state.reaped, Effect.suspend(() => state.conclude(exit)))
         }))
@@ -275,12 +275,13 @@ export const nursery = <A, E, R>(
   ) as Effect.Effect<A, any, any>
 
 /**
- * The ends of the actors of the nursery around us, from the moment the stream is read until the nursery ends. While it is read
- * an end is no failure: its reader decides. Two readers share the ends between them.
+ * The ends of the actors of the current nursery, from when the stream is first read until the nursery ends. While the
+ * stream is read, an end is no failure of the nursery: the reader decides. Two readers share the ends: each end goes to
+ * one of them.
  *
- * An end that is unread when the readers have enough, or when the nursery ends, counts as without them. The failure of a
- * job (`Actor.forkInActor`) stays the nursery's. 1,000 ends wait for a reader; one more fails the nursery with
- * `StreamOverrun`.
+ * An end that is still unread when the readers stop, or when the nursery ends, counts as it would without a reader. The
+ * failure of a job (`Actor.forkInActor`) stays a failure of the nursery. 1,000 ends may wait for a reader; one more
+ * fails the nursery with `StreamOverrun`.
  *
  * @example
  * ```ts
@@ -303,19 +304,23 @@ export const exits: Stream.Stream<Ended, never, Nursery> = Stream.unwrap(
   Effect.flatMap(Nursery, ({ inside }) => Effect.map(inside.ends, (pull) => Stream.fromPull(Effect.succeed(pull))))
 )
 
-/** Runs the work until it ends, something the nursery owns fails, or we are interrupted; children hear of it at once. */
+/**
+ * Runs the body until it ends, something that the nursery owns fails, or the fiber is interrupted. The children hear of
+ * an interruption at once.
+ */
 const watched = <A>(work: Effect.Effect<A, unknown>, state: OpenNursery): Effect.Effect<A, unknown> => {
   let ended = false
   const noticed = Effect.onExit(work, (exit) =>
     Effect.withFiber((fiber) => {
       ended = true
-      // Fibers that the body forked are interrupted after this: what they still wait for ends with its actor.
+      // Fibers that the body forked are interrupted only after this call. Their waits end together with the actors they
+      // wait for.
       if (Exit.isFailure(exit)) state.bodyFailed(exit.cause, fiber)
       return Effect.void
     }))
   const interruption = Effect.onInterrupt(Effect.never, () =>
     Effect.withFiber((fiber) => {
-      // The race is over: it interrupts us too.
+      // When the race is over, this fiber is interrupted too.
       if (!ended) state.interrupted(fiber)
       return Effect.void
     }))

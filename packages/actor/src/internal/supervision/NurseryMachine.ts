@@ -1,15 +1,16 @@
 /**
- * A region that owns actors, as one value that one pure step changes:
+ * The state of a nursery, a region that owns actors, as one value that one pure step changes:
  *
  *   Open --body returned--> Joining --jobs and awaited actors are done--> Closing --body over, everybody reaped--> Done
  *     |                        |                                             ^
  *     +--body failed, or interrupted; an actor failed or was lost; a job failed
  *
- * The first failure is the region's, and interrupts the body. Later ones are data, and so is what only answers our own
- * cancel. A cleanup that failed is the region's failure where nothing else is: as a finalizer's that dies in a Scope.
+ * The first failure is the failure of the region, and interrupts its body. Later failures are kept as data. Failures
+ * that only answer the region's own cancel are dropped. A failed cleanup is the region's failure where there is no
+ * other one, as a finalizer that dies in a Scope is.
  *
- * While the ends of its actors are read they are no failures: each waits for a reader. An end that stays unread counts
- * after all, when its readers have read enough, or when the region ends.
+ * While a stream reads the ends of the region's actors, an end is no failure: it waits for the reader. An unread end
+ * counts after all when its readers have stopped, or when the region ends.
  *
  * @since 0.1.0
  */
@@ -20,13 +21,13 @@ import { ChannelClosed, ContextCancelled } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { raisedBy, raisedIn } from "../errors/raised.ts"
 
-/** A region that lives long keeps the first of the cleanups that failed; events have told all of them. */
+/** The number of cleanup failures that a long-lived region keeps. Events have told all of them. */
 const maxCleanupFailures = 100
 
-/** Ends that wait for a reader. */
+/** The number of ends that may wait for a reader. */
 export const maxUnreadEnds = 1000
 
-/** Why everybody in it ends, and in whose name where it is not ours. */
+/** Why the region's actors and jobs end, and in whose name if not the region's own. */
 export interface Closing {
   readonly reason: string
   readonly author: Cancellation | undefined
@@ -38,32 +39,32 @@ export type Phase =
   | { readonly _tag: "Closing"; readonly why: Closing; readonly interrupted: boolean; readonly bodyIsOver: boolean }
   | { readonly _tag: "Done" }
 
-/** `Child` and `Job` are whatever their owner knows them by. */
+/** `Child` and `Job` are the types by which their owner knows them. */
 export interface State<Child, Job> {
   readonly phase: Phase
   readonly children: ReadonlyMap<Child, { readonly awaited: boolean }>
-  /** True when the owner dismissed the job: such an answer is no failure. */
+  /** True when the owner dismissed the job: its later answer is no failure. */
   readonly jobs: ReadonlyMap<Job, { readonly dismissed: boolean }>
   readonly first: Cause.Cause<unknown> | undefined
-  /** The cause of a body that was interrupted and failed in its cleanup. */
+  /** The cause of a body that was interrupted, and then failed in its cleanup. */
   readonly body: Cause.Cause<unknown> | undefined
-  /** The failures after the first, as they were raised. */
+  /** The failures after the first, in the order in which they came. */
   readonly others: ReadonlyArray<unknown>
-  /** The cleanup failures of its actors. */
+  /** The cleanup failures of the region's actors. */
   readonly cleanup: ReadonlyArray<Boxed>
-  /** Readers of the ends of its actors. */
+  /** The number of readers of the ends of the region's actors. */
   readonly readers: number
-  /** The ends that came while they were read, the oldest first. */
+  /** The ends that came while there was a reader and are still unread, the oldest first. */
   readonly unread: ReadonlyArray<End<Child>>
-  /** The failure of a region whose readers do not keep up. */
+  /** The failure of a region whose readers are too slow. */
   readonly overrun: Cause.Cause<unknown>
 }
 
-/** The end of an actor of the region, for a reader. */
+/** The end of an actor of the region, as a reader gets it. */
 export interface End<Child> {
   readonly child: Child
   readonly exit: ActorExit
-  /** Failures of an actor's cleanup after the region had ended it. */
+  /** Failures in an actor's cleanup after the region had ended the actor. */
   readonly raised: ReadonlyArray<Boxed>
 }
 
@@ -81,9 +82,12 @@ export const initial = <Child, Job>(overrun: Cause.Cause<unknown>): State<Child,
 })
 
 export type Input<Child, Job> =
-  /** An actor is ready, and is the region's from now on. */
+  /** An actor is ready, and belongs to the region from now on. */
   | { readonly _tag: "ChildReady"; readonly child: Child; readonly awaited: boolean }
-  /** `raised` failed in its cleanup after the region had ended it. `handled`: a monitor has heard of it. */
+  /**
+   * An actor has ended. `raised`: failures in its cleanup after the region had ended it. `handled`: a monitor has heard
+   * of the actor's end.
+   */
   | {
     readonly _tag: "ChildGone"
     readonly child: Child
@@ -92,9 +96,9 @@ export type Input<Child, Job> =
     readonly handled: boolean
   }
   | { readonly _tag: "ReaderCame" }
-  /** A reader takes the oldest end. */
+  /** A reader takes the oldest unread end. */
   | { readonly _tag: "EndRead" }
-  /** `enough`: it was not interrupted, and has not failed. */
+  /** `enough`: the reader stopped of its own accord, and was neither interrupted nor failed. */
   | { readonly _tag: "ReaderLeft"; readonly enough: boolean }
   | { readonly _tag: "JobStarted"; readonly job: Job }
   | { readonly _tag: "JobDismissed"; readonly job: Job }
@@ -104,22 +108,22 @@ export type Input<Child, Job> =
   | { readonly _tag: "BodyReturned" }
   | { readonly _tag: "BodyFailed"; readonly cause: Cause.Cause<unknown> }
   | { readonly _tag: "BodyInterrupted"; readonly why: Closing }
-  /** Body and joining are over, whatever came of them. */
+  /** Body and joining are over, whatever their results. */
   | { readonly _tag: "BodyOver" }
 
 export type Action<Child> =
   | { readonly _tag: "End"; readonly child: Child; readonly why: Closing }
-  /** An end can be read, or there will be no more. */
+  /** Wakes readers: an end can be read, or none will come any more. */
   | { readonly _tag: "WakeReaders" }
-  /** The actor became ready too late: no portal to it is out. */
+  /** The actor became ready too late. No portal to it was handed out, so it is ended. */
   | { readonly _tag: "Discard"; readonly child: Child }
-  /** Something that the region owns has failed: the body hears of it. */
+  /** An actor or job of the region has failed, so the body is interrupted. */
   | { readonly _tag: "InterruptBody"; readonly cause: Cause.Cause<unknown> }
-  /** The actor failed after the first: told by an event. */
+  /** The actor failed after the first failure; an event tells of it. */
   | { readonly _tag: "TellSuppressed"; readonly failure: unknown }
-  /** Nothing is left to be waited for before the daemons are ended. */
+  /** Everything that the region waits for before it ends its daemons is over. */
   | { readonly _tag: "Joined" }
-  /** Nothing of the region is left. */
+  /** All actors and jobs of the region are gone. */
   | { readonly _tag: "Reaped" }
 
 export type Step<Child, Job> = readonly [State<Child, Job>, ReadonlyArray<Action<Child>>]
@@ -182,7 +186,7 @@ const change = <Child, Job>(state: State<Child, Job>, input: Input<Child, Job>):
   }
 }
 
-/** The consequences of the state alone: joining ends, and so does the region. */
+/** Derives what follows from the state alone: joining ends, or the region does. */
 const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   const { children, jobs, phase } = state
   if (phase._tag === "Closing" && phase.bodyIsOver && children.size === 0) {
@@ -195,7 +199,7 @@ const settle = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   return [closing, [...actions, { _tag: "Joined" }]]
 }
 
-/** Asks every child to end, at once: what the body's own finalizers still wait for ends with them. */
+/** Asks every child to end at once. Finalizers of the body that wait for a child's answer end with that child. */
 const close = <Child, Job>(state: State<Child, Job>, why: Closing, interrupted = false): Step<Child, Job> =>
   isOpen(state)
     ? [
@@ -224,13 +228,13 @@ const childGone = <Child, Job>(
 const wakeReaders = (state: State<any, any>): ReadonlyArray<Action<never>> =>
   state.readers > 0 ? [{ _tag: "WakeReaders" }] : []
 
-/** An end without a handler. */
+/** Counts an end that no monitor has handled. */
 const count = <Child, Job>(state: State<Child, Job>, { exit, raised }: End<Child>): Step<Child, Job> => {
   const told = { ...state, cleanup: [...state.cleanup, ...raised].slice(0, maxCleanupFailures) }
   return exit._tag === "Lost" || exit._tag === "Failed" ? fail(told, Cause.fail(exit.error)) : [told, []]
 }
 
-/** The unread ends count after all. */
+/** Counts the unread ends after all. */
 const countUnread = <Child, Job>(state: State<Child, Job>): Step<Child, Job> => {
   let counted: State<Child, Job> = { ...state, unread: [] }
   const told: Array<Action<Child>> = []
@@ -247,13 +251,13 @@ const fail = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>)
   if (first !== undefined || phase._tag === "Done" || phase._tag === "Closing" && phase.interrupted) {
     return suppress(state, cause)
   }
-  // The body has returned: no fiber is left to interrupt, but the region has failed.
+  // The body has returned, so no fiber is left to interrupt. The region has failed all the same.
   if (phase._tag === "Closing") return [isAnswer(cause) ? state : { ...state, first: cause }, []]
   const [closing, actions] = close({ ...state, first: cause }, { reason: "nursery failed", author: undefined })
   return [closing, [...actions, { _tag: "InterruptBody", cause }]]
 }
 
-/** The failures besides the first, as data; an answer to our own cancel is none. */
+/** Adds a failure after the first one as data, unless it only answers the region's own cancel. */
 const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unknown>): Step<Child, Job> => {
   if (isAnswer(cause)) return [state, []]
   const known = new Set([...state.first?.reasons.map(raisedBy) ?? [], ...state.others])
@@ -262,7 +266,7 @@ const suppress = <Child, Job>(state: State<Child, Job>, cause: Cause.Cause<unkno
   return [{ ...state, others }, raised.map((failure): Action<Child> => ({ _tag: "TellSuppressed", failure }))]
 }
 
-/** A failure that is only the echo of our own cancel. */
+/** True for a failure that only answers the region's own cancel. */
 const isAnswer = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.every((reason) =>
     reason._tag === "Interrupt" ||

@@ -1,9 +1,9 @@
 /**
- * The owner's knowledge of an actor it started, as one value that one pure step changes: its rung of the ladder, the
- * author of its end, its last word, and the end of its process. How it ended as a whole (`ActorExit`) is derived here
- * and nowhere else, so that everybody is told the same.
+ * An owner's knowledge of an actor it started, as one value that one pure step changes. It holds the rung of the
+ * ladder, who ended the actor, its last word, and the end of its process. The exit of the actor (`ActorExit`) is
+ * derived in this module alone, so that all who ask get the same one.
  *
- * The exit is decided by, first to last:
+ * The exit is decided by the first of these that is known:
  *
  *   1. its exit was never reported        -> Lost: it may still live
  *   2. its Bye                            -> what it says there
@@ -29,42 +29,47 @@ import { type ActorExit, cleanupFailures, cleanupUnfinished } from "../errors/Ac
 import { withoutStack } from "../errors/stack.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
-/** The process of an actor, as its spawner reports it. `Disconnected`: its connection ended, its exit is not known yet. */
+/**
+ * The end of an actor's process, as its spawner reports it. `Disconnected`: the connection has ended, and the exit of
+ * the process is not known yet.
+ */
 export type End =
   | { readonly _tag: "Running" }
   | { readonly _tag: "Disconnected" }
   | { readonly _tag: "Exited"; readonly code: number }
   | { readonly _tag: "Signalled"; readonly signal: string }
-  /** The actor was killed, and its spawner never said that it is gone, or said that it is not. */
+  /** The actor was killed, and its spawner never reported its end, or reported that the process still runs. */
   | { readonly _tag: "Unreported" }
 
 export interface State {
   readonly actor: ActorId
-  /** The limit of its heap, in MiB. */
+  /** The limit of the actor's heap, in MiB. */
   readonly memoryLimit: number | undefined
   readonly rung: Ladder.Rung
-  /** It said Ready: it has finalizers, and can be asked to end. */
+  /** True when the actor has said Ready: it has finalizers, and can be asked to end. */
   readonly ready: boolean
   readonly end: End
-  /** The author of its end here, with the reason: its owner, or itself where it asked to leave. */
+  /** The reason of the actor's end, and who wants it: its owner, or the actor itself where it asked to leave. */
   readonly cancellation: Cancellation | undefined
-  /** The reason with which the actor asks to leave, if it does. */
+  /** The reason that the actor gave when it asked to leave, if it did. */
   readonly leave: string | undefined
-  /** CancelActor was sent: its finalizers were to run. */
+  /** True when CancelActor was sent, so that the actor's finalizers were to run. */
   readonly asked: boolean
   /** The actor's last word. */
   readonly farewell: ActorExit | undefined
-  /** The actor's report of an uncaught error, or of a start that failed. */
+  /** The actor's report of an uncaught error, or of a failed start. */
   readonly failure: Boxed | undefined
-  /** The actor's report of its cleanup. */
+  /** The actor's report of failures in its cleanup. */
   readonly cleanup: ReadonlyArray<Boxed>
-  /** The actor went away before its end was wanted. */
+  /** Set when the actor went away before its owner wanted its end. */
   readonly loss: ActorError | undefined
-  /** The last signal that was sent to it, and why it came to that. */
+  /** The last signal that was sent to the actor, and the reason for it. */
   readonly forced: { readonly signal: string; readonly reason: string } | undefined
-  /** Monitors of this process that wait for its end. An end that a monitor hears is no failure. */
+  /**
+   * The number of monitors in this process that wait for the actor's end. An end that a monitor hears is no failure.
+   */
   readonly monitors: number
-  /** The exit of the actor; set with the last rung. */
+  /** The exit of the actor; it is set on the last rung. */
   readonly exit: ActorExit | undefined
 }
 
@@ -87,22 +92,22 @@ export const initial = (actor: ActorId, memoryLimit?: number): State => ({
 })
 
 export type Input =
-  /** The actor's owner wants it gone. */
+  /** The actor's owner wants it to end. */
   | { readonly _tag: "End"; readonly cancellation: Cancellation }
-  /** It said Ready. */
+  /** The actor has said Ready. */
   | { readonly _tag: "Ready" }
-  /** Its start is given up: where it is not ready, it cannot be asked. */
+  /** The actor's start is given up. An actor that is not ready cannot be asked to end. */
   | { readonly _tag: "Discard"; readonly cancellation: Cancellation }
-  /** The actor was told from outside to end. */
+  /** The actor was told from outside to end, for example by a signal. */
   | { readonly _tag: "Leave"; readonly reason: string }
-  /** A monitor begins or stops to wait for its end. */
+  /** A monitor begins or stops to wait for the actor's end. */
   | { readonly _tag: "Monitored"; readonly change: 1 | -1 }
   | { readonly _tag: "Ack" }
   | { readonly _tag: "Bye"; readonly farewell: ActorExit }
   | { readonly _tag: "Failed"; readonly boxed: Boxed }
   | { readonly _tag: "CleanupFailed"; readonly boxed: Boxed }
   | { readonly _tag: "ConnectionEnded"; readonly error: ActorError }
-  /** The bound of a rung is over. `ending`: the actor we are in is being ended itself. */
+  /** The bound of a rung has passed. `ending`: the owner's own actor is being ended as well. */
   | { readonly _tag: "Elapsed"; readonly ending: boolean; readonly lines: ReadonlyArray<string> }
   | { readonly _tag: "ProcessEnded"; readonly end: End; readonly lines: ReadonlyArray<string> }
 
@@ -128,7 +133,7 @@ const forcedBy = (state: State, input: Ladder.Input, actions: ReadonlyArray<Ladd
   }
 }
 
-/** Names the reason of a signal, by the rung it is sent from. */
+/** Returns the reason for a signal, by the rung from which it is sent. */
 const reasonOf = (rung: Ladder.Rung, input: Ladder.Input): string => {
   if (input === "lost") return "it could not be asked to end, because it had no connection"
   if (input === "discard") return "it could not be asked to end, because it was not ready"
@@ -177,7 +182,7 @@ export const step = (state: State, input: Input): Step => {
   }
 }
 
-/** The actor ends unasked, and it did not say that it would. */
+/** True when the actor ends although neither its owner nor itself has announced it. */
 const isUnexpected = ({ cancellation, farewell }: State): boolean =>
   cancellation === undefined && farewell === undefined
 
@@ -195,7 +200,7 @@ const disconnected = (state: State, error: ActorError): Step => {
 const elapsed = (state: State, { ending, lines }: Extract<Input, { readonly _tag: "Elapsed" }>): Step => {
   if (state.rung === "Killed") return ended(state, { _tag: "Unreported" }, lines)
   if (state.rung !== "LeaveRequested") return climb(state, "elapsed")
-  // The actor's dependents end first: the scope that owns it is closing, and will end it.
+  // The scope that owns the actor is closing, and ends the actor after its dependents.
   if (ending) return [state, [{ _tag: "Wait", bound: "leave" }]]
   const own: Cancellation = { by: state.actor, reason: state.leave ?? "leaving", deadline: 0 }
   return climb({ ...state, cancellation: state.cancellation ?? own }, "elapsed")
@@ -209,7 +214,7 @@ const ended = (state: State, end: End, lines: ReadonlyArray<string>): Step => {
   return [{ ...next, exit: exitOf(lost, lines) }, [...told, ...actions]]
 }
 
-/** The end of the process, in the words of an error. */
+/** Describes the end of the process, in the words of an error. */
 const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>): Lost => {
   if (end._tag === "Running" || end._tag === "Disconnected") return { _tag: "ConnectionClosed" }
   if (isAbort(end) && lines.some((line) => outOfMemory.test(line))) {
@@ -218,14 +223,17 @@ const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>
   return forced !== undefined && isOurs(end, forced.signal) ? { _tag: "Killed", ...forced } : end
 }
 
-/** The signal that was sent last, or the one before it that took its time. */
+/** True when the process ended by the signal that was sent last, or by an earlier one that took its time. */
 const isOurs = (end: End, sent: string): boolean =>
   end._tag === "Signalled" && (end.signal === sent || end.signal === "SIGTERM")
 
 const isAbort = (end: End): boolean =>
   end._tag === "Signalled" && end.signal === "SIGABRT" || end._tag === "Exited" && end.code === 134
 
-/** The line that V8 writes before it aborts. A program that writes such a line and does not abort ends as itself. */
+/**
+ * The line that V8 writes before it aborts for lack of memory. A program that writes this line and does not abort ends
+ * with its own exit code.
+ */
 const outOfMemory = /^FATAL ERROR: .*out of memory/
 
 const lostOf = (state: State, lines: ReadonlyArray<string>): ActorLost => {
@@ -234,12 +242,12 @@ const lostOf = (state: State, lines: ReadonlyArray<string>): ActorLost => {
   return withoutStack(() => new ActorLost({ actor, how, began: "maybe", stderr: lines, failure: failure ?? null }))
 }
 
-/** The reason why its portal can no longer be used. */
+/** Returns why the actor's portal can no longer be used. */
 export const whyGone = (state: State, lines: ReadonlyArray<string>): ActorError => {
   const { actor, farewell, loss } = state
   if (loss !== undefined) return loss
   if (farewell === undefined) return lostOf(state, lines)
-  // An actor that failed has not taken its leave of those who use it.
+  // A failed actor has not closed its dialogs in order, so its callers hear of a loss.
   return farewell._tag === "Failed"
     ? lostOf({ ...state, failure: state.failure ?? farewell.error.boxed }, lines)
     : new ChannelClosed({ side: "peer", actor })
@@ -256,7 +264,7 @@ const cutOff = (state: State, lines: ReadonlyArray<string>): Boxed => ({
 
 const stayed = "its process did not exit within Timeouts.terminate after its last word, and was killed"
 
-/** The end of its process after its last word, when that is not the end that was to come. */
+/** Returns how the process ended after the actor's last word, if that differs from the end that the word announced. */
 const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<string>): ReadonlyArray<Boxed> => {
   const { end, rung } = state
   if (rung === "Killed") return [{ ...cutOff(state, lines), message: stayed }]
@@ -265,26 +273,26 @@ const aftermath = (state: State, farewell: ActorExit, lines: ReadonlyArray<strin
   return [{ ...cutOff(state, lines), type: "ActorLost", message }]
 }
 
-/** The exit code of a process that ended in order, failed, or was told to end by a signal. */
+/** True for the exit code of a process that ended in order, failed as it said, or was ended by a signal. */
 const isExpected = (farewell: ActorExit, code: number): boolean =>
   code === 0 || farewell._tag === "Failed" || farewell._tag === "Cancelled" && code > 128
 
 const isSame = (a: Boxed) => (b: Boxed): boolean => a.type === b.type && a.message === b.message && a.stack === b.stack
 
-/** The reports that came while it ended, and those in its last word. */
+/** Joins the reports that came while the actor ended with those in its last word. */
 const allOf = (told: ReadonlyArray<Boxed>, farewell: ReadonlyArray<Boxed>): ReadonlyArray<Boxed> => [
   ...told,
   ...farewell.filter((boxed) => !told.some(isSame(boxed)))
 ]
 
-/** The cleanup failures of an actor that its owner had ended: they are raised there. */
+/** The cleanup failures of an actor that its owner had ended: they are raised in that owner. */
 export const raisedBy = ({ actor, cancellation, exit }: State): ReadonlyArray<Boxed> =>
   exit === undefined || cancellation === undefined || cancellation.by.uuid === actor.uuid ? [] : cleanupFailures(exit)
 
-/** True when a monitor heard the end: as it was in the moment of the end. */
+/** True when a monitor heard the end. It is decided in the moment of the end. */
 export const isHandled = ({ exit, monitors }: State): boolean => exit !== undefined && monitors > 0
 
-/** How the actor ended, of everything that is known of it. */
+/** Decides how the actor ended, from everything that is known of it. */
 export const exitOf = (state: State, lines: ReadonlyArray<string>): ActorExit => {
   const { actor, cancellation, cleanup, end, failure, farewell, loss } = state
   if (end._tag === "Unreported") return { _tag: "Lost", error: lostOf(state, lines), cleanup }

@@ -1,5 +1,5 @@
 /**
- * The list of the children of a supervisor, with the portals that are handed out for them.
+ * The list of a supervisor's children, with the portals that are handed out for them.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ export interface RosterOptions {
   readonly holdMillis: number
   readonly state: () => Machine.State
   readonly view: (key: string) => Machine.View
-  /** Milliseconds until the next start. */
+  /** Milliseconds until the next start of a child. */
   readonly waitMillis: () => number
 }
 
@@ -45,17 +45,17 @@ export class Roster {
     return this.members.get(key)
   }
 
-  /** The portals of its Services by their keys, which survive restarts. */
+  /** The portals of the supervisor's Services by their keys. They survive restarts. */
   get portals(): Context.Context<never> {
     const services = this.all.filter(({ portal }) => portal !== undefined)
     return Context.makeUnsafe(new Map(services.map(({ plan, portal }) => [plan.spec.key, portal])))
   }
 
-  /** Takes a child into the list: makes its portal, and lets others ask for its actor. */
+  /** Takes a child into the list: makes its portal, and lets other actors ask for the child's actor. */
   enter(plan: ChildPlan): Member {
     const { context, holdMillis, local } = this.options
     const { isService, spec: { key } } = plan
-    // The child's name is its own: two supervisors below one actor may have children of one Service.
+    // The role has a uuid in its name, because two supervisors of one actor may have children of one Service.
     const role: Role = { name: `${Context.get(context, Turn).uuid()}/${key}`, holdMillis: wireMillis(holdMillis) }
     const target = this.target(key, () => member)
     const member: Member = {
@@ -84,7 +84,7 @@ export class Roster {
 
   private target(key: string, member: () => Member): LastingPortal.Target {
     const { holdMillis, state, view, waitMillis } = this.options
-    // A child that has left the list is gone, also where another one has its name.
+    // A child that has left the list is gone, even if another child has its name now.
     const isListed = () => this.members.get(key) === member()
     return {
       name: key,

@@ -1,5 +1,5 @@
 /**
- * How an actor is ended by its owner, rung by rung, as a pure table.
+ * The shutdown ladder: how an owner ends an actor, rung by rung, as a pure table.
  *
  *   Running --end--> Asked --ack--> Finalizing --bye--> Leaving --exit--> Gone
  *     |                |               |                   |
@@ -19,9 +19,10 @@
  * | Terminating    | channel closed, SIGTERM to its group            | `Timeouts.terminate`   |
  * | Killed         | SIGKILL to its group, until reaped              | `reapBoundMillis`      |
  *
- * An exit ends it from any rung. A discarded actor that says Ready has crossed the signal: it has finalizers, and is asked. Nothing climbs down. An actor that said Bye has nothing left to finalize: it is not
- * terminated but killed, so that no way up is longer than the three bounds together. A kill is reaped by the system; the
- * bound of that rung is for a spawner that never reports it.
+ * An exit of the process ends the climb on any rung. An actor that is discarded may say Ready while the signal is on
+ * its way. It has finalizers then, and is asked to end. No step leads to a lower rung. An actor that said Bye has
+ * nothing left to finalize, so it is killed without SIGTERM. No climb takes longer than the three bounds together. The
+ * system reaps a killed process. The bound of that rung is for a spawner that never reports the end.
  *
  * @since 0.1.0
  */
@@ -39,15 +40,15 @@ export type Rung =
   | "Gone"
 
 export type Input =
-  /** The owner wants it gone. */
+  /** The owner wants the actor to end. */
   | "end"
-  /** The owner gives its start up: it cannot be asked before it is ready. */
+  /** The owner gives the actor's start up; before it is ready it cannot be asked to end. */
   | "discard"
-  /** It said Ready. */
+  /** The actor has said Ready. */
   | "ready"
-  /** The actor was told from outside to end, and asks to be ended. */
+  /** The actor was told from outside to end, and asks its owner to end it. */
   | "leave"
-  /** The actor's connection is lost while its process may live: asking is no use. */
+  /** The actor's connection is lost while its process may still live, so that it cannot be asked to end. */
   | "lost"
   | "ack"
   | "bye"
@@ -59,10 +60,10 @@ export type Bound = "leave" | "cancelAck" | "finalizers" | "terminate" | "reap"
 /** Milliseconds in which an actor that asks to leave may still be ended in the order of its owner. */
 export const leaveGraceMillis = 1_000
 
-/** Milliseconds from a SIGKILL to its exit, as the spawner reports it: far more than any system needs. */
+/** Milliseconds from a SIGKILL to the exit that the spawner reports: far more than any system needs. */
 export const reapBoundMillis = 30_000
 
-/** How long a rung waits at most, in milliseconds. */
+/** The longest time that a rung waits, in milliseconds. */
 export const boundOf = (timeouts: Timeouts, bound: Bound): number =>
   bound === "leave" ? leaveGraceMillis : bound === "reap" ? reapBoundMillis : timeouts[bound]
 
@@ -85,10 +86,10 @@ const discard: Step = ["Discarded", [{ _tag: "Signal", signal: "SIGTERM" }, wait
 const kill: Step = ["Killed", [{ _tag: "Signal", signal: "SIGKILL" }, wait("reap")]]
 const gone: Step = ["Gone", [{ _tag: "Done" }]]
 
-/** The actor's connection is closed: a later use of its portal fails with that, not with a loss. */
+/** Closes the actor's connection, so that a later use of its portal fails with that reason, and not with a loss. */
 const leaving: Step = ["Leaving", [{ _tag: "CloseChannel" }, wait("terminate")]]
 
-/** The actor ended in its own time: what it said is still read to its end. */
+/** The actor ended by itself, so everything that it has sent is still read. */
 const tookLeave: Step = ["Leaving", [wait("terminate")]]
 
 export const step = (rung: Rung, input: Input): Step => {

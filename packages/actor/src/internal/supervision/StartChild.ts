@@ -1,6 +1,6 @@
 /**
- * Starts an actor: claims its name, waits for a turn, starts its process, and boots it until it is ready. An actor that
- * does not become ready is ended and reaped before its start fails.
+ * Starts an actor: claims its name, waits for a free place among the starting ones, starts its process, and waits until
+ * it is ready. An actor that does not become ready is ended and reaped before its start fails.
  *
  * @since 0.1.0
  */
@@ -26,15 +26,15 @@ import { entryOf, problemOfName, type StartSpec } from "./StartSpec.ts"
 
 const levelOf = (fiber: Fiber.Fiber<unknown, unknown>): string => fiber.cache.minimumLogLevel
 
-/** Makes an effect interruptible again, inside a region that is not. */
+/** Makes an effect interruptible again inside an uninterruptible region. */
 export type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
- * Starts an actor and waits until it is ready. The process is ours from the instant it exists: an interruption or a
- * failure on the way ends it, and is only reported once it is reaped.
+ * Starts an actor and waits until it is ready. The actor is owned from the instant its process exists. If the start is
+ * interrupted or fails, the actor is reaped before that is reported.
  *
- * Runs inside the caller's uninterruptible region, whose `restore` it uses for the wait: between ready and owned there
- * is no gap in which an interruption could lose the actor.
+ * Runs inside the caller's uninterruptible region and waits with its `restore`. So no interruption can lose the actor
+ * between ready and owned.
  */
 export const start = (
   local: LocalActor,
@@ -53,11 +53,12 @@ export const start = (
     const request = {
       actor: { name: spec.name, uuid },
       definitions: spec.definitions,
-      // A text, also where a program in JavaScript or a bundler has left the key out: a request without one is no Service.
+      // A string even where a JavaScript program or a bundler has left the key out, because a request without a module
+      // asks for no Service.
       module: spec.service && String(spec.service.module),
       options: spec.options
     }
-    // Claims the name before there is a process: of two actors that want a name alone, only one is ever started.
+    // Claims the name before the process starts, so that of two actors that want a unique name only one starts.
     const claimed = Effect.tapError(
       restore(reach.directory.claim(entry)),
       (error) => Effect.sync(() => local.events.publish({ _tag: "ActorSpawnFailed", name: spec.name, error }))
@@ -77,8 +78,8 @@ export const start = (
         Effect.sync(() => {
           turn.end()
           local.starting.delete(waiting)
-          // An interrupted claim may have arrived all the same. Later words arrive after this one: it is not waited
-          // for.
+          // A claim may have arrived even though it was interrupted. Later messages of this actor arrive after this
+          // one, so its answer is not waited for.
           Effect.runForkWith(withoutCaller(fiber.context))(reach.directory.gone(uuid))
         })),
       (handle) => {
@@ -92,9 +93,9 @@ export const start = (
   })
 
 /**
- * One of the actors that may be starting at the same time: more processes than the machine can boot only make each other
- * late, until all of them are too late. An actor that asks for something while it starts gives its turn to the next: what
- * it waits for may be an actor that is still to start.
+ * A place among the actors that start at the same time. More processes than the machine can boot make each other late,
+ * until none is in time. A starting actor that asks for something gives its place to the next, because it may wait for
+ * an actor that is still to start.
  */
 class Turn {
   private readonly starts: Semaphore.Semaphore
@@ -163,7 +164,7 @@ const started = (
     ready: (channel) => child.attachChannel(channel, spec.relays),
     failure: (payload) => child.reportOf(payload)
   })
-  // Known by its name from the moment it serves.
+  // Registers the actor under its name from the moment it serves.
   const ready = Effect.tap(
     booting,
     () => spec.isBehind ? Effect.void : reach.directory.ready(handle.actor.uuid, handle.actor.pid)
@@ -179,7 +180,7 @@ const started = (
   })
 }
 
-/** Ends what a failed or interrupted start leaves: in order where the actor became ready meanwhile, by a signal else. */
+/** Ends the actor of a failed or interrupted start: in order where it has become ready, by a signal otherwise. */
 const abandon = (
   local: LocalActor,
   name: string,
@@ -191,7 +192,7 @@ const abandon = (
   return child.discard
 }
 
-/** The actor's last output may be read only after its failure was heard: the two come on different pipes. */
+/** Failure and output come on different pipes, so the actor's last lines may be read only after its failure. */
 const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: ProcessHandle): Cause.Cause<ActorError> =>
   Cause.map(cause, (error) => {
     if (!(error instanceof SpawnFailed) || error.actor.uuid !== actor.uuid) return error

@@ -1,5 +1,5 @@
 /**
- * The actor that an owner wants, and its entry for the registry before there is a process.
+ * The actor that an owner wants to start, and its entry in the registry before it has a process.
  *
  * @since 0.1.0
  */
@@ -15,20 +15,20 @@ export interface StartSpec {
   readonly name: string
   readonly definitions: ReadonlyArray<Implemented<AnyEndpoint>>
   readonly options: SpawnOptions
-  /** The Service that the actor is to be, and the targets of calls to the Services it uses. */
+  /** The Service that the actor is to be, and where its calls to the Services it uses go. */
   readonly service?: ServiceSpec | undefined
-  /** The Service that it serves: an actor of functions serves its definitions. */
+  /** The endpoints that a Service serves. An actor of functions serves its definitions instead. */
   readonly endpoints?: ReadonlyArray<string> | undefined
-  /** No other actor of the tree may have its name. */
+  /** True when no other actor of the tree may have this name. */
   readonly unique?: boolean | undefined
   /** The actor's role, which a successor plays after it. */
   readonly role?: Role | undefined
-  /** The actor is listed when it takes the role over, and not when it is ready. */
+  /** True when the actor is listed only when it takes the role over, and not when it is ready. */
   readonly isBehind?: boolean | undefined
   readonly relays?: ReadonlyMap<string, Relayed> | undefined
 }
 
-/** A new actor below us; its pid is not known yet. */
+/** The entry of a new actor below this one; its pid is not known yet. */
 export const entryOf = (
   local: LocalActor,
   uuid: string,
@@ -43,10 +43,10 @@ export const entryOf = (
   unique: unique ?? false
 })
 
-/** Characters of the longest name, which stands on command lines and in every message about the actor. */
+/** The number of characters of the longest name. Names stand on command lines, and in every message about the actor. */
 const maxNameChars = 1024
 
-/** The reason why this cannot be a name. */
+/** Returns why this string cannot be a name, if it cannot. */
 export const problemOfName = (name: string): string | undefined =>
   name.length > maxNameChars
     ? `its name has ${name.length} characters: names have at most ${maxNameChars}`

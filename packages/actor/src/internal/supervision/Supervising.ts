@@ -1,6 +1,6 @@
 /**
- * A supervisor at work: carries out what `SupervisorMachine` decides. Each incarnation of a child has a Scope of its own;
- * the portals that are handed out read the state of the machine.
+ * A running supervisor: it carries out the actions that `SupervisorMachine` decides. Each incarnation of a child has a
+ * Scope of its own. The portals that are handed out read the state of the machine.
  *
  * @since 0.1.0
  */
@@ -35,11 +35,11 @@ export interface SupervisingOptions {
   readonly context: Context.Context<never>
   readonly policy: Machine.Policy
   readonly backoff: Schedule.Schedule<unknown, ActorExit>
-  /** The waits before a standby whose predecessor ended. Default: `backoff`. */
+  /** The delays before a new standby after one has ended. Default: `backoff`. */
   readonly standbyBackoff?: Schedule.Schedule<unknown, ActorExit> | undefined
   readonly holdMillis: number
   readonly children: ReadonlyArray<ChildPlan>
-  /** The reason with which the actors end when the supervisor is closed. Default: the end of their Layer. */
+  /** The reason that the actors are given when the supervisor is closed. Default: the end of their Layer. */
   readonly closingReason?: string | undefined
 }
 
@@ -47,16 +47,19 @@ type ByHand = (what: "restart" | "stop" | "start") => Effect.Effect<void, ActorE
 
 const operators = new WeakMap<object, ByHand>()
 
-/** Works by hand on the child behind a portal of this process's supervisors. */
+/**
+ * Returns the operations by hand (restart, stop, start) for the child behind a portal, if a supervisor of this process
+ * has it.
+ */
 export const byHandOf = (portal: Portal.Portal<never>): ByHand | undefined => operators.get(portal)
 
 type TakeOver = Extract<Machine.Action, { readonly _tag: "TakeOver" }>
 
-/** The supervisors of portals that follow a role here. */
+/** The supervisors of this process, by the portals of their children. */
 const supervisors = new WeakMap<AnyPortal, Supervising>()
 
 export class Supervising {
-  /** The supervisor whose child a portal leads to, if it is one of this process. */
+  /** Returns the supervisor whose child a portal leads to, if it runs in this process. */
   static of(portal: AnyPortal): Supervising | undefined {
     return supervisors.get(portal)
   }
@@ -64,7 +67,7 @@ export class Supervising {
   private state: Machine.State
   private readonly options: SupervisingOptions
   private readonly roster: Roster
-  /** Called after every step. */
+  /** Callbacks after every step of the supervisor. */
   private readonly lookers = new Set<() => void>()
   private views: ReadonlyMap<string, Machine.View>
   private readonly clock: Clock.Clock
@@ -76,7 +79,7 @@ export class Supervising {
   private waiting: Fiber.Fiber<boolean> | undefined
   private readonly rolls = new Map<number, (exit: Exit.Exit<void, RollFailed>) => void>()
   private rollCount = 0
-  /** The cleanups that failed while all ended. */
+  /** The cleanups that failed while the supervisor ended its children. */
   private readonly unclean: Array<Exit.Exit<never, unknown>> = []
 
   constructor(options: SupervisingOptions) {
@@ -94,17 +97,17 @@ export class Supervising {
     for (const plan of options.children) this.enter(plan)
   }
 
-  /** Starts all children: done when they are up for the first time, or fails with what one of them fails with. */
+  /** Starts all children. It is done when all are up for the first time, or fails with the failure of one of them. */
   readonly begin: Effect.Effect<void, unknown> = Effect.suspend(() => {
     this.options.local.supervisors.add(this)
     this.took(Machine.begin(this.options.policy, this.state))
     return Deferred.await(this.booted)
   })
 
-  /** The reason of the supervisor's end, once nothing of it is left. */
+  /** Waits until all children of the supervisor are gone, and returns why it ended. */
   readonly ended: Effect.Effect<Machine.Why> = Effect.suspend(() => Deferred.await(this.closed))
 
-  /** Stops all children in reverse order. Fails as a finalizer where the cleanup of one failed. */
+  /** Stops all children in reverse order. If the cleanup of a child failed, this fails like a finalizer. */
   readonly close: Effect.Effect<void> = Effect.suspend(() => {
     this.input({ _tag: "Close" })
     return Effect.flatMap(this.ended, () => {
@@ -114,7 +117,7 @@ export class Supervising {
     })
   })
 
-  /** The portals of its Services by their keys, which survive restarts. */
+  /** The portals of the supervisor's Services by their keys. They survive restarts. */
   get context(): Context.Context<never> {
     return this.options.policy.dynamic ? Context.empty() : this.roster.portals
   }
@@ -157,8 +160,8 @@ export class Supervising {
   }
 
   /**
-   * The state and the players of the roles change first, so portals wait or pass before anything is done about it. An action
-   * may wake work that asks for another step: its actions come after those of this one.
+   * The state and the players of the roles change before any action is carried out, so that portals already wait or
+   * pass calls. An action may cause another step. The actions of that step come after those of this one.
    */
   private took([state, actions]: Machine.Step): void {
     const { views } = this
@@ -176,7 +179,7 @@ export class Supervising {
     Members.wake(this.lookers)
   }
 
-  /** The action in execution stays in front until it is done. */
+  /** The action that is being carried out stays at the front until it is done. */
   private executeAll(): void {
     for (let action = this.todo[0]; action !== undefined; action = this.todo[0]) {
       try {
@@ -233,7 +236,7 @@ export class Supervising {
     }
   }
 
-  /** Runs work whose end is an input: not in this step. */
+  /** Runs work in a fiber. Its end is a new input, and never part of this step. */
   private fork<A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> {
     return Effect.runForkWith(this.options.context)(Effect.andThen(Effect.yieldNow, effect))
   }
@@ -244,7 +247,10 @@ export class Supervising {
 
   // ---- children that come and go --------------------------------------------------------------------------------------
 
-  /** Starts one more child. It fails with what its first start fails with, and is none then. */
+  /**
+   * Adds one more child, and starts it. If the first start fails, this fails with the same error, and there is no such
+   * child.
+   */
   add(plan: ChildPlan): Effect.Effect<AnyPortal, unknown> {
     const { key } = plan.spec
     return Effect.suspend(() => {
@@ -260,7 +266,7 @@ export class Supervising {
     })
   }
 
-  /** Ends one child for good, and waits until nothing of it is left. */
+  /** Ends one child for good, and waits until it is gone. */
   removed(key: string, only?: Member): Effect.Effect<void> {
     return Effect.callback((resume) => {
       const member = this.roster.get(key)
@@ -285,7 +291,7 @@ export class Supervising {
     return member
   }
 
-  /** A child has left the list: its name is free before any monitor hears of it. */
+  /** Takes a child out of the list. Its name is free before any monitor hears of its end. */
   private remove(key: string, answer: Exit.Exit<never, unknown>): void {
     const member = this.roster.get(key)!
     this.roster.leave(member)
@@ -295,7 +301,7 @@ export class Supervising {
 
   // ---- stops and restarts by hand -----------------------------------------------------------------------------------
 
-  /** Waits until the change by hand is done, or cannot happen any more. */
+  /** Waits until an operation by hand is done, or can no longer happen. */
   private byHand(key: string, what: "restart" | "stop" | "start", member: Member): Effect.Effect<void, ActorError> {
     return Effect.callback((resume) => {
       const find = () =>
@@ -358,7 +364,7 @@ export class Supervising {
     of: { readonly child: string; readonly incarnation: number },
     { cause }: Exit.Failure<Incarnation, unknown>
   ): void {
-    // A start that is being stopped is cleaned up there.
+    // The fiber that stops an incarnation also cleans up after its interrupted start.
     if (Machine.isStopping(this.state, of.child, of.incarnation)) return
     const exit = exitOfCause(this.options.local, of.child, Exit.failCause(cause))
     this.end(member, running).addObserver(() => {
@@ -412,7 +418,7 @@ export class Supervising {
 
   // ---- rolls and standbys -------------------------------------------------------------------------------------------
 
-  /** Replaces the actors of these children, and waits until those before them are gone. */
+  /** Replaces the actors of these children, and waits until the replaced ones are gone. */
   roll(children: ReadonlyArray<string>, atOnce: number, drainMillis: number): Effect.Effect<void, RollFailed> {
     return Effect.callback((resume) => {
       const id = ++this.rollCount
@@ -427,7 +433,7 @@ export class Supervising {
     })
   }
 
-  /** The keys of the children that are actors, those that come and go among them. */
+  /** The keys of all children that are actors, dynamic ones included. */
   get services(): ReadonlyArray<string> {
     return Array.from(this.roster.portals.mapUnsafe.keys())
   }
@@ -441,7 +447,7 @@ export class Supervising {
     })
   }
 
-  /** A standby that cannot follow is of no use, unless the one in front of it has ended. */
+  /** A standby whose `warm` fails is of no use, unless the actor in front of it has ended. */
   private follow({ child, incarnation }: Extract<Machine.Action, { readonly _tag: "TellStandbyReady" }>): void {
     const member = this.roster.get(child)!
     const { warm } = member.plan

@@ -1,9 +1,9 @@
 /**
- * The incarnations beside the one that plays a role: standbys, the replacements of rolls, and those that are retired.
+ * Incarnations beside the one that plays a role: standbys, the replacements of rolls, and retired ones.
  *
- * A takeover follows from the state alone: an incarnation stands ready behind, and the one in front has died, or is a target
- * of a roll. So a death during a roll, a roll during a restart, and a standby that is still starting need no rules of their
- * own.
+ * A takeover follows from the state alone: an incarnation is ready behind another, and the one in front has died or is
+ * the target of a roll. A death during a roll, a roll during a restart, and a standby that is still starting therefore
+ * need no rules of their own.
  *
  * @since 0.1.0
  */
@@ -29,14 +29,14 @@ const childOf = ({ children }: State, key: string): Child | undefined => childre
 
 // ---- rolls ----------------------------------------------------------------------------------------------------------
 
-/** Nothing is left to replace: its actors are newer, or it has ended for good. */
+/** True when the roll has nothing to replace for this child: its actors are newer, or it has ended for good. */
 const isReplaced = (state: State, { child: key, upTo }: Roll["targets"][number]): boolean => {
   const child = childOf(state, key)
   return child === undefined || child.goal !== "Up" ||
     isLive(child) && isNewer(child, upTo)
 }
 
-/** The roll that replaces a child now, with the newest incarnation that is to go. */
+/** The roll that replaces a child now, with the number of the newest incarnation that is to be replaced. */
 const rollingOf = ({ rolls }: State, key: string): { readonly roll: Roll; readonly upTo: number } | undefined => {
   for (const roll of rolls) {
     const target = roll.targets.slice(0, roll.atOnce).find(({ child }) => child === key)
@@ -45,7 +45,7 @@ const rollingOf = ({ rolls }: State, key: string): { readonly roll: Roll; readon
   return undefined
 }
 
-/** The roll that still has to replace the one that plays the role of this child. */
+/** The roll that still has to replace the incarnation that plays the role of this child. */
 const replacing = (state: State, { incarnation, key }: Child) => {
   const rolling = rollingOf(state, key)
   return rolling !== undefined && incarnation <= rolling.upTo ? rolling : undefined
@@ -76,7 +76,7 @@ export const leaveRoll = (state: State, id: number): State => ({
   rolls: state.rolls.filter((roll) => roll.id !== id)
 })
 
-/** A roll begins no other child after a failure, and ends when those it had begun are replaced. */
+/** Records a failure. The roll then begins no other child, and ends when the children it has begun are replaced. */
 const withFailure = (roll: Roll, failed: NonNullable<Roll["failed"]>): Roll => ({
   ...roll,
   failed: roll.failed ?? failed,
@@ -156,7 +156,10 @@ const failRoll = (state: State, child: Child, { exit }: Extract<Input, { readonl
   }
 }
 
-/** The end of a standby is no death of the child: the one in front of it goes on, and the next standby waits. */
+/**
+ * The end of a standby is no death of the child: the incarnation in front of it goes on, and the next standby waits
+ * before its start.
+ */
 const setBack = (
   { intensity }: Policy,
   state: State,
@@ -193,7 +196,7 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
       return one.status === "Stopping"
         ? [update(state, [key], () => ({ retired: retired.filter((other) => other !== one) })), []]
         : [state, []]
-    // The actor's role is played already: an end while it drains is its end, and no death.
+    // Another incarnation already plays the role. So the end of a draining actor is no death of the child.
     case "Died":
       return one.status === "Draining" ? stop() : [state, []]
     case "Drained": {
@@ -208,7 +211,7 @@ export const retiredTold = (state: State, { key, retired }: Child, input: Told):
 
 // ---- what follows from the state ------------------------------------------------------------------------------------
 
-/** The ready incarnations behind take over where the one in front has died, or is to be replaced. */
+/** Lets ready incarnations take over where the one in front has died, or is to be replaced. */
 export const settleTakeovers = (state: State): Step => {
   if (isOver(state)) return [state, []]
   let settled = state
@@ -221,7 +224,7 @@ export const settleTakeovers = (state: State): Step => {
     if (live && (rolling === undefined || behind.incarnation <= rolling.upTo)) continue
     const drainMillis = live ? rolling!.roll.drainMillis : undefined
     actions.push({ _tag: "TakeOver", child: key, incarnation: behind.incarnation, from: incarnation, drainMillis })
-    // A dead one leaves its resources.
+    // An incarnation that has died still has resources, which its Stop releases.
     if (status === "Up" && !live) actions.push({ _tag: "Stop", child: key, incarnation })
     settled = update(settled, [key], () => ({
       status: "Up",
@@ -236,7 +239,10 @@ export const settleTakeovers = (state: State): Step => {
   return [settled, actions]
 }
 
-/** An incarnation behind must go though its child stays: it has died, has no use any more, or is too old for a roll. */
+/**
+ * True when the incarnation behind must end though its child stays: it has died, is no longer needed, or is too old for
+ * a roll.
+ */
 const isBehindLeaving = (state: State, child: Child): boolean => {
   const { behind, goal, key, standby } = child
   if (behind === undefined) return false
@@ -245,7 +251,7 @@ const isBehindLeaving = (state: State, child: Child): boolean => {
     rolling !== undefined && behind.incarnation <= rolling.upTo
 }
 
-/** The incarnations of a child that must go before others may, or before others may start. */
+/** True for a child with incarnations that must end before others may end or start. */
 export const isLeaving = (state: State) => (child: Child): boolean => {
   const { goal, retired, stale, status } = child
   const ends = goal !== "Up" || isOver(state)
@@ -253,7 +259,7 @@ export const isLeaving = (state: State) => (child: Child): boolean => {
   return !isLive(child) && (isBehindLeaving(state, child) || retired.some(({ status }) => status === "Stopping"))
 }
 
-/** Stops incarnations behind that go though their child stays: at once, for they have no callers. */
+/** Stops incarnations behind whose child stays. They stop at once, because they have no callers. */
 export const settleBehindStops = (state: State): Step => {
   if (isOver(state)) return [state, []]
   const leaving = state.children.filter((child) => isBehindLeaving(state, child) && child.behind?.status !== "Stopping")
@@ -263,7 +269,9 @@ export const settleBehindStops = (state: State): Step => {
   ]
 }
 
-/** Stops the incarnations of a child that go, side by side. An incarnation that drains goes where its child ends. */
+/**
+ * Stops all incarnations of a child that ends, at the same time. A draining incarnation ends together with its child.
+ */
 export const stopAll = (state: State, child: Child): Step => {
   const { behind, goal, incarnation, key, retired, status } = child
   const isPlayer = status === "Up" || status === "Starting"
@@ -288,7 +296,10 @@ export const stopAll = (state: State, child: Child): Step => {
 const stops = (child: string, incarnations: ReadonlyArray<number>): ReadonlyArray<Action> =>
   incarnations.map((incarnation) => ({ _tag: "Stop", child, incarnation }))
 
-/** Standbys and drained incarnations of children that go for another's sake go with them: they use the same. */
+/**
+ * When a child ends because of another one, its standbys and draining incarnations end as well, because they use the
+ * same Services.
+ */
 export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
   const actions = state.children.filter(({ key }) => keys.includes(key)).flatMap(({ key, retired }) =>
     stops(key, retired.filter(({ status }) => status === "Draining").map(({ incarnation }) => incarnation))
@@ -302,11 +313,11 @@ export const leaveWith = (state: State, keys: ReadonlyArray<string>): Step => {
   ]
 }
 
-/** True where another incarnation may stand behind the one that plays the role. */
+/** True where another incarnation may start behind the one that plays the role. */
 const hasPlaceBehind = (child: Child): boolean =>
   child.behind === undefined && isLive(child) && child.goal === "Up" && !child.silent
 
-/** True where one more incarnation has to start behind: as the replacement of a roll, or as a standby. */
+/** True where another incarnation has to start behind: as the replacement of a roll, or as a standby. */
 export const isWanted = (state: State, child: Child): boolean =>
   state.phase._tag === "Running" && hasPlaceBehind(child) &&
   (replacing(state, child) !== undefined || child.standby && (child.setback?.wait ?? "Over") === "Over")

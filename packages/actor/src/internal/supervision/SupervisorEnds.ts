@@ -1,5 +1,5 @@
 /**
- * The ends of a supervisor and its children, as others hear of them.
+ * The ends of a supervisor and its children, as callers and users hear of them.
  *
  * @since 0.1.0
  */
@@ -13,14 +13,14 @@ import { withoutStack } from "../errors/stack.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import type * as Machine from "./SupervisorMachine.ts"
 
-/** The error of a supervisor that gives up. */
+/** Makes the error of a supervisor that gives up. */
 export const gaveUpOf = ({ child, deaths, reason }: Machine.GivenUp, { intensity }: Machine.Policy): GaveUp => {
   const { withinMillis } = intensity
   const exits = deaths.flatMap(({ child, exit }) => exit === undefined ? [] : [{ child, exit }])
   return withoutStack(() => new GaveUp({ child, deaths: deaths.length, withinMillis, exits, reason }))
 }
 
-/** The failure of a supervisor that was never up. */
+/** Makes the failure of a supervisor that was never fully up. */
 export const bootFailureOf = (why: Machine.Why): Exit.Exit<never, unknown> => {
   switch (why._tag) {
     case "NotStarted":
@@ -41,7 +41,7 @@ const endedEarly = (child: string): ActorUnreachable => {
   return withoutStack(() => new ActorUnreachable({ actor: null, target: `"${child}"`, why: "gone", reason }))
 }
 
-/** The end of a rolling restart, for the one who waits for it. */
+/** Makes the result of a rolling restart for its caller. */
 export const rollExitOf = (
   { outcome, replaced }: Extract<Machine.Action, { readonly _tag: "RollEnded" }>
 ): Exit.Exit<void, RollFailed> => {
@@ -53,7 +53,7 @@ export const rollExitOf = (
   return Exit.fail(withoutStack(() => new RollFailed({ child, why, error, replaced })))
 }
 
-/** An end that is told as an Exit, as that of an actor: its first reason, and what failed besides as its cleanup. */
+/** Turns the Exit of a plain Layer into an ActorExit: its first reason, with other failures as its cleanup. */
 export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<void, unknown>): ActorExit => {
   if (Exit.isSuccess(exit)) return { _tag: "Returned", cleanup: [] }
   const [error = new Error("interrupted"), ...others] = exit.cause.reasons.flatMap((reason) =>
@@ -67,7 +67,7 @@ export const exitOfCause = (local: LocalActor, child: string, exit: Exit.Exit<vo
   return { _tag: "Failed", error: boxed, cleanup }
 }
 
-/** Why an incarnation is ended by its supervisor, and by the close of that for which reason. */
+/** Returns the reason with which the supervisor ends an incarnation. */
 export const reasonOf = (
   { children, phase }: Machine.State,
   key: string,
@@ -89,7 +89,7 @@ export const reasonOf = (
   }
 }
 
-/** Why a call has waited in vain, and what comes next. */
+/** Describes, for a call that has waited in vain, why it waited and what comes next. */
 export const progressOf = (
   { backoff, children }: Machine.State,
   key: string,
@@ -107,7 +107,7 @@ export const progressOf = (
   return `${supervisor} is starting it again: ${next}`
 }
 
-/** Why no call begins at a child any more. */
+/** Returns why a child begins no more calls. */
 export const goneReasonOf = ({ phase }: Machine.State, policy: Machine.Policy, supervisor: string): string => {
   if (phase._tag !== "Closing" && phase._tag !== "Closed") return "it has ended for good"
   return phase.why._tag === "GaveUp"

@@ -1,6 +1,6 @@
 /**
- * A supervisor as one value that one pure step changes. The step only marks: a death makes the incarnations of all children
- * that the strategy names stale. `settle` reads the next actions off the state:
+ * The state of a supervisor, as one value that one pure step changes. A step only marks children: a death makes the
+ * incarnations of all children stale that the strategy names. `settle` then derives the next actions from the state:
  *
  *   stale or unwanted, and there  -> stopped, in reverse order, one after the other
  *   all of those down             -> one wait for the backoff
@@ -8,8 +8,9 @@
  *   wanted behind, and not there  -> started, as soon as the one in front serves
  *   ready behind a dead one       -> takes its role over
  *
- * So a death during a restart, the death of a child that is being stopped, a start that fails, a roll, and a close in between
- * need no rules of their own. `decide` holds the one table: what an exit means to a child of which restart type.
+ * A death during a restart, the death of a child that is being stopped, a failed start, a roll, and a close in between
+ * therefore need no rules of their own. `decide` holds the only table: what an exit means to a child of each restart
+ * type.
  *
  * @since 0.1.0
  */
@@ -46,12 +47,15 @@ export const step = (policy: Policy, state: State, input: Input): Step => {
   return [settled, [...actions, ...more]]
 }
 
-/** The first actions of a supervisor. */
+/** Returns the first actions of a new supervisor. */
 export const begin = (policy: Policy, state: State): Step => settle(policy, state)
 
-/** A stop or restart by hand counts as no death, and waits for no backoff. A supervisor that ends is left alone. */
+/**
+ * Stops or restarts a child by hand. It counts as no death, and waits for no backoff. A supervisor that is ending
+ * ignores it.
+ */
 const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "restart" | "stop" | "start"): Step => {
-  // A child that leaves the list is gone for good.
+  // A child that leaves the list cannot be started again.
   if (given.phase._tag !== "Running" || goal === "Removed") return [given, []]
   const state = withoutIdleWait(given)
   const { children } = state
@@ -59,7 +63,7 @@ const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "resta
     const wanted = update(state, [key], () => ({ goal: "Up" }))
     return goingWith(wanted, goingFor(policy.strategy, children, key), key, key)
   }
-  // The child's users cannot go on without it, under any strategy.
+  // The users of the child cannot go on without it, under any strategy.
   const users = affectedBy("dependants", children, key)
   const asked = what === "stop"
     ? update(state, users, ({ goal, status }) => ({ stale: status !== "Down", goal: goal === "Up" ? "Stopped" : goal }))
@@ -71,15 +75,15 @@ const byHand = (policy: Policy, given: State, { goal, key }: Child, what: "resta
   return [asked, []]
 }
 
-/** A takeover may have left a wait due that no start needs. */
+/** Clears a wait that no start needs any more, because a standby has taken over. */
 const withoutIdleWait = (state: State): State =>
   state.backoff === "Due" && state.children.every((child) => isLive(child) || child.goal !== "Up")
     ? { ...state, backoff: "Over" }
     : state
 
 /**
- * Stops incarnations that come back: all but temporary ones, unless it is for their own sake. The one behind `first`
- * succeeds it; those beside the others go with them.
+ * Makes children restart because of another one: all but temporary children. The incarnation behind that of `first`
+ * succeeds it. Those behind the other children end with them.
  */
 const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own?: string): Step => {
   const marked = update(state, keys, ({ goal, key, restart, status }) => ({
@@ -89,7 +93,7 @@ const goingWith = (state: State, keys: ReadonlyArray<string>, first: string, own
   return Behind.leaveWith(marked, keys.filter((key) => key !== first))
 }
 
-/** The child leaves the list as soon as nothing of it is left. */
+/** Marks the child so that it leaves the list as soon as it is gone. */
 const removed = (state: State, { key }: Child): State =>
   update(state, [key], ({ status }) => ({ goal: "Removed", stale: status !== "Down" }))
 
@@ -115,7 +119,7 @@ const change = (policy: Policy, state: State, input: Input): Step => {
   if (input._tag === "StandbyWaited") return [Behind.standbyWaited(state, child, input.ended), []]
   const { behind, incarnation } = child
   if (behind?.incarnation === input.incarnation) return Behind.behindTold(policy, state, child, behind, input)
-  // The other incarnations are retired or gone: their later words are of no interest.
+  // Other incarnations are retired or gone: their later reports do not matter.
   return incarnation === input.incarnation
     ? playerTold(policy, state, child, input)
     : Behind.retiredTold(state, child, input)
@@ -123,7 +127,7 @@ const change = (policy: Policy, state: State, input: Input): Step => {
 
 type Told = Extract<Input, { readonly child: string; readonly incarnation: number }>
 
-/** The incarnation that plays the role tells of itself. */
+/** Handles a report of the incarnation that plays the role. */
 const playerTold = (policy: Policy, state: State, child: Child, input: Told): Step => {
   switch (input._tag) {
     case "Up": {
@@ -144,7 +148,8 @@ const playerTold = (policy: Policy, state: State, child: Child, input: Told): St
     case "StartFailed":
       return child.status === "Starting" ? startFailed(policy, state, child, input) : [state, []]
     case "Died":
-      // A stale one goes for another's sake, or is counted already; one that is being stopped was to die.
+      // A stale incarnation ends because of another child, or is counted already. An incarnation that is being stopped
+      // was meant to die.
       return isLive(child) && !isOver(state) ? died(policy, state, child, input) : [state, []]
     case "Drained":
       return [state, []]
@@ -158,7 +163,8 @@ const startFailed = (
   { cause, exit, now }: Extract<Input, { readonly _tag: "StartFailed" }>
 ): Step => {
   const down = update(state, [child.key], () => ({ status: "Down", stale: false }))
-  // The child was to be stopped, or fails with a child that it uses: the end of that child is on its way, and counts alone.
+  // The child was to be stopped, or fails because a child that it uses has failed. Then only the end of that other
+  // child counts, which is about to be reported.
   if (isOver(state) || child.stale || child.incarnation > 1 && usesSilent(state, child)) return [down, []]
   if (child.incarnation > 1) return died(policy, down, { ...child, status: "Down" }, { exit, now })
   if (state.phase._tag === "Booting") return [closing(down, { _tag: "NotStarted", child: child.key, cause }), []]
@@ -168,7 +174,7 @@ const startFailed = (
   ]
 }
 
-/** The end of a child that was to be up, or a start again that failed. */
+/** The child was to be up and has ended, or its restart has failed. */
 const died = (
   policy: Policy,
   state: State,
@@ -180,7 +186,7 @@ const died = (
   if (decide(child.restart, exit._tag) === "drop") {
     const dropped = drop(policy, dead, child)
     if (isOver(dropped) || state.phase._tag === "Booting" || !isAwaited(state, key)) return [dropped, []]
-    // A child that uses it waits to start: it comes back at once, so its end counts like any other.
+    // A child that uses this one waits to start. So this one comes back at once, and its end counts like any other.
   }
   if (state.phase._tag === "Booting") return [closing(dead, { _tag: "EndedEarly", child: key, exit }), []]
   const { restarts, withinMillis } = policy.intensity
@@ -197,7 +203,7 @@ const died = (
   ]
 }
 
-/** A child that is down and wanted uses it, directly or through others that come back with it. */
+/** True when a child that is down and is to be up uses this one, directly or through others that come back with it. */
 const isAwaited = ({ children }: State, key: string): boolean => {
   const users = affectedBy("dependants", children, key)
   return children.some((child) =>
@@ -205,13 +211,13 @@ const isAwaited = ({ children }: State, key: string): boolean => {
   )
 }
 
-/** Makes room for the exit of one more death. */
+/** Drops exits of older deaths, to make room for that of one more. */
 const lighter = (deaths: ReadonlyArray<Death>): ReadonlyArray<Death> => {
   const oldest = deaths.length - maxExits
   return oldest < 0 ? deaths : deaths.map((death, i) => i === oldest ? { ...death, exit: undefined } : death)
 }
 
-/** No more restarts: all children stop, and the deaths in the window are the reason. */
+/** Gives up: all children stop, and the reason is the deaths in the window. */
 const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
   const { deaths } = state
   const last = { child: deaths.at(-1)!.child, deaths, reason }
@@ -221,10 +227,10 @@ const giveUp = (state: State, reason: GivenUp["reason"]): Step => {
 const due = ({ backoff, isFresh }: State, isFirst: boolean): Pick<State, "backoff" | "isFresh"> =>
   backoff === "Over"
     ? { backoff: "Due", isFresh: isFirst }
-    // A takeover may have left a wait due.
+    // A takeover may have left a wait that no start needs.
     : { backoff, isFresh: isFresh || backoff === "Due" && isFirst }
 
-/** The child has ended for good. Significant children may end the supervisor with them. */
+/** Marks a child as ended for good. If the child is significant, the supervisor may end with it. */
 const drop = (policy: Policy, state: State, { key, significant }: Child): State => {
   const dropped = update(state, [key], () => ({ goal: policy.dynamic ? "Removed" : "Ended" }))
   const all = dropped.children.every((child) => !child.significant || child.goal !== "Up")
@@ -240,7 +246,7 @@ const settle = (policy: Policy, given: State): Step => {
     settleRemovals,
     Behind.settleTakeovers,
     Behind.settleRolls,
-    // The next child of a roll may have a newer one ready already.
+    // For the next child of a roll, a newer incarnation may be ready already.
     Behind.settleTakeovers,
     Behind.settleBehindStops,
     (state) => settleStops(policy, state),
@@ -271,7 +277,7 @@ const settleRemovals = (state: State): Step => {
 
 const settleStops = (policy: Policy, state: State): Step => {
   const leaving = state.children.filter(Behind.isLeaving(state)).reverse()
-  // Children stop one after the other: a user has left before the child that it uses begins to.
+  // Children stop one after the other: the user of a child has ended before that child begins to.
   const next = policy.dynamic ? leaving : leaving.slice(0, 1)
   let stopped = state
   const actions: Array<Action> = []
@@ -298,7 +304,7 @@ const settleStarts = (policy: Policy, state: State): Step => {
   if (isOver(state)) return [state, []]
   const revived = withRevived(state)
   const { children } = revived
-  // The one behind is further: it succeeds as soon as it is ready.
+  // The incarnation behind is further: it takes over as soon as it is ready.
   const down = children.filter(({ behind, goal, status }) => goal === "Up" && status === "Down" && !isUsable(behind))
   if (down.length === 0 || !policy.dynamic && children.some(Behind.isLeaving(revived))) return [revived, []]
   const { backoff, deaths, isFresh } = revived
@@ -312,7 +318,7 @@ const settleStarts = (policy: Policy, state: State): Step => {
       children.some((child) => child.key === used && child.status === "Down" && isUsable(child.behind))
     )
   )
-  // Down and wanted, and the first in order: all that it uses is up.
+  // A child that is down, is to be up, and is the first in order: every child that it uses is up.
   const next = policy.dynamic ? ready : isStarting(revived) ? [] : ready.slice(0, 1)
   const keys = next.map(({ key }) => key)
   const starting = update(revived, keys, ({ started }) => ({
@@ -333,7 +339,10 @@ const settleStarts = (policy: Policy, state: State): Step => {
 
 const isStarting = ({ children }: State): boolean => children.some(({ status }) => status === "Starting")
 
-/** A child that ended for good, or was stopped by hand, is wanted again where one that uses it has to start. */
+/**
+ * Marks a child that ended for good, or was stopped by hand, as wanted again where another child that uses it has to
+ * start.
+ */
 const withRevived = (state: State): State => {
   const starting = state.children.filter((child) =>
     child.goal === "Up" && child.status === "Down" || Behind.isWanted(state, child)

@@ -1,5 +1,5 @@
 /**
- * The events and metrics of the steps of a supervisor.
+ * The events and metrics that the steps of a supervisor cause.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ export interface News {
   readonly counter?: Metric.Counter<number> | undefined
 }
 
-/** The news that an action is, if it is one. `deaths` is their number in the window. */
+/** Returns the event that an action causes, if it causes one. `deaths` is the number of deaths in the window. */
 export const newsOf = (
   action: Action,
   deaths: number,

@@ -1,13 +1,14 @@
 /**
- * The policy of a supervisor, and what follows from it alone: the order of its children, which of them go for the death of
- * one, and what an exit means to a child of which restart type.
+ * The policy of a supervisor and what follows from it alone: the order of its children, which of them restart after a
+ * death, and what an exit means to each restart type.
  *
  * @since 0.1.0
  */
 import type { ActorExit } from "../errors/ActorExit.ts"
 
 /**
- * Which ends of a child are followed by another start: all of them, all but a return and a cancel, or none.
+ * The ends of a child that lead to a restart: all of them (`permanent`), all but a return and a cancel (`transient`),
+ * or none (`temporary`).
  *
  * @category models
  * @since 0.1.0
@@ -15,8 +16,8 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 export type Restart = "permanent" | "transient" | "temporary"
 
 /**
- * Which children are stopped and started for the death of one: the dead one and those that use it, it alone, it and all
- * after it in the order of starts, or all.
+ * The children that restart after the death of one: the dead child and its users, the dead child alone, it and all that
+ * started after it, or all.
  *
  * @category models
  * @since 0.1.0
@@ -24,7 +25,7 @@ export type Restart = "permanent" | "transient" | "temporary"
 export type Strategy = "dependants" | "one-for-one" | "rest-for-one" | "one-for-all"
 
 /**
- * The ends of significant children that end the supervisor in order: none, that of any, or the last of all.
+ * The ends of significant children that end the supervisor in order: none, the end of any, or the end of the last one.
  *
  * @category models
  * @since 0.1.0
@@ -33,11 +34,11 @@ export type AutoShutdown = "never" | "any-significant" | "all-significant"
 
 export interface ChildSpec {
   readonly key: string
-  /** The keys of the children that it calls. */
+  /** The keys of the children that this child calls. */
   readonly uses: ReadonlyArray<string>
   readonly restart: Restart
   readonly significant: boolean
-  /** One more incarnation is kept ready, which takes the role over when this one dies. */
+  /** True when one more incarnation is kept ready, which takes the role over when the first one dies. */
   readonly standby: boolean
 }
 
@@ -45,11 +46,17 @@ export interface Policy {
   readonly strategy: Strategy
   readonly intensity: { readonly restarts: number; readonly withinMillis: number }
   readonly autoShutdown: AutoShutdown
-  /** Children come and go: they start and stop side by side, and leave the list when they end for good. */
+  /**
+   * True when children can be added and removed. They start and stop at the same time, and leave the list when they end
+   * for good.
+   */
   readonly dynamic: boolean
 }
 
-/** Each child after all that it uses, otherwise as they were given. Throws on a cycle, and on a key that is there twice. */
+/**
+ * Sorts children: each comes after all that it uses, otherwise in the given order. Throws on a cycle, and on a key that
+ * occurs twice.
+ */
 export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: ReadonlyArray<C>): ReadonlyArray<C> => {
   const byKey = new Map(specs.map((spec) => [spec.key, spec]))
   const twice = specs.find(({ key }, i) => specs.findIndex((other) => other.key === key) !== i)
@@ -72,7 +79,7 @@ export const ordered = <C extends Pick<ChildSpec, "key" | "uses">>(specs: Readon
   return Array.from(sorted)
 }
 
-/** The children that go when one dies, in order: itself, and those that the strategy names. */
+/** Returns the children that end with the given one, in order: the child itself, and those that the strategy names. */
 export const affectedBy = (
   strategy: Strategy,
   children: ReadonlyArray<Pick<ChildSpec, "key" | "uses">>,
@@ -94,11 +101,14 @@ export const affectedBy = (
   }
 }
 
-/** The children that are stopped and started for the death of one: it alone where a standby takes its role over. */
+/**
+ * Returns the children that restart after the death of one: none but the dead child where a standby takes its role
+ * over.
+ */
 export const goingFor = (strategy: Strategy, children: ReadonlyArray<ChildSpec>, key: string): ReadonlyArray<string> =>
   children.some((child) => child.key === key && child.standby) ? [key] : affectedBy(strategy, children, key)
 
-/** The meaning of an exit for a child: it is started again, or it has ended for good. */
+/** Decides what an exit means for a child: a restart, or the end for good. */
 export const decide = (restart: Restart, exit: ActorExit["_tag"]): "restart" | "drop" => {
   switch (restart) {
     case "permanent":

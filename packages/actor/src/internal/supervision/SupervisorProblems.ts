@@ -1,5 +1,5 @@
 /**
- * Mistakes in children and a policy, found before a supervisor is made of them.
+ * Mistakes in a policy and its children, which are found before a supervisor is made of them.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ const known = {
   restart: ["permanent", "transient", "temporary"]
 } as const
 
-/** A word that programs without types may have written. */
+/** Finds a value that a program without types may have written. */
 const strangerIn = (
   { autoShutdown, strategy }: Policy,
   children: ReadonlyArray<ChildSpec>
@@ -27,7 +27,7 @@ const strangerIn = (
   return `"${word}" is no \`${name}\`: it is one of ${known[name].map((one) => `"${one}"`).join(", ")}`
 }
 
-/** Why these children and this policy make no supervisor, if they do not. */
+/** Returns why this policy and these children make no supervisor, if they do not. */
 export const problemOf = (policy: Policy, children: ReadonlyArray<ChildSpec>): string | undefined => {
   for (const { key, restart, significant, standby } of children) {
     const user = children.find(({ uses }) => uses.includes(key))

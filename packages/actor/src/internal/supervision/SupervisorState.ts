@@ -1,8 +1,9 @@
 /**
- * The state of a supervisor as data: its children with all their incarnations, its rolls, what it hears and what it does.
+ * The state of a supervisor as data: its children with all their incarnations, its rolls, its inputs and its actions.
  *
- * A child has up to three kinds of incarnations. One plays its role, and calls go there. One may stand behind it: a standby,
- * or the replacement of a roll while it starts. Those that have handed the role on are retired, until they are down.
+ * A child has up to three kinds of incarnations. One incarnation plays the child's role, and gets its calls. Another
+ * may stand behind it: a standby, or the starting replacement of a roll. Incarnations that have handed the role on are
+ * retired, until they are down.
  *
  * @since 0.1.0
  */
@@ -17,11 +18,11 @@ export type Status = "Down" | "Starting" | "Up" | "Stopping"
 export interface Behind {
   readonly incarnation: number
   readonly status: "Starting" | "Ready" | "Stopping"
-  /** The incarnation has died, or goes with what it uses. */
+  /** True when the incarnation has died, or ends together with a child that it uses. */
   readonly stale: boolean
-  /** No call can begin at it any more; how it ended is not known yet. */
+  /** True when the incarnation begins no more calls, and its exit is not known yet. */
   readonly silent: boolean
-  /** The time at which it was ready. */
+  /** The time at which the incarnation became ready. */
   readonly readyAt: number
 }
 
@@ -31,25 +32,27 @@ export interface Retired {
   readonly status: "Draining" | "Stopping"
 }
 
-/** The ends of standbys in a row, and the wait before the next one is started. */
+/** The number of ends of standbys in a row, and the wait before the next standby starts. */
 export interface Setback {
   readonly count: number
   readonly exit: ActorExit
-  /** `Ended`: the delays have come to an end, and there is no standby until another incarnation plays the role. */
+  /**
+   * `Ended`: the schedule has no more delays, and the child has no standby until another incarnation plays the role.
+   */
   readonly wait: "Due" | "Waiting" | "Over" | "Ended"
 }
 
 export interface Child extends ChildSpec {
   readonly status: Status
-  /** The number of the start whose incarnation plays the role, or is to. */
+  /** The number of the incarnation that plays the role, or is to play it. */
   readonly incarnation: number
-  /** The number of its starts so far. */
+  /** The number of starts of the child so far. */
   readonly started: number
-  /** The child is to be up, or has ended for good, or was stopped by hand, or is to leave the list. */
+  /** `Up`: the child is to be up. Otherwise it has ended for good, was stopped by hand, or is to leave the list. */
   readonly goal: "Up" | "Ended" | "Stopped" | "Removed"
-  /** The child's incarnation must go: it has died, or it goes with one that has. */
+  /** True when the child's incarnation must end: it has died, or ends together with another one. */
   readonly stale: boolean
-  /** No call can begin at it any more; how it ended is not known yet. */
+  /** True when the child begins no more calls, and its exit is not known yet. */
   readonly silent: boolean
   readonly behind: Behind | undefined
   readonly retired: ReadonlyArray<Retired>
@@ -59,13 +62,16 @@ export interface Child extends ChildSpec {
 /** A rolling restart: it ends when each of its targets is replaced. */
 export interface Roll {
   readonly id: number
-  /** The children that are replaced side by side. */
+  /** The number of children that are replaced at the same time. */
   readonly atOnce: number
   readonly drainMillis: number
-  /** The children that are left, in the order of starts, with the newest incarnation that is to go. */
+  /**
+   * The children that are still to be replaced, in the order of starts, each with the newest incarnation that has to
+   * go.
+   */
   readonly targets: ReadonlyArray<{ readonly child: string; readonly upTo: number }>
   readonly replaced: ReadonlyArray<string>
-  /** Set when a replacement did not start: the roll begins no other. */
+  /** Set when a replacement did not start: the roll then begins no other child. */
   readonly failed: { readonly child: string; readonly exit: ActorExit } | undefined
 }
 
@@ -73,23 +79,23 @@ export interface Roll {
 export type RollOutcome =
   | { readonly _tag: "Done" }
   | { readonly _tag: "NotStarted"; readonly child: string; readonly exit: ActorExit }
-  /** Another roll is at this child. */
+  /** Another roll already replaces this child. */
   | { readonly _tag: "Busy"; readonly child: string }
   | { readonly _tag: "Unknown"; readonly child: string }
   | { readonly _tag: "Closed"; readonly child: string }
 
-/** A death that counts, and when. */
+/** A death that counts, and its time. */
 export interface Death {
   readonly child: string
-  /** Absent in an old one of very many: it holds what its process wrote last. */
+  /** Absent for old deaths when there are very many, because an exit holds the last output of its process. */
   readonly exit: ActorExit | undefined
   readonly at: number
 }
 
-/** Deaths whose exits are kept: a policy may allow any number of them. */
+/** The number of deaths whose exits are kept. A policy may allow any number of deaths. */
 export const maxExits = 100
 
-/** Why the supervisor ends. */
+/** Why a supervisor ends. */
 export type Why =
   | { readonly _tag: "Closed" }
   | { readonly _tag: "AutoShutdown"; readonly child: string }
@@ -97,7 +103,10 @@ export type Why =
   | { readonly _tag: "EndedEarly"; readonly child: string; readonly exit: ActorExit }
   | GivenUp & { readonly _tag: "GaveUp" }
 
-/** The last of the deaths, and why there are no more starts: too many for the window, or no more waits. */
+/**
+ * The child whose death was the last, and why the supervisor starts nothing any more: too many deaths in the window, or
+ * no further delay.
+ */
 export interface GivenUp {
   readonly child: string
   readonly deaths: ReadonlyArray<Death>
@@ -105,7 +114,7 @@ export interface GivenUp {
 }
 
 export type Phase =
-  /** The first start: no portal is out yet. */
+  /** The supervisor starts for the first time, and has handed out no portal yet. */
   | { readonly _tag: "Booting" }
   | { readonly _tag: "Running" }
   | { readonly _tag: "Closing"; readonly why: Why }
@@ -113,13 +122,13 @@ export type Phase =
 
 export interface State {
   readonly phase: Phase
-  /** Sorted: each child comes after all that it uses. */
+  /** The children in order: each comes after all that it uses. */
   readonly children: ReadonlyArray<Child>
-  /** The deaths that count, no older than the window. */
+  /** The deaths that count: none is older than the window. */
   readonly deaths: ReadonlyArray<Death>
-  /** The wait before the next start: every death makes it due, and deaths during the wait share it. */
+  /** The wait before the next start. Every death makes it due, and deaths during the wait share it. */
   readonly backoff: "Due" | "Waiting" | "Over"
-  /** The window held no death when the wait became due: its delays begin anew. */
+  /** True when the window held no death as the wait became due, so that the delays begin anew. */
   readonly isFresh: boolean
   readonly rolls: ReadonlyArray<Roll>
 }
@@ -131,7 +140,7 @@ export type Input =
     readonly child: string
     readonly incarnation: number
     readonly cause: Cause.Cause<unknown>
-    /** The failed start as an end, for the window. */
+    /** The failed start as an exit, which counts in the window. */
     readonly exit: ActorExit
     readonly now: number
   }
@@ -144,12 +153,15 @@ export type Input =
     readonly now: number
   }
   | { readonly _tag: "Stopped"; readonly child: string; readonly incarnation: number }
-  /** The drain of a retired incarnation is over, with the number of calls that were open at the bound, if it told one. */
+  /**
+   * The drain of a retired incarnation is over. `calls` says how many calls were open at the bound, if the incarnation
+   * told it.
+   */
   | { readonly _tag: "Drained"; readonly child: string; readonly incarnation: number; readonly open: number | null }
   | { readonly _tag: "BackoffOver" }
-  /** The delays have come to an end: there is no next attempt. */
+  /** The backoff schedule has no further delay, so there is no next attempt. */
   | { readonly _tag: "BackoffEnded" }
-  /** The wait for the next standby of a child is over, or there is no next one. */
+  /** The wait before a child's next standby is over, or there will be no next one. */
   | { readonly _tag: "StandbyWaited"; readonly child: string; readonly ended: boolean }
   | { readonly _tag: "Close" }
   | {
@@ -159,24 +171,30 @@ export type Input =
     readonly atOnce: number
     readonly drainMillis: number
   }
-  /** The roll's caller has left: what has not taken a role over by now is stopped. */
+  /** The caller of the roll has left: replacements that have not taken over by now are stopped. */
   | { readonly _tag: "RollLeft"; readonly id: number }
-  /** A child of a dynamic supervisor. */
+  /** Adds a child of a dynamic supervisor. */
   | { readonly _tag: "Add"; readonly spec: ChildSpec }
   | { readonly _tag: "Remove"; readonly child: string }
-  /** An action by hand: a restart as for a death that does not count, a stop with all users, or a start with them. */
+  /**
+   * An operation by hand: a restart that does not count as a death, a stop of a child and all its users, or a start
+   * with them.
+   */
   | { readonly _tag: "ByHand"; readonly what: "restart" | "stop" | "start"; readonly child: string }
 
 export type Action =
-  /** An incarnation that starts behind is not listed: it has no name before it takes over. */
+  /**
+   * Starts an incarnation. An incarnation that starts behind another is not listed, and has no name before it takes
+   * over.
+   */
   | { readonly _tag: "Start"; readonly child: string; readonly incarnation: number; readonly isBehind: boolean }
-  /** Ends what there is of an incarnation: a start under way is interrupted, a dead one leaves its resources. */
+  /** Ends an incarnation: interrupts a start that is under way, and releases the resources of one that has died. */
   | { readonly _tag: "Stop"; readonly child: string; readonly incarnation: number }
   | { readonly _tag: "Wait"; readonly isFresh: boolean; readonly exit: ActorExit }
   | { readonly _tag: "WaitStandby"; readonly child: string; readonly isFresh: boolean; readonly exit: ActorExit }
   /**
-   * The role goes over to the incarnation behind, and so does the name in the registry. The one before it, if it lives, is
-   * drained within the bound.
+   * Gives the role to the incarnation behind, together with the name in the registry. The earlier incarnation, if it
+   * lives, is drained within the bound.
    */
   | {
     readonly _tag: "TakeOver"
@@ -185,7 +203,7 @@ export type Action =
     readonly from: number
     readonly drainMillis: number | undefined
   }
-  /** A standby is ready, and may follow the incarnation in front of it. */
+  /** Tells that a standby is ready, and may follow the incarnation in front of it. */
   | { readonly _tag: "TellStandbyReady"; readonly child: string; readonly incarnation: number }
   | {
     readonly _tag: "TellStandbyEnded"
@@ -200,9 +218,9 @@ export type Action =
     readonly outcome: RollOutcome
     readonly replaced: ReadonlyArray<string>
   }
-  /** All children are up for the first time. */
+  /** Tells that all children are up for the first time. */
   | { readonly _tag: "Ready" }
-  /** A death that is followed by starts, with all children that go for it. */
+  /** Tells of a death that leads to restarts, with all the children that restart. */
   | {
     readonly _tag: "TellRestarting"
     readonly death: Death & { readonly exit: ActorExit }
@@ -210,9 +228,9 @@ export type Action =
   }
   | { readonly _tag: "TellRestarted"; readonly child: string; readonly incarnation: number }
   | GivenUp & { readonly _tag: "TellGaveUp" }
-  /** The first start of a dynamic child failed: it is none any more. */
+  /** Tells that the first start of a dynamic child has failed, and that the child does not exist. */
   | { readonly _tag: "Refused"; readonly child: string; readonly cause: Cause.Cause<unknown> }
-  /** A dynamic child is down for good. */
+  /** Tells that a dynamic child has ended for good. */
   | { readonly _tag: "Removed"; readonly child: string }
   | { readonly _tag: "Closed"; readonly why: Why }
 
@@ -242,13 +260,15 @@ export const initial = (specs: ReadonlyArray<ChildSpec>): State => ({
 
 // ---- what others see ------------------------------------------------------------------------------------------------
 
-/** The use of a portal to a child: calls pass, calls wait, calls fail. */
+/** A portal's treatment of calls to a child: it passes them on, lets them wait, or fails them. */
 export type View = "up" | "restarting" | "gone"
 
-/** A portal's view of its child. */
+/** Returns a portal's view of its child. */
 export const view = (policy: Policy, state: State, key: string): View => views(policy, state).get(key) ?? "gone"
 
-/** The views of all portals. A child whose end is not explained yet may come back: it counts as restarting. */
+/**
+ * Returns the views of all portals. A child whose end is not explained yet may come back, so it counts as restarting.
+ */
 export const views = (policy: Policy, state: State): ReadonlyMap<string, View> => {
   const { children } = state
   const dying = children.filter(({ silent, stale }) => silent && !stale)
@@ -263,7 +283,7 @@ export const views = (policy: Policy, state: State): ReadonlyMap<string, View> =
   }))
 }
 
-/** How far a child is, for those who look. */
+/** Returns how far a child is, for snapshots and observers. */
 export const stateOf = (state: State, { goal, incarnation, status }: Child): ChildState => {
   if (status !== "Down") return status
   if (isOver(state)) return "Ended"
@@ -271,17 +291,17 @@ export const stateOf = (state: State, { goal, incarnation, status }: Child): Chi
   return goal === "Stopped" ? "Stopped" : "Ended"
 }
 
-/** The child serves, and nothing speaks against it. */
+/** True when the child serves, and is not about to be stopped. */
 export const isLive = ({ stale, status }: Child): boolean => status === "Up" && !stale
 
-/** True when a child that it uses, at any depth, serves no more, and the exit is not known yet. */
+/** True when a child that this one uses, at any depth, no longer serves and its exit is not known yet. */
 export const usesSilent = ({ children }: State, { key, uses }: Child): boolean =>
   uses.length > 0 &&
   children.some((dying) =>
     dying.silent && dying.key !== key && affectedBy("dependants", children, dying.key).includes(key)
   )
 
-/** The child ends, or has ended. */
+/** True when the supervisor ends, or has ended. */
 export const isOver = ({ phase }: State): boolean => phase._tag === "Closing" || phase._tag === "Closed"
 
 export const update = (
@@ -293,7 +313,7 @@ export const update = (
   children: state.children.map((child) => keys.includes(child.key) ? { ...child, ...patch(child) } : child)
 })
 
-/** The incarnation's process can take the role over as soon as it is ready. */
+/** True when the incarnation's process can take the role over as soon as it is ready. */
 export const isUsable = (behind: Behind | undefined): behind is Behind =>
   behind !== undefined && behind.status !== "Stopping" && !behind.stale
 
@@ -306,7 +326,7 @@ export const isStopping = ({ children }: State, key: string, incarnation: number
       child.retired.some((one) => one.incarnation === incarnation && one.status === "Stopping"))
 }
 
-/** Nothing is left of its incarnations up to this one. */
+/** True when all incarnations of the child up to this number are gone. */
 export const isNewer = ({ behind, incarnation, retired, status }: Child, upTo: number): boolean =>
   (status === "Down" || incarnation > upTo) && (behind === undefined || behind.incarnation > upTo) &&
   retired.every((one) => one.incarnation > upTo)

@@ -1,5 +1,6 @@
 /**
- * A topic in its actor: the handlers over a `Hub`. Messages are bytes here, made once by their publisher.
+ * A topic in its own actor: endpoint handlers over a `Hub`. The topic holds messages as bytes, which their publisher
+ * has encoded once.
  *
  * @since 0.1.0
  */
@@ -17,7 +18,8 @@ const Bytes = Schema.Struct({ key: Schema.String, bytes: Schema.Uint8Array })
 export const publish = endpoint("publish", { payload: { messages: Schema.Array(Bytes) } })
 
 /**
- * The first item has no message: the subscription stands. `dropped` messages were lost before the one of an item.
+ * The first item of a subscription has no message: it says that the subscription is in place. `dropped` counts the
+ * messages that were lost before the message of this item.
  */
 const Item = Schema.Struct({ dropped: Schema.Int, message: Schema.NullOr(Bytes) })
 export type Item = typeof Item.Type
@@ -46,13 +48,15 @@ const itemsOf = ({ dropped, messages }: Taken): readonly [Item, ...ReadonlyArray
   return [{ dropped, message: first }, ...rest.map((message) => ({ dropped: 0, message }))]
 }
 
-/** Bytes that arrive are a view of what was read at once: a small one would keep all of that. */
+/** Copies small messages: a message that arrives is a view of a larger read, which would stay in memory with it. */
 const owned = (message: Message): Message =>
   message.bytes.buffer.byteLength <= 2 * message.bytes.length
     ? message
     : { key: message.key, bytes: new Uint8Array(message.bytes) }
 
-/** The handlers of one topic. `whenDrained` calls back when its actor begins no call any more. */
+/**
+ * Makes the handlers of one topic. `whenDrained` registers a callback for when the topic's actor begins no more calls.
+ */
 export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: () => void) => void) =>
   Effect.sync(() => {
     const hub = new Hub(bounds)
@@ -65,9 +69,9 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
         resume?.()
       }
     }
-    // A successor plays the role by then: the subscribers follow it, and do not hold up the end of this actor.
+    // By then a successor plays the role. Subscribers follow it, and do not hold up the end of this actor.
     whenDrained(() => execute(hub.drain()))
-    /** Tries now, and again when an action names this id, until there is an answer. */
+    /** Attempts an input now, and again whenever an action names this id, until it has an answer. */
     const answered = <A, E>(id: number, attempt: () => Effect.Effect<A, E> | undefined, otherwise = () => {}) =>
       Effect.callback<A, E>((resume) => {
         const look = () => {
@@ -100,7 +104,9 @@ export const handlers = (name: string, bounds: Bounds, whenDrained: (listener: (
             return Effect.fail(new StreamOverrun({ actor: info.id, endpoint: name }))
           })
       )
-    /** Publishes at the first attempt; the second comes when all of it is. */
+    /**
+     * Publishes messages. The first attempt gives them to the hub; the second comes when the hub has taken them all.
+     */
     const published = (messages: ReadonlyArray<Message>) =>
       Effect.suspend(() => {
         const id = ++ids

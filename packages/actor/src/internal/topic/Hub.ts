@@ -1,13 +1,14 @@
 /**
- * The subscribers of a topic and the publishers that wait for them: what each has still to be given, and who goes on.
+ * The subscribers of a topic and its waiting publishers: which messages each subscriber still has to get, and which
+ * publisher may go on.
  *
  * | a subscriber has no room | the message                         | the subscriber                  |
  * | block                    | waits, and later ones of its key too | keeps what it has               |
  * | drop-oldest              | is taken                            | loses its oldest, and is told   |
  * | error                    | is taken                            | is done, and its stream fails   |
  *
- * Messages of one key are taken in the order in which they were published. A message that waits holds up no other key.
- * Every input gives the actions that follow from it, and nothing is called back from in here.
+ * Messages of one key are taken in the order in which they were published. A message that waits for room holds up only
+ * messages of its own key. Every input returns the actions that follow from it. The hub itself calls nothing back.
  *
  * @since 0.1.0
  */
@@ -20,8 +21,8 @@ export interface Message {
 /**
  * The fate of a message for which a subscriber has no room:
  *
- * - `"block"`: its publisher waits, and so do later publishers of that key, until the subscriber has read on
- * - `"drop-oldest"`: the subscriber loses its oldest, and is told how many
+ * - `"block"`: its publisher waits, and so do later publishers of that key, until the subscriber has read enough
+ * - `"drop-oldest"`: the subscriber loses its oldest waiting message, and is told how many it has lost
  * - `"error"`: the stream of the subscriber fails with `StreamOverrun`
  *
  * @category models
@@ -30,9 +31,9 @@ export interface Message {
 export type Overflow = "block" | "drop-oldest" | "error"
 
 export interface Bounds {
-  /** The most messages that wait for one subscriber. */
+  /** The largest number of messages that may wait for one subscriber. */
   readonly buffer: number
-  /** Messages kept for those who come later. */
+  /** The number of messages that are kept for later subscribers. */
   readonly replay: number
 }
 
@@ -40,7 +41,7 @@ export type Action =
   | { readonly _tag: "Published"; readonly id: number }
   | { readonly _tag: "Wake"; readonly id: number }
 
-/** The part of a subscriber's messages that is handed over next, and how many it has lost before them. */
+/** Messages that a subscriber is given at once, and the number of messages that it lost before them. */
 export interface Taken {
   readonly dropped: number
   readonly messages: ReadonlyArray<Message>
@@ -50,7 +51,10 @@ interface Subscriber {
   readonly id: number
   readonly keys: ReadonlySet<string> | undefined
   readonly overflow: Overflow
-  /** Messages published before the subscriber came, and still to be given: they take no room of later ones. */
+  /**
+   * Messages that were published before the subscriber came and are still to be delivered. They do not count against
+   * the room for later ones.
+   */
   replayed: Array<Message>
   queue: Array<Message>
   bytes: number
@@ -64,10 +68,12 @@ interface Publisher {
   next: number
 }
 
-/** The most bytes that wait for one subscriber, or are kept for later ones; one message always fits. */
+/**
+ * The largest number of bytes that wait for one subscriber, or are kept for later ones. A single message always fits.
+ */
 export const maxHeldBytes = 8 * 1024 * 1024
 
-/** Messages handed over at once. */
+/** The number of messages that are handed over at once. */
 export const maxTaken = 64
 
 export class Hub {
@@ -95,7 +101,7 @@ export class Hub {
     return actions
   }
 
-  /** A publisher waits no longer: what was taken of its messages stays. */
+  /** Takes out a publisher that no longer waits. Its messages that were already taken stay. */
   withdraw(id: number): ReadonlyArray<Action> {
     const actions: Array<Action> = []
     this.waiting = this.waiting.filter((publisher) => publisher.id !== id)
@@ -103,7 +109,7 @@ export class Hub {
     return actions
   }
 
-  /** Adds a subscriber, which is first given the last kept messages. */
+  /** Adds a subscriber, which first gets the last kept messages. */
   subscribe(id: number, keys: ReadonlyArray<string> | null, overflow: Overflow, replay: number): void {
     const wanted = keys === null ? undefined : new Set(keys)
     const subscriber: Subscriber = {
@@ -131,15 +137,15 @@ export class Hub {
     return actions
   }
 
-  /** Nothing more is published but what waits already: a subscriber is over when it has been given all of it. */
+  /** Begins to drain: only messages that wait already are published. A subscriber ends when it has got all of them. */
   drain(): ReadonlyArray<Action> {
     this.isDraining = true
     return this.wakeAll()
   }
 
   /**
-   * Hands over what a subscriber has still to be given; `"overrun"` where it was too slow for its policy, and `"over"` where
-   * nothing more comes.
+   * Returns the next messages for a subscriber: `"overrun"` where it was too slow for its policy, `"over"` where no
+   * more will come.
    */
   take(id: number): readonly [Taken | "overrun" | "over" | undefined, ReadonlyArray<Action>] {
     const subscriber = this.subscribers.get(id)
@@ -185,8 +191,8 @@ export class Hub {
   }
 
   /**
-   * Takes all that may be taken of what waits, in the order in which it came. No subscriber gets room on the way: a key that is
-   * held at one publisher is held at all that come later.
+   * Takes as many of the waiting messages as have room, in the order in which they came. No subscriber gets new room
+   * meanwhile. So once a key waits at one publisher, it also waits at all later ones.
    */
   private goOn(actions: Array<Action>): void {
     if (this.waiting.length === 0) return
