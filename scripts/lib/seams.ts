@@ -4,16 +4,24 @@
  */
 import type { Call } from "./source.ts"
 
-/** The one file that reaches for the event loop. */
-const exempt: ReadonlySet<string> = new Set(["actor/internal/settings/Turn.ts"])
+/** The files that reach for the event loop, and for the loggers of the program. */
+const exempt: ReadonlySet<string> = new Set(["actor/internal/settings/Turn.ts", "actor/internal/settings/Log.ts"])
 
-/** Packages that hold to the rule. */
+/** Packages that hold to the rules, and those of platforms, which hold to the ones that say so. */
 const bound: ReadonlySet<string> = new Set(["protocol", "actor"])
+const platforms: ReadonlySet<string> = new Set(["node"])
 
 const turn = "take a turn of the process: Turn.later or Turn.rest"
 const clock = "take the Clock of the context: monotonicMillis, or Clock.currentTimeMillis"
 
-const forbidden: ReadonlyArray<{ readonly callee: RegExp; readonly instead: string; readonly bare?: boolean }> = [
+const forbidden: ReadonlyArray<
+  { readonly callee: RegExp; readonly instead: string; readonly bare?: boolean; readonly platforms?: boolean }
+> = [
+  {
+    callee: /^Effect\.log(WithLevel|Fatal|Error|Warning|Info|Debug|Trace)?$/,
+    platforms: true,
+    instead: "log it by settings/Log, or ActorProcess: a logger of the program may throw"
+  },
   { callee: /^Promise\.resolve$/, bare: true, instead: turn },
   { callee: /^(globalThis\.)?(queueMicrotask|setImmediate|setTimeout|setInterval)$/, instead: turn },
   { callee: /^(globalThis\.)?process\.nextTick$/, instead: turn },
@@ -29,9 +37,11 @@ const forbidden: ReadonlyArray<{ readonly callee: RegExp; readonly instead: stri
 
 /** The calls of one file that reach around its context, one line each. */
 export const problems = (pack: string, path: string, calls: ReadonlyArray<Call>): ReadonlyArray<string> => {
-  if (!bound.has(pack) || exempt.has(`${pack}/${path}`)) return []
+  if (!bound.has(pack) && !platforms.has(pack) || exempt.has(`${pack}/${path}`)) return []
   return calls.flatMap(({ args, callee, line }) => {
-    const rule = forbidden.find(({ bare, callee: pattern }) => pattern.test(callee) && (bare !== true || args === 0))
+    const rule = forbidden.find((rule) =>
+      rule.callee.test(callee) && (rule.bare !== true || args === 0) && (bound.has(pack) || rule.platforms === true)
+    )
     return rule === undefined ? [] : [`:${line} calls ${callee}: ${rule.instead}`]
   })
 }

@@ -36,6 +36,7 @@ import { endAsOwner, endWithScope, portalOf, withCleanupFailures } from "./inter
 import type * as Portal from "./internal/portal/Portal.ts"
 import { duplicate } from "./internal/process/BuildHandlers.ts"
 import { type ActorInfo, ActorRuntime } from "./internal/settings/ActorRuntime.ts"
+import { logError } from "./internal/settings/Log.ts"
 import { monotonicMillis } from "./internal/settings/Timeouts.ts"
 import type { SpawnOptions } from "./internal/spawn/Spawner.ts"
 import type { ChildActor } from "./internal/supervision/ChildActor.ts"
@@ -202,7 +203,7 @@ export const startScoped: {
           const exit = yield* child.wait
           const unseen = (exit._tag === "Lost" || exit._tag === "Failed") && !looked && !child.isHandled &&
             !channel.lossWasDelivered
-          if (unseen) yield* Effect.logError(exit.error.message)
+          if (unseen) yield* logError(exit.error.message)
           yield* endWithScope(local, child, "scope closed")(closing)
         })
       )

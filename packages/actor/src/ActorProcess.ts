@@ -28,6 +28,7 @@ export {
   takeOwnArguments
 } from "./internal/settings/Definitions.ts"
 export type { DefinitionKind, DefinitionName } from "./internal/settings/Definitions.ts"
+export { logError, logInfo, logWarning } from "./internal/settings/Log.ts"
 export { Waiters } from "./internal/settings/Waiters.ts"
 export type { GroupGuard } from "./internal/spawn/GroupGuard.ts"
 export type { Exposed, PlatformSpec } from "./internal/spawn/SpawnSpec.ts"

@@ -4,4 +4,4 @@
  *
  * @since 0.1.0
  */
-export { eventLoop, Turn } from "./internal/settings/Turn.ts"
+export { eventLoop, Turn, type Wire } from "./internal/settings/Turn.ts"

@@ -9,7 +9,7 @@ import * as References from "effect/References"
 import { isPrime } from "./fixtures/prime.ts"
 import { costly, countdown, deepTalk, lastWords, lateBelow, shout, show, shown, talk } from "./fixtures/talking.ts"
 import { inMemory } from "./support/InMemory.ts"
-import { captureLogs, type Line } from "./support/Logs.ts"
+import { captureLogs, type Line, withThrowing } from "./support/Logs.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 
 /** Runs a program whose root has a logger that remembers. */
@@ -32,6 +32,20 @@ describe("logs of an actor reach the root's loggers", () => {
       const { lines } = yield* logged(Actor.runInActor(talk(), { name: "frank" }))
       assert.deepStrictEqual(lines.map(text), ["Info info", "Warn warn", "Error error", "Fatal fatal"])
       for (const { annotations } of lines) assert.match(String(annotations["actor"]), /^frank@\d+$/)
+    }))
+
+  it.effect("G255: logs of an actor reach the root's loggers though one of them throws, which loses its own lines alone", () =>
+    Effect.gen(function*() {
+      const logs = captureLogs()
+      const frank = Effect.flatMap(
+        Actor.startScoped("frank", { expose: [talk, countdown] }),
+        (portal) => Effect.andThen(portal.run(talk()), portal.run(countdown({ n: 3 })))
+      )
+      yield* Effect.scoped(frank).pipe(inMemory, Effect.provide(withThrowing(logs)))
+      assert.deepStrictEqual(
+        logs.lines.map(text),
+        ["Info info", "Warn warn", "Error error", "Fatal fatal", "Info line 1", "Info line 2", "Info line 3"]
+      )
     }))
 
   it.effect("an actor starts with the log level of who starts it", () =>

@@ -8,7 +8,7 @@ import { idle } from "./fixtures/failing.ts"
 import { hang, isPrime } from "./fixtures/prime.ts"
 import { inMemory } from "./support/InMemory.ts"
 import * as Journal from "./support/Journal.ts"
-import { captureLogs } from "./support/Logs.ts"
+import { captureLogs, withThrowing } from "./support/Logs.ts"
 import * as Puppets from "./support/Puppets.ts"
 import { drained, pass, settle } from "./support/Time.ts"
 
@@ -69,6 +69,21 @@ describe("an actor in a plain Scope", () => {
       assert.deepStrictEqual(logs.lines.map(({ level, message }) => [level, message]), [
         ["Error", ["frank@1 is lost: its process was killed by SIGSEGV"]]
       ])
+    }).pipe(drained, Effect.provide(theatre.layer))
+  })
+
+  it.effect("G255: a death that was not read fails no Scope, where a logger throws at the line about it", () => {
+    const theatre = Puppets.make()
+    return Effect.gen(function*() {
+      const logs = captureLogs()
+      const answer = yield* Effect.scoped(Effect.gen(function*() {
+        yield* Actor.startScoped("frank", { expose: [hang] })
+        theatre.puppet("frank").die({ signal: "SIGSEGV" })
+        yield* settle
+        return "unharmed"
+      })).pipe(Effect.provide(withThrowing(logs)))
+      assert.strictEqual(answer, "unharmed")
+      assert.deepStrictEqual(logs.lines.map(({ level }) => level), ["Error"])
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 

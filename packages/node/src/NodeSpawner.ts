@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { optional } from "@furrow/actor/ActorProcess"
+import { logWarning, optional } from "@furrow/actor/ActorProcess"
 import { type OptionalLayer, RuntimeLayerError } from "@furrow/actor/ActorRuntime"
 import { type NativeControl, type Output, Spawner } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
@@ -67,7 +67,7 @@ const native = (
     for (const folder of residue) guard.folder(folder)
     yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
     const mode = sparesMode(wantedSpares, process.env)
-    for (const line of [warning, mode.warning]) if (line !== undefined) yield* Effect.logWarning(line)
+    for (const line of [warning, mode.warning]) if (line !== undefined) yield* logWarning(line)
     const settings = { script, preload, stdout, stderr }
     const spares = mode.spares === "off" ? undefined : new SpareProcesses(guard, living)
     if (spares !== undefined) yield* Effect.addFinalizer(() => spares.close)

@@ -10,7 +10,7 @@
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import { ActorLost, RemoteActorError } from "@furrow/actor/ActorError"
-import { Escalation, guardOf, withoutStack } from "@furrow/actor/ActorProcess"
+import { Escalation, guardOf, logError, withoutStack } from "@furrow/actor/ActorProcess"
 import { ActorRuntime } from "@furrow/actor/ActorRuntime"
 import type { ActorExit } from "@furrow/actor/Portal"
 import { Timeouts } from "@furrow/actor/Timeouts"
@@ -346,7 +346,7 @@ const watch = (program: Program) =>
     const exit = end._tag === "Failed" || end._tag === "Lost" ? Exit.fail(end.error) : Exit.void
     if (escalate !== undefined) return escalate(exit)
     if (Exit.isFailure(exit)) {
-      yield* Effect.logError(`the Layer of the program "${program.name}" has lost it`, exit.cause)
+      yield* logError(`the Layer of the program "${program.name}" has lost it`, exit.cause)
     }
   })
 

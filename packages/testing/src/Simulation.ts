@@ -25,11 +25,21 @@ import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { Kernel, type Temper } from "./internal/simulation/Kernel.ts"
-import { type Faults, type Happening, Machine } from "./internal/simulation/Machine.ts"
+import { type Direction, type Faults, type Happening, Machine } from "./internal/simulation/Machine.ts"
 import { contextOf } from "./internal/simulation/Outside.ts"
 import type { Next } from "./internal/simulation/Seed.ts"
 
-export type { Faults, Happening } from "./internal/simulation/Machine.ts"
+export type { Direction, Faults, Happening } from "./internal/simulation/Machine.ts"
+
+/**
+ * The connection of an actor that a fault befalls, by the actor at its other end. Default: that to its parent.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Peer {
+  readonly peer?: string | undefined
+}
 
 /**
  * The machine that a simulated program runs on, for what no program can do to itself. An actor is meant by its name: the
@@ -58,8 +68,23 @@ export class World extends Context.Service<World, {
   /** Lets an actor stand still, for a while or until `continue`: it hears of nothing, and no time passes for it. */
   readonly stop: (actor: string, duration?: Duration.Input) => Effect.Effect<void>
   readonly continue: (actor: string) => Effect.Effect<void>
-  /** Cuts the connection between an actor and its parent. */
-  readonly cut: (actor: string) => Effect.Effect<void>
+  /**
+   * Cuts the connection between an actor and its parent, or another peer. A cut in one direction is seen by its reader only,
+   * and what its writer says is lost. `afterBytes` is how many bytes still pass, in each direction that is cut. Default: 0.
+   */
+  readonly cut: (
+    actor: string,
+    options?: Peer & { readonly direction?: Direction | undefined; readonly afterBytes?: number | undefined }
+  ) => Effect.Effect<void>
+  /**
+   * Holds the connection between an actor and its parent, or another peer, for a while or until `release`: nothing arrives and
+   * nothing is lost, in either direction, and new connections of the two are held too. The death of either one ends it.
+   */
+  readonly hold: (
+    actor: string,
+    options?: Peer & { readonly duration?: Duration.Input | undefined }
+  ) => Effect.Effect<void>
+  readonly release: (actor: string, options?: Peer) => Effect.Effect<void>
   /** Sets the wall clock of an actor forward or, by a negative number, back. */
   readonly setClock: (actor: string, millis: number) => Effect.Effect<void>
   /** The names of the processes that live, in the order of their starts. */
@@ -80,6 +105,8 @@ export interface Options {
   readonly faults?: Faults | undefined
   /** The root: `MemoryActor.layer`. */
   readonly root?: MemoryActor.Options | undefined
+  /** Loggers beside that of the history, before it: sinks of the program's own, that may throw. Default: none. */
+  readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>> | undefined
   /**
    * Choices, each range from its first to the one before its second number, that the seed does not make: the fiber that ran
    * last goes on, and no bytes are late. Default: none.
@@ -104,7 +131,7 @@ export interface Run<A = unknown, E = unknown> {
   readonly history: ReadonlyArray<Happening>
   /** Actors that still lived when everything was over. */
   readonly left: ReadonlyArray<string>
-  /** Actors that were killed, stopped or cut off, by chance or by the program. */
+  /** Actors that were killed, stopped, held or cut off, by chance or by the program. */
   readonly hurt: ReadonlyArray<string>
   /** The length of the run, in virtual milliseconds and in choices. */
   readonly millis: number
@@ -122,6 +149,10 @@ const temperOf = ({ late, preempt }: Faults) => (next: Next): Temper => {
   return { ...chosen, preempt: preempt ?? chosen.preempt, delay: late ?? chosen.delay }
 }
 
+/** None means for ever. */
+const millisOf = (duration: Duration.Input | undefined): number =>
+  duration === undefined ? Infinity : Duration.toMillis(duration)
+
 const worldOf = (kernel: Kernel, machine: Machine): World["Service"] => ({
   note: (text) =>
     Effect.withFiber((fiber) => {
@@ -130,12 +161,13 @@ const worldOf = (kernel: Kernel, machine: Machine): World["Service"] => ({
     }),
   kill: (actor) => Effect.sync(() => machine.kill(machine.find(actor))),
   terminate: (actor) => Effect.sync(() => machine.terminate(machine.find(actor))),
-  stop: (actor, duration) =>
-    Effect.sync(() =>
-      machine.stop(machine.find(actor), duration === undefined ? Infinity : Duration.toMillis(duration))
-    ),
+  stop: (actor, duration) => Effect.sync(() => machine.stop(machine.find(actor), millisOf(duration))),
   continue: (actor) => Effect.sync(() => machine.continue(machine.find(actor))),
-  cut: (actor) => Effect.sync(() => machine.cut(machine.find(actor))),
+  cut: (actor, { afterBytes, direction, peer } = {}) =>
+    Effect.sync(() => machine.cut(...machine.ends(actor, peer), direction, afterBytes)),
+  hold: (actor, { duration, peer } = {}) =>
+    Effect.sync(() => machine.hold(...machine.ends(actor, peer), millisOf(duration))),
+  release: (actor, { peer } = {}) => Effect.sync(() => machine.release(...machine.ends(actor, peer))),
   setClock: (actor, millis) => Effect.sync(() => machine.setClock(machine.find(actor), millis)),
   alive: Effect.sync(() => machine.alive.map(({ name }) => name)),
   now: Effect.sync(() => kernel.now)
@@ -172,7 +204,7 @@ export const run = <A, E, R>(
 
 const simulate = async <A, E, R>(
   program: Effect.Effect<A, E, R>,
-  { calm = [], faults = {}, maxChoices = defaultMaxChoices, root: rootOptions = {}, seed }: Options,
+  { calm = [], faults = {}, loggers = [], maxChoices = defaultMaxChoices, root: rootOptions = {}, seed }: Options,
   around: Context.Context<never>,
   signal: AbortSignal
 ): Promise<Run<A, E>> => {
@@ -182,8 +214,8 @@ const simulate = async <A, E, R>(
   const root = kernel.start(rootOptions.name ?? "root", undefined)
   const context = Context.mergeAll(
     Context.omit(Tracer.ParentSpan, Scope.Scope)(around) as Context.Context<never>,
-    contextOf(kernel, root, machine.started),
-    Context.make(Logger.CurrentLoggers, new Set([loggerOf(kernel, machine)])),
+    contextOf(kernel, root, machine),
+    Context.make(Logger.CurrentLoggers, new Set([...loggers, loggerOf(kernel, machine)])),
     Context.make(World, worldOf(kernel, machine))
   )
   const whole = Effect.scoped(program as Effect.Effect<A, E, never>).pipe(

@@ -4,9 +4,10 @@ import * as Simulation from "@furrow/testing/Simulation"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { echo, finalized, hang, later, nest, promised, Tickets } from "./fixtures/simulated.ts"
+import * as Logger from "effect/Logger"
+import { echo, finalized, hang, later, nest, promised, reach, say, Tickets } from "./fixtures/simulated.ts"
 
-const exposed = [echo, hang, nest, later, promised] as const
+const exposed = [echo, hang, nest, later, promised, reach, say] as const
 const started = (name: string) => Actor.startScoped(name, { expose: exposed })
 
 const three = Effect.gen(function*() {
@@ -149,6 +150,130 @@ describe("A simulation", () => {
       assert.deepStrictEqual(run.left, [])
     }))
 
+  it.live("G256: a held connection loses nothing: calls are answered when it is released, both ways in order", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const world = yield* Simulation.World
+        const a = yield* started("a")
+        yield* world.hold("a")
+        const call = yield* Effect.forkChild(Effect.all([1, 2].map((n) => a.run(echo({ n }))), { concurrency: 2 }))
+        yield* Effect.sleep("3 seconds")
+        const early = call.pollUnsafe()
+        yield* world.release("a")
+        const answers = yield* Fiber.join(call)
+        const before = yield* world.now
+        yield* world.hold("a", { duration: "2 seconds" })
+        return [early, answers, yield* a.run(echo({ n: 3 })), (yield* world.now) - before >= 1_990]
+      })
+      for (const seed of seeds) {
+        const run = yield* Simulation.run(program, { seed })
+        assert.deepStrictEqual(valueOf(run), [undefined, [1, 2], 3, true])
+        assert.deepStrictEqual([run.left, run.hurt], [[], ["a"]])
+      }
+    }))
+
+  it.live("G256: a held connection keeps no owner from ending its actor, and a death ends the hold", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const world = yield* Simulation.World
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* started("a")
+          yield* world.hold("a")
+        }))
+        return yield* world.now
+      })
+      for (const seed of seeds) {
+        const run = yield* Simulation.run(program, { seed })
+        assert.isBelow(valueOf(run), 8_000)
+        assert.deepStrictEqual([run.end, run.left], ["done", []])
+      }
+    }))
+
+  it.live("G256: a connection that is cut in one direction loses the actor, whichever side hears of it first", () =>
+    Effect.gen(function*() {
+      for (const direction of ["incoming", "outgoing"] as const) {
+        const program = Effect.gen(function*() {
+          const world = yield* Simulation.World
+          const a = yield* started("a")
+          const call = yield* Effect.forkChild(Effect.exit(a.run(hang({ name: "a" }))))
+          yield* Effect.sleep(100)
+          yield* world.cut("a", { direction })
+          return Simulation.how(yield* Fiber.join(call))
+        })
+        for (const seed of seeds) {
+          const run = yield* Simulation.run(program, { seed })
+          assert.strictEqual(valueOf(run), direction === "outgoing" ? "Fail ActorLost" : valueOf(run))
+          assert.deepStrictEqual([run.end, run.left, run.hurt], ["done", [], ["a"]])
+        }
+      }
+    }))
+
+  it.live("G256: a connection that is cut behind some bytes passes these, and no more", () =>
+    Effect.gen(function*() {
+      const heardBehind = (afterBytes: number) =>
+        Effect.gen(function*() {
+          const world = yield* Simulation.World
+          const a = yield* started("a")
+          yield* a.run(echo({ n: 0 }))
+          yield* world.cut("a", { direction: "outgoing", afterBytes })
+          let heard = 0
+          const calls = Effect.forever(Effect.map(a.run(echo({ n: 1 })), () => void heard++))
+          const exit = yield* Effect.exit(calls)
+          return [Simulation.how(exit), heard] as const
+        })
+      const counts: Array<number> = []
+      for (const afterBytes of [1, 100, 1_000]) {
+        const run = yield* Simulation.run(heardBehind(afterBytes), { seed: 1 })
+        const [how, heard] = valueOf(run)
+        assert.strictEqual(how, "Fail ActorLost")
+        counts.push(heard)
+      }
+      assert.strictEqual(counts[0], 0)
+      assert.isAbove(counts[1]!, 0)
+      assert.isAbove(counts[2]!, counts[1]! * 5)
+    }))
+
+  it.live("G256: the connection of two peers is held and cut, and those to their parent are not", () =>
+    Effect.gen(function*() {
+      const program = Effect.gen(function*() {
+        const world = yield* Simulation.World
+        const [a, b] = yield* Effect.all([started("a"), started("b")], { concurrency: 2 })
+        const over = a.run(reach({ whom: b.ref, n: 4 }))
+        const first = yield* over
+        yield* world.hold("a", { peer: "b", duration: "1 second" })
+        const before = yield* world.now
+        const [own, second] = yield* Effect.all([
+          Effect.andThen(a.run(echo({ n: 5 })), Effect.map(world.now, (now) => now - before < 900)),
+          Effect.andThen(over, Effect.map(world.now, (now) => now - before >= 990))
+        ], { concurrency: 2 })
+        yield* world.cut("a", { peer: "nobody" })
+        yield* world.cut("b", { peer: "a", direction: "incoming" })
+        yield* Effect.sleep(100)
+        return [first, own, second, yield* over, yield* b.run(echo({ n: 6 }))]
+      })
+      for (const seed of seeds) {
+        const run = yield* Simulation.run(program, { seed })
+        assert.deepStrictEqual(valueOf(run), [4, true, true, 4, 6])
+        assert.deepStrictEqual(run.left, [])
+      }
+    }))
+
+  it.live("a simulation has loggers of the program beside its history, which loses nothing where they throw", () =>
+    Effect.gen(function*() {
+      let thrown = 0
+      const throwing = Logger.make<unknown, void>(() => {
+        thrown++
+        throw new Error("disk full")
+      })
+      const program = Effect.flatMap(started("a"), (a) => a.run(say({ lines: 3 })))
+      const run = yield* Simulation.run(program, { seed: 1, loggers: [throwing] })
+      assert.strictEqual(thrown, 3)
+      assert.deepStrictEqual(
+        run.history.flatMap(({ text }) => text.startsWith("logs") ? [text] : []),
+        ["logs Info: line 1", "logs Info: line 2", "logs Info: line 3"]
+      )
+    }))
+
   it.live("G201: a simulation finds a hang at once, and a program that never ends by its choices", () =>
     Effect.gen(function*() {
       const stuck = yield* Simulation.run(Effect.flatMap(started("a"), (a) => a.run(hang({ name: "a" }))), { seed: 3 })
@@ -196,6 +321,25 @@ describe("A simulation", () => {
       const again = yield* Simulation.run(program, { seed: found.seed })
       assert.strictEqual(again.fingerprint, found.run.fingerprint)
       assert.deepStrictEqual(check(again), found.problems)
+    }))
+
+  it.live("a simulation holds and severs connections by chance, and leaves no actor", () =>
+    Effect.gen(function*() {
+      const runs = yield* Effect.forEach(seeds, (seed) =>
+        Simulation.run(Effect.exit(Effect.andThen(three, Effect.sleep("1 second"))), {
+          seed,
+          faults: { hold: 0.4, sever: 0.4 }
+        }))
+      const said = runs.flatMap(({ history }) =>
+        history.map(({ text }) =>
+          text
+        )
+      )
+      for (const fault of ["is held off from root for", "hears no more of root", "is heard no more by root"]) {
+        assert.isTrue(said.some((text) => text.startsWith(fault)), fault)
+      }
+      assert.isTrue(said.some((text) => /behind \d+ more bytes/.test(text)))
+      assert.deepStrictEqual(runs.flatMap((run) => Simulation.problems(run)), [])
     }))
 
   it.live("a simulation faults by chance befall some actors under some seeds", () =>

@@ -17,5 +17,13 @@ export const captureLogs = () => {
     const annotations = fiber.getRef(References.CurrentLogAnnotations)
     lines.push({ level: logLevel, message, annotations, millis: date.getTime() })
   })
-  return { lines: lines as ReadonlyArray<Line>, layer: Logger.layer([logger]) }
+  return { logger, lines: lines as ReadonlyArray<Line>, layer: Logger.layer([logger]) }
+}
+
+/** The same behind a logger that throws at every line. */
+export const withThrowing = ({ logger }: ReturnType<typeof captureLogs>) => {
+  const throwing = Logger.make<unknown, void>(() => {
+    throw new Error("disk full")
+  })
+  return Logger.layer([throwing, logger])
 }

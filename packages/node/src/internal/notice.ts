@@ -2,6 +2,7 @@
  * One line of a root whose actors cannot use the bundle of the runtime: they start several times slower than they need to,
  * and nothing else would say why.
  */
+import { logWarning } from "@furrow/actor/ActorProcess"
 import * as Effect from "effect/Effect"
 
 /** The reason, where there is a bundle that may not be used. */
@@ -18,7 +19,7 @@ export const noticing = <Request, A, E>(
 ): (request: Request) => Effect.Effect<A, E> => {
   const look = Effect.flatMap(
     Effect.promise(() => reason().catch(() => undefined)),
-    (found) => found === undefined ? Effect.void : Effect.logWarning(line(found))
+    (found) => found === undefined ? Effect.void : logWarning(line(found))
   )
   let hasLooked = false
   return (request) =>

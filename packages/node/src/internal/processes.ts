@@ -8,7 +8,16 @@
  * @since 0.1.0
  */
 import { formatActor, SpawnFailed } from "@furrow/actor/ActorError"
-import { actorAnnotation, fileOf, type GroupGuard, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
+import {
+  actorAnnotation,
+  fileOf,
+  type GroupGuard,
+  logError,
+  logInfo,
+  logWarning,
+  Waiters,
+  withoutStack
+} from "@furrow/actor/ActorProcess"
 import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
@@ -88,12 +97,12 @@ class NodeProcess implements ProcessHandle {
     const source = this.child[stream]
     if (source === null) return () => {}
     const { log, outputs } = this.around
-    const write = stream === "stdout" ? Effect.logInfo : Effect.logWarning
+    const write = stream === "stdout" ? logInfo : logWarning
     return open(source as Readable, outputs[stream], {
       tail: stream === "stderr" ? this.tail : undefined,
       line: (text) => log(Effect.annotateLogs(write(text), { [actorAnnotation]: formatActor(this.actor) })),
       failed: (error) =>
-        log(Effect.logWarning(
+        log(logWarning(
           `The option ${stream} of ${this.described} is a function that has failed: what else it writes is dropped`,
           Cause.die(error)
         ))
@@ -130,8 +139,8 @@ class NodeProcess implements ProcessHandle {
       "may not signal it"
     this.around.log(
       this.around.guard.hasWarden
-        ? Effect.logWarning(`${why}. The warden is asked to send it. Start actors after process.setuid, not before`)
-        : Effect.logError(`${why}, and there is no warden to ask. End it as its user: kill -9 -${this.actor.pid}`)
+        ? logWarning(`${why}. The warden is asked to send it. Start actors after process.setuid, not before`)
+        : logError(`${why}, and there is no warden to ask. End it as its user: kill -9 -${this.actor.pid}`)
     )
   }
 
@@ -145,7 +154,7 @@ class NodeProcess implements ProcessHandle {
       `${this.described} is still there ${killBoundMillis / 1000} s after SIGKILL: ${why}. Its owner goes on; ` +
       `end it by hand: kill -9 -${this.actor.pid}`
     this.tail.push(line)
-    this.around.log(Effect.logError(line))
+    this.around.log(logError(line))
     this.child.unref()
     this.child.stdout?.destroy()
     this.child.stderr?.destroy()

@@ -21,6 +21,7 @@ import type { AnyService, Implementation, ServedInside } from "../process/Servic
 import type { Role } from "../settings/ActorRef.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { define } from "../settings/Definitions.ts"
+import { logError } from "../settings/Log.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
@@ -147,7 +148,7 @@ export const layer = (service: AnyService, options: GivenOptions): Layer.Layer<a
         // Without a listener, its users hear of it only when they call.
         const log = ({ message }: ActorError) =>
           void Effect.runForkWith(context)(
-            Effect.logError(`the Layer of "${service.key}" has lost its actor. ${message}`)
+            logError(`the Layer of "${service.key}" has lost its actor. ${message}`)
           )
         child.whenGone((exit) => {
           if ((exit._tag === "Lost" || exit._tag === "Failed") && !child.isHandled) {

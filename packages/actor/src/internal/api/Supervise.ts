@@ -23,6 +23,7 @@ import { endWithScope } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { AnyService } from "../process/ServiceImplementation.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { logError } from "../settings/Log.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import * as Backoff from "../supervision/Backoff.ts"
 import type { ChildPlan, Incarnation, Part } from "../supervision/ChildPlan.ts"
@@ -356,7 +357,7 @@ const supervise = (
       if (exit === undefined) return Effect.void
       if (escalate !== undefined) return Effect.sync(() => escalate(exit))
       return Exit.isFailure(exit) && !isHeard()
-        ? Effect.logError("a supervisor has given up, and nothing is above it", exit.cause)
+        ? logError("a supervisor has given up, and nothing is above it", exit.cause)
         : Effect.void
     }))
     yield* Effect.addFinalizer(() => supervising.close)

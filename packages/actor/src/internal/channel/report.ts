@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
+import { logError } from "../settings/Log.ts"
 
 /** A connection failed inside the runtime: never throws, because nothing is above it. */
 export const report = (
@@ -17,7 +18,7 @@ export const report = (
 ): void => {
   try {
     events.publish({ _tag: "ConnectionFailed", actor, text })
-    Effect.runForkWith(context ?? Context.empty())(Effect.logError(text, thrown))
+    Effect.runForkWith(context ?? Context.empty())(logError(text, thrown))
   } catch {
     // A report that throws leaves the open dialogs to their end all the same.
   }

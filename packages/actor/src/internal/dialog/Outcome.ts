@@ -21,6 +21,7 @@ import {
   ProtocolViolation
 } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
+import { logError } from "../settings/Log.ts"
 import type { DialogContext } from "./DialogContext.ts"
 import { cleanupFailureOf, toEffect } from "./Failures.ts"
 
@@ -103,5 +104,5 @@ export const reportUnread = (
   const text = `${endpoint.name}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`
   env.events.publish({ _tag: "FailureSuppressed", actor, text })
   const line = `a failure of ${endpoint.name} in ${formatActor(actor)} that no caller reads`
-  Effect.runForkWith(context)(Effect.logError(line, cause))
+  Effect.runForkWith(context)(logError(line, cause))
 }

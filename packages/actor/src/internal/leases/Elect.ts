@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
+import { logWarning } from "../settings/Log.ts"
 import type { Token } from "./Driver.ts"
 import { hinted, part } from "./hinted.ts"
 import { Leases } from "./Leases.ts"
@@ -63,7 +64,7 @@ export const elect =
         ).pipe(
           Effect.tap((done) =>
             Option.isNone(done)
-              ? Effect.logWarning(`the leadership of "${name}" is lost: waiting for it again`)
+              ? logWarning(`the leadership of "${name}" is lost: waiting for it again`)
               : Effect.void
           )
         )

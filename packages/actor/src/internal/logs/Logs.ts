@@ -24,6 +24,7 @@ import type { Handler } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import { formatActor } from "../errors/ActorError.ts"
 import { cut } from "../errors/Boxing.ts"
+import { logWithLevel } from "../settings/Log.ts"
 import { Waiters } from "../settings/Waiters.ts"
 
 const LogRecord = Schema.Struct({
@@ -146,7 +147,7 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
     return Effect.clockWith((clock) =>
       Effect.forEach(records, ({ annotations, cause, level, message, millis }) => {
         const lines = cause === null ? message : [...message, cause]
-        return Effect.logWithLevel(level)(...lines).pipe(
+        return logWithLevel(level)(...lines).pipe(
           // The record was let through where it was made: that is where its level was decided.
           Effect.provideService(References.MinimumLogLevel, "All" as LogLevel.LogLevel),
           Effect.provideService(Clock.Clock, stoppedAt(clock, millis)),

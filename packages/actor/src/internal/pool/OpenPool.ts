@@ -22,6 +22,7 @@ import { withoutStack } from "../errors/stack.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import * as ResidentMemory from "../local/ResidentMemory.ts"
 import * as Portal from "../portal/Portal.ts"
+import { logError, logWarning } from "../settings/Log.ts"
 import { monotonicMillis } from "../settings/Timeouts.ts"
 import * as Counts from "./Counts.ts"
 import { PoolFull } from "./PoolError.ts"
@@ -237,7 +238,7 @@ export class OpenPool {
     try {
       this.execute(action)
     } catch (defect) {
-      this.fork(Effect.logError(`the pool "${this.name}" could not do ${action._tag}`, Cause.die(defect)))
+      this.fork(logError(`the pool "${this.name}" could not do ${action._tag}`, Cause.die(defect)))
     }
   }
 
@@ -319,8 +320,7 @@ export class OpenPool {
       const start = Scope.provide(this.settings.start(`${this.name}-${slot.id}`), scope)
       const end = Effect.flatMap(
         Effect.exit(Scope.close(scope, Exit.void)),
-        (exit) =>
-          Exit.isSuccess(exit) ? Effect.void : Effect.logError(`a worker of "${this.name}" ended badly`, exit.cause)
+        (exit) => Exit.isSuccess(exit) ? Effect.void : logError(`a worker of "${this.name}" ended badly`, exit.cause)
       )
       return Effect.flatMap(Effect.exit(Effect.interruptible(start)), (started) => {
         this.starting.delete(slot)
@@ -366,7 +366,7 @@ export class OpenPool {
       this.workers.delete(slot)
       this.input({ _tag: "Gone", slot })
       if (wasOurs || exit._tag !== "Lost" && exit._tag !== "Failed") return Effect.void
-      return Effect.logWarning(`the pool "${this.name}" has lost a worker: ${exit.error.message}`)
+      return logWarning(`the pool "${this.name}" has lost a worker: ${exit.error.message}`)
     })
   }
 

@@ -17,6 +17,7 @@ import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import type { Portal } from "../portal/Portal.ts"
 import { reasonToRepeat } from "../portal/Repeatable.ts"
+import { logError } from "../settings/Log.ts"
 import type { Outcome } from "./Counts.ts"
 import { type OpenPool, Task } from "./OpenPool.ts"
 import { type PoolFull, TaskTimeout } from "./PoolError.ts"
@@ -181,7 +182,7 @@ const interrupted = (working: Fiber.Fiber<unknown, unknown>): Effect.Effect<void
 const reportLate = (pool: OpenPool, exit: Exit.Exit<unknown, unknown>): void => {
   if (Exit.isSuccess(exit) || !exit.cause.reasons.some(Cause.isDieReason)) return
   const line = `a task of the pool "${pool.name}" that was out of time could not clean up`
-  Effect.runForkWith(pool.context)(Effect.logError(line, exit.cause))
+  Effect.runForkWith(pool.context)(logError(line, exit.cause))
 }
 
 /** Holds a worker for as long as the Scope lives, as a stream does. */

@@ -18,6 +18,7 @@ import { encodeFailureWithin } from "../dialog/Failures.ts"
 import { box } from "../errors/Boxing.ts"
 import { raisedIn } from "../errors/raised.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
+import { logError } from "../settings/Log.ts"
 
 type Finalizer = (exit: Exit.Exit<any, any>) => Effect.Effect<void>
 type Failed = (cause: Cause.Cause<unknown>) => void
@@ -91,7 +92,7 @@ const observedMemoMap = (failed: Failed): Layer.MemoMap => {
 
 const tell = (local: LocalActor, context: Context.Context<never>, cause: Cause.Cause<unknown>): void => {
   const actor = local.info.id
-  Effect.runForkWith(context)(Effect.logError("a fiber in the background of this actor failed", cause))
+  Effect.runForkWith(context)(logError("a fiber in the background of this actor failed", cause))
   for (const error of raisedIn(cause)) {
     const failure = box(error, actor)
     local.events.publish({ _tag: "BackgroundFailed", actor, failure })

@@ -29,6 +29,7 @@ import { raisedIn } from "../errors/raised.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import type { Ending } from "../local/LocalActor.ts"
 import { Countdown, elapsed } from "../settings/Elapsed.ts"
+import { logError } from "../settings/Log.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
 import { outside } from "../settings/Turn.ts"
 import { readyCodec, type SpawnSpec, specCodec } from "../spawn/SpawnSpec.ts"
@@ -294,7 +295,7 @@ class Living {
       const payload = Failure.encode({ _tag: "Defect", boxed, others: [], ending: true })
       this.channel.send({ _tag: "Error", dialog: 0, payload })
       if (why.of === "main") {
-        Effect.runForkWith(context)(Effect.logError("the main of this actor failed", Cause.fail(why.error)))
+        Effect.runForkWith(context)(logError("the main of this actor failed", Cause.fail(why.error)))
       }
     }
     local.reach?.peers.stopListening()

@@ -35,6 +35,7 @@ import { authenticator, buildAmbient, buildSpawner, buildTransports, type Platfo
 import { type NativeControl, Spawner } from "../platform/Spawner.ts"
 import { Transport } from "../platform/Transport.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { logError } from "../settings/Log.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { Turn } from "../settings/Turn.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
@@ -120,7 +121,7 @@ const deferred = (directory: () => Directory): Directory => ({
   gone: (uuid) =>
     Effect.catchCause(
       Effect.suspend(() => directory().gone(uuid)),
-      (cause) => Effect.logError("the discovery could not take note that an actor is gone", cause)
+      (cause) => logError("the discovery could not take note that an actor is gone", cause)
     ),
   stale: (uuid) => Effect.suspend(() => directory().stale(uuid)),
   list: (name, most) => Effect.suspend(() => directory().list(name, most)),

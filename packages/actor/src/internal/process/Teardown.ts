@@ -21,6 +21,7 @@ import { raisedIn } from "../errors/raised.ts"
 import { withoutStack } from "../errors/stack.ts"
 import { type LogForwarder, withLogger } from "../logs/Logs.ts"
 import { elapsed } from "../settings/Elapsed.ts"
+import { logError } from "../settings/Log.ts"
 
 /** Milliseconds that an actor keeps of its deadline for its last words. */
 export const marginMillis = 250
@@ -114,7 +115,7 @@ export const report = (
 ): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { actor, channel, logs } = options
-    const logged = Effect.logError("the cleanup of this actor failed", failed)
+    const logged = logError("the cleanup of this actor failed", failed)
     if (!channel.isOpen) return logged
     for (const error of raisedIn(failed)) {
       const boxed = box(error, actor)

@@ -13,6 +13,20 @@ import { identity } from "effect/Function"
 import type { ActorId } from "../errors/ActorError.ts"
 
 /**
+ * One direction of a connection in memory, for faults of the network between two processes. Bytes keep their order.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Wire {
+  /** Holds back what is on the wire and what is written to it, its end too, until `release`. */
+  readonly hold: () => void
+  readonly release: () => void
+  /** Ends the wire for its reader behind this many more bytes. 0: at once, and bytes on the wire are lost. */
+  readonly cut: (afterBytes: number) => void
+}
+
+/**
  * The event loop of one process, as the runtime uses it. A job runs in the process to which it was given. A job that
  * throws does so only after its owner's state has changed.
  *
@@ -28,6 +42,8 @@ export interface Turn {
    * Runs a job as `later` does, for bytes from another process. They may come late, together with those behind them.
    */
   readonly receive: (job: () => void, lane: object) => void
+  /** Tells of a wire in memory that this process reads, and the number of the process that writes it. */
+  readonly wired: (wire: Wire, from: number) => void
   /** Runs a job that code of another process asks for. It runs at once where all processes share one event loop. */
   readonly enter: (job: () => void) => void
   /** Waits for a promise that neither the program nor its Clock decides, such as an import. */
@@ -73,6 +89,7 @@ export const eventLoop: Turn = {
   later: (job) => void Promise.resolve().then(job),
   rest: (job) => void (setImmediate === undefined ? setTimeout(job, 0) : setImmediate(job)),
   receive: (job) => void Promise.resolve().then(job),
+  wired: () => {},
   enter: (job) => job(),
   outside: (promise) => Effect.tryPromise({ try: promise, catch: identity }),
   pid: process?.pid ?? 0,

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
 import type { ActorExit } from "../errors/ActorExit.ts"
+import { logError } from "../settings/Log.ts"
 import type { Policy } from "./SupervisorMachine.ts"
 
 type Delays = (now: number, exit: ActorExit) => Effect.Effect<readonly [unknown, Duration.Duration], unknown>
@@ -57,7 +58,7 @@ export class Backoff {
       const next = yield* Effect.exit(delays(yield* Clock.currentTimeMillis, exit))
       if (Exit.isSuccess(next)) return Duration.toMillis(next.value[1])
       if (Cause.hasDies(next.cause)) {
-        yield* Effect.logError("the backoff of a supervisor has died, which counts as its end", next.cause)
+        yield* logError("the backoff of a supervisor has died, which counts as its end", next.cause)
       }
       return undefined
     })

@@ -8,6 +8,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { formatActor } from "../errors/ActorError.ts"
 import { elapsed } from "../settings/Elapsed.ts"
+import { logError } from "../settings/Log.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
 import type { End } from "./OwnedActor.ts"
@@ -66,14 +67,14 @@ export class ChildProcess {
       return f()
     } catch (error) {
       const text = `${what} threw for ${formatActor(this.handle.actor)}; the runtime goes on`
-      Effect.runForkWith(this.context)(Effect.logError(text, error))
+      Effect.runForkWith(this.context)(logError(text, error))
       return undefined
     }
   }
 
   /** Logs an error to the loggers of the root. */
   logError(text: string): void {
-    Effect.runForkWith(this.context)(Effect.logError(text))
+    Effect.runForkWith(this.context)(logError(text))
   }
 }
 

@@ -20,6 +20,7 @@ import { endWithScope, portalOf } from "../local/Owner.ts"
 import { share, type Shared, type Wanted } from "../local/Shared.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { ActorRefData, Entry } from "../settings/ActorRef.ts"
+import { logError } from "../settings/Log.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { Incarnation, Part } from "./ChildPlan.ts"
 import * as StartChild from "./StartChild.ts"
@@ -196,7 +197,7 @@ export class Keeper implements Shared {
     )
     if (why._tag !== "GaveUp") return why._tag === "Closed" ? Effect.void : dropped
     return Effect.andThen(
-      Effect.logError(`the shared "${name}" is lost`, supervising.gaveUp(why)),
+      logError(`the shared "${name}" is lost`, supervising.gaveUp(why)),
       dropped
     )
   }

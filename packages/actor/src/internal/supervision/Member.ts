@@ -14,6 +14,7 @@ import type { ActorError } from "../errors/ActorError.ts"
 import * as Portal from "../portal/Portal.ts"
 import type { Role } from "../settings/ActorRef.ts"
 import { elapsed } from "../settings/Elapsed.ts"
+import { logError } from "../settings/Log.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import type { Backoff } from "./Backoff.ts"
 import type { AnyPortal, ChildPlan, Incarnation } from "./ChildPlan.ts"
@@ -103,7 +104,7 @@ export const end = (
     const bound = stopWithinMillis + cancelAck + terminate
     const late = Effect.andThen(
       elapsed(bound),
-      Effect.logError(`the supervised "${key}" did not stop within ${bound} ms: its supervisor goes on without it`)
+      logError(`the supervised "${key}" did not stop within ${bound} ms: its supervisor goes on without it`)
     )
     yield* Effect.raceFirst(Effect.asVoid(Fiber.await(closing)), late)
   })
@@ -133,7 +134,7 @@ export const handOver = (
   running.replaced = undefined
   const named = Effect.catchCause(
     up!.takeOver!(replaced!.actor.uuid),
-    (cause) => Effect.logError(`the name of the supervised "${plan.spec.key}" was not handed over`, cause)
+    (cause) => logError(`the name of the supervised "${plan.spec.key}" was not handed over`, cause)
   )
   return Effect.andThen(named, drainMillis === undefined ? Effect.succeed(null) : Portal.drain(replaced!, drainMillis))
 }

@@ -20,6 +20,7 @@ import type { RollFailed } from "../errors/RollFailed.ts"
 import type { SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
 import type * as Portal from "../portal/Portal.ts"
+import { logError } from "../settings/Log.ts"
 import { monotonicMillis } from "../settings/Timeouts.ts"
 import { Backoff } from "./Backoff.ts"
 import type { AnyPortal, ChildPlan, Incarnation } from "./ChildPlan.ts"
@@ -186,7 +187,7 @@ export class Supervising {
         this.execute(action)
         this.tell(action)
       } catch (error) {
-        this.fork(Effect.logError(`a supervisor could not do its step ${action._tag}`, Cause.die(error)))
+        this.fork(logError(`a supervisor could not do its step ${action._tag}`, Cause.die(error)))
       }
       this.todo.shift()
     }
@@ -386,7 +387,7 @@ export class Supervising {
     return Members.end(member, running, (effect) => this.fork(effect), (cause) => {
       const { key } = member.plan.spec
       if (!Machine.isOver(this.state)) {
-        return Effect.logError(`the cleanup of the supervised "${key}" failed`, cause)
+        return logError(`the cleanup of the supervised "${key}" failed`, cause)
       }
       this.unclean.push(Exit.failCause(cause))
       return Effect.void

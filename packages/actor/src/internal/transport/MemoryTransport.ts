@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { eventLoop, Turn } from "../settings/Turn.ts"
+import { eventLoop, Turn, type Wire } from "../settings/Turn.ts"
 import { type Connection, type ConnectionHandlers, type TransportDriver, TransportError } from "./Transport.ts"
 
 const highWaterBytes = 256 * 1024
@@ -17,12 +17,15 @@ const highWaterBytes = 256 * 1024
 /** After this many deliveries in microtasks the event loop turns once. */
 const deliveriesPerTurn = 256
 
-class Pipe {
+class Pipe implements Wire {
   private queue: Array<Uint8Array> = []
   private queued = 0
   private scheduled = false
   private deliveries = 0
   private wasFull = false
+  private held = false
+  /** Bytes that pass before the wire is cut. */
+  private leftBytes = Infinity
   private state: "open" | "ending" | "ended" = "open"
   private reader: ConnectionHandlers | undefined
   /** The process of the reader, in which arriving bytes run. */
@@ -41,10 +44,13 @@ class Pipe {
 
   write(chunks: ReadonlyArray<Uint8Array>): boolean {
     if (this.state !== "open") return true
-    for (const chunk of chunks) {
+    for (const written of chunks) {
+      const chunk = written.length > this.leftBytes ? written.subarray(0, this.leftBytes) : written
+      this.leftBytes -= chunk.length
       this.queue.push(chunk)
       this.queued += chunk.length
     }
+    if (this.leftBytes === 0) this.state = "ending"
     this.schedule()
     if (this.queued < highWaterBytes) return true
     this.wasFull = true
@@ -57,7 +63,18 @@ class Pipe {
     this.schedule()
   }
 
-  cut(): void {
+  hold(): void {
+    this.held = true
+  }
+
+  release(): void {
+    if (!this.held) return
+    this.held = false
+    this.schedule()
+  }
+
+  cut(afterBytes = 0): void {
+    if (afterBytes > 0) return void (this.leftBytes = Math.min(this.leftBytes, afterBytes))
     this.queue = []
     this.queued = 0
     // The connection's writer is not told of room any more: what it hears last is the end.
@@ -75,7 +92,7 @@ class Pipe {
   private readonly deliver = (): void => {
     this.scheduled = false
     const { queue, reader } = this
-    if (reader === undefined) return
+    if (reader === undefined || this.held) return
     this.queue = []
     this.queued = 0
     for (const chunk of queue) reader.data(chunk)
@@ -102,6 +119,8 @@ export const pair = (left: Turn = eventLoop, right: Turn = eventLoop): readonly 
   }
   left.hold(over(leftToRight, rightToLeft))
   right.hold(over(rightToLeft, leftToRight))
+  left.wired(rightToLeft, right.pid)
+  right.wired(leftToRight, left.pid)
   const end = (own: 0 | 1, out: Pipe, back: Pipe): Connection => ({
     start: (given) => {
       handlers[own] = given

@@ -1,7 +1,7 @@
 /**
  * A program that runs: its output is read to the end with or without readers, and its end is always known.
  */
-import { type GroupGuard, withoutStack } from "@furrow/actor/ActorProcess"
+import { type GroupGuard, logError, logInfo, logWarning, withoutStack } from "@furrow/actor/ActorProcess"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -148,7 +148,7 @@ export class Running {
       Effect.andThen(this.end("SIGKILL", killBoundMillis)),
       Effect.andThen(Effect.suspend(() =>
         this.state._tag === "Ended" ? Effect.void : Effect.andThen(
-          Effect.logError(
+          logError(
             `the program "${name}" (process ${this.handle.pid}) is still there ${
               killBoundMillis / 1000
             } s after SIGKILL: ` +
@@ -252,7 +252,7 @@ export class Running {
       const { pid } = this.handle
       const said = `the input of the program "${name}" (process ${pid}) failed: it is ended`
       this.keep("stderr", `${said}: ${withoutStack(() => Cause.pretty(cause)).split("\n", 1)[0]}`)
-      yield* Effect.logError(said, cause)
+      yield* logError(said, cause)
       for (const [signal, bound] of [[stopSignal, stopMillis], ["SIGKILL", killBoundMillis]] as const) {
         if (send(-pid, signal) === "forbidden") {
           this.around.signal(pid, signal === "SIGKILL" ? signal : "SIGTERM")
@@ -297,7 +297,7 @@ export class Running {
     for (const watch of Array.from(this.watchers)) watch(line)
     const published = PubSub.publish(this.hub, line)
     if (!this.options.log) return published
-    const said = stream === "stdout" ? Effect.logInfo(text) : Effect.logWarning(text)
+    const said = stream === "stdout" ? logInfo(text) : logWarning(text)
     return Effect.andThen(published, Effect.annotateLogs(said, { program: this.options.name }))
   }
 }

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import type { ProcessHandle } from "@furrow/actor/Spawner"
+import type { Wire } from "@furrow/actor/Turn"
 import type { Kernel, Process } from "./Kernel.ts"
+import type { Watcher } from "./Outside.ts"
 
 /**
  * Something that happened: when, in virtual milliseconds, in which actor, and what.
@@ -33,6 +35,10 @@ export interface Faults {
   readonly stop?: number | undefined
   /** Cut off from its parent. */
   readonly cut?: number | undefined
+  /** Cut off from its parent in one direction, at once or behind 1 to 4,096 more bytes. */
+  readonly sever?: number | undefined
+  /** Held off from its parent for 3 to 9,000 milliseconds: nothing arrives, in either direction. */
+  readonly hold?: number | undefined
   readonly preempt?: number | undefined
   readonly late?: number | undefined
 }
@@ -40,8 +46,30 @@ export interface Faults {
 /** Choices after the start of an actor within which a fault by chance comes. */
 const maxFaultChoices = 600
 const stopMillis = [3, 30, 400, 9_000] as const
+/** Words of a cut, from the side of an actor. */
+const cutWords = { both: "is cut off from", incoming: "hears no more of", outgoing: "is heard no more by" } as const
+/** Bytes that still pass on a connection that is cut in one direction by chance, at most. */
+const maxSeveredBytes = 4_096
 
-export class Machine {
+/**
+ * Bytes of a connection, as one of its actors sees them: what it hears, what it says, or both.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type Direction = "incoming" | "outgoing" | "both"
+
+/** One direction of a connection between two processes. */
+interface Wired {
+  readonly wire: Wire
+  readonly from: Process
+  readonly to: Process
+}
+
+const pairOf = (one: Process, other: Process): string =>
+  `${Math.min(one.pid, other.pid)} ${Math.max(one.pid, other.pid)}`
+
+export class Machine implements Watcher {
   readonly happenings: Array<Happening> = []
   /** Actors that were hurt from outside: calls lost with them are no fault. */
   readonly hurt = new Set<string>()
@@ -49,6 +77,9 @@ export class Machine {
   private readonly faults: Faults
   private readonly handles = new Map<Process, ProcessHandle>()
   private readonly byUuid = new Map<string, Process>()
+  private wires: Array<Wired> = []
+  /** Pairs of processes that are held off from each other. */
+  private readonly apart = new Set<string>()
 
   constructor(kernel: Kernel, faults: Faults) {
     this.kernel = kernel
@@ -61,16 +92,29 @@ export class Machine {
 
   readonly started = (process: Process, uuid: string): void => void this.byUuid.set(uuid, process)
 
+  readonly wired = (wire: Wire, from: Process, to: Process): void => {
+    this.wires.push({ wire, from, to })
+    if (this.apart.has(pairOf(from, to))) wire.hold()
+    // A kernel tells of the end of a process, whatever becomes of the network: a hold ends with either process.
+    to.holds.push(() => {
+      for (const one of this.wires) if (one.from === to || one.to === to) one.wire.release()
+      this.wires = this.wires.filter((one) => one.from !== to && one.to !== to)
+    })
+  }
+
   /** Stands between every parent and its actor: every fault of a process goes by its handle. */
   readonly between = (handle: ProcessHandle): ProcessHandle => {
     const process = this.byUuid.get(handle.actor.uuid)!
     this.handles.set(process, handle)
     this.note(process.name, "starts")
     handle.whenExited(({ code, signal }) => this.note(process.name, `exits: ${code ?? signal}`))
-    const { cut = 0, kill = 0, stop = 0 } = this.faults
+    const { cut = 0, hold = 0, kill = 0, sever = 0, stop = 0 } = this.faults
+    const { parent } = process
     this.perhaps(kill, () => this.kill(process))
-    this.perhaps(cut, () => this.cut(process))
+    this.perhaps(cut, () => this.cut(process, parent))
     this.perhaps(stop, () => this.stop(process, stopMillis[this.kernel.choose(stopMillis.length)]!))
+    this.perhaps(sever, () => this.sever(process, parent))
+    this.perhaps(hold, () => this.hold(process, parent, stopMillis[this.kernel.choose(stopMillis.length)]!))
     return handle
   }
 
@@ -85,6 +129,12 @@ export class Machine {
   /** The living process of a name that was started last. */
   find(name: string): Process | undefined {
     return this.kernel.processes.findLast((process) => process.name === name && process.state !== "over")
+  }
+
+  /** The two ends of a connection, the second of them by default the parent. */
+  ends(actor: string, peer: string | undefined): [Process | undefined, Process | undefined] {
+    const process = this.find(actor)
+    return [process, peer === undefined ? process?.parent : this.find(peer)]
   }
 
   private befalls(process: Process | undefined, what: string): process is Process {
@@ -122,10 +172,50 @@ export class Machine {
     this.kernel.continue(process)
   }
 
-  cut(process: Process | undefined): void {
-    const handle = process && this.handles.get(process)
-    if (handle === undefined || !this.befalls(process, "is cut off from its parent")) return
-    handle.connection.destroy()
+  /** The wires between two processes, as the first one sees them. */
+  private wiresOf(process: Process, other: Process, direction: Direction): ReadonlyArray<Wire> {
+    return this.wires.flatMap(({ from, to, wire }) =>
+      direction !== "outgoing" && from === other && to === process ||
+        direction !== "incoming" && from === process && to === other
+        ? [wire]
+        : []
+    )
+  }
+
+  cut(
+    process: Process | undefined,
+    other: Process | undefined,
+    direction: Direction = "both",
+    afterBytes = 0
+  ): void {
+    if (process === undefined || other === undefined) return
+    const wires = this.wiresOf(process, other, direction)
+    if (wires.length === 0) return
+    const behind = afterBytes === 0 ? "" : ` behind ${afterBytes} more bytes`
+    if (!this.befalls(process, `${cutWords[direction]} ${other.name}${behind}`)) return
+    for (const wire of wires) wire.cut(afterBytes)
+  }
+
+  private sever(process: Process, other: Process | undefined): void {
+    const direction = this.kernel.choose(2) === 0 ? "incoming" : "outgoing"
+    const isLater = this.kernel.choose(2) === 0
+    this.cut(process, other, direction, isLater ? 1 + this.kernel.choose(maxSeveredBytes) : 0)
+  }
+
+  /** Without a duration nothing arrives until `release`. */
+  hold(process: Process | undefined, other: Process | undefined, millis = Infinity): void {
+    if (process === undefined || other === undefined || other.state === "over") return
+    const text = `is held off from ${other.name}${Number.isFinite(millis) ? ` for ${millis} ms` : ""}`
+    if (!this.befalls(process, text)) return
+    this.apart.add(pairOf(process, other))
+    for (const wire of this.wiresOf(process, other, "both")) wire.hold()
+    if (Number.isFinite(millis)) this.kernel.at(millis, () => this.release(process, other))
+  }
+
+  release(process: Process | undefined, other: Process | undefined): void {
+    if (process === undefined || other === undefined || !this.apart.delete(pairOf(process, other))) return
+    this.note(process.name, `is heard by ${other.name} again`)
+    for (const wire of this.wiresOf(process, other, "both")) wire.release()
   }
 
   /** The actor's wall clock is set; the monotonic one is not. */

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { Turn } from "@furrow/actor/Turn"
+import { Turn, type Wire } from "@furrow/actor/Turn"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -54,13 +54,20 @@ const randomOf = ({ next }: Kernel): typeof Random.Random.Service => ({
 const hex = (kernel: Kernel, digits: number): string =>
   Math.floor(kernel.next() * 16 ** digits).toString(16).padStart(digits, "0")
 
-const turnOf = (kernel: Kernel, process: Process, started: (process: Process, uuid: string) => void): Turn => {
+/** Hears of every process that one starts, of those that these start, and of the wires between all of them. */
+export interface Watcher {
+  readonly started: (process: Process, uuid: string) => void
+  readonly wired: (wire: Wire, from: Process, to: Process) => void
+}
+
+const turnOf = (kernel: Kernel, process: Process, watcher: Watcher): Turn => {
   const later = (job: () => void, lane: object) => kernel.push(kernel.laneOf(process, lane), job)
   const own = {}
   return {
     later,
     rest: later,
     receive: (job, lane) => kernel.send(kernel.laneOf(process, lane), job),
+    wired: (wire, from) => watcher.wired(wire, kernel.processes[from]!, process),
     enter: (job) => later(job, own),
     outside: (promise) =>
       Effect.callback((resume) => {
@@ -72,8 +79,8 @@ const turnOf = (kernel: Kernel, process: Process, started: (process: Process, uu
     hold: (close) => void process.holds.push(close),
     start: (actor, context) => {
       const child = kernel.start(actor.name, process)
-      started(child, actor.uuid)
-      return Context.merge(context, contextOf(kernel, child, started))
+      watcher.started(child, actor.uuid)
+      return Context.merge(context, contextOf(kernel, child, watcher))
     },
     exit: () => {
       kernel.end(process)
@@ -82,15 +89,11 @@ const turnOf = (kernel: Kernel, process: Process, started: (process: Process, uu
   }
 }
 
-/** The context of a process; `started` hears of every process it starts, and of those that these start. */
-export const contextOf = (
-  kernel: Kernel,
-  process: Process,
-  started: (process: Process, uuid: string) => void
-): Context.Context<never> =>
+/** The context of a process. */
+export const contextOf = (kernel: Kernel, process: Process, watcher: Watcher): Context.Context<never> =>
   Context.mergeAll(
     Context.make(Scheduler.Scheduler, schedulerOf(kernel, process)),
     Context.make(Clock.Clock, clockOf(kernel, process)),
     Context.make(Random.Random, randomOf(kernel)),
-    Context.make(Turn, turnOf(kernel, process, started))
+    Context.make(Turn, turnOf(kernel, process, watcher))
   )
