@@ -44,7 +44,8 @@ const make = (window = Credit.defaultWindow, maxFrame = 64 * MiB) => {
         return { ok: true, value: new Uint8Array(list.reduce<number>((sum, it) => sum + weigh(it, Infinity), 0)) }
       },
       decode: () => ({ ok: false, issue: "not here" }),
-      make: (input) => input as ReadonlyArray<unknown>
+      make: (input) => input as ReadonlyArray<unknown>,
+      isMade: () => false
     },
     invalid: (issue) => Effect.fail(issue)
   })

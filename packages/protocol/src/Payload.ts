@@ -23,6 +23,7 @@ import * as Memory from "./internal/Memory.ts"
 import { withNegativeZeros } from "./internal/NegativeZeros.ts"
 import { contains, hasOpenUnion, isOpen, onceEach, optionalAs, type Visitable } from "./internal/Open.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
+import { verbatim } from "./internal/Verbatim.ts"
 
 /** Either a value or, as text, why not. */
 export type Result<A> = { readonly ok: true; readonly value: A } | { readonly ok: false; readonly issue: string }
@@ -32,6 +33,8 @@ export interface Codec<A> {
   readonly make: (input: unknown) => A
   readonly encode: (value: unknown) => Result<Uint8Array>
   readonly decode: (bytes: Uint8Array) => Result<A>
+  /** True for an input that `encode` writes as it would write what `make` makes of it. False says nothing. */
+  readonly isMade: (input: unknown) => boolean
 }
 
 type Data = Schema.Top & { readonly DecodingServices: never; readonly EncodingServices: never }
@@ -84,6 +87,7 @@ const refusing = <S extends Data>(schema: S): Derived<S["Type"]> => {
     encode: (value) => use(({ encode }) => encode(value)),
     encodeFully: (value) => use(({ encodeFully }) => encodeFully(value)),
     decode: (bytes) => use(({ decode }) => decode(bytes)),
+    isMade: () => false,
     prepare: () => {}
   }
 }
@@ -125,6 +129,7 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
   }
   let recursive: boolean | undefined
   let sendsLarge = false
+  const isVerbatim = lazily(() => verbatim(given.ast) ?? never)
   const encodeOwn = (value: unknown): Encoded => {
     const bytes = encoder.encode(value)
     if (bytes.buffer.byteLength > keptArenaBytes) letGo()
@@ -150,6 +155,7 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
       return encoded.ok ? { ok: true, value: encoded.value.bytes } : encoded
     },
     decode: (bytes) => attempt(explainRead, () => decode(bytes)),
+    isMade: (input) => isVerbatim()(input),
     prepare: () => {
       check ??= jsonCheck(schema)
       recursive ??= isRecursive(schema)
@@ -157,6 +163,8 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
     }
   }
 }
+
+const never = () => false
 
 const isRecursive = (schema: Data): boolean => contains(Schema.toEncoded(schema).ast, ({ _tag }) => _tag === "Suspend")
 
@@ -211,10 +219,11 @@ export const issueOf = explain
  * which is good enough for a message or a log.
  */
 export const faithful = <S extends Data>(schema: S): Codec<S["Type"]> => {
-  const { decode, encodeFully, make } = derivedOf(schema)
+  const { decode, encodeFully, isMade, make } = derivedOf(schema)
   return {
     make,
     decode,
+    isMade,
     encode: (value) => {
       const encoded = encodeFully(value)
       if (!encoded.ok) return encoded

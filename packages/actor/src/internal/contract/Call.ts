@@ -201,13 +201,18 @@ export const makeInput = (endpoint: AnyEndpoint, input: unknown): unknown => {
 
 /** The bytes of a payload as its caller gave it, or why it has none. */
 export const encodeInput = (endpoint: AnyEndpoint, input: unknown): Payload.Result<Uint8Array> => {
+  const { payload } = Endpoint.codecs(endpoint)
   let value: unknown
   try {
+    if (payload.isMade(input)) {
+      const encoded = payload.encode(input)
+      if (encoded.ok) return encoded
+    }
     value = makeInput(endpoint, input)
   } catch (cause) {
     return { ok: false, issue: described(cause) }
   }
-  return Endpoint.codecs(endpoint).payload.encode(value)
+  return payload.encode(value)
 }
 
 /** The failure of a payload for a call that runs here, where no portal names the endpoint. */

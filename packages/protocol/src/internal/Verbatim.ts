@@ -1,0 +1,101 @@
+/**
+ * Values of which a schema's `make` would make the same again: plain structs, lists and leaves, without checks, defaults,
+ * classes and conversions. Their own kinds of data say so, and a list of them needs no copy before it is written.
+ */
+import type * as SchemaAST from "effect/SchemaAST"
+
+/** True for a value that `make` would accept and copy. False says nothing: `make` decides then. */
+export type IsVerbatim = (value: unknown) => boolean
+
+const isBare = (ast: SchemaAST.AST): boolean =>
+  ast.encoding === undefined && ast.checks === undefined && ast.context?.constructorDefault === undefined &&
+  (ast as { readonly encodingChecks?: unknown }).encodingChecks === undefined
+
+const isKind = (kind: string): IsVerbatim => (value) => typeof value === kind
+
+const isText = isKind("string")
+const isNumber = isKind("number")
+const isBoolean = isKind("boolean")
+const isBigInt = isKind("bigint")
+
+const leaf = (ast: SchemaAST.AST): IsVerbatim | undefined => {
+  if (!isBare(ast)) return undefined
+  switch (ast._tag) {
+    case "String":
+      return isText
+    case "Number":
+      return isNumber
+    case "Boolean":
+      return isBoolean
+    case "BigInt":
+      return isBigInt
+    case "Null":
+      return (value) => value === null
+    case "Literal":
+      return (value) => value === ast.literal
+    default:
+      return undefined
+  }
+}
+
+const all = <A>(parts: ReadonlyArray<A | undefined>): ReadonlyArray<A> | undefined =>
+  parts.includes(undefined) ? undefined : parts as ReadonlyArray<A>
+
+/** Only leaves are looked at: a member that is a struct decides which fields of a value are kept. */
+const ofUnion = (ast: SchemaAST.Union): IsVerbatim | undefined => {
+  if ((ast.options?.mode ?? "anyOf") !== "anyOf") return undefined
+  const members = all(ast.types.map(leaf))
+  return members === undefined ? undefined : (value) => members.some((isMember) => isMember(value))
+}
+
+const ofList = (ast: SchemaAST.Arrays): IsVerbatim | undefined => {
+  if (ast.elements.length > 0 || ast.rest.length !== 1) return undefined
+  const isItem = verbatim(ast.rest[0]!)
+  if (isItem === undefined) return undefined
+  return (value) => {
+    if (!Array.isArray(value)) return false
+    for (let i = 0; i < value.length; i++) if (!isItem(value[i])) return false
+    return true
+  }
+}
+
+interface Field {
+  readonly name: string
+  readonly isOptional: boolean
+  readonly isValue: IsVerbatim
+}
+
+const ofStruct = (ast: SchemaAST.Objects): IsVerbatim | undefined => {
+  if (ast.indexSignatures.length > 0) return undefined
+  const fields = all(ast.propertySignatures.map(({ name, type }): Field | undefined => {
+    const isValue = verbatim(type)
+    if (typeof name !== "string" || isValue === undefined) return undefined
+    return { name, isOptional: type.context?.isOptional === true, isValue }
+  }))
+  if (fields === undefined) return undefined
+  return (value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return false
+    for (let i = 0; i < fields.length; i++) {
+      const { isOptional, isValue, name } = fields[i]!
+      const part = (value as Record<string, unknown>)[name]
+      // A field that is inherited is not written.
+      if (isOptional ? Object.hasOwn(value, name) ? !isValue(part) : part !== undefined : !isValue(part)) return false
+    }
+    return true
+  }
+}
+
+/** The values of a schema that are written as they are given; `undefined` where there are none. */
+export const verbatim = (ast: SchemaAST.AST): IsVerbatim | undefined => {
+  if (!isBare(ast)) return undefined
+  switch (ast._tag) {
+    case "Union":
+      return ofUnion(ast)
+    case "Arrays":
+      return ofList(ast)
+    case "Objects":
+      return ofStruct(ast)
+    default:
+      return leaf(ast)
+  }
+}
