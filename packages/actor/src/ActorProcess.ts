@@ -30,6 +30,7 @@ export {
 export type { DefinitionKind, DefinitionName } from "./internal/settings/Definitions.ts"
 export { logError, logInfo, logWarning } from "./internal/settings/Log.ts"
 export { Waiters } from "./internal/settings/Waiters.ts"
+export type { KeepRecord, Recorder } from "./internal/spawn/Evidence.ts"
 export type { GroupGuard } from "./internal/spawn/GroupGuard.ts"
 export type { Exposed, PlatformSpec } from "./internal/spawn/SpawnSpec.ts"
 export { Escalation } from "./internal/supervision/Escalation.ts"

@@ -8,5 +8,6 @@
  */
 export { NativeSpawner, portable, Spawner } from "./internal/platform/Spawner.ts"
 export type { NativeControl, SpawnerLayer, SpawnerPlan } from "./internal/platform/Spawner.ts"
+export type { Evidence, PostMortem, RecordedCall } from "./internal/spawn/Evidence.ts"
 export { SpawnerDriver } from "./internal/spawn/Spawner.ts"
 export type { Output, ProcessExit, ProcessHandle, SpawnOptions, SpawnRequest } from "./internal/spawn/Spawner.ts"

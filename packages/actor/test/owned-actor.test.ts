@@ -73,7 +73,7 @@ const words = Object.keys(inputs) as ReadonlyArray<Word>
 
 const live = (given: ReadonlyArray<Word>) => {
   const actions: Array<OwnedActor.Action> = []
-  const states: Array<OwnedActor.State> = [OwnedActor.initial(actor)]
+  const states: Array<OwnedActor.State> = [OwnedActor.initial(actor, owner)]
   for (const word of given) {
     const [state, more] = OwnedActor.step(states.at(-1)!, inputs[word])
     states.push(state)
@@ -271,7 +271,7 @@ describe("An owned actor", () => {
     for (
       const [limit, how] of [[64, { _tag: "OutOfMemory", limit: 64 }], [undefined, { _tag: "OutOfMemory" }]] as const
     ) {
-      const [{ exit }] = OwnedActor.step(OwnedActor.initial(actor, limit), inputs.heapFull)
+      const [{ exit }] = OwnedActor.step(OwnedActor.initial(actor, owner, limit), inputs.heapFull)
       assert(exit?._tag === "Lost" && exit.error._tag === "ActorLost")
       assert.deepStrictEqual(exit.error.how, how)
       assert.include(

@@ -14,7 +14,8 @@ describe("The secret of a tree", () => {
       transports: [],
       spawner: null,
       ambient: [],
-      observe: "off"
+      observe: "off",
+      graves: null
     })
     assert.deepStrictEqual(Array.from(platform.secret), [211, 212, 213])
     for (const shown of [inspect(platform, { depth: Infinity }), JSON.stringify(platform), String(platform)]) {

@@ -39,7 +39,8 @@ const spec = {
     transports: [portable],
     spawner: portable,
     ambient: [portable],
-    observe: "look"
+    observe: "look",
+    graves: null
   }
 } satisfies SpawnSpec
 

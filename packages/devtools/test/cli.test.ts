@@ -1,10 +1,13 @@
 /** The command `furrow` on trees that run: what it prints, and its exit code. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs"
+import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
 
 const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
@@ -15,9 +18,12 @@ const lineOf = (text: string): number =>
 const patient = { within: "60 seconds" } as const
 
 /** Starts the tree in one kind of trouble. */
-const tree = (kind: string) =>
+const tree = (kind: string, env: { readonly [name: string]: string } = {}) =>
   Effect.gen(function*() {
-    const program = yield* Program.start(pathOf("./fixtures/main.ts"), { args: [kind] })
+    const program = yield* Program.start(pathOf("./fixtures/main.ts"), {
+      args: [kind],
+      env
+    })
     yield* program.says(/^ready$/m, patient)
     return program
   })
@@ -121,6 +127,82 @@ describe("furrow", () => {
       assert.match(text, /#\d+ in echo: reads from echo/)
       assert.include(text, `fixtures/actors.ts:${lineOf("stream.send(yield*")}:`)
       assert.notInclude(text, "in talk")
+    })
+  )
+
+  test(
+    "G276: graves lists an actor that ended its own process, and tells its story; nothing else is in the folder",
+    Effect.gen(function*() {
+      const folder = Path.join(yield* Folder.make(), "graves")
+      const program = yield* tree("exits", { FURROW_GRAVES: folder })
+      yield* program.says(/^lost$/m, patient)
+      yield* answers(["graves", "--folder", folder], ({ code, text }) => {
+        assert.strictEqual(code, 0)
+        assert.match(text, /^id +died +actor +pid +death +served$/m)
+        assert.match(text, / a +\d+ +exit +leave for root@\d+, \d+ m?s/)
+      })
+      const { text } = yield* furrow("graves", "a", "--folder", folder)
+      assert.match(text, /^a \(\d+\) died .* ago: its process exited with code 3$/m)
+      assert.include(text, `process.exit(3) at ${pathOf("./fixtures/actors.ts")}:${lineOf("process.exit(code)")}`)
+      assert.match(text, /^ {2}served leave by root@\d+/m)
+      assert.match(text, /: begun leave$/m)
+      const [grave] = JSON.parse((yield* furrow("graves", "--json", "--folder", folder)).text) as ReadonlyArray<
+        { readonly death: string }
+      >
+      assert.strictEqual(grave?.death, "exit")
+      assert.strictEqual((yield* furrow("graves", "nobody", "--folder", folder)).code, 4)
+      yield* furrow("graves", "--clear", "--folder", folder)
+      assert.deepStrictEqual(
+        Fs.existsSync(folder) ? Fs.readdirSync(folder).filter((name) => name.endsWith(".json")) : [],
+        []
+      )
+    })
+  )
+
+  for (const signal of ["SIGUSR2", "SIGQUIT"] as const) {
+    test(
+      `G277: ${signal} prints the tree of a root and what it waits for, and the program goes on`,
+      Effect.gen(function*() {
+        const program = yield* tree("name")
+        yield* Eventually.succeeds(
+          Effect.suspend(() => {
+            process.kill(program.pid, signal)
+            return Effect.flatMap(
+              Effect.sleep("3 seconds"),
+              () =>
+                Effect.sync(() => {
+                  assert.match(program.stderr(), /^furrow: the tree of process \d+\nactor +pid/m)
+                  assert.match(program.stderr(), /^NO SUCH NAME \(likely\) a /m)
+                })
+            )
+          }),
+          { within: "90 seconds" }
+        )
+        assert.isTrue(Processes.isAlive(program.pid))
+        yield* program.signal("SIGTERM")
+        assert.strictEqual((yield* program.ended(patient)).code, 143)
+      })
+    )
+  }
+
+  test(
+    "G277: a listener of the program's own hears SIGUSR2 alone",
+    Effect.gen(function*() {
+      const program = yield* tree("own")
+      yield* program.says(/^listens$/m, patient)
+      process.kill(program.pid, "SIGUSR2")
+      yield* program.says(/the program's own/, patient)
+      yield* answers(["tree", String(program.pid)], ({ text }) => assert.include(text, "serves root: doze"))
+      assert.notInclude(program.stderr(), "furrow: the tree")
+    })
+  )
+
+  test(
+    "G277: a root that may not be looked into is ended by SIGQUIT, as without us",
+    Effect.gen(function*() {
+      const program = yield* tree("sleepers", { FURROW_OBSERVE: "off" })
+      process.kill(program.pid, "SIGQUIT")
+      assert.strictEqual((yield* program.ended(patient)).signal, "SIGQUIT")
     })
   )
 

@@ -1,6 +1,6 @@
 /** The processes that a look asks. */
 import { assert, describe, it } from "@effect/vitest"
-import { meant } from "../src/client/Trees.ts"
+import { meant } from "@furrow/node/internal/diagnosis/Trees"
 
 const candidate = (pid: number, parent: number, name?: string) => ({ pid, parent, name, state: "S" })
 

@@ -1,9 +1,9 @@
 /** Findings about trees that are made by hand: the ones there must be, and those there must not. */
 import { assert, describe, it } from "@effect/vitest"
 import type { FiberInspection } from "@furrow/actor/Inspect"
-import type { Seen } from "../src/Seen.ts"
-import * as Findings from "../src/why/Findings.ts"
-import * as Print from "../src/why/Print.ts"
+import * as Findings from "@furrow/node/internal/diagnosis/Findings"
+import * as Print from "@furrow/node/internal/diagnosis/Print"
+import type { Seen } from "@furrow/node/internal/diagnosis/Seen"
 import { actor, channel, dialog, fiber, idOf, silent } from "./trees.ts"
 
 const kindsOf = (seen: ReadonlyArray<Seen>) =>

@@ -1,9 +1,9 @@
 /** Deadlocks in graphs of work, drawn at random, against a search for each work by itself. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Findings from "@furrow/node/internal/diagnosis/Findings"
+import type { Edge, Graph, Work } from "@furrow/node/internal/diagnosis/Graph"
+import { stuck } from "@furrow/node/internal/diagnosis/Graph"
 import { Arbitrary, Schema } from "effect"
-import * as Findings from "../src/why/Findings.ts"
-import type { Edge, Graph, Work } from "../src/why/Graph.ts"
-import { stuck } from "../src/why/Graph.ts"
 import { actor, channel, dialog, fiber, idOf, old } from "./trees.ts"
 
 const edge = (to: string): Edge => ({

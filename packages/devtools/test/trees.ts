@@ -1,6 +1,6 @@
 /** Trees as a tool sees them, made of a few words. */
 import type { ActorInspection, DialogInspection, FiberInspection } from "@furrow/actor/Inspect"
-import type { Seen } from "../src/Seen.ts"
+import type { Seen } from "@furrow/node/internal/diagnosis/Seen"
 
 /** The age of everything that is not said otherwise. */
 export const old = 5000

@@ -178,7 +178,8 @@ export const spec: PlatformSpec = {
   transports: [{ module: "furrow:node", key: "tcp", settings: "" }],
   spawner: null,
   ambient: [],
-  observe: "off"
+  observe: "off",
+  graves: null
 }
 
 /** Actors, and a pair of sockets, that are there while an example runs. */

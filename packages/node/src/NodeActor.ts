@@ -17,6 +17,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Child from "./internal/child.ts"
+import { listen as listenForDumps } from "./internal/dumpSignals.ts"
 import { tell, tellRejection } from "./internal/told.ts"
 import * as NodeSpawner from "./NodeSpawner.ts"
 import * as NodeTransport from "./NodeTransport.ts"
@@ -34,6 +35,11 @@ export interface Options extends RootOptions {
    * Spawner of its own. Default: the variable `FURROW_SPARES`, else `auto`.
    */
   readonly spares?: NodeSpawner.SparesMode | undefined
+  /**
+   * The folder of the records of actors and of the stories of dead ones, or `off`, as in `NodeSpawner.layer`, where the context
+   * has no Spawner of its own. Default: the variable `FURROW_GRAVES`, else `graves` in the runtime folder.
+   */
+  readonly graves?: string | undefined
 }
 
 /** A part of the platform: what the context has, or the default. A Layer that is provided is never ignored. */
@@ -47,13 +53,13 @@ const givenOr = <I, S>(
     onSome: (given) => Layer.succeed(tag, given)
   })
 
-const layerOf = ({ spares, ...options }: Options): Layer.Layer<ActorRuntime, RuntimeLayerError> =>
+const layerOf = ({ graves, spares, ...options }: Options): Layer.Layer<ActorRuntime, RuntimeLayerError> =>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) =>
     ActorRuntimes.layer(options).pipe(
       Layer.provide([
         givenOr(context, Transport, NodeTransport.layerDefault),
         givenOr(context, Discovery, layerTree),
-        givenOr(context, Spawner, spares === undefined ? NodeSpawner.layer : NodeSpawner.layer({ spares }))
+        givenOr(context, Spawner, NodeSpawner.layer({ graves, spares }))
       ])
     )))
 
@@ -118,6 +124,9 @@ export const isRoot: () => boolean = Child.isRoot
  * closed. A further SIGINT kills the tree, from a second after that on.
  *
  * Ctrl-Z stops the whole tree, and `fg` continues it. It works as PID 1.
+ *
+ * Ctrl-\\ (SIGQUIT), or SIGUSR2, prints the tree and what it waits for on stderr, and the program goes on. A listener of the
+ * program's own for one of these signals goes before. On Linux, and not where `observe` is `off`.
  *
  * Exit codes:
  *
@@ -223,9 +232,11 @@ const watchRoot = (control: () => Control | undefined, interrupt: () => void): R
   }
   process.stdout.on("error", onPipe)
   process.stderr.on("error", onPipe)
+  const stopDumps = listenForDumps()
   return {
     code: () => code,
     release: () => {
+      stopDumps()
       for (const [event, listener] of listeners) process.off(event, listener)
     }
   }

@@ -58,7 +58,7 @@ const runsNode = (pid: number): boolean => {
 
 const candidateOf = (pid: number): Candidate | undefined => {
   const status = textOf(`/proc/${pid}/status`)
-  if (status === undefined || pid === process.pid) return undefined
+  if (status === undefined) return undefined
   const [uid] = lineOf(status, "Uid").split(/\s+/)
   if (Number(uid) !== process.geteuid?.()) return undefined
   const caught = BigInt(`0x${lineOf(status, "SigCgt") || "0"}`)
@@ -73,7 +73,7 @@ const candidateOf = (pid: number): Candidate | undefined => {
 }
 
 /**
- * Lists the processes of this user that may be actors. Each look reads `/proc` anew.
+ * Lists the other processes of this user that may be actors. Each look reads `/proc` anew.
  *
  * @example
  * ```ts
@@ -85,10 +85,27 @@ const candidateOf = (pid: number): Candidate | undefined => {
  */
 export const candidates: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync(() => {
   try {
-    return Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => candidateOf(+pid) ?? [])
+    const pids = Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number)
+    return pids.filter((pid) => pid !== process.pid).flatMap((pid) => candidateOf(pid) ?? [])
   } catch {
     return []
   }
+})
+
+/**
+ * Lists the process of this program itself, where it is an actor that may be looked into: a program may look at its own tree.
+ *
+ * @example
+ * ```ts
+ * const [own] = yield* NodeInspect.self
+ * own?.pid === process.pid // true
+ * ```
+ * @category observing
+ * @since 0.2.0
+ */
+export const self: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync(() => {
+  const found = candidateOf(process.pid)
+  return found === undefined ? [] : [found]
 })
 
 const unreachable = (pid: number, why: ActorUnreachable["why"], reason: string) =>

@@ -10,8 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Authenticate from "./internal/authenticate.ts"
+import { Autopsy } from "./internal/autopsy.ts"
 import { refusalOf } from "./internal/child.ts"
-import { closeWithProcess } from "./internal/drivers.ts"
+import { closeWithProcess, hasUnixSockets } from "./internal/drivers.ts"
+import { usualGraves } from "./internal/graves.ts"
+import { gravesFolder } from "./internal/gravesMode.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
 import { folderOf, levelOf, offer } from "./internal/hatch.ts"
 import { launchOf } from "./internal/launch.ts"
@@ -50,10 +53,16 @@ export interface Options {
    * environment, else `auto`. A value that is none of them is not followed, and the root logs a warning.
    */
   readonly spares?: SparesMode | undefined
+  /**
+   * The folder in which each actor keeps a record of its calls while it lives, and the stories of dead ones are kept: an
+   * absolute path, or `off`. Default: the variable `FURROW_GRAVES` of the root's environment, else `graves` in the runtime
+   * folder. A path that is not absolute is not followed, and the root logs a warning.
+   */
+  readonly graves?: string | undefined
 }
 
 const native = (
-  { guard: wanted, spares: wantedSpares, stderr, stdout }: Options,
+  { graves: wantedGraves, guard: wanted, spares: wantedSpares, stderr, stdout }: Options,
   residue: ReadonlyArray<string>
 ): Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -67,12 +76,17 @@ const native = (
     for (const folder of residue) guard.folder(folder)
     yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
     const mode = sparesMode(wantedSpares, process.env)
-    for (const line of [warning, mode.warning]) if (line !== undefined) yield* logWarning(line)
+    const graves = hasUnixSockets
+      ? gravesFolder(wantedGraves, process.env, usualGraves())
+      : { folder: undefined, warning: undefined }
+    const autopsy = new Autopsy(graves.folder)
+    yield* Effect.addFinalizer(() => Effect.sync(() => autopsy.close()))
+    for (const line of [warning, mode.warning, graves.warning]) if (line !== undefined) yield* Effect.logWarning(line)
     const settings = { script, preload, stdout, stderr }
     const spares = mode.spares === "off" ? undefined : new SpareProcesses(guard, living)
     if (spares !== undefined) yield* Effect.addFinalizer(() => spares.close)
     if (mode.spares === "eager") spares?.prepare(launchOf({}, guard, settings, outputsOf({}, settings)))
-    const spawner = make(guard, living, settings, spares)
+    const spawner = make(guard, living, settings, spares, autopsy)
     return {
       spawner: { ...spawner, spawn: noticing(spawner.spawn, reasonAgainstBundle) },
       pid: process.pid,
@@ -80,6 +94,7 @@ const native = (
       authenticator: Authenticate.authenticator,
       guard: groupGuard(guard, living),
       beginEnd: () => spares?.giveUp(),
+      graves: graves.folder,
       observe: {
         level: levelOf(process.env["FURROW_OBSERVE"]),
         offer: (observed, spec) => {

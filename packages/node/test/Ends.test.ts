@@ -19,7 +19,7 @@ const ends: ReadonlyArray<readonly [string, (portal: Victim) => Effect.Effect<un
   [
     "is killed",
     ({ actor }) => Effect.sync(() => process.kill(actor.pid, "SIGKILL")),
-    /^Lost: victim@\d+ is lost: its process was killed by SIGKILL$/
+    /^Lost: victim@\d+ is lost: its process was killed by SIGKILL\b/
   ]
 ]
 

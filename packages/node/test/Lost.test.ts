@@ -40,7 +40,10 @@ describe("An actor killed by a signal", () => {
       assert.isBelow(millis, 3000)
       for (const error of errors) {
         assert.deepStrictEqual(lost(error).how, { _tag: "Signalled", signal: "SIGKILL" })
-        assert.match(lost(error).message, /^victim@\d+ is lost: its process was killed by SIGKILL$/)
+        assert.match(
+          lost(error).message,
+          /^victim@\d+ is lost: its process was killed by SIGKILL\. It was serving hold /
+        )
       }
       assert.deepStrictEqual(lost(yield* Fiber.join(stream)).how, { _tag: "Signalled", signal: "SIGKILL" })
       const ended = yield* Fiber.join(waiting)
@@ -84,7 +87,7 @@ describe("An actor that exits", () => {
       assert.deepStrictEqual(error.stderr, ["about to leave", "last words"])
       assert.match(
         error.message,
-        /^exit@\d+ is lost: its process exited with code 3\nits last lines on stderr:\n {2}\| about to leave\n {2}\| last words$/
+        /^exit@\d+ is lost: its process exited with code 3\. It was serving exit .*\. Its own code called process\.exit\(3\) at .*dying\.ts:\d+: .*\nits last lines on stderr:\n {2}\| about to leave\n {2}\| last words$/
       )
     })))
 

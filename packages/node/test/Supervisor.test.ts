@@ -78,7 +78,7 @@ describe("A supervisor of processes", () => {
         assert.strictEqual(error._tag, "GaveUp")
         assert.match(
           error.message,
-          /^"Mail" and those with it died 3 times within 60000 ms: its supervisor gives up\. ("Mail": Mail@\d+ is lost: its process was killed by SIGKILL(; )?){3}$/
+          /^"Mail" and those with it died 3 times within 60000 ms: its supervisor gives up\. ("Mail": Mail@\d+ is lost: its process was killed by SIGKILL\b[^;]*(; )?){3}$/
         )
         assert.deepStrictEqual((yield* Actor.statistics).children, [])
       })),

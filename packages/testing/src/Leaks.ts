@@ -36,7 +36,7 @@ export interface Picture {
  */
 export interface Options {
   readonly within?: Eventually.Options["within"]
-  /** Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`). */
+  /** Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`), but for kept graves. */
   readonly temporary?: { readonly folder?: string; readonly prefix?: string } | undefined
   /** Processes and descriptors of others, by their command line or their target. */
   readonly ignore?: ((description: string) => boolean) | undefined
@@ -75,8 +75,23 @@ const descriptors = (): ReadonlyMap<number, string> => {
   return found
 }
 
+/** The stories of dead actors are kept on purpose; records of living ones beside them are not. */
+const isStories = (path: string): boolean => {
+  try {
+    return Fs.readdirSync(path).every((name) =>
+      name === "graves" && Fs.readdirSync(Path.join(path, name)).every((story) => story.endsWith(".json"))
+    )
+  } catch {
+    return false
+  }
+}
+
 const temporaryFiles = ({ folder = Os.tmpdir(), prefix = "furrow" } = {}): ReadonlySet<string> =>
-  new Set(Fs.readdirSync(folder).filter((name) => name.startsWith(prefix)).map((name) => Path.join(folder, name)))
+  new Set(
+    Fs.readdirSync(folder).filter((name) => name.startsWith(prefix)).map((name) => Path.join(folder, name)).filter((
+      path
+    ) => !isStories(path))
+  )
 
 /** Node opens a pipe of its own when the first signal is listened to, and keeps it: that is no leak. */
 const openNodesOwn = (): void => {

@@ -33,7 +33,8 @@ const spec = (definitions: ReadonlyArray<Implemented<any>>, service: SpawnSpec["
     transports: [],
     spawner: null,
     ambient: [],
-    observe: "off"
+    observe: "off",
+    graves: null
   }
 })
 

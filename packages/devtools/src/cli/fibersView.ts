@@ -2,8 +2,8 @@
  * The fibers of an actor, each with its work, what it waits for, and the lines at which it stands.
  */
 import type { ActorInspection, FiberInspection } from "@furrow/actor/Inspect"
-import { nameOf, type Seen } from "../Seen.ts"
-import { printable, shortened } from "../text.ts"
+import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
+import { printable, shortened } from "@furrow/node/internal/diagnosis/text"
 
 const words: Readonly<Record<FiberInspection["waits"]["on"], string>> = {
   Call: "waits for the answer of",

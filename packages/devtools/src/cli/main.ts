@@ -8,6 +8,11 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeStdio from "@effect/platform-node/NodeStdio"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import * as Findings from "@furrow/node/internal/diagnosis/Findings"
+import * as Print from "@furrow/node/internal/diagnosis/Print"
+import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
+import * as Trees from "@furrow/node/internal/diagnosis/Trees"
+import * as TreeView from "@furrow/node/internal/diagnosis/treeView"
 import * as Argument from "effect/cli/Argument"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as Command from "effect/cli/Command"
@@ -18,12 +23,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Trees from "../client/Trees.ts"
-import { nameOf, type Seen } from "../Seen.ts"
-import * as Findings from "../why/Findings.ts"
-import * as Print from "../why/Print.ts"
 import * as FibersView from "./fibersView.ts"
-import * as TreeView from "./treeView.ts"
+import { graves } from "./graves.ts"
 
 const exits = { stuck: 3, noTree: 4 } as const
 
@@ -127,7 +128,7 @@ const fibers = Command.make("fibers", target, ({ target }) => {
 
 const furrow = Command.make("furrow").pipe(
   Command.withDescription("Looks into the running trees of this user."),
-  Command.withSubcommands([tree, why, fibers])
+  Command.withSubcommands([tree, why, fibers, graves])
 )
 
 const services = NodeChildProcessSpawner.layer.pipe(

@@ -64,3 +64,6 @@ export const offer: Offer = (observed, spec) => {
     one.close?.then((close) => close(), () => {})
   }
 }
+
+/** True where an actor of this process may be looked into. */
+export const isOffered = (): boolean => behind.size > 0

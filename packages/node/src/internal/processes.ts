@@ -8,17 +8,16 @@
  * @since 0.1.0
  */
 import { formatActor, SpawnFailed } from "@furrow/actor/ActorError"
-import {
-  actorAnnotation,
-  fileOf,
-  type GroupGuard,
-  logError,
-  logInfo,
-  logWarning,
-  Waiters,
-  withoutStack
-} from "@furrow/actor/ActorProcess"
-import type { ProcessExit, ProcessHandle, SpawnerDriver, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
+import { actorAnnotation, fileOf, type GroupGuard, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
+import type {
+  Evidence,
+  PostMortem,
+  ProcessExit,
+  ProcessHandle,
+  SpawnerDriver,
+  SpawnOptions,
+  SpawnRequest
+} from "@furrow/actor/Spawner"
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -27,6 +26,7 @@ import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
 import type { Readable } from "node:stream"
 import { adopt } from "./adopt.ts"
+import { Autopsy, type Case } from "./autopsy.ts"
 import type { Guard } from "./guard.ts"
 import { begin, type Launch, launchOf, type Settings } from "./launch.ts"
 import { open, type Outputs, outputsOf, unknownOutput } from "./outlet.ts"
@@ -47,6 +47,7 @@ interface Surroundings {
   readonly reaped: () => void
   readonly log: (line: Effect.Effect<void>) => void
   readonly outputs: Outputs
+  readonly autopsy: Autopsy
 }
 
 class NodeProcess implements ProcessHandle {
@@ -55,6 +56,8 @@ class NodeProcess implements ProcessHandle {
   private readonly child: ChildProcess.ChildProcess
   private readonly around: Surroundings
   private readonly tail = new Tail()
+  private readonly case: Case
+  private evidence: Evidence | undefined
   private exit: ProcessExit | undefined
   private readonly exits = new Waiters<ProcessExit>()
   private reaped = false
@@ -72,9 +75,11 @@ class NodeProcess implements ProcessHandle {
     this.child = child
     this.around = around
     this.connection = connection
+    this.case = around.autopsy.watch(this.actor.pid)
     const rest = (["stdout", "stderr"] as const).map((stream) => this.read(stream))
     child.once("exit", (code, signal) => {
       this.reaped = true
+      this.evidence = this.case.ended(this.actor.uuid, signal)
       // Kills the processes that an ended one left behind, too.
       const left = killLeftIn(this.actor.pid)
       around.reaped()
@@ -119,12 +124,15 @@ class NodeProcess implements ProcessHandle {
 
   readonly signal = (signal: "SIGTERM" | "SIGKILL"): void => {
     if (this.reaped) return
+    this.case.beforeSignal()
     // An exit that we were too busy, or stopped, to notice comes first.
     if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), killBoundMillis)
     if (send(-this.actor.pid, signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
     this.refused(signal)
   }
+
+  readonly bury = (story: PostMortem): void => this.case.bury(story)
 
   private get described(): string {
     return `actor "${this.actor.name}" (process ${this.actor.pid})`
@@ -163,11 +171,11 @@ class NodeProcess implements ProcessHandle {
 
   private finish(exit: ProcessExit): void {
     if (this.exit !== undefined) return
-    this.exit = exit
+    this.exit = { ...exit, evidence: this.evidence }
     clearTimeout(this.unkillable)
     // A stopped or lost process cannot close its end: ours must not wait for it.
     this.connection.destroy()
-    this.exits.wake(exit)
+    this.exits.wake(this.exit)
   }
 }
 
@@ -266,13 +274,15 @@ const isPlain = ({ argv, cwd, env, execArgv, inspect, memoryLimit }: SpawnOption
   [argv, cwd, env, execArgv, inspect, memoryLimit].every((option) => option === undefined)
 
 /**
- * The spawner over a guard; `living` sees every process it starts, and `spares` gives those that are there already.
+ * The spawner over a guard; `living` sees every process it starts, `spares` gives those that are there already, and
+ * `autopsy` finds out why they die.
  */
 export const make = (
   guard: Guard,
   living: Living,
   settings: Settings,
-  spares?: SpareProcesses
+  spares?: SpareProcesses,
+  autopsy = new Autopsy(undefined)
 ): SpawnerDriver["Service"] => ({
   atOnce,
   spawn: (request) =>
@@ -286,7 +296,7 @@ export const make = (
         if (wrong !== undefined) return resume(Effect.fail(failed(request, "process", wrong)))
         const log = (line: Effect.Effect<void>) => void Effect.runForkWith(context)(line)
         const succeed = ({ child, connection, reaped }: Taken) =>
-          resume(Effect.succeed(new NodeProcess(actor, child, connection, { guard, reaped, log, outputs })))
+          resume(Effect.succeed(new NodeProcess(actor, child, connection, { guard, reaped, log, outputs, autopsy })))
         const fail = (error: Error) => resume(Effect.fail(failed(request, "process", reasonOf(error, options))))
         try {
           const launch = launchOf(options, guard, settings, outputs)

@@ -23,12 +23,14 @@ import * as NodeTransport from "../NodeTransport.ts"
 import * as SocketConnection from "../SocketConnection.ts"
 import { afterReady } from "./afterReady.ts"
 import { authenticator } from "./authenticate.ts"
+import { Autopsy } from "./autopsy.ts"
 import { type Child, markChild } from "./child.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
 import { offer } from "./hatch.ts"
 import { limitedHeap } from "./launch.ts"
 import { importModule, load } from "./load.ts"
 import { groupGuard, Living, make } from "./processes.ts"
+import { exitedAt, type FileRecorder, open as openRecord, thrownAt } from "./recorder.ts"
 import { rehearse, spareName } from "./spare.ts"
 import { tell, tellRejection } from "./told.ts"
 
@@ -94,8 +96,9 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   const watch = watches(mode) ? await watchParent() : undefined
   const living = new Living()
   const guard = inherited(mode, watch)
+  const autopsy = new Autopsy(undefined)
   const native = {
-    spawner: make(guard, living, { script, preload, limited: heap === limitedHeap }),
+    spawner: make(guard, living, { script, preload, limited: heap === limitedHeap }, undefined, autopsy),
     guard: groupGuard(guard, living),
     authenticator,
     builtin: NodeTransport.builtin,
@@ -112,18 +115,34 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   const reader = SocketConnection.makeReader()
   const socket = new Net.Socket({ fd: 3, readable: true, writable: true, onread: reader.onread })
   let stopWork = () => {}
+  let recorder: FileRecorder | undefined
   const ended = await Effect.runPromise(run({
     actor: { name, uuid, pid: process.pid },
     connection: SocketConnection.make(socket, reader),
-    platform: (spec) => platformOf(spec, native),
+    platform: (spec) => {
+      autopsy.folder = spec.graves ?? undefined
+      return platformOf(spec, native)
+    },
+    record: (actor, above, spec) => {
+      recorder = openRecord(actor, above, spec)
+      // An exit that is not ours is one of the program's.
+      process.on("exit", () => recorder?.ending("exit", exitedAt()))
+      return recorder
+    },
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed)),
     loadModule: (module) => imported(child, [module], importModule(module)),
     observe: offer,
     onStart: ({ end, uncaught }) => {
       // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
-      for (const [event, say] of [["uncaughtException", tell], ["unhandledRejection", tellRejection]] as const) {
+      for (
+        const [event, say, what] of [
+          ["uncaughtException", tell, "exception"],
+          ["unhandledRejection", tellRejection, "rejection"]
+        ] as const
+      ) {
         process.on(event, (error: unknown) => {
+          recorder?.ending(what, thrownAt(error))
           say(error)
           uncaught(error)
         })
@@ -139,7 +158,10 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
       forgetDefinitions()
       stopWork = afterReady(rehearsal)
     },
-    onEnding: () => stopWork(),
+    onEnding: () => {
+      recorder?.ending("release", undefined)
+      stopWork()
+    },
     written
   }))
   await Promise.all([
@@ -147,6 +169,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     flushed((done) => whenWritten(process.stdout, done)),
     flushed((done) => whenWritten(process.stderr, done))
   ])
+  if (ended.how !== "parent-lost") recorder?.close()
   // Processes that the actor started are in its group. Its parent would kill that now, but is gone itself: its end of
   // the channel is closed a moment before it stops being our parent.
   if (ended.how === "parent-lost" || process.ppid !== Number(parent)) process.kill(-process.pid, "SIGKILL")

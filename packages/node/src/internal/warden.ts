@@ -21,7 +21,7 @@ const shell = "/bin/sh"
 export const isPossible = (): boolean => process.platform !== "win32" && Fs.existsSync(shell)
 
 /** Both outlive the signals that a terminal or a service manager sends to every process. */
-const deaf = "trap '' HUP INT TERM TSTP\n"
+const deaf = "trap '' HUP INT QUIT TERM TSTP USR1 USR2\n"
 
 /**
  * It reads:

@@ -50,8 +50,8 @@ export const cancelledEarly = ({ by, dialog, reason }: Message.Cancel, actor: Ac
 /** The end of a channel for a call that has surely not begun. */
 export const notBegun = (error: ActorError): ActorError => {
   if (error instanceof ActorLost && error.began === "maybe") {
-    const { actor, failure, how, stderr } = error
-    return withoutStack(() => new ActorLost({ actor, how, began: "no", stderr, failure }))
+    const { actor, doing, failure, hint, how, stderr } = error
+    return withoutStack(() => new ActorLost({ actor, how, began: "no", stderr, failure, doing, hint }))
   }
   if (error instanceof ContextCancelled && error.began === "maybe") {
     const { acknowledged, actor, by, ending, reason } = error

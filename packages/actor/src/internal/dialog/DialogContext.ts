@@ -18,6 +18,7 @@ import * as Tracer from "effect/Tracer"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
+import type { Recorder } from "../spawn/Evidence.ts"
 
 /** The actor a dialog runs in. */
 export interface DialogContext {
@@ -31,6 +32,8 @@ export interface DialogContext {
   readonly isDraining?: (() => boolean) | undefined
   /** The bound of a cancel, in milliseconds, where it is not `Timeouts.cancel` of the caller. */
   readonly cancelBound?: number | undefined
+  /** The record of the calls that are served here, if one is kept. */
+  readonly recorder?: Recorder | undefined
 }
 
 /** One handler's dialog: nested calls find there who cancelled it, so that the author survives the hop. */

@@ -35,7 +35,8 @@ export type BoundHandlers = ReadonlyMap<string, Handler>
 /** Endpoints of the runtime itself: served to children, and never shown. */
 const runtimePrefix = "furrow/"
 
-const isRuntimes = (endpoint: string): boolean => endpoint.startsWith(runtimePrefix)
+/** Not an endpoint of the program. */
+export const isRuntimes = (endpoint: string): boolean => endpoint.startsWith(runtimePrefix)
 
 /** The dialogs of one peer at once; another one is refused. */
 const maxDialogs = 10_000

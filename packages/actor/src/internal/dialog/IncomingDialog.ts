@@ -47,6 +47,8 @@ export class IncomingDialog implements CalleePort {
   private readonly opened: Message.Start
   private readonly ended: (dialog: IncomingDialog) => void
   private readonly since = now()
+  /** Its place in the record of this actor. */
+  private readonly place: number | undefined
 
   constructor(
     channel: PeerChannel,
@@ -65,6 +67,7 @@ export class IncomingDialog implements CalleePort {
       cancellation: undefined,
       info: { side: "callee", endpoint: opened.endpoint, peer: channel.peer, id: opened.dialog }
     }
+    this.place = env.recorder?.begin(opened.endpoint, channel.peer, opened.dialog, this.since)
   }
 
   get isDone(): boolean {
@@ -200,6 +203,7 @@ export class IncomingDialog implements CalleePort {
     const early = this.state._tag === "Fresh" && Exit.isSuccess(exit)
     this.exit = early ? Exit.die(neverStarted(this.handler.endpoint.name)) : exit
     this.outlet?.release()
+    if (this.place !== undefined) this.env.recorder!.end(this.place)
     this.input({ _tag: "Exited" })
     this.ended(this)
   }

@@ -10,7 +10,10 @@
 import { ActorId as ActorIdSchema, Began, Boxed, Lost as LostSchema } from "@furrow/protocol/Failure"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { Doing, formatDoing, Hint } from "./Hint.ts"
 import { unbox } from "./unbox.ts"
+
+export { Death, Doing, Hint } from "./Hint.ts"
 
 /**
  * The identity of an actor, as a schema: it may stand in a payload. `uuid` alone decides equality; name and pid are for
@@ -44,6 +47,14 @@ const beganField = Began.pipe(Schema.withConstructorDefault(Effect.succeed("mayb
 
 /** True when the actor is past serving; without it the actor lives on. */
 const endingField = Schema.Boolean.pipe(Schema.withConstructorDefault(Effect.succeed(false)))
+
+/** Empty where nothing is known of its calls. */
+const doingField = Schema.Array(Doing).pipe(Schema.withConstructorDefault(Effect.succeed<ReadonlyArray<Doing>>([])))
+
+/** Null where nothing tells why. */
+const hintField = Schema.NullOr(Hint).pipe(Schema.withConstructorDefault(Effect.succeed<Hint | null>(null)))
+
+const sentence = (text: string): string => text === "" ? "" : `. ${text}`
 
 const tail = (stderr: ReadonlyArray<string>): string =>
   stderr.length === 0 ? "" : `\nits last lines on stderr:\n${stderr.map((line) => `  | ${line}`).join("\n")}`
@@ -134,6 +145,9 @@ export const formatLost = (how: Lost): string => {
  * twice; it is `"maybe"` where the actor may have begun it. `stderr` holds its last lines where we are its parent. `failure` is
  * what it could still say of an uncaught error.
  *
+ * `doing` lists the calls that it served when it died, and `hint` says why it died and what to do next; null where nothing tells
+ * it. Both are known to its parent, and empty for others.
+ *
  * @example
  * ```ts
  * const answer = yield* frank.run(isPrime({ n: 7 })).pipe(
@@ -157,12 +171,15 @@ export class ActorLost extends Schema.TaggedError<ActorLost>()("ActorLost", {
   how: Lost,
   began: Began,
   stderr: Schema.Array(Schema.String),
-  failure: Schema.NullOr(Boxed)
+  failure: Schema.NullOr(Boxed),
+  doing: doingField,
+  hint: hintField
 }) {
   override get message(): string {
     const began = this.began === "no" ? "; this call had not begun" : ""
     const failure = this.failure === null ? "" : ` after an uncaught ${this.failure.type}: ${this.failure.message}`
-    return `${formatActor(this.actor)} is lost: ${formatLost(this.how)}${failure}${began}${tail(this.stderr)}`
+    const why = sentence(formatDoing(this.doing)) + sentence(this.hint?.text ?? "")
+    return `${formatActor(this.actor)} is lost: ${formatLost(this.how)}${failure}${began}${why}${tail(this.stderr)}`
   }
   /** The actor's last report, as an `Error` with the frames of the actor's own code. */
   override get cause(): Error | undefined {
@@ -375,7 +392,8 @@ export const SpawnStep = Schema.Literals(["process", "handshake", "import", "lay
 export type SpawnStep = typeof SpawnStep.Type
 
 /**
- * The actor did not become ready. `step` says how far it came, `reason` what stopped it, `stderr` its last lines.
+ * The actor did not become ready. `step` says how far it came, `reason` what stopped it, `stderr` its last lines. `hint` says
+ * why its process died, or its module could not be used, and what to do next; null where nothing tells it.
  *
  * Its `actor` has the pid 0 where there was no process yet.
  *
@@ -399,10 +417,12 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
   step: SpawnStep,
   reason: Schema.String,
   stderr: Schema.Array(Schema.String),
-  failure: Schema.NullOr(Boxed)
+  failure: Schema.NullOr(Boxed),
+  hint: hintField
 }) {
   override get message(): string {
-    return `actor "${this.actor.name}" did not start (step: ${this.step}): ${this.reason}${tail(this.stderr)}`
+    const why = this.hint === null || this.reason.includes(this.hint.text) ? "" : sentence(this.hint.text)
+    return `actor "${this.actor.name}" did not start (step: ${this.step}): ${this.reason}${why}${tail(this.stderr)}`
   }
   /**
    * The failure that stopped the start over there, as an `Error` with the frames of the module or layer that threw it.

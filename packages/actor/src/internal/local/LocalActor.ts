@@ -27,6 +27,7 @@ import {
 import type { ActorSnapshot, ChildSnapshot, SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
+import type { Recorder } from "../spawn/Evidence.ts"
 import type { GroupGuard } from "../spawn/GroupGuard.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
@@ -168,6 +169,7 @@ export class LocalActor {
     readonly parent: PeerChannel | undefined
     readonly level: DialogContext["level"]
     readonly life?: Life | undefined
+    readonly recorder?: Recorder | undefined
   }) {
     this.info = options.info
     this.path = [...options.info.ancestors.map(({ uuid }) => uuid), options.info.id.uuid]
@@ -181,7 +183,8 @@ export class LocalActor {
       self: options.info.id,
       events: options.events,
       level: options.level,
-      cancellation: () => this.ending?.cancellation
+      cancellation: () => this.ending?.cancellation,
+      recorder: options.recorder
     }
   }
 

@@ -59,6 +59,8 @@ export interface NativeControl {
   readonly beginEnd?: (() => void) | undefined
   /** How far a tree may be looked into where its options do not say it, and the door for those who look. */
   readonly observe?: { readonly level: Observe; readonly offer: Offer } | undefined
+  /** The folder of records and of the stories of dead actors. Default: nothing is recorded. */
+  readonly graves?: string | undefined
   readonly killAll: () => void
   readonly stopAll: () => void
   readonly continueAll: () => void

@@ -31,6 +31,7 @@ import * as Portal from "../portal/Portal.ts"
 import { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { outside } from "../settings/Turn.ts"
 import { building } from "../spawn/Boot.ts"
+import type { KeepRecord } from "../spawn/Evidence.ts"
 import type { Offer } from "../spawn/Observed.ts"
 import type { Exposed, PlatformSpec, ServiceSpec, SpawnSpec } from "../spawn/SpawnSpec.ts"
 import type { Connection } from "../transport/Transport.ts"
@@ -72,6 +73,8 @@ export interface ActorMainOptions {
   readonly platform: (spec: PlatformSpec) => Effect.Effect<Platform, RuntimeLayerError, Scope.Scope>
   /** Opens a door for those who look into this actor, when one of them knocks. */
   readonly observe?: Offer | undefined
+  /** Opens the record of its calls, before anything of it is imported. Default: there is none. */
+  readonly record?: KeepRecord | undefined
   /** Hands out what ends the actor from outside of its connections. */
   readonly onStart?: ((actor: Started) => void) | undefined
   /** Its parent has said which actor it is, before anything of it is built. */
@@ -132,7 +135,8 @@ export const bootUp = (
       guard: platform.guard,
       parent: channel,
       level,
-      life
+      life,
+      recorder: options.record?.(options.actor, spec.ancestors, spec.platform)
     })
     local.service = spec.service?.key
     const context = Context.merge(yield* Effect.context<never>(), platform.ambient)

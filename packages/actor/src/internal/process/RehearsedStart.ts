@@ -51,7 +51,8 @@ const specOf = ({ expose, transports }: StartToRehearse): SpawnSpec => ({
     transports,
     spawner: null,
     ambient: [],
-    observe: "off"
+    observe: "off",
+    graves: null
   }
 })
 

@@ -96,7 +96,8 @@ const platformOf = (
       transports: yield* Effect.forEach(parts, ({ data }) => data),
       spawner: plan === undefined ? null : yield* plan.data,
       ambient: yield* Effect.forEach(ambients, ({ data }) => data),
-      observe: "off"
+      observe: "off",
+      graves: null
     }
     const ambient = yield* within(buildAmbient(ambients))
     const drivers = yield* within(buildTransports(parts))
@@ -106,7 +107,7 @@ const platformOf = (
     const observe = options.observe ?? control.observe?.level ?? "off"
     return {
       platform: { network, spawner, guard: control.guard, ambient },
-      spec: { ...spec, observe },
+      spec: { ...spec, observe, graves: control.graves ?? null },
       native: control
     }
   })

@@ -44,14 +44,16 @@ interface StartFailure {
   readonly step: SpawnStep
   readonly reason: string
   readonly failure: SpawnFailed["failure"]
+  readonly hint?: SpawnFailed["hint"]
 }
 
-const lostDuring = (error: ActorError): Pick<StartFailure, "reason" | "failure"> => ({
+const lostDuring = (error: ActorError): Omit<StartFailure, "step"> => ({
   reason: error instanceof ActorLost && error.stderr.length > 0
     // The lines are shown below the message anyway.
     ? error.message.split("\nits last lines")[0]!
     : error.message,
-  failure: error instanceof ActorLost ? error.failure : null
+  failure: error instanceof ActorLost ? error.failure : null,
+  hint: error instanceof ActorLost ? error.hint : null
 })
 
 /** The word of an actor when everything is imported and its layers are to be built. */
@@ -68,7 +70,8 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
         step: at,
         reason: failure.reason,
         stderr: handle.lastLines(),
-        failure: failure.failure
+        failure: failure.failure,
+        hint: failure.hint ?? null
       })
     ))
   const channel = new PeerChannel({

@@ -53,6 +53,8 @@ export interface PlatformSpec {
   readonly ambient: ReadonlyArray<PortableData>
   /** How far its actors may be looked into. */
   readonly observe: Observe
+  /** The folder of its records and of the stories of its dead; null where nothing is recorded. */
+  readonly graves: string | null
 }
 
 /** The same, with a secret that is not shown where a value is printed as a whole. */
@@ -153,7 +155,8 @@ const specCheck = fields<SpawnSpec>({
     transports: list(portable),
     spawner: orNull(portable),
     ambient: list(portable),
-    observe: when((value) => value === "off" || value === "look" || value === "debug", "off, look or debug")
+    observe: when((value) => value === "off" || value === "look" || value === "debug", "off, look or debug"),
+    graves: orNull(text)
   }),
   isBehind: orAbsent(when((value) => typeof value === "boolean", "a truth value"))
 })

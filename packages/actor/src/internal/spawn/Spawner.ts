@@ -11,6 +11,7 @@ import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { ActorId, SpawnFailed } from "../errors/ActorError.ts"
 import type { Connection } from "../transport/Transport.ts"
+import type { Evidence, PostMortem } from "./Evidence.ts"
 
 /**
  * The place where a stream of an actor goes.
@@ -109,6 +110,8 @@ export interface SpawnRequest {
 export interface ProcessExit {
   readonly code: number | null
   readonly signal: string | null
+  /** Traces of an unexpected end. Default: none. */
+  readonly evidence?: Evidence | undefined
 }
 
 /**
@@ -126,6 +129,8 @@ export interface ProcessHandle {
   readonly lastLines: () => ReadonlyArray<string>
   /** Sends a signal to the process and everything in its group. Never throws. */
   readonly signal: (signal: "SIGTERM" | "SIGKILL") => void
+  /** Keeps the story of an unexpected end. Default: it is not kept. */
+  readonly bury?: ((story: PostMortem) => void) | undefined
 }
 
 /**

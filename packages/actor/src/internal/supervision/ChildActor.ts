@@ -19,8 +19,15 @@ import type * as Fiber from "effect/Fiber"
 import { exitOf } from "../channel/Farewell.ts"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { wireMillis } from "../dialog/DialogContext.ts"
-import { Dispatcher, type Relayed } from "../dialog/Dispatcher.ts"
-import { type ActorError, type ActorId, formatActor, type SpawnStep } from "../errors/ActorError.ts"
+import { Dispatcher, isRuntimes, type Relayed } from "../dialog/Dispatcher.ts"
+import {
+  type ActorError,
+  type ActorId,
+  type ActorLost,
+  formatActor,
+  type SpawnFailed,
+  type SpawnStep
+} from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import { now } from "../inspect/Inspection.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
@@ -44,7 +51,7 @@ const deadlineMarginMillis = 500
 /** An actor's report of a failed start. */
 export interface BootReport {
   readonly step: SpawnStep
-  readonly error: { readonly reason: string; readonly failure: Failure.Boxed | null }
+  readonly error: Pick<SpawnFailed, "reason" | "failure" | "hint">
 }
 
 export class ChildActor {
@@ -76,11 +83,14 @@ export class ChildActor {
     this.ref = { actor: handle.actor, path, service, exposed, ...(role === undefined ? {} : { role }) }
     this.timeouts = timeouts
     this.context = context
-    this.state = OwnedActor.initial(handle.actor, memoryLimit)
+    this.state = OwnedActor.initial(handle.actor, local.info.id, memoryLimit)
     const process = this.process = new ChildProcess(handle, context)
     // This listener comes first, because a later one may start an actor of the same name at once.
     process.whenEnded(() => this.freeName())
-    process.whenEnded((end) => this.input({ _tag: "ProcessEnded", end, lines: process.lastLines() }))
+    process.whenEnded(({ end, evidence }) => {
+      this.noteOpen()
+      this.input({ _tag: "ProcessEnded", end, evidence, lines: process.lastLines() })
+    })
     // The child joins the list before it can hear of an exit, which may have happened already. So it also leaves the
     // list only once.
     local.children.add(this)
@@ -145,12 +155,28 @@ export class ChildActor {
    * known.
    */
   explain(done: (error: ActorError) => void): void {
+    this.noteOpen()
     const { exit, failure, farewell } = this.state
     if (exit !== undefined) return done(this.whyGone())
     // An actor that has told its failure, or has said Bye, is about to exit, so its exit is worth a longer wait.
     const { explain, terminate } = this.timeouts
     const bound = failure === undefined && farewell === undefined ? explain : terminate
     this.process.awaitEnd(bound, () => done(this.whyGone()))
+  }
+
+  /** Our open dialogs are told of the end only later: until then they say what it was asked for. */
+  private noteOpen(): void {
+    const open = this.channel?.inspect("child").dialogs ?? []
+    this.input({
+      _tag: "Ending",
+      open: open.filter(({ endpoint, side }) => side === "caller" && !isRuntimes(endpoint))
+        .map(({ ageMillis, endpoint, id }) => ({ dialog: id, endpoint, millis: ageMillis }))
+    })
+  }
+
+  private get hint(): ActorLost["hint"] {
+    const why = this.whyGone()
+    return why._tag === "ActorLost" ? why.hint : null
   }
 
   private whyGone(): ActorError {
@@ -160,7 +186,7 @@ export class ChildActor {
   /** Reads the actor's report of its own failure; undefined if only its cleanup failed. */
   reportOf(payload: Uint8Array): BootReport | undefined {
     const decoded = Failure.decode(payload)
-    if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null } }
+    if (!decoded.ok) return { step: "ready", error: { reason: decoded.issue, failure: null, hint: null } }
     const failure = decoded.value
     if (failure._tag === "CleanupFailed") {
       this.input({ _tag: "CleanupFailed", boxed: failure.boxed })
@@ -171,12 +197,14 @@ export class ChildActor {
       this.local.events.publish({ _tag: "BackgroundFailed", actor: this.actor, failure: failure.boxed })
       return undefined
     }
-    if ("boxed" in failure) this.input({ _tag: "Failed", boxed: failure.boxed })
+    const step = failure._tag === "SpawnFailed" ? failure.step as SpawnStep : undefined
+    if ("boxed" in failure) this.input({ _tag: "Failed", boxed: failure.boxed, step })
     return {
-      step: failure._tag === "SpawnFailed" ? failure.step as SpawnStep : "ready",
+      step: step ?? "ready",
       error: {
         reason: "boxed" in failure ? failure.boxed.message : failure._tag,
-        failure: "boxed" in failure ? failure.boxed : null
+        failure: "boxed" in failure ? failure.boxed : null,
+        hint: this.hint
       }
     }
   }
@@ -308,6 +336,10 @@ export class ChildActor {
     this.stopTimer()
     const { cancellation, end, exit, loss } = this.state
     this.local.buried(this, exit!)
+    const story = OwnedActor.postMortemOf(this.state, this.process.lastLines())
+    if (story !== undefined) {
+      this.process.bury({ ...story, above: [...this.local.info.ancestors, this.local.info.id].map(formatActor) })
+    }
     if (end._tag === "Unreported") {
       this.process.logError(
         `${formatActor(this.actor)} was killed, and its exit is unseen: it may still be there`

@@ -10,13 +10,20 @@ import { formatActor } from "../errors/ActorError.ts"
 import { elapsed } from "../settings/Elapsed.ts"
 import { logError } from "../settings/Log.ts"
 import { Waiters } from "../settings/Waiters.ts"
+import type { Evidence, PostMortem } from "../spawn/Evidence.ts"
 import type { ProcessExit, ProcessHandle } from "../spawn/Spawner.ts"
 import type { End } from "./OwnedActor.ts"
+
+/** The end of a process, and the traces of it. */
+export interface Ended {
+  readonly end: End
+  readonly evidence: Evidence | undefined
+}
 
 export class ChildProcess {
   private readonly handle: ProcessHandle
   private readonly context: Context.Context<never>
-  private readonly ends = new Waiters<End>()
+  private readonly ends = new Waiters<Ended>()
 
   constructor(handle: ProcessHandle, context: Context.Context<never>) {
     this.handle = handle
@@ -25,14 +32,18 @@ export class ChildProcess {
 
   /** Begins to listen for the end of the process. */
   watch(): void {
-    const ended = (exit: ProcessExit) => this.attempt("a callback for its exit", () => this.ends.wake(endOf(exit)))
+    const ended = (exit: ProcessExit) =>
+      this.attempt(
+        "a callback for its exit",
+        () => this.ends.wake({ end: endOf(exit), evidence: evidenceOf(exit) })
+      )
     this.attempt("whenExited of its process", () => this.handle.whenExited(ended))
   }
 
   /**
    * Registers a callback for when the process is reaped and its last output is read. It must be called before `watch`.
    */
-  whenEnded(callback: (end: End) => void): void {
+  whenEnded(callback: (ended: Ended) => void): void {
     this.ends.add(callback)
   }
 
@@ -45,6 +56,11 @@ export class ChildProcess {
   lastLines(): ReadonlyArray<string> {
     const lines = this.attempt("lastLines of its process", () => this.handle.lastLines())
     return Array.isArray(lines) ? lines.map(String) : []
+  }
+
+  /** Keeps the story of its death, where the platform does. */
+  bury(story: PostMortem): void {
+    this.attempt("bury of its process", () => this.handle.bury?.(story))
   }
 
   /** Waits for the end of the process, at most for the given milliseconds. */
@@ -77,6 +93,10 @@ export class ChildProcess {
     Effect.runForkWith(this.context)(logError(text))
   }
 }
+
+/** A spawner of the program's may answer with anything. */
+const evidenceOf = (exit: ProcessExit | undefined): Evidence | undefined =>
+  typeof exit?.evidence === "object" && exit.evidence !== null ? exit.evidence : undefined
 
 const endOf = (exit: ProcessExit | undefined): End => {
   if (typeof exit?.signal === "string") return { _tag: "Signalled", signal: exit.signal }

@@ -21,12 +21,16 @@ import {
   type ActorId,
   ActorLost,
   ChannelClosed,
+  formatActor,
   formatLost,
   type Lost,
-  RemoteActorError
+  RemoteActorError,
+  type SpawnStep
 } from "../errors/ActorError.ts"
 import { type ActorExit, cleanupFailures, cleanupUnfinished } from "../errors/ActorExit.ts"
 import { withoutStack } from "../errors/stack.ts"
+import type { Evidence, PostMortem } from "../spawn/Evidence.ts"
+import { type Asked, doingOf, hintOf, type Known } from "./PostMortem.ts"
 import * as Ladder from "./ShutdownLadder.ts"
 
 /**
@@ -43,6 +47,8 @@ export type End =
 
 export interface State {
   readonly actor: ActorId
+  /** The actor that started this one. */
+  readonly owner: ActorId
   /** The limit of the actor's heap, in MiB. */
   readonly memoryLimit: number | undefined
   readonly rung: Ladder.Rung
@@ -63,18 +69,23 @@ export interface State {
   readonly cleanup: ReadonlyArray<Boxed>
   /** Set when the actor went away before its owner wanted its end. */
   readonly loss: ActorError | undefined
-  /** The last signal that was sent to the actor, and the reason for it. */
-  readonly forced: { readonly signal: string; readonly reason: string } | undefined
-  /**
-   * The number of monitors in this process that wait for the actor's end. An end that a monitor hears is no failure.
-   */
+  /** The last signal that was sent to it, and why it came to that. */
+  readonly forced: { readonly signal: string; readonly reason: string; readonly rung: Ladder.Rung } | undefined
+  /** The step of its start that it said has failed. */
+  readonly failedStep: SpawnStep | undefined
+  /** Our dialogs with it that were open when its connection ended. */
+  readonly open: ReadonlyArray<Asked>
+  /** The traces of its end, once its process has ended. */
+  readonly evidence: Evidence | undefined
+  /** Monitors of this process that wait for its end. An end that a monitor hears is no failure. */
   readonly monitors: number
   /** The exit of the actor; it is set on the last rung. */
   readonly exit: ActorExit | undefined
 }
 
-export const initial = (actor: ActorId, memoryLimit?: number): State => ({
+export const initial = (actor: ActorId, owner: ActorId, memoryLimit?: number): State => ({
   actor,
+  owner,
   memoryLimit,
   rung: "Running",
   ready: false,
@@ -87,6 +98,9 @@ export const initial = (actor: ActorId, memoryLimit?: number): State => ({
   cleanup: [],
   loss: undefined,
   forced: undefined,
+  failedStep: undefined,
+  open: [],
+  evidence: undefined,
   monitors: 0,
   exit: undefined
 })
@@ -104,12 +118,19 @@ export type Input =
   | { readonly _tag: "Monitored"; readonly change: 1 | -1 }
   | { readonly _tag: "Ack" }
   | { readonly _tag: "Bye"; readonly farewell: ActorExit }
-  | { readonly _tag: "Failed"; readonly boxed: Boxed }
+  | { readonly _tag: "Failed"; readonly boxed: Boxed; readonly step?: SpawnStep | undefined }
+  /** Its connection has ended, and these of our dialogs with it are open. */
+  | { readonly _tag: "Ending"; readonly open: ReadonlyArray<Asked> }
   | { readonly _tag: "CleanupFailed"; readonly boxed: Boxed }
   | { readonly _tag: "ConnectionEnded"; readonly error: ActorError }
   /** The bound of a rung has passed. `ending`: the owner's own actor is being ended as well. */
   | { readonly _tag: "Elapsed"; readonly ending: boolean; readonly lines: ReadonlyArray<string> }
-  | { readonly _tag: "ProcessEnded"; readonly end: End; readonly lines: ReadonlyArray<string> }
+  | {
+    readonly _tag: "ProcessEnded"
+    readonly end: End
+    readonly lines: ReadonlyArray<string>
+    readonly evidence?: Evidence | undefined
+  }
 
 export type Action = Ladder.Action | { readonly _tag: "TellLoss"; readonly error: ActorError }
 
@@ -127,6 +148,7 @@ const forcedBy = (state: State, input: Ladder.Input, actions: ReadonlyArray<Ladd
   const { forced, rung } = state
   return {
     signal: sent.signal,
+    rung: forced?.rung ?? rung,
     reason: forced === undefined
       ? reasonOf(rung, input)
       : `${forced.reason}, and ${forced.signal} did not end it`
@@ -170,7 +192,9 @@ export const step = (state: State, input: Input): Step => {
     case "Bye":
       return climb({ ...state, farewell: state.farewell ?? input.farewell }, "bye")
     case "Failed":
-      return [{ ...state, failure: state.failure ?? input.boxed }, []]
+      return [{ ...state, failure: state.failure ?? input.boxed, failedStep: state.failedStep ?? input.step }, []]
+    case "Ending":
+      return [state.open.length === 0 ? { ...state, open: input.open } : state, []]
     case "CleanupFailed":
       return [{ ...state, cleanup: [...state.cleanup, input.boxed] }, []]
     case "ConnectionEnded":
@@ -178,7 +202,7 @@ export const step = (state: State, input: Input): Step => {
     case "Elapsed":
       return elapsed(state, input)
     case "ProcessEnded":
-      return ended(state, input.end, input.lines)
+      return ended({ ...state, evidence: input.evidence }, input.end, input.lines)
   }
 }
 
@@ -220,7 +244,8 @@ const howOf = ({ end, forced, memoryLimit }: State, lines: ReadonlyArray<string>
   if (isAbort(end) && lines.some((line) => outOfMemory.test(line))) {
     return { _tag: "OutOfMemory", ...(memoryLimit === undefined ? {} : { limit: memoryLimit }) }
   }
-  return forced !== undefined && isOurs(end, forced.signal) ? { _tag: "Killed", ...forced } : end
+  if (forced === undefined || !isOurs(end, forced.signal)) return end
+  return { _tag: "Killed", signal: forced.signal, reason: forced.reason }
 }
 
 /** True when the process ended by the signal that was sent last, or by an earlier one that took its time. */
@@ -239,7 +264,61 @@ const outOfMemory = /^FATAL ERROR: .*out of memory/
 const lostOf = (state: State, lines: ReadonlyArray<string>): ActorLost => {
   const { actor, failure } = state
   const how = howOf(state, lines)
-  return withoutStack(() => new ActorLost({ actor, how, began: "maybe", stderr: lines, failure: failure ?? null }))
+  return withoutStack(() =>
+    new ActorLost({
+      actor,
+      how,
+      began: "maybe",
+      stderr: lines,
+      failure: failure ?? null,
+      doing: doing(state),
+      hint: hint(state, how)
+    })
+  )
+}
+
+const doing = ({ evidence, open, owner }: State): ActorLost["doing"] =>
+  doingOf(evidence?.calls, open, formatActor(owner))
+
+const hint = (state: State, how: Lost): ActorLost["hint"] => hintOf(knownOf(state, how))
+
+const knownOf = (state: State, how: Lost): Known => ({
+  how,
+  evidence: state.evidence,
+  failure: state.failure?.type,
+  step: state.failedStep,
+  killedIn: killedIn(state)
+})
+
+const killedIn = ({ forced }: State): Known["killedIn"] => {
+  if (forced?.rung === "Finalizing") return "finalizers"
+  return forced?.rung === "Asked" ? "silence" : undefined
+}
+
+/** The actor gave a finalizer up itself: its process was not killed for it. */
+const isUnfinished = ({ cleanup }: ActorExit): boolean => cleanup.some(({ type }) => type === cleanupUnfinished)
+
+/** The end of a process that was not to end so. */
+const isUnusual = ({ end, exit, farewell, forced, ready }: State): boolean => {
+  if (exit === undefined) return false
+  if (exit._tag === "Lost" || exit._tag === "Failed" || isUnfinished(exit)) return true
+  if (exit._tag === "Returned") return false
+  // A start that is given up is ended by a signal, as it is to be.
+  return end._tag === "Signalled" && (ready || forced === undefined || farewell !== undefined)
+}
+
+/** The story of its death; undefined where it has ended as it should. */
+export const postMortemOf = (
+  state: State,
+  lines: ReadonlyArray<string>
+): Omit<PostMortem, "above"> | undefined => {
+  if (!isUnusual(state)) return undefined
+  const { actor, exit } = state
+  const failure = state.failure ?? (exit?._tag === "Failed" ? exit.error.boxed : undefined)
+  const how = howOf(state, lines)
+  const unfinished = exit !== undefined && isUnfinished(exit) && state.farewell !== undefined
+  const said = hintOf({ ...knownOf({ ...state, failure }, how), unfinished })
+  return { actor, how, death: said?.death, hint: said?.text, doing: doing(state) }
 }
 
 /** Returns why the actor's portal can no longer be used. */

@@ -196,8 +196,8 @@ const abandon = (
 const withLastLines = (cause: Cause.Cause<ActorError>, { actor, lastLines }: ProcessHandle): Cause.Cause<ActorError> =>
   Cause.map(cause, (error) => {
     if (!(error instanceof SpawnFailed) || error.actor.uuid !== actor.uuid) return error
-    const { failure, reason, step } = error
-    return withoutStack(() => new SpawnFailed({ actor: error.actor, failure, reason, stderr: lastLines(), step }))
+    const { failure, hint, reason, step } = error
+    return withoutStack(() => new SpawnFailed({ actor: error.actor, failure, reason, stderr: lastLines(), step, hint }))
   })
 
 const refuse = (local: LocalActor, name: string, reason: string): Effect.Effect<never, SpawnFailed> => {

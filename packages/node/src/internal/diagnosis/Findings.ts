@@ -6,9 +6,9 @@
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { DialogInspection } from "@furrow/actor/Inspect"
-import { nameOf, type Seen } from "../Seen.ts"
 import type { Edge, Graph, Node, Work } from "./Graph.ts"
 import * as Graphs from "./Graph.ts"
+import { nameOf, type Seen } from "./Seen.ts"
 
 export type Kind =
   | "DEADLOCK"

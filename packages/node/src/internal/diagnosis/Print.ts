@@ -1,8 +1,8 @@
 /**
  * Findings in words, one paragraph each.
  */
-import { duration, printable, shortened } from "../text.ts"
 import type { Finding, Hop, Place } from "./Findings.ts"
+import { duration, printable, shortened } from "./text.ts"
 
 const placed = ({ name, pid }: Place): string => `${printable(name)} (${pid})`
 

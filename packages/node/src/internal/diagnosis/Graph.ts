@@ -10,7 +10,7 @@
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { ActorInspection, DialogInspection, FiberInspection, FrameInspection } from "@furrow/actor/Inspect"
-import type { Seen } from "../Seen.ts"
+import type { Seen } from "./Seen.ts"
 
 export type Node = string
 

@@ -1,10 +1,10 @@
 /**
  * A process as the kernel sees it: nothing here needs an answer of it. On Linux only; elsewhere nothing is known.
  */
-import type { Candidate } from "@furrow/node/NodeInspect"
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
-import type { Outside } from "../Seen.ts"
+import type { Candidate } from "../../NodeInspect.ts"
+import type { Outside } from "./Seen.ts"
 
 const read = (path: string): string => {
   try {

@@ -2,9 +2,9 @@
  * A tree as a table: each actor below its parent, with its process and its oldest open dialog.
  */
 import type { DialogInspection } from "@furrow/actor/Inspect"
-import type { Tree } from "../client/Trees.ts"
-import { nameOf, type Seen } from "../Seen.ts"
-import { duration, mebibytes, printable, table } from "../text.ts"
+import { nameOf, type Seen } from "./Seen.ts"
+import { duration, mebibytes, printable, table } from "./text.ts"
+import type { Tree } from "./Trees.ts"
 
 const head = ["actor", "pid", "up", "cpu", "rss", "loop", "open", "oldest"]
 

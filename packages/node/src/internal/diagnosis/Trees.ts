@@ -3,13 +3,13 @@
  * that does not answer in time is looked at from outside.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
-import * as NodeInspect from "@furrow/node/NodeInspect"
 import * as Data from "effect/Data"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { nameOf, type Seen } from "../Seen.ts"
+import * as NodeInspect from "../../NodeInspect.ts"
 import * as Outside from "./Outside.ts"
+import { nameOf, type Seen } from "./Seen.ts"
 
 /** One tree: its root's process, and every process that belongs to it, the root first. */
 export interface Tree {
@@ -65,6 +65,8 @@ export interface Options {
   readonly fibers?: boolean | undefined
   /** The pid or the name of an actor whose tree alone is looked at. Default: all trees. */
   readonly target?: string | undefined
+  /** Looks at this process, too. Default: false. */
+  readonly self?: boolean | undefined
   /** The time that it has for each answer. */
   readonly within?: Duration.Input | undefined
 }
@@ -93,7 +95,8 @@ export const meant = (
 /** Looks at trees. A process that ended meanwhile is none. */
 export const look = (options: Options = {}): Effect.Effect<ReadonlyArray<Tree>> =>
   Effect.gen(function*() {
-    const found = meant(yield* NodeInspect.candidates, options.target)
+    const others = yield* NodeInspect.candidates
+    const found = meant(options.self === true ? [...others, ...yield* NodeInspect.self] : others, options.target)
     const seen = yield* Effect.forEach(found, (candidate) => seeOne(candidate, options), { concurrency: "unbounded" })
     return make(seen.filter(({ inside, outside }) => inside !== undefined || !outside.states.some(isGone)))
   })

@@ -1,0 +1,100 @@
+/**
+ * The death of an actor in words that a program and a reader can act on: its kind, and the next step.
+ *
+ * @since 0.2.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * The ways in which an actor dies, as a schema:
+ *
+ * - `heap`, `memory`: its heap was full; the kernel killed it because memory was short
+ * - `abort`, `crash`: it aborted; native code in it crashed
+ * - `signal`: a process outside of the tree sent it a signal
+ * - `owner`, `release`, `blocked`: its owner killed it, because it did not answer, because a finalizer did not end, or while
+ *   it stood in a call of the kernel
+ * - `exception`, `rejection`: an uncaught exception, an unhandled rejection
+ * - `exit`: its own code called `process.exit`
+ * - `import`, `layer`: its module threw while it was imported; a Layer of it failed
+ * - `parent`: its parent was lost
+ *
+ * @example
+ * ```ts
+ * Schema.is(ActorError.Death)("heap") // true
+ * ```
+ * @category models
+ * @since 0.2.0
+ */
+export const Death = Schema.Literals([
+  "heap",
+  "memory",
+  "abort",
+  "crash",
+  "signal",
+  "owner",
+  "release",
+  "blocked",
+  "exception",
+  "rejection",
+  "exit",
+  "import",
+  "layer",
+  "parent"
+])
+export type Death = typeof Death.Type
+
+/**
+ * Why an actor died, as far as its parent can tell: the kind of its death, and a sentence with the next step.
+ *
+ * @example
+ * ```ts
+ * const isHint = Schema.is(ActorError.Hint)
+ * isHint({ death: "exit", text: "Its code called process.exit(3)." }) // true
+ * ```
+ * @category models
+ * @since 0.2.0
+ */
+export const Hint = Schema.Struct({ death: Death, text: Schema.String })
+export type Hint = typeof Hint.Type
+
+/**
+ * A call that an actor served when it died: the endpoint, its caller as `name@pid`, and how long it had run (`millis`).
+ *
+ * `recorded` is true where the actor itself had written it down. It is false where the parent alone knows of the call: the actor
+ * was asked, and may not have begun.
+ *
+ * @example
+ * ```ts
+ * const isDoing = Schema.is(ActorError.Doing)
+ * isDoing({ endpoint: "hash", caller: "root@4711", millis: 400, recorded: true }) // true
+ * ```
+ * @category models
+ * @since 0.2.0
+ */
+export const Doing = Schema.Struct({
+  endpoint: Schema.String,
+  caller: Schema.String,
+  millis: Schema.Number,
+  recorded: Schema.Boolean
+})
+export type Doing = typeof Doing.Type
+
+/** The calls that a message names; the field of the error has more. */
+const maxNamed = 3
+
+const seconds = (millis: number): string => `${(millis / 1000).toFixed(1)} s`
+
+const listed = (doing: ReadonlyArray<Doing>): string => {
+  const named = doing.slice(0, maxNamed).map(({ caller, endpoint, millis }) =>
+    `${endpoint} (${caller}, ${seconds(millis)})`
+  )
+  const more = doing.length - named.length
+  return `${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+}
+
+/** The calls of a dead actor as a sentence; nothing where it had none. */
+export const formatDoing = (doing: ReadonlyArray<Doing>): string => {
+  const recorded = doing.filter(({ recorded }) => recorded)
+  if (recorded.length > 0) return `It was serving ${listed(recorded)}`
+  return doing.length > 0 ? `It had been asked for ${listed(doing)}` : ""
+}

@@ -1,0 +1,195 @@
+/**
+ * Why an actor died: of everything that is known of its end, the most telling part decides. Pure, so that each death has a row
+ * in a table.
+ *
+ * @since 0.2.0
+ */
+import type { Lost, SpawnStep } from "../errors/ActorError.ts"
+import type { Death, Doing, Hint } from "../errors/Hint.ts"
+import type { Evidence } from "../spawn/Evidence.ts"
+
+/** A dialog that its parent has open with the actor. */
+export interface Asked {
+  readonly dialog: number
+  readonly endpoint: string
+  readonly millis: number
+}
+
+/** Calls of a dead actor that are kept. */
+const maxDoing = 16
+
+/**
+ * The calls that an actor served when it died. Of its own calls the parent knows best which are over; of those of others the
+ * record alone does.
+ */
+export const doingOf = (
+  calls: Evidence["calls"],
+  asked: ReadonlyArray<Asked>,
+  parent: string
+): ReadonlyArray<Doing> => {
+  const ours = new Map(asked.map((call) => [call.dialog, call]))
+  const begun = new Set<number>()
+  const recorded = (calls ?? []).flatMap(({ caller, dialog, endpoint, millis }): ReadonlyArray<Doing> => {
+    if (caller !== parent) return [{ endpoint, caller, millis, recorded: true }]
+    const open = ours.get(dialog)
+    if (open === undefined) return []
+    begun.add(dialog)
+    return [{ endpoint, caller, millis: open.millis, recorded: true }]
+  })
+  const unseen = asked.filter(({ dialog }) => !begun.has(dialog))
+    .map(({ endpoint, millis }): Doing => ({ endpoint, caller: parent, millis, recorded: false }))
+  return [...recorded, ...unseen].sort((a, b) => Number(b.recorded) - Number(a.recorded) || b.millis - a.millis)
+    .slice(0, maxDoing)
+}
+
+/** Everything that is known of one end. */
+export interface Known {
+  readonly how: Lost
+  readonly evidence: Evidence | undefined
+  /** The type of the error that it could still tell of. */
+  readonly failure: string | undefined
+  /** The step of a start that failed. */
+  readonly step: SpawnStep | undefined
+  /** It gave up a finalizer itself. */
+  readonly unfinished?: boolean
+  /** Its owner killed it while its finalizers ran, or before it had answered at all. */
+  readonly killedIn: "finalizers" | "silence" | undefined
+}
+
+const mebibytes = (bytes: number): number => Math.round(bytes / 2 ** 20)
+
+/** The share of its limit from which on a heap that aborted was full. */
+const fullShare = 0.9
+
+const isFull = ({ heap }: Evidence): boolean => heap !== undefined && heap.used >= heap.limit * fullShare
+
+const isAbort = (how: Lost): boolean =>
+  how._tag === "Signalled" && how.signal === "SIGABRT" || how._tag === "Exited" && how.code === 134
+
+const crashes: ReadonlySet<string> = new Set(["SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGTRAP", "SIGSYS"])
+
+/** The functions of the kernel in which an event loop waits that has nothing to do. */
+const idleIn = /epoll|ep_poll/
+
+/** An actor that is asleep and has not answered is blocked, and so is one that sleeps elsewhere than in its event loop. */
+const isBlocked = ({ evidence, killedIn }: Known): boolean => {
+  const state = evidence?.state
+  if (state?.is !== "asleep") return false
+  return killedIn === "silence" && evidence?.last === undefined ||
+    state.at !== undefined && state.at !== "" && !idleIn.test(state.at)
+}
+
+const killed = (known: Known): Death => {
+  if (isBlocked(known)) return "blocked"
+  return known.killedIn === "finalizers" || known.evidence?.last?.what === "release" ? "release" : "owner"
+}
+
+/** The kind of a death; undefined where nothing tells it. */
+export const deathOf = (known: Known): Death | undefined => {
+  const { evidence, failure, how, step } = known
+  if (step === "import" || step === "layer") return step
+  if (known.unfinished === true && how._tag !== "Killed") return "release"
+  const last = evidence?.last?.what
+  switch (how._tag) {
+    case "OutOfMemory":
+      return "heap"
+    case "Killed":
+      return killed(known)
+    case "Signalled":
+    case "Exited":
+      // A spawner that gathers no evidence tells how a process ended, and not why.
+      if (evidence === undefined && failure === undefined) return undefined
+      // A signal of its owner may end it in order: the reason for the signal counts.
+      if (how._tag === "Exited" && known.killedIn !== undefined) return killed(known)
+      if (isAbort(how)) return evidence !== undefined && isFull(evidence) ? "heap" : "abort"
+      if (how._tag === "Exited") {
+        if (failure !== undefined) return last === "rejection" ? "rejection" : "exception"
+        return last === undefined || last === "release" ? "exit" : last
+      }
+      if (crashes.has(how.signal)) return "crash"
+      return how.signal === "SIGKILL" && evidence?.memoryKill === true ? "memory" : "signal"
+    case "ConnectionClosed":
+    case "Silent":
+    case "Unreported":
+      return failure === undefined ? undefined : last === "rejection" ? "rejection" : "exception"
+  }
+}
+
+const at = (evidence: Evidence | undefined): string => {
+  const place = evidence?.last?.place
+  return place === undefined ? "" : ` at ${place}`
+}
+
+const heapText = ({ evidence }: Known): string => {
+  const heap = evidence?.heap
+  const level = heap === undefined
+    ? ""
+    : ` (${mebibytes(heap.used)} of ${mebibytes(heap.limit)} MiB when last measured)`
+  return `Its heap was full${level}: give it more with \`memoryLimit\`, or find what grows with the flag ` +
+    "--heapsnapshot-near-heap-limit=1 in `execArgv`"
+}
+
+const blockedText = ({ evidence }: Known): string => {
+  const { at = "", command } = evidence!.state!
+  const where = [...at === "" ? [] : [`in ${at}`], ...command === undefined ? [] : [`with the child \`${command}\``]]
+  return `It stood in a call of the kernel${
+    where.length === 0 ? "" : ` (${where.join(", ")})`
+  } when its owner ended it: use ` +
+    "the asynchronous form of that call"
+}
+
+const whyLate = {
+  busy: " because it computed without a pause",
+  stopped: " because it was stopped",
+  asleep: ""
+} as const
+
+const ownerText = ({ evidence }: Known): string =>
+  `Its owner ended it, and it did not answer in time${
+    whyLate[evidence?.state?.is ?? "asleep"]
+  }: divide its work, or raise ` +
+  "the bound that is named above"
+
+const exitText = ({ evidence, how }: Known): string => {
+  const code = how._tag === "Exited" ? how.code : ""
+  return `Its own code called process.exit(${code})${
+    at(evidence)
+  }: use \`Actor.exit\` to end an actor, or fail the call`
+}
+
+const texts: { readonly [K in Exclude<Death, "parent">]: (known: Known) => string } = {
+  heap: heapText,
+  memory: () =>
+    "The kernel killed it because its control group, or the machine, was out of memory: raise that limit, start fewer actors, " +
+    "or find what grows",
+  abort: () =>
+    "It aborted itself: its code called process.abort(), or native code found itself broken. Its last lines on stderr say which",
+  crash: () =>
+    "Native code in it crashed: look at the native addons that its modules import, and at the version of Node",
+  signal: ({ how }) =>
+    `No process of its tree sent ${
+      how._tag === "Signalled" ? how.signal : "it"
+    }: look into the logs of the container, ` +
+    "of the service manager, and of the kernel",
+  owner: ownerText,
+  release: () =>
+    "Its owner ended it, and a finalizer did not end in time: look for a release that hangs, or raise `Timeouts.finalizers`",
+  blocked: blockedText,
+  exception: ({ evidence, failure }) =>
+    `An uncaught ${failure ?? "exception"}${at(evidence)} ended it: catch it where a callback or a timer throws it`,
+  rejection: ({ evidence, failure }) =>
+    `An unhandled rejection${failure === undefined ? "" : ` with ${failure}`}${
+      at(evidence)
+    } ended it: await that promise, ` +
+    "or catch its error",
+  exit: exitText,
+  import: () =>
+    "Its module threw while it was imported: `cause` has the line, and `node` with that file alone shows the same error",
+  layer: () => "A Layer of it failed before it was ready: `cause` has the error of that Layer"
+}
+
+/** The kind of a death, and the next step; null where nothing tells it. */
+export const hintOf = (known: Known): Hint | null => {
+  const death = deathOf(known)
+  return death === undefined || death === "parent" ? null : { death, text: texts[death](known) }
+}

@@ -1,0 +1,144 @@
+/**
+ * Finds out why a process of an actor died: what it had written, what it did when it was killed, and whether the kernel killed
+ * it for memory. On systems without `/proc` the record alone speaks.
+ */
+import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
+import * as Fs from "node:fs"
+import * as Graves from "./graves.ts"
+import { MemoryKills } from "./memoryKills.ts"
+import { type Record, recordPath } from "./recordFile.ts"
+
+const textOf = (path: string): string => {
+  try {
+    return Fs.readFileSync(path, "latin1")
+  } catch {
+    return ""
+  }
+}
+
+const commandOf = (pid: string): string => textOf(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
+
+/** The state of a process, as the kernel sees it now. Its programs are named, its actors are not. */
+export const stateOf = (pid: number): Evidence["state"] => {
+  const stat = textOf(`/proc/${pid}/stat`)
+  const state = stat.slice(stat.lastIndexOf(")") + 2, stat.lastIndexOf(")") + 3)
+  switch (state) {
+    case "R":
+      return { is: "busy" }
+    case "T":
+    case "t":
+      return { is: "stopped" }
+    case "S":
+    case "D": {
+      const at = textOf(`/proc/${pid}/wchan`).trim()
+      const children = textOf(`/proc/${pid}/task/${pid}/children`).split(" ").filter((child) => child !== "")
+      const command = children.map(commandOf).find((line) => line !== "" && !line.startsWith("furrow"))
+      return { is: "asleep", at: at === "0" ? "" : at, ...(command === undefined ? {} : { command }) }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** Milliseconds after a death in which actors below the dead one end, too. */
+const belowMillis = 1000
+
+export class Autopsy {
+  /** The folder of records and stories; none where nothing is recorded. */
+  folder: string | undefined
+  private readonly kills: MemoryKills
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(folder: string | undefined, kills = new MemoryKills()) {
+    this.folder = folder
+    this.kills = kills
+  }
+
+  /** The actor of this process is watched from here on. */
+  watch(pid: number): Case {
+    return new Case(this, pid, this.kills)
+  }
+
+  /** Looks once more for what died with a dead actor. */
+  settleLater(): void {
+    const { folder } = this
+    if (folder === undefined) return
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined
+      Graves.settle(folder)
+      Graves.removeEmpty(folder)
+    }, belowMillis).unref()
+  }
+
+  /** The tree of this process ends. */
+  close(): void {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    if (this.folder === undefined) return
+    Graves.settle(this.folder)
+    Graves.removeEmpty(this.folder)
+  }
+}
+
+/** One process, from its start to its grave. */
+export class Case {
+  private readonly autopsy: Autopsy
+  private readonly pid: number
+  private readonly kills: MemoryKills
+  private readonly mark: number
+  private state: Evidence["state"]
+  private record: Record | undefined
+
+  constructor(autopsy: Autopsy, pid: number, kills: MemoryKills) {
+    this.autopsy = autopsy
+    this.pid = pid
+    this.kills = kills
+    this.mark = kills.mark()
+  }
+
+  /** A signal is about to be sent: the state of the process is that before the first one. */
+  beforeSignal(): void {
+    this.state ??= stateOf(this.pid)
+  }
+
+  /** The process has ended. Its record is read and removed. */
+  ended(uuid: string, signal: string | null): Evidence {
+    const { folder } = this.autopsy
+    const record = folder === undefined ? undefined : this.take(folder, uuid)
+    const now = Date.now()
+    return {
+      calls: record?.calls.map(({ caller, dialog, endpoint, since }) => ({
+        endpoint,
+        caller,
+        dialog,
+        millis: Math.max(0, Math.round(now - since)),
+        recorded: true
+      })),
+      heap: record?.heap,
+      last: record?.last,
+      memoryKill: signal === "SIGKILL" && this.kills.mark() > this.mark,
+      state: this.state
+    }
+  }
+
+  private take(folder: string, uuid: string): Record | undefined {
+    const path = recordPath(folder, this.pid)
+    const record = Graves.readRecord(path)
+    if (record === undefined) return undefined
+    try {
+      Fs.unlinkSync(path)
+    } catch {
+      // Another process has made a story of it.
+    }
+    Graves.removeEmpty(folder)
+    return this.record = record.uuid === uuid ? record : undefined
+  }
+
+  /** Keeps the story of its death. */
+  bury(story: PostMortem): void {
+    const { folder } = this.autopsy
+    if (folder === undefined) return
+    Graves.bury(folder, story, this.record, this.record?.heap)
+    this.autopsy.settleLater()
+  }
+}

@@ -1,0 +1,22 @@
+/**
+ * The tree of this root and what keeps it from going on, in words: what `furrow tree` and `furrow why` say, without the tool.
+ */
+import * as Effect from "effect/Effect"
+import * as Findings from "./Findings.ts"
+import * as Print from "./Print.ts"
+import * as Trees from "./Trees.ts"
+import * as TreeView from "./treeView.ts"
+
+/** Looks at the tree of this process, and says what is seen. */
+export const dump: Effect.Effect<string> = Effect.gen(function*() {
+  const target = String(process.pid)
+  const { seen, ...tree } = yield* Trees.pick(yield* Trees.look({ fibers: true, self: true, target }), target)
+  const found = Findings.findings(seen, Findings.defaults)
+  return [
+    `furrow: the tree of process ${target}`,
+    ...TreeView.lines({ ...tree, seen }),
+    "",
+    ...Print.all(found, seen.length),
+    ""
+  ].join("\n")
+}).pipe(Effect.catch(({ message }) => Effect.succeed(`furrow: ${message}\n`)))

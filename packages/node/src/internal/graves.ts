@@ -1,0 +1,209 @@
+/**
+ * The stories of dead actors, one small file each, in a folder that is for its user alone. The owner of an actor writes it; an
+ * actor that died with its owner left a record alone, and whoever looks next makes a story of that.
+ *
+ * The newest are kept, so that neither their number nor their bytes grow without end.
+ */
+import { type ActorId, formatLost, type Lost } from "@furrow/actor/ActorError"
+import type { PostMortem } from "@furrow/actor/Spawner"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { read, type Record, type Step } from "./recordFile.ts"
+import * as RuntimeFolder from "./runtimeFolder.ts"
+import { startOf } from "./warden.ts"
+
+/** Stories that are kept, and the bytes of all of them. */
+export const maxGraves = 100
+export const maxGraveBytes = 1024 * 1024
+
+/**
+ * The story of one death, as it is kept.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Grave {
+  readonly id: string
+  /** The wall clock at the death, in milliseconds. */
+  readonly at: number
+  readonly actor: ActorId
+  /** The actors above it as `name@pid`, root first. */
+  readonly above: ReadonlyArray<string>
+  /** How its process ended, in words. */
+  readonly how: string
+  /** The kind of its death, as in `ActorError.Death`; null where nothing tells it. */
+  readonly death: string | null
+  readonly hint: string | null
+  /** The calls that it served when it died. */
+  readonly doing: PostMortem["doing"]
+  /** Its heap as it was last measured, in bytes. */
+  readonly heap: { readonly used: number; readonly limit: number } | null
+  /** The calls that it had begun in all. */
+  readonly begun: number
+  /** Its last steps, oldest first. */
+  readonly steps: ReadonlyArray<Step>
+}
+
+/** The usual folder of the stories of this user's trees. */
+export const usualGraves = (): string => Path.join(RuntimeFolder.defaultRuntimeFolder(), "graves")
+
+const suffix = ".json"
+
+const entries = (folder: string): ReadonlyArray<string> => {
+  try {
+    return Fs.readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+const remove = (path: string): void => {
+  try {
+    Fs.unlinkSync(path)
+  } catch {
+    // Another process removed it first.
+  }
+}
+
+/** Names of files begin with the time, so the order of names is that of the deaths. */
+const idOf = (at: number, pid: number): string => `${Math.round(at).toString(36).padStart(9, "0")}-${pid}`
+
+const stories = (folder: string): ReadonlyArray<string> =>
+  entries(folder).filter((name) => name.endsWith(suffix)).sort()
+
+/** Removes the oldest, as many as are too many. */
+const prune = (folder: string): void => {
+  let bytes = 0
+  let kept = 0
+  for (const name of stories(folder).toReversed()) {
+    const path = Path.join(folder, name)
+    try {
+      bytes += Fs.lstatSync(path).size
+    } catch {
+      continue
+    }
+    if (++kept > maxGraves || bytes > maxGraveBytes) remove(path)
+  }
+}
+
+const write = (folder: string, grave: Grave): void => {
+  try {
+    RuntimeFolder.prepare(folder)
+    const path = Path.join(folder, `${grave.id}${suffix}`)
+    const draft = `${path}.${process.pid}`
+    Fs.writeFileSync(draft, JSON.stringify(grave), { mode: 0o600, flag: "wx" })
+    Fs.renameSync(draft, path)
+    prune(folder)
+  } catch {
+    // A full disk, or a folder that is not ours: a death is told to its owner all the same.
+  }
+}
+
+/** Writes the story of a death that its owner has seen. */
+export const bury = (
+  folder: string,
+  { above, actor, death, doing, hint, how }: PostMortem,
+  record: Record | undefined,
+  heap: { readonly used: number; readonly limit: number } | undefined
+): void => {
+  const at = Date.now()
+  write(folder, {
+    id: idOf(at, actor.pid),
+    at,
+    actor,
+    above,
+    how: formatLost(how),
+    death: death ?? null,
+    hint: hint ?? null,
+    doing,
+    heap: heap ?? null,
+    begun: record?.begun ?? 0,
+    steps: record?.steps ?? []
+  })
+}
+
+const recordName = /^([1-9]\d{0,9})\.record$/
+
+/** The record of a process that is gone; a number that another process has now is that of a dead one. */
+const isOver = ({ pid, started }: Record): boolean =>
+  RuntimeFolder.isDead(pid) || started !== "-" && startOf(pid) !== started
+
+export const readRecord = (path: string): Record | undefined => {
+  try {
+    return read(Fs.readFileSync(path))
+  } catch {
+    return undefined
+  }
+}
+
+/** The end of an actor that went with its parent: nothing has seen it, and the kernel or the guard ended it. */
+const endedWith: Lost = { _tag: "Signalled", signal: "SIGKILL" }
+
+/** Makes stories of the records that nobody is left to read: their actors died with their parents. */
+export const settle = (folder: string): void => {
+  for (const name of entries(folder)) {
+    if (!recordName.test(name)) continue
+    const path = Path.join(folder, name)
+    const record = readRecord(path)
+    if (record === undefined) {
+      remove(path)
+      continue
+    }
+    // The owner lives, and reads it itself.
+    if (!isOver(record) || !RuntimeFolder.isDead(record.parent)) continue
+    remove(path)
+    const parent = record.above.at(-1) ?? "(unknown)"
+    write(folder, {
+      id: idOf(record.writtenAt, record.pid),
+      at: record.writtenAt,
+      actor: { name: record.name, uuid: record.uuid, pid: record.pid },
+      above: record.above,
+      how: formatLost(endedWith),
+      death: "parent",
+      hint: `Its parent ${parent} was lost, and no actor outlives its parent: look at the end of that one`,
+      doing: record.calls.map(({ caller, endpoint, since }) => ({
+        endpoint,
+        caller,
+        millis: Math.max(0, Math.round(record.writtenAt - since)),
+        recorded: true
+      })),
+      heap: record.heap ?? null,
+      begun: record.begun,
+      steps: record.steps
+    })
+  }
+}
+
+const parsed = (path: string): Grave | undefined => {
+  try {
+    const grave = JSON.parse(Fs.readFileSync(path, "utf8")) as Grave
+    return typeof grave.id === "string" && typeof grave.actor?.name === "string" && Array.isArray(grave.steps)
+      ? grave
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The stories of a folder, the newest first. */
+export const list = (folder: string): ReadonlyArray<Grave> => {
+  settle(folder)
+  return stories(folder).toReversed().flatMap((name) => parsed(Path.join(folder, name)) ?? [])
+}
+
+/** Removes every story, and the folder where nothing else is in it. */
+export const clear = (folder: string): void => {
+  settle(folder)
+  for (const name of stories(folder)) remove(Path.join(folder, name))
+  removeEmpty(folder)
+}
+
+/** Removes the folder, and that of all trees, where both are empty. */
+export const removeEmpty = (folder: string): void => {
+  try {
+    Fs.rmdirSync(folder)
+  } catch {
+    return
+  }
+  RuntimeFolder.removeIfLast(folder)
+}

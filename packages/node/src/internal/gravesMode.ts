@@ -1,0 +1,28 @@
+/**
+ * The folder in which a tree keeps the records of its actors, and the stories of those that died.
+ */
+import * as Path from "node:path"
+
+/** The word for no records. */
+const none = "off"
+
+interface Chosen {
+  readonly folder: string | undefined
+  readonly warning: string | undefined
+}
+
+/** The folder of a root: the option, else the variable of its environment, else the usual one; and what was not followed. */
+export const gravesFolder = (
+  option: unknown,
+  env: Readonly<Record<string, string | undefined>>,
+  usual: string
+): Chosen => {
+  const [name, value] = option === undefined ? ["FURROW_GRAVES", env["FURROW_GRAVES"]] : ["the option graves", option]
+  if (value === undefined || value === "") return { folder: usual, warning: undefined }
+  if (value === none) return { folder: undefined, warning: undefined }
+  if (typeof value === "string" && Path.isAbsolute(value)) return { folder: value, warning: undefined }
+  return {
+    folder: usual,
+    warning: `${name} is ${JSON.stringify(value)}: use an absolute path, or off. It is ${usual} now`
+  }
+}

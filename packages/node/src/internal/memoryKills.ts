@@ -1,0 +1,70 @@
+/**
+ * The kernel's own count of processes that it has killed for memory: of this control group, and of the machine.
+ *
+ *   cgroup v2   /sys/fs/cgroup/<group>/memory.events                oom_kill 3
+ *   cgroup v1   /sys/fs/cgroup/memory/<group>/memory.oom_control    oom_kill 3
+ *   machine     /proc/vmstat                                        oom_kill 3
+ */
+import * as Fs from "node:fs"
+
+/** The kills that a file of the kernel counts; undefined where it counts none. */
+export const killsIn = (text: string): number | undefined => {
+  const [, count] = /^oom_kill (\d+)$/m.exec(text) ?? []
+  return count === undefined ? undefined : Number(count)
+}
+
+/** The groups of a line of /proc/self/cgroup, as its path and those above it. In a container the path may lead nowhere. */
+const upwards = (path: string): ReadonlyArray<string> => {
+  const parts = path.split("/").filter((part) => part !== "")
+  return [...parts.keys()].reverse().map((i) => `/${parts.slice(0, i + 1).join("/")}`).concat("")
+}
+
+/** The files that may count for the groups of /proc/self/cgroup, the nearest first, for each version of control groups. */
+export const counterFiles = (cgroups: string): ReadonlyArray<ReadonlyArray<string>> =>
+  cgroups.split("\n").flatMap((line) => {
+    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
+    if (controllers === undefined || path === undefined) return []
+    if (controllers === "") return [upwards(path).map((group) => `/sys/fs/cgroup${group}/memory.events`)]
+    if (!controllers.split(",").includes("memory")) return []
+    return [upwards(path).map((group) => `/sys/fs/cgroup/memory${group}/memory.oom_control`)]
+  })
+
+const machineFile = "/proc/vmstat"
+
+const textOf = (path: string): string => {
+  try {
+    return Fs.readFileSync(path, "latin1")
+  } catch {
+    return ""
+  }
+}
+
+/** The first file that counts. */
+const counting = (files: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const found = files.find((file) => killsIn(textOf(file)) !== undefined)
+  return found === undefined ? [] : [found]
+}
+
+/** The counters of this process: those of its control groups, else the one of the machine. */
+const ownCounters = (): ReadonlyArray<string> => {
+  const groups = counterFiles(textOf("/proc/self/cgroup")).flatMap(counting)
+  return groups.length > 0 ? groups : counting([machineFile])
+}
+
+const sum = (files: ReadonlyArray<string>): number => files.reduce((all, file) => all + (killsIn(textOf(file)) ?? 0), 0)
+
+/** Tells whether the kernel has killed for memory since a mark. */
+export class MemoryKills {
+  private files: ReadonlyArray<string> | undefined
+
+  constructor(files?: ReadonlyArray<string>) {
+    this.files = files
+  }
+
+  /** The count now; 0 where nothing counts. */
+  mark(): number {
+    if (process.platform !== "linux") return 0
+    this.files ??= ownCounters()
+    return sum(this.files)
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * The record of one actor as bytes: what it serves now, its last steps, its heap, and how it began to end.
+ *
+ *   0      head      process, time, heap, counters
+ *   128    calls     48 places of 24 bytes: since, dialog, endpoint, caller
+ *   1280   steps     the last 64 of 16 bytes: when, what, endpoint
+ *   2304   names     each once, as a length and its text
+ *
+ * It is one page of memory that is changed in place and written as a whole. It has names, numbers and times, and never a payload,
+ * a local variable or the text of a message.
+ */
+
+export const recordBytes = 8192
+const magic = 0x57_52_55_46
+const version = 1
+
+/** Places of calls that are told apart; more are counted. */
+export const maxCalls = 48
+const maxSteps = 64
+
+const callsAt = 128
+const callBytes = 24
+const stepsAt = callsAt + maxCalls * callBytes
+const stepBytes = 16
+/** The part that changes with each call. */
+export const fixedBytes = stepsAt + maxSteps * stepBytes
+const lengthBytes = 2
+
+/** Fields of the head by their index: of 4 bytes, and of 8. */
+const word = {
+  magic: 0,
+  version: 1,
+  pid: 2,
+  parent: 3,
+  begun: 12,
+  beyond: 13,
+  namesEnd: 14,
+  ended: 15,
+  place: 16,
+  steps: 17
+}
+const real = { origin: 2, writtenAt: 3, heapUsed: 4, heapLimit: 5 }
+
+/** The first names are those of the actor itself; a name is numbered from 1 on, and 0 is none. */
+const ownNames = ["name", "uuid", "parentName", "started", "above"] as const
+
+const kinds = ["", "release", "exception", "rejection", "exit"] as const
+export type Ending = Exclude<(typeof kinds)[number], "">
+
+const begun = 1
+const ended = 2
+
+/** The path of a record: of processes that live at the same time, each number belongs to one. */
+export const recordPath = (folder: string, pid: number): string => `${folder}/${pid}.record`
+
+/** The actor that a record is of. */
+export interface Owner {
+  readonly pid: number
+  readonly parent: number
+  readonly name: string
+  readonly uuid: string
+  /** The actors above it as `name@pid`, root first. */
+  readonly above: ReadonlyArray<string>
+  /** The time at which its process was started, in the kernel's ticks. */
+  readonly started: string
+  /** The wall clock, in milliseconds, when `performance.now()` was 0. */
+  readonly origin: number
+}
+
+/** A record while it is kept. */
+export class Page {
+  readonly bytes = new Uint8Array(recordBytes)
+  private readonly words = new Uint32Array(this.bytes.buffer)
+  private readonly reals = new Float64Array(this.bytes.buffer)
+  private readonly shorts = new Uint16Array(this.bytes.buffer)
+  private readonly numbers = new Map<string, number>()
+  private readonly free: Array<number> = Array.from({ length: maxCalls }, (_, place) => maxCalls - 1 - place)
+  private names = 0
+  /** Bytes to write: more where a name is new. */
+  changed = recordBytes
+
+  constructor({ above, name, origin, parent, pid, started, uuid }: Owner) {
+    const { words } = this
+    words[word.magic] = magic
+    words[word.version] = version
+    words[word.pid] = pid
+    words[word.parent] = parent
+    words[word.namesEnd] = fixedBytes
+    this.reals[real.origin] = origin
+    for (const text of [name, uuid, above.at(-1) ?? "", started, above.join("\n")]) this.append(text)
+  }
+
+  /** The number of a name; 0 where there is no room for another one. */
+  number(name: string): number {
+    const known = this.numbers.get(name)
+    if (known !== undefined) return known
+    const number = this.append(name)
+    this.numbers.set(name, number)
+    return number
+  }
+
+  private append(name: string): number {
+    const bytes = Buffer.from(name)
+    const at = this.words[word.namesEnd]!
+    if (at + lengthBytes + bytes.length > recordBytes) return 0
+    new DataView(this.bytes.buffer).setUint16(at, bytes.length, true)
+    this.bytes.set(bytes, at + lengthBytes)
+    this.changed = at + lengthBytes + bytes.length
+    this.words[word.namesEnd] = this.changed
+    return ++this.names
+  }
+
+  begin(endpoint: number, caller: number, dialog: number, since: number): number {
+    this.words[word.begun]!++
+    this.step(begun, endpoint, since)
+    const place = this.free.pop()
+    if (place === undefined) {
+      this.words[word.beyond]!++
+      return maxCalls
+    }
+    const at = callsAt + place * callBytes
+    this.reals[at >> 3] = since
+    this.words[(at >> 2) + 2] = dialog
+    this.shorts[(at >> 1) + 6] = endpoint
+    this.shorts[(at >> 1) + 7] = caller
+    this.words[(at >> 2) + 4] = 1
+    return place
+  }
+
+  end(place: number, now: number): void {
+    if (place === maxCalls) {
+      this.words[word.beyond]!--
+      return
+    }
+    const at = callsAt + place * callBytes
+    this.words[(at >> 2) + 4] = 0
+    this.free.push(place)
+    this.step(ended, this.shorts[(at >> 1) + 6]!, now)
+  }
+
+  private step(what: number, endpoint: number, now: number): void {
+    const at = stepsAt + (this.words[word.steps]!++ % maxSteps) * stepBytes
+    this.reals[at >> 3] = now
+    this.words[(at >> 2) + 2] = what
+    this.words[(at >> 2) + 3] = endpoint
+  }
+
+  heap(used: number, limit: number): void {
+    this.reals[real.heapUsed] = used
+    this.reals[real.heapLimit] = limit
+  }
+
+  /** How it began to end: the first reason counts, and one that comes while it is ended in order. */
+  ending(what: Ending, place: string | undefined): void {
+    if (this.words[word.ended]! > kinds.indexOf("release")) return
+    this.words[word.ended] = kinds.indexOf(what)
+    this.words[word.place] = place === undefined ? 0 : this.number(place)
+  }
+
+  written(now: number): void {
+    this.reals[real.writtenAt] = now
+  }
+}
+
+/**
+ * A step of an actor, so many milliseconds before its record was written for the last time.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface Step {
+  readonly beforeMillis: number
+  readonly what: "begun" | "ended"
+  readonly endpoint: string
+}
+
+/** A record as it is read after the death of its actor. */
+export interface Record {
+  readonly pid: number
+  readonly parent: number
+  readonly name: string
+  readonly uuid: string
+  readonly above: ReadonlyArray<string>
+  readonly started: string
+  /** The wall clock at the last writing, in milliseconds. */
+  readonly writtenAt: number
+  readonly begun: number
+  /** Calls for which there was no place. */
+  readonly beyond: number
+  readonly calls: ReadonlyArray<{
+    readonly endpoint: string
+    readonly caller: string
+    readonly dialog: number
+    /** The wall clock at its begin, in milliseconds. */
+    readonly since: number
+  }>
+  readonly steps: ReadonlyArray<Step>
+  readonly heap: { readonly used: number; readonly limit: number } | undefined
+  readonly last: { readonly what: Ending; readonly place: string | undefined } | undefined
+}
+
+/** Reads a record; undefined where the bytes are none, as of another version or of a write that was never whole. */
+export const read = (bytes: Uint8Array): Record | undefined => {
+  if (bytes.length < fixedBytes) return undefined
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const u32 = (index: number) => view.getUint32(index * 4, true)
+  const f64 = (index: number) => view.getFloat64(index * 8, true)
+  if (u32(word.magic) !== magic || u32(word.version) !== version) return undefined
+  const names = namesOf(view, Math.min(u32(word.namesEnd), bytes.length))
+  if (names.length < ownNames.length) return undefined
+  const nameOf = (number: number): string => number === 0 ? "(other)" : names[number - 1] ?? "(other)"
+  const origin = f64(real.origin)
+  const limit = f64(real.heapLimit)
+  const what = kinds[u32(word.ended)]
+  const [name, uuid, , started, above] = names as [string, string, string, string, string]
+  return {
+    pid: u32(word.pid),
+    parent: u32(word.parent),
+    name,
+    uuid,
+    above: above === "" ? [] : above.split("\n"),
+    started,
+    writtenAt: origin + f64(real.writtenAt),
+    begun: u32(word.begun),
+    beyond: u32(word.beyond),
+    calls: callsOf(view, nameOf, origin),
+    steps: stepsOf(view, nameOf, u32(word.steps), f64(real.writtenAt)),
+    heap: limit > 0 ? { used: f64(real.heapUsed), limit } : undefined,
+    last: what === undefined || what === ""
+      ? undefined
+      : { what, place: u32(word.place) === 0 ? undefined : names[u32(word.place) - 1] }
+  }
+}
+
+const namesOf = (view: DataView, end: number): ReadonlyArray<string> => {
+  const names: Array<string> = []
+  let at = fixedBytes
+  while (at + lengthBytes <= end) {
+    const from = at + lengthBytes
+    at = from + view.getUint16(at, true)
+    if (at > end) break
+    names.push(Buffer.from(view.buffer, view.byteOffset + from, at - from).toString())
+  }
+  return names
+}
+
+const callsOf = (view: DataView, nameOf: (number: number) => string, origin: number): Record["calls"] =>
+  Array.from({ length: maxCalls }, (_, place) => callsAt + place * callBytes)
+    .filter((at) => view.getUint32(at + 16, true) === 1)
+    .map((at) => ({
+      since: origin + view.getFloat64(at, true),
+      dialog: view.getUint32(at + 8, true),
+      endpoint: nameOf(view.getUint16(at + 12, true)),
+      caller: nameOf(view.getUint16(at + 14, true))
+    }))
+    .sort((a, b) => a.since - b.since)
+
+const stepsOf = (
+  view: DataView,
+  nameOf: (number: number) => string,
+  count: number,
+  writtenAt: number
+): ReadonlyArray<Step> =>
+  Array.from({ length: Math.min(count, maxSteps) }, (_, i) => {
+    const at = stepsAt + ((count - Math.min(count, maxSteps) + i) % maxSteps) * stepBytes
+    return {
+      beforeMillis: Math.max(0, Math.round(writtenAt - view.getFloat64(at, true))),
+      what: view.getUint32(at + 8, true) === begun ? "begun" : "ended",
+      endpoint: nameOf(view.getUint32(at + 12, true))
+    }
+  })

@@ -1,0 +1,190 @@
+/**
+ * Keeps the record of this actor in a file, where neither SIGKILL nor a full heap takes it along: a positional write ends in the
+ * page cache, which belongs to the kernel.
+ *
+ * A write costs a few microseconds, so there is none for each call. A call is written before its handler runs where the last
+ * write is a millisecond old, and for the first calls of each endpoint always; everything else follows within 20 ms.
+ */
+import type { ActorId } from "@furrow/actor/ActorError"
+import type { PlatformSpec, Recorder } from "@furrow/actor/ActorProcess"
+import * as Fs from "node:fs"
+import { type Ending, fixedBytes, Page, recordBytes, recordPath } from "./recordFile.ts"
+import * as RuntimeFolder from "./runtimeFolder.ts"
+import { startOf } from "./warden.ts"
+
+/** Milliseconds after a write in which the next call waits for its own. */
+const aheadMillis = 1
+
+/** Calls of an endpoint that are each written before they begin: a new one may be the one that never comes back. */
+const firstCalls = 16
+
+/** Milliseconds until that which was not written at once is. */
+const laterMillis = 20
+
+/** Milliseconds between two measures of the heap, and between two signs of an idle actor. */
+const heapMillis = 250
+const idleMillis = 1000
+
+/** Endpoints of the runtime itself are not recorded. */
+const runtimePrefix = "furrow/"
+
+interface Endpoint {
+  readonly number: number
+  readonly isRecorded: boolean
+  calls: number
+}
+
+export class FileRecorder implements Recorder {
+  private readonly page: Page
+  private readonly fd: number
+  private readonly endpoints = new Map<string, Endpoint>()
+  private readonly callers = new Map<string, number>()
+  private writtenAt = -Infinity
+  private measuredAt = -Infinity
+  private readonly later: NodeJS.Timeout
+  private readonly idle: NodeJS.Timeout
+  private isDue = false
+  private isClosed = false
+
+  constructor(fd: number, page: Page) {
+    this.fd = fd
+    this.page = page
+    this.later = setTimeout(() => this.write(), laterMillis).unref()
+    this.idle = setInterval(() => this.write(), idleMillis).unref()
+    this.write()
+  }
+
+  readonly begin = (endpoint: string, caller: ActorId, dialog: number, since: number): number => {
+    const known = this.endpoints.get(endpoint) ?? this.newEndpoint(endpoint)
+    if (!known.isRecorded || this.isClosed) return -1
+    const place = this.page.begin(known.number, this.callers.get(caller.uuid) ?? this.newCaller(caller), dialog, since)
+    if (known.calls < firstCalls) {
+      known.calls++
+      this.write(since)
+    } else if (since - this.writtenAt >= aheadMillis) this.write(since)
+    else this.soon()
+    return place
+  }
+
+  readonly end = (place: number): void => {
+    if (place < 0 || this.isClosed) return
+    this.page.end(place, performance.now())
+    this.soon()
+  }
+
+  /** The actor begins to end, by itself or in order; at this line of its code, if it is known. */
+  readonly ending = (what: Ending, place: string | undefined): void => {
+    this.page.ending(what, place)
+    this.write()
+  }
+
+  /** Nothing is recorded any more: the actor ends in order, and its owner removes the file. */
+  readonly close = (): void => {
+    if (this.isClosed) return
+    this.isClosed = true
+    clearTimeout(this.later)
+    clearInterval(this.idle)
+    try {
+      Fs.closeSync(this.fd)
+    } catch {
+      // It was closed by a program that closes what it does not know.
+    }
+  }
+
+  private newEndpoint(name: string): Endpoint {
+    const isRecorded = !name.startsWith(runtimePrefix)
+    const endpoint = { number: isRecorded ? this.page.number(name) : 0, isRecorded, calls: 0 }
+    this.endpoints.set(name, endpoint)
+    return endpoint
+  }
+
+  private newCaller({ name, pid, uuid }: ActorId): number {
+    const number = this.page.number(`${name}@${pid}`)
+    this.callers.set(uuid, number)
+    return number
+  }
+
+  private soon(): void {
+    if (this.isDue) return
+    this.isDue = true
+    this.later.refresh()
+  }
+
+  private write(now = performance.now()): void {
+    if (this.isClosed) return
+    const { page } = this
+    this.isDue = false
+    this.writtenAt = now
+    page.written(now)
+    if (now - this.measuredAt >= heapMillis) this.measure(now)
+    try {
+      Fs.writeSync(this.fd, page.bytes, 0, page.changed, 0)
+      page.changed = fixedBytes
+    } catch {
+      // The disk is full, or the descriptor was closed: an actor is not hurt by its record.
+      this.close()
+    }
+  }
+
+  private measure(now: number): void {
+    this.measuredAt = now
+    const { heap_size_limit, used_heap_size } = process.getBuiltinModule("node:v8").getHeapStatistics()
+    this.page.heap(used_heap_size, heap_size_limit)
+  }
+}
+
+/** Opens the record of an actor; undefined where there can be none. */
+export const open = (
+  actor: ActorId,
+  above: ReadonlyArray<ActorId>,
+  { graves }: PlatformSpec
+): FileRecorder | undefined => {
+  if (graves === null) return undefined
+  try {
+    RuntimeFolder.prepare(graves)
+    const { O_CREAT, O_NOFOLLOW, O_RDWR, O_TRUNC } = Fs.constants
+    const fd = Fs.openSync(recordPath(graves, process.pid), O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600)
+    const page = new Page({
+      pid: process.pid,
+      parent: process.ppid,
+      name: actor.name,
+      uuid: actor.uuid,
+      above: above.map(({ name, pid }) => `${name}@${pid}`),
+      started: startOf(process.pid),
+      origin: performance.timeOrigin
+    })
+    page.changed = recordBytes
+    return new FileRecorder(fd, page)
+  } catch {
+    return undefined
+  }
+}
+
+const frame = /^\s+at (?:.*\()?((?:file:\/\/)?\/[^()]*?:\d+):\d+\)?$/
+
+/** The first line of the program's own code in the frames of a stack. */
+const lineIn = (frames: ReadonlyArray<string>): string | undefined => {
+  for (const line of frames) {
+    const [, place] = frame.exec(line) ?? []
+    if (place !== undefined && !place.includes("/node_modules/")) return place.replace("file://", "")
+  }
+  return undefined
+}
+
+/** The line at which a value was thrown; the message of an error may look like anything, and is cut off. */
+export const thrownAt = (error: unknown): string | undefined => {
+  try {
+    const { message, stack } = error as Error
+    if (typeof stack !== "string") return undefined
+    return lineIn(stack.slice(Math.max(0, stack.indexOf(message)) + message.length).split("\n"))
+  } catch {
+    return undefined
+  }
+}
+
+/** The line that called `process.exit`, seen from a listener of `exit`. */
+export const exitedAt = (): string | undefined => {
+  const frames = (new Error().stack ?? "").split("\n")
+  const call = frames.findIndex((line) => /\bprocess\.(?:exit|reallyExit) \(/.test(line))
+  return call < 0 ? undefined : lineIn(frames.slice(call + 1))
+}

@@ -1,0 +1,239 @@
+/** The twelve deaths of an actor: each by a real process, each named by the error of its call or by its grave. */
+import { assert, describe, it } from "@effect/vitest"
+import { Actor, ActorError, Timeouts } from "@furrow/actor"
+import type { ActorRuntime } from "@furrow/actor/ActorRuntime"
+import { stateOf } from "@furrow/node/internal/autopsy"
+import * as Graves from "@furrow/node/internal/graves"
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Fixture from "./fixtures/deaths.ts"
+import { unborn } from "./fixtures/throwing.ts"
+import { lineOf, withActors } from "./support.ts"
+
+const lost = (error: unknown): ActorError.ActorLost => {
+  assert.instanceOf(error, ActorError.ActorLost)
+  return error as ActorError.ActorLost
+}
+
+/** The machine may be busy with other tests. */
+const patient = { within: "60 seconds" } as const
+
+const graves = () => Graves.list(Graves.usualGraves())
+
+const named = (name: string) => graves().find(({ actor }) => actor.name === name)
+
+/** The grave of an actor of this name, once it is there. */
+const graveOf = (name: string) => Eventually.holds(`there is a grave of ${name}`, () => named(name), patient)
+
+/** Waits until an actor has written that it serves a call. */
+const serves = (pid: number) =>
+  Eventually.holds(
+    `${pid} serves a call`,
+    () => Graves.readRecord(Path.join(Graves.usualGraves(), `${pid}.record`))?.calls.length === 1,
+    patient
+  )
+
+/** It sleeps elsewhere than in its event loop, or waits for a program. */
+const isBlocked = (pid: number): boolean => {
+  const state = stateOf(pid)
+  return state?.is === "asleep" && (state.command?.startsWith("sleep") === true || /pipe|partner/.test(state.at ?? ""))
+}
+
+/** The calls of an actor as its error tells them, without their times. */
+const doing = (error: ActorError.ActorLost) =>
+  error.doing.map(({ caller, endpoint, recorded }) => [endpoint, caller.replace(/@\d+/, ""), recorded])
+
+const dies = (title: string, body: Effect.Effect<void, unknown, ActorRuntime | Scope.Scope>) =>
+  it.live(title, () => withActors(body), 120_000)
+
+describe("The death of an actor", () => {
+  dies(
+    "G274: a full heap is named, with its level and the call that filled it",
+    Effect.gen(function*() {
+      const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.fillHeap(), { memoryLimit: 64 })))
+      assert.strictEqual(error.hint?.death, "heap")
+      assert.match(error.message, /Its heap was full.*`memoryLimit`/)
+      assert.deepStrictEqual(doing(error), [["fillHeap", "root", true]])
+    })
+  )
+
+  dies(
+    "G274: process.abort() is named, and the call that did it",
+    Effect.gen(function*() {
+      const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.abort())))
+      assert.strictEqual(error.hint?.death, "abort")
+      assert.deepStrictEqual(doing(error), [["abort", "root", true]])
+      assert.match(error.message, /It was serving abort \(root@\d+, \d+\.\d s\)\. It aborted itself/)
+    })
+  )
+
+  dies(
+    "G274: SIGKILL from outside is named, with the calls of the parent and of a peer, and without their payloads",
+    Effect.gen(function*() {
+      const victim = yield* Actor.startScoped("victim", { expose: [Fixture.hold, Fixture.quick] })
+      const other = yield* Actor.startScoped("other", { expose: [Fixture.askHold] })
+      yield* victim.run(Fixture.quick({ n: 1 }))
+      const call = yield* Effect.forkChild(Effect.flip(victim.run(Fixture.hold({ secret: Fixture.secretPayload }))))
+      yield* Effect.forkChild(Effect.exit(other.run(Fixture.askHold({ who: victim.ref }))))
+      const record = Path.join(Graves.usualGraves(), `${victim.actor.pid}.record`)
+      yield* Eventually.holds(
+        "both calls are recorded",
+        () =>
+          Graves.readRecord(record)?.calls.map(({ caller }) => caller.replace(/@\d+/, "")).sort().join() ===
+            "other,root"
+      )
+      assert.notInclude(Fs.readFileSync(record, "latin1"), Fixture.secretPayload)
+      assert.strictEqual(Fs.statSync(record).mode & 0o777, 0o600)
+      process.kill(victim.actor.pid, "SIGKILL")
+      const error = lost(yield* Fiber.join(call))
+      assert.strictEqual(error.hint?.death, "signal")
+      assert.sameDeepMembers(doing(error), [["hold", "root", true], ["hold", "other", true]])
+      const grave = yield* graveOf("victim")
+      assert.strictEqual(grave.death, "signal")
+      assert.notInclude(JSON.stringify(grave), Fixture.secretPayload)
+      assert.deepStrictEqual(grave.steps.map(({ endpoint, what }) => `${what} ${endpoint}`).slice(0, 2), [
+        "begun quick",
+        "ended quick"
+      ])
+      assert.isFalse(Fs.existsSync(record))
+    })
+  )
+
+  dies(
+    "G274: the ladder of its owner is named where it computes without a pause",
+    Effect.gen(function*() {
+      yield* Effect.scoped(Effect.gen(function*() {
+        const busy = yield* Actor.startScoped("busy", { expose: [Fixture.spin] })
+        yield* Effect.forkChild(Effect.exit(busy.run(Fixture.spin())))
+        yield* serves(busy.actor.pid)
+      }))
+      const grave = yield* graveOf("busy")
+      assert.strictEqual(grave.death, "owner")
+      assert.match(grave.hint!, /computed without a pause/)
+    })
+  )
+
+  for (
+    const [what, endpoint, type] of [
+      ["exception", Fixture.throwLater, "RangeError"],
+      ["rejection", Fixture.rejectLater, "TypeError"]
+    ] as const
+  ) {
+    dies(
+      `G274: an uncaught ${what} is named in its grave, with the line and without its message`,
+      Effect.gen(function*() {
+        const portal = yield* Actor.startScoped(`careless-${what}`, { expose: [endpoint, Fixture.quick] })
+        yield* Effect.flip(portal.run(endpoint()))
+        const late = yield* Effect.flip(portal.run(Fixture.quick({ n: 1 })))
+        if (late._tag === "ActorLost") assert.strictEqual(late.hint?.death, what)
+        const grave = yield* graveOf(`careless-${what}`)
+        assert.strictEqual(grave.death, what)
+        assert.include(grave.hint!, type)
+        assert.match(grave.hint!, /fixtures\/deaths\.ts:\d+/)
+        assert.notInclude(JSON.stringify(grave), Fixture.secretPayload)
+      })
+    )
+  }
+
+  dies(
+    "G274: process.exit is named with its line, whatever the code",
+    Effect.gen(function*() {
+      for (const code of [0, 3]) {
+        const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.leave({ code }))))
+        assert.strictEqual(error.hint?.death, "exit")
+        assert.include(error.message, `Its own code called process.exit(${code}) at `)
+        assert.include(error.message, `deaths.ts:${lineOf("deaths.ts", "process.exit(code)")}`)
+      }
+    })
+  )
+
+  dies(
+    "G274: an import that throws is named by the failed start",
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(Actor.runInActor(unborn()))
+      if (error._tag !== "SpawnFailed") return assert.fail(error._tag)
+      assert.deepStrictEqual([error.step, error.hint?.death], ["import", "import"])
+      assert.include(error.message, "Its module threw while it was imported")
+      assert.strictEqual((yield* graveOf("unborn")).death, "import")
+    })
+  )
+
+  for (const [name, endpoint] of [["spinner", Fixture.spinsInRelease], ["waiter", Fixture.waitsInRelease]] as const) {
+    dies(
+      `G274: a release that hangs is named: a ${name}`,
+      Effect.gen(function*() {
+        yield* Effect.scoped(
+          Effect.flatMap(Actor.startScoped(name, { expose: [endpoint] }), (actor) => actor.run(endpoint()))
+        ).pipe(Timeouts.provide({ finalizers: "1 second" }), Effect.exit)
+        const grave = yield* graveOf(name)
+        assert.strictEqual(grave.death, "release")
+        assert.include(grave.hint!, "a finalizer did not end in time")
+      })
+    )
+  }
+
+  for (
+    const [name, start, hint] of [
+      [
+        "reader",
+        Effect.map(Folder.make(), (folder) => Fixture.readPipe({ path: `${folder}/pipe` })),
+        /kernel/
+      ],
+      ["runner", Effect.succeed(Fixture.runSleep()), /with the child `sleep 600`/]
+    ] as const
+  ) {
+    dies(
+      `G274: an actor that its owner ends in a call of the kernel is named: a ${name}`,
+      Effect.gen(function*() {
+        const call = yield* start
+        yield* Effect.scoped(Effect.gen(function*() {
+          const blocked = yield* Actor.startScoped(name, { expose: [Fixture.readPipe, Fixture.runSleep] })
+          yield* Effect.forkChild(Effect.exit(blocked.run(call as ReturnType<typeof Fixture.runSleep>)))
+          yield* serves(blocked.actor.pid)
+          yield* Eventually.holds("it is blocked", () => isBlocked(blocked.actor.pid), patient)
+        }))
+        const grave = yield* graveOf(name)
+        assert.strictEqual(grave.death, "blocked")
+        assert.match(grave.hint!, hint)
+      })
+    )
+  }
+
+  dies(
+    "G274: an actor whose parent is lost has a grave that names the parent",
+    Effect.gen(function*() {
+      const call = yield* Effect.forkChild(Effect.flip(Actor.runInActor(Fixture.delegate())))
+      yield* Eventually.holds("the actor below runs", () => Processes.titled("furrow[hold@").length === 1, patient)
+      const [inner] = Processes.titled("furrow[hold@")
+      yield* serves(inner!.pid)
+      const [middle] = Processes.titled("furrow[delegate@")
+      process.kill(middle!.pid, "SIGKILL")
+      assert.strictEqual(lost(yield* Fiber.join(call)).hint?.death, "signal")
+      const grave = yield* graveOf("hold")
+      assert.strictEqual(grave.death, "parent")
+      assert.include(grave.hint!, `Its parent delegate@${middle!.pid} was lost`)
+      assert.deepStrictEqual(grave.doing.map(({ endpoint }) => endpoint), ["hold"])
+    })
+  )
+
+  dies(
+    "G275: a tree that ends in order leaves no record and no grave",
+    Effect.gen(function*() {
+      Graves.clear(Graves.usualGraves())
+      yield* Effect.scoped(
+        Effect.flatMap(
+          Actor.startScoped("fine", { expose: [Fixture.quick] }),
+          (fine) => fine.run(Fixture.quick({ n: 1 }))
+        )
+      )
+      assert.deepStrictEqual(graves(), [])
+      assert.isFalse(Fs.existsSync(Graves.usualGraves()))
+    })
+  )
+})
