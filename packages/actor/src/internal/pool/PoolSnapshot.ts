@@ -60,7 +60,7 @@ export interface PoolSnapshot {
   /**
    * Numbers of workers that were replaced, by reason. A `spare` worker, and those of a `closed` pool, get no successor.
    *
-   * - `lost`: the worker's connection ended - `left`: the worker ended itself, or another actor ended it
+   * - `lost`: the worker's connection ended. `left`: the worker ended itself, or another actor ended it
    * - `stuck`: the worker did not let go of a task that its caller had given up
    * - `tasks`, `age`, `memory`: the worker reached that limit of `recycle`
    */
