@@ -8,7 +8,16 @@
  * @since 0.1.0
  */
 import { formatActor, SpawnFailed } from "@furrow/actor/ActorError"
-import { actorAnnotation, fileOf, type GroupGuard, Waiters, withoutStack } from "@furrow/actor/ActorProcess"
+import {
+  actorAnnotation,
+  fileOf,
+  type GroupGuard,
+  logError,
+  logInfo,
+  logWarning,
+  Waiters,
+  withoutStack
+} from "@furrow/actor/ActorProcess"
 import type {
   Evidence,
   PostMortem,
