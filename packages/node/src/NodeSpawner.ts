@@ -81,7 +81,7 @@ const native = (
       : { folder: undefined, warning: undefined }
     const autopsy = new Autopsy(graves.folder)
     yield* Effect.addFinalizer(() => Effect.sync(() => autopsy.close()))
-    for (const line of [warning, mode.warning, graves.warning]) if (line !== undefined) yield* Effect.logWarning(line)
+    for (const line of [warning, mode.warning, graves.warning]) if (line !== undefined) yield* logWarning(line)
     const settings = { script, preload, stdout, stderr }
     const spares = mode.spares === "off" ? undefined : new SpareProcesses(guard, living)
     if (spares !== undefined) yield* Effect.addFinalizer(() => spares.close)
