@@ -55,13 +55,13 @@ const pure: Plugin = {
 const ascii = (code: string): string =>
   code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
-/** Loaded where a group is served or called, and nowhere else: with all it needs it would be a sixth of the bundle. */
-const rpc = /^effect\/rpc\//
+/** Loaded where a group is served or called, or an exporter is set, and nowhere else: each would be a sixth of the bundle. */
+const rare = /^effect\/(?:rpc|observability|devtools)\/|^effect\/http\/FetchHttpClient$/
 
 const options: InputOptions = {
   platform: "node",
   preserveEntrySignatures: "strict",
-  external: [/^node:/, rpc],
+  external: [/^node:/, rare],
   resolve: { conditionNames: ["import", "node"] },
   plugins: [lean, pure]
 }
@@ -140,7 +140,7 @@ const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
     throw new Error(`the bundle is not one file: ${output.map(({ fileName }) => fileName).join(", ")}`)
   }
   if (/^import\b/m.test(bundle.code)) throw new Error("the bundle imports something in a way that is not known here")
-  const unwanted = bundle.moduleIds.filter((id) => id.includes("/effect/dist/rpc/"))
+  const unwanted = bundle.moduleIds.filter((id) => /\/effect\/dist\/(rpc|observability|devtools)\/|HttpClient/.test(id))
   if (unwanted.length > 0) throw new Error(`in the bundle, though few actors need it: ${unwanted.join(", ")}`)
   const known = new Set(input.map(([, id]) => id))
   const second = bundle.moduleIds.filter((id) => locate(id).length > 0 && !known.has(id))

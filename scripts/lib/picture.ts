@@ -49,7 +49,11 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   local: {
     holds: "the state of one actor: its children, its ending, the way to other actors",
-    imports: ["discovery", "portal", "dialog", "channel", "transport", "spawn", ...leaves]
+    imports: ["discovery", "telemetry", "portal", "dialog", "channel", "transport", "spawn", ...leaves]
+  },
+  telemetry: {
+    holds: "counts of an actor as metrics, and the exporters of traces, metrics and logs",
+    imports: ["platform", ...leaves]
   },
   platform: {
     holds: "plans of a platform as data, and how an actor builds its platform from them",

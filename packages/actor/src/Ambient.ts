@@ -6,3 +6,4 @@
  */
 export { portable } from "./internal/platform/Ambient.ts"
 export type { Ambient } from "./internal/platform/Ambient.ts"
+export { self } from "./internal/platform/Self.ts"

@@ -11,12 +11,16 @@ export type {
   ChildInspection,
   DialogInspection,
   DialogPlace,
+  EventBatch,
+  EventInspection,
   FiberInspection,
   FrameInspection,
+  MetricInspection,
   NameInspection,
   Observe,
   PoolInspection,
   ProcessInspection,
+  StackInspection,
   WaitInspection,
   Works
 } from "./internal/inspect/Inspection.ts"

@@ -14,6 +14,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type { Implemented } from "./internal/contract/Call.ts"
 import type { AnyEndpoint } from "./internal/contract/Endpoint.ts"
@@ -223,7 +224,13 @@ const makeSpawner = (
       Effect.withFiber((fiber) => {
         const actor = { ...request.actor, pid: ++lastPid }
         const parent = fiber.getRef(Turn)
-        const context = parent.start(actor, withoutCaller(fiber.context))
+        // The metrics of an actor are its own, as in a process.
+        const registry = new Map()
+        const context = Context.add(
+          parent.start(actor, withoutCaller(fiber.context)),
+          Metric.MetricRegistry,
+          registry
+        ) as Context.Context<never>
         const process = new MemoryProcess(actor, parent, Context.get(context, Turn))
         process.run((connection, onStart) =>
           Effect.runForkWith(context)(

@@ -261,8 +261,8 @@ const makePool = (
     }
     const inspect = () => Snapshot.inspect(open)
     yield* Effect.acquireRelease(
-      Effect.sync(() => local.pools.add(inspect)),
-      () => Effect.sync(() => local.pools.delete(inspect))
+      Effect.sync(() => local.addPool(name, inspect)),
+      (remove) => Effect.sync(remove)
     )
     const open: Open.OpenPool = yield* Effect.acquireRelease(
       Effect.sync(() => new Open.OpenPool(settings, local, context)),

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ActorError } from "@furrow/actor"
 import { PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
 import { withoutStack } from "@furrow/actor/internal/errors/stack"
+import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import { Waiters } from "@furrow/actor/internal/settings/Waiters"
 import * as MemoryTransport from "@furrow/actor/internal/transport/MemoryTransport"
 import * as FaultyTransport from "@furrow/testing/FaultyTransport"
@@ -136,7 +137,7 @@ describe("a callback that throws", () => {
         connection: near,
         role: "peer",
         handshake: dialler("left"),
-        events: { publish: broken, subscribe: () => () => {} }
+        events: { ...makeEvents(), publish: broken }
       })
       yield* settle
       const lost: Array<ActorError.ActorError> = []

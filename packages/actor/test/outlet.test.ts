@@ -1,6 +1,7 @@
 /** The sending end of a stream: what it encodes, and when. */
 import { assert, describe, it } from "@effect/vitest"
 import type { PeerChannel } from "@furrow/actor/internal/channel/PeerChannel"
+import { makeEvents } from "@furrow/actor/internal/inspect/ActorEvent"
 import { Batch } from "@furrow/actor/internal/stream/Batch"
 import { chunkBytes, Outlet } from "@furrow/actor/internal/stream/Outlet"
 import { weigh } from "@furrow/actor/internal/stream/Weight"
@@ -9,6 +10,7 @@ import type { Message } from "@furrow/protocol/Message"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { idOf } from "./support/Wire.ts"
 
 const MiB = 1024 * 1024
 
@@ -20,6 +22,8 @@ const make = (window = Credit.defaultWindow, maxFrame = 64 * MiB) => {
   let wake: () => void = () => {}
   const channel = {
     maxFrame,
+    events: makeEvents(),
+    peer: idOf("right"),
     writer: {
       get isFull() {
         return full

@@ -24,11 +24,13 @@ const recorder = () => {
 const parentOf = (span: Tracer.Span): string | undefined =>
   span.parent._tag === "Some" ? span.parent.value.spanId : undefined
 
+const nameOf = ({ name }: Tracer.Span): string => name.replace("furrow.", "")
+
 /** The tree of spans as text: `root > child > ...`, one line for each span. */
 const paths = (spans: ReadonlyArray<Tracer.Span>): ReadonlyArray<string> => {
   const path = (span: Tracer.Span): string => {
     const parent = spans.find(({ spanId }) => spanId === parentOf(span))
-    return parent === undefined ? span.name : `${path(parent)} > ${span.name}`
+    return parent === undefined ? nameOf(span) : `${path(parent)} > ${nameOf(span)}`
   }
   return spans.map(path)
 }
@@ -44,17 +46,26 @@ describe("traces cross", () => {
       )
       assert.deepStrictEqual(paths(spans), [
         "program",
+        "program > start",
         "program > traced",
-        "program > traced > inner 2",
-        "program > traced > inner 2 > traced",
-        "program > traced > inner 2 > traced > inner 1",
-        "program > traced > inner 2 > traced > inner 1 > traced",
-        "program > traced > inner 2 > traced > inner 1 > traced > inner 0"
+        "program > traced > traced",
+        "program > traced > traced > inner 2",
+        "program > traced > traced > inner 2 > start",
+        "program > traced > traced > inner 2 > traced",
+        "program > traced > traced > inner 2 > traced > traced",
+        "program > traced > traced > inner 2 > traced > traced > inner 1",
+        "program > traced > traced > inner 2 > traced > traced > inner 1 > start",
+        "program > traced > traced > inner 2 > traced > traced > inner 1 > traced",
+        "program > traced > traced > inner 2 > traced > traced > inner 1 > traced > traced",
+        "program > traced > traced > inner 2 > traced > traced > inner 1 > traced > traced > inner 0"
       ])
       assert.strictEqual(new Set(spans.map(({ traceId }) => traceId)).size, 1)
       assert.deepStrictEqual(spans.filter(({ name }) => name === "traced").map(({ kind }) => kind), [
+        "client",
         "server",
+        "client",
         "server",
+        "client",
         "server"
       ])
       assert.isTrue(spans.every(({ status }) => status._tag === "Ended" && Exit.isSuccess(status.exit)))
@@ -76,7 +87,16 @@ describe("traces cross", () => {
         yield* Effect.withSpan(frank.run(isPrime({ n: 7 })), "one")
         yield* Effect.withSpan(Stream.runDrain(frank.stream(count({ to: 3 }))), "two")
       })).pipe(inMemory, Effect.withTracer(tracer))
-      assert.deepStrictEqual(paths(spans), ["start", "one", "one > isPrime", "two", "two > count"])
+      assert.deepStrictEqual(paths(spans), [
+        "start",
+        "start > start",
+        "one",
+        "one > isPrime",
+        "one > isPrime > isPrime",
+        "two",
+        "two > count",
+        "two > count > count"
+      ])
     }))
 
   it.effect("a failure ends the span there as a failure, and the trace still is one", () =>
@@ -87,10 +107,18 @@ describe("traces cross", () => {
         inMemory,
         Effect.withTracer(tracer)
       )
-      const [, far] = spans
-      assert.strictEqual(far!.name, "tracedFailure")
-      assert.isTrue(far!.status._tag === "Ended" && Exit.isFailure(far!.status.exit))
-      assert.deepStrictEqual(paths(spans), ["program", "program > tracedFailure"])
+      const ends = spans.filter(({ name }) => name === "tracedFailure")
+      assert.deepStrictEqual(ends.map(({ kind }) => kind), ["client", "server"])
+      for (const { attributes, status } of ends) {
+        assert.isTrue(status._tag === "Ended" && Exit.isFailure(status.exit))
+        assert.strictEqual(attributes.get("rpc.method"), "tracedFailure")
+      }
+      assert.deepStrictEqual(paths(spans), [
+        "program",
+        "program > start",
+        "program > tracedFailure",
+        "program > tracedFailure > tracedFailure"
+      ])
     }))
 
   it.effect("the sampling of a trace crosses too", () =>
@@ -101,6 +129,6 @@ describe("traces cross", () => {
         inMemory,
         Effect.withTracer(tracer)
       )
-      assert.deepStrictEqual(spans.map(({ sampled }) => sampled), [false, false, false])
+      assert.deepStrictEqual(spans.map(({ sampled }) => sampled), Array.from(spans, () => false))
     }))
 })

@@ -69,7 +69,7 @@ export const actor = (
 
 /** One that does not. */
 export const silent = (name: string, states: ReadonlyArray<string> = ["S"], cpu = 0): Seen => ({
-  outside: { pid: idOf(name).pid, parent: idOf("root").pid, name, states, cpu, wchan: "", commands: [] },
+  outside: { pid: idOf(name).pid, parent: idOf("root").pid, name, states, cpu, wchan: "", syscall: "", commands: [] },
   inside: undefined,
   fibers: undefined
 })

@@ -77,7 +77,12 @@ export const open = async (observed: Observed, folder: string, shut: () => void)
     const cut = observed.serve(adopt(socket), {
       authenticator: authenticator(key),
       process: measure(delay),
-      fibers: async (works) => (await import("./fiberView.ts")).view(works)
+      fibers: async (works) => (await import("./fiberView.ts")).view(works),
+      stack: async (pid) => (await import("./stacks.ts")).stackOf(pid),
+      profile: async (millis) => (await import("./profiles.ts")).profile(millis),
+      heap: async function*() {
+        yield* (await import("./profiles.ts")).heap()
+      }
     })
     observers.set(socket, cut)
   })

@@ -37,6 +37,7 @@ import type { Readable } from "node:stream"
 import { adopt } from "./adopt.ts"
 import { Autopsy, type Case } from "./autopsy.ts"
 import type { Guard } from "./guard.ts"
+import { reachable } from "./inspectorLines.ts"
 import { begin, type Launch, launchOf, type Settings } from "./launch.ts"
 import { open, type Outputs, outputsOf, unknownOutput } from "./outlet.ts"
 import { Tail } from "./output.ts"
@@ -86,8 +87,10 @@ class NodeProcess implements ProcessHandle {
     this.connection = connection
     this.case = around.autopsy.watch(this.actor.pid)
     const rest = (["stdout", "stderr"] as const).map((stream) => this.read(stream))
+    const unreachable = child.stderr === null ? undefined : reachable(child.pid!, child.stderr)
     child.once("exit", (code, signal) => {
       this.reaped = true
+      unreachable?.()
       this.evidence = this.case.ended(this.actor.uuid, signal)
       // Kills the processes that an ended one left behind, too.
       const left = killLeftIn(this.actor.pid)

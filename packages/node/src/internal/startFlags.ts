@@ -9,8 +9,14 @@
  */
 const youngMiB = 8
 
+/**
+ * The inspector that SIGUSR1 opens has a port of its own, and says its id on stderr alone, which the parent reads: any other
+ * process of this machine that knew the id could run code in the actor.
+ */
+const inspector: ReadonlyArray<string> = ["--inspect-port=0", "--inspect-publish-uid=stderr"]
+
 /** These flags stand before those of the program, which may override them. */
-export const startFlags: ReadonlyArray<string> = [`--min-semi-space-size=${youngMiB}`]
+export const startFlags: ReadonlyArray<string> = [`--min-semi-space-size=${youngMiB}`, ...inspector]
 
 /** Takes the flags of an actor's start out of `process.execArgv`; called once, in an actor. */
 export const takeBackStartFlags = (): void => {

@@ -80,6 +80,8 @@ export class PeerChannel {
   private limits: Frame.Limits
   private readonly ports = new Map<number, Port>()
   private readonly options: ChannelOptions
+  /** The events and the counts of the actor at this end. */
+  readonly events: Events
   /** The turns of the process at this end. */
   readonly turn: Turn
   readonly writer: Writer
@@ -100,6 +102,7 @@ export class PeerChannel {
   constructor(options: ChannelOptions) {
     const { connection, explain, handshake, role } = options
     this.options = options
+    this.events = options.events
     this.turn = Context.get(options.context ?? Context.empty(), Turn)
     this.writer = new Writer(connection, (error) => this.fault("the transport threw", error), this.turn)
     const [state, actions] = Connection.start<ActorError>({ role, handshake, explains: explain !== undefined })
@@ -298,8 +301,7 @@ export class PeerChannel {
 
   /** The connection and its dialogs, for an observer. */
   inspect(to: ChannelInspection["to"]): ChannelInspection {
-    const { peer, state, stuck } = this.snapshot()
-    return inspectChannel(to, peer, state, stuck, this.writer, this.ports)
+    return inspectChannel(to, this.snapshot(), this.writer, this.ports)
   }
 
   collect(into: Collecting): void {

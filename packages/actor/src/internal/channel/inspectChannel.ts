@@ -3,15 +3,13 @@
  *
  * @since 0.2.0
  */
-import type { ActorId } from "../errors/ActorError.ts"
 import { type ChannelInspection, type DialogInspection, maxListedDialogs } from "../inspect/Inspection.ts"
+import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
 import type { Port } from "./Port.ts"
 
 export const inspectChannel = (
   to: ChannelInspection["to"],
-  peer: ActorId | undefined,
-  state: string,
-  stuck: number,
+  { peer, state, stuck }: ChannelSnapshot,
   { isFull, unread }: { readonly isFull: boolean; readonly unread: number },
   ports: ReadonlyMap<number, Port>
 ): ChannelInspection => {

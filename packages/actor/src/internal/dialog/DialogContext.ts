@@ -151,11 +151,17 @@ const portable = (value: unknown): unknown => {
   }
 }
 
-/** The data that crosses beside the payload, or `null` when there is none, as in most calls. */
-export const metaOf = (fiber: Fiber.Fiber<unknown, unknown>, baseLevel: LogLevel.LogLevel): Meta | null => {
+/**
+ * The data that crosses beside the payload, or `null` when there is none, as in most calls. `span` is the call's own, if it
+ * has one.
+ */
+export const metaOf = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  baseLevel: LogLevel.LogLevel,
+  span: Tracer.AnySpan | undefined = fiber.cache.span
+): Meta | null => {
   const at = fiber.getRef(Deadline)
   const deadline = at === Infinity ? undefined : at
-  const span = fiber.cache.span
   const annotations = fiber.getRef(References.CurrentLogAnnotations)
   const level = fiber.cache.minimumLogLevel
   const names = Object.keys(annotations)

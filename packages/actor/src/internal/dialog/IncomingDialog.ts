@@ -18,7 +18,7 @@ import * as Stream from "effect/Stream"
 import * as Tracer from "effect/Tracer"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { CalleePort } from "../channel/Port.ts"
-import { codecs } from "../contract/Endpoint.ts"
+import { codecs, isInternal } from "../contract/Endpoint.ts"
 import { aboveLimit } from "../errors/ActorError.ts"
 import { box, isA } from "../errors/Boxing.ts"
 import { annotation } from "../errors/CancelledBy.ts"
@@ -31,6 +31,7 @@ import { CurrentDialog, type DialogContext, type RunningHandler, withMeta } from
 import type { Handler } from "./Dispatcher.ts"
 import { cancelledWith, encodeFailureWithin, failureOf } from "./Failures.ts"
 import { reportUnread } from "./Outcome.ts"
+import { attributesOf } from "./Spans.ts"
 
 /** One dialog of the peer. */
 export class IncomingDialog implements CalleePort {
@@ -101,15 +102,20 @@ export class IncomingDialog implements CalleePort {
   }
 
   run(payload: unknown): void {
-    const { handler, opened } = this
+    const { channel, env, handler, opened } = this
     const context = Context.add(withMeta(handler.context, opened.meta), CurrentDialog, this.running)
     let effect = Effect.scoped(
       Effect.suspend(() => this.work(payload))
     )
     if (opened.meta?.trace !== undefined) {
       const parent = Context.get(context as Context.Context<Tracer.ParentSpan>, Tracer.ParentSpan)
-      effect = Effect.withSpan(effect, handler.endpoint.name, { kind: "server", parent })
+      effect = Effect.withSpan(effect, handler.endpoint.name, {
+        kind: "server",
+        parent,
+        attributes: attributesOf(opened.endpoint, env.self, channel.peer)
+      })
     }
+    this.tellOpened()
     const fiber = Effect.runForkWith(context)(effect)
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return this.exited(exit)
@@ -117,6 +123,19 @@ export class IncomingDialog implements CalleePort {
     // A cancel may have arrived while the handler was starting.
     if (this.running.cancellation !== undefined) fiber.interruptUnsafe(undefined, annotation(this.running.cancellation))
     fiber.addObserver((exit) => this.exited(exit))
+  }
+
+  private tellOpened(): void {
+    const { channel: { events, peer }, opened: { dialog: id, endpoint } } = this
+    if (!events.isWatched || isInternal(endpoint)) return
+    events.tell({ _tag: "DialogOpened", side: "callee", peer, id, endpoint })
+  }
+
+  private tellEnded(): void {
+    const { channel: { events, peer }, exit, opened: { dialog: id, endpoint }, since } = this
+    if (!events.isWatched || isInternal(endpoint)) return
+    const end = Exit.isSuccess(exit!) ? "ok" : Cause.hasInterrupts(exit!.cause) ? "cancelled" : "failed"
+    events.tell({ _tag: "DialogEnded", side: "callee", peer, id, endpoint, end, millis: now() - since })
   }
 
   heard(word: Message.FromCaller): void {
@@ -205,6 +224,7 @@ export class IncomingDialog implements CalleePort {
     this.outlet?.release()
     if (this.place !== undefined) this.env.recorder!.end(this.place)
     this.input({ _tag: "Exited" })
+    this.tellEnded()
     this.ended(this)
   }
 

@@ -31,6 +31,7 @@ import { aboveLimit, type ActorError, PayloadInvalid } from "../errors/ActorErro
 import { ageOf, type Collecting, type DialogInspection, now, type WaitInspection } from "../inspect/Inspection.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { StreamReader } from "../stream/StreamReader.ts"
+import { CallRecord } from "./CallRecord.ts"
 import { within } from "./CancelBounds.ts"
 import {
   cancelBoundOf,
@@ -43,6 +44,7 @@ import {
 } from "./DialogContext.ts"
 import { ranAhead } from "./Failures.ts"
 import { cleanupFailure, introduceAgain, outcome, reportUnread, type Settled } from "./Outcome.ts"
+import * as Spans from "./Spans.ts"
 
 export type Delivered = Extract<Dialog.CallerAction, { readonly _tag: "Deliver" }>["word"]
 
@@ -65,6 +67,8 @@ export interface Prepared {
   readonly payload: Uint8Array
   /** The fiber that opens it. */
   readonly fiber: Fiber.Fiber<unknown, unknown>
+  /** Its span, where the work that opens it is traced. */
+  readonly span: Spans.Begun | undefined
 }
 
 /** One dialog of ours. */
@@ -82,6 +86,7 @@ export class OutgoingDialog implements CallerPort {
   private fiber: Fiber.Fiber<unknown, unknown> | undefined
   private within: DialogInfo | undefined
   private since = 0
+  private record: CallRecord | undefined
 
   constructor(channel: PeerChannel, kind: Message.Kind, listener: Listener) {
     this.state = Dialog.opening(kind)
@@ -90,12 +95,13 @@ export class OutgoingDialog implements CallerPort {
   }
 
   /** Registers the dialog and says `Start`. */
-  begin({ digest, endpoint, fiber, meta, payload, window }: Prepared): void {
+  begin({ digest, endpoint, fiber, meta, payload, span, window }: Prepared): void {
     this.endpoint = endpoint
     this.fiber = fiber
     this.within = fiber.getRef(CurrentDialog)?.info
     this.since = now()
     this.id = this.channel.open(this)
+    this.record = CallRecord.begin(this.channel, endpoint, this.id, span, this.since)
     this.channel.send({
       _tag: "Start",
       dialog: this.id,
@@ -177,6 +183,7 @@ export class OutgoingDialog implements CallerPort {
       case "Deliver":
         return this.listener.delivered(action.word)
       case "SendCancel": {
+        this.record?.cancelled()
         const { by, deadline, reason } = action.cancellation
         return this.channel.send({ _tag: "Cancel", dialog: this.id, by, reason, deadline: wireMillis(deadline) })
       }
@@ -194,8 +201,9 @@ export class OutgoingDialog implements CallerPort {
   private settle(outcome: Settled): void {
     if (outcome._tag === "Unanswered") this.channel.countStuck(1)
     else this.forget(outcome)
-    const { waiting } = this
+    const { record, waiting } = this
     this.waiting = undefined
+    record?.end(outcome, Dialog.cancelOf(this.state) !== undefined)
     this.listener.settled(outcome)
     waiting?.wake(outcome)
   }
@@ -310,7 +318,8 @@ export const prepare = (
   const limit = channel.maxFrame - 64 * 1024
   if (payload.length > limit) return invalid(aboveLimit(payload.length, limit))
   const digest = channel.mustSendDigest(endpoint) ? digestFor(endpoint, channel) : null
-  return { endpoint, digest, meta: metaOf(fiber, env.level), window, payload, fiber }
+  const span = Spans.ofCall(fiber, endpoint.name, env.self, channel.peer)
+  return { endpoint, digest, meta: metaOf(fiber, env.level, span?.span), window, payload, fiber, span }
 }
 
 /** A digest that cannot be made has not been sent. */

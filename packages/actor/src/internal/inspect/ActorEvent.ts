@@ -9,6 +9,7 @@ import type { Boxed } from "@furrow/protocol/Failure"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { GaveUp } from "../errors/GaveUp.ts"
+import { Meter } from "./Meter.ts"
 import type { Refusals } from "./Snapshot.ts"
 
 /**
@@ -82,29 +83,76 @@ export type ActorEvent =
   | { readonly _tag: "SupervisorGaveUp"; readonly error: GaveUp }
   | { readonly _tag: "Violation"; readonly actor: ActorId; readonly text: string }
 
-/** The events of one runtime. */
+/**
+ * A step of one dialog or one stream. There are many: they are made only while an observer watches.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type TrafficEvent =
+  | {
+    readonly _tag: "DialogOpened"
+    readonly side: "caller" | "callee"
+    readonly peer: ActorId
+    readonly id: number
+    readonly endpoint: string
+  }
+  | {
+    readonly _tag: "DialogEnded"
+    readonly side: "caller" | "callee"
+    readonly peer: ActorId
+    readonly id: number
+    readonly endpoint: string
+    readonly end: string
+    readonly millis: number
+  }
+  /** A writer waits for credit. */
+  | { readonly _tag: "CreditStalled"; readonly peer: ActorId; readonly id: number }
+
+/** The events of one runtime, and its counts. */
 export interface Events {
+  readonly meter: Meter
   readonly publish: (event: ActorEvent) => void
+  /** True while an observer watches the traffic: only then an event of it is made. */
+  readonly isWatched: boolean
+  readonly tell: (event: TrafficEvent) => void
+  /** Calls `listener` for every step of a dialog until the returned function is called. */
+  readonly watch: (listener: (event: TrafficEvent) => void) => () => void
   /** Calls `listener` for every event until the returned function is called. */
   readonly subscribe: (listener: (event: ActorEvent) => void) => () => void
 }
 
+const told = <A>(listeners: ReadonlySet<(event: A) => void>, event: A): void => {
+  for (const listener of listeners) {
+    try {
+      listener(event)
+    } catch {
+      // An observer that throws hurts only itself.
+    }
+  }
+}
+
 export const makeEvents = (): Events => {
   const listeners = new Set<(event: ActorEvent) => void>()
+  const watchers = new Set<(event: TrafficEvent) => void>()
+  const meter = new Meter()
   return {
+    meter,
     publish: (event) => {
-      if (listeners.size === 0) return
-      for (const listener of listeners) {
-        try {
-          listener(event)
-        } catch {
-          // An observer that throws hurts only itself.
-        }
-      }
+      meter.saw(event)
+      if (listeners.size > 0) told(listeners, event)
     },
     subscribe: (listener) => {
       listeners.add(listener)
       return () => void listeners.delete(listener)
+    },
+    get isWatched() {
+      return watchers.size > 0
+    },
+    tell: (event) => told(watchers, event),
+    watch: (listener) => {
+      watchers.add(listener)
+      return () => void watchers.delete(listener)
     }
   }
 }

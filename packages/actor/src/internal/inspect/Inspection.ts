@@ -167,6 +167,52 @@ export interface FiberInspection {
 }
 
 /**
+ * One event of an actor: its kind, when it happened (milliseconds since 1970), and names, counts and ages that belong to it.
+ * Actors are written as `name@pid`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface EventInspection {
+  readonly at: number
+  readonly event: string
+  readonly fields: Readonly<Record<string, string | number>>
+}
+
+/**
+ * Events of an actor since the batch before, the oldest first, and how many were left out because there were too many.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface EventBatch {
+  readonly events: ReadonlyArray<EventInspection>
+  readonly dropped: number
+}
+
+/**
+ * One metric of an actor as it is now. The state is that of Effect's metric of this type; of a frequency it is a list of pairs.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface MetricInspection {
+  readonly id: string
+  readonly type: "Counter" | "Frequency" | "Gauge" | "Histogram" | "Summary"
+  readonly description: string | null
+  readonly attributes: Readonly<Record<string, string>>
+  readonly state: unknown
+}
+
+/**
+ * The stack of a process at one moment, innermost first; none where it runs no JavaScript.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export type StackInspection = ReadonlyArray<FrameInspection> | null
+
+/**
  * The insides of an actor that a platform needs to look at its fibers: the fibers that its dialogs know, the work of each, and
  * the things that a fiber may be seen to wait for.
  *

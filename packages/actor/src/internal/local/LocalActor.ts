@@ -24,6 +24,7 @@ import {
   type PoolInspection,
   type ProcessInspection
 } from "../inspect/Inspection.ts"
+import type { Metered } from "../inspect/Metered.ts"
 import type { ActorSnapshot, ChildSnapshot, SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
@@ -135,7 +136,7 @@ export class LocalActor {
   /** The supervisors that run here, for those who look. */
   readonly supervisors = new Set<{ readonly snapshot: () => SupervisorSnapshot }>()
   /** The pools that are open here, for an observer. */
-  readonly pools = new Set<() => PoolInspection>()
+  private readonly pools = new Map<() => PoolInspection, string>()
   /** The starts that have no process yet, and the names that the registry is asked for, for an observer. */
   readonly starting = new Set<Wanted>()
   readonly names = new Set<Wanted>()
@@ -264,6 +265,22 @@ export class LocalActor {
     return { dispatcher, release: () => void this.dispatchers.delete(dispatcher) }
   }
 
+  /** Shows a pool to observers, until the result is called. */
+  addPool(name: string, inspect: () => PoolInspection): () => void {
+    this.pools.set(inspect, name)
+    const unmeter = this.events.meter.onPool?.(name, inspect)
+    return () => {
+      this.pools.delete(inspect)
+      unmeter?.()
+    }
+  }
+
+  /** Its numbers, for metrics. */
+  get metered(): Metered {
+    const { children, events: { meter }, info: { id }, pools } = this
+    return { actor: id, meter, children: () => children.size, pools }
+  }
+
   child(uuid: string | undefined): ChildEntry | undefined {
     for (const child of this.children) {
       if (child.actor.uuid === uuid) return child
@@ -310,7 +327,7 @@ export class LocalActor {
       })),
       starting: Array.from(starting, inspectWanted),
       names: Array.from(names, inspectWanted),
-      pools: Array.from(pools, (inspect) => inspect()),
+      pools: Array.from(pools.keys(), (inspect) => inspect()),
       supervisors: Array.from(supervisors, (supervisor) => supervisor.snapshot()),
       process
     }

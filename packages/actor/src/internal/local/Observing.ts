@@ -6,36 +6,63 @@
  *
  * @since 0.2.0
  */
+import { described } from "@furrow/protocol/Described"
 import type { Authenticator } from "@furrow/protocol/Handshake"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { hello, welcome } from "../channel/Greeting.ts"
 import { PeerChannel } from "../channel/PeerChannel.ts"
-import { type Call, endpoint } from "../contract/Call.ts"
+import { type Call, endpoint, streamEndpoint } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { CurrentDialog, type DialogContext } from "../dialog/DialogContext.ts"
-import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
-import { run } from "../dialog/OutgoingDialog.ts"
+import { type BoundHandlers, Dispatcher, type Handler } from "../dialog/Dispatcher.ts"
+import { run, stream } from "../dialog/OutgoingDialog.ts"
 import { type ActorError, type ActorId, ActorUnreachable } from "../errors/ActorError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
-import type { ActorInspection, Collecting, FiberInspection, WaitInspection, Works } from "../inspect/Inspection.ts"
+import type {
+  ActorInspection,
+  Collecting,
+  EventBatch,
+  FiberInspection,
+  MetricInspection,
+  StackInspection,
+  WaitInspection,
+  Works
+} from "../inspect/Inspection.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { outside } from "../settings/Turn.ts"
 import type { Means, Observed, Offer } from "../spawn/Observed.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
+import * as Metrics from "../telemetry/metrics.ts"
 import type { Connection } from "../transport/Transport.ts"
 import type { LocalActor } from "./LocalActor.ts"
+import { watch } from "./Watching.ts"
 
 /** A greeting is a few hundred bytes: an observer is a stranger until it has proven itself. */
 const maxGreetingBytes = 16 * 1024
 
+/** Milliseconds of the longest profile. */
+const maxProfileMillis = 60_000
+
+const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxProfileMillis }))
+
 const makeContract = () => ({
   // Plain data of one version on both sides: the types say what it is.
   snapshot: endpoint("furrow/inspect/snapshot", { success: Schema.Unknown }),
-  fibers: endpoint("furrow/inspect/fibers", { success: Schema.Unknown })
+  fibers: endpoint("furrow/inspect/fibers", { success: Schema.Unknown }),
+  metrics: endpoint("furrow/inspect/metrics", { success: Schema.Unknown }),
+  events: streamEndpoint("furrow/inspect/events", { success: Schema.Unknown }),
+  stack: endpoint("furrow/inspect/stack", {
+    payload: { pid: Schema.Int },
+    success: Schema.Unknown,
+    error: Schema.String
+  }),
+  profile: endpoint("furrow/debug/profile", { payload: { millis: Millis }, success: Schema.Unknown }),
+  heap: streamEndpoint("furrow/debug/heap", { success: Schema.String })
 })
 
 let made: ReturnType<typeof makeContract> | undefined
@@ -67,15 +94,32 @@ const worksOf = (local: LocalActor): Works => {
   }
 }
 
-const handlers = (local: LocalActor, spec: PlatformSpec, means: Means): BoundHandlers => {
-  const { fibers, snapshot } = contract()
+const handlers = (
+  local: LocalActor,
+  spec: PlatformSpec,
+  program: Context.Context<never>,
+  means: Means
+): BoundHandlers => {
+  const { events, fibers, heap, metrics, profile, snapshot, stack } = contract()
   const context = Context.empty()
-  const look = () => Effect.sync(() => local.inspect(spec.observe, means.process()))
-  const lookAtFibers = () => Effect.orDie(outside(() => means.fibers(worksOf(local))))
-  return new Map([
-    [snapshot.endpoint.name, { endpoint: snapshot.endpoint, context, handler: look }],
-    [fibers.endpoint.name, { endpoint: fibers.endpoint, context, handler: lookAtFibers }]
-  ])
+  const handle = ({ endpoint }: { readonly endpoint: AnyEndpoint }, handler: Handler["handler"]) =>
+    [endpoint.name, { endpoint, context, handler }] as const
+  const isChild = (pid: number) => Array.from(local.children).some(({ actor }) => actor.pid === pid)
+  const look = [
+    handle(snapshot, () => Effect.sync(() => local.inspect(spec.observe, means.process()))),
+    handle(fibers, () => Effect.orDie(outside(() => means.fibers(worksOf(local))))),
+    handle(metrics, () => Effect.sync(() => Metrics.inspect(local.metered, program))),
+    handle(events, () => watch(local.events, Date.now)),
+    handle(stack, ({ pid }: { readonly pid: number }) =>
+      isChild(pid)
+        ? Effect.mapError(outside(() => means.stack(pid)), (error) => described(error))
+        : Effect.fail(`process ${pid} is no child of ${local.info.name}`))
+  ]
+  const debug = [
+    handle(profile, ({ millis }: { readonly millis: number }) => Effect.orDie(outside(() => means.profile(millis)))),
+    handle(heap, () => Stream.orDie(Stream.fromAsyncIterable(means.heap(), (error) => error)))
+  ]
+  return new Map<string, Handler>(spec.observe === "debug" ? [...look, ...debug] : look)
 }
 
 const serve = (
@@ -108,7 +152,7 @@ const serve = (
     if (result._tag !== "Open") return
     late.interruptUnsafe()
     const env: DialogContext = { self: local.info.id, events, level: local.env.level, cancellation: () => undefined }
-    const dispatcher = new Dispatcher(channel, env, handlers(local, spec, means))
+    const dispatcher = new Dispatcher(channel, env, handlers(local, spec, context, means))
     channel.route((event) => {
       if (event._tag === "Start") return dispatcher.start(event)
       if (event._tag === "CancelActor") return channel.violate({ _tag: "WrongSide", word: "CancelActor" })
@@ -147,6 +191,16 @@ export interface Observer {
   readonly snapshot: Effect.Effect<ActorInspection, ActorError>
   /** The fibers of its dialogs, with the lines at which they stand and what they wait for; none where they cannot be seen. */
   readonly fibers: Effect.Effect<ReadonlyArray<FiberInspection>, ActorError>
+  /** Its metrics: Furrow's own, and those of its program. */
+  readonly metrics: Effect.Effect<ReadonlyArray<MetricInspection>, ActorError>
+  /** Its events from now on. A tool that reads slowly loses some, and is told how many: the actor never waits for it. */
+  readonly events: Stream.Stream<EventBatch, ActorError>
+  /** The stack of one of its children, however busy that is. It fails with a text where the stack cannot be seen. */
+  readonly stack: (pid: number) => Effect.Effect<StackInspection, ActorError | string>
+  /** A profile of its processor time during that time, at most 60 000 milliseconds. At the level `debug` only. */
+  readonly profile: (millis: number) => Effect.Effect<unknown, ActorError>
+  /** A snapshot of its heap, in pieces. It stands still meanwhile. At the level `debug` only. */
+  readonly heap: Stream.Stream<string, ActorError>
 }
 
 /**
@@ -198,10 +252,16 @@ export const observe = (
       if (event._tag === "Start") channel.violate({ _tag: "WrongSide", word: "Start" })
     })
     const env: DialogContext = { self, events, level: "None", cancellation: () => undefined }
-    const ask = <A>(call: Call<AnyEndpoint>) => run(channel, env, call) as Effect.Effect<A, ActorError>
+    const ask = <A, E = never>(call: Call<AnyEndpoint>) => run(channel, env, call) as Effect.Effect<A, ActorError | E>
+    const follow = <A>(call: Call<AnyEndpoint>) => stream(channel, env, call) as Stream.Stream<A, ActorError>
     return {
       actor: channel.peer,
       snapshot: ask<ActorInspection>(contract().snapshot(undefined)),
-      fibers: ask<ReadonlyArray<FiberInspection>>(contract().fibers(undefined))
+      fibers: ask<ReadonlyArray<FiberInspection>>(contract().fibers(undefined)),
+      metrics: ask<ReadonlyArray<MetricInspection>>(contract().metrics(undefined)),
+      events: follow<EventBatch>(contract().events(undefined)),
+      stack: (pid) => ask<StackInspection, string>(contract().stack({ pid })),
+      profile: (millis) => ask<unknown>(contract().profile({ millis })),
+      heap: follow<string>(contract().heap(undefined))
     }
   })

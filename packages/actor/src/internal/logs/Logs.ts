@@ -17,6 +17,7 @@ import * as Logger from "effect/Logger"
 import type * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import * as Schema from "effect/Schema"
+import * as Tracer from "effect/Tracer"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
@@ -32,7 +33,9 @@ const LogRecord = Schema.Struct({
   message: Schema.Array(Schema.String),
   annotations: Schema.Record(Schema.String, Schema.String),
   cause: Schema.NullOr(Schema.String),
-  millis: Schema.Finite
+  millis: Schema.Finite,
+  /** The trace and the span in which it was made, if there is one. */
+  span: Schema.optionalKey(Schema.Tuple([Schema.String, Schema.String]))
 })
 type LogRecord = typeof LogRecord.Type
 
@@ -103,12 +106,14 @@ export const makeForwarder = (
       return
     }
     const annotations = fiber.getRef(References.CurrentLogAnnotations)
+    const { span } = fiber.cache
     queue.push({
       level: logLevel === "All" || logLevel === "None" ? "Info" : logLevel,
       message: (Array.isArray(message) ? message : [message]).map(text),
       annotations: Object.fromEntries(Object.entries(annotations).map(([name, value]) => [name, text(value)])),
       cause: cause.reasons.length === 0 ? null : text(read(() => Cause.pretty(cause))),
-      millis: date.getTime()
+      millis: date.getTime(),
+      ...(span === undefined ? {} : { span: [span.traceId, span.spanId] as const })
     })
     if (sending) return
     sending = true
@@ -138,6 +143,9 @@ export const actorAnnotation = "actor"
 const stoppedAt = (clock: Clock.Clock, millis: number): Clock.Clock =>
   Object.assign(Object.create(clock) as Clock.Clock, { currentTimeMillisUnsafe: () => millis })
 
+const spanOf = ([traceId, spanId]: readonly [string, string]): Tracer.ExternalSpan =>
+  Tracer.externalSpan({ traceId, spanId })
+
 /** The endpoint that every actor serves to its children: their logs, logged here. */
 export const handler = (context: Context.Context<never>, channel: PeerChannel): Handler => ({
   endpoint: logs.endpoint,
@@ -145,9 +153,10 @@ export const handler = (context: Context.Context<never>, channel: PeerChannel): 
   handler: ({ records }: { readonly records: ReadonlyArray<LogRecord> }) => {
     const actor = formatActor(channel.peer)
     return Effect.clockWith((clock) =>
-      Effect.forEach(records, ({ annotations, cause, level, message, millis }) => {
+      Effect.forEach(records, ({ annotations, cause, level, message, millis, span }) => {
         const lines = cause === null ? message : [...message, cause]
-        return logWithLevel(level)(...lines).pipe(
+        const log = logWithLevel(level)(...lines)
+        return (span === undefined ? log : Effect.withParentSpan(log, spanOf(span))).pipe(
           // The record was let through where it was made: that is where its level was decided.
           Effect.provideService(References.MinimumLogLevel, "All" as LogLevel.LogLevel),
           Effect.provideService(Clock.Clock, stoppedAt(clock, millis)),

@@ -19,6 +19,7 @@ import { type Dispatcher, relayPrefix } from "../dialog/Dispatcher.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { ActorError, ActorId, SpawnStep } from "../errors/ActorError.ts"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
+import { MeterReaders } from "../inspect/Metered.ts"
 import { makeCue } from "../local/Cue.ts"
 import { drainHandlers } from "../local/Drain.ts"
 import { type Life, LocalActor } from "../local/LocalActor.ts"
@@ -27,8 +28,9 @@ import { attachPeers } from "../local/PeerNetwork.ts"
 import { openPortal } from "../local/Role.ts"
 import { type LogForwarder, makeForwarder, withLogger } from "../logs/Logs.ts"
 import type { Platform } from "../platform/Platform.ts"
+import { Self } from "../platform/Self.ts"
 import * as Portal from "../portal/Portal.ts"
-import { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
 import { outside } from "../settings/Turn.ts"
 import { building } from "../spawn/Boot.ts"
 import type { KeepRecord } from "../spawn/Evidence.ts"
@@ -125,11 +127,12 @@ export const bootUp = (
   life: Beginning
 ): Effect.Effect<Booted, BootFailed> =>
   Effect.gen(function*() {
-    const level = yield* References.MinimumLogLevel
     const platformScope = Scope.makeUnsafe()
     const platform = yield* platformOf(options, spec, channel, events, platformScope)
+    const context = Context.merge(yield* Effect.context<never>(), platform.ambient)
+    const level = Context.get(context, References.MinimumLogLevel)
     const local = new LocalActor({
-      info: { id: options.actor, name: options.actor.name, ancestors: spec.ancestors, isRoot: false },
+      info: infoOf(options, spec.ancestors),
       events,
       spawner: platform.spawner,
       guard: platform.guard,
@@ -139,7 +142,7 @@ export const bootUp = (
       recorder: options.record?.(options.actor, spec.ancestors, spec.platform)
     })
     local.service = spec.service?.key
-    const context = Context.merge(yield* Effect.context<never>(), platform.ambient)
+    for (const read of Context.get(context, MeterReaders)) read(local.metered)
     attachPeers(local, {
       platform: spec.platform,
       network: platform.network,
@@ -191,10 +194,17 @@ export const bootUp = (
     return { local, dispatcher, logs, scope, platformScope, main, context: Context.omit(Scope.Scope)(inside) }
   })
 
+const infoOf = ({ actor }: ActorMainOptions, ancestors: SpawnSpec["ancestors"]): ActorInfo => ({
+  id: actor,
+  name: actor.name,
+  ancestors,
+  isRoot: false
+})
+
 /** The platform, before anything of the user's: where it fails, what was built of it is released again. */
 const platformOf = (
   options: ActorMainOptions,
-  { platform, timeouts }: SpawnSpec,
+  { ancestors, platform, timeouts }: SpawnSpec,
   channel: PeerChannel,
   events: DialogContext["events"],
   scope: Scope.Closeable
@@ -203,6 +213,7 @@ const platformOf = (
     // Reports only where it takes time: the parent then says how far a start came that is not ready in time.
     if (platform.ambient.length > 0 || platform.spawner !== null) yield* sayBuilding(channel, options.actor, events)
     return yield* options.platform(platform).pipe(
+      Effect.provideService(Self, infoOf(options, ancestors)),
       Effect.provideService(Scope.Scope, scope),
       Effect.onError((cause) =>
         Teardown.settled(Scope.close(scope, Exit.failCause(cause)), Teardown.cleanupBound(timeouts.finalizers))

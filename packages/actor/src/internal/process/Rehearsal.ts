@@ -18,6 +18,7 @@ import * as Digest from "../contract/Digest.ts"
 import * as Endpoint from "../contract/Endpoint.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
 import { type BoundHandlers, Dispatcher } from "../dialog/Dispatcher.ts"
+import { makeEvents } from "../inspect/ActorEvent.ts"
 
 /** Endpoints beyond these derive their codecs with their first call. */
 const maxPrepared = 64
@@ -40,6 +41,7 @@ const received = (word: Message): Envelope.Decoded => {
 const nowhere = (peer: DialogContext["self"]): PeerChannel => {
   const channel: Partial<PeerChannel> = {
     peer,
+    events: makeEvents(),
     openDialogCount: 0,
     maxFrame: 1024 * 1024,
     send: (message: Message) => void Envelope.encode(message),

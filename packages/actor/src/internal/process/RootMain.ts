@@ -27,14 +27,16 @@ import { box } from "../errors/Boxing.ts"
 import { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import type { Observe } from "../inspect/Inspection.ts"
+import { MeterReaders } from "../inspect/Metered.ts"
 import { LocalActor } from "../local/LocalActor.ts"
 import * as Observing from "../local/Observing.ts"
 import { attachPeers, isGone } from "../local/PeerNetwork.ts"
 import type { Ambient } from "../platform/Ambient.ts"
 import { authenticator, buildAmbient, buildSpawner, buildTransports, type Platform } from "../platform/Platform.ts"
+import { Self } from "../platform/Self.ts"
 import { type NativeControl, Spawner } from "../platform/Spawner.ts"
 import { Transport } from "../platform/Transport.ts"
-import { ActorRuntime } from "../settings/ActorRuntime.ts"
+import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
 import { logError } from "../settings/Log.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
 import { Turn } from "../settings/Turn.ts"
@@ -76,6 +78,7 @@ interface Built {
   readonly platform: Platform
   readonly spec: PlatformSpec
   readonly native: NativeControl
+  readonly info: ActorInfo
 }
 
 /** The platform of the root: the ambient services first, then the transports, because the guard removes their leftovers. */
@@ -86,7 +89,10 @@ const platformOf = (
     const { parts } = yield* Transport
     const { native, plan } = yield* Spawner
     const ambients = ambientsOf(options)
-    const credentials = { ...options.credentials ?? newCredentials(), run: runOf(yield* Turn) }
+    const turn = yield* Turn
+    const credentials = { ...options.credentials ?? newCredentials(), run: runOf(turn) }
+    const name = options.name ?? "root"
+    const info: ActorInfo = { id: { name, uuid: turn.uuid(), pid: turn.pid }, name, ancestors: [], isRoot: true }
     const within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideService(effect, Credentials, credentials)
     // Settings are checked before any Layer is made of them: a wrong one is named, and builds nothing.
     const spec: PlatformSpec = {
@@ -99,7 +105,7 @@ const platformOf = (
       observe: "off",
       graves: null
     }
-    const ambient = yield* within(buildAmbient(ambients))
+    const ambient = yield* Effect.provideService(within(buildAmbient(ambients)), Self, info)
     const drivers = yield* within(buildTransports(parts))
     const control = yield* native(drivers.flatMap(({ residue }) => residue ?? []))
     const spawner = yield* within(buildSpawner(plan, control.spawner))
@@ -108,7 +114,8 @@ const platformOf = (
     return {
       platform: { network, spawner, guard: control.guard, ambient },
       spec: { ...spec, observe, graves: control.graves ?? null },
-      native: control
+      native: control,
+      info: { ...info, id: { ...info.id, pid: control.pid } }
     }
   })
 
@@ -172,19 +179,18 @@ const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell 
 /** A root on this platform. A layer of an exposed endpoint that fails is a defect. */
 const runtimeOn = (
   options: RootOptions,
-  { native, platform, spec }: Built
+  { info, native, platform, spec }: Built
 ): Effect.Effect<ActorRuntime["Service"], RuntimeLayerError, Discovery | Scope.Scope> =>
   Effect.gen(function*() {
-    const name = options.name ?? "root"
-    const { uuid } = yield* Turn
     const local = new LocalActor({
-      info: { id: { name, uuid: uuid(), pid: native.pid }, name, ancestors: [], isRoot: true },
+      info,
       events: makeEvents(),
       spawner: platform.spawner,
       guard: platform.guard,
       parent: undefined,
       level: yield* References.MinimumLogLevel
     })
+    for (const read of yield* MeterReaders) read(local.metered)
     local.refused = native.refusal
     local.control = native
     const context = withoutCaller(yield* Effect.context<never>())

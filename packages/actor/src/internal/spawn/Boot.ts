@@ -29,6 +29,8 @@ export interface BootOptions {
   readonly explain: (done: (error: ActorError) => void) => void
   /** A call of the actor before it is ready: of its layers, or its first logs. */
   readonly start: (message: Start, channel: PeerChannel) => void
+  /** The start has come to this step. */
+  readonly reached?: ((step: SpawnStep) => void) | undefined
   /**
    * It said Ready: its later words are for this taker of the channel, also where the start was given up meanwhile. An
    * actor that serves has finalizers, and its answer to a signal must be heard.
@@ -63,6 +65,10 @@ export const building = endpoint("furrow/building")
 export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFailed> => {
   const { deadline, handle, spec } = options
   let step: SpawnStep = "process"
+  const come = (to: SpawnStep) => {
+    step = to
+    options.reached?.(to)
+  }
   const fail = (failure: Omit<StartFailure, "step">, at: SpawnStep = step) =>
     Effect.fail(withoutStack(() =>
       new SpawnFailed({
@@ -95,11 +101,11 @@ export const boot = (options: BootOptions): Effect.Effect<PeerChannel, SpawnFail
         return resume(fail({ reason: result.refusal.detail, failure: null }, "handshake"))
       }
       if (result._tag === "Ended") return resume(fail(lostDuring(result.error)))
-      step = "import"
+      come("import")
       channel.route((event) => {
         switch (event._tag) {
           case "Start":
-            if (event.endpoint === building.endpoint.name) step = "layer"
+            if (event.endpoint === building.endpoint.name) come("layer")
             return options.start(event, channel)
           case "Ready": {
             const report = readyCodec.decode(event.payload)

@@ -5,7 +5,7 @@
  */
 import type { Authenticator } from "@furrow/protocol/Handshake"
 import type { ActorId } from "../errors/ActorError.ts"
-import type { FiberInspection, Observe, ProcessInspection, Works } from "../inspect/Inspection.ts"
+import type { FiberInspection, Observe, ProcessInspection, StackInspection, Works } from "../inspect/Inspection.ts"
 import type { Connection } from "../transport/Transport.ts"
 import type { PlatformSpec } from "./SpawnSpec.ts"
 
@@ -21,6 +21,12 @@ export interface Means {
   readonly process: () => ProcessInspection
   /** The lines and the waits of these fibers, and of all that are theirs. */
   readonly fibers: (works: Works) => Promise<ReadonlyArray<FiberInspection>>
+  /** The stack of a child of this process, however busy it is; it rejects where that cannot be seen. */
+  readonly stack: (pid: number) => Promise<StackInspection>
+  /** A profile of the processor time of this process during that time, as V8 gives it. */
+  readonly profile: (millis: number) => Promise<unknown>
+  /** A snapshot of the heap of this process, in pieces of text. */
+  readonly heap: () => AsyncIterable<string>
 }
 
 /**

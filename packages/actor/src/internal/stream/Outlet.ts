@@ -130,10 +130,10 @@ export class Outlet {
       if (!mayPass && this.options.channel.writer.isFull) {
         return Effect.flatMap(this.room, () => this.from(items, at, true))
       }
-      if (this.credit.items === 0) return Effect.flatMap(this.waiting.next(), () => this.from(items, at, false))
+      if (this.credit.items === 0) return Effect.flatMap(this.credited, () => this.from(items, at, false))
       const [count, weight] = this.cut(items, at, alone)
       if (!Credit.canSpend(this.credit, count, weight)) {
-        return Effect.flatMap(this.waiting.next(), () => this.from(items, at, false))
+        return Effect.flatMap(this.credited, () => this.from(items, at, false))
       }
       const encoded = this.encode(at === 0 && count === items.length ? items : items.slice(at, at + count), weight)
       if (!encoded.ok) {
@@ -157,7 +157,7 @@ export class Outlet {
     count: number,
     payload: Uint8Array
   ): Effect.Effect<void, unknown> {
-    return Effect.flatMap(this.waiting.next(), () => {
+    return Effect.flatMap(this.credited, () => {
       if (this.over) return this.from(items, at, false)
       if (!Credit.canSpend(this.credit, count, payload.length)) return this.later(items, at, count, payload)
       this.say(count, payload)
@@ -194,6 +194,14 @@ export class Outlet {
   private say(items: number, payload: Uint8Array): void {
     this.credit = Credit.spend(this.credit, items, payload.length)!
     this.options.channel.send({ _tag: "Yield", dialog: this.options.dialog, items, payload })
+  }
+
+  /** Waits until there may be more credit. */
+  private get credited(): Effect.Effect<void> {
+    const { channel: { events, peer }, dialog: id } = this.options
+    events.meter.stalls++
+    if (events.isWatched) events.tell({ _tag: "CreditStalled", peer, id })
+    return this.waiting.next()
   }
 
   private readonly room: Effect.Effect<void> = Effect.callback<void>((resume) => {

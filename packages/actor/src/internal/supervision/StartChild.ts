@@ -11,6 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { withoutCaller } from "../dialog/DialogContext.ts"
+import * as Spans from "../dialog/Spans.ts"
 import { type ActorError, SpawnFailed } from "../errors/ActorError.ts"
 import { withoutStack } from "../errors/stack.ts"
 import { now } from "../inspect/Inspection.ts"
@@ -42,6 +43,19 @@ export const start = (
   restore: Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
+    const span = Spans.ofStart(fiber, spec.name, local.info.id)
+    const starting = startIn(local, spec, restore, fiber, span)
+    return span === undefined ? starting : Effect.onExit(starting, (exit) => Effect.sync(() => Spans.end(span, exit)))
+  })
+
+const startIn = (
+  local: LocalActor,
+  spec: StartSpec,
+  restore: Restore,
+  fiber: Fiber.Fiber<unknown, unknown>,
+  span: Spans.Begun | undefined
+): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
+  Effect.suspend(() => {
     const { reach } = local
     if (local.refusal !== undefined || reach === undefined) {
       return refuse(local, spec.name, local.refusal ?? "nothing can be started here")
@@ -66,6 +80,7 @@ export const start = (
     const turn = new Turn(local.starts, fiber)
     const spawning = Effect.suspend(() => {
       local.events.publish({ _tag: "ActorSpawning", name: spec.name })
+      Spans.note(span, "process")
       return Guarded.spawn(local.spawner, request, fiber.getRef(Timeouts).spawn)
     })
     const waiting = { name: spec.name, since: now() }
@@ -85,7 +100,7 @@ export const start = (
       (handle) => {
         local.starting.delete(waiting)
         return Effect.onExit(
-          started(local, reach, spec, entry, handle, turn, fiber, restore),
+          started(local, reach, spec, entry, handle, turn, fiber, restore, span),
           () => Effect.sync(() => turn.end())
         )
       }
@@ -128,7 +143,8 @@ const started = (
   handle: ProcessHandle,
   turn: Turn,
   fiber: Fiber.Fiber<unknown, unknown>,
-  restore: Restore
+  restore: Restore,
+  span: Spans.Begun | undefined
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> => {
   const timeouts = fiber.getRef(Timeouts)
   const clock = fiber.getRef(Clock.Clock)
@@ -157,6 +173,7 @@ const started = (
     context: withoutCaller(fiber.context),
     deadline: timeouts.spawn,
     explain: (done) => child.explain(done),
+    reached: (step) => Spans.note(span, step),
     start: (message, channel) => {
       turn.end()
       child.dispatcher(channel, spec.relays).start(message)
@@ -171,6 +188,7 @@ const started = (
   )
   return Effect.matchCauseEffect(restore(ready), {
     onSuccess: (channel) => {
+      Spans.note(span, "ready")
       const millis = Math.round(monotonicMillis(clock) - startedAt)
       local.events.publish({ _tag: "ActorReady", actor: child.actor, millis })
       return Effect.succeed({ child, channel })

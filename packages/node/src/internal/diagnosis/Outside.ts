@@ -29,6 +29,16 @@ const sampleOf = (pid: number): Sample => {
   return { state: fields[0] ?? "", ticks: Number(fields[11] ?? 0) + Number(fields[12] ?? 0) }
 }
 
+/** The number of the call, and the kernel's own stack where it may be read: both need the right to trace. */
+const syscallOf = (pid: number): string => {
+  const [call = ""] = read(`/proc/${pid}/syscall`).split(" ")
+  const stack = read(`/proc/${pid}/stack`).split("\n").flatMap((line) => /^\[<[^>]*>\] (\w+)/.exec(line)?.[1] ?? [])
+  const named = /^\d+$/.test(call) ? [`system call ${call}`] : []
+  return [...named, ...stack.slice(0, maxKernelFrames)].join(" < ")
+}
+
+const maxKernelFrames = 4
+
 const commandOf = (pid: string): string => read(`/proc/${pid}/cmdline`).replaceAll("\0", " ").trim()
 
 const commandsOf = (pid: number): ReadonlyArray<string> =>
@@ -52,7 +62,16 @@ export const look = ({ name, parent, pid }: Candidate): Effect.Effect<Outside> =
     const seconds = (performance.now() - began) / 1000
     const cpu = (seen.at(-1)!.ticks - seen[0]!.ticks) / ticksPerSecond / seconds
     const states = seen.map(({ state }) => state)
-    return { pid, parent, name, states, cpu, wchan: read(`/proc/${pid}/wchan`), commands: commandsOf(pid) }
+    return {
+      pid,
+      parent,
+      name,
+      states,
+      cpu,
+      wchan: read(`/proc/${pid}/wchan`),
+      syscall: syscallOf(pid),
+      commands: commandsOf(pid)
+    }
   })
 
 /** The same of a process that answers: it says better itself how it is. */
@@ -63,5 +82,6 @@ export const unlooked = ({ name, parent, pid, state }: Candidate): Outside => ({
   states: [state],
   cpu: 0,
   wchan: "",
+  syscall: "",
   commands: []
 })

@@ -15,6 +15,8 @@ export interface Outside {
   readonly cpu: number
   /** The kernel's function that it sleeps in, where that may be read. */
   readonly wchan: string
+  /** The call of the kernel that it stands in, by its number, where that may be read. */
+  readonly syscall: string
   /** The commands of its children that are no actors. */
   readonly commands: ReadonlyArray<string>
 }

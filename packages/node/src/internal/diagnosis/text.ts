@@ -6,6 +6,9 @@
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
+/** The same of a text of several lines, whose ends stay. */
+export const printableLines = (text: string): string => text.split("\n").map(printable).join("\n")
+
 const second = 1000
 const minute = 60 * second
 const hour = 60 * minute

@@ -74,3 +74,26 @@ export const lines = (tree: Tree): ReadonlyArray<string> => {
     ...orphans.flatMap((one) => [rowOf(one, "? "), ...rowsBelow(tree, one.outside.pid, "  ")])
   ])
 }
+
+const topHead = ["cpu", "actor", "pid", "rss", "loop", "open", "oldest"]
+
+/** The share of a core that an actor used between two looks; of a silent one the kernel's figure. */
+const shareOf = (before: ReadonlyMap<number, Seen>, { inside, outside: { cpu, pid } }: Seen): number => {
+  const [now, then] = [inside?.process, before.get(pid)?.inside?.process]
+  if (now === undefined || now === null) return cpu
+  if (then === undefined || then === null || now.uptimeMillis <= then.uptimeMillis) return 0
+  return (now.cpuMillis - then.cpuMillis) / (now.uptimeMillis - then.uptimeMillis)
+}
+
+/** The actors of a tree by the processor time that they used since the look before. */
+export const top = (before: Tree, tree: Tree): ReadonlyArray<string> => {
+  const known = new Map(before.seen.map((one) => [one.outside.pid, one]))
+  const shares = tree.seen.map((one) => [shareOf(known, one), one] as const)
+  return table([
+    topHead,
+    ...shares.toSorted(([a], [b]) => b - a).map(([share, one]) => {
+      const [name = "", pid = "", , , rss = "", loop = "", open = "", oldest = ""] = rowOf(one, "")
+      return [`${Math.round(share * 100)}%`, name, pid, rss, loop, open, oldest]
+    })
+  ])
+}

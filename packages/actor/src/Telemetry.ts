@@ -1,0 +1,118 @@
+/**
+ * Traces, metrics and logs of a whole tree: ambient Layers over Effect's own exporters. Each actor sends its own spans and
+ * metrics, and the root the logs of all, so nothing is sent twice.
+ *
+ * An actor loads an exporter only where its tree has one. Without one, calls make no spans.
+ *
+ * @since 0.2.0
+ */
+import * as Schema from "effect/Schema"
+import * as Ambient from "./internal/platform/Ambient.ts"
+import * as Exporters from "./internal/telemetry/exporters.ts"
+
+const module = (import.meta as unknown as { readonly url: string }).url
+
+/** The settings of `otlp`; they travel to every actor of the tree. */
+const OtlpSettings = Schema.Struct({
+  url: Schema.String,
+  headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  service: Schema.optionalKey(Schema.String),
+  attributes: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  encoding: Schema.optionalKey(Schema.Literals(["json", "protobuf"])),
+  tracesMillis: Schema.optionalKey(Schema.Finite),
+  metricsMillis: Schema.optionalKey(Schema.Finite),
+  shutdownMillis: Schema.optionalKey(Schema.Finite)
+})
+
+/**
+ * The options of `otlp`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface OtlpOptions {
+  /** The address of a collector, as `http://localhost:4318`; `/v1/traces`, `/v1/metrics` and `/v1/logs` are below it. */
+  readonly url: string
+  /** Headers of each request, as a key of the collector. They are told to every actor. Default: none. */
+  readonly headers?: { readonly [name: string]: string }
+  /** The name of the service, one for all of the tree. Default: the name of the root. */
+  readonly service?: string
+  /** Attributes of the resource, beside those of the actor. Default: none. */
+  readonly attributes?: { readonly [name: string]: string }
+  /** The encoding of a request. Default: `json`. */
+  readonly encoding?: "json" | "protobuf"
+  /** Milliseconds between two exports of spans and of logs. Default: 1000. */
+  readonly tracesMillis?: number
+  /** Milliseconds between two exports of metrics. Default: 10 000. */
+  readonly metricsMillis?: number
+  /** Milliseconds that an actor has at its end for its last export. Default: 1000. */
+  readonly shutdownMillis?: number
+}
+
+/**
+ * Sends the spans, metrics and logs of a tree to a collector, by OTLP over HTTP. Each actor is an instance of one service,
+ * with its name and its path as attributes of the resource.
+ *
+ * A collector that does not answer fails nothing: its data are dropped, and an actor ends at most `shutdownMillis` later. An
+ * actor that is killed has lost the spans of its last second.
+ *
+ * @example
+ * ```ts
+ * const telemetry = Telemetry.otlp({ url: "http://localhost:4318", service: "shop" })
+ * telemetry.key // "otlp"
+ * NodeActor.layer({ ambient: telemetry })
+ * ```
+ * @category constructors
+ * @since 0.2.0
+ */
+export const otlp: (options: OtlpOptions) => Ambient.Ambient<never> = Ambient.portable(
+  "otlp",
+  { module, config: OtlpSettings },
+  (settings) => Exporters.otlp(settings)
+)
+
+const DevToolsSettings = Schema.Struct({ url: Schema.optionalKey(Schema.String) })
+
+/**
+ * The options of `devtools`.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface DevToolsOptions {
+  /** The address of the tool's WebSocket. Default: `ws://localhost:34437`, where Effect's extension for editors listens. */
+  readonly url?: string
+}
+
+/**
+ * Shows the spans and metrics of a tree in Effect's own developer tools. Each actor connects by itself. Without a tool there,
+ * an actor starts a second later.
+ *
+ * @example
+ * ```ts
+ * const telemetry = Telemetry.devtools({})
+ * telemetry.key // "devtools"
+ * ```
+ * @category constructors
+ * @since 0.2.0
+ */
+export const devtools: (options: DevToolsOptions) => Ambient.Ambient<never> = Ambient.portable(
+  "devtools",
+  { module, config: DevToolsSettings },
+  (settings) => Exporters.devtools(settings)
+)
+
+/**
+ * Registers Furrow's own metrics with Effect, in the root and in every actor, for an exporter of the program's own. `otlp` and
+ * `devtools` do that by themselves.
+ *
+ * @example
+ * ```ts
+ * const names = Effect.map(Metric.snapshot, (all) => all.map(({ id }) => id))
+ * const found = yield* Effect.provide(names, MemoryActor.layer({ ambient: Telemetry.metrics }))
+ * found.includes("furrow.starts") // true
+ * ```
+ * @category constructors
+ * @since 0.2.0
+ */
+export const metrics: Ambient.Ambient<never> = Ambient.portable("metrics", { module }, () => Exporters.metrics)

@@ -1,0 +1,71 @@
+/**
+ * Spans of calls and starts, made only where work that has a span runs under a tracer of the program's: Effect's own tracer
+ * keeps spans that are never read, so nothing is made for it.
+ *
+ * @since 0.2.0
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Tracer from "effect/Tracer"
+import { isInternal } from "../contract/Endpoint.ts"
+import { type ActorId, formatActor } from "../errors/ActorError.ts"
+import { summaryOf } from "../errors/Boxing.ts"
+
+/** A span that has begun, with the clock that ends it. */
+export interface Begun {
+  readonly span: Tracer.Span
+  readonly clock: Clock.Clock
+}
+
+/** The attributes of both ends of a call. */
+export const attributesOf = (endpoint: string, self: ActorId, peer: ActorId): Readonly<Record<string, string>> => ({
+  "rpc.system": "furrow",
+  "rpc.method": endpoint,
+  "furrow.actor": formatActor(self),
+  "furrow.peer": formatActor(peer)
+})
+
+const isTraced = ({ cache }: Fiber.Fiber<unknown, unknown>): boolean =>
+  cache.span !== undefined && cache.tracer !== undefined && cache.tracer !== Tracer.nativeTracer && cache.tracerEnabled
+
+const begun = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  name: string,
+  kind: Tracer.SpanKind,
+  attributes: Readonly<Record<string, string>>
+): Begun => ({
+  span: Effect.runSyncWith(fiber.context)(Effect.makeSpan(name, { kind, attributes })),
+  clock: fiber.getRef(Clock.Clock)
+})
+
+/** The span of a call that is about to begin; none of the runtime's own calls. */
+export const ofCall = (
+  fiber: Fiber.Fiber<unknown, unknown>,
+  endpoint: string,
+  self: ActorId,
+  peer: ActorId
+): Begun | undefined =>
+  !isTraced(fiber) || isInternal(endpoint)
+    ? undefined
+    : begun(fiber, endpoint, "client", attributesOf(endpoint, self, peer))
+
+/** The span of a start, in which each step is an event. */
+export const ofStart = (fiber: Fiber.Fiber<unknown, unknown>, name: string, self: ActorId): Begun | undefined =>
+  isTraced(fiber)
+    ? begun(fiber, "furrow.start", "internal", { "furrow.actor": formatActor(self), "furrow.child": name })
+    : undefined
+
+/** Notes a step in a span. */
+export const note = (begun: Begun | undefined, step: string): void =>
+  begun?.span.event(step, begun.clock.currentTimeNanosUnsafe())
+
+/** Ends a span; the type of an error is an attribute. */
+export const end = ({ clock, span }: Begun, exit: Exit.Exit<unknown, unknown>): void => {
+  const failed = Exit.isFailure(exit) ? exit.cause.reasons.find((reason) => reason._tag !== "Interrupt") : undefined
+  if (failed !== undefined) {
+    span.attribute("error.type", summaryOf(failed._tag === "Die" ? failed.defect : failed.error).type)
+  }
+  span.end(clock.currentTimeNanosUnsafe(), exit)
+}

@@ -1,0 +1,23 @@
+/**
+ * The numbers of one actor from which metrics are made, and the place in its context where a Layer asks for them.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import type { ActorId } from "../errors/ActorError.ts"
+import type { PoolInspection } from "./Inspection.ts"
+import type { Meter } from "./Meter.ts"
+
+export interface Metered {
+  readonly actor: ActorId
+  readonly meter: Meter
+  /** The number of children that are there. */
+  readonly children: () => number
+  /** The pools that are open, with their names. */
+  readonly pools: Iterable<readonly [inspect: () => PoolInspection, name: string]>
+}
+
+/** The readers of an actor's numbers, which ambient Layers have left. */
+export const MeterReaders: Context.Reference<ReadonlyArray<(metered: Metered) => void>> = Context.Reference<
+  ReadonlyArray<(metered: Metered) => void>
+>("@furrow/actor/MeterReaders", { defaultValue: () => [] })

@@ -1,0 +1,91 @@
+/**
+ * The events of one actor for an observer: names, counts and ages, and never the text of a failure.
+ *
+ * An observer never slows the actor. Events wait in a list of a fixed size, which is handed over a few times in a second; those
+ * that find it full are counted, and the next batch says how many there were.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import { type ActorId, formatActor } from "../errors/ActorError.ts"
+import type { ActorEvent, Events, TrafficEvent } from "../inspect/ActorEvent.ts"
+import type { EventBatch, EventInspection } from "../inspect/Inspection.ts"
+
+/** Events of one batch; more are dropped, and counted. */
+const maxEvents = 500
+
+/** Milliseconds between two batches. */
+const everyMillis = 100
+
+/** Characters of one text. */
+const maxChars = 200
+
+const short = (text: string): string => text.length <= maxChars ? text : text.slice(0, maxChars)
+
+/** The fields of events that name something. All others, such as the text of a failure, stay here. */
+const named = ["name", "child", "endpoint", "rung", "fate", "side", "end", "by"] as const
+
+const counted = ["id", "millis", "count", "deaths", "incarnation", "open"] as const
+
+const isActor = (value: unknown): value is ActorId => typeof value === "object" && value !== null && "uuid" in value
+
+const tagOf = (value: unknown): string | undefined => {
+  const { _tag } = (value ?? {}) as { readonly _tag?: unknown }
+  return typeof _tag === "string" ? short(_tag) : undefined
+}
+
+/** The part of an event that may be shown. */
+export const inspectEvent = (event: ActorEvent | TrafficEvent, at: number): EventInspection => {
+  const fields = event as unknown as Readonly<Record<string, unknown>>
+  const shown: Record<string, string | number> = {}
+  for (const name of named) if (typeof fields[name] === "string") shown[name] = short(fields[name])
+  for (const name of counted) if (typeof fields[name] === "number") shown[name] = Math.round(fields[name] * 10) / 10
+  for (const name of ["actor", "peer"]) {
+    const actor = fields[name]
+    if (isActor(actor)) shown[name] = short(formatActor(actor))
+  }
+  for (const name of ["error", "exit"]) {
+    const tag = tagOf(fields[name])
+    if (tag !== undefined) shown[name] = tag
+  }
+  return { at, event: event._tag, fields: shown }
+}
+
+/** The events from now on, in batches, until the stream is left. */
+export const watch = (events: Events, clock: () => number): Stream.Stream<EventBatch> =>
+  Stream.unwrap(Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const watching = new Watching(clock)
+        return { watching, stops: [events.subscribe(watching.saw), events.watch(watching.saw)] }
+      }),
+      ({ stops }) => Effect.sync(() => stops.forEach((stop) => stop()))
+    ),
+    ({ watching }) =>
+      Stream.fromEffectRepeat(Effect.andThen(Effect.sleep(everyMillis), Effect.sync(() => watching.take())))
+        .pipe(Stream.filter(({ dropped, events }) => dropped > 0 || events.length > 0))
+  ))
+
+/** Events that wait to be handed over. */
+export class Watching {
+  private readonly clock: () => number
+  private events: Array<EventInspection> = []
+  private dropped = 0
+
+  constructor(clock: () => number) {
+    this.clock = clock
+  }
+
+  readonly saw = (event: ActorEvent | TrafficEvent): void => {
+    if (this.events.length >= maxEvents) this.dropped++
+    else this.events.push(inspectEvent(event, this.clock()))
+  }
+
+  take(): EventBatch {
+    const { dropped, events } = this
+    this.events = []
+    this.dropped = 0
+    return { events, dropped }
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * The actor for which a Layer of the platform is being built.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { ActorInfo } from "../settings/ActorRuntime.ts"
+
+const none: ActorInfo = { id: { name: "none", uuid: "", pid: 0 }, name: "none", ancestors: [], isRoot: true }
+
+/** The runtime sets it around the build of a platform. */
+export const Self: Context.Reference<ActorInfo> = Context.Reference<ActorInfo>("@furrow/actor/Ambient/Self", {
+  defaultValue: () => none
+})
+
+/**
+ * The actor for which an ambient Layer is being built: a Layer may set other values in the actors of one subsystem. Outside
+ * of such a build it is an actor called `none`.
+ *
+ * @example
+ * ```ts
+ * const Levels = Layer.effect(
+ *   References.MinimumLogLevel,
+ *   Effect.map(Ambient.self, ({ name }) => name.startsWith("db") ? "Debug" as const : "Info" as const)
+ * )
+ * const { name } = yield* Ambient.self
+ * name // "none"
+ * ```
+ * @category observing
+ * @since 0.2.0
+ */
+export const self: Effect.Effect<ActorInfo> = Effect.withFiber((fiber) => Effect.succeed(fiber.getRef(Self)))

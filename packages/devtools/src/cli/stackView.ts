@@ -1,0 +1,46 @@
+/**
+ * The stack of an actor in words: its own frames, with those of Effect, Furrow and Node between them as a count.
+ */
+import type { StackInspection } from "@furrow/actor/Inspect"
+import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
+import { printable, shortened } from "@furrow/node/internal/diagnosis/text"
+
+const isRuntimes = (file: string): boolean =>
+  file === "" || file.startsWith("node:") || /\/node_modules\/(effect|@effect|@furrow)\//.test(file) ||
+  /\/packages\/(actor|node|protocol)\/(src|dist)\//.test(file)
+
+const runtimesLine = (count: number): string => `      (${count} of Effect, Furrow and Node)`
+
+/** The frames, innermost first; at least the innermost one is shown as it is. */
+export const frameLines = (frames: NonNullable<StackInspection>): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let hidden = 0
+  const tell = () => {
+    if (hidden > 0) lines.push(runtimesLine(hidden))
+    hidden = 0
+  }
+  frames.forEach(({ column, file, line, name }, i) => {
+    if (i > 0 && isRuntimes(file)) return void hidden++
+    tell()
+    const place = `${file === "" ? "(no file)" : shortened(file)}:${line}:${column}`
+    lines.push(`      at ${printable(name === "" ? place : `${name} (${place})`)}`)
+  })
+  tell()
+  return lines
+}
+
+/** The view that the kernel has of a process that does not answer. */
+export const kernelLine = ({ outside: { commands, cpu, states, syscall, wchan } }: Seen): string => {
+  if (states.every((state) => state === "T" || state === "t")) return "its process is stopped"
+  const share = `${Math.round(cpu * 100)}% of a core`
+  if (states.includes("R") || cpu > 0.5) return `it computes, ${share}`
+  const where = [wchan, syscall].filter((text) => text !== "" && text !== "0").join(", ")
+  const child = commands.length === 0 ? "" : `; it has the child process ${commands.join(", ")}`
+  return `its event loop stands in a call of the kernel${where === "" ? "" : ` (${where})`}${child}`
+}
+
+export const lines = (seen: Seen, stack: StackInspection | string): ReadonlyArray<string> => {
+  const head = `${printable(nameOf(seen))} (${seen.outside.pid}): ${printable(kernelLine(seen))}`
+  if (typeof stack === "string") return [head, `      its stack cannot be seen: ${printable(stack)}`]
+  return stack === null ? [head] : [head, ...frameLines(stack)]
+}

@@ -1,0 +1,51 @@
+/**
+ * The metrics of several actors as one text for Prometheus, by Effect's own exporter.
+ */
+import type { MetricInspection } from "@furrow/actor/Inspect"
+import { printableLines } from "@furrow/node/internal/diagnosis/text"
+import * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
+import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
+
+type Attributes = Readonly<Record<string, string>>
+
+/** A metric of this type; its numbers come from the actor. */
+const made: Readonly<
+  Record<
+    MetricInspection["type"],
+    (id: string, options: { readonly attributes: Attributes; readonly description: string }) => Metric.Metric<any, any>
+  >
+> = {
+  Counter: (id, options) => Metric.counter(id, { ...options, incremental: true }),
+  Gauge: (id, options) => Metric.gauge(id, options),
+  Frequency: (id, options) => Metric.frequency(id, options),
+  Histogram: (id, options) => Metric.histogram(id, { ...options, boundaries: [] }),
+  Summary: (id, options) => Metric.summary(id, { ...options, maxAge: "1 minute", maxSize: 1, quantiles: [] })
+}
+
+/** A state that crossed as plain data, as Effect has it. */
+const stateOf = ({ state, type }: MetricInspection): unknown =>
+  type === "Frequency"
+    ? {
+      occurrences: new Map((state as { readonly occurrences: ReadonlyArray<readonly [string, number]> }).occurrences)
+    }
+    : state
+
+const nothing = () => {}
+
+/** The text of all; each metric has the actor and its process as labels. */
+export const text = (
+  actors: ReadonlyArray<
+    { readonly name: string; readonly pid: number; readonly metrics: ReadonlyArray<MetricInspection> }
+  >
+): string => {
+  const context = Context.make(Metric.MetricRegistry, new Map()) as unknown as Context.Context<never>
+  for (const { metrics, name, pid } of actors) {
+    for (const metric of metrics) {
+      const attributes = { ...metric.attributes, actor: name, pid: String(pid) }
+      const own = made[metric.type](metric.id, { attributes, description: metric.description ?? "" })
+      Metric.registerUnsafe(own, context, { get: () => stateOf(metric), update: nothing, modify: nothing })
+    }
+  }
+  return printableLines(PrometheusMetrics.formatUnsafe(context))
+}

@@ -1,0 +1,38 @@
+/**
+ * The metrics of a tree at an address of this machine, for a Prometheus that runs here.
+ */
+import type { NoTree } from "@furrow/node/internal/diagnosis/Trees"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Http from "node:http"
+
+const contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+/** A page of another site could read them by a name that it makes mean this machine. */
+const isLocal = (host: string | undefined): boolean => /^(127\.0\.0\.1|localhost)(:\d+)?$/.test(host ?? "")
+
+/** Serves them until it is interrupted; each request asks the tree anew. */
+export const serve = (port: number, text: Effect.Effect<string, NoTree>): Effect.Effect<never> =>
+  Effect.scoped(Effect.andThen(
+    Effect.acquireRelease(
+      Effect.callback<Http.Server>((resume) => {
+        const server = Http.createServer(({ headers: { host }, method, url }, response) => {
+          if (!isLocal(host) || method !== "GET" || url !== "/metrics") return void response.writeHead(404).end()
+          void Effect.runPromise(text).then(
+            (all) => response.writeHead(200, { "content-type": contentType }).end(all),
+            (error: Error) => response.writeHead(503).end(`${error.message}\n`)
+          )
+        })
+        server.on("error", (error) => resume(Effect.die(error)))
+        server.listen(port, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) =>
+        Effect.sync(() => {
+          server.close()
+          server.closeAllConnections()
+        })
+    ).pipe(
+      Effect.tap((server) => Console.log(`http://127.0.0.1:${(server.address() as { port: number }).port}/metrics`))
+    ),
+    Effect.never
+  ))

@@ -1,0 +1,160 @@
+/**
+ * The stack of an actor that computes, as its parent sees it. SIGUSR1 makes Node open its inspector, also in a loop that never
+ * ends; the address, which would let any local user run code, is said on a pipe that the parent alone reads.
+ *
+ * The parent takes the frames itself and shuts the inspector again, so no observer ever gets the address.
+ */
+import type { FrameInspection, StackInspection } from "@furrow/actor/Inspect"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Inspector from "./inspectorLines.ts"
+import { open, type Session } from "./inspectorSession.ts"
+
+/** Milliseconds for each step: a machine under load needs some of it. */
+const stepMillis = 3000
+
+/** Milliseconds after which the last lines of the inspector have come. */
+const lastLinesMillis = 300
+
+/** The deepest frames are left out. */
+const maxFrames = 60
+
+const within = <A>(promise: Promise<A>, millis: number, what: string): Promise<A> => {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error(what)), millis)
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
+
+interface CallFrame {
+  readonly functionName: string
+  readonly location: { readonly scriptId: string; readonly lineNumber: number; readonly columnNumber?: number }
+}
+
+const frameOf = (urls: ReadonlyMap<string, string>) => ({ functionName, location }: CallFrame): FrameInspection => {
+  const url = urls.get(location.scriptId) ?? ""
+  return {
+    name: functionName,
+    file: url.startsWith("file:") ? decodeURIComponent(url.slice("file://".length)) : url,
+    line: location.lineNumber + 1,
+    column: (location.columnNumber ?? 0) + 1
+  }
+}
+
+const framesOf = async (session: Session): Promise<StackInspection> => {
+  const urls = new Map<string, string>()
+  session.on("Debugger.scriptParsed", ({ scriptId, url }) => void urls.set(String(scriptId), String(url)))
+  const paused = Promise.withResolvers<ReadonlyArray<CallFrame>>()
+  session.on("Debugger.paused", ({ callFrames }) => paused.resolve(callFrames as ReadonlyArray<CallFrame>))
+  await session.post("Debugger.enable")
+  // Answered at once; the pause itself comes where JavaScript runs.
+  await session.post("Debugger.pause")
+  const stopped = await within(paused.promise, stepMillis, "it runs no JavaScript").catch(() => undefined)
+  if (stopped !== undefined) await session.post("Debugger.resume")
+  await session.post("Debugger.disable")
+  return stopped?.slice(0, maxFrames).map(frameOf(urls)) ?? null
+}
+
+/** Run in the actor. It waits there until the last session has ended, so it has no answer. */
+const shutting = "process.getBuiltinModule('node:inspector').close()"
+
+/** Milliseconds after which the actor has begun to shut its port; each further attempt gives it more. */
+const shutMillis = 100
+
+const maxAttempts = 6
+
+const isShut = (address: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = Net.connect({ host: new URL(address).hostname, port: Number(new URL(address).port) })
+    socket.on("connect", () => {
+      socket.destroy()
+      resolve(false)
+    })
+    socket.on("error", () => resolve(true))
+  })
+
+/** Shuts the inspector's port, and looks that it is shut: an actor under load may be late. */
+const shut = async (first: Session, address: string): Promise<void> => {
+  let session: Session | undefined = first
+  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    void session?.post("Runtime.evaluate", { expression: shutting }).catch(() => {})
+    await pause(shutMillis * attempt)
+    await session?.close()
+    await pause(shutMillis * attempt)
+    if (await isShut(address)) return
+    session = await within(open(address), stepMillis, "late").catch(() => undefined)
+  }
+  await session?.close()
+}
+
+// ---- the actor ------------------------------------------------------------------------------------------------------
+
+const samples = 5
+
+/** Milliseconds between two samples. */
+const betweenMillis = 20
+
+/** The state of a process, and the time that it has used; nothing where the kernel does not tell. */
+const sampleOf = (pid: number): { readonly state: string; readonly ticks: number } | undefined => {
+  try {
+    const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
+    // The name in brackets may hold anything, so fields are counted behind the last one.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return { state: fields[0]!, ticks: Number(fields[11]) + Number(fields[12]) }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * A process that waits in the kernel hears the signal only later, and would open its inspector then: it gets none. A kernel
+ * that tells nothing makes every process one that computes.
+ */
+const computes = async (pid: number): Promise<boolean> => {
+  const first = sampleOf(pid)
+  for (let i = 0; i < samples; i++) {
+    const now = sampleOf(pid)
+    if (first === undefined || now === undefined || now.state === "R" || now.ticks > first.ticks) return true
+    await pause(betweenMillis)
+  }
+  return false
+}
+
+const looking = new Set<number>()
+
+/** Looks once the inspector is open. An inspector that opens too late is shut all the same. */
+const lookAt = async (pid: number, lines: Inspector.Watch, done: () => void): Promise<StackInspection> => {
+  process.kill(pid, "SIGUSR1")
+  const looked = lines.address.then(async (address) => {
+    try {
+      const session = await within(open(address), stepMillis, "its inspector did not answer")
+      try {
+        return await framesOf(session)
+      } finally {
+        await shut(session, address)
+      }
+    } finally {
+      setTimeout(done, lastLinesMillis).unref()
+    }
+  })
+  looked.catch(() => {})
+  await within(lines.address, stepMillis, "its inspector did not open: it may catch SIGUSR1 itself")
+  return looked
+}
+
+/**
+ * The stack of a child of this process; none where it waits in a call of the kernel. It rejects where the child's stderr is not
+ * read here, or its inspector stays shut.
+ */
+export const stackOf = async (pid: number): Promise<StackInspection> => {
+  if (!await computes(pid)) return null
+  if (looking.has(pid)) throw new Error("another tool looks at its stack, or its inspector has not opened yet")
+  const lines = Inspector.watch(pid)
+  if (lines === undefined) throw new Error("its stderr does not come to its parent, so its inspector stays shut")
+  looking.add(pid)
+  return lookAt(pid, lines, () => {
+    lines.end()
+    looking.delete(pid)
+  })
+}
