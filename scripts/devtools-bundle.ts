@@ -28,7 +28,7 @@ await build.write({
   format: "esm",
   minify: true,
   entryFileNames: "main.js",
-  codeSplitting: false
+  chunkFileNames: "[name].js"
 })
 await build.close()
 Fs.writeFileSync(Path.join(dist, "furrow.js"), entry, { mode: 0o755 })

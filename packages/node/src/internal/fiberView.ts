@@ -180,7 +180,7 @@ const lookAt = (
 }
 
 /** Milliseconds for which a look holds the event loop at a time. */
-const sliceMillis = 10
+const sliceMillis = 5
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
@@ -189,10 +189,12 @@ export const view = async (works: Works): Promise<ReadonlyArray<FiberInspection>
   const found: Array<FiberInspection> = []
   const known = new Set<AnyFiber>(works.fibers)
   const queue = Array.from(works.fibers)
+  let next = 0
+  const isLeft = () => next < queue.length && found.length < maxFibers
   const slice = (look: Looking): void => {
     const until = performance.now() + sliceMillis
-    while (queue.length > 0 && found.length < maxFibers && performance.now() < until) {
-      const fiber = queue.shift()!
+    while (isLeft() && performance.now() < until) {
+      const fiber = queue[next++]!
       if (fiber.pollUnsafe() !== undefined) continue
       const { others, seen } = lookAt(fiber, works, look)
       found.push(seen)
@@ -203,7 +205,7 @@ export const view = async (works: Works): Promise<ReadonlyArray<FiberInspection>
       }
     }
   }
-  while (queue.length > 0 && found.length < maxFibers) {
+  while (isLeft()) {
     looking(slice)
     await nextTurn()
   }

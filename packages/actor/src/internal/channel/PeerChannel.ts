@@ -19,7 +19,7 @@ import * as Violation from "@furrow/protocol/Violation"
 import * as Context from "effect/Context"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
-import type { ChannelInspection, Collecting } from "../inspect/Inspection.ts"
+import type { ChannelInspection } from "../inspect/Inspection.ts"
 import { type ChannelSnapshot, noRefusals, type Refusals } from "../inspect/Snapshot.ts"
 import { Turn } from "../settings/Turn.ts"
 import { Waiters } from "../settings/Waiters.ts"
@@ -299,13 +299,14 @@ export class PeerChannel {
     }
   }
 
-  /** The connection and its dialogs, for an observer. */
+  /** The connection without its dialogs, for an observer. */
   inspect(to: ChannelInspection["to"]): ChannelInspection {
     return inspectChannel(to, this.snapshot(), this.writer, this.ports)
   }
 
-  collect(into: Collecting): void {
-    for (const port of this.ports.values()) port.collect?.(into, this.peer.uuid)
+  /** Its dialogs, as they are when they are read: others may begin and end meanwhile. */
+  get dialogs(): Iterable<Port> {
+    return this.ports.values()
   }
 
   // ---- reading ----------------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 /**
- * One connection for an observer: its state, and each dialog as its own side tells it.
+ * One connection for an observer: its state, and how many dialogs are too many to be listed.
  *
  * @since 0.2.0
  */
-import { type ChannelInspection, type DialogInspection, maxListedDialogs } from "../inspect/Inspection.ts"
+import { type ChannelInspection, maxListedDialogs } from "../inspect/Inspection.ts"
 import type { ChannelSnapshot } from "../inspect/Snapshot.ts"
 import type { Port } from "./Port.ts"
 
@@ -13,12 +13,8 @@ export const inspectChannel = (
   { isFull, unread }: { readonly isFull: boolean; readonly unread: number },
   ports: ReadonlyMap<number, Port>
 ): ChannelInspection => {
-  const dialogs: Array<DialogInspection> = []
-  let omitted = 0
-  for (const port of ports.values()) {
-    const dialog = dialogs.length < maxListedDialogs ? port.inspect?.() : undefined
-    if (dialog === undefined) omitted++
-    else dialogs.push(dialog)
-  }
-  return { to, peer: peer ?? null, state, full: isFull, stuck, unread, dialogs, omitted }
+  let shown = 0
+  for (const { inspect } of ports.values()) if (inspect !== undefined) shown++
+  const seen = Math.min(shown, maxListedDialogs)
+  return { to, peer: peer ?? null, state, full: isFull, stuck, unread, dialogs: [], omitted: ports.size - seen }
 }

@@ -27,7 +27,6 @@ import {
   type Unreachability
 } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
-import type { ChannelInspection } from "../inspect/Inspection.ts"
 import type { PeerSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
@@ -417,10 +416,6 @@ export class Peers {
 
   get open(): ReadonlyArray<PeerChannel> {
     return Array.from(this.state.links.values()).flatMap((link) => link._tag === "Open" ? [link.connection] : [])
-  }
-
-  inspect(): ReadonlyArray<ChannelInspection> {
-    return this.open.map((channel) => channel.inspect("peer"))
   }
 
   snapshot(): ReadonlyArray<PeerSnapshot> {

@@ -19,6 +19,7 @@ import type { Events } from "../inspect/ActorEvent.ts"
 import {
   type ActorInspection,
   ageOf,
+  type ChannelInspection,
   type NameInspection,
   type Observe,
   type PoolInspection,
@@ -305,9 +306,9 @@ export class LocalActor {
     return Array.from(this.dispatchers)
   }
 
-  /** All that there is to see here, in one step. */
+  /** All that there is to see here but the dialogs, in one step. */
   inspect(observe: Observe, process: ProcessInspection | null): ActorInspection {
-    const { children, ending, info, names, parent, pools, reach, service, starting, supervisors } = this
+    const { children, ending, info, names, pools, service, starting, supervisors } = this
     return {
       actor: info.id,
       ancestors: info.ancestors,
@@ -315,11 +316,7 @@ export class LocalActor {
       observe,
       ending: ending !== undefined,
       hasMain: info.isRoot || this.hasMain,
-      channels: [
-        ...parent === undefined ? [] : [parent.inspect("parent")],
-        ...Array.from(children).flatMap(({ connection }) => connection?.inspect("child") ?? []),
-        ...reach?.peers.inspect() ?? []
-      ],
+      channels: this.relations.map(([to, channel]) => channel.inspect(to)),
       children: Array.from(children, (child) => ({
         actor: child.actor,
         state: child.connection === undefined && !child.isEnding ? "Starting" : child.snapshot().state,
@@ -333,14 +330,19 @@ export class LocalActor {
     }
   }
 
-  /** Every connection of this actor. */
-  get channels(): ReadonlyArray<PeerChannel> {
+  private get relations(): ReadonlyArray<readonly [to: ChannelInspection["to"], channel: PeerChannel]> {
     const { children, parent, reach } = this
+    const near = Array.from(children).flatMap(({ connection }) => connection ?? [])
     return [
-      ...parent === undefined ? [] : [parent],
-      ...Array.from(children).flatMap(({ connection }) => connection ?? []),
-      ...reach?.peers.open ?? []
+      ...parent === undefined ? [] : [["parent", parent] as const],
+      ...near.map((channel) => ["child", channel] as const),
+      ...(reach?.peers.open ?? []).map((channel) => ["peer", channel] as const)
     ]
+  }
+
+  /** Every connection of this actor, in the order of its inspection. */
+  get channels(): ReadonlyArray<PeerChannel> {
+    return this.relations.map(([, channel]) => channel)
   }
 
   snapshot(): ActorSnapshot {

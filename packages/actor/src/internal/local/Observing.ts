@@ -40,6 +40,7 @@ import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 import * as Metrics from "../telemetry/metrics.ts"
 import type { Connection } from "../transport/Transport.ts"
 import type { LocalActor } from "./LocalActor.ts"
+import * as Paging from "./Paging.ts"
 import { watch } from "./Watching.ts"
 
 /** A greeting is a few hundred bytes: an observer is a stranger until it has proven itself. */
@@ -52,8 +53,8 @@ const Millis = Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: maxProfi
 
 const makeContract = () => ({
   // Plain data of one version on both sides: the types say what it is.
-  snapshot: endpoint("furrow/inspect/snapshot", { success: Schema.Unknown }),
-  fibers: endpoint("furrow/inspect/fibers", { success: Schema.Unknown }),
+  snapshot: streamEndpoint("furrow/inspect/snapshot", { success: Schema.Unknown }),
+  fibers: streamEndpoint("furrow/inspect/fibers", { success: Schema.Unknown }),
   metrics: endpoint("furrow/inspect/metrics", { success: Schema.Unknown }),
   events: streamEndpoint("furrow/inspect/events", { success: Schema.Unknown }),
   stack: endpoint("furrow/inspect/stack", {
@@ -70,8 +71,11 @@ let made: ReturnType<typeof makeContract> | undefined
 /** Made when the first observer comes: no start pays for it. */
 const contract = (): ReturnType<typeof makeContract> => made ??= makeContract()
 
+/** Dialogs whose fibers are collected in one turn. */
+const turnDialogs = 500
+
 /** The fibers that the dialogs of an actor know, and the things that these may wait for. */
-const worksOf = (local: LocalActor): Works => {
+const worksOf = Effect.fnUntraced(function*(local: LocalActor) {
   const fibers = new Set<Fiber.Fiber<unknown, unknown>>()
   const calls = new Map<Fiber.Fiber<unknown, unknown>, WaitInspection>()
   const holds = new Map<object, WaitInspection>()
@@ -82,8 +86,14 @@ const worksOf = (local: LocalActor): Works => {
       for (const object of objects) holds.set(object, { on, dialog })
     }
   }
-  for (const channel of local.channels) channel.collect(into)
-  return {
+  let collected = 0
+  for (const channel of local.channels) {
+    for (const port of channel.dialogs) {
+      port.collect?.(into, channel.peer.uuid)
+      if (++collected % turnDialogs === 0) yield* Paging.rest
+    }
+  }
+  const works: Works = {
     fibers,
     calls,
     holds,
@@ -92,7 +102,8 @@ const worksOf = (local: LocalActor): Works => {
       return info === undefined ? null : { peer: info.peer.uuid, id: info.id }
     }
   }
-}
+  return works
+})
 
 const handlers = (
   local: LocalActor,
@@ -106,8 +117,13 @@ const handlers = (
     [endpoint.name, { endpoint, context, handler }] as const
   const isChild = (pid: number) => Array.from(local.children).some(({ actor }) => actor.pid === pid)
   const look = [
-    handle(snapshot, () => Effect.sync(() => local.inspect(spec.observe, means.process()))),
-    handle(fibers, () => Effect.orDie(outside(() => means.fibers(worksOf(local))))),
+    handle(snapshot, () =>
+      Stream.suspend(() => Paging.snapshot(local.inspect(spec.observe, means.process()), local.channels))),
+    handle(fibers, () =>
+      Stream.unwrap(Effect.map(
+        Effect.flatMap(worksOf(local), (works) => Effect.orDie(outside(() => means.fibers(works)))),
+        Paging.list
+      ))),
     handle(metrics, () => Effect.sync(() => Metrics.inspect(local.metered, program))),
     handle(events, () => watch(local.events, Date.now)),
     handle(stack, ({ pid }: { readonly pid: number }) =>
@@ -256,8 +272,14 @@ export const observe = (
     const follow = <A>(call: Call<AnyEndpoint>) => stream(channel, env, call) as Stream.Stream<A, ActorError>
     return {
       actor: channel.peer,
-      snapshot: ask<ActorInspection>(contract().snapshot(undefined)),
-      fibers: ask<ReadonlyArray<FiberInspection>>(contract().fibers(undefined)),
+      snapshot: Effect.flatMap(
+        Stream.runCollect(follow<Paging.SnapshotPage>(contract().snapshot(undefined))),
+        (pages) => Effect.fromNullishOr(Paging.joined(pages)).pipe(Effect.orDie)
+      ),
+      fibers: Effect.map(
+        Stream.runCollect(follow<ReadonlyArray<FiberInspection>>(contract().fibers(undefined))),
+        (pages) => pages.flat()
+      ),
       metrics: ask<ReadonlyArray<MetricInspection>>(contract().metrics(undefined)),
       events: follow<EventBatch>(contract().events(undefined)),
       stack: (pid) => ask<StackInspection, string>(contract().stack({ pid })),

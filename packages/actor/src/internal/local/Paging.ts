@@ -1,0 +1,77 @@
+/**
+ * Answers to an observer in pages, with a turn of the event loop between two of them: however much there is to see, the actor
+ * goes on meanwhile.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import { type ActorInspection, type DialogInspection, maxListedDialogs } from "../inspect/Inspection.ts"
+import { Turn } from "../settings/Turn.ts"
+
+/** Items of one page: a few milliseconds of work. */
+const pageItems = 250
+
+/** A part of a snapshot: all but the dialogs in the first one, and dialogs with the number of their channel in each. */
+export interface SnapshotPage {
+  readonly head: ActorInspection | null
+  readonly dialogs: ReadonlyArray<readonly [channel: number, dialog: DialogInspection]>
+}
+
+/** Lets everything else that waits have its turn. */
+export const rest: Effect.Effect<void> = Effect.withFiber((fiber) => {
+  const turn = fiber.getRef(Turn)
+  return Effect.callback<void>((resume) => turn.rest(() => resume(Effect.void), turn))
+})
+
+const pagesOf = function*(head: ActorInspection, channels: ReadonlyArray<PeerChannel>): Generator<SnapshotPage> {
+  let first: ActorInspection | null = head
+  let dialogs: Array<SnapshotPage["dialogs"][number]> = []
+  for (const [i, channel] of channels.entries()) {
+    let listed = 0
+    for (const port of channel.dialogs) {
+      const dialog = port.inspect?.()
+      if (dialog === undefined) continue
+      if (listed++ >= maxListedDialogs) break
+      dialogs.push([i, dialog])
+      if (dialogs.length < pageItems) continue
+      yield { head: first, dialogs }
+      first = null
+      dialogs = []
+    }
+  }
+  yield { head: first, dialogs }
+}
+
+const slowly = <A>(pages: Iterable<A>): Stream.Stream<A> =>
+  Stream.mapEffect(Stream.fromIterable(pages, { chunkSize: 1 }), (page) => Effect.as(rest, page))
+
+/** A snapshot, whose head has no dialogs, with those of these channels. Dialogs that end meanwhile are left out. */
+export const snapshot = (
+  head: ActorInspection,
+  channels: ReadonlyArray<PeerChannel>
+): Stream.Stream<SnapshotPage> => slowly(pagesOf(head, channels))
+
+/** A list in pages. */
+export const list = <A>(items: ReadonlyArray<A>): Stream.Stream<ReadonlyArray<A>> => {
+  const pages = Array.from(
+    { length: Math.ceil(items.length / pageItems) },
+    (_, i) => items.slice(i * pageItems, (i + 1) * pageItems)
+  )
+  return slowly(pages)
+}
+
+/** Puts the pages of a snapshot together; nothing where its first page is missing. */
+export const joined = (pages: ReadonlyArray<SnapshotPage>): ActorInspection | undefined => {
+  const head = pages[0]?.head
+  if (head === undefined || head === null) return undefined
+  const dialogs = Map.groupBy(pages.flatMap((page) => page.dialogs), ([channel]) => channel)
+  return {
+    ...head,
+    channels: head.channels.map((channel, i) => ({
+      ...channel,
+      dialogs: (dialogs.get(i) ?? []).map(([, dialog]) => dialog)
+    }))
+  }
+}
