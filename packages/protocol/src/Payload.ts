@@ -22,6 +22,7 @@ import * as Large from "./internal/Large.ts"
 import * as Memory from "./internal/Memory.ts"
 import { withNegativeZeros } from "./internal/NegativeZeros.ts"
 import { contains, hasOpenUnion, isOpen, onceEach, optionalAs, type Visitable } from "./internal/Open.ts"
+import { Rows } from "./internal/Rows.ts"
 import { explain, explainRead, mayBeDeep, textIssue } from "./internal/Shape.ts"
 import { verbatim } from "./internal/Verbatim.ts"
 
@@ -122,7 +123,10 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
   let check: ((value: unknown) => void) | undefined
   const places = lazily(() => placesOf(schema))
   const own = decoder(schema)
+  const rows = new Rows(schema.ast)
   const decode = (bytes: Uint8Array): S["Type"] => {
+    const read = rows.decode(bytes)
+    if (read !== undefined) return read as S["Type"]
     const size = ownSize(bytes)
     const area = size < bytes.length ? Large.behind(bytes, size) : undefined
     return area === undefined ? own.decode(bytes) : Large.read(area, () => places().decode(bytes.subarray(0, size)))
@@ -130,9 +134,13 @@ const derive = <S extends Data>(given: S): Derived<S["Type"]> => {
   let recursive: boolean | undefined
   let sendsLarge = false
   const isVerbatim = lazily(() => verbatim(given.ast) ?? never)
-  const encodeOwn = (value: unknown): Encoded => {
+  const encodeByLayout = (value: unknown): Uint8Array => {
     const bytes = encoder.encode(value)
     if (bytes.buffer.byteLength > keptArenaBytes) letGo()
+    return bytes
+  }
+  const encodeOwn = (value: unknown): Encoded => {
+    const bytes = rows.encode(value) ?? encodeByLayout(value)
     sendsLarge ||= bytes.length >= Large.minLargeLength
     return { bytes, own: bytes, isWhole: true }
   }

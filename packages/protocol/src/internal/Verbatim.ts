@@ -7,7 +7,8 @@ import type * as SchemaAST from "effect/SchemaAST"
 /** True for a value that `make` would accept and copy. False says nothing: `make` decides then. */
 export type IsVerbatim = (value: unknown) => boolean
 
-const isBare = (ast: SchemaAST.AST): boolean =>
+/** True for a node without checks, conversions and defaults of its own. */
+export const isBare = (ast: SchemaAST.AST): boolean =>
   ast.encoding === undefined && ast.checks === undefined && ast.context?.constructorDefault === undefined &&
   (ast as { readonly encodingChecks?: unknown }).encodingChecks === undefined
 
