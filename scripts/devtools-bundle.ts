@@ -1,6 +1,7 @@
 /**
  * Builds the command `furrow` as one file, after the compiler: `packages/devtools/dist/furrow.js` sets up the compile cache and
- * loads `main.js` beside it. Loading each module of Effect by itself would take longer than the look.
+ * loads `main.js` beside it. Loading each module of Effect by itself would take longer than the look. It holds all that it needs,
+ * so the package has no dependencies.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -21,7 +22,7 @@ const build = await rolldown({
   platform: "node",
   treeshake: { moduleSideEffects: false },
   external: [/^node:/],
-  resolve: { conditionNames: ["import", "node"] }
+  resolve: { conditionNames: ["furrow-source", "import", "node"] }
 })
 await build.write({
   dir: dist,

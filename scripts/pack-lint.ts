@@ -7,7 +7,7 @@
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { pack, published, root, run } from "./lib/tarballs.ts"
+import { commands, pack, published, root, run } from "./lib/tarballs.ts"
 
 /** Modules that `./*` opens: attw looks at none behind a pattern unless it is named. */
 const modules = (name: string): ReadonlyArray<string> => {
@@ -23,11 +23,12 @@ const bin = (name: string) => Path.join(root, "node_modules", ".bin", name)
 
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-pack-lint-"))
 try {
-  for (const name of published) {
+  for (const name of [...published, ...commands]) {
     const tarball = pack(name, folder)
     const said = run(root, bin("publint"), "run", tarball, "--strict")
     console.log(said.trim())
     if (!said.includes("All good")) throw new Error(`publint has something to say of ${name}`)
+    if (commands.includes(name)) continue
     const look = ["--profile", "esm-only", "--format", "ascii", "--no-emoji", "--include-entrypoints"]
     const found = run(root, bin("attw"), tarball, ...look, ...modules(name))
     for (const path of modules(name)) {

@@ -9,13 +9,15 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
-import { env, npm, pack, published, root, run } from "./lib/tarballs.ts"
+import { commands, env, npm, pack, published, root, run } from "./lib/tarballs.ts"
 
 const template = Path.join(import.meta.dirname, "pack-test")
 
 /** A stale dist would be packed with modules that no longer exist: it is built from nothing. */
 const build = () => {
-  for (const name of published) Fs.rmSync(Path.join(root, "packages", name, "dist"), { recursive: true, force: true })
+  for (const name of [...published, ...commands]) {
+    Fs.rmSync(Path.join(root, "packages", name, "dist"), { recursive: true, force: true })
+  }
   npm(root, "run", "--silent", "build")
 }
 
@@ -24,7 +26,7 @@ const test = (project: string) => {
   const { devDependencies } = JSON.parse(Fs.readFileSync(Path.join(root, "package.json"), "utf8")) as {
     readonly devDependencies: Readonly<Record<string, string>>
   }
-  const tarballs = published.map((name) => pack(name, project))
+  const tarballs = [...published, ...commands].map((name) => pack(name, project))
   const effect = `effect@${devDependencies.effect}`
   npm(project, "install", "--no-audit", "--no-fund", "--no-progress", ...tarballs, effect, "node@22")
 
@@ -39,6 +41,7 @@ const test = (project: string) => {
     process.stdout.write(run(project, node, runtime, "bundle"))
     process.stdout.write(run(project, node, Path.join("out", "platform.js")))
     process.stdout.write(run(project, node, Path.join("out", "files.js")))
+    process.stdout.write(run(project, node, Path.join("out", "looked.js"), node))
   }
   testBundle(project)
 }

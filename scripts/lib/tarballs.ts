@@ -7,6 +7,9 @@ import * as Path from "node:path"
 export const root = Path.resolve(import.meta.dirname, "../..")
 export const published = ["protocol", "actor", "node", "testing"]
 
+/** Published packages that bring a command, and nothing to import. */
+export const commands: ReadonlyArray<string> = ["devtools"]
+
 // `npm run` tells its children which project they are in: the npm started here is in another one.
 const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...rest } = process.env
 export const env: NodeJS.ProcessEnv = rest
@@ -37,6 +40,7 @@ export const pack = (name: string, into: string): string => {
   const strange = paths.filter((path) => !/^((dist|src)\/[^.].*|package\.json|LICENSE|[A-Z]+\.md)$/.test(path))
   if (strange.length > 0) throw new Error(`${name} packs files that no user needs: ${strange.join(", ")}`)
   for (const page of ["README.md", "LICENSE"]) if (!paths.includes(page)) throw new Error(`${name} packs no ${page}`)
-  if (!paths.some((path) => path.endsWith(".d.ts"))) throw new Error(`${name} packs no build: run npm run build`)
+  const built = commands.includes(name) ? "dist/furrow.js" : ".d.ts"
+  if (!paths.some((path) => path.endsWith(built))) throw new Error(`${name} packs no build: run npm run build`)
   return Path.join(into, packed!.filename)
 }

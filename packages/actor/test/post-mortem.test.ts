@@ -36,6 +36,7 @@ const rows: ReadonlyArray<readonly [PostMortem.Known, ActorError.Death | undefin
   [known(killed, { killedIn: "silence", evidence: { calls: [], last: { what: "release" } } }), "release"],
   [known(exited(0), { unfinished: true }), "release"],
   [known(exited(143), { killedIn: "finalizers" }), "release"],
+  [known(exited(0), { unfinished: true, killedIn: "silence", evidence: asleep("ep_poll") }), "blocked"],
   [known(exited(143), { killedIn: "silence", evidence: asleep("ep_poll") }), "blocked"],
   [known(exited(70), { failure: "RangeError" }), "exception"],
   [known(exited(70), { failure: "RangeError", evidence: { calls: [], last: { what: "rejection" } } }), "rejection"],

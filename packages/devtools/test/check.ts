@@ -2,19 +2,21 @@
  * `npm run devtools-check`: what the command `furrow` promises, each row a line that passes or fails. It uses the built packages,
  * and says which rows of the design are not built.
  *
- * Speed is a ratio to a bare start of Node in the same run. A busy machine makes rows 3, 6 and 17 fail: run them alone.
+ * Speed is a ratio to a bare start of Node in the same run. A busy machine makes rows 1, 3, 6 and 17 fail: run them alone.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as NodeInspect from "@furrow/node/NodeInspect"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as ChildProcess from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
-import { doze } from "./fixtures/actors.ts"
+import * as Costs from "./costs.ts"
+import { abort, doze, fillHeap, leave } from "./fixtures/actors.ts"
 
 const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-devtools-"))
@@ -147,6 +149,55 @@ const costs = async () => {
   return atMost("a parent's processor time for a start, look to off:", median(taken.look) / median(taken.off), 1.03)
 }
 
+/** The deaths that take everything along which an actor has in its memory. */
+const deaths = [
+  ["a full heap", fillHeap(), "heap"],
+  ["process.abort()", abort(), "abort"],
+  ["SIGKILL", doze(), "signal"],
+  ["process.exit()", leave({ code: 3 }), "exit"]
+] as const
+
+const graves = Path.join(folder, "graves")
+
+/** Lets an actor die in a call, and reads what its error says. */
+const death = ([what, call, death]: (typeof deaths)[number]) =>
+  Effect.runPromise(
+    Effect.scoped(Effect.gen(function*() {
+      const victim = yield* Actor.startScoped("victim", {
+        expose: [fillHeap, abort, doze, leave],
+        memoryLimit: 64,
+        stderr: "ignore"
+      })
+      const running = yield* Effect.forkChild(Effect.flip(victim.run(call as ReturnType<typeof doze>)))
+      if (death === "signal") {
+        yield* Effect.promise(() => pause(1000))
+        process.kill(victim.actor.pid, "SIGKILL")
+      }
+      const error = yield* Fiber.join(running)
+      return error._tag !== "ActorLost" ? [`${what}: ${error._tag}`] : [
+        ...error.hint?.death === death ? [] : [`${what}: the hint is ${error.hint?.death}`],
+        ...wants(error.message, `It was serving ${call.endpoint.name} (root@${process.pid}, `)
+      ]
+    })).pipe(Effect.provide(NodeActor.layer({ graves })))
+  )
+
+const died = async () => {
+  const problems: Array<string> = []
+  for (const one of deaths) problems.push(...await death(one))
+  const { text } = furrow("graves", "--folder", graves)
+  problems.push(...wants(text, ...deaths.map(([, , death]) => new RegExp(` victim +\\d+ +${death} `))))
+  return problems
+}
+
+const recorded = async () => {
+  const { noise, record } = await Costs.measure(Path.join(folder, "records"))
+  const shown = (ratios: ReadonlyArray<number>) =>
+    `median ${Costs.median(ratios).toFixed(3)}, upper bound at 90 % ${Costs.upperBound(ratios).toFixed(3)}`
+  process.stdout.write(`      without a record to without, for comparison: ${shown(noise)}\n`)
+  process.stdout.write(`      with a record to without: ${shown(record)}\n`)
+  return atMost(`processor time of ${Costs.pairs} pairs of calls, upper bound:`, Costs.upperBound(record), 1.03)
+}
+
 const dialogs = 10_000
 
 const crowded = () =>
@@ -176,12 +227,13 @@ const rows: ReadonlyArray<readonly [name: string, check: () => Promise<ReadonlyA
   [`3  a tree of ${actors + 2} actors with one in a loop is complete`, many],
   ["5  an actor in a system call is named, with its child", blocked],
   ["6  being observable costs a start nothing", costs],
+  ["7  an actor that is killed says what it served, and has a grave", died],
+  ["7  the record of an actor costs a call nothing", recorded],
   [`17 ${dialogs} open dialogs`, crowded]
 ]
 
 const unbuilt = [
   "4  furrow stack",
-  "7  the recorder",
   "8 to 14  the debugger and the page",
   "15 telemetry",
   "16 is npm run attack -- --only observer"

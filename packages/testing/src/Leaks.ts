@@ -78,9 +78,8 @@ const descriptors = (): ReadonlyMap<number, string> => {
 /** The stories of dead actors are kept on purpose; records of living ones beside them are not. */
 const isStories = (path: string): boolean => {
   try {
-    return Fs.readdirSync(path).every((name) =>
-      name === "graves" && Fs.readdirSync(Path.join(path, name)).every((story) => story.endsWith(".json"))
-    )
+    const stories = Fs.readdirSync(Path.join(path, "graves"))
+    return Fs.readdirSync(path).length === 1 && stories.length > 0 && stories.every((story) => story.endsWith(".json"))
   } catch {
     return false
   }

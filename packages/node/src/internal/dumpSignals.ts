@@ -2,8 +2,8 @@
  * Ctrl-\ (SIGQUIT) at the terminal of a root, or SIGUSR2 to it, prints its tree and what it waits for on stderr, and the program
  * goes on. The code for that is loaded then.
  *
- * A listener of the program's own goes before, whenever it was added: a signal has one meaning. Where nothing may be looked
- * into (`observe: "off"`), the signal does what it does without us.
+ * A listener of the program's own goes before, whenever it was added: a signal has one meaning. The signal does what it does without
+ * us in a tree that may not be looked into (`observe: "off"`).
  */
 import * as Effect from "effect/Effect"
 import { isOffered } from "./hatch.ts"

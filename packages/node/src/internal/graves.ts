@@ -1,6 +1,6 @@
 /**
- * The stories of dead actors, one small file each, in a folder that is for its user alone. The owner of an actor writes it; an
- * actor that died with its owner left a record alone, and whoever looks next makes a story of that.
+ * The stories of dead actors, one small file each, in a folder that is for its user alone. The owner of an actor writes it. An
+ * actor that died with its owner left a record alone, of which the next look makes a story.
  *
  * The newest are kept, so that neither their number nor their bytes grow without end.
  */
@@ -139,7 +139,7 @@ export const readRecord = (path: string): Record | undefined => {
 /** The end of an actor that went with its parent: nothing has seen it, and the kernel or the guard ended it. */
 const endedWith: Lost = { _tag: "Signalled", signal: "SIGKILL" }
 
-/** Makes stories of the records that nobody is left to read: their actors died with their parents. */
+/** Makes stories of the records of actors that died with their parents, which would have read them. */
 export const settle = (folder: string): void => {
   for (const name of entries(folder)) {
     if (!recordName.test(name)) continue
@@ -160,7 +160,7 @@ export const settle = (folder: string): void => {
       above: record.above,
       how: formatLost(endedWith),
       death: "parent",
-      hint: `Its parent ${parent} was lost, and no actor outlives its parent: look at the end of that one`,
+      hint: `Its parent ${parent} was lost, and no actor outlives its parent: look at the end of its parent`,
       doing: record.calls.map(({ caller, endpoint, since }) => ({
         endpoint,
         caller,

@@ -163,7 +163,7 @@ export class Page {
 }
 
 /**
- * A step of an actor, so many milliseconds before its record was written for the last time.
+ * A step of an actor. Its time is in milliseconds before the last write of the record.
  *
  * @category models
  * @since 0.2.0

@@ -83,6 +83,12 @@ export const runChild = (args = takeOwnArguments(process.argv, 2)): Promise<neve
     process.exit(failedCode)
   })
 
+/** Uncaught errors by the event of Node, and what the record calls them. */
+const uncaughtEvents = [
+  ["uncaughtException", tell, "exception"],
+  ["unhandledRejection", tellRejection, "rejection"]
+] as const
+
 const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Promise<never> => {
   if (name === undefined || uuid === undefined) {
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
@@ -135,12 +141,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     onStart: ({ end, uncaught }) => {
       // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
       for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
-      for (
-        const [event, say, what] of [
-          ["uncaughtException", tell, "exception"],
-          ["unhandledRejection", tellRejection, "rejection"]
-        ] as const
-      ) {
+      for (const [event, say, what] of uncaughtEvents) {
         process.on(event, (error: unknown) => {
           recorder?.ending(what, thrownAt(error))
           say(error)

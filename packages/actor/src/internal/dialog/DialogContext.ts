@@ -17,8 +17,8 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { ActorId } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
+import type { Recorder } from "../inspect/Recorder.ts"
 import { monotonicMillis, Timeouts } from "../settings/Timeouts.ts"
-import type { Recorder } from "../spawn/Evidence.ts"
 
 /** The actor a dialog runs in. */
 export interface DialogContext {

@@ -421,8 +421,7 @@ export class SpawnFailed extends Schema.TaggedError<SpawnFailed>()("SpawnFailed"
   hint: hintField
 }) {
   override get message(): string {
-    const why = this.hint === null || this.reason.includes(this.hint.text) ? "" : sentence(this.hint.text)
-    return `actor "${this.actor.name}" did not start (step: ${this.step}): ${this.reason}${why}${tail(this.stderr)}`
+    return `actor "${this.actor.name}" did not start (step: ${this.step}): ${this.reason}${tail(this.stderr)}`
   }
   /**
    * The failure that stopped the start over there, as an `Error` with the frames of the module or layer that threw it.

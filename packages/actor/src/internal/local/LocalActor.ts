@@ -26,10 +26,10 @@ import {
   type ProcessInspection
 } from "../inspect/Inspection.ts"
 import type { Metered } from "../inspect/Metered.ts"
+import type { Recorder } from "../inspect/Recorder.ts"
 import type { ActorSnapshot, ChildSnapshot, SupervisorSnapshot } from "../inspect/Snapshot.ts"
 import type { ActorRefData } from "../settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "../settings/ActorRuntime.ts"
-import type { Recorder } from "../spawn/Evidence.ts"
 import type { GroupGuard } from "../spawn/GroupGuard.ts"
 import type { SpawnerDriver } from "../spawn/Spawner.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"

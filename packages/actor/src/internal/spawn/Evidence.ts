@@ -1,5 +1,5 @@
 /**
- * The record that an actor keeps of its calls while it lives, and what is found of it and around it after its death.
+ * The record that an actor keeps of its calls while it lives, and the traces of its death.
  *
  * Neither holds a payload, a local variable or the text of a message.
  *
@@ -7,20 +7,8 @@
  */
 import type { ActorId, Lost } from "../errors/ActorError.ts"
 import type { Death, Doing, Hint } from "../errors/Hint.ts"
+import type { Recorder } from "../inspect/Recorder.ts"
 import type { PlatformSpec } from "./SpawnSpec.ts"
-
-/**
- * The record of one actor, written by its runtime where the process cannot take it along.
- *
- * @category models
- * @since 0.2.0
- */
-export interface Recorder {
-  /** A call begins, at this time of `performance.now()`. The result is its place in the record. */
-  readonly begin: (endpoint: string, caller: ActorId, dialog: number, since: number) => number
-  /** The call at this place is over. */
-  readonly end: (place: number) => void
-}
 
 /**
  * Opens the record of an actor, which its parent has told where to keep it; none where it is off.

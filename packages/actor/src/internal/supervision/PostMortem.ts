@@ -88,7 +88,7 @@ const killed = (known: Known): Death => {
 export const deathOf = (known: Known): Death | undefined => {
   const { evidence, failure, how, step } = known
   if (step === "import" || step === "layer") return step
-  if (known.unfinished === true && how._tag !== "Killed") return "release"
+  if (known.unfinished === true && how._tag !== "Killed" && known.killedIn === undefined) return "release"
   const last = evidence?.last?.what
   switch (how._tag) {
     case "OutOfMemory":
@@ -184,7 +184,7 @@ const texts: { readonly [K in Exclude<Death, "parent">]: (known: Known) => strin
     "or catch its error",
   exit: exitText,
   import: () =>
-    "Its module threw while it was imported: `cause` has the line, and `node` with that file alone shows the same error",
+    "Its module could not be imported, or has not what it is to serve: the reason names it, and `cause` has the line",
   layer: () => "A Layer of it failed before it was ready: `cause` has the error of that Layer"
 }
 

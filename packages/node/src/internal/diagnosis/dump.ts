@@ -7,7 +7,7 @@ import * as Print from "./Print.ts"
 import * as Trees from "./Trees.ts"
 import * as TreeView from "./treeView.ts"
 
-/** Looks at the tree of this process, and says what is seen. */
+/** Looks at the tree of this process, and shows it with its findings. */
 export const dump: Effect.Effect<string> = Effect.gen(function*() {
   const target = String(process.pid)
   const { seen, ...tree } = yield* Trees.pick(yield* Trees.look({ fibers: true, self: true, target }), target)

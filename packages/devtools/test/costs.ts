@@ -1,0 +1,95 @@
+/**
+ * The processor time that the record of an actor costs: alternating pairs of the same calls to an actor with a record and to one
+ * without, and beside them pairs of two without, which show the noise of the machine.
+ */
+import * as Actor from "@furrow/actor/Actor"
+import * as ActorRuntime from "@furrow/actor/ActorRuntime"
+import * as NodeActor from "@furrow/node/NodeActor"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { answer, cpu } from "./fixtures/actors.ts"
+
+export const pairs = 60
+/** Pairs with the same processes; then others take their places, because no two are warm alike. */
+const pairsOfOne = 10
+const calls = 1500
+const inFlight = 64
+const warmups = 3
+
+/** Resamples of the bootstrap, and the quantile of its medians that is the bound. */
+const resamples = 2000
+const quantile = 0.9
+
+const median = (all: ReadonlyArray<number>): number => {
+  const sorted = all.toSorted((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
+}
+
+/** The upper bound of the median at 90 %, by a bootstrap whose seed is fixed. */
+export const upperBound = (ratios: ReadonlyArray<number>): number => {
+  let seed = 42
+  const next = () => (seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31
+  const medians = Array.from(
+    { length: resamples },
+    () => median(ratios.map(() => ratios[Math.floor(next() * ratios.length)]!))
+  )
+  return medians.toSorted((a, b) => a - b)[Math.floor(resamples * quantile)]!
+}
+
+const own = (): number => {
+  const { system, user } = process.cpuUsage()
+  return system + user
+}
+
+const open = (graves: string | undefined) =>
+  Effect.gen(function*() {
+    const context = yield* Layer.build(NodeActor.layer({ graves, spares: "off" }))
+    const runtime = Context.get(context, ActorRuntime.ActorRuntime)
+    const portal = yield* Effect.provideService(
+      Actor.startScoped("callee", { expose: [answer, cpu] }),
+      ActorRuntime.ActorRuntime,
+      runtime
+    )
+    const times = Array.from({ length: calls }, (_, n) => n)
+    const work = Effect.andThen(
+      Effect.forEach(times, (n) => portal.run(answer({ n })), { discard: true }),
+      Effect.forEach(times, (n) => portal.run(answer({ n })), { discard: true, concurrency: inFlight })
+    )
+    // Both sides: a record may not make its caller pay either.
+    const measured = Effect.gen(function*() {
+      const before = own() + (yield* portal.run(cpu()))
+      yield* work
+      return own() + (yield* portal.run(cpu())) - before
+    })
+    for (let i = 0; i < warmups; i++) yield* work
+    return measured
+  })
+
+export interface Costs {
+  /** With a record to without. */
+  readonly record: ReadonlyArray<number>
+  /** Without to without. */
+  readonly noise: ReadonlyArray<number>
+}
+
+/** Measures pairs, with the records in this folder. */
+export const measure = async (graves: string): Promise<Costs> => {
+  const record: Array<number> = []
+  const noise: Array<number> = []
+  const round = Effect.scoped(Effect.gen(function*() {
+    const recorded = yield* open(graves)
+    const bare = yield* open("off")
+    const other = yield* open("off")
+    for (let i = 0; i < pairsOfOne; i++) {
+      const taken = new Map<unknown, number>()
+      for (const each of i % 2 === 0 ? [recorded, bare, other] : [other, bare, recorded]) taken.set(each, yield* each)
+      record.push(taken.get(recorded)! / taken.get(bare)!)
+      noise.push(taken.get(other)! / taken.get(bare)!)
+    }
+  }))
+  while (record.length < pairs) await Effect.runPromise(round)
+  return { record, noise }
+}
+
+export { median }
