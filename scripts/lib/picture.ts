@@ -61,7 +61,7 @@ export const layers: Readonly<Record<string, Layer>> = {
   },
   discovery: {
     holds: "the registry of names, and the connections to actors that are no relatives",
-    imports: ["dialog", "channel", "transport", ...leaves]
+    imports: ["leases", "dialog", "channel", "transport", ...leaves]
   },
   leases: {
     holds: "leases over an engine of six operations, and election",

@@ -35,6 +35,7 @@ import { current as currentLocal, type LocalActor } from "./internal/local/Local
 import { endAsOwner, endWithScope, portalOf, withCleanupFailures } from "./internal/local/Owner.ts"
 import type * as Portal from "./internal/portal/Portal.ts"
 import { duplicate } from "./internal/process/BuildHandlers.ts"
+import type { Listing } from "./internal/settings/ActorRef.ts"
 import { type ActorInfo, ActorRuntime } from "./internal/settings/ActorRuntime.ts"
 import { logError } from "./internal/settings/Log.ts"
 import { monotonicMillis } from "./internal/settings/Timeouts.ts"
@@ -86,18 +87,23 @@ export interface StartOptions<X extends ReadonlyArray<unknown>> extends SpawnOpt
   readonly expose: X
   /** No other actor of the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
   readonly unique?: boolean | undefined
+  /**
+   * The trees that find it, where trees see each other (`Discovery.layerShared`): its own, those of its host, or everyone. Its
+   * name is alone (`unique`) among them. Default: as that Layer says, which is everyone.
+   */
+  readonly listed?: Listing | undefined
 }
 
 /** The part of a start that is the same for every owner. */
 const startChild = (
   local: LocalActor,
   name: string,
-  { expose, unique, ...options }: StartOptions<ReadonlyArray<AnyImplemented>>,
+  { expose, listed, unique, ...options }: StartOptions<ReadonlyArray<AnyImplemented>>,
   restore: StartChild.Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> => {
   const error = duplicate(expose)
   return error === undefined
-    ? StartChild.start(local, { name, definitions: expose, options, unique }, restore)
+    ? StartChild.start(local, { name, definitions: expose, options, listed, unique }, restore)
     : Effect.die(error)
 }
 

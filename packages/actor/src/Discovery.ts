@@ -6,10 +6,13 @@
  *
  * @since 0.1.0
  */
-export type { Directory } from "./internal/discovery/Directory.ts"
+export type { Directory, RootAddress } from "./internal/discovery/Directory.ts"
 export { Discovery, layerTree, makeRegistrar } from "./internal/discovery/Discovery.ts"
 export type { DiscoveryTree } from "./internal/discovery/Discovery.ts"
 export type { Change } from "./internal/discovery/Registrar.ts"
+export type { TreeRegistrar } from "./internal/discovery/RegistrarService.ts"
+export { layerShared } from "./internal/discovery/SharedDiscovery.ts"
+export type { SharedOptions } from "./internal/discovery/SharedDiscovery.ts"
 export { DiscoveryDriver, DiscoveryDriverError } from "./internal/leases/Driver.ts"
 export type { Created, Held, Lease, Page, Token } from "./internal/leases/Driver.ts"
 export { elect, Leadership } from "./internal/leases/Elect.ts"
@@ -19,4 +22,4 @@ export { layer as layerDriverMemory, make as makeDriver } from "./internal/lease
 export type { DriverOptions } from "./internal/leases/MemoryDriver.ts"
 export { follow, publish } from "./internal/leases/Publish.ts"
 export type { Published, PublishedChange } from "./internal/leases/Publish.ts"
-export type { Entry } from "./internal/settings/ActorRef.ts"
+export type { Entry, Listing } from "./internal/settings/ActorRef.ts"

@@ -22,6 +22,7 @@ import type { Directory } from "./internal/discovery/Directory.ts"
 import type { Change } from "./internal/discovery/Registrar.ts"
 import {
   type ActorError,
+  type ActorId,
   ActorUnreachable,
   EndpointUnknown,
   type Unreachability
@@ -29,6 +30,7 @@ import {
 import { now } from "./internal/inspect/Inspection.ts"
 import { connect } from "./internal/local/Borrow.ts"
 import { current as currentLocal, type LocalActor } from "./internal/local/LocalActor.ts"
+import { directoryAt, rootAddresses } from "./internal/local/PeerNetwork.ts"
 import { openPlayed, portalOver } from "./internal/local/Role.ts"
 import type { Wanted } from "./internal/local/Shared.ts"
 import type { Portal } from "./internal/portal/Portal.ts"
@@ -41,9 +43,11 @@ import type { Restart } from "./internal/supervision/SupervisorMachine.ts"
 export type { Change } from "./internal/discovery/Registrar.ts"
 export type { Entry } from "./internal/settings/ActorRef.ts"
 
-const withDirectory = <A, R = never>(
+type UseDirectory = <A, R = never>(
   use: (directory: Directory, local: LocalActor) => Effect.Effect<A, ActorError, R>
-): Effect.Effect<A, ActorError, R | ActorRuntime> =>
+) => Effect.Effect<A, ActorError, R | ActorRuntime>
+
+const withDirectory: UseDirectory = (use) =>
   Effect.flatMap(currentLocal, (local) =>
     local.reach === undefined
       ? Effect.fail(
@@ -136,8 +140,10 @@ export const find: {
     exposed: X,
     name: string
   ): Effect.Effect<Option.Option<Portal<X[number]>>, ActorError, ActorRuntime | Scope.Scope>
-} = (expected: Expected, name?: string): Effect.Effect<any, ActorError, any> =>
-  withDirectory((directory, local) =>
+} = (expected: Expected, name?: string): Effect.Effect<any, ActorError, any> => findBy(withDirectory, expected, name)
+
+const findBy = (using: UseDirectory, expected: Expected, name?: string): Effect.Effect<any, ActorError, any> =>
+  using((directory, local) =>
     Effect.gen(function*() {
       const asked = nameOf(expected, name)
       const entries = yield* directory.list(asked, mostTried)
@@ -179,8 +185,15 @@ export const wait: {
   expected: Expected,
   name?: string,
   options: { readonly within?: Duration.Input | undefined } = {}
+): Effect.Effect<any, ActorError, any> => waitBy(withDirectory, expected, name, options)
+
+const waitBy = (
+  using: UseDirectory,
+  expected: Expected,
+  name: string | undefined,
+  options: { readonly within?: Duration.Input | undefined } = {}
 ): Effect.Effect<any, ActorError, any> =>
-  withDirectory((directory, local) => {
+  using((directory, local) => {
     const asked = nameOf(expected, name)
     const found = directory.watch(asked).pipe(
       Stream.mapEffect((change) => {
@@ -319,7 +332,10 @@ const nobody = (
  * @since 0.1.0
  */
 export const query = (name: string): Effect.Effect<Option.Option<Entry>, ActorError, ActorRuntime> =>
-  withDirectory((directory) => Effect.map(directory.list(name, 1), (entries) => Option.fromUndefinedOr(entries[0])))
+  withDirectory((directory) => firstOf(directory, name))
+
+const firstOf = (directory: Directory, name: string) =>
+  Effect.map(directory.list(name, 1), (entries) => Option.fromUndefinedOr(entries[0]))
 
 /**
  * Lists every actor that is ready, the root included, or those of one name. The one that was ready last comes first.
@@ -361,3 +377,71 @@ export const watch = (
   filter: { readonly name?: string | undefined } = {}
 ): Stream.Stream<Change, ActorError, ActorRuntime> =>
   Stream.unwrap(withDirectory((directory) => Effect.succeed(directory.watch(filter.name))))
+
+/**
+ * The registry of another tree: the functions of this module, asked there.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TreeRegistry {
+  /** The root of that tree. */
+  readonly root: ActorId
+  readonly find: typeof find
+  readonly wait: typeof wait
+  readonly query: typeof query
+  readonly list: typeof list
+  readonly watch: typeof watch
+}
+
+/**
+ * The registry of the tree whose root listens at this address, or at one of several. That root needs no relation to this tree
+ * and no engine: it listens at a place that is known (`NodeTransport.layerTls({ host, ports })`), from its start on
+ * (`listen: true`), and both have one secret (`credentials`).
+ *
+ * It fails with `ActorUnreachable` where no member of the trees answers there within `Timeouts.connect`. Actors that are listed
+ * for their tree alone are left out.
+ *
+ * @example
+ * ```ts
+ * const [address] = yield* Registry.addresses
+ * const here = yield* Registry.at(address!)
+ * here.root.name // "root"
+ * const entries = yield* here.list()
+ * entries.length // 1
+ * ```
+ * @category finding actors
+ * @since 0.2.0
+ */
+export const at = (
+  address: string | ReadonlyArray<string>
+): Effect.Effect<TreeRegistry, ActorError, ActorRuntime> =>
+  withDirectory((_, local) =>
+    Effect.map(directoryAt(local, typeof address === "string" ? [address] : address), ({ directory, root }) => {
+      const using: UseDirectory = (use) => Effect.suspend(() => use(directory, local))
+      return {
+        root,
+        find: (expected: any, name?: string): any => findBy(using, expected, name),
+        wait: (expected: any, name?: string, options?: any): any => waitBy(using, expected, name, options),
+        query: (name) => using((directory) => firstOf(directory, name)),
+        list: (filter = {}) => using((directory) => directory.list(filter.name)),
+        watch: (filter = {}) => directory.watch(filter.name)
+      }
+    })
+  )
+
+/**
+ * The addresses of the root of this tree: what `Registry.at` takes in another one. From the first question on the root listens.
+ * It fails with `ActorUnreachable` where it cannot.
+ *
+ * @example
+ * ```ts
+ * const addresses = yield* Registry.addresses
+ * addresses.length // 1
+ * ```
+ * @category finding actors
+ * @since 0.2.0
+ */
+export const addresses: Effect.Effect<ReadonlyArray<string>, ActorError, ActorRuntime> = withDirectory((_, local) =>
+  rootAddresses(local)
+)

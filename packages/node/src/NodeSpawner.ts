@@ -9,6 +9,7 @@ import { type NativeControl, type Output, Spawner } from "@furrow/actor/Spawner"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Os from "node:os"
 import * as Authenticate from "./internal/authenticate.ts"
 import { Autopsy } from "./internal/autopsy.ts"
 import { refusalOf } from "./internal/child.ts"
@@ -90,6 +91,7 @@ const native = (
     return {
       spawner: { ...spawner, spawn: noticing(spawner.spawn, reasonAgainstBundle) },
       pid: process.pid,
+      host: Os.hostname(),
       refusal: refusalOf(isOneFile()),
       authenticator: Authenticate.authenticator,
       guard: groupGuard(guard, living),

@@ -152,6 +152,8 @@ export const judge = <C, S>(
   usable: (connection: C) => boolean
 ): Refusal | undefined => {
   if (phase !== "open") return { reason: "busy", detail: "this actor is ending" }
+  // A probe reads the name of this actor, and then leaves.
+  if (role === "probe") return undefined
   if (role !== "peer") return { reason: "role", detail: "only peers dial: parents and children are connected" }
   if (actor.uuid === self) return { reason: "identity", detail: "this is you" }
   const link = links.get(actor.uuid)

@@ -9,7 +9,14 @@
  * @since 0.1.0
  */
 import { type ActorError, NameTaken } from "@furrow/actor/ActorError"
-import { type Change, type Directory, Discovery, type Entry, makeRegistrar } from "@furrow/actor/Discovery"
+import {
+  type Change,
+  type Directory,
+  Discovery,
+  type Entry,
+  makeRegistrar,
+  type TreeRegistrar
+} from "@furrow/actor/Discovery"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -56,7 +63,7 @@ class Tree {
   /** How many watch its registrar now. */
   watching = 0
   readonly isGone = ({ actor }: Entry) => Effect.sync(() => this.ended.has(actor.uuid))
-  readonly registrar: Directory
+  readonly registrar: TreeRegistrar
   private readonly discovery: Discovery["Service"]
 
   constructor(discovery: Discovery["Service"]) {
@@ -74,7 +81,8 @@ class Tree {
 
   get open() {
     const { isGone, registrar, root } = this
-    return this.discovery.open({ root, registrar, isGone })
+    const addresses = Effect.succeed(["/memory/suite"])
+    return this.discovery.open({ root, registrar, isGone, tree: "suite", host: "here", addresses })
   }
 
   /** A name that no other tree has: an engine may know them, too. */

@@ -82,7 +82,7 @@ describe("A reference", () => {
       for (const from of [a, b]) {
         assert.match(
           yield* from.run(N.meets({ to: elsewhere })),
-          /^ActorUnreachable: far@\d+ cannot be reached: it belongs to another tree$/
+          /^ActorUnreachable: far@\d+ cannot be reached: it belongs to another tree, which has ended/
         )
       }
       assert.match((yield* Effect.flip(Effect.scoped(Actor.portal(elsewhere)))).message, /belongs to another tree/)

@@ -60,6 +60,7 @@ export const meansOf = ({ ca, cert, key }: Files): Means => {
 const connectionOf = (socket: Tls.TLSSocket): Connection => ({
   ...SocketConnection.make(socket),
   silent: true,
+  certified: true,
   binding: new Uint8Array(socket.exportKeyingMaterial(exporter.bytes, exporter.label, Buffer.alloc(0)))
 })
 

@@ -18,7 +18,7 @@ import { endWithScope, portalOf } from "../local/Owner.ts"
 import * as Portal from "../portal/Portal.ts"
 import * as InProcessMain from "../process/InProcessMain.ts"
 import type { AnyService, Implementation, ServedInside } from "../process/ServiceImplementation.ts"
-import type { Role } from "../settings/ActorRef.ts"
+import type { Listing, Role } from "../settings/ActorRef.ts"
 import type { ActorRuntime } from "../settings/ActorRuntime.ts"
 import { define } from "../settings/Definitions.ts"
 import { logError } from "../settings/Log.ts"
@@ -34,6 +34,8 @@ export type StartOptions = SpawnOptions & {
   readonly name?: string | undefined
   /** No other actor of the tree may have its name while it lives: `NameTaken` otherwise. Default: names are shared. */
   readonly unique?: boolean | undefined
+  /** The trees that find it, where trees see each other: its own, those of its host, or everyone. */
+  readonly listed?: Listing | undefined
 }
 
 /** The value that makes a module the actor of a Service; one that `leads` takes its implementation from another module. */
@@ -82,7 +84,7 @@ export const start = (
   restore: StartChild.Restore
 ): Effect.Effect<{ readonly child: ChildActor; readonly channel: PeerChannel }, ActorError> =>
   Effect.withFiber((fiber) => {
-    const { config, isBehind, name = service.key, role, unique, ...spawnOptions } = options
+    const { config, isBehind, listed, name = service.key, role, unique, ...spawnOptions } = options
     const uses: Array<ServiceSpec["uses"][number]> = []
     const relays = new Map<string, Relayed>()
     for (const { key } of service.uses) {
@@ -102,6 +104,7 @@ export const start = (
         name,
         definitions: [],
         options: spawnOptions,
+        listed,
         unique,
         role,
         isBehind,

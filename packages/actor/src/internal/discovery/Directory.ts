@@ -16,12 +16,14 @@ import { type Call, endpoint, streamEndpoint } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { type DialogContext, onOwnAccount } from "../dialog/DialogContext.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
-import { type ActorError, ActorUnreachable, NameTaken } from "../errors/ActorError.ts"
+import { type ActorError, type ActorId, ActorUnreachable, NameTaken } from "../errors/ActorError.ts"
 import { Entry } from "../settings/ActorRef.ts"
+import type { Address } from "../transport/Transport.ts"
 import type { Change } from "./Registrar.ts"
 
+/** A snapshot crosses in pieces: the last one has no `more`. */
 const ChangeSchema = Schema.Union([
-  Schema.TaggedStruct("Snapshot", { entries: Schema.Array(Entry) }),
+  Schema.TaggedStruct("Snapshot", { entries: Schema.Array(Entry), more: Schema.optionalKey(Schema.Boolean) }),
   Schema.TaggedStruct("Up", { entry: Entry }),
   Schema.TaggedStruct("Down", { entry: Entry, why: Schema.Literals(["ended", "stale", "replaced"]) })
 ])
@@ -43,10 +45,11 @@ export const contract = {
   gone: endpoint("furrow/registry/gone", { payload: { uuid: Schema.String } }),
   stale: endpoint("furrow/registry/stale", { payload: { uuid: Schema.String }, error }),
   list: endpoint("furrow/registry/list", {
-    payload: { ...filter, most: Schema.optionalKey(Schema.Int) },
+    payload: { name: Schema.String, most: Schema.Int },
     success: Schema.Array(Entry),
     error
   }),
+  pages: streamEndpoint("furrow/registry/pages", { payload: filter, success: Schema.Array(Entry), error }),
   watch: streamEndpoint("furrow/registry/watch", { payload: filter, success: ChangeSchema, error })
 }
 
@@ -71,23 +74,83 @@ export interface Directory {
   /** The one that was ready last comes first. Its caller looks at the first `most` alone: more may be listed. */
   readonly list: (name: string | undefined, most?: number) => Effect.Effect<ReadonlyArray<Entry>, ActorError>
   readonly watch: (name: string | undefined) => Stream.Stream<Change, ActorError>
+  /** The root of another tree, and where it listens. Absent, or `undefined`, where it is not known. */
+  readonly root?: ((uuid: string) => Effect.Effect<RootAddress | undefined>) | undefined
 }
+
+/**
+ * The root of a tree, and the addresses where it listens.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface RootAddress {
+  readonly actor: ActorId
+  readonly addresses: ReadonlyArray<Address>
+}
+
+/** The most entries in one piece: more would hold the event loop while they are read. */
+const pieceEntries = 256
+
+/** Cut so that other work has its turn between two pieces. */
+export const inPieces = (entries: ReadonlyArray<Entry>): Stream.Stream<ReadonlyArray<Entry>> =>
+  entries.length <= pieceEntries ? Stream.succeed(entries) : Stream.unfold(0, (from) =>
+    Effect.as(
+      Effect.yieldNow,
+      from >= entries.length ? undefined : [entries.slice(from, from + pieceEntries), from + pieceEntries] as const
+    ))
+
+type Piece = typeof ChangeSchema.Type
+
+/** The changes as they cross. */
+export const pieces = <E>(changes: Stream.Stream<Change, E>): Stream.Stream<Piece, E> =>
+  Stream.flatMap(
+    changes,
+    (change) =>
+      change._tag !== "Snapshot" || change.entries.length <= pieceEntries ? Stream.succeed(change) : Stream.concat(
+        Stream.map(inPieces(change.entries), (entries) => ({ _tag: "Snapshot", entries, more: true }) as const),
+        Stream.succeed({ _tag: "Snapshot", entries: [] } as const)
+      )
+  )
+
+/** And as they were. */
+const whole = <E>(changes: Stream.Stream<Piece, E>): Stream.Stream<Change, E> =>
+  Stream.suspend(() => {
+    let before: Array<Entry> = []
+    return Stream.flatMap(changes, (change): Stream.Stream<Change> => {
+      if (change._tag !== "Snapshot") return Stream.succeed(change)
+      for (const entry of change.entries) before.push(entry)
+      if (change.more === true) return Stream.empty
+      const entries = before
+      before = []
+      return Stream.succeed({ _tag: "Snapshot", entries })
+    })
+  })
 
 /** The registrar at the other end of a connection, which is made when it is first needed. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Directory => {
   const ask = (call: Call<AnyEndpoint>): Effect.Effect<any, any> =>
     onOwnAccount(Effect.flatMap(connect, (channel) => Caller.run(channel, env, call)))
+  const read = <A>(call: Call<AnyEndpoint>): Stream.Stream<A, ActorError> =>
+    Stream.transformPull(
+      Stream.unwrap(Effect.map(connect, (channel) => Caller.stream(channel, env, call as never))) as Stream.Stream<
+        A,
+        ActorError
+      >,
+      (pull) => Effect.succeed(onOwnAccount(pull))
+    )
   return {
     claim: (entry) => ask(contract.claim({ entry })),
     ready: (uuid, pid, replaces) => ask(contract.ready({ uuid, pid, ...(replaces === undefined ? {} : { replaces }) })),
     gone: (uuid) => Effect.ignore(ask(contract.gone({ uuid }))),
     stale: (uuid) => ask(contract.stale({ uuid })),
-    list: (name, most) => ask(contract.list({ name: name ?? null, ...(most === undefined ? {} : { most }) })),
-    watch: (name) => {
-      const changes = Stream.unwrap(
-        Effect.map(connect, (channel) => Caller.stream(channel, env, contract.watch({ name: name ?? null })))
-      ) as Stream.Stream<Change, ActorError>
-      return Stream.transformPull(changes, (pull) => Effect.succeed(onOwnAccount(pull)))
-    }
+    list: (name, most) =>
+      name !== undefined && most !== undefined
+        ? ask(contract.list({ name, most }))
+        : Effect.map(
+          Stream.runCollect(read<ReadonlyArray<Entry>>(contract.pages({ name: name ?? null }))),
+          (pages) => pages.flat()
+        ),
+    watch: (name) => whole(read<Piece>(contract.watch({ name: name ?? null })))
   }
 }

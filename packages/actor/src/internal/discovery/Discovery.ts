@@ -11,8 +11,9 @@ import type * as Scope from "effect/Scope"
 import type { RuntimeLayerError } from "../errors/RuntimeLayerError.ts"
 import { makeEvents } from "../inspect/ActorEvent.ts"
 import type { Entry } from "../settings/ActorRef.ts"
+import type { Address, TransportError } from "../transport/Transport.ts"
 import type { Directory } from "./Directory.ts"
-import { RegistrarService } from "./RegistrarService.ts"
+import { RegistrarService, type TreeRegistrar } from "./RegistrarService.ts"
 
 /**
  * The tree that a Discovery is opened for: neither the root nor its connections exist before.
@@ -25,11 +26,16 @@ export interface DiscoveryTree {
   readonly root: Entry
   /**
    * The tree's own registrar. It stays authoritative for the tree, so a Discovery asks it, follows it or wraps it: a name that
-   * is not claimed there is unknown to parents and children.
+   * is not claimed there is unknown to parents and children. Actors of other trees are listed there as well.
    */
-  readonly registrar: Directory
+  readonly registrar: TreeRegistrar
   /** True when an actor of this tree has ended, asked of its own ancestors. Bounded by `Timeouts.connect`. */
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
+  /** The name of the tree, and of the host that its root is on. */
+  readonly tree: string
+  readonly host: string
+  /** The addresses of the root. From the first question on it listens. */
+  readonly addresses: Effect.Effect<ReadonlyArray<Address>, TransportError>
 }
 
 /**
@@ -84,5 +90,5 @@ export const layerTree: Layer.Layer<Discovery> = Layer.succeed(Discovery, {
  * @category constructors
  * @since 0.1.0
  */
-export const makeRegistrar = ({ isGone, root }: Omit<DiscoveryTree, "registrar">): Directory =>
+export const makeRegistrar = ({ isGone, root }: Pick<DiscoveryTree, "isGone" | "root">): TreeRegistrar =>
   new RegistrarService({ root, isGone, events: makeEvents() }).directory

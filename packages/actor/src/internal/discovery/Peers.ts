@@ -232,6 +232,7 @@ export class Peers {
     if (!this.state.strangers.has(connection)) return
     this.bounds.set(connection, this.after(this.timeouts.handshake, { _tag: "StrangerLate", stranger: connection }))
     const { context, events, network, self } = this.options
+    let isProbe = false
     const channel: PeerChannel = new PeerChannel({
       connection,
       role: "peer",
@@ -239,13 +240,20 @@ export class Peers {
       handshake: {
         side: "acceptor",
         welcome: welcome(self),
-        judge: (hello) => Rendezvous.judge(this.state, hello, ({ isOpen }) => isOpen),
+        judge: (hello) => {
+          isProbe = hello.role === "probe"
+          return Rendezvous.judge(this.state, hello, ({ isOpen }) => isOpen)
+        },
         auth: authOf(network, connection)
       },
       events,
       greetingLimit: maxStrangerGreetingBytes
     })
     channel.onHandshake((result) => {
+      if (result._tag === "Open" && isProbe) {
+        channel.whenClosed(() => this.input({ _tag: "StrangerEnded", stranger: connection, reason: "" }))
+        return this.input({ _tag: "StrangerRefused", stranger: connection, reason: undefined })
+      }
       if (result._tag === "Open") {
         this.forgetStranger(connection)
         const peer = result.peer.actor.uuid
@@ -435,8 +443,9 @@ const quietly = (f: () => void): void => {
 const ending = "this actor is ending"
 
 /** A proof is of the channel that it is made on, where that has something of its own. */
-const authOf = ({ authenticator }: Network, { binding }: Connection): Authenticator | undefined => {
-  const auth = authenticator?.()
+export const authOf = ({ authenticator }: Network, connection: Connection): Authenticator | undefined => {
+  const { binding } = connection
+  const auth = authenticator?.(connection)
   return auth === undefined || binding === undefined ? auth : { ...auth, binding }
 }
 
@@ -462,5 +471,5 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
 const hungUp = (error: ActorError): string =>
   error instanceof ActorLost ? "its connection ended before it had answered: it may be ending" : error.message
 
-const refusalOf = (result: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
+export const refusalOf = (result: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
   result._tag === "Refused" ? result.refusal.detail : result.error.message

@@ -10,6 +10,9 @@
  * Players of one role hold a unique name together, and one of them is shown. A transfer shows another one in the same
  * step, so the name is never free in between, and the one before it has its place until it is gone.
  *
+ * Actors of other trees are listed behind those of this one, as their trees say (`Found`, `Lost`). They hold no name here:
+ * a claim does not ask for them.
+ *
  * Indexes take the place of scans and sorts: namesakes stand in the order of becoming ready, children below their parents.
  *
  * @since 0.1.0
@@ -32,9 +35,15 @@ export type Change =
   | { readonly _tag: "Up"; readonly entry: Entry }
   | { readonly _tag: "Down"; readonly entry: Entry; readonly why: "ended" | "stale" | "replaced" }
 
+/** The distance of an actor: in this tree, in another one of this host, or on another host. The nearest is listed first. */
+export type Tier = 0 | 1 | 2
+
 interface Held {
   readonly entry: Entry
   readonly phase: "starting" | "ready" | "replaced"
+  readonly tier: Tier
+  /** The engines that say so, for an actor of another tree. */
+  readonly sources: number
   /** Of two of one name the one that was ready later is found first. */
   readonly order: number
 }
@@ -46,14 +55,22 @@ interface Link {
   readonly next: Link | undefined
 }
 
-/** All that hold one name. */
-interface Named {
+/** The actors that are listed, of one name or of all. */
+interface Listed {
+  /** One chain for each tier. */
+  readonly chains: readonly [Link | undefined, Link | undefined, Link | undefined]
+  /** The number of links in the chains, skipped ones included. */
+  readonly links: number
+  /** The number of actors that are held. */
+  readonly held: number
+}
+
+/** All of one name. */
+interface Named extends Listed {
+  /** The ones of this tree, which hold it. */
   readonly uuids: HashSet.HashSet<string>
   /** The ones that want it alone. */
   readonly unique: number
-  readonly ready: Link | undefined
-  /** The number of links in the chain, skipped ones included. */
-  readonly links: number
 }
 
 export interface State {
@@ -61,6 +78,7 @@ export interface State {
   readonly names: HashMap.HashMap<string, Named>
   /** The children of each parent that has any. */
   readonly children: HashMap.HashMap<string, HashSet.HashSet<string>>
+  readonly all: Listed
   readonly order: number
 }
 
@@ -71,6 +89,10 @@ export type Input =
   /** The actor is ready, and takes over the role of another one, which may be gone already. */
   | { readonly _tag: "Transfer"; readonly uuid: string; readonly pid: number; readonly from: string }
   | { readonly _tag: "Gone"; readonly uuid: string; readonly why: "ended" | "stale" }
+  /** An engine says that actors of other trees are listed there. */
+  | { readonly _tag: "Found"; readonly entries: ReadonlyArray<Entry>; readonly tier: 1 | 2 }
+  /** An engine says so no more. */
+  | { readonly _tag: "Lost"; readonly uuids: ReadonlyArray<string>; readonly why: "ended" | "stale" }
 
 export type Outcome =
   | { readonly _tag: "Changed"; readonly changes: ReadonlyArray<Change> }
@@ -82,10 +104,11 @@ export const initial: State = {
   held: HashMap.empty(),
   names: HashMap.empty(),
   children: HashMap.empty(),
+  all: { chains: [undefined, undefined, undefined], links: 0, held: 0 },
   order: 0
 }
 
-const nobody: Named = { uuids: HashSet.empty(), unique: 0, ready: undefined, links: 0 }
+const nobody: Named = { ...initial.all, uuids: HashSet.empty(), unique: 0 }
 
 const named = (state: State, name: string): Named => Option.getOrElse(HashMap.get(state.names, name), () => nobody)
 
@@ -128,9 +151,11 @@ const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   const parent = entry.path.at(-2)
   return [{
     ...state,
-    held: HashMap.set(state.held, uuid, { entry, phase: "starting", order: state.order }),
+    held: HashMap.set(state.held, uuid, { entry, phase: "starting", tier: 0, sources: 0, order: state.order }),
+    all: { ...state.all, held: state.all.held + 1 },
     names: HashMap.set(state.names, name, {
       ...namesakes,
+      held: namesakes.held + 1,
       uuids: HashSet.add(namesakes.uuids, uuid),
       unique: namesakes.unique + Number(entry.unique)
     }),
@@ -140,29 +165,53 @@ const claim = (state: State, entry: Entry): readonly [State, Outcome] => {
   }, nothing]
 }
 
-/** Drops the links that are passed over, once they are more than half: a look passes few, and removing stays cheap. */
-const swept = (state: State, namesakes: Named): Named => {
-  if (namesakes.links <= 2 * HashSet.size(namesakes.uuids)) return namesakes
-  const kept = Array.from(listed(state, namesakes.ready), ({ order, entry }) => ({ uuid: entry.actor.uuid, order }))
-  const ready = kept.reduceRight<Link | undefined>((next, link) => ({ ...link, next }), undefined)
-  return { ...namesakes, ready, links: kept.length }
+/** Lists an actor in front of those of its tier. */
+const inFront = <L extends Listed>(
+  listed: L,
+  { order, tier, uuid }: Pick<Held, "order" | "tier"> & { uuid: string }
+) => {
+  const chains: [Link | undefined, Link | undefined, Link | undefined] = [...listed.chains]
+  chains[tier] = { uuid, order, next: chains[tier] }
+  return { ...listed, chains, links: listed.links + 1 }
 }
 
-const remove = (state: State, { entry }: Held): State => {
+/** One actor less. Links that are passed over go once they are more than half: a look passes few, and removing stays cheap. */
+const fewer = <L extends Listed>(state: State, before: L): L => {
+  const listed = { ...before, held: before.held - 1 }
+  if (listed.links <= 2 * listed.held) return listed
+  let links = 0
+  const chains = listed.chains.map((chain) =>
+    Array.from(linked(state, chain)).reduceRight<Link | undefined>((next, { entry, order }) => {
+      links++
+      return { uuid: entry.actor.uuid, order, next }
+    }, undefined)
+  ) as unknown as Listed["chains"]
+  return { ...listed, chains, links }
+}
+
+const remove = (state: State, { entry, tier }: Held): State => {
   const { name, uuid } = entry.actor
   const held = HashMap.remove(state.held, uuid)
+  const without = { ...state, held }
   const namesakes = named(state, name)
-  const uuids = HashSet.remove(namesakes.uuids, uuid)
-  const rest = { ...namesakes, uuids, unique: namesakes.unique - Number(entry.unique) }
+  const rest = tier > 0 ? namesakes : {
+    ...namesakes,
+    uuids: HashSet.remove(namesakes.uuids, uuid),
+    unique: namesakes.unique - Number(entry.unique)
+  }
+  const left = {
+    ...without,
+    all: fewer(without, state.all),
+    names: namesakes.held === 1
+      ? HashMap.remove(state.names, name)
+      : HashMap.set(state.names, name, fewer(without, rest))
+  }
+  if (tier > 0) return left
   const parent = entry.path.at(-2)
   const siblings = parent === undefined ? HashSet.empty<string>() : HashSet.remove(childrenOf(state, parent), uuid)
   const children = HashMap.remove(state.children, uuid)
   return {
-    ...state,
-    held,
-    names: HashSet.isEmpty(uuids)
-      ? HashMap.remove(state.names, name)
-      : HashMap.set(state.names, name, swept({ ...state, held }, rest)),
+    ...left,
     children: parent === undefined
       ? children
       : HashSet.isEmpty(siblings)
@@ -181,7 +230,10 @@ const family = (state: State, uuid: string): Array<Held> => {
 }
 
 const gone = (state: State, uuid: string, why: "ended" | "stale"): readonly [State, Outcome] => {
-  if (heldOf(state, uuid) === undefined) return [state, nothing]
+  const held = heldOf(state, uuid)
+  if (held === undefined) return [state, nothing]
+  // No parent here speaks of an actor of another tree.
+  if (held.tier > 0) return why === "ended" ? [state, nothing] : lost(state, [uuid], why, Infinity)
   const ending = family(state, uuid)
   // The deepest first: no actor is listed whose parent is not.
   ending.sort((a, b) => b.entry.path.length - a.entry.path.length || b.order - a.order)
@@ -196,14 +248,62 @@ const ready = (state: State, uuid: string, pid: number): readonly [State, Readon
   if (held === undefined || held.phase !== "starting") return [state, []]
   const order = state.order + 1
   const entry = { ...held.entry, actor: { ...held.entry.actor, pid } }
-  const namesakes = named(state, entry.actor.name)
-  const first = { uuid, order, next: namesakes.ready }
+  const { name } = entry.actor
+  const first = { uuid, order, tier: 0 } as const
   return [{
     ...state,
     order,
-    held: HashMap.set(state.held, uuid, { entry, phase: "ready", order }),
-    names: HashMap.set(state.names, entry.actor.name, { ...namesakes, ready: first, links: namesakes.links + 1 })
+    held: HashMap.set(state.held, uuid, { ...held, entry, phase: "ready", order }),
+    all: inFront(state.all, first),
+    names: HashMap.set(state.names, name, inFront(named(state, name), first))
   }, [{ _tag: "Up", entry }]]
+}
+
+const found = (before: State, entries: ReadonlyArray<Entry>, tier: 1 | 2): readonly [State, Outcome] => {
+  const changes: Array<Change> = []
+  let state = before
+  for (const entry of entries) {
+    const { name, uuid } = entry.actor
+    const known = heldOf(state, uuid)
+    if (known !== undefined) {
+      if (known.tier === 0) continue
+      state = { ...state, held: HashMap.set(state.held, uuid, { ...known, sources: known.sources + 1 }) }
+      continue
+    }
+    const order = state.order + 1
+    const namesakes = named(state, name)
+    state = {
+      ...state,
+      order,
+      held: HashMap.set(state.held, uuid, { entry, phase: "ready", tier, sources: 1, order }),
+      all: inFront({ ...state.all, held: state.all.held + 1 }, { uuid, order, tier }),
+      names: HashMap.set(state.names, name, inFront({ ...namesakes, held: namesakes.held + 1 }, { uuid, order, tier }))
+    }
+    changes.push({ _tag: "Up", entry })
+  }
+  return [state, { _tag: "Changed", changes }]
+}
+
+/** Takes actors of other trees from the list, when no source is left that lists them. */
+const lost = (
+  before: State,
+  uuids: ReadonlyArray<string>,
+  why: "ended" | "stale",
+  sources = 1
+): readonly [State, Outcome] => {
+  const changes: Array<Change> = []
+  let state = before
+  for (const uuid of uuids) {
+    const held = heldOf(state, uuid)
+    if (held === undefined || held.tier === 0) continue
+    const left = held.sources - sources
+    if (left > 0) state = { ...state, held: HashMap.set(state.held, uuid, { ...held, sources: left }) }
+    else {
+      state = remove(state, held)
+      changes.push({ _tag: "Down", entry: held.entry, why })
+    }
+  }
+  return [state, { _tag: "Changed", changes }]
 }
 
 const transfer = (state: State, uuid: string, pid: number, from: string): readonly [State, ReadonlyArray<Change>] => {
@@ -233,25 +333,31 @@ export const step = (state: State, input: Input): readonly [State, Outcome] => {
     }
     case "Gone":
       return gone(state, input.uuid, input.why)
+    case "Found":
+      return found(state, input.entries, input.tier)
+    case "Lost":
+      return lost(state, input.uuids, input.why)
   }
 }
 
 /** The actors of these links that are listed. */
-function* listed(state: State, links: Link | undefined): Generator<Held> {
+function* linked(state: State, links: Link | undefined): Generator<Held> {
   for (let link = links; link !== undefined; link = link.next) {
     const held = heldOf(state, link.uuid)
     if (held?.phase === "ready" && held.order === link.order) yield held
   }
 }
 
-/** The ready actors, of one name or of all, the one that came last first; no more than `most`. */
-export const entries = (state: State, name?: string, most = Infinity): ReadonlyArray<Entry> => {
-  if (name === undefined) {
-    return Array.from(HashMap.values(state.held)).filter(({ phase }) => phase === "ready")
-      .sort((a, b) => b.order - a.order).slice(0, most).map(({ entry }) => entry)
-  }
+/** The ready actors, of one name or of all: those of this tree first, and of each tier the one that came last. */
+function* walk(state: State, name: string | undefined, tiers: number | undefined): Generator<Entry> {
+  const { chains } = name === undefined ? state.all : named(state, name)
+  for (const chain of chains.slice(0, tiers)) for (const { entry } of linked(state, chain)) yield entry
+}
+
+/** The first `most` of them; those of this tree alone where only its `own` are asked for. */
+export const entries = (state: State, name?: string, most = Infinity, own = false): ReadonlyArray<Entry> => {
   const found: Array<Entry> = []
-  for (const { entry } of listed(state, named(state, name).ready)) {
+  for (const entry of walk(state, name, own ? 1 : undefined)) {
     if (found.length >= most) break
     found.push(entry)
   }
@@ -264,5 +370,8 @@ export const entryOf = (state: State, uuid: string): Entry | undefined => {
   return held?.phase === "ready" ? held.entry : undefined
 }
 
-/** The actor's path in the tree, if it is there. */
-export const pathOf = (state: State, uuid: string): ReadonlyArray<string> | undefined => heldOf(state, uuid)?.entry.path
+/** The actor's path in this tree, if it is there. */
+export const pathOf = (state: State, uuid: string): ReadonlyArray<string> | undefined => {
+  const held = heldOf(state, uuid)
+  return held?.tier === 0 ? held.entry.path : undefined
+}

@@ -14,7 +14,7 @@ import type { Handler } from "../dialog/Dispatcher.ts"
 import { type ActorError, type ActorId, NameTaken } from "../errors/ActorError.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
 import type { Entry } from "../settings/ActorRef.ts"
-import { contract, type Directory } from "./Directory.ts"
+import { contract, type Directory, inPieces, pieces } from "./Directory.ts"
 import * as Registrar from "./Registrar.ts"
 
 /** The most changes that wait for a watcher. */
@@ -22,33 +22,45 @@ const maxPendingChanges = 1024
 
 class Watcher {
   private readonly name: string | undefined
+  /** The root of the only tree that it hears of. */
+  private readonly root: string | undefined
   private readonly snapshot: () => Registrar.Change
-  private pending: Array<Registrar.Change>
+  /** Nothing where it is told all that is there. */
+  private pending: Array<Registrar.Change> | undefined
   private waiting: (() => void) | undefined
 
-  constructor(name: string | undefined, snapshot: () => Registrar.Change) {
+  constructor(name: string | undefined, root: string | undefined, snapshot: () => Registrar.Change) {
     this.name = name
+    this.root = root
     this.snapshot = snapshot
-    this.pending = [snapshot()]
+  }
+
+  /** Something was missed: all that is there is told again. */
+  startOver(): void {
+    this.pending = undefined
+    this.waiting?.()
   }
 
   hear(changes: ReadonlyArray<Registrar.Change>): void {
+    const { pending } = this
+    if (pending === undefined) return
     for (const change of changes) {
       if (change._tag === "Snapshot" || this.name !== undefined && change.entry.actor.name !== this.name) continue
-      this.pending.push(change)
+      if (this.root !== undefined && change.entry.path[0] !== this.root) continue
+      pending.push(change)
     }
-    if (this.pending.length > maxPendingChanges) this.pending = [this.snapshot()]
-    if (this.pending.length > 0) this.waiting?.()
+    if (pending.length > maxPendingChanges) this.pending = undefined
+    if (pending.length > 0) this.waiting?.()
   }
 
   readonly next: Effect.Effect<ReadonlyArray<Registrar.Change>> = Effect.callback((resume) => {
     const take = () => {
       this.waiting = undefined
-      const { pending } = this
+      const pending = this.pending ?? [this.snapshot()]
       this.pending = []
       resume(Effect.succeed(pending))
     }
-    if (this.pending.length > 0) return take()
+    if (this.pending === undefined || this.pending.length > 0) return take()
     this.waiting = take
     return Effect.sync(() => {
       this.waiting = undefined
@@ -64,18 +76,42 @@ export interface RegistrarOptions {
   readonly isGone: (entry: Entry) => Effect.Effect<boolean>
 }
 
+/**
+ * The registrar of a tree, in the hands of a Discovery. Besides the names of the tree it lists actors of other trees, as the
+ * Discovery says. They hold no name here.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface TreeRegistrar extends Directory {
+  /** The actors of this tree alone: a snapshot, then each change. */
+  readonly own: Stream.Stream<Registrar.Change>
+  /** Lists actors of other trees: `tier` is 1 on this host, 2 elsewhere. An actor that two engines list goes with the second. */
+  readonly found: (entries: ReadonlyArray<Entry>, tier: 1 | 2) => void
+  /** Lists them no more. */
+  readonly lost: (uuids: ReadonlyArray<string>, why: "ended" | "stale") => void
+  /** Tells every watcher all that is there again: changes of other trees may have been missed. */
+  readonly gap: () => void
+}
+
 export class RegistrarService implements Directory {
   private state: Registrar.State = Registrar.initial
   private readonly watchers = new Set<Watcher>()
   private readonly options: RegistrarOptions
   /** The directory as plain functions: a Discovery may copy them and replace some. */
-  readonly directory: Directory = {
+  readonly directory: TreeRegistrar = {
     claim: (entry) => this.claim(entry),
     ready: (uuid, pid, replaces) => this.ready(uuid, pid, replaces),
     gone: (uuid) => this.gone(uuid),
     stale: (uuid) => this.stale(uuid),
     list: (name, most) => this.list(name, most),
-    watch: (name) => this.watch(name)
+    watch: (name) => this.watch(name),
+    own: Stream.suspend(() => this.watching(undefined, true)),
+    found: (entries, tier) => void this.input({ _tag: "Found", entries, tier }),
+    lost: (uuids, why) => void this.input({ _tag: "Lost", uuids, why }),
+    gap: () => {
+      for (const watcher of Array.from(this.watchers)) watcher.startOver()
+    }
   }
 
   constructor(options: RegistrarOptions) {
@@ -133,12 +169,17 @@ export class RegistrarService implements Directory {
   }
 
   watch(name: string | undefined): Stream.Stream<Registrar.Change> {
+    return this.watching(name, false)
+  }
+
+  private watching(name: string | undefined, own: boolean): Stream.Stream<Registrar.Change> {
+    const root = own ? this.options.root.actor.uuid : undefined
     return Stream.unwrap(Effect.map(
       Effect.acquireRelease(
         Effect.sync(() => {
-          const watcher = new Watcher(name, () => ({
+          const watcher = new Watcher(name, root, () => ({
             _tag: "Snapshot",
-            entries: Registrar.entries(this.state, name)
+            entries: Registrar.entries(this.state, name, undefined, own)
           }))
           this.watchers.add(watcher)
           return watcher
@@ -196,10 +237,14 @@ export const serveDirectory = (
     }),
     handler(contract.gone.endpoint, ({ uuid }) => ofIts(uuid, directory.gone(uuid))),
     handler(contract.stale.endpoint, ({ uuid }) => answered(directory.stale(uuid))),
-    handler(contract.list.endpoint, ({ most, name }) => answered(directory.list(orNull(name), most))),
+    handler(contract.list.endpoint, ({ most, name }) => answered(directory.list(name, most))),
+    handler(
+      contract.pages.endpoint,
+      ({ name }) => Stream.unwrap(Effect.map(answered(directory.list(orNull(name))), inPieces))
+    ),
     handler(
       contract.watch.endpoint,
-      ({ name }) => Stream.catchIf(directory.watch(orNull(name)), (error) => !crosses(error), Stream.die)
+      ({ name }) => Stream.catchIf(pieces(directory.watch(orNull(name))), (error) => !crosses(error), Stream.die)
     )
   ])
 }

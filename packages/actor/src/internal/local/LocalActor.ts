@@ -11,8 +11,8 @@ import * as Semaphore from "effect/Semaphore"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import type { DialogContext } from "../dialog/DialogContext.ts"
 import { type BoundHandlers, Dispatcher, type Handler } from "../dialog/Dispatcher.ts"
-import type { Directory } from "../discovery/Directory.ts"
-import type { Peers } from "../discovery/Peers.ts"
+import type { Directory, RootAddress } from "../discovery/Directory.ts"
+import type { NotThere, Peers } from "../discovery/Peers.ts"
 import type { ActorError, ActorId } from "../errors/ActorError.ts"
 import type { ActorExit } from "../errors/ActorExit.ts"
 import type { Events } from "../inspect/ActorEvent.ts"
@@ -88,6 +88,10 @@ const endless: Life = { ending: () => undefined, isLeaving: () => false }
 export interface PeerNetwork {
   readonly platform: PlatformSpec
   readonly peers: Peers
+  /** The roots of other trees whose addresses the program has said here, by their uuids. */
+  readonly roots: Map<string, RootAddress>
+  /** The actor that listens at the first of these addresses that answers. */
+  readonly identify: (addresses: ReadonlyArray<string>) => Effect.Effect<ActorId, NotThere>
   readonly directory: Directory
   /** The keeper of the actors that many share. */
   readonly shared: Shared

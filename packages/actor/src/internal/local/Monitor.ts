@@ -29,6 +29,7 @@ import type { ActorExit } from "../errors/ActorExit.ts"
 import { withoutStack } from "../errors/stack.ts"
 import { type ActorRefData, isBelow } from "../settings/ActorRef.ts"
 import type { ChildEntry, LocalActor } from "./LocalActor.ts"
+import * as OtherTrees from "./OtherTrees.ts"
 
 const cleanup = Schema.Array(Boxed)
 
@@ -61,9 +62,11 @@ const told = (local: LocalActor, target: Target): Effect.Effect<Told, NotKnown |
     const { parent, path: own } = local
     const { path } = target
     if (!isBelow(path, own)) {
-      return parent === undefined
-        ? Effect.fail(new NotKnown({ gone: true, reason: "it belongs to another tree" }))
-        : ask(local, parent, target)
+      if (OtherTrees.isForParent(local, path)) return ask(local, parent!, target)
+      return Effect.matchEffect(OtherTrees.connect(local, path), {
+        onFailure: ({ gone, reason }) => Effect.fail(new NotKnown({ gone, reason })),
+        onSuccess: (channel) => ask(local, channel, target)
+      })
     }
     const next = path[own.length]!
     const isOurs = path.length === own.length + 1
@@ -138,6 +141,9 @@ export const monitorHandlers = (local: LocalActor, context: Context.Context<neve
         (error) => error._tag === "NotKnown" ? error : new NotKnown({ gone: false, reason: error.message })
       )
   }]])
+
+/** The answer to a peer that asks for an actor of another tree than ours. */
+export const foreignEnd = () => new NotKnown({ gone: false, reason: "this root answers for its own tree alone" })
 
 /**
  * Waits until the actor of a reference is reaped, and says how it ended; an actor above us outlives us. `heard` is what

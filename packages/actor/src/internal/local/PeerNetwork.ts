@@ -12,6 +12,7 @@ import type { CancelActor } from "@furrow/protocol/Message"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import type { PeerChannel } from "../channel/PeerChannel.ts"
 import { endpoint } from "../contract/Call.ts"
 import { onOwnAccount } from "../dialog/DialogContext.ts"
@@ -20,7 +21,9 @@ import * as Caller from "../dialog/OutgoingDialog.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import * as Remote from "../discovery/Directory.ts"
 import { type NotThere, Peers } from "../discovery/Peers.ts"
-import { type ActorError, ActorUnreachable, formatActor, Unreachability } from "../errors/ActorError.ts"
+import { identify } from "../discovery/Probe.ts"
+import type { Change } from "../discovery/Registrar.ts"
+import { type ActorError, type ActorId, ActorUnreachable, formatActor, Unreachability } from "../errors/ActorError.ts"
 import type { ActorRefData, Entry } from "../settings/ActorRef.ts"
 import { isBelow } from "../settings/ActorRef.ts"
 import { Timeouts } from "../settings/Timeouts.ts"
@@ -28,9 +31,10 @@ import { concealed, type PlatformSpec } from "../spawn/SpawnSpec.ts"
 import type { Network } from "../transport/Network.ts"
 import type { Address } from "../transport/Transport.ts"
 import type { LocalActor } from "./LocalActor.ts"
-import { monitorHandlers } from "./Monitor.ts"
+import { foreignEnd, monitorHandlers } from "./Monitor.ts"
+import * as OtherTrees from "./OtherTrees.ts"
 import * as ResidentMemory from "./ResidentMemory.ts"
-import { roleHandlers } from "./Role.ts"
+import { foreignRole, roleHandlers } from "./Role.ts"
 import type { Shared } from "./Shared.ts"
 import * as Keeper from "./Shared.ts"
 
@@ -53,9 +57,10 @@ const addressesOf = (local: LocalActor, path: ReadonlyArray<string>): Effect.Eff
     const { parent, path: own, reach } = local
     if (reach === undefined) return Effect.fail({ gone: false, reason: "handlers that run here reach no peer" })
     if (!isBelow(path, own)) {
-      return parent === undefined
-        ? Effect.fail({ gone: true, reason: "it belongs to another tree" })
-        : ask(local, parent, path, false)
+      if (OtherTrees.isForParent(local, path)) return ask(local, parent!, path, false)
+      return path.length === 1
+        ? Effect.map(OtherTrees.rootOf(local, path), ({ addresses }) => addresses)
+        : Effect.flatMap(OtherTrees.connect(local, path), (channel) => ask(local, channel, path, false))
     }
     if (path.length === own.length) return reach.peers.addresses
     const child = local.child(path[own.length])
@@ -119,7 +124,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
     locate: ({ path }) => addressesOf(local, path),
     relative: (uuid) => relative(local, uuid),
     serve: (channel) => {
-      const { dispatcher, release } = local.serve(channel, registrar?.handlers ?? new Map())
+      const { dispatcher, release } = local.serve(channel, toPeers)
       return {
         start: (message) => dispatcher.start(message),
         closed: () => void Effect.runForkWith(context)(Effect.map(dispatcher.awaitIdle, release))
@@ -137,25 +142,54 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
           new NotLocated({ gone, reason, ended: ended ?? false, why: gone ? "gone" : why ?? "transport" })
       )
   }]])
+  const monitors = monitorHandlers(local, context)
+  const roles = roleHandlers(local, context)
+  // A root is where other trees ask for actors of this one. It passes no question on: they know its own trees themselves.
+  const toPeers: BoundHandlers = registrar === undefined ? new Map() : new Map([
+    ...registrar.handlers,
+    ...ofThisTree(local, located, ({ path }) => path, foreignAddress),
+    ...ofThisTree(local, monitors, ({ path }) => path, foreignEnd),
+    ...ofThisTree(local, roles, ({ parent }) => parent, foreignRole)
+  ])
   local.reach = {
     platform: concealed(platform),
     peers,
+    roots: new Map(),
+    identify: (addresses) => identify({ self: local.info.id, network, events: local.events, context }, addresses),
     directory: registrar === undefined
       ? bounded(Remote.remote(toRoot(local, peers), local.env), context, "the root")
       : bounded(registrar.directory, context, "its Discovery"),
     shared: registrar?.shared ?? Keeper.remote(toRoot(local, peers), local.env),
     toRelatives: new Map([
       ...located,
-      ...monitorHandlers(local, context),
+      ...monitors,
       ResidentMemory.handlerIn(context),
-      ...roleHandlers(local, context),
+      ...roles,
       ...registrar?.handlers ?? []
     ]),
-    toPeers: registrar?.handlers ?? new Map(),
+    toPeers,
     forget: (actor) => network.forget(actor)
   }
   return peers
 }
+
+/** Handlers that answer for actors of this tree alone. */
+const ofThisTree = (
+  local: LocalActor,
+  handlers: BoundHandlers,
+  pathOf: (payload: any) => ReadonlyArray<string>,
+  foreign: () => unknown
+): BoundHandlers =>
+  new Map(
+    Array.from(handlers, ([name, handler]) => [name, {
+      ...handler,
+      handler: (payload: unknown) =>
+        isBelow(pathOf(payload), local.path) ? handler.handler(payload as never) : Effect.fail(foreign())
+    }])
+  )
+
+const foreignAddress = () =>
+  new NotLocated({ gone: false, reason: "this root answers for its own tree alone", ended: false, why: "none" })
 
 const relative = (local: LocalActor, uuid: string): PeerChannel | undefined => {
   if (local.info.ancestors.at(-1)?.uuid === uuid) return local.parent
@@ -168,6 +202,59 @@ const toRoot = (local: LocalActor, peers: Peers): Effect.Effect<PeerChannel, Act
   const ref: ActorRefData = { actor: root!, path: [root!.uuid], service: null, exposed: [] }
   return Effect.mapError(peers.connect(ref), ({ error }) => error)
 }
+
+/** The addresses of the root of this tree, which listens from now on. */
+export const rootAddresses = (local: LocalActor): Effect.Effect<ReadonlyArray<Address>, ActorUnreachable> => {
+  const root = local.info.ancestors[0] ?? local.info.id
+  return Effect.mapError(
+    addressesOf(local, [root.uuid]),
+    ({ reason, why }) =>
+      new ActorUnreachable({ actor: root, target: formatActor(root), why: why ?? "transport", reason })
+  )
+}
+
+/** The registrar of another tree, whose root listens at one of these addresses. */
+export const directoryAt = (
+  local: LocalActor,
+  addresses: ReadonlyArray<Address>
+): Effect.Effect<{ readonly root: ActorId; readonly directory: Directory }, ActorUnreachable> =>
+  Effect.gen(function*() {
+    const { directory, identify, peers, roots } = local.reach!
+    const root = yield* Effect.mapError(
+      identify(addresses),
+      ({ reason, why }) =>
+        new ActorUnreachable({ actor: null, target: addresses.join(" or "), why: why ?? "transport", reason })
+    )
+    if (root.uuid === local.path[0]) return { root, directory }
+    roots.set(root.uuid, { actor: root, addresses })
+    const connected = Effect.suspend(() =>
+      Effect.mapError(
+        peers.connect({ actor: root, path: [root.uuid], service: null, exposed: [] }),
+        ({ error }) => error
+      )
+    )
+    const there = bounded(Remote.remote(connected, local.env), yield* Effect.context<never>(), "that root")
+    const shown = (entries: ReadonlyArray<Entry>) => entries.flatMap((entry) => ofTree(entry, root.uuid) ?? [])
+    return {
+      root,
+      directory: {
+        ...there,
+        list: (name, most) => Effect.map(there.list(name, most), shown),
+        watch: (name) =>
+          Stream.flatMap(there.watch(name), (change): Stream.Stream<Change> => {
+            if (change._tag === "Snapshot") return Stream.succeed({ ...change, entries: shown(change.entries) })
+            const entry = ofTree(change.entry, root.uuid)
+            return entry === undefined ? Stream.empty : Stream.succeed({ ...change, entry })
+          })
+      }
+    }
+  })
+
+/** An entry of another tree as it is seen here: modules are paths of one machine. Nothing where its tree alone lists it. */
+const ofTree = (entry: Entry, root: string): Entry | undefined =>
+  entry.listed === "tree" || entry.path[0] !== root
+    ? undefined
+    : { ...entry, exposed: entry.exposed.map(({ name }) => ({ name, module: null })) }
 
 /** A root or a Discovery that does not answer must not hold up a start for ever. */
 const bounded = (directory: Directory, context: Context.Context<never>, asked: string): Directory => {

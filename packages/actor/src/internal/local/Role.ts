@@ -25,6 +25,7 @@ import { ActorRefData, isBelow, type Role } from "../settings/ActorRef.ts"
 import { Waiters } from "../settings/Waiters.ts"
 import { borrowed, connect } from "./Borrow.ts"
 import type { LocalActor } from "./LocalActor.ts"
+import * as OtherTrees from "./OtherTrees.ts"
 
 class NotPlayed extends Schema.TaggedError<NotPlayed>()("NotPlayed", { gone: Schema.Boolean, reason: Schema.String }) {}
 
@@ -51,7 +52,11 @@ const resolve = (local: LocalActor, question: Question): Effect.Effect<ActorRefD
     const { except, parent, role } = question
     const gone = (reason: string) => Effect.fail(new NotPlayed({ gone: true, reason }))
     if (!isBelow(parent, own)) {
-      return up === undefined ? gone("it belongs to another tree") : ask(local, up, question)
+      if (OtherTrees.isForParent(local, parent)) return ask(local, up!, question)
+      return Effect.matchEffect(OtherTrees.connect(local, parent), {
+        onFailure: ({ gone, reason }) => Effect.fail(new NotPlayed({ gone, reason })),
+        onSuccess: (channel) => ask(local, channel, question)
+      })
     }
     if (parent.length > own.length) {
       const child = local.child(parent[own.length])
@@ -81,6 +86,9 @@ const ask = (local: LocalActor, channel: PeerChannel, question: Question): Effec
         ? error
         : new NotPlayed({ gone: error._tag === "ActorLost" || error._tag === "ChannelClosed", reason: error.message })
   )
+
+/** The answer to a peer that asks for a role in another tree than ours. */
+export const foreignRole = () => new NotPlayed({ gone: false, reason: "this root answers for its own tree alone" })
 
 /** The answers of an actor to its relatives. */
 export const roleHandlers = (local: LocalActor, context: Context.Context<never>): BoundHandlers =>

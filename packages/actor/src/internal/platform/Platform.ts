@@ -60,13 +60,21 @@ export interface NativeProcess {
   readonly importModule: (module: string) => Promise<Record<string, unknown>>
 }
 
-/** Members prove themselves with the tree's secret, whatever they are connected by. */
+/** The key of a proof that says nothing but that both sides take certificates for membership: everybody knows it. */
+const publicKey = new Uint8Array(32)
+
+/**
+ * Members prove themselves with the tree's secret, whatever they are connected by. In a tree that trusts
+ * certificates, the certificates of both ends replace that proof.
+ */
 export const authenticator = (
   native: Pick<NativeProcess, "authenticator">,
-  secret: Uint8Array
+  { secret, trust }: Pick<PlatformSpec, "secret" | "trust">
 ): Network.Network["authenticator"] => {
   const make = native.authenticator
-  return make === undefined ? undefined : () => make(secret)
+  return make === undefined
+    ? undefined
+    : ({ certified }) => make(trust === "certificate" && certified === true ? publicKey : secret)
 }
 
 /** The plans of a tree, as this process has them: from the Layers of the root, or made again of what it was told. */
@@ -118,7 +126,7 @@ export const fromPlans = (
       const ambient = yield* buildAmbient(plans.ambient)
       const drivers = yield* buildTransports(plans.transports)
       const spawner = yield* buildSpawner(plans.spawner, native.spawner)
-      const network = Network.make(drivers, authenticator(native, spec.secret))
+      const network = Network.make(drivers, authenticator(native, spec))
       return { ambient, network, spawner, guard: native.guard }
     }),
     Credentials,

@@ -49,6 +49,8 @@ export interface NativeControl {
   readonly spawner: SpawnerDriver["Service"]
   /** The number of this process. */
   readonly pid: number
+  /** The name of the machine, by which trees on one machine know each other. Default: `localhost`. */
+  readonly host?: string | undefined
   /** Why nothing may be started here now, if so. */
   readonly refusal: string | undefined
   /** How members prove themselves with the secret of their tree; undefined where no other process can dial. */

@@ -21,6 +21,7 @@ import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import { withoutCaller } from "../dialog/DialogContext.ts"
 import type { Directory } from "../discovery/Directory.ts"
 import { Discovery, type DiscoveryTree } from "../discovery/Discovery.ts"
+import type { NotThere } from "../discovery/Peers.ts"
 import { RegistrarService, serveDirectory } from "../discovery/RegistrarService.ts"
 import type { ActorId } from "../errors/ActorError.ts"
 import { box } from "../errors/Boxing.ts"
@@ -43,6 +44,7 @@ import { Turn } from "../settings/Turn.ts"
 import type { PlatformSpec } from "../spawn/SpawnSpec.ts"
 import { Keeper } from "../supervision/Keeper.ts"
 import * as Network from "../transport/Network.ts"
+import { TransportError } from "../transport/Transport.ts"
 import * as BuildHandlers from "./BuildHandlers.ts"
 
 /**
@@ -60,6 +62,16 @@ export interface RootOptions {
   readonly credentials?: TreeCredentials | undefined
   /** The Layers that every actor of the tree builds before the modules it serves, in this order. Default: nothing. */
   readonly ambient?: Ambient | ReadonlyArray<Ambient> | undefined
+  /**
+   * The proof of membership: the secret of the tree, or over connections with certificates at both ends (`NodeTransport.layerTls`)
+   * a certificate of the authority alone. Each holder of one is a member then, also with another secret. Default: `secret`.
+   */
+  readonly trust?: "secret" | "certificate" | undefined
+  /**
+   * True: the root listens from its start on, so that other programs reach it at an address they know (`Registry.at`). Without
+   * it the root listens when an actor asks for its address, or a Discovery of several trees does.
+   */
+  readonly listen?: boolean | undefined
   /**
    * How far other processes of this user may look into the actors of the tree, with a tool as `furrow why`. Default: the
    * variable `FURROW_OBSERVE` of the environment, or `look`.
@@ -103,13 +115,14 @@ const platformOf = (
       spawner: plan === undefined ? null : yield* plan.data,
       ambient: yield* Effect.forEach(ambients, ({ data }) => data),
       observe: "off",
-      graves: null
+      graves: null,
+      ...(options.trust === undefined ? {} : { trust: options.trust })
     }
     const ambient = yield* Effect.provideService(within(buildAmbient(ambients)), Self, info)
     const drivers = yield* within(buildTransports(parts))
     const control = yield* native(drivers.flatMap(({ residue }) => residue ?? []))
     const spawner = yield* within(buildSpawner(plan, control.spawner))
-    const network = Network.make(drivers, authenticator(control, spec.secret))
+    const network = Network.make(drivers, authenticator(control, spec))
     const observe = options.observe ?? control.observe?.level ?? "off"
     return {
       platform: { network, spawner, guard: control.guard, ambient },
@@ -133,7 +146,8 @@ const deferred = (directory: () => Directory): Directory => ({
     ),
   stale: (uuid) => Effect.suspend(() => directory().stale(uuid)),
   list: (name, most) => Effect.suspend(() => directory().list(name, most)),
-  watch: (name) => Stream.suspend(() => directory().watch(name))
+  watch: (name) => Stream.suspend(() => directory().watch(name)),
+  root: (uuid) => Effect.suspend(() => directory().root?.(uuid) ?? Effect.undefined)
 })
 
 /** Opens the driver for a tree. Its error, or its silence, is the failure of a Layer of the platform. */
@@ -164,6 +178,9 @@ const openDiscovery = (
       )
     )
   })
+
+const cannotListen = ({ reason }: NotThere) =>
+  new RuntimeLayerError({ what: "transport", key: "listen", module: "the root's program", step: "layer", reason })
 
 /** The last word of a root to its peers: its program has ended. */
 const farewellOf = (exit: Exit.Exit<unknown, unknown>, self: ActorId): Farewell => {
@@ -221,8 +238,15 @@ const runtimeOn = (
     directory = yield* openDiscovery(discovery, {
       root,
       registrar: registrar.directory,
-      isGone: (entry) => isGone(local, entry)
+      isGone: (entry) => isGone(local, entry),
+      tree: spec.tree,
+      host: native.host ?? "localhost",
+      addresses: Effect.mapError(
+        peers.addresses,
+        ({ gone, reason }) => new TransportError({ gone, reason })
+      )
     })
+    if (options.listen === true) yield* Effect.mapError(peers.addresses, cannotListen)
     const close = Observing.offer(local, spec, context, native.observe?.offer)
     yield* Effect.addFinalizer(() => Effect.sync(close))
     yield* Effect.addFinalizer((exit) => Effect.sync(() => peers.close(farewellOf(exit, local.info.id))))

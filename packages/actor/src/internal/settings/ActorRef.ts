@@ -53,8 +53,15 @@ export interface ActorRef<in X> extends ActorRefData {
 export const Entry = Schema.Struct({
   ...ActorRefData.fields,
   /** True when no other actor may have this name while it lives. */
-  unique: Schema.Boolean
+  unique: Schema.Boolean,
+  /** The trees that see it, where trees see each other. Absent: as the Discovery of its tree says. */
+  listed: Schema.optionalKey(Schema.Literals(["tree", "host", "everyone"])),
+  /** The tree and the host of an actor of another tree. */
+  tree: Schema.optionalKey(Schema.String),
+  host: Schema.optionalKey(Schema.String)
 })
+/** The trees that see an actor. */
+export type Listing = "tree" | "host" | "everyone"
 export type Entry = typeof Entry.Type
 
 /** True when `path` leads to the actor at `root`, or to a descendant of it. */

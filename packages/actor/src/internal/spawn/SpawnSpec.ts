@@ -55,6 +55,8 @@ export interface PlatformSpec {
   readonly observe: Observe
   /** The folder of its records and of the stories of its dead; null where nothing is recorded. */
   readonly graves: string | null
+  /** The proof of membership. Absent: the secret. */
+  readonly trust?: "secret" | "certificate" | undefined
 }
 
 /** The same, with a secret that is not shown where a value is printed as a whole. */
@@ -156,7 +158,8 @@ const specCheck = fields<SpawnSpec>({
     spawner: orNull(portable),
     ambient: list(portable),
     observe: when((value) => value === "off" || value === "look" || value === "debug", "off, look or debug"),
-    graves: orNull(text)
+    graves: orNull(text),
+    trust: orAbsent(when((value) => value === "secret" || value === "certificate", "secret or certificate"))
   }),
   isBehind: orAbsent(when((value) => typeof value === "boolean", "a truth value"))
 })

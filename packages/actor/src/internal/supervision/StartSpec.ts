@@ -7,7 +7,7 @@ import type { Implemented } from "../contract/Call.ts"
 import type { AnyEndpoint } from "../contract/Endpoint.ts"
 import type { Relayed } from "../dialog/Dispatcher.ts"
 import type { LocalActor } from "../local/LocalActor.ts"
-import type { Entry, Role } from "../settings/ActorRef.ts"
+import type { Entry, Listing, Role } from "../settings/ActorRef.ts"
 import type { SpawnOptions } from "../spawn/Spawner.ts"
 import type { ServiceSpec } from "../spawn/SpawnSpec.ts"
 
@@ -21,6 +21,8 @@ export interface StartSpec {
   readonly endpoints?: ReadonlyArray<string> | undefined
   /** True when no other actor of the tree may have this name. */
   readonly unique?: boolean | undefined
+  /** The trees that see it, where it says so. */
+  readonly listed?: Listing | undefined
   /** The actor's role, which a successor plays after it. */
   readonly role?: Role | undefined
   /** True when the actor is listed only when it takes the role over, and not when it is ready. */
@@ -32,7 +34,7 @@ export interface StartSpec {
 export const entryOf = (
   local: LocalActor,
   uuid: string,
-  { definitions, endpoints, name, role, service, unique }: StartSpec
+  { definitions, endpoints, listed, name, role, service, unique }: StartSpec
 ): Entry => ({
   actor: { name, uuid, pid: 0 },
   path: [...local.path, uuid],
@@ -40,7 +42,8 @@ export const entryOf = (
   service: service?.key ?? null,
   exposed: endpoints?.map((name) => ({ name, module: null })) ??
     definitions.map(({ endpoint, module }) => ({ name: endpoint.name, module })),
-  unique: unique ?? false
+  unique: unique ?? false,
+  ...(listed === undefined ? {} : { listed })
 })
 
 /** The number of characters of the longest name. Names stand on command lines, and in every message about the actor. */

@@ -23,7 +23,7 @@ export interface Network {
   /** Connects to the first of these that can be dialled. */
   readonly dial: (addresses: ReadonlyArray<Address>) => Effect.Effect<Connection, TransportError>
   /** Makes the authenticator of one connection. `undefined` if no other process can dial: no proof is asked for then. */
-  readonly authenticator: (() => Authenticator) | undefined
+  readonly authenticator: ((connection: Connection) => Authenticator) | undefined
   readonly forget: (actor: ActorId) => void
 }
 

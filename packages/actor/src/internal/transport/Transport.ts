@@ -72,6 +72,11 @@ export interface Connection {
    */
   readonly binding?: Uint8Array | undefined
   /**
+   * True where the other end has shown a certificate of an authority that this side trusts. A tree that trusts certificates
+   * (`trust: "certificate"`) takes its holder for a member. Default: it has not.
+   */
+  readonly certified?: boolean | undefined
+  /**
    * True where the peer can be gone without an end, as over a cable that is cut. The runtime then asks for signs of life
    * (`Timeouts.silence`). Default: the end always shows.
    */

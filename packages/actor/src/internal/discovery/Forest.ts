@@ -1,0 +1,86 @@
+/**
+ * The other trees of an engine as one of them knows them: their heads, and the pages that were read.
+ *
+ *   tree   (unknown) --Listed--> known --Listed without it--> (unknown): all its actors are lost
+ *   page   wanted --Read--> read --Listed with a newer revision--> wanted
+ *
+ * A tree is known from its head, and its actors page by page. A page is wanted while the head says a newer revision than the
+ * one that was read. A tree whose head is gone has lost its lease, and all its actors are lost.
+ *
+ * @since 0.2.0
+ */
+import type { Token } from "../leases/Driver.ts"
+import type { Entry } from "../settings/ActorRef.ts"
+import type { Head, Page } from "./TreePages.ts"
+
+export interface Tree {
+  readonly head: Head
+  readonly token: Token
+  readonly pages: ReadonlyMap<number, Page>
+}
+
+export type State = ReadonlyMap<string, Tree>
+
+export const initial: State = new Map()
+
+/** A key of a tree, as it was listed; without a head where the value says nothing that is understood. */
+export interface Seen {
+  readonly root: string
+  readonly token: Token
+  readonly head: Head | undefined
+}
+
+export type Input =
+  /** All trees that there are. */
+  | { readonly _tag: "Listed"; readonly seen: ReadonlyArray<Seen> }
+  /** A page was read; nothing where it is not there, or is none. */
+  | { readonly _tag: "Read"; readonly root: string; readonly number: number; readonly page: Page | undefined }
+
+export interface Outcome {
+  readonly found: ReadonlyArray<Entry>
+  readonly lost: ReadonlyArray<string>
+  /** Why they are lost: their tree has gone, or it says so. */
+  readonly why: "ended" | "stale"
+}
+
+const nothing: Outcome = { found: [], lost: [], why: "ended" }
+
+const uuidsOf = (pages: Iterable<Page>): ReadonlyArray<string> =>
+  Array.from(pages).flatMap(({ entries }) => Array.from(entries.keys()))
+
+const listed = (state: State, seen: ReadonlyArray<Seen>): readonly [State, Outcome] => {
+  const next = new Map<string, Tree>()
+  for (const { head, root, token } of seen) {
+    const before = state.get(root)
+    if (head !== undefined) next.set(root, { head, token, pages: before?.pages ?? new Map() })
+    // A head of a newer version cannot be read: the one before it stays.
+    else if (before !== undefined) next.set(root, before)
+  }
+  const gone = Array.from(state).filter(([root]) => !next.has(root))
+  return [next, { ...nothing, lost: gone.flatMap(([, { pages }]) => uuidsOf(pages.values())), why: "stale" }]
+}
+
+const read = (state: State, root: string, number: number, page: Page | undefined): readonly [State, Outcome] => {
+  const tree = state.get(root)
+  if (tree === undefined || page === undefined) return [state, nothing]
+  const before = tree.pages.get(number)
+  if (before !== undefined && before.revision >= page.revision) return [state, nothing]
+  const pages = new Map(tree.pages).set(number, page)
+  const found = Array.from(page.entries.values()).filter(({ actor }) => before?.entries.has(actor.uuid) !== true)
+  const lost = before === undefined ? [] : Array.from(before.entries.keys()).filter((uuid) => !page.entries.has(uuid))
+  return [new Map(state).set(root, { ...tree, pages }), { found, lost, why: "ended" }]
+}
+
+export const step = (state: State, input: Input): readonly [State, Outcome] =>
+  input._tag === "Listed"
+    ? listed(state, input.seen)
+    : read(state, input.root, input.number, input.page)
+
+/** The pages of a tree that are to be read. */
+export const wanted = (state: State, root: string): ReadonlyArray<number> => {
+  const tree = state.get(root)
+  return tree === undefined ? [] : tree.head.pages.flatMap((revision, number) => {
+    const page = tree.pages.get(number)
+    return page === undefined || page.revision < revision ? [number] : []
+  })
+}

@@ -1,0 +1,258 @@
+/**
+ * Trees that see each other: each publishes its listed actors at an engine, under one lease, and follows what the others have
+ * published.
+ *
+ * The tree's own registrar stays authoritative. Publishing is soft: it is batched, sent again after an outage, and no start
+ * waits for it. A name that is to be alone among all trees is the one question that a start waits for.
+ *
+ * @since 0.2.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { DiscoveryDriver, type Token } from "../leases/Driver.ts"
+import { part } from "../leases/hinted.ts"
+import { layerLeases, Leases } from "../leases/Leases.ts"
+import type { Entry, Listing } from "../settings/ActorRef.ts"
+import type { Directory, RootAddress } from "./Directory.ts"
+import { Discovery, type DiscoveryTree, layerTree } from "./Discovery.ts"
+import * as Following from "./Following.ts"
+import * as TreePages from "./TreePages.ts"
+import { WideNames } from "./WideNames.ts"
+
+/**
+ * The part of a tree that others see, and the lease that it has at the engine.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface SharedOptions {
+  /** The trees that see an actor which does not say it itself (`Actor.start(name, { listed })`). Default: `everyone`. */
+  readonly listed?: Listing | undefined
+  /** How long a tree is listed that has died, or is cut off. It is renewed four times in it. Default: 15 seconds. */
+  readonly ttl?: Duration.Input | undefined
+  /** The machine that this tree is on: actors with `listed: "host"` are seen by its trees alone. Default: the name of the host. */
+  readonly host?: string | undefined
+}
+
+type Service = Leases["Service"]
+
+/** Milliseconds in which changes are collected before they are sent. */
+const batchMillis = 20
+
+/** The publisher of one tree, for one reach. */
+class Publisher {
+  state = TreePages.initial
+  /** The pages and the head at the engine: their revisions, and its token. */
+  private written: Array<number> = []
+  private head: Token | undefined
+  private readonly dirty = Latch.makeUnsafe(true)
+  private readonly leases: Service
+  private readonly reach: TreePages.Reach
+  private readonly tree: DiscoveryTree
+
+  constructor(leases: Service, reach: TreePages.Reach, tree: DiscoveryTree) {
+    this.leases = leases
+    this.reach = reach
+    this.tree = tree
+  }
+
+  take(changes: ReadonlyArray<Parameters<typeof TreePages.step>[1][number]>, shows: (entry: Entry) => boolean): void {
+    const next = TreePages.step(this.state, changes, shows)
+    const isSame = next.pages.every((page, n) => page === this.state.pages[n]) &&
+      next.pages.length === this.state.pages.length
+    this.state = next
+    if (!isSame) this.dirty.openUnsafe()
+  }
+
+  /** Everyone is told of the tree itself; a host only of what it lists there. */
+  private get isNeeded(): boolean {
+    return this.reach === "everyone" || this.state.pages.length > 0
+  }
+
+  /** Sends what the engine does not hold yet. False where it did not take it. */
+  private readonly send: Effect.Effect<boolean> = Effect.gen({ self: this }, function*() {
+    if (!this.isNeeded) return true
+    const { host, root, tree } = this.tree
+    const { pages } = this.state
+    const { leases, reach } = this
+    for (const [number, page] of pages.entries()) {
+      if (this.written[number] === page.revision) continue
+      const created = yield* leases.create(
+        TreePages.pageKey(reach, root.actor.uuid, number),
+        TreePages.encodePage(page)
+      )
+      if (created?._tag !== "Granted") return false
+      this.written[number] = page.revision
+    }
+    const at = yield* Effect.catch(
+      this.tree.addresses,
+      (error) => Effect.as(Effect.logWarning(`the root does not listen for other trees: ${error.message}`), [])
+    )
+    const head = { tree, host, root: root.actor, at, pages: pages.map(({ revision }) => revision) }
+    const created = yield* leases.create(TreePages.headKey(reach, root.actor.uuid), TreePages.encodeHead(head))
+    if (created?._tag !== "Granted") return false
+    this.head = created.token
+    return true
+  })
+
+  /** Everything is sent again under a new lease. */
+  readonly run: Effect.Effect<never> = Effect.gen({ self: this }, function*() {
+    const { leases } = this
+    const epoch = yield* leases.held
+    this.written = []
+    this.dirty.openUnsafe()
+    const sending = Effect.forever(Effect.gen({ self: this }, function*() {
+      yield* this.dirty.await
+      yield* Effect.sleep(batchMillis)
+      yield* this.dirty.close
+      // An interruption waits for the answer: the token of a head that was granted is known.
+      if (yield* Effect.uninterruptible(this.send)) return
+      this.dirty.openUnsafe()
+      yield* Effect.sleep(leases.lease.ttlMillis * part.afterFailure)
+    }))
+    yield* Effect.raceFirst(sending, leases.fenced(epoch))
+    return yield* this.run
+  })
+
+  /** The tree ends: it is listed no more. Its pages go with its lease. */
+  readonly withdraw: Effect.Effect<void> = Effect.suspend(() => {
+    const { driver, lease } = this.leases
+    if (this.head === undefined) return Effect.void
+    const remove = driver.remove(TreePages.headKey(this.reach, this.tree.root.actor.uuid), this.head)
+    return Effect.ignore(Effect.timeout(remove, Math.min(1_000, lease.ttlMillis * part.again)))
+  })
+}
+
+/** The reach of an entry; nothing where it stays in its tree. */
+const reachOf = ({ listed }: Entry, usual: Listing, host: string): TreePages.Reach | undefined => {
+  const seenBy = listed ?? usual
+  return seenBy === "tree" ? undefined : seenBy === "host" ? `host/${host}` : "everyone"
+}
+
+/** Publishes the tree, and follows the others. */
+const share = (
+  tree: DiscoveryTree,
+  below: Directory,
+  leases: Service,
+  { listed = "everyone" }: SharedOptions
+): Effect.Effect<Directory, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const { host, registrar } = tree
+    const reaches: ReadonlyArray<TreePages.Reach> = ["everyone", `host/${host}`]
+    const keyOf = (entry: Entry): string | undefined => {
+      const reach = reachOf(entry, listed, host)
+      return reach === undefined || !entry.unique ? undefined : TreePages.nameKey(reach, entry.actor.name)
+    }
+    const publishers = reaches.map((reach) => ({ reach, publisher: new Publisher(leases, reach, tree) }))
+    /** The actors of the tree that are listed at all, by the key of the name that they have alone. */
+    const alone = new Map<string, Map<string, Entry>>()
+    const takeOver = (changes: ReadonlyArray<Parameters<Publisher["take"]>[0][number]>) => {
+      for (const { publisher, reach } of publishers) {
+        publisher.take(changes, (entry) => {
+          if (reachOf(entry, listed, host) !== reach) return false
+          const key = keyOf(entry)
+          return key === undefined || !names.isLost(key)
+        })
+      }
+    }
+    const names: WideNames = new WideNames(leases, scope, (key) => {
+      const _tag = names.isLost(key) ? "Down" : "Up"
+      takeOver(Array.from(alone.get(key)?.values() ?? [], (entry) => ({ _tag, entry, why: "stale" })))
+    })
+    const note = (change: Parameters<Publisher["take"]>[0][number]) => {
+      for (const entry of change._tag === "Snapshot" ? change.entries : [change.entry]) {
+        const key = keyOf(entry)
+        if (key === undefined) continue
+        const held = alone.get(key) ?? new Map<string, Entry>()
+        if (change._tag === "Down") held.delete(entry.actor.uuid)
+        else held.set(entry.actor.uuid, entry)
+        if (held.size === 0) alone.delete(key)
+        else alone.set(key, held)
+      }
+    }
+    const own = Stream.runForEachArray(registrar.own, (changes) =>
+      Effect.sync(() => {
+        for (const change of changes) note(change)
+        takeOver(changes)
+      }))
+    yield* Effect.addFinalizer(() =>
+      Effect.all([names.release(), ...publishers.map(({ publisher }) => publisher.withdraw)], {
+        concurrency: "unbounded",
+        discard: true
+      })
+    )
+    yield* Effect.forkScoped(own)
+    for (const { publisher } of publishers) yield* Effect.forkScoped(publisher.run)
+    const failing = new Set<Following.Follower>()
+    const followers = reaches.map((reach) => new Following.Follower(leases, reach, tree, failing))
+    for (const follower of followers) yield* Effect.forkScoped(follower.run)
+    const rootOf = (uuid: string): Effect.Effect<RootAddress | undefined> =>
+      Effect.flatMap(below.root?.(uuid) ?? Effect.undefined, (known) => {
+        if (known !== undefined) return Effect.succeed(known)
+        const followed = followers.map((follower) => follower.root(uuid)).find((root) => root !== undefined)
+        // A reference may be faster than the news of its tree.
+        return followed !== undefined ? Effect.succeed(followed) : Following.lookUp(leases, reaches, uuid)
+      })
+    return {
+      ...below,
+      claim: (entry) => {
+        const key = keyOf(entry)
+        if (key === undefined) return below.claim(entry)
+        return Effect.andThen(
+          below.claim(entry),
+          Effect.onError(names.claim(key, entry), () => below.gone(entry.actor.uuid))
+        )
+      },
+      gone: (uuid) => Effect.andThen(names.release(uuid), below.gone(uuid)),
+      root: rootOf
+    }
+  })
+
+/**
+ * Trees that see each other over an engine: whatever finds, waits for, watches or lists actors in one of them knows those of
+ * the others, too, as far as they are `listed`. Programs that are to see each other need one engine and one secret
+ * (`credentials`), and a transport by which they reach each other.
+ *
+ * An outage of the engine delays no start and empties no list. A tree that has died is
+ * listed until its lease ends. Only `unique: true` asks the engine: `NameTaken` where an actor of another tree has the name,
+ * and `ActorUnreachable` where the engine does not answer.
+ *
+ * It stands over a Discovery of the context, so that a tree can be listed by several engines. Without one that is
+ * `Discovery.layerTree`.
+ *
+ * @example
+ * ```ts
+ * const trees = Discovery.layerShared({ listed: "tree" }).pipe(Layer.provide(Discovery.layerDriverMemory))
+ * yield* Effect.provide(program, MemoryActor.layer.pipe(Layer.provide(trees))) // true
+ * ```
+ * @category layers
+ * @since 0.2.0
+ */
+export const layerShared = (options: SharedOptions = {}): Layer.Layer<Discovery, never, DiscoveryDriver> =>
+  Layer.effect(
+    Discovery,
+    Effect.gen(function*() {
+      const driver = yield* DiscoveryDriver
+      const given = Context.getOption(yield* Effect.context<never>(), Discovery)
+      const under = Option.isSome(given) ? given.value : Context.get(yield* Layer.build(layerTree), Discovery)
+      return {
+        open: (tree: DiscoveryTree) =>
+          Effect.gen(function*() {
+            const below = yield* under.open(tree)
+            // One lease for each root: the engine cannot tell two holders of one lease apart.
+            const leases = yield* Layer.build(
+              layerLeases({ ttl: options.ttl }).pipe(Layer.provide(Layer.succeed(DiscoveryDriver, driver)))
+            )
+            const on = { ...tree, host: options.host ?? tree.host }
+            return yield* share(on, below, Context.get(leases, Leases), options)
+          })
+      }
+    })
+  )

@@ -1,0 +1,143 @@
+/**
+ * The listed actors of one tree as it publishes them at an engine: pages of entries, and a head that says which pages there
+ * are and when each was changed. A change rewrites one page and the head, however many actors there are.
+ *
+ *   Up    the first page with room, or a new one --> a new revision of that page
+ *   Down  the page where the entry stands        --> a new revision of that page
+ *
+ *   trees/everyone/<root>        the head: the root, its addresses, the revision of each page
+ *   pages/everyone/<root>/<n>    a page: its revision and its entries
+ *
+ * An entry stays on its page. The pages come before the head, so a reader finds each page at least as new as the head says.
+ *
+ * @since 0.2.0
+ */
+import * as HashMap from "effect/HashMap"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { ActorId } from "../errors/ActorError.ts"
+import { Entry } from "../settings/ActorRef.ts"
+import type { Change } from "./Registrar.ts"
+
+/** Entries of one page: some ten thousand bytes, which every engine holds in one value. */
+export const pageEntries = 64
+
+export interface Page {
+  readonly revision: number
+  readonly entries: ReadonlyMap<string, Entry>
+}
+
+/** Page numbers that have room, each once. */
+interface Room {
+  readonly page: number
+  readonly next: Room | undefined
+}
+
+export interface State {
+  readonly revision: number
+  readonly pages: ReadonlyArray<Page>
+  readonly places: HashMap.HashMap<string, number>
+  readonly room: Room | undefined
+}
+
+export const initial: State = { revision: 0, pages: [], places: HashMap.empty(), room: undefined }
+
+/** A state while one batch of changes is put into it. */
+interface Draft {
+  readonly pages: Array<Page>
+  places: State["places"]
+  room: State["room"]
+  readonly revision: number
+}
+
+const rewrite = (draft: Draft, at: number, change: (entries: Map<string, Entry>) => void): void => {
+  const entries = new Map(draft.pages[at]!.entries)
+  change(entries)
+  draft.pages[at] = { revision: draft.revision, entries }
+}
+
+const put = (draft: Draft, entry: Entry): void => {
+  const { uuid } = entry.actor
+  if (HashMap.has(draft.places, uuid)) return
+  if (draft.room === undefined) {
+    draft.room = { page: draft.pages.length, next: undefined }
+    draft.pages.push({ revision: draft.revision, entries: new Map() })
+  }
+  const { next, page } = draft.room
+  rewrite(draft, page, (entries) => entries.set(uuid, entry))
+  draft.places = HashMap.set(draft.places, uuid, page)
+  if (draft.pages[page]!.entries.size >= pageEntries) draft.room = next
+}
+
+const drop = (draft: Draft, uuid: string): void => {
+  const page = Option.getOrUndefined(HashMap.get(draft.places, uuid))
+  if (page === undefined) return
+  if (draft.pages[page]!.entries.size >= pageEntries) draft.room = { page, next: draft.room }
+  rewrite(draft, page, (entries) => entries.delete(uuid))
+  draft.places = HashMap.remove(draft.places, uuid)
+}
+
+/** Takes changes of the tree over. `shows` says which entries are published here. */
+export const step = (state: State, changes: ReadonlyArray<Change>, shows: (entry: Entry) => boolean): State => {
+  const draft: Draft = { ...state, pages: [...state.pages], revision: state.revision + 1 }
+  for (const change of changes) {
+    if (change._tag === "Up") {
+      if (shows(change.entry)) put(draft, change.entry)
+    } else if (change._tag === "Down") drop(draft, change.entry.actor.uuid)
+    else {
+      const there = new Set(change.entries.filter(shows).map(({ actor }) => actor.uuid))
+      for (const uuid of Array.from(HashMap.keys(draft.places))) if (!there.has(uuid)) drop(draft, uuid)
+      // The one that was ready last comes first: a reader is told in the order of becoming ready.
+      for (const entry of change.entries.toReversed()) if (there.has(entry.actor.uuid)) put(draft, entry)
+    }
+  }
+  return draft
+}
+
+// ---- as values of an engine -----------------------------------------------------------------------------------------
+
+const HeadSchema = Schema.Struct({
+  tree: Schema.String,
+  host: Schema.String,
+  root: ActorId,
+  at: Schema.Array(Schema.String),
+  pages: Schema.Array(Schema.Int)
+})
+
+/** The head of a tree: the value of its key. */
+export type Head = typeof HeadSchema.Type
+
+const PageSchema = Schema.Struct({ revision: Schema.Int, entries: Schema.Array(Entry) })
+
+const headJson = Schema.fromJsonString(HeadSchema)
+const pageJson = Schema.fromJsonString(PageSchema)
+
+export const encodeHead: (head: Head) => string = Schema.encodeSync(headJson)
+/** Nothing where the value is none that this version writes. */
+export const decodeHead = (value: string): Head | undefined =>
+  Option.getOrUndefined(Schema.decodeUnknownOption(headJson)(value))
+
+/** Modules are paths of one machine: an actor of another tree is known by the names of its endpoints. */
+const shown = ({ listed: _, ...entry }: Entry): Entry => ({
+  ...entry,
+  exposed: entry.exposed.map(({ name }) => ({ name, module: null }))
+})
+
+export const encodePage = ({ entries, revision }: Page): string =>
+  JSON.stringify({ revision, entries: Array.from(entries.values(), shown) })
+
+/** Nothing where the value is no page. Entries that belong to another tree are left out. */
+export const decodePage = (value: string, root: string): Page | undefined => {
+  const page = Option.getOrUndefined(Schema.decodeUnknownOption(pageJson)(value))
+  if (page === undefined) return undefined
+  const own = page.entries.filter(({ actor, path }) => path[0] === root && path.at(-1) === actor.uuid)
+  return { revision: page.revision, entries: new Map(own.map((entry) => [entry.actor.uuid, entry])) }
+}
+
+/** The trees that see each other: all of an engine, or those of one host. */
+export type Reach = "everyone" | `host/${string}`
+
+export const headsOf = (reach: Reach): string => `trees/${reach}/`
+export const headKey = (reach: Reach, root: string): string => headsOf(reach) + root
+export const pageKey = (reach: Reach, root: string, page: number): string => `pages/${reach}/${root}/${page}`
+export const nameKey = (reach: Reach, name: string): string => `names/${reach}/${name}`

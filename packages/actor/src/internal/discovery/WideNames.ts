@@ -1,0 +1,192 @@
+/**
+ * Names that actors of this tree have alone among all trees: each is a key under the tree's lease, held as long as one of its
+ * actors is there.
+ *
+ * A name may be lost while the engine is out of reach: the actor goes on, and its name may be another's. It is asked for
+ * again until it is granted, and the actor is not published meanwhile.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { ActorId, ActorUnreachable, NameTaken } from "../errors/ActorError.ts"
+import type { Created, Token } from "../leases/Driver.ts"
+import { hinted, part } from "../leases/hinted.ts"
+import type { Leases } from "../leases/Leases.ts"
+import type { Entry } from "../settings/ActorRef.ts"
+
+interface Name {
+  /** The actors that have it together, as players of one role, with their places in the tree. */
+  readonly players: Map<string, ReadonlyArray<string>>
+  readonly value: string
+  /** Nothing while it is not held. */
+  token: Token | undefined
+  keeper: Fiber.Fiber<unknown> | undefined
+}
+
+const holderJson = Schema.fromJsonString(ActorId)
+const encodeHolder = Schema.encodeSync(holderJson)
+const decodeHolder = Schema.decodeUnknownOption(holderJson)
+
+/** Milliseconds until the end of an actor goes on without knowing that its name is free. */
+const releaseMillis = 1_000
+
+export class WideNames {
+  private readonly names = new Map<string, Name>()
+  private readonly leases: Leases["Service"]
+  private readonly scope: Scope.Scope
+  /** Told when a name that is held was lost to another tree, or is ours again. */
+  private readonly changed: (key: string) => void
+
+  constructor(leases: Leases["Service"], scope: Scope.Scope, changed: (key: string) => void) {
+    this.leases = leases
+    this.scope = scope
+    this.changed = changed
+  }
+
+  /** True while another tree may have the name of an actor of ours. */
+  isLost(key: string): boolean {
+    const name = this.names.get(key)
+    return name !== undefined && name.token === undefined
+  }
+
+  /** Holds a name for an actor: one question to the engine, unless the tree has the name already. */
+  claim(key: string, { actor, path }: Entry): Effect.Effect<void, NameTaken | ActorUnreachable> {
+    return this.leases.alone(key)(Effect.suspend(() => {
+      const known = this.names.get(key)
+      // The tree's own registrar took the claim: this is a player of the same role.
+      if (known !== undefined) return Effect.sync(() => void known.players.set(actor.uuid, path))
+      const name: Name = {
+        players: new Map([[actor.uuid, path]]),
+        value: encodeHolder(actor),
+        token: undefined,
+        keeper: undefined
+      }
+      return Effect.uninterruptibleMask((restore) =>
+        Effect.gen({ self: this }, function*() {
+          const { created, epoch } = yield* this.ask(key, name.value, restore)
+          if (created?._tag === "Granted") {
+            name.token = created.token
+            this.names.set(key, name)
+            name.keeper = yield* Effect.forkIn(this.keep(key, name, epoch), this.scope)
+            return
+          }
+          if (created?._tag === "Taken") {
+            const by = Option.getOrElse(decodeHolder(created.by.value), () => actor)
+            return yield* new NameTaken({ wanted: actor.name, actor: by })
+          }
+          // It may have been granted all the same.
+          yield* Effect.forkIn(this.letGo(key), this.scope)
+          return yield* unknown(actor.name)
+        })
+      )
+    }))
+  }
+
+  /** A lease that turns out to have expired is begun again, and the question asked once more. */
+  private ask(
+    key: string,
+    value: string,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  ): Effect.Effect<{ readonly created: Created | undefined; readonly epoch: number }> {
+    return Effect.gen({ self: this }, function*() {
+      const epoch = yield* restore(this.leases.held)
+      const created = yield* this.leases.create(key, value)
+      return created?._tag === "Expired" ? yield* this.ask(key, value, restore) : { created, epoch }
+    })
+  }
+
+  /** Asks again for a name whenever its lease was lost. */
+  private keep(key: string, name: Name, epoch: number): Effect.Effect<never> {
+    return Effect.gen({ self: this }, function*() {
+      yield* this.leases.fenced(epoch)
+      const granted = yield* Effect.scoped(this.regain(key, name))
+      return yield* this.keep(key, name, granted)
+    })
+  }
+
+  private regain(key: string, name: Name): Effect.Effect<number, never, Scope.Scope> {
+    const { lease } = this.leases
+    return Effect.gen({ self: this }, function*() {
+      const latch = yield* hinted(this.leases, key)
+      for (;;) {
+        yield* latch.close
+        const epoch = yield* this.leases.held
+        const created = yield* this.leases.create(key, name.value)
+        if (created?._tag === "Granted") {
+          const wasLost = name.token === undefined
+          name.token = created.token
+          if (wasLost) this.changed(key)
+          return epoch
+        }
+        if (created?._tag === "Taken" && name.token !== undefined) {
+          name.token = undefined
+          this.changed(key)
+          yield* Effect.logWarning(
+            `another tree has taken the name of ${key} while the engine was out of reach: the actor here goes on, and is ` +
+              "not found by others until the name is free"
+          )
+        }
+        const pause = lease.ttlMillis * (created?._tag === "Taken" ? part.again : part.afterFailure)
+        yield* Effect.raceFirst(latch.await, Effect.sleep(pause))
+      }
+    })
+  }
+
+  /** Lets go of a key that is ours, whatever its token is. */
+  private letGo(key: string): Effect.Effect<void> {
+    const { driver, lease } = this.leases
+    const once = Effect.flatMap(
+      driver.get(key),
+      (held) =>
+        Option.isSome(held) && held.value.lease === lease.id && !this.names.has(key)
+          ? driver.remove(key, held.value.token)
+          : Effect.void
+    )
+    const pause = Effect.sleep(lease.ttlMillis * part.afterFailure)
+    const again: Effect.Effect<void> = Effect.catch(
+      Effect.timeout(once, lease.ttlMillis * part.again),
+      () => Effect.andThen(pause, again)
+    )
+    return this.leases.alone(key)(again)
+  }
+
+  /** An actor is gone, and with it all below it; without one all of the tree are. */
+  release(uuid?: string): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const free: Array<Effect.Effect<unknown>> = []
+      for (const [key, name] of this.names) {
+        for (const [player, path] of name.players) {
+          if (uuid === undefined || path.includes(uuid)) name.players.delete(player)
+        }
+        if (name.players.size > 0) continue
+        this.names.delete(key)
+        free.push(this.free(key, name))
+      }
+      return Effect.asVoid(Effect.forEach(free, (one) => one, { concurrency: "unbounded" }))
+    })
+  }
+
+  private free(key: string, name: Name): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      if (name.keeper !== undefined) yield* Fiber.interrupt(name.keeper)
+      const letting = yield* Effect.forkIn(this.letGo(key), this.scope)
+      yield* Effect.ignore(Effect.timeout(Fiber.await(letting), releaseMillis))
+    })
+  }
+}
+
+const unknown = (wanted: string): Effect.Effect<never, ActorUnreachable> =>
+  Effect.fail(
+    new ActorUnreachable({
+      actor: null,
+      target: "the registry",
+      why: "timeout",
+      reason:
+        `the engine of the Discovery did not say whether "${wanted}" is free: a name that is to be alone among all ` +
+        "trees cannot be had while it is out of reach"
+    })
+  )

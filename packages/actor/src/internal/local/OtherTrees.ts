@@ -1,0 +1,42 @@
+/**
+ * The way to actors of other trees: over the root of their tree, whose address the Discovery of this one knows, or the program
+ * has said. The two roots have a connection then; that of the two actors is their own.
+ *
+ * @since 0.2.0
+ */
+import * as Effect from "effect/Effect"
+import type { PeerChannel } from "../channel/PeerChannel.ts"
+import type { RootAddress } from "../discovery/Directory.ts"
+import type { NotThere } from "../discovery/Peers.ts"
+import type { LocalActor } from "./LocalActor.ts"
+
+/** True where the question is for our parent, and not for the root of another tree. */
+export const isForParent = ({ parent, path: own, reach }: LocalActor, path: ReadonlyArray<string>): boolean =>
+  parent !== undefined && (path[0] === own[0] || reach?.roots.has(path[0]!) !== true)
+
+/** The root of the tree of this place, and where it listens. */
+export const rootOf = (local: LocalActor, [uuid]: ReadonlyArray<string>): Effect.Effect<RootAddress, NotThere> =>
+  Effect.suspend(() => {
+    const { directory, roots } = local.reach!
+    const known = roots.get(uuid!)
+    if (known !== undefined) return Effect.succeed(known)
+    return Effect.flatMap(
+      directory.root?.(uuid!) ?? Effect.undefined,
+      (found) => found === undefined ? Effect.fail(unknown) : Effect.succeed(found)
+    )
+  })
+
+const unknown: NotThere = {
+  gone: true,
+  reason:
+    "it belongs to another tree, which has ended or is not known here: trees see each other by Discovery.layerShared"
+}
+
+/** The connection to the root of that tree, made where there is none. */
+export const connect = (local: LocalActor, path: ReadonlyArray<string>): Effect.Effect<PeerChannel, NotThere> =>
+  Effect.flatMap(rootOf(local, path), ({ actor }) =>
+    Effect.mapError(
+      local.reach!.peers.connect({ actor, path: [actor.uuid], service: null, exposed: [] }),
+      // An ended root and an unreachable one look the same from here.
+      ({ error }): NotThere => ({ gone: false, why: "transport", reason: error.message })
+    ))

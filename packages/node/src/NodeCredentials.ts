@@ -1,0 +1,94 @@
+/**
+ * The credentials of trees that know each other, from a file that their user alone can read.
+ *
+ * @since 0.2.0
+ */
+import { RuntimeLayerError } from "@furrow/actor/ActorRuntime"
+import { make, type TreeCredentials } from "@furrow/actor/Credentials"
+import * as Effect from "effect/Effect"
+import * as Crypto from "node:crypto"
+import * as Fs from "node:fs"
+
+/**
+ * The name of a tree, and whether a secret is made where there is none.
+ *
+ * @category models
+ * @since 0.2.0
+ */
+export interface FileOptions {
+  /** The name of the tree: others see it. Default: `tree`. */
+  readonly tree?: string | undefined
+  /** Makes a file with a new secret where there is none. Of programs that do so at once all get the same. Default: it fails. */
+  readonly create?: boolean | undefined
+}
+
+/** Bytes of the shortest secret that is taken. */
+const minBytes = 32
+
+/** A problem of the file, in words for its user. */
+class Unusable extends Error {}
+
+const problemOf = (path: string): string | undefined => {
+  const stats = Fs.lstatSync(path)
+  if (!stats.isFile()) return "it is no file"
+  const uid = process.geteuid?.()
+  if (uid !== undefined && stats.uid !== uid && stats.uid !== 0) return "it belongs to another user"
+  return uid !== undefined && (stats.mode & 0o077) !== 0 ? "others can read it: chmod 600" : undefined
+}
+
+/** A link to a file that is whole already: no reader sees half of it, and the first of several makers wins. */
+const create = (path: string): void => {
+  const made = `${path}.${process.pid}.${Crypto.randomBytes(4).toString("hex")}`
+  Fs.writeFileSync(made, `${Crypto.randomBytes(minBytes).toString("hex")}\n`, { mode: 0o600, flag: "wx" })
+  try {
+    Fs.linkSync(made, path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
+  } finally {
+    Fs.unlinkSync(made)
+  }
+}
+
+const read = (path: string, wanted: boolean): Uint8Array => {
+  if (wanted && !Fs.existsSync(path)) create(path)
+  const problem = problemOf(path)
+  if (problem !== undefined) throw new Unusable(problem)
+  const text = Fs.readFileSync(path, "utf8").trimEnd()
+  const secret = new Uint8Array(Buffer.from(text, "utf8"))
+  if (secret.length < minBytes) {
+    throw new Unusable(
+      `it has ${secret.length} bytes, and a secret at least ${minBytes}: head -c 32 /dev/urandom | base64`
+    )
+  }
+  return secret
+}
+
+/**
+ * Reads the secret that several trees share. Each program that knows the secret is a member of all these trees.
+ * Copy the file to other hosts over a channel that you trust. The secret is the text of the file without line breaks at its end, 32 bytes at least.
+ *
+ * It fails with `RuntimeLayerError` where the file is not there, others can read it, or the secret is too short. No error shows
+ * any of it.
+ *
+ * @example
+ * ```ts check
+ * const credentials = NodeCredentials.fromFile("/etc/furrow/shop.secret", { tree: "shop" })
+ * NodeActor.runMain(program, {
+ *   layer: Layer.unwrap(Effect.map(credentials, (credentials) => NodeActor.layer({ credentials })))
+ * })
+ * ```
+ * @category constructors
+ * @since 0.2.0
+ */
+export const fromFile = (
+  path: string,
+  options: FileOptions = {}
+): Effect.Effect<TreeCredentials, RuntimeLayerError> =>
+  Effect.try({
+    try: () => make({ tree: options.tree, secret: read(path, options.create === true) }),
+    catch: (error) => {
+      const { code, message } = error as NodeJS.ErrnoException
+      const reason = error instanceof Unusable ? message : `it cannot be read (${code ?? "no file"})`
+      return new RuntimeLayerError({ what: "credentials", key: "file", module: path, step: "layer", reason })
+    }
+  })

@@ -1,0 +1,197 @@
+/** Trees of one machine in processes of their own: what they find, how they call, and how they lose each other. */
+import { assert, describe, it } from "@effect/vitest"
+import { RuntimeLayerError } from "@furrow/actor/ActorRuntime"
+import * as NodeCredentials from "@furrow/node/NodeCredentials"
+import * as Folder from "@furrow/testing/Folder"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import * as Certificates from "./fixtures/certificates.ts"
+import type { Settings } from "./fixtures/mains/forest.ts"
+import { fixture } from "./support.ts"
+
+const ttl = 4_000
+const late = { within: "60 seconds" } as const
+
+const authority = Certificates.sign({ name: "authority" })
+const host = Certificates.sign({ name: "host", hosts: ["127.0.0.1"], by: authority })
+
+/** Everything that trees of one test share. */
+const meadow = (transport: Settings["transport"]) =>
+  Effect.gen(function*() {
+    const folder = yield* Folder.make()
+    const files = Certificates.write(folder, authority, host)
+    return (name: string, settings: Partial<Settings> = {}) =>
+      Program.start(fixture("mains/forest.ts"), {
+        args: [JSON.stringify(
+          {
+            name,
+            folder,
+            secret: Path.join(folder, "secret"),
+            ttl,
+            transport,
+            files,
+            starts: [],
+            ...settings
+          } satisfies Settings
+        )]
+      })
+  })
+
+const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const start = performance.now()
+    return Effect.map(effect, () => performance.now() - start)
+  })
+
+for (const transport of ["unix", "tcp", "tls"] as const) {
+  describe.skipIf(process.platform === "win32")(`Two trees of one host over ${transport}`, () => {
+    it.live(
+      `G291: two programs over ${transport} find and call each other, and a tree that is killed is lost: its calls at once, its names with its lease`,
+      () =>
+        Effect.gen(function*() {
+          const tree = yield* meadow(transport)
+          const right = yield* tree("right", { starts: [{ name: "bert" }] })
+          yield* right.says(/up\n/, late)
+          const left = yield* tree("left", { calls: "bert" })
+          for (const told of ["half 2", "typed 3", "count 1 2 3", "cancelled Failure", "deep 10"]) {
+            yield* left.says(new RegExp(`^${told}$`, "m"), late)
+          }
+          yield* right.says(/interrupted/, late)
+          yield* right.says(/hangs[^]*hangs/, late)
+          yield* right.signal("SIGKILL")
+          const lost = yield* timed(left.says(/^failed ActorLost ConnectionClosed$/m, late))
+          yield* left.says(/^ended Lost$/m, late)
+          const down = yield* timed(left.says(/^down bert$[^]*^down right$|^down right$[^]*^down bert$/m, late))
+          // A loaded machine is late, and not by a whole lease.
+          assert.isBelow(lost + down, 2 * ttl + 1_000)
+        }),
+      180_000
+    )
+  })
+}
+
+describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
+  it.live(
+    "G291: a tree that is stopped is lost by its silence over tls, and listed again when it goes on",
+    () =>
+      Effect.gen(function*() {
+        const tree = yield* meadow("tls")
+        // The first one holds the names of the host: it is not the one that is stopped.
+        const left = yield* tree("left", { calls: "bert", silence: 4_000 })
+        yield* left.says(/up\n/, late)
+        const right = yield* tree("right", { starts: [{ name: "bert" }] })
+        yield* left.says(/^deep 10$/m, late)
+        yield* right.says(/hangs[^]*hangs/, late)
+        const processes = [right.pid, ...right.left().map(({ pid }) => pid)]
+        for (const pid of processes) process.kill(pid, "SIGSTOP")
+        yield* left.says(/^failed ActorLost Silent$/m, late)
+        yield* left.says(/^down bert$/m, late)
+        for (const pid of processes) process.kill(pid, "SIGCONT")
+        yield* left.says(/^down bert$[^]*^up bert$/m, late)
+      }),
+    180_000
+  )
+
+  it.live(
+    "G293: two programs that start an actor of one unique name get one actor, and its name is free after a kill",
+    () =>
+      Effect.gen(function*() {
+        const tree = yield* meadow("unix")
+        const starts = [{ name: "only", unique: true }]
+        const first = yield* tree("first", { starts })
+        yield* first.says(/^started only$/m, late)
+        const second = yield* tree("second", { starts })
+        yield* second.says(/^refused only NameTaken$/m, late)
+        yield* first.signal("SIGKILL")
+        yield* second.says(/^down only$/m, late)
+        const third = yield* tree("third", { starts })
+        yield* third.says(/^started only$/m, late)
+      }),
+    180_000
+  )
+
+  for (const transport of ["tcp", "tls"] as const) {
+    it.live(
+      `G295: a root over ${transport} that has no relation to a tree and no engine is reached at its address`,
+      () =>
+        Effect.gen(function*() {
+          const tree = yield* meadow(transport)
+          const alone = yield* tree("alone", { isAlone: true, starts: [{ name: "bert" }] })
+          const [, at] = yield* alone.says(/listens (\S+)[^]*up\n/, late)
+          const left = yield* tree("left", { isAlone: true, at: at!, calls: "bert" })
+          for (const told of ["half 2", "typed 3", "count 1 2 3", "cancelled Failure"]) {
+            yield* left.says(new RegExp(`^${told}$`, "m"), late)
+          }
+          yield* alone.says(/hangs[^]*hangs/, late)
+          yield* alone.signal("SIGKILL")
+          yield* left.says(/^failed ActorLost ConnectionClosed$/m, late)
+        }),
+      180_000
+    )
+  }
+
+  it.live(
+    "G294: trees of different secrets reach each other by certificates where both trust them, and else not",
+    () =>
+      Effect.gen(function*() {
+        const tree = yield* meadow("tls")
+        const folder = yield* Folder.make()
+        const trust = "certificate" as const
+        const right = yield* tree("right", { trust, starts: [{ name: "bert" }] })
+        const other = { secret: Path.join(folder, "other"), isAlone: true, calls: "bert" }
+        const [, at] = yield* right.says(/listens (\S+)[^]*up\n/, late)
+        const left = yield* tree("left", { ...other, trust, at: at! })
+        yield* left.says(/^half 2$/m, late)
+        const stranger = yield* tree("stranger", { ...other, at: at! })
+        const { code } = yield* stranger.ended(late)
+        assert.strictEqual(code, 1)
+        assert.match(stranger.stderr() + stranger.stdout(), /both sides must hold the secret of one tree/)
+      }),
+    180_000
+  )
+})
+
+describe.skipIf(process.platform === "win32")("A secret in a file", () => {
+  const at = Effect.map(Folder.make(), (folder) => Path.join(folder, "secret"))
+  const reason = (path: string) =>
+    Effect.map(Effect.flip(NodeCredentials.fromFile(path)), (error) => {
+      assert.instanceOf(error, RuntimeLayerError)
+      return error.reason
+    })
+
+  it.live("G296: programs that make a secret at once all have the same one, which others cannot read", () =>
+    Effect.gen(function*() {
+      const path = yield* at
+      const all = yield* Effect.forEach(
+        Array.from({ length: 8 }),
+        () => NodeCredentials.fromFile(path, { tree: "shop", create: true }),
+        { concurrency: "unbounded" }
+      )
+      const [first, ...rest] = all.map(({ secret }) => Buffer.from(Redacted.value(secret)).toString())
+      assert.isTrue(rest.every((secret) => secret === first))
+      assert.isAtLeast(first!.length, 32)
+      assert.strictEqual(Fs.statSync(path).mode & 0o777, 0o600)
+      assert.strictEqual(all[0]?.tree, "shop")
+      assert.deepStrictEqual(Fs.readdirSync(Path.dirname(path)), ["secret"])
+    }))
+
+  it.live("G296: a secret that others can read, is too short or is not there is refused, and no error shows it", () =>
+    Effect.gen(function*() {
+      const path = yield* at
+      assert.match(yield* reason(path), /cannot be read \(ENOENT\)/)
+      Fs.writeFileSync(path, "s3cret-and-much-longer-than-needed-here", { mode: 0o644 })
+      assert.match(yield* reason(path), /others can read it/)
+      Fs.chmodSync(path, 0o600)
+      yield* NodeCredentials.fromFile(path)
+      Fs.writeFileSync(path, "s3cret")
+      const short = yield* reason(path)
+      assert.match(short, /it has 6 bytes/)
+      assert.notInclude(short, "s3cret")
+      Fs.rmSync(path)
+      Fs.symlinkSync("/dev/zero", path)
+      assert.match(yield* reason(path), /no file/)
+    }))
+})
