@@ -288,6 +288,13 @@ const cases = {
 /**
  * The contract, for the transport that makes these pairs.
  *
+ * @example
+ * ```ts
+ * const pair = TransportSuite.dialled(TransportSuite.fromLayer(NodeTransport.layerTcp))
+ * const [first] = ConnectionSuite.contract(pair)
+ * first?.title // "bytes arrive in the order they were written, whatever their sizes"
+ * yield* first?.run ?? Effect.void
+ * ```
  * @since 0.1.0
  */
 export const contract = (make: MakePair): Contract =>

@@ -43,8 +43,8 @@ export type MakeDiscovery = Effect.Effect<Discovery["Service"], unknown, Scope.S
  * The Discovery of a Layer. It fails where the Layer cannot be built.
  *
  * @example
- * ```ts
- * DiscoverySuite.contract(DiscoverySuite.fromLayer(Counted.pipe(Layer.provide(Discovery.layerTree))))
+ * ```ts check
+ * DiscoverySuite.contract(DiscoverySuite.fromLayer(Discovery.layerTree)).length > 0 // true
  * ```
  * @category constructors
  * @since 0.1.0
@@ -446,7 +446,7 @@ const leftBehind = (discovery: Discovery["Service"]) =>
  * by itself within seconds.
  *
  * @example
- * ```ts
+ * ```ts check
  * const make = DiscoverySuite.fromLayer(Discovery.layerTree)
  * for (const { run, title } of DiscoverySuite.contract(make)) it.live(title, () => run)
  * ```

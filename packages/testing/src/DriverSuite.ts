@@ -216,7 +216,7 @@ const cases: Record<string, Body> = {
  * seconds.
  *
  * @example
- * ```ts
+ * ```ts check
  * const make = DriverSuite.fromLayer(Discovery.layerDriverMemory)
  * for (const { run, title } of DriverSuite.contract(make)) it.live(title, () => run)
  * ```

@@ -28,6 +28,11 @@ export interface Options {
 /**
  * The condition did not become true in time. `last` is what was wrong when it was looked at last.
  *
+ * @example
+ * ```ts
+ * const error = yield* Effect.flip(Eventually.holds("the door is open", () => false, { within: "10 millis" }))
+ * error.what // "the door is open"
+ * ```
  * @since 0.1.0
  */
 export class NotInTime extends Data.TaggedError("NotInTime")<{
@@ -46,6 +51,12 @@ export class NotInTime extends Data.TaggedError("NotInTime")<{
 /**
  * A pause in real time; an interruption ends it.
  *
+ * @example
+ * ```ts
+ * const before = performance.now()
+ * yield* Eventually.pause("5 millis")
+ * performance.now() - before > 3 // true
+ * ```
  * @since 0.1.0
  */
 export const pause = (duration: Duration.Input): Effect.Effect<void> =>
@@ -59,7 +70,9 @@ export const pause = (duration: Duration.Input): Effect.Effect<void> =>
  *
  * @example
  * ```ts
- * yield* Eventually.succeeds(Effect.sync(() => assert.deepStrictEqual(lines(file), ["closed"])))
+ * let attempts = 0
+ * const attempt = Effect.suspend(() => ++attempts < 3 ? Effect.fail("not yet") : Effect.succeed(attempts))
+ * yield* Eventually.succeeds(attempt) // 3
  * ```
  * @since 0.1.0
  */
@@ -89,7 +102,8 @@ export const succeeds = <A, E, R>(
  *
  * @example
  * ```ts
- * const [actor] = yield* Eventually.holds("the actor is listed", () => nonEmpty(Processes.titled("frank")))
+ * const folder = yield* Folder.make({ "log.txt": "started" })
+ * yield* Eventually.holds("the log has a line", () => Folder.lines(`${folder}/log.txt`).at(0)) // "started"
  * ```
  * @since 0.1.0
  */

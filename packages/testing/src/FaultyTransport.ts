@@ -68,6 +68,12 @@ export interface Link {
 /**
  * Numbers from 0 to 1 that look random and are the same for the same seed.
  *
+ * @example
+ * ```ts
+ * const next = FaultyTransport.random(7)
+ * const again = FaultyTransport.random(7)
+ * next() === again() // true
+ * ```
  * @since 0.1.0
  */
 export const random = (seed: number): () => number => {
@@ -360,6 +366,14 @@ class FaultyEnd implements Link {
 /**
  * One end of a connection, with faults in both of its directions.
  *
+ * @example
+ * ```ts
+ * const [socket] = sockets
+ * const link = FaultyTransport.wrap(SocketConnection.make(socket), { seed: 1, delay: 3, split: 0.5 })
+ * link.hold()
+ * link.release()
+ * link.isCut // false
+ * ```
  * @since 0.1.0
  */
 export const wrap = (connection: Connection, faults: Faults): Link => new FaultyEnd(connection, faults)
@@ -367,6 +381,13 @@ export const wrap = (connection: Connection, faults: Faults): Link => new Faulty
 /**
  * A maker of pairs whose near end is faulty.
  *
+ * @example
+ * ```ts
+ * const make = () => [SocketConnection.make(sockets[0]), SocketConnection.make(sockets[1])] as const
+ * const [near] = FaultyTransport.pair(make, { seed: 1 })
+ * near.cut()
+ * near.isCut // true
+ * ```
  * @since 0.1.0
  */
 export const pair = (
@@ -383,7 +404,10 @@ export const pair = (
  *
  * @example
  * ```ts
- * const layer = MemoryActor.layer({ betweenPeers: (transport) => FaultyTransport.dialling(transport, () => faults) })
+ * const layer = MemoryActor.layer({
+ *   betweenPeers: (transport) => FaultyTransport.dialling(transport, () => ({ seed: 1, delay: 3 }))
+ * })
+ * yield* Effect.provide(Actor.runInActor(isPrime({ n: 7 })), layer) // true
  * ```
  * @since 0.1.0
  */

@@ -38,6 +38,12 @@ export const make = (
 /**
  * The lines of a file, none where it does not exist: a test finds what its actors appended.
  *
+ * @example
+ * ```ts
+ * const folder = yield* Folder.make({ "log.txt": "started\nended\n" })
+ * Folder.lines(`${folder}/log.txt`) // ["started", "ended"]
+ * Folder.lines(`${folder}/none.txt`) // []
+ * ```
  * @since 0.1.0
  */
 export const lines = (file: string): ReadonlyArray<string> =>
@@ -46,6 +52,12 @@ export const lines = (file: string): ReadonlyArray<string> =>
 /**
  * Adds a line to a file, as `lines` reads them.
  *
+ * @example
+ * ```ts
+ * const folder = yield* Folder.make()
+ * Folder.append(`${folder}/log.txt`, "started")
+ * Folder.lines(`${folder}/log.txt`) // ["started"]
+ * ```
  * @since 0.1.0
  */
 export const append = (file: string, line: string): void => Fs.appendFileSync(file, `${line}\n`)

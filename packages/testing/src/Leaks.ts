@@ -45,6 +45,15 @@ export interface Options {
 /**
  * Something is left.
  *
+ * @example
+ * ```ts
+ * const folder = yield* Folder.make()
+ * const options = { temporary: { folder, prefix: "shop" }, within: "100 millis" } as const
+ * const before = yield* Leaks.picture(options)
+ * Folder.append(`${folder}/shop.sock`, "left")
+ * const leaked = yield* Effect.flip(Leaks.check(before, options))
+ * leaked.files.length // 1
+ * ```
  * @since 0.1.0
  */
 export class Leaked extends Data.TaggedError("Leaked")<{
@@ -102,6 +111,11 @@ const openNodesOwn = (): void => {
 /**
  * Takes a picture of this process as it is now.
  *
+ * @example
+ * ```ts
+ * const before = yield* Leaks.picture()
+ * before.processes.has(process.pid) // false
+ * ```
  * @since 0.1.0
  */
 export const picture = (options: Options = {}): Effect.Effect<Picture> =>
@@ -130,6 +144,12 @@ const difference = (before: Picture, after: Picture, ignore: (description: strin
 /**
  * Waits until nothing is left that was not there `before`; fails naming everything that is.
  *
+ * @example
+ * ```ts
+ * const before = yield* Leaks.picture()
+ * yield* Actor.runInActor(isPrime({ n: 7 })) // true
+ * yield* Leaks.check(before)
+ * ```
  * @since 0.1.0
  */
 export const check = (before: Picture, options: Options = {}): Effect.Effect<void, Leaked> =>
@@ -150,7 +170,7 @@ export const check = (before: Picture, options: Options = {}): Effect.Effect<voi
  *
  * @example
  * ```ts
- * it.live("ends its actors", () => Leaks.withoutLeaks(program.pipe(Effect.provide(NodeActor.layer))))
+ * yield* Leaks.withoutLeaks(Actor.runInActor(isPrime({ n: 7 }))) // true
  * ```
  * @since 0.1.0
  */

@@ -63,6 +63,10 @@ const fromPs = (line: string): Process | undefined => {
 /**
  * The process list from `ps`, for machines without /proc.
  *
+ * @example
+ * ```ts
+ * Processes.allFromPs().some(({ pid }) => pid === process.pid) // true
+ * ```
  * @since 0.1.0
  */
 export const allFromPs = (): ReadonlyArray<Process> => {
@@ -77,6 +81,10 @@ export const allFromPs = (): ReadonlyArray<Process> => {
 /**
  * Every process.
  *
+ * @example
+ * ```ts
+ * Processes.all().some(({ pid }) => pid === process.pid) // true
+ * ```
  * @since 0.1.0
  */
 export const all = (): ReadonlyArray<Process> =>
@@ -88,6 +96,10 @@ export const all = (): ReadonlyArray<Process> =>
 /**
  * One process, if it exists: a dead one that has not been reaped does.
  *
+ * @example
+ * ```ts
+ * Processes.find(process.pid)?.parent === process.ppid // true
+ * ```
  * @since 0.1.0
  */
 export const find = (pid: number): Process | undefined =>
@@ -96,6 +108,10 @@ export const find = (pid: number): Process | undefined =>
 /**
  * True when the process can still run: a zombie cannot.
  *
+ * @example
+ * ```ts
+ * Processes.isAlive(process.pid) // true
+ * ```
  * @since 0.1.0
  */
 export const isAlive = (pid: number): boolean => {
@@ -106,6 +122,10 @@ export const isAlive = (pid: number): boolean => {
 /**
  * Everything below `root` (default: this process), dead and not reaped included.
  *
+ * @example
+ * ```ts
+ * Processes.descendants().some(({ pid }) => pid === process.pid) // false
+ * ```
  * @since 0.1.0
  */
 export const descendants = (root: number = process.pid): ReadonlyArray<Process> => {
@@ -131,6 +151,16 @@ export const titled = (text: string, root: number = process.pid): ReadonlyArray<
  * Every process that was started with this environment variable: descendants are found by it even after their parents
  * died and they were handed to init. Linux only: elsewhere nothing is found.
  *
+ * @example
+ * ```ts
+ * const folder = yield* Folder.make({ "server.mjs": "setInterval(() => {}, 1000)" })
+ * const server = yield* Program.start(`${folder}/server.mjs`, { env: { SHOP: "books" } })
+ * const [found] = yield* Eventually.holds("the server runs", () => {
+ *   const found = Processes.withVariable("SHOP", "books")
+ *   return found.length > 0 && found
+ * })
+ * found?.pid === server.pid // true
+ * ```
  * @since 0.1.0
  */
 export const withVariable = (name: string, value: string): ReadonlyArray<Process> => {
@@ -144,6 +174,11 @@ export const withVariable = (name: string, value: string): ReadonlyArray<Process
 /**
  * `pid command (state)`: how reports call a process.
  *
+ * @example
+ * ```ts
+ * const found = { pid: 7, parent: 1, state: "S", command: "node server.js" }
+ * Processes.describe(found) // "process 7 (child of 1, state S): node server.js"
+ * ```
  * @since 0.1.0
  */
 export const describe = ({ command, parent, pid, state }: Process): string =>
@@ -152,6 +187,12 @@ export const describe = ({ command, parent, pid, state }: Process): string =>
 /**
  * Waits until none of these is alive; the failure names those that are.
  *
+ * @example
+ * ```ts
+ * const folder = yield* Folder.make({ "job.mjs": "" })
+ * const job = yield* Program.start(`${folder}/job.mjs`)
+ * yield* Processes.gone([job.pid])
+ * ```
  * @since 0.1.0
  */
 export const gone = (

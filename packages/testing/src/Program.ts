@@ -75,10 +75,11 @@ const kill = (pid: number): void => {
  *
  * @example
  * ```ts
- * const program = yield* Program.start(fileURLToPath(new URL("./fixtures/main.ts", import.meta.url)))
- * yield* program.says(/ready/)
- * yield* program.signal("SIGTERM")
- * assert.strictEqual((yield* program.ended()).code, 143)
+ * const folder = yield* Folder.make({ "main.mjs": "console.log('ready'); setInterval(() => {}, 1000)" })
+ * const main = yield* Program.start(`${folder}/main.mjs`)
+ * yield* main.says(/ready/)
+ * yield* main.signal("SIGTERM")
+ * yield* main.ended() // { code: null, signal: "SIGTERM" }
  * ```
  * @since 0.1.0
  */

@@ -271,6 +271,11 @@ export const problems = ({ choices, end, left, millis }: Run): ReadonlyArray<str
 /**
  * A seed under which a program is not as it should be. `Simulation.run` with the same seed and faults shows it again.
  *
+ * @example
+ * ```ts
+ * const found = yield* Effect.flip(Simulation.explore(Effect.never, { seeds: 3 }))
+ * found._tag // "Found"
+ * ```
  * @category errors
  * @since 0.1.0
  */

@@ -59,6 +59,11 @@ export type Ability = "process" | keyof SpawnOptions
 /**
  * Everything that a process can be asked for: the default.
  *
+ * @example
+ * ```ts
+ * const withoutInspect = SpawnerSuite.everything.filter((ability) => ability !== "inspect")
+ * withoutInspect.includes("memoryLimit") // true
+ * ```
  * @category models
  * @since 0.1.0
  */
@@ -91,7 +96,8 @@ export interface Options {
  *
  * @example
  * ```ts
- * SpawnerSuite.contract(SpawnerSuite.fromLayer(Nice.pipe(Layer.provide(NodeSpawner.layer))))
+ * const spawner = yield* SpawnerSuite.fromLayer(NodeSpawner.layer)
+ * Object.keys(spawner).includes("spawn") // true
  * ```
  * @category constructors
  * @since 0.1.0
@@ -461,7 +467,7 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
  * itself within seconds.
  *
  * @example
- * ```ts
+ * ```ts check
  * const make = SpawnerSuite.fromLayer(NodeSpawner.layer({ guard: "thread" }))
  * for (const { run, title } of SpawnerSuite.contract(make)) it.live(title, () => run)
  * ```

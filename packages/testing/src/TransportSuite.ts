@@ -42,8 +42,9 @@ export type MakeTransport = Effect.Effect<TransportDriver["Service"], unknown, S
  *
  * @example
  * ```ts
- * const make = TransportSuite.fromLayer(Tls({ host: "127.0.0.1" }))
- * for (const { run, title } of TransportSuite.contract(make)) it.live(title, () => run)
+ * const make = TransportSuite.fromLayer(NodeTransport.layerTcp)
+ * const transport = yield* make
+ * transport.dials("/ip4/127.0.0.1/tcp/4711") // true
  * ```
  * @category constructors
  * @since 0.1.0
@@ -114,6 +115,12 @@ const failure = <A>(effect: Effect.Effect<A, TransportError, Scope.Scope>) =>
 /**
  * Both ends of one connection of this transport, the dialler's first: for `ConnectionSuite.contract`.
  *
+ * @example
+ * ```ts
+ * const [near, far] = yield* TransportSuite.dialled(TransportSuite.fromLayer(NodeTransport.layerTcp))
+ * near.destroy()
+ * far.destroy()
+ * ```
  * @since 0.1.0
  */
 export const dialled = (make: MakeTransport): MakePair =>
@@ -293,6 +300,12 @@ const takenAway = (takeAway: (address: Address) => void) => ({
 /**
  * The contract of `listen` and `dial`, for the transport that is made here.
  *
+ * @example
+ * ```ts
+ * const [first] = TransportSuite.contract(TransportSuite.fromLayer(NodeTransport.layerTcp))
+ * first?.title // "a dial is handed over, and both ends carry bytes"
+ * yield* first?.run ?? Effect.void
+ * ```
  * @since 0.1.0
  */
 export const contract = (make: MakeTransport, { takeAway }: Options = {}): Contract =>

@@ -53,6 +53,11 @@ export interface GroupOptions extends Options {
 /**
  * A test was not done in time. `tree` is the picture of its actors at that moment.
  *
+ * @example
+ * ```ts
+ * const error = new WithActors.Overdue({ millis: 4500, tree: "root@4711" })
+ * error.message // "the test is not done after 4500 ms. Its actors then:\nroot@4711"
+ * ```
  * @category errors
  * @since 0.1.0
  */
@@ -65,6 +70,11 @@ export class Overdue extends Data.TaggedError("Overdue")<{ readonly millis: numb
 /**
  * A test is over, and actors that it has started are not: they hang on a Scope or a fiber that outlives the test.
  *
+ * @example
+ * ```ts
+ * const error = new WithActors.ActorsLeft({ actors: ["frank@4712"], tree: "root@4711" })
+ * error.message // "the test has left frank@4712. Its actors now:\nroot@4711"
+ * ```
  * @category errors
  * @since 0.1.0
  */
@@ -101,10 +111,8 @@ const everybody = Effect.raceFirst(
  *
  * @example
  * ```ts
- * yield* Effect.log(yield* WithActors.picture)
- * // root@4711
- * //   frank@4712 Running, 1 open dialog
- * //     gretchen@4713
+ * const text = yield* WithActors.picture
+ * text.startsWith("root@") // true
  * ```
  * @category accessors
  * @since 0.1.0
@@ -136,7 +144,7 @@ export const picture: Effect.Effect<string, never, ActorRuntime> = Effect.gen(fu
  *
  * @example
  * ```ts
- * it.live("answers", () => program.pipe(WithActors.withDeadline("5 seconds"), Effect.provide(NodeActor.layer)))
+ * yield* Actor.runInActor(isPrime({ n: 7 })).pipe(WithActors.withDeadline("5 seconds")) // true
  * ```
  * @category combinators
  * @since 0.1.0
@@ -173,9 +181,9 @@ const inTime = <A, E, R>(
  * leaves nothing, or fails with `Leaked`.
  *
  * @example
- * ```ts
+ * ```ts check
  * const withActors = WithActors.provide(NodeActor.layer)
- * it.live("answers", () => withActors(program))
+ * it.live("answers", () => withActors(Actor.runInActor(isPrime({ n: 7 }))))
  * ```
  * @category combinators
  * @since 0.1.0
@@ -285,10 +293,10 @@ const checked = (leaks: Leaks.Options | undefined): Layer.Layer<never> =>
  * something is left when the runtime is closed.
  *
  * @example
- * ```ts
- * WithActors.layer(MemoryActor.layer)("prices", (it) => {
- *   it.effect("are of this year", () => Effect.gen(function*() {
- *     assert.strictEqual(yield* Actor.runInActor(price({ grams: 10 })), 500)
+ * ```ts check
+ * WithActors.layer(MemoryActor.layer)("numbers", (it) => {
+ *   it.effect("7 is a prime", () => Effect.gen(function*() {
+ *     assert.isTrue(yield* Actor.runInActor(isPrime({ n: 7 })))
  *   }))
  * })
  * ```
