@@ -121,7 +121,7 @@ Whatever is drawn comes from the sources.
     ])
   })
 
-  it("a file without a budget may have none", () => {
+  it("a file without a budget may have no faults", () => {
     assert.strictEqual(Language.problems(two, { "b.md": { headless: 2, riddle: 0 } }).length, 3)
   })
 

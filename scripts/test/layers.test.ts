@@ -83,7 +83,7 @@ describe("layers", () => {
     )
   })
 
-  it("a cycle of values fails, a cycle through a type does not", () => {
+  it("a cycle of values fails, while a cycle through a type does not", () => {
     assert.deepStrictEqual(
       check({
         "node/src/A.ts": `import { b } from "./B.ts"\nexport const a = b`,
@@ -96,7 +96,7 @@ describe("layers", () => {
     )
   })
 
-  it("comments and blank lines are free, code over the budget fails", () => {
+  it("comments and blank lines do not count, and code over the budget fails", () => {
     assert.deepStrictEqual(
       check({
         "node/src/A.ts": `export const full = () => {\n  // free\n\n${lines(80)}\n}`,
@@ -136,7 +136,7 @@ describe("layers", () => {
     ])
   })
 
-  it("a call of the runtime that reaches around its context fails, and says what to take instead", () => {
+  it("a call of the runtime that reaches around its context fails, and names the alternative", () => {
     const calls = `import * as Effect from "effect/Effect"
 export const a = () => Promise.resolve().then(() => 1)
 export const b = () => { queueMicrotask(a); globalThis.setImmediate(a); setTimeout(a, 0) }

@@ -199,7 +199,7 @@ describe("the hunt", () => {
     }
   })
 
-  it("kills a test that never ends with its worker, counts it as noticed, and goes on", {
+  it("the hunt counts a test that never ends as killed, ends its worker, and goes on", {
     timeout: 120_000
   }, async () => {
     const at = checkout()
@@ -235,7 +235,7 @@ describe("the hunt", () => {
     }
   })
 
-  it("copies links of the workspace as links into the copy", () => {
+  it("the hunt copies workspace links as links into the copy", () => {
     const at = checkout()
     const made = copy(at)
     try {

@@ -12,7 +12,7 @@ const instead = (id: string, line: string) =>
   problems(text.split("\n").map((old) => old.startsWith(`| ${id} |`) ? line : old).join("\n"), read(root))
 
 describe("parity", () => {
-  it("every row has a fate, and those that are kept or changed name tests that exist", () =>
+  it("every row of the parity page has a fate, and kept or changed rows name tests that exist", () =>
     assert.deepStrictEqual(problems(text, read(root)), []))
 
   it("a row that is missing or twice, an unknown fate, a riddle, and a test that is not there are noticed", () => {

@@ -26,7 +26,7 @@ describe("docs/reference.md", () => {
     assert.deepStrictEqual(problems(page), [])
   })
 
-  it("docs/reference.md is compared with facts that were found", () => {
+  it("docs/reference.md is compared with facts that the check finds", () => {
     assert.strictEqual(facts.timeouts.get("spawn"), 30_000)
     assert.strictEqual(facts.timeouts.size, 10)
     assert.includeMembers([...facts.variables], ["XDG_RUNTIME_DIR", "PATH", "NODE_OPTIONS", "FORCE_COLOR"])
@@ -53,7 +53,7 @@ describe("docs/reference.md", () => {
     assert.deepStrictEqual(problems(without(/^\| 141 .*\n/m)), ["exit code 141: there is no row for it"])
   })
 
-  it("the check refuses a row of something that is not there, another default, and another field", () => {
+  it("the check refuses rows of missing things, other defaults, and other fields", () => {
     assert.deepStrictEqual(problems(page.replace("| `guard` |", "| `gaurd` |")), [
       "NodeSpawner.Options: there is no row for guard",
       "NodeSpawner.Options: gaurd is not there, or has two rows"

@@ -17,12 +17,12 @@ const store = { kind: "service", module, name: "Store" } as const
 afterEach(forgetDefinitions)
 
 describe("The definitions of a process", () => {
-  it("the definitions of a process are not recorded in a root, which may make them for as long as it lives", () => {
+  it("a root does not record the definitions of its process, and may make them for as long as it lives", () => {
     make("run")
     assert.isUndefined(definitionOf(run))
   })
 
-  it("the definitions of a process are known by kind, module and name from the first record to the last", () => {
+  it("an actor's process knows its definitions by kind, module and name while it records them", () => {
     recordDefinitions()
     const definition = make("run")
     make("walk")
@@ -44,7 +44,7 @@ describe("The definitions of a process", () => {
     assert.throws(() => definitionOf(run), /makes 2 endpoints named "run" \(at \S+:\d+:\d+ and at \S+:\d+:\d+\)/)
   })
 
-  it("the definition that says where the implementation of a Service is leads the others", () => {
+  it("a definition that names the module of its Service's implementation comes before the others", () => {
     recordDefinitions()
     const from = Actor.serveFrom(Store, () => Promise.resolve({ default: live }))
     const live = Store.serve({ ping: () => Effect.void })
@@ -55,7 +55,7 @@ describe("The definitions of a process", () => {
     assert.throws(() => definitionOf(store), /makes 2 implementations of the Service "Store"/)
   })
 
-  it("the definitions of a process are each copy's own where a process has two copies of Furrow", async () => {
+  it("each of two copies of Furrow in a process has definitions of its own", async () => {
     const copy = await import("../src/internal/settings/Definitions.ts?copy" as string) as typeof Definitions
     copy.recordDefinitions()
     define("ours", run)

@@ -47,7 +47,7 @@ describe("An actor that its owner drains", () => {
       assert.deepInclude(yield* Fiber.join(watched), { _tag: "Cancelled", reason: "replaced" })
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
-  it.effect("G123: an actor that its owner drains says at the bound how many calls are open, and stays drained", () =>
+  it.effect("G123: the drain of an actor resolves at its bound with the number of open calls, and the actor stays drained", () =>
     Actor.nursery(Effect.gen(function*() {
       yield* Journal.fresh
       const frank = yield* start("frank")
@@ -77,7 +77,7 @@ describe("An actor that its owner drains", () => {
     })).pipe(drained, Effect.provide(MemoryActor.layer)))
 
   for (const [how, tag] of [["is lost meanwhile", "ActorLost"], ["does not answer", "ActorUnreachable"]] as const) {
-    it.effect(`G123: an actor that its owner drains fails its drain when it ${how}`, () => {
+    it.effect(`G123: the drain of an actor fails when the actor ${how}`, () => {
       const theatre = Puppets.make()
       return Effect.scoped(Effect.gen(function*() {
         const frank = yield* Actor.startScoped("frank", { expose: D.all })
@@ -93,7 +93,7 @@ describe("An actor that its owner drains", () => {
     })
   }
 
-  it.effect("G123: an actor that its owner drains may be handlers that run in this process", () =>
+  it.effect("G123: an owner can drain handlers that run in its own process", () =>
     Effect.scoped(Effect.gen(function*() {
       const sleeper = Context.get(yield* Layer.build(D.Sleeper.layerTest(Effect.succeed(D.sleeper))), D.Sleeper)
       const open = yield* Effect.forkChild(sleeper.run(D.sleep({ millis: 300 })))

@@ -66,7 +66,7 @@ const settableClock = () => {
 }
 
 describe("A bound of this process", () => {
-  it.effect("G92: a bound of this process elapses after exactly its length, by the program's clock", () =>
+  it.effect("G92: a timeout elapses after exactly its length, by the program's clock", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(elapsed(4750))
       yield* TestClock.adjust(4749)
@@ -75,14 +75,14 @@ describe("A bound of this process", () => {
       yield* Fiber.join(fiber)
     }))
 
-  it.effect("a bound of this process elapses in one long step of a test's clock", () =>
+  it.effect("a timeout elapses in one long step of a test's clock", () =>
     Effect.gen(function*() {
       const fiber = yield* Effect.forkChild(elapsed(30_000))
       yield* TestClock.adjust("1 hour")
       assert.isDefined(fiber.pollUnsafe())
     }))
 
-  it.effect("G92: a bound of this process counts a stop of the process as no more than a slice", () =>
+  it.effect("G92: a timeout counts a stop of the process as at most one slice", () =>
     Effect.gen(function*() {
       const { clock, now } = stoppedClock(3, 35_000)
       yield* Effect.provideService(elapsed(30_000), Clock.Clock, clock)
@@ -90,7 +90,7 @@ describe("A bound of this process", () => {
       assert.isAtMost(now(), 65_000)
     }))
 
-  it.effect("G92: a bound of this process ends no start that was stopped for longer than its bound", () =>
+  it.effect("G92: a start that is stopped for longer than its timeout does not fail", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const { clock, run, stop } = settableClock()
@@ -109,7 +109,7 @@ describe("A bound of this process", () => {
       assert.strictEqual((yield* Fiber.join(start)).actor.name, "frank")
     }))
 
-  it.effect("a bound shows the time that is left of it", () =>
+  it.effect("a countdown shows the time that is left", () =>
     Effect.gen(function*() {
       const countdown = new Countdown(yield* Clock.Clock, 1000)
       const fiber = yield* Effect.forkChild(countdown.run)

@@ -92,7 +92,7 @@ describe("Nursery.exits", () => {
   for (
     const [when, expected] of [["while nobody reads", "late"], ["and is not read before the reader has enough", "b"]]
   ) {
-    it.effect(`G122: Nursery.exits leaves to the nursery a loss that comes ${when}`, () =>
+    it.effect(`G122: Nursery.exits leaves a loss to the nursery that comes ${when}`, () =>
       stage(
         (theatre) =>
           Effect.gen(function*() {
@@ -114,7 +114,7 @@ describe("Nursery.exits", () => {
       ))
   }
 
-  it.effect("G122: Nursery.exits gives way to the failure of its reader", () =>
+  it.effect("G122: Nursery.exits ends with the failure of its reader, which comes first", () =>
     stage(
       (theatre) =>
         Effect.gen(function*() {

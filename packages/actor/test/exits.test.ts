@@ -61,7 +61,7 @@ describe("How an actor ended", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G93: how an actor ended is told of handlers that run in this process, too", () =>
+  it.effect("G93: the exit of handlers that run in this process is told like that of an actor", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const counter = Counter.layerTest(Effect.succeed({
@@ -76,14 +76,14 @@ describe("How an actor ended", () => {
     }))
 })
 
-describe("A cleanup that fails, of an actor that its owner ended,", () => {
+describe("A failed cleanup of an actor that its owner ended", () => {
   it.effect("G94: a failed cleanup of an ended actor fails the runInActor that had succeeded", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.runInActor(answersAndDies()))
       assert.deepStrictEqual(reasonsOf(exit), ["Fail the release broke"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G91: a failed cleanup says that its actor does not live on, also for an error from elsewhere", () =>
+  it.effect("G91: a failed cleanup sets `ending` in the caller's error, even if the error came from elsewhere", () =>
     Effect.gen(function*() {
       const own = yield* Effect.flip(Actor.runInActor(answersAndDies(), { name: "frank" }))
       assert.deepInclude(own, { _tag: "RemoteActorError", ending: true })
@@ -109,7 +109,7 @@ describe("A cleanup that fails, of an actor that its owner ended,", () => {
       assert.deepStrictEqual(othersOf(exit), ["the release broke"])
     }).pipe(Effect.provide(MemoryActor.layer)))
 
-  it.effect("G94: a failed cleanup of an ended actor rides with the failure of a nursery as data", () =>
+  it.effect("G94: a failed cleanup of an ended actor is attached as data to the failure of a nursery", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Actor.nursery(Effect.andThen(start("frank"), Effect.fail("mine"))))
       assert.deepStrictEqual(reasonsOf(exit), ["Fail mine"])

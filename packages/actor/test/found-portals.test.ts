@@ -15,7 +15,7 @@ import { settle } from "./support/Time.ts"
 beforeEach(reset)
 
 describe("A portal that was found by name", () => {
-  it.effect("G217: a portal that was found by name leads to the successor after a roll, and after a death", () =>
+  it.effect("G217: a portal found by name leads to the successor after a roll and after a death", () =>
     supervised(
       Supervisor.layer({ backoff }, [Supervisor.of(Mail, { name: "post", unique: true })]),
       Effect.gen(function*() {
@@ -30,8 +30,8 @@ describe("A portal that was found by name", () => {
     ))
 })
 
-describe("A role whose calls wait for ever", () => {
-  it.effect("G217: a role whose calls wait for ever is used by other actors as any other is", () =>
+describe("A role with endless `hold`", () => {
+  it.effect("G217: other actors can use a role whose calls wait without a limit", () =>
     supervised(
       Supervisor.layer({ hold: "Infinity" }, [Store, Counter]),
       Effect.gen(function*() {
@@ -43,8 +43,8 @@ describe("A role whose calls wait for ever", () => {
     ))
 })
 
-describe("An idempotent call of a user elsewhere", () => {
-  it.effect("G217: an idempotent call is made again once with the successor when a roll has not waited for it", () =>
+describe("An idempotent call from another process", () => {
+  it.effect("G217: an idempotent call is repeated once at the successor when a roll has not waited for it", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -60,7 +60,7 @@ describe("An idempotent call of a user elsewhere", () => {
 })
 
 describe("A shared actor", () => {
-  it.effect("G219: a shared actor is started again for those who ask while it ends for good", () =>
+  it.effect("G219: a shared actor is started again for askers that come while it ends for good", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -80,7 +80,7 @@ describe("A shared actor", () => {
       })
     ))
 
-  it.effect("G219: a shared actor is not held by those who were refused", () =>
+  it.effect("G219: an asker that was refused does not keep a shared actor alive", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {

@@ -162,13 +162,16 @@ const climb = (inputs: ReadonlyArray<Ladder.Input>, from: Ladder.Rung = "Running
 /** A machine that would climb down or act twice does so within this many inputs. */
 const anyInputs = Schema.Array(Schema.Literals(inputs)).check(Schema.isMaxLength(24))
 
-describe("An actor, under any events in any order,", () => {
-  it.prop("the ladder is never climbed down", { given: anyInputs }, ({ given }) => {
+describe("The shutdown ladder under random events", () => {
+  it.prop("the shutdown ladder is never climbed down", { given: anyInputs }, ({ given }) => {
     const heights = climb(given).visited.map((rung) => rungs.indexOf(rung))
     assert.deepStrictEqual(heights, heights.toSorted((a, b) => a - b))
   })
 
-  it.prop("an exit is the end, said once, and nothing is done afterwards", { before: anyInputs, after: anyInputs }, ({
+  it.prop("the shutdown ladder reports an exit once, and does nothing after it", {
+    before: anyInputs,
+    after: anyInputs
+  }, ({
     after,
     before
   }) => {
@@ -178,23 +181,29 @@ describe("An actor, under any events in any order,", () => {
     assert.strictEqual(actions.at(-1)!._tag, "Done")
   })
 
-  it.prop("it is killed at most once, and only after a SIGTERM or after its Bye", { given: anyInputs }, ({ given }) => {
-    const { actions, visited } = climb(given)
-    const done = actions.map(spell)
-    assert.isAtMost(done.filter((action) => action === "SIGKILL").length, 1)
-    if (!done.includes("SIGKILL")) return
-    const terminated = done.indexOf("SIGTERM")
-    assert.isTrue(terminated >= 0 && terminated < done.indexOf("SIGKILL") || visited.includes("Leaving"))
-  })
+  it.prop(
+    "the shutdown ladder kills an actor at most once, and only after a SIGTERM or its Bye",
+    { given: anyInputs },
+    ({ given }) => {
+      const { actions, visited } = climb(given)
+      const done = actions.map(spell)
+      assert.isAtMost(done.filter((action) => action === "SIGKILL").length, 1)
+      if (!done.includes("SIGKILL")) return
+      const terminated = done.indexOf("SIGTERM")
+      assert.isTrue(terminated >= 0 && terminated < done.indexOf("SIGKILL") || visited.includes("Leaving"))
+    }
+  )
 
-  it.prop("it is asked at most once, and never after its channel was closed", { given: anyInputs }, ({ given }) => {
+  it.prop("the shutdown ladder asks an actor at most once, and never after its channel was closed", {
+    given: anyInputs
+  }, ({ given }) => {
     const done = climb(given).actions.map(spell)
     assert.isAtMost(done.filter((action) => action === "ask").length, 1)
     assert.isAtMost(done.filter((action) => action === "close").length, 1)
     if (done.includes("ask") && done.includes("close")) assert.isBelow(done.indexOf("ask"), done.indexOf("close"))
   })
 
-  it.prop("time alone brings it to its end from every rung but the first", { given: anyInputs }, ({
+  it.prop("time alone takes the shutdown ladder to its end from every rung but the first", { given: anyInputs }, ({
     given
   }) => {
     const rung = climb(given).visited.at(-1)!
@@ -203,7 +212,7 @@ describe("An actor, under any events in any order,", () => {
   })
 })
 
-describe("Every way up", () => {
+describe("The length of a climb of the shutdown ladder", () => {
   /** All the times that can pass between `end` and the last rung, whatever the actor says and does not say. */
   const durations = (rung: Ladder.Rung, spent: number): ReadonlyArray<number> => {
     // A kill is reaped by the system: the bound of that rung is for a spawner that never reports it.
@@ -220,7 +229,7 @@ describe("Every way up", () => {
     })
   }
 
-  it("every way up is no longer than the bounds of asking, finalizing and terminating together: 6 seconds", () => {
+  it("a climb of the shutdown ladder takes at most its bounds of asking, finalizing and terminating together: 6 seconds", () => {
     const [rung, actions] = Ladder.step("Running", "end")
     const first = actions.find((action) => action._tag === "Wait")!
     const all = durations(rung, Ladder.boundOf(Timeouts.defaults, first.bound))
@@ -229,14 +238,14 @@ describe("Every way up", () => {
     assert.strictEqual(Math.max(...all), 6_000)
   })
 
-  it("every way up ends with bounds of its own: a leave that goes on, and a kill that is not reaped", () => {
+  it("the shutdown ladder has separate bounds for a leave that goes on and for a kill that is not reaped", () => {
     const leave = Ladder.boundOf(Timeouts.defaults, "leave")
     assert.strictEqual(leave, Ladder.leaveGraceMillis)
     assert.strictEqual(Ladder.boundOf(Timeouts.defaults, "reap"), Ladder.reapBoundMillis)
     assert.notStrictEqual(leave, Ladder.reapBoundMillis)
   })
 
-  it("every way up is a second for an actor that does not answer", () => {
+  it("a climb of the shutdown ladder takes a second for an actor that does not answer", () => {
     const { actions } = climb(["end", "elapsed", "elapsed"])
     const waits = actions.flatMap((action) =>
       action._tag === "Wait" && action.bound !== "reap" ? [Ladder.boundOf(Timeouts.defaults, action.bound)] : []

@@ -184,7 +184,7 @@ const whole = ["settled", "settled", "settled", "settled", "settled", "settled"]
 
 describe("The life of an actor", () => {
   for (const [state, { path, rows }] of Object.entries(table)) {
-    it(`the life of an actor in ${state} makes of every input what its table says`, () => {
+    it(`the life of an actor in the state ${state} handles every input as its table says`, () => {
       assert.strictEqual(after(...path)[0]._tag, state === "Draining" ? "Serving" : state)
       assert.deepStrictEqual(
         Object.fromEntries(names.map((name) => [name, row(path, name)])),
@@ -205,7 +205,7 @@ describe("The life of an actor", () => {
     ])
   })
 
-  it("an ending actor reports its failures before the logs leave, and Bye has those of the platform, too", () => {
+  it("an ending actor reports its failures before the logs leave, and Bye includes those of the platform", () => {
     const said = after(...serving, "cancel", "broke", "broke", "settled", "settled", "broke", "settled")[1]
     assert.deepStrictEqual(said.slice(4), [
       "Run(handlers)",
@@ -262,7 +262,7 @@ describe("The life of an actor", () => {
     [["signal", "lost"], { _tag: "ParentLost", signal: sigterm }]
   ]
   for (const [path, why] of ended) {
-    it(`the life of an actor tells its handlers and its owner why it ends after ${path.join(" and ")}`, () => {
+    it(`the handlers and the owner of an actor hear why it ends after ${path.join(" and ")}`, () => {
       const [state] = after(...serving, ...path)
       const [, actions] = Life.step<string>(state, inputs.settled)
       assert.deepStrictEqual(state, { _tag: "Ending", why, part: "handlers", cleanup: [] })
@@ -271,7 +271,7 @@ describe("The life of an actor", () => {
   }
 
   it.prop(
-    "any words in any order: one end, one Bye, nothing after it, and every cancel is acknowledged",
+    "the life of an actor ends once with one Bye and acknowledges every cancel, whatever the order of words",
     { path: AnyOrder },
     ({ path }) => {
       let state: Life.State<string> = Life.initial
@@ -295,7 +295,7 @@ describe("The life of an actor", () => {
   )
 
   it.prop(
-    "an actor ends from any state once its parent is lost and its parts settle",
+    "the life of an actor ends from any state once its parent is lost and its parts have ended",
     { path: AnyOrder },
     ({ path }) => {
       const [state] = after("spec", ...path, "lost", "bootFailed", ...whole)

@@ -61,7 +61,7 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.deepStrictEqual(errors(), []))
   })
 
-  it.effect("G88: an actor's main fails when its main fails, with an Error log and the failure at its owner", () => {
+  it.effect("G88: an actor fails when its main fails, with an Error log and the failure at its owner", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       const poller = yield* until(1000)(Actor.startScoped(Poller))
       const call = yield* Effect.forkChild(Effect.flip(poller.run(hold())))
@@ -75,7 +75,7 @@ describe("An actor with a main", () => {
     return Effect.map(run, () => assert.include(errors()[0], "the main of this actor failed"))
   })
 
-  it.effect("G88: a main that fails in a Layer that was not launched is an Error log of its owner at once", () => {
+  it.effect("G88: a failed main in a Layer without Actor.launch is an Error log of its owner at once", () => {
     const { errors, run } = stage(Effect.scoped(Effect.gen(function*() {
       yield* until(1000)(Layer.build(Poller.layer))
       strings.main(causes.fails)
@@ -99,7 +99,7 @@ describe("An actor with a main", () => {
       ])
     }))).run)
 
-  it.effect("G72: an actor with a main ends within its bound though its main cannot be interrupted, and names it", () =>
+  it.effect("G72: an actor whose main cannot be interrupted ends within its bound, and names the main", () =>
     stage(Effect.scoped(Effect.gen(function*() {
       const events = yield* collectEvents
       const stubborn = yield* until(1000)(Actor.startScoped(Stubborn))
@@ -109,7 +109,7 @@ describe("An actor with a main", () => {
       assert.deepStrictEqual(cleanups(events), ["its main did not end within 4750 ms"])
     }))).run)
 
-  it.effect("G72: an actor with a main tells what failed in the cleanup of its main", () =>
+  it.effect("G72: an actor reports failures in the cleanup of its main", () =>
     stage(Effect.gen(function*() {
       const events = yield* collectEvents
       const region = Effect.scoped(Effect.flatMap(Actor.startScoped(Broken), (broken) => broken.cancel("done")))
@@ -155,7 +155,7 @@ describe("A fiber in the background of an actor", () => {
     }
   }
 
-  it.effect("G89: a background fiber is told by a Service that is served in this process, too", () => {
+  it.effect("G89: a failed background fiber of a Service served in this process is reported as well", () => {
     const { errors, run } = stage(Effect.gen(function*() {
       const build = Effect.as(Effect.forkScoped(causes.dies), {
         greet: () => Effect.succeed("here"),
@@ -168,7 +168,7 @@ describe("A fiber in the background of an actor", () => {
     return Effect.map(run, () => assert.strictEqual(errors().length, 1))
   })
 
-  it.effect("G89: a fiber in the background of an actor is told by a root, of the layers of what it exposes", () => {
+  it.effect("G89: a root reports the failed background fibers in the layers of its exposed endpoints", () => {
     const { layer, lines } = captureLogs()
     const exposed = Actor.fn("exposed", {
       module: import.meta.url,

@@ -53,7 +53,7 @@ const ends: ReadonlyArray<
 
 describe("The end of an actor", () => {
   for (const [how, end, expected] of ends) {
-    it.effect(`G120: an actor that ${how} has the same end for its owner, its peers, and monitors near and far`, () => {
+    it.effect(`G120: an actor that ${how} has the same exit for its owner, its peers, and monitors near and far`, () => {
       const theatre = Puppets.make()
       return Effect.map(
         inTheatre(
@@ -86,7 +86,7 @@ describe("The end of an actor", () => {
     })
   }
 
-  it.effect("G120: an actor whose parent ended first has the end of the parent", () => {
+  it.effect("G120: an actor whose parent ended first has the exit of the parent", () => {
     const theatre = Puppets.make()
     return Effect.map(
       inTheatre(
@@ -169,11 +169,12 @@ describe("A monitor", () => {
     )
   }
 
-  it.effect("G121: a monitor of the owner keeps a loss from the nursery", () => hears("owner", true))
-  it.effect("G121: a monitor of the owner by a reference keeps a loss from the nursery", () =>
+  it.effect("G121: a monitor of the owner handles a loss, which does not fail the nursery", () => hears("owner", true))
+  it.effect("G121: a monitor of the owner by a reference handles a loss, which does not fail the nursery", () =>
     hears("owner by a reference", true))
-  it.effect("G121: a monitor of a peer leaves a loss to the nursery", () => hears("peer", false))
-  it.effect("G121: a monitor that was interrupted leaves a loss to the nursery", () => hears("owner that left", false))
+  it.effect("G121: a monitor of a peer handles no loss, which fails the nursery", () => hears("peer", false))
+  it.effect("G121: an interrupted monitor handles no loss, which fails the nursery", () =>
+    hears("owner that left", false))
 
   for (const monitored of [true, false]) {
     it.effect(`G121: a monitor of a Service's owner ${monitored ? "keeps" : "that only waits does not keep"} its failure from Actor.launch`, () =>

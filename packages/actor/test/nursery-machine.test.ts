@@ -183,18 +183,18 @@ describe("A nursery", () => {
 })
 
 describe("A body that was interrupted", () => {
-  it("an interrupted body whose cleanup failed fails with that whole cause, which is no failure of the region", () => {
+  it("an interrupted body whose cleanup failed fails with its whole cause, and does not fail the nursery", () => {
     const { state } = run(["a", "interrupted", "failed"])
     assert.deepStrictEqual([state.body, state.first, state.others], [Cause.fail("body failed"), undefined, []])
   })
 
-  it("a body that was interrupted is no failure of a region that is closing, where it only answers", () => {
+  it("an interrupted body of a closing nursery that only answers the interruption is no failure", () => {
     const { state } = run(["a", "returned"])
     const [after, actions] = Machine.step(state, { _tag: "BodyFailed", cause: Cause.interrupt(1) })
     assert.deepStrictEqual([after.first, after.others, actions], [undefined, [], []])
   })
 
-  it("a body that was interrupted keeps none where the region had failed before, or was not interrupted", () => {
+  it("the cause of a body is dropped where its nursery had failed before, or the body was not interrupted", () => {
     assert.isUndefined(run(["a", "a lost", "failed"]).state.body)
     assert.isUndefined(run(["failed"]).state.body)
     assert.isUndefined(run(["returned", "failed"]).state.body)
@@ -202,12 +202,12 @@ describe("A body that was interrupted", () => {
 })
 
 describe("The ends of a nursery's actors", () => {
-  it("G122: exits that were not read when the nursery ends are its failure", () => {
+  it("G122: exits that are unread when the nursery ends fail it", () => {
     const { state } = run(["a", "reader came", "a lost", "reader broke", "returned", "over"])
     assert.deepStrictEqual([state.phase._tag, failureOf(state)], ["Done", "ActorLost"])
   })
 
-  it("G122: unread exits keep the cleanups that failed", () => {
+  it("G122: unread exits keep the failures of cleanups", () => {
     const { state } = run(["reader came", "b unclean", "reader left"])
     assert.deepStrictEqual(state.cleanup.map(({ type }) => type), ["Error"])
   })
@@ -229,11 +229,11 @@ describe("The ends of a nursery's actors", () => {
   })
 })
 
-describe("A nursery, under any events in any order,", () => {
+describe("A nursery under random events", () => {
   const names = Object.keys(inputs)
   const any = Schema.Array(Schema.Literals(names)).check(Schema.isMaxLength(24))
 
-  it.prop("the first failure stays the first", { given: any }, ({ given }) => {
+  it.prop("the first failure of a nursery stays its first", { given: any }, ({ given }) => {
     let first: unknown
     for (const state of run(given).states) {
       if (first !== undefined) assert.strictEqual(state.first, first)
@@ -258,7 +258,9 @@ describe("A nursery, under any events in any order,", () => {
     }
   )
 
-  it.prop("a loss in it is read, heard by a monitor, or its failure", { given: any }, ({ given }) => {
+  it.prop("the loss of an actor in a nursery is read, heard by a monitor, or the failure of the nursery", {
+    given: any
+  }, ({ given }) => {
     const { state, states } = run([...given, "returned", "over", "j over", "a gone", "b gone"])
     assert.deepStrictEqual([state.phase._tag, state.unread.length], ["Done", 0])
     const heard = given.slice(0, states.findIndex(({ phase }) => phase._tag === "Done"))
@@ -268,7 +270,7 @@ describe("A nursery, under any events in any order,", () => {
     assert.isTrue(state.first !== undefined)
   })
 
-  it.prop("every actor that is in it when it closes is told to end, once", { given: any }, ({ given }) => {
+  it.prop("every actor in a nursery is told once to end when the nursery closes", { given: any }, ({ given }) => {
     const { states } = run(given)
     const at = states.findIndex((state, i) => i > 0 && !Machine.isOpen(state) && Machine.isOpen(states[i - 1]!))
     if (at < 0) return
@@ -277,7 +279,7 @@ describe("A nursery, under any events in any order,", () => {
     assert.deepStrictEqual(told.toSorted(), Array.from(states[at]!.children.keys()).toSorted())
   })
 
-  it.prop("it is left once everybody is gone", { given: any }, ({ given }) => {
+  it.prop("a nursery is left once all its actors are gone", { given: any }, ({ given }) => {
     const { state } = run([...given, "a gone", "b gone", "j over", "returned", "over", "a gone", "b gone"])
     assert.strictEqual(state.phase._tag, "Done")
   })

@@ -61,7 +61,7 @@ describe("a nursery owns its actors", () => {
       ])
     }).pipe(inMemory))
 
-  it.effect("runInActor names its actor after the function, and ends it when the answer is there", () =>
+  it.effect("runInActor names its actor after the function, and ends the actor when the answer has arrived", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.runInActor(short({ millis: 100 })))
@@ -98,7 +98,7 @@ describe("a nursery owns its actors", () => {
       yield* job.wait
     }).pipe(inMemory))
 
-  it.effect("the answer of a job can be read inside, again, and after the nursery", () =>
+  it.effect("the answer of a job can be read repeatedly, inside and after the nursery", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {
@@ -186,7 +186,7 @@ describe("a nursery owns its actors", () => {
       assert.isTrue(answers.every((answer) => answer))
     })).pipe(inMemory))
 
-  it.effect("G56: names need not be unique, and eight of a name end together", () =>
+  it.effect("G56: names of actors need not be unique, and eight actors of one name end together", () =>
     Effect.gen(function*() {
       yield* Actor.nursery(Effect.gen(function*() {
         const dogs = yield* Effect.forEach(Array.from({ length: 8 }), () => Actor.start("doggy", { expose: [isPrime] }))
@@ -221,7 +221,7 @@ describe("a nursery owns its actors", () => {
       assert.deepStrictEqual(yield* look, { state: "done", children: [], jobs: 0 })
     }).pipe(inMemory))
 
-  it.effect("G8: a portal used after its nursery ended fails with ChannelClosed on our side", () =>
+  it.effect("G8: a portal used after its nursery ended fails with ChannelClosed on the portal's side", () =>
     Effect.gen(function*() {
       const frank = yield* Actor.nursery(Actor.start("frank", { expose: [isPrime, ticks] }))
       for (
@@ -237,7 +237,7 @@ describe("a nursery owns its actors", () => {
       assert.strictEqual((yield* frank.statistics).channel.state, "Closed")
     }).pipe(inMemory))
 
-  it.effect("a portal used after its actor was cancelled fails the same way", () =>
+  it.effect("a portal used after its actor was cancelled fails with ChannelClosed as well", () =>
     Actor.nursery(Effect.gen(function*() {
       const frank = yield* Actor.start("frank", { expose: [isPrime] })
       yield* frank.cancel()
@@ -248,7 +248,7 @@ describe("a nursery owns its actors", () => {
 })
 
 describe("a nursery that is interrupted", () => {
-  it.effect("a deadline over a streaming daemon cancels it, and is all the caller sees", () =>
+  it.effect("a deadline over a nursery with a streaming daemon cancels the daemon, and the caller sees only the deadline", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const seen: Array<number> = []
@@ -272,7 +272,7 @@ describe("a nursery that is interrupted", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("its actors hear of it at once, also while the body's own finalizers still run", () =>
+  it.effect("the actors of an interrupted nursery hear of it at once, even while the finalizers of its body run", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       const fiber = yield* Effect.forkChild(Actor.nursery(Effect.gen(function*() {

@@ -155,7 +155,7 @@ const table: ReadonlyArray<readonly [string, string]> = [
 ]
 
 describe("An owned actor", () => {
-  it("an owned actor that is killed says what it had not done: said goodbye, or exited after it", () => {
+  it("the exit of a killed actor says whether the actor had said Bye before", () => {
     const messages = (given: string) => exitAfter(given).cleanup.map(({ message }) => message)
     assert.match(messages("end ack elapsed elapsed killed").join(), /^it ended before it had said how its cleanup went/)
     assert.deepStrictEqual(messages("returned elapsed killed"), [
@@ -169,7 +169,7 @@ describe("An owned actor", () => {
     })
   }
 
-  it("G94: an owned actor raises its cleanup where its owner ended it, and nowhere else", () => {
+  it("G94: the cleanup failures of an actor are raised only where its owner has ended it", () => {
     const raised = (given: string) =>
       OwnedActor.raisedBy(live(given.split(" ") as ReadonlyArray<Word>).state).map(({ type }) => type)
     assert.deepStrictEqual(raised("end ack cancelled exit0"), ["Error"])
@@ -179,7 +179,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G93: an owned actor that is lost is told with its last lines, and its error is the one of the loss", () => {
+  it("G93: the exit of a lost actor has its last lines, and its error is the loss", () => {
     const { actions, state } = live(["killed"])
     const [told] = actions
     if (told?._tag !== "TellLoss" || state.exit?._tag !== "Lost") return assert.fail("no loss was told")
@@ -225,7 +225,7 @@ describe("An owned actor", () => {
     })
   }
 
-  it("an owned actor that said in its last word that it failed is lost to those who use it, with that failure", () => {
+  it("an actor that failed by its last word is lost to its users, with that failure", () => {
     const { state } = live(["failed", "exit3"])
     const error = OwnedActor.whyGone(state, ["last line"])
     assert(error._tag === "ActorLost")
@@ -235,30 +235,30 @@ describe("An owned actor", () => {
     assert.deepStrictEqual(told.failure, boxed("RangeError"), "an uncaught error that it told of goes before")
   })
 
-  it("an unreported exit is a loss, and is told though its owner had ended it", () => {
+  it("an unreported exit counts as a loss, even if the owner had ended the actor", () => {
     const { actions, state } = live(["end", "elapsed", "elapsed", "elapsed"])
     assert.deepStrictEqual([state.rung, state.exit?._tag, state.loss?._tag], ["Gone", "Lost", "ActorLost"])
     assert.deepStrictEqual(actions.slice(-2).map(({ _tag }) => _tag), ["TellLoss", "Done"])
   })
 
-  it("an ended connection is a loss, told and terminated, and its process may still live", () => {
+  it("a lost connection is reported as a loss and its process is terminated, because it may still live", () => {
     const { actions, state } = live(["cut"])
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["TellLoss", "CloseChannel", "Signal", "Wait"])
     assert.deepStrictEqual(state.end, { _tag: "Disconnected" })
   })
 
-  it("an owned actor that told of an uncaught error is not lost besides", () => {
+  it("an actor that reported an uncaught error does not count as lost in addition", () => {
     const { actions, state } = live(["uncaught", "exit3"])
     assert.deepStrictEqual([actions.map(({ _tag }) => _tag), state.loss], [["Done"], undefined])
   })
 
-  it("an owned actor that took its leave in order is closed to those who use it", () => {
+  it("an actor that ended in order counts as closed for its users", () => {
     const error = OwnedActor.whyGone(live(["returned", "exit0"]).state, [])
     assert(error._tag === "ChannelClosed")
     assert.deepInclude({ ...error }, { side: "peer", actor })
   })
 
-  it("G107: an owned actor whose cleanup was cut off says who killed it, and why", () => {
+  it("G107: the exit of an actor whose cleanup was cut off says who killed it, and why", () => {
     const [cutOff] = exitAfter("end ack elapsed elapsed killed").cleanup
     assert.strictEqual(
       cutOff!.message,
@@ -267,7 +267,7 @@ describe("An owned actor", () => {
     )
   })
 
-  it("G106: an owned actor that ran out of memory says its limit where it was started with one", () => {
+  it("G106: the exit of an actor that ran out of memory names its limit if it was started with one", () => {
     for (
       const [limit, how] of [[64, { _tag: "OutOfMemory", limit: 64 }], [undefined, { _tag: "OutOfMemory" }]] as const
     ) {
@@ -281,7 +281,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G121: an owned actor is handled where a monitor waited for its end, and stays so when it has gone", () => {
+  it("G121: an exit is handled if a monitor waited for it, and stays handled after the monitor has gone", () => {
     const handled = (given: string) => OwnedActor.isHandled(live(given.split(" ") as ReadonlyArray<Word>).state)
     for (const given of ["monitored killed", "monitored monitored left killed", "monitored killed left"]) {
       assert.isTrue(handled(given), given)
@@ -291,7 +291,7 @@ describe("An owned actor", () => {
     }
   })
 
-  it("G95: an owned actor that asks to leave is waited for as long as its owner is ending", () => {
+  it("G95: an actor that asks to leave is waited for while its owner's actor is ending", () => {
     const { state } = live(["leave", "elapsedWhileEnding", "elapsedWhileEnding"])
     assert.deepInclude(state, { rung: "LeaveRequested", cancellation: undefined })
     const [asked, actions] = OwnedActor.step(state, inputs.end)
@@ -299,14 +299,14 @@ describe("An owned actor", () => {
     assert.strictEqual(actions[0]!._tag, "Ask")
   })
 
-  it("G95: an owned actor that asks to leave is asked in its own name when the grace is over", () => {
+  it("G95: an actor that asks to leave is ended in its own name after the time of grace", () => {
     const { actions, state } = live(["leave", "elapsed"])
     assert.deepStrictEqual(state.cancellation, { by: actor, reason: "SIGTERM", deadline: 0 })
     assert.deepStrictEqual(actions.map(({ _tag }) => _tag), ["Wait", "Ask", "Wait"])
   })
 })
 
-describe("An owner, under any events in any order,", () => {
+describe("An owned actor under random events", () => {
   const any = Schema.Array(Schema.Literals(words)).check(Schema.isMaxLength(16))
 
   it.prop("an owned actor ends once, and later events change nothing", { before: any, after: any }, (given) => {
@@ -316,11 +316,15 @@ describe("An owner, under any events in any order,", () => {
     assert.strictEqual(later.actions.filter(({ _tag }) => _tag === "Done").length, 1)
   })
 
-  it.prop("an exit is there with the last rung and not before", { given: any }, ({ given }) => {
-    for (const { exit, rung } of live(given).states) assert.strictEqual(exit !== undefined, rung === "Gone")
-  })
+  it.prop(
+    "the exit of an owned actor is known on the last rung of the ladder, and not before",
+    { given: any },
+    ({ given }) => {
+      for (const { exit, rung } of live(given).states) assert.strictEqual(exit !== undefined, rung === "Gone")
+    }
+  )
 
-  it.prop("its first last word is how it ended", { given: any }, ({ given }) => {
+  it.prop("the first last word of an owned actor decides its exit", { given: any }, ({ given }) => {
     const { states } = live([...given, "killed"])
     const gone = states.findIndex(({ rung }) => rung === "Gone")
     const said = given.slice(0, gone).find((word) => ["returned", "cancelled", "failed"].includes(word))
@@ -330,7 +334,7 @@ describe("An owner, under any events in any order,", () => {
   })
 
   it.prop(
-    "a loss is told at most once, and an actor that was ended before has no loss",
+    "the loss of an owned actor is reported at most once, and not if its owner had ended it",
     { given: any },
     ({ given }) => {
       const { actions } = live(["end", ...given, "killed"])
@@ -340,7 +344,7 @@ describe("An owner, under any events in any order,", () => {
     }
   )
 
-  it.prop("an end that was asked for names its author", { given: any }, ({ given }) => {
+  it.prop("the exit of an actor that was asked to end names the author of that end", { given: any }, ({ given }) => {
     for (const { asked, cancellation } of live(given).states) if (asked) assert.isDefined(cancellation)
   })
 })

@@ -23,7 +23,7 @@ import { acceptor, dialler, idOf, raw } from "./support/Wire.ts"
 describe("a chunk that holds no such items", () => {
   const env: DialogContext = { self: idOf("left"), events: makeEvents(), level: "Info", cancellation: () => undefined }
 
-  it.effect("G129: a malformed chunk is one payload, without a value, that stands for as many items as it says", () =>
+  it.effect("G129: a malformed chunk is one refused payload without a value, which counts for all of its items", () =>
     Effect.gen(function*() {
       const config = acceptor("right")
       const peer = raw(dialler("left"))

@@ -25,7 +25,7 @@ describe("a Service", () => {
       Effect.provide(MemoryActor.layer)
     ))
 
-  it.effect("a Service can be served here, through the codec, with services still open", () =>
+  it.effect("a Service can be served in this process, through the codec, and still require services", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Counter.calls.increment({ by: 5 }), 6)
     }).pipe(
@@ -36,7 +36,7 @@ describe("a Service", () => {
       Effect.provideService(Start, 1)
     ))
 
-  it.effect("G60: a Service can be an existing RpcGroup with its handlers Layer", () =>
+  it.effect("G60: the contract of a Service can be an existing RpcGroup, with its handlers Layer", () =>
     Effect.scoped(Actor.nursery(Effect.gen(function*() {
       const old = yield* Actor.start(Old)
       const client = yield* Actor.rpcClient(old, Group)

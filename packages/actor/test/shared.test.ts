@@ -28,7 +28,7 @@ const sharing = (count: number, name: string, millis: number) =>
   )
 
 describe("A shared actor", () => {
-  it.effect("G193: a shared actor is one for all who ask at the same time, in whatever actor they are", () =>
+  it.effect("G193: a shared actor is the same for all who ask at the same time, in whatever actor they are", () =>
     Effect.gen(function*() {
       const lines = yield* Journal.fresh
       yield* inMemory(Effect.gen(function*() {
@@ -108,7 +108,7 @@ describe("A shared actor", () => {
       assert.include(error.message, "the cleanup of Mail failed")
     })))
 
-  it.effect("G194: a shared actor is not started to the end where all who asked are gone", () =>
+  it.effect("G194: the start of a shared actor stops when all its askers are gone", () =>
     inMemory(Effect.gen(function*() {
       const lines = yield* Journal.fresh
       slow.set("Mail", 5000)
@@ -119,7 +119,7 @@ describe("A shared actor", () => {
       assert.deepStrictEqual(lives(lines), [])
     })))
 
-  it.effect("G194: a shared actor is another one for who asks while the last one ends", () =>
+  it.effect("G194: an asker gets a new shared actor while the last one ends", () =>
     inMemory(Effect.gen(function*() {
       const scope = yield* Scope.make()
       const first = yield* Scope.provide(Registry.findOrStart(Mail), scope)

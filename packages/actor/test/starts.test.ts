@@ -44,7 +44,7 @@ const slow = Effect.gen(function*() {
 })
 
 describe("a connection that takes nothing", () => {
-  it.effect("G86: a connection that takes nothing has few dialogs begun, and others begin as it takes something", () =>
+  it.effect("G86: a connection that accepts no bytes has few open dialogs, and others begin when it accepts some", () =>
     drained(Effect.gen(function*() {
       const { call, channel, cut, drain, starts } = yield* slow
       for (const kib of [200, 200, 200, 1, 200]) yield* Effect.forkChild(call(kib), { startImmediately: true })
@@ -62,7 +62,7 @@ describe("a connection that takes nothing", () => {
     })))
 
   it.effect.each(["stream", "open", "openScoped"] as const)(
-    "G86: a connection that takes nothing has few dialogs of any kind begun on it: $0",
+    "G86: a connection that accepts no bytes has few open dialogs of any kind: $0",
     (kind) =>
       drained(Effect.gen(function*() {
         const actor = yield* slow
@@ -79,7 +79,7 @@ describe("a connection that takes nothing", () => {
       }))
   )
 
-  it.effect("G86: a call that is interrupted before it begins has said nothing, and leaves nothing", () =>
+  it.effect("G86: a call that is interrupted before it begins sends nothing, and leaves nothing", () =>
     drained(Effect.gen(function*() {
       const { call, cancels, channel, cut, drain, starts } = yield* slow
       const calls = []
@@ -113,7 +113,7 @@ describe("a connection that takes nothing", () => {
       yield* settle
     })))
 
-  it.effect("G86: its end is told to every call, begun or not", () =>
+  it.effect("G86: the end of a connection is told to every call, begun or not", () =>
     drained(Effect.gen(function*() {
       const { call, channel, cut } = yield* slow
       const calls = []

@@ -25,7 +25,7 @@ const ready = eventually(
 // ---- by hand --------------------------------------------------------------------------------------------------------
 
 describe("The end of a child that comes and goes", () => {
-  it("G215: the end of a child that comes and goes is not undone by a restart by hand, nor by a start", () => {
+  it("G215: neither a restart nor a start by hand revives a dynamic child that ends", () => {
     for (const word of ["restart", "start"]) {
       const played = new Played([], { dynamic: true })
       assert.deepStrictEqual(played.play(`a add; a up; a remove; a ${word}; a stopped`), [
@@ -77,7 +77,7 @@ describe("A stop by hand", () => {
 const once: Machine.ChildSpec = { ...child("s"), restart: "transient" }
 
 describe("A child that has ended for good", () => {
-  it("G216: a child that has ended for good is started again for the roll of one that uses it", () => {
+  it("G216: a child that has ended for good is started again when a child that uses it is rolled", () => {
     const played = up([once, child("a", "s")])
     assert.deepStrictEqual(played.play("s dies Returned; s stopped; roll a; s2 up; a2 up; a1 drained 0; a1 stopped"), [
       "stop s1",
@@ -125,7 +125,7 @@ describe("A roll", () => {
 })
 
 describe("A roll over the children of two supervisors", () => {
-  it.effect("G216: a roll over two supervisors says which have been replaced in all of them when it fails", () =>
+  it.effect("G216: a failed roll over two supervisors names the replaced children of both", () =>
     supervised(
       Layer.mergeAll(Supervisor.layer({}, [Mail]), Supervisor.layer({}, [Store])),
       Effect.gen(function*() {
@@ -137,7 +137,7 @@ describe("A roll over the children of two supervisors", () => {
 })
 
 describe("An actor that was replaced", () => {
-  it.effect("G216: an actor that was replaced is not kept in memory by those after it", () => {
+  it.effect("G216: a replaced actor is not kept in memory by its successors", () => {
     setFlagsFromString("--expose-gc")
     const collect = runInNewContext("gc") as () => void
     const handles: Array<WeakRef<ProcessHandle>> = []
@@ -169,7 +169,7 @@ describe("A standby that follows", () => {
       Supervisor.of(Mail, { standby: 1, warm })
     ])
 
-  it.effect("G218: a standby that follows is refused for a temporary child that comes and goes", () =>
+  it.effect("G218: `warm` is refused for a temporary dynamic child", () =>
     supervised(
       Layer.empty,
       Effect.gen(function*() {
@@ -180,7 +180,7 @@ describe("A standby that follows", () => {
       })
     ))
 
-  it.effect("G218: a standby that follows takes over once, also where the cleanup of its `warm` fails then", () =>
+  it.effect("G218: a standby takes over once, even if the cleanup of its `warm` fails then", () =>
     supervised(
       followed(() => Effect.ensuring(Effect.never, Effect.die(new Error("no cleanup")))),
       Effect.gen(function*() {
@@ -207,11 +207,11 @@ describe("A standby that follows", () => {
       })
     )
 
-  it.effect("G218: a standby that follows is ended where its `warm` throws, and another one is started", () =>
+  it.effect("G218: a standby whose `warm` throws is ended, and another one is started", () =>
     isEnded(() => {
       throw new Error("no effect")
     }))
 
-  it.effect("G218: a warm standby is ended where its `warm` is interrupted by itself, and another one is started", () =>
+  it.effect("G218: a standby whose `warm` interrupts itself is ended, and another one is started", () =>
     isEnded(() => Effect.andThen(Effect.sleep("1 second"), Effect.interrupt)))
 })

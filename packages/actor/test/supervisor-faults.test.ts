@@ -43,7 +43,7 @@ const logged = (lines: Array<string>) =>
 const unreachable = (error: { readonly _tag: string; readonly why?: string }) => [error._tag, error.why]
 
 describe("A name of a dynamic supervisor", () => {
-  it.effect("G184: a dynamic child's name is free for a start that follows the failure of the first one at once", () =>
+  it.effect("G184: the name of a dynamic child is free as soon as its failed start is reported", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -73,7 +73,7 @@ describe("A name of a dynamic supervisor", () => {
       })
     ))
 
-  it.effect("G184: a name of a dynamic supervisor is taken by one of two starts at once, and stays with it", () =>
+  it.effect("G184: of two starts under one name in a dynamic supervisor, one gets the name and keeps it", () =>
     dynamic(
       { backoff },
       Effect.fnUntraced(function*(mails) {
@@ -104,7 +104,7 @@ describe("The cleanup of a supervised Layer", () => {
       )
     }))
 
-  it.effect("G185: the cleanup of a supervised Layer is told beside the failure of a start", () => {
+  it.effect("G185: a failed cleanup of a supervised Layer is reported together with the failure of a start", () => {
     let starts = 0
     const layer = Layer.effectDiscard(Effect.suspend(() =>
       ++starts !== 2
@@ -124,7 +124,7 @@ describe("The cleanup of a supervised Layer", () => {
     )
   })
 
-  it.effect("G185: the cleanup of a supervised Layer is told where it fails in a restart", () => {
+  it.effect("G185: a failed cleanup of a supervised Layer is reported when it happens in a restart", () => {
     const lines: Array<string> = []
     const layer = Layer.effectDiscard(Effect.addFinalizer(() => Effect.die(new Error("broken pipe"))))
     return Effect.provide(
@@ -140,7 +140,7 @@ describe("The cleanup of a supervised Layer", () => {
     )
   })
 
-  it.effect("G185: the cleanup of a supervised Layer is told of all children whose cleanup fails as all end", () =>
+  it.effect("G185: failed cleanups of all children are reported when the supervisor ends", () =>
     Effect.gen(function*() {
       const dying = (what: string) => Layer.effectDiscard(Effect.addFinalizer(() => Effect.die(new Error(what))))
       const exit = yield* Effect.exit(supervised(
@@ -192,14 +192,14 @@ describe("The backoff of a supervisor", () => {
       })
     )
 
-  it.effect("G186: the backoff of a supervisor that ends gives up, and says that it was not the number of deaths", () =>
+  it.effect("G186: a supervisor whose backoff ends gives up, and does not blame the number of deaths", () =>
     Effect.gen(function*() {
       const { error, told } = yield* ends(Schedule.recurs(1))
       assert.include(error.message, `died 2 times within 60000 ms, and its backoff has ended: its supervisor gives up`)
       assert.deepStrictEqual(told.map(({ reason }) => reason), ["backoff"])
     }))
 
-  it.effect("G186: the backoff of a supervisor that dies gives up, with the defect in an Error log", () => {
+  it.effect("G186: a supervisor whose backoff dies gives up, and logs the defect as an Error", () => {
     const lines: Array<string> = []
     let waits = 0
     const dying = Schedule.modifyDelay(
@@ -218,7 +218,7 @@ describe("The backoff of a supervisor", () => {
   })
 
   it.effect(
-    "G186: the backoff of a supervisor fits the intensity where none is given, however many restarts that allows",
+    "G186: the default backoff of a supervisor fits its intensity, however many restarts that allows",
     () =>
       Effect.gen(function*() {
         for (const restarts of [0, 1, 11, 100, 1e9]) {
@@ -229,7 +229,7 @@ describe("The backoff of a supervisor", () => {
     20_000
   )
 
-  it.effect("G186: the backoff of a supervisor is checked in a moment for any number of restarts", () =>
+  it.effect("G186: the backoff of a supervisor is checked quickly for any number of restarts", () =>
     supervised(
       Supervisor.layer({ backoff: Schedule.forever, intensity: { restarts: 1e9, within: "1 minute" } }, [Mail]),
       Effect.void
@@ -408,7 +408,7 @@ describe("A call that waited for a restart", () => {
 })
 
 describe("A restart by hand", () => {
-  it.effect("G188: a restart by hand of an actor that no supervisor of this actor has is a defect that says so", () =>
+  it.effect("G188: a restart by hand of an actor without a supervisor in this process is a defect that says so", () =>
     inMemory(
       until(30_000)(Effect.scoped(Effect.gen(function*() {
         const mail = yield* Actor.startScoped(Mail)

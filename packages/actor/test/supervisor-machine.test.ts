@@ -498,16 +498,16 @@ describe("A supervisor", () => {
     it(title, () => assert.deepStrictEqual(start().play(words), expected))
   }
 
-  it("G149: a supervisor starts a transient child again that is lost", () => {
+  it("G149: a supervisor starts a lost transient child again", () => {
     const played = up([{ ...child("a"), restart: "transient" }])
     assert.include(played.play("a dies Lost; a stopped; waited"), "start a2")
   })
 
-  it("G150: a supervisor takes the users of users along under dependants", () => {
+  it("G150: a supervisor also restarts the users of a child's users under dependants", () => {
     assert.deepStrictEqual(up(line).play("a dies"), ["restarting a b c", "stop c1"])
   })
 
-  it("a supervisor does not wait for one that is never started again: only its own portal does", () => {
+  it("a supervisor does not wait for a child that never restarts: only that child's portal fails", () => {
     const played = new Played([{ ...child("a"), restart: "temporary" }, child("b")], { strategy: "one-for-all" })
     played.play("a up; b up; a silent")
     assert.deepStrictEqual(
@@ -695,7 +695,7 @@ describe("A supervisor, under any events,", () => {
     }
   })
 
-  it.prop("G151: a supervisor is closed once, with everybody down, when its owner closes it and its children stop", {
+  it.prop("G151: a supervisor that is closed ends once, with all children down", {
     given,
     strategy
   }, ({ given, strategy }) => {
@@ -712,7 +712,7 @@ describe("A supervisor, under any events,", () => {
     assert.strictEqual(played.actions.length, after)
   })
 
-  it.prop("G151: a supervisor that does not give up, and whose children can start, has all of them up again", {
+  it.prop("G151: a supervisor whose children can start has all of them up again unless it gives up", {
     given,
     strategy
   }, ({

@@ -34,7 +34,7 @@ const childCount = (count: number) =>
   eventually(Effect.map(Actor.statistics, ({ children }) => children.length === count))
 
 describe("Supervisor.roll", () => {
-  it.effect("G209: Supervisor.roll replaces the named children in order, and keeps the others", () =>
+  it.effect("G209: Supervisor.roll replaces the named children in order, and leaves the others alone", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -61,7 +61,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G209: Supervisor.roll replaces all of a supervisor, side by side", () =>
+  it.effect("G209: Supervisor.roll replaces all children of a supervisor, several at a time", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -72,7 +72,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: Supervisor.roll fails no call that is made meanwhile, of users here and in other processes", () =>
+  it.effect("G210: Supervisor.roll fails no call that is made meanwhile, from this and other processes", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -101,7 +101,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: Supervisor.roll lets calls that are open end there, and cancels the rest at the bound", () =>
+  it.effect("G210: Supervisor.roll lets open calls end at the old actor, and cancels the rest at the bound", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -126,7 +126,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G210: Supervisor.roll opens streams and dialogs that the old one refuses with the new one", () =>
+  it.effect("G210: Supervisor.roll opens streams and dialogs that the old actor refuses with the new one", () =>
     supervised(
       Supervisor.layer({}, [Worker]),
       Effect.gen(function*() {
@@ -150,7 +150,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: Supervisor.roll fails typed when a new one does not start, and the old one stays", () =>
+  it.effect("G211: Supervisor.roll fails with a typed error when a new actor does not start, and the old one stays", () =>
     supervised(
       Supervisor.layer({}, four),
       Effect.gen(function*() {
@@ -169,7 +169,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: Supervisor.roll fails typed when another roll is at one of the children", () =>
+  it.effect("G211: Supervisor.roll fails with a typed error when another roll already replaces one of the children", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -181,7 +181,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G211: Supervisor.roll stops what has not taken over when it is interrupted", () =>
+  it.effect("G211: Supervisor.roll stops new actors that have not taken over when it is interrupted", () =>
     supervised(
       Supervisor.layer({}, [Mail]),
       Effect.gen(function*() {
@@ -229,7 +229,7 @@ describe("Supervisor.roll", () => {
       })
     ))
 
-  it.effect("G209: Supervisor.roll replaces children that come and go, all or those named", () =>
+  it.effect("G209: Supervisor.roll replaces dynamic children, all or those named", () =>
     supervised(
       Layer.empty,
       Effect.scoped(Effect.gen(function*() {
@@ -277,7 +277,7 @@ describe("A standby of a supervised actor", () => {
     [Store, Supervisor.of(Counter, { standby: 1 }), Web]
   )
 
-  it.effect("G212: a standby takes over when its actor dies, and users elsewhere keep theirs", () =>
+  it.effect("G212: a standby takes over when its actor dies, and users in other processes keep theirs", () =>
     supervised(
       withStandby,
       Effect.gen(function*() {
@@ -353,7 +353,7 @@ describe("A standby of a supervised actor", () => {
       })
     ))
 
-  it.effect("G214: a standby follows its actor with `warm`, and goes on from its last word", () => {
+  it.effect("G214: a standby with `warm` follows its actor, and continues from the actor's last change", () => {
     let told = 0
     return supervised(
       Supervisor.layer({ backoff }, [
@@ -381,7 +381,7 @@ describe("A standby of a supervised actor", () => {
     )
   })
 
-  it.effect("G214: a standby of a supervised actor that cannot follow is ended, and another one is started", () =>
+  it.effect("G214: a standby whose `warm` fails is ended, and another one is started", () =>
     supervised(
       Supervisor.layer({ backoff }, [
         Supervisor.of(Mail, { standby: 1, warm: () => Effect.andThen(Effect.sleep("1 second"), Effect.fail("no")) })

@@ -49,7 +49,7 @@ const rolls: Record<string, (played: Played) => void> = {
 describe("A roll", () => {
   const [, ...rows] = rowsBelow("A rolling restart")
 
-  it("G205: a roll stands in the docs with every case that is played here", () => {
+  it("G205: the docs list every case of a roll that this test plays", () => {
     assert.deepStrictEqual(rows.map(([meanwhile]) => meanwhile), Object.keys(rolls))
   })
 
@@ -201,7 +201,7 @@ const standbys: Record<string, (played: Played) => void> = {
 describe("A standby", () => {
   const [, ...rows] = rowsBelow("A standby")
 
-  it("G206: a standby stands in the docs with every case that is played here", () => {
+  it("G206: the docs list every case of a standby that this test plays", () => {
     assert.deepStrictEqual(rows.map(([event]) => event), Object.keys(standbys))
   })
 
@@ -395,7 +395,7 @@ describe("A standby", () => {
     })
   }
 
-  it("G188: a standby leaves no actor that is drained where its child is stopped by hand", () => {
+  it("G188: a stop by hand of a child with a standby also stops actors that drain", () => {
     const played = up([a])
     assert.deepStrictEqual(played.play("roll a; a2 up; a2 dies; a2 stopped; a stop"), [
       "start a2",

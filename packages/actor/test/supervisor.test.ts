@@ -100,7 +100,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G155: a supervised portal fails a call in flight, which may have begun, and makes it no second time", () =>
+  it.effect("G155: a supervised portal fails an open call, which may have begun, and does not repeat it", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -125,7 +125,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: a supervised portal makes an idempotent call again whose actor goes with one that died", () =>
+  it.effect("G190: a supervised portal repeats an idempotent call whose actor restarts because of another death", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -136,7 +136,7 @@ describe("A supervised portal", () => {
       })
     ))
 
-  it.effect("G190: a supervised portal makes an idempotent call twice at most", () =>
+  it.effect("G190: a supervised portal makes an idempotent call at most twice", () =>
     supervised(
       Supervisor.layer({ backoff }, [Mail]),
       Effect.gen(function*() {
@@ -199,7 +199,7 @@ describe("A supervised portal", () => {
       ))
     })))
 
-  it.effect("G152: a supervised portal waits in the turn in which what it uses dies", () =>
+  it.effect("G152: a supervised portal waits from the turn in which a Service that its actor uses dies", () =>
     supervised(
       Supervisor.layer({ backoff }, four),
       Effect.gen(function*() {
@@ -472,7 +472,7 @@ describe("A supervisor whose children come and go", () => {
   const names = (children: ReadonlyArray<Supervisor.DynamicChild>) =>
     children.map(({ incarnation, name, state }) => `${name} ${state} ${incarnation}`)
 
-  it.effect("G159: a dynamic supervisor starts each by a name, and starts it alone again when it dies", () =>
+  it.effect("G159: a dynamic supervisor starts each child by a name, and restarts it alone when it dies", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       const a = yield* mails.start("a")
       const b = yield* mails.start("b")
@@ -483,7 +483,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual(names(yield* mails.children), ["a Up 2", "b Up 1"])
     })))
 
-  it.effect("G159: a dynamic supervisor forgets one that is stopped or ends for good, whose name is free then", () =>
+  it.effect("G159: a dynamic supervisor forgets a child that is stopped or ends for good, and frees its name", () =>
     dynamic(Effect.fnUntraced(function*(mails) {
       const a = yield* mails.start("a")
       const b = yield* mails.start("b", { restart: "transient" })
@@ -510,7 +510,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual(yield* mails.children, [])
     })))
 
-  it.effect("G192: a dynamic supervisor tells that it has given up, and fails a nursery that waits for it", () =>
+  it.effect("G192: a dynamic supervisor that gives up fails a nursery that waits for it", () =>
     inMemory(Effect.gen(function*() {
       const program = Actor.nursery(Effect.scoped(Effect.gen(function*() {
         const policy = { backoff, intensity: { restarts: 0, within: "1 second" } } as const
@@ -524,7 +524,7 @@ describe("A supervisor whose children come and go", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     })))
 
-  it.effect("G159: a supervisor whose children come and go takes no more children when it has given up", () =>
+  it.effect("G159: a dynamic supervisor takes no more children when it has given up", () =>
     dynamic(
       Effect.fnUntraced(function*(mails) {
         yield* mails.start("a")

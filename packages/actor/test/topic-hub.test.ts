@@ -109,7 +109,7 @@ describe("The hub of a topic", () => {
     ])
   })
 
-  it("G179: the hub of a topic looks at the subscribers of a held key once for all publishers that wait for it", () => {
+  it("G179: the hub of a topic checks the subscribers of a blocked key once for all waiting publishers", () => {
     const hub = hubOf(1)
     for (let id = 0; id < 1000; id++) hub.subscribe(id, null, "block", 0)
     for (let id = 0; id < 1000; id++) hub.publish(10_000 + id, messages("a"))
@@ -145,7 +145,7 @@ describe("The hub of a topic", () => {
       assert.strictEqual(item!.message!.bytes.buffer.byteLength, 3)
     }))
 
-  it("G182: the hub of a topic that is drained gives each subscriber the rest, and is over for it then", () => {
+  it("G182: the hub of a drained topic gives each subscriber the rest, and then ends its subscription", () => {
     const hub = hubOf(1)
     hub.subscribe(1, ["a"], "block", 0)
     hub.subscribe(2, ["b"], "block", 0)

@@ -73,7 +73,7 @@ describe("A topic", () => {
       })
     ))
 
-  it.effect("G178: a topic is published to by an actor that uses it", () =>
+  it.effect("G178: an actor that uses a topic can publish to it", () =>
     run(
       Layer.provideMerge(Trader.layer, Prices.layer),
       Effect.gen(function*() {
@@ -224,7 +224,7 @@ describe("A message that its subscriber refuses", () => {
   const Small = Schema.Int.check(Schema.makeFilter((n) => n <= most))
   class Sizes extends Topic.Service<Sizes>()("Sizes", { module: import.meta.url, message: Small, replay: 9 }) {}
 
-  it.effect("G178: a message that its subscriber refuses fails its stream behind the messages before it", () =>
+  it.effect("G178: a message that its subscriber refuses fails the stream after the messages before it", () =>
     Effect.gen(function*() {
       most = Infinity
       yield* Sizes.publishAll([1, 2, 3, 4])

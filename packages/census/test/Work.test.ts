@@ -30,7 +30,7 @@ describe("The work", () => {
     assert.deepStrictEqual(drain(new Work([], 4)), [])
   })
 
-  it("the work hands out again what a lost actor left, and nothing of what it had done", () => {
+  it("the work hands out again the files that a lost actor left undone, and no others", () => {
     const work = new Work(sources(1, 1, 1, 1, 1, 1, 1, 1), 1)
     const batch = work.take()!
     const [first, ...rest] = names(batch)!

@@ -6,7 +6,7 @@ import { imports, row, rowsOf } from "./support.ts"
 describe("A relative import", () => {
   const known = new Set(["a.ts", "b.tsx", "lib/index.ts", "lib/c.mts", "d.js"])
 
-  it("a relative import names a file as it is, as it will be called, without extension, or by its folder", () => {
+  it("a relative import names a file by its name, its compiled name, without extension, or by its folder", () => {
     assert.strictEqual(resolve("x.ts", "./a.ts", known), "a.ts")
     assert.strictEqual(resolve("x.ts", "./a.js", known), "a.ts")
     assert.strictEqual(resolve("x.ts", "./a", known), "a.ts")
@@ -53,7 +53,7 @@ describe("The summary", () => {
     assert.deepStrictEqual(circle("dynamic"), [["self.ts"]])
   })
 
-  it("the summary knows a file that could not be parsed as one that can be imported", () => {
+  it("the summary counts imports of a file that could not be parsed", () => {
     const found = dependencies(rowsOf([
       row("a.ts", { imports: imports(["./broken.ts"]) }),
       new CannotParse({ file: "broken.ts", line: 1, reason: "no" })

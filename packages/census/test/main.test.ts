@@ -28,7 +28,7 @@ const saysTheSums = (stdout: string, folder: string) =>
 
 describe("The census of a folder", () => {
   it.live(
-    "the census of a folder says what the same measuring says without actors, and compares with one actor",
+    "the census of a folder has the totals of a count without actors, and compares with one actor",
     () =>
       Effect.gen(function*() {
         const folder = yield* Folder.make(project())
@@ -80,7 +80,7 @@ describe("The census of a folder", () => {
     timeout
   )
 
-  it.live("the census kills the only actor there is, and goes on with another", () =>
+  it.live("the census kills its only actor, and goes on with another", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make(project())
       const { code, stdout } = yield* run(folder, "--actors", "1", "--crash", "1")

@@ -54,7 +54,7 @@ describe("Size and digest", () => {
 })
 
 describe("Imports", () => {
-  it.effect("Imports are import, export from, and import() of a literal, each with its kind", () =>
+  it.effect("an import is an `import`, an `export from`, or an `import()` of a literal, each with its kind", () =>
     Effect.gen(function*() {
       const row = yield* measured(
         [
@@ -87,7 +87,7 @@ describe("Imports", () => {
 describe("The longest function", () => {
   const longest = (text: string, file?: string) => Effect.map(measured(text, file), (row) => row.longest)
 
-  it.effect("the longest function is none where there is none", () =>
+  it.effect("the longest function is absent in a file without functions", () =>
     Effect.gen(function*() {
       const row = yield* measured("declare function f(): void\nexport type F = () => void\n")
       assert.deepStrictEqual([row.functions, row.longest], [0, null])
@@ -112,7 +112,7 @@ describe("The longest function", () => {
 })
 
 describe("A file that is not as usual", () => {
-  it.effect("a file that is not as usual says where it cannot be parsed", () =>
+  it.effect("a broken file says where it cannot be parsed", () =>
     Effect.gen(function*() {
       const parser = yield* Parser
       const row = measure(parser, "a.ts", new TextEncoder().encode("const a = 1\nconst = 2\n"))
@@ -120,7 +120,7 @@ describe("A file that is not as usual", () => {
       assert.deepInclude(row, { file: "a.ts", line: 2 })
     }).pipe(Effect.provide(Parser.layer)))
 
-  it.effect("a file that is not as usual is read by its extension: JSX, scripts, CommonJS", () =>
+  it.effect("a file is read as its extension says: JSX, scripts, CommonJS", () =>
     Effect.gen(function*() {
       assert.strictEqual((yield* measured("const A = () => <p>{/* no */}</p>", "a.tsx")).functions, 1)
       assert.strictEqual((yield* measured("with (a) { b() }", "a.js")).lines.code, 1)

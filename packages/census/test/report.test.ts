@@ -35,7 +35,7 @@ const census = (given: Partial<Census> = {}): Census => ({
 })
 
 describe("The findings", () => {
-  it("the findings are tables of the first rows, what could not be measured, dependencies and totals", () => {
+  it("the findings are tables of the first rows, unmeasured files, dependencies and totals", () => {
     assert.deepStrictEqual(Report.findings(rows, style), [
       "",
       "Largest files",
@@ -119,13 +119,13 @@ describe("The speed", () => {
     assert.include(text, "shared with other work: load 7.3 when this began")
   })
 
-  it("the speed claims nothing where one actor did it all", () => {
+  it("the speed makes no claim when one actor did all the work", () => {
     assert.notInclude(Report.speed(census({ actors: 1 }), undefined, idle, style).join("\n"), "speed-up")
   })
 })
 
 describe("Texts", () => {
-  it("Texts have units that fit", () => {
+  it("texts show numbers with units that fit", () => {
     assert.deepStrictEqual([999, 1000, 1_500_000, 2_000_000_000].map(Text.bytes), [
       "999 B",
       "1.0 kB",

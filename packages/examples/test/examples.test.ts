@@ -35,20 +35,20 @@ describe("examples", () => {
     assert.sameMembers(programs, names.map((name) => `${name}.ts`))
   })
 
-  it("the runner lists them with what they show", { timeout: 60_000 }, async () => {
+  it("the runner lists the examples with what they show", { timeout: 60_000 }, async () => {
     const { code, stderr, stdout } = await runNode([Path.join(src, "run.ts")])
     for (const name of names) assert.match(stdout, promised(["<...>", `${name}<spaces>${catalog[name]}`, "<...>"]))
     assert.strictEqual(stderr, "")
     assert.strictEqual(code, 0)
   })
 
-  it("the runner runs one by its name", { timeout: 120_000 }, async () => {
+  it("the runner runs a single example by its name", { timeout: 120_000 }, async () => {
     const { code, stdout } = await runNode([Path.join(src, "run.ts"), "daemon"])
     assert.match(stdout, promised(promiseOf("daemon")))
     assert.strictEqual(code, 0)
   })
 
-  it("the runner fails for a name that is not there, and says which are", { timeout: 60_000 }, async () => {
+  it("the runner fails for an unknown name, and lists the known ones", { timeout: 60_000 }, async () => {
     const { code, stderr } = await runNode([Path.join(src, "run.ts"), "prime"])
     assert.include(stderr, "there is no example \"prime\"; there are: causality, daemon")
     assert.strictEqual(code, 1)
@@ -69,15 +69,19 @@ describe("examples", () => {
 })
 
 describe("runNode", () => {
-  it.runIf(process.platform === "linux")("notices a process that was left behind", { timeout: 60_000 }, async () => {
-    const leaves = `
+  it.runIf(process.platform === "linux")(
+    "runNode notices a process that was left behind",
+    { timeout: 60_000 },
+    async () => {
+      const leaves = `
       const { spawn } = require("node:child_process")
       spawn(process.execPath, ["-e", "setTimeout(() => {}, 60000)"], { detached: true, stdio: "ignore" }).unref()`
-    const { code, left } = await runNode(["-e", leaves], { grace: 100 })
-    for (const { pid } of left) process.kill(pid, "SIGKILL")
-    assert.strictEqual(code, 0)
-    assert.strictEqual(left.length, 1)
-  })
+      const { code, left } = await runNode(["-e", leaves], { grace: 100 })
+      for (const { pid } of left) process.kill(pid, "SIGKILL")
+      assert.strictEqual(code, 0)
+      assert.strictEqual(left.length, 1)
+    }
+  )
 })
 
 describe("promised", () => {

@@ -93,7 +93,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the page's server refuses what does not fit into the queue with 429 at once, and answers 504 to what waits too long", () =>
+  it.live("the page's server answers 429 at once when its queue is full, and 504 to a request that waits too long", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         const answers = yield* Effect.forEach(
@@ -119,7 +119,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       })
     ))
 
-  it.live("the HTTP server of the page answers 504 to a task that spins, kills its worker, and answers the next", () =>
+  it.live("the HTTP server of the page answers 504 to an endless task, kills its worker, and answers the next", () =>
     withServer(({ job }) =>
       Effect.gen(function*() {
         assert.deepInclude(yield* job("spin"), { status: 504, text: "it took too long" })
@@ -168,7 +168,7 @@ describe("The HTTP server of the page", { timeout: 120_000 }, () => {
       assert.include(log, "SIGABRT")
     }))
 
-  it.live("the HTTP server of the page answers what was asked when it is told to end", () =>
+  it.live("the HTTP server of the page answers open requests when it is told to end", () =>
     Effect.gen(function*() {
       let last: Answer | undefined
       yield* withServer(({ job, program }) =>

@@ -145,7 +145,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         yield* crew.full
       })))
 
-  it.live("the pool of the page answers every task while workers spin, crash, are killed and are ended by others", () =>
+  it.live("the page's pool frees the callers of endless tasks, answers the tasks behind them, and ends their workers", () =>
     withPool(4, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew
@@ -193,7 +193,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("cleaned"), first)
       })))
 
-  it.live("the pool of the page is over when all of its workers are, also one that was still spinning", () =>
+  it.live("the page's pool is over when all of its workers are gone, even one with an endless task", () =>
     withPool(
       2,
       (crew) => Effect.andThen(crew.full, Effect.flatMap(begin(crew, "spin"), giveUp)),
@@ -216,7 +216,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         yield* full
       })))
 
-  it.live("the page's pool keeps a worker that lets go of its task, has a defect, or was asked what it cannot be asked", () =>
+  it.live("the page's pool keeps a worker that lets go of its task, has a defect, or refuses a call", () =>
     withPool(1, (crew) =>
       Effect.gen(function*() {
         yield* giveUp(yield* begin(crew, "sleep"))
@@ -229,7 +229,7 @@ describe("The pool of the page", { timeout: 60_000 }, () => {
         assert.deepStrictEqual(evidence("bug"), first)
       })))
 
-  it.live("the page's pool is no loop of starts while its module cannot be imported, and answers once it can", () =>
+  it.live("the page's pool does not restart endlessly while its module cannot be imported, and answers once it can", () =>
     withPool(2, (crew) =>
       Effect.gen(function*() {
         const { full, run } = crew

@@ -18,7 +18,7 @@ const ended = (...args: ReadonlyArray<string>) =>
 
 describe("npm run faults", () => {
   it.live(
-    "npm run faults runs a case, shows what was wanted and what was seen, and says that all is as wanted",
+    "npm run faults runs a case, shows its wanted and its actual output, and says that they are equal",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { code, stdout } = yield* ended("--only", "keeps the exit code")
@@ -39,7 +39,7 @@ describe("npm run faults", () => {
     })), 120_000)
 
   it.live(
-    "npm run faults fails where nothing is run, and refuses an option it does not know",
+    "npm run faults fails when it runs no case, and refuses an unknown option",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const none = yield* ended("--only", "no case is called so")
@@ -54,7 +54,7 @@ describe("npm run faults", () => {
 })
 
 describe("The cases", () => {
-  it("the cases name guarantees that there are, and no title twice", () => {
+  it("the cases name only guarantees that exist, and no title twice", () => {
     const semantics = read("../../../docs/semantics.md")
     for (const name of cases.flatMap(({ guarantees }) => guarantees)) assert.include(semantics, `- **${name}** `)
     assert.strictEqual(new Set(cases.map(({ title }) => title)).size, cases.length)

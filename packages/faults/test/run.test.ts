@@ -50,7 +50,7 @@ describe("A case", () => {
 })
 
 describe("The verdict of a case", () => {
-  it("the verdict of a case holds where every line is the wanted one, and shows both sides where one is not", () => {
+  it("the verdict of a case is good if every line is the wanted one, and else shows both outputs", () => {
     assert.isTrue(isWanted(seen(leaves.wanted)))
     for (const other of [[], leaves.wanted.slice(1), [...leaves.wanted, ""], leaves.wanted.toReversed()]) {
       assert.isFalse(isWanted(seen(other)), other.join("|"))
@@ -73,7 +73,7 @@ describe("The verdict of a case", () => {
 })
 
 describe("The output of a case", () => {
-  it("the output of a case has words for what differs from run to run", () => {
+  it("the output of a case has placeholders for text that differs from run to run", () => {
     const text = `[12:00:01.234] ERROR (#12): a@77 is lost: process 8 in /tmp/x and ${programs}/a.ts:3:4`
     assert.strictEqual(
       plain(text, "/tmp/x"),

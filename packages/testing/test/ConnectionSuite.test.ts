@@ -36,7 +36,7 @@ describe("The contract of transports", () => {
       "hears false"
     ))
 
-  it.live("the contract of transports notices an end that is said twice", () =>
+  it.live("the contract of transports notices an end that is reported twice", () =>
     refuted(
       broken((near) => ({
         ...near,

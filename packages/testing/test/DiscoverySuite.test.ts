@@ -74,13 +74,13 @@ describe("The contract of names", () => {
       claim: (entry) => Effect.andThen(kept.claim(entry), kept.ready(entry.actor.uuid, 1))
     })))
 
-  it.live("the contract of names notices a pid that is not told", () =>
+  it.live("the contract of names notices an entry without its pid", () =>
     refuted("with the pid", (kept) => ({ ready: (uuid) => kept.ready(uuid, 0) })))
 
   it.live("the contract of names notices namesakes in the wrong order", () =>
     refuted("may share a name", withEntries((entries) => entries.toReversed())))
 
-  it.live("the contract of names notices a name that two hold alone", () =>
+  it.live("the contract of names notices a unique name with two holders", () =>
     refuted("held alone fails", (kept) => ({ claim: (entry) => kept.claim({ ...entry, unique: false }) })))
 
   it.live("the contract of names notices a holder that is not named", () =>
@@ -92,7 +92,7 @@ describe("The contract of names", () => {
         )
     })))
 
-  it.live("the contract of names notices a name that is had alone while others have it", () =>
+  it.live("the contract of names notices a unique name that others have as well", () =>
     refuted("a name alone fails", (kept) => ({ claim: (entry) => kept.claim({ ...entry, unique: false }) })))
 
   it.live("the contract of names notices claims that are checked and made in two steps", () =>
@@ -110,10 +110,10 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices one that is listed beside its successor", () =>
+  it.live("the contract of names notices an actor that is listed beside its successor", () =>
     refuted("players of one role", (kept) => ({ ready: (uuid, pid) => kept.ready(uuid, pid) })))
 
-  it.live("the contract of names notices a name that is kept for one that never came", () =>
+  it.live("the contract of names notices a name that is kept for an actor that never came", () =>
     refuted("free again", (kept) => {
       const ready = new Set<string>()
       return {
@@ -135,7 +135,7 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices a list that is not of the name it was asked for", () =>
+  it.live("the contract of names notices a list that ignores the name it was asked for", () =>
     refuted("a list of one name", (kept) => ({ list: () => kept.list(undefined) })))
 
   it.live("the contract of names notices an actor that stays when the one above it has ended", () =>
@@ -152,7 +152,7 @@ describe("The contract of names", () => {
       }
     }))
 
-  it.live("the contract of names notices that late news are taken for a mistake", () =>
+  it.live("the contract of names notices that a late report is taken for a mistake", () =>
     refuted("changes nothing", (kept) => ({
       gone: (uuid) =>
         Effect.flatMap(
@@ -220,7 +220,7 @@ describe("The contract of watching", () => {
       withChanges((change) => change._tag === "Down" ? { ...change, why: "ended" } : change)
     ))
 
-  it.live("the contract of watching notices a watch that is not of the name it was asked for", () =>
+  it.live("the contract of watching notices a watch that ignores the name it was asked for", () =>
     refuted("a watch of one name", (kept) => ({ watch: () => kept.watch(undefined) })))
 
   it.live("the contract of watching notices watchers that take each other's changes", () =>

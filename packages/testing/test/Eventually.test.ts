@@ -5,14 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 
 describe("Eventually", () => {
-  it.effect("Eventually looks again until it holds, also while the program's Clock stands still", () =>
+  it.effect("Eventually polls until the condition holds, even while the program's Clock stands still", () =>
     Effect.gen(function*() {
       let looked = 0
       const answer = yield* Eventually.holds("the third look", () => ++looked === 3 && "found", { every: 1 })
       assert.deepStrictEqual([answer, looked], ["found", 3])
     }))
 
-  it.effect("Eventually takes an assertion that throws for not yet, and tells the last one when time is up", () =>
+  it.effect("Eventually takes an assertion that throws for \"not yet\", and reports the last one when time is up", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(
         Eventually.succeeds(Effect.sync(() => assert.strictEqual(1, 2)), { within: 20, every: 5, what: "one is two" })

@@ -72,7 +72,7 @@ describe("A faulty connection", () => {
       assert.notDeepEqual((yield* talk({ ...faults, seed: 8 })).there, there)
     }))
 
-  it.live("a faulty connection tells a writer to wait though there is room, and that there is some again", () =>
+  it.live("a faulty connection tells a writer to wait although there is room, and later to go on", () =>
     Effect.promise(async () => {
       const [link, far] = FaultyTransport.pair(MemoryTransport.pair, { seed: 1, stall: 1 })
       const there = listen(far)
@@ -82,7 +82,7 @@ describe("A faulty connection", () => {
       assert.deepStrictEqual([there, here], [["a"], ["(drain)"]])
     }))
 
-  it.live("a faulty connection ends at any byte of what we say, for both sides, once", () =>
+  it.live("a faulty connection ends at any byte that we send, for both sides, once", () =>
     Effect.gen(function*() {
       for (const after of [1, 3, 4, 20, text.length]) {
         const { here, link, there } = yield* talk({
@@ -97,7 +97,7 @@ describe("A faulty connection", () => {
       }
     }))
 
-  it.live("a faulty connection ends at any byte of what we hear", () =>
+  it.live("a faulty connection ends at any byte that we receive", () =>
     Effect.gen(function*() {
       for (const after of [1, 3, 4, 20]) {
         const { here } = yield* talk({ seed: 1, split: 0.2, cut: { after, counting: "incoming", how: "both" } })

@@ -11,7 +11,7 @@ import * as Path from "node:path"
 const sleep = () => ChildProcess.spawn("sleep", ["654"], { stdio: "ignore" })
 
 describe("Leaks", () => {
-  it.live("Leaks lets work pass that leaves nothing", () =>
+  it.live("Leaks accepts work that leaves nothing", () =>
     Effect.gen(function*() {
       const answer = yield* Leaks.withoutLeaks(Effect.sync(() => {
         ChildProcess.spawnSync("true")
@@ -30,7 +30,7 @@ describe("Leaks", () => {
       assert.strictEqual(error._tag, "Success")
     }))
 
-  it.live("Leaks names a process, a socket and a file that are left", () =>
+  it.live("Leaks names a process, a socket and a file that were left", () =>
     Effect.gen(function*() {
       const folder = yield* Folder.make()
       const before = yield* Leaks.picture({ temporary: { folder } })

@@ -44,7 +44,7 @@ describe("Processes", () => {
       )
     }).pipe(Effect.scoped))
 
-  it.live("Processes finds what was started with a variable, also after its parent died", () =>
+  it.live("Processes finds a process by an environment variable, even after its parent died", () =>
     Effect.gen(function*() {
       const { pid } = yield* family
       const found = yield* sleeper

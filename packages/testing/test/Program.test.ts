@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 const file = fileURLToPath(new URL("./fixtures/program.ts", import.meta.url))
 
 describe("Program", () => {
-  it.live("Program runs a file with our flags, and shows what it says, its exit code and what it left", () =>
+  it.live("Program runs a file with our flags, and shows its output, its exit code and the processes it left", () =>
     Effect.gen(function*() {
       const left = yield* Effect.scoped(Effect.gen(function*() {
         const program = yield* Program.start(file, { args: ["to go"] })
@@ -24,7 +24,7 @@ describe("Program", () => {
       yield* Processes.gone([left])
     }))
 
-  it.live("Program shows the output where it is not what was waited for", () =>
+  it.live("Program shows the output when it does not match", () =>
     Effect.gen(function*() {
       const program = yield* Program.start(file, { args: ["here"] })
       yield* program.says(/ready/)

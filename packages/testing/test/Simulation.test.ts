@@ -97,7 +97,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G200: a stopped actor hears of nothing until it goes on, and its time stands still", () =>
+  it.live("G200: a stopped actor receives nothing until it continues, and its time stands still", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -133,7 +133,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("a cut connection loses the actor", () =>
+  it.live("a simulation loses an actor whose connection is cut", () =>
     Effect.gen(function*() {
       const run = yield* Simulation.run(
         Effect.gen(function*() {
@@ -309,7 +309,7 @@ describe("A simulation", () => {
       assert.isBelow(run.millis, 500)
     }))
 
-  it.live("G202: a simulation explores until a check fails, and the seed that it names shows the same again", () =>
+  it.live("G202: a simulation explores until a check fails, and the same seed repeats the failure", () =>
     Effect.gen(function*() {
       const program = Effect.all(Array.from({ length: 4 }, () => Tickets.calls.draw()), { concurrency: 4 }).pipe(
         Effect.provide(Tickets.layer)

@@ -114,7 +114,7 @@ describe("The contract of starting", () => {
       withHandle((handle) => ({ signal: (signal) => signal === "SIGTERM" ? undefined : handle.signal(signal) }))
     ))
 
-  it.live("the contract of starting notices an exit that is said twice", () =>
+  it.live("the contract of starting notices an exit that is reported twice", () =>
     refuted(
       memory,
       "said once",
@@ -126,7 +126,7 @@ describe("The contract of starting", () => {
       }))
     ))
 
-  it.live("the contract of starting notices a late question that is not answered", () =>
+  it.live("the contract of starting notices a spawner that never reports an exit to a late listener", () =>
     refuted(memory, "late question", (driver) =>
       withHandle((handle) => {
         let over = false
@@ -169,7 +169,7 @@ describe("The contract of starting", () => {
   it.live("the contract of starting notices a limit that lets no actor start", () =>
     refuted(memory, "a limit of starts", (driver) => ({ ...driver, atOnce: 0 })))
 
-  it.live("the contract of starting leaves out the cases of what the spawner cannot do", () =>
+  it.live("the contract of starting leaves out cases for abilities that the spawner lacks", () =>
     Effect.sync(() => {
       const all = SpawnerSuite.contract(memory).length
       const without = SpawnerSuite.contract(memory, { abilities: ["process", "cwd"] }).length
@@ -182,7 +182,7 @@ describe("The contract of starting processes", () => {
   it.live("the contract of starting processes notices an exit code that is lost", () =>
     refuted(processes, "reported with its code", withExit(() => ({ code: 0, signal: null }))))
 
-  it.live("the contract of starting processes notices an exit that is said before the process is gone", () =>
+  it.live("the contract of starting processes notices an exit that is reported before the process is gone", () =>
     refuted(processes, "not before", (driver) =>
       withHandle((handle) => {
         const callbacks: Array<(exit: ProcessExit) => void> = []
@@ -197,7 +197,7 @@ describe("The contract of starting processes", () => {
         }
       })(driver)))
 
-  it.live("the contract of starting processes notices a SIGKILL that asks politely", () =>
+  it.live("the contract of starting processes notices a SIGKILL that only asks the actor to end", () =>
     refuted(processes, "event loop is blocked", withHandle((handle) => ({ signal: () => handle.signal("SIGTERM") }))))
 
   it.live("the contract of starting processes notices a start that is lost when it is interrupted", () =>
@@ -215,7 +215,7 @@ describe("The contract of starting processes", () => {
   it.live("the contract of starting processes notices last lines in the wrong order", () =>
     refuted(processes, "last lines", withHandle((handle) => ({ lastLines: () => handle.lastLines().toReversed() }))))
 
-  it.live("the contract of starting processes notices a start that fails at another step than it did", () =>
+  it.live("the contract of starting processes notices a failed start that names the wrong step", () =>
     refuted(processes, "cannot succeed", (driver) => ({
       spawn: (request) =>
         Effect.mapError(
@@ -224,7 +224,7 @@ describe("The contract of starting processes", () => {
         )
     })))
 
-  it.live("the contract of starting processes notices a start that leaves something when it fails", () =>
+  it.live("the contract of starting processes notices a failed start that leaves something", () =>
     Effect.gen(function*() {
       const left: Array<ChildProcess.ChildProcess> = []
       yield* Effect.ensuring(
@@ -241,23 +241,26 @@ describe("The contract of starting processes", () => {
     }))
 
   for (const option of ["cwd", "env", "argv", "execArgv", "memoryLimit", "inspect", "stdout", "stderr"] as const) {
-    it.live(`the contract of starting processes notices that the option ${option} is dropped`, () =>
+    it.live(`the contract of starting processes notices that the option ${option} is ignored`, () =>
       refuted(processes, `the option ${option} `, without(option)))
   }
 
   for (const word of ["SIGKILL reaches", "ends the processes"]) {
-    it.live.skipIf(process.platform !== "linux")(`notices that only the actor itself is ended: ${word}`, () => {
-      const id = Crypto.randomUUID()
-      const left = () => Processes.withVariable(Naive.mark, id)
-      return Effect.gen(function*() {
-        yield* refuted(Effect.succeed(Naive.make(id)), word, (driver) => driver)
-        assert.deepStrictEqual(left().map(({ command }) => command), ["sleep 3600"])
-      }).pipe(
-        Effect.ensuring(Effect.suspend(() => {
-          for (const { pid } of left()) process.kill(pid, "SIGKILL")
-          return Effect.orDie(Eventually.holds("nobody is left", () => left().length === 0))
-        }))
-      )
-    })
+    it.live.skipIf(process.platform !== "linux")(
+      `the contract of starting processes notices that only the actor itself is ended: ${word}`,
+      () => {
+        const id = Crypto.randomUUID()
+        const left = () => Processes.withVariable(Naive.mark, id)
+        return Effect.gen(function*() {
+          yield* refuted(Effect.succeed(Naive.make(id)), word, (driver) => driver)
+          assert.deepStrictEqual(left().map(({ command }) => command), ["sleep 3600"])
+        }).pipe(
+          Effect.ensuring(Effect.suspend(() => {
+            for (const { pid } of left()) process.kill(pid, "SIGKILL")
+            return Effect.orDie(Eventually.holds("nobody is left", () => left().length === 0))
+          }))
+        )
+      }
+    )
   }
 })

@@ -52,7 +52,7 @@ describe("The contract of listening and dialling", () => {
     it.live(`the contract of listening and dialling can be kept: ${title}`, () => run)
   }
 
-  it.live("the contract of doors notices a listener that says of itself that it cannot be reached", () =>
+  it.live("the contract of listening and dialling notices a listener that says of itself that it cannot be reached", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) =>
@@ -72,7 +72,7 @@ describe("The contract of listening and dialling", () => {
       }
     }, "address of its own"))
 
-  it.live("the contract of listening and dialling notices a second listener that takes the first one's door", () =>
+  it.live("the contract of listening and dialling notices a second listener that takes the first one's address", () =>
     refuted((kept) => {
       const accepts: Array<(guest: Connection) => void> = []
       return {
@@ -88,13 +88,13 @@ describe("The contract of listening and dialling", () => {
       }
     }, "second listener"))
 
-  it.live("the contract of listening and dialling notices a closed door that is answered", () =>
+  it.live("the contract of listening and dialling notices a closed listener that still answers", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) => Effect.map(listen(actor, accept), (listener) => ({ ...listener, close: () => {} }))
     }), "without a listener"))
 
-  it.live("the contract of listening and dialling notices a door that takes its guests along when it closes", () =>
+  it.live("the contract of listening and dialling notices a listener whose close ends its connections", () =>
     refuted(({ listen, ...kept }) => ({
       ...kept,
       listen: (actor, accept) => {
@@ -113,14 +113,14 @@ describe("The contract of listening and dialling", () => {
       }
     }), "leaves open connections open"))
 
-  it.live("the contract of doors notices that an actor is taken for dead whose address is nonsense", () =>
+  it.live("the contract of listening and dialling notices that an actor with a nonsense address is taken for dead", () =>
     refuted(({ dial, ...kept }) => ({
       ...kept,
       dial: (address) =>
         Effect.mapError(dial(address), (error) => new TransportError({ gone: true, reason: error.reason }))
     }), "nonsense in the place of an address"))
 
-  it.live("the contract of listening and dialling notices a transport that takes every address for its own", () =>
+  it.live("the contract of listening and dialling notices a transport that accepts every address", () =>
     refuted((kept) => ({ ...kept, dials: () => true }), "dials what it listens at"))
 
   it.live("the contract of listening and dialling notices a transport that does not know its own address", () =>
@@ -141,18 +141,18 @@ describe("The driver of a Layer", () => {
   )
   const driver = (layer: Layer.Layer<Transport>) => Effect.scoped(TransportSuite.fromLayer(layer))
 
-  it.effect("the driver of a Layer is built of a plan with its settings", () =>
+  it.effect("the driver of a Layer is built from a plan with its settings", () =>
     Effect.gen(function*() {
       assert.isTrue((yield* driver(Kept({ port: 1 }))).dials("/memory/1"))
     }))
 
-  it.effect("the driver of a Layer is not had where the settings cannot cross", () =>
+  it.effect("the driver of a Layer fails to build when the settings cannot be sent", () =>
     Effect.gen(function*() {
       const error = yield* Effect.flip(driver(Kept({ port: 1.5 })))
       assert.deepInclude(error, { _tag: "RuntimeLayerError", step: "settings" })
     }))
 
-  it.effect("the driver of a Layer is not had of several transports at once", () =>
+  it.effect("the driver of a Layer fails to build from several transports at once", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(driver(Transport.merge(Kept({ port: 1 }), Kept({ port: 2 }))))
       assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("the Layer has 2 transports"))

@@ -53,7 +53,7 @@ WithActors.layer(MemoryActor.layer({ name: "shared" }), { leaks })("A group of t
     }))
 
   it.effect.skip("skips", () => Effect.die("it ran"))
-  it.effect.skipIf(true)("skips where it is told to", () => Effect.die("it ran"))
+  it.effect.skipIf(true)("withActors skips a test when it is told to", () => Effect.die("it ran"))
   it.effect.fails("withActors expects a failure", () => Effect.fail("as expected"))
 })
 
@@ -104,7 +104,7 @@ describe("A deadline", () => {
       })
     ))
 
-  it.live("a deadline does nothing to a program that is done before it", () =>
+  it.live("a deadline does nothing to a program that ends before it", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* Effect.succeed(1).pipe(WithActors.withDeadline(50), inMemory), 1)
       assert.strictEqual(yield* Effect.fail(2).pipe(WithActors.withDeadline(50), inMemory, Effect.flip), 2)
@@ -112,13 +112,13 @@ describe("A deadline", () => {
 })
 
 describe("A program with a runtime of its own", () => {
-  it.live("a program with a runtime of its own is given it, with a Scope", () =>
+  it.live("a program with a runtime of its own gets it, with a Scope", () =>
     Effect.gen(function*() {
       const program = Effect.flatMap(Actor.startScoped("a", { expose: [double] }), (a) => a.run(double({ n: 3 })))
       assert.strictEqual(yield* WithActors.provide(NodeActor.layer, { leaks })(program), 6)
     }))
 
-  it.live("a program with a runtime of its own fails where it leaves a process", () =>
+  it.live("a program with a runtime of its own fails if it leaves a process", () =>
     Effect.gen(function*() {
       let child: ChildProcess.ChildProcess | undefined
       const leak = Effect.sync(() => {

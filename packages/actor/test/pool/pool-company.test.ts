@@ -50,7 +50,7 @@ describe("Pools beside and inside of each other", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it("G147: a pool asks for exactly what its workers need, and its tasks for nothing", () => {
+  it("G147: the type of a pool requires what its workers need, and its tasks require nothing", () => {
     type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
     const same = <A, B>(_: Same<A, B>): void => {}
     const made = Pool.make({ expose: [half, ticks], size: 1 })
@@ -78,7 +78,7 @@ describe("Pools beside and inside of each other", () => {
 })
 
 describe("A burst of tasks", () => {
-  it.effect("G136: a burst of tasks fills workers and queue, and the rest is refused at once and counted", () =>
+  it.effect("G136: a burst of tasks fills workers and queue, and further tasks are refused at once and counted", () =>
     inMemory(withCrew({ size: { min: 0, max: 2 }, concurrency: 2, queue: 3 }, (pool) =>
       Effect.gen(function*() {
         for (let burst = 1; burst <= 3; burst++) {
@@ -143,7 +143,7 @@ describe("The end of a pool with tasks in every state", () => {
   const makeCrew = (scope: Scope.Scope) =>
     Scope.provide(Pool.make({ name: "crew", expose: crew, size: 4, recycle: { tasks: 1 } }), scope)
 
-  it.effect("G141: the end of a pool with tasks in every state leaves none of them when its Scope closes", () =>
+  it.effect("G141: a pool with tasks in every state leaves none of them when its Scope closes", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const scope = yield* Scope.make()

@@ -26,7 +26,7 @@ describe("A hundred thousand tasks that wait", () => {
     return sum > 0 ? Math.max(1, performance.now() - start) : 0
   }
 
-  it("G136: waiting tasks cost the same each, whether they are called or leave from the middle", () => {
+  it("G136: waiting tasks cost the same each, whether they are run or leave the middle of the queue", () => {
     const table = Table.make(options)
     Table.step(table, { _tag: "Open" })
     for (const slot of table.slots) Table.step(table, { _tag: "Started", slot, now: 0 })

@@ -104,7 +104,7 @@ describe("A worker that dies", () => {
       })))
 
   it.effect(
-    "G165: a dead worker with each task it is given is no loop of starts: the tasks that wait are told, and a later one has one start",
+    "G165: workers that die with every task cause no endless starts: waiting tasks fail, and a later one gets one start",
     () =>
       withPuppets({ size: 1 }, (pool, theatre) =>
         Effect.gen(function*() {
@@ -139,7 +139,7 @@ describe("A worker that dies", () => {
     60_000
   )
 
-  it.effect("a worker that dies is replaced though its process is seen to be gone before its connection is", () =>
+  it.effect("a worker whose process ends before its connection is replaced", () =>
     withPuppets({ size: 1, recycle: { age: "1 hour" } }, (pool, theatre) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 0 })))
@@ -152,7 +152,7 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).replaced.lost, 1)
       })))
 
-  it.effect("a worker that dies frees its keys: their tasks that wait are run by another one, in their order", () =>
+  it.effect("a worker that dies frees its keys: another worker runs their waiting tasks in order", () =>
     withPuppets({ size: 2 }, (pool, theatre) =>
       Effect.gen(function*() {
         const task = (millis: number) => Effect.exit(pool.run(work({ millis }), { key: "a" }))
@@ -193,7 +193,7 @@ describe("A worker that dies", () => {
         assert.strictEqual((yield* pool.statistics).retried, 3)
       })))
 
-  it.effect("G146: a worker that dies costs its task one retry where others die in the same moment", () =>
+  it.effect("G146: the death of several workers at the same moment costs a task only one retry", () =>
     withPuppets({ size: 4 }, (pool, theatre) =>
       Effect.gen(function*() {
         const again = yield* begin(pool.run(redo({ millis: 1000 })))
@@ -312,7 +312,7 @@ describe("A worker that does not start", () => {
 })
 
 describe("A pool whose Scope closes", () => {
-  it.effect("G141: a pool whose Scope closes while a worker starts, ends that start and leaves nothing", () =>
+  it.effect("G141: a pool whose Scope closes while a worker starts ends that start and leaves nothing", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const theatre = Puppets.make()

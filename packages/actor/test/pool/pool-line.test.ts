@@ -21,7 +21,7 @@ const backwards = (line: Line<Member>, members: ReadonlyArray<Member>): Readonly
 
 describe("A line", () => {
   it.effect.prop(
-    "a line has the members of a list on which the same is done, in both directions",
+    "a line has the same members as an array after the same operations, in both directions",
     {
       steps: Arbitrary.array(
         Arbitrary.schema(Schema.Literals(["join", "joinFirst", "call", "leave", "other", "precede"]))

@@ -100,7 +100,7 @@ describe("Options of a task", () => {
         assert.match(String(error), /cannot have within NaN/)
       }))))
 
-  it.effect("a task whose deadline is over is out of time at once, and nothing of it is sent", () =>
+  it.effect("a task whose deadline has passed fails at once, and nothing of it is sent", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         for (const within of [0, -5, "-1 second", Duration.negativeInfinity] as const) {
@@ -111,7 +111,7 @@ describe("Options of a task", () => {
         assert.deepStrictEqual([run.count, tasks.timedOut], [0, 4])
       }))))
 
-  it.effect("options of a task may be no deadline at all, or one of years", () =>
+  it.effect("a task may have no deadline, or a deadline in years", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         for (const within of [Infinity, "Infinity", "3000 weeks"] as const) {
@@ -123,7 +123,7 @@ describe("Options of a task", () => {
 })
 
 describe("A body that gives no Effect", () => {
-  it.effect("G167: a body that gives no Effect dies of that, and its worker is free", () =>
+  it.effect("G167: a body that returns no Effect dies with that reason, and its worker is free", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const bodies: ReadonlyArray<() => unknown> = [() => undefined, () => 7, () => Promise.resolve(), () => {
@@ -142,7 +142,7 @@ describe("A body that gives no Effect", () => {
         assert.deepStrictEqual([running, tasks.failed, workers[0]!.actor!.name], [0, 16, "crew-1"])
       }))))
 
-  it.effect("G167: a body that gives no Effect is no task that is no call, and none that cannot be made", () =>
+  it.effect("G167: a task that is no call, and a call that cannot be made, fail and free their worker", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         assert.match(yield* diesOf(pool.run(undefined as never)), /./)
@@ -180,7 +180,7 @@ describe("A body that gives no Effect", () => {
 })
 
 describe("A failure in an ordered map", () => {
-  it.effect("a failure in an ordered map ends the tasks before it, too, and is told after their finalizers", () =>
+  it.effect("a failure in an ordered map ends earlier tasks as well, and is reported after their finalizers", () =>
     Effect.gen(function*() {
       const journal = yield* Journal.fresh
       yield* withCrew({ size: 3 }, (pool) =>

@@ -25,7 +25,7 @@ const heldBy = (scope: Scope.Scope): number => {
 }
 
 describe("A client of an RpcGroup over a pool", () => {
-  it.effect("G168: a pooled client has one session at a worker, also where its first requests come at once", () =>
+  it.effect("G168: an RpcGroup client of a pool has one session at a worker, even if its first requests come at once", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking({ concurrency: 8 })
       const client = yield* Pool.rpcClient(pool, Asked)
@@ -52,7 +52,7 @@ describe("A client of an RpcGroup over a pool", () => {
       yield* Scope.close(scope, Exit.void)
     })).pipe(inMemory))
 
-  it.effect("a pooled client gives each request its own end: an error, a defect, an interruption, a left stream", () =>
+  it.effect("an RpcGroup client of a pool ends each request separately: an error, a defect, an interruption, a stream that is left", () =>
     Effect.scoped(Effect.gen(function*() {
       const pool = yield* asking()
       const client = yield* Pool.rpcClient(pool, Asked, { within: "1 minute" })

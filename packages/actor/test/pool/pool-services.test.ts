@@ -20,7 +20,7 @@ class Counters extends Pool.Service<Counters>()("Counters", { of: Counter, size:
 class Doublers extends Pool.Service<Doublers>()("Doublers", { of: Doubler, size: 1 }) {}
 
 describe("A pool as a Service", () => {
-  it.effect("G147: a pool as a Service is a Layer: the pool is in the context, and ends with it", () =>
+  it.effect("G147: a pool in the form of a Layer provides the pool and ends with it", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Halves
@@ -34,7 +34,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G147: a pool as a Service has actors with a state each, and a key keeps to one of them", () =>
+  it.effect("G147: a pool of a Service has actors with separate states, and a key stays with one of them", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Counters
@@ -47,7 +47,7 @@ describe("A pool as a Service", () => {
       assert.deepStrictEqual(answers, [101, 103, 106, 1, 2])
     }).pipe(inMemory))
 
-  it.effect("G147: a pool as a Service hands what its Service uses to every worker", () =>
+  it.effect("G147: a pool of a Service gives every worker the Services that it uses", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Doublers
@@ -59,7 +59,7 @@ describe("A pool as a Service", () => {
       assert.strictEqual(answer, 210)
     }).pipe(inMemory))
 
-  it.effect("G147: a pool as a Service gives the settings of its Service to every worker", () =>
+  it.effect("G147: a pool of a Service gives every worker the settings", () =>
     Effect.gen(function*() {
       class Eights extends Pool.Service<Eights>()("Eights", {
         of: Settings.Counter,
@@ -75,7 +75,7 @@ describe("A pool as a Service", () => {
       void Pool.of(Settings.Counter, { size: 1 })
     }).pipe(inMemory))
 
-  it.effect("G147: a pool as a Service serves an RpcGroup: each request of its client is a task", () =>
+  it.effect("G147: a pool of a Service with an RpcGroup runs each request of its client as a task", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const pool = yield* Pool.of(Old, { size: 1, queue: 0 })

@@ -188,7 +188,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.said().at(-1), "full")
   })
 
-  it("the table of a pool gives tasks to the least busy worker", () => {
+  it("the table of a pool gives a task to the least busy worker", () => {
     const model = open({ min: 2, max: 2, concurrency: 3 })
     const first = model.submit()
     for (let n = 0; n < 3; n++) model.submit()
@@ -411,7 +411,7 @@ describe("The table of a pool", () => {
     assert.isAtMost(model.longestRow, 2)
   })
 
-  it("the table of a pool keeps the place of a task that is tried again among those of its worker's keys", () => {
+  it("the table of a pool keeps the place of a repeated task among those of its worker's keys", () => {
     const model = open({ max: 1, queue: 10 })
     const first = model.submit("a")
     const tried = model.submit()
@@ -434,7 +434,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(said, ["assign 1", "start 2", "assign 2", "start 3", "assign 3"])
   })
 
-  it("the table of a pool counts a worker that waits for its next start as one that comes", () => {
+  it("the table of a pool counts a worker that waits for its next start as one that will be ready", () => {
     const model = open({ min: 0 })
     model.submit()
     model.input({ _tag: "StartFailed", slot: model.in("Starting")[0]!, error })
@@ -454,7 +454,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual([model.said(), model.states()], [["fail 1"], ""])
   })
 
-  it("a worker that is given up while no task waits is told to no task", () => {
+  it("a failed worker is reported to no task when no task waits", () => {
     const model = open({ attempts: 3 })
     model.input({ _tag: "Part", slot: model.in("Idle")[0]!, why: "lost", error })
     model.said()
@@ -490,7 +490,7 @@ describe("The table of a pool", () => {
     assert.strictEqual(model.standing.get(second), "running")
   })
 
-  it("drains: takes no task, runs those it has, and ends its workers", () => {
+  it("the table of a draining pool takes no task, runs those it has, and ends its workers", () => {
     const model = open({ max: 1 })
     const tasks = [model.submit(), model.submit()]
     model.input({ _tag: "Drain" })
@@ -503,7 +503,7 @@ describe("The table of a pool", () => {
     assert.deepStrictEqual(model.said(), ["closed"])
   })
 
-  it("closes: tasks that wait fail, and every worker is ended at once", () => {
+  it("the table of a closing pool fails its waiting tasks and ends every worker at once", () => {
     const model = open({ max: 2 })
     for (let n = 0; n < 3; n++) model.submit()
     model.input({ _tag: "Close" })
@@ -655,9 +655,9 @@ const variants: ReadonlyArray<readonly [string, Partial<Table.Options>]> = [
   ["everything recycled", { tasks: 2, age: 1000, memory: 50, concurrency: 2 }]
 ]
 
-describe("A pool, under any events in any order,", () => {
+describe("The table of a pool under random events", () => {
   for (const [what, options] of variants) {
-    it.prop(`G135: its table keeps its rules, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G135: the table of a pool keeps its rules under random events, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) {
         act(model, op, pick)
@@ -665,13 +665,19 @@ describe("A pool, under any events in any order,", () => {
       }
     })
 
-    it.prop(`G135: tasks without a key begin in the order of their calls, ${what}`, { ops: Ops }, ({ ops }) => {
-      const model = open(options)
-      for (const { op, pick } of ops) act(model, op, pick)
-      assert.deepStrictEqual(model.order, model.order.toSorted((a, b) => a - b))
-    })
+    it.prop(
+      `G135: tasks without a key begin in the order of their calls under random events, ${what}`,
+      { ops: Ops },
+      ({ ops }) => {
+        const model = open(options)
+        for (const { op, pick } of ops) act(model, op, pick)
+        assert.deepStrictEqual(model.order, model.order.toSorted((a, b) => a - b))
+      }
+    )
 
-    it.prop(`G142: draining it ends every task with an answer, and every worker, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G142: a pool that drains ends every task with an answer, and every worker, under random events, ${what}`, {
+      ops: Ops
+    }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) act(model, op, pick)
       model.input({ _tag: "Drain" })
@@ -684,23 +690,27 @@ describe("A pool, under any events in any order,", () => {
       assert.deepStrictEqual(model.tickets("waiting", "running"), [])
     })
 
-    it.prop(`G165: every task is over though no worker ever does one, ${what}`, { ops: Ops }, ({ ops }) => {
-      const model = open(options)
-      for (const { op, pick } of ops) act(model, op, pick)
-      for (let n = 0; n < 50; n++) model.submit(n % 3 === 0 ? "a" : undefined, true)
-      let starts = 0
-      for (let turn = 0; turn < 500 && model.tickets("waiting", "running").length > 0; turn++) {
-        for (const slot of model.in("Backing")) model.input({ _tag: "Retry", slot })
-        starts += model.in("Starting").length
-        model.start()
-        for (const slot of model.in("Idle", "Busy", "Condemned")) die(model, slot)
+    it.prop(
+      `G165: every task of a pool ends even if no worker ever completes one, ${what}`,
+      { ops: Ops },
+      ({ ops }) => {
+        const model = open(options)
+        for (const { op, pick } of ops) act(model, op, pick)
+        for (let n = 0; n < 50; n++) model.submit(n % 3 === 0 ? "a" : undefined, true)
+        let starts = 0
+        for (let turn = 0; turn < 500 && model.tickets("waiting", "running").length > 0; turn++) {
+          for (const slot of model.in("Backing")) model.input({ _tag: "Retry", slot })
+          starts += model.in("Starting").length
+          model.start()
+          for (const slot of model.in("Idle", "Busy", "Condemned")) die(model, slot)
+        }
+        check(model)
+        assert.deepStrictEqual(model.tickets("waiting", "running"), [])
+        assert.isAtMost(starts, 6 * model.table.options.max * model.table.options.attempts)
       }
-      check(model)
-      assert.deepStrictEqual(model.tickets("waiting", "running"), [])
-      assert.isAtMost(starts, 6 * model.table.options.max * model.table.options.attempts)
-    })
+    )
 
-    it.prop(`G141: closing it leaves nothing, ${what}`, { ops: Ops }, ({ ops }) => {
+    it.prop(`G141: a closed pool leaves nothing under random events, ${what}`, { ops: Ops }, ({ ops }) => {
       const model = open(options)
       for (const { op, pick } of ops) act(model, op, pick)
       model.input({ _tag: "Close" })

@@ -242,7 +242,7 @@ describe("Streams and dialogs of a pool", () => {
         assert.strictEqual(yield* now(next), "crew-1")
       }))))
 
-  it.effect("streams of a pool say what a worker says, and are over with their body", () =>
+  it.effect("a stream of a pool delivers the items of its worker, and a dialog ends with its body", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const words = yield* pool.open(
@@ -272,7 +272,7 @@ describe("Streams and dialogs of a pool", () => {
         assert.strictEqual((yield* pool.statistics).running, 0)
       }))))
 
-  it.effect("streams of a pool leave the queue when their reader does", () =>
+  it.effect("a stream that waits in a pool leaves the queue when its reader does", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         yield* begin(pool.run(work({ millis: 1000 })))
@@ -338,7 +338,7 @@ describe("The end of a pool", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory))
 
-  it.effect("G142: drains: refuses new tasks, runs those it has, and ends its workers", () =>
+  it.effect("G142: a draining pool refuses new tasks, runs those it has, and ends its workers", () =>
     inMemory(withCrew({ size: 1 }, (pool) =>
       Effect.gen(function*() {
         const tasks = yield* beginAll(2, pool.run(work({ millis: 100 })))
@@ -373,7 +373,7 @@ describe("The end of a pool", () => {
       assert.deepStrictEqual((yield* Actor.statistics).children, [])
     }).pipe(inMemory, Effect.ensuring(Effect.sync(() => fragileStarts.fail = false))))
 
-  it.effect("the end of a pool comes with options that contradict each other: make dies of them", () =>
+  it.effect("a pool with options that contradict each other dies in make", () =>
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Pool.make({ expose: [work], size: { min: 3, max: 2 } })))
       assert.match(String(Exit.isFailure(exit) && exit.cause), /cannot have size.min 3: .* between 0 and 2/)
