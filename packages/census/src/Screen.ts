@@ -1,6 +1,7 @@
 /**
- * The output of the census: lines, and the progress of a count. A terminal gets a bar that is drawn over itself; a pipe
- * gets a plain line at each quarter. The Layer chooses, the program does not know.
+ * The output of the census: lines, and the progress of a count. A terminal gets a progress bar that is redrawn in
+ * place; a pipe gets a plain line at each quarter. The Layer chooses between terminal and pipe, and the program does
+ * not know which it is.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -12,15 +13,15 @@ import * as Text from "./text.ts"
 export interface Progress {
   /** Counts one more file as done. */
   readonly advance: (bytes: number) => Effect.Effect<void>
-  /** Says something while it goes on. */
+  /** Prints a line while the progress is shown. */
   readonly say: (line: string) => Effect.Effect<void>
 }
 
 export class Screen extends Context.Service<Screen, {
-  /** How many characters a line may have. */
+  /** The number of characters that a line may have. */
   readonly width: number
   readonly say: (...lines: ReadonlyArray<string>) => Effect.Effect<void>
-  /** Stands out, where it can. */
+  /** Highlights a text, if the screen can. */
   readonly heading: (text: string) => string
   /** Shows the progress of a count as long as it runs. */
   readonly during: <A, E, R>(
@@ -31,12 +32,12 @@ export class Screen extends Context.Service<Screen, {
   static readonly layer = Layer.suspend(() => {
     const { stdout } = process
     const write = (text: string) => void stdout.write(text)
-    // A terminal that does not know its width says 0.
+    // A terminal that does not know its width reports 0 columns.
     return stdout.isTTY ? terminal(write, stdout.columns || 80) : pipe(write)
   })
 }
 
-/** How far a count is. */
+/** The progress of a count. */
 interface State {
   readonly total: number
   readonly startedAt: number
@@ -60,7 +61,7 @@ type Write = (text: string) => void
 const say = (write: Write) => (...lines: ReadonlyArray<string>) =>
   Effect.sync(() => write(lines.map((line) => `${line}\n`).join("")))
 
-/** The screen for a file or another program. */
+/** The screen for output to a file or another program. */
 export const pipe = (write: Write): Layer.Layer<Screen> =>
   Layer.succeed(Screen, {
     width: Infinity,

@@ -1,8 +1,8 @@
 /**
- * Work that is still to do, as batches for the next worker. The largest files go first, and batches shrink as the work
- * does, so that everybody ends at about the same time whatever a file costs.
+ * The files that are still to be counted, as batches for the next worker. The largest files go first, and batches
+ * shrink towards the end. So all workers end at about the same time, whatever a file costs.
  *
- * Every file is in one place, and a batch whose actor is lost comes back:
+ * Every file is in exactly one place. The batch of a lost actor comes back:
  *
  *     waiting --take--> left of a batch --finish, file by file--> done
  *        ^                   |
@@ -11,9 +11,9 @@
 import type { Source } from "./sources.ts"
 
 export interface Batch {
-  /** The part of it that is not done. */
+  /** The files of the batch that are not done yet. */
   readonly left: Map<string, Source>
-  /** One file that may have killed an actor before: nothing else is to blame if it happens again. */
+  /** A batch of one file that may have killed an actor before. If it happens again, no other file can be the cause. */
   readonly suspect: boolean
 }
 
@@ -21,7 +21,7 @@ const batchesPerActor = 4
 
 export class Work {
   readonly total: number
-  /** The largest last, where it is taken from. */
+  /** The waiting files with the largest last, because they are taken from the end. */
   private readonly waiting: Array<Source>
   private readonly suspects: Array<Source> = []
   private readonly actors: number
@@ -39,7 +39,7 @@ export class Work {
     return this.finished
   }
 
-  /** The next batch; none when nothing waits. */
+  /** Returns the next batch; undefined when no file waits. */
   take(): Batch | undefined {
     const suspect = this.suspects.pop()
     if (suspect !== undefined) return { left: new Map([[suspect.file, suspect]]), suspect: true }
@@ -61,7 +61,10 @@ export class Work {
     this.finished++
   }
 
-  /** The batch's actor is lost. As suspects, its files go out one by one, to find the one that did it. */
+  /**
+   * Takes back the batch of a lost actor. Its files become suspects, which are sent one by one to find the file that
+   * killed the actor.
+   */
   giveBack(batch: Batch, as: "waiting" | "suspects"): void {
     this[as].push(...batch.left.values())
     if (as === "waiting") { for (const { bytes } of batch.left.values()) this.waitingBytes += bytes }

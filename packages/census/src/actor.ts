@@ -1,5 +1,6 @@
 /**
- * Endpoints of a census actor: it is given the names of files, and streams a row for each as soon as it is measured.
+ * The endpoint of a census actor: it gets the names of files, and streams a row for each as soon as the file is
+ * measured.
  */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Actor } from "@furrow/actor"

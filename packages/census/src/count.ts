@@ -1,10 +1,12 @@
 /**
- * Counts a folder with a pool of actors: a worker is given a batch of files, streams its rows back, and is given the next.
+ * Counts a folder with a pool of actors: a worker gets a batch of files, streams their rows back, and gets the next
+ * batch.
  *
- * The pool replaces a worker that dies, and what was left of its batch is done again. Rows that came are kept, so no file
- * is missed or counted twice. A file that kills its actor even when it is sent alone becomes a row with that error.
+ * The pool replaces a worker that dies, and another worker counts the rest of its batch. Rows that have arrived are
+ * kept, so that no file is missed or counted twice. A file that kills its actor even when it is sent alone becomes a
+ * row with that error.
  *
- * The count may be told to kill actors itself (`crashes`): with SIGKILL, in the middle of a batch, at even distances.
+ * The option `crashes` makes the count itself kill actors: with SIGKILL, in the middle of a batch, at even distances.
  */
 import { type Actor, ActorError, Pool } from "@furrow/actor"
 import type * as Duration from "effect/Duration"
@@ -31,7 +33,7 @@ export interface Census {
   readonly counting: Duration.Duration
   readonly killed: number
   readonly replaced: number
-  /** Files that were sent a second time. */
+  /** The number of files that were sent a second time. */
   readonly repeated: number
 }
 
@@ -58,7 +60,7 @@ const kill = (pid: number): void => {
   try {
     process.kill(pid, "SIGKILL")
   } catch {
-    // The actor died by itself before we came.
+    // The actor had died before the kill reached it.
   }
 }
 
@@ -70,7 +72,7 @@ interface Shift {
   readonly batch: Batch
 }
 
-/** One count of one folder: what all batches share. */
+/** The count of one folder, with the state that all batches share. */
 class Count {
   readonly rows = new Map<string, Row>()
   readonly tally = { killed: 0, replaced: 0, repeated: 0 }
@@ -91,7 +93,7 @@ class Count {
     this.work = new Work(sources.files, options.actors)
   }
 
-  /** Batch after batch for as many workers as there are, until nothing waits. */
+  /** Counts batch after batch with as many workers as there are, until no file waits. */
   readonly run = Effect.gen({ self: this }, function*() {
     const { workers } = yield* this.pool.statistics
     for (const { actor } of workers) if (actor !== undefined) this.known.add(actor.pid)
@@ -154,7 +156,7 @@ class Count {
       }
     })
 
-  /** Kills an actor that has work left, if it is time: the one of this shift, or else another. */
+  /** Kills an actor that has work left, if a kill is due: the actor of this batch, or else another one. */
   private readonly crashIfDue = (here: Shift): Effect.Effect<void> =>
     Effect.suspend(() => {
       const { killed } = this.tally
@@ -173,12 +175,12 @@ class Count {
     })
 }
 
-/** Counts every file once. The actors live as long as this runs, and end together. */
+/** Counts every file once. The actors live as long as this effect runs, and end together. */
 export const count = (sources: Sources, options: Options) =>
   Effect.gen(function*() {
     const { actors } = options
     const screen = yield* Screen
-    // The screen says which actors are lost: no warning of the pool is to say it again.
+    // The screen reports lost actors, so the pool's own warnings are turned off.
     const hire = Pool.make({ name: "census", expose: [measureFiles], size: actors }).pipe(
       Effect.provideService(References.MinimumLogLevel, "Error")
     )

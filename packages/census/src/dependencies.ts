@@ -1,35 +1,38 @@
 /**
- * Imports between files, from the rows alone: pure.
+ * Finds imports between files from the rows alone, as pure functions.
  *
- * A relative import that names one of the counted files is inside; one that names none leads nowhere (a file that was
- * not counted, or is not there); everything else is a package.
+ * A relative import of a counted file is inside. A relative import of any other file leads nowhere. All other imports
+ * are packages.
  */
 import * as Graph from "effect/Graph"
 import * as Path from "node:path"
 import { isMeasured, type Measured, type Row } from "./row.ts"
 import { extensions } from "./sources.ts"
 
-/** A name with how many import it, or how many it imports. */
+/** A name, with the number of files that import it or that it imports. */
 export interface Ranked {
   readonly name: string
   readonly files: number
 }
 
 export interface Dependencies {
-  /** Pairs of file and imported file, each once. */
+  /** Pairs of a file and a file that it imports, each pair once. */
   readonly inside: number
-  /** Pairs of file and imported package, each once. */
+  /** Pairs of a file and a package that it imports, each pair once. */
   readonly outside: number
   readonly nowhere: number
-  /** All, the first imported by most. */
+  /** All packages; the first one has the most importers. */
   readonly imported: ReadonlyArray<Ranked>
   readonly importing: ReadonlyArray<Ranked>
   readonly packages: ReadonlyArray<Ranked>
-  /** Groups of files that import each other in circles when they load, the largest first. */
+  /** Groups of files that import each other in a cycle when they load, the largest group first. */
   readonly cycles: ReadonlyArray<ReadonlyArray<string>>
 }
 
-/** The names in the sources behind an import: TypeScript imports a file under the name it will have, and declarations. */
+/**
+ * The source files that an import may mean: TypeScript imports a file under the name of its compiled form, and also
+ * declarations.
+ */
 const sourceExtensions: { readonly [extension: string]: ReadonlyArray<string> } = {
   ".ts": [".d.ts"],
   ".js": [".ts", ".tsx", ".d.ts"],
@@ -76,7 +79,7 @@ const cyclesOf = (files: ReadonlyArray<Measured>, loads: ReadonlyMap<string, Rea
     const nodes = new Map(names.map((name) => [name, Graph.addNode(mutable, name)]))
     for (const [from, targets] of loads) {
       for (const to of targets) {
-        // A file that cannot be counted can be imported all the same: nothing is known of what it imports.
+        // Other files can still import a file that cannot be counted; its own imports are unknown.
         const target = nodes.get(to)
         if (target !== undefined) Graph.addEdge(mutable, nodes.get(from)!, target, null)
       }

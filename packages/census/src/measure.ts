@@ -1,5 +1,6 @@
 /**
- * Measures one source text: pure, given a parser. It knows nothing of files, actors or effects.
+ * Measures one source text, as a pure function of the text and a parser. The module knows nothing of files, actors or
+ * effects.
  */
 import * as Crypto from "node:crypto"
 import type { EcmaScriptModule, ParserOptions } from "oxc-parser"
@@ -16,7 +17,7 @@ interface Node extends Span {
   readonly [field: string]: unknown
 }
 
-/** Offsets at which lines begin. The end of a text that ends with a line break begins no line. */
+/** The offsets at which lines begin. A line break at the end of a text begins no further line. */
 const startsOfLines = (text: string): ReadonlyArray<number> => {
   const starts: Array<number> = []
   for (let at = 0; at < text.length;) {
@@ -27,7 +28,7 @@ const startsOfLines = (text: string): ReadonlyArray<number> => {
   return starts
 }
 
-/** The line that holds an offset, counted from 1. */
+/** Returns the number of the line that contains an offset, counted from 1. */
 const lineAt = (starts: ReadonlyArray<number>, offset: number): number => {
   let low = 0
   let high = starts.length
@@ -85,7 +86,7 @@ const importsOf = (text: string, module: EcmaScriptModule): ReadonlyArray<Import
 const functionTypes = new Set(["FunctionDeclaration", "FunctionExpression", "ArrowFunctionExpression"])
 const memberTypes = new Set(["MethodDefinition", "PropertyDefinition"])
 
-/** The name of a node for its children: its own, or the one it has from above. */
+/** Returns the name that a node gives its children: its own, or the name from above. */
 const nameOf = (node: Node, above: string): string => {
   const id = (node.id ?? node.key) as Node | null | undefined
   if (id?.type !== "Identifier" && id?.type !== "PrivateIdentifier") return above
@@ -93,7 +94,7 @@ const nameOf = (node: Node, above: string): string => {
   return memberTypes.has(node.type) && above !== "" ? `${above}.${own}` : own
 }
 
-/** Goes through the tree without recursion: sources may be nested more deeply than our stack. */
+/** Walks the tree without recursion, because sources may be nested more deeply than the stack allows. */
 const functionsOf = (
   program: Node,
   visitorKeys: Parser["Service"]["visitorKeys"],
@@ -122,7 +123,7 @@ const functionsOf = (
   return { functions, longest }
 }
 
-/** `.js` may be a script or a module: its content decides. */
+/** A `.js` file may be a script or a module, which its content decides. */
 const optionsFor = (file: string): ParserOptions => /\.jsx?$/.test(file) ? { sourceType: "unambiguous" } : {}
 
 export const measure = (parser: Parser["Service"], file: string, content: Uint8Array): Measured | CannotParse => {

@@ -1,5 +1,5 @@
 /**
- * The census as text: pure.
+ * The report of the census as text, made by pure functions.
  */
 import * as Duration from "effect/Duration"
 import type { Census } from "./count.ts"
@@ -9,9 +9,9 @@ import * as Text from "./text.ts"
 import { differing, totals } from "./totals.ts"
 
 export interface Style {
-  /** How many rows a list may have. */
+  /** The number of rows that a list may have. */
   readonly top: number
-  /** How many characters a line may have. */
+  /** The number of characters that a line may have. */
   readonly width: number
   readonly heading: (text: string) => string
 }
@@ -26,7 +26,9 @@ const section = (style: Style, title: string, lines: Lines): Lines =>
 
 const measuredOf = (rows: Rows): ReadonlyArray<Measured> => Array.from(rows.values()).filter(isMeasured)
 
-/** The first in an order; equal ones by name, so that the same folder gives the same table. */
+/**
+ * Takes the first rows in an order. Equal rows are sorted by name, so that the same folder always gives the same table.
+ */
 const top = <A extends { readonly file: string }>(all: ReadonlyArray<A>, n: number, by: (a: A) => number) =>
   all.toSorted((a, b) => by(b) - by(a) || (a.file < b.file ? -1 : 1)).slice(0, n)
 
@@ -72,7 +74,7 @@ const failures = (rows: Rows, style: Style): Lines => {
   return failed.length === shown.length ? shown : [...shown, `and ${Text.count(failed.length - shown.length)} more`]
 }
 
-/** Lines that must be the same for every way to count: the tests look for these very lines. */
+/** Lines that are the same for every way to count; the tests look for exactly these lines. */
 export const sums = (rows: Rows): Lines => {
   const all = totals(rows)
   const { blank, code, comment } = all.lines
@@ -138,13 +140,13 @@ const count = (n: number, what: string): string => `${Text.many(n, "actor")} ${w
 
 const seconds = (duration: Duration.Duration): string => Text.seconds(Duration.toMillis(duration))
 
-/** The machine: `load` is how much other work there was when it began. */
+/** The machine: `load` is the load of the machine when the count began. */
 export interface Machine {
   readonly cores: number
   readonly load: number
 }
 
-/** The comparison with one actor. */
+/** The comparison of the count with a count by one actor. */
 const agreement = ({ killed }: Census) =>
   killed === 0
     ? "both counts found the same"

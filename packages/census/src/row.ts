@@ -1,10 +1,10 @@
 /**
- * The row of the census for one file. Rows are what actors send: the schemas are the wire. A file that cannot be counted
- * is a row too, with its error.
+ * The row of the census for one file. Actors send rows, so the schemas in this file are the wire format. A file that
+ * cannot be counted is a row too, with its error.
  */
 import * as Schema from "effect/Schema"
 
-/** `type` is erased, `dynamic` runs later: only `static` imports load the other file first. */
+/** The kinds of imports: `type` is erased, `dynamic` runs later, and only `static` loads the other file first. */
 export const ImportKind = Schema.Literals(["static", "type", "dynamic"])
 export type ImportKind = typeof ImportKind.Type
 
@@ -15,7 +15,9 @@ export type Import = typeof Import.Type
 export const FunctionSize = Schema.Struct({ name: Schema.String, line: Schema.Int, lines: Schema.Int })
 export type FunctionSize = typeof FunctionSize.Type
 
-/** Every line is one of three: a line with code and a comment is code, an empty line in a comment is blank. */
+/**
+ * Every line is code, comment or blank. A line with code and a comment is code, an empty line in a comment is blank.
+ */
 export const Lines = Schema.Struct({ code: Schema.Int, comment: Schema.Int, blank: Schema.Int })
 export type Lines = typeof Lines.Type
 
@@ -49,7 +51,7 @@ export class CannotParse extends Schema.TaggedError<CannotParse>()("CannotParse"
   }
 }
 
-/** A row that the owner of an actor makes: it is never sent. */
+/** A row that the owner of an actor makes for a file that no actor could count. It is never sent. */
 export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("KilledItsActor", {
   file: Schema.String,
   reason: Schema.String
@@ -59,7 +61,7 @@ export class KilledItsActor extends Schema.TaggedError<KilledItsActor>()("Killed
   }
 }
 
-/** The answer of an actor for each file. */
+/** The answer of an actor for one file. */
 export const Answer = Schema.Union([Measured, CannotRead, CannotParse])
 export type Answer = typeof Answer.Type
 

@@ -8,7 +8,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 
 export interface Source {
-  /** Path below the folder, with `/`. */
+  /** The path of the file below the folder, with `/`. */
   readonly file: string
   readonly bytes: number
 }
@@ -33,7 +33,7 @@ export const extensions = [".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs",
 /** Installed packages and hidden folders are not the folder's own sources. */
 const isForeign = (name: string) => name === "node_modules" || name.startsWith(".")
 
-/** Symbolic links are not followed: nothing is counted twice, and no walk is endless. */
+/** Symbolic links are not followed, so that nothing is counted twice and no walk is endless. */
 const walk: (
   folder: string,
   below: string
@@ -47,7 +47,7 @@ const walk: (
       if (type === "Directory") {
         if (!isForeign(name)) found.push(...yield* walk(folder, file))
       } else if (type === "File" && extensions.includes(paths.extname(name))) {
-        // A file that is already gone is found out by the actor that is to read it.
+        // A file that has gone by now is noticed by the actor that should read it.
         const size = yield* Effect.orElseSucceed(
           Effect.map(fs.stat(paths.join(folder, file)), ({ size }) => Number(size)),
           () => 0
@@ -77,7 +77,7 @@ export const find = Effect.fnUntraced(function*(folder: string) {
   return { folder, files: files.sort((a, b) => a.file < b.file ? -1 : 1) }
 })
 
-/** Reads every file and forgets it: from now on they come from the system's cache. */
+/** Reads every file once, so that the counts find it in the system's cache. */
 export const readOnce = Effect.fnUntraced(function*({ files, folder }: Sources) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path

@@ -1,5 +1,5 @@
 /**
- * Numbers and tables as people read them: pure.
+ * Formats numbers and tables for people, as pure functions.
  */
 const withCommas = new Intl.NumberFormat("en-US")
 
@@ -17,7 +17,7 @@ export const seconds = (millis: number): string => `${(millis / 1000).toFixed(2)
 /** `1 file`, `2 files`. */
 export const many = (n: number, one: string, more = `${one}s`): string => `${count(n)} ${n === 1 ? one : more}`
 
-/** Keeps the end: of a path, that is where the name is. */
+/** Shortens a text at its beginning, because the name in a path is at the end. */
 export const shorten = (text: string, width: number): string =>
   text.length <= width ? text : `…${text.slice(text.length - Math.max(width - 1, 0))}`
 
@@ -26,7 +26,10 @@ export interface Column {
   readonly side: "left" | "right"
 }
 
-/** Aligned columns, two spaces apart. The first one gives way where the lines would be longer than `width`. */
+/**
+ * Formats rows as aligned columns, two spaces apart. The first column is shortened when lines would be longer than
+ * `width`.
+ */
 export const table = (
   columns: ReadonlyArray<Column>,
   rows: ReadonlyArray<ReadonlyArray<string>>,

@@ -11,17 +11,19 @@ export interface Totals {
   readonly lines: Measured["lines"]
   readonly functions: number
   readonly imports: number
-  /** A hash over every file's name and findings: two counts with equal findings have equal fingerprints. */
+  /**
+   * The fingerprint hashes every file's name and findings: two counts with the same findings have the same fingerprint.
+   */
   readonly fingerprint: string
 }
 
-/** The findings in one file, as text. */
+/** The findings for one file, as text. */
 const said = (row: Row | undefined): string => {
   if (row === undefined) return "nothing"
   return JSON.stringify(isMeasured(row) ? row : row.message)
 }
 
-/** The files of which two counts say different things. */
+/** The files for which two counts have different findings. */
 export const differing = (a: ReadonlyMap<string, Row>, b: ReadonlyMap<string, Row>): ReadonlyArray<string> =>
   Array.from(new Set([...a.keys(), ...b.keys()])).filter((file) => said(a.get(file)) !== said(b.get(file))).sort()
 

@@ -1,8 +1,8 @@
 /**
- * Questions and answers on a stream that is a feed as well: one stream, two conversations.
+ * A sensor's stream that carries readings and also answers to questions: two conversations on one stream.
  *
- * The sensor sends readings all the time. A question goes up the same stream with a number of its own, and its answer
- * comes back between the readings. Here one fiber reads everything and hands each answer to its asker.
+ * The sensor sends readings all the time. A question is sent on the same stream with a number, and its answer comes
+ * back between the readings. In this program one fiber reads everything, and hands each answer to its asker.
  *
  * Prints:
  *
@@ -33,7 +33,7 @@ export const sensor = Actor.dialog("sensor", {
     Effect.sleep("2 millis")
   ))
   const answer = Stream.runForEach(stream.toStream, ({ celsius, id }) =>
-    // Answers take a while; readings go on.
+    // An answer takes a while, and readings go on meanwhile.
     Effect.delay(stream.send({ _tag: "Answer", id, fahrenheit: celsius * 9 / 5 + 32 }), "20 millis"))
   yield* Effect.raceFirst(answer, read)
 }, Actor.orDie))

@@ -1,9 +1,9 @@
 /**
- * A dialog that another fiber cancels, while the fiber that opened it is parked in its body.
+ * A dialog is cancelled by one fiber, while the fiber that opened it waits in its body.
  *
- * Three fibers: the watchman's, in his actor; one here that opened the dialog and waits for ever; and a third that holds
- * nothing but `dialog.cancel`. When its cancel returns, the far finalizers have run. The parked fiber is woken and learns
- * who it was. The actor is none the worse for it.
+ * There are three fibers: the watchman in his actor, one in this process that opened the dialog and waits for ever, and
+ * a third that has only `dialog.cancel`. When the cancel of the third fiber returns, the watchman's finalizers have
+ * run. The waiting fiber is woken, and learns who cancelled the dialog. The actor goes on as before.
  *
  * Prints:
  *
@@ -23,7 +23,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
-/** Events of this process; every actor has its own. */
+/** The events of this process; every actor has its own events. */
 const diary: Array<string> = []
 
 export const watch = Actor.dialog("watch", { module: import.meta.url, started: Schema.String })((_, dialog) =>

@@ -1,7 +1,7 @@
 /**
- * A call to an actor is a call: the parent waits for the answer, and the actor is gone when it has it.
+ * A call starts an actor for one answer: the parent waits, and the actor is gone when the answer has arrived.
  *
- * Many calls at once keep the order of their questions, whichever actor is ready first.
+ * Many calls at once return their answers in the order of the calls, whichever actor is ready first.
  *
  * Prints:
  *
@@ -17,14 +17,14 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 
-/** Answers, and says in which process. */
+/** Returns its answer with the pid of its process. */
 export const multiply = Actor.fn("multiply", {
   module: import.meta.url,
   payload: { a: Schema.Int, b: Schema.Int },
   success: Schema.Struct({ product: Schema.Int, parent: Schema.Int })
 })(({ a, b }) => Effect.succeed({ product: a * b, parent: process.ppid }))
 
-/** The larger the number, the later the answer. */
+/** Makes the answer come later, the larger the number is. */
 export const slowSquare = Actor.fn("slowSquare", {
   module: import.meta.url,
   payload: { n: Schema.Int },

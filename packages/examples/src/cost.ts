@@ -1,8 +1,9 @@
 /**
- * Costs of a call to another process, beside a fiber of our own: the figures of the README, measured here.
+ * The cost of a call to another process compared with a fiber in this process: the figures of the README, measured on
+ * this machine.
  *
- * The same sum by a fiber that is forked and joined here, and by an actor. Each figure is the median of several rounds;
- * they differ from machine to machine and from run to run, the ratios less.
+ * The same sum is computed by a fiber that is forked and joined in this process, and by an actor. Each figure is the
+ * median of several rounds. The figures differ between machines and runs, and their ratios less.
  *
  * Prints:
  *
@@ -34,7 +35,7 @@ export const count = Actor.stream("count", {
   success: Schema.Int
 })(({ to }) => Stream.range(1, to))
 
-/** Megabytes that would be free again without the actor; what it shares with us is not counted. */
+/** Megabytes that would be free again without the actor, not counting memory that it shares with this process. */
 export const ownMemory = Actor.fn("ownMemory", { module: import.meta.url, success: Schema.Finite })(() =>
   Effect.sync(() => {
     if (process.platform !== "linux") return process.memoryUsage().rss / 1e6
@@ -46,7 +47,7 @@ export const ownMemory = Actor.fn("ownMemory", { module: import.meta.url, succes
 const rounds = 7
 const calls = 2000
 
-/** The median time of one of `times` things, in microseconds. */
+/** The median time of one of `times` repetitions, in microseconds. */
 const measure = <E, R>(times: number, effect: Effect.Effect<unknown, E, R>) =>
   Effect.gen(function*() {
     const all: Array<number> = []
@@ -60,7 +61,7 @@ const measure = <E, R>(times: number, effect: Effect.Effect<unknown, E, R>) =>
 const numbers = Array.from({ length: calls }, (_, n) => n)
 const round = (n: number) => Number(n.toPrecision(2))
 
-/** The sum as a fiber of our own: what there is to do without actors. */
+/** Computes the sum in a fiber of this process, as a program without actors does. */
 const inFiber = (n: number) => Effect.flatMap(Effect.forkChild(Effect.sync(() => n + 1)), Fiber.join)
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {

@@ -1,11 +1,11 @@
 /**
- * A deadline that travels: set here, known two actors further on.
+ * A deadline that is set in the root and is known two actors further on.
  *
  *     root  --->  office  --->  field
  *
- * `Actor.timeout` is `Effect.timeout` that also tells every actor on the way how much time is left. The last one reads
- * it with `Timeouts.Deadline` and decides how thorough it can be. When the time is up, all of them have been interrupted
- * and have ended before the program goes on.
+ * `Actor.timeout` is `Effect.timeout` that also tells every actor on the way how much time is left. The last actor
+ * reads the deadline with `Timeouts.Deadline` and decides how thorough it can be. When the time is up, all of these
+ * actors have been interrupted and have ended before the program goes on.
  *
  * Prints:
  *
@@ -24,7 +24,7 @@ import * as Schema from "effect/Schema"
 
 const job = { payload: { endless: Schema.Boolean }, success: Schema.String }
 
-/** Looks at the clock before it begins. */
+/** Reads the deadline before it begins to work. */
 export const survey = Actor.fn("survey", { module: import.meta.url, ...job })(
   Effect.fnUntraced(function*({ endless }) {
     if (endless) return yield* Effect.never
@@ -34,7 +34,7 @@ export const survey = Actor.fn("survey", { module: import.meta.url, ...job })(
   })
 )
 
-/** Knows nothing of deadlines, and passes the work on. */
+/** An actor that knows nothing of deadlines, and passes the work on. */
 export const plan = Actor.fn("plan", { module: import.meta.url, ...job })((request) =>
   Actor.orDie(Actor.runInActor(survey(request), { name: "field" }))
 )

@@ -1,8 +1,8 @@
 /**
- * A feed whose reader changes what it subscribes to while it reads: the list travels on the same stream, the other way.
+ * A feed whose reader changes its subscriptions while it reads: new lists go the other way on the same stream.
  *
- * The actor runs two fibers for each reader: one hears new lists, one publishes. When the reader ends its half of the
- * stream the first one is done, the second is interrupted, and the dialog has its result.
+ * The actor runs two fibers for each reader: one receives new lists, the other publishes. When the reader ends its half
+ * of the stream, the receiving fiber is done, the publishing one is interrupted, and the dialog has its result.
  *
  * Prints:
  *
@@ -51,7 +51,7 @@ NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
       yield* Console.log(`subscribed to wheat: ${first.join(", ")}`)
 
       yield* stream.send(["oats", "rye"])
-      // Items on their way when we changed the list still arrive.
+      // Items that were sent before the list changed still arrive.
       const second = yield* topics.pipe(
         Stream.dropWhile((topic) => topic === "wheat"),
         Stream.take(10),

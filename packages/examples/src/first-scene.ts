@@ -1,9 +1,9 @@
 /**
- * The first scene: two actors who have never met find each other by name, and each hears what the other has to say.
+ * Two actors that have never met find each other by name, and each receives a line from the other.
  *
- * They are siblings: all that each knows is a name. `Registry.wait` gives a portal to the actor of that name, as
- * soon as there is one; the line is run over a connection between the two alone. When both have heard each other the body of the
- * nursery is done, which cancels them.
+ * The two actors are siblings, and each knows only the other's name. `Registry.wait` returns a portal to the actor of
+ * that name when it is ready. The line runs over a direct connection between the two. When both have received their
+ * line, the body of the nursery is done, which cancels them.
  *
  * Prints:
  *
@@ -20,7 +20,7 @@ import * as Schema from "effect/Schema"
 
 const Line = Schema.Struct({ pid: Schema.Int, text: Schema.String })
 
-/** The line of an actor, in its own process. */
+/** The line of an actor, which runs in that actor's process. */
 export const line = Actor.fn("line", {
   module: import.meta.url,
   payload: { to: Schema.String },
@@ -30,7 +30,7 @@ export const line = Actor.fn("line", {
   return { pid: process.pid, text: `hi ${to}, my name is ${name}` }
 }))
 
-/** Finds the other actor, in either order of their starts, and runs its line over there. */
+/** Finds the other actor, whichever was started first, and runs its line there. */
 export const meet = Actor.fn("meet", {
   module: import.meta.url,
   payload: { whom: Schema.String },

@@ -1,12 +1,11 @@
 /**
- * Four processes in a row: an actor that starts two more, merges their feeds, drops what it has seen, and streams the
- * rest upward.
+ * Four processes: an actor starts two more, merges their feeds, drops duplicates, and streams the rest to its parent.
  *
  *     root  <---  aggregator  <---  left
  *                             <---  right
  *
  * Every arrow is a stream with credit: a slow reader slows the writers. The aggregator's own actors live as long as its
- * stream is read, and are gone when it ends.
+ * stream is read, and are gone when the stream ends.
  *
  * Prints:
  *
@@ -28,7 +27,7 @@ export const feed = Actor.stream("feed", {
   success: Schema.Struct({ n: Schema.Int, pid: Schema.Int })
 })(() => Stream.map(Stream.range(0, count - 1), (n) => ({ n, pid: process.pid })))
 
-// Items that this process heard from each feed, and which numbers it has passed on.
+// Counts of the items that came from each feed, and the numbers that were passed on.
 const heard = new Map<number, number>()
 const passed = new Set<number>()
 const isNew = (n: number) => passed.size < passed.add(n).size
@@ -41,7 +40,7 @@ export const aggregate = Actor.stream("aggregate", { module: import.meta.url, su
     Stream.tap(({ pid }) => Effect.sync(() => heard.set(pid, (heard.get(pid) ?? 0) + 1))),
     Stream.map(({ n }) => n),
     Stream.filter(isNew),
-    // A death of a feed's process is not in our contract: here it is a defect, and travels as one.
+    // The contract does not declare the death of a feed's process, so it becomes a defect.
     Stream.orDie
   )
 )

@@ -1,8 +1,9 @@
 /**
- * A pool with a progress bar, and workers that are killed under it.
+ * A pool with a progress bar, whose workers are killed while they work.
  *
- * A thumbnail may be made twice, so its endpoint says `idempotent`: the pool gives what a killed worker had to another one.
- * A letter is sent once at most: its caller hears that the worker was lost, and decides. On a terminal the bar is one line.
+ * A thumbnail may be made twice, so its endpoint is `idempotent`: the pool gives the task of a killed worker to another
+ * one. A letter must be sent at most once: its caller hears that the worker was lost, and decides what to do. On a
+ * terminal the progress bar stays on one line.
  *
  * Prints:
  *
@@ -40,7 +41,7 @@ export const thumbnail = Actor.fn("thumbnail", {
   })
 )
 
-/** The task begins, and never ends: the post is slow. */
+/** The task begins and never ends, because the post is slow. */
 export const letter = Actor.stream("letter", { module: import.meta.url, success: Schema.String })(() =>
   Stream.concat(Stream.make("begun"), Stream.never)
 )
@@ -55,13 +56,13 @@ const bar = (done: number): string => {
   return `[${"#".repeat(filled)}${".".repeat(width - filled)}] ${done} of ${count}`
 }
 
-/** On a terminal the bar moves in its line; elsewhere each quarter is a line. */
+/** On a terminal the bar moves within its line; elsewhere it prints a line for each quarter. */
 const show = (done: number): void => {
   if (process.stdout.isTTY) process.stdout.write(`\r${bar(done)}${done === count ? "\n" : ""}`)
   else if (done % (count / 4) === 0) console.log(bar(done))
 }
 
-/** Kills a worker that is busy, as an operator, the kernel or a bug in native code may do. */
+/** Kills a busy worker, as an operator, the kernel or a bug in native code could. */
 const killWorker = Effect.gen(function*() {
   const { statistics } = yield* Workers
   const { workers } = yield* statistics

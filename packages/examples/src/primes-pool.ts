@@ -1,14 +1,14 @@
 /**
- * The other side of the comparison in `primes.ts`: its work on a small pool of worker threads, without Furrow and
- * without Effect. This file is both ends of it.
+ * The counterpart of `primes.ts`: the same work on a small pool of worker threads, without Furrow and without Effect.
+ * This file contains the parent and the worker.
  *
- * It lacks, against actors: types on the messages, a way to interrupt the work, an end when its owner ends, and
- * isolation: a worker that exhausts the heap takes the whole process with it.
+ * Compared with actors, this pool has no types on its messages, cannot interrupt work, and does not end with its owner.
+ * A worker that exhausts the heap ends the whole process.
  */
 import { once } from "node:events"
 import { parentPort, Worker } from "node:worker_threads"
 
-/** Trial division: slow on purpose. */
+/** Tests a number by trial division, which is slow on purpose. */
 export const hasNoDivisor = (n: number): boolean => {
   if (n % 2 === 0) return n === 2
   for (let d = 3; d * d <= n; d += 2) if (n % d === 0) return false

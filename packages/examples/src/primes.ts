@@ -1,9 +1,10 @@
 /**
- * One piece of work in three ways: here, over a pool of actors, over a pool of worker threads (`primes-pool.ts`).
+ * The same work done in three ways: in this process, on a pool of actors, and on a pool of worker threads
+ * (`primes-pool.ts`).
  *
- * With large work both pools use every core and are about equally fast. A thread starts sooner and is lighter; an
- * actor brings typed calls and errors, cancellation, an owner, and a heap of its own, and its pool replaces one that dies.
- * All times are of this run.
+ * With large work, both pools use every core and are about equally fast. A thread starts sooner and is lighter; an
+ * actor brings typed calls and errors, cancellation, an owner, and a heap of its own, and its pool replaces one that
+ * dies. All times are measured in this run.
  *
  * Prints:
  *
@@ -62,7 +63,7 @@ const overThreads = Effect.scoped(Effect.gen(function*() {
 }))
 
 NodeActor.runMain(Effect.gen(function*() {
-  // A call that is yielded runs here: no actor, no other process.
+  // A call that is yielded runs in this process: no actor and no other process is started.
   const [alone, answers] = yield* Effect.timed(Effect.forEach(numbers, (n) => isPrime({ n })))
   const actors = yield* overActors
   const threads = yield* overThreads

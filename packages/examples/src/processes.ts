@@ -1,5 +1,5 @@
 /**
- * Which actors run below a process, as the operating system sees it: asking Furrow would be no check of Furrow.
+ * Finds the actors below a process in the operating system's own list, which is independent of Furrow.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -13,11 +13,11 @@ interface Row {
 const readProc = (pid: string): ReadonlyArray<Row> => {
   try {
     const title = Fs.readFileSync(`/proc/${pid}/cmdline`, "utf8")
-    // "pid (name) state parent ...", where the name may hold anything, also spaces and brackets.
+    // The format is "pid (name) state parent ...", where the name may contain spaces and brackets.
     const status = Fs.readFileSync(`/proc/${pid}/stat`, "utf8")
     return [{ pid: Number(pid), parent: Number(status.slice(status.lastIndexOf(")") + 4).split(" ")[0]), title }]
   } catch {
-    return [] // The process ended while we looked.
+    return [] // The process ended while it was being read.
   }
 }
 
@@ -34,7 +34,7 @@ const rows = (): ReadonlyArray<Row> =>
     ? Fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap(readProc) :
     readPs()
 
-/** The pids of all actors below a process, at any depth. An actor calls itself `furrow[name@pid]`. */
+/** The pids of all actors below a process, at any depth. The title of an actor's process is `furrow[name@pid]`. */
 export const actorsBelow = (root: number): ReadonlyArray<number> => {
   const all = rows()
   const below = (parent: number): ReadonlyArray<Row> =>

@@ -1,9 +1,10 @@
 /**
  * An external program as a supervised child.
  *
- * The server is a shell script here; a database or a compiler is run in the same way. It is ready when it says so. It is
- * killed, and its supervisor starts it again: the gauge behind it is a program of its own, and stays. At the end both are
- * stopped with everything they have started.
+ * The server in this example is a shell script; a database or a compiler is run in the same way. The server is ready
+ * when it prints its ready line. The server is killed, and its supervisor starts it again. The gauge behind it is a
+ * program of its own, and is not restarted. At the end both programs are stopped, with all processes that they have
+ * started.
  *
  * Prints:
  *
@@ -27,14 +28,14 @@ import * as Stream from "effect/Stream"
 
 const script = (text: string) => ChildProcess.make("/bin/sh", ["-c", text])
 
-/** The program starts a process in its group, says that it is ready, and stays. */
+/** A script that starts a process in its group, prints that it is ready, and stays. */
 class Server extends Program.Service<Server>()("server", {
   command: script("sleep 1000 & echo listening as process $$; wait"),
   ready: Program.line("listening"),
   log: false
 }) {}
 
-/** The processes of all servers so far. */
+/** The processes of all servers that have run so far. */
 const isAlive = (pid: number) => {
   try {
     process.kill(pid, 0)
@@ -46,7 +47,7 @@ const isAlive = (pid: number) => {
 
 const program = Effect.gen(function*() {
   const pids = yield* Ref.make<ReadonlyArray<number>>([])
-  // A Layer that sees each incarnation: it is built with the program, and rebuilt with it.
+  // A Layer that sees each incarnation, because it is built and rebuilt together with the program.
   const Seen = Layer.effectDiscard(Effect.gen(function*() {
     const server = yield* Server
     yield* Ref.update(pids, (all) => [...all, server.pid])

@@ -1,8 +1,8 @@
 /**
- * Errors of an actor arrive as what they are.
+ * Errors of an actor arrive in the caller with their own types.
  *
- * An error of the contract comes back as an instance of its own class, and is caught by its tag. A defect comes back as
- * `RemoteActorError`: the stack from here, the stack from over there, and the chain of causes.
+ * An error that the contract declares arrives as an instance of its class, and is caught by its tag. A defect arrives
+ * as `RemoteActorError` with the stack of the caller, the stack of the actor, and the chain of causes.
  *
  * Prints:
  *
@@ -27,7 +27,7 @@ import * as Schema from "effect/Schema"
 
 export class NegativeRoot extends Schema.TaggedError<NegativeRoot>()("NegativeRoot", { of: Schema.Finite }) {}
 
-/** A mistake in the program, not an outcome of the call: the contract does not speak of it. */
+/** A mistake in the program is no outcome of the call, so the contract does not declare it. */
 const readTable = (): number => {
   try {
     return JSON.parse("[1, 4, 9,") as number
@@ -46,7 +46,7 @@ export const squareRoot = Actor.fn("squareRoot", {
   return fromTable ? readTable() : Math.sqrt(of)
 }))
 
-/** `Effect.fn` puts its name and the line of the call into the stack. */
+/** `Effect.fn` adds its name and the line of the call to the stack. */
 const askForRoot = Effect.fn("askForRoot")(function*(of: number, fromTable: boolean) {
   return yield* Actor.runInActor(squareRoot({ of, fromTable }))
 })

@@ -1,9 +1,9 @@
 /**
- * Two Services get new actors under load, one after the other, and no call fails.
+ * Two Services get new actors under load, one after the other, without a failed call.
  *
- * Shop runs in a process of its own and uses Stock and Prices. Four customers order all the time, and a clerk asks Stock
- * directly, while both are replaced twice: for each a new actor is started, takes the role over, and the old one is drained
- * and ended. Shop keeps its process and its count of orders, and follows to the new actors.
+ * Shop runs in a process of its own, and uses Stock and Prices. Four customers order all the time, and a clerk asks
+ * Stock directly, while both Services are replaced twice. Each time a new actor starts and takes the role over, and the
+ * old one is drained and ended. Shop keeps its process and its count of orders, and its calls follow to the new actors.
  *
  * Prints:
  *
@@ -35,7 +35,7 @@ export class Shop
   extends Actor.Service<Shop>()("Shop", { module, endpoints: [order, orders], uses: [Stock, Prices] })
 {}
 
-// A call that is open when its actor is replaced ends there: each takes a while.
+// An open call ends at the actor that is being replaced, because each call takes a while.
 export const stock = Stock.serve({ take: () => Effect.as(Effect.sleep("5 millis"), 1) })
 export const prices = Prices.serve({ price: () => Effect.as(Effect.sleep("5 millis"), 42) })
 export const shop = Shop.serve(Effect.map(Ref.make(0), (count) => ({

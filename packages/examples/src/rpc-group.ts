@@ -1,8 +1,8 @@
 /**
- * An RpcGroup that exists already, moved into an actor by one line.
+ * Moves an existing RpcGroup into an actor with one line.
  *
- * `Todos` and its handlers are what Effect calls them, and know nothing of actors; so is `program`, which needs a client
- * of the group. It runs twice: against the handlers here, as Effect's own tests do, and against an actor.
+ * `Todos` and its handlers are plain Effect code that knows nothing of actors. `program` only needs a client of the
+ * group. The program runs twice: with the handlers in this process, as Effect's own tests do, and with an actor.
  *
  * Prints:
  *
@@ -48,7 +48,7 @@ const program = <E>(client: RpcClient<RpcGroup.Rpcs<typeof TodoRpcs>, E>) =>
     return `added ${first} and ${second}; ${error}; ${all.join(", ")}`
   })
 
-/** The actor: its contract is the group, its implementation the group's own Layer. */
+/** The actor's contract is the group, and its implementation is the group's own Layer. */
 export class Todos extends Actor.Service<Todos>()("Todos", { module: import.meta.url, endpoints: TodoRpcs }) {}
 export default Todos.serveRpc(TodosLive)
 

@@ -5,7 +5,8 @@
  *     npm run example -- primes
  *     npm run example -- --all
  *
- * Each runs in a process of its own. The exit code is that of the example, or 1 where one of all failed.
+ * Each example runs in a process of its own. The exit code is that of the example; if all are run, it is 1 when one of
+ * them failed.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
@@ -26,7 +27,7 @@ const list = (): void => {
   console.log("\nnpm run example -- NAME    npm run example -- --all")
 }
 
-/** Runs every example whatever becomes of the others; 1 where one failed. */
+/** Runs every example, even if others fail; returns 1 if one failed. */
 export const all = (runOne: (name: Name) => number): number => {
   const failed = names.filter((name) => {
     console.log(`== ${name}: ${catalog[name]}`)

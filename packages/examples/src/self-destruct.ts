@@ -1,9 +1,10 @@
 /**
- * A tree of processes that destroys itself: every actor starts two more, three levels deep. One leaf fails. Its error
- * climbs to the root, typed, and ends everything on its way; the root goes on when all actors have ended.
+ * A tree of processes that destroys itself: every actor starts two more, three levels deep, and one leaf fails. One
+ * leaf fails. The error of that leaf climbs to the root, typed, and ends every actor on its way. The root goes on when
+ * all actors have ended.
  *
- * The leaf waits until the whole tree is there, and its error names every process it saw. The root then looks for them
- * in the list of the operating system.
+ * The leaf waits until the whole tree is ready. Its error names every process it saw. The root then looks for these
+ * processes in the list of the operating system.
  *
  * Prints:
  *
@@ -42,14 +43,14 @@ const branch = (level: number, doomed: boolean) =>
     yield* Actor.forkInActor(grow({ level: level + 1, doomed: false }))
   }))
 
-// The endpoint's handler calls it again, so its type has to be written down.
+// The handler calls its own endpoint, so the type of the endpoint has to be written down.
 export const grow = Actor.fn("grow", {
   module: import.meta.url,
   payload: { level: Schema.Int, doomed: Schema.Boolean },
   error: Withered
 })(({ doomed, level }): Effect.Effect<void, Withered, Actor.ActorRuntime> =>
   (level === levels ? leaf(doomed) : branch(level, doomed)).pipe(
-    // Errors of the runtime about the actors below are not in the contract: it is a defect here.
+    // The contract does not declare runtime errors about the actors below, so they become defects.
     Effect.catchIf(Actor.isActorError, Effect.die)
   )
 )

@@ -1,9 +1,9 @@
 /**
- * Actors as a graph of Layers: Web uses Counter, and says so in its contract.
+ * Actors as a graph of Layers: Web uses Counter, and its contract names Counter.
  *
- * `uses` puts Counter into what Web's Layer requires, so the compiler holds the graph together. Each Layer is an actor
- * for as long as it lives: they start in the order of their uses and stop in reverse, so Web can still call Counter
- * while it stops. `Actor.launch` runs the graph, and fails if one of its actors is lost.
+ * `uses` makes Counter a requirement of Web's Layer, so the compiler checks that the graph is complete. Each Layer is
+ * an actor for as long as it lives. Actors start in the order of their uses and stop in reverse, so Web can still call
+ * Counter while it stops. `Actor.launch` runs the graph, and fails if one of its actors is lost.
  *
  * Prints:
  *
@@ -23,7 +23,7 @@ import * as Layer from "effect/Layer"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 
-/** The output of the actors: the root, which prints it. */
+/** The output that the actors send to the root, which prints it. */
 export const say = Actor.fn("say", { module: import.meta.url, payload: { line: Schema.String } })(
   ({ line }) => Console.log(line)
 )

@@ -1,8 +1,8 @@
 /**
- * A reader that leaves early ends the producer, in the producer's own process.
+ * A reader that leaves early ends the producer in the producer's own process.
  *
- * `ticks` never ends by itself. The reader takes three items and leaves; when it goes on, the finalizer of the producer
- * has already run over there. The actor itself lives on and can be asked about it.
+ * The stream `ticks` never ends by itself. The reader takes three items and leaves. When it goes on, the producer's
+ * finalizer has already run in the actor. The actor itself lives on, and can still be asked about the producer.
  *
  * Prints:
  *
@@ -18,7 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 
-/** Events of this process; every actor has its own. */
+/** The events of this process; every actor has its own events. */
 const diary: Array<string> = []
 const note = (line: string) => Effect.sync(() => void diary.push(line))
 

@@ -1,9 +1,10 @@
 /**
- * A Service that dies is started again, with the ones that use it.
+ * A Service that dies is started again, together with the Services that use it.
  *
- * Web uses Counter, and both are children of one supervisor. The portals in the program stay the same: a call that comes
- * while Counter is away waits for its successor, and the call that killed it fails. Mail uses neither, so it keeps its
- * process. The fourth death within a minute is one too many: the supervisor stops all three and gives up.
+ * Web uses Counter, and both are children of one supervisor. The portals in the program stay the same. A call that
+ * comes while Counter restarts waits for the successor, and the call that killed Counter fails. Mail uses none of the
+ * others, so it keeps its process. The fourth death within a minute exceeds the intensity: the supervisor stops all
+ * three children and gives up.
  *
  * Prints:
  *

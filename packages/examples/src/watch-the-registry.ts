@@ -1,9 +1,9 @@
 /**
- * A supervisor's view: actors that are ready, come or go, also those that it did not start itself.
+ * Watches the registry: which actors are ready, come or go, including those that this program did not start itself.
  *
- * `Registry.watch` begins with everybody who is ready, and then tells each change in order. Parents report their
- * children: an actor is up when it is ready to serve, and down when its process is gone, whether its owner ended it or
- * `kill -9` did. An actor is listed only while its parent is: those below an actor go before it.
+ * `Registry.watch` begins with all ready actors, and then reports each change in order. Parents report their children:
+ * an actor is up when it is ready to serve, and down when its process is gone, whether its owner ended it or `kill -9`
+ * did. An actor is listed only while its parent is: the actors below an actor leave the list before it.
  *
  * Prints:
  *
@@ -25,7 +25,7 @@ import * as Stream from "effect/Stream"
 
 export const pid = Actor.fn("pid", { module: import.meta.url, success: Schema.Int })(() => Effect.succeed(process.pid))
 
-/** Starts two actors of its own; when one is gone it goes on with the other. */
+/** Starts two actors of its own, and continues with one when the other is gone. */
 export const work = Actor.fn("work", { module: import.meta.url })(Effect.fnUntraced(function*() {
   yield* Actor.startScoped("left-hand", { expose: [pid] })
   const right = yield* Actor.startScoped("right-hand", { expose: [pid] })
@@ -33,7 +33,7 @@ export const work = Actor.fn("work", { module: import.meta.url })(Effect.fnUntra
   return yield* Effect.never
 }, Actor.orDie))
 
-/** Uses that a watcher has for its events. */
+/** The events of the registry that this watcher uses. */
 const ask = (name: string) => Effect.flatMap(Registry.wait([pid], name), (actor) => actor.run(pid()))
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {

@@ -1,8 +1,8 @@
 /**
- * `npm run faults`: programs that broke once, each as its user runs it.
+ * `npm run faults` runs programs that failed once, each as its user runs it.
  *
- * A case is a small program of real processes with an exact expectation: what it prints, how it ends, and that it leaves
- * nothing. The tests of the packages show why a guarantee holds; a case shows that its user gets it.
+ * A case is a small program of real processes with an exact expectation: its output, how it ends, and that no process
+ * is left. The tests of the packages show how a guarantee is kept; a case shows that a user's program gets it.
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
@@ -19,7 +19,7 @@ import * as Options from "./options.ts"
 import * as Render from "./render.ts"
 import { isWanted, run } from "./run.ts"
 
-/** Ends the program with this exit code; what there was to say has been said. */
+/** Ends the program with this exit code, after its messages have been printed. */
 class Failed extends Data.TaggedError("Failed")<{ readonly code: number }> {
   override readonly [Runtime.errorExitCode] = this.code
   override readonly [Runtime.errorReported] = false

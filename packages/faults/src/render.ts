@@ -1,10 +1,10 @@
 /**
- * Verdicts as text.
+ * Verdicts on cases as text.
  */
 import { describe } from "./case.ts"
 import { isWanted, type Verdict } from "./run.ts"
 
-/** The widest line that is shown whole. */
+/** The number of characters of the longest line that is shown whole. */
 const widest = 400
 
 const block = (name: string, text: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -15,7 +15,7 @@ const block = (name: string, text: ReadonlyArray<string>): ReadonlyArray<string>
 
 const seconds = (millis: number) => `${(millis / 1_000).toFixed(1)} s`
 
-/** One case: its title, and the two sides that must be the same. */
+/** Shows one case: its title, and the wanted and the actual output if they differ. */
 export const verdict = (one: Verdict): string => {
   const title = describe(one.case)
   if (one.skipped !== undefined) return `--     ${title}\n       skipped: ${one.skipped}`
@@ -27,7 +27,7 @@ export const verdict = (one: Verdict): string => {
   ].join("\n")
 }
 
-/** The last line of a run. */
+/** The summary line of a run. */
 export const summary = (verdicts: ReadonlyArray<Verdict>, millis: number): string => {
   const skipped = verdicts.filter((one) => one.skipped !== undefined).length
   const failed = verdicts.filter((one) => !isWanted(one)).length

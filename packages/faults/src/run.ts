@@ -1,5 +1,5 @@
 /**
- * Runs one case: the program as a process of its own, and all that is seen of it as lines that can be compared.
+ * Runs one case: starts the program as a process, and collects everything observed as lines that can be compared.
  */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
@@ -22,10 +22,13 @@ export interface Verdict {
 export const isWanted = ({ case: { wanted }, seen, skipped }: Verdict): boolean =>
   skipped !== undefined || wanted.join("\n") === seen.join("\n")
 
-/** The bound for the end of a program and of all that it started: time alone fails a case that hangs. */
+/** The bound for the end of a program and of all processes that it started. Only a case that hangs fails by it. */
 const patience = { within: "90 seconds", every: "50 millis" } as const
 
-/** Parts that differ from run to run become a word in angle brackets; of a stack the program's own frames are kept. */
+/**
+ * Replaces parts that differ from run to run by a word in angle brackets; of a stack only the program's own frames are
+ * kept.
+ */
 export const plain = (text: string, folder: string): string =>
   stripVTControlCharacters(text)
     .replaceAll(folder, "<folder>")
@@ -43,10 +46,10 @@ const lines = (text: string): ReadonlyArray<string> => {
   return all.at(-1) === "" ? all.slice(0, -1) : all
 }
 
-/** Compiled code is kept between cases, as it is between the runs of a user. */
+/** The compile cache is kept between cases, as it is between the runs of a user. */
 const compiled = Path.join(Os.tmpdir(), "node-compile-cache")
 
-/** A failed wait is seen too, and so is a process or a file that is left. */
+/** A failed wait is also shown, and so is a process or a file that is left. */
 const residue = Effect.fnUntraced(function*(program: Program.Program, temporary: string, millis = 15_000) {
   const alive = () => program.left().filter(({ state }) => state !== "Z" && state !== "X")
   const files = () => Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow"))
@@ -81,7 +84,7 @@ const watched = Effect.fnUntraced(function*(one: Case) {
   ]
 })
 
-/** Runs a case where this machine can. */
+/** Runs a case if this machine can. */
 export const run = (one: Case): Effect.Effect<Verdict> =>
   Effect.gen(function*() {
     const begin = performance.now()

@@ -1,4 +1,4 @@
-/** Programs that a bundler or a loader made, and packages that are there twice. */
+/** Cases of bundled programs, of loaders, and of packages that are installed twice. */
 import type { Case } from "../case.ts"
 
 const bundled = (form: "esm" | "cjs", how: string) => ({

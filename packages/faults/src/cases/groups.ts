@@ -1,4 +1,4 @@
-/** RpcGroups in actors. */
+/** Cases about RpcGroups in actors. */
 import type { Case } from "../case.ts"
 
 export const groups: ReadonlyArray<Case> = [

@@ -1,4 +1,4 @@
-/** Trees whose root is killed, or may not signal its actors any more. */
+/** Cases of trees whose root is killed, or may no longer signal its actors. */
 import * as Privileged from "@furrow/orphans/privileged"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ const patient = { within: "60 seconds" } as const
 const killedWhen = (says: RegExp) => ({ program }: Place) =>
   Effect.andThen(program.says(says, patient), program.signal("SIGKILL"))
 
-/** A namespace of process numbers, whose first process is a shell that reaps. */
+/** Runs a program in a separate namespace of process numbers, whose first process is a shell that reaps. */
 const namespaced = [
   "unshare",
   "--pid",
@@ -63,7 +63,7 @@ export const kills: ReadonlyArray<Case> = [
       const { file, folder } = Privileged.shared()
       return {
         args: ["is-killed"],
-        // The command ends with the Node that is given to it, which is replaced.
+        // The command ends with the path of a Node, which is replaced.
         through: ["/bin/sh", "-c", `shift; exec ${Privileged.asNobody.join(" ")} "${file}" "$@"`, "sh"],
         env: { TMPDIR: folder, NODE_COMPILE_CACHE: folder, SPINS: Path.join(folder, "spins") }
       }

@@ -1,4 +1,4 @@
-/** Errors and values that cross: what arrives of them. */
+/** Cases about errors and values that are sent: how they arrive. */
 import type { Case } from "../case.ts"
 
 export const messages: ReadonlyArray<Case> = [

@@ -1,4 +1,4 @@
-/** Streams, memory, back-pressure. */
+/** Cases about streams, memory and back-pressure. */
 import type { Case } from "../case.ts"
 
 export const streams: ReadonlyArray<Case> = [

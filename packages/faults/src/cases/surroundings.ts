@@ -1,4 +1,4 @@
-/** Surroundings of a program: its arguments, its output, its exit code, its files. */
+/** Cases about the surroundings of a program: its arguments, its output, its exit code, its files. */
 import * as Effect from "effect/Effect"
 import * as Fs from "node:fs"
 import { createRequire } from "node:module"
@@ -11,10 +11,10 @@ const compiler = Path.join(
   "tsc"
 )
 
-/** Output of a program, as hexadecimal numbers. */
+/** Shows the output of a program as hexadecimal numbers. */
 const asNumbers = ["/bin/sh", "-c", "\"$@\" | od -An -v -tx1", "sh"]
 
-/** Of what the compiler says, the sentences that are ours. */
+/** Takes Furrow's own sentences out of a message of the compiler. */
 const ourSentences = ["/bin/sh", "-c", "\"$@\" | grep -o '~furrow: [^\"]*'", "sh"]
 
 export const surroundings: ReadonlyArray<Case> = [

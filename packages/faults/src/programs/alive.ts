@@ -1,4 +1,4 @@
-/** True when a process is there, including a dead one that was not reaped. */
+/** True when a process exists, including a dead one that was not reaped. */
 export const isAlive = (pid: number): boolean => {
   try {
     return process.kill(pid, 0)

@@ -1,4 +1,4 @@
-/** Many fibers that call an actor in a loop while it ends by itself, because its main has returned. */
+/** Many fibers that call an actor in a loop while the actor ends by itself, because its main has returned. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -14,7 +14,7 @@ export default Squarer.serve({ square: ({ n }) => Effect.succeed(n * n) }, { mai
 
 NodeActor.runMain(Actor.nursery(Effect.gen(function*() {
   const squarer = yield* Actor.start(Squarer)
-  // A call that is refused, because the actor is ending, is made again.
+  // A call is made again when it is refused because its actor is ending.
   const loop = squarer.run(square({ n: 3 })).pipe(
     Effect.retry({ while: ({ _tag }) => _tag === "ContextCancelled" }),
     Effect.forever,

@@ -1,4 +1,7 @@
-/** A stream whose finalizer dies after its reader had enough, read here and in an actor: the exits are the same. */
+/**
+ * A stream whose finalizer dies after its reader has stopped, read in this process and in an actor: both exits must be
+ * equal.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Cause from "effect/Cause"

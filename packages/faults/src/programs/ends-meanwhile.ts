@@ -1,4 +1,7 @@
-/** Calls that an uncaught error, a defect, and the end of a process meet: each says whether its actor lives on. */
+/**
+ * Open calls during an uncaught error, a defect, and the end of a process: each error must say whether the actor lives
+ * on.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** A module that no actor can import before the file `mended` is there, and that counts who tries. */
+/** A module that no actor can import before the file `mended` exists, and that counts the attempts. */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

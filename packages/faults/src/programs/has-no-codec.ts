@@ -1,4 +1,4 @@
-/** A stream whose contract has no codec: its caller dies of it, and both actors go on. */
+/** A stream whose contract has no codec: its caller dies with that reason, and both actors go on. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -10,7 +10,7 @@ class Handle {
   readonly fd = 3
 }
 
-/** A schema whose faults show when it is used, and not before. */
+/** A schema whose fault appears only when the schema is used. */
 const handle = Schema.suspend(() => Schema.instanceOf(Handle))
 
 export const items = Actor.stream("items", { module: import.meta.url, success: handle })(() =>

@@ -1,4 +1,4 @@
-/** Defines an endpoint with a schema of a second copy of effect, as a package manager may install one. */
+/** Defines an endpoint with a schema of a second copy of Effect, as a package manager may install it. */
 import { Actor } from "@furrow/actor"
 import type * as Schema from "effect/Schema"
 import * as Fs from "node:fs"

@@ -1,4 +1,4 @@
-/** A union that no literal tells apart, and a schema that nothing carries. */
+/** A union whose members no literal tells apart, and a schema that no codec can carry. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** A module that throws where an actor imports it, and a layer that fails: the error shows where. */
+/** A module that throws when an actor imports it, and a layer that fails: the error must show the place. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Cause from "effect/Cause"
@@ -22,7 +22,7 @@ export default Database.serve(Effect.sync(() => ({ query: () => Effect.succeed(c
 
 if (!import.meta.main && process.env["IMPORT"] === "throws") connect("the module's url")
 
-/** The first frame of the program's own. */
+/** Finds the first stack frame in the program's own code. */
 const where = (cause: Cause.Cause<unknown>) => /at (\w+) \(.*import-throws\.ts/.exec(Cause.pretty(cause))?.[1]
 
 NodeActor.runMain(Effect.forEach(["throws", "succeeds"], (how) =>

@@ -1,4 +1,7 @@
-/** Bundles a program with esbuild into the current folder, in the form of its first argument, and runs it as its second says. */
+/**
+ * Bundles a program with esbuild into the current folder, in the form of its first argument, and runs it as the second
+ * argument says.
+ */
 import * as Esbuild from "esbuild"
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"

@@ -1,4 +1,4 @@
-/** An actor that is ready when the file `go` is there, and a bound for its start. */
+/** An actor that becomes ready when the file `go` exists, and a bound for its start. */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,6 @@
-/** A group with a request that the actor does not know, and one that dies: its stream goes on. */
+/**
+ * A group with a request that the actor does not know, and a request that dies: a stream of the same client must go on.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Cause from "effect/Cause"
@@ -34,7 +36,7 @@ const shown = (exit: Exit.Exit<string, Actor.ActorError>): string =>
 
 NodeActor.runMain(
   Effect.gen(function*() {
-    // A client of a later version of the group.
+    // A client of a later version of the same RpcGroup.
     const portal = (yield* Clock) as unknown as Parameters<typeof Actor.rpcClient<any, any>>[0]
     const client = yield* Actor.rpcClient(portal, asked)
     let ticks = 0

@@ -1,4 +1,4 @@
-/** Errors with properties and parts, as Node and Promise.any throw them. */
+/** Throws errors with properties and parts, as Node and Promise.any do. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** An actor that computes when its owner ends it: its exit says who killed it, and why. */
+/** Ends an actor that computes: its exit must say who killed it, and why. */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

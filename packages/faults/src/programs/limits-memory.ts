@@ -1,4 +1,4 @@
-/** Limits of memory that are none, and one that an actor reaches. */
+/** Values of `memoryLimit` that are invalid, and a valid limit that an actor reaches. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

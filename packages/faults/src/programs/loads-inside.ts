@@ -1,4 +1,4 @@
-/** Registers a loader for its own kind of file while it runs, and asks an actor for such a file. */
+/** Registers a module loader for its own kind of file while it runs, and lets an actor import such a file. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

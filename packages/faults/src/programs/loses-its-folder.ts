@@ -1,4 +1,7 @@
-/** A tree whose folder of sockets is deleted, as a cleaner of temporary files does: a new actor still finds the old one. */
+/**
+ * A tree whose folder of sockets is deleted, as by a cleaner of temporary files: a new actor must still find the old
+ * one.
+ */
 import { Actor, Registry } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

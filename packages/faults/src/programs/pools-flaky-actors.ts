@@ -1,4 +1,4 @@
-/** A pool of actors whose module cannot be imported at first: its next use after the module is mended works. */
+/** A pool of actors whose module cannot be imported at first: the pool must work again once the module is mended. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,4 +1,4 @@
-/** An RpcGroup whose middleware refuses everybody, served unchanged by Effect's own server and in an actor. */
+/** An RpcGroup whose middleware refuses every caller, served unchanged by Effect's own server and in an actor. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"
@@ -24,7 +24,7 @@ const Live = Layer.merge(FilesLive, AuthLive)
 export class Files extends Actor.Service<Files>()("Files", { module: import.meta.url, endpoints: FileRpcs }) {}
 export default Files.serveRpc(Live)
 
-/** The error of the middleware is in the client's type: any other would not compile here. */
+/** The client's type contains the error of the middleware, or this would not compile. */
 const told = <E extends { readonly _tag: string }>(answer: Effect.Effect<string, E>) =>
   Effect.match(answer, { onSuccess: (text) => text, onFailure: ({ _tag }) => _tag })
 

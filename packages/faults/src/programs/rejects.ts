@@ -1,4 +1,4 @@
-/** Leaves a rejected promise alone in its actor, under a flag of Node that would let it pass. */
+/** Ignores a rejected promise in its actor, under a flag of Node that would allow this. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

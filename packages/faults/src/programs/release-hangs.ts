@@ -1,4 +1,6 @@
-/** An actor whose layer is never released, ended by a signal: it ends within its bound, and says what was cut off. */
+/**
+ * An actor whose layer is never released, ended by a signal: it must end within its bound, and report what was cut off.
+ */
 import { Actor, Timeouts } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

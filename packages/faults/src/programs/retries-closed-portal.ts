@@ -1,4 +1,6 @@
-/** A program that calls a closed portal again and again: each call costs a turn of the event loop, so that timers fire. */
+/**
+ * A program that calls a closed portal in a loop: each call takes a turn of the event loop, so that timers still fire.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

@@ -1,6 +1,6 @@
 /**
- * A root that is blocked while an actor of its and a child of that are killed, and the child's number is given to a
- * process of another owner. It runs below a shell that reaps, in a namespace of process numbers of its own.
+ * A root that is blocked while an actor and its child are killed, and the child's number is given to a process of
+ * another owner. The program runs below a shell that reaps, in a separate namespace of process numbers.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
@@ -19,7 +19,7 @@ export const outer = Actor.stream("outer", { module: import.meta.url, success: S
   Stream.orDie(Actor.streamInActor(inner()))
 )
 
-/** Kills the actor and its child, waits until the number of the child is free, and has the next process get it. */
+/** Kills the actor and its child, waits until the number of the child is free, and makes the next process get it. */
 const script = `
   kill -9 $2 $1
   while [ -e /proc/$2 ]; do sleep 0.05; done
@@ -45,7 +45,7 @@ NodeActor.runMain(Effect.gen(function*() {
     yield* Console.log(`the actor is ${(yield* actor.wait)._tag}`)
     return innocent
   }))
-  // The warden has heard by now, and does what it does at once.
+  // By now the warden has heard of the death, and acts at once.
   yield* Effect.sleep("500 millis")
   yield* Console.log(`it is there still: ${isAlive(innocent)}`)
   process.kill(innocent, "SIGKILL")

@@ -1,4 +1,4 @@
-/** Contracts of `Unknown`, as people write them first: a value arrives as it was, or is refused with its place. */
+/** Contracts of `Unknown`, as people write them first: a value must arrive unchanged, or be refused with its place. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

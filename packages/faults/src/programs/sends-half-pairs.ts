@@ -1,4 +1,4 @@
-/** A string that UTF-8 cannot hold. */
+/** Sends a string that UTF-8 cannot encode. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

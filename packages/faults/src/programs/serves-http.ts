@@ -1,4 +1,4 @@
-/** A server that answers a fixed text where its actor is lost, which had written a secret on its stderr. */
+/** A server that answers with a fixed text when its actor is lost, because the actor had written a secret to stderr. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** A checker: it finds something, says so with process.exitCode, and its program succeeds. */
+/** A checker that reports a finding through process.exitCode, although its program succeeds. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

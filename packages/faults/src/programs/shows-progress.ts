@@ -1,4 +1,4 @@
-/** An actor with a progress bar, which has no newline: it goes on when the file `go` is there. */
+/** An actor with a progress bar, which has no newline, and which goes on when the file `go` exists. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** A stream of items of 14 MB, of which its reader takes three: the memory of the actor that makes them. */
+/** A stream of items of 14 MB, of which the reader takes three: prints the memory of the actor that makes them. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

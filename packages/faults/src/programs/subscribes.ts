@@ -1,4 +1,7 @@
-/** A subscriber that comes, takes one item and goes, another that stays in its Scope: no reader loses an item or waits. */
+/**
+ * A subscriber that comes, takes one item and leaves, and another that stays in its Scope: no reader may lose an item
+ * or wait.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

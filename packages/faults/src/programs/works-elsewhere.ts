@@ -1,4 +1,4 @@
-/** An actor with another working directory than the root, which was given relative files. */
+/** An actor with another working directory than the root, which gets relative paths of files. */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

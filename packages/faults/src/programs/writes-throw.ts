@@ -1,4 +1,6 @@
-/** A transport whose writes throw from some point on: the calls open on its connection fail, and the program goes on. */
+/**
+ * A transport whose writes throw from some moment on: calls on its connection must fail, and the program must go on.
+ */
 import { Actor, Registry, Transport } from "@furrow/actor"
 import { NodeActor, SocketConnection } from "@furrow/node"
 import * as Console from "effect/Console"

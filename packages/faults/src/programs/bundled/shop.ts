@@ -1,4 +1,7 @@
-/** Two Services that no file exports, run by Effect or by promises: `main` is printed once in the whole tree. */
+/**
+ * Two Services that no file exports, in a program that runs on Effect or on promises: the whole tree must print `main`
+ * only once.
+ */
 import { Actor } from "@furrow/actor"
 import { NodeActor } from "@furrow/node"
 import * as Console from "effect/Console"

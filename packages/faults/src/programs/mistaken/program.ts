@@ -1,4 +1,7 @@
-/** Three mistakes that the compiler tells in a sentence: a service nobody provides, a stream for a call, a call without (). */
+/**
+ * Three mistakes that the compiler explains in a sentence: a service that nobody provides, a stream used as a call, a
+ * call without ().
+ */
 import { Actor } from "@furrow/actor"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
