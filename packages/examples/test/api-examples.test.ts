@@ -7,13 +7,13 @@ import * as Examples from "./api-examples.ts"
 import * as Surface from "./api-surface.ts"
 import { runNode } from "./program.ts"
 
-const published = ["actor", "node"]
+const published = ["actor", "node", "testing"]
 const surface = published.flatMap(Surface.namesIn)
 const examples = [...published, "protocol"].flatMap(Examples.all)
 const run = examples.filter(({ run }) => run)
 
-/** Examples that need processes, or never end. */
-const onlyChecked = 5
+/** Examples that need processes, need a test runner, or never end. */
+const onlyChecked = 13
 
 /** Inside this package, so that the examples find the packages they import. */
 const folder = Path.resolve(import.meta.dirname, "..", `.api-${process.pid}`)
@@ -33,8 +33,16 @@ const tsconfig = {
 }
 
 describe("the comments of the API", () => {
-  it("there are public names of both packages", () => {
-    for (const name of ["Actor.start", "ActorError.ActorLost", "NodeActor.runMain", "SocketConnection.make"]) {
+  it("the three packages have public names", () => {
+    for (
+      const name of [
+        "Actor.start",
+        "ActorError.ActorLost",
+        "NodeActor.runMain",
+        "SocketConnection.make",
+        "Eventually.holds"
+      ]
+    ) {
       assert.include(
         surface.filter(({ kind }) => kind === "value").map(({ module, name }) => `${module}.${name}`),
         name
@@ -86,7 +94,7 @@ describe("the examples of the API", () => {
 describe("the rules of examples", () => {
   const text = (...lines: ReadonlyArray<string>) => lines.join("\n") + "\n"
   const program = (...lines: ReadonlyArray<string>) =>
-    Examples.program({ text: text(...lines), title: "actor/src/Actor.ts #1" }).split("\n")
+    Examples.program({ text: text(...lines) }).split("\n")
 
   it("an example begins with the imports and the fixtures that it names", () => {
     const lines = program("yield* frank.run(isPrime({ n: Duration.toMillis(7) }))")

@@ -16,6 +16,8 @@ import { names, running } from "./api-prelude.ts"
 import * as Surface from "./api-surface.ts"
 
 export interface Example {
+  /** The package whose source has the example. */
+  readonly package: string
   /** Where it stands: the path below `packages`, and its number there. */
   readonly title: string
   /** The file that it becomes. */
@@ -62,6 +64,9 @@ const namespacesOf = (name: string): Readonly<Record<string, string>> => ({
   ...Object.fromEntries(Surface.modulesOf(name).map((module) => [module, `@furrow/${name}/${module}`]))
 })
 
+/** Names of the test runner, for examples that are only type-checked. */
+const ofRunner = ["assert", "it"]
+
 /** The examples of one comment. */
 export const blocks = (comment: string): ReadonlyArray<{ readonly text: string; readonly run: boolean }> =>
   Array.from(comment.matchAll(/^```(.*)\n([^]*?)^```$/gm), ([, language = "", text = ""]) => {
@@ -77,6 +82,7 @@ export const all = (name: string): ReadonlyArray<Example> =>
     const place = Path.relative(Surface.packages, path)
     return Surface.comments(path).flatMap(blocks).map((block, index) => ({
       ...block,
+      package: name,
       title: `${place} #${index + 1}`,
       file: `${place.replaceAll(/\W/g, "-")}-${index + 1}.ts`
     }))
@@ -117,19 +123,22 @@ const checked = (body: string): string => {
 
 const uses = (text: string, name: string): boolean => new RegExp(`(?<![.\\w"])${name}\\b`).test(text)
 const defines = (text: string, name: string): boolean =>
-  new RegExp(`\\b(?:const|class|function|let) (?:${name}\\b|[\\[{][^=]*\\b${name}\\b)`).test(text)
+  new RegExp(`\\b(?:const|class|function|let) (?:${name}\\b|[\\[{][^=}\\]]*\\b${name}\\b)`).test(text)
 
 /** The file of an example. The prelude stands in the folder `test` beside its own. */
-export const program = ({ text, title }: Pick<Example, "text" | "title">): string => {
+export const program = (
+  { package: of = "actor", run = true, text }: Pick<Example, "text"> & Partial<Example>
+): string => {
   const wanted = (name: string) => uses(text, name) && !defines(text, name)
   const { body, top } = split(text)
-  const [name = ""] = title.split("/")
-  const imports = Object.entries(namespacesOf(name))
+  const runner = of === "testing" && !run ? ofRunner.filter(wanted) : []
+  const imports = Object.entries(namespacesOf(of))
     .filter(([name]) => ["Actor", "Effect"].includes(name) || wanted(name))
     .map(([name, module]) => `import * as ${name} from "${module}"`)
   const fixtures = names.filter(wanted)
   return [
     ...imports,
+    ...runner.length === 0 ? [] : [`import { ${runner.join(", ")} } from "@effect/vitest"`],
     `import { ${["type Example", "running", "runs", "shows", ...fixtures].join(", ")} } from "../test/api-prelude.ts"`,
     top,
     "export const example: Example = Actor.nursery(Effect.gen(function*() {",

@@ -17,6 +17,7 @@ import { bytes, ended, equal, pattern, received, Recorder, settled } from "./int
 /**
  * Makes both ends of one connection, not started yet; the Scope cleans up what the ends do not.
  *
+ * @category models
  * @since 0.1.0
  */
 export type MakePair = Effect.Effect<readonly [Connection, Connection], unknown, Scope.Scope>
@@ -295,6 +296,7 @@ const cases = {
  * first?.title // "bytes arrive in the order they were written, whatever their sizes"
  * yield* first?.run ?? Effect.void
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const contract = (make: MakePair): Contract =>

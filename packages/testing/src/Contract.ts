@@ -2,7 +2,8 @@
  * A contract as data: the duties of every implementation of a seam, one case a sentence. It knows no test runner: the
  * test hands each case to its own.
  *
- * ```ts
+ * ```ts check
+ * const pair = TransportSuite.dialled(TransportSuite.fromLayer(NodeTransport.layerTcp))
  * for (const { run, title } of ConnectionSuite.contract(pair)) it.live(title, () => run)
  * ```
  *
@@ -13,6 +14,7 @@ import type * as Effect from "effect/Effect"
 /**
  * One thing owed. `run` fails or dies where it does not hold; it ends by itself, within seconds.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Case {
@@ -23,6 +25,7 @@ export interface Case {
 /**
  * Everything owed.
  *
+ * @category models
  * @since 0.1.0
  */
 export type Contract = ReadonlyArray<Case>

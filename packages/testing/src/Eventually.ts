@@ -16,6 +16,7 @@ import * as Exit from "effect/Exit"
 /**
  * How long to look (default: 10 seconds), how often (default: 20 milliseconds), and for what.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Options {
@@ -33,6 +34,7 @@ export interface Options {
  * const error = yield* Effect.flip(Eventually.holds("the door is open", () => false, { within: "10 millis" }))
  * error.what // "the door is open"
  * ```
+ * @category errors
  * @since 0.1.0
  */
 export class NotInTime extends Data.TaggedError("NotInTime")<{
@@ -57,6 +59,7 @@ export class NotInTime extends Data.TaggedError("NotInTime")<{
  * yield* Eventually.pause("5 millis")
  * performance.now() - before > 3 // true
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const pause = (duration: Duration.Input): Effect.Effect<void> =>
@@ -74,6 +77,7 @@ export const pause = (duration: Duration.Input): Effect.Effect<void> =>
  * const attempt = Effect.suspend(() => ++attempts < 3 ? Effect.fail("not yet") : Effect.succeed(attempts))
  * yield* Eventually.succeeds(attempt) // 3
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const succeeds = <A, E, R>(
@@ -105,6 +109,7 @@ export const succeeds = <A, E, R>(
  * const folder = yield* Folder.make({ "log.txt": "started" })
  * yield* Eventually.holds("the log has a line", () => Folder.lines(`${folder}/log.txt`).at(0)) // "started"
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const holds = <A>(

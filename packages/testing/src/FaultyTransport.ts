@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 /**
  * Which directions end: `incoming` is what we read. An end in one direction is seen by its reader only.
  *
+ * @category models
  * @since 0.1.0
  */
 export type Cut = "both" | "incoming" | "outgoing"
@@ -25,6 +26,7 @@ export type Cut = "both" | "incoming" | "outgoing"
 /**
  * The functions of a connection that can be made to throw, as those of a broken driver do.
  *
+ * @category models
  * @since 0.1.0
  */
 export type Throws = "write" | "end" | "destroy"
@@ -32,6 +34,7 @@ export type Throws = "write" | "end" | "destroy"
 /**
  * The faults to happen. Chances are between 0 and 1; without any the connection is as good as the inner one.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Faults {
@@ -51,6 +54,7 @@ export interface Faults {
 /**
  * A faulty end of a connection, and how to make it worse.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Link {
@@ -74,6 +78,7 @@ export interface Link {
  * const again = FaultyTransport.random(7)
  * next() === again() // true
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const random = (seed: number): () => number => {
@@ -374,6 +379,7 @@ class FaultyEnd implements Link {
  * link.release()
  * link.isCut // false
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const wrap = (connection: Connection, faults: Faults): Link => new FaultyEnd(connection, faults)
@@ -388,6 +394,7 @@ export const wrap = (connection: Connection, faults: Faults): Link => new Faulty
  * near.cut()
  * near.isCut // true
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const pair = (
@@ -409,6 +416,7 @@ export const pair = (
  * })
  * yield* Effect.provide(Actor.runInActor(isPrime({ n: 7 })), layer) // true
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const dialling = (

@@ -16,6 +16,7 @@ import * as Path from "node:path"
  * ```ts
  * const folder = yield* Folder.make({ "node_modules/effect/package.json": "{}" })
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const make = (
@@ -44,6 +45,7 @@ export const make = (
  * Folder.lines(`${folder}/log.txt`) // ["started", "ended"]
  * Folder.lines(`${folder}/none.txt`) // []
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const lines = (file: string): ReadonlyArray<string> =>
@@ -58,6 +60,7 @@ export const lines = (file: string): ReadonlyArray<string> =>
  * Folder.append(`${folder}/log.txt`, "started")
  * Folder.lines(`${folder}/log.txt`) // ["started"]
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const append = (file: string, line: string): void => Fs.appendFileSync(file, `${line}\n`)

@@ -19,6 +19,7 @@ import * as Processes from "./Processes.ts"
 /**
  * The processes, descriptors and temporary files that a process holds.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Picture {
@@ -32,6 +33,7 @@ export interface Picture {
  * The folder of temporary files (a folder that others use too shows theirs: give each worker its own TMPDIR), the
  * things that do not count, and the time to wait (default: 10 seconds).
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Options {
@@ -54,6 +56,7 @@ export interface Options {
  * const leaked = yield* Effect.flip(Leaks.check(before, options))
  * leaked.files.length // 1
  * ```
+ * @category errors
  * @since 0.1.0
  */
 export class Leaked extends Data.TaggedError("Leaked")<{
@@ -116,6 +119,7 @@ const openNodesOwn = (): void => {
  * const before = yield* Leaks.picture()
  * before.processes.has(process.pid) // false
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const picture = (options: Options = {}): Effect.Effect<Picture> =>
@@ -150,6 +154,7 @@ const difference = (before: Picture, after: Picture, ignore: (description: strin
  * yield* Actor.runInActor(isPrime({ n: 7 })) // true
  * yield* Leaks.check(before)
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const check = (before: Picture, options: Options = {}): Effect.Effect<void, Leaked> =>
@@ -172,6 +177,7 @@ export const check = (before: Picture, options: Options = {}): Effect.Effect<voi
  * ```ts
  * yield* Leaks.withoutLeaks(Actor.runInActor(isPrime({ n: 7 }))) // true
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const withoutLeaks = <A, E, R>(

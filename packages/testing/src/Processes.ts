@@ -15,6 +15,7 @@ import * as Eventually from "./Eventually.ts"
 /**
  * One process. `state` is the kernel's letter: R runs, S sleeps, T is stopped, Z is dead and not reaped.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Process {
@@ -67,6 +68,7 @@ const fromPs = (line: string): Process | undefined => {
  * ```ts
  * Processes.allFromPs().some(({ pid }) => pid === process.pid) // true
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const allFromPs = (): ReadonlyArray<Process> => {
@@ -85,6 +87,7 @@ export const allFromPs = (): ReadonlyArray<Process> => {
  * ```ts
  * Processes.all().some(({ pid }) => pid === process.pid) // true
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const all = (): ReadonlyArray<Process> =>
@@ -100,6 +103,7 @@ export const all = (): ReadonlyArray<Process> =>
  * ```ts
  * Processes.find(process.pid)?.parent === process.ppid // true
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const find = (pid: number): Process | undefined =>
@@ -112,6 +116,7 @@ export const find = (pid: number): Process | undefined =>
  * ```ts
  * Processes.isAlive(process.pid) // true
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const isAlive = (pid: number): boolean => {
@@ -126,6 +131,7 @@ export const isAlive = (pid: number): boolean => {
  * ```ts
  * Processes.descendants().some(({ pid }) => pid === process.pid) // false
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const descendants = (root: number = process.pid): ReadonlyArray<Process> => {
@@ -142,6 +148,7 @@ export const descendants = (root: number = process.pid): ReadonlyArray<Process> 
  * ```ts
  * const [frank] = Processes.titled("furrow[frank@")
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const titled = (text: string, root: number = process.pid): ReadonlyArray<Process> =>
@@ -161,6 +168,7 @@ export const titled = (text: string, root: number = process.pid): ReadonlyArray<
  * })
  * found?.pid === server.pid // true
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const withVariable = (name: string, value: string): ReadonlyArray<Process> => {
@@ -179,6 +187,7 @@ export const withVariable = (name: string, value: string): ReadonlyArray<Process
  * const found = { pid: 7, parent: 1, state: "S", command: "node server.js" }
  * Processes.describe(found) // "process 7 (child of 1, state S): node server.js"
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const describe = ({ command, parent, pid, state }: Process): string =>
@@ -193,6 +202,7 @@ export const describe = ({ command, parent, pid, state }: Process): string =>
  * const job = yield* Program.start(`${folder}/job.mjs`)
  * yield* Processes.gone([job.pid])
  * ```
+ * @category utils
  * @since 0.1.0
  */
 export const gone = (

@@ -17,6 +17,7 @@ import * as Processes from "./Processes.ts"
 /**
  * How the program is started. Flags of this process's Node are handed on.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Options {
@@ -31,6 +32,7 @@ export interface Options {
 /**
  * The end of the program: one of the two is set.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Ended {
@@ -41,6 +43,7 @@ export interface Ended {
 /**
  * A running program.
  *
+ * @category models
  * @since 0.1.0
  */
 export interface Program {
@@ -81,6 +84,7 @@ const kill = (pid: number): void => {
  * yield* main.signal("SIGTERM")
  * yield* main.ended() // { code: null, signal: "SIGTERM" }
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const start = (file: string, options: Options = {}): Effect.Effect<Program, never, Scope.Scope> =>

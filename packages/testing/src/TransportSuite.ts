@@ -121,6 +121,7 @@ const failure = <A>(effect: Effect.Effect<A, TransportError, Scope.Scope>) =>
  * near.destroy()
  * far.destroy()
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const dialled = (make: MakeTransport): MakePair =>
@@ -306,6 +307,7 @@ const takenAway = (takeAway: (address: Address) => void) => ({
  * first?.title // "a dial is handed over, and both ends carry bytes"
  * yield* first?.run ?? Effect.void
  * ```
+ * @category constructors
  * @since 0.1.0
  */
 export const contract = (make: MakeTransport, { takeAway }: Options = {}): Contract =>
