@@ -1,8 +1,8 @@
 /**
- * The duties of every `Connection`: order, backpressure, half close, cut, the end said once.
+ * The duties of every `Connection`: order, backpressure, half close, cut, and an end that is reported once.
  *
- * A new transport is tested by one line: a maker of connected pairs. Each case gets a pair of its own. Listening
- * and dialling are in `TransportSuite`.
+ * To test a new transport, pass a function that makes connected pairs. Each case gets its own pair of connections.
+ * `TransportSuite` tests listening and dialling.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import * as Eventually from "./Eventually.ts"
 import { bytes, ended, equal, pattern, received, Recorder, settled } from "./internal/recorder.ts"
 
 /**
- * Makes both ends of one connection, not started yet; the Scope cleans up what the ends do not.
+ * Makes both ends of one connection, not started yet; the Scope cleans up what the ends leave.
  *
  * @category models
  * @since 0.1.0
@@ -27,10 +27,10 @@ const nothingElse = (...recorders: ReadonlyArray<Recorder>): Effect.Effect<void>
     for (const recorder of recorders) equal([recorder.ends.length, recorder.afterEnd], [1, 0])
   })
 
-/** No transport may take this much from a writer whose reader does not read. */
+/** The bytes that a transport may take at most from a writer whose reader does not read. */
 const mostBytes = 64 * 1024 * 1024
 
-/** Writes chunks until the connection is full; how much it took. */
+/** Writes chunks until the connection is full, and returns the number of bytes that it took. */
 const fill = (connection: Connection, chunk: Uint8Array): number => {
   let written = 0
   let room = true
@@ -42,7 +42,10 @@ const fill = (connection: Connection, chunk: Uint8Array): number => {
   return written
 }
 
-/** Fills until it stays full: a driver may have room below the place where it first answers false. How much it took. */
+/**
+ * Writes until the connection stays full, because a driver may have more room after it first answers false. Returns the
+ * number of bytes that the connection took.
+ */
 const fillUp = (connection: Connection, writer: Recorder, chunk: Uint8Array): Effect.Effect<number> =>
   Effect.gen(function*() {
     let written = 0
@@ -287,7 +290,7 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
- * The contract, for the transport that makes these pairs.
+ * The contract of connections, for a transport that makes these pairs.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * A contract as data: the duties of every implementation of a seam, one case a sentence. It knows no test runner: the
- * test hands each case to its own.
+ * A contract as data: the duties of every implementation of a seam, one case for each duty. It depends on no test
+ * runner: the test hands each case to its own.
  *
  * ```ts check
  * const pair = TransportSuite.dialled(TransportSuite.fromLayer(NodeTransport.layerTcp))
@@ -12,7 +12,7 @@
 import type * as Effect from "effect/Effect"
 
 /**
- * One thing owed. `run` fails or dies where it does not hold; it ends by itself, within seconds.
+ * One duty of an implementation. `run` fails or dies where the duty is not kept. It ends by itself, within seconds.
  *
  * @category models
  * @since 0.1.0

@@ -1,10 +1,10 @@
 /**
- * The duties of every `Discovery` to its tree: a name is held from its claim on, listed from ready to gone, alone
- * or shared; a watcher hears all of it in order, and costs a bounded amount of memory.
+ * The duties of every `Discovery` to its tree. A name is held from its claim on and listed from ready to gone, unique
+ * or shared; a watcher hears every change in order, and costs a bounded amount of memory.
  *
- * A new Discovery is tested by one line: this contract with a maker of it. Each case opens it for a tree of its own, with
- * the registrar of such a tree below it. The runtime checks before it asks that a parent may speak of an actor, so no case
- * does. Entries of other trees, which an engine may know, are left out of the comparison.
+ * To test a new Discovery, pass a function that makes it to this contract. Each case opens the Discovery for a tree of
+ * its own, with the registrar of such a tree below it. The runtime itself checks that a parent may report about an
+ * actor, so no case does. Entries of other trees, which an engine may have, are left out of the comparison.
  *
  * @since 0.1.0
  */
@@ -32,7 +32,8 @@ import { equal, settled } from "./internal/recorder.ts"
 import * as Leaks from "./Leaks.ts"
 
 /**
- * Makes a Discovery that is not open yet; the Scope closes what all of its trees share, as a connection to an engine.
+ * Makes a Discovery that is not open yet. The Scope closes parts that all of its trees share, such as a connection to
+ * an engine.
  *
  * @category models
  * @since 0.1.0
@@ -40,7 +41,7 @@ import * as Leaks from "./Leaks.ts"
 export type MakeDiscovery = Effect.Effect<Discovery["Service"], unknown, Scope.Scope>
 
 /**
- * The Discovery of a Layer. It fails where the Layer cannot be built.
+ * Makes a Discovery from its Layer. The effect fails where the Layer cannot be built.
  *
  * @example
  * ```ts check
@@ -60,7 +61,7 @@ class Tree {
   private readonly id = Crypto.randomUUID().slice(0, 8)
   readonly root: Entry = this.entry("root")
   readonly ended = new Set<string>()
-  /** How many watch its registrar now. */
+  /** The number of watchers that its registrar has now. */
   watching = 0
   readonly isGone = ({ actor }: Entry) => Effect.sync(() => this.ended.has(actor.uuid))
   readonly registrar: TreeRegistrar
@@ -85,7 +86,7 @@ class Tree {
     return this.discovery.open({ root, registrar, isGone, tree: "suite", host: "here", addresses })
   }
 
-  /** A name that no other tree has: an engine may know them, too. */
+  /** A name that no other tree has, because an engine may know the names of other trees. */
   name(of: string): string {
     return `${of}-${this.id}`
   }
@@ -105,7 +106,7 @@ class Tree {
     }
   }
 
-  /** The names of the entries of this tree, in their order, without what makes them its own. */
+  /** The names of this tree's entries, in order, without the part that makes them unique to the tree. */
   short(entries: ReadonlyArray<Entry>): ReadonlyArray<string> {
     return entries.filter(({ path }) => path[0] === this.root.actor.uuid).map(({ actor }) => this.plain(actor.name))
   }
@@ -114,7 +115,7 @@ class Tree {
     return name.slice(0, -this.id.length - 1)
   }
 
-  /** A change that a watcher has heard of this tree, as text. */
+  /** A change of this tree that a watcher has heard, as text. */
   told(change: Change): string | undefined {
     if (change._tag === "Snapshot") return `all ${this.short(change.entries).toSorted().join(" ")}`
     if (change.entry.path[0] !== this.root.actor.uuid) return undefined
@@ -132,7 +133,7 @@ interface Opened {
 
 let pids = 1000
 
-/** An actor that was started, and is ready. */
+/** A started actor that is ready. */
 const come = ({ directory, tree }: Opened, of: string, options: Parameters<Tree["entry"]>[1] = {}) =>
   Effect.gen(function*() {
     const entry = tree.entry(of, options)
@@ -145,7 +146,7 @@ const come = ({ directory, tree }: Opened, of: string, options: Parameters<Tree[
 const listed = ({ directory, tree }: Opened, of?: string) =>
   Effect.map(directory.list(of === undefined ? undefined : tree.name(of)), (entries) => tree.short(entries))
 
-/** Reads a watch as fast as it may; ends with the Scope, or by `stop`. */
+/** Reads a watch without delay; ends with the Scope, or by `stop`. */
 const reading = ({ directory, tree }: Opened, of?: string) =>
   Effect.gen(function*() {
     const heard: Array<string> = []
@@ -323,7 +324,7 @@ const names: Record<string, Body> = {
     })
 }
 
-/** More changes than any watcher may keep waiting. */
+/** The number of changes that is more than any watcher may keep waiting. */
 const many = 5000
 
 const watches: Record<string, Body> = {
@@ -396,7 +397,7 @@ const watches: Record<string, Body> = {
       yield* read
       const kept = yield* come(opened, "kept")
       for (let i = 0; i < many / 2; i++) yield* directory.gone((yield* come(opened, "passing")).actor.uuid)
-      // The fibers between the registrar and the watcher, if there are any, have read what they may.
+      // Waits until the fibers between the registrar and the watcher, if there are any, have read everything they may.
       yield* settled
       yield* directory.gone(kept.actor.uuid)
       const last = yield* come(opened, "last")
@@ -410,7 +411,7 @@ const watches: Record<string, Body> = {
     }),
   "a watcher that stops is forgotten": (opened) =>
     Effect.gen(function*() {
-      // A Discovery that follows the registrar itself has its watch from the beginning, or from the first watcher on.
+      // A Discovery that follows the registrar has its own watch, from the beginning or from the first watcher on.
       yield* Effect.flatMap(reading(opened), ({ stop }) => stop)
       yield* settled
       const before = opened.tree.watching
@@ -421,7 +422,7 @@ const watches: Record<string, Body> = {
     })
 }
 
-/** The case that closes the Discovery itself. */
+/** The case in which the Discovery itself is closed. */
 const leftBehind = (discovery: Discovery["Service"]) =>
   Effect.gen(function*() {
     const tree = new Tree(discovery)
@@ -442,8 +443,8 @@ const leftBehind = (discovery: Discovery["Service"]) =>
   })
 
 /**
- * The contract of finding and being found, for the Discovery that is made here. A case fails where it is not kept, and ends
- * by itself within seconds.
+ * The contract of finding and being found, for a Discovery made by `make`. A case fails where its duty is not kept, and
+ * ends by itself within seconds.
  *
  * @example
  * ```ts check

@@ -1,9 +1,9 @@
 /**
- * The duties of every `DiscoveryDriver`: a key has one holder, tokens grow, a lease that is not renewed goes with its keys, and
- * changes are hinted at.
+ * The duties of every `DiscoveryDriver`: a key has one holder, tokens grow, a lease that is not renewed expires with
+ * its keys, and changes are hinted at.
  *
- * A new engine is tested by one line: this contract with a maker of its driver. Each case uses names of its own, so the engine
- * may hold others.
+ * To test a new engine, pass a function that makes its driver to this contract. Each case uses names of its own, so the
+ * engine may hold other names.
  *
  * @since 0.2.0
  */
@@ -31,7 +31,7 @@ type Driver = DiscoveryDriver["Service"]
 export type MakeDriver = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * The driver of a Layer. It fails where the Layer cannot be built.
+ * Makes a driver from its Layer. The effect fails where the Layer cannot be built.
  *
  * @example
  * ```ts
@@ -47,18 +47,18 @@ export const fromLayer = <E>(layer: Layer.Layer<DiscoveryDriver, E>): MakeDriver
     (scope) => Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, DiscoveryDriver))
   )
 
-/** Long enough that it never expires in a case, and short enough to wait for. */
+/** A lease that is long enough not to expire during a case, and short enough to wait for its end. */
 const longMillis = 60_000
 const shortMillis = 300
 
-/** Expiry is looked for so long: an engine may sweep. */
+/** The longest wait for the expiry of a lease, because an engine may expire leases in sweeps. */
 const patience = { within: "10 seconds" } as const
 
 interface Opened {
   readonly driver: Driver
-  /** A key that only this case has. */
+  /** Makes a key that only this case has. */
   readonly key: (name: string) => string
-  /** A lease that has begun. */
+  /** Begins a lease. */
   readonly lease: (ttlMillis?: number) => Effect.Effect<Lease, unknown>
 }
 
@@ -212,8 +212,8 @@ const cases: Record<string, Body> = {
 }
 
 /**
- * The contract of an engine, for the driver that is made here. A case fails where it is not kept, and ends by itself within
- * seconds.
+ * The contract of an engine, for a driver made by `make`. A case fails where its duty is not kept, and ends by itself
+ * within seconds.
  *
  * @example
  * ```ts check

@@ -1,8 +1,7 @@
 /**
- * Waits for something to become true by looking again and again, until a deadline: what tests of processes do instead
- * of sleeping.
+ * Waits for a condition by polling until a deadline, which tests of processes do instead of sleeping.
  *
- * Time here is real time, whatever Clock the program has: processes, files and sockets do not live under TestClock.
+ * Polling uses real time, whatever Clock the program has, because processes, files and sockets do not follow TestClock.
  *
  * @since 0.1.0
  */
@@ -14,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 
 /**
- * How long to look (default: 10 seconds), how often (default: 20 milliseconds), and for what.
+ * How long to poll (default: 10 seconds), how often (default: 20 milliseconds), and what the error calls the condition.
  *
  * @category models
  * @since 0.1.0
@@ -22,12 +21,12 @@ import * as Exit from "effect/Exit"
 export interface Options {
   readonly within?: Duration.Input | undefined
   readonly every?: Duration.Input | undefined
-  /** The thing waited for, as the error is to call it. */
+  /** The name of the condition in the error. */
   readonly what?: string | undefined
 }
 
 /**
- * The condition did not become true in time. `last` is what was wrong when it was looked at last.
+ * The error of a condition that did not become true in time. `last` is the failure of the last attempt.
  *
  * @example
  * ```ts
@@ -51,7 +50,7 @@ export class NotInTime extends Data.TaggedError("NotInTime")<{
 }
 
 /**
- * A pause in real time; an interruption ends it.
+ * Pauses in real time; an interruption ends the pause.
  *
  * @example
  * ```ts
@@ -69,7 +68,7 @@ export const pause = (duration: Duration.Input): Effect.Effect<void> =>
   })
 
 /**
- * Runs `attempt` until it succeeds. A failure and a defect (an assertion that threw) mean "not yet".
+ * Runs `attempt` until it succeeds. A failure or a defect, such as an assertion that throws, means "not yet".
  *
  * @example
  * ```ts
@@ -102,7 +101,7 @@ export const succeeds = <A, E, R>(
 }
 
 /**
- * Looks until `look` answers something that is not `undefined` or `false`, and gives that.
+ * Polls until `look` returns a value other than `undefined` and `false`, and returns that value.
  *
  * @example
  * ```ts

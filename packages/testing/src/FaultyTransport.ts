@@ -1,14 +1,15 @@
 /**
- * A connection that behaves as badly as a connection may, and no worse.
+ * A connection that behaves as badly as a connection is allowed to.
  *
  *   write -> lane (waits, is cut up, is joined) -> inner connection -> lane -> data
  *
- * The duties of a transport stay kept: bytes keep their order, nothing is lost before the end, the end is said once. All
- * else is up to the faults: chunks wait for some turns of the event loop, are split and joined anywhere, a write is told
- * that there is no room though there is, and the connection ends at any byte, in both directions or in one. The same
- * seed does the same again.
+ * It keeps the duties of a transport: bytes keep their order, nothing is lost before the end, and the end is reported
+ * once. The faults decide everything else. Chunks wait for turns of the event loop, and are split and joined anywhere.
+ * A write may be told that there is no room, and the connection may end at any byte, in one direction or both. The same
+ * seed causes the same faults again.
  *
- * The holder of the link can also stop both lanes and let them go on, or cut it now: partitions of a test's own choice.
+ * The holder of the link can also stop both directions and let them go on, or cut the link, which makes partitions for
+ * a test.
  *
  * @since 0.1.0
  */
@@ -16,7 +17,8 @@ import type { Address, Connection, ConnectionHandlers, TransportDriver } from "@
 import * as Effect from "effect/Effect"
 
 /**
- * Which directions end: `incoming` is what we read. An end in one direction is seen by its reader only.
+ * The directions of a connection that end: `incoming` is the direction that this end reads. An end in one direction is
+ * noticed only by the reader of that direction.
  *
  * @category models
  * @since 0.1.0
@@ -24,7 +26,7 @@ import * as Effect from "effect/Effect"
 export type Cut = "both" | "incoming" | "outgoing"
 
 /**
- * The functions of a connection that can be made to throw, as those of a broken driver do.
+ * Functions of a connection that can be made to throw, as in a broken driver.
  *
  * @category models
  * @since 0.1.0
@@ -32,45 +34,48 @@ export type Cut = "both" | "incoming" | "outgoing"
 export type Throws = "write" | "end" | "destroy"
 
 /**
- * The faults to happen. Chances are between 0 and 1; without any the connection is as good as the inner one.
+ * The faults of a connection. Chances are between 0 and 1; without faults the connection behaves like the inner one.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Faults {
   readonly seed: number
-  /** A chunk waits up to this many turns of the event loop. */
+  /** The largest number of turns of the event loop that a chunk waits. */
   readonly delay?: number | undefined
-  /** The chance of a chunk to be cut in two at a random byte; its halves may be cut again. */
+  /** The chance that a chunk is split at a random byte; its halves may be split again. */
   readonly split?: number | undefined
-  /** The chance of a chunk to be joined with the one behind it. */
+  /** The chance that a chunk is joined with the next one. */
   readonly join?: number | undefined
-  /** The chance of a write to be answered with `false` though there is room. `drain` follows up to `delay` turns later. */
+  /**
+   * The chance that a write is answered with `false` although there is room. `drain` follows at most `delay` turns
+   * later.
+   */
   readonly stall?: number | undefined
-  /** Ends the connection after `after` bytes of one direction, wherever that is in a frame. */
+  /** Ends the connection after `after` bytes of one direction, even in the middle of a frame. */
   readonly cut?: { readonly after: number; readonly counting: "incoming" | "outgoing"; readonly how: Cut } | undefined
 }
 
 /**
- * A faulty end of a connection, and how to make it worse.
+ * An end of a faulty connection, with functions that cause more faults.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Link {
   readonly connection: Connection
-  /** Ends the connection now; bytes in the lanes that end are lost. Safe to repeat. */
+  /** Ends the connection now. Bytes that wait in the ended directions are lost. Calling it again has no effect. */
   readonly cut: (how?: Cut) => void
-  /** Nothing passes any more, in either direction, until `release`. */
+  /** Stops both directions until `release`. */
   readonly hold: () => void
   readonly release: () => void
-  /** Makes these methods throw from now on, which no driver may do. */
+  /** Makes these methods throw from now on, which no driver is allowed to do. */
   readonly throwIn: (...functions: ReadonlyArray<Throws>) => void
   readonly isCut: boolean
 }
 
 /**
- * Numbers from 0 to 1 that look random and are the same for the same seed.
+ * Pseudorandom numbers from 0 to 1, which are the same for the same seed.
  *
  * @example
  * ```ts
@@ -91,7 +96,10 @@ export const random = (seed: number): () => number => {
   }
 }
 
-/** Bytes that a lane takes before its writer is told to wait: more than the connections below, so that those decide. */
+/**
+ * The bytes that a lane takes before its writer has to wait: more than the connections below take, so that those
+ * decide.
+ */
 const highWaterBytes = 1024 * 1024
 
 const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
@@ -101,7 +109,7 @@ const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
   return out
 }
 
-/** One direction: a queue whose head goes on when its time has come and its sink has room. */
+/** One direction of a connection: a queue whose head moves on when its time has come and the other side has room. */
 class Lane {
   private queue: Array<Uint8Array> = []
   private flow: "open" | "ending" | "ended" = "open"
@@ -120,12 +128,12 @@ class Lane {
   constructor(options: {
     readonly faults: Faults
     readonly next: () => number
-    /** Takes a chunk; `false` where the next one has to wait for `resume`. */
+    /** Takes a chunk; returns `false` if the next chunk has to wait for `resume`. */
     readonly sink: (chunk: Uint8Array) => boolean
     readonly ended: () => void
-    /** There is less in the queue than before. */
+    /** Called when the queue has become shorter. */
     readonly moved: () => void
-    /** Ends the connection at this byte, if one is given. */
+    /** The byte at which the connection ends, if there is one. */
     readonly after: number | undefined
     readonly cut: () => void
   }) {
@@ -142,7 +150,7 @@ class Lane {
     return this.blocked || this.queued >= highWaterBytes
   }
 
-  /** Everything has gone on, and there is room behind. */
+  /** Called when all bytes have moved on, and the other side has room. */
   get isClear(): boolean {
     return !this.blocked && this.queued === 0
   }
@@ -160,7 +168,7 @@ class Lane {
     this.pump()
   }
 
-  /** Waiting bytes are lost, and nothing passes any more. */
+  /** Drops the waiting bytes, and lets nothing pass any more. */
   drop(): void {
     this.queue = []
     this.queued = 0
@@ -185,7 +193,7 @@ class Lane {
     })
   }
 
-  /** Passes the head on, and the rest in its own time. */
+  /** Passes the head of the queue on, and the rest when its time comes. */
   private pass(): void {
     while (!this.blocked && !this.held && this.flow !== "ended") {
       const chunk = this.head()
@@ -203,7 +211,7 @@ class Lane {
     }
   }
 
-  /** The next chunk, cut up or joined. */
+  /** Takes the next chunk, split or joined. */
   private head(): Uint8Array | undefined {
     const { join = 0, split = 0 } = this.faults
     let chunk = this.queue.shift()
@@ -303,7 +311,7 @@ class FaultyEnd implements Link {
     if (how !== "incoming" && !this.over.outgoing) {
       this.over.outgoing = true
       this.outgoing.drop()
-      // Bytes that reached the inner connection arrive; the peer sees the end behind them.
+      // Bytes that have reached the inner connection still arrive, and the peer sees the end after them.
       this.inner.end()
     }
     if (how !== "outgoing" && !this.over.incoming) {
@@ -323,7 +331,7 @@ class FaultyEnd implements Link {
         this.pay()
       },
       end: (reason) => {
-        // An end with a reason does not wait for what was on its way.
+        // An end with a reason does not wait for bytes in transit.
         if (reason !== undefined) {
           this.incoming.drop()
           this.tell(reason)
@@ -347,7 +355,7 @@ class FaultyEnd implements Link {
     return false
   }
 
-  /** There is room again, for a writer that was told to wait. */
+  /** Tells a writer that had to wait that there is room again. */
   private pay(): void {
     if (!this.owed || this.stalled || (!this.over.outgoing && !this.outgoing.isClear)) return
     this.owed = false
@@ -369,7 +377,7 @@ class FaultyEnd implements Link {
 }
 
 /**
- * One end of a connection, with faults in both of its directions.
+ * Wraps one end of a connection, with faults in both of its directions.
  *
  * @example
  * ```ts
@@ -385,7 +393,7 @@ class FaultyEnd implements Link {
 export const wrap = (connection: Connection, faults: Faults): Link => new FaultyEnd(connection, faults)
 
 /**
- * A maker of pairs whose near end is faulty.
+ * Makes a pair of connections whose near end is faulty.
  *
  * @example
  * ```ts
@@ -406,8 +414,8 @@ export const pair = (
 }
 
 /**
- * A transport whose connections are faulty where they are dialled: for peers of a tree in memory. `faults` may differ
- * from one connection to the next; `onLink` hands out each link, to stop it or to cut it.
+ * A transport that adds faults to the connections it dials, for peers of a tree in memory. `faults` may differ for each
+ * connection. `onLink` gets each link, so that a test can stop or cut it.
  *
  * @example
  * ```ts

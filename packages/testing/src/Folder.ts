@@ -1,5 +1,5 @@
 /**
- * Temporary folders, gone with their Scope.
+ * Temporary folders that are removed with their Scope.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 
 /**
- * A new folder with these files in it, by their paths; removed when the Scope closes.
+ * Makes a new folder with the given files, by their paths. The folder is removed when the Scope closes.
  *
  * @example
  * ```ts
@@ -24,7 +24,7 @@ export const make = (
 ): Effect.Effect<string, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() => {
-      // The real path: modules are known by it, and the folder of temporary files may be a link.
+      // Resolved to the real path, because modules are known by it and the temporary folder may be a symbolic link.
       const folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-testing-")))
       for (const [name, text] of Object.entries(files)) {
         const file = Path.join(folder, name)
@@ -37,7 +37,7 @@ export const make = (
   )
 
 /**
- * The lines of a file, none where it does not exist: a test finds what its actors appended.
+ * Reads the lines of a file, or none if it does not exist. A test reads with it what its actors appended.
  *
  * @example
  * ```ts
@@ -52,7 +52,7 @@ export const lines = (file: string): ReadonlyArray<string> =>
   Fs.existsSync(file) ? Fs.readFileSync(file, "utf8").split("\n").filter((line) => line !== "") : []
 
 /**
- * Adds a line to a file, as `lines` reads them.
+ * Appends a line to a file, which `lines` reads.
  *
  * @example
  * ```ts

@@ -1,10 +1,12 @@
 /**
- * Nothing may be left: takes a picture of what this process holds before a piece of work, and compares afterwards.
+ * Checks that work leaves nothing behind: takes a picture of this process's resources before the work, and compares
+ * afterwards.
  *
  *   picture: descendants · file descriptors (sockets, pipes, files) · temporary files
  *
- * Things that are ending may take a moment, so the comparison is repeated until a deadline. It fails with every process,
- * descriptor and file that was not there before. Two pieces of work at once see each other's: check around both.
+ * Resources that are just ending may take a moment, so the comparison is repeated until a deadline. The check fails
+ * with every process, descriptor and file that was not there before. Two pieces of work at the same time see each
+ * other's resources, so put one check around both.
  *
  * @since 0.1.0
  */
@@ -24,14 +26,14 @@ import * as Processes from "./Processes.ts"
  */
 export interface Picture {
   readonly processes: ReadonlyMap<number, Processes.Process>
-  /** The target of each open descriptor. Linux only: empty elsewhere. */
+  /** The target of each open descriptor, by its number. Only known on Linux: empty on other systems. */
   readonly descriptors: ReadonlyMap<number, string>
   readonly files: ReadonlySet<string>
 }
 
 /**
- * The folder of temporary files (a folder that others use too shows theirs: give each worker its own TMPDIR), the
- * things that do not count, and the time to wait (default: 10 seconds).
+ * The folder of temporary files, the resources that do not count, and the time to wait (default: 10 seconds). If other
+ * programs use the same folder, give each worker its own TMPDIR.
  *
  * @category models
  * @since 0.1.0
@@ -40,12 +42,12 @@ export interface Options {
   readonly within?: Eventually.Options["within"]
   /** Entries of this folder (default: the system's) whose names begin with the prefix (default: `furrow`), but for kept graves. */
   readonly temporary?: { readonly folder?: string; readonly prefix?: string } | undefined
-  /** Processes and descriptors of others, by their command line or their target. */
+  /** Processes and descriptors that do not count, by their command line or their target. */
   readonly ignore?: ((description: string) => boolean) | undefined
 }
 
 /**
- * Something is left.
+ * The error of work that has left something behind.
  *
  * @example
  * ```ts
@@ -81,7 +83,7 @@ const descriptors = (): ReadonlyMap<number, string> => {
     try {
       found.set(Number(name), Fs.readlinkSync(`/proc/self/fd/${name}`))
     } catch {
-      // The one that read the folder.
+      // The descriptor with which the folder was read has gone by now.
     }
   }
   return found
@@ -104,7 +106,7 @@ const temporaryFiles = ({ folder = Os.tmpdir(), prefix = "furrow" } = {}): Reado
     ) => !isStories(path))
   )
 
-/** Node opens a pipe of its own when the first signal is listened to, and keeps it: that is no leak. */
+/** Node opens a pipe when a process first listens to a signal, and keeps it open. This pipe is no leak. */
 const openNodesOwn = (): void => {
   const listener = () => {}
   process.on("SIGWINCH", listener)
@@ -112,7 +114,7 @@ const openNodesOwn = (): void => {
 }
 
 /**
- * Takes a picture of this process as it is now.
+ * Takes a picture of this process's present resources.
  *
  * @example
  * ```ts
@@ -146,7 +148,7 @@ const difference = (before: Picture, after: Picture, ignore: (description: strin
 }
 
 /**
- * Waits until nothing is left that was not there `before`; fails naming everything that is.
+ * Waits until nothing is left that is not in the picture `before`; fails with everything that is left.
  *
  * @example
  * ```ts
@@ -171,7 +173,8 @@ export const check = (before: Picture, options: Options = {}): Effect.Effect<voi
   )
 
 /**
- * Runs an effect and fails if it leaves anything behind, however it ends; a failure of its own stays, and comes first.
+ * Runs an effect, and fails if it leaves anything behind, however it ends. A failure of the effect itself is kept, and
+ * comes first.
  *
  * @example
  * ```ts

@@ -1,9 +1,8 @@
 /**
- * The processes of this machine, as a test needs to see them: who descends from whom, what they call themselves, and
- * whether they are gone.
+ * The processes of this machine, for tests: their parents, their titles, and whether they are gone.
  *
- * On Linux everything is read from /proc; elsewhere from `ps`, which knows no environments. A picture is taken at once
- * and may be old when it is read: wait with `gone` and `Eventually`, not by looking once.
+ * On Linux all data is read from /proc; on other systems from `ps`, which shows no environments. A list of processes
+ * may be outdated when it is read, so wait with `gone` and `Eventually`, and do not check only once.
  *
  * @since 0.1.0
  */
@@ -13,7 +12,8 @@ import * as Fs from "node:fs"
 import * as Eventually from "./Eventually.ts"
 
 /**
- * One process. `state` is the kernel's letter: R runs, S sleeps, T is stopped, Z is dead and not reaped.
+ * One process. `state` is the letter that the kernel uses: R for running, S for sleeping, T for stopped, Z for dead and
+ * not reaped.
  *
  * @category models
  * @since 0.1.0
@@ -22,7 +22,7 @@ export interface Process {
   readonly pid: number
   readonly parent: number
   readonly state: string
-  /** The process's command line, or the title it gave itself. */
+  /** The process's command line, or the title that it has set. */
   readonly command: string
 }
 
@@ -32,12 +32,15 @@ const read = (path: string): string | undefined => {
   try {
     return Fs.readFileSync(path, "utf8")
   } catch {
-    // The process ended while we looked.
+    // The process ended while it was being read.
     return undefined
   }
 }
 
-/** The line of /proc/PID/stat: the name in brackets may hold anything, so fields are counted behind the last one. */
+/**
+ * Parses a line of /proc/PID/stat. The name in brackets may contain anything, so fields are counted after the last
+ * bracket.
+ */
 const fromProc = (pid: number): Process | undefined => {
   const stat = read(`/proc/${pid}/stat`)
   if (stat === undefined) return undefined
@@ -53,7 +56,7 @@ const fromProc = (pid: number): Process | undefined => {
   }
 }
 
-/** One line of `ps -A -o pid=,ppid=,stat=,args=`. */
+/** Parses one line of `ps -A -o pid=,ppid=,stat=,args=`. */
 const fromPs = (line: string): Process | undefined => {
   const match = /^\s*(\d+)\s+(\d+)\s+(\S)\S*\s+(.*)$/.exec(line)
   if (match === null) return undefined
@@ -62,7 +65,7 @@ const fromPs = (line: string): Process | undefined => {
 }
 
 /**
- * The process list from `ps`, for machines without /proc.
+ * Reads the list of processes from `ps`, for machines without /proc.
  *
  * @example
  * ```ts
@@ -97,7 +100,7 @@ export const all = (): ReadonlyArray<Process> =>
     : allFromPs()
 
 /**
- * One process, if it exists: a dead one that has not been reaped does.
+ * Returns one process, if it exists. A dead process that has not been reaped still exists.
  *
  * @example
  * ```ts
@@ -125,7 +128,7 @@ export const isAlive = (pid: number): boolean => {
 }
 
 /**
- * Everything below `root` (default: this process), dead and not reaped included.
+ * Returns all processes below `root` (default: this process), including dead ones that are not reaped.
  *
  * @example
  * ```ts
@@ -142,7 +145,7 @@ export const descendants = (root: number = process.pid): ReadonlyArray<Process> 
 }
 
 /**
- * The descendants of `root` whose command line or title holds this text.
+ * Returns the descendants of `root` whose command line or title contains this text.
  *
  * @example
  * ```ts
@@ -155,8 +158,8 @@ export const titled = (text: string, root: number = process.pid): ReadonlyArray<
   descendants(root).filter(({ command }) => command.includes(text))
 
 /**
- * Every process that was started with this environment variable: descendants are found by it even after their parents
- * died and they were handed to init. Linux only: elsewhere nothing is found.
+ * Returns every process that was started with this environment variable. It finds descendants even after their parents
+ * have died and init has adopted them. Works on Linux only: on other systems it finds nothing.
  *
  * @example
  * ```ts
@@ -180,7 +183,7 @@ export const withVariable = (name: string, value: string): ReadonlyArray<Process
 }
 
 /**
- * `pid command (state)`: how reports call a process.
+ * Describes a process in a report: its pid, its parent, its state and its command.
  *
  * @example
  * ```ts
@@ -194,7 +197,7 @@ export const describe = ({ command, parent, pid, state }: Process): string =>
   `process ${pid} (child of ${parent}, state ${state}): ${command}`
 
 /**
- * Waits until none of these is alive; the failure names those that are.
+ * Waits until none of these processes is alive; the failure names those that are.
  *
  * @example
  * ```ts

@@ -1,9 +1,8 @@
 /**
- * A program as a process of its own, for tests of what only a whole process shows: signals, exit codes, what it prints,
- * and what it leaves behind.
+ * Runs a program as a separate process, for tests of signals, exit codes, output, and what the program leaves behind.
  *
- * Everything the program starts carries a mark in its environment, so that it is found even where its parent died.
- * When the Scope closes whatever is left of it is killed.
+ * Every process that the program starts has a mark in its environment, so that it is found even if its parent has died.
+ * When the Scope closes, everything that is left of the program is killed.
  *
  * @since 0.1.0
  */
@@ -15,7 +14,7 @@ import * as Eventually from "./Eventually.ts"
 import * as Processes from "./Processes.ts"
 
 /**
- * How the program is started. Flags of this process's Node are handed on.
+ * Options for the start of the program. The program also gets the flags with which this process's Node was started.
  *
  * @category models
  * @since 0.1.0
@@ -25,12 +24,12 @@ export interface Options {
   readonly execArgv?: ReadonlyArray<string> | undefined
   readonly env?: { readonly [name: string]: string } | undefined
   readonly cwd?: string | undefined
-  /** A command that starts the program in turn, as `nice` or `unshare` do. */
+  /** A command that starts the program in turn, such as `nice` or `unshare`. */
   readonly through?: ReadonlyArray<string> | undefined
 }
 
 /**
- * The end of the program: one of the two is set.
+ * The end of the program: either its exit code or its signal is set.
  *
  * @category models
  * @since 0.1.0
@@ -48,18 +47,18 @@ export interface Ended {
  */
 export interface Program {
   readonly pid: number
-  /** The program's output so far. */
+  /** The program's output until now. */
   readonly stdout: () => string
   readonly stderr: () => string
-  /** Waits until the program's stdout matches; the failure shows what there is instead. */
+  /** Waits until the program's stdout matches; the failure shows the output instead. */
   readonly says: (text: RegExp, options?: Eventually.Options) => Effect.Effect<RegExpExecArray, Eventually.NotInTime>
-  /** Sends a signal to the program alone, as another process would. */
+  /** Sends a signal to the program alone, not to its process group. */
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** Closes our end of its output: what it writes next fails with EPIPE. */
+  /** Closes this end of the program's output, so that its next write fails with EPIPE. */
   readonly deafen: Effect.Effect<void>
-  /** Waits for the end of the program and all its output. */
+  /** Waits for the end of the program and of all its output. */
   readonly ended: (options?: Eventually.Options) => Effect.Effect<Ended, Eventually.NotInTime>
-  /** The processes that the program has started, and theirs: found by their mark. */
+  /** The processes that the program and its descendants have started, which are found by their mark. */
   readonly left: () => ReadonlyArray<Processes.Process>
 }
 
@@ -74,7 +73,8 @@ const kill = (pid: number): void => {
 }
 
 /**
- * Starts a file with this Node; killed with everything it started when the Scope closes.
+ * Starts a file with this process's Node. When the Scope closes, the program is killed with everything that it has
+ * started.
  *
  * @example
  * ```ts

@@ -1,13 +1,13 @@
 /**
- * Whole trees of actors under one seed: which fiber runs next, when bytes arrive, which actor is killed. The same seed
- * gives the same run, choice by choice, and a run of virtual seconds takes milliseconds.
+ * Runs whole trees of actors under one seed, which decides which fiber runs next, when bytes arrive, and which actor is
+ * killed. The same seed gives the same run, choice by choice, and a run of virtual seconds takes milliseconds.
  *
  *     run(program, { seed, faults })               one run, with all that happened in it
  *     explore(program, { seeds, faults, check })   many runs, until one of them is not as it should be
  *
- * Actors are those of `MemoryActor`, each a process of a simulated machine: a killed one runs no finalizer, a stopped one
- * hears of nothing, and what either held is closed as a kernel does it. Not simulated is what a platform adds: real
- * processes, sockets and signals.
+ * The actors are those of `MemoryActor`, each as a process of a simulated machine. A killed one runs no finalizer, a
+ * stopped one receives nothing, and the resources of both are closed as a kernel does it. Real processes, sockets and
+ * signals are not simulated.
  *
  * @since 0.1.0
  */
@@ -42,8 +42,8 @@ export interface Peer {
 }
 
 /**
- * The machine that a simulated program runs on, for what no program can do to itself. An actor is meant by its name: the
- * living one that was started last.
+ * The machine that a simulated program runs on, with actions that no program can do to itself. An actor is named by its
+ * name: the living one that was started last is meant.
  *
  * @example
  * ```ts
@@ -61,11 +61,11 @@ export interface Peer {
 export class World extends Context.Service<World, {
   /** Writes a line into the history. */
   readonly note: (text: string) => Effect.Effect<void>
-  /** Kills an actor, as `kill -9` does: nothing of it runs any more. */
+  /** Kills an actor, as `kill -9` does: none of its code runs any more. */
   readonly kill: (actor: string) => Effect.Effect<void>
-  /** Tells an actor to end, as SIGTERM does: its parent ends it in order. */
+  /** Asks an actor to end, as SIGTERM does: its parent ends it in order. */
   readonly terminate: (actor: string) => Effect.Effect<void>
-  /** Lets an actor stand still, for a while or until `continue`: it hears of nothing, and no time passes for it. */
+  /** Stops an actor for a time or until `continue`: it receives nothing, and its time stands still. */
   readonly stop: (actor: string, duration?: Duration.Input) => Effect.Effect<void>
   readonly continue: (actor: string) => Effect.Effect<void>
   /**
@@ -87,20 +87,20 @@ export class World extends Context.Service<World, {
   readonly release: (actor: string, options?: Peer) => Effect.Effect<void>
   /** Sets the wall clock of an actor forward or, by a negative number, back. */
   readonly setClock: (actor: string, millis: number) => Effect.Effect<void>
-  /** The names of the processes that live, in the order of their starts. */
+  /** The names of the living processes, in the order of their starts. */
   readonly alive: Effect.Effect<ReadonlyArray<string>>
   /** Virtual milliseconds since the run began. */
   readonly now: Effect.Effect<number>
 }>()("@furrow/testing/Simulation/World") {}
 
 /**
- * Options of one run.
+ * Options of a single simulated run.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** Decides everything: an integer. */
+  /** An integer that decides every choice of the run. */
   readonly seed: number
   readonly faults?: Faults | undefined
   /** The root: `MemoryActor.layer`. */
@@ -108,28 +108,31 @@ export interface Options {
   /** Loggers beside that of the history, before it: sinks of the program's own, that may throw. Default: none. */
   readonly loggers?: ReadonlyArray<Logger.Logger<unknown, unknown>> | undefined
   /**
-   * Choices, each range from its first to the one before its second number, that the seed does not make: the fiber that ran
-   * last goes on, and no bytes are late. Default: none.
+   * Ranges of choices that the seed does not make, each from its first number to the one before its second. In them the
+   * fiber that ran last goes on, and no bytes are late. Default: none.
    */
   readonly calm?: ReadonlyArray<readonly [from: number, to: number]> | undefined
-  /** A run that takes more choices is `endless`. Default: 1,000,000. */
+  /** The number of choices after which a run is `endless`. Default: 1,000,000. */
   readonly maxChoices?: number | undefined
 }
 
 /**
- * One run, as it was.
+ * The result of one run.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Run<A = unknown, E = unknown> {
   readonly seed: number
-  /** `stuck`: nothing could run and nothing slept, and the program was not done. `restless`: something went on after it. */
+  /**
+   * `stuck`: nothing could run and nothing slept, and the program was not done. `restless`: something still ran after
+   * the program had ended.
+   */
   readonly end: "done" | "stuck" | "endless" | "restless"
-  /** Undefined where the program did not come to its end: also that of a root which was killed. */
+  /** Undefined if the program did not come to its end, for example because its root was killed. */
   readonly exit: Exit.Exit<A, E | RuntimeLayerError> | undefined
   readonly history: ReadonlyArray<Happening>
-  /** Actors that still lived when everything was over. */
+  /** Actors that still lived when the run was over. */
   readonly left: ReadonlyArray<string>
   /** Actors that were killed, stopped, held or cut off, by chance or by the program. */
   readonly hurt: ReadonlyArray<string>
@@ -142,7 +145,7 @@ export interface Run<A = unknown, E = unknown> {
 
 const defaultMaxChoices = 1_000_000
 
-/** Every seed has its own temper, so that some runs are calm and others are not. */
+/** Each seed has its own chances of faults, so that some runs are calm and others are not. */
 const temperOf = ({ late, preempt }: Faults) => (next: Next): Temper => {
   const one = (values: ReadonlyArray<number>) => values[Math.floor(next() * values.length)]!
   const chosen = { preempt: one([0, 0.001, 0.01, 0.1]), delay: one([0, 0.05, 0.4]), maxDelayMillis: one([1, 4, 40]) }
@@ -180,8 +183,8 @@ const loggerOf = (kernel: Kernel, machine: Machine) =>
   })
 
 /**
- * Runs a program and its actors on a simulated machine, as the seed says. The effect itself never fails: how the program
- * ended is in the result. Services of the program beside the runtime are taken from around the run.
+ * Runs a program and its actors on a simulated machine, as the seed decides. The effect itself never fails: the result
+ * says how the program ended. The program gets its services from the context of this call, except for the runtime.
  *
  * @example
  * ```ts
@@ -227,7 +230,7 @@ const simulate = async <A, E, R>(
     () =>
       Effect.runForkWith(context)(whole as Effect.Effect<A, E | RuntimeLayerError>).addObserver((done) => {
         exit = done
-        // The actor's program is over, and so is its process.
+        // The actor's program has ended, and so has its process.
         kernel.end(root)
       })
   )
@@ -249,7 +252,7 @@ const simulate = async <A, E, R>(
 }
 
 /**
- * Faults of any run: it hung, went on for ever, or left an actor behind.
+ * Returns the faults of a run: it hung, went on for ever, or left an actor behind.
  *
  * @example
  * ```ts
@@ -269,7 +272,8 @@ export const problems = ({ choices, end, left, millis }: Run): ReadonlyArray<str
 ]
 
 /**
- * A seed under which a program is not as it should be. `Simulation.run` with the same seed and faults shows it again.
+ * The error of a seed under which a program does not behave as it should. `Simulation.run` with the same seed and
+ * faults repeats the run.
  *
  * @example
  * ```ts
@@ -283,7 +287,7 @@ export class Found extends Data.TaggedError("Found")<{
   readonly seed: number
   readonly problems: ReadonlyArray<string>
   readonly run: Run
-  /** How many seeds were tried. */
+  /** The number of seeds that were tried. */
   readonly tried: number
 }> {
   override get message(): string {
@@ -292,11 +296,11 @@ export class Found extends Data.TaggedError("Found")<{
   }
 }
 
-/** Lines of a history that an error shows. */
+/** The number of lines of a history that an error shows. */
 const maxShownLines = 200
 
 /**
- * The history of a run as text, one happening a line.
+ * Shows the history of a run as text, one event per line.
  *
  * @example
  * ```ts
@@ -313,35 +317,35 @@ export const show = ({ history }: Run): string => {
 }
 
 /**
- * Options of many runs.
+ * Options for many simulated runs.
  *
  * @category models
  * @since 0.1.0
  */
 export interface ExploreOptions<A, E> extends Omit<Options, "seed"> {
-  /** How many seeds, or which: from `from` on. Default of `from`: 1. */
+  /** The number of seeds, or a range of them that begins at `from`. `from` is 1 by default. */
   readonly seeds: number | { readonly from: number; readonly count: number }
-  /** Further faults of a run: a pure function of it. */
+  /** Returns further faults of a run, as a pure function of it. */
   readonly check?: ((run: Run<A, E>) => ReadonlyArray<string>) | undefined
 }
 
 /**
- * The result of many runs without a fault.
+ * The result of many runs in which no fault was found.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Explored {
   readonly runs: number
-  /** Runs that differ in at least one choice. */
+  /** The number of runs that differ in at least one choice. */
   readonly different: number
   readonly choices: number
   readonly millis: number
 }
 
 /**
- * Runs a program under many seeds and fails with the first under which it is not as it should be: by `problems`, and by
- * `check`. Each seed is a run of its own; a program that is to differ asks Effect's `Random`.
+ * Runs a program under many seeds, and fails with the first seed whose run has a fault by `problems` or by `check`.
+ * Each seed is a separate run. A program that should differ between runs uses Effect's `Random`.
  *
  * @example
  * ```ts
@@ -375,7 +379,7 @@ export const explore = <A, E, R>(
   })
 
 /**
- * The exit of a run in one word: "ok", "interrupted", or the tag of what it failed or died with.
+ * The exit of a run in one word: "ok", "interrupted", or the tag of its failure or defect.
  *
  * @example
  * ```ts

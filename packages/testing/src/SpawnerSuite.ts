@@ -1,9 +1,9 @@
 /**
- * The duties of every `SpawnerDriver`: a handle with a connection to the actor that was asked for, one exit with its
- * code or signal, signals that reach it, and nothing left of a start that failed or was given up.
+ * The duties of every `SpawnerDriver`: a handle with a connection to the requested actor, one exit with its code or
+ * signal, signals that reach the actor, and nothing left of a start that failed or was given up.
  *
- * A new spawner is tested by one line: this contract with a maker of it. Each case gets a driver of its own. The actors are
- * those of this package: the driver starts them as it starts any other.
+ * To test a new spawner, pass a function that makes it to this contract. Each case gets a driver of its own. The actors
+ * come from this package, and the driver starts them like any others.
  *
  * @since 0.1.0
  */
@@ -40,7 +40,7 @@ import * as Processes from "./Processes.ts"
 type Driver = SpawnerDriver["Service"]
 
 /**
- * Makes a spawner; the Scope ends what belongs to all of its actors, as a warden.
+ * Makes a spawner. The Scope ends parts that belong to all of its actors, such as a warden.
  *
  * @category models
  * @since 0.1.0
@@ -48,8 +48,9 @@ type Driver = SpawnerDriver["Service"]
 export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
 
 /**
- * Abilities of a spawner beside starting actors. `process`: each actor is a process of this machine, in a group of its own.
- * The others are options of a start that it honours; `stderr` is also that its last lines are kept.
+ * Abilities of a spawner in addition to starting actors. `process`: each actor is a process of this machine, in a group
+ * of its own. The other abilities are options of a start that the spawner supports; `stderr` also means that the last
+ * lines of stderr are kept.
  *
  * @category models
  * @since 0.1.0
@@ -57,7 +58,7 @@ export type MakeSpawner = Effect.Effect<Driver, unknown, Scope.Scope>
 export type Ability = "process" | keyof SpawnOptions
 
 /**
- * Everything that a process can be asked for: the default.
+ * All abilities of a spawner whose actors are processes, which is the default.
  *
  * @example
  * ```ts
@@ -80,19 +81,19 @@ export const everything: ReadonlyArray<Ability> = [
 ]
 
 /**
- * The abilities that the driver is tested for. Cases for others are left out of the contract.
+ * The abilities that the driver is tested for. Cases for other abilities are left out of the contract.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
-  /** Default: `everything`. A spawner without processes has none of them. */
+  /** Default: `everything`. A spawner without processes has none of these abilities. */
   readonly abilities?: ReadonlyArray<Ability> | undefined
 }
 
 /**
- * The driver that a Layer of `Spawner` stands for, built as the runtime of a root builds it: the platform's own, or the
- * program's around it. It fails where the platform or the program's Layer cannot be built.
+ * Builds the driver of a `Spawner` Layer in the same way as the runtime of a root does: the platform's own, or the
+ * program's driver around it. The effect fails where the platform or the program's Layer cannot be built.
  *
  * @example
  * ```ts
@@ -119,7 +120,7 @@ const request = (name: string, options: SpawnOptions = {}): SpawnRequest => ({
   options
 })
 
-/** The exit, once it is said. */
+/** Waits for the exit that the spawner reports. */
 const exited = (
   handle: ProcessHandle,
   within: Eventually.Options["within"] = "10 seconds"
@@ -138,7 +139,7 @@ const kill = (handle: ProcessHandle): Effect.Effect<ProcessExit, Eventually.NotI
     return exited(handle)
   })
 
-/** An actor without a greeting: it waits for its parent's first word, until it is ended. */
+/** Starts an actor without greeting it, so that it waits for its parent's first word until it is ended. */
 const started = (driver: Driver, asked = request("waiting")) =>
   Effect.acquireRelease(driver.spawn(asked), (handle) =>
     Effect.ignore(Effect.suspend(() => {
@@ -146,14 +147,14 @@ const started = (driver: Driver, asked = request("waiting")) =>
       return exited(handle, "2 seconds")
     })))
 
-/** Ends what a driver could not: the root of a case would wait for it for ever. */
+/** Ends actors that a driver could not end, because the root of a case would wait for them for ever. */
 const endByForce = (handles: Iterable<ProcessHandle>) =>
   Effect.sync(() => {
     const below = new Set(Processes.descendants().map(({ pid }) => pid))
     for (const { actor: { pid } } of handles) if (below.has(pid)) process.kill(pid, "SIGKILL")
   })
 
-/** A root over the driver, with the handles of what it starts, by name. */
+/** A root over the driver, with the handles of the actors that it starts, by name. */
 const inTree = <A, E>(
   driver: Driver,
   use: (handle: (name: string) => ProcessHandle) => Effect.Effect<A, E, ActorRuntime.ActorRuntime | Scope.Scope>
@@ -191,11 +192,14 @@ const inTree = <A, E>(
 
 const begin = (name: string, options: SpawnOptions = {}) => Actor.startScoped(name, { expose: Spawned.all, ...options })
 
-/** The surroundings of an actor that was started with these options. */
+/** Asks an actor that was started with these options for its surroundings. */
 const surroundings = (driver: Driver, options: SpawnOptions) =>
   inTree(driver, () => Effect.flatMap(begin("asked", options), (portal) => portal.run(Spawned.surroundings())))
 
-/** Compares what this process has before and after. The first start of a driver may bring what stays for all of them. */
+/**
+ * Compares the resources of this process before and after a case. The first start of a driver may create resources that
+ * stay for all later ones.
+ */
 const leavesNothing = <A, E>(driver: Driver, effect: Effect.Effect<A, E>) =>
   Effect.andThen(
     Effect.scoped(started(driver, request("first"))),
@@ -253,7 +257,7 @@ const basic: Record<string, Body> = {
         const portal = yield* begin("asked")
         handle("asked").signal("SIGTERM")
         const { code, signal } = yield* exited(handle("asked"))
-        // An actor that cleans up before it ends says it by the code that shells use.
+        // An actor that cleans up before it ends exits with the code that shells use for the signal.
         Assert.ok(code === null ? signal === "SIGTERM" : code === 143, `it exited with ${code ?? signal}`)
         yield* portal.wait
       })),
@@ -358,7 +362,7 @@ const processes: Record<string, Body> = {
           yield* Eventually.pause(millis)
           yield* Fiber.interrupt(starting)
           const exit = yield* Fiber.await(starting)
-          // The process may have been there before: then it is ours to end.
+          // The process may have been started before the failure, and must then be ended here.
           if (exit._tag === "Success") yield* kill(exit.value)
         }))
     )
@@ -366,7 +370,7 @@ const processes: Record<string, Body> = {
 
 const lines = Array.from({ length: 5 }, (_, i) => `the last words, line ${i}`)
 
-/** The option hands over what the actor writes there, byte by byte. */
+/** The option passes on the bytes that the actor writes to this stream, unchanged. */
 const handsOver = (stream: "stdout" | "stderr"): Body => (driver) =>
   inTree(driver, () =>
     Effect.gen(function*() {
@@ -450,7 +454,7 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
     "the option memoryLimit bounds the heap of the actor": (driver) =>
       Effect.gen(function*() {
         const { heapLimit } = yield* surroundings(driver, { memoryLimit: 200 })
-        // V8 adds room for young objects to the limit of old ones.
+        // V8 adds room for young objects to the limit for old ones.
         Assert.ok(heapLimit < 2 * 200 * 1024 * 1024, `its heap may grow to ${heapLimit} bytes`)
       })
   },
@@ -463,8 +467,8 @@ const abilities: Record<Exclude<Ability, "process">, Record<string, Body>> = {
 }
 
 /**
- * The contract of starting, for the spawner that is made here. A case fails where the driver does not keep it, and ends by
- * itself within seconds.
+ * The contract of starting, for a spawner made by `make`. A case fails where the driver does not keep its duty, and
+ * ends by itself within seconds.
  *
  * @example
  * ```ts check

@@ -1,9 +1,9 @@
 /**
- * The duties of every `TransportDriver`: an address is one actor's, each dial of it is handed over, a closed door is
- * not answered, and no living actor is said to be gone.
+ * The duties of every `TransportDriver`: an address belongs to one actor, each dial of it is accepted, a closed
+ * listener does not answer, and no living actor is reported as gone.
  *
- * A new transport is tested by two lines: this contract with a maker of it, and `ConnectionSuite` with `dialled` of the
- * same maker, for the connections it makes. Each case gets a transport of its own.
+ * To test a new transport, pass a function that makes it to this contract, and `dialled` of the same function to
+ * `ConnectionSuite`. Each case gets a transport of its own.
  *
  * @since 0.1.0
  */
@@ -37,8 +37,8 @@ import { bytes, equal, received, Recorder, settled } from "./internal/recorder.t
 export type MakeTransport = Effect.Effect<TransportDriver["Service"], unknown, Scope.Scope>
 
 /**
- * The driver that a Layer of `Transport` stands for, built as the runtime of a root builds it, with credentials of its own.
- * It fails where the settings cannot cross to another process, or the driver cannot be built.
+ * Builds the driver of a `Transport` Layer in the same way as the runtime of a root does, with credentials of its own.
+ * The effect fails where the settings cannot be sent to another process, or the driver cannot be built.
  *
  * @example
  * ```ts
@@ -69,7 +69,7 @@ const newActor = (name = "actor"): ActorId => {
   return { name, uuid: `00000000-0000-4000-8000-${String(actors).padStart(12, "0")}`, pid: process.pid }
 }
 
-/** A listener and who came through its door. Open connections end with the Scope. */
+/** A listener, with the connections that it has accepted. Open connections end with the Scope. */
 class Door {
   readonly guests: Array<Connection> = []
   listener!: Listener
@@ -113,7 +113,7 @@ const failure = <A>(effect: Effect.Effect<A, TransportError, Scope.Scope>) =>
   })
 
 /**
- * Both ends of one connection of this transport, the dialler's first: for `ConnectionSuite.contract`.
+ * Makes both ends of one connection of this transport, the dialler's first, for `ConnectionSuite.contract`.
  *
  * @example
  * ```ts
@@ -237,7 +237,7 @@ const cases = {
         const dialling = yield* Effect.forkChild(transport.dial(here.listener.address), { startImmediately: true })
         yield* Fiber.interrupt(dialling)
         const exit = yield* Fiber.await(dialling)
-        // The connection may have been there at once: then it is ours to close.
+        // The connection may have been made before the interruption, and must then be closed here.
         if (exit._tag === "Success") exit.value.destroy()
       }
       yield* settled
@@ -257,20 +257,20 @@ const cases = {
 } satisfies Record<string, Body>
 
 /**
- * The further abilities of a transport, and the way in which the suite tries them.
+ * Further abilities of a transport, with the way in which the suite tests them.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Options {
   /**
-   * Takes a door away from outside, as a cleaner does that deletes a socket's file. Give it where listeners have
-   * `isReachable`: the listener has to notice, and its actor has to be able to listen again.
+   * Makes a listener unreachable from outside, as a cleaner does that deletes a socket's file. Set this if listeners
+   * have `isReachable`: the listener has to notice, and its actor has to be able to listen again.
    */
   readonly takeAway?: ((address: Address) => void) | undefined
 }
 
-/** Cases for transports whose doors can be taken away. */
+/** Cases for transports whose listeners can be made unreachable. */
 const takenAway = (takeAway: (address: Address) => void) => ({
   "a door that was taken away is noticed by its listener, and by who dials": (transport) =>
     Effect.gen(function*() {
@@ -299,7 +299,7 @@ const takenAway = (takeAway: (address: Address) => void) => ({
 } satisfies Record<string, Body>)
 
 /**
- * The contract of `listen` and `dial`, for the transport that is made here.
+ * The contract of `listen` and `dial`, for a transport made by `make`.
  *
  * @example
  * ```ts

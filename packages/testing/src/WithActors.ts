@@ -5,7 +5,7 @@
  *     layer(platform)(title, tests)     one runtime for a group        each test leaves no actor, the group nothing at all
  *     provide(platform)(program)        one runtime for one program    the program leaves nothing at all
  *
- * Time is real in the deadline and in the checks, whatever Clock a test has. This module needs `vitest` and `@effect/vitest`.
+ * Deadlines and checks use real time, whatever Clock a test has. This module needs `vitest` and `@effect/vitest`.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ import * as Eventually from "./Eventually.ts"
 import * as Leaks from "./Leaks.ts"
 
 /**
- * How long a test may take, and what it may leave.
+ * The time that a test may take, and the check for leaks.
  *
  * @category models
  * @since 0.1.0
@@ -33,7 +33,10 @@ import * as Leaks from "./Leaks.ts"
 export interface Options {
   /** The deadline of a test. Default: nine tenths of the timeout that Vitest has for it. */
   readonly within?: Duration.Input | undefined
-  /** How leaks are looked for: `Leaks`. `false` where others use this process meanwhile, as `it.concurrent` does. */
+  /**
+   * How leaks are looked for: `Leaks`. Set `false` if other tests use this process at the same time, as `it.concurrent`
+   * does.
+   */
   readonly leaks?: Leaks.Options | false | undefined
 }
 
@@ -44,14 +47,19 @@ export interface Options {
  * @since 0.1.0
  */
 export interface GroupOptions extends Options {
-  /** `test` (default): a TestClock, which all tests of the group share. `live`: real time, as processes need it. */
+  /**
+   * `test` (default) uses a TestClock, which all tests of the group share. `live` uses real time, which processes need.
+   */
   readonly clock?: "test" | "live" | undefined
-  /** How long the platform may take to be built, and to be closed. Default: what Vitest gives a hook. */
+  /**
+   * The time in which the platform has to be built, and also to be closed. By default, this is Vitest's timeout for
+   * hooks.
+   */
   readonly hooks?: Duration.Input | undefined
 }
 
 /**
- * A test was not done in time. `tree` is the picture of its actors at that moment.
+ * The error of a test that did not end in time. `tree` is a picture of its actors at that moment.
  *
  * @example
  * ```ts
@@ -68,7 +76,7 @@ export class Overdue extends Data.TaggedError("Overdue")<{ readonly millis: numb
 }
 
 /**
- * A test is over, and actors that it has started are not: they hang on a Scope or a fiber that outlives the test.
+ * The error of a test that has ended before its actors: they belong to a Scope or a fiber that outlives the test.
  *
  * @example
  * ```ts
@@ -94,20 +102,20 @@ const dialogs = ({ dialogs, full, stuck }: ChannelSnapshot): string =>
     full ? ", its connection is full" : ""
   }`
 
-/** How long the registry may take to answer. */
+/** The time that the registry may take to answer. */
 const asking = "1 second"
 
 const unanswered = { entries: [] as ReadonlyArray<Registry.Entry>, answers: false }
 
-/** Every actor that is listed; none where the registry does not answer, because a picture is no test of it. */
+/** Every listed actor; none if the registry does not answer, because the picture is no test of the registry. */
 const everybody = Effect.raceFirst(
   Effect.orElseSucceed(Effect.map(Registry.list(), (entries) => ({ entries, answers: true })), () => unanswered),
   Effect.as(Eventually.pause(asking), unanswered)
 )
 
 /**
- * The tree of this actor as text, one actor a line: its children with their states and open dialogs, the ready actors below
- * them, and the actors that are connected with it. It never fails, and waits a second at most.
+ * The tree of this actor as text, one actor a line: its children with their states and open dialogs, the ready actors
+ * below them, and the actors that are connected with it. The picture never fails, and takes at most one second.
  *
  * @example
  * ```ts
@@ -139,8 +147,8 @@ export const picture: Effect.Effect<string, never, ActorRuntime> = Effect.gen(fu
 })
 
 /**
- * Ends a program at a deadline, with `Overdue`. The picture of its actors is printed first: a program whose finalizers
- * hang is cut off by the test runner, which knows nothing of actors.
+ * Ends a program with `Overdue` at a deadline. The picture of the actors is printed first, because a program whose
+ * finalizers hang is cut off by the test runner, which knows nothing of actors.
  *
  * @example
  * ```ts
@@ -162,7 +170,7 @@ export const withDeadline =
     return Effect.raceFirst(program, overdue)
   }
 
-/** The part of a test's own timeout that it may use before its tree is shown. */
+/** The part of a test's own timeout after which its tree is shown. */
 const part = 0.9
 
 const inTime = <A, E, R>(
@@ -177,8 +185,8 @@ const inTime = <A, E, R>(
   })
 
 /**
- * Runs a program with a runtime of its own, and its Scope: it is over before the deadline, or fails with `Overdue`, and
- * leaves nothing, or fails with `Leaked`.
+ * Runs a program with a runtime and a Scope of its own. The program fails with `Overdue` at its deadline, and with
+ * `Leaked` if it leaves anything behind.
  *
  * @example
  * ```ts check
@@ -198,7 +206,9 @@ export const provide = <ROut, E2>(platform: Layer.Layer<ROut | ActorRuntime, E2>
   return run as Effect.Effect<A, E | E2 | Overdue | Leaks.Leaked, Exclude<R, Scope.Scope | ROut | ActorRuntime>>
 }
 
-/** Actors that were not there before. Actors that a Layer of the group has started stay. */
+/**
+ * Returns the actors that were not there before the test. Actors that a Layer of the group has started are not counted.
+ */
 const leavesNoActor = <A, E, R>(
   program: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | ActorsLeft, R | ActorRuntime> => {
@@ -218,7 +228,7 @@ const leavesNoActor = <A, E, R>(
   })
 }
 
-/** A test of the group: its Scope is closed before actors are counted. */
+/** Runs a test of the group, whose Scope is closed before actors are counted. */
 const guarded = <A, E, R>(
   program: Effect.Effect<A, E, R>,
   { task }: V.TestContext,
@@ -255,7 +265,7 @@ const guardedTester = <R>(
         (value, context) => guarded(self(value, context), context, options),
         timeout
       ),
-    // One property is many programs: its deadline is that of Vitest.
+    // A property test runs many programs, so its deadline is Vitest's.
     prop: tester.prop
   })
 
@@ -281,15 +291,15 @@ const guardedMethods = <R>(
   })
 }
 
-/** Below the platform: it is built first, and looks when everything above it is closed. */
+/** A Layer below the platform: it is built first, and checks for leaks after everything above it is closed. */
 const checked = (leaks: Leaks.Options | undefined): Layer.Layer<never> =>
   Layer.effectDiscard(
     Effect.acquireRelease(Leaks.picture(leaks), (before) => Effect.orDie(Leaks.check(before, leaks)))
   )
 
 /**
- * A group of tests that share one runtime: built before the first of them, closed after the last. A test fails with
- * `Overdue` at its deadline, and with `ActorsLeft` where an actor outlives it; the group fails with `Leaked` where
+ * Makes a group of tests that share one runtime, which is built before the first test and closed after the last. A test
+ * fails with `Overdue` at its deadline, and with `ActorsLeft` if an actor outlives it. The group fails with `Leaked` if
  * something is left when the runtime is closed.
  *
  * @example

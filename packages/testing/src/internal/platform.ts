@@ -1,10 +1,10 @@
-/** Layers of a platform as the runtime builds them, for suites that look at one part of it. */
+/** Layers of a platform as the runtime builds them, for suites that test one part of it. */
 import * as Credentials from "@furrow/actor/Credentials"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Crypto from "node:crypto"
 
-/** Credentials of a tree of its own. */
+/** Credentials for a separate tree. */
 export const credentials: Layer.Layer<Credentials.Credentials> = Layer.effect(
   Credentials.Credentials,
   Effect.sync(() => ({

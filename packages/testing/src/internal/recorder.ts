@@ -1,10 +1,10 @@
-/** The tools of the suites of connections: a user of one end, bytes that show a gap, and waiting for both. */
+/** Tools for the suites of connections: a recorder at one end, bytes that reveal a gap, and waiting for both ends. */
 import type { Connection } from "@furrow/actor/Transport"
 import type * as Effect from "effect/Effect"
 import * as Assert from "node:assert/strict"
 import * as Eventually from "../Eventually.ts"
 
-/** A user of one end that writes down everything it is told. */
+/** Records all that a single end of a connection reports. */
 export class Recorder {
   readonly chunks: Array<Uint8Array> = []
   readonly ends: Array<string | undefined> = []
@@ -45,7 +45,7 @@ export class Recorder {
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-/** `size` bytes that differ from their neighbours, so that a gap or a swap shows. */
+/** Makes `size` bytes that differ from their neighbours, so that a gap or a swap is noticed. */
 export const pattern = (size: number, seed = 0): Uint8Array => {
   const out = new Uint8Array(size)
   for (let i = 0; i < size; i++) out[i] = (i * 31 + (i >> 8) + seed) & 0xff
@@ -58,5 +58,5 @@ export const ended = (at: Recorder): Effect.Effect<unknown, unknown> =>
   Eventually.holds("the end is said", () => at.ends.length > 0)
 export const equal = (actual: unknown, expected: unknown): void => Assert.deepEqual(actual, expected)
 
-/** Long enough for anything that is still to come on a connection of this machine. */
+/** Milliseconds after which nothing more can arrive on a connection of this machine. */
 export const settled = Eventually.pause("50 millis")

@@ -1,4 +1,4 @@
-/** The actors that `SpawnerSuite` starts: what they can say of themselves, and how they end. */
+/** The actors that `SpawnerSuite` starts: they report about themselves, and end in different ways. */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -35,7 +35,7 @@ export const surroundings = Actor.fn("furrow/testing/surroundings", {
   }))
 )
 
-/** Ends the process from inside, after these lines on its stderr. */
+/** Ends its own process, after writing these lines to stderr. */
 export const exit = Actor.fn("furrow/testing/exit", {
   module,
   payload: { code: Schema.Int, lines: Schema.Array(Schema.String) }
@@ -45,7 +45,7 @@ export const exit = Actor.fn("furrow/testing/exit", {
   })
 )
 
-/** Writes the same bytes to both of its streams: no text, and no end of a line. */
+/** Writes the same bytes to stdout and stderr: bytes that are no text, without a newline. */
 export const print = Actor.fn("furrow/testing/print", { module, payload: { bytes: Schema.Uint8Array } })(({ bytes }) =>
   Effect.sync(() => {
     process.stdout.write(bytes)
@@ -60,7 +60,7 @@ export const block = Actor.fn("furrow/testing/block", { module })(() =>
   })
 )
 
-/** A process of the actor's own, which knows nothing of Furrow; its pid. */
+/** Starts a subprocess that knows nothing of Furrow, and returns its pid. */
 export const subprocess = Actor.fn("furrow/testing/subprocess", { module, success: Schema.Int })(() =>
   Effect.sync(() => ChildProcess.spawn("sleep", ["3600"], { stdio: "ignore" }).pid ?? 0)
 )

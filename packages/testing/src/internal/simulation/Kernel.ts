@@ -1,8 +1,9 @@
 /**
- * The machine of a simulation: processes, their lanes, and one virtual clock. A seed decides what runs next.
+ * The simulated machine: processes, their lanes, and one virtual clock. A seed decides which job runs next.
  *
- * A lane is one fiber, or one direction of a connection, or a sleep: its jobs keep their order, and jobs of different
- * lanes run in any. A killed process has no lanes any more; those of a stopped one wait until it goes on.
+ * A lane is one fiber, one direction of a connection, or a sleep. Jobs of a lane keep their order, and jobs of
+ * different lanes run in any order. A killed process has no lanes; the lanes of a stopped process wait until it
+ * continues.
  *
  * @since 0.1.0
  */
@@ -15,7 +16,7 @@ export type Job = () => void
 export interface Lane {
   readonly process: Process
   readonly jobs: Array<Job>
-  /** The place of a job: in the pool, held with its process, on its way through the network, or empty. */
+  /** The state of a lane: in the pool, held with its process, in transit through the network, or empty. */
   state: "idle" | "ready" | "held" | "late"
 }
 
@@ -27,49 +28,49 @@ export interface Process {
   state: "running" | "stopped" | "over"
   /** The lanes of a stopped process. */
   readonly held: Array<Lane>
-  /** Resources that the kernel closes when the process is over. */
+  /** Resources that the kernel closes when the process ends. */
   readonly holds: Array<Job>
-  /** The lane of each connection, stream or fiber that has one of its own. */
+  /** The lane of each connection, stream or fiber that has its own. */
   readonly lanes: WeakMap<object, Lane>
-  /** The lead of the process's wall clock, in milliseconds. */
+  /** Milliseconds by which the process's wall clock is ahead. */
   skew: number
 }
 
-/** How a seed treats a program. */
+/** The chances and ranges with which a seed treats a program. */
 export interface Temper {
   /** The chance that a fiber is preempted before an operation. */
   readonly preempt: number
-  /** The chance that bytes are late, and by how many milliseconds at most. */
+  /** The chance that bytes are late, and the largest delay in milliseconds. */
   readonly delay: number
   readonly maxDelayMillis: number
 }
 
-/** Choices from the first of each pair to the one before the second. */
+/** Ranges of choices, from the first number of each pair to the one before the second. */
 export type Ranges = ReadonlyArray<readonly [from: number, to: number]>
 
-/** How a run has ended: `stuck` means that nothing can run and no fiber sleeps. */
+/** The end of a run: `stuck` means that nothing can run and no fiber sleeps. */
 export type End = "done" | "stuck" | "endless"
 
-/** Choices in which 1 ms of the clock passes: a loop of calls does not stop it. */
+/** The number of choices in which 1 ms of the clock passes, so that a loop of calls does not stop the clock. */
 const choicesPerMillis = 25
-/** Operations after which a fiber of Effect yields, with any seed. */
+/** The number of operations after which a fiber of Effect yields, under any seed. */
 const maxOperations = 2048
-/** Choices after which promises of the program run; they run when nothing else can, too. */
+/** The number of choices after which promises of the program run. They also run when nothing else can. */
 const choicesPerPromises = 64
 
-/** Promise jobs of the program, of any number, are done when this resolves. */
+/** Resolves when all promise jobs of the program are done, however many there are. */
 const promisesDone = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve))
 
-/** Makes the numbers of lanes others than those of all else. */
+/** Separates the random numbers for lanes from all others. */
 const laneSalt = 0x5bd1e995
 
 export class Kernel {
   now = 0
   choices = 0
-  /** A fingerprint of every choice: two runs are compared step by step, not by what they said alone. */
+  /** A fingerprint of every choice, so that two runs are compared step by step, and not only by their output. */
   fingerprint = 0
   readonly next: Seed.Next
-  /** Of lanes alone: what a program draws does not change which lane runs. */
+  /** Random numbers for lanes alone, so that numbers which a program draws do not change which lane runs. */
   private readonly nextLane: Seed.Next
   private readonly calm: Ranges
   private last: Lane | undefined
@@ -77,11 +78,11 @@ export class Kernel {
   private readonly temper: Temper
   private readonly lanes: Array<Lane> = []
   private readonly sleepers = new Sleepers()
-  /** Operations until the next preemption. */
+  /** The number of operations until the next preemption. */
   private untilPreempt: number
-  /** Jobs that wait for a number of choices, the next one last. */
+  /** Jobs that wait for a number of choices; the last one is the next. */
   private readonly dooms: Array<{ readonly at: number; readonly job: Job }> = []
-  /** Imports and other promises of the outside world: the whole machine waits for them. */
+  /** Imports and other promises of the outside world, for which the whole machine waits. */
   private outside: Array<Promise<() => void>> = []
 
   constructor(seed: number, temper: (next: Seed.Next) => Temper, calm: Ranges = []) {
@@ -151,7 +152,7 @@ export class Kernel {
     if (lane.state === "idle") this.ready(lane)
   }
 
-  /** Adds a job as `push` does, over the network: it may be late, and later jobs of its lane wait for it. */
+  /** Adds a job as `push` does, but over the network: it may be late, and later jobs of its lane wait for it. */
   send(lane: Lane, job: Job): void {
     if (lane.process.state === "over") return
     lane.jobs.push(job)
@@ -162,19 +163,19 @@ export class Kernel {
     this.at(1 + this.choose(maxDelayMillis), () => this.ready(lane))
   }
 
-  /** Runs the job when so much virtual time has passed. */
+  /** Runs the job when this much virtual time has passed. */
   at(millis: number, job: Job): () => void {
     return this.sleepers.add(this.now + millis, job)
   }
 
-  /** Runs the job between two choices, after a number of them. */
+  /** Runs the job between two choices, after the given number of choices. */
   after(choices: number, job: Job): void {
     const at = this.choices + choices
     const i = this.dooms.findIndex((other) => other.at <= at)
     this.dooms.splice(i < 0 ? this.dooms.length : i, 0, { at, job })
   }
 
-  /** The machine stands still until the promise is settled, so that no choice depends on how long it takes. */
+  /** Stops the machine until the promise is settled, so that no choice depends on how long it takes. */
   await<A>(process: Process, promise: PromiseLike<A>, done: (settled: PromiseSettledResult<A>) => void): void {
     const settled = Promise.allSettled([promise]).then(([result]) => () =>
       this.push(this.lane(process), () => done(result))
@@ -182,7 +183,7 @@ export class Kernel {
     this.outside.push(settled)
   }
 
-  /** True where a fiber of the process may not go on now. */
+  /** True if a fiber of the process must not go on now. */
   preempts(process: Process, operations: number): boolean {
     if (process.state !== "running" || operations >= maxOperations) return true
     if (--this.untilPreempt > 0 || this.isCalm) return false
@@ -212,7 +213,7 @@ export class Kernel {
     return this.calm.some(([from, to]) => from <= this.choices && this.choices < to)
   }
 
-  /** The seed's lane, or in a calm range the one that ran last. */
+  /** Returns the lane that the seed picks, or in a calm range the lane that ran last. */
   private pick(count: number): number {
     const i = Math.floor(this.nextLane() * count)
     return this.isCalm ? Math.max(0, this.last === undefined ? 0 : this.lanes.indexOf(this.last)) : i
@@ -220,7 +221,7 @@ export class Kernel {
 
   // ---- running ----------------------------------------------------------------------------------------------------
 
-  /** Runs one job of the lane that the seed picks; `false` where there is none. */
+  /** Runs one job of the lane that the seed picks; returns `false` if there is none. */
   private step(): boolean {
     const { lanes } = this
     while (lanes.length > 0) {
@@ -241,7 +242,7 @@ export class Kernel {
       job()
       if (lane.jobs.length === 0 && lane.state === "ready") {
         lane.state = "idle"
-        // A job may have added lanes, but only at the end, and none is ever taken by one.
+        // A job may have added lanes, but only at the end, and no job removes one.
         this.take(i)
       }
       return true
@@ -254,7 +255,7 @@ export class Kernel {
     this.sleepers.pass(to)
   }
 
-  /** Runs until `isDone` and nothing can run, or nothing can at all. */
+  /** Runs until `isDone` and nothing can run, or until nothing can run at all. */
   async drive(
     isDone: () => boolean,
     options: { readonly maxChoices: number; readonly signal: AbortSignal }

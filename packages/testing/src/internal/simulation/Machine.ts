@@ -1,5 +1,5 @@
 /**
- * The processes of one run by their names, what may be done to them from outside, and the record of what happened.
+ * The processes of one run by their names, actions on them from outside, and the history of the run.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import type { Kernel, Process } from "./Kernel.ts"
 import type { Watcher } from "./Outside.ts"
 
 /**
- * Something that happened: when, in virtual milliseconds, in which actor, and what.
+ * An event of the history: its virtual time in milliseconds, its actor, and what happened.
  *
  * @category models
  * @since 0.1.0
@@ -21,19 +21,19 @@ export interface Happening {
 }
 
 /**
- * Faults that befall actors of a run by chance: each is the part of all actors that it befalls, from 0 to 1, at a moment of the
- * seed's choice. `preempt` is the chance that a fiber is preempted before an operation, and `late` that bytes are late;
- * by default the seed chooses both.
+ * Faults that hit actors by chance. Each is the share of all actors that it hits, from 0 to 1, at a moment that the
+ * seed chooses. `preempt` is the chance that a fiber is preempted before an operation, and `late` the chance that bytes
+ * are late. By default the seed chooses both.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Faults {
-  /** Killed, as by `kill -9`. */
+  /** The share of actors that are killed, as by `kill -9`. */
   readonly kill?: number | undefined
-  /** Stopped for 3 to 9,000 milliseconds, as by Ctrl-Z. */
+  /** The share of actors that are stopped for 3 to 9,000 milliseconds, as by Ctrl-Z. */
   readonly stop?: number | undefined
-  /** Cut off from its parent. */
+  /** The share of actors that are cut off from their parent. */
   readonly cut?: number | undefined
   /** Cut off from its parent in one direction, at once or behind 1 to 4,096 more bytes. */
   readonly sever?: number | undefined
@@ -43,7 +43,7 @@ export interface Faults {
   readonly late?: number | undefined
 }
 
-/** Choices after the start of an actor within which a fault by chance comes. */
+/** The number of choices after the start of an actor within which a fault by chance comes. */
 const maxFaultChoices = 600
 const stopMillis = [3, 30, 400, 9_000] as const
 /** Words of a cut, from the side of an actor. */
@@ -71,7 +71,7 @@ const pairOf = (one: Process, other: Process): string =>
 
 export class Machine implements Watcher {
   readonly happenings: Array<Happening> = []
-  /** Actors that were hurt from outside: calls lost with them are no fault. */
+  /** Actors that were harmed from outside: the calls that are lost with them are no fault of the program. */
   readonly hurt = new Set<string>()
   private readonly kernel: Kernel
   private readonly faults: Faults
@@ -126,7 +126,7 @@ export class Machine implements Watcher {
     return this.kernel.processes.filter(({ state }) => state !== "over")
   }
 
-  /** The living process of a name that was started last. */
+  /** Returns the living process of this name that was started last. */
   find(name: string): Process | undefined {
     return this.kernel.processes.findLast((process) => process.name === name && process.state !== "over")
   }
@@ -151,7 +151,7 @@ export class Machine implements Watcher {
     else handle.signal("SIGKILL")
   }
 
-  /** A wish and no harm: calls lost with it are a fault. */
+  /** SIGTERM is a request and does no harm, so calls that are lost because of it are a fault of the program. */
   terminate(process: Process | undefined): void {
     const handle = process && this.handles.get(process)
     if (handle === undefined || process!.state === "over") return
@@ -159,7 +159,7 @@ export class Machine implements Watcher {
     handle.signal("SIGTERM")
   }
 
-  /** Without a duration it stands still until `continue`. */
+  /** Without a duration the process is stopped until `continue`. */
   stop(process: Process | undefined, millis = Infinity): void {
     if (!this.befalls(process, `stands still${Number.isFinite(millis) ? ` for ${millis} ms` : ""}`)) return
     this.kernel.stop(process)
@@ -218,7 +218,7 @@ export class Machine implements Watcher {
     for (const wire of this.wiresOf(process, other, "both")) wire.release()
   }
 
-  /** The actor's wall clock is set; the monotonic one is not. */
+  /** Sets the actor's wall clock; its monotonic clock stays as it is. */
   setClock(process: Process | undefined, millis: number): void {
     if (process === undefined || process.state === "over") return
     this.note(process.name, `has its clock set by ${millis} ms`)

@@ -1,5 +1,5 @@
 /**
- * The parts that a simulated process is given in place of its event loop: Scheduler, Clock, Random and Turn, of its own each.
+ * The parts that a simulated process gets in place of its event loop: its own Scheduler, Clock, Random and Turn.
  *
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import type { Kernel, Process } from "./Kernel.ts"
 
-/** The wall clock at the beginning of every run: 2026-01-01. */
+/** The wall-clock time at which every run begins: 2026-01-01. */
 const epochMillis = 1_767_225_600_000
 
 const schedulerOf = (kernel: Kernel, process: Process): Scheduler.Scheduler => ({

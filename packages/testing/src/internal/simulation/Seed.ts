@@ -1,5 +1,5 @@
 /**
- * Numbers from a seed: the same seed gives the same numbers, on every machine.
+ * Pseudorandom numbers from a seed: the same seed gives the same numbers, on every machine.
  *
  * @since 0.1.0
  */
@@ -7,7 +7,7 @@
 /** A number from 0 (inclusive) to 1 (exclusive). */
 export type Next = () => number
 
-/** Mulberry32: one integer of state, good enough for choices. */
+/** Uses Mulberry32, a generator with one integer of state, which is good enough for choices. */
 export const next = (seed: number): Next => {
   let state = seed | 0
   return () => {

@@ -1,5 +1,6 @@
 /**
- * Jobs that wait for a moment of virtual time: a heap, in the order of their moments and of their asking.
+ * Jobs that wait for a moment of virtual time, in a heap: sorted by their moments, and then by the order in which they
+ * were added.
  *
  * @since 0.1.0
  */
@@ -15,7 +16,7 @@ export class Sleepers {
   private readonly heap: Array<Sleeper> = []
   private order = 0
 
-  /** Returns the function that takes the job away again. */
+  /** Adds a job, and returns a function that removes it. */
   add(at: number, job: () => void): () => void {
     const { heap } = this
     const sleeper: Sleeper = { at, order: this.order++, job }
@@ -29,7 +30,7 @@ export class Sleepers {
     return () => void (sleeper.job = undefined)
   }
 
-  /** The moment of the first job that still waits. */
+  /** The moment of the first waiting job. */
   get first(): number | undefined {
     while (this.heap.length > 0 && this.heap[0]!.job === undefined) this.shift()
     return this.heap[0]?.at
