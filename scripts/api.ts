@@ -12,7 +12,7 @@ import { parseSync } from "oxc-parser"
 
 const root = Path.resolve(import.meta.dirname, "..")
 export const file = "docs/api.txt"
-const published = ["protocol", "actor", "node", "testing"]
+const published = ["protocol", "actor", "node", "testing", "sql", "nats"]
 
 interface Node {
   readonly type: string

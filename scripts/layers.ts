@@ -13,14 +13,16 @@ import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
 
 /** Private packages that are tests as a whole. */
-const tests: ReadonlySet<string> = new Set(["faults", "simulation"])
+const tests: ReadonlySet<string> = new Set(["engines", "faults", "simulation"])
 
 /** The imports of each published package besides its own files. Private packages may import anything but testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
   protocol: ["effect", "msgpackr"],
   actor: ["effect", "@furrow/protocol"],
   node: ["effect", "@furrow/protocol", "@furrow/actor", "node:"],
-  testing: ["effect", "@furrow/protocol", "@furrow/actor", "node:", "vitest", "@effect/vitest"]
+  testing: ["effect", "@furrow/protocol", "@furrow/actor", "node:", "vitest", "@effect/vitest"],
+  sql: ["effect", "@furrow/actor", "@effect/sql-pg"],
+  nats: ["effect", "@furrow/actor", "@nats-io/jetstream", "@nats-io/kv", "@nats-io/transport-node"]
 }
 
 const budget = { file: 400, body: 80 }

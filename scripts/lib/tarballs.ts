@@ -5,7 +5,7 @@ import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
 
 export const root = Path.resolve(import.meta.dirname, "../..")
-export const published = ["protocol", "actor", "node", "testing"]
+export const published = ["protocol", "actor", "node", "testing", "sql", "nats"]
 
 /** Published packages that bring a command, and nothing to import. */
 export const commands: ReadonlyArray<string> = ["devtools"]

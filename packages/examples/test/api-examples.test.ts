@@ -7,13 +7,13 @@ import * as Examples from "./api-examples.ts"
 import * as Surface from "./api-surface.ts"
 import { runNode } from "./program.ts"
 
-const published = ["actor", "node", "testing"]
+const published = ["actor", "node", "testing", "sql", "nats"]
 const surface = published.flatMap(Surface.namesIn)
 const examples = [...published, "protocol"].flatMap(Examples.all)
 const run = examples.filter(({ run }) => run)
 
-/** Examples that need processes, need a test runner, or never end. */
-const onlyChecked = 13
+/** Examples that need processes, need a test runner or an engine, or never end. */
+const onlyChecked = 15
 
 /** Inside this package, so that the examples find the packages they import. */
 const folder = Path.resolve(import.meta.dirname, "..", `.api-${process.pid}`)
@@ -33,14 +33,16 @@ const tsconfig = {
 }
 
 describe("the comments of the API", () => {
-  it("the three packages have public names", () => {
+  it("the published packages have public names", () => {
     for (
       const name of [
         "Actor.start",
         "ActorError.ActorLost",
         "NodeActor.runMain",
         "SocketConnection.make",
-        "Eventually.holds"
+        "Eventually.holds",
+        "SqlDiscovery.layer",
+        "NatsDiscovery.layer"
       ]
     ) {
       assert.include(

@@ -28,7 +28,7 @@ export interface Example {
 
 /** The namespaces an example may use without importing them, with the module of each. */
 const namespaces: Readonly<Record<string, string>> = Object.fromEntries([
-  ...["actor", "node"].flatMap((name) =>
+  ...["actor", "node", "sql", "nats"].flatMap((name) =>
     Surface.modulesOf(name).map((module) => [module, `@furrow/${name}/${module}`])
   ),
   ...[
@@ -54,6 +54,7 @@ const namespaces: Readonly<Record<string, string>> = Object.fromEntries([
   ["Rpc", "effect/rpc/Rpc"],
   ["RpcGroup", "effect/rpc/RpcGroup"],
   ["ChildProcess", "effect/process/ChildProcess"],
+  ["PgClient", "@effect/sql-pg/PgClient"],
   ["NodeServices", "@effect/platform-node/NodeServices"],
   ["Net", "node:net"]
 ])

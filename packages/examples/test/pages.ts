@@ -79,7 +79,7 @@ export const isTest = ({ name }: File): boolean => name.endsWith(".test.ts")
 export const isProgram = ({ name, run, text }: File): boolean =>
   run && (text.includes("NodeActor.runMain(") || name.endsWith("main.ts"))
 
-const published = ["actor", "node", "protocol", "testing"]
+const published = ["actor", "nats", "node", "protocol", "sql", "testing"]
 
 /** The READMEs of the repository and of the published packages, and every page below docs/ that is not written by a script. */
 export const all = (): ReadonlyArray<Page> => {

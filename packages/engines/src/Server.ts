@@ -1,0 +1,186 @@
+/**
+ * A server of a test's own: on a free port of the loopback, with its data in a temporary folder, ended with the Scope. A test may
+ * kill it, freeze it and lose its data.
+ */
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Processes from "@furrow/testing/Processes"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as ChildProcess from "node:child_process"
+import * as Fs from "node:fs"
+import * as Net from "node:net"
+import * as Os from "node:os"
+import * as Path from "node:path"
+
+export interface Server {
+  readonly port: number
+  /** Starts it again, with the data and on the port that it had. */
+  readonly start: Effect.Effect<void, unknown>
+  /** Kills it and its processes as a loss of power to them would. */
+  readonly kill: Effect.Effect<void, unknown>
+  /** Stops all of its processes; connections stay open, and nothing is answered. */
+  readonly freeze: Effect.Effect<void>
+  readonly thaw: Effect.Effect<void>
+  /** Throws away its data; it must be dead. */
+  readonly wipe: Effect.Effect<void, unknown>
+  /** Runs again, whatever was done to it. */
+  readonly restore: Effect.Effect<void, unknown>
+}
+
+/** How to run one kind of server. */
+export interface Kind {
+  /** Makes what it needs in an empty folder. Default: nothing. */
+  readonly prepare?: (folder: string, run: (command: string, args: ReadonlyArray<string>) => void) => void
+  readonly command: string
+  readonly args: (folder: string, port: number) => ReadonlyArray<string>
+  /** Fails until it answers. */
+  readonly ready: (port: number) => Effect.Effect<unknown, unknown>
+}
+
+/** Longer than a server of a busy machine needs to start. */
+const patience = { within: "60 seconds" } as const
+
+/** The first of these programs that is installed. */
+export const installed = (candidates: ReadonlyArray<string>): string | undefined =>
+  candidates.flatMap((candidate) =>
+    candidate.includes("/")
+      ? Fs.globSync(candidate).toSorted().toReversed()
+      : [...(process.env["PATH"] ?? "").split(Path.delimiter), "/usr/sbin"].map((folder) =>
+        Path.join(folder, candidate)
+      )
+  ).find((file) => Fs.existsSync(file))
+
+export const freePort: Effect.Effect<number> = Effect.callback<number>((resume) => {
+  const server = Net.createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const { port } = server.address() as Net.AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+interface User {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Servers refuse to run as root: they run as a user without rights. */
+const otherUser = (): User | undefined => {
+  if (process.getuid?.() !== 0) return undefined
+  for (const name of ["postgres", "nobody"]) {
+    const line = Fs.readFileSync("/etc/passwd", "utf8").split("\n").find((one) => one.startsWith(`${name}:`))
+    if (line !== undefined) return { uid: Number(line.split(":")[2]), gid: Number(line.split(":")[3]) }
+  }
+  throw new Error("a server that must not run as root needs the user postgres or the user without rights")
+}
+
+/** True where every user may go through these folders: that of temporary files may be private. */
+const isOpen = (folder: string): boolean =>
+  (Fs.statSync(folder).mode & 0o001) !== 0 && (Path.dirname(folder) === folder || isOpen(Path.dirname(folder)))
+
+/** A folder for the data of a server, which belongs to the user that it runs as. */
+const folderFor = (user: User | undefined): Effect.Effect<string, Error, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => {
+        const base = [Os.tmpdir(), "/var/tmp"].find((base) => user === undefined || isOpen(Fs.realpathSync(base)))
+        if (base === undefined) {
+          throw new Error("a server that must not run as root finds no open folder of temporary files")
+        }
+        const folder = Fs.realpathSync(Fs.mkdtempSync(Path.join(base, "furrow-engine-")))
+        if (user !== undefined) Fs.chownSync(folder, user.uid, user.gid)
+        return folder
+      },
+      catch: (error) => error as Error
+    }),
+    (folder) => Effect.sync(() => Fs.rmSync(folder, { recursive: true, force: true }))
+  )
+
+/** A server dies with the process that has started it, however that ends, where the kernel can see to it. */
+const tied = (user: User | undefined, command: string, args: ReadonlyArray<string>) => {
+  const setpriv = process.platform === "linux" ? installed(["setpriv"]) : undefined
+  if (setpriv === undefined) return { command, args, options: user ?? {} }
+  const as = user === undefined ? [] : ["--reuid", String(user.uid), "--regid", String(user.gid), "--clear-groups"]
+  return { command: setpriv, args: ["--pdeathsig", "KILL", ...as, command, ...args], options: {} }
+}
+
+const signal = (pid: number, name: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It has ended.
+  }
+}
+
+export const make = (kind: Kind): Effect.Effect<Server, unknown, Scope.Scope> =>
+  Effect.gen(function*() {
+    const user = otherUser()
+    const folder = yield* folderFor(user)
+    const port = yield* freePort
+    const prepare = Effect.sync(() => {
+      kind.prepare?.(folder, (command, args) => {
+        const run = tied(user, command, args)
+        const { status, stderr, stdout } = ChildProcess.spawnSync(run.command, run.args, {
+          ...run.options,
+          cwd: folder,
+          encoding: "utf8"
+        })
+        if (status !== 0) throw new Error(`${command}: exit ${status}\n${stdout}${stderr}`)
+      })
+    })
+    let process: ChildProcess.ChildProcess | undefined
+    const all = () =>
+      process?.pid === undefined ? [] : [process.pid, ...Processes.descendants(process.pid).map(({ pid }) => pid)]
+    const each = (name: NodeJS.Signals) => Effect.sync(() => all().forEach((pid) => signal(pid, name)))
+    const kill = Effect.gen(function*() {
+      const pids = all()
+      for (const pid of pids) signal(pid, "SIGKILL")
+      yield* Eventually.holds(
+        "the killed server is gone",
+        () => pids.every((pid) => ["Z", undefined].includes(Processes.find(pid)?.state)),
+        patience
+      )
+      process = undefined
+    })
+    const start = Effect.gen(function*() {
+      const run = tied(user, kind.command, kind.args(folder, port))
+      let output = ""
+      const child = ChildProcess.spawn(run.command, run.args, {
+        ...run.options,
+        cwd: folder,
+        stdio: ["ignore", "pipe", "pipe"]
+      })
+      for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => output += String(bytes))
+      process = child
+      const died = Effect.callback<never, Error>((resume) =>
+        void child.on("close", (code) => resume(Effect.fail(new Error(`the server has ended with exit code ${code}`))))
+      )
+      yield* Effect.raceFirst(
+        Eventually.succeeds(kind.ready(port), { ...patience, what: "the server answers" }),
+        died
+      ).pipe(Effect.mapError((error) => new Error(`${error.message}\n${output}`)))
+    })
+    yield* prepare
+    yield* Effect.addFinalizer(() => Effect.orDie(kill))
+    yield* start
+    const wipe = Effect.suspend(() => {
+      for (const name of Fs.readdirSync(folder)) Fs.rmSync(Path.join(folder, name), { recursive: true })
+      return prepare
+    })
+    const thaw = each("SIGCONT")
+    const restore = Effect.suspend(() => process === undefined ? start : thaw)
+    return { port, start, kill, freeze: each("SIGSTOP"), thaw, wipe, restore }
+  })
+
+/** Succeeds when something accepts a connection and says `greeting`, once it has heard `first`. */
+export const greets = (port: number, greeting: RegExp, first?: Uint8Array): Effect.Effect<void, string> =>
+  Effect.callback<void, string>((resume) => {
+    const socket = Net.connect(port, "127.0.0.1", () => void (first !== undefined && socket.write(first)))
+    const end = (answer: Effect.Effect<void, string>) => {
+      socket.destroy()
+      resume(answer)
+    }
+    socket.setTimeout(1_000, () => end(Effect.fail("it says nothing")))
+    socket.on("error", (error) => end(Effect.fail(error.message)))
+    socket.on("data", (bytes) => end(greeting.test(String(bytes)) ? Effect.void : Effect.fail(`it says ${bytes}`)))
+    return Effect.sync(() => socket.destroy())
+  })

@@ -1,0 +1,39 @@
+/** A program that wants to lead, as a process of its own that a test may kill and freeze. */
+import * as Eventually from "@furrow/testing/Eventually"
+import * as Folder from "@furrow/testing/Folder"
+import * as Program from "@furrow/testing/Program"
+import * as Effect from "effect/Effect"
+import * as Assert from "node:assert/strict"
+import * as Fs from "node:fs"
+import * as Path from "node:path"
+import { fileURLToPath } from "node:url"
+import type { Server } from "./Server.ts"
+
+const program = fileURLToPath(new URL("./elector.ts", import.meta.url))
+
+interface Where {
+  readonly name: string
+  readonly key: string
+  readonly up: Server
+}
+
+/** Programs of one resource are told of it; without one it is a new one. */
+export const elected = ({ key, name, up }: Where, ttlMillis: number, resource?: string) =>
+  Effect.gen(function*() {
+    const file = resource ?? Path.join(yield* Folder.make(), "resource")
+    if (resource === undefined) Fs.writeFileSync(file, "")
+    const started = yield* Program.start(program, { args: [name, String(up.port), key, file, String(ttlMillis)] })
+    yield* started.says(/up/, { within: "60 seconds" })
+    const token = () => Number(/leads (\d+)(?![^]*leads)/.exec(started.stdout())?.[1] ?? 0)
+    return {
+      program: started,
+      resource: file,
+      /** Its token, which is larger than `after`. */
+      leads: (after: number) =>
+        Eventually.holds("the program leads", () => token() > after && token(), { within: "60 seconds" }),
+      isInOrder: () => {
+        const written = Fs.readFileSync(file, "utf8").trim().split("\n").map(Number)
+        Assert.deepEqual(written, written.toSorted((a, b) => a - b))
+      }
+    }
+  })

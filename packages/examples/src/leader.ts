@@ -1,0 +1,90 @@
+/**
+ * Leader election, and a resource that is fenced: an old leader cannot write behind its successor's back.
+ *
+ * Two members want to write invoices, and one of them leads at a time. The file of the invoices remembers the largest token
+ * that it has seen, and refuses a write with a smaller one. A write of the first leader is still on its way when its
+ * leadership is over, as after a long pause of its process. The names are held by the first program of this user on this
+ * machine. With PostgreSQL or NATS the same runs on many machines, by another Layer:
+ *
+ *     ENGINE=postgres DATABASE_URL=postgres://user@host/database npm run example -- leader
+ *     ENGINE=nats NATS_SERVERS=host:4222 npm run example -- leader
+ *
+ * Prints:
+ *
+ *     anna leads, and her invoice is taken
+ *     bert leads, his token is larger: true, and his invoice is taken
+ *     anna's late invoice is refused: its token is old
+ *     the file holds: one of anna, one of bert
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Discovery } from "@furrow/actor"
+import * as NatsDiscovery from "@furrow/nats/NatsDiscovery"
+import { NodeActor } from "@furrow/node"
+import * as NodeDiscovery from "@furrow/node/NodeDiscovery"
+import * as SqlDiscovery from "@furrow/sql/SqlDiscovery"
+import * as Config from "effect/Config"
+import * as Console from "effect/Console"
+import * as Data from "effect/Data"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+
+const folder = Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-leader-"))
+
+/** The engine: one Layer. */
+const engines = {
+  host: NodeDiscovery.layerHost({ folder }),
+  postgres: SqlDiscovery.layer.pipe(Layer.provide(PgClient.layerConfig({ url: Config.Redacted("DATABASE_URL") }))),
+  nats: NatsDiscovery.layer({ servers: (process.env["NATS_SERVERS"] ?? "127.0.0.1:4222").split(",") })
+}
+const engine = engines[(process.env["ENGINE"] ?? "host") as keyof typeof engines]
+
+/** A lease for each member, as if each were a process of its own. */
+const leases = Discovery.layerLeases({ ttl: "15 seconds" }).pipe(Layer.provide(engine))
+
+class TokenIsOld extends Data.TaggedError("TokenIsOld")<{ readonly token: number }> {}
+
+/** The resource: it takes nothing of a leader that another one has followed. A table would compare in its `where`. */
+const invoices = {
+  file: Path.join(folder, "invoices.json"),
+  read(): { readonly highest: number; readonly of: ReadonlyArray<string> } {
+    return Fs.existsSync(this.file) ? JSON.parse(Fs.readFileSync(this.file, "utf8")) : { highest: 0, of: [] }
+  },
+  write(token: number, who: string) {
+    return Effect.suspend(() => {
+      const { highest, of } = this.read()
+      if (token < highest) return new TokenIsOld({ token })
+      Fs.writeFileSync(this.file, JSON.stringify({ highest: token, of: [...of, who] }))
+      return Effect.void
+    })
+  }
+}
+
+/** Leads until it is interrupted, and says under which token. */
+const member = (who: string, leads: Deferred.Deferred<number>) =>
+  Discovery.elect("invoices")(
+    Effect.flatMap(Discovery.Leadership, ({ token }) =>
+      Effect.andThen(invoices.write(token, who), Effect.andThen(Deferred.succeed(leads, token), Effect.never)))
+  ).pipe(Effect.provide(leases))
+
+const program = Effect.gen(function*() {
+  const first = yield* Deferred.make<number>()
+  const second = yield* Deferred.make<number>()
+  const anna = yield* Effect.forkChild(member("anna", first))
+  const old = yield* Deferred.await(first)
+  yield* Console.log("anna leads, and her invoice is taken")
+  yield* Effect.forkChild(member("bert", second))
+  yield* Fiber.interrupt(anna)
+  const token = yield* Deferred.await(second)
+  yield* Console.log(`bert leads, his token is larger: ${token > old}, and his invoice is taken`)
+  yield* invoices.write(old, "anna").pipe(
+    Effect.catchTag("TokenIsOld", () => Console.log("anna's late invoice is refused: its token is old"))
+  )
+  yield* Console.log(`the file holds: one of ${invoices.read().of.join(", one of ")}`)
+}).pipe(Effect.ensuring(Effect.sync(() => Fs.rmSync(folder, { recursive: true }))))
+
+NodeActor.runMain(program)

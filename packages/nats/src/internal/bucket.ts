@@ -1,0 +1,254 @@
+/**
+ * A bucket of NATS KV as the driver needs it: entries with the server's time, writes that hold only where nothing was written in
+ * between, and its connection, which is made when it is first needed and again when it is lost.
+ */
+import { DiscoveryDriverError } from "@furrow/actor/Discovery"
+import {
+  jetstream,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstreamManager
+} from "@nats-io/jetstream"
+import { type KV, type KvEntry, Kvm, KvWatchInclude } from "@nats-io/kv"
+import { connect, headers, type NatsConnection, type NodeConnectionOptions } from "@nats-io/transport-node"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Keys from "./keys.ts"
+
+export interface Settings {
+  readonly connection: NodeConnectionOptions
+  readonly bucket: string
+  readonly replicas: number
+}
+
+/** An entry that is there; `undefined` stands for one that is not, or was deleted. */
+export interface Entry {
+  readonly name: string
+  readonly revision: number
+  /** When it was written, in milliseconds of the server's clock. */
+  readonly at: number
+  readonly value: unknown
+}
+
+/** The last write of an entry, also where that was a deletion: the next write refers to its revision. */
+export interface Last {
+  readonly entry: Entry | undefined
+  readonly revision: number
+}
+
+/** The bucket as it is now; another one after an outage. */
+export interface Bucket {
+  readonly server: string
+  /** Deletes by itself what has expired, and tells watchers. */
+  readonly hasMarkers: boolean
+  /** The summand of revisions in tokens: they grow also beyond a bucket that was lost. */
+  readonly base: number
+  readonly last: (name: string) => Effect.Effect<Last, DiscoveryDriverError>
+  /** All entries of a filter, and the deletions among them. */
+  readonly all: (
+    filter: string
+  ) => Effect.Effect<ReadonlyArray<Last & { readonly name: string; readonly at: number }>, DiscoveryDriverError>
+  /** Hears of each write and deletion from when it has begun, until the watch ends. */
+  readonly follow: (
+    filter: string,
+    begun: () => void,
+    seen: (name: string, isThere: boolean) => void
+  ) => Effect.Effect<void, DiscoveryDriverError>
+  /** Writes where `revision` is still the last one; answers with the new one. */
+  readonly put: (
+    name: string,
+    value: unknown,
+    revision: number,
+    ttlMillis?: number
+  ) => Effect.Effect<number | undefined, DiscoveryDriverError>
+  /** Deletes where `revision` is still the last one, and leaves a mark that watchers see. */
+  readonly drop: (name: string, revision: number) => Effect.Effect<boolean, DiscoveryDriverError>
+  /** Takes away the mark that a deletion has left. */
+  readonly forget: (name: string, revision: number) => Effect.Effect<void, DiscoveryDriverError>
+  /** The server's time, or a little less. */
+  readonly now: Effect.Effect<number, DiscoveryDriverError>
+}
+
+/** Milliseconds until a request is given up. Above it the leases give up a quarter of their time after they have asked. */
+const requestMillis = 5_000
+
+/** A connection that hears nothing is asked for a sign of life after this, and is lost after twice as long (milliseconds). */
+const pingMillis = 5_000
+
+/** Marks of expired leases stay so long (milliseconds). */
+const markerMillis = 60_000
+
+/** Tokens of one second: more than a server can write in it. */
+const tokensASecond = 2 ** 20
+
+const failed = (cause: unknown): DiscoveryDriverError =>
+  new DiscoveryDriverError({ reason: `NATS: ${cause instanceof Error ? cause.message : String(cause)}`, cause })
+
+const promised = <A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, DiscoveryDriverError> =>
+  Effect.tryPromise({ try: run, catch: failed })
+
+const isWrongRevision = (error: unknown): boolean =>
+  error instanceof JetStreamApiError && (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
+    error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
+
+const lastOf = (entry: KvEntry | null): Last =>
+  entry === null ? { entry: undefined, revision: 0 } : {
+    revision: entry.revision,
+    entry: entry.operation !== "PUT" ? undefined : {
+      name: entry.key,
+      revision: entry.revision,
+      at: entry.created.getTime(),
+      value: entry.length === 0 ? undefined : entry.json()
+    }
+  }
+
+/** Ends with the entries, and ends them where it is given up. */
+const each = async <A>(
+  signal: AbortSignal,
+  entries: { readonly stop: () => void } & AsyncIterable<A>,
+  seen: (entry: A) => void
+): Promise<void> => {
+  signal.addEventListener("abort", () => entries.stop())
+  if (signal.aborted) entries.stop()
+  for await (const entry of entries) seen(entry)
+}
+
+/** Whole seconds, as the server counts: no entry goes earlier than it should. */
+const headerOf = (ttlMillis: number): string => `${Math.ceil(ttlMillis / 1_000)}s`
+
+const bucketOf = (
+  { kv, js, jsm }: { readonly kv: KV; readonly js: JetStreamClient; readonly jsm: JetStreamManager },
+  { bucket }: Settings,
+  about: Pick<Bucket, "server" | "hasMarkers" | "base">
+): Bucket => {
+  const subjectOf = (name: string) => `$KV.${bucket}.${name}`
+  /** `undefined` where something else was written in between. */
+  const write = (name: string, text: string, options: Parameters<JetStreamClient["publish"]>[2]) =>
+    promised(() =>
+      js.publish(subjectOf(name), text, { timeout: requestMillis, ...options }).then(
+        ({ seq }): number | undefined => seq,
+        (error) => isWrongRevision(error) ? undefined : Promise.reject(error)
+      )
+    )
+  const last = (name: string) => Effect.map(promised(() => kv.get(name)), lastOf)
+  const expectAt = (revision: number) => ({ lastSubjectSequence: revision })
+  return {
+    ...about,
+    last,
+    all: (filter) =>
+      Effect.map(
+        promised(async (signal) => {
+          const found: Array<KvEntry> = []
+          await each(signal, await kv.history({ key: filter }), (entry) => found.push(entry))
+          return found
+        }),
+        (found) => found.map((entry) => ({ ...lastOf(entry), name: entry.key, at: entry.created.getTime() }))
+      ),
+    follow: (filter, begun, seen) =>
+      promised(async (signal) => {
+        const entries = await kv.watch({ key: filter, include: KvWatchInclude.UpdatesOnly, headers_only: true })
+        begun()
+        await each(signal, entries, ({ key, operation }) => seen(key, operation === "PUT"))
+      }),
+    put: (name, value, revision, ttlMillis) =>
+      write(name, JSON.stringify(value), {
+        expect: expectAt(revision),
+        ...(ttlMillis !== undefined && about.hasMarkers ? { ttl: headerOf(ttlMillis) } : {})
+      }),
+    drop: (name, revision) => {
+      const marked = headers()
+      marked.set("KV-Operation", "DEL")
+      return Effect.map(
+        write(name, "", { expect: expectAt(revision), headers: marked }),
+        (written) => written !== undefined
+      )
+    },
+    forget: (name, revision) =>
+      Effect.asVoid(promised(() => jsm.streams.purge(`KV_${bucket}`, { filter: subjectOf(name), seq: revision + 1 }))),
+    now: Effect.flatMap(
+      write(Keys.clock, "null", {}),
+      () => Effect.map(last(Keys.clock), ({ entry }) => entry?.at ?? 0)
+    )
+  }
+}
+
+const opened = async (connection: NatsConnection, settings: Settings): Promise<Bucket> => {
+  const { bucket, replicas } = settings
+  const js = jetstream(connection, { timeout: requestMillis })
+  const jsm = await jetstreamManager(connection, { timeout: requestMillis })
+  // Reads go to the leader of the stream: a replica may not know of the last renewal.
+  const kv = await new Kvm(js).create(bucket, { history: 1, replicas, markerTTL: markerMillis, allow_direct: false })
+  const { history, markerTTL, streamInfo, ttl } = await kv.status()
+  if (ttl > 0 || history !== 1) {
+    throw new Error(`the bucket "${bucket}" has a TTL of its own, or a history: name another, which is made without`)
+  }
+  const base = Math.floor(new Date(streamInfo.created).getTime() / 1_000) * tokensASecond
+  return bucketOf({ kv, js, jsm }, settings, {
+    server: connection.info?.version ?? "",
+    hasMarkers: markerTTL > 0,
+    base
+  })
+}
+
+export interface Connected {
+  /** The bucket; it is connected to and made where that has not happened, or not since an outage. */
+  readonly bucket: Effect.Effect<Bucket, DiscoveryDriverError>
+  /** Begins with the bucket again: it may be another one. */
+  readonly doubt: Effect.Effect<void>
+}
+
+/** `told` hears of each bucket that is opened. */
+export const connected = (
+  settings: Settings,
+  told: (bucket: Bucket) => Effect.Effect<void>
+): Effect.Effect<Connected, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const one = Semaphore.makeUnsafe(1)
+    let connection: NatsConnection | undefined
+    let isLost = false
+    let current: Bucket | undefined
+    const lost = () => {
+      current = undefined
+    }
+    const follow = async (those: NatsConnection) => {
+      for await (const { type } of those.status()) {
+        if (type === "disconnect") {
+          isLost = true
+          lost()
+        } else if (type === "reconnect") isLost = false
+      }
+    }
+    yield* Effect.addFinalizer(() => Effect.promise(async () => connection?.close().catch(() => {})))
+    const connecting = promised(async () => {
+      const made = await connect({
+        pingInterval: pingMillis,
+        maxPingOut: 2,
+        timeout: requestMillis,
+        ...settings.connection,
+        reconnect: true,
+        maxReconnectAttempts: -1
+      })
+      void follow(made)
+      connection = made
+      isLost = false
+    })
+    const bucket = Effect.suspend(() => {
+      if (current !== undefined) return Effect.succeed(current)
+      return one.withPermits(1)(Effect.gen(function*() {
+        if (current !== undefined) return current
+        if (connection === undefined || connection.isClosed()) yield* Effect.uninterruptible(connecting)
+        // A request now would be sent when it is connected again, long after it was given up.
+        if (isLost) {
+          return yield* new DiscoveryDriverError({ reason: "NATS: not connected; the next operation tries again" })
+        }
+        const made = yield* promised(() => opened(connection!, settings))
+        current = made
+        yield* told(made)
+        return made
+      }))
+    })
+    return { bucket, doubt: Effect.sync(lost) }
+  })

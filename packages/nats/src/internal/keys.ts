@@ -1,0 +1,50 @@
+/** The names of the driver's entries in a bucket, where a name is words of few characters between dots. */
+
+/** The server closes the connection of a client whose subject is longer than its line: no name comes near that. */
+const maxNameChars = 2_000
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** A part of a key between slashes as a word of a subject, which is never empty: other characters are bytes behind `=`. */
+const wordOf = (part: string): string =>
+  part === ""
+    ? "="
+    : part.replace(/[^A-Za-z0-9_-]/gu, (char) =>
+      Array.from(encoder.encode(char), (byte) => `=${byte.toString(16).padStart(2, "0")}`).join(""))
+
+const partOf = (word: string): string => {
+  if (word === "=") return ""
+  const bytes = word.replace(
+    /=([0-9a-f]{2})|[^]/g,
+    (char, hex) => String.fromCharCode(hex ? parseInt(hex, 16) : char.charCodeAt(0))
+  )
+  return decoder.decode(Uint8Array.from(bytes, (char) => char.charCodeAt(0)))
+}
+
+const within = (name: string): string => {
+  if (name.length <= maxNameChars) return name
+  throw new Error(`a key of ${name.length} characters in NATS is too long: ${maxNameChars} are possible`)
+}
+
+/** The entry of a key. */
+export const entryOf = (key: string): string => within(`k.${key.split("/").map(wordOf).join(".")}`)
+
+/** The key of an entry. */
+export const keyOf = (entry: string): string => entry.split(".").slice(1).map(partOf).join("/")
+
+/** A filter that lets through the entries of all keys that begin with `prefix`, and perhaps others. */
+export const filterOf = (prefix: string): string =>
+  within(["k", ...prefix.split("/").slice(0, -1).map(wordOf), ">"].join("."))
+
+/** All keys. */
+export const keys = "k.>"
+
+/** The entry of a lease. */
+export const leaseOf = (id: string): string => within(`l.${wordOf(id)}`)
+
+/** All leases. */
+export const leases = "l.>"
+
+/** An entry that is written to learn the server's time. */
+export const clock = "clock"

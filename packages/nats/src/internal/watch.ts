@@ -1,0 +1,109 @@
+/**
+ * Changes of a bucket as hints, and the removal of what has expired. A server that tells of expired leases is listened to, another
+ * is asked again and again.
+ */
+import type { DiscoveryDriverError } from "@furrow/actor/Discovery"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import type { Bucket, Connected, Entry } from "./bucket.ts"
+import type { KeyValue, LeaseValue } from "./driver.ts"
+import * as Keys from "./keys.ts"
+
+/** Said instead of a key: anything may have changed. */
+export const everything = ""
+
+/** How far apart looks for expired leases are, at least and at most (milliseconds). */
+const pollMillis = { least: 100, most: 1_000 } as const
+
+/** The same on a server that tells of expired leases: what it has not told is found about so late. */
+const sweepMillis = 60_000
+
+/** The mark of a deletion stays for so long (milliseconds): watchers have seen it then. */
+const marksMillis = 10_000
+
+/** A lost watch is begun again after this. */
+const againMillis = 1_000
+
+const untilMillis = (lease: Entry): number => lease.at + (lease.value as LeaseValue).ttl
+
+/** The milliseconds until the next lease expires; none or less where one has. */
+const nextExpiry = (bucket: Bucket): Effect.Effect<number, DiscoveryDriverError> =>
+  Effect.gen(function*() {
+    const leases = yield* bucket.all(Keys.leases)
+    const now = yield* bucket.now
+    return Math.min(Infinity, ...leases.map(({ entry }) => entry === undefined ? Infinity : untilMillis(entry) - now))
+  })
+
+/** Ends leases that have expired, deletes their keys, and takes away the marks of what was deleted long ago. */
+export const sweep = (bucket: Bucket): Effect.Effect<void, DiscoveryDriverError> =>
+  Effect.gen(function*() {
+    // Keys come first: each was written after its lease.
+    const keys = yield* bucket.all(Keys.keys)
+    const leases = yield* bucket.all(Keys.leases)
+    const now = yield* bucket.now
+    const living = new Map<string, string>()
+    for (const { entry } of leases) {
+      if (entry === undefined) continue
+      const isOver = now >= untilMillis(entry) && (yield* bucket.drop(entry.name, entry.revision))
+      if (!isOver) living.set(entry.name, (entry.value as LeaseValue).run)
+    }
+    for (const { entry } of keys) {
+      if (entry === undefined) continue
+      const { lease, run } = entry.value as KeyValue
+      if (living.get(Keys.leaseOf(lease)) !== run) yield* bucket.drop(entry.name, entry.revision)
+    }
+    for (const { at, entry, name, revision } of [...keys, ...leases]) {
+      if (entry === undefined && at + marksMillis < now) yield* bucket.forget(name, revision)
+    }
+  })
+
+/** Sweeps when the server tells of an expired lease, and now and then. */
+const sweepWhenTold = (bucket: Bucket, expired: Latch.Latch) =>
+  Effect.forever(Effect.gen(function*() {
+    yield* expired.close
+    yield* sweep(bucket)
+    yield* Effect.raceFirst(expired.await, Effect.sleep(sweepMillis))
+  }))
+
+/** Asks again and again, and sweeps when a lease has expired, and now and then. */
+const sweepByPolling = (bucket: Bucket) =>
+  Effect.forever(Effect.gen(function*() {
+    yield* sweep(bucket)
+    for (let polls = 0; polls < sweepMillis / pollMillis.most; polls++) {
+      const next = yield* nextExpiry(bucket)
+      if (next <= 0) return
+      yield* Effect.sleep(Math.min(pollMillis.most, Math.max(pollMillis.least, next)))
+    }
+  }))
+
+/** Begins to watch when it is first run, and goes on until the Scope closes. */
+export const make = (
+  connected: Connected,
+  hints: PubSub.PubSub<string>
+): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const scope = yield* Effect.scope
+    const expired = Latch.makeUnsafe(false)
+    const hint = (key: string) => void PubSub.publishUnsafe(hints, key)
+    const round = Effect.flatMap(connected.bucket, (bucket) =>
+      Effect.raceAllFirst([
+        bucket.follow(Keys.keys, () => hint(everything), (name) => hint(Keys.keyOf(name))),
+        ...(bucket.hasMarkers
+          ? [bucket.follow(Keys.leases, () => void expired.openUnsafe(), (_, isThere) =>
+            void (isThere || expired.openUnsafe()))]
+          : []),
+        bucket.hasMarkers ? sweepWhenTold(bucket, expired) : sweepByPolling(bucket)
+      ]))
+    const rounds = Effect.forever(Effect.andThen(
+      Effect.exit(round),
+      Effect.andThen(connected.doubt, Effect.sleep(againMillis))
+    ))
+    let isWatching = false
+    return Effect.suspend(() => {
+      if (isWatching) return Effect.void
+      isWatching = true
+      return Effect.asVoid(Effect.forkIn(rounds, scope))
+    })
+  })

@@ -1,0 +1,29 @@
+import { it } from "@effect/vitest"
+import { failures } from "@furrow/engines/Failures"
+import * as Nats from "@furrow/engines/Nats"
+import { shared } from "@furrow/engines/shared"
+import { suite } from "@furrow/engines/suite"
+
+/** Servers are killed and leases are waited for. */
+const patienceMillis = 180_000
+
+suite("NATS that fails", "nats-server", Nats.isInstalled, () => {
+  const engine = { name: "nats", server: shared(Nats.make), layer: Nats.layer } as const
+
+  for (const { run, title } of failures("leaders", engine)) {
+    it.live(`G287: a leader over NATS stops before another leads: ${title}`, () => run, patienceMillis)
+  }
+  for (const { run, title } of failures("owners", engine)) {
+    it.live(
+      `G288: a name in NATS has one owner, and its token refuses those before: ${title}`,
+      () => run,
+      patienceMillis
+    )
+  }
+  for (const { run, title } of failures("outages", engine)) {
+    it.live(`G289: programs over NATS outlast an outage: ${title}`, () => run, patienceMillis)
+  }
+  for (const { run, title } of failures("losses", engine)) {
+    it.live(`G290: tokens of NATS grow beyond a loss of all data: ${title}`, () => run, patienceMillis)
+  }
+})

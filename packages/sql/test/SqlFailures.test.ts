@@ -1,0 +1,29 @@
+import { it } from "@effect/vitest"
+import { failures } from "@furrow/engines/Failures"
+import * as Postgres from "@furrow/engines/Postgres"
+import { shared } from "@furrow/engines/shared"
+import { suite } from "@furrow/engines/suite"
+
+/** Servers are killed and leases are waited for. */
+const patienceMillis = 180_000
+
+suite("PostgreSQL that fails", "PostgreSQL", Postgres.isInstalled, () => {
+  const engine = { name: "postgres", server: shared(Postgres.make), layer: Postgres.layer } as const
+
+  for (const { run, title } of failures("leaders", engine)) {
+    it.live(`G287: a leader over PostgreSQL stops before another leads: ${title}`, () => run, patienceMillis)
+  }
+  for (const { run, title } of failures("owners", engine)) {
+    it.live(
+      `G288: a name in PostgreSQL has one owner, and its token refuses those before: ${title}`,
+      () => run,
+      patienceMillis
+    )
+  }
+  for (const { run, title } of failures("outages", engine)) {
+    it.live(`G289: programs over PostgreSQL outlast an outage: ${title}`, () => run, patienceMillis)
+  }
+  for (const { run, title } of failures("losses", engine)) {
+    it.live(`G290: tokens of PostgreSQL grow beyond a loss of all data: ${title}`, () => run, patienceMillis)
+  }
+})
