@@ -5,7 +5,7 @@
  *     npm run planted -- --only parts      those whose name holds a text
  *
  * The faults are mutants, which a named test finds as well (`npm run mutants`). The list says which kinds of steps are
- * tried; none means all of them. The lines are rows of the table in docs/simulation.md.
+ * tried, or several lists, one after the other; none means all of them. The lines are rows of the table in docs/simulation.md.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -35,9 +35,14 @@ const simulate = (at: string, kinds: string) => {
 
 const main = () => {
   const { values } = parseArgs({ options: { only: { type: "string", default: "" } } })
-  const planted = JSON.parse(Fs.readFileSync(Path.join(root, "scripts/planted.json"), "utf8")) as Record<string, string>
+  const planted = JSON.parse(Fs.readFileSync(Path.join(root, "scripts/planted.json"), "utf8")) as Record<
+    string,
+    string | ReadonlyArray<string>
+  >
   const { ready } = readAll(root)
-  const wanted = Object.entries(planted).filter(([name]) => name.includes(values.only))
+  const wanted = Object.entries(planted).flatMap(([name, kinds]) =>
+    name.includes(values.only) ? [kinds].flat().map((one) => [name, one] as const) : []
+  )
   const at = copy(root)
   let missed = 0
   try {

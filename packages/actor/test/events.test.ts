@@ -30,6 +30,25 @@ const spell = (event: Actor.ActorEvent): string => {
 }
 
 describe("events", () => {
+  it.effect("G258: events reach each reader, though another one dies at one of them, and a third leaves", () =>
+    Effect.gen(function*() {
+      yield* Journal.fresh
+      const dying = yield* Effect.forkChild(
+        Effect.exit(Stream.runForEach(Actor.events, (): Effect.Effect<void> => {
+          throw new Error("the reader threw")
+        })),
+        { startImmediately: true }
+      )
+      const leaving = yield* Effect.forkChild(Stream.runHead(Actor.events), { startImmediately: true })
+      const events = yield* collectEvents
+      const fiber = yield* Effect.forkChild(Actor.runInActor(short({ millis: 100 }), { name: "frank" }))
+      yield* pass(200)
+      yield* Fiber.join(fiber)
+      assert.strictEqual((yield* Fiber.join(dying))._tag, "Failure")
+      assert.strictEqual((yield* Fiber.join(leaving))._tag, "Some")
+      assert.includeMembers(events.map(spell), ["spawning frank", "ready frank", "ended Cancelled"])
+    }).pipe(inMemory))
+
   it.effect("G63: events tell the life of an actor, rung by rung", () =>
     Effect.gen(function*() {
       yield* Journal.fresh

@@ -231,3 +231,10 @@ describe("FanOut", () => {
     { arbitrary: { runs: 1000 } }
   )
 })
+
+describe("A fan-out without members", () => {
+  it("a fan-out without members wants nothing to be read, though its last member was waiting", () => {
+    assert.strictEqual(FanOut.wanted({ ...FanOut.initial, hungry: true }), 0)
+    assert.strictEqual(FanOut.unreadBy({ ...FanOut.initial, items: [1] }, 1), 0)
+  })
+})

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { gaveUpOf } from "@furrow/actor/internal/supervision/SupervisorEnds"
 import * as Machine from "@furrow/actor/internal/supervision/SupervisorMachine"
 import { problemOf } from "@furrow/actor/internal/supervision/SupervisorProblems"
+import * as State from "@furrow/actor/internal/supervision/SupervisorState"
 import { Schema } from "effect"
 import { child, exits, Played, policyOf, rowsBelow, up } from "./support/PlayedSupervisor.ts"
 
@@ -725,5 +726,25 @@ describe("A supervisor, under any events,", () => {
     for (const { goal, stale, status } of played.state.children) {
       assert.isTrue(goal === "Up" ? status === "Up" && !stale : status === "Down")
     }
+  })
+})
+
+describe("A stop that is under way", () => {
+  it("a stop that is under way is that of one incarnation of one child", () => {
+    const played = up([child("a"), child("b")])
+    const [a, b] = played.state.children
+    const stopping = { ...a!, incarnation: 3, status: "Stopping" } as const
+    const behind = { incarnation: 4, status: "Stopping", stale: false, silent: false, readyAt: 0 } as const
+    const stateOf = (child: typeof a) => ({ ...played.state, children: [child!, b!] })
+    const stops = (child: typeof a, key = "a") =>
+      [1, 2, 3, 4].filter((incarnation) => State.isStopping(stateOf(child), key, incarnation))
+    assert.deepStrictEqual(stops(stopping), [3])
+    assert.deepStrictEqual(stops({ ...stopping, status: "Up" }), [])
+    assert.deepStrictEqual(stops({ ...stopping, behind }), [3, 4])
+    assert.deepStrictEqual(stops({ ...stopping, status: "Up", behind: { ...behind, status: "Ready" } }), [])
+    const retired = [{ incarnation: 1, status: "Draining" }, { incarnation: 2, status: "Stopping" }] as const
+    assert.deepStrictEqual(stops({ ...stopping, status: "Up", retired }), [2])
+    // Neither another child, nor one that is none.
+    assert.deepStrictEqual([stops(stopping, "b"), stops(stopping, "c")], [[], []])
   })
 })

@@ -217,6 +217,8 @@ describe("An ill part is a violation:", () => {
       malformed("payload")
     ],
     ["of nothing that is a word", [part(5, whole, new Uint8Array(5000).fill(0xff))], malformed("payload")],
+    ["whose bytes are called text", [framed(first).with(12, 0xdb)], malformed("payload")],
+    ["whose bytes are fewer than is said", [framed(first).with(16, 0x9f)], malformed("payload")],
     ["whose head is cut off", [named([0x94, 18, 5])], malformed("size")],
     ["whose bytes are text", [named([0x94, 18, 5, 0xcd, 0xff, 0xff, 0xa1, 65])], malformed("payload")]
   ]

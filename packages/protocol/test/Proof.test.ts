@@ -201,6 +201,15 @@ describe("Handshake with a secret", () => {
     })
   })
 
+  it("a refusal of the acceptor's proof says so to the dialler, and what must be the same on both sides", () => {
+    const forge = (word: Message.Message) => word._tag === "Welcome" ? { ...word, proof: bytes(9) } : word
+    const { d: { state } } = converse(dialler(ours), acceptor(ours), forge)
+    assert.deepStrictEqual(state._tag === "Refused" ? [state.by, state.refusal] : state._tag, ["us", {
+      reason: "proof",
+      detail: "the acceptor's proof is wrong: both sides must hold the secret of one tree"
+    }])
+  })
+
   const orders: ReadonlyArray<readonly [string, () => Side, ReadonlyArray<string>, string]> = [
     ["an acceptor that hears Proof first", () => new Side(acceptor(ours)), ["Proof"], "Violated"],
     ["an acceptor that is greeted twice", () => new Side(acceptor(ours)), ["Hello", "Hello"], "Violated"],

@@ -377,3 +377,16 @@ describe("A dial that fails", () => {
     ])
   })
 })
+
+describe("The end of all connections", () => {
+  it("the end of all connections takes leave of each, or cuts each, as it is told", () => {
+    const state: Rendezvous.State<string, string> = {
+      ...Rendezvous.initial("a"),
+      links: new Map([["b", { _tag: "Open", connection: "c" }]])
+    }
+    const tags = (["leave", "cut"] as const).map((how) =>
+      Rendezvous.step(state, { _tag: "Close", how })[1].map(({ _tag }) => _tag)
+    )
+    assert.deepStrictEqual(tags, [["TakeLeave"], ["Cut"]])
+  })
+})

@@ -44,6 +44,8 @@ export type Event =
   | { readonly _tag: "Interrupting"; readonly key: number }
   | { readonly _tag: "Interrupted"; readonly key: number }
   | { readonly _tag: "Hurt"; readonly actor: string; readonly what: string }
+  /** The connection of an actor, as `wires.ts` names it, is held for a while. */
+  | { readonly _tag: "Held"; readonly actor: string; readonly millis: number }
   | {
     readonly _tag: "Ending"
     readonly actor: string
@@ -112,7 +114,8 @@ export const compared = [
   "decidesItems",
   "keepsDeadlines",
   "closesPools",
-  "leavesReaders"
+  "leavesReaders",
+  "tellsEvents"
 ] as const
 export type Compared = typeof compared[number]
 

@@ -65,7 +65,12 @@ export const kinds = [
   "up",
   "halves",
   "leave",
-  "freeze"
+  "freeze",
+  "hold",
+  "sever",
+  "snap",
+  "sink",
+  "hooks"
 ] as const
 export type Kind = typeof kinds[number]
 
@@ -150,11 +155,26 @@ const weights: Readonly<Record<Kind, number>> = {
   up: 4,
   halves: 3,
   leave: 4,
-  freeze: 1
+  freeze: 1,
+  hold: 3,
+  sever: 2,
+  snap: 2,
+  sink: 2,
+  hooks: 2
 }
 
 /** Steps that hurt an actor: every second program has none, and comes further. */
-export const hurting: ReadonlySet<Kind> = new Set<Kind>(["kill", "break", "orphan", "stop", "cut", "unplug", "freeze"])
+export const hurting: ReadonlySet<Kind> = new Set<Kind>([
+  "kill",
+  "break",
+  "orphan",
+  "stop",
+  "cut",
+  "unplug",
+  "freeze",
+  "sever",
+  "snap"
+])
 
 export const generate = (seed: number, only: ReadonlyArray<Kind> = kinds): Program => {
   const next = Seed.next(seed * 7919 + 1)

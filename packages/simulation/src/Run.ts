@@ -15,6 +15,7 @@ import { howOf, record, Recorder, type Timed, wrong } from "./History.ts"
 import { endpoints as partings, ofRoot } from "./partings.ts"
 import * as Peers from "./peers.ts"
 import { hurting, type Program } from "./Program.ts"
+import * as Sinks from "./sinks.ts"
 import type { Call, Served, Stage } from "./stage.ts"
 import { calls, deeds, elsewhere } from "./Steps.ts"
 import * as Unplugged from "./unplugged.ts"
@@ -44,7 +45,7 @@ const patienceMillis = 2_000
 const exitPatienceMillis = 8_000
 
 /** Faults of the wires that a program asks for. */
-export type Hooks = Pick<Stage, "breakConnection" | "unplug">
+export type Hooks = Pick<Stage, "breakConnection" | "unplug" | "spoilLogs">
 
 const body = (program: Program, hooks: Hooks) =>
   Effect.gen(function*() {
@@ -151,10 +152,15 @@ export const run = (
     const events: Array<Timed> = []
     const broken = new Set<string>()
     const wires = Unplugged.make()
+    const sinks = Sinks.make()
     const between = (process: ProcessHandle) => breakable(around(process), (actor) => broken.has(actor))
     const root = { between, expose: ofRoot, betweenPeers: wires.betweenPeers }
-    const options = { seed: program.schedule, calm: program.calm, root }
-    const hooks: Hooks = { breakConnection: (actor) => void broken.add(actor), unplug: wires.unplug }
+    const options = { seed: program.schedule, calm: program.calm, root, loggers: [sinks.logger] }
+    const hooks: Hooks = {
+      breakConnection: (actor) => void broken.add(actor),
+      unplug: wires.unplug,
+      spoilLogs: sinks.spoilLogs
+    }
     return Effect.map(
       Effect.provideService(
         Simulation.run(whole(program, hooks), options),

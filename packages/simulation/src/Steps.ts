@@ -17,10 +17,12 @@ import * as Peers from "./peers.ts"
 import * as Pools from "./pools.ts"
 import type { Kind } from "./Program.ts"
 import * as Roles from "./roles.ts"
+import * as Sinks from "./sinks.ts"
 import { cleanups, type Does, hurt, stops, waits, workOf } from "./stage.ts"
 import * as Talking from "./talking.ts"
 import * as Topics from "./topics.ts"
 import * as Wide from "./wide.ts"
+import * as Wires from "./wires.ts"
 
 /** Calls: steps that are answered. Those of `elsewhere` use other actors than the one of the step. */
 export const calls: Partial<Record<Kind, Does>> = {
@@ -77,7 +79,9 @@ export const calls: Partial<Record<Kind, Does>> = {
   topic: Topics.topic,
   rpc: Roles.rpc,
   ticks: Roles.ticks,
-  log: ({ key, portal, step: { a } }) => portal.run(Peers.chat({ key, lines: 1 + a * 3 }))
+  log: ({ key, portal, step: { a } }) => portal.run(Peers.chat({ key, lines: Sinks.linesOf(a) })),
+  sink: Sinks.sink,
+  hooks: Sinks.hooks
 }
 
 export const elsewhere: ReadonlySet<Kind> = new Set<Kind>([
@@ -103,7 +107,8 @@ export const elsewhere: ReadonlySet<Kind> = new Set<Kind>([
   "tasks",
   "maps",
   "topic",
-  "ticks"
+  "ticks",
+  "hooks"
 ])
 
 /** Ends an actor in the name of its owner, or of another actor that was given a reference. */
@@ -156,6 +161,9 @@ export const deeds: Partial<Record<Kind, Does>> = {
       Effect.flatMap(portal.wait, (exit) => record({ _tag: "Heard", actor: name, watcher: "root", exit: exit._tag })),
       other.run(Peers.watch({ actor: name, whom: portal.ref as never }))
     ], { concurrency: 2, discard: true }),
+  hold: Wires.hold,
+  sever: Wires.sever,
+  snap: Wires.snap,
   cut: ({ name, world }) => hurt(name, "cut", world.cut(name)),
   clock: ({ name, step: { a }, world }) => world.setClock(name, [3_600_000, -3_600_000, 1, -1, 60_000, -60_000][a]!)
 }

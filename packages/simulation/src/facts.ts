@@ -21,6 +21,8 @@ export interface Facts {
   readonly isHurt: (actor: string) => boolean
   /** Stopped actors make everybody late. */
   readonly isStopped: boolean
+  /** When the last connection that was held is free again, in milliseconds; 0 where none was held. */
+  readonly heldUntil: number
   /** Milliseconds that every bound gets more. */
   readonly slackMillis: number
 }
@@ -29,6 +31,9 @@ const indices = (events: ReadonlyArray<Timed>) => {
   const map = new Map(events.map((event, i) => [event, i]))
   return (event: Timed): number => map.get(event)!
 }
+
+const isKilled = ({ history }: Simulation.Run, actor: string): boolean =>
+  history.some((happening) => happening.actor === actor && happening.text === "exits: SIGKILL")
 
 export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis }: Result): Facts => {
   const groups = new Map<string, Array<Timed>>()
@@ -41,6 +46,10 @@ export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis
   const indexOf = indices(events)
   const first = new Map<string, number>()
   for (const hurt of of("Hurt")) if (!first.has(hurt.actor)) first.set(hurt.actor, indexOf(hurt))
+  // An actor that is ended while its connection is held does not hear of it, and is killed at last.
+  for (const held of of("Held")) {
+    if (isKilled(run, held.actor) && !first.has(held.actor)) first.set(held.actor, indexOf(held))
+  }
   // The name of an actor below another one begins with its parent's.
   const hurtAt = (actor: string) =>
     Math.min(
@@ -55,6 +64,7 @@ export const factsOf = ({ events, program, run, slackMillis = virtualSlackMillis
     indexOf,
     hurtAt,
     isHurt: (actor) => hurtAt(actor) < Infinity,
+    heldUntil: Math.max(0, ...of("Held").map(({ at, millis }) => at + millis)),
     isStopped: of("Hurt").some(({ what }) => what === "stop"),
     slackMillis
   }

@@ -2,6 +2,7 @@
  * Checks of owners, names, ends and what the tree says about itself.
  */
 import { type Check, farther, has } from "./facts.ts"
+import { linesOf } from "./sinks.ts"
 
 /** G2, G72: what a handler uses is released when it has ended. */
 export const releasesLast: Check = ({ of }) =>
@@ -76,16 +77,29 @@ export const tellsOneEnd: Check = ({ of }) => {
   })
 }
 
-/** G61: the logs of an actor reach the root in order, and none that was logged twice. */
-export const logsInOrder: Check = ({ run }) => {
+/**
+ * G61, G255: the logs of an actor reach the root in order and once; those of a call that was answered reach it whole,
+ * whatever another sink of the root does.
+ */
+export const logsInOrder: Check = ({ isHurt, of, program, run }) => {
   const next = new Map<string, number>()
-  return run.history.flatMap(({ text }) => {
+  const wrong = run.history.flatMap(({ text }) => {
     const [, key, line] = /^logs Info: "?line (\d+) (\d+)/.exec(text) ?? []
     if (key === undefined) return []
     const expected = next.get(key) ?? 0
     next.set(key, Number(line) + 1)
     return Number(line) === expected ? [] : [`line ${line} of ${key} was logged where ${expected} was next`]
   })
+  const calls = new Map(of("Called").map((event) => [event.key, event]))
+  const lost = of("Answered").flatMap(({ how, key }) => {
+    const call = calls.get(key)
+    const step = program.steps[key]
+    const isLogging = call?.kind === "log" || call?.kind === "sink" && step?.c !== 5
+    if (!isLogging || step === undefined || !has(how, "ok") || isHurt(call.actor)) return []
+    const count = next.get(String(key)) ?? 0
+    return count === linesOf(step.a) ? [] : [`${count} of ${linesOf(step.a)} lines of ${key} were logged`]
+  })
+  return [...wrong, ...lost]
 }
 
 /** G58: a Service that is used is there before, and until after, its user. */

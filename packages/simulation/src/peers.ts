@@ -4,6 +4,7 @@
 import { Actor, Portal, Registry } from "@furrow/actor"
 import { defaults } from "@furrow/actor/Timeouts"
 import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { handled, job, type Oops, Work } from "./actors.ts"
@@ -88,4 +89,13 @@ export const chat = Actor.fn("chat", { module, payload: { key: Schema.Int, lines
   )
 )
 
-export const endpoints = [far, retire, seek, leave, chat, watch] as const
+/** Logs to a sink of its own, which throws. */
+export const grumble = Actor.fn("grumble", { module, payload: { key: Schema.Int } })(({ key }) =>
+  handled(key, 0, Effect.log(`grumble ${key}`)).pipe(
+    Effect.provide(Logger.layer([Logger.make<unknown, void>(() => {
+      throw new Error("the sink of the handler threw")
+    })]))
+  )
+)
+
+export const endpoints = [grumble, far, retire, seek, leave, chat, watch] as const

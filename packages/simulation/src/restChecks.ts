@@ -11,6 +11,9 @@ import { cleanups, ends, waits } from "./stage.ts"
 /** Cleanups and waits that are over long before the last call is interrupted, in milliseconds. */
 const shortMillis = 300
 
+/** The longest wait of each of up to six calls of one actor on another one, in milliseconds. */
+const shortFarMillis = 40
+
 const isShort = (cleanup: number): boolean => cleanup !== never && cleanup <= shortMillis
 
 /** The cleanup of the handler of a call, in milliseconds; undefined where the step decides none. */
@@ -27,6 +30,8 @@ const cleanupOf = ({ a, c, kind }: Step): number | undefined => {
     case "ask":
     case "halves":
     case "subscribe":
+    case "far":
+    case "cross":
       return 0
     default:
       return undefined
@@ -46,18 +51,28 @@ const endsByItself = (step: Step): boolean => {
       return ends[b] !== "hang" && waits[a]! <= shortMillis
     case "talk":
       return c === 5 || ends[c] !== "hang"
+    case "far":
+    case "cross":
+      return waits[b]! <= shortFarMillis
     default:
       return true
   }
 }
 
+/** Faults that a connection is lost by only when more is written to it. */
+const unheard: ReadonlySet<string> = new Set(["break", "snap"])
+
 /** Milliseconds in which nothing more happens to a call that is stuck. */
 const restMillis = 1_000
 
-/** G1, G7, G11, G31: what can come to its end does so: nothing waits for what has happened. */
-export const comesToItsEnd: Check = ({ events, indexOf, isHurt, isStopped, of, program }) => {
+/** The actors that a call needs: the one that it is made to, and another one that this one calls. */
+const neededBy = ({ actor, kind }: Step, called: string, actors: number): ReadonlyArray<string> =>
+  kind === "far" || kind === "cross" ? [called, `a${(actor + 1) % actors}`] : [called]
+
+/** G1, G7, G11, G31, G257: what can come to its end does so: nothing waits for what has happened. */
+export const comesToItsEnd: Check = ({ events, heldUntil, indexOf, isHurt, isStopped, of, program }) => {
   const [rest] = of("Rests")
-  if (rest === undefined || isStopped) return []
+  if (rest === undefined || isStopped || heldUntil > rest.at - restMillis) return []
   const before = events.slice(0, indexOf(rest))
   const keys = (tag: Timed["_tag"]) =>
     new Set(before.flatMap((event) => event._tag === tag && "key" in event ? [event.key] : []))
@@ -67,18 +82,22 @@ export const comesToItsEnd: Check = ({ events, indexOf, isHurt, isStopped, of, p
     before.some((event) => "key" in event && event.key === key && rest.at - event.at < restMillis)
   // An owner that ends an actor decides when its handlers are over.
   const isEnded = (actor: string) => before.some((event) => event._tag === "Ending" && event.actor === actor)
+  const isUnplugged = program.steps.some(({ kind }) => kind === "unplug")
   return before.flatMap((event) => {
     if (event._tag !== "Called") return []
     const { key } = event
     const step = program.steps[key]
     // The root works for an actor until that is lost. A connection that throws is found out by the next write.
-    const isLost = of("Hurt").some(({ actor, what }) => actor === event.actor && what !== "break")
+    const isLost = of("Hurt").some(({ actor, what }) => actor === event.actor && !unheard.has(what))
     if (step?.kind === "up" && isLost && isOverOnceLeft(step) && !moves(key)) {
       return began.has(key) && !ended.has(key) ? [`${key} goes on in the root, and ${event.actor} is lost`] : []
     }
-    if (isHurt(event.actor) || isEnded(event.actor)) return []
+    if (step === undefined || neededBy(step, event.actor, program.actors).some((one) => isHurt(one) || isEnded(one))) {
+      return []
+    }
+    const isFar = neededBy(step, event.actor, program.actors).length > 1
     if (
-      step === undefined || moves(key) ||
+      isFar && isUnplugged || moves(key) ||
       !(endsByItself(step) || interrupted.has(key) && isOverOnceLeft(step))
     ) return []
     if (!answered.has(key)) return [`${key}, a ${event.kind}, is not answered, and nothing happens any more`]

@@ -45,6 +45,8 @@ export interface Stage {
   readonly breakConnection: (actor: string) => void
   /** The transport of the tree fails in this way for a while. */
   readonly unplug: (how: number, millis: number) => Effect.Effect<void>
+  /** A log sink of the root throws in this way for a while. */
+  readonly spoilLogs: (how: number, millis: number) => Effect.Effect<void>
 }
 
 /** Keys of the calls that a step makes beside its own. */

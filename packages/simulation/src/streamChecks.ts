@@ -75,8 +75,8 @@ export const keepsDeadlines: Check = ({ isStopped, of, slackMillis }) =>
   })
 
 /** G17: a cancel overtakes data: an interrupted caller whose handler can end at once goes on soon. */
-export const overtakes: Check = ({ of, program }) => {
-  if (of("Hurt").length > 0) return []
+export const overtakes: Check = ({ heldUntil, of, program }) => {
+  if (of("Hurt").length > 0 || heldUntil > 0) return []
   const since = new Map(of("Interrupting").map(({ at, key }) => [key, at]))
   const slow = new Set(of("Began").filter(({ isEndless }) => isEndless).map(({ key }) => key))
   // A handler that was interrupted in the operation that writes `Began` has its cleanup all the same.

@@ -258,6 +258,28 @@ describe("Each check", () => {
     })
   }
 
+  it("logsInOrder finds a fault: a line of an answered call that was not logged", () => {
+    const called: History.Event = { _tag: "Called", key: 0, kind: "log", actor: "a0", from: "root" }
+    const answered: History.Event = { _tag: "Answered", key: 0, how: ok }
+    const found = Check.problems(result([called, answered]))
+    assert.deepStrictEqual(found, [{ check: "logsInOrder", text: "0 of 1 lines of 0 were logged" }])
+    assert.deepStrictEqual(Check.problems(result([called, answered], ["logs Info: line 0 0"])), [])
+  })
+
+  it("isNotLost excuses an actor that was killed while its connection was held, and no other", () => {
+    const lostOf = (actor: string): ReadonlyArray<History.Event> => [
+      { _tag: "Held", actor, millis: 9_000 },
+      { _tag: "Called", key: 1, kind: "run", actor, from: "root" },
+      { _tag: "Answered", key: 1, how: { words: lost.words } }
+    ]
+    const found = (actor: string, lines: ReadonlyArray<string>) => Check.problems(result(lostOf(actor), lines)).length
+    assert.deepStrictEqual([found("root", ["exits: SIGKILL"]), found("root", []), found("a0", ["exits: SIGKILL"])], [
+      0,
+      1,
+      1
+    ])
+  })
+
   it("logsInOrder finds a fault: a line that came too early", () => {
     const found = Check.problems(result([], ["logs Info: line 4 0", "logs Info: line 4 2"]))
     assert.deepStrictEqual(found, [{ check: "logsInOrder", text: "line 2 of 4 was logged where 1 was next" }])

@@ -21,6 +21,7 @@ import { fileRecorder, fileVariable, Recorder, type Timed } from "../History.ts"
 import { ofRoot } from "../partings.ts"
 import type { Program } from "../Program.ts"
 import { type Result, whole } from "../Run.ts"
+import * as Sinks from "../sinks.ts"
 import { reset, type Started, Watched } from "./Watched.ts"
 
 /** Milliseconds that every bound gets more: processes share their machine with others. */
@@ -62,7 +63,11 @@ const worldOf = ({ handles }: Started, note: (actor: string, text: string) => vo
         duration === undefined ? Effect.void : continueLater(actor, duration)
       ),
     continue: (actor) => send(actor, "SIGCONT"),
-    cut: (actor) => Effect.sync(() => handles.get(actor)?.connection.destroy()),
+    // The kernel's connections are cut at once and whole, and cannot be held.
+    cut: (actor, { peer } = {}) =>
+      Effect.sync(() => peer === undefined ? handles.get(actor)?.connection.destroy() : undefined),
+    hold: () => Effect.void,
+    release: () => Effect.void,
     setClock: () => Effect.void,
     alive: Effect.sync(() => Array.from(handles.keys())),
     now: Clock.currentTimeMillis
@@ -100,7 +105,9 @@ export const run = (program: Program, folder: string): Effect.Effect<Result> =>
     const ignore = (description: string) => description === "/dev/null"
     const leaks = { within: Duration.millis(goneMillis), temporary: { folder }, ignore }
     const before = yield* Leaks.picture(leaks)
+    const sinks = Sinks.make()
     const exit = yield* whole(program, {
+      spoilLogs: sinks.spoilLogs,
       breakConnection: (actor) => void started.broken.add(actor),
       // Sockets of processes that dial each other have no such fault: the kernel's are what they are.
       unplug: () => Effect.void
@@ -110,7 +117,7 @@ export const run = (program: Program, folder: string): Effect.Effect<Result> =>
         NodeActor.layer({ expose: ofRoot }).pipe(Layer.provide(Watched), Layer.provide(NodeSpawner.layer))
       ),
       Effect.provideService(Recorder, fileRecorder(file)),
-      Effect.provideService(Logger.CurrentLoggers, new Set([loggerOf(note)])),
+      Effect.provideService(Logger.CurrentLoggers, new Set([sinks.logger, loggerOf(note)])),
       Effect.timeoutOption(limitMillis),
       Effect.exit
     )

@@ -19,10 +19,10 @@ import type { ActorId } from "../errors/ActorError.ts"
  * @since 0.2.0
  */
 export interface Wire {
-  /** Holds back what is on the wire and what is written to it, its end too, until `release`. */
+  /** Stops the wire until `release`: bytes wait, and so does its end. */
   readonly hold: () => void
   readonly release: () => void
-  /** Ends the wire for its reader behind this many more bytes. 0: at once, and bytes on the wire are lost. */
+  /** Ends the wire for its reader when this many more bytes have passed. At 0 it ends now, and bytes on the wire are lost. */
   readonly cut: (afterBytes: number) => void
 }
 

@@ -54,7 +54,7 @@ const randomOf = ({ next }: Kernel): typeof Random.Random.Service => ({
 const hex = (kernel: Kernel, digits: number): string =>
   Math.floor(kernel.next() * 16 ** digits).toString(16).padStart(digits, "0")
 
-/** Hears of every process that one starts, of those that these start, and of the wires between all of them. */
+/** The means by which a machine learns of its processes, and of the wires between them. */
 export interface Watcher {
   readonly started: (process: Process, uuid: string) => void
   readonly wired: (wire: Wire, from: Process, to: Process) => void

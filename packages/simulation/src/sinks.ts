@@ -1,0 +1,99 @@
+/**
+ * Log sinks that throw, and readers of events that die: those of the program's own, beside others that must lose nothing.
+ */
+import { Actor } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Logger from "effect/Logger"
+import * as Stream from "effect/Stream"
+import { job } from "./actors.ts"
+import { wrong } from "./History.ts"
+import * as Peers from "./peers.ts"
+import { type Does, keyBelow } from "./stage.ts"
+
+/** Ways in which a logger of the program throws. */
+const ways = ["always", "undefined", "every second", "at errors", "frozen", "at lines"] as const
+
+/** Milliseconds for which it throws. */
+const badMillis = [5, 100, 3_000, 20, 500, 1] as const
+
+export const make = () => {
+  let way: typeof ways[number] | undefined
+  let count = 0
+  const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
+    count++
+    switch (way) {
+      case "always":
+        throw new Error("the sink threw")
+      case "undefined":
+        throw undefined
+      case "every second":
+        if (count % 2 === 0) throw new Error("the sink threw")
+        return
+      case "at errors":
+        if (logLevel === "Error") throw new Error("the sink threw at an Error")
+        return
+      case "frozen":
+        throw Object.freeze({ _tag: "Frozen" })
+      case "at lines":
+        if (String(message).startsWith("line")) throw new Error("the sink threw at a line")
+        return
+    }
+  })
+  const spoilLogs = (how: number, millis: number): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      way = ways[how]
+      yield* Effect.sleep(millis)
+      way = undefined
+    })
+  return { logger, spoilLogs }
+}
+
+/** How many lines an actor logs in this step. */
+export const linesOf = (a: number): number => 1 + a * 3
+
+/** An actor logs while a sink of the root throws; or its handler has a sink of its own that does. */
+export const sink: Does = ({ key, portal, spoilLogs, step: { a, b, c } }) =>
+  Effect.andThen(
+    Effect.forkChild(spoilLogs(b, badMillis[a]!), { startImmediately: true }),
+    portal.run(c === 5 ? Peers.grumble({ key }) : Peers.chat({ key, lines: linesOf(a) }))
+  )
+
+/** Milliseconds in which a reader comes to its stream, or hears what was said. */
+const settleMillis = 100
+
+/** The events of one actor that is started, used and ended. */
+const wanted = ["ActorSpawning", "ActorReady", "ActorEnded"]
+
+/** Two read the events of the root while an actor comes and goes: one dies at an event, and the other hears them all. */
+export const hooks: Does = ({ key, step: { a, b } }) => {
+  const name = `hook${key}`
+  return Effect.scoped(Effect.gen(function*() {
+    let count = 0
+    const dying = Stream.runForEach(Actor.events, () => {
+      if (count++ === a % 3) throw new Error("the reader of events threw")
+      return Effect.void
+    })
+    const heard: Array<string> = []
+    const hearing = Stream.runForEach(Actor.events, (event) =>
+      Effect.sync(() => {
+        const of = "name" in event ? event.name : "actor" in event ? event.actor.name : ""
+        if (of === name) heard.push(event._tag)
+      }))
+    const isFirst = b % 2 === 0
+    for (const reader of isFirst ? [dying, hearing] : [hearing, dying]) {
+      yield* Effect.forkScoped(Effect.exit(reader), { startImmediately: true })
+    }
+    // Both read by now.
+    yield* Effect.sleep(settleMillis)
+    const one = Effect.scoped(Effect.flatMap(
+      Actor.startScoped(name, { expose: [job] }),
+      (portal) => portal.run(job({ work: { key: keyBelow(key, 0), wait: 0, end: "return", cleanup: 0 } }))
+    ))
+    yield* one
+    yield* Effect.sleep(settleMillis)
+    const told = wanted.filter((tag) => heard.includes(tag))
+    if (told.join() !== wanted.join()) {
+      yield* wrong("tellsEvents", `${key}: of ${wanted.join(", ")} a reader heard ${heard.join(", ")}`)
+    }
+  }))
+}

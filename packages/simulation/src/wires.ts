@@ -1,0 +1,43 @@
+/**
+ * Steps about the network between two actors: a connection that is held, cut in one direction, or cut behind some bytes.
+ */
+import type * as Simulation from "@furrow/testing/Simulation"
+import * as Effect from "effect/Effect"
+import { record } from "./History.ts"
+import { type Does, hurt, type Stage } from "./stage.ts"
+
+/** Milliseconds of a hold: the longest is longer than the bound of a cancel. */
+const holds = [5, 100, 400, 1_500, 9_000, 30] as const
+/** Bytes that still pass on a connection that is cut behind them: within a word, or behind many. */
+const passing = [1, 100, 1_000, 10_000, 100_000, 17] as const
+const oneWay: ReadonlyArray<Simulation.Direction> = ["incoming", "outgoing"]
+const anyWay: ReadonlyArray<Simulation.Direction> = ["both", ...oneWay]
+
+/** The other end of the connection: the parent, or with a third of all numbers another actor of the program. */
+const peerOf = ({ name, otherName, step: { b } }: Stage) => b > 3 && otherName !== name ? otherName : undefined
+
+/** The connection of an actor with its parent is the actor to checks, and that with a peer is not. */
+const wireOf = (stage: Stage): string => {
+  const peer = peerOf(stage)
+  return peer === undefined ? stage.name : `${stage.name}~${peer}`
+}
+
+export const hold: Does = (stage) => {
+  const { name, step: { a }, world } = stage
+  const duration = holds[a]!
+  return Effect.andThen(
+    record({ _tag: "Held", actor: wireOf(stage), millis: duration }),
+    world.hold(name, { peer: peerOf(stage), duration })
+  )
+}
+
+export const sever: Does = (stage) => {
+  const { name, step: { c }, world } = stage
+  return hurt(wireOf(stage), "sever", world.cut(name, { peer: peerOf(stage), direction: oneWay[c % 2] }))
+}
+
+export const snap: Does = (stage) => {
+  const { name, step: { a, c }, world } = stage
+  const options = { peer: peerOf(stage), direction: anyWay[c % 3], afterBytes: passing[a] }
+  return hurt(wireOf(stage), "snap", world.cut(name, options))
+}
