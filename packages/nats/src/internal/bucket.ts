@@ -208,6 +208,8 @@ export const connected = (
   Effect.gen(function*() {
     const one = Semaphore.makeUnsafe(1)
     let connection: NatsConnection | undefined
+    let dialling: Promise<void> | undefined
+    let isOver = false
     let isLost = false
     let current: Bucket | undefined
     const lost = () => {
@@ -221,8 +223,7 @@ export const connected = (
         } else if (type === "reconnect") isLost = false
       }
     }
-    yield* Effect.addFinalizer(() => Effect.promise(async () => connection?.close().catch(() => {})))
-    const connecting = promised(async () => {
+    const dial = async () => {
       const made = await connect({
         pingInterval: pingMillis,
         maxPingOut: 2,
@@ -231,15 +232,28 @@ export const connected = (
         reconnect: true,
         maxReconnectAttempts: -1
       })
+      if (isOver) return made.close()
       void follow(made)
       connection = made
       isLost = false
-    })
+    }
+    // An interruption does not wait for a server that does not answer: the next operation finds the same dial.
+    const connecting = promised(() =>
+      dialling ??= dial().finally(() => {
+        dialling = undefined
+      })
+    )
+    yield* Effect.addFinalizer(() =>
+      Effect.promise(async () => {
+        isOver = true
+        await connection?.close().catch(() => {})
+      })
+    )
     const bucket = Effect.suspend(() => {
       if (current !== undefined) return Effect.succeed(current)
       return one.withPermits(1)(Effect.gen(function*() {
         if (current !== undefined) return current
-        if (connection === undefined || connection.isClosed()) yield* Effect.uninterruptible(connecting)
+        if (connection === undefined || connection.isClosed()) yield* connecting
         // A request now would be sent when it is connected again, long after it was given up.
         if (isLost) {
           return yield* new DiscoveryDriverError({ reason: "NATS: not connected; the next operation tries again" })
