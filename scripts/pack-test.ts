@@ -42,6 +42,7 @@ const test = (project: string) => {
     process.stdout.write(run(project, node, Path.join("out", "platform.js")))
     process.stdout.write(run(project, node, Path.join("out", "files.js")))
     process.stdout.write(run(project, node, Path.join("out", "looked.js"), node))
+    process.stdout.write(run(project, node, Path.join("out", "engines.js")))
   }
   testBundle(project)
 }

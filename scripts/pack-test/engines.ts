@@ -1,0 +1,29 @@
+/**
+ * The engines, as npm installs them with what they need: without a server their operations fail typed.
+ */
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Discovery } from "@furrow/actor"
+import * as SqlDiscovery from "@furrow/sql/SqlDiscovery"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import assert from "node:assert/strict"
+
+/** No server listens there. */
+const port = 1
+
+/** Declarations of @nats-io do not pass `exactOptionalPropertyTypes`: a user needs `skipLibCheck`, which this project does without. */
+const nats: string = "@furrow/nats/NatsDiscovery"
+const NatsDiscovery = await import(nats) as {
+  readonly layer: (options: { readonly servers: string }) => Layer.Layer<Discovery.DiscoveryDriver>
+}
+
+const engines = [
+  SqlDiscovery.layer.pipe(Layer.provide(PgClient.layer({ host: "127.0.0.1", port, username: "none" }))),
+  NatsDiscovery.layer({ servers: `127.0.0.1:${port}` })
+]
+for (const engine of engines) {
+  const renewed = Effect.flatMap(Discovery.DiscoveryDriver, ({ renew }) => renew({ id: "one", ttlMillis: 1_000 }))
+  const error: unknown = await Effect.runPromise(Effect.flip(Effect.provide(renewed, engine)))
+  assert.ok(error instanceof Discovery.DiscoveryDriverError, String(error))
+  console.log(`an engine without a server: ${error.message}`)
+}
