@@ -1,6 +1,6 @@
 /**
- * The public API as a text: every name that the published packages export, with its signature, as the compiler declares it.
- * A change of the API is a change of that text, which a reviewer reads.
+ * Writes the public API as text: every name that the published packages export, with the signature that the compiler
+ * declares. A change of the API changes this text, which a reviewer reads.
  *
  *     npm run api              writes docs/api.txt
  *     npm run api -- --check   fails where it is not what the sources say
@@ -24,13 +24,13 @@ interface Node {
 interface Declarations {
   /** The text of each exported or local name, without comments; overloads and merged declarations one after the other. */
   readonly texts: ReadonlyMap<string, ReadonlyArray<string>>
-  /** The same, with the comments inside. */
+  /** The same texts, with the comments inside. */
   readonly whole: ReadonlyMap<string, ReadonlyArray<string>>
   /** The doc comment above each exported or local name, without its stars. */
   readonly docs: ReadonlyMap<string, string>
-  /** Exports of a file: from itself, or from another one under some name. */
+  /** The exports of a file: from itself, or from another file under some name. */
   readonly exports: ReadonlyMap<string, { readonly from: string | undefined; readonly name: string }>
-  /** Modules whose exports are all exported, each under one name. */
+  /** Modules whose exports are all exported again, each under one name. */
   readonly namespaces: ReadonlyMap<string, string>
 }
 
@@ -41,7 +41,7 @@ const namesOf = (node: Node): ReadonlyArray<string> =>
     ? []
     : [node.id.name as string]
 
-/** A piece of source without its comments, its lines trimmed at the end. */
+/** Returns a piece of source without its comments, its lines trimmed at the end. */
 const textOf = (source: string, node: Node, comments: ReadonlyArray<Node>): string => {
   let text = ""
   let at = node.start
@@ -126,7 +126,7 @@ export const docOf = (path: string, name: string): string | undefined => {
   return exported.from.startsWith(".") ? docOf(target(path, exported.from), exported.name) : undefined
 }
 
-/** The declarations of an exported name, wherever they stand; `whole` keeps the comments inside. */
+/** Returns the declarations of an exported name, in whatever file they are; `whole` keeps the comments inside. */
 export const signature = (path: string, name: string, kind: "texts" | "whole" = "texts"): ReadonlyArray<string> => {
   const { exports, [kind]: texts } = read(path)
   const exported = exports.get(name)
@@ -158,7 +158,7 @@ const modulesOf = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>
   }
-  // The sources say which there are: an older build may have left others.
+  // The names come from the sources, because an older build may have left other files.
   return Fs.readdirSync(Path.join(root, "packages", name, "src")).filter((entry) => entry.endsWith(".ts"))
     .map((entry) => entry.slice(0, -".ts".length))
     .filter((module) => exports[`./${module}`] !== null)
@@ -170,7 +170,7 @@ export interface Module {
   readonly pack: string
   readonly module: string
   readonly title: string
-  /** Its declarations, as the compiler writes them. */
+  /** The declarations of the module, as the compiler writes them. */
   readonly path: string
 }
 
@@ -187,7 +187,7 @@ export const modules = (): ReadonlyArray<Module> =>
 
 export const report = (): string => modules().map(({ path, title }) => page(title, path)).join("\n\n") + "\n"
 
-/** Has the compiler write the declarations; ends the script where it cannot. */
+/** Lets the compiler write the declarations, and ends the script if it cannot. */
 export const declare = (): void => {
   const tsc = Path.join(root, "node_modules", ".bin", "tsc")
   const { status } = ChildProcess.spawnSync(tsc, ["-b", "tsconfig.build.json"], { cwd: root, stdio: "inherit" })

@@ -1,6 +1,6 @@
 /**
- * The pictures in docs/architecture.md, drawn from checked sources: the layers from `lib/picture.ts`, each machine from the
- * doc comment of its file.
+ * Draws the pictures in docs/architecture.md from checked sources: the layers from `lib/picture.ts`, and each machine
+ * from the doc comment of its file.
  *
  *     node scripts/architecture.ts           draws them
  *     node scripts/architecture.ts --check   fails where the page differs from the code, or leaves a machine out
@@ -13,7 +13,7 @@ import * as Section from "./lib/section.ts"
 export const root = Path.join(import.meta.dirname, "..")
 export const file = Path.join(root, "docs", "architecture.md")
 
-/** Layers that can be reached from others on the way anyway: their arrows are left out. */
+/** Leaves out arrows to layers that can be reached through other layers anyway. */
 const direct = (from: string): ReadonlyArray<string> => {
   const imports = layers[from]!.imports.filter((name) => !leaves.includes(name))
   return imports.filter((name) => !imports.some((other) => other !== name && layers[other]!.imports.includes(name)))
@@ -33,7 +33,10 @@ const table = (): string =>
   ]
     .join("\n")
 
-/** The drawing in the first doc comment of a file: its indented lines and its table, with the words around them left out. */
+/**
+ * Returns the drawing in the first doc comment of a file: its indented lines and its table, without the words around
+ * them.
+ */
 export const pictureOf = (source: string): string | undefined => {
   const comment = /^\/\*\*\n([\s\S]*?)\n \*\//.exec(source)?.[1]
   if (comment === undefined) return undefined
@@ -83,7 +86,7 @@ const sections: Readonly<Record<string, () => string>> = {
   machines: drawnMachines
 }
 
-/** The page with every section as the code says. */
+/** Returns the page with every section drawn from the code. */
 export const complete = (document: string): string =>
   Object.entries(sections).reduce((text, [name, draw]) => {
     const begin = `<!-- ${name}: drawn by scripts/architecture.ts -->`

@@ -1,6 +1,6 @@
 /**
- * The reference of the public API, made of the doc comments: a page for each module of the published packages, with what each
- * name means, its signature and its example. Every example is compiled and run by the tests of packages/examples.
+ * Writes the reference of the public API from the doc comments: a page for each module of the published packages, with
+ * the meaning, signature and example of each name. Every example is compiled and run by the tests of packages/examples.
  *
  *     npm run docs             writes docs/api
  *     npm run docs -- --check  fails where a page is not what the sources say
@@ -12,7 +12,7 @@ import * as Api from "./api.ts"
 const root = Path.resolve(import.meta.dirname, "..")
 export const folder = "docs/api"
 
-/** A doc comment, taken apart. */
+/** A doc comment, split into its parts. */
 export interface Doc {
   readonly text: string
   readonly examples: ReadonlyArray<string>
@@ -20,7 +20,7 @@ export interface Doc {
   readonly since: string
 }
 
-/** Takes a doc comment apart: its text, and its tags. */
+/** Splits a doc comment into its text and its tags. */
 export const parse = (comment: string): Doc => {
   const [text = "", ...tags] = comment.split(/^(?=@\w+)/m)
   const valuesOf = (tag: string) =>
@@ -55,14 +55,14 @@ const section = ({ examples, name, signature, since, text }: Entry): string =>
     ...(since === "" ? [] : [`Since ${since}.`])
   ].filter((part) => part !== "").join("\n\n")
 
-/** The comment at the head of a module. */
+/** Returns the comment at the head of a module. */
 const headOf = (name: string, module: string): string => {
   const source = Fs.readFileSync(Path.join(root, "packages", name, "src", `${module}.ts`), "utf8")
   const [, comment] = /^\/\*(\*[^]*?)\*\//.exec(source) ?? []
   return comment === undefined ? "" : parse(Api.plain(comment)).text
 }
 
-/** The page of one module: what it is for, its names by category, and each of them. */
+/** Writes the page of one module: its purpose, its names by category, and a section for each name. */
 export const page = (title: string, head: string, path: string): string => {
   const { exports, namespaces } = Api.read(path)
   const entries = [...exports.keys()].toSorted().map((name) => entryOf(path, name))
@@ -101,7 +101,7 @@ export const pages = (): ReadonlyMap<string, string> => {
   return made.set("README.md", index.join("\n\n") + "\n")
 }
 
-/** Names without a doc comment, of all pages. */
+/** Returns the names without a doc comment, over all pages. */
 export const unexplained = (): ReadonlyArray<string> =>
   Api.modules().flatMap(({ module, pack, path }) =>
     [...Api.read(path).exports.keys()].filter((key) => (Api.docOf(path, key) ?? "") === "")
@@ -123,7 +123,7 @@ if (import.meta.main) {
     for (const file of [...stale, ...left]) {
       console.error(`${folder}/${file} is not what the sources say: run \`npm run docs\``)
     }
-    // The protocol's pages are for authors of other ends, who read docs/protocol.md first.
+    // The pages of the protocol are for authors of other implementations, who read docs/protocol.md first.
     const silent = unexplained().filter((name) => !name.startsWith("protocol/"))
     for (const name of silent) console.error(`${name} has no doc comment`)
     process.exitCode = stale.length + left.length + silent.length === 0 ? 0 : 1

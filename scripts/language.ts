@@ -1,12 +1,12 @@
 /**
- * The language of comments, pages, test titles and error texts, checked: CONTRIBUTING.md says why.
+ * Checks the language of comments, pages, test titles and error texts. CONTRIBUTING.md says why this matters.
  *
  *     node scripts/language.ts               fails where a file has more faults than scripts/language.json allows it
  *     node scripts/language.ts --list TEXT   every fault of the files whose path holds the text
  *     node scripts/language.ts --lower       takes back what files no longer need; without a budget, begins one
  *     node scripts/language.ts --sample SEED draws sixty sentences for a reader, who says of each whether it can be understood alone
  *
- * The budget is a ratchet: nothing here raises it, and a file that it does not name may have no fault.
+ * The budget only falls: no option raises it, and a file without a row may have no fault.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
@@ -26,23 +26,23 @@ export interface Fault extends Sentence {
 export type Counts = Readonly<Record<Kind, number>>
 export type Budget = Readonly<Record<string, Counts>>
 
-/** A clause or a pronoun in the place of a noun. */
+/** Matches a clause or a pronoun in the place of a noun. */
 const openers =
   /^\W*(?:who|whoever|whom|whose|what|whatever|where|wherever|whether|nobody|somebody|anybody|those who|one that|so (?:many|much|long|far) (?!as\b)\w+)\b/i
 
-/** Words behind which a noun of the glossary hides. */
+/** Matches words that often replace a noun of the glossary. */
 const riddles = /\b(?:somebody|anybody|nobody|whoever|who is|what is|that one|so many)\b/i
 
 const isQuestion = (text: string) => /\?\)?$/.test(text)
 
-/** A comment may go on in lower case after a colon or a picture; titles and texts begin so. */
+/** A comment may continue in lower case after a colon or a picture, while titles and texts may begin in lower case. */
 const isHeadless = ({ place, text }: Sentence) =>
   openers.test(text) && (place === "title" || place === "text" || /^\W*[A-Z]/.test(text))
 
 const sentencesOf = (file: string, text: string): ReadonlyArray<Sentence> =>
   file.endsWith(".md") ? Prose.ofPage(text) : Prose.ofSource(file, text, { titles: file.endsWith(".test.ts") })
 
-/** The faults of one file, given by its path below the root. */
+/** Returns the faults of one file, which is given by its path below the root. */
 export const faultsOf = (file: string, text: string): ReadonlyArray<Fault> =>
   sentencesOf(file, text).filter(({ text }) => !isQuestion(text)).flatMap((sentence) => [
     ...(isHeadless(sentence) ? [{ ...sentence, file, kind: "headless" as const }] : []),
@@ -61,10 +61,10 @@ const patterns = [
   "scripts/mutants/README.md"
 ]
 
-/** A page that a script writes from comments, which are checked where they stand. */
+/** True for a page that a script writes from comments, which are checked in their sources. */
 const isWritten = (file: string): boolean => file.startsWith("docs/api/")
 
-/** Every checked file with its text. */
+/** Returns every checked file with its text. */
 const files = (root: string): ReadonlyArray<readonly [file: string, text: string]> =>
   Fs.globSync(patterns, { cwd: root }).map((file) => file.split(Path.sep).join("/")).filter((file) => !isWritten(file))
     .sort()
@@ -73,15 +73,15 @@ const files = (root: string): ReadonlyArray<readonly [file: string, text: string
 export const faults = (root: string): ReadonlyArray<Fault> =>
   files(root).flatMap(([file, text]) => faultsOf(file, text))
 
-/** A sentence of the draw, and its file. */
+/** A drawn sentence, with its file. */
 export interface Drawn extends Sentence {
   readonly file: string
 }
 
-/** Names of groups have no verb, and texts are parts of sentences: neither is drawn. */
+/** Neither names of groups nor texts are drawn: the former have no verb, the latter are parts of sentences. */
 const isDrawable = ({ place, text }: Sentence) => place !== "text" && text.split(" ").length > 4
 
-/** Draws sentences by a seed. A rewrite of one sentence keeps the order of all others. */
+/** Draws sentences by a seed. When a sentence is rewritten, all others keep their order. */
 export const draw = (all: ReadonlyArray<Drawn>, seed: string, size: number): ReadonlyArray<Drawn> => {
   const rank = ({ file, written }: Drawn) =>
     Crypto.createHash("sha256").update(`${seed} ${file} ${written}`).digest("hex")
@@ -103,7 +103,7 @@ export const count = (found: ReadonlyArray<Fault>): Budget => {
 
 const show = ({ file, kind, line, text }: Fault) => `${file}:${line} ${kind}: ${text}`
 
-/** One line for each file and kind above its budget, followed by the faults it may mean. */
+/** Returns one line for each file and kind above its budget, followed by the faults that may be meant. */
 export const problems = (found: ReadonlyArray<Fault>, budget: Budget): ReadonlyArray<string> =>
   Object.entries(count(found)).flatMap(([file, counts]) =>
     kinds.filter((kind) => counts[kind] > (budget[file] ?? none)[kind]).flatMap((kind) => [
@@ -112,7 +112,7 @@ export const problems = (found: ReadonlyArray<Fault>, budget: Budget): ReadonlyA
     ])
   )
 
-/** The budget without what files no longer need; never more than it was. */
+/** Lowers the budget to the present faults, and never raises it. */
 export const lower = (found: ReadonlyArray<Fault>, budget: Budget | undefined): Budget => {
   const counts = count(found)
   if (budget === undefined) return counts
@@ -127,7 +127,7 @@ export const lower = (found: ReadonlyArray<Fault>, budget: Budget | undefined): 
 
 const total = (budget: Budget, kind: Kind) => Object.values(budget).reduce((sum, counts) => sum + counts[kind], 0)
 
-/** One line a file, so that two branches that lower different files do not meet. */
+/** Each file has its own line, so that two branches that lower different files do not conflict. */
 const format = (budget: Budget) => {
   const rows = Object.entries(budget).sort(([a], [b]) => a < b ? -1 : 1).map(([file, { headless, riddle }]) =>
     `  ${JSON.stringify(file)}: { "headless": ${headless}, "riddle": ${riddle} }`

@@ -1,7 +1,7 @@
 /**
- * The layer picture, checked. An import that goes up, or sideways where nothing is listed, fails the build; so do an
- * import a package may not have, a cycle, a file or a function that outgrew its budget, and a call in the runtime that
- * reaches around its context for a turn, a clock or a random number (`lib/seams.ts`).
+ * Checks the layers of the runtime. The build fails for an import that goes up, or sideways where nothing is listed,
+ * and for an import that a package may not have. It also fails for a cycle, for a file or function above its budget,
+ * and for a call in the runtime that gets a turn, a clock or a random number without the context (`lib/seams.ts`).
  *
  * `lib/picture.ts` holds the picture; docs/architecture.md shows it (scripts/architecture.ts draws it).
  */
@@ -15,7 +15,7 @@ import * as SourceFile from "./lib/source.ts"
 /** Private packages that are tests as a whole. */
 const tests: ReadonlySet<string> = new Set(["engines", "faults", "simulation"])
 
-/** The imports of each published package besides its own files. Private packages may import anything but testing. */
+/** The packages that each published package may import. Private packages may import anything but testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {
   protocol: ["effect", "msgpackr"],
   actor: ["effect", "@furrow/protocol"],
@@ -29,7 +29,7 @@ const budget = { file: 400, body: 80 }
 
 interface Module extends Source {
   readonly package: string
-  /** Path below the package's src. */
+  /** The path of the file below the `src` of its package. */
   readonly path: string
 }
 
@@ -52,7 +52,7 @@ const packageProblem = (module: Module, specifier: string): string | undefined =
   return allowed.some((rule) => matches(specifier, rule)) ? undefined : `${module.package} must not import ${specifier}`
 }
 
-/** The layer of a file below src/internal; `face` for a file right below src, which is public. */
+/** Returns the layer of a file below src/internal; `face` for a public file directly below src. */
 const layerOf = (path: string): string => {
   const [first, second] = Path.dirname(path).split(Path.sep)
   return first === "internal" ? second ?? first : first === "." ? "face" : first!
@@ -85,7 +85,7 @@ const resolve = (root: string, module: Module, { specifier }: Import): string | 
   return name === undefined ? undefined : Path.join(root, "packages", name, "src", `${path}.ts`)
 }
 
-/** Every cycle of value imports once, as the list of its files. */
+/** Returns every cycle of value imports once, as the list of its files. */
 const cycles = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<ReadonlyArray<string>> => {
   const byFile = new Map(modules.map((module) => [module.file, module]))
   const done = new Set<string>()
@@ -103,19 +103,19 @@ const cycles = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<Rea
   return found
 }
 
-/** Published packages reach each other's public modules alone: the exports of an installed package hold no others. */
+/** Published packages may import only each other's public modules, because an installed package exports no others. */
 const reachesIn = (module: Module, specifier: string): string | undefined =>
   published[module.package] !== undefined && /^@furrow\/[^/]+\/(.*\/)?internal\//.test(specifier)
     ? `${specifier} is closed where the package is installed: use its public modules`
     : undefined
 
-/** True when the sources alone may use it, and not the users of the installed package. */
+/** True when only the sources may use the module, and not users of the installed package. */
 const isClosed = (target: unknown): boolean =>
   target === null ||
   typeof target === "object" && target !== null &&
     Object.keys(target).every((condition) => condition === "furrow-source")
 
-/** A folder named internal is closed to other packages only if the exports say so. */
+/** The check that a folder named internal is closed to other packages by the exports. */
 const openInternals = (root: string, modules: ReadonlyArray<Module>): ReadonlyArray<string> =>
   Object.keys(published).flatMap((name) => {
     const paths = modules.filter((module) => module.package === name).map((module) => module.path)
@@ -138,7 +138,7 @@ const modulesOf = (root: string): ReadonlyArray<Module> =>
     return { ...SourceFile.read(Path.join(root, name)), package: pack!, path: path.join(Path.sep) }
   })
 
-/** Everything wrong with the sources under `root`, one line each. */
+/** Returns all problems of the sources under `root`, one line each. */
 export const problems = (root: string): ReadonlyArray<string> => {
   const modules = modulesOf(root)
   const relative = (file: string) => Path.relative(root, file)

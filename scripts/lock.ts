@@ -1,6 +1,7 @@
 /**
- * Completes the lock files. A registry that does not carry a package's every platform build makes npm leave those
- * optional dependencies out of the lock, and then `npm ci` of npm 11 refuses it ("Missing: ... from lock file").
+ * Completes the lock files with missing platform builds. If a registry lacks some platform build of a package, npm
+ * leaves this optional dependency out of the lock. Then `npm ci` of npm 11 refuses the lock ("Missing: ... from lock
+ * file").
  *
  *     node scripts/lock.ts           adds the missing entries (run it after every `npm install`)
  *     node scripts/lock.ts --check   fails if something is missing, or if the lock names a registry
@@ -27,7 +28,7 @@ const systems = "aix android darwin freebsd linux netbsd openbsd openharmony sun
 const processors = "arm arm64 ia32 loong64 mips64el ppc64 riscv64 s390x wasm32 x64".split(" ")
 const libraries: Readonly<Record<string, string>> = { glibc: "glibc", gnu: "glibc", musl: "musl" }
 
-/** The platform of a build, read from its name, so that npm does not even try to fetch it elsewhere. */
+/** Reads the platform of a build from its name, so that npm does not try to fetch the build on other platforms. */
 const platformOf = (name: string) => {
   const words = name.split(/[-/@.]/)
   const os = words.find((word) => systems.includes(word))
@@ -43,7 +44,10 @@ const platformOf = (name: string) => {
   return { ...(cpu && { cpu: [cpu] }), ...(libc && { libc: [libc] }), ...(os && { os: [os] }) }
 }
 
-/** The place in which the package at `from` finds `name`: beside itself, or in itself when another version lies there. */
+/**
+ * Returns the place where the package at `from` finds `name`: beside itself, or inside itself if another version is
+ * there.
+ */
 const placeFor = (lock: Lock, name: string, from: string): string => {
   const beside = `${/^(.*\/)?node_modules\//.exec(from)?.[0] ?? "node_modules/"}${name}`
   return lock.packages[beside] === undefined ? beside : Path.posix.join(from, "node_modules", name)
@@ -59,7 +63,7 @@ const found = (lock: Lock, name: string, from: string): Entry | undefined => {
 
 const fits = (entry: Entry, range: string) => !/^\d/.test(range) || entry.version === range
 
-/** The optional dependencies nothing in the lock stands for, with the entry npm would have written. */
+/** Finds optional dependencies without an entry in the lock, and makes the entry that npm would have written. */
 export const missing = (lock: Lock): ReadonlyArray<readonly [key: string, entry: Entry]> =>
   Object.entries(lock.packages).flatMap(([from, parent]) =>
     Object.entries(parent.optionalDependencies ?? {})
@@ -85,14 +89,14 @@ export const complete = (lock: Lock): Lock => ({
   )
 })
 
-/** Entries that would tie the lock to one registry; workspace links are resolved too, but to folders. */
+/** Finds entries that would tie the lock to one registry. Workspace links are also resolved, but to folders. */
 export const resolved = (lock: Lock): ReadonlyArray<string> =>
   Object.keys(lock.packages).filter((key) => {
     const entry = lock.packages[key]!
     return entry.resolved !== undefined && entry.link !== true
   })
 
-/** The lock of the repository, and that of Stryker, which `npm run mutate` alone installs. */
+/** The lock of the repository, and that of Stryker, which only `npm run mutate` installs. */
 const files = ["package-lock.json", "scripts/mutation/package-lock.json"]
 
 if (import.meta.main) {

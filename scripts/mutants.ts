@@ -1,5 +1,5 @@
 /**
- * Breaks the code on purpose, one fault at a time, and checks that the named test notices.
+ * Breaks the code on purpose, one fault at a time, and checks that the named test notices each.
  *
  *     npm run mutants                      every mutant: about a second each
  *     npm run mutants -- --only act-11     those whose name holds a text; may be given several times
@@ -7,9 +7,9 @@
  *     npm run mutants -- --lanes 1         one after the other; two run at a time unless this says otherwise
  *     npm run mutants -- --check           applies none: each is found exactly once, and its test exists
  *
- * A mutant is a file of scripts/mutants (scripts/lib/mutants.ts says what it holds). It is applied in a copy of the
- * repository, never here (scripts/lib/lanes.ts). The test must pass without it and fail with it; anything else makes the
- * exit code 1, and the last lines name it.
+ * A mutant is a file in scripts/mutants; scripts/lib/mutants.ts describes its fields. Mutants are applied in a copy of
+ * the repository, never in this checkout (scripts/lib/lanes.ts). The test must pass without the mutant and fail with
+ * it. Otherwise the exit code is 1, and the last lines name the mutant.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -21,7 +21,7 @@ import { document, rows } from "./parity.ts"
 
 export const folder = "scripts/mutants"
 
-/** A mutant with everything that was found for it. */
+/** A mutant, with everything that was found out about it. */
 export interface Ready {
   readonly mutant: Mutants.Mutant
   readonly changed: Mutants.Files
@@ -67,7 +67,7 @@ export const readAll = (root: string) => {
 
 export type Verdict = "killed" | "SURVIVED" | "BROKEN"
 
-/** The verdict on a mutant, by its test without it and with it. */
+/** Decides the verdict on a mutant, from the results of its test without it and with it. */
 export const judge = (without: Shown, withIt: Shown): Verdict =>
   without === "passed" && (withIt === "failed" || withIt === "hung")
     ? "killed"
@@ -75,7 +75,7 @@ export const judge = (without: Shown, withIt: Shown): Verdict =>
     ? "SURVIVED"
     : "BROKEN"
 
-/** Runs each test without a fault, the tests of one file together. */
+/** Runs each test without a fault, with the tests of one file together. */
 const runSound = async (lanes: ReadonlyArray<Lane>, ready: ReadonlyArray<Ready>): Promise<Map<string, Shown>> => {
   const files = Map.groupBy(new Map(ready.map((each) => [each.mutant.test, each])).values(), ({ named }) => named.file)
   const sound = new Map<string, Shown>()
@@ -86,7 +86,7 @@ const runSound = async (lanes: ReadonlyArray<Lane>, ready: ReadonlyArray<Ready>)
   return sound
 }
 
-/** Runs the test of a mutant with it, and takes it back. */
+/** Runs the test of a mutant with the fault applied, and then removes the fault. */
 const runWith = async (lane: Lane, { changed, named }: Ready): Promise<Shown> => {
   const files = Array.from(changed.keys())
   const originals = files.map((file) => [file, Fs.readFileSync(Path.join(lane.at, file), "utf8")] as const)
@@ -103,7 +103,7 @@ const runWith = async (lane: Lane, { changed, named }: Ready): Promise<Shown> =>
   }
 }
 
-/** Tries every mutant, in lanes that are copies of the checkout; `tell` hears each as it is done. */
+/** Tries every mutant, in lanes that are copies of the checkout; `tell` is called for each as it is done. */
 export const hunt = async (
   root: string,
   ready: ReadonlyArray<Ready>,
@@ -128,7 +128,7 @@ export const hunt = async (
   }
 }
 
-/** `2/3` is every third mutant, from the second on. */
+/** The part `2/3` is every third mutant, from the second on. */
 export const partOf = (text: string): (place: number) => boolean => {
   const [, part, of] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number)
   if (part === undefined || of === undefined || part < 1 || part > of) {

@@ -20,18 +20,21 @@ import * as Mutation from "./lib/mutation.ts"
 
 export const document = "docs/mutation.md"
 
-/** The fate of a change. `late`: tests did not end in time. `compiler`: tests do not notice it, and it does not compile. */
+/**
+ * The fate of a change of the code. `late`: tests did not end in time. `compiler`: no test notices the change, and it
+ * does not compile.
+ */
 type Fate = "killed" | "late" | "compiler" | "equivalent" | "SURVIVED"
 
 export interface Judged {
   readonly change: Mutation.Change
   readonly fate: Fate
   readonly shown: string
-  /** The test that noticed, the message of the compiler, or the reason of the table. */
+  /** The test that noticed the change, the message of the compiler, or the reason from the table. */
   readonly why: string
 }
 
-/** Installs Stryker beside its lock, where it is not there in that version. */
+/** Installs Stryker next to its lock file, unless this version is installed already. */
 const install = (folder: string): void => {
   const read = (name: string) => {
     const file = Path.join(folder, name)
@@ -44,7 +47,7 @@ const install = (folder: string): void => {
   if (status !== 0) throw new Error(`npm ci failed in ${folder}`)
 }
 
-/** Lets the compiler pass over unused and unreachable code, which is no sign of a wrong program. */
+/** Lets the compiler ignore unused and unreachable code, which does not make a program wrong. */
 const lenient = (at: string): void => {
   const file = Path.join(at, "tsconfig.base.json")
   const { compilerOptions, ...config } = JSON.parse(Fs.readFileSync(file, "utf8")) as { compilerOptions: object }
@@ -52,7 +55,7 @@ const lenient = (at: string): void => {
   Fs.writeFileSync(file, JSON.stringify({ ...config, compilerOptions: loose }))
 }
 
-/** The messages of the compiler about the sources of protocol and runtime, by file. */
+/** Returns the compiler's messages about the sources of protocol and runtime, by file. */
 const compiled = (at: string): ReadonlyMap<string, string> => {
   const tsc = Path.join(at, "node_modules/typescript/bin/tsc")
   const { stdout } = ChildProcess.spawnSync(process.execPath, [tsc, "-b", "packages/actor"], {
@@ -64,7 +67,7 @@ const compiled = (at: string): ReadonlyMap<string, string> => {
   )
 }
 
-/** The compiler's refusals, by change. Several files are changed at once, each by one change. */
+/** Returns the compiler's refusals, by change. Several files are changed at the same time, each by one change. */
 const refusals = (at: string, changes: ReadonlyArray<Mutation.Change>): ReadonlyMap<Mutation.Change, string> => {
   const refused = new Map<Mutation.Change, string>()
   const compile = (round: ReadonlyArray<Mutation.Change>): void => {
@@ -78,7 +81,7 @@ const refusals = (at: string, changes: ReadonlyArray<Mutation.Change>): Readonly
       const message = messages.get(change.file)
       if (message !== undefined) refused.set(change, message)
     }
-    // A message elsewhere is about one of these: each is tried by itself.
+    // A message in another file is caused by one of these changes, so each is tried alone.
     const elsewhere = Array.from(messages).find(([file]) => !round.some((change) => change.file === file))
     if (elsewhere === undefined) return
     if (round.length === 1) refused.set(round[0]!, elsewhere[1])
@@ -101,7 +104,7 @@ interface Options {
   readonly skipStatic: boolean
 }
 
-/** The fates of the changes that a seed chooses, and how many there are to choose from. */
+/** Returns the fates of the changes that a seed chooses, and the number of changes to choose from. */
 export const judge = async (
   root: string,
   files: ReadonlyArray<string>,
@@ -142,7 +145,7 @@ export const judge = async (
 
 const numberOf = (judged: ReadonlyArray<Judged>, fate: Fate): number => judged.filter((one) => one.fate === fate).length
 
-/** The share of the changes that a test noticed, in percent, of those that one can notice. */
+/** Returns the share, in percent, of the noticeable changes that a test has noticed. */
 export const scoreOf = (judged: ReadonlyArray<Judged>): number => {
   const killed = numberOf(judged, "killed") + numberOf(judged, "late")
   const noticeable = killed + numberOf(judged, "SURVIVED")

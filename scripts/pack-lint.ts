@@ -1,15 +1,16 @@
 /**
- * The tarballs of the published packages, as registries and type checkers of others see them: publint and attw
- * (arethetypeswrong) over each, as `npm run build` made it. Any message of publint fails, suggestions too.
+ * Checks the tarballs of the published packages as registries and type checkers see them: runs publint and attw
+ * (arethetypeswrong) over each, as `npm run build` made it. The script fails for any message of publint, including
+ * suggestions.
  *
- * The packages are ESM alone: `require` of them is Node's own, which is why attw runs with the profile `esm-only`.
+ * The packages are ESM alone: Only Node's own `require` loads them, so attw runs with the profile `esm-only`.
  */
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { commands, pack, published, root, run } from "./lib/tarballs.ts"
 
-/** Modules that `./*` opens: attw looks at none behind a pattern unless it is named. */
+/** Modules that the pattern `./*` exports: attw checks such a module only if it is named. */
 const modules = (name: string): ReadonlyArray<string> => {
   const { exports } = JSON.parse(Fs.readFileSync(Path.join(root, "packages", name, "package.json"), "utf8")) as {
     readonly exports: Readonly<Record<string, unknown>>

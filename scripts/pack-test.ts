@@ -1,8 +1,8 @@
 /**
- * Tests the packages as a user gets them: builds and packs the published packages, installs the tarballs in a project outside
- * the repository, type-checks the programs of scripts/pack-test there, and runs them as plain JavaScript on this Node and on
- * Node 22. Actors must run on the runtime bundle there, and on the modules themselves as soon as something is not as it was
- * when the bundle was built.
+ * Tests the packages as a user gets them: builds and packs them, installs the tarballs in a project outside of the
+ * repository, and type-checks the programs of scripts/pack-test there. Then it runs these programs as plain JavaScript,
+ * on this Node and on Node 22. In these programs, actors must run on the runtime bundle. They must run on separate
+ * modules as soon as a file differs from the bundle's sources.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -13,7 +13,7 @@ import { commands, env, npm, pack, published, root, run } from "./lib/tarballs.t
 
 const template = Path.join(import.meta.dirname, "pack-test")
 
-/** A stale dist would be packed with modules that no longer exist: it is built from nothing. */
+/** The build starts from nothing, because an old `dist` would add modules that no longer exist. */
 const build = () => {
   for (const name of [...published, ...commands]) {
     Fs.rmSync(Path.join(root, "packages", name, "dist"), { recursive: true, force: true })
@@ -64,7 +64,9 @@ const bumped = (text: string): string => text.replace(version, `"version": "4.1.
 
 const notice = /start two to three times slower/g
 
-/** Runs the program whose two roots look at their actors' runtime. Each root says once where that is not the bundle. */
+/**
+ * Runs the program whose two roots check which runtime their actors use. Each root logs once if that is not the bundle.
+ */
 const runOn = (project: string, expected: "bundle" | "modules", notices: number, ...flags: ReadonlyArray<string>) => {
   const output = run(project, process.execPath, ...flags, runtime, expected)
   process.stdout.write(output)
@@ -74,7 +76,7 @@ const runOn = (project: string, expected: "bundle" | "modules", notices: number,
   }
 }
 
-/** The actors' part of the programs on the modules themselves: why, and what has to be changed for that. */
+/** The part of the programs about actors on separate modules: the reason, and the change that causes it. */
 const testBundle = (project: string) => {
   const installed = (...path: ReadonlyArray<string>) => Path.join(project, "node_modules", ...path)
   const onModules = (why: string, notices = 2) => () => {

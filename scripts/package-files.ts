@@ -1,7 +1,8 @@
 /**
- * Writes the JavaScript of the packages that a program's root loads, beside the declarations of the compiler: all modules
- * of a package in one file, `dist/internal/modules.js`, and for each public module a small file that exports from there.
- * Finding, reading and linking a file costs more than the content of most (docs/decisions/0020-one-file-a-package.md).
+ * Writes the JavaScript of the packages that a root loads, next to the compiler's declarations: all modules of a
+ * package in one file, `dist/internal/modules.js`, and a small file for each public module that exports from it.
+ * Finding, reading and linking a file costs more than the content of most files
+ * (docs/decisions/0020-one-file-a-package.md).
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -12,11 +13,11 @@ const root = Path.resolve(import.meta.dirname, "..")
 
 interface Package {
   readonly name: string
-  /** Files that are loaded by their path. */
+  /** Files that are loaded by their own path. */
   readonly loaded: ReadonlyArray<string>
-  /** Those of them that run before it is known which runtime an actor has: they hold nothing of the others. */
+  /** Files that run before an actor's runtime is known, and so contain no code of other files. */
   readonly apart: ReadonlyArray<string>
-  /** Files that an actor imports as it does a user's module: they hold nothing of the others, and import what users import. */
+  /** Files that an actor imports like a user's module: they contain no code of others, and import what users import. */
   readonly asUsers: ReadonlyArray<string>
 }
 
@@ -31,7 +32,9 @@ const packages: ReadonlyArray<Package> = [
   }
 ]
 
-/** Files of an earlier build, and of a compiler that wrote them one by one, would be packed. */
+/**
+ * Files of an earlier build, or of a compiler that wrote separate files, would be packed as well, so they are removed.
+ */
 const clear = (dist: string): void => {
   if (!Fs.existsSync(dist)) return
   for (const path of Fs.readdirSync(dist, { recursive: true, encoding: "utf8" })) {
@@ -46,7 +49,7 @@ const common = {
   logLevel: "warn"
 } as const
 
-/** Writes these modules, and answers with the files that hold them. */
+/** Writes these modules, and returns the files that contain them. */
 const build = async (
   { name }: Package,
   modules: ReadonlyArray<string>,
@@ -59,7 +62,8 @@ const build = async (
   const { output } = await build.write({
     dir: at("dist"),
     format: "esm",
-    // Declarations have the comments for readers; a bundler of the user's needs to know what has no effect.
+    // Comments for readers are in the declarations. Comments for a user's bundler stay, because it needs to know which
+    // code has no effect.
     comments: { legal: true, annotation: true, jsdoc: false },
     sourcemap: true,
     sourcemapExcludeSources: true,
@@ -88,7 +92,8 @@ const write = async (it: Package): Promise<void> => {
   if (strange.length > 0) throw new Error(`${name} is not one file: ${strange.join(", ")}`)
   if (asUsers.length > 0) await build(it, asUsers, [], undefined)
   if (apart.length === 0) return
-  // Built alone: one import of the others would load the whole package, and Effect with it, before the bundle is found.
+  // These files are built separately. One import of the others would load the whole package, and Effect with it, before
+  // the bundle is found.
   for (const { fileName, imports } of await build(it, apart, [runtimeLater], undefined)) {
     const early = imports.filter((id) => !id.startsWith("node:"))
     if (early.length > 0) {

@@ -1,11 +1,11 @@
 /**
- * docs/parity.md, checked: every row of the specification once, each with a fate, and tests that exist for rows that are kept
- * or changed.
+ * Checks docs/parity.md: it must have every row of the specification once, each with a fate, and tests that exist for
+ * rows that are kept or changed.
  *
  *     node scripts/parity.ts
  *
- * A row is `| ID | fate | what | test |`. A test is `file: fragment of a title`, several are separated by `;`, and the
- * file is named as briefly as is unambiguous.
+ * A row is `| ID | fate | what | test |`. A test is written as `file: fragment of a title`, and several are separated
+ * by `;`. The file's name may be shortened as long as it is unambiguous.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -16,7 +16,7 @@ export const document = "docs/parity.md"
 export const fates = ["kept", "changed", "replaced", "dropped", "later"] as const
 export type Fate = typeof fates[number]
 
-/** How many rows each area of the specification has; those that it does not number are counted in their order there. */
+/** The number of rows in each area of the specification. Rows without a number are counted in their order there. */
 export const areas: Readonly<Record<string, number>> = {
   ROOT: 19,
   ACT: 15,
@@ -56,15 +56,15 @@ export const areas: Readonly<Record<string, number>> = {
   P: 30
 }
 
-/** The parts of Furrow that are to come: each row that is later names one. */
+/** The parts of Furrow that are still to come: each row with the fate `later` names one. */
 export const parts: ReadonlyArray<string> = ["developer tools", "distribution", "patterns", "drivers"]
 
 const idOf = (area: string, number: number): string => area.startsWith("W-") ? `${area}${number}` : `${area}-${number}`
 
-/** The start of a sentence that has no noun: it reads as a riddle in a table. */
+/** Matches a sentence that begins without a noun, which is a riddle in a table. */
 const headless = /(?:^|[.;:!?] )(Who|Whoever|What|Whatever|Where|Nobody|So many)\b/
 
-/** The acceptance scenarios; numbers that are missing here are missing on purpose. */
+/** The acceptance scenarios; the missing numbers are missing on purpose. */
 export const scenarios: ReadonlyArray<string> = (
   "001 002 004 005 007 008 010 011 012 014 015 017 018 020 021 022 024 025 027 028 030 031 032 034 035 037 038 040 041 " +
   "042 044 045 047 048 050 051 052 054 055 057 058 060 061 062 064 065 067 068 070 071 072 074 075 077 078 080 081 082 " +
@@ -79,7 +79,7 @@ export interface Row {
   readonly tests: ReadonlyArray<string>
 }
 
-/** The rows of the document's tables: those whose first cell is an id. */
+/** Returns the rows of the document's tables whose first cell is an id. */
 export const rows = (text: string): ReadonlyArray<Row> =>
   text.split("\n").flatMap((line) => {
     const [id, fate, what, tests] = line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim())
@@ -107,7 +107,7 @@ const rowProblems = (row: Row, files: ReadonlyArray<TestFile>): ReadonlyArray<st
   ].map((problem) => `${document}: ${row.id}: ${problem}`)
 }
 
-/** Everything wrong, one line each. */
+/** Returns all problems of the page, one line each. */
 export const problems = (text: string, files: ReadonlyArray<TestFile>): ReadonlyArray<string> => {
   const all = rows(text)
   const ids = all.map(({ id }) => id)
@@ -123,7 +123,7 @@ export const problems = (text: string, files: ReadonlyArray<TestFile>): Readonly
   ]
 }
 
-/** How many rows have each fate. */
+/** Returns the number of rows with each fate. */
 export const summary = (text: string): string =>
   fates.map((fate) => `${rows(text).filter((row) => row.fate === fate).length} ${fate}`).join(", ")
 

@@ -14,13 +14,13 @@ import { parseArgs } from "node:util"
 import { copy } from "./lib/lanes.ts"
 import { readAll } from "./mutants.ts"
 
-/** Seconds of CPU in which a fault is to be found, and milliseconds after which no more is tried. */
+/** Seconds of processor time within which a fault must be found, and milliseconds after which the search ends. */
 const wantedSeconds = 10
 const limitMillis = 60_000
 
 const root = Path.resolve(import.meta.dirname, "..")
 
-/** The first finding: its seed, its check, and the seconds of CPU that it took. */
+/** The first run that finds the fault: its seed, its check, and its seconds of processor time. */
 const simulate = (at: string, kinds: string) => {
   const only = kinds === "" ? [] : ["--kinds", kinds]
   const main = Path.join(at, "packages/simulation/src/main.ts")

@@ -1,6 +1,6 @@
 /**
- * The tables of words in docs/protocol.md, made from `Message.words` and `Connection`, so that the document cannot drift from
- * the code.
+ * Writes the tables of words in docs/protocol.md from `Message.words` and `Connection`, so that the document always
+ * agrees with the code.
  *
  *     node --conditions=furrow-source scripts/protocol-doc.ts           writes the tables
  *     node --conditions=furrow-source scripts/protocol-doc.ts --check   fails where it is not what the code says
@@ -37,7 +37,7 @@ export const table = (): string => {
 const drawn = (rows: ReadonlyArray<ReadonlyArray<string>>): string =>
   rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n")
 
-/** One row for each word behind the handshake: the phases in which each role may say it. */
+/** Writes one row for each word after the handshake, with the phases in which each role may send it. */
 export const law = (): string => {
   const allowed = (judge: (role: Connection.Role, phase: Connection.PhaseName) => Connection.Verdict) =>
     Connection.roles.map((role) => {
@@ -60,7 +60,7 @@ export const law = (): string => {
 const filled = (document: string, [begin, end]: readonly [string, string], text: string): string =>
   Section.fill(document, { begin, end, text: `\n${text}\n` })
 
-/** The document with the tables the code says. */
+/** Returns the document with the tables that the code describes. */
 export const complete = (document: string): string => filled(filled(document, marks.words, table()), marks.law, law())
 
 if (import.meta.main) {

@@ -13,7 +13,7 @@ import { lean } from "./lib/lean.ts"
 
 const root = Path.resolve(import.meta.dirname, "..")
 const at = (...path: ReadonlyArray<string>): string => Path.join(root, ...path)
-/** The bundle is here, and not in the folder: where it was built from, files are found beside it. */
+/** The path is that of the bundle and not of its folder, because files are found next to it. */
 const dist = at("packages/node/dist")
 const folder = Path.join(dist, "runtime")
 
@@ -23,7 +23,7 @@ interface Source {
   readonly probe: Manifest["packages"][number]["probe"]
 }
 
-/** Modules that users import themselves: their imports have to meet the copies in the bundle. */
+/** Modules that users import themselves, whose imports must meet the copies in the bundle. */
 const sources: ReadonlyArray<Source> = [
   { name: "effect", folder: at("node_modules/effect"), probe: ["effect/Effect", "dist/Effect.js"] },
   { name: "@furrow/protocol", folder: at("packages/protocol"), probe: ["@furrow/protocol/Frame", "dist/Frame.js"] },
@@ -31,19 +31,25 @@ const sources: ReadonlyArray<Source> = [
   { name: "@furrow/node", folder: at("packages/node"), probe: ["@furrow/node", "dist/index.js"] }
 ]
 
-/** The public modules of a package, but for what runs before the bundle is found. */
+/** The public modules of a package, except those that run before the bundle is found. */
 const publicOf = (name: string): ReadonlyArray<string> =>
   Fs.readdirSync(at("packages", name, "dist"))
     .filter((file) => file.endsWith(".js") && !["childMain.js", "runtime.js"].includes(file))
     .map((file) => at("packages", name, "dist", file))
 
-/** The actor's own start first: its order of evaluation is the bundle's. An actor may import the main program, too. */
+/**
+ * The actor's own start comes first, because its order of evaluation is that of the bundle. An actor may import the
+ * main program, too.
+ */
 const roots = [
   at("packages/node/dist/internal/runChild.js"),
   ...["actor", "node", "protocol"].flatMap(publicOf)
 ]
 
-/** Its native part is for long strings, which no envelope has; looking for it costs every actor milliseconds. */
+/**
+ * The native part of msgpackr is left out: it is for long strings, which no envelope has, and looking for it costs
+ * every actor milliseconds.
+ */
 const pureMsgpackr = at("node_modules/msgpackr/index.js")
 
 const pure: Plugin = {
@@ -51,7 +57,9 @@ const pure: Plugin = {
   resolveId: (source) => source === "msgpackr" ? pureMsgpackr : null
 }
 
-/** One character that is not ASCII could double what the source takes in memory: two bytes for each. */
+/**
+ * A single character outside of ASCII would make V8 store the source with two bytes per character, twice the memory.
+ */
 const ascii = (code: string): string =>
   code.replace(/[^\p{ASCII}]/gv, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
@@ -79,12 +87,12 @@ const locate = (id: string): ReadonlyArray<Module> =>
       .filter(({ path }) => path.startsWith("dist/"))
 
 const reachable = async (): Promise<ReadonlyArray<Module>> => {
-  // Nothing is shaken off: what the user's code reaches is not known here.
+  // Unused exports are kept, because it is unknown here what the user's code needs.
   const build = await rolldown({ ...options, input: roots, treeshake: false })
   const { output } = await build.generate({ format: "esm" })
   await build.close()
   const ids = output.flatMap((chunk) => chunk.type === "chunk" ? chunk.moduleIds : [])
-  // The order of the entries is the order of evaluation.
+  // The order of the entries is the order in which they are evaluated.
   return [...new Set([roots[0]!, ...ids])].flatMap(locate)
 }
 
@@ -103,8 +111,9 @@ const beginnings = (node: unknown, into: Set<number> = new Set()): ReadonlySet<n
 }
 
 /**
- * Takes out text that Node would read and keep for nothing: spaces, and the names of local variables of functions. The names
- * of functions and classes stay, for stacks, and so does a line for each statement: Node prints the line that threw.
+ * Removes text that Node would read and keep for no use: spaces, and the names of local variables of functions. The
+ * names of functions and classes stay for stacks, and each statement keeps its own line: Node prints the line of source
+ * that threw.
  */
 const shrunk = async (code: string): Promise<string> => {
   const { code: short, errors } = await minify("runtime.js", code, {
@@ -125,7 +134,7 @@ const write = async (modules: ReadonlyArray<Module>): Promise<void> => {
     [`runtime/${source.name}/${path.replace(/\.js$/, "")}`, Path.join(source.folder, path)] as const
   )
   const build = await rolldown({ ...options, input: Object.fromEntries(input) })
-  // No source map: reading one would take an actor longer than all the rest.
+  // The bundle has no source map, because reading one would take an actor longer than all the rest.
   const { output } = await build.write({
     dir: dist,
     format: "esm",
@@ -169,7 +178,7 @@ const licenses = (): string =>
     `# ${name}\n\n${Fs.readFileSync(at("node_modules", name, "LICENSE"), "utf8").trim()}\n`
   ).join("\n")
 
-// The manifest last: without one, there is no bundle.
+// The manifest is written last: without it, the bundle is not used.
 Fs.rmSync(folder, { recursive: true, force: true })
 const modules = await reachable()
 await write(modules)

@@ -12,7 +12,7 @@ import { read, type TestFile } from "./lib/tests.ts"
 
 export const document = "docs/semantics.md"
 
-/** The rows of the table that says who sees what. */
+/** Rows of the table that says which side sees which outcome. */
 const rows = 17
 
 /** The guarantees in the order of the document: each line begins with its number. */
@@ -21,11 +21,11 @@ export const guarantees = (text: string): ReadonlyArray<number> =>
 
 const head = (title: string): string => title.includes(":") ? title.slice(0, title.indexOf(":")) : ""
 
-/** Guarantees in a title. */
+/** Returns the guarantees that a title names. */
 const named = (title: string): ReadonlyArray<number> =>
   Array.from(head(title).matchAll(/\bG(\d+)\b/g), ([, number]) => Number(number))
 
-/** The rows of the table a title is about: "26.1 row 5", "26.1 rows 16 and 17". */
+/** Returns the rows of the table that a title names: "26.1 row 5", "26.1 rows 16 and 17". */
 const rowsOf = (title: string): ReadonlyArray<number> => {
   const [, list] = /\b26\.1 rows? ([\d, and]+)/.exec(head(title)) ?? []
   return list === undefined ? [] : Array.from(list.matchAll(/\d+/g), ([row]) => Number(row))
@@ -33,7 +33,7 @@ const rowsOf = (title: string): ReadonlyArray<number> => {
 
 const range = (to: number): ReadonlyArray<number> => Array.from({ length: to }, (_, i) => i + 1)
 
-/** Everything wrong, one line each. */
+/** Returns all problems, one line each. */
 export const problems = (text: string, tests: ReadonlyArray<TestFile>): ReadonlyArray<string> => {
   const known = guarantees(text)
   const titles = tests.flatMap(({ file, titles }) => titles.map((title) => ({ file, title })))

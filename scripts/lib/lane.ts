@@ -1,18 +1,19 @@
 /**
- * A Vitest that stays: it starts once, and then runs one test after another while files change between them.
+ * Runs a Vitest that stays alive: it starts once, and then runs one test after another while files change in between.
  *
- * Started by scripts/lib/lanes.ts in a copy of the checkout, and told over IPC; ends when its parent is gone.
+ * scripts/lib/lanes.ts starts this script in a copy of the checkout, and talks to it over IPC. The script ends when its
+ * parent is gone.
  */
 import { createVitest, type TestCase, type TestSpecification } from "vitest/node"
 
-/** Runs these files with this name pattern, after `changed` files are other than they were. Absolute paths. */
+/** Runs these files with this pattern of names, after the files `changed` have been edited. Absolute paths. */
 export interface Order {
   readonly files: ReadonlyArray<string>
   readonly pattern: string
   readonly changed: ReadonlyArray<string>
 }
 
-/** A test that ran. */
+/** The result of a test that ran. */
 export interface Result {
   /** Absolute. */
   readonly file: string
@@ -20,12 +21,12 @@ export interface Result {
   readonly state: "passed" | "failed"
 }
 
-/** A `Result` is told as soon as its test has ended, `end` when the worker is gone as well. */
+/** A `Result` is sent as soon as its test has ended, and `end` when the worker has gone as well. */
 export type Told = "ready" | "end" | Result
 
 const tell = (told: Told) => void process.send!(told)
 
-/** The titles of the groups and of the test, as a pattern of names sees them. */
+/** The titles of the groups and of the test, as a pattern of names matches them. */
 const fullName = (test: TestCase): string => {
   const names = [test.name]
   for (let at = test.parent; at.type === "suite"; at = at.parent) names.unshift(at.name)
@@ -51,7 +52,7 @@ const main = async (): Promise<void> => {
     for (const file of changed) vitest.invalidateFile(file)
     vitest.setGlobalTestNamePattern(pattern)
     const wanted = files.flatMap((file) => specifications.get(file) ?? [])
-    // A run that fails has no results, and its parent sees that.
+    // If a run fails it has no results, which its parent notices.
     vitest.runTestSpecifications(wanted).catch(() => undefined).finally(() => tell("end"))
   })
   tell("ready")

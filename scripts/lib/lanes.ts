@@ -1,7 +1,8 @@
 /**
- * Lanes: copies of the checkout, each with a Vitest that stays, so that a test costs its own time and no start.
+ * Lanes are copies of the checkout, each with a Vitest that stays alive, so that a test costs only its own time.
  *
- * Two lanes share nothing. A lane whose test hangs is killed with every process of its group, and starts again.
+ * Two lanes share no files that change. If the test of a lane hangs, the lane is killed with every process of its
+ * group, and starts again.
  */
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
@@ -11,17 +12,20 @@ import type { Order, Result, Told } from "./lane.ts"
 import * as Mutants from "./mutants.ts"
 import type { Named } from "./tests.ts"
 
-/** Milliseconds for one test with its start: a test that hangs has noticed too. */
+/** Milliseconds for one test, including its start. A test that hangs counts as one that has noticed the fault. */
 const testLimitMillis = 120_000
 
-/** Milliseconds for the worker of a test that failed: its verdict is known, and what it left is killed. */
+/**
+ * Milliseconds for the worker of a failed test to end: its result is known, and processes that it leaves are killed.
+ */
 const graceMillis = 1_000
 
-/** Outcome of a run of one test. */
+/** The outcome of a run of one test. */
 export type Shown = "passed" | "failed" | "hung" | "not run" | "broken"
 
 /**
- * A copy of the checkout with packages of its own: links of the workspace lead into the copy, other packages are shared.
+ * Makes a copy of the checkout with its own packages: workspace links lead into the copy, and other packages are
+ * shared.
  */
 export const copy = (root: string): string => {
   const to = Fs.realpathSync(Fs.mkdtempSync(Path.join(Os.tmpdir(), "furrow-mutants-")))
@@ -48,13 +52,13 @@ export const copy = (root: string): string => {
   return to
 }
 
-/** A run: what its tests showed, and how it ended. */
+/** A run of tests: their results, and how the run ended. */
 interface Report {
   readonly results: ReadonlyArray<Result>
   readonly end: "end" | "hung" | "broken"
 }
 
-/** The result for one test, which may have several names. A file that does not load has none at all. */
+/** Returns the result of one test, which may have several names. A file that does not load has no results at all. */
 const shownBy = ({ end, results }: Report, { file, fragment }: Named): Shown => {
   const pattern = new RegExp(Mutants.namePattern(fragment))
   const found = results.filter((result) =>
@@ -72,11 +76,11 @@ export interface Lane {
   readonly at: string
   /** Runs one test. */
   readonly runOne: (test: Named) => Promise<Shown>
-  /** Has files read anew, by their paths below the copy: they have changed. */
+  /** Tells Vitest to read files again, by their paths below the copy, because they have changed. */
   readonly forget: (files: ReadonlyArray<string>) => void
-  /** Runs tests of one file together. A test that does not pass runs again alone: it may only have been late. */
+  /** Runs tests of one file together. A test that fails is run again alone, because it may only have been late. */
   readonly runSound: (tests: ReadonlyArray<Named>) => Promise<ReadonlyArray<Shown>>
-  /** Kills its Vitest and removes the copy. */
+  /** Kills the Vitest of the lane and removes its copy. */
   readonly close: () => void
 }
 
@@ -93,11 +97,11 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     try {
       process.kill(-pid, "SIGKILL")
     } catch {
-      // It is gone.
+      // The process has gone already.
     }
   }
 
-  /** Waits until the child tells something for which `decide` has a value, at most this long. */
+  /** Waits until the child sends something for which `decide` returns a value, at most for this time. */
   const wait = <A>(from: ChildProcess.ChildProcess, millis: number, decide: (told: Told) => A | undefined) =>
     new Promise<A | "hung" | "broken">((resolve) => {
       const settle = (value: A | "hung" | "broken") => {
@@ -118,7 +122,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
     if (child !== undefined) return child
     const started = ChildProcess.fork(Path.join(import.meta.dirname, "lane.ts"), [], {
       cwd: at,
-      // A group of its own, with the workers.
+      // The child leads its own process group, which includes the workers.
       detached: true,
       stdio: ["ignore", "ignore", "ignore", "ipc"]
     })
@@ -174,7 +178,7 @@ export const open = (root: string, limitMillis = testLimitMillis): Lane => {
   }
 }
 
-/** Does each piece of work in the next lane that is free. */
+/** Does each piece of work in the next free lane. */
 export const share = async <A>(
   lanes: ReadonlyArray<Lane>,
   work: ReadonlyArray<A>,

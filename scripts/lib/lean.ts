@@ -1,9 +1,10 @@
 /**
- * Modules of Node without reading them: importing one reads all its properties, and some of them load much.
+ * Avoids loading modules of Node completely: an import of one reads all its properties, some of which load a lot of
+ * code.
  */
 import type { Plugin } from "rolldown"
 
-/** Turns imports of Node's modules into look-ups, which read only used modules. */
+/** Turns imports of Node's modules into look-ups, which read only the modules that are used. */
 export const lean: Plugin = {
   name: "lean",
   renderChunk: (code) => ({
@@ -14,7 +15,7 @@ export const lean: Plugin = {
         (_, names: string, module: string) =>
           `const {${names.replaceAll(" as ", ": ")}} = process.getBuiltinModule(${module});`
       ),
-    // Lines stay where they are.
+    // Lines keep their numbers.
     map: null
   })
 }

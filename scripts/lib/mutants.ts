@@ -1,8 +1,9 @@
 /**
- * Mutants: faults as data, each with the one test that must find it.
+ * Mutants are faults as data, each with the one test that must find it.
  *
- * An edit names a text and not a place: it is looked for in a whole folder, spaces and line breaks do not count, and it
- * must be there exactly once. So a mutant survives a file that is moved or reformatted, and is stale when its code is gone.
+ * An edit names a text and not a place. The text is searched in a whole folder, without regard to spaces and line
+ * breaks, and must occur exactly once. So a mutant stays valid when a file is moved or reformatted, and is stale when
+ * its code is gone.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -10,21 +11,24 @@ import type { Named } from "./tests.ts"
 
 /** One replacement in one file. */
 export interface Edit {
-  /** A file, or a folder of which one file holds the text. */
+  /** A file, or a folder in which one file contains the text. */
   readonly in: string
   readonly find: string
   readonly replace: string
 }
 
 export interface Mutant {
-  /** Its file without the ending. */
+  /** The name of the test file without its ending. */
   readonly name: string
-  /** The fault in a sentence. */
+  /** A sentence that describes the fault. */
   readonly title: string
-  /** The promise that it breaks: a row of docs/parity.md, a guarantee of docs/semantics.md, or a row of its table. */
+  /**
+   * The promise that the fault breaks: a row of docs/parity.md, a guarantee of docs/semantics.md, or a row of the table
+   * there.
+   */
   readonly violates: string
   readonly edits: ReadonlyArray<Edit>
-  /** `file: fragment of a title`, as in docs/parity.md. */
+  /** The test as `file: fragment of a title`, in the form of docs/parity.md. */
   readonly test: string
 }
 
@@ -34,7 +38,7 @@ const isRecord = (u: unknown): u is Readonly<Record<string, unknown>> =>
 const isEdit = (u: unknown): u is Edit =>
   isRecord(u) && ["in", "find", "replace"].every((key) => typeof u[key] === "string")
 
-/** Reads a mutant, or the problem of its file. */
+/** Reads a mutant, or returns the problem of its file. */
 export const parse = (name: string, text: string): Mutant | string => {
   let data: unknown
   try {
@@ -58,8 +62,8 @@ export const parse = (name: string, text: string): Mutant | string => {
 const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&")
 
 /**
- * A text, however it is laid out: words stay apart, everything else may be closer or further, and a list may end with a
- * comma.
+ * Makes a pattern for a text in any layout: words stay apart, all other parts may be closer or further apart, and a
+ * list may end with a comma.
  */
 export const pattern = (find: string): RegExp => {
   const tokens = find.match(/\w+|[^\w\s]/g) ?? []
@@ -68,13 +72,13 @@ export const pattern = (find: string): RegExp => {
     const apart = before === undefined ? "" : /^\w/.test(before) && /^\w/.test(token) ? "\\s+" : "\\s*"
     return `${apart}${/^[)\]}]$/.test(token) ? "(?:,\\s*)?" : ""}${escape(token)}`
   })
-  // Not in the middle of a longer word.
+  // The match must not begin or end in the middle of a longer word.
   const start = /^\w/.test(tokens[0] ?? "") ? "(?<!\\w)" : ""
   const end = /^\w/.test(tokens.at(-1) ?? "") ? "(?!\\w)" : ""
   return new RegExp(`${start}${parts.join("")}${end}`, "g")
 }
 
-/** Texts by path, below the root and with slashes. */
+/** File texts by their paths below the root, with slashes. */
 export type Files = ReadonlyMap<string, string>
 
 /** The sources of the packages. */
@@ -103,7 +107,7 @@ const places = (edit: Edit, files: Files): ReadonlyArray<Place> =>
       : []
   )
 
-/** The files that change, with their new text, or why it does not apply. */
+/** Returns the files that the mutant changes, with their new texts, or the reason why it does not apply. */
 export const apply = (mutant: Mutant, files: Files): Files | string => {
   const changed = new Map(files)
   for (const edit of mutant.edits) {
@@ -123,10 +127,10 @@ export const apply = (mutant: Mutant, files: Files): Files | string => {
   return different.length === 0 ? `${mutant.name}: changes nothing` : new Map(different)
 }
 
-/** The ids of docs/parity.md, but for its scenarios. */
+/** Returns the ids of docs/parity.md, except those of its scenarios. */
 const isRow = (id: string): boolean => /^(?:[A-Z]+-\d+|W-[A-Z]\d+)$/.test(id)
 
-/** Checks that the test is about the broken promise: by the row of the parity page, or by its title. */
+/** Checks that the test covers the broken promise, by the row of the parity page or by the title of the test. */
 export const claim = (
   { name, test, violates }: Mutant,
   found: Named,
@@ -144,5 +148,5 @@ export const claim = (
   return [`${name}: "${violates}" is no row of docs/parity.md, no guarantee (G1) and no row of the table (26.1 row 1)`]
 }
 
-/** The name of a test as a pattern of Vitest, whose full names have the titles of the groups in front. */
+/** Returns the name of a test as a pattern for Vitest, whose full names begin with the titles of the groups. */
 export const namePattern = (fragment: string): string => fragment.split(/\$\w+|%\w/).map(escape).join(".*")

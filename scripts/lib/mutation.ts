@@ -1,13 +1,13 @@
 /**
- * Small changes of the code, made by Stryker: which files are changed, which changes are tried, how one is shown, and
- * which are known to change nothing.
+ * Describes the small changes of code that Stryker makes: which files are changed, which changes are tried, how a
+ * change is shown, and which are known to have no effect.
  */
 import * as Crypto from "node:crypto"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { machines } from "../architecture.ts"
 
-/** Pure files of the runtime that machines consist of, or that decide something by themselves. */
+/** Pure files of the runtime: machines, and code that decides something without other parts. */
 const pure = [
   "packages/actor/src/internal/pool/Line.ts",
   "packages/actor/src/internal/pool/Waiting.ts",
@@ -27,7 +27,7 @@ export const changedFiles = (root: string): ReadonlyArray<string> =>
     ])
   ).sort()
 
-/** The tests that see them, by package: all in one process and without a runtime around the machine. */
+/** The tests that cover these files, by package. All run in one process, and without a runtime around the machine. */
 export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<string>>> = {
   protocol: ["packages/protocol/test/**/*.test.ts"],
   actor: [
@@ -47,13 +47,13 @@ export const seeingTests: Readonly<Record<"protocol" | "actor", ReadonlyArray<st
   ].map((name) => `packages/actor/test/${name}.test.ts`)
 }
 
-/** The tests that see some of these files. */
+/** Returns the tests that cover some of these files. */
 export const testsOf = (files: ReadonlyArray<string>): ReadonlyArray<string> =>
   Object.entries(seeingTests).flatMap(([name, tests]) =>
     files.some((file) => file.startsWith(`packages/${name}/`)) ? tests : []
   )
 
-/** The file, below a copy of the checkout, that tells Stryker's processes of the sample. */
+/** The file, below a copy of the checkout, that tells Stryker's processes which changes are in the sample. */
 export const sampleFile = "sample.json"
 
 export interface Sample {
@@ -61,7 +61,7 @@ export interface Sample {
   readonly tests: ReadonlyArray<string>
 }
 
-/** The sample, in a process whose folder is the copy. */
+/** Reads the sample, in a process whose working directory is the copy. */
 export const readSample = (): Sample => JSON.parse(Fs.readFileSync(sampleFile, "utf8")) as Sample
 
 /** A place in a file, as Stryker's plugins count: lines and columns from zero. */
@@ -70,7 +70,7 @@ export interface Position {
   readonly column: number
 }
 
-/** A change of one file. */
+/** A change in one file. */
 export interface Change {
   /** The path of the file below the root, with slashes. */
   readonly file: string
@@ -79,14 +79,14 @@ export interface Change {
   readonly replacement: string
 }
 
-/** The identity of a change, in this process and in others. */
+/** Returns the identity of a change, which is the same in all processes. */
 export const keyOf = ({ file, location: { end, start }, mutatorName, replacement }: Change): string =>
   [file, start.line, start.column, end.line, end.column, mutatorName, replacement].join("\0")
 
 const rankOf = (seed: number, change: Change): string =>
   Crypto.createHash("sha256").update(`${seed}\0${keyOf(change)}`).digest("hex")
 
-/** The changes that a seed chooses: always the same, and mostly the same after a change of one file. */
+/** Returns the changes that a seed chooses: always the same, and mostly the same after an edit of one file. */
 export const sample = <C extends Change>(changes: ReadonlyArray<C>, seed: number, count: number): ReadonlyArray<C> =>
   changes
     .map((change) => ({ change, rank: rankOf(seed, change) }))
@@ -97,19 +97,19 @@ export const sample = <C extends Change>(changes: ReadonlyArray<C>, seed: number
 const offsetOf = (text: string, { column, line }: Position): number =>
   text.split("\n").slice(0, line).reduce((sum, { length }) => sum + length + 1, 0) + column
 
-/** The file with the change made. */
+/** Returns the file with the change applied. */
 export const made = (text: string, { location: { end, start }, replacement }: Change): string =>
   text.slice(0, offsetOf(text, start)) + replacement + text.slice(offsetOf(text, end))
 
 const flat = (text: string): string => text.replace(/\s+/g, " ").trim()
 
-/** Characters of a side of a change that are shown. */
+/** The number of characters that are shown of each side of a change. */
 const maxShown = 160
 
 const shortened = (text: string): string =>
   text.length > maxShown ? `${text.slice(0, maxShown / 2)} … ${text.slice(-maxShown / 2 + 3)}` : text
 
-/** A change with the lines around it: `before → after`. */
+/** Shows a change with the lines around it: `before → after`. */
 export const shown = (text: string, change: Change): string => {
   const { end, start } = change.location
   const lines = text.split("\n")
@@ -119,14 +119,14 @@ export const shown = (text: string, change: Change): string => {
   return [original, change.replacement].map((part) => shortened(flat(head + part + tail))).join(" → ")
 }
 
-/** A change that no test can notice, and why. */
+/** A change that no test can notice, with the reason. */
 export interface Equivalent {
   readonly file: string
   readonly shown: string
   readonly why: string
 }
 
-/** The table of them: rows of `| file | change | reason |` whose change is code. */
+/** Reads the table of such changes: rows of `| file | change | reason |` whose change is code. */
 export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
   Array.from(
     document.matchAll(/^\| `(packages\/[^`]+)` \| (`+) ?(.*?) ?\2 \| (.+?) \|$/gm),
@@ -137,7 +137,7 @@ export const equivalents = (document: string): ReadonlyArray<Equivalent> =>
     })
   )
 
-/** The row of one. */
+/** Returns the row of one such change. */
 export const row = ({ file, shown, why }: Equivalent): string => {
   const fence = shown.includes("`") ? "``" : "`"
   const pad = fence.length > 1 ? " " : ""

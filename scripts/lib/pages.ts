@@ -1,11 +1,11 @@
 /**
- * The pages of this repository and their links: every link leads to a file and to a heading that exist, and docs/README.md
- * lists every page below docs in one group.
+ * Checks the pages of this repository and their links: every link leads to an existing file and heading, and
+ * docs/README.md lists every page below docs in one group.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 
-/** Pages by their paths below the root. */
+/** Texts of pages by their paths below the root. */
 export type Pages = ReadonlyMap<string, string>
 
 const patterns = [
@@ -23,12 +23,12 @@ export const read = (root: string): Pages =>
       .map((file) => [file, Fs.readFileSync(Path.join(root, file), "utf8")])
   )
 
-/** Links of published READMEs are absolute, because the registry shows the page far from its files. */
+/** Links in published READMEs are absolute, because the registry shows these pages without the repository's files. */
 const absolute = /^https:\/\/github\.com\/furrow-effect\/furrow\/(?:blob|tree)\/main\//
 
 export interface Link {
   readonly line: number
-  /** Path below the root. */
+  /** The path of the file below the root. */
   readonly path: string
   /** The heading, without its `#`. */
   readonly anchor: string | undefined
@@ -38,7 +38,7 @@ const blank = (text: string) => text.replace(/[^\n]/g, " ")
 
 const prose = (text: string) => text.replace(/^ *```[^]*?^ *```.*$/gm, blank).replace(/`[^`\n]*`/g, blank)
 
-/** The links of a page to files of this repository. */
+/** Returns the links of a page to files of this repository. */
 export const links = (page: string, text: string): ReadonlyArray<Link> =>
   Array.from(prose(text).matchAll(/\]\(([^)\s]+)\)/g), ({ 1: target, index }) => ({ target: target!, index }))
     .filter(({ target }) => absolute.test(target) || !/^[a-z]+:/.test(target))
@@ -52,7 +52,7 @@ export const links = (page: string, text: string): ReadonlyArray<Link> =>
       }
     })
 
-/** The anchors that GitHub gives the headings of a page. */
+/** Returns the anchors that GitHub gives the headings of a page. */
 export const anchors = (text: string): ReadonlySet<string> => {
   const found = new Set<string>()
   for (const [, heading] of text.replace(/^ *```[^]*?^ *```.*$/gm, blank).matchAll(/^#{1,6} +(.*?)\s*$/gm)) {
@@ -65,7 +65,7 @@ export const anchors = (text: string): ReadonlySet<string> => {
   return found
 }
 
-/** Links that lead nowhere, as `page:line target`. */
+/** Returns links that lead to nothing, as `page:line target`. */
 export const dead = (pages: Pages, exists: (path: string) => boolean): ReadonlyArray<string> =>
   [...pages].flatMap(([page, text]) =>
     links(page, text).filter(({ anchor, path }) => {
@@ -78,7 +78,9 @@ export const dead = (pages: Pages, exists: (path: string) => boolean): ReadonlyA
 const index = "docs/README.md"
 export const groups = ["Tutorials", "How to", "Reference", "Explanation"] as const
 
-/** Pages below docs that the index lists in no group or in several, and points of the index without a sentence. */
+/**
+ * Returns pages below docs that the index lists in no group or in several, and points of the index without a sentence.
+ */
 export const unlisted = (pages: Pages): ReadonlyArray<string> => {
   const [, ...sections] = pages.get(index)!.split(/^## /m)
   const points = sections.flatMap((section) =>

@@ -1,12 +1,12 @@
 /**
- * The layers of the runtime as data: what each holds, and what it may import. The check of the layers and the picture in
- * docs/architecture.md are both made from it.
+ * Describes the layers of the runtime as data: what each contains, and which layers it may import. Both the check of
+ * the layers and the picture in docs/architecture.md are made from this data.
  */
 
 export interface Layer {
   /** The contents of the layer, as the picture's table says it. */
   readonly holds: string
-  /** The layers it may import, in values and in types. */
+  /** The layers that this layer may import, in values and in types. */
   readonly imports: ReadonlyArray<string>
 }
 

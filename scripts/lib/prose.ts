@@ -1,7 +1,7 @@
 /**
- * Sentences of this repository: of comments, pages, test titles and the texts that sources write.
+ * Finds the sentences of this repository: in comments, pages, test titles and the texts that sources write.
  *
- * Left out are pictures, tables, headings and code: they hold no sentences.
+ * Pictures, tables, headings and code are left out, because they contain no sentences.
  */
 import { parseSync } from "oxc-parser"
 
@@ -18,19 +18,19 @@ export interface Sentence {
   readonly before?: string
 }
 
-/** Between two sentences: the end of one and a capital letter, an empty line, or a point of a list. */
+/** A border between two sentences: the end of one followed by a capital letter, an empty line, or a point of a list. */
 const borders = /(?<=[.:?!](?:\*\*|\))?)\s+(?=[A-Z`[*])|\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )/g
 
 const minWords = 3
 
-/** A span of code in a line names a thing and is no part of the language. */
+/** A code span within a line names a thing, and is not checked as language. */
 const spans = /`[^`\n]+`/g
 
 const wordsOf = (text: string) => text.split(/\s+/).filter((word) => word !== "")
 
-/** Splits text that begins at a line, and keeps the line of every sentence. */
+/** Splits a text into sentences, and keeps the line of each sentence. */
 const split = (place: Place, written: string, line: number): ReadonlyArray<Sentence> => {
-  // Of the same length, so that both texts have the same places.
+  // Code is replaced by text of the same length, so that positions are equal in both texts.
   const text = written.replace(spans, (span) => `\`${"…".repeat(span.length - 2)}\``)
   const found: Array<Sentence> = []
   let before: string | undefined
@@ -53,7 +53,7 @@ const split = (place: Place, written: string, line: number): ReadonlyArray<Sente
   for (const { index, 0: border } of text.matchAll(borders)) {
     add(start, index)
     start = index + border.length
-    // An empty line begins a paragraph; a point of a list stands below its lead.
+    // An empty line begins a new paragraph, while a point of a list belongs to the sentence above it.
     if (/\n\s*\n/.test(border)) before = undefined
   }
   add(start, text.length)
@@ -62,7 +62,7 @@ const split = (place: Place, written: string, line: number): ReadonlyArray<Sente
 
 const blank = (text: string) => text.replace(/[^\n]/g, "")
 
-/** Parts of a page that a script draws: their sentences are those of the sources. */
+/** Parts of a page that a script draws: their sentences are checked in the sources. */
 const drawn = /^<!-- \w+: drawn[^]*?^<!-- end of [^]*?-->$/gm
 
 const code = /^ *```[^]*?^ *```.*$/gm
@@ -84,7 +84,7 @@ interface Comment {
   readonly end: number
 }
 
-/** A line of a comment that is part of a picture or a table. */
+/** True for a line of a comment that is part of a picture or a table. */
 const isPicture = (line: string) => /^ {2,}|--?>|^\s*\|/.test(line)
 
 const commentText = (value: string) =>
@@ -107,7 +107,7 @@ const walk = (node: Node, visit: (node: Node) => void): void => {
   }
 }
 
-/** The text of a literal or a template; computed parts read as an ellipsis. */
+/** Returns the text of a literal or a template, with an ellipsis for each computed part. */
 const literal = (node: Node): string | undefined => {
   if (node.type === "Literal" && typeof node.value === "string") return node.value
   if (node.type !== "TemplateLiteral") return undefined
@@ -115,7 +115,7 @@ const literal = (node: Node): string | undefined => {
   return quasis.map(({ value }) => value.cooked).join("…")
 }
 
-/** `it`, `describe.skipIf(...)`, `it.effect.each(...)`: the name that such a chain begins with. */
+/** Returns the name with which a call such as `it`, `describe.skipIf(...)` or `it.effect.each(...)` begins. */
 const root = (node: unknown): string | undefined => {
   if (!isNode(node)) return undefined
   if (node.type === "Identifier") return String(node.name)
@@ -125,11 +125,14 @@ const root = (node: unknown): string | undefined => {
 const suites: ReadonlySet<string> = new Set(["it", "test", "describe", "layer"])
 
 interface Kept {
-  /** Test files have titles; other sources have comments, and the texts they write. */
+  /** A test file has titles; other sources have comments and the texts they write. */
   readonly titles: boolean
 }
 
-/** The sentences of a TypeScript file: titles of a test, else comments and texts of four words or more. */
+/**
+ * Finds the sentences of a TypeScript file: the titles of a test file, or else comments, and texts of four words or
+ * more.
+ */
 export const ofSource = (file: string, text: string, { titles }: Kept): ReadonlyArray<Sentence> => {
   const { comments, errors, program } = parseSync(file, text)
   if (errors.length > 0) throw new Error(`${file}: ${errors[0]!.message}`)
@@ -157,7 +160,7 @@ export const ofSource = (file: string, text: string, { titles }: Kept): Readonly
     lines = []
   }
   for (const comment of comments as ReadonlyArray<Comment>) {
-    // Lines of one remark stand below each other, with nothing but space between.
+    // Line comments belong together if only space stands between them.
     const last = lines.at(-1)
     if (last !== undefined && (comment.type === "Block" || /\S|\n.*\n/.test(text.slice(last.end, comment.start)))) {
       flush()

@@ -1,5 +1,5 @@
 /**
- * The tables of docs/reference.md, compared with docs/api.txt, which is compared with the sources itself.
+ * Compares the tables of docs/reference.md with docs/api.txt, which another check compares with the sources.
  *
  * A table stands below the mark of the type whose members its rows are: `<!-- members of Dialog.StreamOptions -->`, where
  * the type is an object, or `<!-- events of ActorEvent.ActorEvent -->`, where it is a union of objects with a `_tag`.
@@ -18,7 +18,7 @@ const fieldsOf = (
   ...new Set(Array.from(text.matchAll(new RegExp(`^${indent}readonly (\\w+)\\??:`, "gm")), ([, name]) => name!))
 ]
 
-/** The types of the report of signatures, by `Module.Name`: the module without its package. */
+/** The types in the report of signatures, by `Module.Name`, where the module has no package name. */
 export const declared = (api: string): ReadonlyMap<string, Declared> => {
   const types = new Map<string, Declared>()
   for (const [, module, text] of api.matchAll(/^## @furrow\/\w+\/(\w+)\n([^]*?)(?=^## |(?![^]))/gm)) {
@@ -40,7 +40,7 @@ interface Table {
   readonly rows: ReadonlyArray<ReadonlyArray<string>>
 }
 
-/** The tables that stand below a mark, with the cells of their rows. */
+/** Returns the tables below a mark, with the cells of their rows. */
 export const tables = (page: string): ReadonlyArray<Table> =>
   Array.from(
     page.matchAll(/^<!-- (members|events) of (\S+) -->\n((?:\|.*\n)+)/gm),
@@ -77,13 +77,13 @@ const tableProblems = ({ kind, rows, type }: Table, types: ReadonlyMap<string, D
   ]
 }
 
-/** Types of options that are no user's: what a spawner says to an actor it starts, and a parser's. */
+/** Option types that users never write, such as a spawner's request for an actor. */
 const others = new Set(["ActorProcess.ActorMainOptions", "Address.ParseOptions"])
 
-/** A type that two modules show under one name is one type. */
+/** A type that two modules export under the same name counts once. */
 const identity = (name: string, { fields }: Declared): string => [name.split(".")[1], ...fields].join()
 
-/** Every object type of options must have a table. */
+/** Every object type of options must have a table on the page. */
 const missingTables = (page: string, types: ReadonlyMap<string, Declared>): ReadonlyArray<string> => {
   const shown = new Set(
     tables(page).flatMap(({ type }) => {
@@ -97,7 +97,7 @@ const missingTables = (page: string, types: ReadonlyMap<string, Declared>): Read
     .map(([name]) => `${name}: there is no table for it`)
 }
 
-/** Facts of the sources that the page must have besides: bounds with their defaults, variables, exit codes. */
+/** Facts of the sources that the page must also contain: bounds with their defaults, variables, exit codes. */
 export interface Facts {
   readonly timeouts: ReadonlyMap<string, number>
   readonly variables: ReadonlyArray<string>
@@ -111,7 +111,7 @@ const timeoutProblems = (page: string, { timeouts }: Facts): ReadonlyArray<strin
     .map(([name, millis]) => `Timeouts.${name}: the default is ${millis}, the page says ${said.get(name)}`)
 }
 
-/** Everything that the page says wrongly or not at all, one line each. */
+/** Returns everything that is wrong or missing on the page, one line each. */
 export const problems = (page: string, api: string, facts: Facts): ReadonlyArray<string> => {
   const types = declared(api)
   return [
@@ -125,7 +125,7 @@ export const problems = (page: string, api: string, facts: Facts): ReadonlyArray
   ]
 }
 
-/** The facts, from the text of the sources. */
+/** Reads these facts from the text of the sources. */
 export const factsOf = (
   sources: { readonly timeouts: string; readonly main: string; readonly all: ReadonlyArray<string> }
 ): Facts => {

@@ -1,6 +1,7 @@
 /**
- * Calls that the platform-neutral runtime may not make itself: turns of the event loop, clocks, random numbers and fibers
- * without a context. It takes them from its context, so that a simulation decides every order.
+ * Calls that the platform-neutral runtime must not make itself: they get turns of the event loop, clocks, random
+ * numbers, or fibers without a context. The runtime takes all of these from its context, so that a simulation decides
+ * every order.
  */
 import type { Call } from "./source.ts"
 
@@ -35,7 +36,7 @@ const forbidden: ReadonlyArray<
   { callee: /^new Date$/, bare: true, instead: clock }
 ]
 
-/** The calls of one file that reach around its context, one line each. */
+/** Returns the forbidden calls of one file, one line each. */
 export const problems = (pack: string, path: string, calls: ReadonlyArray<Call>): ReadonlyArray<string> => {
   if (!bound.has(pack) && !platforms.has(pack) || exempt.has(`${pack}/${path}`)) return []
   return calls.flatMap(({ args, callee, line }) => {

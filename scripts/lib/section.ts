@@ -1,5 +1,5 @@
 /**
- * A section of a document that a script writes, between a mark where it begins and one where it ends.
+ * Edits a section of a document that a script writes, between a mark at its beginning and one at its end.
  */
 import * as Fs from "node:fs"
 
@@ -9,7 +9,7 @@ export interface Section {
   readonly text: string
 }
 
-/** The document with this text in the section; throws if it has no such section. */
+/** Returns the document with this text in the section; throws if it has no such section. */
 export const fill = (document: string, { begin, end, text }: Section): string => {
   const from = document.indexOf(begin)
   const to = document.indexOf(end)
@@ -17,7 +17,10 @@ export const fill = (document: string, { begin, end, text }: Section): string =>
   return `${document.slice(0, from + begin.length)}${text}${document.slice(to)}`
 }
 
-/** Writes the document as the code says; with `--check` only compares, and fails with this problem if it differs. */
+/**
+ * Writes the document that the code describes. With `--check` it only compares, and fails with the given problem if
+ * they differ.
+ */
 export const writeOrCheck = (file: string, complete: (document: string) => string, problem: string): boolean => {
   const document = Fs.readFileSync(file, "utf8")
   const next = complete(document)

@@ -1,10 +1,13 @@
 /**
- * One TypeScript file as the layer check sees it: what it imports, what it calls, and how long it is.
+ * Describes one TypeScript file for the layer check: its imports, its calls, and its length.
  */
 import * as Fs from "node:fs"
 import { parseSync } from "oxc-parser"
 
-/** `value` runs the other module first, `type` is erased, `lazy` runs it later: only `value` can make a cycle. */
+/**
+ * The kinds of imports: `value` runs the other module first, `type` is erased, `lazy` runs it later. Only `value` can
+ * make a cycle.
+ */
 export interface Import {
   readonly specifier: string
   readonly kind: "value" | "type" | "lazy"
@@ -41,7 +44,7 @@ interface Node {
 
 const isNode = (u: unknown): u is Node => typeof u === "object" && u !== null && typeof (u as Node).type === "string"
 
-/** Depth first, with the nearest name above: a function rarely has one of its own. */
+/** Walks depth first with the nearest name above, because a function rarely has a name of its own. */
 const walk = (node: Node, name: string, visit: (node: Node, name: string) => void): void => {
   visit(node, name)
   const own = [node.id, node.key].find((id) => isNode(id) && id.type === "Identifier") as Node | undefined

@@ -1,5 +1,5 @@
 /**
- * The published packages as tarballs.
+ * Makes tarballs of the published packages.
  */
 import * as ChildProcess from "node:child_process"
 import * as Path from "node:path"
@@ -10,11 +10,11 @@ export const published = ["protocol", "actor", "node", "testing", "sql", "nats"]
 /** Published packages that bring a command, and nothing to import. */
 export const commands: ReadonlyArray<string> = ["devtools"]
 
-// `npm run` tells its children which project they are in: the npm started here is in another one.
+// `npm run` tells child processes its own project, but the npm that is started here works in another project.
 const { npm_config_local_prefix: _, NODE_OPTIONS: __, ...rest } = process.env
 export const env: NodeJS.ProcessEnv = rest
 
-/** Runs a command, and fails where it does; its output, but for stderr, is returned. */
+/** Runs a command, fails if it fails, and returns its output without stderr. */
 export const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): string => {
   console.log(`$ ${[Path.basename(command), ...args].join(" ")}`)
   const { error, status, stdout } = ChildProcess.spawnSync(command, args, {

@@ -1,7 +1,7 @@
 /**
- * The titles of the tests of this repository: every text in a test file that can be a title.
+ * Finds the titles of the tests of this repository: every string in a test file that may be a title.
  *
- * Titles stand in calls of `it`, in tables and in helpers; so every string literal of a test file counts.
+ * Titles occur in calls of `it`, in tables and in helpers, so every string literal of a test file counts.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -17,22 +17,25 @@ const literal = /"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g
 const titlesOf = (text: string): ReadonlyArray<string> =>
   Array.from(text.matchAll(literal), ([quoted]) => quoted.slice(1, -1).replace(/\\(.)/g, "$1"))
 
-/** Every test file of the packages; the scripts test themselves with titles that are none. */
+/**
+ * Finds every test file of the packages. Titles in the tests of the scripts are not counted, because they contain
+ * examples.
+ */
 export const read = (root: string): ReadonlyArray<TestFile> =>
   Fs.globSync("packages/*/test/**/*.test.ts", { cwd: root })
     .map((file) => file.split(Path.sep).join("/"))
     .sort()
     .map((file) => ({ file, titles: titlesOf(Fs.readFileSync(Path.join(root, file), "utf8")) }))
 
-/** A test, found in the repository. */
+/** A test that was found in the repository. */
 export interface Named {
   readonly file: string
   readonly fragment: string
-  /** The titles that hold the fragment. */
+  /** Titles that contain the fragment. */
   readonly titles: ReadonlyArray<string>
 }
 
-/** The test that `file: fragment` names, or why there is none. */
+/** Finds the test that `file: fragment` names, or returns the reason why there is none. */
 export const named = (test: string, files: ReadonlyArray<TestFile>): Named | string => {
   const colon = test.indexOf(": ")
   if (colon < 0) return `"${test}" is not "file: fragment of a title"`

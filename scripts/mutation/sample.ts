@@ -1,5 +1,5 @@
 /**
- * Plugins for Stryker: a checker that lets the sample through and nothing else, and a reporter that shows how far it is.
+ * Plugins for Stryker: a checker that accepts only changes of the sample, and a reporter that shows the progress.
  */
 import * as Path from "node:path"
 import { keyOf, readSample } from "../lib/mutation.ts"
@@ -26,13 +26,13 @@ const checker = (): Checker => {
     init: async () => {
       chosen = new Set(readSample().keys)
     },
-    // All at once: Stryker asks one by one otherwise.
+    // All changes are checked at once: otherwise Stryker would ask for each change separately.
     group: async (mutants) => [mutants.map(({ id }) => id)],
     check: async (mutants) => Object.fromEntries(mutants.map((mutant) => [mutant.id, check(mutant)]))
   }
 }
 
-/** A dot for each change that was noticed, and the place of each that was not. */
+/** Prints a dot for each change that was noticed, and the place of each that was not. */
 const reporter = {
   onMutantTested: (result: MutantResult): void => {
     const { location: { start }, replacement, status } = result

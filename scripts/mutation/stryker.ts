@@ -1,7 +1,7 @@
 /**
- * Stryker as it is used here: its instrumenter finds the changes, its runner for Vitest tries those of a sample.
+ * Describes the use of Stryker: its instrumenter finds the changes, and its runner for Vitest tries those of a sample.
  *
- * It is installed by `npm run mutate` alone, so the part of its types that is used stands here.
+ * Only `npm run mutate` installs Stryker, so the types of its interface that are used are declared here.
  */
 import * as Fs from "node:fs"
 import * as Path from "node:path"
@@ -9,12 +9,12 @@ import { fileURLToPath } from "node:url"
 import * as Mutation from "../lib/mutation.ts"
 
 /**
- * Milliseconds that tests may take longer with a change than without. An endless loop is found by its count; this is only
- * for what waits, and so long that a busy machine is not taken for it.
+ * Milliseconds by which tests with a change may take longer than without. An endless loop is found by counting its
+ * rounds. This limit is for code that waits, and is long because a busy machine must not look like a fault.
  */
 const timeLimitMillis = 30_000
 
-/** Minutes for all tests without a change, which is no time of interest. */
+/** Minutes for all tests without a change, which is more than they ever need. */
 const soundLimitMinutes = 30
 
 export interface Mutant extends Pick<Mutation.Change, "location" | "mutatorName" | "replacement"> {
@@ -39,13 +39,13 @@ interface Stryker {
   readonly runMutationTest: () => Promise<ReadonlyArray<MutantResult>>
 }
 
-/** Makes a class of an installed package. */
+/** Loads a class from an installed package, and makes an instance of it. */
 const instance = async <A>(name: string, of: string, argument: object): Promise<A> => {
   const module = await import(name) as Readonly<Record<string, new(argument: object) => A>>
   return new module[of]!(argument)
 }
 
-/** A logger that says nothing: its methods ask whether a level is on, or take a line. */
+/** A logger that prints nothing: its methods say whether a level is on, or accept a line. */
 const silent = new Proxy({}, { get: () => () => false })
 
 /** All changes that Stryker can make in these files. */
@@ -66,16 +66,19 @@ export const changesOf = async (
   }))
 }
 
-/** Stryker's word on one change: whether a test has noticed it, and which. */
+/** Stryker's result for one change: whether a test has noticed it, and which test. */
 export interface Tried {
   readonly noticed: boolean
-  /** False where no test runs the code. */
+  /** False if no test runs the changed code. */
   readonly covered: boolean
   readonly late: boolean
   readonly by: string
 }
 
-/** Tries the chosen changes, by `Mutation.keyOf`. `at` is a copy of the checkout: files in it are changed. */
+/**
+ * Tries the chosen changes, which are named by `Mutation.keyOf`. `at` is a copy of the checkout, whose files are
+ * changed.
+ */
 export const tryAll = async (
   at: string,
   files: ReadonlyArray<string>,

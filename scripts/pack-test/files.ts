@@ -1,10 +1,11 @@
 /**
- * The files of Furrow that a root loads: each is found, read and linked, which costs more than what is in most of them.
+ * Checks the files of Furrow that a root loads. Finding, reading and linking a file costs more than the content of most
+ * files.
  */
 import assert from "node:assert/strict"
 import { registerHooks } from "node:module"
 
-/** Public modules that only export, and the one file behind them of each of the three packages. */
+/** The public modules that only export, and the one file behind them in each of the three packages. */
 const maxFiles = 30
 
 const loaded: Array<string> = []

@@ -1,6 +1,6 @@
 /**
- * What an actor runs on, and whether there is one copy of it: what is imported one by one, from the barrel, with
- * `require`, and by modules of Effect that are in no bundle, must be the same.
+ * Checks what an actor runs on, and that there is one copy of it: modules imported one by one, from the barrel, with
+ * `require`, and by modules of Effect outside of the bundle must be the same.
  */
 import { Actor } from "@furrow/actor"
 import * as ActorModule from "@furrow/actor/Actor"
@@ -53,7 +53,7 @@ const thrower = (): never => {
   throw new Error("thrown on purpose")
 }
 
-/** Where an error of the user's code is thrown, as the user reads it. */
+/** The place where an error of the user's code is thrown, as the user reads it. */
 export const stack = Actor.fn("stack", { module: import.meta.url, success: Schema.String })(() =>
   Effect.map(Effect.flip(Effect.try({ try: thrower, catch: (error) => error as Error })), (error) => error.stack ?? "")
 )

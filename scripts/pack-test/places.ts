@@ -1,4 +1,4 @@
-/** What actors tell of the platform they run on. */
+/** Actors that report the platform they run on. */
 import * as Actor from "@furrow/actor/Actor"
 import * as Registry from "@furrow/actor/Registry"
 import * as Effect from "effect/Effect"
@@ -25,10 +25,10 @@ export const here = Effect.map(Where, (where): Place => ({
   ...counts
 }))
 
-/** A place of the tree. */
+/** The name of a place in the tree. */
 export const look = Actor.fn("look", { module: import.meta.url, success: Place })(() => here)
 
-/** Looks for the other one by name, and so does an actor of its own; answers with all of their places. */
+/** Looks for the other actor by name, and so does an actor of its own; returns the places of all of them. */
 export const deep = Actor.fn("deep", {
   module: import.meta.url,
   payload: { other: Schema.String },
@@ -37,13 +37,13 @@ export const deep = Actor.fn("deep", {
   Actor.nursery(Effect.gen(function*() {
     const below = yield* Actor.start("grandchild", { expose: [meet, look] })
     const met = yield* below.run(meet({ other }))
-    // Here, too: the child dials the other one itself.
+    // The child dials the other actor itself, too.
     yield* meet({ other })
     return { child: yield* here, grandchild: yield* below.run(look()), other: met }
   })).pipe(Actor.orDie)
 )
 
-/** Finds the other one by name and asks it. */
+/** Finds the other actor by name and asks it for its place. */
 export const meet = Actor.fn("meet", {
   module: import.meta.url,
   payload: { other: Schema.String },

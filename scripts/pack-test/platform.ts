@@ -1,6 +1,6 @@
 /**
- * A package outside of the repository that brings a Transport, a Discovery and a Spawner of its own: every actor of the tree
- * uses them, and what is wrong with one is said with its name.
+ * A package outside of the repository with its own Transport, Discovery and Spawner. Every actor of the tree must use
+ * them, and an error in one must name it.
  */
 import * as Actor from "@furrow/actor/Actor"
 import { SpawnFailed } from "@furrow/actor/ActorError"
@@ -72,14 +72,15 @@ const usesAll = Effect.gen(function*() {
   for (const [name, place] of Object.entries(all)) assert.match(place.where, new RegExp(`^otel@${place.pid}$`), name)
   for (const [name, place] of Object.entries(all)) assert.equal(place.ambient, 1, name)
   assert.equal(new Set(Object.values(all).flatMap((place) => place.secrets)).size, 1, "one secret for one tree")
-  // The transport: the grandchild dialled the root (the registry) and x, which listen.
+  // Connections of the transport: the grandchild dialled the root (for the registry) and x, which both listen.
   assert.ok(root.listened === 1 && other.listened === 1, "the root and x listen")
   assert.ok(grandchild.dialled >= 1 && child.dialled >= 1, "child and grandchild dial")
-  // The spawner: x and y by the root, the grandchild by y.
+  // Starts by the spawner: x and y by the root, the grandchild by y.
   assert.deepEqual([root.spawned, child.spawned, grandchild.spawned], [2, 1, 0])
   assert.equal(child.spawnedBy, `mine/${root.pid}`)
   assert.equal(grandchild.spawnedBy, `mine/${child.pid}`)
-  // The Discovery stays in the root. Root and child claimed for theirs, the root listed, child and grandchild waited.
+  // The Discovery stays in the root. The root and the child claimed names for their actors, the root listed names, and
+  // the child and the grandchild waited for names.
   assert.deepEqual(asked, { claims: 3, lists: 1, watches: 2 })
   console.log("transport, spawner, discovery and ambient Layer are used in root, child and grandchild")
 })
@@ -144,7 +145,7 @@ const program = Effect.gen(function*() {
   yield* wrong
 })
 
-/** Not called: what is left out does not compile. */
+/** This function is never called: it checks that a missing part does not compile. */
 export const left = () => {
   // @ts-expect-error the Discovery is missing
   NodeActor.runMain(Effect.void, { layer: Bare.pipe(Layer.provide(loop), Layer.provide(NodeSpawner.layer)) })

@@ -1,6 +1,6 @@
 /**
- * The runtime of a project's actors. The first argument says what that must be: `bundle` or `modules`. A second one is
- * the URL of another module with the same endpoint.
+ * The runtime of a project's actors. The first argument says which runtime it must be: `bundle` or `modules`. A second
+ * argument is the URL of another module with the same endpoint.
  */
 import { Actor } from "@furrow/actor"
 import { NodeActor, NodeSpawner } from "@furrow/node"
@@ -13,13 +13,13 @@ import { divide, DividedByZero } from "./work.js"
 
 const [expected, elsewhere] = process.argv.slice(2)
 
-/** The same by name: what the actor imports is another file. */
+/** The same actor by name, which imports another file. */
 const other = Actor.fn("identity", {
   module: elsewhere ?? import.meta.url,
   success: Schema.Struct({ effect: Schema.String, actor: Schema.String, differ: Schema.Array(Schema.String) })
 })(() => Effect.die("this one is not served"))
 
-/** Actors that have a thread, whatever this platform's guard is. */
+/** Actors with a guard thread, whatever guard this platform has. */
 const underThreads = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ guard: "thread" })))
 
 NodeActor.runMain(Effect.gen(function*() {

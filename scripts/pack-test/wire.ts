@@ -1,6 +1,6 @@
 /**
- * A platform of a user's own: a transport, a spawner around the processes of Node, and what is around every actor. Each
- * counts how often it is used, in the process it is used in.
+ * A platform of a user's own: a transport, a spawner around Node's processes, and an ambient Layer around every actor.
+ * Each part counts its uses, in the process in which it is used.
  */
 import * as Ambient from "@furrow/actor/Ambient"
 import { Credentials } from "@furrow/actor/Credentials"
@@ -17,7 +17,7 @@ import * as Net from "node:net"
 
 export const counts = { listened: 0, dialled: 0, spawned: 0, ambient: 0 }
 
-/** What a process must not show: a digest tells whether two are the same. */
+/** A digest of a value that a process must not show, so that two can still be compared. */
 export const secrets = new Set<string>()
 
 const failed = (reason: string) => new TransportError({ gone: false, reason })
@@ -46,7 +46,10 @@ const dial = (address: string) =>
       resume(Effect.fail(new TransportError({ gone: error.code === "ECONNREFUSED", reason: error.message }))))
   })
 
-/** Tcp on a host of the user's choice, with an address text of its own. It says nothing of proof: the runtime does. */
+/**
+ * A transport over TCP, on a host of the user's choice and with its own form of address. The transport proves nothing
+ * about membership, because the runtime does.
+ */
 export const Loop = Transport.portable("loop", {
   module: import.meta.url,
   config: Schema.Struct({ host: Schema.String, label: Schema.String })
@@ -68,7 +71,7 @@ export const Loop = Transport.portable("loop", {
     })
   ))
 
-/** The platform's processes, counted, with one more variable in their environment. */
+/** A spawner over the platform's processes, which counts starts and adds a variable to their environment. */
 export const Counting = Spawner.portable("counting", {
   module: import.meta.url,
   config: Schema.Struct({ tag: Schema.String })
@@ -86,10 +89,10 @@ export const Counting = Spawner.portable("counting", {
     }))
   ))
 
-/** Where a handler runs, as telemetry would know it. */
+/** The actor in which a handler runs, as telemetry would know it. */
 export const Where: Context.Reference<string> = Context.Reference("consumer/Where", { defaultValue: () => "nowhere" })
 
-/** Set around every handler of the tree; says when it is flushed. */
+/** A Layer around every handler of the tree, which logs when it is flushed. */
 export const Telemetry = Ambient.portable("telemetry", {
   module: import.meta.url,
   config: Schema.Struct({ to: Schema.String })
@@ -104,7 +107,7 @@ export const Telemetry = Ambient.portable("telemetry", {
     )
   ))
 
-/** Made where it is called: an actor cannot find it. */
+/** A definition that is made where it is called, so that an actor cannot find it. */
 export const hidden = () =>
   Transport.portable("hidden", { module: import.meta.url }, () =>
     Layer.succeed(TransportDriver, {

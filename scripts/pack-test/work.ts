@@ -1,4 +1,4 @@
-/** What the actors do. */
+/** The endpoints that the actors of the test programs serve. */
 import { Actor } from "@furrow/actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
