@@ -54,7 +54,7 @@ describe("examples", () => {
     assert.strictEqual(code, 1)
   })
 
-  it("the runner of all runs every one, and fails where one failed", () => {
+  it("the runner of all examples runs each of them, and fails if one failed", () => {
     vi.spyOn(console, "log").mockImplementation(() => {})
     vi.spyOn(console, "error").mockImplementation(() => {})
     const ran: Array<string> = []

@@ -55,7 +55,7 @@ export type End = "done" | "stuck" | "endless"
 const choicesPerMillis = 25
 /** The number of operations after which a fiber of Effect yields, under any seed. */
 const maxOperations = 2048
-/** The number of choices after which promises of the program run. They also run when nothing else can. */
+/** The number of choices after which promises of the program run. Promises also run when no other job can. */
 const choicesPerPromises = 64
 
 /** Resolves when all promise jobs of the program are done, however many there are. */
