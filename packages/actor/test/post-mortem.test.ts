@@ -31,6 +31,7 @@ const rows: ReadonlyArray<readonly [PostMortem.Known, ActorError.Death | undefin
   [known(signalled("SIGKILL"), { evidence: undefined }), undefined],
   [known(killed, { killedIn: "silence", evidence: { calls: [], state: { is: "busy" } } }), "owner"],
   [known(killed, { killedIn: "silence", evidence: asleep("ep_poll") }), "blocked"],
+  [known(killed, { killedIn: "silence", evidence: { ...asleep("ep_poll"), last: { what: "release" } } }), "blocked"],
   [known(killed, { killedIn: "finalizers", evidence: asleep("ep_poll") }), "release"],
   [known(killed, { killedIn: "finalizers", evidence: asleep("pipe_read") }), "blocked"],
   [known(killed, { killedIn: "silence", evidence: { calls: [], last: { what: "release" } } }), "release"],

@@ -13,9 +13,9 @@ import { answer, cpu } from "./fixtures/actors.ts"
 export const pairs = 60
 /** Pairs with the same processes; then others take their places, because no two are warm alike. */
 const pairsOfOne = 10
-const calls = 1500
+const calls = 800
 const inFlight = 64
-const warmups = 3
+const warmups = 2
 
 /** Resamples of the bootstrap, and the quantile of its medians that is the bound. */
 const resamples = 2000

@@ -200,7 +200,7 @@ describe("The death of an actor", () => {
           yield* Eventually.holds("it is blocked", () => isBlocked(blocked.actor.pid), patient)
         }))
         const grave = yield* graveOf(name)
-        assert.strictEqual(grave.death, "blocked")
+        assert.strictEqual(grave.death, "blocked", JSON.stringify(grave))
         assert.match(grave.hint!, hint)
       })
     )

@@ -29,6 +29,9 @@ export const list = (graves: ReadonlyArray<Grave>, now: number): ReadonlyArray<s
     ])
   ])
 
+const stateText = ({ at, is }: NonNullable<Grave["state"]>): string =>
+  at === undefined || at === "" ? is : `${is} in ${printable(at)}`
+
 const stepsOf = ({ steps }: Grave): ReadonlyArray<string> =>
   steps.length === 0 ? [] : [
     "  its last steps, before its record ended:",
@@ -44,6 +47,7 @@ export const story = (grave: Grave, now: number): ReadonlyArray<string> => [
     `  ${recorded ? "served" : "was asked for"} ${printable(endpoint)} by ${printable(caller)}, ${duration(millis)}`
   ),
   ...grave.heap === null ? [] : [`  heap ${mebibytes(grave.heap.used)} of ${mebibytes(grave.heap.limit)}`],
+  ...grave.state === null ? [] : [`  ${stateText(grave.state)} when its owner sent it a signal`],
   `  ${grave.begun} calls in all`,
   ...stepsOf(grave)
 ]

@@ -138,7 +138,7 @@ export class Case {
   bury(story: PostMortem): void {
     const { folder } = this.autopsy
     if (folder === undefined) return
-    Graves.bury(folder, story, this.record, this.record?.heap)
+    Graves.bury(folder, story, this.record, this.state)
     this.autopsy.settleLater()
   }
 }

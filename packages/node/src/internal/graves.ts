@@ -5,7 +5,7 @@
  * The newest are kept, so that neither their number nor their bytes grow without end.
  */
 import { type ActorId, formatLost, type Lost } from "@furrow/actor/ActorError"
-import type { PostMortem } from "@furrow/actor/Spawner"
+import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { read, type Record, type Step } from "./recordFile.ts"
@@ -38,6 +38,8 @@ export interface Grave {
   readonly doing: PostMortem["doing"]
   /** Its heap as it was last measured, in bytes. */
   readonly heap: { readonly used: number; readonly limit: number } | null
+  /** Its state before its owner sent it a signal; null where none was sent. */
+  readonly state: NonNullable<Evidence["state"]> | null
   /** The calls that it had begun in all. */
   readonly begun: number
   /** Its last steps, oldest first. */
@@ -104,7 +106,7 @@ export const bury = (
   folder: string,
   { above, actor, death, doing, hint, how }: PostMortem,
   record: Record | undefined,
-  heap: { readonly used: number; readonly limit: number } | undefined
+  state: Evidence["state"]
 ): void => {
   const at = Date.now()
   write(folder, {
@@ -116,7 +118,8 @@ export const bury = (
     death: death ?? null,
     hint: hint ?? null,
     doing,
-    heap: heap ?? null,
+    heap: record?.heap ?? null,
+    state: state ?? null,
     begun: record?.begun ?? 0,
     steps: record?.steps ?? []
   })
@@ -168,6 +171,7 @@ export const settle = (folder: string): void => {
         recorded: true
       })),
       heap: record.heap ?? null,
+      state: null,
       begun: record.begun,
       steps: record.steps
     })

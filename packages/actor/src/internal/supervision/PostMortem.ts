@@ -75,7 +75,7 @@ const idleIn = /epoll|ep_poll/
 const isBlocked = ({ evidence, killedIn }: Known): boolean => {
   const state = evidence?.state
   if (state?.is !== "asleep") return false
-  return killedIn === "silence" && evidence?.last === undefined ||
+  return killedIn === "silence" ||
     state.at !== undefined && state.at !== "" && !idleIn.test(state.at)
 }
 
