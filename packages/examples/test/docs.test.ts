@@ -163,6 +163,16 @@ describe("docs/errors.md", () => {
   it("docs/errors.md knows every step of starting an actor", () => {
     for (const step of ActorErrors.SpawnStep.literals) assert.include(page.text, `\`${step}\``)
   })
+
+  it("docs/errors.md has a row for every death of an actor", () => {
+    const section = page.text.slice(
+      page.text.indexOf("## The deaths of an actor"),
+      page.text.indexOf("## What they say")
+    )
+    const rows = section.split("\n").filter((line) => line.startsWith("| `")).map((line) => line.split(" | ")[0]!)
+    const named = rows.flatMap((row) => Array.from(row.matchAll(/`(\w+)`/g), ([, name]) => name!))
+    assert.sameMembers(named.filter((name) => name !== "death"), [...ActorErrors.Death.literals])
+  })
 })
 
 describe("the rules of blocks", () => {
