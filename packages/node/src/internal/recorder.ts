@@ -3,7 +3,7 @@
  * page cache, which belongs to the kernel.
  *
  * A write costs a few microseconds, so there is none for each call. A call is written before its handler runs where the last
- * write is 5 ms old, and for the first calls of each endpoint always. Everything else follows within 20 ms.
+ * write is 10 ms old, and for the first calls of each endpoint always. Everything else follows within 100 ms.
  */
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { PlatformSpec, Recorder } from "@furrow/actor/ActorProcess"
@@ -13,13 +13,13 @@ import * as RuntimeFolder from "./runtimeFolder.ts"
 import { startOf } from "./warden.ts"
 
 /** Milliseconds after a write in which the call of a known endpoint waits for its own. */
-const aheadMillis = 5
+const aheadMillis = 10
 
 /** Calls of an endpoint that are each written before they begin: a new one may be the one that never comes back. */
 const firstCalls = 16
 
 /** Milliseconds until that which was not written at once is. */
-const laterMillis = 20
+const laterMillis = 100
 
 /** Milliseconds between two measures of the heap, and between two signs of an idle actor. */
 const heapMillis = 250
