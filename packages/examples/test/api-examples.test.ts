@@ -95,8 +95,7 @@ describe("the examples of the API", () => {
 
 describe("the rules of examples", () => {
   const text = (...lines: ReadonlyArray<string>) => lines.join("\n") + "\n"
-  const program = (...lines: ReadonlyArray<string>) =>
-    Examples.program({ text: text(...lines) }).split("\n")
+  const program = (...lines: ReadonlyArray<string>) => Examples.program({ text: text(...lines) }).split("\n")
 
   it("an example begins with the imports and the fixtures that it names", () => {
     const lines = program("yield* frank.run(isPrime({ n: Duration.toMillis(7) }))")

@@ -117,8 +117,10 @@ const handlers = (
     [endpoint.name, { endpoint, context, handler }] as const
   const isChild = (pid: number) => Array.from(local.children).some(({ actor }) => actor.pid === pid)
   const look = [
-    handle(snapshot, () =>
-      Stream.suspend(() => Paging.snapshot(local.inspect(spec.observe, means.process()), local.channels))),
+    handle(
+      snapshot,
+      () => Stream.suspend(() => Paging.snapshot(local.inspect(spec.observe, means.process()), local.channels))
+    ),
     handle(fibers, () =>
       Stream.unwrap(Effect.map(
         Effect.flatMap(worksOf(local), (works) => Effect.orDie(outside(() => means.fibers(works)))),

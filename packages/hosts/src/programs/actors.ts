@@ -1,0 +1,37 @@
+/** What the trees of two hosts ask of each other. */
+import * as Actor from "@furrow/actor/Actor"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+
+export class Odd extends Schema.TaggedError<Odd>()("Odd", { n: Schema.Int }) {}
+
+/** A call that fails with an error of its own for odd numbers. */
+export const half = Actor.fn("half", {
+  module: import.meta.url,
+  payload: { n: Schema.Int },
+  success: Schema.Int,
+  error: Odd
+})(({ n }) => n % 2 === 0 ? Effect.succeed(n / 2) : Effect.fail(new Odd({ n })))
+
+/** A stream that counts to a number. */
+export const count = Actor.stream("count", {
+  module: import.meta.url,
+  payload: { to: Schema.Int },
+  success: Schema.Int
+})(({ to }) => Stream.range(1, to))
+
+/** A stream of a number each 100 ms, without an end. */
+export const tick = Actor.stream("tick", { module: import.meta.url, success: Schema.Int })(() =>
+  Stream.map(Stream.tick("100 millis"), () => 1)
+)
+
+/** A call without an end. It prints its time and label when it begins, and when its finalizer has run. */
+export const hang = Actor.fn("hang", { module: import.meta.url, payload: { label: Schema.String } })(({ label }) =>
+  Effect.andThen(Effect.sync(() => console.log(`${Date.now()} hangs ${label}`)), Effect.never).pipe(
+    // A caller that does not wait for it goes on 200 ms before its line.
+    Effect.onInterrupt(() =>
+      Effect.delay(Effect.sync(() => console.log(`${Date.now()} interrupted ${label}`)), "200 millis")
+    )
+  )
+)
