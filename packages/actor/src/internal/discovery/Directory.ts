@@ -18,6 +18,7 @@ import { type DialogContext, onOwnAccount } from "../dialog/DialogContext.ts"
 import * as Caller from "../dialog/OutgoingDialog.ts"
 import { type ActorError, type ActorId, ActorUnreachable, NameTaken } from "../errors/ActorError.ts"
 import { Entry } from "../settings/ActorRef.ts"
+import { Timeouts } from "../settings/Timeouts.ts"
 import type { Address } from "../transport/Transport.ts"
 import type { Change } from "./Registrar.ts"
 
@@ -127,6 +128,14 @@ const whole = <E>(changes: Stream.Stream<Piece, E>): Stream.Stream<Change, E> =>
     })
   })
 
+export const silent = (asked: string, bound: number): ActorUnreachable =>
+  new ActorUnreachable({
+    actor: null,
+    target: "the registry",
+    why: "timeout",
+    reason: `${asked} did not answer within ${bound} ms (Timeouts.connect)`
+  })
+
 /** The registrar at the other end of a connection, which is made when it is first needed. */
 export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: DialogContext): Directory => {
   const ask = (call: Call<AnyEndpoint>): Effect.Effect<any, any> =>
@@ -139,6 +148,14 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Dia
       >,
       (pull) => Effect.succeed(onOwnAccount(pull))
     )
+  /** A long list is read as long as its pages come. */
+  const bounded = <A>(pages: Stream.Stream<A, ActorError>): Stream.Stream<A, ActorError> =>
+    Stream.transformPull(pages, (pull) =>
+      Effect.map(Timeouts, ({ connect }) =>
+        Effect.timeoutOrElse(pull, {
+          duration: connect,
+          orElse: () => Effect.fail<ActorError>(silent("the root", connect))
+        })))
   return {
     claim: (entry) => ask(contract.claim({ entry })),
     ready: (uuid, pid, replaces) => ask(contract.ready({ uuid, pid, ...(replaces === undefined ? {} : { replaces }) })),
@@ -148,7 +165,7 @@ export const remote = (connect: Effect.Effect<PeerChannel, ActorError>, env: Dia
       name !== undefined && most !== undefined
         ? ask(contract.list({ name, most }))
         : Effect.map(
-          Stream.runCollect(read<ReadonlyArray<Entry>>(contract.pages({ name: name ?? null }))),
+          Stream.runCollect(bounded(read<ReadonlyArray<Entry>>(contract.pages({ name: name ?? null })))),
           (pages) => pages.flat()
         ),
     watch: (name) => whole(read<Piece>(contract.watch({ name: name ?? null })))

@@ -20,7 +20,7 @@ import * as TreePages from "./TreePages.ts"
 type Service = Leases["Service"]
 
 /** The number of pages that are asked for at the same time. */
-const pagesAtOnce = 8
+const pagesAtOnce = 2
 
 /** Actors that are taken over in one turn of the event loop. */
 const atOnce = 256

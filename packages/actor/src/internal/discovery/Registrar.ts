@@ -349,7 +349,7 @@ function* linked(state: State, links: Link | undefined): Generator<Held> {
 }
 
 /** The ready actors, of one name or of all: those of this tree first, and of each tier the one that came last. */
-function* walk(state: State, name: string | undefined, tiers: number | undefined): Generator<Entry> {
+export function* walk(state: State, name: string | undefined, tiers: number | undefined): Generator<Entry> {
   const { chains } = name === undefined ? state.all : named(state, name)
   for (const chain of chains.slice(0, tiers)) for (const { entry } of linked(state, chain)) yield entry
 }

@@ -24,12 +24,16 @@ class Watcher {
   private readonly name: string | undefined
   /** The root of the only tree that it hears of. */
   private readonly root: string | undefined
-  private readonly snapshot: () => Registrar.Change
+  private readonly snapshot: () => Effect.Effect<Registrar.Change>
   /** Nothing where it is told all that is there. */
   private pending: Array<Registrar.Change> | undefined
   private waiting: (() => void) | undefined
 
-  constructor(name: string | undefined, root: string | undefined, snapshot: () => Registrar.Change) {
+  constructor(
+    name: string | undefined,
+    root: string | undefined,
+    snapshot: () => Effect.Effect<Registrar.Change>
+  ) {
     this.name = name
     this.root = root
     this.snapshot = snapshot
@@ -56,9 +60,10 @@ class Watcher {
   readonly next: Effect.Effect<ReadonlyArray<Registrar.Change>> = Effect.callback((resume) => {
     const take = () => {
       this.waiting = undefined
-      const pending = this.pending ?? [this.snapshot()]
+      const { pending } = this
       this.pending = []
-      resume(Effect.succeed(pending))
+      // Of this moment: what changes from here on is told behind it.
+      resume(pending === undefined ? Effect.map(this.snapshot(), (all) => [all]) : Effect.succeed(pending))
     }
     if (this.pending === undefined || this.pending.length > 0) return take()
     this.waiting = take
@@ -66,6 +71,23 @@ class Watcher {
       this.waiting = undefined
     })
   })
+}
+
+/** Entries that are gathered in one turn of the event loop. */
+const entriesAtOnce = 2_048
+
+/** All entries of a walk over one state, with turns for other work in between. */
+const gathered = (walk: Iterator<Entry>): Effect.Effect<ReadonlyArray<Entry>> => {
+  const entries: Array<Entry> = []
+  const more: Effect.Effect<ReadonlyArray<Entry>> = Effect.suspend(() => {
+    for (let n = 0; n < entriesAtOnce; n++) {
+      const { done, value } = walk.next()
+      if (done === true) return Effect.succeed(entries)
+      entries.push(value)
+    }
+    return Effect.andThen(Effect.yieldNow, more)
+  })
+  return more
 }
 
 export interface RegistrarOptions {
@@ -165,7 +187,11 @@ export class RegistrarService implements Directory {
   }
 
   list(name: string | undefined, most?: number): Effect.Effect<ReadonlyArray<Entry>> {
-    return Effect.sync(() => Registrar.entries(this.state, name, most))
+    return Effect.suspend(() =>
+      most === undefined
+        ? gathered(Registrar.walk(this.state, name, undefined))
+        : Effect.succeed(Registrar.entries(this.state, name, most))
+    )
   }
 
   watch(name: string | undefined): Stream.Stream<Registrar.Change> {
@@ -177,10 +203,10 @@ export class RegistrarService implements Directory {
     return Stream.unwrap(Effect.map(
       Effect.acquireRelease(
         Effect.sync(() => {
-          const watcher = new Watcher(name, root, () => ({
-            _tag: "Snapshot",
-            entries: Registrar.entries(this.state, name, undefined, own)
-          }))
+          const watcher = new Watcher(name, root, () => {
+            const walk = Registrar.walk(this.state, name, own ? 1 : undefined)
+            return Effect.map(gathered(walk), (entries) => ({ _tag: "Snapshot", entries }))
+          })
           this.watchers.add(watcher)
           return watcher
         }),

@@ -45,6 +45,9 @@ type Service = Leases["Service"]
 /** Milliseconds in which changes are collected before they are sent. */
 const batchMillis = 20
 
+/** Changes that are taken over in one turn of the event loop. */
+const changesAtOnce = 128
+
 /** The publisher of one tree, for one reach. */
 class Publisher {
   state = TreePages.initial
@@ -62,7 +65,7 @@ class Publisher {
     this.tree = tree
   }
 
-  take(changes: ReadonlyArray<Parameters<typeof TreePages.step>[1][number]>, shows: (entry: Entry) => boolean): void {
+  take(changes: ReadonlyArray<TreePages.One>, shows: (entry: Entry) => boolean): void {
     const next = TreePages.step(this.state, changes, shows)
     const isSame = next.pages.every((page, n) => page === this.state.pages[n]) &&
       next.pages.length === this.state.pages.length
@@ -153,7 +156,7 @@ const share = (
     const publishers = reaches.map((reach) => ({ reach, publisher: new Publisher(leases, reach, tree) }))
     /** The actors of the tree that are listed at all, by the key of the name that they have alone. */
     const alone = new Map<string, Map<string, Entry>>()
-    const takeOver = (changes: ReadonlyArray<Parameters<Publisher["take"]>[0][number]>) => {
+    const takeOver = (changes: ReadonlyArray<TreePages.One>) => {
       for (const { publisher, reach } of publishers) {
         publisher.take(changes, (entry) => {
           if (reachOf(entry, listed, host) !== reach) return false
@@ -166,22 +169,34 @@ const share = (
       const _tag = names.isLost(key) ? "Down" : "Up"
       takeOver(Array.from(alone.get(key)?.values() ?? [], (entry) => ({ _tag, entry, why: "stale" })))
     })
-    const note = (change: Parameters<Publisher["take"]>[0][number]) => {
-      for (const entry of change._tag === "Snapshot" ? change.entries : [change.entry]) {
-        const key = keyOf(entry)
-        if (key === undefined) continue
-        const held = alone.get(key) ?? new Map<string, Entry>()
-        if (change._tag === "Down") held.delete(entry.actor.uuid)
-        else held.set(entry.actor.uuid, entry)
-        if (held.size === 0) alone.delete(key)
-        else alone.set(key, held)
-      }
+    const note = ({ _tag, entry }: TreePages.One) => {
+      const key = keyOf(entry)
+      if (key === undefined) return
+      const held = alone.get(key) ?? new Map<string, Entry>()
+      if (_tag === "Down") held.delete(entry.actor.uuid)
+      else held.set(entry.actor.uuid, entry)
+      if (held.size === 0) alone.delete(key)
+      else alone.set(key, held)
     }
-    const own = Stream.runForEachArray(registrar.own, (changes) =>
-      Effect.sync(() => {
-        for (const change of changes) note(change)
-        takeOver(changes)
-      }))
+    const inTurns = (count: number, changeOf: (at: number) => TreePages.One) =>
+      Effect.gen(function*() {
+        for (let from = 0; from < count; from += changesAtOnce) {
+          if (from > 0) yield* Effect.yieldNow
+          const some = Array.from({ length: Math.min(changesAtOnce, count - from) }, (_, n) => changeOf(from + n))
+          for (const change of some) note(change)
+          takeOver(some)
+        }
+      })
+    const own = Stream.runForEach(registrar.own, (change) => {
+      if (change._tag !== "Snapshot") return inTurns(1, () => change)
+      const { entries } = change
+      const ended = publishers.flatMap(({ publisher }) => TreePages.ended(publisher.state, entries))
+      return Effect.andThen(
+        inTurns(ended.length, (at) => ended[at]!),
+        // The one that was ready last comes first: a reader is told in the order of becoming ready.
+        inTurns(entries.length, (at) => ({ _tag: "Up", entry: entries[entries.length - 1 - at]! }))
+      )
+    })
     yield* Effect.addFinalizer(() =>
       Effect.all([names.release(), ...publishers.map(({ publisher }) => publisher.withdraw)], {
         concurrency: "unbounded",

@@ -77,19 +77,26 @@ const drop = (draft: Draft, uuid: string): void => {
   draft.places = HashMap.remove(draft.places, uuid)
 }
 
+/** A change of one entry. */
+export type One = Exclude<Change, { readonly _tag: "Snapshot" }>
+
+/** The end of each entry that a snapshot does not hold. */
+export const ended = (state: State, there: ReadonlyArray<Entry>): ReadonlyArray<One> => {
+  if (HashMap.isEmpty(state.places)) return []
+  const uuids = new Set(there.map(({ actor }) => actor.uuid))
+  return state.pages.flatMap(({ entries }) =>
+    Array.from(entries.values()).filter(({ actor }) => !uuids.has(actor.uuid))
+      .map((entry) => ({ _tag: "Down", entry, why: "ended" }) as const)
+  )
+}
+
 /** Takes changes of the tree over. `shows` says which entries are published here. */
-export const step = (state: State, changes: ReadonlyArray<Change>, shows: (entry: Entry) => boolean): State => {
+export const step = (state: State, changes: ReadonlyArray<One>, shows: (entry: Entry) => boolean): State => {
   const draft: Draft = { ...state, pages: [...state.pages], revision: state.revision + 1 }
   for (const change of changes) {
     if (change._tag === "Up") {
       if (shows(change.entry)) put(draft, change.entry)
-    } else if (change._tag === "Down") drop(draft, change.entry.actor.uuid)
-    else {
-      const there = new Set(change.entries.filter(shows).map(({ actor }) => actor.uuid))
-      for (const uuid of Array.from(HashMap.keys(draft.places))) if (!there.has(uuid)) drop(draft, uuid)
-      // The one that was ready last comes first: a reader is told in the order of becoming ready.
-      for (const entry of change.entries.toReversed()) if (there.has(entry.actor.uuid)) put(draft, entry)
-    }
+    } else drop(draft, change.entry.actor.uuid)
   }
   return draft
 }

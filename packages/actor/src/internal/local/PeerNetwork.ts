@@ -157,7 +157,7 @@ export const attachPeers = (local: LocalActor, options: ReachOptions): Peers => 
     roots: new Map(),
     identify: (addresses) => identify({ self: local.info.id, network, events: local.events, context }, addresses),
     directory: registrar === undefined
-      ? bounded(Remote.remote(toRoot(local, peers), local.env), context, "the root")
+      ? bounded(Remote.remote(toRoot(local, peers), local.env), context, "the root", false)
       : bounded(registrar.directory, context, "its Discovery"),
     shared: registrar?.shared ?? Keeper.remote(toRoot(local, peers), local.env),
     toRelatives: new Map([
@@ -233,7 +233,7 @@ export const directoryAt = (
         ({ error }) => error
       )
     )
-    const there = bounded(Remote.remote(connected, local.env), yield* Effect.context<never>(), "that root")
+    const there = bounded(Remote.remote(connected, local.env), yield* Effect.context<never>(), "that root", false)
     const shown = (entries: ReadonlyArray<Entry>) => entries.flatMap((entry) => ofTree(entry, root.uuid) ?? [])
     return {
       root,
@@ -257,24 +257,21 @@ const ofTree = (entry: Entry, root: string): Entry | undefined =>
     : { ...entry, exposed: entry.exposed.map(({ name }) => ({ name, module: null })) }
 
 /** A root or a Discovery that does not answer must not hold up a start for ever. */
-const bounded = (directory: Directory, context: Context.Context<never>, asked: string): Directory => {
+const bounded = (
+  directory: Directory,
+  context: Context.Context<never>,
+  asked: string,
+  isWhole = true
+): Directory => {
   const { connect } = Context.get(context, Timeouts)
   const within = <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.timeoutOrElse(effect, { duration: connect, orElse: () => Effect.fail(silent(asked, connect)) })
+    Effect.timeoutOrElse(effect, { duration: connect, orElse: () => Effect.fail(Remote.silent(asked, connect)) })
   return {
     ...directory,
     claim: (entry) => within(directory.claim(entry)),
     ready: (uuid, pid, replaces) => within(directory.ready(uuid, pid, replaces)),
     gone: (uuid) => Effect.ignore(within(directory.gone(uuid))),
     stale: (uuid) => within(directory.stale(uuid)),
-    list: (name, most) => within(directory.list(name, most))
+    list: (name, most) => isWhole || most !== undefined ? within(directory.list(name, most)) : directory.list(name)
   }
 }
-
-const silent = (asked: string, bound: number): ActorUnreachable =>
-  new ActorUnreachable({
-    actor: null,
-    target: "the registry",
-    why: "timeout",
-    reason: `${asked} did not answer within ${bound} ms (Timeouts.connect)`
-  })

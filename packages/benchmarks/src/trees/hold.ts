@@ -1,0 +1,37 @@
+/** The longest time for which the event loop was held while something ran. */
+import * as Effect from "effect/Effect"
+
+export interface Held {
+  /** Milliseconds of the longest turn by the clock, which counts other programs of the machine, too. */
+  readonly wall: number
+  /** Milliseconds of processor time of the turn that used most, with the threads of the garbage collector. */
+  readonly processor: number
+  readonly seconds: number
+}
+
+const processorMillis = () => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1_000
+}
+
+/** Runs an effect and measures each turn of the event loop meanwhile. */
+export const held = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, Held], E, R> =>
+  Effect.suspend(() => {
+    const start = performance.now()
+    let [wall, processor] = [0, 0]
+    let last = [performance.now(), processorMillis()] as const
+    let isOver = false
+    const tick = () => {
+      const now = [performance.now(), processorMillis()] as const
+      wall = Math.max(wall, now[0] - last[0])
+      processor = Math.max(processor, Math.min(now[0] - last[0], now[1] - last[1]))
+      last = now
+      if (!isOver) setImmediate(tick)
+    }
+    setImmediate(tick)
+    return Effect.map(effect, (answer) => {
+      isOver = true
+      tick()
+      return [answer, { wall, processor, seconds: (performance.now() - start) / 1_000 }] as const
+    })
+  })

@@ -1,0 +1,100 @@
+/**
+ * A registry of many actors: `npm run trees -- registry [count]`. Each line says how long the event loop was held at most while
+ * one tree published that many actors, another one followed them, and an actor below it read them.
+ */
+import { Actor, Credentials, Discovery, MemoryActor, Registry } from "@furrow/actor"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { type Held, held } from "./hold.ts"
+
+export const listAll = Actor.fn("listAll", { module: import.meta.url, success: Schema.Int })(() =>
+  Actor.orDie(Effect.map(Registry.list(), ({ length }) => length))
+)
+
+export const watchAll = Actor.fn("watchAll", { module: import.meta.url, success: Schema.Int })(() =>
+  Actor.orDie(Effect.map(
+    Stream.runHead(Registry.watch()),
+    (head) => head._tag === "Some" && head.value._tag === "Snapshot" ? head.value.entries.length : 0
+  ))
+)
+
+/** A Discovery that hands out the tree that it was opened for. */
+const watched = (opened: (tree: Discovery.DiscoveryTree) => void) =>
+  Layer.effect(
+    Discovery.Discovery,
+    Effect.map(Discovery.Discovery, (below) => ({
+      open: (tree: Discovery.DiscoveryTree) => {
+        opened(tree)
+        return below.open(tree)
+      }
+    }))
+  )
+
+const secret = new Uint8Array(32)
+
+const tree = (driver: Discovery.DiscoveryDriver["Service"], name: string) =>
+  Effect.gen(function*() {
+    let opened: Discovery.DiscoveryTree | undefined
+    const shared = Discovery.layerShared().pipe(Layer.provide(Layer.succeed(Discovery.DiscoveryDriver, driver)))
+    const context = yield* Layer.build(
+      MemoryActor.layer({ name, credentials: Credentials.make({ tree: name, secret }) }).pipe(
+        Layer.provide(watched((tree) => void (opened = tree)).pipe(Layer.provide(shared)))
+      )
+    )
+    return { context, tree: opened! }
+  })
+
+const until = <E, R>(ready: Effect.Effect<boolean, E, R>): Effect.Effect<void, E, R> =>
+  Effect.flatMap(ready, (is) => is ? Effect.void : Effect.andThen(Effect.sleep(20), until(ready)))
+
+const claimed = (registrar: Discovery.TreeRegistrar, root: Discovery.Entry, count: number) =>
+  Effect.gen(function*() {
+    for (let n = 0; n < count; n++) {
+      const uuid = `actor-${n}`
+      const exposed = [{ name: "ping", module: "file:///app/worker.ts" }]
+      const actor = { name: `worker-${n % 1_000}`, uuid, pid: 0 }
+      yield* registrar.claim({ actor, path: [...root.path, uuid], service: null, exposed, unique: false })
+      yield* registrar.ready(uuid, n)
+      if (n % 64 === 0) yield* Effect.yieldNow
+    }
+  })
+
+const row = (what: string, { processor, seconds, wall }: Held) =>
+  console.log(
+    `${what.padEnd(44)} held at most ${processor.toFixed(1)} ms of processor, ${wall.toFixed(1)} ms by the clock; ` +
+      `${seconds.toFixed(1)} s in all`
+  )
+
+const program = (count: number) =>
+  Effect.gen(function*() {
+    const driver = yield* Discovery.makeDriver()
+    const first = yield* tree(driver, "first")
+    const { registrar, root } = first.tree
+    const pages = Math.ceil((count + 1) / 64)
+    const published = until(Effect.map(driver.list("trees/everyone/"), ({ held }) =>
+      held.some(({ value }) =>
+        (JSON.parse(value) as { readonly pages: ReadonlyArray<number> }).pages.length >= pages
+      )))
+    const [, publishing] = yield* held(Effect.andThen(claimed(registrar, root, count), published))
+    row(`a tree publishes ${count} actors`, publishing)
+    const second = yield* tree(driver, "second")
+    const known = until(Effect.map(
+      Effect.provideContext(Registry.list({ name: "worker-1" }), second.context),
+      ({ length }) =>
+        length >= Math.ceil((count - 1) / 1_000)
+    ))
+    const [, following] = yield* held(Effect.andThen(known, Effect.sleep(500)))
+    row(`another tree follows them`, following)
+    const reading = Effect.scoped(Effect.gen(function*() {
+      const reader = yield* Actor.startScoped("reader", { expose: [listAll, watchAll], listed: "tree" })
+      const [listed, listing] = yield* held(reader.run(listAll()))
+      row(`an actor below it lists ${listed}`, listing)
+      const [seen, watching] = yield* held(reader.run(watchAll()))
+      row(`an actor below it watches ${seen}`, watching)
+    }))
+    yield* Effect.provideContext(reading, second.context)
+  })
+
+export const run = (count: number): Promise<void> => Effect.runPromise(Effect.scoped(program(count)))
