@@ -204,10 +204,9 @@ const share = (
       })
     )
     yield* Effect.forkScoped(own)
-    for (const { publisher } of publishers) yield* Effect.forkScoped(publisher.run)
     const failing = new Set<Following.Follower>()
     const followers = reaches.map((reach) => new Following.Follower(leases, reach, tree, failing))
-    for (const follower of followers) yield* Effect.forkScoped(follower.run)
+    for (const { run } of [...publishers.map((one) => one.publisher), ...followers]) yield* Effect.forkScoped(run)
     const rootOf = (uuid: string): Effect.Effect<RootAddress | undefined> =>
       Effect.flatMap(below.root?.(uuid) ?? Effect.undefined, (known) => {
         if (known !== undefined) return Effect.succeed(known)
