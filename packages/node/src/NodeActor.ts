@@ -40,6 +40,11 @@ export interface Options extends RootOptions {
    * has no Spawner of its own. Default: the variable `FURROW_GRAVES`, else `graves` in the runtime folder.
    */
   readonly graves?: string | undefined
+  /**
+   * The small process that starts the actors of a large root, as in `NodeSpawner.layer`, where the context has no Spawner
+   * of its own. Default: the variable `FURROW_STARTER`, else `auto`.
+   */
+  readonly starter?: NodeSpawner.StarterMode | undefined
 }
 
 /** A part of the platform: what the context has, or the default. A Layer that is provided is never ignored. */
@@ -53,13 +58,13 @@ const givenOr = <I, S>(
     onSome: (given) => Layer.succeed(tag, given)
   })
 
-const layerOf = ({ graves, spares, ...options }: Options): Layer.Layer<ActorRuntime, RuntimeLayerError> =>
+const layerOf = ({ graves, spares, starter, ...options }: Options): Layer.Layer<ActorRuntime, RuntimeLayerError> =>
   Layer.unwrap(Effect.map(Effect.context<never>(), (context) =>
     ActorRuntimes.layer(options).pipe(
       Layer.provide([
         givenOr(context, Transport, NodeTransport.layerDefault),
         givenOr(context, Discovery, layerTree),
-        givenOr(context, Spawner, NodeSpawner.layer({ graves, spares }))
+        givenOr(context, Spawner, NodeSpawner.layer({ graves, spares, starter }))
       ])
     )))
 

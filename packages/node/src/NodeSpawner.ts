@@ -14,21 +14,24 @@ import * as Authenticate from "./internal/authenticate.ts"
 import { Autopsy } from "./internal/autopsy.ts"
 import { refusalOf } from "./internal/child.ts"
 import { closeWithProcess, hasUnixSockets } from "./internal/drivers.ts"
+import { Living } from "./internal/entered.ts"
 import { usualGraves } from "./internal/graves.ts"
 import { gravesFolder } from "./internal/gravesMode.ts"
 import { choose, type GuardMode } from "./internal/guard.ts"
 import { folderOf, levelOf, offer } from "./internal/hatch.ts"
 import { launchOf } from "./internal/launch.ts"
+import { type SparesMode, sparesMode, type StarterMode, starterMode } from "./internal/modes.ts"
 import { noticing } from "./internal/notice.ts"
 import { outputsOf } from "./internal/outlet.ts"
-import { groupGuard, Living, make } from "./internal/processes.ts"
+import { groupGuard, make } from "./internal/processes.ts"
 import { isOneFile, preload, reasonAgainstBundle, script } from "./internal/runChild.ts"
 import { SpareProcesses } from "./internal/spareProcesses.ts"
-import { type SparesMode, sparesMode } from "./internal/sparesMode.ts"
+import { StarterProcess } from "./internal/starterProcess.ts"
+import { Starts } from "./internal/starts.ts"
 import { unsupported } from "./internal/support.ts"
 
 export type { GuardMode } from "./internal/guard.ts"
-export type { SparesMode } from "./internal/sparesMode.ts"
+export type { SparesMode, StarterMode } from "./internal/modes.ts"
 
 /**
  * The options by which the processes of a tree are started.
@@ -60,10 +63,16 @@ export interface Options {
    * folder. A path that is not absolute is not followed, and the root logs a warning.
    */
   readonly graves?: string | undefined
+  /**
+   * The small process that starts the actors of a large root, which would stand still at each start. Default: the
+   * variable `FURROW_STARTER` of the root's environment, else `auto`. A value that is none of them is not followed, and the
+   * root logs a warning.
+   */
+  readonly starter?: StarterMode | undefined
 }
 
 const native = (
-  { graves: wantedGraves, guard: wanted, spares: wantedSpares, stderr, stdout }: Options,
+  { graves: wantedGraves, guard: wanted, spares: wantedSpares, starter: wantedStarter, stderr, stdout }: Options,
   residue: ReadonlyArray<string>
 ): Effect.Effect<NativeControl, RuntimeLayerError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -76,18 +85,25 @@ const native = (
     const { guard, warning } = choose(wanted)
     for (const folder of residue) guard.folder(folder)
     yield* Effect.addFinalizer(() => Effect.sync(() => guard.release()))
-    const mode = sparesMode(wantedSpares, process.env)
+    const ofSpares = sparesMode(wantedSpares, process.env)
+    const ofStarter = starterMode(wantedStarter, process.env)
     const graves = hasUnixSockets
       ? gravesFolder(wantedGraves, process.env, usualGraves())
       : { folder: undefined, warning: undefined }
     const autopsy = new Autopsy(graves.folder)
     yield* Effect.addFinalizer(() => Effect.sync(() => autopsy.close()))
-    for (const line of [warning, mode.warning, graves.warning]) if (line !== undefined) yield* logWarning(line)
+    for (const line of [warning, ofSpares.warning, ofStarter.warning, graves.warning]) {
+      if (line !== undefined) yield* logWarning(line)
+    }
     const settings = { script, preload, stdout, stderr }
-    const spares = mode.spares === "off" ? undefined : new SpareProcesses(guard, living)
+    const starter = ofStarter.mode === "off" ? undefined : new StarterProcess(guard, living)
+    if (starter !== undefined) yield* Effect.addFinalizer(() => starter.close)
+    if (ofStarter.mode === "eager") starter?.prepare()
+    const starts = new Starts(guard, living, starter)
+    const spares = ofSpares.mode === "off" ? undefined : new SpareProcesses(starts)
     if (spares !== undefined) yield* Effect.addFinalizer(() => spares.close)
-    if (mode.spares === "eager") spares?.prepare(launchOf({}, guard, settings, outputsOf({}, settings)))
-    const spawner = make(guard, living, settings, spares, autopsy)
+    if (ofSpares.mode === "eager") spares?.prepare(launchOf({}, settings, outputsOf({}, settings)))
+    const spawner = make(starts, settings, spares, autopsy)
     return {
       spawner: { ...spawner, spawn: noticing(spawner.spawn, reasonAgainstBundle) },
       pid: process.pid,

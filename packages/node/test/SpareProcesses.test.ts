@@ -12,10 +12,12 @@ import * as WithActors from "@furrow/testing/WithActors"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { Living } from "../src/internal/entered.ts"
 import { Guard } from "../src/internal/guard.ts"
 import { importModule, load } from "../src/internal/load.ts"
-import { Living, make } from "../src/internal/processes.ts"
+import { make } from "../src/internal/processes.ts"
 import { rehearseOnce } from "../src/internal/spare.ts"
+import { Starts } from "../src/internal/starts.ts"
 import { exit } from "./fixtures/dying.ts"
 import { process_, who } from "./fixtures/identity.ts"
 import { fixture } from "./support.ts"
@@ -211,7 +213,7 @@ describe("A spare", () => {
     Effect.gen(function*() {
       const guard = new Guard({ mode: "none" })
       const native = {
-        spawner: make(guard, new Living(), { script: [], preload: [] }),
+        spawner: make(new Starts(guard, new Living()), { script: [], preload: [] }),
         authenticator: undefined,
         builtin: NodeTransport.builtin,
         importModule

@@ -1,7 +1,7 @@
 /** The table of spare processes, and the option by which a root has them. */
 import { assert, describe, it } from "@effect/vitest"
+import { sparesMode } from "@furrow/node/internal/modes"
 import * as Spares from "@furrow/node/internal/spares"
-import { sparesMode } from "@furrow/node/internal/sparesMode"
 
 type Tag = Spares.Input["_tag"]
 
@@ -77,9 +77,9 @@ describe("The table of spares", () => {
 describe("The option spares", () => {
   it("the option spares comes before the environment, and a value that is none is said and not followed", () => {
     const of = (option: unknown, variable?: string) => sparesMode(option, { FURROW_SPARES: variable })
-    assert.strictEqual(of(undefined).spares, sparesMode("", {}).spares)
-    assert.strictEqual(of(undefined, "eager").spares, "eager")
-    assert.strictEqual(of("off", "eager").spares, "off")
+    assert.strictEqual(of(undefined).mode, sparesMode("", {}).mode)
+    assert.strictEqual(of(undefined, "eager").mode, "eager")
+    assert.strictEqual(of("off", "eager").mode, "off")
     assert.match(of(undefined, "on").warning!, /^FURROW_SPARES is "on": use auto, eager or off/)
     assert.match(of("none").warning!, /^the option spares is "none"/)
   })

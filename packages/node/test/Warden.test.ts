@@ -10,6 +10,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { losesDeathSignal } from "../src/internal/guard.ts"
+import { startOf } from "../src/internal/processStat.ts"
 import { killLeftIn, send } from "../src/internal/signals.ts"
 import * as Warden from "../src/internal/warden.ts"
 import "./support.ts"
@@ -35,7 +36,7 @@ const leader = (script = "exec sleep 1000", ...fds: ReadonlyArray<number>) =>
   )
 
 /** The registration of a group: below this parent, and as it is or as an older process of that number was. */
-const registration = (group: number, parent: number, start = Warden.startOf(group)) => `+ ${group} ${parent} ${start}`
+const registration = (group: number, parent: number, start = startOf(group)) => `+ ${group} ${parent} ${start}`
 
 /** A parent that is nobody. */
 const parent = 7
@@ -107,7 +108,7 @@ describe("The warden", () => {
     Effect.gen(function*() {
       const { registry } = yield* warden
       const group = yield* leader("sleep 1000 & sleep 1")
-      const start = Warden.startOf(group)
+      const start = startOf(group)
       yield* Processes.gone([group])
       assert.strictEqual(send(-group, 0), "sent")
       Warden.tell(registry, registration(group, parent, start))

@@ -8,9 +8,9 @@ import { type ActorId, formatLost, type Lost } from "@furrow/actor/ActorError"
 import type { Evidence, PostMortem } from "@furrow/actor/Spawner"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
+import { startOf } from "./processStat.ts"
 import { read, type Record, type Step } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
-import { startOf } from "./warden.ts"
 
 /** Stories that are kept, and the bytes of all of them. */
 export const maxGraves = 100

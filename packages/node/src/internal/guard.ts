@@ -22,6 +22,7 @@ import * as Fs from "node:fs"
 import * as Path from "node:path"
 import * as Builtins from "./builtins.ts"
 import * as GuardThread from "./guardThread.ts"
+import { startOf } from "./processStat.ts"
 import { send } from "./signals.ts"
 import * as Warden from "./warden.ts"
 
@@ -204,11 +205,15 @@ export class Guard {
 
   /** How to start an actor under this guard. */
   command(argv: ReadonlyArray<string>): Command {
-    const { mode, registry, setpriv } = this.options
+    const { mode, registry } = this.options
     const fds = [...mode === "thread" ? ["pipe" as const] : [], ...registry === undefined ? [] : [this.openRegistry()]]
-    if (setpriv !== undefined) return { file: setpriv, args: ["--pdeathsig", "KILL", "--", ...argv], fds }
-    const [file, ...args] = argv
-    return { file: file!, args, fds }
+    return { ...this.wrapped(argv), fds }
+  }
+
+  /** How to start the process that starts the others: it has no thread, and our registry for the groups it begins. */
+  starterCommand(argv: ReadonlyArray<string>): Command {
+    const { registry } = this.options
+    return { ...this.wrapped(argv), fds: registry === undefined ? [] : [this.openRegistry()] }
   }
 
   /**
@@ -222,11 +227,14 @@ export class Guard {
     return setpriv === undefined ? [] : [setpriv, "--pdeathsig", "KILL", "--"]
   }
 
-  /** An actor, or a program that is none, was started: its group is in the tree below us. */
-  started(group: number): void {
+  /**
+   * An actor, or a program that is none, was started: its group is in the tree below us. A starter has told the warden
+   * itself: told again, it would take the group for another one of that number.
+   */
+  started(group: number, isTold = false): void {
     this.running.add(group)
     this.options.watch?.say({ group, began: true })
-    if (this.registry !== undefined) this.tell(`+ ${group} ${process.pid} ${Warden.startOf(group)}`)
+    if (this.registry !== undefined && !isTold) this.tell(`+ ${group} ${process.pid} ${startOf(group)}`)
   }
 
   /** The actor was reaped: what it had started, and what that had started, is killed with it. */
@@ -235,6 +243,11 @@ export class Guard {
     this.tell(`- ${group}`)
     this.running.delete(group)
     this.closeWarden()
+  }
+
+  /** There is a warden, or will be one with the first actor. */
+  get hasRegistry(): boolean {
+    return this.options.registry !== undefined
   }
 
   get hasWarden(): boolean {
@@ -274,6 +287,13 @@ export class Guard {
     this.warden = undefined
     this.registry = undefined
     warden.close()
+  }
+
+  private wrapped(argv: ReadonlyArray<string>): Pick<Command, "args" | "file"> {
+    const { setpriv } = this.options
+    if (setpriv !== undefined) return { file: setpriv, args: ["--pdeathsig", "KILL", "--", ...argv] }
+    const [file, ...args] = argv
+    return { file: file!, args }
   }
 
   private openRegistry(): number {

@@ -4,6 +4,7 @@
 import { mark } from "@furrow/actor/ActorProcess"
 import type { Output, SpawnOptions, SpawnRequest } from "@furrow/actor/Spawner"
 import type * as ChildProcess from "node:child_process"
+import * as Os from "node:os"
 import { environment, inheritedFlags, isPreloading, resolvedFlags, withoutOwnHeap } from "./arguments.ts"
 import * as Builtins from "./builtins.ts"
 import { askForCache } from "./compileCache.ts"
@@ -55,7 +56,7 @@ export interface Settings {
 
 /** A process to start, without the name of the actor that it is to be. */
 export interface Launch {
-  /** The flags of Node and the entry; then, behind name and uuid, the other arguments. */
+  /** The flags of Node and the entry; then, behind name, uuid, guard and parent, the other arguments. */
   readonly before: ReadonlyArray<string>
   readonly after: ReadonlyArray<string>
   readonly env: Readonly<Record<string, string | undefined>>
@@ -67,7 +68,6 @@ export interface Launch {
 
 export const launchOf = (
   options: SpawnOptions,
-  guard: Guard,
   { limited = false, preload, script }: Settings,
   outputs: Outputs
 ): Launch => {
@@ -80,8 +80,6 @@ export const launchOf = (
   return {
     before: [...startFlags, ...(preloads ? preload : []), ...asked, ...script],
     after: [
-      guard.commandLineArgument,
-      String(process.pid),
       options.memoryLimit === undefined ? "-" : limitedHeap,
       argument,
       padding,
@@ -94,12 +92,34 @@ export const launchOf = (
   }
 }
 
+/** All that a process inherits without being told, and that this process may have changed since. */
+export const inherited = () => [
+  process.getuid?.(),
+  process.geteuid?.(),
+  process.getgid?.(),
+  process.getegid?.(),
+  process.getgroups?.(),
+  Os.getPriority()
+]
+
+/** The command line of the actor, and its descriptors from 0 on. `parent` is the process that will be its parent. */
+export const commandOf = (
+  { after, before, stdio }: Launch,
+  actor: SpawnRequest["actor"],
+  guard: Guard,
+  parent: number
+) => {
+  const told = [actor.name, actor.uuid, guard.commandLineArgument, String(parent)]
+  const { args, fds, file } = guard.command([process.execPath, ...before, ...told, ...after])
+  return { file, args, stdio: ["ignore" as const, ...stdio, "pipe" as const, ...fds] }
+}
+
 /** Starts it; throws, or has no pid, where there is no process to be had. */
 export const begin = (launch: Launch, actor: SpawnRequest["actor"], guard: Guard): ChildProcess.ChildProcess => {
-  const { after, before, cwd, env, stdio } = launch
-  const command = guard.command([process.execPath, ...before, actor.name, actor.uuid, ...after])
-  return Builtins.childProcess().spawn(command.file, command.args, {
-    stdio: ["ignore", ...stdio, "pipe", ...command.fds],
+  const { cwd, env } = launch
+  const { args, file, stdio } = commandOf(launch, actor, guard, process.pid)
+  return Builtins.childProcess().spawn(file, args, {
+    stdio,
     detached: true,
     env,
     ...(cwd === undefined ? {} : { cwd })

@@ -30,19 +30,19 @@ import type {
 import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as ChildProcess from "node:child_process"
-import type * as Net from "node:net"
 import { availableParallelism } from "node:os"
-import type { Readable } from "node:stream"
 import { adopt } from "./adopt.ts"
 import { Autopsy, type Case } from "./autopsy.ts"
+import type { Begun } from "./begun.ts"
+import type { Living } from "./entered.ts"
 import type { Guard } from "./guard.ts"
 import { reachable } from "./inspectorLines.ts"
-import { begin, type Launch, launchOf, type Settings } from "./launch.ts"
+import { launchOf, type Settings } from "./launch.ts"
 import { open, type Outputs, outputsOf, unknownOutput } from "./outlet.ts"
 import { Tail } from "./output.ts"
-import { killLeftIn, send } from "./signals.ts"
+import { killLeftIn } from "./signals.ts"
 import type { SpareProcesses, Taken } from "./spareProcesses.ts"
+import type { Starts } from "./starts.ts"
 
 /** Milliseconds after the end of a process for the rest of its output. */
 const outputGraceMillis = 50
@@ -63,7 +63,7 @@ interface Surroundings {
 class NodeProcess implements ProcessHandle {
   readonly actor: ProcessHandle["actor"]
   readonly connection: ProcessHandle["connection"]
-  private readonly child: ChildProcess.ChildProcess
+  private readonly begun: Begun
   private readonly around: Surroundings
   private readonly tail = new Tail()
   private readonly case: Case
@@ -77,45 +77,47 @@ class NodeProcess implements ProcessHandle {
 
   constructor(
     actor: SpawnRequest["actor"],
-    child: ChildProcess.ChildProcess,
+    begun: Begun,
     connection: ProcessHandle["connection"],
     around: Surroundings
   ) {
-    this.actor = { ...actor, pid: child.pid! }
-    this.child = child
+    this.actor = { ...actor, pid: begun.pid }
+    this.begun = begun
     this.around = around
     this.connection = connection
     this.case = around.autopsy.watch(this.actor.pid)
     const rest = (["stdout", "stderr"] as const).map((stream) => this.read(stream))
-    const unreachable = child.stderr === null ? undefined : reachable(child.pid!, child.stderr)
-    child.once("exit", (code, signal) => {
+    const unreachable = begun.stderr === null ? undefined : reachable(begun.pid, begun.stderr)
+    begun.onExit((code, signal) => {
       this.reaped = true
       unreachable?.()
+      const reason = begun.reason()
+      if (reason !== undefined) this.tail.push(reason)
       this.evidence = this.case.ended(this.actor.uuid, signal)
       // Kills the processes that an ended one left behind, too.
-      const left = killLeftIn(this.actor.pid)
+      const left = begun.killLeft()
       around.reaped()
       if (left === "forbidden") this.refused("SIGKILL to what it has left in its group")
       for (const read of rest) read()
       const finish = () => {
         clearTimeout(timer)
         // Kills once more: a process that was being started may have joined the group only then.
-        killLeftIn(this.actor.pid)
+        begun.killLeft()
         this.finish({ code, signal })
       }
       // Output that is already here is read first, also where we were too busy to read it in time.
       const timer = setTimeout(() => setImmediate(finish), outputGraceMillis)
-      child.once("close", finish)
+      begun.onClose(finish)
     })
   }
 
   /** Reads one of its streams; the result is called when it has exited. */
   private read(stream: "stdout" | "stderr"): () => void {
-    const source = this.child[stream]
+    const source = this.begun[stream]
     if (source === null) return () => {}
     const { log, outputs } = this.around
     const write = stream === "stdout" ? logInfo : logWarning
-    return open(source as Readable, outputs[stream], {
+    return open(source, outputs[stream], {
       tail: stream === "stderr" ? this.tail : undefined,
       line: (text) => log(Effect.annotateLogs(write(text), { [actorAnnotation]: formatActor(this.actor) })),
       failed: (error) =>
@@ -139,7 +141,7 @@ class NodeProcess implements ProcessHandle {
     this.case.beforeSignal()
     // An exit that we were too busy, or stopped, to notice comes first.
     if (signal === "SIGKILL") this.unkillable ??= setTimeout(() => setImmediate(() => this.giveUp()), killBoundMillis)
-    if (send(-this.actor.pid, signal) !== "forbidden") return
+    if (this.begun.signal(signal) !== "forbidden") return
     this.around.guard.signal(this.actor.pid, signal)
     this.refused(signal)
   }
@@ -175,9 +177,9 @@ class NodeProcess implements ProcessHandle {
       `end it by hand: kill -9 -${this.actor.pid}`
     this.tail.push(line)
     this.around.log(logError(line))
-    this.child.unref()
-    this.child.stdout?.destroy()
-    this.child.stderr?.destroy()
+    this.begun.hold("unref")
+    this.begun.stdout?.destroy()
+    this.begun.stderr?.destroy()
     this.finish({ code: null, signal: null })
   }
 
@@ -247,22 +249,6 @@ const reasonOf = (error: Error & { readonly code?: string }, options: SpawnOptio
   }
 }
 
-/** The actors this process has started and not yet reaped: what a forced end has to kill. */
-export class Living {
-  private readonly groups = new Map<number, Guard>()
-
-  add(pid: number, guard: Guard): () => void {
-    this.groups.set(pid, guard)
-    return () => void this.groups.delete(pid)
-  }
-
-  killAll(): void {
-    for (const [pid, guard] of this.groups) {
-      if (send(-pid, "SIGKILL") === "forbidden") guard.signal(pid, "SIGKILL")
-    }
-  }
-}
-
 /** The guard for programs that are no actors; a forced end of the tree kills them, too. */
 export const groupGuard = (guard: Guard, living: Living): GroupGuard => ({
   prefix: () => guard.prefix(),
@@ -286,12 +272,11 @@ const isPlain = ({ argv, cwd, env, execArgv, inspect, memoryLimit }: SpawnOption
   [argv, cwd, env, execArgv, inspect, memoryLimit].every((option) => option === undefined)
 
 /**
- * The spawner over a guard; `living` sees every process it starts, `spares` gives those that are there already, and
- * `autopsy` finds out why they die.
+ * The spawner over the ways in which a process begins. `spares` gives processes that run already, and `autopsy` finds out why
+ * actors die.
  */
 export const make = (
-  guard: Guard,
-  living: Living,
+  starts: Starts,
   settings: Settings,
   spares?: SpareProcesses,
   autopsy = new Autopsy(undefined)
@@ -301,51 +286,32 @@ export const make = (
     Effect.contextWith((context: Context.Context<never>) =>
       Effect.callback<ProcessHandle, SpawnFailed>((resume) => {
         const { actor, options } = request
+        const { guard } = starts
         const problem = unusable(request)
         if (problem !== undefined) return resume(Effect.fail(failed(request, "import", problem)))
         const outputs = outputsOf(options, settings)
         const wrong = unknownOutput(outputs) ?? wrongLimit(options)
         if (wrong !== undefined) return resume(Effect.fail(failed(request, "process", wrong)))
         const log = (line: Effect.Effect<void>) => void Effect.runForkWith(context)(line)
-        const succeed = ({ child, connection, reaped }: Taken) =>
-          resume(Effect.succeed(new NodeProcess(actor, child, connection, { guard, reaped, log, outputs, autopsy })))
+        const succeed = ({ begun, connection, reaped }: Taken) =>
+          resume(
+            Effect.succeed(
+              new NodeProcess(actor, begun, connection, { guard, reaped, log, outputs, autopsy })
+            )
+          )
         const fail = (error: Error) => resume(Effect.fail(failed(request, "process", reasonOf(error, options))))
         try {
-          const launch = launchOf(options, guard, settings, outputs)
+          const launch = launchOf(options, settings, outputs)
           const taken = isPlain(options) ? spares?.take(launch, actor) : undefined
           if (taken !== undefined) return succeed(taken)
-          started(launch, actor, guard, living, succeed, fail)
+          const giveUp = starts.begin(launch, actor, {
+            begun: (entered) => succeed({ ...entered, connection: adopt(entered.begun.channel) }),
+            failed: fail
+          })
+          return Effect.sync(giveUp)
         } catch (error) {
           fail(error as Error)
         }
       })
     )
 })
-
-/** A process of its own for one actor. */
-const started = (
-  launch: Launch,
-  actor: SpawnRequest["actor"],
-  guard: Guard,
-  living: Living,
-  succeed: (started: Taken) => void,
-  fail: (error: Error) => void
-): void => {
-  let child: ChildProcess.ChildProcess
-  try {
-    child = begin(launch, actor, guard)
-  } catch (error) {
-    return fail(error as Error)
-  }
-  // `error` comes instead of a pid, in the same turn or a later one.
-  child.on("error", (error) => child.pid === undefined && fail(error))
-  if (child.pid === undefined) return
-  const { pid } = child
-  const forget = living.add(pid, guard)
-  guard.started(pid)
-  const reaped = () => {
-    forget()
-    guard.ended(pid)
-  }
-  succeed({ child, connection: adopt(child.stdio[3] as unknown as Net.Socket), reaped })
-}

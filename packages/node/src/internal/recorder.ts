@@ -8,9 +8,9 @@
 import type { ActorId } from "@furrow/actor/ActorError"
 import type { PlatformSpec, Recorder } from "@furrow/actor/ActorProcess"
 import * as Fs from "node:fs"
+import { startOf } from "./processStat.ts"
 import { type Ending, fixedBytes, Page, recordBytes, recordPath } from "./recordFile.ts"
 import * as RuntimeFolder from "./runtimeFolder.ts"
-import { startOf } from "./warden.ts"
 
 /** Milliseconds after a write in which the call of a known endpoint waits for its own. */
 const aheadMillis = 10

@@ -25,13 +25,15 @@ import { afterReady } from "./afterReady.ts"
 import { authenticator } from "./authenticate.ts"
 import { Autopsy } from "./autopsy.ts"
 import { type Child, markChild } from "./child.ts"
+import { Living } from "./entered.ts"
 import { inherited, watches, watchParent } from "./guard.ts"
 import { offer } from "./hatch.ts"
 import { limitedHeap } from "./launch.ts"
 import { importModule, load } from "./load.ts"
-import { groupGuard, Living, make } from "./processes.ts"
+import { groupGuard, make } from "./processes.ts"
 import { exitedAt, type FileRecorder, open as openRecord, thrownAt } from "./recorder.ts"
 import { rehearse, spareName } from "./spare.ts"
+import { Starts } from "./starts.ts"
 import { tell, tellRejection } from "./told.ts"
 
 /**
@@ -104,7 +106,12 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
   const guard = inherited(mode, watch)
   const autopsy = new Autopsy(undefined)
   const native = {
-    spawner: make(guard, living, { script, preload, limited: heap === limitedHeap }, undefined, autopsy),
+    spawner: make(
+      new Starts(guard, living),
+      { script, preload, limited: heap === limitedHeap },
+      undefined,
+      autopsy
+    ),
     guard: groupGuard(guard, living),
     authenticator,
     builtin: NodeTransport.builtin,

@@ -9,19 +9,18 @@ import type { SpawnRequest } from "@furrow/actor/Spawner"
 import type { Connection } from "@furrow/actor/Transport"
 import type { Hello } from "@furrow/protocol/Message"
 import * as Effect from "effect/Effect"
-import type * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import type * as Net from "node:net"
-import * as Os from "node:os"
 import * as SocketConnection from "../SocketConnection.ts"
 import { adoptSocket } from "./adopt.ts"
-import type { Guard } from "./guard.ts"
-import { begin, type Launch } from "./launch.ts"
-import type { Living } from "./processes.ts"
-import { killLeftIn, send } from "./signals.ts"
+import type { Begun } from "./begun.ts"
+import { discard, type Entered } from "./entered.ts"
+import { inherited, type Launch } from "./launch.ts"
+import { send } from "./signals.ts"
 import { spareName } from "./spare.ts"
 import { greeted, greetingOf, makeReader } from "./spareGreeting.ts"
 import * as Spares from "./spares.ts"
+import type { Starts } from "./starts.ts"
 
 /** Bounds in milliseconds. */
 export const bounds = {
@@ -34,19 +33,16 @@ export const bounds = {
 } as const
 
 /** A spare that is an actor from here on. */
-export interface Taken {
-  readonly child: ChildProcess.ChildProcess
+export interface Taken extends Entered {
   readonly connection: Connection
-  readonly reaped: () => void
 }
 
 /** The process of one spare. */
-interface Process {
-  readonly child: ChildProcess.ChildProcess
+interface Process extends Entered {
   readonly socket: Net.Socket
   readonly connection: Connection
-  readonly reaped: () => void
-  readonly exited: () => void
+  /** Is no longer called at its exit. */
+  readonly forgetExit: () => void
   readonly age: NodeJS.Timeout
   hello: Hello | undefined
 }
@@ -60,12 +56,7 @@ const kindOf = ({ after, before, env, stdio }: Launch): string =>
     env,
     process.cwd(),
     process.umask(),
-    process.getuid?.(),
-    process.geteuid?.(),
-    process.getgid?.(),
-    process.getegid?.(),
-    process.getgroups?.(),
-    Os.getPriority()
+    inherited()
   ])
 
 /** Signals that a process has not taken yet, as a mask: SIGKILL and SIGSTOP. */
@@ -84,27 +75,26 @@ const isWell = (pid: number): boolean => {
 }
 
 /** A spare keeps no process alive, and an actor does. */
-const hold = ({ child, socket }: Pick<Process, "child" | "socket">, how: "ref" | "unref"): void => {
-  child[how]()
+const hold = ({ begun, socket }: Pick<Process, "begun" | "socket">, how: "ref" | "unref"): void => {
+  begun.hold(how)
   socket[how]()
-  for (const stream of child.stdio) (stream as Partial<Net.Socket> | null)?.[how]?.()
 }
 
 export class SpareProcesses {
   private state = Spares.initial
-  private readonly guard: Guard
-  private readonly living: Living
+  private readonly starts: Starts
   /** The last start of each kind that is wanted. */
   private readonly launches = new Map<string, Launch>()
   private readonly processes = new Map<number, Process>()
+  /** Gives up those that are asked for and not there yet. */
+  private readonly asked = new Map<number, () => void>()
   /** Killed, and not reaped. */
-  private readonly leaving = new Set<ChildProcess.ChildProcess>()
+  private readonly leaving = new Set<Begun>()
   private pause: NodeJS.Timeout | undefined
   private given: Process | undefined
 
-  constructor(guard: Guard, living: Living) {
-    this.guard = guard
-    this.living = living
+  constructor(starts: Starts) {
+    this.starts = starts
   }
 
   /**
@@ -116,7 +106,7 @@ export class SpareProcesses {
     const kind = kindOf(launch)
     this.launches.set(kind, launch)
     const found = Spares.waiting(this.state, kind)
-    if (found !== undefined && !isWell(this.processes.get(found.id)!.child.pid!)) {
+    if (found !== undefined && !isWell(this.processes.get(found.id)!.begun.pid)) {
       this.input({ _tag: "Lost", id: found.id })
     }
     this.given = undefined
@@ -124,10 +114,10 @@ export class SpareProcesses {
     for (const old of this.launches.keys()) if (!this.state.wanted.includes(old)) this.launches.delete(old)
     const given = this.given as Process | undefined
     if (given === undefined) return undefined
-    const { child, connection, exited, hello, reaped } = given
-    child.off("exit", exited)
+    const { begun, connection, forgetExit, hello, reaped } = given
+    forgetExit()
     hold(given, "ref")
-    return { child, connection: greeted(connection, hello!, { name, uuid, pid: child.pid! }), reaped }
+    return { begun, connection: greeted(connection, hello!, { name, uuid, pid: begun.pid }), reaped }
   }
 
   /** Starts a spare of this kind now. */
@@ -152,9 +142,9 @@ export class SpareProcesses {
       clearTimeout(timer)
       resume(Effect.void)
     }
-    for (const child of this.leaving) {
-      child.ref()
-      child.once("exit", look)
+    for (const begun of this.leaving) {
+      begun.hold("ref")
+      begun.onExit(look)
     }
     look()
   })
@@ -176,43 +166,51 @@ export class SpareProcesses {
       case "Start":
         return this.start(action.id, this.launches.get(action.kind)!)
       case "Kill":
+        this.asked.get(action.id)?.()
+        this.asked.delete(action.id)
         return this.kill(this.remove(action.id))
     }
   }
 
   /** Fails silently where no process can be had: the next start finds that out itself. */
   private start(id: number, launch: Launch): void {
-    const actor = { name: spareName, uuid: spareName }
-    let child: ChildProcess.ChildProcess
-    try {
-      child = begin(launch, actor, this.guard)
-    } catch {
+    let isOver = false
+    const over = () => {
+      isOver = true
+      this.asked.delete(id)
+    }
+    const giveUp = this.starts.begin(launch, { name: spareName, uuid: spareName }, {
+      begun: (entered) => {
+        over()
+        this.begun(id, entered)
+      },
+      failed: () => {
+        over()
+        this.input({ _tag: "Lost", id })
+      }
+    })
+    if (!isOver) this.asked.set(id, giveUp)
+  }
+
+  private begun(id: number, entered: Entered): void {
+    const { begun, reaped } = entered
+    const reader = makeReader((bytes) => this.heard(id, bytes))
+    const socket = adoptSocket(begun.channel, reader)
+    if (socket === undefined) {
+      discard(entered, this.starts.guard)
       return this.input({ _tag: "Lost", id })
     }
-    child.on("error", () => {})
-    const { pid } = child
-    if (pid === undefined) return this.input({ _tag: "Lost", id })
-    const forget = this.living.add(pid, this.guard)
-    this.guard.started(pid)
-    const reaped = () => {
-      forget()
-      this.guard.ended(pid)
-    }
-    const reader = makeReader((bytes) => this.heard(id, bytes))
-    const socket = adoptSocket(child.stdio[3] as unknown as Net.Socket, reader)
-    const exited = () => {
-      killLeftIn(pid)
+    const forgetExit = begun.onExit(() => {
+      begun.killLeft()
       reaped()
-      this.leaving.delete(child)
-      socket?.destroy()
+      this.leaving.delete(begun)
+      socket.destroy()
       this.remove(id)
       this.input({ _tag: "Lost", id })
-    }
-    child.once("exit", exited)
-    if (socket === undefined) return void send(-pid, "SIGKILL")
+    })
     const connection = SocketConnection.make(socket, reader)
     const age = setTimeout(() => this.input({ _tag: "Old", id }), bounds.age).unref()
-    const process: Process = { child, socket, connection, reaped, exited, age, hello: undefined }
+    const process: Process = { begun, socket, connection, reaped, forgetExit, age, hello: undefined }
     this.processes.set(id, process)
     hold(process, "unref")
     socket.resume()
@@ -234,8 +232,8 @@ export class SpareProcesses {
 
   private kill(process: Process | undefined): void {
     if (process === undefined) return
-    const pid = process.child.pid!
-    this.leaving.add(process.child)
-    if (send(-pid, "SIGKILL") === "forbidden") this.guard.signal(pid, "SIGKILL")
+    const { begun } = process
+    this.leaving.add(begun)
+    if (begun.signal("SIGKILL") === "forbidden") this.starts.guard.signal(begun.pid, "SIGKILL")
   }
 }

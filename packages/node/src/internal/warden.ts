@@ -114,18 +114,6 @@ export const open = (folders: ReadonlyArray<string>): Warden => {
   }
 }
 
-/** The time at which a process was started, in the kernel's ticks; `-` where it is not known here. */
-export const startOf = (pid: number): string => {
-  if (process.platform !== "linux") return "-"
-  try {
-    const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
-    // The name in brackets may hold anything, so fields are counted behind the last one.
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "-"
-  } catch {
-    return "-"
-  }
-}
-
 /** How often and how long (milliseconds) a line is offered to a warden that has not read the last ones yet. */
 const writeRetry = { times: 100, pauseMillis: 1 }
 

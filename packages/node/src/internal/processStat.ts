@@ -1,0 +1,40 @@
+/**
+ * A process as the kernel's table shows it, where there is one (Linux).
+ */
+import * as Fs from "node:fs"
+import { send } from "./signals.ts"
+
+interface Stat {
+  /** One letter: `R` runs, `T` is stopped, `Z` is dead and not reaped. */
+  readonly state: string
+  /** The time at which it was started, in the kernel's ticks. */
+  readonly start: string
+}
+
+const statOf = (pid: number): Stat | undefined => {
+  if (process.platform !== "linux") return undefined
+  try {
+    const stat = Fs.readFileSync(`/proc/${pid}/stat`, "latin1")
+    // The name in brackets may hold anything, so fields are counted behind the last one.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return { state: fields[0] ?? "", start: fields[19] ?? "-" }
+  } catch {
+    return undefined
+  }
+}
+
+/** The time at which a process was started, in the kernel's ticks; `-` where it is not known here. */
+export const startOf = (pid: number): string => statOf(pid)?.start ?? "-"
+
+/** False where the number belongs to a process that was started at another time. */
+export const isSame = (pid: number, start: string): boolean => {
+  const now = startOf(pid)
+  return now === "-" || start === "-" || now === start
+}
+
+/** True while the process of this number and start time is not dead. */
+export const isRunning = (pid: number, start: string): boolean => {
+  const stat = statOf(pid)
+  if (stat === undefined) return process.platform !== "linux" && send(pid, 0) !== "nobody"
+  return stat.state !== "Z" && stat.state !== "X" && (start === "-" || stat.start === start)
+}

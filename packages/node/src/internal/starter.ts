@@ -1,0 +1,90 @@
+/**
+ * The starter of a root as one value, changed by one function.
+ *
+ *   Absent --Wanted--> Booting --Ready--> Serving --Silent | Close--> Leaving
+ *     ^                   |                  |                           |
+ *     +------------------ Lost --------------+---------------------------+
+ *
+ * | phase   | what                                                         | a start                |
+ * | Absent  | there is none, or there will be none any more                | is begun by the root   |
+ * | Booting | its process begins                                           | waits for it           |
+ * | Serving | it starts what the root asks for                             | is sent to it          |
+ * | Leaving | it stays for the actors it has started, and ends with them   | is begun by the root   |
+ *
+ * A starter that says nothing for a while is continued first, because it may have been stopped. Its end is the end of
+ * its actors.
+ */
+
+export type Phase = "Absent" | "Booting" | "Serving" | "Leaving"
+
+export interface State {
+  readonly phase: Phase
+  /** The processes that it has started and that are not reaped. */
+  readonly processes: number
+  /** The owner ends: there will be no other. */
+  readonly isClosed: boolean
+}
+
+export type Input =
+  /** A process was started by a root that is large. */
+  | "Wanted"
+  | "Ready"
+  /** A process of it is there. */
+  | "Began"
+  /** A process of it is reaped. */
+  | "Ended"
+  /** It does not answer, and is not stopped. */
+  | "Silent"
+  /** Its process has ended. */
+  | "Lost"
+  /** The owner ends. */
+  | "Close"
+
+export type Action =
+  | "Begin"
+  /** Sends the starts that have waited. */
+  | "Send"
+  /** The root begins itself what it has asked for. */
+  | "Decline"
+  /** Ends its process. */
+  | "End"
+  /** Ends the processes that it has started. */
+  | "Lose"
+
+export type Step = readonly [State, ReadonlyArray<Action>]
+
+export const initial: State = { phase: "Absent", processes: 0, isClosed: false }
+
+const leave = (state: State): Step => [
+  { ...state, phase: "Leaving" },
+  state.processes === 0 ? ["Decline", "End"] : ["Decline"]
+]
+
+const ended = (state: State): Step => {
+  const processes = Math.max(0, state.processes - 1)
+  return [{ ...state, processes }, state.phase === "Leaving" && processes === 0 ? ["End"] : []]
+}
+
+export const step = (state: State, input: Input): Step => {
+  const { isClosed, phase } = state
+  const isThere = phase === "Booting" || phase === "Serving"
+  switch (input) {
+    case "Wanted":
+      return phase === "Absent" && !isClosed ? [{ ...state, phase: "Booting" }, ["Begin"]] : [state, []]
+    case "Ready":
+      return phase === "Booting" ? [{ ...state, phase: "Serving" }, ["Send"]] : [state, []]
+    case "Began":
+      return phase === "Absent" ? [state, []] : [{ ...state, processes: state.processes + 1 }, []]
+    case "Ended":
+      return phase === "Absent" ? [state, []] : ended(state)
+    case "Silent":
+      return isThere ? leave(state) : [state, []]
+    case "Lost":
+      // A starter that does not even begin would be tried again at every start.
+      return phase === "Absent"
+        ? [state, []]
+        : [{ ...initial, isClosed: isClosed || phase === "Booting" }, ["Decline", "Lose"]]
+    case "Close":
+      return isThere ? leave({ ...state, isClosed: true }) : [{ ...state, isClosed: true }, []]
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * The starter of a root: carries out what its table says (starter.ts).
+ *
+ * A process that starts another one copies its page tables, and stands still meanwhile: some 55 ms for each GiB. So a large
+ * root has a small process beside it that starts its actors and hands over its ends of their descriptors.
+ *
+ *   root ---- start: command line, environment, folder ----> starter ---- fork ----> actor
+ *     ^ <------ its number; stdout, stderr, fd 3 -----------------+                     |
+ *     +------------------------------------ fd 3 ---------------------------------------+
+ */
+import type { SpawnRequest } from "@furrow/actor/Spawner"
+import * as Effect from "effect/Effect"
+import type * as ChildProcess from "node:child_process"
+import type * as Net from "node:net"
+import * as Path from "node:path"
+import * as Builtins from "./builtins.ts"
+import { discard, enter, type Entered, type Living } from "./entered.ts"
+import type { Guard } from "./guard.ts"
+import { commandOf, inherited, type Launch } from "./launch.ts"
+import { send } from "./signals.ts"
+import { type Parent, StartedProcess } from "./startedProcess.ts"
+import * as Starter from "./starter.ts"
+import { registryFd, type Request, sourceOf, type Word } from "./starterMain.ts"
+
+/** The size of a root in MiB from which on it has a starter: a start stops it for a dozen milliseconds there. */
+const largeMiB = 256
+const bytesPerMiB = 1024 * 1024
+
+/** Bounds in milliseconds. */
+export const bounds = {
+  /** Without a word that is due: it is continued then, because it may have been stopped. */
+  wake: 500,
+  /** After that, the root begins itself what it has asked for. */
+  answer: 5_000,
+  /** For the kernel, to end the starter of a runtime that ends. */
+  close: 1_000
+} as const
+
+/** A process title cannot be longer than the command line was. */
+const padding = ".".repeat(32)
+
+export interface Hearer {
+  readonly begun: (entered: Entered) => void
+  readonly failed: (error: Error) => void
+  /** The starter cannot do it: the root is to begin the process itself. */
+  readonly declined: () => void
+}
+
+/** A start that was asked for. */
+interface Asked {
+  readonly request: Request
+  /** Absent where the start was declined. */
+  hearer: Hearer | undefined
+}
+
+/** A process that is there, whose descriptors may be on their way. */
+interface There {
+  readonly process: StartedProcess
+  readonly entered: Entered
+}
+
+/** The process of a starter, which keeps the root running while one of its own processes is to do so. */
+class Link implements Parent {
+  readonly pid: number
+  readonly child: ChildProcess.ChildProcess
+  private held = 0
+
+  constructor(child: ChildProcess.ChildProcess) {
+    this.child = child
+    this.pid = child.pid!
+    this.apply("unref")
+  }
+
+  readonly wake = (): void => {
+    if (this.child.exitCode === null && this.child.signalCode === null) send(this.pid, "SIGCONT")
+  }
+
+  readonly hold = (isHeld: boolean): void => {
+    this.held += isHeld ? 1 : -1
+    this.apply(this.held > 0 ? "ref" : "unref")
+  }
+
+  private apply(how: "ref" | "unref"): void {
+    this.child[how]()
+    this.child.channel?.[how]()
+  }
+}
+
+export class StarterProcess {
+  private state = Starter.initial
+  private readonly guard: Guard
+  private readonly living: Living
+  private link: Link | undefined
+  /** All that the starter has inherited. */
+  private kind = ""
+  private next = 1
+  private readonly asked = new Map<number, Asked>()
+  private readonly there = new Map<number, There>()
+  private watch: NodeJS.Timeout | undefined
+  private heardAt = 0
+  private onGone = () => {}
+
+  constructor(guard: Guard, living: Living) {
+    this.guard = guard
+    this.living = living
+  }
+
+  /** Asks for a process; `false` where the root has to begin it itself. */
+  start(launch: Launch, actor: SpawnRequest["actor"], hearer: Hearer): boolean {
+    const { phase } = this.state
+    if (this.link === undefined || phase !== "Booting" && phase !== "Serving") return false
+    // The descriptors of the root are not the starter's, and neither is what the root has become since.
+    if (launch.stdio.includes("inherit") || this.kind !== JSON.stringify(inherited())) return false
+    const { args, file, stdio } = commandOf(launch, actor, this.guard, this.link.pid)
+    const id = this.next++
+    let cwd: string
+    try {
+      cwd = Path.resolve(launch.cwd ?? ".")
+    } catch {
+      // The folder of this process was removed: only its own children can be there.
+      return false
+    }
+    const request: Request = {
+      id,
+      file,
+      args,
+      env: launch.env,
+      cwd,
+      umask: process.umask(),
+      stdio: stdio.map((one) => typeof one === "number" ? registryFd : one as "ignore" | "pipe")
+    }
+    this.asked.set(id, { request, hearer })
+    this.listen()
+    if (phase === "Serving") this.send(request)
+    return true
+  }
+
+  /** The root has begun a process itself: a large one has the next begun by a starter. */
+  begunByRoot(): void {
+    if (this.state.phase !== "Absent" || this.state.isClosed) return
+    // The process that has just been begun is not kept waiting.
+    if (process.memoryUsage.rss() >= largeMiB * bytesPerMiB) setImmediate(() => this.prepare())
+  }
+
+  /** Begins a starter now. */
+  prepare(): void {
+    this.input("Wanted")
+  }
+
+  /** Nothing more is started by it, and it ends with the last of its processes. Waits for it where there is none. */
+  readonly close: Effect.Effect<void> = Effect.callback<void>((resume) => {
+    this.input("Close")
+    if (this.link === undefined || this.state.processes > 0) return resume(Effect.void)
+    const timer = setTimeout(() => resume(Effect.void), bounds.close)
+    this.link.hold(true)
+    this.onGone = () => {
+      clearTimeout(timer)
+      resume(Effect.void)
+    }
+  })
+
+  private input(input: Starter.Input): void {
+    const [state, actions] = Starter.step(this.state, input)
+    this.state = state
+    for (const action of actions) this.execute(action)
+  }
+
+  private execute(action: Starter.Action): void {
+    switch (action) {
+      case "Begin":
+        return this.begin()
+      case "Send":
+        for (const { request } of this.asked.values()) this.send(request)
+        return
+      case "Decline":
+        for (const one of Array.from(this.asked.values())) this.decline(one)
+        return
+      case "End": {
+        const pid = this.link?.pid
+        if (pid !== undefined && send(-pid, "SIGKILL") === "forbidden") this.guard.signal(pid, "SIGKILL")
+        return
+      }
+      case "Lose": {
+        for (const [id, { entered, process }] of Array.from(this.there)) {
+          if (this.asked.has(id)) discard(entered, this.guard)
+          process.lose(this.guard)
+        }
+        this.asked.clear()
+        this.there.clear()
+      }
+    }
+  }
+
+  private decline(asked: Asked): void {
+    const { hearer } = asked
+    asked.hearer = undefined
+    hearer?.declined()
+  }
+
+  private begin(): void {
+    const argv = [process.execPath, "-e", sourceOf(process.pid, this.guard.hasRegistry), padding]
+    this.kind = JSON.stringify(inherited())
+    let child: ChildProcess.ChildProcess
+    try {
+      const { args, fds, file } = this.guard.starterCommand(argv)
+      child = Builtins.childProcess().spawn(file, args, {
+        stdio: ["ignore", "ignore", "ignore", "ipc", ...fds],
+        detached: true,
+        cwd: "/",
+        // Nothing of the program runs there, also nothing that it preloads.
+        env: { ...process.env, NODE_OPTIONS: undefined }
+      })
+    } catch {
+      return this.input("Lost")
+    }
+    child.on("error", () => child.pid === undefined && this.input("Lost"))
+    const { pid } = child
+    if (pid === undefined) return
+    this.link = new Link(child)
+    const forget = this.living.add(pid, this.guard)
+    this.guard.started(pid)
+    child.on("message", (word, handle) => this.heard(word as Word, handle as Net.Socket | undefined))
+    child.once("exit", () => {
+      this.link = undefined
+      this.input("Lost")
+      forget()
+      this.guard.ended(pid)
+      this.onGone()
+    })
+  }
+
+  private send(request: Request): void {
+    // The end of the starter is heard as its exit.
+    this.link?.child.send(request, () => {})
+  }
+
+  private heard(word: Word, handle: Net.Socket | undefined): void {
+    const { link } = this
+    this.heardAt = performance.now()
+    if (link === undefined) return void handle?.destroy()
+    if ("ready" in word) return this.input("Ready")
+    const { id } = word
+    if ("pid" in word) return this.began(id, new StartedProcess(word.pid, word.start, link))
+    if ("exit" in word) return this.exited(id, word.exit)
+    if ("failed" in word) {
+      const { hearer } = this.take(id)
+      return hearer?.failed(Object.assign(new Error(word.failed.message), { code: word.failed.code }))
+    }
+    const there = this.there.get(id)
+    if (handle === undefined || there === undefined) return void handle?.destroy()
+    there.process.take(word.at, handle)
+    if (word.at !== 3) return
+    const { hearer } = this.take(id)
+    if (hearer === undefined) discard(there.entered, this.guard)
+    else hearer.begun(there.entered)
+  }
+
+  private began(id: number, process: StartedProcess): void {
+    this.there.set(id, { process, entered: enter(process, this.guard, this.living, true) })
+    this.input("Began")
+  }
+
+  private exited(id: number, { code, signal }: Extract<Word, { readonly exit: unknown }>["exit"]): void {
+    const there = this.there.get(id)
+    this.there.delete(id)
+    // Its descriptors did not arrive: there is no room for them here, and the root finds that out itself.
+    const isOnItsWay = this.asked.has(id)
+    if (there !== undefined && isOnItsWay) discard(there.entered, this.guard)
+    there?.process.exit(code, signal)
+    if (isOnItsWay) this.take(id).hearer?.declined()
+    this.input("Ended")
+  }
+
+  private take(id: number): Partial<Asked> {
+    const asked = this.asked.get(id)
+    this.asked.delete(id)
+    return asked ?? {}
+  }
+
+  /** Watches over silence while a start is asked for. Words that have come and were not read yet count first. */
+  private listen(): void {
+    if (this.watch !== undefined) return
+    this.heardAt = performance.now()
+    const look = () => {
+      this.watch = undefined
+      if (this.asked.size === 0) return
+      const silent = performance.now() - this.heardAt
+      if (silent >= bounds.wake + bounds.answer) return this.input("Silent")
+      if (silent >= bounds.wake) this.link?.wake()
+      this.watch = setTimeout(() => setImmediate(look), bounds.wake)
+    }
+    this.watch = setTimeout(() => setImmediate(look), bounds.wake)
+  }
+}
