@@ -9,7 +9,7 @@ import { setTimeout } from "node:timers/promises"
 import { echo } from "./furrow/echo.ts"
 import { heavy } from "./furrow/endpoints.ts"
 import { givenJob, type Job } from "./job.ts"
-import { privateMiB, startBare } from "./processes.ts"
+import { privateMiB, startBare, starterServes } from "./processes.ts"
 import { sample, type Sides, type Take } from "./sides.ts"
 
 const piece = 100 * 1024 * 1024
@@ -71,6 +71,11 @@ NodeActor.runMain(
     const job = givenJob()
     const names = job.run.measures.map(({ name }) => name)
     const ballast = names.includes("blocked") ? Array.from({ length: 10 }, () => Buffer.alloc(piece, 1)) : []
+    // The first start of a large root is its own, and brings the starter.
+    if (ballast.length > 0) {
+      yield* Effect.scoped(Actor.startScoped("first", { expose: [echo] }))
+      yield* starterServes
+    }
     yield* sample(yield* sidesOf(job), { ...job, amounts: { ...job.amounts, warmUp: 0 } })
     // The ballast is needed until here.
     if (ballast.length > 10) return

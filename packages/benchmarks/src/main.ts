@@ -198,7 +198,10 @@ const settled = (rows: ReadonlyArray<Report.Row>, options: Options.Options) =>
 
 const bench = Effect.fnUntraced(function*(options: Options.Options) {
   const { effect, furrow, load, machine, node } = header()
-  yield* Console.log(`Furrow ${furrow}; effect ${effect}; Node ${node}; ${machine}; load ${load}\n`)
+  yield* Console.log(`Furrow ${furrow}; effect ${effect}; Node ${node}; ${machine}; load ${load}`)
+  yield* Console.log(
+    "Cold start, memory and fan-out run with spares off; a start that takes a spare is a case of its own.\n"
+  )
   const first = yield* measureAll(({ name }) => name.startsWith(options.only), options)
   const rows = options.quick ? yield* settled(first.rows, options) : first.rows
   yield* Console.log(Report.table(rows))

@@ -14,23 +14,30 @@ export const privateMiB = (pid: number): number => {
   return Number(kib) / 1024
 }
 
-/** The word of a spare that it waits is read in a later turn than its title is seen. */
+/** The word of a process that it waits is read in a later turn than its title is seen. */
 const sayMillis = 50
 
-const isSpare = (pid: string): boolean => {
+const isTitled = (title: string) => (pid: string): boolean => {
   try {
-    return Fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith("furrow-spare[")
+    return Fs.readFileSync(`/proc/${pid}/cmdline`, "latin1").startsWith(title)
   } catch {
     return false
   }
 }
 
+/** Waits until a process of this title is beside the actors of this process, and has said so. */
+const waitsFor = (title: string): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const children = Fs.readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").trim().split(" ")
+    const isThere = children.some(isTitled(title))
+    return Effect.flatMap(Effect.sleep(isThere ? sayMillis : 10), () => isThere ? Effect.void : waitsFor(title))
+  })
+
 /** Waits until a spare of this process waits. */
-export const spareWaits: Effect.Effect<void> = Effect.suspend(() => {
-  const children = Fs.readFileSync(`/proc/self/task/${process.pid}/children`, "latin1").trim().split(" ")
-  const waits = children.some(isSpare)
-  return Effect.flatMap(Effect.sleep(waits ? sayMillis : 10), () => waits ? Effect.void : spareWaits)
-})
+export const spareWaits = waitsFor("furrow-spare[")
+
+/** Waits until the starter of this process, which is large, serves. */
+export const starterServes = waitsFor("furrow-starter[")
 
 /** A process that is ready: how long that took, and its number. */
 export interface Started {
