@@ -9,7 +9,7 @@ import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { fileURLToPath } from "node:url"
-import { boundOf, type Cell, isAbrupt, unplayable } from "./matrix.ts"
+import { boundOf, type Cell, hasStarter, isAbrupt, unplayable } from "./matrix.ts"
 import * as Privileged from "./privileged.ts"
 import {
   describe,
@@ -17,6 +17,7 @@ import {
   isAlive,
   killMarked,
   marked,
+  parentOf,
   pause,
   signal,
   stateOf,
@@ -60,7 +61,13 @@ class Scene {
   constructor(cell: Cell) {
     this.cell = cell
     const flags = cell.who === "root" && cell.how === "oom" ? [`--max-old-space-size=${smallHeap}`] : []
-    const argv = [...process.execArgv, ...flags, root, JSON.stringify(cell), this.folder]
+    const argv = [
+      ...process.execArgv,
+      ...flags,
+      root,
+      JSON.stringify(cell),
+      this.folder
+    ]
     // A killed matrix leaves no root behind, either.
     const [file, ...args] = cell.rights === "capable"
       ? [...Privileged.asNobody, "--pdeathsig", "KILL", "--", Privileged.shared().file]
@@ -102,6 +109,20 @@ const spareOf = (scene: Scene, what: "starts" | "waits"): number | undefined =>
     what === "waits" ? command.startsWith("furrow-spare[") : / spare spare [a-z]/.test(command)
   )?.pid
 
+/** The starter of the root, once it serves. */
+const starterOf = (scene: Scene): number | undefined =>
+  marked(scene.mark).find(({ command }) => command.startsWith("furrow-starter["))?.pid
+
+/** Finds out whether the starter has started the first of the actors, and stops it where the cell says so. */
+const prepareStarter = async (scene: Scene): Promise<string | undefined> => {
+  const starter = starterOf(scene)
+  if (starter === undefined) return "there is no starter"
+  if (parentOf(chain(scene)[0]!.pid) !== starter) return "the first actor was not started by the starter"
+  return scene.cell.state !== "starter stopped" && scene.cell.state !== "starter asked" || await stop([starter])
+    ? undefined
+    : "the starter was not stopped in time"
+}
+
 const stop = async (pids: ReadonlyArray<number>): Promise<boolean> => {
   for (const pid of pids) signal(pid, "SIGSTOP")
   return until(() => pids.every((pid) => stateOf(pid) === "T"), startBound)
@@ -127,12 +148,14 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
     return "not up in time"
   }
   if (scene.exit !== undefined) return "the root ended while the tree was starting"
+  const unserved = hasStarter(scene.cell) ? await prepareStarter(scene) : undefined
+  if (unserved !== undefined) return unserved
   giveGo(scene.folder)
   const { pid } = scene.child
   if (scene.cell.rights === "changed" && !await until(() => userOf(pid!) === Privileged.nobody, startBound)) {
     return "not another user in time"
   }
-  const inState = state === "spare taken" ? depth + 1 : where === "all" ? depth : 1
+  const inState = state === "spare taken" || state === "starter asked" ? depth + 1 : where === "all" ? depth : 1
   if (!await until(() => scene.all("In").length === inState, startBound)) return "not in its state in time"
   if (state === "blocked" && where === "all") {
     const awaited = () => marked(scene.mark).filter(({ command }) => command.includes(`sleep ${awaitedSleep}`)).length
@@ -146,7 +169,11 @@ const prepare = async (scene: Scene): Promise<string | undefined> => {
 /** Brings the death about; the time from which the bound counts. */
 const kill = async (scene: Scene): Promise<number> => {
   const { how, who } = scene.cell
-  const pid = who === "root" ? scene.child.pid! : chain(scene).find(({ name }) => name === "victim")!.pid
+  const pid = who === "root"
+    ? scene.child.pid!
+    : who === "starter"
+    ? starterOf(scene)!
+    : chain(scene).find(({ name }) => name === "victim")!.pid
   const start = performance.now()
   if (how === "pipe") scene.child.stdout!.destroy()
   else signal(pid, how.startsWith("SIG") ? how as NodeJS.Signals : "SIGUSR2")
@@ -158,7 +185,7 @@ const kill = async (scene: Scene): Promise<number> => {
 
 /** The processes of the tree that must be gone and are not. */
 const left = (scene: Scene): { readonly tree: ReadonlyArray<Found>; readonly detached: number } => {
-  const staying = scene.cell.who === "inner"
+  const staying = scene.cell.who !== "root"
     ? (found: Found) =>
       found.pid === scene.child.pid || /furrow-warden|furrow-watch|^furrow\[sibling@/.test(found.command)
     : () => false

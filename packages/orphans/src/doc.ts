@@ -7,7 +7,7 @@ import { defaults as defaultTimeouts } from "@furrow/actor/Timeouts"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Path from "node:path"
-import { table } from "./tables.ts"
+import { merged, table } from "./tables.ts"
 
 export const file = Path.join(import.meta.dirname, "..", "..", "..", "docs", "lifetimes.md")
 
@@ -31,9 +31,12 @@ export const replace = (document: string, section: Section, text: string): strin
   return `${document.slice(0, from)}\n${text}\n${document.slice(to)}`
 }
 
+/** Writes a section. A matrix of some cells leaves the others as they were. */
 export const write = Effect.fnUntraced(function*(section: Section, text: string) {
   const fs = yield* FileSystem.FileSystem
-  yield* fs.writeFileString(file, replace(yield* fs.readFileString(file), section, text))
+  const document = yield* fs.readFileString(file)
+  const isMatrix = section === "warden" || section === "thread"
+  yield* fs.writeFileString(file, replace(document, section, isMatrix ? merged(read(document, section), text) : text))
 })
 
 const seconds = (millis: number): string => `${millis / 1_000} s`

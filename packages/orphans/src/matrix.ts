@@ -1,11 +1,12 @@
 /**
  * The cells of the matrix: who dies, how, what the actors below are doing, how deep they are, and under which guard.
  *
- *   who     root, or an actor between the root and the actors that must go
+ *   who     root; an actor between the root and the actors that must go; or the starter of the root, which has started them
  *   how     abrupt (nothing of it runs any more) or graceful (its finalizers run, the shutdown ladder is climbed)
  *   state   what the actors below the one that dies are doing; blocked is in synchronous IO or in Atomics.wait. Those with
  *           programs, and the root with them, run one each that ignores what it can and has started another process. With
- *           spares the root has one: it starts and is stopped, it waits, or a start takes it in the instant of the death
+ *           spares the root has one: it starts and is stopped, it waits, or a start takes it in the instant of the death. With
+ *           a starter the root has one that serves, is stopped, or was stopped and then asked for one more start
  *   where   all of them, or only the last one: then those between must still bring its end about
  *   depth   levels of actors below the one that dies
  *   rights  the usual ones; a program that the kernel takes for a privileged one; a root that has changed its user
@@ -13,7 +14,7 @@
 import type { GuardMode } from "@furrow/node/NodeSpawner"
 import * as Privileged from "./privileged.ts"
 
-export const whos = ["root", "inner"] as const
+export const whos = ["root", "inner", "starter"] as const
 export const hows = ["SIGKILL", "oom", "exit", "SIGTERM", "SIGINT", "SIGHUP", "pipe", "throw"] as const
 export const states = [
   "idle",
@@ -26,7 +27,10 @@ export const states = [
   "release hangs",
   "spare starts",
   "spare waits",
-  "spare taken"
+  "spare taken",
+  "starter serves",
+  "starter stopped",
+  "starter asked"
 ] as const
 export const wheres = ["all", "leaf"] as const
 export const depths = [1, 2, 3, 4] as const
@@ -78,10 +82,18 @@ const releasing: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM", "throw"]
 /** The kernel's treatment of signals, and the guard's answer to it. */
 const signalling: ReadonlyArray<Cell["how"]> = ["SIGKILL", "SIGTERM"]
 const reached: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "subprocesses"]
+/** The states of actors whose starter dies. */
+const below: ReadonlyArray<Cell["state"]> = ["idle", "spinning", "blocked", "stopped", "subprocesses", "programs"]
+
+/** True where the actors of the root are started by its starter. */
+export const hasStarter = ({ state, who }: Pick<Cell, "state" | "who">): boolean =>
+  who === "starter" || state.startsWith("starter")
 
 const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boolean => {
   // An actor's stdout is read by its parent.
   if (who === "inner" && how === "pipe") return false
+  // A starter has nothing to clean up, and takes no signal that asks.
+  if (who === "starter" && (how !== "SIGKILL" || rights !== "usual" || !below.includes(state))) return false
   if (rights !== "usual") {
     // In a privileged program both guards are the same one.
     if (rights === "capable" && guard === "thread") return false
@@ -91,6 +103,7 @@ const makesSense = ({ depth, guard, how, rights, state, where, who }: Cell): boo
     return where === "all" && depth <= 2 && rights === "usual" && signalling.includes(how)
   }
   if (state.startsWith("release")) return where === "all" && depth <= 2 && releasing.includes(how)
+  if (state.startsWith("starter")) return who === "root" && where === "all" && depth === 1 && rights === "usual"
   if (state.startsWith("spare")) return who === "root" && where === "all" && depth === 1 && rights === "usual"
   return where === "all" || depth > 1 && state !== "idle" && state !== "subprocesses"
 }

@@ -37,6 +37,12 @@ export const userOf = (pid: number): number | undefined => {
   return user === undefined ? undefined : Number(user)
 }
 
+/** The parent of the process. */
+export const parentOf = (pid: number): number | undefined => {
+  const [, parent] = /^PPid:\s+(\d+)/m.exec(read(`/proc/${pid}/status`) ?? "") ?? []
+  return parent === undefined ? undefined : Number(parent)
+}
+
 export const isAlive = (pid: number): boolean => {
   const state = stateOf(pid)
   return state !== undefined && state !== "Z" && state !== "X"

@@ -12,6 +12,32 @@ export const table = (lines: ReadonlyArray<ReadonlyArray<string>>): string => {
   return [show(head), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(show)].join("\n")
 }
 
+const parse = (text: string): ReadonlyArray<ReadonlyArray<string>> =>
+  text.split("\n").filter((line, i) => line.startsWith("|") && i !== 1).map((line) =>
+    line.split(" | ").map((cell) => cell.replace(/^\| | \|$/g, "").trim())
+  )
+
+/** The first two columns of a row, which no other row has. */
+const keyOf = ([who, how]: ReadonlyArray<string>): string => `${who} | ${how}`
+
+/** A table of the matrix in which what was not played this time stands as it was written before. */
+export const merged = (before: string, now: string): string => {
+  const [oldHead = [], ...oldRows] = parse(before)
+  const [head = [], ...rows] = parse(now)
+  const keys = kinds.flatMap((kind) => hows.map((how) => keyOf([whoOf(kind), explanation(how)])))
+  const old = new Map(oldRows.map((row) => [keyOf(row), row]))
+  const fresh = new Map(rows.map((row) => [keyOf(row), row]))
+  const lines = keys.flatMap((key) => {
+    const [was, is] = [old.get(key), fresh.get(key)]
+    if (was === undefined && is === undefined) return []
+    return [head.map((column, i) => {
+      const at = oldHead.indexOf(column)
+      return is?.[i] || (at < 0 ? undefined : was?.[at]) || ""
+    })]
+  })
+  return table([head, ...lines])
+}
+
 /** The worst of several cells. */
 const worst = (verdicts: ReadonlyArray<Verdict>): string => {
   if (verdicts.length === 0) return ""
@@ -21,8 +47,11 @@ const worst = (verdicts: ReadonlyArray<Verdict>): string => {
   return `${Math.ceil(Math.max(...played.map(({ millis }) => millis ?? 0)))} ms`
 }
 
+const kinds = rights.flatMap((rights) => whos.map((who) => ({ who, rights })))
+
+const explanation = (how: typeof hows[number]): string => `${how} (${explained[how]})`
+
 export const matrix = (verdicts: ReadonlyArray<Verdict>): string => {
-  const kinds = rights.flatMap((rights) => whos.map((who) => ({ who, rights })))
   const rows = kinds.flatMap((kind) =>
     hows.flatMap((how) => {
       const row = verdicts.filter(({ cell }) =>
@@ -32,7 +61,7 @@ export const matrix = (verdicts: ReadonlyArray<Verdict>): string => {
       const bound = `${boundOf(row[0]!.cell) / 1_000} s`
       return [[
         whoOf(kind),
-        `${how} (${explained[how]})`,
+        explanation(how),
         bound,
         ...states.map((state) => worst(row.filter(({ cell }) => cell.state === state)))
       ]]

@@ -9,14 +9,15 @@ import { NodeActor, NodeSpawner } from "@furrow/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import type { Cell } from "../matrix.ts"
+import { type Cell, hasStarter } from "../matrix.ts"
 import { nobody } from "../privileged.ts"
 import { liveIn, ping, withProgram } from "./actors.ts"
 import { die, smallHeap } from "./dying.ts"
 import { isGo, report } from "./report.ts"
 
 const [cellText, folder] = process.argv.slice(2) as [string, string]
-const { depth, guard, how, rights, state, where, who } = JSON.parse(cellText) as Cell
+const cell = JSON.parse(cellText) as Cell
+const { depth, guard, how, rights, state, where, who } = cell
 
 const call = liveIn(state)({ folder, state, where, depth: depth - 1, dies: null })
 
@@ -53,10 +54,16 @@ const wordsOf = (end: Portal.ActorExit): string => {
 }
 
 const watching = Effect.scoped(Effect.gen(function*() {
-  const sibling = yield* Actor.startScoped("sibling", { expose: [ping] })
+  // A starter hands no descriptor of the root on: the root starts an actor of this kind itself.
+  const own = who === "starter" ? { stdout: "inherit" as const } : {}
+  const sibling = yield* Actor.startScoped("sibling", { expose: [ping], ...own })
   const memory = how === "oom" ? { memoryLimit: smallHeap } : {}
-  const victim = yield* Actor.startScoped("victim", { expose: [liveIn("idle")], ...memory })
-  const call = yield* Effect.flip(victim.run(liveIn("idle")({ folder, state, where, depth, dies: how })))
+  // The actors of a starter that dies are in the state themselves, and an inner one that dies is in none.
+  const [live, given] = who === "starter"
+    ? [liveIn(state), { depth: depth - 1, dies: null }]
+    : [liveIn("idle"), { depth, dies: how }]
+  const victim = yield* Actor.startScoped("victim", { expose: [live], ...memory })
+  const call = yield* Effect.flip(victim.run(live({ folder, state, where, ...given })))
   const end = yield* victim.wait
   report(folder, { _tag: "Heard", call: words(call), end: wordsOf(end) })
   const answer = yield* Effect.exit(sibling.run(ping()))
@@ -73,7 +80,7 @@ if (rights === "changed") {
 }
 
 report(folder, { _tag: "Up", name: "root", pid: process.pid, subprocesses: [] })
-/** An actor of the spare: its start has just begun when the root dies. */
+/** An actor of the spare, or of the stopped starter: its start has just begun when the root dies. */
 const taking = Effect.scoped(Effect.gen(function*() {
   while (!isGo(folder)) yield* Effect.sleep("10 millis")
   report(folder, { _tag: "In", pid: process.pid })
@@ -81,10 +88,16 @@ const taking = Effect.scoped(Effect.gen(function*() {
   return yield* Effect.never
 }))
 
-const dies = state === "spare taken" ? Effect.andThen(Effect.forkChild(Effect.orDie(taking)), dying) : dying
+const dies = state === "spare taken" || state === "starter asked"
+  ? Effect.andThen(Effect.forkChild(Effect.orDie(taking)), dying)
+  : dying
 
 NodeActor.runMain(who === "root" ? withProgram(state, dies) : watching, {
   layer: NodeActor.layer.pipe(
-    Layer.provide(NodeSpawner.layer({ guard, spares: state.startsWith("spare") ? "eager" : "off" }))
+    Layer.provide(NodeSpawner.layer({
+      guard,
+      spares: state.startsWith("spare") ? "eager" : "off",
+      starter: hasStarter(cell) ? "eager" : "off"
+    }))
   )
 })
