@@ -127,6 +127,22 @@ describe("Peers", () => {
       assert.match(error.message, /^b@1 cannot be reached: its connection ended before it had answered/)
     }))
 
+  it.effect("a dial that is driven out in its greeting, as by many strangers, is made again and is let in", () =>
+    Effect.gen(function*() {
+      const { add, hub } = yield* mesh
+      const b = add("b")
+      const [address] = yield* Effect.orDie(b.peers.addresses)
+      let refused = 0
+      const crowded = yield* Effect.orDie(hub.listen(idOf("crowded"), (connection) => {
+        refused++
+        connection.destroy()
+      }))
+      // Its door is another one at the third dial, as if the crowd had gone.
+      const a = add("a", { locate: () => Effect.sync(() => [refused < 2 ? crowded.address : address!]) })
+      assert.isTrue((yield* a.channelTo("b")).isOpen)
+      assert.strictEqual(refused, 2)
+    }))
+
   it.effect("an address without a listener is asked of the parent again: the actor listens elsewhere, or has ended", () =>
     Effect.gen(function*() {
       const { add } = yield* mesh

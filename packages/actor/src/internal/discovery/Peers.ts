@@ -39,6 +39,12 @@ const maxStrangerGreetingBytes = 16 * 1024
 /** Before a refused duplicate is dialled again: each side may have noticed the end of an older connection first. */
 const duplicateRetryMillis = 50
 
+/**
+ * Dials behind one that ends in its greeting. A peer among many strangers is driven out by later ones before it has proven
+ * itself, however quick it is.
+ */
+const greetingRetries = 4
+
 /** An actor's treatment of its peers' words. */
 export interface PeerRouter {
   readonly start: (message: Start) => void
@@ -332,11 +338,13 @@ export class Peers {
       Effect.flatMap((connection) => {
         tell({ _tag: "Connected", peer: ref.actor.uuid })
         return this.greet(ref, connection)
-      })
+      }),
+      Effect.retry({ while: isHungUp, times: greetingRetries }),
+      Effect.mapError((why) => isHungUp(why) ? { gone: false, reason: why.hungUp } : why)
     )
   }
 
-  private greet(ref: ActorRefData, connection: Connection): Effect.Effect<void, NotThere | Duplicate> {
+  private greet(ref: ActorRefData, connection: Connection): Effect.Effect<void, NotThere | HungUp | Duplicate> {
     return Effect.callback((resume) => {
       const { context, events, network, self } = this.options
       const auth = authOf(network, connection)
@@ -357,7 +365,7 @@ export class Peers {
         }
         channel.hangUp()
         if (isDuplicate(result)) return resume(Effect.fail(new Duplicate()))
-        if (result._tag === "Ended") return resume(Effect.fail({ gone: false, reason: hungUp(result.error) }))
+        if (result._tag === "Ended") return resume(Effect.fail(new HungUp(result.error)))
         const gone = result.refusal.reason === "identity"
         resume(Effect.fail({ gone, why: gone ? "gone" : "refused", reason: refusalOf(result) }))
       })
@@ -467,9 +475,17 @@ const unreachable = (ref: ActorRefData, why: Unreachability, reason: string): Un
     new ActorUnreachable({ actor: ref.actor, target: formatActor(ref.actor), why, reason })
   )
 
-/** A connection that ends in its greeting has no name yet: the error of its loss would name no actor. */
-const hungUp = (error: ActorError): string =>
-  error instanceof ActorLost ? "its connection ended before it had answered: it may be ending" : error.message
+/** The connection ended in its greeting. It has no name yet: the error of its loss would name no actor. */
+class HungUp {
+  readonly hungUp: string
+  constructor(error: ActorError) {
+    this.hungUp = error instanceof ActorLost
+      ? "its connection ended before it had answered: it may be ending"
+      : error.message
+  }
+}
+
+const isHungUp = (why: unknown): why is HungUp => why instanceof HungUp
 
 export const refusalOf = (result: Exclude<HandshakeResult, { readonly _tag: "Open" }>): string =>
   result._tag === "Refused" ? result.refusal.detail : result.error.message
