@@ -15,6 +15,21 @@ const pathOf = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const lineOf = (text: string): number =>
   Fs.readFileSync(pathOf("./fixtures/actors.ts"), "utf8").split("\n").findIndex((line) => line.includes(text)) + 1
 
+/** The ports at which a process listens, by the sockets that it holds. */
+const listening = (pid: number): ReadonlyArray<string> => {
+  const held = new Set(
+    Fs.readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+      try {
+        return /^socket:\[(\d+)\]$/.exec(Fs.readlinkSync(`/proc/${pid}/fd/${fd}`))?.[1] ?? []
+      } catch {
+        return []
+      }
+    })
+  )
+  return Fs.readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n").slice(1).map((line) => line.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode]) => state === "0A" && held.has(inode!)).map(([, address]) => address!)
+}
+
 const patient = { within: "60 seconds" } as const
 
 /** Starts the tree in one kind of trouble. */
@@ -203,6 +218,70 @@ describe("furrow", () => {
       const program = yield* tree("sleepers", { FURROW_OBSERVE: "off" })
       process.kill(program.pid, "SIGQUIT")
       assert.strictEqual((yield* program.ended(patient)).signal, "SIGQUIT")
+    })
+  )
+
+  test(
+    "G283: stack names the function and the line of an actor in a loop; its port is shut again, and its output is its own",
+    Effect.gen(function*() {
+      const program = yield* tree("busy")
+      const pid = String(program.pid)
+      yield* answers(["stack", "a"], ({ code, text }) => {
+        assert.strictEqual(code, 0)
+        assert.match(text, /^a \(\d+\): it computes/)
+        assert.include(text, `fixtures/actors.ts:${lineOf("while (performance.now() < end)")}:`)
+      })
+      const { text } = yield* furrow("tree", pid)
+      const [, busy] = /^ *a +(\d+)/m.exec(text)!
+      assert.deepStrictEqual(listening(Number(busy)), [])
+      assert.notInclude(program.stderr(), "Debugger")
+      yield* answers(["stack", "b"], ({ text }) => assert.include(text, "Its event loop is free"))
+    })
+  )
+
+  test(
+    "G283: stack of an actor that stands in a call of the kernel says which child it waits for, and opens no inspector",
+    Effect.gen(function*() {
+      yield* tree("child")
+      yield* answers(["stack", "a"], ({ code, text }) => {
+        assert.strictEqual(code, 0)
+        assert.match(text, /stands in a call of the kernel.*sleep 600/)
+      })
+    })
+  )
+
+  test(
+    "G284, G285: events follow the calls of a tree, metrics count them; a profile and a heap need the level debug",
+    Effect.gen(function*() {
+      const pid = String((yield* tree("debug")).pid)
+      const events = yield* Program.start(pathOf("../src/cli/main.ts"), { args: ["events", pid] })
+      yield* events.says(/DialogEnded side=callee endpoint=count end=ok/, patient)
+      yield* answers(
+        ["metrics", pid],
+        ({ text }) => assert.match(text, /^furrow_calls\{.*endpoint="count",outcome="ok",actor="root".*\} [1-9]/m)
+      )
+      const folder = yield* Folder.make()
+      const file = `${folder}/profile.json`
+      const made = yield* furrow("profile", "b", pid, "--during", "300 millis", "--out", file)
+      assert.strictEqual(made.code, 0, made.errors)
+      assert.lengthOf(JSON.parse(Fs.readFileSync(file, "utf8")).profiles, 2)
+      const heap = yield* furrow("heap", "b", "--out", `${folder}/b.heapsnapshot`)
+      assert.strictEqual(heap.code, 0, heap.errors)
+      assert.isDefined(JSON.parse(Fs.readFileSync(`${folder}/b.heapsnapshot`, "utf8")).snapshot)
+    })
+  )
+
+  test(
+    "G285: a profile and a heap are refused where the tree may only be looked at",
+    Effect.gen(function*() {
+      yield* tree("sleepers")
+      const folder = yield* Folder.make()
+      yield* answers(["tree", "b"], ({ code }) => assert.strictEqual(code, 0))
+      for (const args of [["profile", "b", "--during", "1 millis"], ["heap", "b"]]) {
+        const { code, errors } = yield* furrow(...args, "--out", `${folder}/${args[0]}`)
+        assert.strictEqual(code, 1)
+        assert.include(errors, "observe \"debug\"")
+      }
     })
   )
 

@@ -59,7 +59,10 @@ describe.skipIf(process.platform !== "linux")("The hatch", () => {
       assert.isAtLeast(asked!.ageMillis, 0)
       assert.deepStrictEqual(seenA.ancestors.map(({ name }) => name), ["root"])
       assert.isAbove(seenA.process!.rssBytes, 1_000_000)
-      assert.notInclude(JSON.stringify([seenA, seenB]), secret)
+      const others = [yield* atA.metrics, yield* atA.fibers, yield* atB.metrics, yield* atB.fibers]
+      assert.notInclude(JSON.stringify([seenA, seenB, others]), secret)
+      // An actor shows the stacks of its children alone.
+      assert.match(String(yield* Effect.flip(atA.stack(b.actor.pid))), /is no child of a/)
     })))
 
   it.live("G246: a tool sees the names that are waited for, and the children of the root", () =>

@@ -6,7 +6,7 @@ import type { Message } from "@furrow/protocol/Message"
 import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
-import { until } from "../processes.ts"
+import { pause, until } from "../processes.ts"
 import type { Case, Field, Outcome } from "../verdict.ts"
 import { Client, enter, framed, greet, hello, nobody, random, type Target } from "../wire.ts"
 import { asRoot, stranger } from "./folders.ts"
@@ -70,11 +70,17 @@ const withoutKey = async (field: Field): Promise<Outcome> => {
 
 const isRefusal = (word: Message): boolean => word._tag === "Error" || word._tag === "Violation"
 
+const window = { items: 2, bytes: 1_000 }
+
 /** An observer wants more than to look. */
 const greedy: ReadonlyArray<readonly [title: string, words: ReadonlyArray<Message>]> = [
   ["an endpoint of the program", [start(1)]],
   ["the registry", [start(1, "furrow/registry/list")]],
   ["the way to another actor", [start(1, "furrow/locate")]],
+  ["a profile at the level look", [start(1, "furrow/debug/profile")]],
+  ["a heap at the level look", [start(1, "furrow/debug/heap", { kind: "stream", window })]],
+  ["a stack of no process", [start(1, "furrow/inspect/stack")]],
+  ["two streams of events", [1, 3].map((id) => start(id, "furrow/inspect/events", { kind: "stream", window }))],
   ["an end of the actor", [{ _tag: "CancelActor", by: nobody(), reason: "an observer says so", deadline: 0 }]]
 ]
 
@@ -96,6 +102,25 @@ const wantsMore = async (field: Field): Promise<Outcome> => {
   await greet(member, key)
   problems.push(...await shut(member, "the key at the door of the tree"))
   return { figures: `${greedy.length} wishes refused; the key is no secret of the tree`, problems }
+}
+
+/** An observer that follows events many times over, and reads none. */
+const deaf = async (field: Field): Promise<Outcome> => {
+  const { key, target } = await knock(field)
+  const client = await enter(target, key)
+  client.stopReading()
+  const count = field.scale(2_000, 500)
+  for (let id = 1; id <= count; id++) {
+    client.say(start(2 * id + 1, "furrow/inspect/events", { kind: "stream", window }))
+    client.say(start(2 * (count + id) + 1, "furrow/inspect/metrics"))
+  }
+  await pause(field.scale(10_000, 3_000))
+  // Its victims go on all the while, which the field measures; the next observer gets in.
+  const next = await enter(target, key).catch((error: Error) => error)
+  const problems = next instanceof Error ? [`afterwards: ${next.message}`] : []
+  if (!(next instanceof Error)) next.destroy()
+  client.destroy()
+  return { figures: `${2 * count} wishes of one that never reads`, problems }
 }
 
 const crowd = async (field: Field): Promise<Outcome> => {
@@ -140,6 +165,7 @@ const otherUser = async (field: Field): Promise<Outcome> => {
 export const observers: ReadonlyArray<Case> = [
   { name: "a door for observers, without its key", over: "unix", run: withoutKey },
   { name: "an observer wants more than to look", over: "unix", run: wantsMore },
+  { name: "an observer that never reads", over: "unix", run: deaf },
   { name: "a crowd at the door for observers", over: "unix", run: crowd },
   { name: "another user at the door for observers", over: "unix", run: asRoot(otherUser) }
 ]

@@ -116,6 +116,17 @@ const handlers = (
   const handle = ({ endpoint }: { readonly endpoint: AnyEndpoint }, handler: Handler["handler"]) =>
     [endpoint.name, { endpoint, context, handler }] as const
   const isChild = (pid: number) => Array.from(local.children).some(({ actor }) => actor.pid === pid)
+  // Each event is made once for each stream: one connection has one.
+  let isWatching = false
+  const enter = Effect.suspend(() => {
+    if (isWatching) return Effect.die(new Error("this observer has a stream of events already"))
+    isWatching = true
+    return Effect.void
+  })
+  const leave = () =>
+    Effect.sync(() => {
+      isWatching = false
+    })
   const look = [
     handle(
       snapshot,
@@ -127,7 +138,7 @@ const handlers = (
         Paging.list
       ))),
     handle(metrics, () => Effect.sync(() => Metrics.inspect(local.metered, program))),
-    handle(events, () => watch(local.events, Date.now)),
+    handle(events, () => Stream.unwrap(Effect.as(Effect.acquireRelease(enter, leave), watch(local.events, Date.now)))),
     handle(stack, ({ pid }: { readonly pid: number }) =>
       isChild(pid)
         ? Effect.mapError(outside(() => means.stack(pid)), (error) => described(error))
