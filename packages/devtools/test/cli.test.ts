@@ -233,7 +233,7 @@ describe("furrow", () => {
       })
       const { text } = yield* furrow("tree", pid)
       const [, busy] = /^ *a +(\d+)/m.exec(text)!
-      assert.deepStrictEqual(listening(Number(busy)), [])
+      yield* Eventually.succeeds(Effect.sync(() => assert.deepStrictEqual(listening(Number(busy)), [])), patient)
       assert.notInclude(program.stderr(), "Debugger")
       yield* answers(["stack", "b"], ({ text }) => assert.include(text, "Its event loop is free"))
     })

@@ -56,13 +56,20 @@ const framesOf = async (session: Session): Promise<StackInspection> => {
   return stopped?.slice(0, maxFrames).map(frameOf(urls)) ?? null
 }
 
-/** Run in the actor. It waits there until the last session has ended, so it has no answer. */
-const shutting = "process.getBuiltinModule('node:inspector').close()"
+const signal = "__furrowShuts"
 
-/** Milliseconds after which the actor has begun to shut its port; each further attempt gives it more. */
-const shutMillis = 100
+/** Run in the actor: says that it has begun, then waits until the last session has ended, so it has no answer. */
+const shutting =
+  `globalThis.${signal}(""); delete globalThis.${signal}; process.getBuiltinModule("node:inspector").close()`
 
-const maxAttempts = 6
+/** Milliseconds for which the actor may take to begin: a machine under load needs some of it. */
+const beginMillis = 10_000
+
+/** Milliseconds between two looks whether the port is shut, and how many there are before it is asked again. */
+const lookMillis = 50
+const looks = 40
+
+const maxAttempts = 5
 
 const isShut = (address: string): Promise<boolean> =>
   new Promise((resolve) => {
@@ -74,15 +81,25 @@ const isShut = (address: string): Promise<boolean> =>
     socket.on("error", () => resolve(true))
   })
 
+const askToShut = async (session: Session): Promise<void> => {
+  const begun = Promise.withResolvers<void>()
+  session.on("Runtime.bindingCalled", () => begun.resolve())
+  await within(session.post("Runtime.enable"), beginMillis, "late")
+  await session.post("Runtime.addBinding", { name: signal })
+  void session.post("Runtime.evaluate", { expression: shutting }).catch(() => {})
+  await within(begun.promise, beginMillis, "late")
+}
+
 /** Shuts the inspector's port, and looks that it is shut: an actor under load may be late. */
 const shut = async (first: Session, address: string): Promise<void> => {
   let session: Session | undefined = first
-  for (let attempt = 1; attempt <= maxAttempts; attempt++) {
-    void session?.post("Runtime.evaluate", { expression: shutting }).catch(() => {})
-    await pause(shutMillis * attempt)
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    if (session !== undefined) await askToShut(session).catch(() => {})
     await session?.close()
-    await pause(shutMillis * attempt)
-    if (await isShut(address)) return
+    for (let look = 0; look < looks; look++) {
+      if (await isShut(address)) return
+      await pause(lookMillis)
+    }
     session = await within(open(address), stepMillis, "late").catch(() => undefined)
   }
   await session?.close()
