@@ -139,8 +139,9 @@ const start = (observe: "look" | "off") =>
   ))
 
 const stack = () =>
-  inTree(["busy"], "ready", async () => {
-    const seen = furrow("stack", "a")
+  inTree(["busy"], "ready", (pid) => {
+    const [, a = ""] = /^ *a +(\d+)/m.exec(furrow("tree", pid).text) ?? []
+    const seen = furrow("stack", a)
     return [...hasCode(seen, 0), ...wants(seen.text, "it computes", /actors\.ts:\d+/)]
   })
 

@@ -60,6 +60,18 @@ const answers = (
     { within: "90 seconds" }
   )
 
+/** The process of an actor of the tree: other trees of this machine may have one of its name. */
+const pidOf = (root: number | undefined, name: string) =>
+  Effect.gen(function*() {
+    let found = ""
+    yield* answers(["tree", String(root)], ({ text }) => {
+      const [, pid] = new RegExp(`^ *${name} +(\\d+)`, "m").exec(text) ?? []
+      assert.isDefined(pid)
+      found = pid!
+    })
+    return found
+  })
+
 const test = (title: string, body: Effect.Effect<void, unknown, Scope.Scope>) =>
   it.live.skipIf(process.platform !== "linux")(title, () => Effect.scoped(body), 120_000)
 
@@ -225,25 +237,23 @@ describe("furrow", () => {
     "G283: stack names the function and the line of an actor in a loop; its port is shut again, and its output is its own",
     Effect.gen(function*() {
       const program = yield* tree("busy")
-      const pid = String(program.pid)
-      yield* answers(["stack", "a"], ({ code, text }) => {
+      const [busy, idle] = [yield* pidOf(program.pid, "a"), yield* pidOf(program.pid, "b")]
+      yield* answers(["stack", busy], ({ code, text }) => {
         assert.strictEqual(code, 0)
         assert.match(text, /^a \(\d+\): it computes/)
         assert.include(text, `fixtures/actors.ts:${lineOf("while (performance.now() < end)")}:`)
       })
-      const { text } = yield* furrow("tree", pid)
-      const [, busy] = /^ *a +(\d+)/m.exec(text)!
       yield* Eventually.succeeds(Effect.sync(() => assert.deepStrictEqual(listening(Number(busy)), [])), patient)
       assert.notInclude(program.stderr(), "Debugger")
-      yield* answers(["stack", "b"], ({ text }) => assert.include(text, "Its event loop is free"))
+      yield* answers(["stack", idle], ({ text }) => assert.include(text, "Its event loop is free"))
     })
   )
 
   test(
     "G283: stack of an actor that stands in a call of the kernel says which child it waits for, and opens no inspector",
     Effect.gen(function*() {
-      yield* tree("child")
-      yield* answers(["stack", "a"], ({ code, text }) => {
+      const blocked = yield* pidOf((yield* tree("child")).pid, "a")
+      yield* answers(["stack", blocked], ({ code, text }) => {
         assert.strictEqual(code, 0)
         assert.match(text, /stands in a call of the kernel.*sleep 600/)
       })
@@ -254,18 +264,19 @@ describe("furrow", () => {
     "G284, G285: events follow the calls of a tree, metrics count them; a profile and a heap need the level debug",
     Effect.gen(function*() {
       const pid = String((yield* tree("debug")).pid)
+      const b = yield* pidOf(Number(pid), "b")
       const events = yield* Program.start(pathOf("../src/cli/main.ts"), { args: ["events", pid] })
-      yield* events.says(/DialogEnded side=callee endpoint=count end=ok/, patient)
+      yield* events.says(/DialogEnded endpoint=count side=callee end=ok/, patient)
       yield* answers(
         ["metrics", pid],
         ({ text }) => assert.match(text, /^furrow_calls\{.*endpoint="count",outcome="ok",actor="root".*\} [1-9]/m)
       )
       const folder = yield* Folder.make()
       const file = `${folder}/profile.json`
-      const made = yield* furrow("profile", "b", pid, "--during", "300 millis", "--out", file)
+      const made = yield* furrow("profile", b, pid, "--during", "300 millis", "--out", file)
       assert.strictEqual(made.code, 0, made.errors)
       assert.lengthOf(JSON.parse(Fs.readFileSync(file, "utf8")).profiles, 2)
-      const heap = yield* furrow("heap", "b", "--out", `${folder}/b.heapsnapshot`)
+      const heap = yield* furrow("heap", b, "--out", `${folder}/b.heapsnapshot`)
       assert.strictEqual(heap.code, 0, heap.errors)
       assert.isDefined(JSON.parse(Fs.readFileSync(`${folder}/b.heapsnapshot`, "utf8")).snapshot)
     })
@@ -274,10 +285,9 @@ describe("furrow", () => {
   test(
     "G285: a profile and a heap are refused where the tree may only be looked at",
     Effect.gen(function*() {
-      yield* tree("sleepers")
+      const b = yield* pidOf((yield* tree("sleepers")).pid, "b")
       const folder = yield* Folder.make()
-      yield* answers(["tree", "b"], ({ code }) => assert.strictEqual(code, 0))
-      for (const args of [["profile", "b", "--during", "1 millis"], ["heap", "b"]]) {
+      for (const args of [["profile", b, "--during", "1 millis"], ["heap", b]]) {
         const { code, errors } = yield* furrow(...args, "--out", `${folder}/${args[0]}`)
         assert.strictEqual(code, 1)
         assert.include(errors, "observe \"debug\"")

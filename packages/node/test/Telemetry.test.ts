@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Actor from "@furrow/actor/Actor"
 import * as Telemetry from "@furrow/actor/Telemetry"
+import * as Timeouts from "@furrow/actor/Timeouts"
 import * as NodeActor from "@furrow/node/NodeActor"
 import * as WithActors from "@furrow/testing/WithActors"
 import * as Effect from "effect/Effect"
@@ -126,7 +127,7 @@ describe("Telemetry of a tree", () => {
           Actor.nursery(Effect.gen(function*() {
             const above = yield* Actor.start("above", { expose: [delegate] })
             assert.strictEqual(yield* above.run(delegate({ n: 4 })), 11)
-          })).pipe(Effect.withSpan("program"))
+          })).pipe(Effect.withSpan("program"), Timeouts.provide({ finalizers: "60 seconds" }))
         )
         const { logs, metrics, requests, spans } = collected
         assert.isTrue(requests.every(({ key }) => key === "k"))
