@@ -66,6 +66,13 @@ export const isCalled = (one: Seen, wanted: string | undefined): boolean =>
 export const meant = ({ seen }: Trees.Tree, wanted: Option.Option<string>): ReadonlyArray<Seen> =>
   seen.filter((one) => isCalled(one, Option.getOrUndefined(wanted)))
 
+/** The same, where a root stands for all of its tree. */
+export const meantWith = (tree: Trees.Tree, wanted: Option.Option<string>): ReadonlyArray<Seen> => {
+  const [root] = tree.seen
+  const isRoot = root !== undefined && isCalled(root, Option.getOrUndefined(wanted))
+  return isRoot ? tree.seen : meant(tree, wanted)
+}
+
 /** Looks into one actor. */
 export const observe = (pid: number): Effect.Effect<Observer, { readonly message: string }, Scope.Scope> =>
   NodeInspect.observe(pid, { within: Trees.patience })

@@ -14,7 +14,22 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import * as Speedscope from "../profile/Speedscope.ts"
-import { exit, exits, fail, json, looked, meant, millis, missing, observe, reasonOf, target } from "./common.ts"
+import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
+import { printable } from "@furrow/node/internal/diagnosis/text"
+import {
+  exit,
+  exits,
+  fail,
+  json,
+  looked,
+  meant,
+  meantWith,
+  millis,
+  missing,
+  observe,
+  reasonOf,
+  target
+} from "./common.ts"
 import * as EventsView from "./eventsView.ts"
 
 const out = Flag.String("out").pipe(Flag.withMetavar("FILE"), Flag.withDescription("the file to write"))
@@ -35,7 +50,7 @@ export const events = Command.make("events", { ...target, json }, ({ json, targe
   const known = new Set<number>()
   const newcomers = Effect.flatMap(looked(target), (tree) =>
     Effect.forEach(
-      meant(tree, target).filter(({ outside }) => !known.has(outside.pid)),
+      meantWith(tree, target).filter(({ outside }) => !known.has(outside.pid)),
       (one) => {
         known.add(one.outside.pid)
         // An actor that ends, or is busy just now, is looked for again.
@@ -60,7 +75,7 @@ export const events = Command.make("events", { ...target, json }, ({ json, targe
 
 const metricsOf = (tree: Tree, wanted: Option.Option<string>) =>
   Effect.map(
-    Effect.forEach(meant(tree, wanted), (one) =>
+    Effect.forEach(meantWith(tree, wanted), (one) =>
       Effect.scoped(Effect.flatMap(observe(one.outside.pid), ({ metrics }) =>
         metrics)).pipe(
           Effect.map((metrics) => [{ name: nameOf(one), pid: one.outside.pid, metrics }]),
