@@ -14,8 +14,6 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs"
 import * as Speedscope from "../profile/Speedscope.ts"
-import { nameOf, type Seen } from "@furrow/node/internal/diagnosis/Seen"
-import { printable } from "@furrow/node/internal/diagnosis/text"
 import {
   exit,
   exits,
