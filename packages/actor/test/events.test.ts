@@ -30,7 +30,7 @@ const spell = (event: Actor.ActorEvent): string => {
 }
 
 describe("events", () => {
-  it.effect("G258: events reach each reader, though another one dies at one of them, and a third leaves", () =>
+  it.effect("G277: events reach each reader, though another one dies at one of them, and a third leaves", () =>
     Effect.gen(function*() {
       yield* Journal.fresh
       const dying = yield* Effect.forkChild(

@@ -34,7 +34,7 @@ describe("logs of an actor reach the root's loggers", () => {
       for (const { annotations } of lines) assert.match(String(annotations["actor"]), /^frank@\d+$/)
     }))
 
-  it.effect("G255: logs of an actor reach the root's loggers though one of them throws, which loses its own lines alone", () =>
+  it.effect("G274: logs of an actor reach the root's loggers though one of them throws, which loses its own lines alone", () =>
     Effect.gen(function*() {
       const logs = captureLogs()
       const frank = Effect.flatMap(

@@ -72,7 +72,7 @@ describe("an actor in a plain Scope", () => {
     }).pipe(drained, Effect.provide(theatre.layer))
   })
 
-  it.effect("G255: a death that was not read fails no Scope, where a logger throws at the line about it", () => {
+  it.effect("G274: a death that was not read fails no Scope, where a logger throws at the line about it", () => {
     const theatre = Puppets.make()
     return Effect.gen(function*() {
       const logs = captureLogs()

@@ -22,7 +22,7 @@ const opened = (id: number): TrafficEvent => ({
 })
 
 describe("Events for an observer", () => {
-  it("G284: events wait up to a bound, and those beyond it are counted, batch by batch", () => {
+  it("G288: events wait up to a bound, and those beyond it are counted, batch by batch", () => {
     const watching = new Watching(() => 7)
     for (let i = 0; i < 100_000; i++) watching.saw(opened(i))
     const { dropped, events } = watching.take()
@@ -37,7 +37,7 @@ describe("Events for an observer", () => {
     assert.deepStrictEqual([watching.take().events.length, watching.take()], [1, { events: [], dropped: 0 }])
   })
 
-  it("G284: an event shows names and the kind of an error, and never a text", () => {
+  it("G288: an event shows names and the kind of an error, and never a text", () => {
     const actor = idOf("a")
     const boxed = { type: "Error", message: secret, stack: secret, cause: null, origin: actor, path: [] }
     const error = new ActorError.ActorLost({
@@ -66,7 +66,7 @@ describe("Events for an observer", () => {
     ])
   })
 
-  it("G284: no step of a dialog is told while no observer watches", () => {
+  it("G288: no step of a dialog is told while no observer watches", () => {
     const events = makeEvents()
     assert.isFalse(events.isWatched)
     const told: Array<string> = []
@@ -89,14 +89,14 @@ const spanOf = (tracer: Tracer.Tracer | undefined, endpoint = "e") => {
 const listening = Tracer.make({ span: (options) => new Tracer.NativeSpan(options) })
 
 describe("Telemetry without a listener", () => {
-  it("G282: a call makes a span under a tracer of the program, and none under Effect's own", () => {
+  it("G286: a call makes a span under a tracer of the program, and none under Effect's own", () => {
     assert.isUndefined(spanOf(undefined))
     assert.isUndefined(spanOf(Tracer.nativeTracer))
     assert.strictEqual(spanOf(listening)?.span.kind, "client")
     assert.isUndefined(spanOf(listening, "furrow/logs"))
   })
 
-  it("G282: endpoints beyond a bound are counted together", () => {
+  it("G286: endpoints beyond a bound are counted together", () => {
     const meter = new Meter()
     for (let i = 0; i < 2000; i++) meter.callsOf(`e${i}`).ends.ok++
     assert.isAtMost(meter.endpoints.size, 501)
@@ -104,7 +104,7 @@ describe("Telemetry without a listener", () => {
     assert.strictEqual(all, 2000)
   })
 
-  it.effect("G282: calls are counted by endpoint and end for the metrics that an ambient Layer asks for", () =>
+  it.effect("G286: calls are counted by endpoint and end for the metrics that an ambient Layer asks for", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         yield* Actor.runInActor(isPrime({ n: 7 }))

@@ -158,7 +158,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G276: graves lists an actor that ended its own process, and tells its story; nothing else is in the folder",
+    "G259: graves lists an actor that ended its own process, and tells its story; nothing else is in the folder",
     Effect.gen(function*() {
       const folder = Path.join(yield* Folder.make(), "graves")
       const program = yield* tree("exits", { FURROW_GRAVES: folder })
@@ -188,7 +188,7 @@ describe("furrow", () => {
 
   for (const signal of ["SIGUSR2", "SIGQUIT"] as const) {
     test(
-      `G277: ${signal} prints the tree of a root and what it waits for, and the program goes on`,
+      `G260: ${signal} prints the tree of a root and what it waits for, and the program goes on`,
       Effect.gen(function*() {
         const program = yield* tree("name")
         yield* Eventually.succeeds(
@@ -213,7 +213,7 @@ describe("furrow", () => {
   }
 
   test(
-    "G277: a listener of the program's own hears SIGUSR2 alone",
+    "G260: a listener of the program's own hears SIGUSR2 alone",
     Effect.gen(function*() {
       const program = yield* tree("own")
       yield* program.says(/^listens$/m, patient)
@@ -225,7 +225,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G277: a root that may not be looked into is ended by SIGQUIT, as without us",
+    "G260: a root that may not be looked into is ended by SIGQUIT, as without us",
     Effect.gen(function*() {
       const program = yield* tree("sleepers", { FURROW_OBSERVE: "off" })
       process.kill(program.pid, "SIGQUIT")
@@ -234,7 +234,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G283: stack names the function and the line of an actor in a loop; its port is shut again, and its output is its own",
+    "G287: stack names the function and the line of an actor in a loop; its port is shut again, and its output is its own",
     Effect.gen(function*() {
       const program = yield* tree("busy")
       const [busy, idle] = [yield* pidOf(program.pid, "a"), yield* pidOf(program.pid, "b")]
@@ -250,7 +250,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G283: stack of an actor that stands in a call of the kernel says which child it waits for, and opens no inspector",
+    "G287: stack of an actor that stands in a call of the kernel says which child it waits for, and opens no inspector",
     Effect.gen(function*() {
       const blocked = yield* pidOf((yield* tree("child")).pid, "a")
       yield* answers(["stack", blocked], ({ code, text }) => {
@@ -261,7 +261,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G284, G285: events follow the calls of a tree, metrics count them; a profile and a heap need the level debug",
+    "G288, G289: events follow the calls of a tree, metrics count them; a profile and a heap need the level debug",
     Effect.gen(function*() {
       const pid = String((yield* tree("debug")).pid)
       const b = yield* pidOf(Number(pid), "b")
@@ -283,7 +283,7 @@ describe("furrow", () => {
   )
 
   test(
-    "G285: a profile and a heap are refused where the tree may only be looked at",
+    "G289: a profile and a heap are refused where the tree may only be looked at",
     Effect.gen(function*() {
       const b = yield* pidOf((yield* tree("sleepers")).pid, "b")
       const folder = yield* Folder.make()

@@ -21,7 +21,7 @@ const metric = (more: Partial<MetricInspection>): MetricInspection => ({
 const sample = /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{([a-zA-Z_]\w*="(\\.|[^"\\])*",?)*\})? (NaN|[+-]?Inf|[-+.e\d]+)$/
 
 describe("Metrics of several actors", () => {
-  it("G285: metrics of every type become text of Prometheus, with the actor and the process as labels", () => {
+  it("G289: metrics of every type become text of Prometheus, with the actor and the process as labels", () => {
     const text = Prometheus.text([
       {
         name: "a",
@@ -60,7 +60,7 @@ describe("Metrics of several actors", () => {
 const escape = "\u001b[2J\u001b]0;title\u0007\u202e"
 
 describe("Names that a terminal would obey", () => {
-  it("G284: events, stacks and metrics show control characters as what they are", () => {
+  it("G288: events, stacks and metrics show control characters as what they are", () => {
     const event = { at: 0, event: escape, fields: { [escape]: escape } }
     const texts = [
       ...EventsView.lines(escape, { events: [event], dropped: 1 }),
@@ -102,7 +102,7 @@ const profileOf = ({ parents, samples }: typeof Profile.Type): Speedscope.CpuPro
 
 describe("A profile of several actors", () => {
   it.prop(
-    "G285: a profile keeps the depth of each sample and all time between the first and the last one",
+    "G289: a profile keeps the depth of each sample and all time between the first and the last one",
     { one: Arbitrary.schema(Profile), other: Arbitrary.schema(Profile) },
     ({ one, other }) => {
       const given = [profileOf(one), profileOf(other)]

@@ -46,10 +46,10 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
   const lease = { id: "of this test", ttlMillis: 60_000 }
 
   for (const { run, title } of DriverSuite.contract(driver)) {
-    it.live(`G286: NATS keeps the contract of an engine: ${title}`, () => run, patienceMillis)
+    it.live(`G269: NATS keeps the contract of an engine: ${title}`, () => run, patienceMillis)
   }
 
-  it.live("G286: NATS says whether the server tells of leases that expire, or is asked", () =>
+  it.live("G269: NATS says whether the server tells of leases that expire, or is asked", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
       const logger = Logger.make(({ message }) => lines.push(String(message)))
@@ -64,7 +64,7 @@ suite("NATS", "nats-server", Nats.isInstalled, () => {
     }), patienceMillis)
 
   it.live(
-    "G286: a lease of NATS that begins again holds none of its earlier keys, also before they are deleted",
+    "G269: a lease of NATS that begins again holds none of its earlier keys, also before they are deleted",
     () =>
       Effect.gen(function*() {
         const { create, get, renew } = yield* driver

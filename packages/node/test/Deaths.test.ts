@@ -54,7 +54,7 @@ const dies = (title: string, body: Effect.Effect<void, unknown, ActorRuntime | S
 
 describe("The death of an actor", () => {
   dies(
-    "G274: a full heap is named, with its level and the call that filled it",
+    "G257: a full heap is named, with its level and the call that filled it",
     Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.fillHeap(), { memoryLimit: 64 })))
       assert.strictEqual(error.hint?.death, "heap")
@@ -64,7 +64,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G274: process.abort() is named, and the call that did it",
+    "G257: process.abort() is named, and the call that did it",
     Effect.gen(function*() {
       const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.abort())))
       assert.strictEqual(error.hint?.death, "abort")
@@ -74,7 +74,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G274: SIGKILL from outside is named, with the calls of the parent and of a peer, and without their payloads",
+    "G257: SIGKILL from outside is named, with the calls of the parent and of a peer, and without their payloads",
     Effect.gen(function*() {
       const victim = yield* Actor.startScoped("victim", { expose: [Fixture.hold, Fixture.quick] })
       const other = yield* Actor.startScoped("other", { expose: [Fixture.askHold] })
@@ -106,7 +106,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G274: the ladder of its owner is named where it computes without a pause",
+    "G257: the ladder of its owner is named where it computes without a pause",
     Effect.gen(function*() {
       yield* Effect.scoped(Effect.gen(function*() {
         const busy = yield* Actor.startScoped("busy", { expose: [Fixture.spin] })
@@ -126,7 +126,7 @@ describe("The death of an actor", () => {
     ] as const
   ) {
     dies(
-      `G274: an uncaught ${what} is named in its grave, with the line and without its message`,
+      `G257: an uncaught ${what} is named in its grave, with the line and without its message`,
       Effect.gen(function*() {
         const portal = yield* Actor.startScoped(`careless-${what}`, { expose: [endpoint, Fixture.quick] })
         yield* Effect.flip(portal.run(endpoint()))
@@ -142,7 +142,7 @@ describe("The death of an actor", () => {
   }
 
   dies(
-    "G274: process.exit is named with its line, whatever the code",
+    "G257: process.exit is named with its line, whatever the code",
     Effect.gen(function*() {
       for (const code of [0, 3]) {
         const error = lost(yield* Effect.flip(Actor.runInActor(Fixture.leave({ code }))))
@@ -154,7 +154,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G274: an import that throws is named by the failed start",
+    "G257: an import that throws is named by the failed start",
     Effect.gen(function*() {
       const error = yield* Effect.flip(Actor.runInActor(unborn()))
       if (error._tag !== "SpawnFailed") return assert.fail(error._tag)
@@ -167,7 +167,7 @@ describe("The death of an actor", () => {
 
   for (const [name, endpoint] of [["spinner", Fixture.spinsInRelease], ["waiter", Fixture.waitsInRelease]] as const) {
     dies(
-      `G274: a release that hangs is named: a ${name}`,
+      `G257: a release that hangs is named: a ${name}`,
       Effect.gen(function*() {
         yield* Effect.scoped(
           Effect.flatMap(Actor.startScoped(name, { expose: [endpoint] }), (actor) => actor.run(endpoint()))
@@ -190,7 +190,7 @@ describe("The death of an actor", () => {
     ] as const
   ) {
     dies(
-      `G274: an actor that its owner ends in a call of the kernel is named: a ${name}`,
+      `G257: an actor that its owner ends in a call of the kernel is named: a ${name}`,
       Effect.gen(function*() {
         const call = yield* start
         yield* Effect.scoped(Effect.gen(function*() {
@@ -207,7 +207,7 @@ describe("The death of an actor", () => {
   }
 
   dies(
-    "G274: an actor whose parent is lost has a grave that names the parent",
+    "G257: an actor whose parent is lost has a grave that names the parent",
     Effect.gen(function*() {
       const call = yield* Effect.forkChild(Effect.flip(Actor.runInActor(Fixture.delegate())))
       yield* Eventually.holds("the actor below runs", () => Processes.titled("furrow[hold@").length === 1, patient)
@@ -224,7 +224,7 @@ describe("The death of an actor", () => {
   )
 
   dies(
-    "G275: a tree that ends in order leaves no record and no grave",
+    "G258: a tree that ends in order leaves no record and no grave",
     Effect.gen(function*() {
       Graves.clear(Graves.usualGraves())
       yield* Effect.scoped(

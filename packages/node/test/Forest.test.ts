@@ -49,7 +49,7 @@ const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 for (const transport of ["unix", "tcp", "tls"] as const) {
   describe.skipIf(process.platform === "win32")(`Two trees of one host over ${transport}`, () => {
     it.live(
-      `G291: two programs over ${transport} find and call each other, and a tree that is killed is lost: its calls at once, its names with its lease`,
+      `G263: two programs over ${transport} find and call each other, and a tree that is killed is lost: its calls at once, its names with its lease`,
       () =>
         Effect.gen(function*() {
           const tree = yield* meadow(transport)
@@ -75,7 +75,7 @@ for (const transport of ["unix", "tcp", "tls"] as const) {
 
 describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   it.live(
-    "G291: a tree that is stopped is lost by its silence over tls, and listed again when it goes on",
+    "G263: a tree that is stopped is lost by its silence over tls, and listed again when it goes on",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")
@@ -96,7 +96,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   )
 
   it.live(
-    "G293: two programs that start an actor of one unique name get one actor, and its name is free after a kill",
+    "G265: two programs that start an actor of one unique name get one actor, and its name is free after a kill",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("unix")
@@ -115,7 +115,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
 
   for (const transport of ["tcp", "tls"] as const) {
     it.live(
-      `G295: a root over ${transport} that has no relation to a tree and no engine is reached at its address`,
+      `G267: a root over ${transport} that has no relation to a tree and no engine is reached at its address`,
       () =>
         Effect.gen(function*() {
           const tree = yield* meadow(transport)
@@ -134,7 +134,7 @@ describe.skipIf(process.platform === "win32")("Two trees of one host", () => {
   }
 
   it.live(
-    "G294: trees of different secrets reach each other by certificates where both trust them, and else not",
+    "G266: trees of different secrets reach each other by certificates where both trust them, and else not",
     () =>
       Effect.gen(function*() {
         const tree = yield* meadow("tls")
@@ -162,7 +162,7 @@ describe.skipIf(process.platform === "win32")("A secret in a file", () => {
       return error.reason
     })
 
-  it.live("G296: programs that make a secret at once all have the same one, which others cannot read", () =>
+  it.live("G268: programs that make a secret at once all have the same one, which others cannot read", () =>
     Effect.gen(function*() {
       const path = yield* at
       const all = yield* Effect.forEach(
@@ -178,7 +178,7 @@ describe.skipIf(process.platform === "win32")("A secret in a file", () => {
       assert.deepStrictEqual(Fs.readdirSync(Path.dirname(path)), ["secret"])
     }))
 
-  it.live("G296: a secret that others can read, is too short or is not there is refused, and no error shows it", () =>
+  it.live("G268: a secret that others can read, is too short or is not there is refused, and no error shows it", () =>
     Effect.gen(function*() {
       const path = yield* at
       assert.match(yield* reason(path), /cannot be read \(ENOENT\)/)

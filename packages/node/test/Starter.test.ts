@@ -16,14 +16,14 @@ const actionsAfter = (...given: ReadonlyArray<Starter.Input>) => after(...given)
 const serving = ["Wanted", "Ready"] as const
 
 describe("The table of the starter", () => {
-  it("G265: the table of the starter begins one, and sends it what has waited when it is ready", () => {
+  it("G278: the table of the starter begins one, and sends it what has waited when it is ready", () => {
     assert.deepStrictEqual(actionsAfter("Wanted"), ["Begin"])
     assert.deepStrictEqual(actionsAfter("Wanted", "Wanted"), [])
     assert.deepStrictEqual(actionsAfter(...serving), ["Send"])
     assert.strictEqual(phaseAfter(...serving), "Serving")
   })
 
-  it("G266: the table of the starter ends its processes with it, and the root begins what it was asked for", () => {
+  it("G279: the table of the starter ends its processes with it, and the root begins what it was asked for", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Lost"), ["Decline", "Lose"])
     assert.deepStrictEqual(actionsAfter("Wanted", "Lost"), ["Decline", "Lose"])
     assert.deepStrictEqual(actionsAfter(...serving, "Lost", "Wanted"), ["Begin"])
@@ -33,7 +33,7 @@ describe("The table of the starter", () => {
     assert.deepStrictEqual(actionsAfter("Wanted", "Lost", "Wanted"), [])
   })
 
-  it("G267: the table of the starter ends one with the last of its processes when its owner ends", () => {
+  it("G280: the table of the starter ends one with the last of its processes when its owner ends", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Close"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Close"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Close", "Ended"), ["End"])
@@ -42,7 +42,7 @@ describe("The table of the starter", () => {
     assert.deepStrictEqual(actionsAfter("Close", "Wanted"), [])
   })
 
-  it("G268: the table of the starter asks one that is silent for nothing more, and ends it with its last process", () => {
+  it("G281: the table of the starter asks one that is silent for nothing more, and ends it with its last process", () => {
     assert.deepStrictEqual(actionsAfter(...serving, "Silent"), ["Decline", "End"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent"), ["Decline"])
     assert.deepStrictEqual(actionsAfter(...serving, "Began", "Silent", "Ended"), ["End"])
@@ -50,7 +50,7 @@ describe("The table of the starter", () => {
   })
 
   it.prop(
-    "G267: the table of the starter has no starter without an end, whatever happens",
+    "G280: the table of the starter has no starter without an end, whatever happens",
     { given: Arbitrary.array(Arbitrary.schema(Input), { maxLength: 40 }) },
     ({ given }) => {
       let state = Starter.initial

@@ -44,7 +44,7 @@ const parentOf = (pid: number) => Processes.find(pid)?.parent
 describe("A starter", () => {
   for (const guard of guards) {
     it.live(
-      `G265: a start through a starter under guard ${guard} gives a full actor of the root`,
+      `G278: a start through a starter under guard ${guard} gives a full actor of the root`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()
@@ -76,7 +76,7 @@ describe("A starter", () => {
     )
 
     it.live(
-      `G266: the death of a starter under guard ${guard} ends its actors and what they left, and their owners hear it`,
+      `G279: the death of a starter under guard ${guard} ends its actors and what they left, and their owners hear it`,
       () =>
         Effect.gen(function*() {
           const starter = yield* serving()
@@ -100,7 +100,7 @@ describe("A starter", () => {
   // Under none a busy actor is left behind, and a stopped starter too: there is nothing to end it.
   for (const guard of guards.filter((guard) => guard !== "none")) {
     it.live(
-      `G267: a starter, its actors and what they left are gone with a root that is killed under guard ${guard}`,
+      `G280: a starter, its actors and what they left are gone with a root that is killed under guard ${guard}`,
       () =>
         Effect.gen(function*() {
           const file = yield* evidence
@@ -120,7 +120,7 @@ describe("A starter", () => {
   }
 
   it.live(
-    "G265: an exit, last words and output of an actor that a starter has started are the actor's own",
+    "G278: an exit, last words and output of an actor that a starter has started are the actor's own",
     () =>
       Effect.gen(function*() {
         yield* serving()
@@ -134,7 +134,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G266: starts that wait for a starter that is killed, and one it has just been asked for, are begun by the root",
+    "G279: starts that wait for a starter that is killed, and one it has just been asked for, are begun by the root",
     () =>
       Effect.gen(function*() {
         const starter = yield* serving()
@@ -150,7 +150,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G268: a starter that was stopped is continued: a start ends, and so does the end of its actor",
+    "G281: a starter that was stopped is continued: a start ends, and so does the end of its actor",
     () =>
       Effect.gen(function*() {
         const starter = yield* serving()
@@ -167,7 +167,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G268: signals that a service manager sends to every process leave a starter and its actors alone",
+    "G281: signals that a service manager sends to every process leave a starter and its actors alone",
     () =>
       Effect.gen(function*() {
         const starter = yield* serving()
@@ -181,7 +181,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G267: a starter ends with the runtime of its root, and keeps no root from ending",
+    "G280: a starter ends with the runtime of its root, and keeps no root from ending",
     () =>
       Effect.gen(function*() {
         const runtime = NodeActor.layer.pipe(Layer.provide(NodeSpawner.layer({ spares: "off", starter: "eager" })))
@@ -199,7 +199,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G269: a root has no starter where it is small or the option is off, and one after a start once it is large",
+    "G282: a root has no starter where it is small or the option is off, and one after a start once it is large",
     () =>
       Effect.gen(function*() {
         const first = yield* start("first")
@@ -219,7 +219,7 @@ describe("A starter", () => {
   )
 
   it.live(
-    "G265: a spare is started by the starter, and is the actor of the next plain start",
+    "G278: a spare is started by the starter, and is the actor of the next plain start",
     () =>
       Effect.gen(function*() {
         const root = yield* Program.start(fixture("starterRoot.ts"), { args: ["warden", "eager", yield* evidence] })

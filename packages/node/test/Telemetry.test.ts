@@ -118,7 +118,7 @@ const nameOf = ({ it }: { readonly it: Span }) => it.name
 
 describe("Telemetry of a tree", () => {
   it.live(
-    "G279: a collector gets one trace over root and actors, each span once, and the metrics of each actor",
+    "G283: a collector gets one trace over root and actors, each span once, and the metrics of each actor",
     () =>
       Effect.scoped(Effect.gen(function*() {
         const { collected, url } = yield* collector
@@ -192,7 +192,7 @@ describe("Telemetry of a tree", () => {
     120_000
   )
 
-  it.live("G280: a tree runs and ends with a collector that is not there", () =>
+  it.live("G284: a tree runs and ends with a collector that is not there", () =>
     Effect.gen(function*() {
       // The port of a server that is gone.
       const scope = yield* Scope.make()
@@ -206,7 +206,7 @@ describe("Telemetry of a tree", () => {
     }), 120_000)
 
   it.live(
-    "G281: a subsystem has a log level of its own, and calls do not carry it to other actors",
+    "G285: a subsystem has a log level of its own, and calls do not carry it to other actors",
     () =>
       Effect.gen(function*() {
         const lines: Array<string> = []

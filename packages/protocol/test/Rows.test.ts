@@ -63,12 +63,12 @@ describe("generated code for rows", () => {
   const list = warm(Rows, [row])
   const inside = warm(Inside, { rows: [row] })
 
-  it.prop("G261: rows are the same bytes and values as SchemaBinary's", { value: rows }, ({ value }) => {
+  it.prop("G262: rows are the same bytes and values as SchemaBinary's", { value: rows }, ({ value }) => {
     expectSame(Rows, list, value)
     expectSame(Inside, inside, { rows: value })
   })
 
-  it("G261: rows of any number cross, also where a chunk of memory ends", () => {
+  it("G262: rows of any number cross, also where a chunk of memory ends", () => {
     const many = (count: number) =>
       Array.from({ length: count }, (_, id) => ({
         ...row,
@@ -89,7 +89,7 @@ describe("generated code for rows", () => {
     for (const [bytes, before] of held) assert.deepStrictEqual([...bytes.subarray(0, 5000)], before)
   })
 
-  it("G261: a value of another form is written and refused as without generated code", () => {
+  it("G262: a value of another form is written and refused as without generated code", () => {
     const cold = Payload.codec(Rows)
     class Instance {
       readonly id = 1
@@ -125,7 +125,7 @@ describe("generated code for rows", () => {
   })
 
   it.prop(
-    "G261: any bytes are read as without generated code",
+    "G262: any bytes are read as without generated code",
     { value: rows, at: upTo(10_000), byte: upTo(255), cut: Arbitrary.schema(Schema.Boolean) },
     ({ at, byte, cut, value }) => {
       for (const [schema, codec, sent] of [[Rows, list, value], [Inside, inside, { rows: value }]] as const) {
@@ -138,7 +138,7 @@ describe("generated code for rows", () => {
     }
   )
 
-  it("G261: bytes of a version with more or other fields are read as without generated code", () => {
+  it("G262: bytes of a version with more or other fields are read as without generated code", () => {
     const More = Schema.Array(Schema.Struct({ extra: Schema.Number, ...Row.fields }))
     const bytes = SchemaBinary.encoder(More).encode([{ ...row, extra: 7 }, { ...row, extra: 8 }]).slice()
     assert.deepStrictEqual(list.decode(bytes), { ok: true, value: [row, row] })
@@ -161,7 +161,7 @@ describe("generated code for rows", () => {
     assert.deepStrictEqual(inner, [...SchemaBinary.encoder(Rows).encode([row])])
   })
 
-  it("G261: a name that is no plain word is a name, and no code", () => {
+  it("G262: a name that is no plain word is a name, and no code", () => {
     for (const name of ["a b", "\"];throw 1;[\"", "\\", "\u2028", "constructor", "__proto__", "toString"]) {
       const schema = Schema.Array(Schema.Struct({ [name]: Schema.Number }))
       const value = [JSON.parse(`{${JSON.stringify(name)}: 1}`), JSON.parse(`{${JSON.stringify(name)}: 2}`)]
@@ -173,7 +173,7 @@ describe("generated code for rows", () => {
     }
   })
 
-  it("G261: rows cross where a platform generates no code", () => {
+  it("G262: rows cross where a platform generates no code", () => {
     vi.stubGlobal("Function", () => {
       throw new Error("code generation from strings is disallowed")
     })

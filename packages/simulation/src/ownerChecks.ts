@@ -78,7 +78,7 @@ export const tellsOneEnd: Check = ({ of }) => {
 }
 
 /**
- * G61, G255: the logs of an actor reach the root in order and once; those of a call that was answered reach it whole,
+ * G61, G274: the logs of an actor reach the root in order and once; those of a call that was answered reach it whole,
  * whatever another sink of the root does.
  */
 export const logsInOrder: Check = ({ isHurt, of, program, run }) => {

@@ -69,7 +69,7 @@ const restMillis = 1_000
 const neededBy = ({ actor, kind }: Step, called: string, actors: number): ReadonlyArray<string> =>
   kind === "far" || kind === "cross" ? [called, `a${(actor + 1) % actors}`] : [called]
 
-/** G1, G7, G11, G31, G257: what can come to its end does so: nothing waits for what has happened. */
+/** G1, G7, G11, G31, G276: what can come to its end does so: nothing waits for what has happened. */
 export const comesToItsEnd: Check = ({ events, heldUntil, indexOf, isHurt, isStopped, of, program }) => {
   const [rest] = of("Rests")
   if (rest === undefined || isStopped || heldUntil > rest.at - restMillis) return []

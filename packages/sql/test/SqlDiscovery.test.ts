@@ -41,11 +41,11 @@ suite("PostgreSQL", "PostgreSQL", Postgres.isInstalled, () => {
   const lease = { id: "of this test", ttlMillis: 60_000 }
 
   for (const { run, title } of DriverSuite.contract(driverOf())) {
-    it.live(`G286: PostgreSQL keeps the contract of an engine: ${title}`, () => run, patienceMillis)
+    it.live(`G269: PostgreSQL keeps the contract of an engine: ${title}`, () => run, patienceMillis)
   }
 
   it.live(
-    "G289: an operation of PostgreSQL takes no part in a transaction of its caller",
+    "G272: an operation of PostgreSQL takes no part in a transaction of its caller",
     () =>
       Effect.gen(function*() {
         const { port } = yield* server

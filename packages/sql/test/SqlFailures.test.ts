@@ -11,19 +11,19 @@ suite("PostgreSQL that fails", "PostgreSQL", Postgres.isInstalled, () => {
   const engine = { name: "postgres", server: shared(Postgres.make), layer: Postgres.layer } as const
 
   for (const { run, title } of failures("leaders", engine)) {
-    it.live(`G287: a leader over PostgreSQL stops before another leads: ${title}`, () => run, patienceMillis)
+    it.live(`G270: a leader over PostgreSQL stops before another leads: ${title}`, () => run, patienceMillis)
   }
   for (const { run, title } of failures("owners", engine)) {
     it.live(
-      `G288: a name in PostgreSQL has one owner, and its token refuses those before: ${title}`,
+      `G271: a name in PostgreSQL has one owner, and its token refuses those before: ${title}`,
       () => run,
       patienceMillis
     )
   }
   for (const { run, title } of failures("outages", engine)) {
-    it.live(`G289: programs over PostgreSQL outlast an outage: ${title}`, () => run, patienceMillis)
+    it.live(`G272: programs over PostgreSQL outlast an outage: ${title}`, () => run, patienceMillis)
   }
   for (const { run, title } of failures("losses", engine)) {
-    it.live(`G290: tokens of PostgreSQL grow beyond a loss of all data: ${title}`, () => run, patienceMillis)
+    it.live(`G273: tokens of PostgreSQL grow beyond a loss of all data: ${title}`, () => run, patienceMillis)
   }
 })

@@ -150,7 +150,7 @@ describe("A simulation", () => {
       assert.deepStrictEqual(run.left, [])
     }))
 
-  it.live("G256: a held connection loses nothing: calls are answered when it is released, both ways in order", () =>
+  it.live("G275: a held connection loses nothing: calls are answered when it is released, both ways in order", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -172,7 +172,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G256: a held connection keeps no owner from ending its actor, and a death ends the hold", () =>
+  it.live("G275: a held connection keeps no owner from ending its actor, and a death ends the hold", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -189,7 +189,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G256: a connection that is cut in one direction loses the actor, whichever side hears of it first", () =>
+  it.live("G275: a connection that is cut in one direction loses the actor, whichever side hears of it first", () =>
     Effect.gen(function*() {
       for (const direction of ["incoming", "outgoing"] as const) {
         const program = Effect.gen(function*() {
@@ -212,7 +212,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G256: a connection that is cut behind some bytes passes these, and no more", () =>
+  it.live("G275: a connection that is cut behind some bytes passes these, and no more", () =>
     Effect.gen(function*() {
       const heardBehind = (afterBytes: number) =>
         Effect.gen(function*() {
@@ -237,7 +237,7 @@ describe("A simulation", () => {
       assert.isAbove(counts[2]!, counts[1]! * 5)
     }))
 
-  it.live("G256: the connection of two peers is held and cut, and those to their parent are not", () =>
+  it.live("G275: the connection of two peers is held and cut, and those to their parent are not", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {
         const world = yield* Simulation.World
@@ -260,7 +260,7 @@ describe("A simulation", () => {
       }
     }))
 
-  it.live("G257: a connection whose end one peer alone hears is ended for the other one, which waits no longer", () =>
+  it.live("G276: a connection whose end one peer alone hears is ended for the other one, which waits no longer", () =>
     Effect.gen(function*() {
       const ends = (["incoming", "outgoing"] as const).flatMap((direction) =>
         [["a", "b"], ["b", "a"]].map(([actor, peer]) => ({ actor: actor!, peer: peer!, direction }))

@@ -36,7 +36,7 @@ const watching = (tree: Tree, name: string) =>
   })
 
 describe("Trees that lose each other", () => {
-  it.effect("G291: an actor of a tree that is cut off goes down for the others when its lease is over, and comes up again when it is back", () =>
+  it.effect("G263: an actor of a tree that is cut off goes down for the others when its lease is over, and comes up again when it is back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -55,7 +55,7 @@ describe("Trees that lose each other", () => {
       assert.deepStrictEqual(heard, ["all", "up right", "stale right", "up right"])
     }))
 
-  it.effect("G292: no start waits for an engine that is out of reach, and none of its actors is forgotten when it is back", () =>
+  it.effect("G264: no start waits for an engine that is out of reach, and none of its actors is forgotten when it is back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -72,7 +72,7 @@ describe("Trees that lose each other", () => {
       assert.deepStrictEqual(heard, ["all", "up right"])
     }))
 
-  it.effect("G292: the list of other trees survives an outage of the engine, and every watcher gets one snapshot after it", () =>
+  it.effect("G264: the list of other trees survives an outage of the engine, and every watcher gets one snapshot after it", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -95,7 +95,7 @@ describe("Trees that lose each other", () => {
       assert.deepStrictEqual(heard, ["all right", "all right"])
     }))
 
-  it.effect("G292: an engine that has lost everything is told everything again", () =>
+  it.effect("G264: an engine that has lost everything is told everything again", () =>
     Effect.gen(function*() {
       const { plant, wipe } = yield* forest
       const left = yield* plant("left")
@@ -110,7 +110,7 @@ describe("Trees that lose each other", () => {
       assert.deepStrictEqual(listed.map(({ tree }) => tree), ["right"])
     }))
 
-  it.effect("G291: a tree that ends is listed no more at once", () =>
+  it.effect("G263: a tree that ends is listed no more at once", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")
@@ -126,7 +126,7 @@ describe("Trees that lose each other", () => {
 })
 
 describe("A name that an actor has alone among all trees", () => {
-  it.effect("G293: a start that asks for a name alone fails when the engine does not answer, and holds nothing", () =>
+  it.effect("G265: a start that asks for a name alone fails when the engine does not answer, and holds nothing", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -139,7 +139,7 @@ describe("A name that an actor has alone among all trees", () => {
       assert.strictEqual((yield* until(5_000)(start(right, "only", { unique: true }))).name, "only")
     }))
 
-  it.effect("G293: a name is not given to another tree before its holder is fenced, and its holder does not take it back", () =>
+  it.effect("G265: a name is not given to another tree before its holder is fenced, and its holder does not take it back", () =>
     Effect.gen(function*() {
       const { cut, heal, plant } = yield* forest
       const left = yield* plant("left")
@@ -164,7 +164,7 @@ describe("A name that an actor has alone among all trees", () => {
       assert.deepStrictEqual(again.map(({ tree }) => tree), ["left"])
     }))
 
-  it.effect("G293: of many trees that start an actor of one name at once one has it", () =>
+  it.effect("G265: of many trees that start an actor of one name at once one has it", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const trees = yield* Effect.forEach(Array.from({ length: 12 }, (_, n) => `tree-${n}`), (name) => plant(name))
@@ -179,7 +179,7 @@ describe("A name that an actor has alone among all trees", () => {
 })
 
 describe("Strangers among trees", () => {
-  it.effect("G294: a tree with another secret is seen at the engine, and neither reaches nor is reached", () =>
+  it.effect("G266: a tree with another secret is seen at the engine, and neither reaches nor is reached", () =>
     Effect.gen(function*() {
       const { plant } = yield* forest
       const left = yield* plant("left")

@@ -97,7 +97,7 @@ describe("The pages of a tree", () => {
     }
   })
 
-  it.prop("G291: a reader of pages in any order ends with the published entries", { ops: Ops }, ({ ops }) => {
+  it.prop("G263: a reader of pages in any order ends with the published entries", { ops: Ops }, ({ ops }) => {
     let written = TreePages.initial
     let forest = Forest.initial
     const listener = new Listener()
