@@ -13,7 +13,7 @@ import type { Import, Source } from "./lib/source.ts"
 import * as SourceFile from "./lib/source.ts"
 
 /** Private packages that are tests as a whole. */
-const tests: ReadonlySet<string> = new Set(["engines", "faults", "simulation"])
+const tests: ReadonlySet<string> = new Set(["engines", "faults", "hosts", "simulation"])
 
 /** The packages that each published package may import. Private packages may import anything but testing. */
 const published: Readonly<Record<string, ReadonlyArray<string>>> = {

@@ -1,6 +1,7 @@
 /**
  * The place of one case: two hosts and an engine on a third one, with a certificate for each tree, and what the trees have said.
  */
+import * as Certificates from "@furrow/testing/Certificates"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
 import * as Program from "@furrow/testing/Program"
@@ -10,7 +11,6 @@ import * as ChildProcess from "node:child_process"
 import * as Fs from "node:fs"
 import * as Path from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import * as Certificates from "../../node/test/fixtures/certificates.ts"
 import * as Network from "./network.ts"
 import type { Settings } from "./programs/tree.ts"
 
@@ -57,11 +57,8 @@ export const cannot = (): string | undefined =>
 
 const engine = (host: Network.Host, folder: string) =>
   Effect.gen(function*() {
-    const [command = "", ...args] = [
-      ...host.through,
-      found("nats-server")!,
-      ...["-a", host.address, "-p", String(port), "-js", "-sd", Path.join(folder, "engine")]
-    ]
+    const listen = ["-a", host.address, "-p", String(port), "-js", "-sd", Path.join(folder, "engine")]
+    const [command = "", ...args] = [...host.through, found("nats-server")!, ...listen]
     let output = ""
     yield* Effect.acquireRelease(
       Effect.sync(() => {

@@ -1,4 +1,4 @@
-/** What the trees of two hosts ask of each other. */
+/** The calls and streams of the actor on the other host. */
 import * as Actor from "@furrow/actor/Actor"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"

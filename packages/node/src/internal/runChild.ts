@@ -91,6 +91,28 @@ const uncaughtEvents = [
   ["unhandledRejection", tellRejection, "rejection"]
 ] as const
 
+/** Ends the actor at a signal, and at an error that nothing has caught. */
+const listen = (
+  { end, uncaught }: {
+    readonly end: (signal: "SIGTERM" | "SIGHUP" | "SIGINT", code: number) => void
+    readonly uncaught: (error: unknown) => void
+  },
+  recorder: () => FileRecorder | undefined
+): void => {
+  // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
+  for (const [event, say, what] of uncaughtEvents) {
+    process.on(event, (error: unknown) => {
+      recorder()?.ending(what, thrownAt(error))
+      say(error)
+      uncaught(error)
+    })
+  }
+  for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGINT", 130]] as const) {
+    process.on(signal, () => end(signal, code))
+  }
+}
+
 const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Promise<never> => {
   if (name === undefined || uuid === undefined) {
     process.stderr.write("this file is the entry of Furrow's actors: it is started by a parent, not by hand\n")
@@ -145,20 +167,7 @@ const live = async ([name, uuid, mode, parent, heap]: ReadonlyArray<string>): Pr
     load: (exposed) => imported(child, exposed.map(({ module }) => module), load(exposed)),
     loadModule: (module) => imported(child, [module], importModule(module)),
     observe: offer,
-    onStart: ({ end, uncaught }) => {
-      // Without a reader, writing fails: that is no error of the actor, and reporting it would be the next.
-      for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {})
-      for (const [event, say, what] of uncaughtEvents) {
-        process.on(event, (error: unknown) => {
-          recorder?.ending(what, thrownAt(error))
-          say(error)
-          uncaught(error)
-        })
-      }
-      for (const [signal, code] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGINT", 130]] as const) {
-        process.on(signal, () => end(signal, code))
-      }
-    },
+    onStart: (main) => listen(main, () => recorder),
     onNamed: (actor) => {
       if (uuid === spareName) entitle(actor.name)
     },

@@ -19,6 +19,7 @@ import { DiscoveryDriver, type Token } from "../leases/Driver.ts"
 import { part } from "../leases/hinted.ts"
 import { layerLeases, Leases } from "../leases/Leases.ts"
 import type { Entry, Listing } from "../settings/ActorRef.ts"
+import { logWarning } from "../settings/Log.ts"
 import type { Directory, RootAddress } from "./Directory.ts"
 import { Discovery, type DiscoveryTree, layerTree } from "./Discovery.ts"
 import * as Following from "./Following.ts"
@@ -95,7 +96,7 @@ class Publisher {
     }
     const at = yield* Effect.catch(
       this.tree.addresses,
-      (error) => Effect.as(Effect.logWarning(`the root does not listen for other trees: ${error.message}`), [])
+      (error) => Effect.as(logWarning(`the root does not listen for other trees: ${error.message}`), [])
     )
     const head = { tree, host, root: root.actor, at, pages: pages.map(({ revision }) => revision) }
     const created = yield* leases.create(TreePages.headKey(reach, root.actor.uuid), TreePages.encodeHead(head))

@@ -17,6 +17,7 @@ import type { Created, Token } from "../leases/Driver.ts"
 import { hinted, part } from "../leases/hinted.ts"
 import type { Leases } from "../leases/Leases.ts"
 import type { Entry } from "../settings/ActorRef.ts"
+import { logWarning } from "../settings/Log.ts"
 
 interface Name {
   /** The actors that have it together, as players of one role, with their places in the tree. */
@@ -125,7 +126,7 @@ export class WideNames {
         if (created?._tag === "Taken" && name.token !== undefined) {
           name.token = undefined
           this.changed(key)
-          yield* Effect.logWarning(
+          yield* logWarning(
             `another tree has taken the name of ${key} while the engine was out of reach: the actor here goes on, and is ` +
               "not found by others until the name is free"
           )
