@@ -13,7 +13,7 @@ import { peerSilent } from "./ends.ts"
 import type { PeerChannel } from "./PeerChannel.ts"
 
 /** A bound is looked at in this many slices: a cut is noticed that much later than the bound at most. */
-const sliceCount = 20
+const sliceCount = 40
 const minSliceMillis = 10
 /** A slice this much longer than planned was late. A stopped process hears nothing, and its peers are not to blame. */
 const slackMillis = 50
