@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
-import * as Fs from "node:fs"
 import { fileURLToPath } from "node:url"
 import { render } from "../src/table.ts"
 import type { Verdict } from "../src/verdict.ts"
@@ -86,7 +86,7 @@ describe("npm run attack", () => {
         yield* program.signal("SIGINT")
         assert.strictEqual((yield* program.ended({ within: "30 seconds" })).code, 130)
         yield* Processes.gone([...started, ...program.left()].map(({ pid }) => pid))
-        assert.deepStrictEqual(Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow")), [])
+        assert.deepStrictEqual(Array.from(Leaks.files({ folder: temporary })), [])
       })),
     120_000
   )

@@ -43,6 +43,8 @@ const namespaces: Readonly<Record<string, string>> = Object.fromEntries([
     "Exit",
     "Fiber",
     "Layer",
+    "Logger",
+    "Metric",
     "Option",
     "Redacted",
     "Ref",

@@ -2,6 +2,7 @@
 import { afterAll, assert, beforeAll, beforeEach, describe, it } from "@effect/vitest"
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import { Duration, Effect, Fiber } from "effect"
@@ -72,7 +73,8 @@ const withServer = <A, E>(clients: (client: Client) => Effect.Effect<A, E>) =>
     yield* program.signal("SIGTERM")
     yield* program.ended(patience)
     yield* Processes.gone([...started, ...program.left()].map(({ pid }) => pid))
-    assert.deepStrictEqual(Fs.readdirSync(temporary), [])
+    // A worker that was killed leaves its story.
+    assert.deepStrictEqual(Array.from(Leaks.files({ folder: temporary, prefix: "" })), [])
     return program
   }).pipe(Effect.scoped)
 

@@ -3,6 +3,7 @@
  */
 import * as Eventually from "@furrow/testing/Eventually"
 import * as Folder from "@furrow/testing/Folder"
+import * as Leaks from "@furrow/testing/Leaks"
 import * as Processes from "@furrow/testing/Processes"
 import * as Program from "@furrow/testing/Program"
 import * as Effect from "effect/Effect"
@@ -52,7 +53,7 @@ const compiled = Path.join(Os.tmpdir(), "node-compile-cache")
 /** A failed wait is also shown, and so is a process or a file that is left. */
 const residue = Effect.fnUntraced(function*(program: Program.Program, temporary: string, millis = 15_000) {
   const alive = () => program.left().filter(({ state }) => state !== "Z" && state !== "X")
-  const files = () => Fs.readdirSync(temporary).filter((name) => name.startsWith("furrow"))
+  const files = () => Array.from(Leaks.files({ folder: temporary }), (path) => Path.basename(path))
   const nothing = () => alive().length === 0 && files().length === 0
   yield* Effect.ignore(Eventually.holds("nothing is left", nothing, { within: millis }))
   return [...alive().map((left) => `left: ${Processes.describe(left)}`), ...files().map((name) => `left: file ${name}`)]

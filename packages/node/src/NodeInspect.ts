@@ -98,7 +98,7 @@ export const candidates: Effect.Effect<ReadonlyArray<Candidate>> = Effect.sync((
  * @example
  * ```ts
  * const [own] = yield* NodeInspect.self
- * own?.pid === process.pid // true
+ * own === undefined || own.pid === process.pid // true
  * ```
  * @category observing
  * @since 0.2.0

@@ -99,7 +99,19 @@ const isStories = (path: string): boolean => {
   }
 }
 
-const temporaryFiles = ({ folder = Os.tmpdir(), prefix = "furrow" } = {}): ReadonlySet<string> =>
+/**
+ * Paths of the files and folders that are in a folder and begin with a prefix. Default: those of Furrow among the temporary files.
+ * A folder with the stories of dead actors alone is left out, because it is kept on purpose.
+ *
+ * @example
+ * ```ts
+ * const folder = yield* Folder.make({ "furrow-1/a.sock": "", "other.txt": "" })
+ * Array.from(Leaks.files({ folder })) // [`${folder}/furrow-1`]
+ * ```
+ * @category utils
+ * @since 0.2.0
+ */
+export const files = ({ folder = Os.tmpdir(), prefix = "furrow" } = {}): ReadonlySet<string> =>
   new Set(
     Fs.readdirSync(folder).filter((name) => name.startsWith(prefix)).map((name) => Path.join(folder, name)).filter((
       path
@@ -130,7 +142,7 @@ export const picture = (options: Options = {}): Effect.Effect<Picture> =>
     return {
       processes: new Map(Processes.descendants().map((found) => [found.pid, found])),
       descriptors: descriptors(),
-      files: temporaryFiles(options.temporary)
+      files: files(options.temporary)
     }
   })
 

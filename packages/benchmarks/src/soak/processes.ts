@@ -47,10 +47,13 @@ export const descendants = (root: number): number => {
   return below(root)
 }
 
-/** Everything below a folder that is no folder itself, but for what Node keeps there to start sooner. */
+/** Kept on purpose: compiled code of Node, and the records of actors with the stories of dead ones. */
+const kept = ["node-compile-cache", "graves"]
+
+/** The number of files below a folder, without those that are kept on purpose. */
 export const files = (folder: string): number =>
   Fs.readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
-    if (entry.name === "node-compile-cache") return sum
+    if (kept.includes(entry.name)) return sum
     try {
       return sum + (entry.isDirectory() ? files(Path.join(folder, entry.name)) : 1)
     } catch {

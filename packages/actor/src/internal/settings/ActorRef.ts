@@ -60,7 +60,12 @@ export const Entry = Schema.Struct({
   tree: Schema.optionalKey(Schema.String),
   host: Schema.optionalKey(Schema.String)
 })
-/** The trees that see an actor. */
+/**
+ * The trees that see an actor: its own, those of its host, or all that share an engine with its tree.
+ *
+ * @category models
+ * @since 0.2.0
+ */
 export type Listing = "tree" | "host" | "everyone"
 export type Entry = typeof Entry.Type
 
